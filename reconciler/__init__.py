@@ -1,0 +1,1 @@
+"""Files become meshes: a declarative reconciler for the AWS App Mesh API."""
