@@ -1,0 +1,149 @@
+"""The verdicts a plan can give: a change to make, or something seen and left alone on purpose.
+
+A change is the whole intention behind one resource; which calls it takes is the target's to know.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, TypeAlias
+
+from reconciler.core import diff
+from reconciler.core.resources import Json, Key, Origin, Present, Spec
+
+
+class Cause(StrEnum):
+    """Why desired and observed differ, as far as the ``applied`` tag lets us know."""
+
+    NEW = "new"
+    MANIFEST = "manifest changed"
+    DRIFT = "drifted"
+    BOTH = "manifest changed and drifted"
+    GONE = "manifest gone"
+    UNKNOWN = "unknown"
+
+
+class Traffic(StrEnum):
+    """What a change means for traffic that leaves the mesh, where it means anything."""
+
+    OPENS = "opens traffic"
+    CLOSES = "closes traffic"
+    SAME = "no effect on traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Both sides of a change as a reader sees them; None is the side that is not there.
+
+    A side is ``{"spec": …, "tags": …}`` with the spec in canonical form, the user's tags and the
+    owner, and ``"protect": true`` where the resource is protected.
+    """
+
+    before: Json
+    after: Json
+
+    @property
+    def fields(self) -> tuple[diff.FieldChange, ...]:
+        """The fields that differ."""
+        return diff.field_changes(self.before or {}, self.after or {})
+
+    @property
+    def patch(self) -> list[dict[str, Any]]:
+        """The RFC 6902 patch; a create adds the whole document, a delete removes it."""
+        if self.before is None:
+            return [{"op": "add", "path": "", "value": self.after}]
+        if self.after is None:
+            return [{"op": "remove", "path": ""}]
+        return diff.patch(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make a resource that is not there; ``tags`` are all it shall have, ours included."""
+
+    key: Key
+    spec: Spec | None
+    tags: Mapping[str, str]
+    origin: Origin
+    difference: Difference
+    traffic: Traffic | None = None
+    cause: Cause = Cause.NEW
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change a resource of ours.
+
+    ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
+    those of others included.
+    """
+
+    key: Key
+    before: Present
+    spec: Spec | None
+    tags: Mapping[str, str]
+    origin: Origin
+    difference: Difference
+    cause: Cause
+    traffic: Traffic | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Mark a resource that nobody owns as ours, and make it what the manifest says."""
+
+    key: Key
+    before: Present
+    spec: Spec | None
+    tags: Mapping[str, str]
+    origin: Origin
+    difference: Difference
+    traffic: Traffic | None = None
+    cause: Cause = Cause.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a resource of ours that no manifest asks for any more."""
+
+    key: Key
+    before: Present
+    difference: Difference
+    cause: Cause = Cause.GONE
+    traffic: Traffic | None = None
+    origin: None = None
+
+
+Change: TypeAlias = Create | Update | Adopt | Delete
+
+
+def verb(change: Change) -> str:
+    """Return the word for what ``change`` does: create, update, adopt or delete."""
+    return type(change).__name__.lower()
+
+
+class Reason(Enum):
+    """Why a resource was left alone, and whether a run that did so still counts as clean."""
+
+    FOREIGN = "foreign"
+    GUARD = "guard"
+    PROTECTED = "protected"
+    UNKNOWN_FIELD = "unknown-field"
+    UNREADABLE = "unreadable"
+    SUSPENDED = "suspended"
+    POLICY = "policy"
+    ORPHAN = "orphan"
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Something seen and not touched on purpose; ``why`` is shown to the reader.
+
+    ``change`` is what would have been done, where that is known.
+    """
+
+    key: Key
+    why: str
+    reason: Reason
+    origin: Origin | None = None
+    change: Change | None = None

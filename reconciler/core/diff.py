@@ -1,0 +1,130 @@
+"""What lies between two JSON values: the RFC 6902 patch for machines, the fields for people.
+
+Decides nothing about whether a difference matters; it compares what it is given.
+"""
+
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import jsonpatch
+
+from reconciler.core.resources import Json, Spec
+
+
+class Missing(Enum):
+    """The side of a field that is not there, which null is not."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that differs; ``pointer`` is its RFC 6901 place."""
+
+    pointer: str
+    before: Json | Missing
+    after: Json | Missing
+
+
+def patch(before: Json, after: Json) -> list[dict[str, Any]]:
+    """Return the RFC 6902 operations that turn ``before`` into ``after``, in a stable order.
+
+    Only add, remove and replace are used: jsonpatch moves a value between places that have
+    nothing to do with each other, and a reader would take that for a meaning.
+    """
+    document = copy.deepcopy(before)
+    operations: list[dict[str, Any]] = []
+    for operation in jsonpatch.JsonPatch.from_diff(before, after).patch:
+        steps = _without_move(document, operation)
+        document = jsonpatch.apply_patch(document, steps)
+        operations += steps
+    return operations
+
+
+def field_changes(before: Json, after: Json) -> tuple[FieldChange, ...]:
+    """Return the leaves that differ, in the order of their pointers."""
+    return tuple(_walk("", before, after))
+
+
+def overlay(base: Spec, source: Spec, pointers: Iterable[str]) -> Spec:
+    """Return ``base`` with what ``source`` has at each of ``pointers`` in its place.
+
+    What ``source`` lacks is taken out of ``base`` too. Pointers lead to members of objects.
+    """
+    result = copy.deepcopy(base)
+    for pointer in pointers:
+        *parents, last = split_pointer(pointer)
+        value = value_at(source, pointer)
+        holder: Any = result
+        for name in parents:
+            if name not in holder and value is MISSING:
+                break
+            holder = holder.setdefault(name, {})
+            if not isinstance(holder, dict):
+                break
+        else:
+            if value is MISSING:
+                holder.pop(last, None)
+            else:
+                holder[last] = copy.deepcopy(value)
+    return result
+
+
+def value_at(document: Json, pointer: str) -> Json | Missing:
+    """Return the value at ``pointer``, which leads through objects only, or MISSING."""
+    value: Json = document
+    for name in split_pointer(pointer):
+        if not isinstance(value, dict) or name not in value:
+            return MISSING
+        value = value[name]
+    return value
+
+
+def split_pointer(pointer: str) -> list[str]:
+    """Return the member names of an RFC 6901 pointer."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def join_pointer(parent: str, name: object) -> str:
+    """Return the pointer to member ``name`` of the value at ``parent``."""
+    return f"{parent}/{str(name).replace('~', '~0').replace('/', '~1')}"
+
+
+def _without_move(document: Json, operation: dict[str, Any]) -> list[dict[str, Any]]:
+    if operation["op"] != "move":
+        return [operation]
+    moved = jsonpatch.JsonPointer(operation["from"]).resolve(document)
+    return [
+        {"op": "remove", "path": operation["from"]},
+        {"op": "add", "path": operation["path"], "value": copy.deepcopy(moved)},
+    ]
+
+
+def _walk(pointer: str, before: Json | Missing, after: Json | Missing) -> Iterator[FieldChange]:
+    match before, after:
+        case dict(), dict():
+            for name in sorted(before.keys() | after.keys()):
+                inner = join_pointer(pointer, name)
+                yield from _walk(inner, before.get(name, MISSING), after.get(name, MISSING))
+        case list(), list():
+            for index in range(max(len(before), len(after))):
+                inner = join_pointer(pointer, index)
+                yield from _walk(inner, _item(before, index), _item(after, index))
+        case dict(), Missing() if before:
+            yield from _walk(pointer, before, {})
+        case Missing(), dict() if after:
+            yield from _walk(pointer, {}, after)
+        case _:
+            # JSON's true is not 1, though Python calls them equal.
+            if type(before) is not type(after) or before != after:
+                yield FieldChange(pointer, before, after)
+
+
+def _item(items: list[Json], index: int) -> Json | Missing:
+    return items[index] if index < len(items) else MISSING

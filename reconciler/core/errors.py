@@ -1,0 +1,55 @@
+"""Every error raised on purpose, arranged by who can act on it.
+
+::
+
+    ReconcilerError
+      UsageError             whoever typed the command
+      ManifestError          the author of a manifest
+      HeldError              nobody: another run is at work
+      TargetError            whoever runs the target
+        ThrottledError       nobody: wait and try again
+        UnavailableError     nobody: wait and look again, the call may have taken effect
+        GoneError            nobody: the world moved; look again
+        ConflictError        nobody: the world moved; look again
+        RefusedError         whoever owns the credentials, the quota or the request
+"""
+
+
+class ReconcilerError(Exception):
+    """Something went wrong that was foreseen; the message is written for a person."""
+
+
+class UsageError(ReconcilerError):
+    """The command line, the environment or reconciler.toml asks for what cannot be done."""
+
+
+class ManifestError(ReconcilerError):
+    """The manifests could not be read, or are not valid."""
+
+
+class HeldError(ReconcilerError):
+    """Another run holds the lock."""
+
+
+class TargetError(ReconcilerError):
+    """A call to the target did not do what was asked of it."""
+
+
+class ThrottledError(TargetError):
+    """The target asked us to slow down; the call had no effect."""
+
+
+class UnavailableError(TargetError):
+    """No usable answer came; whether the call took effect is unknown until the next read."""
+
+
+class GoneError(TargetError):
+    """The resource is not there."""
+
+
+class ConflictError(TargetError):
+    """The name is taken, the token was used otherwise, or something still holds the resource."""
+
+
+class RefusedError(TargetError):
+    """The target understood the call and refused it."""

@@ -1,0 +1,78 @@
+"""What the ``applied`` tag remembers of the last apply, so that no state file is needed.
+
+The tag reads ``1.<digest of the spec>.<digests of our tag keys, joined by colons>`` and ends in
+``.p`` where the resource is protected, which must outlive the manifest that said so.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.resources import (
+    APPLIED_TAG,
+    RESERVED_TAGS,
+    Spec,
+    digest,
+    text_digest,
+)
+
+SCHEMA = "1"
+# A tag's value holds 256 characters: the schema and its dot take 2, the spec's digest 12, the
+# dot after it 1, the mark of protection 2. With all 48 tags in use each key still gets 4.
+SPEC_DIGEST_LENGTH = 12
+KEY_DIGESTS_LENGTH = 256 - 2 - SPEC_DIGEST_LENGTH - 1 - 2
+LONGEST_KEY_DIGEST = 11
+SHORTEST_KEY_DIGEST = 4
+UNMANAGED = "-"
+PROTECTED = "p"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last apply, as far as the tag tells.
+
+    ``spec`` is a short digest of the managed part of the spec, ``keys`` hold the beginnings of
+    the digests of the tag keys that the manifest set.
+    """
+
+    spec: str
+    keys: tuple[str, ...] = ()
+    protect: bool = False
+
+    def manages(self, tag_key: str) -> bool:
+        """Whether the last apply set the tag ``tag_key``."""
+        return any(text_digest(tag_key).startswith(known) for known in self.keys)
+
+    def __str__(self) -> str:
+        """Return the value of the tag."""
+        parts = [SCHEMA, self.spec, ":".join(self.keys)]
+        return ".".join([*parts, PROTECTED] if self.protect else parts)
+
+
+def spec_digest(spec: Spec | None) -> str:
+    """Return the short digest of a canonical spec; a spec that is not managed has its own."""
+    return UNMANAGED if spec is None else digest(spec)[:SPEC_DIGEST_LENGTH]
+
+
+def mark_of(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> Mark:
+    """Return the mark of applying canonical ``spec`` and tags of the given keys."""
+    keys = sorted(tag_keys)
+    width = min(LONGEST_KEY_DIGEST, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
+    return Mark(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
+
+
+def read_mark(tags: Mapping[str, str]) -> Mark | None:
+    """Return the mark in ``tags``, or None where it is lost or not ours."""
+    match tags.get(APPLIED_TAG, "").split("."):
+        case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
+            known = tuple(keys.split(":")) if keys else ()
+            # A shorter digest would claim the tags of others by chance.
+            if any(len(key) < SHORTEST_KEY_DIGEST for key in known):
+                return None
+            return Mark(spec, known, protect=bool(rest))
+        case _:
+            return None
+
+
+def users_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return ``tags`` less the two that we write."""
+    return {key: value for key, value in tags.items() if key not in RESERVED_TAGS}

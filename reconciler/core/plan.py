@@ -1,0 +1,290 @@
+"""What has to change, decided without touching anything.
+
+A plan accounts for every key that is desired or observed exactly once: as a change, as unchanged,
+or as withheld with a reason. It performs no I/O, reads no clock and keeps its inputs untouched, so
+the same inputs always give the same plan.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from reconciler.core import traffic
+from reconciler.core.changes import (
+    Adopt,
+    Cause,
+    Change,
+    Create,
+    Delete,
+    Difference,
+    Reason,
+    Update,
+    Withheld,
+    verb,
+)
+from reconciler.core.diff import overlay
+from reconciler.core.kinds import KINDS
+from reconciler.core.marks import Mark, mark_of, read_mark, spec_digest, users_tags
+from reconciler.core.resources import (
+    APPLIED_TAG,
+    OWNER_TAG,
+    Desired,
+    Json,
+    Key,
+    Present,
+    Spec,
+    TargetId,
+    Unreadable,
+    World,
+    digest,
+)
+from reconciler.core.restraint import Restraint, restrain
+
+Canonical: TypeAlias = Callable[[Key, Spec], Spec]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One verdict for every key, in the order in which it would be carried out."""
+
+    target: TargetId
+    owner: str
+    changes: tuple[Change, ...]
+    unchanged: tuple[Key, ...]
+    withheld: tuple[Withheld, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """What a reviewer approves: 43 characters over the target and the patch of every change.
+
+        No version and no time is in it, so that an unrelated edit leaves it alone.
+        """
+        changes: list[Json] = [
+            [str(change.key), verb(change), list(change.difference.patch)]
+            for change in sorted(self.changes, key=lambda change: change.key)
+        ]
+        target: list[Json] = [self.target.name, self.target.account, self.target.region]
+        return digest([*target, self.owner, changes])
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that a plan is made from.
+
+    ``canonical`` spells a spec as the target would show it; ``now`` carries a time zone and
+    decides which suspensions have ended.
+    """
+
+    target: TargetId
+    owner: str
+    desired: Mapping[Key, Desired]
+    world: World
+    canonical: Canonical
+    restraint: Restraint
+    now: datetime
+
+
+def make_plan(question: Question) -> Plan:
+    """Return the plan that answers ``question``."""
+    desired, world = question.desired, question.world
+    verdicts = [
+        _verdict(question, want, world.resources.get(key)) for key, want in desired.items()
+    ] + [_leftover(question, saw) for key, saw in world.resources.items() if key not in desired]
+    allowed, restrained = restrain(
+        [verdict for verdict in verdicts if isinstance(verdict, Change)],
+        question.restraint,
+        owned=sum(_is_ours(question, saw) for saw in world.resources.values()),
+        nothing_desired=not desired,
+        gaps=_gaps(world),
+    )
+    withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)]
+    return Plan(
+        question.target,
+        question.owner,
+        tuple(sorted(allowed, key=_turn)),
+        tuple(sorted(verdict for verdict in verdicts if isinstance(verdict, Key))),
+        tuple(sorted(withheld + restrained, key=lambda held: held.key)),
+    )
+
+
+Verdict: TypeAlias = Change | Withheld | Key
+"""What becomes of a key; the key itself where nothing has to change."""
+
+
+def _verdict(question: Question, want: Desired, saw: Present | Unreadable | None) -> Verdict:
+    if isinstance(saw, Unreadable):
+        return _unreadable(saw, want)
+    if saw is None:
+        return _suspended(question, want) or _create(question, want)
+    return (
+        _foreign(question, saw, want) or _suspended(question, want) or _change(question, want, saw)
+    )
+
+
+def _leftover(question: Question, saw: Present | Unreadable) -> Verdict:
+    if isinstance(saw, Unreadable):
+        return _unreadable(saw)
+    return _foreign(question, saw) or _delete(question, saw)
+
+
+def _unreadable(saw: Unreadable, want: Desired | None = None) -> Withheld:
+    # Not being able to look is not the same as nothing being there.
+    why = f"it could not be read: {saw.reason}"
+    return Withheld(saw.key, why, Reason.UNREADABLE, want.origin if want else None)
+
+
+def _foreign(question: Question, saw: Present, want: Desired | None = None) -> Withheld | None:
+    account = question.target.account
+    if account is not None and saw.account != account:
+        why = f"it belongs to account {saw.account}, and this run acts for {account}"
+    elif saw.owner == question.owner or (saw.owner is None and want and want.options.adopt):
+        return None
+    elif saw.owner is None:
+        why = (
+            "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
+            "to take it over, say reconcile.adopt: true"
+        )
+    else:
+        why = f"it is owned by {saw.owner}, not by {question.owner}"
+    return Withheld(saw.key, why, Reason.FOREIGN, want.origin if want else None)
+
+
+def _is_ours(question: Question, saw: Present | Unreadable) -> bool:
+    return isinstance(saw, Present) and saw.owner == question.owner
+
+
+def _suspended(question: Question, want: Desired) -> Withheld | None:
+    pause = want.options.suspend
+    if pause is None or pause.until <= question.now:
+        return None
+    why = f"suspended until {pause.until.isoformat()}: {pause.reason}"
+    return Withheld(want.key, why, Reason.SUSPENDED, want.origin)
+
+
+def _create(question: Question, want: Desired) -> Create:
+    managed = _managed(question, want)
+    tags = {**want.tags, **_our_tags(question, want, managed)}
+    after = _view(managed, tags, protect=want.options.protect)
+    return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
+
+
+def _change(question: Question, want: Desired, saw: Present) -> Verdict:
+    mark = read_mark(saw.tags)
+    live = question.canonical(saw.key, saw.spec)
+    spec = None if want.spec is None else overlay(want.spec, saw.spec, want.options.ignore)
+    after = live if spec is None else question.canonical(saw.key, spec)
+    managed = _managed(question, want)
+    tags = _tags_after(want, saw, mark) | _our_tags(question, want, managed)
+    difference = Difference(
+        _view(live, saw.tags, protect=mark is not None and mark.protect),
+        _view(after, tags, protect=want.options.protect),
+    )
+    if not difference.fields:
+        return want.key
+    replaces = after != live
+    wiped = [field for field in saw.unknown if field not in want.options.ignore]
+    if replaces and wiped:
+        why = (
+            f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
+            "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
+        )
+        return Withheld(want.key, why, Reason.UNKNOWN_FIELD, want.origin)
+    sent = spec if replaces else None
+    means = traffic.meaning(live, after) if replaces else None
+    if saw.owner is None:
+        return Adopt(want.key, saw, sent, tags, want.origin, difference, means)
+    cause = _cause(question, want, saw, mark)
+    return Update(want.key, saw, sent, tags, want.origin, difference, cause, means)
+
+
+def _delete(question: Question, saw: Present) -> Delete | Withheld:
+    mark = read_mark(saw.tags)
+    if mark is not None and mark.protect:
+        why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
+        return Withheld(saw.key, why, Reason.PROTECTED)
+    before = _view(question.canonical(saw.key, saw.spec), saw.tags, protect=False)
+    return Delete(saw.key, saw, Difference(before, None))
+
+
+def _managed(question: Question, want: Desired) -> Spec | None:
+    """Return the canonical part of the desired spec that we manage; None where we manage none."""
+    if want.spec is None:
+        return None
+    return question.canonical(want.key, overlay(want.spec, {}, want.options.ignore))
+
+
+def _our_tags(question: Question, want: Desired, managed: Spec | None) -> dict[str, str]:
+    mark = mark_of(managed, want.tags, protect=want.options.protect)
+    return {OWNER_TAG: question.owner, APPLIED_TAG: str(mark)}
+
+
+def _tags_after(want: Desired, saw: Present, mark: Mark | None) -> dict[str, str]:
+    """Return what others put there, less what the manifest dropped, and what it asks for now."""
+    kept = {
+        key: value
+        for key, value in users_tags(saw.tags).items()
+        if key in want.tags or mark is None or not mark.manages(key)
+    }
+    return kept | dict(want.tags)
+
+
+def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -> Cause:
+    if mark is None:
+        return Cause.UNKNOWN
+    live = None
+    if want.spec is not None:
+        live = question.canonical(saw.key, overlay(saw.spec, {}, want.options.ignore))
+    causes = set(_spec_causes(_managed(question, want), live, mark))
+    causes |= set(_tag_causes(want.tags, users_tags(saw.tags), mark))
+    if mark.protect != want.options.protect:
+        causes.add(Cause.MANIFEST)
+    if Cause.BOTH in causes or {Cause.MANIFEST, Cause.DRIFT} <= causes:
+        return Cause.BOTH
+    # Whatever is left beside an unknown part is known, and says more than "unknown".
+    known = causes - {Cause.UNKNOWN}
+    return known.pop() if known else Cause.UNKNOWN
+
+
+def _spec_causes(want: Spec | None, live: Spec | None, mark: Mark) -> list[Cause]:
+    if want == live:
+        return []
+    if mark.spec == spec_digest(live):
+        return [Cause.MANIFEST]
+    return [Cause.DRIFT if mark.spec == spec_digest(want) else Cause.BOTH]
+
+
+def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: Mark) -> list[Cause]:
+    causes = [Cause.MANIFEST for key in live if key not in want and mark.manages(key)]
+    for key, value in want.items():
+        if not mark.manages(key):
+            causes += [Cause.MANIFEST] if live.get(key) != value else []
+        elif key not in live:
+            causes.append(Cause.DRIFT)
+        elif live[key] != value:
+            # The mark holds keys, not values: either side may have moved.
+            causes.append(Cause.UNKNOWN)
+    return causes
+
+
+def _view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
+    shown: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
+    view: dict[str, Json] = {"spec": spec, "tags": shown}
+    return {**view, "protect": True} if protect else view
+
+
+def _gaps(world: World) -> list[str]:
+    unreadable = [
+        f"{resource.key} could not be read"
+        for resource in world.resources.values()
+        if isinstance(resource, Unreadable)
+    ]
+    return [*world.gaps, *unreadable]
+
+
+def _turn(change: Change) -> tuple[bool, int, Key]:
+    """Order writes: parents before children, deletes last and the other way round."""
+    wave = KINDS[change.key.kind].wave
+    if isinstance(change, Delete):
+        return True, -wave, change.key
+    return False, wave, change.key

@@ -1,0 +1,106 @@
+"""What became of a plan: one outcome for every change, and the exit code they add up to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from reconciler.core.changes import Change, Reason, Withheld
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.plan import Plan
+
+CODE_OF_REASON = {
+    Reason.UNREADABLE: ExitCode.ERROR,
+    Reason.FOREIGN: ExitCode.WITHHELD,
+    Reason.GUARD: ExitCode.WITHHELD,
+    Reason.PROTECTED: ExitCode.WITHHELD,
+    Reason.UNKNOWN_FIELD: ExitCode.WITHHELD,
+    Reason.SUSPENDED: ExitCode.OK,
+    Reason.ORPHAN: ExitCode.OK,
+    Reason.POLICY: ExitCode.OK,
+}
+
+PRECEDENCE = (
+    ExitCode.MANIFESTS,
+    ExitCode.ERROR,
+    ExitCode.PARTIAL,
+    ExitCode.STALE,
+    ExitCode.WITHHELD,
+    ExitCode.PENDING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The change was made and was seen to be there (or gone) afterwards."""
+
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The change was not made, or could not be seen to be made; ``why`` says what to do."""
+
+    change: Change
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The change was not tried."""
+
+    change: Change
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The live side moved since the plan was made, so the change was not tried."""
+
+    change: Change
+    why: str
+
+
+Outcome: TypeAlias = Applied | Failed | Skipped | Stale
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One cycle on one target: exactly one outcome for every change of the plan, in its order."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether desired and observed are equal now, as far as this run may make them."""
+        return exit_code(self) is ExitCode.OK and not any(
+            isinstance(outcome, Skipped) for outcome in self.outcomes
+        )
+
+
+def exit_code(report: Report) -> ExitCode:
+    """Return the code of a run that carried a plan out."""
+    kinds = {type(outcome) for outcome in report.outcomes}
+    codes = _codes_of(report.plan.withheld)
+    if Failed in kinds:
+        codes.add(ExitCode.PARTIAL if Applied in kinds else ExitCode.ERROR)
+    if Stale in kinds:
+        codes.add(ExitCode.STALE)
+    return _first(codes)
+
+
+def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
+    """Return the code of a run that only planned; ``detailed`` makes pending changes count."""
+    codes = _codes_of(plan.withheld)
+    held_back = any(held.reason is Reason.POLICY for held in plan.withheld)
+    if detailed and (plan.changes or held_back):
+        codes.add(ExitCode.PENDING)
+    return _first(codes)
+
+
+def _codes_of(withheld: Iterable[Withheld]) -> set[ExitCode]:
+    return {CODE_OF_REASON[held.reason] for held in withheld}
+
+
+def _first(codes: set[ExitCode]) -> ExitCode:
+    return next((code for code in PRECEDENCE if code in codes), ExitCode.OK)

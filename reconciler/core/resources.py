@@ -1,0 +1,214 @@
+"""The nouns of the product: what is wanted, what was seen, and how JSON is compared.
+
+Performs no I/O and keeps its inputs untouched. Specs are plain JSON here: the edge has
+already checked them with types, so a new kind needs no new code in the core.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+Spec: TypeAlias = dict[str, Json]
+
+OWNER_TAG = "mesh-reconciler:owner"
+APPLIED_TAG = "mesh-reconciler:applied"
+RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """The identity of a resource within one target.
+
+    ``path`` holds names, parents first: ``("payments",)`` for a mesh,
+    ``("payments", "edge", "v1")`` for a route. Names are compared byte by byte.
+    """
+
+    kind: str
+    path: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the form that users type and read: ``mesh/payments``."""
+        return "/".join((self.kind, *self.path))
+
+    @property
+    def name(self) -> str:
+        """The resource's own name, without its parents."""
+        return self.path[-1]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """A place in a manifest; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """Return ``file:line:column``."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A pause that ends by itself; ``until`` carries a time zone."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a manifest's ``reconcile`` block asks of us; nothing of it is sent to the target.
+
+    ``ignore`` holds JSON pointers into the spec, to members of objects.
+    """
+
+    protect: bool = False
+    adopt: bool = False
+    suspend: Suspension | None = None
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What a manifest asks for.
+
+    ``spec`` is None where the manifest has none: the live spec is then not managed.
+    ``tags`` are the user's own; the two that we write are not among them.
+    """
+
+    key: Key
+    spec: Spec | None
+    tags: Mapping[str, str]
+    origin: Origin
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A live resource as the target showed it.
+
+    ``account`` is the owner of the mesh it belongs to, 12 digits. ``created_at`` is in seconds
+    of the target's own clock. ``unknown`` holds pointers into the spec to fields that the API's
+    description does not have: replacing the spec would wipe them.
+    """
+
+    key: Key
+    spec: Spec
+    tags: Mapping[str, str]
+    uid: str
+    version: int
+    arn: str
+    account: str
+    created_at: float
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str | None:
+        """The owner id it is marked with; None where nobody marked it."""
+        return self.tags.get(OWNER_TAG)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A resource that may be there and could not be looked at: never to be taken for absent."""
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What an answer or a list shows of a resource, without its spec.
+
+    ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
+    target's own clock.
+    """
+
+    version: int
+    created_at: float
+    uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything the target showed of what we asked about or own.
+
+    A key that is missing was seen to be absent. ``gaps`` says what could not be looked at
+    besides the keys marked Unreadable; a world with gaps yields no delete.
+    """
+
+    resources: Mapping[Key, Present | Unreadable]
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was seen, so that absence can be believed."""
+        return not self.gaps and all(
+            isinstance(resource, Present) for resource in self.resources.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TargetId:
+    """Which world a plan is about, as its first line names it.
+
+    ``account`` is None where the endpoint does not answer GetCallerIdentity and nothing of it
+    has been seen yet.
+    """
+
+    name: str
+    url: str
+    account: str | None
+    region: str
+
+
+def canonical_json(value: Json) -> str:
+    """Return the one spelling of ``value``: equal values give equal text.
+
+    Specs hold no floats, whose spelling is not unique; TypeError says so where one does.
+    """
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Json) -> str:
+    """Return 43 characters of base64url: the SHA-256 of the canonical JSON of ``value``."""
+    return text_digest(canonical_json(value))
+
+
+def text_digest(text: str) -> str:
+    """Return 43 characters of base64url: the SHA-256 of ``text``."""
+    hashed = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(hashed).decode().rstrip("=")
+
+
+def without_empties(value: Json) -> Json:
+    """Return ``value`` less null members and empty containers inside it.
+
+    App Mesh shows an unset list as ``[]`` in some places and leaves it out in others, so the
+    two spellings must not count as a difference.
+    """
+    if isinstance(value, dict):
+        kept = {name: without_empties(member) for name, member in value.items()}
+        return {name: member for name, member in kept.items() if member not in (None, [], {})}
+    if isinstance(value, list):
+        return [without_empties(item) for item in value]
+    return value
+
+
+def _refuse_floats(value: Json) -> None:
+    if isinstance(value, float):
+        raise TypeError(f"a spec holds whole numbers only, not {value!r}")
+    if isinstance(value, dict):
+        for member in value.values():
+            _refuse_floats(member)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_floats(item)

@@ -1,0 +1,128 @@
+"""The guards: how much of a plan a run may carry out.
+
+Every guard only takes changes away, and says so; none of them adds one. They hold for plan,
+apply and daemon alike, so a pull request fails before the merge and not after.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld
+
+
+class Policy(StrEnum):
+    """What a run may do; each level includes the ones before it."""
+
+    OBSERVE = "observe"
+    CREATE_ONLY = "create-only"
+    UPSERT_ONLY = "upsert-only"
+    SYNC = "sync"
+
+
+ALLOWED: dict[Policy, tuple[type[Change], ...]] = {
+    Policy.OBSERVE: (),
+    Policy.CREATE_ONLY: (Create,),
+    Policy.UPSERT_ONLY: (Create, Update, Adopt),
+    Policy.SYNC: (Create, Update, Adopt, Delete),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``count`` changes, or ``share`` of what we own but never fewer than ``floor``."""
+
+    count: int | None = None
+    share: Fraction | None = None
+    floor: int = 0
+
+    def of(self, owned: int) -> int | None:
+        """Return the number of changes allowed for ``owned`` resources; None is any number."""
+        if self.share is None:
+            return self.count
+        return max(self.floor, int(self.share * owned))
+
+
+@dataclass(frozen=True, slots=True)
+class Restraint:
+    """Everything that holds a run back.
+
+    ``partial`` says why the run does not cover the whole source, None where it does: only a run
+    over the whole source knows that a manifest is gone. ``allow_empty`` lets a source without
+    any manifest mean what it says.
+    """
+
+    policy: Policy = Policy.UPSERT_ONLY
+    max_deletes: int = 1
+    max_updates: Limit = Limit()
+    allow_empty: bool = False
+    partial: str | None = None
+
+
+def restrain(
+    changes: Sequence[Change],
+    restraint: Restraint,
+    *,
+    owned: int,
+    nothing_desired: bool,
+    gaps: Sequence[str],
+) -> tuple[list[Change], list[Withheld]]:
+    """Return the changes that may be made, and those that may not with the reason of each.
+
+    ``owned`` counts the live resources of ours; ``gaps`` say what could not be looked at.
+    """
+    allowed: list[Change] = []
+    withheld: list[Withheld] = []
+    hold_deletes = _why_not_delete(changes, restraint, nothing_desired=nothing_desired, gaps=gaps)
+    hold_updates = _why_not_update(changes, restraint.max_updates.of(owned))
+    for change in changes:
+        if isinstance(change, Delete):
+            refusal = _policy(change, restraint) or hold_deletes
+        elif isinstance(change, Create):
+            refusal = _policy(change, restraint)
+        else:
+            refusal = _policy(change, restraint) or hold_updates
+        if refusal is None:
+            allowed.append(change)
+        else:
+            reason, why = refusal
+            withheld.append(Withheld(change.key, why, reason, change.origin, change))
+    return allowed, withheld
+
+
+Refusal = tuple[Reason, str]
+
+
+def _policy(change: Change, restraint: Restraint) -> Refusal | None:
+    if isinstance(change, ALLOWED[restraint.policy]):
+        return None
+    if isinstance(change, Delete):
+        return Reason.ORPHAN, f"no manifest asks for it; policy {restraint.policy} deletes nothing"
+    return Reason.POLICY, f"policy {restraint.policy} holds it back"
+
+
+def _why_not_delete(
+    changes: Sequence[Change], restraint: Restraint, *, nothing_desired: bool, gaps: Sequence[str]
+) -> Refusal | None:
+    deletes = _count(changes, lambda change: isinstance(change, Delete))
+    if restraint.partial is not None:
+        return Reason.ORPHAN, f"nothing is deleted because {restraint.partial}"
+    if gaps:
+        return Reason.GUARD, f"nothing is deleted because {gaps[0]}"
+    if nothing_desired and not restraint.allow_empty:
+        return Reason.GUARD, "nothing is deleted because no manifest was found (--allow-empty)"
+    if deletes > restraint.max_deletes:
+        return Reason.GUARD, f"{deletes} deletes are over --max-deletes {restraint.max_deletes}"
+    return None
+
+
+def _why_not_update(changes: Sequence[Change], limit: int | None) -> Refusal | None:
+    updates = _count(changes, lambda change: isinstance(change, Update | Adopt))
+    if limit is None or updates <= limit:
+        return None
+    return Reason.GUARD, f"{updates} updates are over --max-updates, which allows {limit} here"
+
+
+def _count(changes: Sequence[Change], wanted: Callable[[Change], bool]) -> int:
+    return sum(map(wanted, changes))

@@ -1,0 +1,18 @@
+"""What a change of a spec means for traffic, where a reader should look twice."""
+
+from reconciler.core.changes import Traffic
+from reconciler.core.diff import MISSING, value_at
+from reconciler.core.resources import Spec
+
+# An absent egress filter acts as DROP_ALL (API reference, EgressFilter).
+CLOSED = "DROP_ALL"
+
+
+def meaning(before: Spec, after: Spec) -> Traffic | None:
+    """Return what replacing ``before`` by ``after`` does to traffic leaving a mesh."""
+    was, becomes = (value_at(spec, "/egressFilter/type") for spec in (before, after))
+    if was == becomes:
+        return None
+    if (CLOSED if was is MISSING else was) == (CLOSED if becomes is MISSING else becomes):
+        return Traffic.SAME
+    return Traffic.CLOSES if becomes in (MISSING, CLOSED) else Traffic.OPENS

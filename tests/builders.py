@@ -1,0 +1,100 @@
+"""Values for tests, each with as little said as the test needs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.core.marks import mark_of
+from reconciler.core.plan import Plan, Question, make_plan
+from reconciler.core.resources import (
+    APPLIED_TAG,
+    OWNER_TAG,
+    Desired,
+    Key,
+    Options,
+    Origin,
+    Present,
+    Spec,
+    TargetId,
+    Unreadable,
+    World,
+    without_empties,
+)
+from reconciler.core.restraint import Policy, Restraint
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+OWNER = "platform"
+ACCOUNT = "123456789012"
+TARGET = TargetId("test", "http://127.0.0.1:1", ACCOUNT, "eu-west-1")
+SYNC = Restraint(policy=Policy.SYNC)
+
+
+def mesh(name: str) -> Key:
+    return Key("mesh", (name,))
+
+
+def egress(kind: str | None) -> Spec:
+    return {} if kind is None else {"egressFilter": {"type": kind}}
+
+
+def canonical(key: Key, spec: Spec) -> Spec:
+    del key
+    plain = without_empties(spec)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def desired(
+    name: str,
+    spec: Spec | None = None,
+    *,
+    managed: bool = True,
+    tags: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Desired:
+    """Return a wanted mesh; ``managed=False`` is a manifest without a spec."""
+    wanted = (spec or {}) if managed else None
+    origin = Origin(f"manifests/{name}.yaml", 1, 1)
+    return Desired(mesh(name), wanted, tags or {}, origin, Options(**options))
+
+
+def present(
+    name: str,
+    spec: Spec | None = None,
+    *,
+    owner: str | None = OWNER,
+    applied: Desired | None = None,
+    tags: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> Present:
+    """Return a live mesh; ``applied`` is the manifest that its mark remembers."""
+    ours = {} if owner is None else {OWNER_TAG: owner}
+    if applied is not None:
+        managed = None if applied.spec is None else canonical(applied.key, applied.spec)
+        mark = mark_of(managed, applied.tags, protect=applied.options.protect)
+        ours[APPLIED_TAG] = str(mark)
+    facts: dict[str, Any] = {
+        "key": mesh(name),
+        "spec": spec or {},
+        "tags": {**(tags or {}), **ours},
+        "uid": f"uid-of-{name}",
+        "version": 1,
+        "arn": f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/{name}",
+        "account": ACCOUNT,
+        "created_at": 1_700_000_000.0,
+    }
+    return Present(**(facts | changes))
+
+
+def plan(
+    *items: Desired | Present | Unreadable,
+    restraint: Restraint | None = None,
+    gaps: tuple[str, ...] = (),
+    target: TargetId = TARGET,
+) -> Plan:
+    """Return the plan for the desired among ``items`` in a world made of the others."""
+    wanted = {item.key: item for item in items if isinstance(item, Desired)}
+    seen = {item.key: item for item in items if not isinstance(item, Desired)}
+    return make_plan(
+        Question(target, OWNER, wanted, World(seen, gaps), canonical, restraint or Restraint(), NOW)
+    )

@@ -1,0 +1,110 @@
+"""Patches that apply, in an order that holds, and fields that a person can read."""
+
+import copy
+import subprocess
+import sys
+
+import jsonpatch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.diff import (
+    MISSING,
+    FieldChange,
+    field_changes,
+    join_pointer,
+    overlay,
+    patch,
+    split_pointer,
+    value_at,
+)
+from reconciler.core.resources import Json, Spec
+
+scalars = st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a", "b/c", "~"])
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b/c", "~d", "e"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+objects = st.dictionaries(st.sampled_from(["a", "b/c", "~d", "e"]), values, max_size=4)
+
+
+@given(objects, objects)
+def test_a_patch_leads_from_one_side_to_the_other(before: Spec, after: Spec) -> None:
+    kept = copy.deepcopy(before)
+    operations = patch(before, after)
+    assert jsonpatch.apply_patch(before, operations) == after
+    assert before == kept
+    assert {operation["op"] for operation in operations} <= {"add", "remove", "replace"}
+
+
+@given(objects, objects)
+def test_fields_differ_exactly_where_a_patch_is_needed(before: Spec, after: Spec) -> None:
+    assert bool(field_changes(before, after)) == bool(patch(before, after))
+
+
+def test_a_patch_does_not_depend_on_the_hash_seed() -> None:
+    program = (
+        "from reconciler.core.diff import patch;"
+        "print(patch({'a': 1, 'b': {'x': [1]}, 'c': 3, 'd': 4}, {'b': {'y': [1]}, 'e': 3, 'f': 1}))"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2", "3")
+    }
+    assert len(seen) == 1
+
+
+def test_fields_are_leaves_with_both_sides() -> None:
+    before: Json = {"spec": {"egressFilter": {"type": "DROP_ALL"}, "list": [1, 2]}, "gone": {}}
+    after: Json = {
+        "spec": {"egressFilter": {"type": "ALLOW_ALL"}, "list": [1, 3, 4]},
+        "n": {"a": 1},
+    }
+    assert field_changes(before, after) == (
+        FieldChange("/gone", {}, MISSING),
+        FieldChange("/n/a", MISSING, 1),
+        FieldChange("/spec/egressFilter/type", "DROP_ALL", "ALLOW_ALL"),
+        FieldChange("/spec/list/1", 2, 3),
+        FieldChange("/spec/list/2", MISSING, 4),
+    )
+
+
+def test_what_goes_away_shows_its_leaves() -> None:
+    assert field_changes({"a": {"b": 1}}, {}) == (FieldChange("/a/b", 1, MISSING),)
+    assert field_changes({"a": [1]}, {"a": []}) == (FieldChange("/a/0", 1, MISSING),)
+
+
+def test_true_is_not_one() -> None:
+    (change,) = field_changes({"a": True}, {"a": 1})
+    assert change.before is True
+    assert field_changes({"a": 1}, {"a": 1}) == ()
+
+
+def test_an_overlay_keeps_what_the_source_has_at_each_pointer() -> None:
+    base: Spec = {"a": {"b": 1, "c": 2}, "d": 3}
+    source: Spec = {"a": {"b": 9}, "e": {"f": 8}}
+    assert overlay(base, source, ["/a/b", "/a/c", "/d", "/e/f", "/x/y"]) == {
+        "a": {"b": 9},
+        "e": {"f": 8},
+    }
+    assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+def test_an_overlay_leaves_alone_what_is_no_object_on_the_way() -> None:
+    assert overlay({"a": 1}, {"a": {"b": 2}}, ["/a/b"]) == {"a": 1}
+
+
+def test_pointers_escape_what_they_must() -> None:
+    assert join_pointer("/a", "b/c~d") == "/a/b~1c~0d"
+    assert split_pointer("/a/b~1c~0d") == ["a", "b/c~d"]
+    assert value_at({"a": {"b/c~d": 1}}, "/a/b~1c~0d") == 1
+    assert value_at({"a": 1}, "/a/b") is MISSING

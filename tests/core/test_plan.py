@@ -1,0 +1,336 @@
+"""Every key gets one verdict, and the verdict is the one that the table says."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from builders import NOW, OWNER, SYNC, TARGET, desired, egress, mesh, plan, present
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.changes import (
+    Adopt,
+    Cause,
+    Change,
+    Create,
+    Delete,
+    Reason,
+    Traffic,
+    Update,
+    Withheld,
+    verb,
+)
+from reconciler.core.diff import MISSING, FieldChange
+from reconciler.core.plan import Plan
+from reconciler.core.resources import (
+    APPLIED_TAG,
+    OWNER_TAG,
+    Desired,
+    Present,
+    Spec,
+    Suspension,
+    TargetId,
+    Unreadable,
+)
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def only_change(made: Plan) -> Change:
+    assert made.withheld == ()
+    (change,) = made.changes
+    return change
+
+
+def only_withheld(made: Plan) -> Withheld:
+    assert made.changes == ()
+    (held,) = made.withheld
+    return held
+
+
+def update(*items: Desired | Present) -> Update:
+    change = only_change(plan(*items))
+    assert isinstance(change, Update)
+    return change
+
+
+def test_what_is_not_there_is_created_with_its_marks() -> None:
+    change = only_change(plan(desired("a", DROP, tags={"team": "pay"})))
+    assert isinstance(change, Create)
+    assert change.cause is Cause.NEW
+    assert change.spec == DROP
+    assert change.tags["team"] == "pay"
+    assert change.tags[OWNER_TAG] == OWNER
+    assert change.tags[APPLIED_TAG].startswith("1.")
+    shown = {"spec": DROP, "tags": {OWNER_TAG: OWNER, "team": "pay"}}
+    assert change.difference.patch == [{"op": "add", "path": "", "value": shown}]
+
+
+def test_a_manifest_without_spec_creates_without_spec() -> None:
+    change = only_change(plan(desired("a", managed=False)))
+    assert isinstance(change, Create)
+    assert change.spec is None
+
+
+@pytest.mark.parametrize(
+    ("want", "live"),
+    [
+        (desired("a", DROP), present("a", DROP)),
+        (desired("a", {}), present("a", {"serviceDiscovery": {}})),
+        (desired("a", managed=False), present("a", ALLOW)),
+        (desired("a", DROP, tags={"t": "1"}), present("a", DROP, tags={"t": "1", "other": "x"})),
+        (desired("a", DROP, ignore=("/egressFilter",)), present("a", ALLOW)),
+    ],
+    ids=["equal", "empty is absent", "spec not managed", "tags of others", "ignored"],
+)
+def test_what_is_as_wanted_is_left_alone(want: Desired, live: Present) -> None:
+    made = plan(want, live)
+    assert made.changes == ()
+    assert made.withheld == ()
+    assert made.unchanged == (mesh("a"),)
+
+
+def test_a_difference_is_updated_with_before_and_after_of_each_field() -> None:
+    want = desired("a", ALLOW, tags={"team": "pay"})
+    change = update(want, present("a", DROP, tags={"theirs": "x"}))
+    assert change.spec == ALLOW
+    assert change.difference.fields == (
+        FieldChange("/spec/egressFilter/type", "DROP_ALL", "ALLOW_ALL"),
+        FieldChange("/tags/team", MISSING, "pay"),
+    )
+    assert change.tags["theirs"] == "x"
+    assert verb(change) == "update"
+
+
+def test_an_update_of_tags_sends_no_spec() -> None:
+    change = update(desired("a", DROP, tags={"team": "pay"}), present("a", DROP))
+    assert change.spec is None
+    assert change.traffic is None
+
+
+def test_a39_what_is_ignored_survives_a_replacing_update() -> None:
+    live: Spec = {"egressFilter": {"type": "ALLOW_ALL"}, "serviceDiscovery": {"x": 1}}
+    want = desired("a", {"serviceDiscovery": {"x": 2}}, ignore=("/egressFilter",))
+    assert update(want, present("a", live)).spec == {**live, "serviceDiscovery": {"x": 2}}
+
+
+def test_a39_a_field_that_we_do_not_know_withholds_the_update() -> None:
+    live = present("a", {**DROP, "novel": 1}, unknown=("/novel",))
+    held = only_withheld(plan(desired("a", ALLOW), live))
+    assert held.reason is Reason.UNKNOWN_FIELD
+    assert "/novel" in held.why
+    allowed = update(desired("a", ALLOW, ignore=("/novel",)), live)
+    assert allowed.spec == {**ALLOW, "novel": 1}
+
+
+def test_an_unknown_field_hinders_no_change_of_tags() -> None:
+    live = present("a", {**DROP, "novel": 1}, unknown=("/novel",))
+    want = desired("a", managed=False, tags={"team": "pay"})
+    assert update(want, live).spec is None
+
+
+@pytest.mark.parametrize(
+    ("want", "live", "applied", "cause"),
+    [
+        (ALLOW, DROP, DROP, Cause.MANIFEST),
+        (ALLOW, DROP, ALLOW, Cause.DRIFT),
+        (ALLOW, DROP, {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}, Cause.BOTH),
+        (ALLOW, DROP, None, Cause.UNKNOWN),
+    ],
+)
+def test_the_cause_follows_from_the_mark(
+    want: Spec, live: Spec, applied: Spec | None, cause: Cause
+) -> None:
+    mark = None if applied is None else desired("a", applied)
+    assert update(desired("a", want), present("a", live, applied=mark)).cause is cause
+
+
+@pytest.mark.parametrize(
+    ("want", "live", "applied", "cause"),
+    [
+        ({"t": "1"}, {}, {}, Cause.MANIFEST),
+        ({}, {"t": "1"}, {"t": "1"}, Cause.MANIFEST),
+        ({"t": "1"}, {}, {"t": "1"}, Cause.DRIFT),
+        ({"t": "1"}, {"t": "2"}, {"t": "1"}, Cause.UNKNOWN),
+        ({"t": "1", "u": "1"}, {}, {"t": "1"}, Cause.BOTH),
+        ({"t": "1", "u": "1"}, {"t": "1"}, {"t": "1"}, Cause.MANIFEST),
+        ({"t": "1", "u": "1"}, {"t": "2"}, {"t": "1"}, Cause.MANIFEST),
+        ({"t": "1", "u": "1"}, {"t": "2", "u": "1"}, {"t": "1"}, Cause.UNKNOWN),
+    ],
+)
+def test_the_cause_of_tags_follows_from_the_mark(
+    want: dict[str, str], live: dict[str, str], applied: dict[str, str], cause: Cause
+) -> None:
+    mark = desired("a", DROP, tags=applied)
+    change = update(desired("a", DROP, tags=want), present("a", DROP, tags=live, applied=mark))
+    assert change.cause is cause
+
+
+def test_an_unmanaged_spec_has_no_part_in_the_cause() -> None:
+    mark = desired("a", managed=False)
+    live = present("a", ALLOW, applied=mark)
+    want = desired("a", managed=False, tags={"team": "pay"})
+    assert update(want, live).cause is Cause.MANIFEST
+
+
+def test_spec_and_tags_that_moved_for_different_reasons_are_both() -> None:
+    mark = desired("a", DROP)
+    change = update(desired("a", DROP, tags={"t": "1"}), present("a", ALLOW, applied=mark))
+    assert change.cause is Cause.BOTH
+
+
+def test_a_tag_that_the_manifest_dropped_goes_and_those_of_others_stay() -> None:
+    mark = desired("a", DROP, tags={"old": "1"})
+    live = present("a", DROP, tags={"old": "1", "theirs": "2"}, applied=mark)
+    change = update(desired("a", DROP), live)
+    assert "old" not in change.tags
+    assert change.tags["theirs"] == "2"
+
+
+def test_without_a_mark_nothing_is_untagged() -> None:
+    assert plan(desired("a", DROP), present("a", DROP, tags={"old": "1"})).changes == ()
+
+
+@pytest.mark.parametrize("owner", [None, "somebody"])
+def test_s05_a_foreign_mesh_is_withheld_and_named(owner: str | None) -> None:
+    held = only_withheld(plan(desired("a", ALLOW), present("a", DROP, owner=owner)))
+    assert held.reason is Reason.FOREIGN
+    assert ("somebody" if owner else "nobody") in held.why
+
+
+def test_s06_a_mesh_of_another_account_is_withheld() -> None:
+    held = only_withheld(plan(desired("a", ALLOW), present("a", DROP, account="999999999999")))
+    assert held.reason is Reason.FOREIGN
+    assert "999999999999" in held.why
+
+
+def test_an_unknown_account_of_ours_accuses_nobody() -> None:
+    target = TargetId("t", "u", None, "r")
+    assert plan(desired("a", ALLOW), present("a", DROP), target=target).changes
+
+
+def test_adoption_is_asked_for_and_takes_only_what_nobody_owns() -> None:
+    want = desired("a", ALLOW, adopt=True)
+    change = only_change(plan(want, present("a", DROP, owner=None)))
+    assert isinstance(change, Adopt)
+    assert change.spec == ALLOW
+    assert change.tags[OWNER_TAG] == OWNER
+    held = only_withheld(plan(want, present("a", DROP, owner="somebody")))
+    assert held.reason is Reason.FOREIGN
+
+
+def test_adopting_an_equal_mesh_sends_no_spec() -> None:
+    change = only_change(plan(desired("a", DROP, adopt=True), present("a", DROP, owner=None)))
+    assert isinstance(change, Adopt)
+    assert change.spec is None
+
+
+def test_a_suspended_mesh_waits_until_its_end() -> None:
+    later, earlier = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
+    paused = desired("a", ALLOW, suspend=Suspension(later, "load test"))
+    assert "load test" in only_withheld(plan(paused, present("a", DROP))).why
+    assert only_withheld(plan(paused)).reason is Reason.SUSPENDED
+    ended = desired("a", ALLOW, suspend=Suspension(earlier, "load test"))
+    assert only_change(plan(ended, present("a", DROP)))
+
+
+def test_what_cannot_be_read_is_never_taken_for_absent() -> None:
+    blind = Unreadable(mesh("a"), "AccessDenied")
+    for made in (plan(desired("a", DROP), blind), plan(blind, restraint=SYNC)):
+        held = only_withheld(made)
+        assert held.reason is Reason.UNREADABLE
+        assert "AccessDenied" in held.why
+
+
+def test_what_no_manifest_asks_for_is_deleted_under_sync() -> None:
+    made = plan(desired("b", DROP), present("b", DROP), present("a", ALLOW), restraint=SYNC)
+    change = only_change(made)
+    assert isinstance(change, Delete)
+    assert change.cause is Cause.GONE
+    assert change.difference.patch == [{"op": "remove", "path": ""}]
+    assert made.unchanged == (mesh("b"),)
+
+
+def test_s05_a_leftover_of_another_owner_is_not_deleted() -> None:
+    live = present("a", DROP, owner="somebody")
+    made = plan(desired("b", DROP), present("b", DROP), live, restraint=SYNC)
+    assert only_withheld(made).reason is Reason.FOREIGN
+
+
+def test_s09_protection_outlives_the_manifest_that_said_so() -> None:
+    mark = desired("a", DROP, protect=True)
+    live = present("a", DROP, applied=mark)
+    made = plan(desired("b", DROP), present("b", DROP), live, restraint=SYNC)
+    assert only_withheld(made).reason is Reason.PROTECTED
+
+
+def test_a_change_of_protection_alone_is_a_change() -> None:
+    live = present("a", DROP, applied=desired("a", DROP, protect=True))
+    change = update(desired("a", DROP), live)
+    assert change.cause is Cause.MANIFEST
+    assert change.spec is None
+    assert [field.pointer for field in change.difference.fields] == ["/protect"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "meaning"),
+    [
+        (DROP, ALLOW, Traffic.OPENS),
+        ({}, ALLOW, Traffic.OPENS),
+        (ALLOW, DROP, Traffic.CLOSES),
+        (ALLOW, {}, Traffic.CLOSES),
+        ({}, DROP, Traffic.SAME),
+        (DROP, {}, Traffic.SAME),
+        ({"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}, {}, None),
+    ],
+)
+def test_a_change_says_what_it_means_for_traffic(
+    before: Spec, after: Spec, meaning: Traffic | None
+) -> None:
+    assert update(desired("a", after), present("a", before)).traffic is meaning
+
+
+def test_creates_come_in_order_and_deletes_last() -> None:
+    made = plan(desired("z", DROP), desired("b", DROP), present("a", DROP), restraint=SYNC)
+    assert [(verb(change), change.key.name) for change in made.changes] == [
+        ("create", "b"),
+        ("create", "z"),
+        ("delete", "a"),
+    ]
+
+
+names = st.sampled_from("abcdef")
+wanted = st.builds(desired, names, st.sampled_from([DROP, ALLOW, {}]), adopt=st.booleans())
+living = st.builds(
+    present,
+    names,
+    st.sampled_from([DROP, ALLOW, {}]),
+    owner=st.sampled_from([OWNER, "somebody", None]),
+)
+
+
+@given(st.lists(wanted), st.lists(living), st.randoms(use_true_random=False))
+def test_c12_a_plan_gives_every_key_one_verdict_whatever_the_order(
+    wants: list[Desired], lives: list[Present], luck: random.Random
+) -> None:
+    items: list[Desired | Present] = [*{want.key: want for want in wants}.values()]
+    items += {live.key: live for live in lives}.values()
+    made = plan(*items, restraint=SYNC)
+    verdicts = [
+        *(change.key for change in made.changes),
+        *made.unchanged,
+        *(held.key for held in made.withheld),
+    ]
+    assert sorted(verdicts) == sorted({item.key for item in items})
+    luck.shuffle(items)
+    assert plan(*items, restraint=SYNC) == made
+
+
+def test_the_fingerprint_is_about_what_would_change_and_where() -> None:
+    def of(version: int, kind: str = "ALLOW_ALL", target: TargetId = TARGET) -> str:
+        live = present("a", DROP, version=version)
+        return plan(desired("a", egress(kind)), live, target=target).fingerprint
+
+    elsewhere = TargetId("other", "u", "1", "r")
+    assert of(1) == of(7)
+    assert len({of(1), of(1, "OTHER"), of(1, target=elsewhere)}) == 3

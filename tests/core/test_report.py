@@ -1,0 +1,83 @@
+"""Exit codes: what each outcome counts for, and which counts first."""
+
+import itertools
+import re
+
+import pytest
+from builders import desired, egress, plan, present
+
+from reconciler.core import exit_codes
+from reconciler.core.changes import Reason, Withheld
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.plan import Plan
+from reconciler.core.report import (
+    CODE_OF_REASON,
+    PRECEDENCE,
+    Applied,
+    Failed,
+    Outcome,
+    Report,
+    Skipped,
+    Stale,
+    exit_code,
+    plan_exit_code,
+)
+
+EMPTY = plan()
+CHANGE = plan(desired("a")).changes[0]
+
+
+def with_withheld(*reasons: Reason) -> Plan:
+    held = tuple(Withheld(CHANGE.key, "because", reason) for reason in reasons)
+    return Plan(EMPTY.target, EMPTY.owner, (), (), held)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], ExitCode.OK),
+        ([Applied(CHANGE)], ExitCode.OK),
+        ([Failed(CHANGE, "")], ExitCode.ERROR),
+        ([Applied(CHANGE), Failed(CHANGE, "")], ExitCode.PARTIAL),
+        ([Stale(CHANGE, "")], ExitCode.STALE),
+        ([Applied(CHANGE), Stale(CHANGE, "")], ExitCode.STALE),
+        ([Failed(CHANGE, ""), Stale(CHANGE, "")], ExitCode.ERROR),
+        ([Applied(CHANGE), Failed(CHANGE, ""), Stale(CHANGE, "")], ExitCode.PARTIAL),
+    ],
+)
+def test_outcomes_add_up_to_a_code(outcomes: list[Outcome], code: ExitCode) -> None:
+    assert exit_code(Report(EMPTY, tuple(outcomes))) is code
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_code(reason: Reason) -> None:
+    assert exit_code(Report(with_withheld(reason), ())) is CODE_OF_REASON[reason]
+
+
+def test_the_first_of_the_precedence_counts() -> None:
+    for first, second in itertools.combinations(Reason, 2):
+        codes = {CODE_OF_REASON[first], CODE_OF_REASON[second]}
+        wanted = next((code for code in PRECEDENCE if code in codes), ExitCode.OK)
+        assert plan_exit_code(with_withheld(first, second), detailed=False) is wanted
+
+
+def test_pending_changes_count_only_where_asked() -> None:
+    made = plan(desired("a", egress("DROP_ALL")), present("b"))
+    assert plan_exit_code(made, detailed=False) is ExitCode.OK
+    assert plan_exit_code(made, detailed=True) is ExitCode.PENDING
+    assert plan_exit_code(with_withheld(Reason.POLICY), detailed=True) is ExitCode.PENDING
+    assert plan_exit_code(with_withheld(Reason.ORPHAN), detailed=True) is ExitCode.OK
+    assert plan_exit_code(EMPTY, detailed=True) is ExitCode.OK
+
+
+def test_converged_means_that_nothing_is_left_to_do() -> None:
+    assert Report(EMPTY, (Applied(CHANGE),)).converged
+    assert not Report(EMPTY, (Skipped(CHANGE, "interrupted"),)).converged
+    assert not Report(EMPTY, (Failed(CHANGE, "no"),)).converged
+
+
+def test_the_table_in_the_docstring_is_the_enumeration() -> None:
+    rows = re.findall(r"^    (\d+) +(\w+)", exit_codes.__doc__ or "", re.MULTILINE)
+    assert {(int(code), name) for code, name in rows} >= {
+        (code.value, code.name.lower()) for code in ExitCode
+    }

@@ -1,0 +1,63 @@
+"""Identity, absence and the one spelling of JSON."""
+
+import json
+
+import pytest
+from builders import mesh, present
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.resources import (
+    Json,
+    Origin,
+    Unreadable,
+    World,
+    canonical_json,
+    digest,
+    without_empties,
+)
+
+plain_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+def test_a_key_and_an_origin_read_as_users_write_them() -> None:
+    assert str(mesh("payments")) == "mesh/payments"
+    assert mesh("payments").name == "payments"
+    assert str(Origin("a.yaml", 3, 7)) == "a.yaml:3:7"
+
+
+@given(plain_json)
+def test_canonical_json_says_the_same_value(value: Json) -> None:
+    assert json.loads(canonical_json(value)) == value
+
+
+def test_equal_objects_have_one_spelling_whatever_their_order() -> None:
+    assert canonical_json({"b": 1, "a": [2, "é"]}) == '{"a":[2,"é"],"b":1}'
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert len(digest({})) == 43
+
+
+@pytest.mark.parametrize("value", [0.5, [1.0], {"a": {"b": 2.5}}])
+def test_a_float_has_no_one_spelling_and_is_refused(value: Json) -> None:
+    with pytest.raises(TypeError, match="whole numbers"):
+        canonical_json(value)
+
+
+@given(plain_json)
+def test_dropping_empties_twice_drops_no_more(value: Json) -> None:
+    assert without_empties(without_empties(value)) == without_empties(value)
+
+
+def test_empty_is_absent_and_zero_and_false_are_not() -> None:
+    spec: Json = {"a": None, "b": [], "c": {"d": {}}, "e": 0, "f": False, "g": [{"h": None}]}
+    assert without_empties(spec) == {"e": 0, "f": False, "g": [{}]}
+
+
+def test_a_world_with_something_unread_is_not_complete() -> None:
+    seen = present("a")
+    assert World({seen.key: seen}).complete
+    assert not World({seen.key: seen}, ("the tags of mesh/b",)).complete
+    assert not World({mesh("b"): Unreadable(mesh("b"), "403")}).complete

@@ -1,0 +1,113 @@
+"""The guards only ever take away, and say why."""
+
+from fractions import Fraction
+
+import pytest
+from builders import SYNC, desired, egress, plan, present
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.changes import Create, Delete, Reason, Update
+from reconciler.core.plan import Plan
+from reconciler.core.resources import Unreadable
+from reconciler.core.restraint import Limit, Policy, Restraint
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def everything(restraint: Restraint) -> Plan:
+    """A world in which there is one of each to do."""
+    return plan(
+        desired("new", DROP),
+        desired("moved", DROP),
+        present("moved", ALLOW),
+        present("gone", DROP),
+        restraint=restraint,
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "allowed"),
+    [
+        (Policy.OBSERVE, set()),
+        (Policy.CREATE_ONLY, {Create}),
+        (Policy.UPSERT_ONLY, {Create, Update}),
+        (Policy.SYNC, {Create, Update, Delete}),
+    ],
+)
+def test_each_policy_allows_what_it_says(policy: Policy, allowed: set[type]) -> None:
+    made = everything(Restraint(policy=policy))
+    assert {type(change) for change in made.changes} == allowed
+    assert len(made.changes) + len(made.withheld) == 3
+    assert all(held.change is not None for held in made.withheld)
+
+
+def test_a_leftover_is_an_orphan_where_nothing_may_be_deleted() -> None:
+    (held,) = everything(Restraint()).withheld
+    assert held.reason is Reason.ORPHAN
+    assert "upsert-only" in held.why
+
+
+def deletes(made: Plan) -> int:
+    return sum(isinstance(change, Delete) for change in made.changes)
+
+
+@given(st.integers(1, 200), st.integers(0, 200))
+def test_s02_over_the_limit_not_one_is_deleted(leftovers: int, limit: int) -> None:
+    items = [present(f"old-{number}", DROP) for number in range(leftovers)]
+    restraint = Restraint(policy=Policy.SYNC, max_deletes=limit)
+    made = plan(desired("kept", DROP), *items, restraint=restraint)
+    assert deletes(made) == (leftovers if leftovers <= limit else 0)
+
+
+@pytest.mark.parametrize("fleet", [1, 2, 9])
+def test_s01_s03_an_empty_source_deletes_nothing_however_small_the_fleet(fleet: int) -> None:
+    items = [present(f"old-{number}", DROP) for number in range(fleet)]
+    made = plan(*items, restraint=Restraint(policy=Policy.SYNC, max_deletes=99))
+    assert made.changes == ()
+    assert {held.reason for held in made.withheld} == {Reason.GUARD}
+    meant = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+    assert deletes(plan(*items, restraint=meant)) == fleet
+
+
+def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
+    made = everything(Restraint(policy=Policy.SYNC, partial="--only was given"))
+    assert deletes(made) == 0
+    assert "--only was given" in made.withheld[0].why
+
+
+def test_an_incomplete_look_deletes_nothing() -> None:
+    blind = present("blind")
+    for made in (
+        plan(desired("kept"), present("old"), Unreadable(blind.key, "500"), restraint=SYNC),
+        plan(desired("kept"), present("old"), restraint=SYNC, gaps=("mesh/x could not be read",)),
+    ):
+        assert deletes(made) == 0
+        assert any("could not be read" in held.why for held in made.withheld)
+
+
+def test_over_the_limit_not_one_is_updated() -> None:
+    items = [
+        item
+        for number in range(4)
+        for item in (desired(f"m{number}", DROP), present(f"m{number}", ALLOW))
+    ]
+    allowed = plan(*items, restraint=Restraint(max_updates=Limit(4)))
+    assert len(allowed.changes) == 4
+    refused = plan(*items, desired("new", DROP), restraint=Restraint(max_updates=Limit(3)))
+    assert [type(change) for change in refused.changes] == [Create]
+    assert {held.reason for held in refused.withheld} == {Reason.GUARD}
+
+
+@pytest.mark.parametrize(
+    ("limit", "owned", "allowed"),
+    [
+        (Limit(), 10, None),
+        (Limit(0), 10, 0),
+        (Limit(share=Fraction(3, 10)), 10, 3),
+        (Limit(share=Fraction(3, 10), floor=3), 4, 3),
+        (Limit(share=Fraction(3, 10)), 3, 0),
+    ],
+)
+def test_a_limit_is_a_number_or_a_share(limit: Limit, owned: int, allowed: int | None) -> None:
+    assert limit.of(owned) == allowed
