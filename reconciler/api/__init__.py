@@ -1,0 +1,40 @@
+"""The App Mesh API as data, and the one thing to do with data: compare a value with it."""
+
+from reconciler.api.description import (
+    ApiError,
+    Boolean,
+    Description,
+    Kind,
+    ListOf,
+    Member,
+    Number,
+    Operation,
+    Service,
+    Shape,
+    Structure,
+    Text,
+    Timestamp,
+    Verb,
+    load,
+)
+from reconciler.api.violations import Violation, violations
+
+__all__ = [
+    "ApiError",
+    "Boolean",
+    "Description",
+    "Kind",
+    "ListOf",
+    "Member",
+    "Number",
+    "Operation",
+    "Service",
+    "Shape",
+    "Structure",
+    "Text",
+    "Timestamp",
+    "Verb",
+    "Violation",
+    "load",
+    "violations",
+]

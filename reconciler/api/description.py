@@ -1,0 +1,228 @@
+"""What the App Mesh API of 2019-01-25 is: operations, places, shapes, constraints and errors.
+
+It reads the description that stands beside it, once, and looks things up in it. It sends nothing,
+serves nothing and knows no rule that the description does not state.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+Verb = Literal["create", "update", "describe", "delete", "list", "tag", "untag", "list-tags"]
+Retry = Literal["throttling", "transient"]
+
+_FILE = "appmesh-2019-01-25.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A string; sizes count characters and ``pattern`` has to match all of it."""
+
+    name: str
+    shortest: int | None
+    longest: int | None
+    pattern: re.Pattern[str] | None
+    values: tuple[str, ...]
+    """The allowed values; empty where any text will do."""
+    idempotency: bool
+    """Whether SDKs fill it with a new UUID when the caller gives none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    """A whole number between ``lowest`` and ``highest``, both included."""
+
+    name: str
+    type: Literal["integer", "long"]
+    lowest: int | None
+    highest: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boolean:
+    """``true`` or ``false``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timestamp:
+    """A JSON number: seconds since 1970, with milliseconds behind the point."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListOf:
+    """A list of ``item`` with between ``fewest`` and ``most`` of them."""
+
+    name: str
+    item: "Shape"
+    fewest: int | None
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One member of a structure, or one parameter of a request."""
+
+    shape: "Shape"
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """An object with known members; in a ``union`` exactly one of them is present."""
+
+    name: str
+    members: Mapping[str, Member]
+    union: bool = False
+
+
+Shape = Structure | ListOf | Text | Number | Boolean | Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """An error that operations declare; its body has one member, ``message``."""
+
+    name: str
+    status: int
+    retry: Retry | None
+    """Whether the API asks for a retry, and whether that is for want of rate or of health."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of resource, such as ``Mesh``; ``arn`` is the part behind the account."""
+
+    name: str
+    arn: str
+    path: tuple[str, ...] = field(init=False)
+    """The members that name a resource of this kind, parents first."""
+
+    def __post_init__(self) -> None:
+        """Take the path from the ARN, which names every parent in order."""
+        object.__setattr__(self, "path", tuple(re.findall(r"{(\w+)}", self.arn)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation: how it is asked for, how it answers, and which errors it declares."""
+
+    name: str
+    verb: Verb
+    kind: Kind | None
+    """The kind that it is about; None where an ARN says that."""
+    method: Literal["GET", "PUT", "DELETE"]
+    path: str
+    """The path as a template: ``/v20190125/meshes/{meshName}``."""
+    uri: Mapping[str, Member]
+    query: Mapping[str, Member]
+    body: Mapping[str, Member]
+    answer: Structure
+    payload: str | None
+    """The member of the answer that is the whole body of it, unwrapped."""
+    errors: tuple[ApiError, ...]
+    request: Structure = field(init=False)
+    """The members of uri, query and body together."""
+
+    def __post_init__(self) -> None:
+        """Join the three places into the request that they carry."""
+        request = Structure(f"{self.name}Request", {**self.uri, **self.query, **self.body})
+        object.__setattr__(self, "request", request)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the API calls itself: towards SDKs, in host names and in signatures."""
+
+    id: str
+    version: str
+    protocol: str
+    endpoint: str
+    signing: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Description:
+    """The whole API, by name."""
+
+    service: Service
+    kinds: Mapping[str, Kind]
+    errors: Mapping[str, ApiError]
+    operations: Mapping[str, Operation]
+    shapes: Mapping[str, Shape]
+
+
+@cache
+def load() -> Description:
+    """Return the description; the file is read the first time only."""
+    facts = json.loads(resources.files(__package__).joinpath(_FILE).read_text("utf-8"))
+    shapes = _Shapes(facts["shapes"])
+    errors = {
+        name: ApiError(name, row["status"], row.get("retry"))
+        for name, row in facts["errors"].items()
+    }
+    everywhere = {name for name, row in facts["errors"].items() if row.get("everywhere")}
+    kinds = {name: Kind(name, **row) for name, row in facts["kinds"].items()}
+    operations = {}
+    for name, row in facts["operations"].items():
+        method, path = row["request"].split(" ")
+        declared = everywhere.union(row.get("errors", ()))
+        operations[name] = Operation(
+            name=name,
+            verb=row["verb"],
+            kind=kinds.get(row.get("kind")),
+            method=method,
+            path=path,
+            uri=shapes.members(row.get("uri", {})),
+            query=shapes.members(row.get("query", {})),
+            body=shapes.members(row.get("body", {})),
+            answer=Structure(f"{name}Answer", shapes.members(row["answer"])),
+            payload=row.get("payload"),
+            errors=tuple(errors[error] for error in sorted(declared)),
+        )
+    everything = {name: shapes.named(name) for name in facts["shapes"]}
+    return Description(Service(**facts["service"]), kinds, errors, operations, everything)
+
+
+class _Shapes:
+    """Rows of shapes made into shapes, each once, whichever way it is first reached."""
+
+    def __init__(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        self._rows = rows
+        self._made: dict[str, Shape] = {}
+
+    def named(self, name: str) -> Shape:
+        if name not in self._made:
+            self._made[name] = self._make(name, self._rows[name])
+        return self._made[name]
+
+    def members(self, row: Mapping[str, str]) -> dict[str, Member]:
+        return {
+            name.removesuffix("*"): Member(self.named(shape), required=name.endswith("*"))
+            for name, shape in row.items()
+        }
+
+    def _make(self, name: str, row: dict[str, Any]) -> Shape:
+        fewest, most = row.get("size") or row.get("range") or (None, None)
+        match row["type"]:
+            case "structure":
+                return Structure(name, self.members(row["members"]), row.get("union", False))
+            case "list":
+                return ListOf(name, self.named(row["item"]), fewest, most)
+            case "integer" | "long" as width:
+                return Number(name, width, fewest, most)
+            case "boolean":
+                return Boolean(name)
+            case "timestamp":
+                return Timestamp(name)
+            case _:
+                pattern = re.compile(row["pattern"]) if "pattern" in row else None
+                values = tuple(row.get("values", ()))
+                return Text(name, fewest, most, pattern, values, row.get("idempotency", False))
