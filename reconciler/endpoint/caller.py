@@ -1,0 +1,50 @@
+"""Who is calling, told by the signature, and how STS tells the caller so.
+
+Signatures are read, never checked: the endpoint knows no secret key.
+"""
+
+import re
+from xml.sax.saxutils import escape
+
+from reconciler.endpoint.records import World
+from reconciler.endpoint.rules import partition
+
+_SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([a-z0-9-]{1,40})/")
+_ACCOUNT = re.compile(r"\d{12}")
+_DEFAULT = World("000000000000", "us-east-1")
+
+_IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResult><Arn>arn:{partition}:iam::{account}:root</Arn><UserId>{account}</UserId>\
+<Account>{account}</Account></GetCallerIdentityResult>
+<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>
+</GetCallerIdentityResponse>"""
+_REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<Error><Type>Sender</Type><Code>InvalidAction</Code><Message>{message}</Message></Error>
+<RequestId>{request_id}</RequestId>
+</ErrorResponse>"""
+
+
+def world_of(authorization: str) -> World:
+    """Return the caller's world from an ``Authorization`` header.
+
+    The region is that of the credential scope, else us-east-1; the account is an access key id of
+    twelve digits, else 000000000000.
+    """
+    scope = _SCOPE.search(authorization)
+    if scope is None:
+        return _DEFAULT
+    account = scope[1] if _ACCOUNT.fullmatch(scope[1]) else _DEFAULT.account
+    return World(account, scope[2])
+
+
+def caller_identity(world: World, request_id: str) -> str:
+    """Return the answer of STS GetCallerIdentity, as XML."""
+    return _IDENTITY.format(
+        partition=partition(world.region), account=world.account, request_id=request_id
+    )
+
+
+def unknown_action(action: str, request_id: str) -> str:
+    """Return the refusal of an STS action that is not GetCallerIdentity, as XML."""
+    message = escape(f"{action[:80]} is not served here; GetCallerIdentity is")
+    return _REFUSAL.format(message=message, request_id=request_id)

@@ -1,0 +1,57 @@
+"""Every error that the endpoint raises on purpose, arranged by who can act on it.
+
+EndpointError
+  FolderHeldError       nobody: another process serves this data; use its URL
+  FolderUnusableError   whoever owns the data folder
+  StoreRefusedError     whoever owns the data folder: its database is not one that we may open
+  AddressRefusedError   whoever chose the address
+  StoreFailedError      whoever owns the disk; the caller of the API gets a 500 or 503
+  RefusedError          the caller of the API; it becomes the answer
+"""
+
+from pathlib import Path
+
+
+class EndpointError(Exception):
+    """Anything that the endpoint raises on purpose."""
+
+
+class FolderHeldError(EndpointError):
+    """Another process serves the data folder; ``url`` is where, None if it has not said."""
+
+    def __init__(self, folder: Path, url: str | None) -> None:
+        where = f"at {url}" if url else "and has not said where"
+        super().__init__(f"{folder} is served by another process {where}")
+        self.folder = folder
+        self.url = url
+
+
+class FolderUnusableError(EndpointError):
+    """The data folder cannot be made, opened or locked."""
+
+
+class StoreRefusedError(EndpointError):
+    """The database is damaged, foreign, or of a newer version; it was left untouched."""
+
+
+class AddressRefusedError(EndpointError):
+    """The address is not on this machine alone, or cannot be listened on."""
+
+
+class StoreFailedError(EndpointError):
+    """The database could not do what was asked; nothing of it took effect.
+
+    ``busy`` says that another process kept it locked, so that asking again may help.
+    """
+
+    def __init__(self, message: str, *, busy: bool) -> None:
+        super().__init__(message)
+        self.busy = busy
+
+
+class RefusedError(EndpointError):
+    """The request is refused with the API's error ``code``; the text is its message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

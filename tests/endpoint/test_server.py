@@ -1,0 +1,170 @@
+"""Starting, stopping, and what is left after either, wanted or not."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from reconciler.endpoint import (
+    AddressRefusedError,
+    EndpointError,
+    FolderHeldError,
+    LocalEndpoint,
+    StoreRefusedError,
+)
+
+if TYPE_CHECKING:
+    from endpoint.conftest import Client
+
+ALONE = """
+import sys
+from pathlib import Path
+from reconciler.endpoint import LocalEndpoint, stop_signals
+with stop_signals() as wait, LocalEndpoint(Path(sys.argv[1])) as endpoint:
+    print(endpoint.url, flush=True)
+    print(wait().name, flush=True)
+"""
+
+
+def serve_alone(data: Path) -> tuple["subprocess.Popen[str]", str]:
+    """Return a process of its own that serves ``data``, and its URL."""
+    command = [sys.executable, "-c", ALONE, str(data)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, process.stdout.readline().strip()
+
+
+def test_state_survives_a_restart(
+    tmp_path: Path, client_of: "Callable[[LocalEndpoint], Client]"
+) -> None:
+    tags = [{"key": "a", "value": "1"}]
+    with LocalEndpoint(tmp_path) as endpoint:
+        created = client_of(endpoint).create("pay", clientToken="t", tags=tags).body
+    with LocalEndpoint(tmp_path) as endpoint:
+        client = client_of(endpoint)
+        assert client.describe("pay").body == created
+        assert client.tags(created["metadata"]["arn"]).body == {"tags": tags}
+        assert client.create("pay", clientToken="t", tags=tags).body == created
+
+
+def test_nothing_is_on_disk_without_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client_of: "Callable[[LocalEndpoint], Client]"
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with LocalEndpoint(None) as endpoint:
+        client_of(endpoint).create("pay")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_held_folder_names_the_holder(tmp_path: Path) -> None:
+    with LocalEndpoint(tmp_path) as endpoint:
+        with pytest.raises(FolderHeldError) as caught, LocalEndpoint(tmp_path):
+            pytest.fail("two processes served one folder")
+        assert caught.value.url == endpoint.url
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org", ""])  # noqa: S104
+def test_only_loopback_is_listened_on(host: str) -> None:
+    with pytest.raises(AddressRefusedError, match="loopback"), LocalEndpoint(None, host=host):
+        pytest.fail("it was")
+
+
+def test_a_port_can_be_chosen_and_taken(tmp_path: Path) -> None:
+    with LocalEndpoint(None, host="localhost") as endpoint:
+        port = int(endpoint.url.rpartition(":")[2])
+        with (
+            pytest.raises(AddressRefusedError, match=f"port {port}"),
+            LocalEndpoint(tmp_path, port=port),
+        ):
+            pytest.fail("it was served twice")
+    with LocalEndpoint(tmp_path, port=port) as endpoint:
+        assert endpoint.url == f"http://127.0.0.1:{port}"
+    with pytest.raises(AddressRefusedError), LocalEndpoint(None, port=65536):
+        pytest.fail("there is no such port")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_ipv6(client_of: "Callable[[LocalEndpoint], Client]") -> None:
+    try:
+        serving = LocalEndpoint(None, host="::1").__enter__()
+    except AddressRefusedError as error:
+        pytest.skip(f"no IPv6 loopback here: {error}")
+    with serving:
+        assert serving.url.startswith("http://[::1]:")
+        assert client_of(serving).create("pay").status == 200
+
+
+def test_a_refused_database_lets_the_folder_go(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite3").touch()
+    for _ in range(2):
+        with pytest.raises(StoreRefusedError), LocalEndpoint(tmp_path):
+            pytest.fail("it was opened")
+    assert issubclass(StoreRefusedError, EndpointError)
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with LocalEndpoint(tmp_path):
+        assert threading.active_count() > before
+    assert threading.active_count() == before
+    assert {file.name for file in tmp_path.iterdir()} == {"endpoint.lock", "state.sqlite3"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    process, url = serve_alone(tmp_path)
+    assert url.startswith("http://127.0.0.1:")
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert (process.returncode, output) == (0, f"{number.name}\n")
+    with LocalEndpoint(tmp_path):
+        pass
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    names = [f"m{number}" for number in range(20)]
+    process, url = serve_alone(tmp_path)
+    with pytest.raises(FolderHeldError) as caught, LocalEndpoint(tmp_path):
+        pytest.fail("two processes served one folder")
+    assert caught.value.url == url
+    appmesh = amazon("appmesh", url)
+    created = [appmesh.create_mesh(meshName=name)["mesh"] for name in names]
+    process.kill()
+    process.communicate()
+    with LocalEndpoint(tmp_path) as endpoint:
+        appmesh = amazon("appmesh", endpoint.url)
+        assert [appmesh.describe_mesh(meshName=name)["mesh"] for name in names] == created
+
+
+def test_the_amazon_sdk_is_served(tmp_path: Path) -> None:
+    with LocalEndpoint(tmp_path) as endpoint:
+        appmesh = amazon("appmesh", endpoint.url)
+        arn = appmesh.create_mesh(meshName="a1", spec={})["mesh"]["metadata"]["arn"]
+        assert arn == "arn:aws:appmesh:eu-west-1:123456789012:mesh/a1"
+        drop = {"egressFilter": {"type": "DROP_ALL"}}
+        assert appmesh.update_mesh(meshName="a1", spec=drop)["mesh"]["spec"] == drop
+        appmesh.tag_resource(resourceArn=arn, tags=[{"key": "k", "value": "v"}])
+        tags = appmesh.get_paginator("list_tags_for_resource").paginate(resourceArn=arn)
+        assert tags.build_full_result() == {"tags": [{"key": "k", "value": "v"}]}
+        appmesh.untag_resource(resourceArn=arn, tagKeys=["k"])
+        appmesh.create_mesh(meshName="b")
+        meshes = appmesh.get_paginator("list_meshes").paginate(PaginationConfig={"PageSize": 1})
+        assert [mesh["meshName"] for mesh in meshes.search("meshes")] == ["a1", "b"]
+        with pytest.raises(appmesh.exceptions.ConflictException):
+            appmesh.create_mesh(meshName="b")
+        assert appmesh.delete_mesh(meshName="b")["mesh"]["status"] == {"status": "DELETED"}
+        with pytest.raises(appmesh.exceptions.NotFoundException):
+            appmesh.describe_mesh(meshName="b")
+        assert amazon("sts", endpoint.url).get_caller_identity()["Account"] == "123456789012"
+
+
+def amazon(service: str, url: str) -> Any:
+    session = boto3.Session("123456789012", "secret", region_name="eu-west-1")
+    return session.client(service, endpoint_url=url)
