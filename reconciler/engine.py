@@ -1,0 +1,301 @@
+"""One cycle over one target: propose, carry out, report.
+
+Every write is re-checked before and read back after. A call whose answer was lost is neither
+done nor failed until a fresh read says which. Only ``TargetError`` is caught: a bug stops us.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from typing import Protocol
+
+from reconciler import parallel
+from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.kinds import KINDS
+from reconciler.core.plan import Plan, Question, make_plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Desired,
+    Key,
+    Present,
+    Sighting,
+    Spec,
+    TargetId,
+    World,
+)
+from reconciler.core.restraint import Restraint
+from reconciler.core.tokens import after_replay, client_token
+
+# Each replay of a remembered create names the next base; nobody deletes behind our back this often.
+MOST_REPLAYS = 16
+# App Mesh's reads lagged behind its writes by up to two minutes (appmesh-api, read-after-create).
+PATIENCE_SECONDS = 120.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 8.0
+
+
+def _everything(_: Key) -> bool:
+    return True
+
+
+def _unheard(_: Outcome) -> None:
+    """Let an outcome pass; the report has it."""
+
+
+class Target(Protocol):
+    """What the engine needs of a place where resources live.
+
+    Calls raise ``TargetError`` and nothing else when the target does not do what was asked.
+    """
+
+    @property
+    def id(self) -> TargetId:
+        """Which world this is."""
+
+    def canonical(self, key: Key, spec: Spec) -> Spec:
+        """Return ``spec`` spelled as the target would show it; pure."""
+
+    def observe(self, asked: Collection[Key], owner: str) -> World:
+        """Return what is known of the keys ``asked`` about and of all that ``owner`` owns."""
+
+    def look(self, key: Key) -> Present | None:
+        """Return one resource, read now; None where the target says that it is not there."""
+
+    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+        """Return every resource of ``kinds`` as one whole list shows it."""
+
+    def apply(self, change: Change, token: str | None) -> Sighting:
+        """Make the calls that ``change`` takes and return what the last answer said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a plan is carried out.
+
+    At most ``workers`` calls run at a time. Once ``stopping`` says so, nothing new is begun.
+    ``progress`` hears each outcome when it is settled. ``pause`` waits for so many seconds.
+    """
+
+    workers: int = 10
+    stopping: Callable[[], bool] = lambda: False
+    progress: Callable[[Outcome], None] = _unheard
+    pause: Callable[[float], object] = time.sleep
+    patience_seconds: float = PATIENCE_SECONDS
+
+
+def propose(
+    target: Target,
+    desired: Iterable[Desired],
+    *,
+    owner: str,
+    restraint: Restraint,
+    now: datetime,
+    selects: Callable[[Key], bool] = _everything,
+) -> Plan:
+    """Return the plan that would bring ``target`` to ``desired``; writes nothing.
+
+    Keys that ``selects`` refuses are no part of it, whether desired or live.
+    """
+    wanted = {want.key: want for want in desired if selects(want.key)}
+    world = target.observe(wanted.keys(), owner)
+    seen = {key: resource for key, resource in world.resources.items() if selects(key)}
+    return make_plan(
+        Question(
+            target=target.id,
+            owner=owner,
+            desired=wanted,
+            world=World(seen, world.gaps),
+            canonical=target.canonical,
+            restraint=restraint,
+            now=now,
+        )
+    )
+
+
+def carry_out(plan: Plan, target: Target, conduct: Conduct) -> Report:
+    """Return what became of every change of ``plan``, wave by wave, in the plan's order."""
+    outcomes: list[Outcome] = []
+    for wave in _waves(plan.changes):
+        for outcome in _carry_wave(wave, target, conduct):
+            conduct.progress(outcome)
+            outcomes.append(outcome)
+    return Report(plan, tuple(outcomes))
+
+
+def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    def turn(change: Change) -> tuple[bool, int]:
+        return isinstance(change, Delete), KINDS[change.key.kind].wave
+
+    for _, wave in groupby(changes, key=turn):
+        yield list(wave)
+
+
+def _carry_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Outcome]:
+    sent = parallel.run(partial(_send, target, conduct), wave, workers=conduct.workers)
+    kinds = {
+        change.key.kind
+        for change, answer in zip(wave, sent, strict=True)
+        if isinstance(answer, Sighting)
+    }
+    try:
+        seen = target.sightings(kinds) if kinds else {}
+    except TargetError:
+        # One failed list must not fail the wave: each change is then looked at by itself.
+        seen = {}
+    pairs = list(zip(wave, sent, strict=True))
+    return parallel.run(
+        lambda pair: _settle(target, conduct, *pair, seen), pairs, workers=conduct.workers
+    )
+
+
+def _send(target: Target, conduct: Conduct, change: Change) -> Sighting | Outcome | None:
+    """Return the answer to confirm, an outcome where that is known, or None where none came."""
+    if conduct.stopping():
+        return Skipped(change, "the run was interrupted before its turn")
+    try:
+        moved = None if isinstance(change, Create) else _recheck(target, change)
+        return moved or target.apply(change, _token(change))
+    except UnavailableError:
+        return None
+    except ConflictError as error:
+        return _conflict(target, change, error)
+    except TargetError as error:
+        if isinstance(error, GoneError) and isinstance(change, Delete):
+            return Applied(change)
+        return Failed(change, str(error))
+
+
+def _token(change: Change) -> str | None:
+    # The API takes no token for a delete; the look right before it is the only precondition.
+    return None if isinstance(change, Delete) else client_token(change)
+
+
+def _recheck(target: Target, change: Update | Adopt | Delete) -> Outcome | None:
+    """Return what speaks against the write, read right before it; None where nothing does."""
+    live, before = target.look(change.key), change.before
+    if live is None:
+        if isinstance(change, Delete):
+            return Applied(change)
+        return Stale(change, "it is gone since the plan was made; the next run creates it")
+    if live.uid != before.uid:
+        return Stale(change, "another one has taken its place since the plan was made")
+    if live.version != before.version:
+        return Stale(change, f"it was at version {before.version} and is now at {live.version}")
+    if live.owner != before.owner:
+        return Stale(change, f"it is now owned by {live.owner or 'nobody'}")
+    return None
+
+
+def _conflict(target: Target, change: Change, error: ConflictError) -> Outcome:
+    """Classify a conflict by reading: a lost reply, somebody else, or a real refusal."""
+    if not isinstance(change, Create):
+        return Failed(change, str(error))
+    try:
+        live = target.look(change.key)
+    except TargetError as unread:
+        return Failed(change, f"{error}; and reading it then failed: {unread}")
+    return Failed(change, str(error)) if live is None else _judge(target, change, live)
+
+
+def _settle(
+    target: Target,
+    conduct: Conduct,
+    change: Change,
+    sent: Sighting | Outcome | None,
+    seen: Mapping[Key, Sighting],
+) -> Outcome:
+    if isinstance(sent, Outcome):
+        return sent
+    try:
+        if sent is None:
+            return _after_silence(target, change)
+        if _confirms(change, sent, seen.get(change.key)):
+            return Applied(change)
+        if isinstance(change, Create):
+            return _chain(target, conduct, change, sent)
+        return _wait(target, conduct, change, sent)
+    except TargetError as error:
+        return Failed(change, f"it was sent, but what became of it could not be read: {error}")
+
+
+def _confirms(change: Change, answer: Sighting, seen: Sighting | None) -> bool:
+    if isinstance(change, Delete):
+        return seen is not None and seen.created_at != change.before.created_at
+    return (
+        seen is not None and seen.created_at == answer.created_at and seen.version >= answer.version
+    )
+
+
+def _after_silence(target: Target, change: Change) -> Outcome:
+    """Let a fresh read say what a write did whose answer never came."""
+    live = target.look(change.key)
+    if isinstance(change, Delete):
+        done = live is None or live.uid != change.before.uid
+    elif isinstance(change, Create) and live is not None:
+        return _judge(target, change, live)
+    else:
+        done = live is not None and _matches(target, change, live)
+    if done:
+        return Applied(change)
+    return Failed(change, "no usable answer came, and it shows no effect; the next run tries again")
+
+
+def _chain(target: Target, conduct: Conduct, change: Create, answer: Sighting) -> Outcome:
+    """Create again until the answer is no memory of an earlier create whose resource is gone.
+
+    A service that remembers tokens answers a repeated create with its old success and does
+    nothing. Reading cannot always tell that from a read that lags, so the next create is sent
+    either way: where the name is there after all, it is refused and nothing is harmed.
+    """
+    for _ in range(MOST_REPLAYS):
+        live = target.look(change.key)
+        if live is not None:
+            return _judge(target, change, live)
+        try:
+            answer = target.apply(change, client_token(change, after_replay(str(answer.uid))))
+        except ConflictError:
+            return _wait(target, conduct, change, answer)
+    return Failed(
+        change,
+        f"the target answered {MOST_REPLAYS} times from its memory of creates whose resources "
+        "are gone; wait until its memory of client tokens ends, or change the manifest",
+    )
+
+
+def _wait(target: Target, conduct: Conduct, change: Change, answer: Sighting) -> Outcome:
+    """Look until the write shows, or patience ends."""
+    waited, pause = 0.0, FIRST_PAUSE_SECONDS
+    while True:
+        live = target.look(change.key)
+        if isinstance(change, Delete):
+            if live is None or live.uid != change.before.uid:
+                return Applied(change)
+        elif live is not None and live.version >= answer.version:
+            return _judge(target, change, live)
+        if waited >= conduct.patience_seconds or conduct.stopping():
+            return Failed(change, f"it was sent, but does not show after {waited:.0f} s")
+        conduct.pause(pause)
+        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _judge(target: Target, change: Create | Update | Adopt, live: Present) -> Outcome:
+    """Compare what is there now with what was sent."""
+    if live.owner != change.tags[OWNER_TAG]:
+        return Stale(change, f"it is there now, and owned by {live.owner or 'nobody'}")
+    if _matches(target, change, live):
+        return Applied(change)
+    return Stale(change, "it is ours, but differs from what was sent; the next run updates it")
+
+
+def _matches(target: Target, change: Create | Update | Adopt, live: Present) -> bool:
+    if any(live.tags.get(key) != value for key, value in change.tags.items()):
+        return False
+    if change.spec is None:
+        return True
+    want, saw = (target.canonical(change.key, spec) for spec in (change.spec, live.spec))
+    return want == saw

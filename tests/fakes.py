@@ -1,0 +1,144 @@
+"""A target in memory. The contract suite holds it to what the real one does."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from builders import ACCOUNT, TARGET
+
+from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.errors import ConflictError, GoneError, TargetError
+from reconciler.core.resources import (
+    Json,
+    Key,
+    Present,
+    Sighting,
+    Spec,
+    TargetId,
+    Unreadable,
+    World,
+    without_empties,
+)
+
+Hook = Callable[[str, Key], None]
+
+
+def _nothing(operation: str, key: Key) -> None:
+    del operation, key
+
+
+@dataclass
+class FakeTarget:
+    """Resources in a dictionary, tokens remembered for ever, and a hook around every call.
+
+    ``before`` and ``after`` hear (operation, key); what they raise becomes of the call, without
+    its effect or with it.
+    """
+
+    id: TargetId = TARGET
+    resources: dict[Key, Present] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    before: Hook = _nothing
+    after: Hook = _nothing
+    answers: dict[str, tuple[Json, Present]] = field(default_factory=dict)
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    @property
+    def writes(self) -> list[tuple[str, str]]:
+        return [call for call in self.calls if call[0] in ("create", "update", "tag", "delete")]
+
+    def canonical(self, key: Key, spec: Spec) -> Spec:
+        del key
+        plain = without_empties(spec)
+        assert isinstance(plain, dict)
+        return plain
+
+    def observe(self, asked: Collection[Key], owner: str) -> World:
+        self._hear("list", Key("mesh", ("*",)))
+        seen: dict[Key, Present | Unreadable] = {}
+        gaps = []
+        for key, resource in sorted(self.resources.items()):
+            if key not in asked and resource.owner != owner:
+                continue
+            try:
+                self._hear("describe", key)
+            except TargetError as error:
+                if key in asked:
+                    seen[key] = Unreadable(key, str(error))
+                else:
+                    gaps.append(f"{key} could not be read: {error}")
+            else:
+                seen[key] = resource
+        return World(seen, tuple(gaps))
+
+    def look(self, key: Key) -> Present | None:
+        self._hear("look", key)
+        return self.resources.get(key)
+
+    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+        self._hear("list", Key("mesh", ("*",)))
+        return {
+            key: Sighting(resource.version, resource.created_at)
+            for key, resource in self.resources.items()
+            if key.kind in kinds
+        }
+
+    def apply(self, change: Change, token: str | None) -> Sighting:
+        operation = type(change).__name__.lower()
+        self._hear(operation, change.key)
+        resource = self._perform(change, token)
+        self.after(operation, change.key)
+        return Sighting(resource.version, resource.created_at, resource.uid)
+
+    def by_hand(
+        self, key: Key, spec: Spec | None = None, tags: Mapping[str, str] | None = None
+    ) -> Present:
+        """Make a resource as somebody else would."""
+        number = next(self.numbers)
+        made = Present(
+            key=key,
+            spec=spec or {},
+            tags=dict(tags or {}),
+            uid=f"uid-{number}",
+            version=1,
+            arn=f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:{key}",
+            account=ACCOUNT,
+            created_at=float(number),
+        )
+        self.resources[key] = made
+        return made
+
+    def _perform(self, change: Change, token: str | None) -> Present:
+        if isinstance(change, Delete):
+            if change.key not in self.resources:
+                raise GoneError(f"{change.key} is not there")
+            return self.resources.pop(change.key)
+        request: Json = [change.spec, dict(change.tags)]
+        if token in self.answers:
+            remembered, answer = self.answers[token]
+            if remembered != request:
+                raise ConflictError("the token was used otherwise")
+            return answer
+        if isinstance(change, Create):
+            if change.key in self.resources:
+                raise ConflictError(f"{change.key} is there")
+            made = self.by_hand(change.key, change.spec, change.tags)
+        else:
+            made = self._change(change.key, change.spec, change.tags)
+        if token is not None:
+            self.answers[token] = (request, made)
+        return made
+
+    def _change(self, key: Key, spec: Spec | None, tags: Mapping[str, str]) -> Present:
+        live = self.resources.get(key)
+        if live is None:
+            raise GoneError(f"{key} is not there")
+        changed = replace(live, tags=dict(tags))
+        if spec is not None:
+            changed = replace(changed, spec=spec, version=live.version + 1)
+        self.resources[key] = changed
+        return changed
+
+    def _hear(self, operation: str, key: Key) -> None:
+        self.calls.append((operation, str(key)))
+        self.before(operation, key)

@@ -1,0 +1,464 @@
+"""One cycle: every change ends in one outcome, whatever the target does meanwhile."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from threading import Event
+
+import pytest
+from builders import NOW, OWNER, desired, egress, mesh, present
+from fakes import FakeTarget, Hook
+
+from reconciler.core.changes import Create
+from reconciler.core.errors import (
+    ConflictError,
+    GoneError,
+    RefusedError,
+    TargetError,
+    UnavailableError,
+)
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting
+from reconciler.core.restraint import Policy, Restraint
+from reconciler.engine import MOST_REPLAYS, Conduct, carry_out, propose
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+SYNC = Restraint(policy=Policy.SYNC, max_deletes=99)
+
+
+def proposal(target: FakeTarget, *wants: Desired, restraint: Restraint = SYNC) -> Plan:
+    return propose(target, wants, owner=OWNER, restraint=restraint, now=NOW)
+
+
+def conduct(pauses: list[float] | None = None) -> Conduct:
+    waits = [] if pauses is None else pauses
+    return Conduct(workers=1, pause=waits.append, patience_seconds=10)
+
+
+def cycle(target: FakeTarget, *wants: Desired) -> Report:
+    return carry_out(proposal(target, *wants), target, conduct())
+
+
+def only(report: Report) -> Outcome:
+    (outcome,) = report.outcomes
+    return outcome
+
+
+def failing(operation: str, error: TargetError, *, times: int = 1) -> Hook:
+    """Return a hook that fails the first ``times`` calls of ``operation``."""
+    left = [error] * times
+
+    def hook(called: str, key: Key) -> None:
+        del key
+        if called == operation and left:
+            raise left.pop()
+
+    return hook
+
+
+def meanwhile(operation: str, act: Callable[[], object], *, call: int = 1) -> Hook:
+    """Return a hook by which somebody else acts right before the n-th call of ``operation``."""
+    heard: list[str] = []
+
+    def hook(called: str, key: Key) -> None:
+        del key
+        if called == operation:
+            heard.append(called)
+            if len(heard) == call:
+                act()
+
+    return hook
+
+
+def test_files_become_meshes_and_a_second_cycle_writes_nothing() -> None:
+    target = FakeTarget()
+    wants = [desired("a", DROP), desired("b", ALLOW, tags={"t": "1"}), desired("c", managed=False)]
+    assert cycle(target, *wants).converged
+    writes = len(target.writes)
+    report = cycle(target, *wants)
+    assert report.outcomes == ()
+    assert len(target.writes) == writes == 3
+
+
+def test_creates_updates_and_deletes_in_one_cycle() -> None:
+    target = FakeTarget()
+    cycle(target, desired("moved", DROP), desired("gone", DROP))
+    report = cycle(target, desired("moved", ALLOW), desired("new", DROP))
+    assert [type(outcome) for outcome in report.outcomes] == [Applied] * 3
+    assert set(target.resources) == {mesh("moved"), mesh("new")}
+    assert target.resources[mesh("moved")].spec == ALLOW
+
+
+def test_a_wave_is_read_back_by_one_list() -> None:
+    target = FakeTarget()
+    plan = proposal(target, *(desired(f"m{number}", DROP) for number in range(50)))
+    target.calls.clear()
+    carry_out(plan, target, conduct())
+    assert [call for call, _ in target.calls] == ["create"] * 50 + ["list"]
+
+
+def test_outcomes_are_heard_in_the_order_of_the_plan() -> None:
+    target = FakeTarget()
+    heard: list[Outcome] = []
+    plan = proposal(target, *(desired(name, DROP) for name in "cab"))
+    report = carry_out(plan, target, replace(conduct(), progress=heard.append, workers=3))
+    assert tuple(heard) == report.outcomes
+    assert [outcome.change.key.name for outcome in heard] == ["a", "b", "c"]
+
+
+def test_keys_that_are_not_selected_are_no_part_of_the_plan() -> None:
+    target = FakeTarget()
+    cycle(target, desired("a", DROP), desired("b", DROP))
+    plan = propose(
+        target,
+        [desired("a", ALLOW), desired("c", DROP)],
+        owner=OWNER,
+        restraint=SYNC,
+        now=NOW,
+        selects=lambda key: key.name == "a",
+    )
+    assert plan.keys == (mesh("a"),)
+
+
+def test_a12_a13_deleted_behind_our_back_five_times_it_comes_back_each_time() -> None:
+    target = FakeTarget()
+    uids = set()
+    for _ in range(6):
+        assert isinstance(only(cycle(target, desired("a", DROP))), Applied)
+        uids.add(target.resources.pop(mesh("a")).uid)
+    assert len(uids) == 6
+
+
+def test_a_memory_of_too_many_lives_is_given_up_with_words() -> None:
+    target = FakeTarget()
+    for _ in range(MOST_REPLAYS):
+        assert isinstance(only(cycle(target, desired("a", DROP))), Applied)
+        del target.resources[mesh("a")]
+    outcome = only(cycle(target, desired("a", DROP)))
+    assert isinstance(outcome, Failed)
+    assert "memory" in outcome.why
+
+
+@pytest.mark.parametrize("operation", ["create", "update", "delete"])
+def test_a01_a02_a03_a_lost_reply_is_settled_by_reading(operation: str) -> None:
+    target = FakeTarget()
+    live = {"create": [], "update": [desired("a", DROP)], "delete": [desired("a", DROP)]}
+    wanted = {"create": [desired("a", DROP)], "update": [desired("a", ALLOW)], "delete": []}
+    cycle(target, desired("kept", DROP), *live[operation])
+    target.after = failing(operation, UnavailableError("cut"))
+    writes = len(target.writes)
+    outcome = only(cycle(target, desired("kept", DROP), *wanted[operation]))
+    assert isinstance(outcome, Applied)
+    assert len(target.writes) == writes + 1
+
+
+@pytest.mark.parametrize("operation", ["create", "update", "delete"])
+def test_a04_a_lost_request_fails_and_the_next_cycle_repairs(operation: str) -> None:
+    target = FakeTarget()
+    live = {"create": [], "update": [desired("a", DROP)], "delete": [desired("a", DROP)]}
+    wanted = {"create": [desired("a", DROP)], "update": [desired("a", ALLOW)], "delete": []}
+    cycle(target, desired("kept", DROP), *live[operation])
+    target.before = failing(operation, UnavailableError("cut"))
+    outcome = only(cycle(target, desired("kept", DROP), *wanted[operation]))
+    assert isinstance(outcome, Failed)
+    assert "next run" in outcome.why
+    assert cycle(target, desired("kept", DROP), *wanted[operation]).converged
+
+
+@pytest.mark.parametrize("effect", [True, False])
+def test_a_silent_update_of_tags_is_settled_by_reading_the_tags(effect: bool) -> None:  # noqa: FBT001  # a table of two
+    target = FakeTarget()
+    cycle(target, desired("a", DROP))
+    silence = failing("update", UnavailableError("cut"))
+    target.before, target.after = (target.before, silence) if effect else (silence, target.after)
+    outcome = only(cycle(target, desired("a", DROP, tags={"t": "1"})))
+    assert isinstance(outcome, Applied if effect else Failed)
+
+
+def test_a_silent_create_that_somebody_else_made_is_stale() -> None:
+    target = FakeTarget()
+
+    def hook(operation: str, key: Key) -> None:
+        if operation == "create":
+            target.by_hand(key, DROP, {OWNER_TAG: "somebody"})
+            raise UnavailableError("cut")
+
+    target.before = hook
+    outcome = only(cycle(target, desired("a", DROP)))
+    assert isinstance(outcome, Stale)
+    assert "somebody" in outcome.why
+
+
+@pytest.mark.parametrize("operation", ["create", "update", "delete"])
+def test_what_the_target_refuses_has_failed_with_its_words(operation: str) -> None:
+    target = FakeTarget()
+    live = {"create": [], "update": [desired("a", DROP)], "delete": [desired("a", DROP)]}
+    wanted = {"create": [desired("a", DROP)], "update": [desired("a", ALLOW)], "delete": []}
+    cycle(target, desired("kept", DROP), *live[operation])
+    target.before = failing(operation, RefusedError("a quota is used up"))
+    outcome = only(cycle(target, desired("kept", DROP), *wanted[operation]))
+    assert outcome == Failed(outcome.change, "a quota is used up")
+
+
+def test_one_failure_does_not_stop_the_others() -> None:
+    target = FakeTarget()
+    target.before = failing("create", RefusedError("no"))
+    report = cycle(target, *(desired(name, DROP) for name in "abc"))
+    assert [type(outcome) for outcome in report.outcomes] == [Failed, Applied, Applied]
+
+
+@pytest.mark.parametrize("operation", ["update", "tag", "delete"])
+def test_a30_a_conflict_on_what_exists_has_failed(operation: str) -> None:
+    target = FakeTarget()
+    cycle(target, desired("kept", DROP), desired("a", DROP))
+    target.before = failing("update", ConflictError("used"))
+    if operation == "delete":
+        target.before = failing("delete", ConflictError("used"))
+        outcome = only(cycle(target, desired("kept", DROP)))
+    else:
+        want = desired("a", ALLOW) if operation == "update" else desired("a", tags={"t": "1"})
+        outcome = only(cycle(target, desired("kept", DROP), want))
+    assert outcome == Failed(outcome.change, "used")
+
+
+def taken_meanwhile(spec: dict[str, object], owner: str) -> tuple[FakeTarget, Hook]:
+    target = FakeTarget()
+    tags = {OWNER_TAG: owner}
+    return target, meanwhile("create", lambda: target.by_hand(mesh("a"), dict(spec), tags))  # type: ignore[arg-type]  # any JSON will do
+
+
+def test_a15_a_name_taken_meanwhile_by_another_owner_is_not_touched() -> None:
+    target, take = taken_meanwhile({}, "somebody")
+    target.before = take
+    outcome = only(cycle(target, desired("a", DROP)))
+    assert isinstance(outcome, Stale)
+    assert target.resources[mesh("a")].version == 1
+
+
+def test_a15_a_name_taken_meanwhile_by_ourselves_is_updated_by_the_next_cycle() -> None:
+    target, take = taken_meanwhile({"egressFilter": {"type": "ALLOW_ALL"}}, OWNER)
+    target.before = take
+    assert isinstance(only(cycle(target, desired("a", DROP))), Stale)
+    assert cycle(target, desired("a", DROP)).converged
+    assert target.resources[mesh("a")].spec == DROP
+
+
+def test_a15_a_conflict_over_an_equal_mesh_of_ours_is_a_lost_reply() -> None:
+    target = FakeTarget()
+    (change,) = proposal(target, desired("a", DROP)).changes
+    assert isinstance(change, Create)
+    target.before = meanwhile("create", lambda: target.by_hand(change.key, DROP, change.tags))
+    assert isinstance(only(cycle(target, desired("a", DROP))), Applied)
+
+
+def test_a14_a_token_clash_has_failed_and_is_not_tried_again() -> None:
+    target = FakeTarget()
+    target.before = failing("create", ConflictError("the token was used otherwise"))
+    outcome = only(cycle(target, desired("a", DROP)))
+    assert outcome == Failed(outcome.change, "the token was used otherwise")
+    assert len(target.writes) == 1
+
+
+def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
+    target, take = taken_meanwhile({}, OWNER)
+
+    def hook(operation: str, key: Key) -> None:
+        take(operation, key)
+        if operation == "look":
+            raise UnavailableError("no answer")
+
+    target.before = hook
+    outcome = only(cycle(target, desired("a", DROP)))
+    assert isinstance(outcome, Failed)
+    assert "no answer" in outcome.why
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"version": 9}, "version"),
+        ({"uid": "another"}, "place"),
+        ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
+        ({"tags": {}}, "nobody"),
+        (None, "gone"),
+    ],
+)
+@pytest.mark.parametrize("wanted", ["update", "delete"])
+def test_a40_s13_what_moved_since_the_plan_is_not_overwritten(
+    change: dict[str, object] | None, word: str, wanted: str
+) -> None:
+    target = FakeTarget()
+    cycle(target, desired("kept", DROP), desired("a", DROP))
+
+    def move() -> None:
+        live = target.resources.pop(mesh("a"))
+        if change is not None:
+            target.resources[mesh("a")] = replace(live, **change)  # type: ignore[arg-type]  # a table of fields
+
+    target.before = meanwhile("look", move)
+    before = len(target.writes)
+    wants = [desired("a", ALLOW)] if wanted == "update" else []
+    outcome = only(cycle(target, desired("kept", DROP), *wants))
+    assert len(target.writes) == before
+    if change is None and wanted == "delete":
+        assert isinstance(outcome, Applied)
+    else:
+        assert isinstance(outcome, Stale)
+        assert word in outcome.why
+
+
+def test_a_delete_of_what_went_in_that_moment_is_done() -> None:
+    target = FakeTarget()
+    cycle(target, desired("kept", DROP), desired("a", DROP))
+    target.before = failing("delete", GoneError("not there"))
+    outcome = only(cycle(target, desired("kept", DROP)))
+    assert isinstance(outcome, Applied)
+
+
+def test_an_update_of_what_went_in_that_moment_has_failed() -> None:
+    target = FakeTarget()
+    cycle(target, desired("a", DROP))
+    target.before = failing("update", GoneError("not there"))
+    assert isinstance(only(cycle(target, desired("a", ALLOW))), Failed)
+
+
+class LaggingTarget(FakeTarget):
+    """Reads that show what was there some looks ago, as App Mesh's own did after a create."""
+
+    lag = 0
+    shown: dict[Key, Present]
+
+    def look(self, key: Key) -> Present | None:
+        now = super().look(key)
+        if self.lag > 0:
+            self.lag -= 1
+            return self.shown.get(key)
+        return now
+
+    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+        del kinds  # a list lags longest of all
+        return {}
+
+
+@pytest.mark.parametrize("lag", [1, 2, 4])
+def test_a26_a_create_that_does_not_show_yet_is_waited_for(lag: int) -> None:
+    target = LaggingTarget()
+    target.shown = {}
+    target.lag = lag
+    pauses: list[float] = []
+    report = carry_out(proposal(target, desired("a", DROP)), target, conduct(pauses))
+    assert isinstance(only(report), Applied)
+    assert pauses == [0.5, 1.0, 2.0, 4.0][: lag - 1]
+    assert target.resources[mesh("a")].version == 1
+
+
+def test_a27_an_update_that_does_not_show_yet_is_waited_for() -> None:
+    target = LaggingTarget()
+    cycle(target, desired("a", DROP))
+    target.shown = dict(target.resources)
+    plan = proposal(target, desired("a", ALLOW))
+    target.before = meanwhile("update", lambda: setattr(target, "lag", 2))
+    pauses: list[float] = []
+    assert isinstance(only(carry_out(plan, target, conduct(pauses))), Applied)
+    assert pauses == [0.5, 1.0]
+
+
+def test_a_delete_that_does_not_show_yet_is_waited_for() -> None:
+    target = LaggingTarget()
+    cycle(target, desired("kept", DROP), desired("a", DROP))
+    target.shown = dict(target.resources)
+    plan = proposal(target, desired("kept", DROP))
+    target.before = meanwhile("delete", lambda: setattr(target, "lag", 1))
+    pauses: list[float] = []
+    assert isinstance(only(carry_out(plan, target, conduct(pauses))), Applied)
+    assert pauses == [0.5]
+
+
+def test_patience_ends() -> None:
+    target = LaggingTarget()
+    target.shown = {}
+    target.lag = 99
+    pauses: list[float] = []
+    outcome = only(carry_out(proposal(target, desired("a", DROP)), target, conduct(pauses)))
+    assert isinstance(outcome, Failed)
+    assert "does not show" in outcome.why
+    assert 10 <= sum(pauses) < 20
+
+
+def test_a_list_that_fails_after_the_writes_fails_no_write() -> None:
+    target = FakeTarget()
+    plan = proposal(target, desired("a", DROP), desired("b", DROP))
+    target.before = failing("list", UnavailableError("500"))
+    report = carry_out(plan, target, conduct())
+    assert [type(outcome) for outcome in report.outcomes] == [Applied, Applied]
+
+
+def test_what_cannot_be_read_back_has_failed() -> None:
+    target = FakeTarget()
+    plan = proposal(target, desired("a", DROP))
+
+    def hook(operation: str, key: Key) -> None:
+        del key
+        if operation in ("list", "look"):
+            raise UnavailableError("500")
+
+    target.before = hook
+    outcome = only(carry_out(plan, target, conduct()))
+    assert isinstance(outcome, Failed)
+    assert "could not be read" in outcome.why
+
+
+def test_p02_once_stopped_nothing_new_is_begun() -> None:
+    target = FakeTarget()
+    stop = Event()
+    plan = proposal(target, *(desired(name, DROP) for name in "abc"))
+    target.after = meanwhile("create", stop.set)
+    report = carry_out(plan, target, replace(conduct(), stopping=stop.is_set))
+    assert [type(outcome) for outcome in report.outcomes] == [Applied, Skipped, Skipped]
+
+
+def test_a_stop_ends_the_waiting_too() -> None:
+    target = LaggingTarget()
+    target.shown = {}
+    target.lag = 99
+    stop = Event()
+    plan = proposal(target, desired("a", DROP))
+    patient = replace(conduct(), stopping=stop.is_set, pause=lambda _: stop.set())
+    assert isinstance(only(carry_out(plan, target, patient)), Failed)
+
+
+def test_a22_a_list_that_fails_before_the_plan_fails_the_cycle() -> None:
+    target = FakeTarget()
+    target.before = failing("list", UnavailableError("page 2"))
+    with pytest.raises(UnavailableError):
+        proposal(target, desired("a", DROP))
+
+
+def test_c7_a_read_that_fails_never_leads_to_a_delete() -> None:
+    target = FakeTarget()
+    cycle(target, desired("kept", DROP), desired("a", DROP), desired("b", DROP))
+    target.before = failing("describe", UnavailableError("500"))
+    plan = proposal(target, desired("kept", ALLOW))
+    assert [type(change).__name__ for change in plan.changes] in ([], ["Update"])
+
+
+def test_a_bug_is_not_taken_for_a_failure_of_the_target() -> None:
+    target = FakeTarget()
+
+    def hook(operation: str, key: Key) -> None:
+        del key
+        if operation == "create":
+            raise ZeroDivisionError
+
+    target.before = hook
+    with pytest.raises(ZeroDivisionError):
+        cycle(target, desired("a", DROP))
+
+
+def test_adoption_is_re_checked_too() -> None:
+    target = FakeTarget()
+    target.by_hand(mesh("a"), DROP)
+    plan = proposal(target, desired("a", DROP, adopt=True))
+    target.resources[mesh("a")] = present("a", DROP, owner="somebody", uid="uid-1")
+    outcome = only(carry_out(plan, target, conduct()))
+    assert isinstance(outcome, Stale)
