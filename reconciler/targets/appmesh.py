@@ -1,0 +1,257 @@
+"""AWS App Mesh as a target, through boto3.
+
+Which operation a verb on a kind takes comes from the description of the API, so this module knows
+verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import boto3
+from botocore import xform_name
+
+from reconciler import parallel
+from reconciler.api import Operation, Verb, load, violations
+from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.diff import join_pointer
+from reconciler.core.errors import GoneError, TargetError, UnavailableError
+from reconciler.core.kinds import KINDS
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Json,
+    Key,
+    Present,
+    Sighting,
+    Spec,
+    TargetId,
+    Unreadable,
+    World,
+    without_empties,
+)
+from reconciler.targets.errors import speaking_our_errors
+from reconciler.targets.model import SERVICE
+from reconciler.targets.session import Connection, open_client
+
+MOST_PAGES = 1_000
+DELETED = "DELETED"
+_BODY = "reconciler:body"
+
+
+class AppMesh:
+    """One account and region of App Mesh, or of any endpoint that speaks its API."""
+
+    def __init__(
+        self, target: TargetId, session: boto3.Session, connection: Connection, *, workers: int = 10
+    ) -> None:
+        self.id = target
+        self.calls: Counter[str] = Counter()
+        self._workers = workers
+        self._client = self._open(session, connection)
+        # A delete has neither token nor precondition: sent twice, it may hit a successor.
+        self._client_without_retries = self._open(session, connection, attempts=1)
+
+    def _open(self, session: boto3.Session, connection: Connection, **options: int) -> Any:
+        client = open_client(session, SERVICE, connection, workers=self._workers, **options)
+        client.meta.events.register("before-send.app-mesh", self._count)
+        client.meta.events.register("after-call.app-mesh", _keep_body)
+        return client
+
+    def canonical(self, key: Key, spec: Spec) -> Spec:
+        """Return ``spec`` as App Mesh would show it, less what it shows either way."""
+        del key  # every kind is spelled the same so far
+        plain = without_empties(spec)
+        assert isinstance(plain, dict)  # noqa: S101  # a spec is an object, and stays one
+        return plain
+
+    def observe(self, asked: Collection[Key], owner: str) -> World:
+        """Return what is known of ``asked`` and of all that ``owner`` owns.
+
+        A list that fails fails the whole; a resource that cannot be read is Unreadable, and a
+        stranger whose tags cannot be read leaves a gap, because it might be ours.
+        """
+        refs = {key: ref for kind in KINDS for key, ref in self._list(kind)}
+        accounts = {ref["resourceOwner"] for ref in refs.values()}
+        if self.id.account is None and len(accounts) == 1:
+            # Where the endpoint answers no GetCallerIdentity, the first ARNs tell.
+            self.id = replace(self.id, account=accounts.pop())
+        seen = parallel.run(
+            lambda key: self._observe_one(key, refs[key], asked, owner),
+            sorted(refs),
+            workers=self._workers,
+        )
+        resources = {found.key: found for found in seen if isinstance(found, Present | Unreadable)}
+        gaps = tuple(found for found in seen if isinstance(found, str))
+        return World(resources, gaps)
+
+    def look(self, key: Key) -> Present | None:
+        """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
+        try:
+            body = self._describe(key)
+            if body["status"].get("status") == DELETED:
+                return None
+            return _present(key, body, self._tags(key, body["metadata"]["arn"]))
+        except GoneError:
+            return None
+
+    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+        """Return every resource of ``kinds`` as one whole list of each shows it."""
+        return {
+            key: Sighting(ref["version"], ref["createdAt"])
+            for kind in kinds
+            for key, ref in self._list(kind)
+        }
+
+    def apply(self, change: Change, token: str | None) -> Sighting:
+        """Make the calls that ``change`` takes, in an order of which every part is sound."""
+        if isinstance(change, Delete):
+            return _sighting(self._call("delete", change.key))
+        if isinstance(change, Create):
+            spec = {} if change.spec is None else {"spec": change.spec}
+            tags = [{"key": key, "value": value} for key, value in sorted(change.tags.items())]
+            body = self._call("create", change.key, tags=tags, clientToken=token, **spec)
+            return _sighting(body)
+        before = change.before
+        # The record of what we manage is written last among the tags: until then a dropped tag
+        # is still known to be ours.
+        dropped = sorted(before.tags.keys() - change.tags.keys())
+        if dropped:
+            self._call("untag", change.key, resourceArn=before.arn, tagKeys=dropped)
+        moved = sorted(change.tags.items() - before.tags.items())
+        if moved:
+            tags = [{"key": key, "value": value} for key, value in moved]
+            self._call("tag", change.key, resourceArn=before.arn, tags=tags)
+        if change.spec is None:
+            return Sighting(before.version, before.created_at, before.uid)
+        return _sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
+
+    def _observe_one(
+        self, key: Key, ref: Mapping[str, Any], asked: Collection[Key], owner: str
+    ) -> Present | Unreadable | str | None:
+        """Return what is there; a gap in words, or None where it is none of our business."""
+        shared = self.id.account is not None and ref["meshOwner"] != self.id.account
+        if shared and key not in asked:
+            return None
+        try:
+            # Tags of another account's mesh cannot be listed, and it is not ours to change.
+            tags = {} if shared else self._tags(key, ref["arn"])
+            if key not in asked and tags.get(OWNER_TAG) != owner:
+                return None
+            return _present(key, self._describe(key, meshOwner=ref["meshOwner"]), tags)
+        except GoneError:
+            # It went between the list and this look: the next run sees a world without it.
+            return Unreadable(key, "it was deleted while we looked") if key in asked else None
+        except TargetError as error:
+            if key in asked:
+                return Unreadable(key, str(error))
+            return f"{key} could not be read, and may be ours: {error}"
+
+    def _list(self, kind: str) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+        operation = _operation(kind, "list")
+        (items,) = (name for name in operation.answer.members if name != "nextToken")
+        (own,) = load().kinds[KINDS[kind].word].path
+        for page in self._pages(operation, f"{operation.name}"):
+            for ref in page[items]:
+                yield Key(kind, (ref[own],)), ref
+
+    def _describe(self, key: Key, **where: str) -> dict[str, Any]:
+        body = self._call("describe", key, **where)
+        own = load().kinds[KINDS[key.kind].word].path[-1]
+        if body[own] != key.name:
+            raise UnavailableError(f"describing {key}: the answer is about {body[own]!r}")
+        return body
+
+    def _tags(self, key: Key, arn: str) -> dict[str, str]:
+        operation = load().operations["ListTagsForResource"]
+        pages = self._pages(operation, f"{operation.name} of {key}", resourceArn=arn)
+        return {tag["key"]: tag["value"] for page in pages for tag in page["tags"]}
+
+    def _pages(
+        self, operation: Operation, asking: str, **arguments: Any
+    ) -> Iterator[dict[str, Any]]:
+        token: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            page = self._send(operation, asking, **arguments, **token)
+            yield page
+            following = page.get("nextToken")
+            if not following:
+                return
+            if token.get("nextToken") == following:
+                raise UnavailableError(f"{asking}: two pages gave the same nextToken")
+            token = {"nextToken": following}
+        raise UnavailableError(f"{asking}: more than {MOST_PAGES:,} pages")
+
+    def _call(self, verb: Verb, key: Key, **arguments: Any) -> dict[str, Any]:
+        operation = _operation(key.kind, verb)
+        if verb not in ("tag", "untag"):
+            path = load().kinds[KINDS[key.kind].word].path
+            arguments |= dict(zip(path, key.path, strict=True))
+        return self._send(operation, f"{operation.name} of {key}", **arguments)
+
+    def _send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
+        client = self._client_without_retries if operation.verb == "delete" else self._client
+        with speaking_our_errors(asking):
+            body = getattr(client, xform_name(operation.name))(**arguments)[_BODY]
+        _check_answer(operation, body, asking)
+        return dict(body)
+
+    def _count(self, event_name: str, **_: Any) -> None:
+        self.calls[event_name.rsplit(".", 1)[-1]] += 1
+
+
+def _operation(kind: str, verb: Verb) -> Operation:
+    of_kind = None if verb in ("tag", "untag") else KINDS[kind].word
+    return next(
+        operation
+        for operation in load().operations.values()
+        if operation.verb == verb and (operation.kind.name if operation.kind else None) == of_kind
+    )
+
+
+def _keep_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+    """Keep the answer as it came; None stands for what is not JSON."""
+    if http_response.status_code < 300:  # noqa: PLR2004  # the end of success in HTTP
+        try:
+            parsed[_BODY] = json.loads(http_response.content)
+        except ValueError:
+            parsed[_BODY] = None
+
+
+def _check_answer(operation: Operation, body: Any, asking: str) -> None:
+    shape = operation.answer
+    answer = {operation.payload: body} if operation.payload else body
+    for violation in violations(shape, answer):
+        if violation.constraint in ("required", "type"):
+            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {violation}")
+
+
+def _present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> Present:
+    metadata = body["metadata"]
+    return Present(
+        key=key,
+        spec=body["spec"],
+        tags=tags,
+        uid=metadata["uid"],
+        version=metadata["version"],
+        arn=metadata["arn"],
+        account=metadata["meshOwner"],
+        created_at=metadata["createdAt"],
+        unknown=tuple(_unknown_fields(key, body["spec"])),
+    )
+
+
+def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:
+    shape = load().shapes[f"{KINDS[key.kind].word}Spec"]
+    for violation in violations(shape, spec):
+        if violation.constraint == "unknown":
+            pointer = ""
+            for name in violation.path:
+                pointer = join_pointer(pointer, name)
+            yield pointer
+
+
+def _sighting(body: Mapping[str, Any]) -> Sighting:
+    metadata = body["metadata"]
+    return Sighting(metadata["version"], metadata["createdAt"], metadata["uid"])

@@ -1,0 +1,178 @@
+"""Our description of the API in the form that botocore makes clients from.
+
+botocore drops the models of services that have ended, and App Mesh has; so clients are always made
+from what the package carries, and never from botocore's own copy.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader
+
+from reconciler.api import (
+    ApiError,
+    Boolean,
+    Description,
+    ListOf,
+    Member,
+    Number,
+    Operation,
+    Shape,
+    Structure,
+    Text,
+    Timestamp,
+    load,
+)
+
+SERVICE = "appmesh"
+_ERROR_MESSAGE = "ErrorMessage"
+
+
+class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no types
+    """botocore's loader, with App Mesh taken from our description."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """Return the services that ``type_name`` exists for, App Mesh among them."""
+        return sorted({*super().list_available_services(type_name), SERVICE})
+
+    def load_service_model(
+        self, service_name: str, type_name: str, api_version: str | None = None
+    ) -> Any:
+        """Return the model; DataNotFoundError where App Mesh has none of that type."""
+        if service_name != SERVICE:
+            return super().load_service_model(service_name, type_name, api_version)
+        if type_name == "service-2":
+            return service_model(load())
+        if type_name == "endpoint-rule-set-1":
+            return endpoint_rules(load())
+        raise DataNotFoundError(data_path=f"{service_name}/{type_name}")
+
+
+def service_model(description: Description) -> dict[str, Any]:
+    """Return the ``service-2`` model of the described API, without the shapes of its answers.
+
+    Answers are read by us: botocore drops members that it does not know, takes a page of HTML for
+    an empty answer, and fails with errors of its own on JSON of other types than it expects.
+    """
+    service = description.service
+    shapes = {name: _shape(shape) for name, shape in description.shapes.items()}
+    shapes[_ERROR_MESSAGE] = {"type": "string"}
+    shapes |= {name: _error(error) for name, error in description.errors.items()}
+    for operation in description.operations.values():
+        shapes[operation.request.name] = _request(operation)
+    return {
+        "version": "2.0",
+        "metadata": {
+            "apiVersion": service.version,
+            "endpointPrefix": service.endpoint,
+            "jsonVersion": "1.1",
+            "protocol": service.protocol,
+            "protocols": [service.protocol],
+            "serviceFullName": f"AWS {service.id}",
+            "serviceId": service.id,
+            "signatureVersion": "v4",
+            "signingName": service.signing,
+            "uid": f"{service.endpoint}-{service.version}",
+            "auth": ["aws.auth#sigv4"],
+        },
+        "operations": {
+            name: {
+                "name": name,
+                "http": {
+                    "method": operation.method,
+                    "requestUri": operation.path,
+                    "responseCode": 200,
+                },
+                "input": {"shape": operation.request.name},
+                "errors": [{"shape": error.name} for error in operation.errors],
+            }
+            for name, operation in description.operations.items()
+        },
+        "shapes": shapes,
+    }
+
+
+def endpoint_rules(description: Description) -> dict[str, Any]:
+    """Return the rules by which botocore finds the service: a given URL, else the region's host."""
+    host = f"https://{description.service.endpoint}.{{Region}}.{{partition#dnsSuffix}}"
+    partition = {"fn": "aws.partition", "argv": [{"ref": "Region"}], "assign": "partition"}
+    return {
+        "version": "1.0",
+        "parameters": {
+            "Region": {"type": "String", "builtIn": "AWS::Region", "required": False},
+            "Endpoint": {"type": "String", "builtIn": "SDK::Endpoint", "required": False},
+        },
+        "rules": [
+            {
+                "type": "endpoint",
+                "conditions": [{"fn": "isSet", "argv": [{"ref": "Endpoint"}]}],
+                "endpoint": {"url": {"ref": "Endpoint"}, "properties": {}, "headers": {}},
+            },
+            {
+                "type": "endpoint",
+                "conditions": [{"fn": "isSet", "argv": [{"ref": "Region"}]}, partition],
+                "endpoint": {"url": host, "properties": {}, "headers": {}},
+            },
+            {"type": "error", "conditions": [], "error": "no region was named"},
+        ],
+    }
+
+
+def _shape(shape: Shape) -> dict[str, Any]:
+    match shape:
+        case Structure():
+            return _structure(shape.members, {}) | ({"union": True} if shape.union else {})
+        case ListOf():
+            return {"type": "list", "member": {"shape": shape.item.name}} | _bounds(
+                shape.fewest, shape.most
+            )
+        case Text():
+            values = {"enum": list(shape.values)} if shape.values else {}
+            return {"type": "string"} | values | _bounds(shape.shortest, shape.longest)
+        case Number():
+            return {"type": shape.type} | _bounds(shape.lowest, shape.highest)
+        case Boolean():
+            return {"type": "boolean"}
+        case Timestamp():
+            return {"type": "timestamp"}
+
+
+def _bounds(lowest: int | None, highest: int | None) -> dict[str, int]:
+    bounds = {"min": lowest, "max": highest}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _request(operation: Operation) -> dict[str, Any]:
+    places = {name: {"location": "uri", "locationName": name} for name in operation.uri}
+    places |= {name: {"location": "querystring", "locationName": name} for name in operation.query}
+    return _structure(operation.request.members, places)
+
+
+def _structure(
+    members: Mapping[str, Member], places: Mapping[str, dict[str, str]]
+) -> dict[str, Any]:
+    return {
+        "type": "structure",
+        "required": [name for name, member in members.items() if member.required],
+        "members": {
+            name: {"shape": member.shape.name}
+            | places.get(name, {})
+            | ({"idempotencyToken": True} if _fills_itself(member.shape) else {})
+            for name, member in members.items()
+        },
+    }
+
+
+def _fills_itself(shape: Shape) -> bool:
+    return isinstance(shape, Text) and shape.idempotency
+
+
+def _error(error: ApiError) -> dict[str, Any]:
+    retry = {"retryable": {"throttling": error.retry == "throttling"}} if error.retry else {}
+    return {
+        "type": "structure",
+        "members": {"message": {"shape": _ERROR_MESSAGE}},
+        "error": {"httpStatusCode": error.status},
+        "exception": True,
+    } | retry

@@ -1,0 +1,127 @@
+"""Sessions and clients: the pinned settings of every call, and whose account it is.
+
+No call leaves the target's URL: with an endpoint URL, the account is asked for there too.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from reconciler.core.errors import TargetError, UsageError
+from reconciler.targets.errors import speaking_our_errors
+from reconciler.targets.model import SERVICE, DescriptionLoader
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10
+# botocore's own default changed between versions, so the mode and the attempts are pinned.
+ATTEMPTS = 3
+RETRY_MODE = "standard"
+USER_AGENT = "mesh-reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where calls go and as whom; None leaves a choice to the AWS SDK's own chain.
+
+    ``credentials`` are an access key id and a secret key, for the local endpoint alone.
+    """
+
+    url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    credentials: tuple[str, str] | None = None
+
+
+def open_session(connection: Connection) -> boto3.Session:
+    """Return a session whose App Mesh clients are made from our description.
+
+    UsageError where the profile is not there.
+    """
+    access_key, secret_key = connection.credentials or (None, None)
+    try:
+        core = botocore.session.Session(profile=connection.profile)
+        # A profile is looked for when it is first needed; better now than in the middle of a run.
+        core.get_scoped_config()
+        core.register_component("data_loader", DescriptionLoader())
+        return boto3.Session(
+            botocore_session=core,
+            region_name=connection.region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+        )
+    except BotoCoreError as error:
+        raise UsageError(f"opening an AWS session: {error}") from error
+
+
+def open_client(
+    session: boto3.Session,
+    service: str,
+    connection: Connection,
+    *,
+    workers: int,
+    attempts: int = ATTEMPTS,
+) -> Any:
+    """Return a client of ``service`` that may be shared by ``workers`` threads."""
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": RETRY_MODE, "total_max_attempts": attempts},
+        max_pool_connections=workers,
+        user_agent=USER_AGENT,
+        # A proxy for the internet has no business between us and our own machine.
+        proxies={} if _is_loopback(connection.url) else None,
+    )
+    try:
+        return session.client(
+            service, region_name=connection.region, endpoint_url=connection.url, config=config
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(f"making a client for {connection.url or 'AWS'}: {error}") from error
+
+
+def account_of(session: boto3.Session, connection: Connection) -> str | None:
+    """Return the account that the credentials belong to.
+
+    With an endpoint URL that does not answer the question it is None, else a ``TargetError``.
+    """
+    client = open_client(session, "sts", connection, workers=1)
+    try:
+        with speaking_our_errors("asking whose credentials these are"):
+            identity = client.get_caller_identity()
+    except TargetError:
+        if connection.url is None:
+            raise
+        return None
+    account = identity.get("Account")
+    return str(account) if account else None
+
+
+def address(session: boto3.Session, connection: Connection) -> tuple[str, str]:
+    """Return the URL and the region that App Mesh calls go to."""
+    client = open_client(session, SERVICE, connection, workers=1)
+    return client.meta.endpoint_url, client.meta.region_name
+
+
+def configured_url(profile: str | None) -> str | None:
+    """Return the App Mesh endpoint that the AWS environment or the profile names, if any."""
+    session = open_session(Connection(profile=profile))
+    region = session.region_name or "us-east-1"
+    chosen, resolved = (
+        session.client(
+            SERVICE,
+            region_name=region,
+            config=Config(ignore_configured_endpoint_urls=ignore),
+        ).meta.endpoint_url
+        for ignore in (False, True)
+    )
+    return None if chosen == resolved else str(chosen)
+
+
+def _is_loopback(url: str | None) -> bool:
+    host = urlsplit(url or "").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -1,0 +1,75 @@
+"""A server that says exactly what a test tells it to, byte for byte."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Answer:
+    """What is sent back; ``body`` as bytes, or as JSON to be."""
+
+    status: int = 200
+    body: Any = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Scripted:
+    """A running server: where it is, and what it was asked, as "METHOD path" with the body."""
+
+    url: str
+    asked: list[tuple[str, bytes]]
+
+    def count(self, beginning: str) -> int:
+        return sum(request.startswith(beginning) for request, _ in self.asked)
+
+
+Script = Callable[[str, bytes], Answer]
+
+
+@contextmanager
+def scripted(script: Script) -> Iterator[Scripted]:
+    """Serve ``script``, which is called with "METHOD path" and the body of each request."""
+    asked: list[tuple[str, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            request = f"{self.command} {self.path}"
+            asked.append((request, body))
+            answer = script(request, body)
+            self.send_response(answer.status)
+            for name, value in {
+                "content-type": "application/json",
+                "content-length": str(len(answer.content)),
+                **answer.headers,
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_PUT = do_DELETE = do_POST = _answer  # noqa: N815  # http.server calls them so
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield Scripted(f"http://127.0.0.1:{server.server_port}", asked)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,294 @@
+"""App Mesh answers badly: nothing of it is ever taken for a fact about the world."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from builders import ACCOUNT, OWNER, SYNC, desired, egress, mesh, plan
+from servers import Answer, Script, scripted
+
+from reconciler.core.errors import GoneError, RefusedError, TargetError, UnavailableError
+from reconciler.core.resources import OWNER_TAG, Present, TargetId, Unreadable
+from reconciler.targets import appmesh
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.session import Connection, open_session
+
+METADATA = {
+    "arn": f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/a",
+    "createdAt": 1.551295405298e9,
+    "lastUpdatedAt": 1.551295405298e9,
+    "meshOwner": ACCOUNT,
+    "resourceOwner": ACCOUNT,
+    "version": 1,
+}
+MESH = {
+    "meshName": "a",
+    "metadata": {**METADATA, "uid": "2d29a11c-f2dd-44a6-b620-33661cfdfe97"},
+    "spec": {"egressFilter": {"type": "DROP_ALL"}},
+    "status": {"status": "ACTIVE"},
+}
+REF = {**METADATA, "meshName": "a"}
+TAGS = {"tags": [{"key": OWNER_TAG, "value": OWNER}]}
+
+
+def world(**changes: Any) -> Script:
+    """Return a script of a world with one mesh; ``changes`` replace answers by operation."""
+    answers = {
+        "GET /v20190125/meshes/": Answer(body=MESH),
+        "GET /v20190125/meshes": Answer(body={"meshes": [REF]}),
+        "GET /v20190125/tags": Answer(body=TAGS),
+    }
+    names = {"describe": "GET /v20190125/meshes/", "list": "GET /v20190125/meshes"}
+    names |= {"tags": "GET /v20190125/tags", "create": "PUT /v20190125/meshes"}
+    names |= {"delete": "DELETE /v20190125/meshes/"}
+    answers |= {names[operation]: answer for operation, answer in changes.items()}
+
+    def script(request: str, body: bytes) -> Answer:
+        del body
+        best = max((known for known in answers if request.startswith(known)), key=len)
+        return answers[best]
+
+    return script
+
+
+def with_target(script: Script, act: Callable[[AppMesh], Any]) -> tuple[Any, list[str]]:
+    """Return what ``act`` returned, or the error it raised, and the requests it took."""
+    with scripted(script) as server:
+        connection = Connection(server.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
+        identity = TargetId("test", server.url, ACCOUNT, "eu-west-1")
+        target = AppMesh(identity, open_session(connection), connection, workers=1)
+        try:
+            result = act(target)
+        except TargetError as error:
+            result = error
+        return result, [request for request, _ in server.asked]
+
+
+def look(target: AppMesh) -> Any:
+    return target.look(mesh("a"))
+
+
+def observe(target: AppMesh) -> Any:
+    return target.observe([mesh("a")], OWNER)
+
+
+def create(target: AppMesh) -> Any:
+    (change,) = plan(desired("a", egress("DROP_ALL"))).changes
+    return target.apply(change, "t")
+
+
+def test_a_good_answer_is_a_present_resource() -> None:
+    live, _ = with_target(world(), look)
+    assert isinstance(live, Present)
+    assert (live.uid, live.version, live.owner) == (MESH["metadata"]["uid"], 1, OWNER)  # type: ignore[index]  # a literal above
+
+
+GARBAGE = {
+    "empty": b"",
+    "html": b"<html><body>Welcome</body></html>",
+    "truncated": b'{"meshName": "a", "meta',
+    "empty object": b"{}",
+    "null": b"null",
+    "a list": b"[]",
+    "a wrapped body": b'{"mesh": {"meshName": "a"}}',
+    "not a list of meshes": b'{"meshes": null}',
+}
+
+
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("operation", ["describe", "list", "tags", "create"])
+def test_a20_a_success_that_says_nothing_is_no_answer(operation: str, body: bytes) -> None:
+    act = {"describe": look, "list": observe, "tags": look, "create": create}[operation]
+    result, _ = with_target(world(**{operation: Answer(body=body)}), act)
+    assert isinstance(result, UnavailableError)
+
+
+@pytest.mark.parametrize("member", ["uid", "version", "arn", "createdAt", "meshOwner"])
+def test_a21_an_answer_without_what_it_must_have_is_no_answer(member: str) -> None:
+    broken = deepcopy(MESH)
+    del broken["metadata"][member]  # type: ignore[attr-defined]  # a literal above
+    result, _ = with_target(world(describe=Answer(body=broken)), look)
+    assert isinstance(result, UnavailableError)
+    assert member in str(result)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metadata": {**METADATA, "uid": "u", "version": "1"}},
+        {"metadata": {**METADATA, "uid": "u", "createdAt": "2019-02-27T19:23:25Z"}},
+        {"spec": []},
+        {"meshName": "another"},
+    ],
+)
+def test_a21_an_answer_of_other_types_or_about_another_is_no_answer(changes: Any) -> None:
+    result, _ = with_target(world(describe=Answer(body={**MESH, **changes})), look)
+    assert isinstance(result, UnavailableError)
+
+
+def test_a22_a_page_that_fails_fails_the_list() -> None:
+    def script(request: str, body: bytes) -> Answer:
+        if "nextToken" in request:
+            return Answer(403, {"message": "no"}, {"x-amzn-errortype": "ForbiddenException"})
+        if request == "GET /v20190125/meshes":
+            return Answer(body={"meshes": [REF], "nextToken": "2"})
+        return world()(request, body)
+
+    result, requests = with_target(script, observe)
+    assert isinstance(result, RefusedError)
+    assert len(requests) == 2
+
+
+def test_a23_pages_that_never_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    same, requests = with_target(
+        world(list=Answer(body={"meshes": [], "nextToken": "again"})), observe
+    )
+    assert isinstance(same, UnavailableError)
+    assert len(requests) == 2
+    pages = iter(range(9_999))
+    monkeypatch.setattr(appmesh, "MOST_PAGES", 3)
+
+    def script(request: str, body: bytes) -> Answer:
+        del request, body
+        return Answer(body={"meshes": [], "nextToken": str(next(pages))})
+
+    endless, requests = with_target(script, observe)
+    assert isinstance(endless, UnavailableError)
+    assert len(requests) == 3
+
+
+def test_a23_an_empty_next_token_is_the_end() -> None:
+    result, requests = with_target(
+        world(list=Answer(body={"meshes": [], "nextToken": ""})), observe
+    )
+    assert result.resources == {}
+    assert len(requests) == 1
+
+
+def refusal(status: int, code: str) -> Answer:
+    return Answer(status, {"message": "because"}, {"x-amzn-errortype": code})
+
+
+def test_a29_a_deleted_status_is_absence() -> None:
+    gone = {**MESH, "status": {"status": "DELETED"}}
+    assert with_target(world(describe=Answer(body=gone)), look)[0] is None
+
+
+def test_only_app_meshs_own_not_found_is_absence() -> None:
+    own = refusal(404, "NotFoundException")
+    assert with_target(world(describe=own), look)[0] is None
+    proxy = Answer(404, b"<html>not here</html>", {"content-type": "text/html"})
+    result, _ = with_target(world(describe=proxy), look)
+    assert isinstance(result, RefusedError)
+    assert "endpoint URL" in str(result)
+
+
+def test_a35_a_redirect_is_not_followed() -> None:
+    moved = Answer(302, b"", {"location": "http://127.0.0.1:9/elsewhere"})
+    result, requests = with_target(world(describe=moved), look)
+    assert isinstance(result, TargetError)
+    assert len(requests) == 1
+
+
+def test_a28_what_goes_between_list_and_look_is_not_planned_for() -> None:
+    result, _ = with_target(world(describe=refusal(404, "NotFoundException")), observe)
+    assert isinstance(result.resources[mesh("a")], Unreadable)
+
+
+def test_a33_an_unreadable_tag_makes_what_is_asked_for_unreadable() -> None:
+    result, _ = with_target(world(tags=refusal(403, "AccessDeniedException")), observe)
+    seen = result.resources[mesh("a")]
+    assert isinstance(seen, Unreadable)
+    assert "AccessDenied" in seen.reason
+
+
+def test_a33_a_stranger_whose_tags_cannot_be_read_leaves_a_gap() -> None:
+    result, _ = with_target(
+        world(tags=refusal(403, "AccessDeniedException")), lambda target: target.observe([], OWNER)
+    )
+    assert result.resources == {}
+    assert not result.complete
+
+
+def test_a_stranger_that_goes_while_we_look_leaves_none() -> None:
+    result, _ = with_target(
+        world(tags=refusal(404, "NotFoundException")), lambda target: target.observe([], OWNER)
+    )
+    assert result.complete
+
+
+def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:
+    other = "999999999999"
+    ref = {**REF, "meshOwner": other, "resourceOwner": other}
+    shown = {**MESH, "metadata": {**MESH["metadata"], "meshOwner": other}}  # type: ignore[dict-item]  # a literal above
+    script = world(list=Answer(body={"meshes": [ref]}), describe=Answer(body=shown))
+    result, requests = with_target(script, observe)
+    assert result.resources[mesh("a")].account == other
+    assert f"GET /v20190125/meshes/a?meshOwner={other}" in requests
+    assert not any("/tags" in request for request in requests)
+    unasked, requests = with_target(script, lambda target: target.observe([], OWNER))
+    assert unasked.resources == {}
+    assert len(requests) == 1
+
+
+def test_a39_a_field_that_we_do_not_know_is_named() -> None:
+    # A value that the description lacks is no unknown field: a replacing update keeps it.
+    novel = {**MESH, "spec": {"egressFilter": {"type": "NOVEL", "ports/all": [1]}, "more": {}}}
+    live, _ = with_target(world(describe=Answer(body=novel)), look)
+    assert live.unknown == ("/egressFilter/ports~1all", "/more")
+    assert live.spec == novel["spec"]
+
+
+def test_a10_a_delete_is_sent_once() -> None:
+    def delete(target: AppMesh) -> Any:
+        live = target.look(mesh("a"))
+        assert live is not None
+        change = plan(desired("b"), live, restraint=SYNC).changes[1]
+        return target.apply(change, None)
+
+    result, requests = with_target(
+        world(delete=refusal(503, "ServiceUnavailableException")), delete
+    )
+    assert isinstance(result, UnavailableError)
+    assert sum(request.startswith("DELETE") for request in requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "attempts"),
+    [
+        (400, "BadRequestException", 1),
+        (403, "ForbiddenException", 1),
+        (409, "ConflictException", 1),
+        (503, "ServiceUnavailableException", 3),
+    ],
+)
+def test_a06_attempts_are_pinned(status: int, code: str, attempts: int) -> None:
+    result, requests = with_target(world(create=refusal(status, code)), create)
+    assert isinstance(result, TargetError)
+    assert len(requests) == attempts
+
+
+def test_calls_are_counted_with_every_attempt() -> None:
+    def act(target: AppMesh) -> dict[str, int]:
+        with pytest.raises(UnavailableError):
+            create(target)
+        look(target)
+        return dict(target.calls)
+
+    counts, _ = with_target(world(create=refusal(503, "ServiceUnavailableException")), act)
+    assert counts == {"CreateMesh": 3, "DescribeMesh": 1, "ListTagsForResource": 1}
+
+
+def test_an_unknown_account_is_learnt_from_the_first_arns() -> None:
+    def act(target: AppMesh) -> Any:
+        target.id = TargetId("test", "u", None, "eu-west-1")
+        target.observe([], OWNER)
+        return target.id.account
+
+    assert with_target(world(), act)[0] == ACCOUNT
+
+
+def test_what_is_gone_is_gone_in_every_call() -> None:
+    result, _ = with_target(world(create=refusal(404, "NotFoundException")), create)
+    assert isinstance(result, GoneError)

@@ -1,0 +1,78 @@
+"""Sessions: whose account it is, where calls go, and what is refused in words."""
+
+from pathlib import Path
+
+import pytest
+from servers import Answer, scripted
+
+from reconciler.core.errors import TargetError, UsageError
+from reconciler.endpoint import LocalEndpoint
+from reconciler.targets.session import (
+    Connection,
+    account_of,
+    address,
+    configured_url,
+    open_client,
+    open_session,
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def test_the_account_is_asked_for_at_the_targets_own_url() -> None:
+    with LocalEndpoint(None) as endpoint:
+        connection = Connection(endpoint.url, "eu-west-1", credentials=("123456789012", "x"))
+        session = open_session(connection)
+        assert account_of(session, connection) == "123456789012"
+        assert address(session, connection) == (endpoint.url, "eu-west-1")
+
+
+def test_an_endpoint_that_does_not_answer_leaves_the_account_unknown() -> None:
+    def script(request: str, body: bytes) -> Answer:
+        del request, body
+        return Answer(404, b"nothing here")
+
+    with scripted(script) as server:
+        connection = Connection(server.url, "eu-west-1", credentials=("a", "b"))
+        assert account_of(open_session(connection), connection) is None
+
+
+def test_without_credentials_aws_cannot_be_asked() -> None:
+    connection = Connection(None, "eu-west-1")
+    with pytest.raises(TargetError, match="credentials"):
+        account_of(open_session(connection), connection)
+
+
+def test_a_missing_profile_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="nowhere"):
+        open_session(Connection(profile="nowhere"))
+
+
+@pytest.mark.parametrize("connection", [Connection("no url", "eu-west-1"), Connection("http://x")])
+def test_an_impossible_address_is_wrong_usage(connection: Connection) -> None:
+    with pytest.raises(UsageError, match="client"):
+        open_client(open_session(connection), "appmesh", connection, workers=1)
+
+
+def test_an_endpoint_in_the_environment_or_profile_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert configured_url(None) is None
+    (tmp_path / "config").write_text("[profile p]\nendpoint_url = http://127.0.0.1:1\n")
+    assert configured_url("p") == "http://127.0.0.1:1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", "http://127.0.0.1:2")
+    assert configured_url(None) == "http://127.0.0.1:2"
+
+
+def test_no_proxy_stands_between_us_and_our_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with LocalEndpoint(None) as endpoint:
+        connection = Connection(endpoint.url, "eu-west-1", credentials=("123456789012", "x"))
+        assert account_of(open_session(connection), connection) == "123456789012"
