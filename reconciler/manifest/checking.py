@@ -1,0 +1,149 @@
+"""The border where pydantic's findings become complaints with a place, in our own words."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
+from reconciler.manifest.models import Unquoted
+from reconciler.manifest.nodes import (
+    MOST_COMPLAINTS,
+    BrokenNode,
+    Complaints,
+    ListNode,
+    MappingNode,
+    Member,
+    Node,
+    Path,
+    ScalarNode,
+    described,
+    located,
+)
+from reconciler.manifest.rules import Refusal
+
+M = TypeVar("M", bound=BaseModel)
+
+# Stands for a null and for what was complained about already. No type takes it, though most
+# would take None: a null is no way to leave a field out.
+_NOTHING = object()
+
+_WANTED = {
+    "bool_type": "true or false",
+    "datetime_type": "a date and time",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "text",
+}
+
+
+def checked(model: type[M], node: Node, complaints: Complaints, path: Path = ()) -> M | None:
+    """Return ``node`` as a ``model``; else complain of everything that is wrong with it.
+
+    ``path`` leads to ``node`` in its document.
+    """
+    try:
+        return model.model_validate(_plain(node))
+    except ValidationError as error:
+        for finding in error.errors(include_url=False)[: MOST_COMPLAINTS + 1]:
+            _complain(finding, model, node, complaints, path)
+    return None
+
+
+def written(model: BaseModel) -> dict[str, Any]:
+    """Return the fields of ``model`` that its manifest gave, as plain JSON."""
+    return model.model_dump(by_alias=True, exclude_unset=True)
+
+
+def pruned(model: type[BaseModel], node: Node, complaints: Complaints, path: Path) -> Node:
+    """Return ``node`` without the fields that ``model`` lacks, each with a warning.
+
+    That is what the Kubernetes API server does with fields outside of a resource's schema.
+    """
+    if not isinstance(node, MappingNode):
+        return node
+    fields = _fields(model)
+    kept: dict[str, Member] = {}
+    for name, (mark, value) in node.members.items():
+        here = (*path, name)
+        if name in fields:
+            inner = fields[name]
+            kept[name] = Member(mark, pruned(inner, value, complaints, here) if inner else value)
+        else:
+            message = "is not a field of this resource: Kubernetes would drop it, and so do we"
+            hint = did_you_mean(name, fields)
+            complaints.add(Code.PRUNED_FIELD, mark, message, path=here, hint=hint)
+    return MappingNode(node.mark, kept)
+
+
+def _plain(node: Node) -> Any:
+    if isinstance(node, MappingNode):
+        return {name: _plain(member.value) for name, member in node.members.items()}
+    if isinstance(node, ListNode):
+        return [_plain(item) for item in node.items]
+    if isinstance(node, BrokenNode) or node.value is None:
+        return _NOTHING
+    if node.unquoted and not isinstance(node.value, str):
+        return Unquoted(node.text, node.value)
+    return node.value
+
+
+def _complain(
+    finding: Any, model: type[BaseModel], root: Node, complaints: Complaints, path: Path
+) -> None:
+    # pydantic marks a complaint about a key, rather than its value, with one more step.
+    about_key = finding["loc"][-1:] == ("[key]",)
+    steps: Path = finding["loc"][:-1] if about_key else finding["loc"]
+    key_mark, node = located(root, steps)
+    here = (*path, *steps)
+    if node is None:
+        complaints.add(Code.MISSING_FIELD, key_mark, "is required", path=here)
+    elif finding["type"] == "extra_forbidden":
+        known = _fields(_model_at(model, steps[:-1]))
+        message = f"is not a field here; the fields are {', '.join(known)}"
+        hint = did_you_mean(str(steps[-1]), known)
+        complaints.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
+    elif not isinstance(node, BrokenNode):
+        code, message, hint = _about_value(finding, node)
+        mark = key_mark if about_key else node.mark
+        complaints.add(code, mark, message, path=here, hint=hint)
+
+
+def _about_value(finding: Any, node: Node) -> tuple[Code, str, str]:
+    """Return what to say of ``node``, which ``finding`` refuses."""
+    context = finding.get("ctx", {})
+    if isinstance(refusal := context.get("error"), Refusal):
+        return refusal.code, str(refusal), refusal.hint
+    scalar = node if isinstance(node, ScalarNode) else None
+    if scalar and scalar.value is None:
+        return Code.NULL, "must not be null", "give it a value or leave the field out"
+    if finding["type"] == "literal_error":
+        # pydantic gives the allowed values as a sentence: 'A', 'B' or 'C'.
+        allowed = context["expected"].split("'")[1::2]
+        hint = did_you_mean(scalar.text, allowed) if scalar else ""
+        return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {described(node)}", hint
+    wanted = _WANTED.get(finding["type"], "something else")
+    return Code.WRONG_TYPE, f"must be {wanted}, not {described(node)}", ""
+
+
+def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
+    for step in steps:
+        if isinstance(step, str):
+            model = _fields(model)[step] or model
+    return model
+
+
+def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
+    """Return the names of the fields as manifests write them, with the models inside."""
+    return {
+        field.alias or name: _model_in(field.annotation)
+        for name, field in model.model_fields.items()
+    }
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -1,0 +1,176 @@
+"""JSON to nodes: RFC 8259 to the letter, with the place of every key and value.
+
+The standard library's parser keeps no places, takes NaN and lets the last of two equal keys win.
+"""
+
+import bisect
+import json
+import re
+from collections.abc import Iterator
+
+from reconciler.manifest.diagnostics import Code, shown
+from reconciler.manifest.nodes import (
+    MOST_DEPTH,
+    MOST_NODES,
+    Complaints,
+    Document,
+    ListNode,
+    MappingNode,
+    Mark,
+    Member,
+    Node,
+    Page,
+    Path,
+    ScalarNode,
+)
+from reconciler.manifest.pages import UNSAFE_CHARACTERS
+
+_SPACE = re.compile(r"[ \t\r\n]*+")
+_TOKEN = re.compile(r'[ \t\r\n]*+([\[\]{},:]|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[^\s\[\]{},:"]++|")')
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_WORDS = {"true": True, "false": False, "null": None}
+_MOST_DIGITS = 19
+
+
+class _JsonError(Exception):
+    """The text stops being JSON, or a limit is reached, at ``offset``."""
+
+    def __init__(self, code: Code, offset: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.offset = offset
+
+
+def parse_json(page: Page) -> Iterator[Document]:
+    """Yield the JSON values of ``page``, which may stand one behind the other.
+
+    A syntax error or a document over a limit is the last that is yielded.
+    """
+    parser = _Parser(page)
+    while not parser.at_end():
+        parser.complaints = Complaints(page)
+        try:
+            root = parser.document()
+        except _JsonError as error:
+            parser.complaints.add(error.code, parser.mark(error.offset), str(error))
+            yield Document(None, parser.complaints)
+            return
+        yield Document(root, parser.complaints)
+
+
+class _Parser:
+    """Reads one value after the other; a token is its text and its offset."""
+
+    def __init__(self, page: Page) -> None:
+        self.complaints = Complaints(page)
+        self._text = page.text
+        self._at = 0
+        self._nodes = 0
+        self._line_starts = [0]
+        for line in page.lines:
+            self._line_starts.append(self._line_starts[-1] + len(line) + 1)
+
+    def at_end(self) -> bool:
+        """Whether only white space is left."""
+        space = _SPACE.match(self._text, self._at)
+        return space is not None and space.end() == len(self._text)
+
+    def mark(self, offset: int, width: int = 1) -> Mark:
+        """Return the place of the character at ``offset``."""
+        line = bisect.bisect_right(self._line_starts, offset)
+        return Mark(line, offset - self._line_starts[line - 1] + 1, width)
+
+    def document(self) -> Node:
+        """Return the next value."""
+        self._nodes = 0
+        return self._node(*self._token(), ())
+
+    def _token(self) -> tuple[str, int]:
+        match = _TOKEN.match(self._text, self._at)
+        if match is None:
+            raise _JsonError(
+                Code.JSON, len(self._text.rstrip()), "is not valid JSON: it ends too early"
+            )
+        self._at = match.end()
+        return match[1], match.start(1)
+
+    def _node(self, word: str, offset: int, path: Path) -> Node:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            message = f"has more than {MOST_NODES:,} nodes in one document"
+            raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
+        if len(path) > MOST_DEPTH:
+            message = f"is nested more than {MOST_DEPTH} levels deep"
+            raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
+        mark = self.mark(offset, len(word))
+        match word[0]:
+            case "{":
+                return self._mapping(mark, path)
+            case "[":
+                return self._list(mark, path)
+            case '"':
+                text = self._string(word, offset)
+                return ScalarNode(mark, text, text)
+            case _:
+                return ScalarNode(mark, word, self._value(word, offset))
+
+    def _value(self, word: str, offset: int) -> int | float | bool | None:
+        if word in _WORDS:
+            return _WORDS[word]
+        number = _NUMBER.fullmatch(word)
+        if number is None or len(word) > _MOST_DIGITS:
+            raise self._unexpected(word, offset, "a value")
+        return float(word) if number[1] or number[2] else int(word)
+
+    def _string(self, word: str, offset: int) -> str:
+        try:
+            text: str = json.loads(word)
+        except ValueError as error:
+            raise self._unexpected(word, offset, "text") from error
+        if unsafe := UNSAFE_CHARACTERS.search(text):
+            message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
+            raise _JsonError(Code.CHARACTER, offset, message)
+        return text
+
+    def _list(self, mark: Mark, path: Path) -> ListNode:
+        items: list[Node] = []
+        word, offset = self._token()
+        while word != "]":
+            items.append(self._node(word, offset, (*path, len(items))))
+            word, offset = self._separator("]")
+        return ListNode(mark, items)
+
+    def _mapping(self, mark: Mark, path: Path) -> MappingNode:
+        members: dict[str, Member] = {}
+        word, offset = self._token()
+        while word != "}":
+            if not word.startswith('"'):
+                raise self._unexpected(word, offset, "a key in quotation marks")
+            key, key_mark = self._string(word, offset), self.mark(offset, len(word))
+            colon, offset = self._token()
+            if colon != ":":
+                raise self._unexpected(colon, offset, "a colon")
+            value = self._node(*self._token(), (*path, key))
+            if key in members:
+                message = f"is given twice: first in line {members[key].mark.line}"
+                self.complaints.add(Code.DUPLICATE_KEY, key_mark, message, path=(*path, key))
+            else:
+                members[key] = Member(key_mark, value)
+            word, offset = self._separator("}")
+        return MappingNode(mark, members)
+
+    def _separator(self, closing: str) -> tuple[str, int]:
+        """Return the word to go on with: the next item's first, or ``closing``."""
+        word, offset = self._token()
+        if word == closing:
+            return word, offset
+        if word != ",":
+            raise self._unexpected(word, offset, f"a comma or {closing}")
+        word, offset = self._token()
+        if word == closing:
+            raise self._unexpected(word, offset, "another item after the comma")
+        return word, offset
+
+    def _unexpected(self, word: str, offset: int, wanted: str) -> _JsonError:
+        message = f"is not valid JSON: {shown(word)} stands where {wanted} is expected"
+        return _JsonError(Code.JSON, offset, message)

@@ -1,0 +1,135 @@
+"""Files to desired values and complaints: the whole way, and what only all files together show.
+
+Takes bytes that somebody else has read, and reads nothing.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.resources import Desired, Key
+from reconciler.manifest.diagnostics import (
+    Code,
+    Diagnostic,
+    Severity,
+    about_file,
+    escaped,
+    in_order,
+)
+from reconciler.manifest.dialects import Declared, translate
+from reconciler.manifest.json_parser import parse_json
+from reconciler.manifest.nodes import MOST_COMPLAINTS, Complaints, Document, Page, text_of
+from reconciler.manifest.pages import page_of
+from reconciler.manifest.shapes import Shape, recognise, resources
+from reconciler.manifest.yaml_parser import parse_yaml
+
+_YAML_NAMES = (".yaml", ".yml")
+_LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')
+_DECIDES_THE_FORM = frozenset({"apiVersion", "kind", "meshName"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What some files say together.
+
+    ``desired`` is ordered by key and holds no key twice; it is all there is only where the
+    files are ``valid``. ``ignored`` counts the documents that are somebody else's, by
+    apiVersion and kind.
+    """
+
+    desired: tuple[Desired, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    ignored: Mapping[str, int]
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is no error; warnings do not count."""
+        return all(item.severity is not Severity.ERROR for item in self.diagnostics)
+
+
+def load(files: Iterable[tuple[str, bytes]]) -> Loaded:
+    """Return everything that ``files``, names with contents, declare, and every complaint.
+
+    The answer does not depend on the order of ``files``.
+    """
+    declared: list[Declared] = []
+    diagnostics: list[Diagnostic] = []
+    ignored: Counter[str] = Counter()
+    for file, content in files:
+        page = page_of(file, content)
+        if isinstance(page, Diagnostic):
+            diagnostics.append(page)
+        else:
+            diagnostics += _parse_page(page, declared, ignored)
+    declared.sort(key=lambda item: (item.desired.key, item.desired.origin))
+    diagnostics += _conflicts(declared)
+    times = Counter(item.desired.key for item in declared)
+    desired = tuple(item.desired for item in declared if times[item.desired.key] == 1)
+    return Loaded(desired, in_order(diagnostics), dict(sorted(ignored.items())))
+
+
+def _parse_page(page: Page, declared: list[Declared], ignored: Counter[str]) -> list[Diagnostic]:
+    """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
+    found: list[Diagnostic] = []
+    empty = True
+    for document in _documents(page):
+        empty = False
+        declared += _declarations(document, ignored)
+        found += document.complaints.found
+        if len(found) > MOST_COMPLAINTS:
+            message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
+            return [*found[:MOST_COMPLAINTS], about_file(Code.TOO_MANY, page.file, message)]
+    if empty:
+        hint = "delete the file if nothing is wanted of it"
+        found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
+    return found
+
+
+def _documents(page: Page) -> Iterator[Document]:
+    is_json = page.file.endswith(".json") or (
+        not page.file.endswith(_YAML_NAMES) and _LOOKS_LIKE_JSON.match(page.text)
+    )
+    return parse_json(page) if is_json else parse_yaml(page)
+
+
+def _declarations(document: Document, ignored: Counter[str]) -> Iterator[Declared]:
+    if document.root is None:
+        return
+    for root, path in resources(document.root, document.complaints):
+        shape = recognise(root, document.complaints, path)
+        if shape is Shape.FOREIGN:
+            ignored[f"{text_of(root, 'apiVersion')} {text_of(root, 'kind')}"] += 1
+            if not path:
+                _forgive(document.complaints)
+        elif shape and (one := translate(shape, root, document.complaints, path)):
+            yield one
+
+
+def _forgive(complaints: Complaints) -> None:
+    """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
+    # Past the limit not all is known that was wrong, and so not whose document it is.
+    if len(complaints.found) <= MOST_COMPLAINTS:
+        complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
+
+
+def _conflicts(declared: list[Declared]) -> Iterator[Diagnostic]:
+    """Complain of keys declared twice, and of names that a reader cannot tell apart."""
+    first_of_key: dict[Key, Declared] = {}
+    first_of_look: dict[tuple[str, ...], Declared] = {}
+    for one in declared:
+        key = one.desired.key
+        first = first_of_key.setdefault(key, one)
+        alike = first_of_look.setdefault(_look(key), one)
+        if first is not one:
+            message = f"{escaped(str(key))} is declared at {first.desired.origin} too"
+            yield one.complaint(Code.DECLARED_TWICE, message)
+        elif alike.desired.key != key:
+            other = f"{escaped(str(alike.desired.key))} at {alike.desired.origin}"
+            message = f"differs from {other} in case or normal form only"
+            yield one.complaint(Code.NEARLY_EQUAL, message, "App Mesh takes them for two")
+
+
+def _look(key: Key) -> tuple[str, ...]:
+    return (key.kind, *(unicodedata.normalize("NFKC", name).casefold() for name in key.path))

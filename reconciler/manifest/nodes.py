@@ -1,0 +1,175 @@
+"""A parsed document with the place of every key and value, and the page it stands on.
+
+Both parsers produce these nodes; nothing here knows YAML, JSON or what a mesh is.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from reconciler.core.resources import Origin
+from reconciler.manifest.diagnostics import (
+    QUOTED_CHARACTERS,
+    Code,
+    Diagnostic,
+    Quote,
+    escaped,
+    shown,
+)
+
+# Of one document; the guard against files made to exhaust memory or the stack.
+MOST_NODES = 20_000
+MOST_DEPTH = 32
+
+# About one file: who has made more mends the first of them and looks again.
+MOST_COMPLAINTS = 100
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Mark(NamedTuple):
+    """A place on a page: line and column from 1, and how many characters are meant."""
+
+    line: int
+    column: int
+    width: int = 1
+
+
+class ScalarNode(NamedTuple):
+    """A single value: its text, and what YAML 1.2 or JSON makes of it.
+
+    ``unquoted`` marks YAML text without quotation marks: where a string is meant, the text
+    counts and not the value, so that ``010`` and ``no`` stay what the user wrote.
+    """
+
+    mark: Mark
+    text: str
+    value: str | int | float | bool | None
+    unquoted: bool = False
+
+
+class ListNode(NamedTuple):
+    """A sequence."""
+
+    mark: Mark
+    items: "list[Node]"
+
+
+class Member(NamedTuple):
+    """A key's place and its value."""
+
+    mark: Mark
+    value: "Node"
+
+
+class MappingNode(NamedTuple):
+    """A mapping; the order is that of the page."""
+
+    mark: Mark
+    members: dict[str, Member]
+
+
+class BrokenNode(NamedTuple):
+    """Something that was complained about already, so that nothing more is said about it."""
+
+    mark: Mark
+
+
+Node: TypeAlias = ScalarNode | ListNode | MappingNode | BrokenNode
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The text of one file; lines end in LF, CRLF counts as LF."""
+
+    file: str
+    text: str
+    lines: list[str]
+
+    def quote(self, mark: Mark) -> Quote | None:
+        """Return the part of the line around ``mark``, short enough to show."""
+        if mark.line > len(self.lines):
+            return None
+        line = self.lines[mark.line - 1].removesuffix("\r")
+        start = 0
+        if len(line) > QUOTED_CHARACTERS:
+            start = max(0, min(mark.column - 1 - 30, len(line) - QUOTED_CHARACTERS))
+        text = line[start : start + QUOTED_CHARACTERS]
+        offset = min(mark.column - 1 - start, len(text))
+        return Quote(text, offset, max(1, min(mark.width, len(text) - offset)))
+
+
+@dataclass(frozen=True, slots=True)
+class Complaints:
+    """What is wrong with one document on a page.
+
+    One more than ``MOST_COMPLAINTS`` are kept, to show that there were more.
+    """
+
+    page: Page
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, code: Code, mark: Mark, message: str, *, path: Path = (), hint: str = "") -> None:
+        """Complain about the place ``mark``."""
+        if len(self.found) > MOST_COMPLAINTS:
+            return
+        origin = Origin(self.page.file, mark.line, mark.column)
+        quote = self.page.quote(mark)
+        self.found.append(Diagnostic(code, origin, message, dotted(path), hint, quote))
+
+
+class Document(NamedTuple):
+    """One document of a file; ``root`` is None where it could not be composed to its end."""
+
+    root: Node | None
+    complaints: Complaints
+
+
+def dotted(path: Path) -> str:
+    """Return ``path`` as people write it: ``tags[0].key``, ``metadata.tags["a.b"]``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif step.replace("-", "_").isidentifier():
+            text += f".{step}" if text else step
+        else:
+            text += f"[{shown(step)}]"
+    return escaped(text)
+
+
+def described(node: Node) -> str:
+    """Return what ``node`` is, for the end of "must be …, not"."""
+    match node:
+        case ScalarNode(text=text, value=str() | None):
+            return shown(text)
+        case ScalarNode(text=text):
+            return escaped(text[:QUOTED_CHARACTERS])
+        case ListNode():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def text_of(node: Node, name: str) -> str | None:
+    """Return the text of the scalar member ``name``; None where there is none."""
+    match located(node, (name,)):
+        case _, ScalarNode(text=text, value=value) if value is not None:
+            return text
+    return None
+
+
+def located(root: Node, steps: Path) -> tuple[Mark, Node | None]:
+    """Return the place of the key and the value that ``steps`` lead to.
+
+    Where the last step leads nowhere, that is the place of the mapping that lacks it, and None.
+    """
+    mark, node = root.mark, root
+    for step in steps:
+        if isinstance(node, ListNode) and isinstance(step, int):
+            node = node.items[step]
+            mark = node.mark
+        elif isinstance(node, MappingNode) and str(step) in node.members:
+            mark, node = node.members[str(step)]
+        else:
+            return node.mark, None
+    return mark, node

@@ -1,0 +1,133 @@
+"""What App Mesh and this product ask of names, tags, pointers and times, beyond their types.
+
+Pure functions that return their argument or refuse it with a sentence for its writer.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from reconciler.manifest.diagnostics import Code, shown
+
+# API reference, CreateMesh and TagRef; two of the 50 tags of a resource are ours.
+NAME_LENGTH = 255
+MOST_TAGS = 48
+TAG_KEY_LENGTH = 128
+TAG_VALUE_LENGTH = 256
+OUR_TAG_PREFIX = "mesh-reconciler:"
+AWS_PREFIX = "aws:"
+
+_PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{\{|\}\}|<[^<>]*>")
+_SLASH = re.compile("/|%2f", re.IGNORECASE)
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])+)+")
+_LIST_ELEMENT = re.compile(r"/(?:[0-9]+|-)(?:/|$)")
+_TAG_PUNCTUATION = frozenset(" +-=._:/@")
+
+
+class Refusal(ValueError):  # noqa: N818  # pydantic collects ValueErrors; this one is an answer
+    """A value breaks a rule; pydantic collects these with their places."""
+
+    def __init__(self, code: Code, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+
+
+# What makes a name unusable, and what to say of it, the first that holds.
+_BAD_NAMES: tuple[tuple[Callable[[str], object], str], ...] = (
+    (lambda name: not name, "must not be empty"),
+    (lambda name: len(name) > NAME_LENGTH, f"must have at most {NAME_LENGTH} characters"),
+    (_PLACEHOLDER.search, "holds a placeholder that nothing has replaced"),
+    # The SDK sends dots as they are, and the path then names something else.
+    (lambda name: name in {".", ".."}, "must not be . or .., which a path understands otherwise"),
+    (_SLASH.search, "must not hold a slash: the name becomes part of a path"),
+    (lambda name: name != name.strip(), "must not begin or end with a space"),
+    (lambda name: not name.isprintable(), "must not hold characters that cannot be seen"),
+)
+
+
+def usable_name(name: str) -> str:
+    """Return ``name`` where it is safe to put into a request's path and to compare."""
+    for is_bad, message in _BAD_NAMES:
+        if is_bad(name):
+            raise Refusal(Code.NAME, message)
+    return name
+
+
+def usable_tag_key(key: str) -> str:
+    """Return ``key`` where AWS takes it and nobody has reserved it."""
+    if not key:
+        raise Refusal(Code.RESOURCE_TAG, "must not be an empty key")
+    if key.casefold().startswith(OUR_TAG_PREFIX):
+        raise Refusal(
+            Code.RESOURCE_TAG, f"begins with {OUR_TAG_PREFIX}, where we keep our own tags"
+        )
+    return _usable_tag_text(key, TAG_KEY_LENGTH)
+
+
+def usable_tag_value(value: str) -> str:
+    """Return ``value`` where AWS takes it; an empty one is fine."""
+    return _usable_tag_text(value, TAG_VALUE_LENGTH)
+
+
+def _usable_tag_text(text: str, most: int) -> str:
+    # AWS's general rules for tags; App Mesh's own model states lengths only.
+    if len(text) > most:
+        raise Refusal(Code.RESOURCE_TAG, f"must have at most {most} characters, not {len(text)}")
+    if text.casefold().startswith(AWS_PREFIX):
+        raise Refusal(Code.RESOURCE_TAG, "begins with aws:, which AWS has reserved")
+    for character in text:
+        if not character.isalnum() and character not in _TAG_PUNCTUATION:
+            message = f"must not hold {shown(character)}"
+            hint = "letters, digits, spaces and + - = . _ : / @ are allowed"
+            raise Refusal(Code.RESOURCE_TAG, message, hint)
+    return text
+
+
+def few_enough_tags(count: int) -> None:
+    """Refuse more tags than leave room for our two."""
+    if count > MOST_TAGS:
+        message = f"must hold at most {MOST_TAGS} tags, not {count}: of AWS's 50 two are ours"
+        raise Refusal(Code.RESOURCE_TAG, message)
+
+
+def distinct_tag_keys(keys: Sequence[str]) -> None:
+    """Refuse a list of tags that gives a key twice."""
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            raise Refusal(Code.RESOURCE_TAG, f"gives the key {shown(key)} twice")
+
+
+def member_pointer(pointer: str) -> str:
+    """Return ``pointer`` where it leads, by RFC 6901, to a member of an object."""
+    if not _POINTER.fullmatch(pointer):
+        hint = "write /egressFilter/type; ~0 stands for ~ and ~1 for /"
+        raise Refusal(Code.POINTER, "must be a JSON pointer into spec", hint)
+    if _LIST_ELEMENT.search(pointer):
+        message = "must not lead to an element of a list: elements move"
+        raise Refusal(Code.POINTER, message, "ignore the whole list")
+    return pointer
+
+
+def moment(text: str) -> datetime:
+    """Return the time that ``text`` gives in ISO 8601, which must name its zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        hint = "write 2026-12-01T00:00:00Z"
+        raise Refusal(Code.TIMESTAMP, "must be a date and time in ISO 8601", hint) from error
+    if time.tzinfo is None:
+        raise Refusal(Code.TIMESTAMP, "must name its time zone", "append Z for UTC, or +02:00")
+    return time
+
+
+def no_mesh_owner(_: object) -> object:
+    """Refuse the account that owns a mesh: it is stated where that is not our own."""
+    message = "says that the mesh is another account's, which is not ours to create or change"
+    raise Refusal(Code.MESH_OWNER, message, "leave the field out where the mesh is your own")
+
+
+def no_client_token(_: object) -> object:
+    """Refuse a client token: one written down would make a later, different request fail."""
+    message = "must not be in a manifest: each request gets a token of its own"
+    raise Refusal(Code.CLIENT_TOKEN, message, "leave the field out")

@@ -1,0 +1,141 @@
+"""Which form a document has, told by what stands in it and never by guessing.
+
+A document is taken for somebody else's only where that is certain: one that merely looks wrong
+is complained about, as a typing error must not read as a removal.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
+from reconciler.manifest.nodes import (
+    BrokenNode,
+    Complaints,
+    ListNode,
+    MappingNode,
+    Node,
+    Path,
+    described,
+    located,
+    text_of,
+)
+
+NATIVE = "mesh-reconciler/v1"
+KUBERNETES = ("appmesh.k8s.aws/v1beta2", "appmesh.k8s.aws/v1beta1")
+
+# What identifies each of the API's seven kinds in the body of a request that creates it.
+NAME_FIELDS = {
+    "virtualNodeName": "VirtualNode",
+    "virtualRouterName": "VirtualRouter",
+    "routeName": "Route",
+    "virtualServiceName": "VirtualService",
+    "virtualGatewayName": "VirtualGateway",
+    "gatewayRouteName": "GatewayRoute",
+}
+MESH_KINDS = frozenset({"Mesh", *NAME_FIELDS.values()})
+
+_BUILT_IN_GROUPS = frozenset({"apps", "autoscaling", "batch", "extensions", "policy"})
+_CORE_KINDS = frozenset(
+    {
+        *("Binding", "ConfigMap", "Endpoints", "Event", "LimitRange", "Namespace", "Node", "Pod"),
+        *("PersistentVolume", "PersistentVolumeClaim", "PodTemplate", "ReplicationController"),
+        *("ResourceQuota", "Secret", "Service", "ServiceAccount"),
+    }
+)
+# The groups known to have kinds with names like ours; in any other group such a kind is suspect.
+_GROUPS_WITH_OUR_KINDS = frozenset(
+    {
+        *("consul.hashicorp.com", "gateway.solo.io", "kuma.io", "networking.istio.io"),
+        *("route.openshift.io", "serving.knative.dev"),
+    }
+)
+_KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
+_GROUP = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
+# Measured on the groups of AWS's own controllers: elbv2.k8s.aws is 0.64 like appmesh.k8s.aws.
+_SIMILAR = 0.8
+
+
+class Shape(Enum):
+    """The forms that a document can have."""
+
+    NATIVE = auto()
+    KUBERNETES = auto()
+    REQUEST = auto()
+    FOREIGN = auto()
+
+
+def resources(root: Node, complaints: Complaints) -> Iterator[tuple[MappingNode, Path]]:
+    """Yield the resources in a document: itself, or its items where it is a Kubernetes list.
+
+    The path is that of the resource in the document. Complains of what is no mapping.
+    """
+    for node, path in _items(root) or [(root, ())]:
+        if isinstance(node, MappingNode):
+            yield node, path
+        elif not isinstance(node, BrokenNode):
+            message = "is no manifest: that is a mapping"
+            complaints.add(Code.UNKNOWN_SHAPE, node.mark, message, path=path)
+
+
+def _items(root: Node) -> list[tuple[Node, Path]]:
+    lists = {("v1", "List"), *((version, "MeshList") for version in KUBERNETES)}
+    if (text_of(root, "apiVersion"), text_of(root, "kind")) not in lists:
+        return []
+    _, items = located(root, ("items",))
+    found = items.items if isinstance(items, ListNode) else []
+    return [(item, ("items", index)) for index, item in enumerate(found)]
+
+
+def recognise(root: MappingNode, complaints: Complaints, path: Path) -> Shape | None:
+    """Return the form of the resource ``root``; None where it has none, and it is said why."""
+    if "apiVersion" in root.members:
+        return _by_api_version(root, complaints, path)
+    if "meshName" in root.members and "kind" not in root.members:
+        return Shape.REQUEST
+    # kustomize is alone in letting its own files go without an apiVersion.
+    if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
+        return Shape.FOREIGN
+    hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
+    hint = next(filter(None, hints), "")
+    message = "is no manifest: it has neither apiVersion nor meshName"
+    complaints.add(Code.UNKNOWN_SHAPE, root.mark, message, path=path, hint=hint)
+    return None
+
+
+def _by_api_version(root: MappingNode, complaints: Complaints, path: Path) -> Shape | None:
+    api_version, kind = text_of(root, "apiVersion"), text_of(root, "kind")
+    if api_version == NATIVE:
+        return Shape.NATIVE
+    if api_version in KUBERNETES:
+        return Shape.KUBERNETES
+    if api_version and kind and _is_foreign(api_version, kind):
+        return Shape.FOREIGN
+    value = root.members["apiVersion"].value
+    if not isinstance(value, BrokenNode):
+        known = (NATIVE, *KUBERNETES)
+        message = f"must be {one_of(known)} for one of ours, not {described(value)}"
+        hint = did_you_mean(api_version or "", known)
+        where = (*path, "apiVersion")
+        complaints.add(Code.API_VERSION, value.mark, message, path=where, hint=hint)
+    return None
+
+
+def _is_foreign(api_version: str, kind: str) -> bool:
+    group, _, _ = api_version.rpartition("/")
+    if api_version == "v1":
+        return kind in _CORE_KINDS
+    if group in _BUILT_IN_GROUPS:
+        return kind not in MESH_KINDS
+    if not _GROUP.fullmatch(group) or _is_like_ours(group):
+        return False
+    return kind not in MESH_KINDS or group in _GROUPS_WITH_OUR_KINDS
+
+
+def _is_like_ours(group: str) -> bool:
+    squeezed = re.sub(r"[^a-z]", "", group.casefold())
+    if "appmesh" in squeezed or "reconcil" in squeezed:
+        return True
+    return bool(difflib.get_close_matches(group.casefold(), _OUR_GROUPS, cutoff=_SIMILAR))

@@ -1,0 +1,254 @@
+"""YAML to nodes: the events of libyaml under a composer that keeps places and refuses traps.
+
+Scalars are those of the YAML 1.2 core schema. Aliases, anchors, merge keys and tags are
+refused as they appear in the stream of events, before anything is built of them.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from yaml import CSafeLoader, YAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from reconciler.manifest.diagnostics import Code, escaped
+from reconciler.manifest.nodes import (
+    MOST_DEPTH,
+    MOST_NODES,
+    BrokenNode,
+    Complaints,
+    Document,
+    ListNode,
+    MappingNode,
+    Mark,
+    Member,
+    Node,
+    Page,
+    Path,
+    ScalarNode,
+)
+from reconciler.manifest.pages import UNSAFE_CHARACTERS
+
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+# No number of this API needs more digits, and a longer one would cost quadratic time to read.
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_BASES = {"0o": 8, "0x": 16}
+
+# The tags that say what is so without them.
+_HARMLESS_TAGS = {
+    ScalarEvent: {"!", "tag:yaml.org,2002:str"},
+    SequenceStartEvent: {"!", "tag:yaml.org,2002:seq"},
+    MappingStartEvent: {"!", "tag:yaml.org,2002:map"},
+}
+# libyaml compares each %TAG line with all before it; with tags refused, nobody needs one.
+_TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
+
+
+class _LimitError(Exception):
+    """The document is larger or deeper than any manifest."""
+
+    def __init__(self, mark: Mark, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+
+
+def parse_yaml(page: Page) -> Iterator[Document]:
+    """Yield the documents of ``page``, empty ones left out.
+
+    A syntax error or a document over a limit is the last that is yielded: what stands behind
+    it cannot be told apart.
+    """
+    refused = _refused_lines(page)
+    if refused:
+        yield Document(None, refused)
+        return
+    composer = _Composer(page)
+    while True:
+        composer.complaints = Complaints(page)
+        try:
+            root = composer.next_document()
+        except YAMLError as error:
+            _complain_of_syntax(error, composer.complaints)
+            yield Document(None, composer.complaints)
+            return
+        except _LimitError as error:
+            composer.complaints.add(Code.DOCUMENT_LIMIT, error.mark, str(error))
+            yield Document(None, composer.complaints)
+            return
+        if root is None:
+            return
+        if not (isinstance(root, ScalarNode) and root.unquoted and root.value is None):
+            yield Document(root, composer.complaints)
+
+
+def _refused_lines(page: Page) -> Complaints | None:
+    complaints = Complaints(page)
+    for pattern, code, message, hint in (
+        (_TAG_DIRECTIVE, Code.TAG, "declares a YAML tag", "tags are not supported"),
+        (_CONFLICT, Code.YAML, "is an unresolved merge conflict", ""),
+    ):
+        if match := pattern.search(page.text):
+            line = page.text.count("\n", 0, match.start()) + 1
+            complaints.add(code, Mark(line, 1, len(match[0].rstrip())), message, hint=hint)
+    return complaints if complaints.found else None
+
+
+def _complain_of_syntax(error: Any, complaints: Complaints) -> None:
+    lines, line = complaints.page.lines, error.problem_mark.line + 1
+    # A text that ends too early is reported one line below one that ends without a line break.
+    at_end = Mark(len(lines), len(lines[-1]) + 1)
+    mark = Mark(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
+    quote = complaints.page.quote(mark)
+    at_tab = quote is not None and quote.text[quote.offset : quote.offset + 1] == "\t"
+    hint = "indent with spaces: YAML allows no tabs there" if at_tab else ""
+    context = f" {error.context}" if error.context else ""
+    complaints.add(
+        Code.YAML, mark, escaped(f"is not valid YAML: {error.problem}{context}"), hint=hint
+    )
+
+
+class _Composer:
+    """Builds one document after the other from a stream of events."""
+
+    def __init__(self, page: Page) -> None:
+        self.complaints = Complaints(page)
+        # Of this loader only libyaml's events are used, and nothing that builds values.
+        self._next = CSafeLoader(page.text).get_event
+        self._nodes = 0
+
+    def next_document(self) -> Node | None:
+        """Return the root of the next document, None at the end of the stream."""
+        self._nodes = 0
+        while True:
+            event = self._next()
+            if type(event) is DocumentStartEvent:
+                return self._node(self._next(), ())
+            if type(event) is StreamEndEvent:
+                return None
+
+    def _node(self, event: Any, path: Path) -> Node:
+        mark = _mark(event)
+        self._nodes += 1
+        # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
+        # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
+        if self._nodes > MOST_NODES:
+            raise _LimitError(mark, f"has more than {MOST_NODES:,} nodes in one document")
+        if len(path) > MOST_DEPTH:
+            raise _LimitError(mark, f"is nested more than {MOST_DEPTH} levels deep")
+        sound = self._is_sound(event, mark, path)
+        node: Node
+        match event:
+            case ScalarEvent():
+                node = _scalar(event, mark)
+            case SequenceStartEvent():
+                node = self._list(mark, path)
+            case MappingStartEvent():
+                node = self._mapping(mark, path)
+            case _:
+                node = BrokenNode(mark)
+        return node if sound else BrokenNode(mark)
+
+    def _is_sound(self, event: Any, mark: Mark, path: Path) -> bool:
+        if type(event) is AliasEvent:
+            self._refuse(Code.ALIAS, mark, f"is the alias *{event.anchor}", path)
+            return False
+        if event.anchor is not None:
+            self._refuse(Code.ALIAS, mark, f"carries the anchor &{event.anchor}", path)
+        if event.tag is not None and event.tag not in _HARMLESS_TAGS[type(event)]:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse(Code.TAG, mark, f"carries the tag {tag[:40]}", path)
+            return False
+        # Only in double quotes can a character be spelt that must not stand on the page.
+        unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
+        if unsafe:
+            message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
+            self.complaints.add(Code.CHARACTER, mark, message, path=path, hint="remove it")
+        return not unsafe
+
+    def _refuse(self, code: Code, mark: Mark, message: str, path: Path) -> None:
+        hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
+        self.complaints.add(code, mark, escaped(message), path=path, hint=hint)
+
+    def _list(self, mark: Mark, path: Path) -> ListNode:
+        items: list[Node] = []
+        while type(event := self._next()) is not SequenceEndEvent:
+            items.append(self._node(event, (*path, len(items))))
+        return ListNode(mark, items)
+
+    def _mapping(self, mark: Mark, path: Path) -> MappingNode | BrokenNode:
+        members: dict[str, Member] = {}
+        whole = True
+        while type(event := self._next()) is not MappingEndEvent:
+            key = self._key(event, path)
+            value = self._node(self._next(), (*path, key.text if key else "?"))
+            if key is None:
+                whole = False
+            elif key.text in members:
+                first = members[key.text].mark.line
+                message = f"is given twice: first in line {first}"
+                self.complaints.add(Code.DUPLICATE_KEY, key.mark, message, path=(*path, key.text))
+            else:
+                members[key.text] = Member(key.mark, value)
+        return MappingNode(mark, members) if whole else BrokenNode(mark)
+
+    def _key(self, event: Any, path: Path) -> ScalarNode | None:
+        node = self._node(event, (*path, "?"))
+        if isinstance(node, ScalarNode):
+            if node.text != "<<" or not node.unquoted:
+                return node
+            self._refuse(Code.ALIAS, node.mark, "is merged into with <<", path)
+        elif not isinstance(node, BrokenNode):
+            hint = "quote text that begins with { or [, and fill in templates first"
+            message = "has a key that is not text"
+            self.complaints.add(Code.KEY, node.mark, message, path=path, hint=hint)
+        return None
+
+
+def _mark(event: Any) -> Mark:
+    start, end = event.start_mark, event.end_mark
+    width = 1
+    if type(event) is ScalarEvent:
+        width = end.column - start.column if end.line == start.line else 80
+    return Mark(start.line + 1, start.column + 1, width)
+
+
+def _is_double_quoted(event: Any) -> bool:
+    return type(event) is ScalarEvent and event.style == '"'
+
+
+def _scalar(event: Any, mark: Mark) -> ScalarNode:
+    text = event.value
+    # The first of the pair says that the plain form needs no tag: it was written unquoted.
+    if event.implicit[0] and event.tag is None:
+        return ScalarNode(mark, text, resolved(text), unquoted=True)
+    return ScalarNode(mark, text, text)
+
+
+def resolved(text: str) -> str | int | float | bool | None:
+    """Return what the YAML 1.2 core schema makes of unquoted ``text``."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "0123456789+-.":
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text, _BASES.get(text[:2], 10))
+    if _FLOAT.fullmatch(text):
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    return text

@@ -1,0 +1,141 @@
+"""Complaints about manifests as text for people, and in three forms for machines.
+
+Pure: returns text and prints nothing.
+"""
+
+import json
+import unicodedata
+import urllib.parse
+from collections.abc import Sequence
+
+from reconciler.manifest.diagnostics import Code, Diagnostic, Quote, Severity
+from reconciler.render.style import Colour, paint, printable
+
+_COLOURS = {Severity.ERROR: Colour.RED, Severity.WARNING: Colour.YELLOW}
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
+    """Return what a person reads: a line for each, and the source line with a caret below."""
+    return "".join(_as_text(item, color=color) for item in diagnostics)
+
+
+def as_json(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return a JSON object with the complaints and their number by severity."""
+    errors = sum(item.severity is Severity.ERROR for item in diagnostics)
+    document = {
+        "format_version": "1.0",
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": len(diagnostics) - errors,
+        "diagnostics": [_as_object(item) for item in diagnostics],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def sarif(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return SARIF 2.1.0, which code scanning services read."""
+    rules = sorted({item.code for item in diagnostics}, key=lambda code: code.number)
+    driver = {"name": "mesh-reconciler", "rules": [_as_rule(code) for code in rules]}
+    run = {
+        "tool": {"driver": driver},
+        # Columns count code points, not the UTF-16 units that SARIF assumes.
+        "columnKind": "unicodeCodePoints",
+        "results": [_as_result(item) for item in diagnostics],
+    }
+    document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def github(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return workflow commands, which GitHub shows beside the lines they are about."""
+    return "".join(_as_command(item) for item in diagnostics)
+
+
+def sentence(diagnostic: Diagnostic) -> str:
+    """Return path, message and hint in one line, without the place."""
+    path = f"{diagnostic.path}: " if diagnostic.path else ""
+    hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
+    return f"{path}{diagnostic.message}{hint}"
+
+
+def _as_text(item: Diagnostic, *, color: bool) -> str:
+    colour = _COLOURS[item.severity]
+    label = paint(f"{item.severity}[{item.code.number}]", colour, Colour.BOLD, on=color)
+    line = f"{printable(str(item.origin))}: {label} {printable(sentence(item))}\n"
+    return line + (
+        _excerpt(item.quote, item.origin.line, colour, color=color) if item.quote else ""
+    )
+
+
+def _excerpt(quote: Quote, number: int, colour: Colour, *, color: bool) -> str:
+    end = quote.offset + quote.width
+    before = _visible(quote.text[: quote.offset])
+    marked = _visible(quote.text[quote.offset : end])
+    after = _visible(quote.text[end:])
+    gutter = f"{number:>4} | "
+    # A tab in the line is answered by a tab below it, whatever the terminal makes of tabs.
+    indent = "".join("\t" if character == "\t" else " " * _width(character) for character in before)
+    carets = paint("^" * max(1, sum(map(_width, marked))), colour, on=color)
+    return f"{gutter}{before}{marked}{after}\n{' ' * 4} | {indent}{carets}\n"
+
+
+def _visible(text_of_file: str) -> str:
+    return "\t".join(map(printable, text_of_file.split("\t")))
+
+
+def _width(character: str) -> int:
+    """Return the number of terminal cells that ``character`` fills."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _as_object(item: Diagnostic) -> dict[str, object]:
+    return {
+        "code": item.code.number,
+        "title": item.code.title,
+        "severity": str(item.severity),
+        "file": item.origin.file,
+        "line": item.origin.line,
+        "column": item.origin.column,
+        "path": item.path,
+        "message": item.message,
+        "hint": item.hint,
+        "source": item.quote.text if item.quote else None,
+    }
+
+
+def _as_rule(code: Code) -> dict[str, object]:
+    return {"id": code.number, "shortDescription": {"text": code.title}}
+
+
+def _as_result(item: Diagnostic) -> dict[str, object]:
+    region = {"startLine": item.origin.line, "startColumn": item.origin.column}
+    location = {"artifactLocation": {"uri": urllib.parse.quote(item.origin.file)}, "region": region}
+    return {
+        "ruleId": item.code.number,
+        "level": str(item.severity),
+        "message": {"text": sentence(item)},
+        "locations": [{"physicalLocation": location}],
+    }
+
+
+def _as_command(item: Diagnostic) -> str:
+    properties = {
+        "file": item.origin.file,
+        "line": str(item.origin.line),
+        "col": str(item.origin.column),
+        "title": f"{item.code.number} {item.code.title}",
+    }
+    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{item.severity} {listed}::{_data(sentence(item))}\n"
+
+
+# How GitHub's runner unescapes workflow commands: actions/toolkit, core/src/command.ts.
+def _data(value: str) -> str:
+    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: str) -> str:
+    return _data(value).replace(":", "%3A").replace(",", "%2C")

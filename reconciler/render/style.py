@@ -1,0 +1,42 @@
+"""How text is made safe to print, and coloured where a person reads it."""
+
+import unicodedata
+from enum import StrEnum
+
+RESET = "\x1b[0m"
+
+
+class Colour(StrEnum):
+    """The few colours in use, as ANSI sequences."""
+
+    GREEN = "\x1b[32m"
+    YELLOW = "\x1b[33m"
+    RED = "\x1b[31m"
+    CYAN = "\x1b[36m"
+    BOLD = "\x1b[1m"
+    DIM = "\x1b[2m"
+
+
+def paint(text: str, *colours: Colour, on: bool) -> str:
+    """Return ``text`` in ``colours`` where colour is ``on``, else unchanged."""
+    return f"{''.join(colours)}{text}{RESET}" if on and colours else text
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with everything escaped that could move a cursor or reorder a line.
+
+    Names, tags and paths come from files that anyone may have written.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else _escaped(character) for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if unicodedata.category(character) == "Cs":
+        # A lone surrogate is a byte of a file name that is not UTF-8.
+        return f"\\x{number & 0xFF:02x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"  # noqa: PLR2004

@@ -1,0 +1,126 @@
+"""The content of all manifests at one moment: read, and read only while nothing changed.
+
+Understands nothing of what it reads. Two equal surveys of the files, some tens of milliseconds
+apart and around the reading, are taken for a moment at which nothing changed.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from reconciler.core.errors import UsageError
+from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
+from reconciler.source import checkout
+from reconciler.source.tree import (
+    MOST_BYTES_OF_FILE,
+    STANDARD_INPUT,
+    Entry,
+    Tree,
+    shown_name,
+    survey,
+)
+
+# How long to watch for a change, in seconds; each entry is one attempt.
+_PAUSES = (0.03, 0.06, 0.12, 0.24, 0.48)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Manifests by name, ordered by it, and what kept others from being read.
+
+    With a complaint that is an error, ``files`` are not all there is.
+    """
+
+    files: tuple[tuple[str, bytes], ...]
+    complaints: tuple[Diagnostic, ...]
+
+
+def read(
+    paths: Sequence[str], *, stdin: BinaryIO, sleep: Callable[[float], None] = time.sleep
+) -> Snapshot:
+    """Return the manifests in ``paths`` as they were at one moment; ``-`` is ``stdin``.
+
+    Raises:
+        UsageError: one of ``paths`` does not exist.
+    """
+    files: list[tuple[str, bytes]] = []
+    complaints: list[Diagnostic] = []
+    if STANDARD_INPUT in paths:
+        content = stdin.read(MOST_BYTES_OF_FILE + 1)
+        if len(content) > MOST_BYTES_OF_FILE:
+            message = f"is larger than {MOST_BYTES_OF_FILE >> 20} MiB"
+            complaints.append(about_file(Code.LIMIT, STANDARD_INPUT, message))
+        else:
+            files.append((STANDARD_INPUT, content))
+    on_disk = [path for path in paths if path != STANDARD_INPUT]
+    if on_disk:
+        snapshot = _stable(on_disk, sleep)
+        files += snapshot.files
+        complaints += snapshot.complaints
+    return Snapshot(tuple(files), tuple(complaints))
+
+
+def fingerprint(paths: Iterable[str]) -> str:
+    """Return a text that changes when the manifests in ``paths`` do, without reading them."""
+    try:
+        sight = repr(_sight([path for path in paths if path != STANDARD_INPUT]))
+    except UsageError as error:
+        sight = str(error)
+    return hashlib.sha256(sight.encode(errors="surrogateescape")).hexdigest()
+
+
+def nothing_found(paths: Iterable[str]) -> Diagnostic:
+    """Return the complaint for ``paths`` that hold no manifest, where that is not allowed."""
+    where = ", ".join(map(shown_name, paths))
+    hint = "--allow-empty takes that for an answer"
+    return about_file(Code.NO_MANIFEST, where, "no manifest found", hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What can be seen of some paths without reading the files in them."""
+
+    tree: Tree
+    checkouts: tuple[tuple[str, bool], ...]
+
+    @property
+    def git_is_at_work(self) -> bool:
+        return any(busy for _, busy in self.checkouts)
+
+
+def _sight(paths: Iterable[str]) -> _Sight:
+    paths = tuple(paths)
+    return _Sight(survey(paths), tuple(map(checkout.state, paths)))
+
+
+def _stable(paths: Sequence[str], sleep: Callable[[float], None]) -> Snapshot:
+    before = _sight(paths)
+    for pause in _PAUSES:
+        contents = [_content(entry) for entry in before.tree.entries]
+        sleep(pause)
+        after = _sight(paths)
+        if after == before and not before.git_is_at_work:
+            files = tuple(item for item in contents if not isinstance(item, Diagnostic))
+            unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))
+            return Snapshot(files, before.tree.complaints + unreadable)
+        before = after
+    message, hint = "keeps changing while it is read", "try again when it is still"
+    if before.git_is_at_work:
+        message = "is being changed by git"
+        hint = "remove .git/index.lock if no git is running"
+    where = ", ".join(map(shown_name, paths))
+    return Snapshot((), (about_file(Code.CHANGING, where, message, hint),))
+
+
+def _content(entry: Entry) -> tuple[str, bytes] | Diagnostic:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(entry.path, flags), "rb") as file:
+            # The survey saw a regular file; opened without waiting, a pipe in its place does
+            # no harm, and the second survey finds the exchange out.
+            return entry.name, file.read(MOST_BYTES_OF_FILE)
+    except OSError as error:
+        return about_file(Code.UNREADABLE, entry.name, f"cannot be read: {error.strerror}")

@@ -1,0 +1,58 @@
+"""How values and places are shown."""
+
+import pytest
+
+from reconciler.manifest.diagnostics import Quote, did_you_mean, escaped, one_of, shown
+from reconciler.manifest.nodes import Mark, Page, dotted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a b", "a b"), ("a\x1b[0m", "a\\x1b[0m"), ("\u202e", "\\u202e"), ("\ud800", "\\ud800")],
+)
+def test_e11_what_could_steer_a_terminal_is_spelt_out(text: str, expected: str) -> None:
+    assert escaped(text) == expected
+
+
+def test_e23_values_are_shown_short() -> None:
+    assert shown("a" * 80) == f'"{"a" * 80}"'
+    assert shown("a" * 81) == f'"{"a" * 79}…"'
+    assert shown('a"\n') == '"a\\"\\n"'
+
+
+def test_lists_of_words() -> None:
+    assert [one_of(["A"]), one_of(["A", "B"]), one_of(["A", "B", "C"])] == [
+        "A",
+        "A or B",
+        "A, B or C",
+    ]
+
+
+def test_suggestions() -> None:
+    assert did_you_mean("ALOW", ["ALLOW", "DROP"]) == "did you mean ALLOW?"
+    assert did_you_mean("x", ["ALLOW", "DROP"]) == ""
+
+
+def test_paths() -> None:
+    assert dotted(()) == ""
+    assert dotted(("spec", "tags", 0, "key")) == "spec.tags[0].key"
+    assert dotted(("metadata", "tags", "cost-center")) == "metadata.tags.cost-center"
+    assert dotted(("tags", "a.b")) == 'tags["a.b"]'
+
+
+def quote(line: str, mark: Mark) -> Quote | None:
+    return Page("f", line, line.split("\n")).quote(mark)
+
+
+def test_a_quote_says_which_characters_are_meant() -> None:
+    assert quote("a: bc\r", Mark(1, 4, 2)) == Quote("a: bc", 3, 2)
+    assert quote("a: |", Mark(1, 4, 80)) == Quote("a: |", 3, 1)
+    assert quote("a:", Mark(1, 3)) == Quote("a:", 2, 1)
+    assert quote("a", Mark(2, 1)) is None
+
+
+def test_e23_a_quote_is_a_window_of_a_long_line() -> None:
+    line = "".join(chr(ord("a") + number % 26) for number in range(300))
+    assert quote(line, Mark(1, 11, 3)) == Quote(line[:80], 10, 3)
+    assert quote(line, Mark(1, 151, 3)) == Quote(line[120:200], 30, 3)
+    assert quote(line, Mark(1, 299, 9)) == Quote(line[220:], 78, 2)

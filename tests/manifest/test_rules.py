@@ -1,0 +1,154 @@
+"""Names, tags, pointers and times: what is taken and what is refused, through the native form."""
+
+import json
+
+import pytest
+
+from reconciler.manifest.loading import Loaded, load
+
+
+def native(**parts: object) -> Loaded:
+    document = {
+        "apiVersion": "mesh-reconciler/v1",
+        "kind": "Mesh",
+        "metadata": {"name": "a"},
+        **parts,
+    }
+    return load([("m.json", json.dumps(document).encode())])
+
+
+def refusal(result: Loaded) -> tuple[str, str, str]:
+    (item,) = result.diagnostics
+    return item.code.name, item.path, item.message
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 255, "Shop_1.mesh", "é", "a b", "$", "50%", "a<b"])
+def test_names_that_are_taken(name: str) -> None:
+    result = native(metadata={"name": name})
+    assert [item.key.name for item in result.desired] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "must not be empty"),
+        ("x" * 256, "must have at most 255 characters"),
+        (".", "must not be . or .., which a path understands otherwise"),
+        ("..", "must not be . or .., which a path understands otherwise"),
+        ("a/b", "must not hold a slash: the name becomes part of a path"),
+        ("a%2Fb", "must not hold a slash: the name becomes part of a path"),
+        (" a", "must not begin or end with a space"),
+        ("a\u00a0", "must not begin or end with a space"),
+        ("a\tb", "must not hold characters that cannot be seen"),
+        ("a\u200bb", "must not hold characters that cannot be seen"),
+    ],
+)
+def test_i28_names_that_are_refused(name: str, message: str) -> None:
+    assert refusal(native(metadata={"name": name})) == ("NAME", "metadata.name", message)
+
+
+@pytest.mark.parametrize(
+    "name", ["${MESH}", "${MESH:-a}", "$MESH", "a-$MESH", "{{ mesh }}", "{{mesh", "<MESH>", "a-<x>"]
+)
+def test_i27_placeholders_that_nothing_replaced_are_no_names(name: str) -> None:
+    message = "holds a placeholder that nothing has replaced"
+    assert refusal(native(metadata={"name": name})) == ("NAME", "metadata.name", message)
+
+
+@pytest.mark.parametrize("count", [0, 1, 48])
+def test_as_many_tags_as_leave_room_for_ours(count: int) -> None:
+    tags = {f"k{number}": "v" for number in range(count)}
+    assert native(metadata={"name": "a", "tags": tags}).desired[0].tags == tags
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("k", ""),
+        ("k" * 128, "v" * 256),
+        ("Kosten: Straße_1/a@b", "+ - = . _ : / @"),
+        ("awsome", "aw"),
+    ],
+)
+def test_tags_that_are_taken(key: str, value: str) -> None:
+    assert native(metadata={"name": "a", "tags": {key: value}}).desired[0].tags == {key: value}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("", "v", "must not be an empty key"),
+        ("k" * 129, "v", "must have at most 128 characters, not 129"),
+        ("k", "v" * 257, "must have at most 256 characters, not 257"),
+        ("aws:x", "v", "begins with aws:, which AWS has reserved"),
+        ("AwS:x", "v", "begins with aws:, which AWS has reserved"),
+        ("k", "AWS:x", "begins with aws:, which AWS has reserved"),
+        ("Mesh-Reconciler:owner", "v", "begins with mesh-reconciler:, where we keep our own tags"),
+        ("a,b", "v", 'must not hold ","'),
+        ("k", "${TEAM}", 'must not hold "$"'),
+    ],
+)
+def test_tags_that_are_refused(key: str, value: str, message: str) -> None:
+    code, _, said = refusal(native(metadata={"name": "a", "tags": {key: value}}))
+    assert (code, said) == ("RESOURCE_TAG", message)
+
+
+def test_a_bad_tag_key_is_pointed_at_and_not_its_value() -> None:
+    text = "meshName: x\napiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata: {tags: {'a,b': c}}\n"
+    places = [
+        (item.path, item.origin.line, item.origin.column)
+        for item in load([("m.yaml", text.encode())]).diagnostics
+        if item.code.name == "RESOURCE_TAG"
+    ]
+    assert places == [('metadata.tags["a,b"]', 4, 19)]
+
+
+@pytest.mark.parametrize("count", [49, 50, 51])
+def test_more_tags_are_refused_in_both_forms(count: int) -> None:
+    message = f"must hold at most 48 tags, not {count}: of AWS's 50 two are ours"
+    tags = {f"k{number}": "v" for number in range(count)}
+    in_native = native(metadata={"name": "a", "tags": tags})
+    assert refusal(in_native) == ("RESOURCE_TAG", "metadata.tags", message)
+    body = {"meshName": "a", "tags": [{"key": key, "value": "v"} for key in tags]}
+    assert refusal(load([("m.json", json.dumps(body).encode())])) == (
+        "RESOURCE_TAG",
+        "tags",
+        message,
+    )
+
+
+def test_a_tag_given_twice_in_a_request_is_refused() -> None:
+    body = b'{"meshName": "a", "tags": [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]}'
+    assert refusal(load([("m.json", body)])) == ("RESOURCE_TAG", "tags", 'gives the key "k" twice')
+
+
+@pytest.mark.parametrize(
+    "pointer", ["", "egressFilter", "/", "/a//b", "/a~", "/a~2", "/a/0", "/a/-", "/0/b"]
+)
+def test_pointers_that_are_refused(pointer: str) -> None:
+    code, path, _ = refusal(native(reconcile={"ignore": [pointer]}))
+    assert (code, path) == ("POINTER", "reconcile.ignore[0]")
+
+
+@pytest.mark.parametrize("pointer", ["/egressFilter", "/a/b-0", "/a~0b~1c"])
+def test_pointers_that_are_taken(pointer: str) -> None:
+    assert native(reconcile={"ignore": [pointer]}).desired[0].options.ignore == (pointer,)
+
+
+@pytest.mark.parametrize(
+    ("until", "message"),
+    [
+        ("tomorrow", "must be a date and time in ISO 8601"),
+        ("2026-12-01", "must name its time zone"),
+        ("2026-12-01T00:00:00", "must name its time zone"),
+    ],
+)
+def test_the_end_of_a_suspension_needs_a_time_zone(until: str, message: str) -> None:
+    result = native(reconcile={"suspend": {"until": until}})
+    assert refusal(result) == ("TIMESTAMP", "reconcile.suspend.until", message)
+
+
+def test_the_end_of_a_suspension_is_text() -> None:
+    result = native(reconcile={"suspend": {"until": 5}})
+    message = "must be a date and time, not 5"
+    assert refusal(result) == ("WRONG_TYPE", "reconcile.suspend.until", message)
