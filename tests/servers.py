@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import urllib3
+
 
 @dataclass
 class Answer:
@@ -37,8 +39,11 @@ Script = Callable[[str, bytes], Answer]
 
 
 @contextmanager
-def scripted(script: Script) -> Iterator[Scripted]:
-    """Serve ``script``, which is called with "METHOD path" and the body of each request."""
+def scripted(script: Script, headers: dict[str, str] | None = None) -> Iterator[Scripted]:
+    """Serve ``script``, which is called with "METHOD path" and the body of each request.
+
+    ``headers`` is filled with the request's authorization and content type, where it is given.
+    """
     asked: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,6 +53,9 @@ def scripted(script: Script) -> Iterator[Scripted]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             request = f"{self.command} {self.path}"
             asked.append((request, body))
+            if headers is not None:
+                for name in ("authorization", "content-type"):
+                    headers[name] = self.headers.get(name, "")
             answer = script(request, body)
             self.send_response(answer.status)
             for name, value in {
@@ -73,3 +81,20 @@ def scripted(script: Script) -> Iterator[Scripted]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def recording(url: str) -> Iterator[Scripted]:
+    """Serve what the server at ``url`` answers, and keep what it was asked."""
+
+    def forward(request: str, body: bytes) -> Answer:
+        method, path = request.split(" ", 1)
+        pool = urllib3.PoolManager()
+        answer = pool.request(method, url + path, body=body or None, headers=kept)
+        names = ("content-type", "x-amzn-errortype", "date")
+        headers = {name: value for name in names if (value := answer.headers.get(name))}
+        return Answer(answer.status, answer.data, headers)
+
+    kept: dict[str, str] = {}
+    with scripted(forward, headers=kept) as server:
+        yield server

@@ -55,6 +55,15 @@ class Plan:
     withheld: tuple[Withheld, ...]
 
     @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key that has a verdict."""
+        return (
+            *(change.key for change in self.changes),
+            *self.unchanged,
+            *(held.key for held in self.withheld),
+        )
+
+    @property
     def fingerprint(self) -> str:
         """What a reviewer approves: 43 characters over the target and the patch of every change.
 
@@ -163,9 +172,10 @@ def _suspended(question: Question, want: Desired) -> Withheld | None:
 
 
 def _create(question: Question, want: Desired) -> Create:
-    managed = _managed(question, want)
-    tags = {**want.tags, **_our_tags(question, want, managed)}
-    after = _view(managed, tags, protect=want.options.protect)
+    tags = {**want.tags, **_our_tags(question, want, _managed(question, want))}
+    # What is ignored is not corrected later, but it is sent now, and so it is shown.
+    spec = None if want.spec is None else question.canonical(want.key, want.spec)
+    after = _view(spec, tags, protect=want.options.protect)
     return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
 
 
@@ -269,7 +279,7 @@ def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: Mark) ->
 
 def _view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
     shown: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
-    view: dict[str, Json] = {"spec": spec, "tags": shown}
+    view: dict[str, Json] = {"tags": shown} if spec is None else {"spec": spec, "tags": shown}
     return {**view, "protect": True} if protect else view
 
 

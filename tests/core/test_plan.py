@@ -70,6 +70,14 @@ def test_a_manifest_without_spec_creates_without_spec() -> None:
     change = only_change(plan(desired("a", managed=False)))
     assert isinstance(change, Create)
     assert change.spec is None
+    assert change.difference.after == {"tags": {OWNER_TAG: OWNER}}
+
+
+def test_what_a_create_sends_is_shown_though_it_is_ignored_later() -> None:
+    change = only_change(plan(desired("a", DROP, ignore=("/egressFilter",))))
+    assert isinstance(change, Create)
+    assert change.spec == DROP
+    assert change.difference.after == {"spec": DROP, "tags": {OWNER_TAG: OWNER}}
 
 
 @pytest.mark.parametrize(

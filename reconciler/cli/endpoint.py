@@ -1,0 +1,54 @@
+"""The verb that serves the local App Mesh API."""
+
+from pathlib import Path
+
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show
+from reconciler.core.errors import HeldError, TargetError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.endpoint import (
+    AddressRefusedError,
+    Behaviour,
+    EndpointError,
+    FolderHeldError,
+    LocalEndpoint,
+    stop_signals,
+)
+
+IN_MEMORY = ":memory:"
+
+
+def run(invocation: Invocation) -> int:
+    """Serve the local App Mesh API, until SIGTERM or SIGINT.
+
+    Point any client of App Mesh at it: reconciler, the aws command line, boto3, Terraform.
+    """
+    start_logging(invocation["log_level"], invocation["log_format"])
+    host, port = _address(invocation["listen"])
+    data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
+    behaviour = Behaviour(token_retention_seconds=invocation["token_retention"])
+    try:
+        with (
+            stop_signals() as wait,
+            LocalEndpoint(data, host=host, port=port, behaviour=behaviour) as endpoint,
+        ):
+            show(f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n")
+            wait()
+    except FolderHeldError as error:
+        raise HeldError(str(error)) from error
+    except AddressRefusedError as error:
+        raise UsageError(str(error)) from error
+    except EndpointError as error:
+        raise TargetError(str(error)) from error
+    return ExitCode.OK
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdecimal()):
+        raise UsageError(f'--listen takes HOST:PORT, not "{text}"')
+    return host.strip("[]"), int(port)
+
+
+command = make_command("endpoint", run)

@@ -1,0 +1,89 @@
+"""Finds the verb, runs it, and lets no error out but as one line and an exit code."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from reconciler.cli.logs import start_logging
+from reconciler.cli.output import complain
+from reconciler.core.errors import HeldError, ManifestError, ReconcilerError, UsageError
+from reconciler.core.exit_codes import ExitCode
+
+# Help must not import a verb: boto3 alone costs more than the whole of --help.
+VERBS = {
+    "validate": "Read manifests and print every complaint at once.",
+    "plan": "Show what apply would do; write nothing.",
+    "apply": "Plan, ask, and make it so.",
+    "run": "Reconcile on change and on an interval.",
+    "endpoint": "Serve the local App Mesh API.",
+}
+CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
+    (ManifestError, ExitCode.MANIFESTS),
+    (HeldError, ExitCode.HELD),
+    (ReconcilerError, ExitCode.ERROR),
+)
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is run and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of their use."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a verb, None for a word that is none."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"reconciler.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with their help, importing none of them."""
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    start_logging()
+    try:
+        return int(_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            complain(f"{error.format_message()} (see {error.ctx.command_path} --help)")
+        else:
+            complain(error.format_message())
+        return ExitCode.USAGE
+    except ReconcilerError as error:
+        complain(str(error))
+        return next(code for kind, code in CODES if isinstance(error, kind))
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; what was asked of us is done or was never begun.
+        sys.stderr.close()
+        return ExitCode.ERROR
+    except Exception as error:  # the last border: a bug of ours ends in words too
+        logging.getLogger(__name__).debug("a bug in mesh-reconciler", exc_info=error)
+        complain(
+            f"a bug in mesh-reconciler: {type(error).__name__}: {error}; "
+            "run again with --log-level debug for the trace, and report it"
+        )
+        return ExitCode.ERROR
+
+
+def _group() -> Verbs:
+    group = Verbs(
+        help="Files become meshes: a declarative reconciler for the AWS App Mesh API.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    return click.version_option(package_name="mesh-reconciler", prog_name="reconciler")(group)

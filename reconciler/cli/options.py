@@ -1,0 +1,107 @@
+"""Knobs as click options, and what was said of them as one value."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.settings.file import File, read_file
+from reconciler.settings.knobs import KNOBS, READING_VERBS, Knob, Take
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What one run was asked to do.
+
+    ``values`` holds every option of the verb by field name; ``said`` names those that a flag or a
+    variable set, which wins over the table of a target.
+    """
+
+    verb: str
+    values: Mapping[str, Any]
+    said: frozenset[str]
+    paths: tuple[str, ...]
+    file: File
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of the option with that field name."""
+        return self.values[name]
+
+
+Verb = Callable[[Invocation], int]
+
+
+def make_command(verb: str, run: Verb) -> click.Command:
+    """Return the click command of ``verb``; its docstring is its help."""
+
+    def callback(**parameters: Any) -> int:
+        context = click.get_current_context()
+        given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+        said = {name for name in parameters if context.get_parameter_source(name) in given}
+        file: File = parameters.pop("config", None) or read_file(None)
+        paths = parameters.pop("paths", ())
+        return run(Invocation(verb, parameters, frozenset(said), paths, file))
+
+    options: list[click.Parameter] = [_option(knob) for knob in KNOBS if knob.offered_by(verb)]
+    arguments: list[click.Parameter] = []
+    if verb in READING_VERBS:
+        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]"))
+    return click.Command(
+        verb,
+        callback=callback,
+        params=[*arguments, _config_option(verb), *options],
+        help=run.__doc__,
+    )
+
+
+def _option(knob: Knob) -> click.Option:
+    text = knob.help
+    if knob.default is not None and knob.take is not Take.SWITCH:
+        text = (
+            f"{text}  [{knob.default:g}]"
+            if isinstance(knob.default, float)
+            else f"{text}  [{knob.default}]"
+        )
+    return click.Option(
+        [f"--{knob.name}", knob.field],
+        type=_type(knob),
+        default=False if knob.take is Take.SWITCH else knob.default,
+        is_flag=knob.take is Take.SWITCH,
+        multiple=knob.take is Take.TEXTS,
+        envvar=knob.variable,
+        metavar=knob.metavar,
+        help=text,
+    )
+
+
+def _type(knob: Knob) -> click.ParamType[Any] | None:
+    match knob.take:
+        case Take.SWITCH:
+            return None
+        case Take.COUNT:
+            return click.IntRange(min=knob.minimum)
+        case Take.SECONDS:
+            return click.FloatRange(min=knob.minimum)
+        case Take.TEXT | Take.TEXTS:
+            return click.Choice(knob.choices) if knob.choices else click.STRING
+
+
+def _config_option(verb: str) -> click.Option:
+    return click.Option(
+        ["--config"],
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        envvar="RECONCILER_CONFIG",
+        is_eager=True,
+        callback=lambda context, _, path: _take_defaults(context, verb, path),
+        help="Settings file.  [reconciler.toml]",
+    )
+
+
+def _take_defaults(context: click.Context, verb: str, path: Path | None) -> File:
+    file = read_file(path)
+    own = file.verbs.get(verb, {})
+    context.default_map = {**file.common, **own}
+    return file

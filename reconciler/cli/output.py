@@ -1,0 +1,37 @@
+"""What is printed, and where: results on stdout, talk on stderr."""
+
+import os
+import sys
+from typing import TextIO
+
+import click
+
+from reconciler.render.style import printable
+
+
+def show(text: str) -> None:
+    """Print a result."""
+    click.echo(text, nl=False)
+
+
+def tell(line: str) -> None:
+    """Print one line of progress, as long as somebody reads: a closed pipe stops no apply."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        # Every later line, and the flush at exit, would fail the same way.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(message: str) -> None:
+    """Print one line of talk for a person."""
+    lines = " ".join(message.split("\n"))
+    click.echo(f"reconciler: {printable(lines)}", err=True)
+
+
+def wants_color(choice: str, stream: TextIO | None = None) -> bool:
+    """Whether ``stream``, stdout if none, is coloured: as said, else on a willing terminal."""
+    if choice == "auto":
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return (stream or sys.stdout).isatty() and not plain
+    return choice == "always"

@@ -1,0 +1,27 @@
+"""The verb that shows what apply would do."""
+
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, wants_color
+from reconciler.cli.work import insist, open_work
+from reconciler.core.report import plan_exit_code
+from reconciler.core.restraint import Limit
+from reconciler.render import json, text
+
+
+def run(invocation: Invocation) -> int:
+    """Show what apply would do, and write nothing.
+
+    PATH is a file, a directory, or - for standard input.
+    """
+    with open_work(invocation, max_updates=Limit()) as work:
+        desired = insist(work.read(), color=invocation["color"])
+        plan = work.propose(desired)
+    code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
+    if invocation["format"] == "json":
+        show(json.render_plan(plan, code))
+    else:
+        show(text.render_plan(plan, color=wants_color(invocation["color"])))
+    return code
+
+
+command = make_command("plan", run)

@@ -1,0 +1,47 @@
+"""The verb that reads manifests and touches no network."""
+
+import sys
+from collections import Counter
+
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, wants_color
+from reconciler.core.exit_codes import ExitCode
+from reconciler.manifest.loading import Loaded
+from reconciler.render import diagnostics
+from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
+
+
+def run(invocation: Invocation) -> int:
+    """Read manifests and print every complaint at once; touch no network.
+
+    PATH is a file, a directory, or - for standard input.
+    """
+    start_logging(invocation["log_level"], invocation["log_format"])
+    target = invocation.file.targets.get(invocation.file.common.get("target", ""), {})
+    paths = invocation.paths or (target.get("source", DEFAULT_SOURCE),)
+    loaded = read_manifests(paths, stdin=sys.stdin.buffer, allow_empty=False)
+    match invocation["format"]:
+        case "json":
+            show(diagnostics.as_json(loaded.diagnostics))
+        case "sarif":
+            show(diagnostics.sarif(loaded.diagnostics))
+        case "github":
+            show(diagnostics.github(loaded.diagnostics))
+        case _:
+            color = wants_color(invocation["color"])
+            show(diagnostics.text(loaded.diagnostics, color=color) + _summary(loaded))
+    good = not loaded.diagnostics if invocation["strict"] else loaded.valid
+    return ExitCode.OK if good else ExitCode.MANIFESTS
+
+
+def _summary(loaded: Loaded) -> str:
+    counts = Counter(item.severity.value for item in loaded.diagnostics)
+    parts = [f"{counts[severity]} {severity}s" for severity in ("error", "warning")]
+    parts.append(f"{len(loaded.desired)} resources")
+    if loaded.ignored:
+        parts.append(f"{sum(loaded.ignored.values())} documents of others left alone")
+    return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
+
+
+command = make_command("validate", run)

@@ -1,0 +1,128 @@
+"""What plan, apply and run have in common: a target, desired values, and what holds a run back."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+
+from reconciler import engine
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation
+from reconciler.cli.output import wants_color
+from reconciler.core.errors import ManifestError, UsageError
+from reconciler.core.plan import Plan
+from reconciler.core.resources import Desired, Key
+from reconciler.core.restraint import Limit, Policy, Restraint
+from reconciler.manifest.loading import Loaded
+from reconciler.render import diagnostics
+from reconciler.settings.target import Choice, choose_target
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.session import configured_url
+from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
+from reconciler.wiring.targets import open_target, read_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run that is ready to look and to act."""
+
+    invocation: Invocation
+    choice: Choice
+    paths: tuple[str, ...]
+    restraint: Restraint
+    target: AppMesh
+
+    def propose(self, desired: Sequence[Desired], *, partial: str | None = None) -> Plan:
+        """Return the plan for ``desired``; ``partial`` says why that is not the whole source.
+
+        UsageError where a pattern of --only or --except names nothing that there is.
+        """
+        restraint = self.restraint
+        if partial is not None:
+            restraint = replace(restraint, partial=partial)
+        plan = engine.propose(
+            self.target,
+            desired,
+            owner=self.choice.owner,
+            restraint=restraint,
+            now=datetime.now(UTC),
+            selects=_selection(self.invocation),
+        )
+        _refuse_idle_patterns(self.invocation, plan, desired)
+        return plan
+
+    def read(self) -> Loaded:
+        """Return what the manifests say now, complaints included."""
+        return read_manifests(
+            self.paths, stdin=sys.stdin.buffer, allow_empty=self.invocation["allow_empty"]
+        )
+
+
+@contextmanager
+def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
+    """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit."""
+    start_logging(invocation["log_level"], invocation["log_format"])
+    choice = choose_target(invocation.values, invocation.said, invocation.file, configured_url)
+    if choice.region is None:
+        # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
+        choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
+    paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
+    restraint = Restraint(
+        policy=Policy(choice.policy),
+        max_deletes=invocation["max_deletes"],
+        max_updates=read_limit(invocation["max_updates"], max_updates),
+        allow_empty=invocation["allow_empty"],
+        partial=_partial(invocation, choice, paths),
+    )
+    with open_target(choice, workers=invocation["parallelism"]) as target:
+        yield Work(invocation, choice, paths, restraint, target)
+
+
+def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:
+    """Return the desired values; complaints go to stderr, and an error among them ends the run."""
+    complaints = loaded.diagnostics
+    if complaints:
+        text = diagnostics.text(complaints, color=wants_color(color, sys.stderr))
+        click.echo(text, nl=False, err=True)
+    if not loaded.valid:
+        raise ManifestError("the manifests are not valid, so nothing was written")
+    return loaded.desired
+
+
+def _partial(invocation: Invocation, choice: Choice, paths: Sequence[str]) -> str | None:
+    """Say why a run does not cover the whole source; None where it does."""
+    for name in ("only", "except"):
+        if invocation[name]:
+            return f"--{name} was given"
+    if "-" in paths:
+        return "the manifests came from standard input"
+    if choice.source is None:
+        return None
+    source = Path(choice.source).resolve()
+    covered = any(Path(path).resolve() in (source, *source.parents) for path in paths)
+    return None if covered else f"{', '.join(paths)} is not all of the source {choice.source}"
+
+
+def _selection(invocation: Invocation) -> Callable[[Key], bool]:
+    only, unwanted = invocation["only"], invocation["except"]
+
+    def selects(key: Key) -> bool:
+        wanted = not only or any(fnmatchcase(str(key), pattern) for pattern in only)
+        return wanted and not any(fnmatchcase(str(key), pattern) for pattern in unwanted)
+
+    return selects
+
+
+def _refuse_idle_patterns(invocation: Invocation, plan: Plan, desired: Sequence[Desired]) -> None:
+    """A pattern that names nothing is a mistyped one, and must not pass for a wish fulfilled."""
+    known = {str(want.key) for want in desired} | {str(key) for key in plan.keys}
+    for name in ("only", "except"):
+        for pattern in invocation[name]:
+            if not any(fnmatchcase(key, pattern) for key in known):
+                raise UsageError(f"--{name} {pattern} names nothing, neither desired nor live")

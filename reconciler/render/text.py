@@ -1,0 +1,128 @@
+"""A plan or a report for people, in the symbols that Terraform made familiar."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld, verb
+from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.resources import OWNER_TAG, Json, TargetId, canonical_json
+from reconciler.render.style import Colour, paint, printable
+
+SYMBOLS: dict[type[Change], tuple[str, Colour]] = {
+    Create: ("+", Colour.GREEN),
+    Update: ("~", Colour.YELLOW),
+    Adopt: ("=", Colour.CYAN),
+    Delete: ("-", Colour.RED),
+}
+DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
+OUTCOMES: dict[type[Outcome], tuple[str, Colour]] = {
+    Applied: ("done", Colour.GREEN),
+    Failed: ("failed", Colour.RED),
+    Skipped: ("skipped", Colour.YELLOW),
+    Stale: ("stale", Colour.YELLOW),
+}
+
+
+def render_plan(plan: Plan, *, color: bool) -> str:
+    """Return the whole plan: where it goes, a block for every change, what is held back, counts."""
+    blocks = [headline(plan)]
+    blocks += ["\n".join(_change(change, color=color)) for change in plan.changes]
+    if plan.withheld:
+        blocks.append("\n".join(_withheld(plan.withheld, color=color)))
+    blocks.append(paint(_footer(plan), Colour.BOLD, on=color))
+    return "\n\n".join(blocks) + "\n"
+
+
+def render_report(report: Report, *, color: bool) -> str:
+    """Return the counts of a report; its outcomes were printed one by one as they came."""
+    counts = Counter(
+        DONE[type(outcome.change)] if isinstance(outcome, Applied) else OUTCOMES[type(outcome)][0]
+        for outcome in report.outcomes
+    )
+    if report.plan.withheld:
+        counts["withheld"] = len(report.plan.withheld)
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return paint(f"Applied: {told or 'nothing to do'}.", Colour.BOLD, on=color) + "\n"
+
+
+def render_outcome(outcome: Outcome, *, color: bool) -> str:
+    """Return one line on what became of a change."""
+    word, colour = OUTCOMES[type(outcome)]
+    if isinstance(outcome, Applied):
+        return paint(f"{outcome.change.key}: {DONE[type(outcome.change)]}", colour, on=color)
+    action = f"{verb(outcome.change)} {word}"
+    return f"{paint(f'{outcome.change.key}: {action}', colour, on=color)}: {printable(outcome.why)}"
+
+
+def headline(plan: Plan) -> str:
+    """Return the first line of every plan and report: target, URL, account, region and owner."""
+    return f"{place(plan.target)}, owner {plan.owner}"
+
+
+def place(target: TargetId) -> str:
+    """Return where a run goes."""
+    name = target.name if target.name == target.url else f"{target.name} ({target.url})"
+    return printable(
+        f"target {name}, account {target.account or 'unknown'}, region {target.region}"
+    )
+
+
+def _change(change: Change, *, color: bool) -> Iterator[str]:
+    symbol, colour = SYMBOLS[type(change)]
+    where = f"  {change.origin}" if change.origin else ""
+    title = paint(f"{symbol} {printable(str(change.key))}", colour, Colour.BOLD, on=color)
+    yield f"  {title}  {change.cause}{paint(printable(where), Colour.DIM, on=color)}"
+    fields = _shown(change)
+    width = max((len(_label(field)) for field in fields), default=0)
+    for field in fields:
+        yield _field(field, width, color=color)
+    if change.traffic is not None:
+        yield f"      {paint(f'! {change.traffic}', Colour.BOLD, on=color)}"
+
+
+def _shown(change: Change) -> list[FieldChange]:
+    # The owner stands in the headline; repeating it with every create says nothing.
+    fields = change.difference.fields
+    if not isinstance(change, Create | Delete):
+        return list(fields)
+    return [field for field in fields if split_pointer(field.pointer) != ["tags", OWNER_TAG]]
+
+
+def _field(field: FieldChange, width: int, *, color: bool) -> str:
+    label = _label(field).ljust(width)
+    if isinstance(field.before, Missing):
+        return paint(f"      + {label}  {_value(field.after)}", Colour.GREEN, on=color)
+    if isinstance(field.after, Missing):
+        return paint(f"      - {label}  {_value(field.before)}", Colour.RED, on=color)
+    told = f"      ~ {label}  {_value(field.before)} -> {_value(field.after)}"
+    return paint(told, Colour.YELLOW, on=color)
+
+
+def _label(field: FieldChange) -> str:
+    return printable(".".join(split_pointer(field.pointer)))
+
+
+def _value(value: Json | Missing) -> str:
+    return "absent" if value is MISSING else printable(canonical_json(value))
+
+
+def _withheld(withheld: Iterable[Withheld], *, color: bool) -> Iterator[str]:
+    yield "Left alone on purpose:"
+    for held in withheld:
+        colour = Colour.DIM if held.reason is Reason.ORPHAN else Colour.YELLOW
+        title = paint(f"! {printable(str(held.key))}", colour, on=color)
+        yield f"  {title}  {held.reason.value}: {printable(held.why)}"
+
+
+def _footer(plan: Plan) -> str:
+    held = f", {len(plan.withheld)} left alone" if plan.withheld else ""
+    same = len(plan.unchanged)
+    if not plan.changes:
+        return f"No changes. {same} as the manifests say{held}."
+    counts = Counter(verb(change) for change in plan.changes)
+    told = ", ".join(
+        f"{counts[word]} to {word}" for word in ("create", "update", "adopt", "delete")
+    )
+    return f"Plan: {told}; {same} unchanged{held}."

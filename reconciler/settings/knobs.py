@@ -1,0 +1,189 @@
+"""Every knob: its type, unit, default and reason.
+
+A value comes from the flag, else from the variable ``RECONCILER_<OPTION>`` (for a verb's own
+option ``RECONCILER_<VERB>_<OPTION>``), else from reconciler.toml, else it is the default here.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint")
+MESH_VERBS = ("plan", "apply", "run")
+READING_VERBS = ("validate", *MESH_VERBS)
+
+
+class Take(Enum):
+    """What a knob takes."""
+
+    TEXT = "text"
+    COUNT = "count"
+    SECONDS = "seconds"
+    SWITCH = "switch"
+    TEXTS = "texts"
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One option.
+
+    ``name`` is its flag without the dashes. ``own`` names the verb whose own option it is; the
+    others are common, offered by ``verbs``. ``standing`` is False for what must be said anew with
+    each run, and so has neither variable nor place in the file.
+    """
+
+    name: str
+    take: Take
+    help: str
+    default: Any = None
+    own: str | None = None
+    verbs: tuple[str, ...] = MESH_VERBS
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    minimum: int = 0
+    standing: bool = True
+
+    @property
+    def field(self) -> str:
+        """The name under which code knows it."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable that sets it."""
+        if not self.standing:
+            return None
+        scope = f"{self.own}_" if self.own else ""
+        return f"RECONCILER_{scope}{self.field}".upper()
+
+    def offered_by(self, verb: str) -> bool:
+        """Whether ``verb`` has this option."""
+        return self.own == verb if self.own else verb in self.verbs
+
+
+KNOBS = (
+    Knob("endpoint-url", Take.TEXT, "URL of an App Mesh API; wins over --target.", metavar="URL"),
+    Knob("target", Take.TEXT, "local, aws, or a name from reconciler.toml.", metavar="NAME"),
+    Knob("region", Take.TEXT, "AWS region; default: the SDK's.", metavar="REGION"),
+    Knob("profile", Take.TEXT, "AWS profile; default: the SDK's.", metavar="NAME"),
+    Knob(
+        "owner",
+        Take.TEXT,
+        "The mark of this source on what it owns; must be said except on the local target.",
+        metavar="ID",
+    ),
+    Knob(
+        "policy",
+        Take.TEXT,
+        "What a run may do; only sync deletes.",
+        default="upsert-only",
+        choices=("observe", "create-only", "upsert-only", "sync"),
+    ),
+    Knob("max-deletes", Take.COUNT, "Over it, nothing is deleted.", default=1, metavar="N"),
+    Knob(
+        "max-updates",
+        Take.TEXT,
+        "Over it, nothing is updated: a number or a share such as 30%; run: 30%, at least 3.",
+        metavar="N",
+    ),
+    Knob(
+        "allow-empty",
+        Take.SWITCH,
+        "A source without any manifest means what it says.",
+        standing=False,
+    ),
+    Knob("only", Take.TEXTS, "Only these keys; globs; repeatable.", metavar="KEY"),
+    Knob("except", Take.TEXTS, "All but these keys; globs; repeatable.", metavar="KEY"),
+    Knob("parallelism", Take.COUNT, "Calls at a time.", default=10, minimum=1, metavar="N"),
+    Knob(
+        "color",
+        Take.TEXT,
+        "Colour on a terminal, always or never; NO_COLOR is respected.",
+        default="auto",
+        choices=("auto", "always", "never"),
+        verbs=READING_VERBS,
+    ),
+    Knob(
+        "log-level",
+        Take.TEXT,
+        "How much is logged on stderr.",
+        default="warning",
+        choices=("debug", "info", "warning", "error"),
+        verbs=EVERY_VERB,
+    ),
+    Knob(
+        "log-format",
+        Take.TEXT,
+        "Logs as text or as JSON lines.",
+        default="text",
+        choices=("text", "json"),
+        verbs=EVERY_VERB,
+    ),
+    Knob(
+        "format",
+        Take.TEXT,
+        "Complaints as text, JSON, SARIF or GitHub annotations.",
+        own="validate",
+        default="text",
+        choices=("text", "json", "sarif", "github"),
+    ),
+    Knob("strict", Take.SWITCH, "Warnings fail too.", own="validate"),
+    Knob(
+        "format",
+        Take.TEXT,
+        "The plan as text or JSON.",
+        own="plan",
+        default="text",
+        choices=("text", "json"),
+    ),
+    Knob("detailed-exitcode", Take.SWITCH, "Exit 2 where changes are pending.", own="plan"),
+    Knob(
+        "format",
+        Take.TEXT,
+        "The report as text or JSON.",
+        own="apply",
+        default="text",
+        choices=("text", "json"),
+    ),
+    Knob(
+        "auto-approve",
+        Take.SWITCH,
+        "Do not ask; needed where stdin is no terminal.",
+        own="apply",
+        standing=False,
+    ),
+    Knob(
+        "interval",
+        Take.SECONDS,
+        "Seconds between two full cycles.",
+        own="run",
+        default=60.0,
+        minimum=1,
+        metavar="SECONDS",
+    ),
+    Knob("once", Take.SWITCH, "One cycle, then exit.", own="run", standing=False),
+    Knob(
+        "listen",
+        Take.TEXT,
+        "Address to serve on; loopback only.",
+        own="endpoint",
+        default="127.0.0.1:8473",
+        metavar="HOST:PORT",
+    ),
+    Knob(
+        "data",
+        Take.TEXT,
+        "Folder of the endpoint's data; :memory: for none.",
+        own="endpoint",
+        default=".reconciler",
+        metavar="DIR",
+    ),
+    Knob(
+        "token-retention",
+        Take.SECONDS,
+        "Seconds for which client tokens are remembered; 0 is not at all.",
+        own="endpoint",
+        default=129_600.0,
+        metavar="SECONDS",
+    ),
+)

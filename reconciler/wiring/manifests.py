@@ -1,0 +1,21 @@
+"""Paths made into desired values and complaints."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import BinaryIO
+
+from reconciler.manifest.diagnostics import in_order
+from reconciler.manifest.loading import Loaded, load
+from reconciler.source.snapshot import nothing_found, read
+
+DEFAULT_SOURCE = "manifests"
+
+
+def read_manifests(paths: Sequence[str], *, stdin: BinaryIO, allow_empty: bool) -> Loaded:
+    """Return what the manifests in ``paths`` say together, with every complaint about them."""
+    snapshot = read(paths, stdin=stdin)
+    loaded = load(snapshot.files)
+    complaints = [*snapshot.complaints, *loaded.diagnostics]
+    if not loaded.desired and not complaints and not allow_empty:
+        complaints.append(nothing_found(paths))
+    return replace(loaded, diagnostics=in_order(complaints))

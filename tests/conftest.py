@@ -1,0 +1,78 @@
+"""The command line as users meet it, in a directory of its own and an environment without AWS."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import main
+from reconciler.endpoint import LocalEndpoint
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run printed and exited with."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Run]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty working directory, in which nothing of this machine's settings counts."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "RECONCILER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-of-a-secret")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def cli(here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Return the command line: ``cli("plan", "manifests", stdin="…")``."""
+    del here
+
+    def run(*arguments: str, stdin: str = "") -> Run:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        capfd.readouterr()
+        code = main(arguments)
+        printed = capfd.readouterr()
+        assert "canary-of-a-secret" not in printed.out + printed.err
+        return Run(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def endpoint() -> Iterator[LocalEndpoint]:
+    """Return a running endpoint that keeps everything in memory."""
+    with LocalEndpoint(None) as serving:
+        yield serving
+
+
+@pytest.fixture
+def write(here: Path) -> Callable[[str, str], Path]:
+    """Return a function that writes a file below the working directory."""
+
+    def write_file(name: str, text: str) -> Path:
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_file
