@@ -30,7 +30,7 @@ tests: $(VENV)/.dev
 	$(BIN)/python -m tests
 
 bench: $(VENV)/.dev  ## figures, with the machine and the peers named
-	$(BIN)/python -m tests.bench
+	PYTHONPATH=tests $(BIN)/python -m tests.bench
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(BIN)/pip install --quiet uv

@@ -1,6 +1,7 @@
 """The command line as users meet it, in a directory of its own and an environment without AWS."""
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -51,6 +52,8 @@ def cli(here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         capfd.readouterr()
         code = main(arguments)
+        # Its log goes to a stderr that is pytest's for this moment only.
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
         printed = capfd.readouterr()
         assert "canary-of-a-secret" not in printed.out + printed.err
         return Run(code, printed.out, printed.err)

@@ -166,7 +166,9 @@ def test_a04_a_lost_request_fails_and_the_next_cycle_repairs(operation: str) -> 
 
 
 @pytest.mark.parametrize("effect", [True, False])
-def test_a_silent_update_of_tags_is_settled_by_reading_the_tags(effect: bool) -> None:  # noqa: FBT001  # a table of two
+def test_a_silent_update_of_tags_is_settled_by_reading_the_tags(
+    effect: bool,
+) -> None:
     target = FakeTarget()
     cycle(target, desired("a", DROP))
     silence = failing("update", UnavailableError("cut"))

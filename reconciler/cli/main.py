@@ -1,14 +1,13 @@
 """Finds the verb, runs it, and lets no error out but as one line and an exit code."""
 
 import logging
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
 
 from reconciler.cli.logs import start_logging
-from reconciler.cli.output import complain
+from reconciler.cli.output import complain, stop_printing
 from reconciler.core.errors import HeldError, ManifestError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
 
@@ -69,8 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; what was asked of us is done or was never begun.
-        sys.stderr.close()
+        stop_printing()
         return ExitCode.ERROR
     except Exception as error:  # the last border: a bug of ours ends in words too
         logging.getLogger(__name__).debug("a bug in mesh-reconciler", exc_info=error)

@@ -19,8 +19,15 @@ def tell(line: str) -> None:
     try:
         click.echo(line)
     except BrokenPipeError:
-        # Every later line, and the flush at exit, would fail the same way.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_printing()
+
+
+def stop_printing() -> None:
+    """Send all further results nowhere: whoever read them has gone."""
+    # Every later line, and the flush at exit, would fail the same way.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(message: str) -> None:

@@ -9,6 +9,7 @@ from reconciler.cli.output import show, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
+from reconciler.render.style import counted
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
 
 
@@ -37,10 +38,10 @@ def run(invocation: Invocation) -> int:
 
 def _summary(loaded: Loaded) -> str:
     counts = Counter(item.severity.value for item in loaded.diagnostics)
-    parts = [f"{counts[severity]} {severity}s" for severity in ("error", "warning")]
-    parts.append(f"{len(loaded.desired)} resources")
+    parts = [counted(counts[severity], severity) for severity in ("error", "warning")]
+    parts.append(counted(len(loaded.desired), "resource"))
     if loaded.ignored:
-        parts.append(f"{sum(loaded.ignored.values())} documents of others left alone")
+        parts.append(counted(sum(loaded.ignored.values()), "document") + " of others left alone")
     return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
 
 

@@ -22,6 +22,11 @@ def paint(text: str, *colours: Colour, on: bool) -> str:
     return f"{''.join(colours)}{text}{RESET}" if on and colours else text
 
 
+def counted(number: int, word: str) -> str:
+    """Return ``1 error`` or ``2 errors``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def printable(text: str) -> str:
     """Return ``text`` with everything escaped that could move a cursor or reorder a line.
 

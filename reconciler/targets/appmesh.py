@@ -31,7 +31,7 @@ from reconciler.core.resources import (
     World,
     without_empties,
 )
-from reconciler.targets.errors import speaking_our_errors
+from reconciler.targets.errors import name_quota, speaking_our_errors
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
@@ -57,6 +57,7 @@ class AppMesh:
         client = open_client(session, SERVICE, connection, workers=self._workers, **options)
         client.meta.events.register("before-send.app-mesh", self._count)
         client.meta.events.register("after-call.app-mesh", _keep_body)
+        client.meta.events.register_first("needs-retry.app-mesh", name_quota)
         return client
 
     def canonical(self, key: Key, spec: Spec) -> Spec:

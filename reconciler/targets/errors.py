@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -45,6 +46,9 @@ UNMODELLED: dict[str, tuple[type[TargetError], str]] = {
     "ThrottlingException": (ThrottledError, "lower --parallelism, or wait"),
     "UnrecognizedClientException": (RefusedError, "check the access key"),
 }
+# botocore takes LimitExceededException of any service for a throttle and would ask again; here it
+# is a quota, which asking again does not raise. Under this name it is left alone.
+_QUOTA = "QuotaExceeded"
 _REFUSALS_OF_OURS = (
     NoCredentialsError,
     NoRegionError,
@@ -62,7 +66,7 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response["Error"]["Code"])
+        code = str(error.response["Error"]["Code"]).replace(_QUOTA, "LimitExceededException")
         told = error.response["Error"].get("Message") or "without a message"
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELLED}.get(code) or _by_status(status)
@@ -71,6 +75,13 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
         raise RefusedError(f"{asking}: {error}") from error
     except (BotoCoreError, ResponseParserError) as error:
         raise UnavailableError(f"{asking}: {error}; the next run looks again") from error
+
+
+def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+    """Rename a used-up quota in botocore's parsed answer, before it decides whether to retry."""
+    error = response[1].get("Error", {}) if response else {}
+    if error.get("Code") == "LimitExceededException":
+        error["Code"] = _QUOTA
 
 
 def _by_status(status: int) -> tuple[type[TargetError], str]:

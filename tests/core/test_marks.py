@@ -11,7 +11,7 @@ keys = st.sets(st.text(min_size=1, max_size=128), max_size=48)
 
 
 @given(keys, st.booleans())
-def test_a_mark_survives_its_tag_and_fits_it(tag_keys: set[str], protect: bool) -> None:  # noqa: FBT001  # hypothesis passes it
+def test_a_mark_survives_its_tag_and_fits_it(tag_keys: set[str], protect: bool) -> None:
     mark = mark_of({"a": 1}, tag_keys, protect=protect)
     assert len(str(mark)) <= 256
     assert read_mark({APPLIED_TAG: str(mark)}) == mark

@@ -9,9 +9,9 @@ import boto3
 import pytest
 import urllib3
 from conftest import Cli, Run
+from manifest_text import mesh_yaml
 from servers import recording
 
-from manifests import mesh_yaml
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 

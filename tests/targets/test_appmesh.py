@@ -260,6 +260,7 @@ def test_a10_a_delete_is_sent_once() -> None:
         (400, "BadRequestException", 1),
         (403, "ForbiddenException", 1),
         (409, "ConflictException", 1),
+        (400, "LimitExceededException", 1),
         (503, "ServiceUnavailableException", 3),
     ],
 )

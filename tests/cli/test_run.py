@@ -1,0 +1,193 @@
+"""The daemon: cycles on change and on the clock, and an end that leaves nothing half done."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from conftest import Cli
+from manifest_text import mesh_yaml
+
+from reconciler.endpoint import LocalEndpoint
+
+Write = Callable[[str, str], Path]
+PATIENCE_SECONDS = 30.0
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def live(endpoint: LocalEndpoint, here: Path) -> Iterator[Any]:
+    del here
+    client = boto3.client("appmesh", endpoint_url=endpoint.url)
+
+    def names() -> dict[str, Any]:
+        refs = client.list_meshes()["meshes"]
+        return {ref["meshName"]: ref for ref in refs}
+
+    names.client = client  # type: ignore[attr-defined]  # for hands that meddle
+    yield names
+    client.close()
+
+
+@pytest.fixture
+def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    running: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "run", "--endpoint-url", endpoint.url,
+             "--owner", "o", "--log-level", "info", *arguments],
+            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
+    process.send_signal(number)
+    _, told = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, told
+
+
+def test_once_is_one_cycle_with_its_exit_code(
+    cli: Cli, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--once")
+    assert cli("run", *where).code == 0
+    again = cli("run", *where, "--log-level", "info", "--log-format", "json")
+    assert again.code == 0
+    (line,) = [json.loads(line) for line in again.err.splitlines() if '"cycle"' in line]
+    assert (line["changes"], line["exit_code"]) == (0, 0)
+
+
+def test_once_says_what_it_left_alone(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, live: Any
+) -> None:
+    live.client.create_mesh(meshName="a")
+    write("manifests/a.yaml", mesh_yaml("a"))
+    told = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
+    assert told.code == 5
+    assert "mesh/a left alone: it exists and nobody owns it" in told.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_p02_it_follows_the_files_and_ends_cleanly(
+    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any, number: int
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
+    process = start("manifests", "--interval", "3600")
+    eventually(lambda: "a" in live())
+    write("manifests/b.yaml", mesh_yaml("b"))
+    eventually(lambda: "b" in live())
+    write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
+    eventually(lambda: live()["a"]["version"] == 2)
+    code, told = ended(process, number)
+    assert code == 0
+    assert "Traceback" not in told
+
+
+def test_a13_drift_is_repaired_within_an_interval(
+    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    process = start("manifests", "--interval", "1")
+    eventually(lambda: "a" in live())
+    live.client.delete_mesh(meshName="a")
+    eventually(lambda: "a" in live())
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
+def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_deletes(
+    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    process = start("manifests", "--interval", "1", "--policy", "sync")
+    eventually(lambda: set(live()) == {"a", "b"})
+    (here / "manifests/b.yaml").unlink()
+    write("manifests/a.yaml", "not: [valid\n")
+    live.client.delete_mesh(meshName="a")
+    eventually(lambda: "a" in live())
+    assert "b" in live()
+    write("manifests/a.yaml", mesh_yaml("a"))
+    eventually(lambda: "b" not in live())
+    code, told = ended(process, signal.SIGTERM)
+    assert code == 0
+    assert "MR" in told or "not valid" in told
+
+
+def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
+    write: Write, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    data = here / "data"
+    with LocalEndpoint(data) as first:
+        port = int(first.url.rsplit(":", 1)[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "run", "manifests", "--endpoint-url", first.url,
+         "--owner", "o", "--interval", "1"],
+        cwd=here, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    first_line = process.stderr.readline()
+    assert "cycle failed, nothing was changed" in first_line
+    with LocalEndpoint(data, port=port) as second:
+
+        def created() -> bool:
+            counted = urllib3.request("GET", f"{second.url}/_endpoint/calls").json()["calls"]
+            return "CreateMesh" in counted
+
+        eventually(created)
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+
+
+def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
+    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any
+) -> None:
+    write("manifests/a.yaml", "not: [valid\n")
+    process = start("manifests", "--interval", "1")
+    assert process.stderr is not None
+    while "never valid" not in process.stderr.readline():
+        assert process.poll() is None
+    assert live() == {}
+    write("manifests/a.yaml", mesh_yaml("a"))
+    eventually(lambda: "a" in live())
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
+def test_the_endpoint_serves_until_it_is_told_to_stop(here: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0",
+         "--data", ":memory:"],
+        cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[4].rstrip(",")
+    assert urllib3.request("GET", f"{url}/v20190125/meshes").json() == {"meshes": []}
+    process.terminate()
+    process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+    assert not (here / ".reconciler").exists()

@@ -1,0 +1,276 @@
+"""The verbs at a terminal and in a pipe."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Cli
+from manifest_text import mesh_yaml
+
+from reconciler import engine
+from reconciler.cli import main as main_module
+from reconciler.cli.output import wants_color
+from reconciler.core.report import Report
+from reconciler.endpoint import LocalEndpoint
+from reconciler.settings.knobs import KNOBS
+
+Write = Callable[[str, str], Path]
+COMMAND = [sys.executable, "-m", "reconciler"]
+
+
+def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a") + "---\napiVersion: v1\nkind: Namespace\n")
+    told = cli("validate")
+    assert told.code == 0
+    assert told.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 document of others left alone.\n"
+    assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
+
+
+@pytest.mark.parametrize("style", ["json", "sarif", "github"])
+def test_validate_tells_machines(cli: Cli, write: Write, style: str) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "NO"))
+    told = cli("validate", "--format", style)
+    assert told.code == 65
+    assert "MR021" in told.out
+    if style != "github":
+        json.loads(told.out)
+
+
+def test_warnings_fail_only_where_asked(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a") + "---\n" + mesh_yaml("A"))
+    assert cli("validate").code == 0
+    assert cli("validate", "--strict").code == 65
+    told = cli("plan", "--target", "local")
+    assert told.code == 0
+    assert "warning[MR050]" in told.err
+
+
+def test_validate_reads_the_source_of_the_default_target(cli: Cli, write: Write) -> None:
+    write("elsewhere/a.yaml", mesh_yaml("a"))
+    write("reconciler.toml", 'target = "t"\n[targets.t]\nsource = "elsewhere"\n')
+    assert cli("validate").code == 0
+
+
+def test_the_variable_counts_before_the_file_and_the_flag_before_both(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("reconciler.toml", 'owner = "file"\n[plan]\ndetailed_exitcode = true\n')
+    assert "owner file" in cli("plan", "--target", "local").out
+    assert cli("plan", "--target", "local").code == 2
+    monkeypatch.setenv("RECONCILER_OWNER", "variable")
+    assert "owner variable" in cli("plan", "--target", "local").out
+    assert "owner flag" in cli("plan", "--target", "local", "--owner", "flag").out
+
+
+def test_a_target_in_the_file_counts_before_the_files_own_top(
+    cli: Cli, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write(
+        "reconciler.toml",
+        f'target = "t"\nowner = "top"\n'
+        f'[targets.t]\nendpoint_url = "{endpoint.url}"\nowner = "table"\nregion = "eu-north-1"\n',
+    )
+    told = cli("plan").out
+    assert (
+        f"target t ({endpoint.url}), account 123456789012, region eu-north-1, owner table" in told
+    )
+    assert "owner flag" in cli("plan", "--owner", "flag").out
+
+
+def test_an_endpoint_of_the_aws_environment_is_a_target(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", endpoint.url)
+    assert f"target {endpoint.url}, account" in cli("plan", "--owner", "o").out
+
+
+def test_the_local_target_keeps_its_data_and_sends_nobodys_credentials(
+    cli: Cli, write: Write, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    told = cli("apply", "--target", "local", "--auto-approve")
+    assert told.code == 0
+    assert "account 000000000000, region eu-west-1, owner mesh-reconciler" in told.out
+    assert (here / ".reconciler").stat().st_mode & 0o777 == 0o700
+    assert "No changes" in cli("plan", "--target", "local").out
+
+
+def test_a_no_at_the_question_applies_nothing(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    monkeypatch.setattr("reconciler.cli.apply.sys", SimulatedTerminal)
+    where = ("--endpoint-url", endpoint.url, "--owner", "o")
+    told = cli("apply", *where, stdin="n\n")
+    assert told.code == 1
+    assert "Nothing was applied." in told.out
+    agreed = cli("apply", *where, stdin="y\n")
+    assert agreed.code == 0
+    assert "mesh/a: created" in agreed.out
+
+
+class SimulatedTerminal:
+    """A stdin that says it is a terminal."""
+
+    class stdin:  # noqa: N801  # it stands for sys.stdin
+        @staticmethod
+        def isatty() -> bool:
+            return True
+
+
+def test_p03_a_reader_that_goes_away_stops_no_apply(
+    write: Write, endpoint: LocalEndpoint, cli: Cli, here: Path
+) -> None:
+    for number in range(20):
+        write(f"manifests/m{number}.yaml", mesh_yaml(f"m{number}"))
+    where = ["--endpoint-url", endpoint.url, "--owner", "o"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run(
+        [*COMMAND, "apply", *where, "--auto-approve", "--format", "json"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=here,
+        check=False,
+        text=True,
+    )
+    os.close(writing)
+    assert "Traceback" not in process.stderr
+    assert "No changes" in cli("plan", *where).out
+
+
+def test_at_a_terminal_it_asks_in_colour_and_takes_yes(
+    write: Write, endpoint: LocalEndpoint, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    process, terminal = pty.fork()
+    if process == 0:  # pragma: no cover  # the child becomes the command
+        os.chdir(here)
+        os.environ["TERM"] = "xterm"
+        os.execv(
+            sys.executable, [*COMMAND, "apply", "--endpoint-url", endpoint.url, "--owner", "o"]
+        )
+    seen, deadline = b"", time.monotonic() + 30
+    answered = False
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([terminal], [], [], 1)
+        if not ready:
+            continue
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:
+            break
+        if b"Apply this plan?" in seen and not answered:
+            os.write(terminal, b"y\n")
+            answered = True
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert b"\x1b[32m" in seen
+    assert b"mesh/a: created" in seen
+
+
+@pytest.mark.parametrize(
+    ("choice", "environment", "expected"),
+    [
+        ("always", {}, True),
+        ("never", {}, False),
+        ("auto", {}, False),
+        ("auto", {"NO_COLOR": "1"}, False),
+    ],
+)
+def test_colour_is_for_terminals(
+    choice: str,
+    environment: dict[str, str],
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert wants_color(choice) is expected
+
+
+def test_a_bug_of_ours_is_one_line_and_a_trace_only_where_asked(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("reconciler.cli.work.read_manifests", broken)
+    told = cli("plan", "--target", "local")
+    assert told.code == 1
+    assert "a bug in mesh-reconciler: ZeroDivisionError: a defect" in told.err
+    assert "Traceback" not in told.err
+    assert "Traceback" in cli("plan", "--target", "local", "--log-level", "debug").err
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, BrokenPipeError])
+def test_an_interruption_is_no_trace(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("reconciler.cli.work.read_manifests", interrupted)
+    told = cli("plan", "--target", "local")
+    assert told.code == (130 if error is KeyboardInterrupt else 1)
+    assert "Traceback" not in told.err
+
+
+def test_an_interrupted_apply_ends_its_calls_reports_and_exits_130(
+    write: Write, cli: Cli, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    send = engine.carry_out
+
+    def interrupted(*arguments: Any) -> Report:
+        os.kill(os.getpid(), signal.SIGINT)
+        return send(*arguments)
+
+    monkeypatch.setattr(engine, "carry_out", interrupted)
+    told = cli("apply", "--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
+    assert told.code == 130
+    assert "mesh/a: create skipped: the run was interrupted" in told.out
+    assert "Applied: 3 skipped." in told.out
+
+
+def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
+    for verb in main_module.VERBS:
+        assert verb in cli("--help").out
+        told = cli(verb, "--help")
+        assert told.code == 0
+        offered = {f"--{knob.name}" for knob in KNOBS if knob.offered_by(verb)}
+        listed = set(re.findall(r"^  (--[a-z-]+)", told.out, re.MULTILINE))
+        assert listed == offered | {"--config"}
+    assert cli("--version").out.startswith("reconciler, version ")
+
+
+def test_help_and_validate_import_no_boto3(here: Path, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    program = (
+        "import sys; from reconciler.cli.main import main; code = main(sys.argv[1:]);"
+        "print(code, 'boto3' in sys.modules, 'pydantic' in sys.modules)"
+    )
+    for arguments, expected in ((["--help"], "0 False False"), (["validate"], "0 False True")):
+        told = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=here, capture_output=True, check=True, text=True,
+        )  # fmt: skip
+        assert told.stdout.splitlines()[-1] == expected
