@@ -1,7 +1,4 @@
-"""The CreateMesh page of the API reference, statement by statement, as cases to try.
-
-``python -m tests.api_page`` prints the tables that stand in the README.
-"""
+"""The CreateMesh page of the API reference, statement by statement, as cases to try."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -142,7 +139,3 @@ def tables() -> tuple[str, str]:
         CASES_HEAD + "".join(f"{case.row}\n" for case in cases()),
         ERRORS_HEAD + "".join(f"{error.row}\n" for error in ERRORS),
     )
-
-
-if __name__ == "__main__":
-    print("\n".join(tables()))  # noqa: T201  # printing is what it is for

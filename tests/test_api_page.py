@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from api_page import ERRORS, REFUSED, SENT, TAKEN, Case, Error, cases, tables
+from api_page import ERRORS, REFUSED, SENT, TAKEN, Case, Error, cases
 from botocore.exceptions import ParamValidationError
 from conftest import Cli
 from manifest_text import mesh_yaml
@@ -18,7 +18,6 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.manifest.loading import load
 from reconciler.targets.session import Connection, open_client, open_session
 
-README = Path(__file__).parent.parent / "README.md"
 # As in the page's sample, with the account and the region of its answer.
 SIGNED = {
     "content-type": "application/json",
@@ -113,8 +112,3 @@ def test_each_error_has_its_outcome_attempts_message_and_exit_code(
     assert f"mesh/a: create {error.outcome}" in told.out
     assert error.told in told.out
     assert told.code == error.exit_code
-
-
-@pytest.mark.parametrize("table", tables(), ids=["statements", "errors"])
-def test_the_readme_shows_the_table(table: str) -> None:
-    assert table in README.read_text("utf-8"), "python -m tests.api_page prints it"

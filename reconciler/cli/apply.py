@@ -7,6 +7,7 @@ import click
 from reconciler import engine
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show, tell, wants_color
+from reconciler.cli.progress import working
 from reconciler.cli.signals import stop_on_signals
 from reconciler.cli.work import Work, insist, open_work
 from reconciler.core.errors import UsageError
@@ -15,6 +16,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.core.restraint import Limit
 from reconciler.render import json, text
+from reconciler.render.style import counted
 
 
 def run(invocation: Invocation) -> int:
@@ -51,7 +53,7 @@ def _carry_out(work: Work, plan: Plan, *, color: bool, readable: bool) -> tuple[
         if readable:
             tell(text.render_outcome(outcome, color=color))
 
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, working(f"applying {counted(len(plan.changes), 'change')}"):
         conduct = engine.Conduct(
             workers=work.invocation["parallelism"],
             stopping=stop.wished.is_set,

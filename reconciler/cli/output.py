@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from reconciler.render.style import printable
+from reconciler.core.escaping import escaped
 
 
 def show(text: str) -> None:
@@ -33,7 +33,7 @@ def stop_printing() -> None:
 def complain(message: str) -> None:
     """Print one line of talk for a person."""
     lines = " ".join(message.split("\n"))
-    click.echo(f"reconciler: {printable(lines)}", err=True)
+    click.echo(f"reconciler: {escaped(lines)}", err=True)
 
 
 def wants_color(choice: str, stream: TextIO | None = None) -> bool:

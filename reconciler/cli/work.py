@@ -15,6 +15,7 @@ from reconciler import engine
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import wants_color
+from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Desired, Key
@@ -46,14 +47,15 @@ class Work:
         restraint = self.restraint
         if partial is not None:
             restraint = replace(restraint, partial=partial)
-        plan = engine.propose(
-            self.target,
-            desired,
-            owner=self.choice.owner,
-            restraint=restraint,
-            now=datetime.now(UTC),
-            selects=_selection(self.invocation),
-        )
+        with working(f"looking at {self.target.id.url}"):
+            plan = engine.propose(
+                self.target,
+                desired,
+                owner=self.choice.owner,
+                restraint=restraint,
+                now=datetime.now(UTC),
+                selects=_selection(self.invocation),
+            )
         _refuse_idle_patterns(self.invocation, plan, desired)
         return plan
 

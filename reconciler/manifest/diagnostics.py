@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
 
 # A complaint quotes at most this much of a line or of a value: the file may hold anything.
@@ -111,18 +112,6 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnostic:
     """Return a complaint about a whole file or directory."""
     return Diagnostic(code, Origin(escaped(file), 1, 1), message, hint=hint)
-
-
-def escaped(text: str) -> str:
-    r"""Return ``text`` with everything that could steer a terminal spelt out: ``\x1b``."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text
-    )
 
 
 def shown(value: str) -> str:

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from reconciler.core.escaping import escaped
 from reconciler.core.resources import Desired, Key
 from reconciler.manifest.diagnostics import (
     Code,
     Diagnostic,
     Severity,
     about_file,
-    escaped,
     in_order,
 )
 from reconciler.manifest.dialects import Declared, translate

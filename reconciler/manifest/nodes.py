@@ -6,13 +6,13 @@ Both parsers produce these nodes; nothing here knows YAML, JSON or what a mesh i
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
 from reconciler.manifest.diagnostics import (
     QUOTED_CHARACTERS,
     Code,
     Diagnostic,
     Quote,
-    escaped,
     shown,
 )
 

@@ -6,8 +6,9 @@ characters, and characters that turn the direction of writing. Knows no YAML and
 
 import re
 
+from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
-from reconciler.manifest.diagnostics import Code, Diagnostic, about_file, escaped
+from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
 from reconciler.manifest.nodes import Complaints, Mark, Page
 
 # Also the line breaks that YAML 1.1 knew and 1.2 does not (NEL, LS, PS), and byte order marks

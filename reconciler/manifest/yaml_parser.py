@@ -20,7 +20,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from reconciler.manifest.diagnostics import Code, escaped
+from reconciler.core.escaping import escaped
+from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
     MOST_DEPTH,
     MOST_NODES,

@@ -8,8 +8,9 @@ import unicodedata
 import urllib.parse
 from collections.abc import Sequence
 
+from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code, Diagnostic, Quote, Severity
-from reconciler.render.style import Colour, paint, printable
+from reconciler.render.style import Colour, paint
 
 _COLOURS = {Severity.ERROR: Colour.RED, Severity.WARNING: Colour.YELLOW}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -62,7 +63,7 @@ def sentence(diagnostic: Diagnostic) -> str:
 def _as_text(item: Diagnostic, *, color: bool) -> str:
     colour = _COLOURS[item.severity]
     label = paint(f"{item.severity}[{item.code.number}]", colour, Colour.BOLD, on=color)
-    line = f"{printable(str(item.origin))}: {label} {printable(sentence(item))}\n"
+    line = f"{escaped(str(item.origin))}: {label} {escaped(sentence(item))}\n"
     return line + (
         _excerpt(item.quote, item.origin.line, colour, color=color) if item.quote else ""
     )
@@ -81,7 +82,7 @@ def _excerpt(quote: Quote, number: int, colour: Colour, *, color: bool) -> str:
 
 
 def _visible(text_of_file: str) -> str:
-    return "\t".join(map(printable, text_of_file.split("\t")))
+    return "\t".join(map(escaped, text_of_file.split("\t")))
 
 
 def _width(character: str) -> int:

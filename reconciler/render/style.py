@@ -1,6 +1,5 @@
 """How text is made safe to print, and coloured where a person reads it."""
 
-import unicodedata
 from enum import StrEnum
 
 RESET = "\x1b[0m"
@@ -25,23 +24,3 @@ def paint(text: str, *colours: Colour, on: bool) -> str:
 def counted(number: int, word: str) -> str:
     """Return ``1 error`` or ``2 errors``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with everything escaped that could move a cursor or reorder a line.
-
-    Names, tags and paths come from files that anyone may have written.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else _escaped(character) for character in text
-    )
-
-
-def _escaped(character: str) -> str:
-    number = ord(character)
-    if unicodedata.category(character) == "Cs":
-        # A lone surrogate is a byte of a file name that is not UTF-8.
-        return f"\\x{number & 0xFF:02x}"
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"  # noqa: PLR2004

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld, verb
 from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
+from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, Json, TargetId, canonical_json
-from reconciler.render.style import Colour, paint, printable
+from reconciler.render.style import Colour, counted, paint
 
 SYMBOLS: dict[type[Change], tuple[str, Colour]] = {
     Create: ("+", Colour.GREEN),
@@ -17,6 +18,9 @@ SYMBOLS: dict[type[Change], tuple[str, Colour]] = {
     Delete: ("-", Colour.RED),
 }
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
+VERBS = ("create", "update", "adopt", "delete")
+# Of resources that are left alone for one reason, so many are named.
+MOST_NAMED = 5
 OUTCOMES: dict[type[Outcome], tuple[str, Colour]] = {
     Applied: ("done", Colour.GREEN),
     Failed: ("failed", Colour.RED),
@@ -50,10 +54,11 @@ def render_report(report: Report, *, color: bool) -> str:
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
     """Return one line on what became of a change."""
     word, colour = OUTCOMES[type(outcome)]
+    key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
-        return paint(f"{outcome.change.key}: {DONE[type(outcome.change)]}", colour, on=color)
-    action = f"{verb(outcome.change)} {word}"
-    return f"{paint(f'{outcome.change.key}: {action}', colour, on=color)}: {printable(outcome.why)}"
+        return paint(f"{key}: {DONE[type(outcome.change)]}", colour, on=color)
+    done = paint(f"{key}: {verb(outcome.change)} {word}", colour, on=color)
+    return f"{done}: {escaped(outcome.why)}"
 
 
 def headline(plan: Plan) -> str:
@@ -64,16 +69,14 @@ def headline(plan: Plan) -> str:
 def place(target: TargetId) -> str:
     """Return where a run goes."""
     name = target.name if target.name == target.url else f"{target.name} ({target.url})"
-    return printable(
-        f"target {name}, account {target.account or 'unknown'}, region {target.region}"
-    )
+    return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
 
 
 def _change(change: Change, *, color: bool) -> Iterator[str]:
     symbol, colour = SYMBOLS[type(change)]
     where = f"  {change.origin}" if change.origin else ""
-    title = paint(f"{symbol} {printable(str(change.key))}", colour, Colour.BOLD, on=color)
-    yield f"  {title}  {change.cause}{paint(printable(where), Colour.DIM, on=color)}"
+    title = paint(f"{symbol} {escaped(str(change.key))}", colour, Colour.BOLD, on=color)
+    yield f"  {title}  {change.cause}{paint(escaped(where), Colour.DIM, on=color)}"
     fields = _shown(change)
     width = max((len(_label(field)) for field in fields), default=0)
     for field in fields:
@@ -101,28 +104,31 @@ def _field(field: FieldChange, width: int, *, color: bool) -> str:
 
 
 def _label(field: FieldChange) -> str:
-    return printable(".".join(split_pointer(field.pointer)))
+    return escaped(".".join(split_pointer(field.pointer)))
 
 
 def _value(value: Json | Missing) -> str:
-    return "absent" if value is MISSING else printable(canonical_json(value))
+    return "absent" if value is MISSING else escaped(canonical_json(value))
 
 
 def _withheld(withheld: Iterable[Withheld], *, color: bool) -> Iterator[str]:
     yield "Left alone on purpose:"
+    alike: dict[tuple[Reason, str], list[str]] = {}
     for held in withheld:
-        colour = Colour.DIM if held.reason is Reason.ORPHAN else Colour.YELLOW
-        title = paint(f"! {printable(str(held.key))}", colour, on=color)
-        yield f"  {title}  {held.reason.value}: {printable(held.why)}"
+        alike.setdefault((held.reason, held.why), []).append(escaped(str(held.key)))
+    for (reason, why), keys in alike.items():
+        colour = Colour.DIM if reason is Reason.ORPHAN else Colour.YELLOW
+        more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+        title = paint(f"! {', '.join(keys[:MOST_NAMED])}{more}", colour, on=color)
+        yield f"  {title}  {reason.value}: {escaped(why)}"
 
 
 def _footer(plan: Plan) -> str:
     held = f", {len(plan.withheld)} left alone" if plan.withheld else ""
     same = len(plan.unchanged)
     if not plan.changes:
-        return f"No changes. {same} as the manifests say{held}."
+        verb_of_same = "is" if same == 1 else "are"
+        return f"No changes. {counted(same, 'resource')} {verb_of_same} as the manifests say{held}."
     counts = Counter(verb(change) for change in plan.changes)
-    told = ", ".join(
-        f"{counts[word]} to {word}" for word in ("create", "update", "adopt", "delete")
-    )
+    told = ", ".join(f"{counts[word]} to {word}" for word in VERBS)
     return f"Plan: {told}; {same} unchanged{held}."

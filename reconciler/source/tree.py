@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.core.errors import UsageError
-from reconciler.manifest.diagnostics import Code, Diagnostic, about_file, escaped
+from reconciler.core.escaping import escaped
+from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
 
 STANDARD_INPUT = "-"
 

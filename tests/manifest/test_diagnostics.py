@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.manifest.diagnostics import Quote, did_you_mean, escaped, one_of, shown
+from reconciler.core.escaping import escaped
+from reconciler.manifest.diagnostics import Quote, did_you_mean, one_of, shown
 from reconciler.manifest.nodes import Mark, Page, dotted
 
 

@@ -1,0 +1,66 @@
+"""The tables of the README that the code knows better, and the way to bring them up to date.
+
+``python tests/readme.py`` rewrites README.md between the marks ``<!-- table: name -->`` and
+``<!-- end -->``; a test fails while that would change anything.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import api_page
+
+from reconciler.core import exit_codes
+from reconciler.manifest.diagnostics import Code
+from reconciler.settings.knobs import EVERY_VERB, KNOBS, Knob, Take
+
+README = Path(__file__).parent.parent / "README.md"
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_VALUES = {Take.COUNT: "N", Take.SECONDS: "SECONDS", Take.TEXT: "TEXT", Take.TEXTS: "TEXT"}
+
+
+def rewritten(text: str) -> str:
+    """Return ``text`` with every marked table as the code has it."""
+    tables = {
+        "statements": api_page.tables()[0],
+        "errors": api_page.tables()[1],
+        "options": _options(),
+        "exit_codes": _exit_codes(),
+        "complaints": _complaints(),
+    }
+    return _TABLE.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}", text)
+
+
+def _options() -> str:
+    head = "| option | of | default | meaning |\n|---|---|---|---|\n"
+    return head + "".join(_option_row(knob) for knob in KNOBS)
+
+
+def _option_row(knob: Knob) -> str:
+    value = "" if knob.take is Take.SWITCH else f" {knob.metavar or _VALUES[knob.take]}"
+    verbs = "every verb" if knob.verbs == EVERY_VERB else ", ".join(knob.verbs)
+    choices = f" One of {', '.join(knob.choices)}." if knob.choices else ""
+    default = "" if knob.default is None else f"`{knob.default}`"
+    if isinstance(knob.default, float):
+        default = f"`{knob.default:g}`"
+    return f"| `--{knob.name}{value}` | {knob.own or verbs} | {default} | {knob.help}{choices} |\n"
+
+
+def _exit_codes() -> str:
+    rows = re.findall(r"^    (\d+) +(\w+) +(.+)$", exit_codes.__doc__ or "", re.MULTILINE)
+    return "| code | name | holds when |\n|---|---|---|\n" + "".join(
+        f"| {code} | {name} | {meaning} |\n" for code, name, meaning in rows
+    )
+
+
+def _complaints() -> str:
+    return "| code | complains of | |\n|---|---|---|\n" + "".join(_complaint_rows())
+
+
+def _complaint_rows() -> Iterator[str]:
+    for code in Code:
+        yield f"| {code.number} | {code.title} | {code.severity.value} |\n"
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text("utf-8")), "utf-8")

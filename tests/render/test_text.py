@@ -1,0 +1,118 @@
+"""A plan for people: what they look for first, and nothing that could fool them."""
+
+import re
+
+from builders import SYNC, desired, egress, plan, present
+
+from reconciler.core.changes import Cause
+from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
+from reconciler.core.resources import Key, Present, TargetId, Unreadable
+from reconciler.render.text import render_outcome, render_plan, render_report
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def test_every_kind_of_change_has_its_block() -> None:
+    made = plan(
+        desired("adopted", DROP, adopt=True),
+        present("adopted", DROP, owner=None),
+        desired("new", DROP, tags={"team": "pay"}),
+        desired("opened", ALLOW, tags={"team": "pay"}),
+        present("opened", DROP, tags={"old": "1"}, applied=desired("x", DROP, tags={"old": ""})),
+        present("gone", DROP),
+        desired("theirs"),
+        present("theirs", owner="somebody"),
+        desired("same"),
+        present("same"),
+        restraint=SYNC,
+    )
+    assert (
+        render_plan(made, color=False)
+        == """\
+target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, owner platform
+
+  = mesh/adopted  unknown  manifests/adopted.yaml:1:1
+      + tags.mesh-reconciler:owner  "platform"
+
+  + mesh/new  new  manifests/new.yaml:1:1
+      + spec.egressFilter.type  "DROP_ALL"
+      + tags.team               "pay"
+
+  ~ mesh/opened  manifest changed  manifests/opened.yaml:1:1
+      ~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"
+      - tags.old                "1"
+      + tags.team               "pay"
+      ! opens traffic
+
+  - mesh/gone  manifest gone
+      - spec.egressFilter.type  "DROP_ALL"
+
+Left alone on purpose:
+  ! mesh/theirs  foreign: it is owned by somebody, not by platform
+
+Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 1 unchanged, 1 left alone.
+"""
+    )
+
+
+def test_nothing_to_do_is_said_in_one_line() -> None:
+    told = render_plan(plan(desired("a"), present("a")), color=False)
+    assert told.endswith("\nNo changes. 1 resource is as the manifests say.\n")
+    pairs = [item for name in "bc" for item in (desired(name), present(name))]
+    held = plan(desired("a"), present("a", owner="x"), *pairs)
+    assert render_plan(held, color=False).endswith(
+        "\nNo changes. 2 resources are as the manifests say, 1 left alone.\n"
+    )
+
+
+def test_the_same_reason_is_told_once_for_many() -> None:
+    blind = [Unreadable(Key("mesh", (f"m{number:02}",)), "HTTP 403") for number in range(12)]
+    told = render_plan(plan(*blind), color=False)
+    assert told.count("HTTP 403") == 1
+    assert "! mesh/m00, mesh/m01" in told
+    assert "and 7 more" in told
+
+
+def test_e11_hostile_names_cannot_steer_a_terminal() -> None:
+    hostile = "a\x1b[2J\u202ecod\n\udcff"
+    want = desired(hostile, DROP, tags={"k\r": hostile})
+    told = render_plan(plan(want), color=False)
+    assert told.isascii()
+    assert all(line.isprintable() for line in told.splitlines())
+    assert "\\x1b[2J\\u202ecod\\n" in told
+    live: Present = present("a", DROP, owner="evil\x1b[0m")
+    assert "\x1b" not in render_plan(plan(desired("a"), live), color=False)
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    made = plan(desired("a", ALLOW), present("a", DROP), desired("b"), present("c", owner="x"))
+    coloured = render_plan(made, color=True)
+    assert "\x1b[33m" in coloured
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == render_plan(made, color=False)
+
+
+def test_outcomes_and_their_counts() -> None:
+    made = plan(desired("a"), desired("b"), desired("c"), desired("d"), present("x", owner="y"))
+    first, second, third, fourth = made.changes
+    outcomes = (Applied(first), Failed(second, "why"), Skipped(third, "s"), Stale(fourth, "moved"))
+    lines = [render_outcome(outcome, color=False) for outcome in outcomes]
+    assert lines == [
+        "mesh/a: created",
+        "mesh/b: create failed: why",
+        "mesh/c: create skipped: s",
+        "mesh/d: create stale: moved",
+    ]
+    assert render_report(Report(made, outcomes), color=False) == (
+        "Applied: 1 created, 1 failed, 1 skipped, 1 stale, 1 withheld.\n"
+    )
+    assert render_report(Report(plan(), ()), color=False) == "Applied: nothing to do.\n"
+
+
+def test_an_unknown_account_is_called_so() -> None:
+    target = TargetId("http://x", "http://x", None, "r")
+    told = render_plan(plan(target=target), color=False)
+    assert told.startswith("target http://x, account unknown, region r, owner platform\n")
+
+
+def test_every_cause_is_a_word_for_people() -> None:
+    assert all(cause.value.replace(" ", "").isalpha() for cause in Cause)

@@ -1,0 +1,62 @@
+"""The README says what is so: its tables are the code's, and its examples run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from readme import README, rewritten
+
+TEXT = README.read_text("utf-8")
+_BLOCKS = re.findall(r"<!-- run -->\n```console\n(.*?)```", TEXT, re.DOTALL)
+_ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
+
+
+def test_every_table_is_the_codes_own() -> None:
+    assert rewritten(TEXT) == TEXT, "python tests/readme.py brings it up to date"
+    assert TEXT.count("<!-- table: ") == 5
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """Return the commands of a console block, each with the output that it shows."""
+    steps: list[tuple[list[str], list[str]]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            steps.append(([line[2:]], []))
+        elif line.startswith("> "):
+            steps[-1][0].append(line[2:])
+        else:
+            steps[-1][1].append(line)
+    return [("\n".join(command), "\n".join(output).strip()) for command, output in steps]
+
+
+def test_the_tour_prints_what_it_shows(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _BLOCKS
+    shutil.copytree(README.parent / "manifests", here / "manifests")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for command, shown in (step for block in _BLOCKS for step in commands(block)):
+        run = subprocess.run(
+            ["bash", "-c", command],
+            cwd=here,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        printed, expected = (_ADDRESS.sub("ADDRESS", text) for text in (run.stdout.strip(), shown))
+        assert printed == expected, command
+
+
+def test_every_link_within_leads_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    anchors = {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+    for path in re.findall(r"\]\((?!#|http)([^)]+)\)", TEXT):
+        assert (README.parent / path).exists(), path

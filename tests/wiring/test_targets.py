@@ -1,0 +1,47 @@
+"""Settings made into targets and limits."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.errors import HeldError, TargetError, UsageError
+from reconciler.core.restraint import Limit
+from reconciler.endpoint.folder import HeldFolder
+from reconciler.settings.target import Choice
+from reconciler.wiring import targets
+from reconciler.wiring.targets import open_target, read_limit
+
+LOCAL = Choice("local", "o", "observe")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [(None, Limit(7)), ("0", Limit(0)), ("12", Limit(12)), ("30%", Limit(share=Fraction(3, 10)))],
+)
+def test_a_limit_is_a_number_a_share_or_the_default(text: str | None, limit: Limit) -> None:
+    assert read_limit(text, Limit(7)) == limit
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "%", "a third", "30 %"])
+def test_anything_else_is_no_limit(text: str) -> None:
+    with pytest.raises(UsageError, match="--max-updates"):
+        read_limit(text, Limit())
+
+
+def test_a_holder_that_says_nothing_is_waited_for_and_then_respected(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldFolder.__init__, "__kwdefaults__", {"patience_seconds": 0.1})
+    holder = HeldFolder(here / targets.LOCAL_DATA)
+    try:
+        with pytest.raises(HeldError, match="another process"), open_target(LOCAL, workers=1):
+            pass
+    finally:
+        holder.close()
+
+
+def test_a_data_folder_that_cannot_be_made_is_an_error_in_words(here: Path) -> None:
+    (here / targets.LOCAL_DATA).write_text("a file in its place")
+    with pytest.raises(TargetError, match="local endpoint"), open_target(LOCAL, workers=1):
+        pass
