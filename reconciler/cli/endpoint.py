@@ -5,6 +5,7 @@ from pathlib import Path
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show
+from reconciler.cli.signals import stop_on_signals
 from reconciler.core.errors import HeldError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import (
@@ -13,7 +14,6 @@ from reconciler.endpoint import (
     EndpointError,
     FolderHeldError,
     LocalEndpoint,
-    stop_signals,
 )
 
 IN_MEMORY = ":memory:"
@@ -30,11 +30,11 @@ def run(invocation: Invocation) -> int:
     behaviour = Behaviour(token_retention_seconds=invocation["token_retention"])
     try:
         with (
-            stop_signals() as wait,
+            stop_on_signals() as stop,
             LocalEndpoint(data, host=host, port=port, behaviour=behaviour) as endpoint,
         ):
             show(f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n")
-            wait()
+            stop.wished.wait()
     except FolderHeldError as error:
         raise HeldError(str(error)) from error
     except AddressRefusedError as error:

@@ -12,7 +12,7 @@ from reconciler.endpoint.errors import (
     StoreRefusedError,
 )
 from reconciler.endpoint.rules import Behaviour
-from reconciler.endpoint.server import LocalEndpoint, stop_signals
+from reconciler.endpoint.server import LocalEndpoint
 
 __all__ = [
     "AddressRefusedError",
@@ -22,5 +22,4 @@ __all__ = [
     "FolderUnusableError",
     "LocalEndpoint",
     "StoreRefusedError",
-    "stop_signals",
 ]

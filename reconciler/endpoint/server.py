@@ -9,10 +9,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
 import uvicorn
@@ -107,36 +107,6 @@ class LocalEndpoint:
     ) -> None:
         """Finish the requests that are under way, and let everything go."""
         self._open.close()
-
-
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], signal.Signals]]:
-    """Note SIGINT and SIGTERM within the block; for the main thread alone.
-
-    What is yielded waits for the first of them and returns it. It stands around the endpoint, so
-    that a signal in the moment of starting is noted too::
-
-        with stop_signals() as wait, LocalEndpoint(data) as endpoint:
-            print(endpoint.url)
-            wait()
-    """
-    came: list[signal.Signals] = []
-    arrived = threading.Event()
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(signal.Signals(number))
-        arrived.set()
-
-    def wait() -> signal.Signals:
-        arrived.wait()
-        return came[0]
-
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
-    try:
-        yield wait
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:
