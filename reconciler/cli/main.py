@@ -1,6 +1,7 @@
 """Finds the verb, runs it, and lets no error out but as one line and an exit code."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -55,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_logging()
     try:
         return int(_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             complain(f"{error.format_message()} (see {error.ctx.command_path} --help)")
@@ -62,9 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             complain(error.format_message())
         return ExitCode.USAGE
     except ReconcilerError as error:
-        complain(str(error))
+        complain(str(error), *getattr(error, "choices", ()))
         return next(code for kind, code in CODES if isinstance(error, kind))
     except (KeyboardInterrupt, click.Abort):
+        # A terminal has just shown ^C in the middle of a line.
+        click.echo("\n" if sys.stderr.isatty() else "", nl=False, err=True)
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:

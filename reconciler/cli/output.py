@@ -30,10 +30,11 @@ def stop_printing() -> None:
     os.close(nowhere)
 
 
-def complain(message: str) -> None:
-    """Print one line of talk for a person."""
-    lines = " ".join(message.split("\n"))
-    click.echo(f"reconciler: {escaped(lines)}", err=True)
+def complain(message: str, *choices: str) -> None:
+    """Print one line of talk for a person, and a line for each choice that is left."""
+    click.echo(f"reconciler: {escaped(' '.join(message.split()))}", err=True)
+    for choice in choices:
+        click.echo(f"  {choice}", err=True)
 
 
 def wants_color(choice: str, stream: TextIO | None = None) -> bool:

@@ -20,7 +20,14 @@ class ReconcilerError(Exception):
 
 
 class UsageError(ReconcilerError):
-    """The command line, the environment or reconciler.toml asks for what cannot be done."""
+    """The command line, the environment or reconciler.toml asks for what cannot be done.
+
+    ``choices`` are what could be said instead, each a line of its own.
+    """
+
+    def __init__(self, message: str, *choices: str) -> None:
+        super().__init__(message)
+        self.choices = choices
 
 
 class ManifestError(ReconcilerError):

@@ -11,10 +11,9 @@ from reconciler.settings.file import TARGET_FIELDS, File
 LOCAL = "local"
 AWS = "aws"
 LOCAL_OWNER = "mesh-reconciler"
-NO_TARGET = (
-    "no target was named; say one of\n"
-    "  --target local         the embedded endpoint, in this process, its data in .reconciler/\n"
-    "  --endpoint-url URL     any endpoint that speaks the App Mesh API"
+TARGETS = (
+    "--target local        the embedded endpoint, in this process, its data in .reconciler/",
+    "--endpoint-url URL    any endpoint that speaks the App Mesh API",
 )
 # What a tag's value may hold, after the general rule of AWS: an owner id is one.
 _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
@@ -62,7 +61,7 @@ def choose_target(
     if name is None:
         url = url or configured_url(chosen["profile"])
         if url is None:
-            raise UsageError(NO_TARGET)
+            raise UsageError("no target was named; say one of", *TARGETS)
     name = name or str(url)
     return Choice(
         name=name,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoRegionError
 
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.targets.errors import speaking_our_errors
@@ -80,6 +80,8 @@ def open_client(
         return session.client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
         )
+    except NoRegionError as error:
+        raise UsageError("no region was named: say --region, or set AWS_REGION") from error
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"making a client for {connection.url or 'AWS'}: {error}") from error
 

@@ -262,6 +262,21 @@ def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
     assert cli("--version").out.startswith("reconciler, version ")
 
 
+def test_without_a_verb_the_help_is_shown_and_usage_is_wrong(cli: Cli) -> None:
+    told = cli()
+    assert told.code == 64
+    assert "Usage: reconciler" in told.err
+    assert len(told.err.splitlines()) > 10
+
+
+def test_where_no_target_is_named_there_are_two_lines_to_choose_from(cli: Cli) -> None:
+    told = cli("plan")
+    assert told.code == 64
+    assert [line.split()[0] for line in told.err.splitlines()] == [
+        "reconciler:", "--target", "--endpoint-url",
+    ]  # fmt: skip
+
+
 def test_help_and_validate_import_no_boto3(here: Path, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     program = (

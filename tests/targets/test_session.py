@@ -55,9 +55,12 @@ def test_a_missing_profile_is_wrong_usage() -> None:
         open_session(Connection(profile="nowhere"))
 
 
-@pytest.mark.parametrize("connection", [Connection("no url", "eu-west-1"), Connection("http://x")])
-def test_an_impossible_address_is_wrong_usage(connection: Connection) -> None:
-    with pytest.raises(UsageError, match="client"):
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [(Connection("no url", "eu-west-1"), "no url"), (Connection("http://x"), "--region")],
+)
+def test_an_impossible_address_is_wrong_usage(connection: Connection, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
         open_client(open_session(connection), "appmesh", connection, workers=1)
 
 
