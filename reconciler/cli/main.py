@@ -56,14 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_logging()
     try:
         return int(_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return ExitCode.USAGE
     except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            complain(f"{error.format_message()} (see {error.ctx.command_path} --help)")
-        else:
-            complain(error.format_message())
+        _explain_usage(error)
         return ExitCode.USAGE
     except ReconcilerError as error:
         complain(str(error), *getattr(error, "choices", ()))
@@ -83,6 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "run again with --log-level debug for the trace, and report it"
         )
         return ExitCode.ERROR
+
+
+def _explain_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+    elif isinstance(error, click.UsageError) and error.ctx is not None:
+        complain(f"{error.format_message()} (see {error.ctx.command_path} --help)")
+    else:
+        complain(error.format_message())
 
 
 def _group() -> Verbs:
