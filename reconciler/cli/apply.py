@@ -6,7 +6,7 @@ import click
 
 from reconciler import engine
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, tell, wants_color
+from reconciler.cli.output import show, wants_color
 from reconciler.cli.progress import working
 from reconciler.cli.signals import stop_on_signals
 from reconciler.cli.work import Work, insist, open_work
@@ -51,7 +51,7 @@ def _approved() -> bool:
 def _carry_out(work: Work, plan: Plan, *, color: bool, readable: bool) -> tuple[Report, ExitCode]:
     def progress(outcome: Outcome) -> None:
         if readable:
-            tell(text.render_outcome(outcome, color=color))
+            show(text.render_outcome(outcome, color=color) + "\n")
 
     with stop_on_signals() as stop, working(f"applying {counted(len(plan.changes), 'change')}"):
         conduct = engine.Conduct(

@@ -10,14 +10,9 @@ from reconciler.core.escaping import escaped
 
 
 def show(text: str) -> None:
-    """Print a result."""
-    click.echo(text, nl=False)
-
-
-def tell(line: str) -> None:
-    """Print one line of progress, as long as somebody reads: a closed pipe stops no apply."""
+    """Print a result, as long as somebody reads: a closed pipe stops no apply."""
     try:
-        click.echo(line)
+        click.echo(text, nl=False)
     except BrokenPipeError:
         stop_printing()
 

@@ -7,6 +7,7 @@ from reconciler import daemon, engine
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.signals import Stop, stop_on_signals
 from reconciler.cli.work import Work, insist, open_work
+from reconciler.core.contests import Contests
 from reconciler.core.errors import TargetError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Outcome, Report, exit_code
@@ -42,12 +43,16 @@ def run(invocation: Invocation) -> int:
 
 
 class Cycles:
-    """Cycle after cycle over one target; between two it remembers the last good manifests only."""
+    """Cycle after cycle over one target.
+
+    Between two it remembers the last good manifests, and what it repaired lately, nothing else.
+    """
 
     def __init__(self, work: Work, stop: Stop) -> None:
         self._work = work
         self._stop = stop
         self._good: tuple[Desired, ...] | None = None
+        self._contests = Contests()
 
     def once(self) -> ExitCode:
         """Run one cycle and return its exit code; errors go on as they are."""
@@ -73,7 +78,7 @@ class Cycles:
             logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
 
     def _cycle(self, desired: tuple[Desired, ...], partial: str | None = None) -> Report:
-        plan = self._work.propose(desired, partial=partial)
+        plan = self._contests.restrain(self._work.propose(desired, partial=partial))
         for held in plan.withheld:
             logger.warning("%s left alone: %s", held.key, held.why, extra={"key": str(held.key)})
         conduct = engine.Conduct(
@@ -83,6 +88,7 @@ class Cycles:
             progress=_log,
         )
         report = engine.carry_out(plan, self._work.target, conduct)
+        self._contests = self._contests.after(report)
         code = exit_code(report)
         logger.info(
             "cycle done: %d changes, exit code %d",

@@ -133,6 +133,7 @@ class Reason(Enum):
     SUSPENDED = "suspended"
     POLICY = "policy"
     ORPHAN = "orphan"
+    CONTESTED = "contested"
 
 
 @dataclass(frozen=True, slots=True)

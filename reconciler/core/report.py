@@ -14,6 +14,7 @@ CODE_OF_REASON = {
     Reason.GUARD: ExitCode.WITHHELD,
     Reason.PROTECTED: ExitCode.WITHHELD,
     Reason.UNKNOWN_FIELD: ExitCode.WITHHELD,
+    Reason.CONTESTED: ExitCode.WITHHELD,
     Reason.SUSPENDED: ExitCode.OK,
     Reason.ORPHAN: ExitCode.OK,
     Reason.POLICY: ExitCode.OK,

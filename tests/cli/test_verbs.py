@@ -131,8 +131,9 @@ class SimulatedTerminal:
             return True
 
 
+@pytest.mark.parametrize("style", ["text", "json"])
 def test_p03_a_reader_that_goes_away_stops_no_apply(
-    write: Write, endpoint: LocalEndpoint, cli: Cli, here: Path
+    write: Write, endpoint: LocalEndpoint, cli: Cli, here: Path, style: str
 ) -> None:
     for number in range(20):
         write(f"manifests/m{number}.yaml", mesh_yaml(f"m{number}"))
@@ -140,7 +141,7 @@ def test_p03_a_reader_that_goes_away_stops_no_apply(
     reading, writing = os.pipe()
     os.close(reading)
     process = subprocess.run(
-        [*COMMAND, "apply", *where, "--auto-approve", "--format", "json"],
+        [*COMMAND, "apply", *where, "--auto-approve", "--format", style],
         stdout=writing,
         stderr=subprocess.PIPE,
         cwd=here,

@@ -1,0 +1,75 @@
+"""Who keeps undoing our work: the same difference that comes back after every repair.
+
+Two writers that correct each other would do so for ever. After some repairs in a row the one
+that notices stops, for this resource and in this process, and says who the other may be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.changes import Cause, Change, Delete, Reason, Withheld
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Report
+from reconciler.core.resources import Key, canonical_json
+
+MOST_REPAIRS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """How many cycles running one difference of a resource was repaired."""
+
+    difference: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contests:
+    """What the cycles of this process have repaired lately, by key."""
+
+    repairs: Mapping[Key, Repairs] = field(default_factory=dict)
+
+    def restrain(self, plan: Plan) -> Plan:
+        """Return ``plan`` less the changes that were made often enough, which are withheld."""
+        contested = [change for change in plan.changes if self._contested(change)]
+        if not contested:
+            return plan
+        held = [
+            Withheld(change.key, _why(change), Reason.CONTESTED, change.origin, change)
+            for change in contested
+        ]
+        return replace(
+            plan,
+            changes=tuple(change for change in plan.changes if change not in contested),
+            withheld=tuple(sorted((*plan.withheld, *held), key=lambda one: one.key)),
+        )
+
+    def after(self, report: Report) -> "Contests":
+        """Return what is known after a cycle; what did not come back is forgotten."""
+        repairs = {
+            outcome.change.key: self._once_more(outcome.change)
+            for outcome in report.outcomes
+            if isinstance(outcome, Applied) and not isinstance(outcome.change, Delete)
+        }
+        held = (one.key for one in report.plan.withheld if one.reason is Reason.CONTESTED)
+        return Contests(repairs | {key: self.repairs[key] for key in held})
+
+    def _contested(self, change: Change) -> bool:
+        return self._once_more(change).count > MOST_REPAIRS
+
+    def _once_more(self, change: Change) -> Repairs:
+        difference = canonical_json([list(change.difference.patch)])
+        before = self.repairs.get(change.key)
+        same = before is not None and before.difference == difference
+        return Repairs(difference, before.count + 1 if same and before else 1)
+
+
+def _why(change: Change) -> str:
+    if change.cause is Cause.DRIFT:
+        other = "a controller, Terraform or a person writes it without our mark"
+    else:
+        other = "another reconciler may have the same owner id and other manifests"
+    return (
+        f"the same difference came back after each of {MOST_REPAIRS} repairs: {other}; this "
+        "process leaves it alone until the difference is another one"
+    )

@@ -1,0 +1,83 @@
+"""A difference that comes back after every repair is left alone, and told."""
+
+import pytest
+from builders import desired, egress, mesh, plan, present
+
+from reconciler.core.changes import Reason
+from reconciler.core.contests import MOST_REPAIRS, Contests
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Report
+from reconciler.core.resources import Spec
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def fought_over(live: Spec = ALLOW, applied: Spec = DROP) -> Plan:
+    """The plan for a mesh that somebody else has set to ``live`` again."""
+    return plan(desired("a", DROP), present("a", live, applied=desired("a", applied)))
+
+
+def cycle(contests: Contests, made: Plan) -> tuple[Contests, Plan]:
+    """Return what is known after carrying out what is left of ``made``, and that."""
+    left = contests.restrain(made)
+    return contests.after(Report(left, tuple(map(Applied, left.changes)))), left
+
+
+def after_repairs(count: int, made: Plan) -> Contests:
+    contests = Contests()
+    for _ in range(count):
+        contests, left = cycle(contests, made)
+        assert left == made
+    return contests
+
+
+def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
+    contests = after_repairs(MOST_REPAIRS, fought_over())
+    for _ in range(5):
+        contests, left = cycle(contests, fought_over())
+        assert left.changes == ()
+        (held,) = left.withheld
+        assert held.reason is Reason.CONTESTED
+        assert held.change == fought_over().changes[0]
+
+
+@pytest.mark.parametrize(
+    ("applied", "words"), [(DROP, "a controller"), (ALLOW, "another reconciler")]
+)
+def test_p14_it_says_who_the_other_may_be(applied: Spec, words: str) -> None:
+    made = fought_over(applied=applied)
+    held = after_repairs(MOST_REPAIRS, made).restrain(made).withheld[0]
+    assert words in held.why
+
+
+def test_another_difference_is_repaired_again() -> None:
+    contests = after_repairs(MOST_REPAIRS, fought_over())
+    other = fought_over(live={"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}})
+    assert contests.restrain(other) == other
+
+
+def test_one_cycle_of_peace_ends_a_contest() -> None:
+    contests = after_repairs(MOST_REPAIRS, fought_over())
+    contests, _ = cycle(contests, plan(desired("a", DROP), present("a", DROP)))
+    assert contests.restrain(fought_over()) == fought_over()
+
+
+def test_what_failed_is_tried_again_without_end() -> None:
+    contests, made = Contests(), fought_over()
+    for _ in range(9):
+        contests = contests.after(Report(made, (Failed(made.changes[0], "500"),)))
+    assert contests.restrain(made) == made
+
+
+def test_others_go_on() -> None:
+    contests = after_repairs(MOST_REPAIRS, fought_over())
+    both = plan(
+        desired("a", DROP),
+        present("a", ALLOW, applied=desired("a", DROP)),
+        desired("b", DROP),
+        present("x", owner="somebody"),
+        desired("x"),
+    )
+    left = contests.restrain(both)
+    assert [change.key for change in left.changes] == [mesh("b")]
+    assert [held.key for held in left.withheld] == [mesh("a"), mesh("x")]
