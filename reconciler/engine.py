@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from reconciler import parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
@@ -35,7 +35,12 @@ from reconciler.core.tokens import after_replay, client_token
 MOST_REPLAYS = 16
 # App Mesh's reads lagged behind its writes by up to two minutes (appmesh-api, read-after-create).
 PATIENCE_SECONDS = 120.0
+# Up to so many updates in a wave are each looked at right before; more of them batch by batch.
+MOST_SINGLE_LOOKS = 25
+BATCH = 100
 FIRST_PAUSE_SECONDS = 0.5
+GONE = "it is gone since the plan was made; the next run creates it"
+REPLACED = "another one has taken its place since the plan was made"
 LONGEST_PAUSE_SECONDS = 8.0
 
 
@@ -68,6 +73,9 @@ class Target(Protocol):
 
     def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
         """Return every resource of ``kinds`` as one whole list shows it."""
+
+    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
+        """Return who owns each marked resource, read in pages; None where it cannot be so."""
 
     def apply(self, change: Change, token: str | None) -> Sighting:
         """Make the calls that ``change`` takes and return what the last answer said."""
@@ -136,7 +144,7 @@ def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
 
 
 def _carry_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Outcome]:
-    sent = parallel.run(partial(_send, target, conduct), wave, workers=conduct.workers)
+    sent = _send_wave(wave, target, conduct)
     kinds = {
         change.key.kind
         for change, answer in zip(wave, sent, strict=True)
@@ -153,12 +161,51 @@ def _carry_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Ou
     )
 
 
-def _send(target: Target, conduct: Conduct, change: Change) -> Sighting | Outcome | None:
-    """Return the answer to confirm, an outcome where that is known, or None where none came."""
+Sent: TypeAlias = Sighting | Outcome | None
+"""The answer to confirm, an outcome where that is known already, or None where no answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one whole list, and the tags in pages, showed right before a batch of writes."""
+
+    sightings: Mapping[Key, Sighting]
+    owners: Mapping[Key, str]
+
+
+def _send_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Sent]:
+    updates = sum(isinstance(change, Update | Adopt) for change in wave)
+    if updates <= MOST_SINGLE_LOOKS:
+        return parallel.run(partial(_send, target, conduct, None), wave, workers=conduct.workers)
+    sent: list[Sent] = []
+    for start in range(0, len(wave), BATCH):
+        batch = wave[start : start + BATCH]
+        glance = _glance(target, {change.key.kind for change in batch})
+        sent += parallel.run(
+            partial(_send, target, conduct, glance), batch, workers=conduct.workers
+        )
+    return sent
+
+
+def _glance(target: Target, kinds: Collection[str]) -> Glance | None:
+    """Return a fresh look at everything, None where each has to be looked at by itself."""
+    try:
+        owners = target.owners(kinds)
+        return None if owners is None else Glance(target.sightings(kinds), owners)
+    except TargetError:
+        return None
+
+
+def _send(target: Target, conduct: Conduct, glance: Glance | None, change: Change) -> Sent:
     if conduct.stopping():
         return Skipped(change, "the run was interrupted before its turn")
     try:
-        moved = None if isinstance(change, Create) else _recheck(target, change)
+        if isinstance(change, Create):
+            moved = None
+        elif glance is None or isinstance(change, Delete):
+            moved = _recheck(target, change)
+        else:
+            moved = _recheck_at_a_glance(glance, change)
         return moved or target.apply(change, _token(change))
     except UnavailableError:
         return None
@@ -181,13 +228,28 @@ def _recheck(target: Target, change: Update | Adopt | Delete) -> Outcome | None:
     if live is None:
         if isinstance(change, Delete):
             return Applied(change)
-        return Stale(change, "it is gone since the plan was made; the next run creates it")
+        return Stale(change, GONE)
     if live.uid != before.uid:
-        return Stale(change, "another one has taken its place since the plan was made")
-    if live.version != before.version:
-        return Stale(change, f"it was at version {before.version} and is now at {live.version}")
-    if live.owner != before.owner:
-        return Stale(change, f"it is now owned by {live.owner or 'nobody'}")
+        return Stale(change, REPLACED)
+    return _moved(change, live.version, live.owner)
+
+
+def _recheck_at_a_glance(glance: Glance, change: Update | Adopt) -> Outcome | None:
+    """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
+    seen = glance.sightings.get(change.key)
+    if seen is None:
+        return Stale(change, GONE)
+    if seen.created_at != change.before.created_at:
+        return Stale(change, REPLACED)
+    return _moved(change, seen.version, glance.owners.get(change.key))
+
+
+def _moved(change: Update | Adopt | Delete, version: int, owner: str | None) -> Outcome | None:
+    before = change.before
+    if version != before.version:
+        return Stale(change, f"it was at version {before.version} and is now at {version}")
+    if owner != before.owner:
+        return Stale(change, f"it is now owned by {owner or 'nobody'}")
     return None
 
 
@@ -206,7 +268,7 @@ def _settle(
     target: Target,
     conduct: Conduct,
     change: Change,
-    sent: Sighting | Outcome | None,
+    sent: Sent,
     seen: Mapping[Key, Sighting],
 ) -> Outcome:
     if isinstance(sent, Outcome):

@@ -83,6 +83,14 @@ class FakeTarget:
             if key.kind in kinds
         }
 
+    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
+        self._hear("owners", Key("mesh", ("*",)))
+        return {
+            key: resource.owner
+            for key, resource in self.resources.items()
+            if key.kind in kinds and resource.owner is not None
+        }
+
     def apply(self, change: Change, token: str | None) -> Sighting:
         operation = type(change).__name__.lower()
         self._hear(operation, change.key)

@@ -464,3 +464,65 @@ def test_adoption_is_re_checked_too() -> None:
     target.resources[mesh("a")] = present("a", DROP, owner="somebody", uid="uid-1")
     outcome = only(carry_out(plan, target, conduct()))
     assert isinstance(outcome, Stale)
+
+
+def many(number: int, kind: str) -> list[Desired]:
+    return [desired(f"m{count:03}", egress(kind)) for count in range(number)]
+
+
+def test_c9_many_updates_are_re_checked_by_lists_and_each_deletion_by_a_look() -> None:
+    target = FakeTarget()
+    cycle(target, *many(250, "DROP_ALL"), desired("gone", DROP))
+    plan = proposal(target, *many(250, "ALLOW_ALL"))
+    target.calls.clear()
+    report = carry_out(plan, target, conduct())
+    assert {type(outcome) for outcome in report.outcomes} == {Applied}
+    reads = [call for call, _ in target.calls if call not in ("update", "delete")]
+    assert reads == ["owners", "list"] * 3 + ["list", "look", "list", "look"]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"version": 9}, "version"),
+        ({"created_at": 0.0}, "place"),
+        ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
+        (None, "gone"),
+    ],
+)
+def test_what_moved_is_not_overwritten_among_many_either(
+    change: dict[str, object] | None, word: str
+) -> None:
+    target = FakeTarget()
+    cycle(target, *many(30, "DROP_ALL"))
+    plan = proposal(target, *many(30, "ALLOW_ALL"))
+    live = target.resources.pop(mesh("m007"))
+    if change is not None:
+        target.resources[mesh("m007")] = replace(live, **change)  # type: ignore[arg-type]  # a table of fields
+    report = carry_out(plan, target, conduct())
+    (stale,) = [outcome for outcome in report.outcomes if isinstance(outcome, Stale)]
+    assert stale.change.key == mesh("m007")
+    assert word in stale.why
+    assert sum(isinstance(outcome, Applied) for outcome in report.outcomes) == 29
+
+
+@pytest.mark.parametrize("broken", ["owners", "list"])
+def test_where_no_glance_can_be_had_each_is_looked_at(broken: str) -> None:
+    target = FakeTarget()
+    cycle(target, *many(30, "DROP_ALL"))
+    plan = proposal(target, *many(30, "ALLOW_ALL"))
+    target.calls.clear()
+    target.before = failing(broken, UnavailableError("500"))
+    report = carry_out(plan, target, conduct())
+    assert {type(outcome) for outcome in report.outcomes} == {Applied}
+    assert sum(call == "look" for call, _ in target.calls) == 30
+
+
+def test_a_target_without_an_index_of_owners_has_each_looked_at() -> None:
+    class Plain(FakeTarget):
+        def owners(self, kinds: Collection[str]) -> None:
+            del kinds
+
+    target = Plain()
+    cycle(target, *many(30, "DROP_ALL"))
+    assert cycle(target, *many(30, "ALLOW_ALL")).converged

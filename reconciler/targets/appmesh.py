@@ -36,6 +36,8 @@ from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
 MOST_PAGES = 1_000
+TAGGING = "resourcegroupstaggingapi"
+TAGGED_PER_PAGE = 100
 DELETED = "DELETED"
 _BODY = "reconciler:body"
 
@@ -50,6 +52,8 @@ class AppMesh:
         self.calls: Counter[str] = Counter()
         self._workers = workers
         self._client = self._open(session, connection)
+        self._tagging = open_client(session, TAGGING, connection, workers=1)
+        self._tagging.meta.events.register("before-send", self._count)
         # A delete has neither token nor precondition: sent twice, it may hit a successor.
         self._client_without_retries = self._open(session, connection, attempts=1)
 
@@ -78,8 +82,9 @@ class AppMesh:
         if self.id.account is None and len(accounts) == 1:
             # Where the endpoint answers no GetCallerIdentity, the first ARNs tell.
             self.id = replace(self.id, account=accounts.pop())
+        marked = self._marked()
         seen = parallel.run(
-            lambda key: self._observe_one(key, refs[key], asked, owner),
+            lambda key: self._observe_one(key, refs[key], asked, owner, marked),
             sorted(refs),
             workers=self._workers,
         )
@@ -128,16 +133,33 @@ class AppMesh:
             return Sighting(before.version, before.created_at, before.uid)
         return _sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
 
+    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
+        """Return who owns what, read in pages; None where the target cannot tell so."""
+        marked = self._marked()
+        if marked is None:
+            return None
+        return {
+            key: marked[ref["arn"]][OWNER_TAG]
+            for kind in kinds
+            for key, ref in self._list(kind)
+            if ref["arn"] in marked
+        }
+
     def _observe_one(
-        self, key: Key, ref: Mapping[str, Any], asked: Collection[Key], owner: str
+        self,
+        key: Key,
+        ref: Mapping[str, Any],
+        asked: Collection[Key],
+        owner: str,
+        marked: Mapping[str, Mapping[str, str]] | None,
     ) -> Present | Unreadable | str | None:
         """Return what is there; a gap in words, or None where it is none of our business."""
         shared = self.id.account is not None and ref["meshOwner"] != self.id.account
-        if shared and key not in asked:
+        unmarked = marked is not None and ref["arn"] not in marked
+        if key not in asked and (shared or unmarked):
             return None
         try:
-            # Tags of another account's mesh cannot be listed, and it is not ours to change.
-            tags = {} if shared else self._tags(key, ref["arn"])
+            tags = self._tags_from(marked, key, ref["arn"], shared=shared)
             if key not in asked and tags.get(OWNER_TAG) != owner:
                 return None
             return _present(key, self._describe(key, meshOwner=ref["meshOwner"]), tags)
@@ -148,6 +170,43 @@ class AppMesh:
             if key in asked:
                 return Unreadable(key, str(error))
             return f"{key} could not be read, and may be ours: {error}"
+
+    def _tags_from(
+        self, marked: Mapping[str, Mapping[str, str]] | None, key: Key, arn: str, *, shared: bool
+    ) -> Mapping[str, str]:
+        if shared:
+            # Tags of another account's mesh cannot be listed, and it is not ours to change.
+            return {}
+        if marked is not None and arn in marked:
+            return marked[arn]
+        # The index may lag behind: what it does not have is asked for where it counts.
+        return self._tags(key, arn)
+
+    def _marked(self) -> dict[str, dict[str, str]] | None:
+        """Return the tags of everything that carries an owner's mark, by ARN.
+
+        None where the target has no tagging API, or does not let us use it: then tags are read
+        one resource at a time.
+        """
+        found: dict[str, dict[str, str]] = {}
+        token = ""
+        try:
+            for _ in range(MOST_PAGES):
+                with speaking_our_errors("GetResources"):
+                    page = self._tagging.get_resources(
+                        TagFilters=[{"Key": OWNER_TAG}],
+                        ResourceTypeFilters=[SERVICE],
+                        ResourcesPerPage=TAGGED_PER_PAGE,
+                        PaginationToken=token,
+                    )
+                for row in page["ResourceTagMappingList"]:
+                    found[row["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in row["Tags"]}
+                token = page.get("PaginationToken", "")
+                if not token:
+                    return found
+        except (TargetError, KeyError):
+            return None
+        return None
 
     def _list(self, kind: str) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         operation = _operation(kind, "list")

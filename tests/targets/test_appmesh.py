@@ -1,5 +1,6 @@
 """App Mesh answers badly: nothing of it is ever taken for a fact about the world."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -38,10 +39,12 @@ def world(**changes: Any) -> Script:
         "GET /v20190125/meshes/": Answer(body=MESH),
         "GET /v20190125/meshes": Answer(body={"meshes": [REF]}),
         "GET /v20190125/tags": Answer(body=TAGS),
+        # By default it has no tagging API, as endpoints other than AWS's may not.
+        "POST /": Answer(404, {"message": "no such operation"}),
     }
     names = {"describe": "GET /v20190125/meshes/", "list": "GET /v20190125/meshes"}
     names |= {"tags": "GET /v20190125/tags", "create": "PUT /v20190125/meshes"}
-    names |= {"delete": "DELETE /v20190125/meshes/"}
+    names |= {"delete": "DELETE /v20190125/meshes/", "tagging": "POST /"}
     answers |= {names[operation]: answer for operation, answer in changes.items()}
 
     def script(request: str, body: bytes) -> Answer:
@@ -62,7 +65,7 @@ def with_target(script: Script, act: Callable[[AppMesh], Any]) -> tuple[Any, lis
             result = act(target)
         except TargetError as error:
             result = error
-        return result, [request for request, _ in server.asked]
+        return result, [request for request, _ in server.asked if request != "POST /"]
 
 
 def look(target: AppMesh) -> Any:
@@ -230,6 +233,68 @@ def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:
     unasked, requests = with_target(script, lambda target: target.observe([], OWNER))
     assert unasked.resources == {}
     assert len(requests) == 1
+
+
+INDEX = {
+    "ResourceTagMappingList": [
+        {
+            "ResourceARN": METADATA["arn"],
+            "Tags": [{"Key": OWNER_TAG, "Value": OWNER}, {"Key": "team", "Value": "pay"}],
+        }
+    ],
+    "PaginationToken": "",
+}
+
+
+def test_c9_tags_come_in_pages_where_the_target_has_them() -> None:
+    result, requests = with_target(world(tagging=Answer(body=INDEX)), observe)
+    assert result.resources[mesh("a")].tags == {OWNER_TAG: OWNER, "team": "pay"}
+    assert [request for request in requests if "/tags" in request] == []
+
+
+def test_what_the_index_lacks_is_asked_for_where_it_counts_and_left_alone_elsewhere() -> None:
+    nothing = Answer(body={"ResourceTagMappingList": [], "PaginationToken": ""})
+    result, requests = with_target(world(tagging=nothing), observe)
+    assert result.resources[mesh("a")].owner == OWNER
+    assert any("/tags" in request for request in requests)
+    unasked, requests = with_target(
+        world(tagging=nothing), lambda target: target.observe([], OWNER)
+    )
+    assert unasked.resources == {}
+    assert requests == ["GET /v20190125/meshes"]
+
+
+def test_the_index_is_read_to_its_end() -> None:
+    def script(request: str, body: bytes) -> Answer:
+        if request != "POST /":
+            return world()(request, body)
+        asked = json.loads(body)
+        if asked.get("PaginationToken"):
+            return Answer(body=INDEX)
+        return Answer(body={"ResourceTagMappingList": [], "PaginationToken": "2"})
+
+    owners, _ = with_target(script, lambda target: target.owners(["mesh"]))
+    assert owners == {mesh("a"): OWNER}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, b"<html>"),
+        refusal(400, "AccessDeniedException"),
+        Answer(body={"unexpected": 1}),
+        Answer(body={"ResourceTagMappingList": [], "PaginationToken": "again"}),
+    ],
+    ids=["no such API", "not allowed", "nonsense", "endless"],
+)
+def test_an_index_that_cannot_be_used_is_done_without(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appmesh, "MOST_PAGES", 3)
+    result, requests = with_target(world(tagging=answer), observe)
+    assert result.resources[mesh("a")].owner == OWNER
+    assert any("/tags" in request for request in requests)
+    assert with_target(world(tagging=answer), lambda target: target.owners(["mesh"]))[0] is None
 
 
 def test_a39_a_field_that_we_do_not_know_is_named() -> None:
