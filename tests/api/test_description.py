@@ -1,6 +1,8 @@
 """The description is complete in itself, and says what botocore's own model says."""
 
 import dataclasses
+import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -47,7 +49,46 @@ def test_a_value_cannot_be_changed() -> None:
 
 
 def test_a_kind_knows_its_path() -> None:
-    assert load().kinds["Mesh"].path == ("meshName",)
+    kinds = load().kinds
+    assert kinds["Mesh"].path == ("meshName",)
+    assert kinds["Route"].path == ("meshName", "virtualRouterName", "routeName")
+
+
+def test_there_are_five_operations_for_each_of_seven_kinds_and_three_for_tags() -> None:
+    verbs = Counter(
+        (operation.kind.name if operation.kind else None, operation.verb)
+        for operation in load().operations.values()
+    )
+    of_a_kind = ("create", "update", "describe", "delete", "list")
+    assert set(verbs) == {
+        *itertools.product(load().kinds, of_a_kind),
+        (None, "tag"),
+        (None, "untag"),
+        (None, "list-tags"),
+    }
+    assert len(load().kinds) == 7
+    assert verbs.total() == 38
+
+
+def test_no_shape_is_without_use() -> None:
+    used: set[str] = set()
+    for operation in load().operations.values():
+        note_names(operation.request, used)
+        note_names(operation.answer, used)
+    assert set(load().shapes) <= used
+
+
+def note_names(shape: Shape, seen: set[str]) -> None:
+    seen.add(shape.name)
+    if isinstance(shape, ListOf):
+        note_names(shape.item, seen)
+    if isinstance(shape, Structure):
+        for member in shape.members.values():
+            note_names(member.shape, seen)
+
+
+def test_the_operations_are_those_of_botocore(model: Any) -> None:
+    assert set(load().operations) == set(model.operation_names)
 
 
 def test_a_request_holds_all_three_places() -> None:
