@@ -4,22 +4,30 @@ It shares nothing with the client but the description, so that a misunderstandin
 on the other.
 """
 
+from reconciler.endpoint.behaviours import Behaviour, behaviour_table, parse_behaviour
 from reconciler.endpoint.errors import (
     AddressRefusedError,
+    BehaviourRefusedError,
     EndpointError,
+    FaultsRefusedError,
     FolderHeldError,
     FolderUnusableError,
     StoreRefusedError,
 )
-from reconciler.endpoint.rules import Behaviour
+from reconciler.endpoint.protocol import Limits
 from reconciler.endpoint.server import LocalEndpoint
 
 __all__ = [
     "AddressRefusedError",
     "Behaviour",
+    "BehaviourRefusedError",
     "EndpointError",
+    "FaultsRefusedError",
     "FolderHeldError",
     "FolderUnusableError",
+    "Limits",
     "LocalEndpoint",
     "StoreRefusedError",
+    "behaviour_table",
+    "parse_behaviour",
 ]

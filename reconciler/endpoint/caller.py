@@ -6,8 +6,8 @@ Signatures are read, never checked: the endpoint knows no secret key.
 import re
 from xml.sax.saxutils import escape
 
+from reconciler.endpoint.arns import partition
 from reconciler.endpoint.records import World
-from reconciler.endpoint.rules import partition
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")

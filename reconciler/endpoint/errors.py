@@ -5,6 +5,8 @@ EndpointError
   FolderUnusableError   whoever owns the data folder
   StoreRefusedError     whoever owns the data folder: its database is not one that we may open
   AddressRefusedError   whoever chose the address
+  BehaviourRefusedError whoever chose the behaviours
+  FaultsRefusedError    whoever wrote the faults
   StoreFailedError      whoever owns the disk; the caller of the API gets a 500 or 503
   RefusedError          the caller of the API; it becomes the answer
 """
@@ -38,6 +40,14 @@ class AddressRefusedError(EndpointError):
     """The address is not on this machine alone, or cannot be listened on."""
 
 
+class BehaviourRefusedError(EndpointError):
+    """A setting is no behaviour, or not one of its values."""
+
+
+class FaultsRefusedError(EndpointError):
+    """The description of faults cannot be read, or is not one; the text says every reason."""
+
+
 class StoreFailedError(EndpointError):
     """The database could not do what was asked; nothing of it took effect.
 
@@ -50,8 +60,12 @@ class StoreFailedError(EndpointError):
 
 
 class RefusedError(EndpointError):
-    """The request is refused with the API's error ``code``; the text is its message."""
+    """The request is refused with the API's error ``code``; the text is its message.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``status`` is the HTTP status where it is to be another than the API's.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.status = status

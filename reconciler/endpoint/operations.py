@@ -4,7 +4,6 @@ It takes calls that the wire has already checked and returns answers; it knows n
 threads.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -12,13 +11,22 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
 
-from reconciler.api import Description, Kind, Number
-from reconciler.endpoint import rules
+from reconciler.api import Description, Kind
+from reconciler.endpoint import pages, refusals
+from reconciler.endpoint.arns import read_arn
+from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.errors import RefusedError
+from reconciler.endpoint.past import Lag, Past
+from reconciler.endpoint.quotas import refuse_over_quota
 from reconciler.endpoint.records import Records, Remembered, Resource, Shelf
-from reconciler.endpoint.rules import Behaviour, Call
+from reconciler.endpoint.references import refuse_if_held, refuse_missing_parents, refuse_unfit
+from reconciler.endpoint.rules import Call
+from reconciler.endpoint.spelling import spelled
+from reconciler.endpoint.views import Answer, Views
 
-Answer = dict[str, Any]
+_BY_CONSUMERS = ("VirtualNode", "VirtualRouter", "Route", "VirtualService")
+"""What an account may create in a mesh of another one (UG on sharing)."""
+_REFUSED = "refused"
 
 
 class Operations:
@@ -30,7 +38,9 @@ class Operations:
         self._kinds = description.kinds
         self._behaviour = behaviour
         self._clock = clock
-        self._reads: dict[str, Callable[[Call, Records], Answer]] = {
+        self._past = Past()
+        self.views = Views(description.kinds, behaviour, self._now)
+        self._reads: dict[str, Callable[[Call, Records, Lag], Answer]] = {
             "describe": self._describe,
             "list": self._list,
             "list-tags": self._list_tags,
@@ -47,170 +57,247 @@ class Operations:
         """Say whether a call leaves the state as it is."""
         return call.operation.verb in self._reads
 
-    def read(self, call: Call, records: Records) -> str:
-        """Return the answer to a reading call, as JSON.
+    def read(self, call: Call, records: Records, lag: Lag | None = None) -> str:
+        """Return the answer to a reading call, as JSON, as a reader sees it who lags behind.
 
         Raises:
             RefusedError: The state does not allow it.
         """
-        return _json(self._reads[call.operation.verb](call, records))
+        lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
+        return _json(self._reads[call.operation.verb](call, records, lag))
 
-    def write(self, call: Call, records: Records) -> str:
-        """Carry a writing call out and return its answer, as JSON.
+    def write(self, call: Call, records: Records) -> str | RefusedError:
+        """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
 
-        A client token that is remembered brings back the answer of then, and no effect: also when
-        the resource was changed or deleted since (chosen; the service's reading is not public).
+        A client token that is remembered brings back the answer of then, and no effect.
 
         Raises:
             RefusedError: The state does not allow it, or the token came with other parameters.
         """
-        now = int(self._clock() * 1000)
+        now = self._now()
         token = call.parameters.get("clientToken")
         retention = int(self._behaviour.token_retention_seconds * 1000)
-        perform = self._writes[call.operation.verb]
         if not token or not retention:
-            return _json(perform(call, records, now))
+            return _json(self._writes[call.operation.verb](call, records, now))
         request = _digest(call)
         records.forget(now - retention)
         remembered = records.recall(call.world, token)
-        if remembered is None:
-            remembered = Remembered(request, _json(perform(call, records, now)))
-            records.remember(call.world, token, remembered, now)
-        elif remembered.request != request:
-            raise rules.token_reused()
-        return remembered.answer
+        if remembered is not None and not self._outlived(call, records, remembered):
+            if remembered.request != request:
+                raise refusals.token_reused("a request with other parameters")
+            return _answer_of(remembered)
+        remembered = Remembered(request, self._performed(call, records, now))
+        records.remember(call.world, token, remembered, now)
+        return _answer_of(remembered)
+
+    def empty(self, records: Records) -> None:
+        """Empty every world, and every memory."""
+        records.clear()
+        self._past.clear()
+
+    def _performed(self, call: Call, records: Records, now: int) -> str:
+        try:
+            return _json(self._writes[call.operation.verb](call, records, now))
+        except RefusedError as refusal:
+            if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - a behaviour
+                raise
+            return _json({_REFUSED: [refusal.code, str(refusal)]})
+
+    def _outlived(self, call: Call, records: Records, remembered: Remembered) -> bool:
+        """Say whether a token is free again because its resource is gone."""
+        after = self._behaviour.token_after_delete
+        answer = json.loads(remembered.answer)
+        if after == "replays" or _REFUSED in answer:
+            return False
+        kind = max(
+            (kind for kind in self._kinds.values() if set(kind.path) <= set(answer)),
+            key=lambda each: len(each.path),
+        )
+        names = [answer[member] for member in kind.path]
+        world = replace(call.world, account=answer["metadata"]["meshOwner"])
+        live = records.find(Shelf(world, kind.name, "/".join(names[:-1])), names[-1])
+        if live and live.uid == answer["metadata"]["uid"]:
+            return False
+        if after == "conflicts":
+            raise refusals.token_reused("a resource that was deleted since")
+        return True
 
     def _create(self, call: Call, records: Records, now: int) -> Answer:
         shelf, name = self._place(call)
-        if records.find(shelf, name):
-            raise rules.taken(shelf, name)
-        spec = call.parameters.get("spec", {})
-        tags = _tags(call)
-        resource = Resource(shelf, name, str(uuid4()), 1, now, now, spec, tags)
-        records.put(resource)
-        return self._shown(resource, "ACTIVE")
+        parent = refuse_missing_parents(records, shelf)
+        spec = self._spelled(call, shelf, records)
+        if live := records.find(shelf, name):
+            if self._behaviour.create_equal_spec == "200" and live.spec == spec:
+                return self.views.shown(live)
+            raise refusals.taken(shelf, name)
+        owner = call.world.account
+        resource = Resource(shelf, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
+        nested = "/" in shelf.parent
+        shared = owner != shelf.world.account
+        if (nested and parent and parent.owner != owner) or (
+            shared and shelf.kind not in _BY_CONSUMERS
+        ):
+            raise self._denied(call, resource)
+        refuse_unfit(records, resource, self._behaviour)
+        if self._behaviour.quotas == "aws":
+            refuse_over_quota(records, resource)
+        self._put(records, None, resource, now)
+        return self.views.shown(resource)
 
     def _update(self, call: Call, records: Records, now: int) -> Answer:
         before = self._asked_for(call, records)
-        after = replace(
-            before,
-            version=before.version + 1,
-            # A clock that was set back must not make a resource look older than it was.
-            updated=max(now, before.updated),
-            spec=call.parameters.get("spec", {}),
-        )
-        records.put(after)
-        return self._shown(after, "ACTIVE")
+        if before.owner != call.world.account:
+            raise self._denied(call, before)
+        spec = self._spelled(call, before.shelf, records)
+        if "spec" not in call.parameters and self._behaviour.update_without_spec == "keeps":
+            spec = before.spec
+        after = replace(before, spec=spec)
+        refuse_unfit(records, after, self._behaviour)
+        if self._behaviour.quotas == "aws":
+            refuse_over_quota(records, after)
+        if spec != before.spec or self._behaviour.noop_update_bumps_version == "yes":
+            after = _raised(after, now)
+            self._put(records, before, after, now)
+        return self.views.shown(after)
 
     def _delete(self, call: Call, records: Records, now: int) -> Answer:
         resource = self._asked_for(call, records)
+        if call.world.account not in (resource.owner, resource.shelf.world.account):
+            raise self._denied(call, resource)
+        refuse_if_held(records, resource)
+        self._past.note(resource.shelf, resource.name, resource, now)
         records.remove(resource)
-        last = replace(resource, updated=max(now, resource.updated))
-        return self._shown(last, "DELETED")
+        last = _raised(resource, now)
+        bumps = self._behaviour.delete_bumps_version
+        if bumps == "none" or (bumps == "children" and resource.shelf.kind == "Mesh"):
+            last = replace(last, version=resource.version)
+        return self.views.shown(last, "DELETED")
 
-    def _describe(self, call: Call, records: Records) -> Answer:
-        return self._shown(self._asked_for(call, records), "ACTIVE")
+    def _describe(self, call: Call, records: Records, lag: Lag) -> Answer:
+        return self.views.shown(self._asked_for(call, records, lag))
 
-    def _list(self, call: Call, records: Records) -> Answer:
+    def _list(self, call: Call, records: Records, lag: Lag) -> Answer:
         shelf, _ = self._place(call)
-        limit = _limit(call)
-        after = _position(call, shelf.parent)
-        found = records.page(shelf, after, limit + 1)
-        answer: Answer = {_listed(call): [self._listed_as(resource) for resource in found[:limit]]}
-        if len(found) > limit:
-            answer["nextToken"] = _next_token(call, shelf.parent, found[limit - 1].name)
+        refuse_missing_parents(records, shelf)
+        size = pages.page_size(call)
+        everywhere = shelf.kind == "Mesh" and self._behaviour.shared_meshes == "listed"
+        order = pages.Order(self._behaviour.list_order, everywhere=everywhere)
+        after = pages.position(call, shelf.parent)
+        read = records.in_all_accounts if everywhere else records.page
+        found = read(shelf, after, size + 1, order.expression)
+        now = self._now()
+        seen = [self._past.seen(it.shelf, it.name, it, lag, now) for it in found[:size]]
+        answer: Answer = {pages.listed_as(call): [self.views.listed(each) for each in seen if each]}
+        if len(found) > size:
+            last = order.place(found[size - 1])
+            answer["nextToken"] = pages.next_token(call, shelf.parent, last)
         return answer
 
-    def _tag(self, call: Call, records: Records, _now: int) -> Answer:
+    def _tag(self, call: Call, records: Records, now: int) -> Answer:
         resource = self._named_by_arn(call, records)
         tags = resource.tags | _tags(call)
-        if len(tags) > rules.TAGS_PER_RESOURCE:
-            raise rules.too_many_tags(len(tags))
-        records.put(replace(resource, tags=tags))
+        if len(tags) > refusals.TAGS_PER_RESOURCE:
+            raise refusals.too_many_tags(len(tags))
+        self._put_tags(records, resource, tags, now)
         return {}
 
-    def _untag(self, call: Call, records: Records, _now: int) -> Answer:
+    def _untag(self, call: Call, records: Records, now: int) -> Answer:
         resource = self._named_by_arn(call, records)
         dropped = set(call.parameters["tagKeys"])
+        if self._behaviour.untag_of_absent == "refused" and dropped - set(resource.tags):
+            unknown = ", ".join(sorted(dropped - set(resource.tags)))
+            raise RefusedError("BadRequestException", f"tagKeys: not on the resource: {unknown}")
         kept = {key: value for key, value in resource.tags.items() if key not in dropped}
-        records.put(replace(resource, tags=kept))
+        self._put_tags(records, resource, kept, now)
         return {}
 
-    def _list_tags(self, call: Call, records: Records) -> Answer:
-        resource = self._named_by_arn(call, records)
-        limit = _limit(call)
-        after = _position(call, call.parameters["resourceArn"])
+    def _list_tags(self, call: Call, records: Records, lag: Lag) -> Answer:
+        resource = self._named_by_arn(call, records, lag)
+        size = pages.page_size(call)
+        after = pages.position(call, call.parameters["resourceArn"])
         left = sorted(key for key in resource.tags if key > after)
-        page = left[:limit]
-        answer: Answer = {
-            _listed(call): [{"key": key, "value": resource.tags[key]} for key in page]
-        }
-        if len(left) > limit:
-            answer["nextToken"] = _next_token(call, call.parameters["resourceArn"], page[-1])
+        page = left[:size]
+        tags = [{"key": key, "value": resource.tags[key]} for key in page]
+        answer: Answer = {pages.listed_as(call): tags}
+        if len(left) > size:
+            answer["nextToken"] = pages.next_token(call, call.parameters["resourceArn"], page[-1])
         return answer
+
+    def _put(self, records: Records, before: Resource | None, after: Resource, now: int) -> None:
+        self._past.note(after.shelf, after.name, before, now)
+        records.put(after)
+
+    def _put_tags(
+        self, records: Records, resource: Resource, tags: dict[str, str], now: int
+    ) -> None:
+        after = replace(resource, tags=tags)
+        if self._behaviour.tagging_bumps_version == "yes":
+            after = _raised(after, now)
+        self._put(records, resource, after, now)
+
+    def _spelled(self, call: Call, shelf: Shelf, records: Records) -> dict[str, Any]:
+        nodes = Shelf(shelf.world, "VirtualNode", shelf.parent.partition("/")[0])
+
+        def node(name: str) -> dict[str, Any] | None:
+            found = records.find(nodes, name)
+            return found.spec if found else None
+
+        return spelled(shelf.kind, call.parameters.get("spec", {}), self._behaviour, node)
 
     def _place(self, call: Call) -> tuple[Shelf, str]:
         """Return where a call's resource stands, and its name; a list has no name."""
         kind = cast("Kind", call.operation.kind)
-        names = [call.parameters.get(member, "") for member in kind.path]
-        return Shelf(call.world, kind.name, "/".join(names[:-1])), names[-1]
+        *parents, name = (call.parameters.get(member, "") for member in kind.path)
+        world = replace(call.world, account=call.parameters.get("meshOwner", call.world.account))
+        if world != call.world and self._behaviour.shared_meshes == "none":
+            raise refusals.absent(Shelf(world, "Mesh", ""), call.parameters["meshName"])
+        return Shelf(world, kind.name, "/".join(parents)), name
 
-    def _asked_for(self, call: Call, records: Records) -> Resource:
+    def _asked_for(self, call: Call, records: Records, lag: Lag | None = None) -> Resource:
         shelf, name = self._place(call)
-        resource = records.find(shelf, name)
-        owner = call.parameters.get("meshOwner", call.world.account)
-        if resource is None or owner != call.world.account:
-            raise rules.absent(replace(shelf, world=replace(call.world, account=owner)), name)
+        return self._found(shelf, name, records.find(shelf, name), records, lag)
+
+    def _named_by_arn(self, call: Call, records: Records, lag: Lag | None = None) -> Resource:
+        text: str = call.parameters["resourceArn"]
+        named = read_arn(text, call.world.region, self._kinds)
+        if named.owner != call.world.account:
+            raise refusals.foreign_arn(text, named.owner, self._behaviour.denial)
+        *parents, name = named.names
+        world = replace(call.world, account=named.mesh_owner or call.world.account)
+        shelf = Shelf(world, named.kind.name, "/".join(parents))
+        found = records.find(shelf, name)
+        # A consumer's ARN does not say whose mesh it is in.
+        if found is None or found.owner != named.owner:
+            found = records.owned_elsewhere(call.world, shelf.kind, shelf.parent, name)
+        return self._found(found.shelf if found else shelf, name, found, records, lag)
+
+    def _found(
+        self, shelf: Shelf, name: str, resource: Resource | None, records: Records, lag: Lag | None
+    ) -> Resource:
+        if lag:
+            resource = self._past.seen(shelf, name, resource, lag, self._now())
+        if resource is None:
+            refuse_missing_parents(records, shelf)
+            raise refusals.absent(shelf, name)
         return resource
 
-    def _named_by_arn(self, call: Call, records: Records) -> Resource:
-        text: str = call.parameters["resourceArn"]
-        parts = text.split(":", 5)
-        if len(parts) != 6:  # noqa: PLR2004 - arn, partition, service, region, account, path
-            raise rules.unusable_arn(text)
-        *scope, account, path = parts
-        world = call.world
-        if scope != ["arn", rules.partition(world.region), "appmesh", world.region]:
-            raise rules.unusable_arn(text)
-        if account != world.account:
-            raise rules.foreign_arn(text, account)
-        for kind in self._kinds.values():
-            names = _names_in(kind, path)
-            if names:
-                shelf = Shelf(world, kind.name, "/".join(names[:-1]))
-                resource = records.find(shelf, names[-1])
-                if resource is None:
-                    raise rules.absent(shelf, names[-1])
-                return resource
-        raise rules.unusable_arn(text)
+    def _denied(self, call: Call, resource: Resource) -> RefusedError:
+        name, code = call.operation.name, self._behaviour.denial
+        return refusals.denied(call.world.account, name, self.views.arn(resource), code)
 
-    def _names(self, resource: Resource) -> dict[str, str]:
-        kind = self._kinds[resource.shelf.kind]
-        parents = resource.shelf.parent.split("/") if resource.shelf.parent else []
-        return dict(zip(kind.path, [*parents, resource.name], strict=True))
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
 
-    def _metadata(self, resource: Resource, names: dict[str, str]) -> Answer:
-        account = resource.shelf.world.account
-        return {
-            "arn": rules.arn(
-                resource.shelf, self._kinds[resource.shelf.kind].arn.format_map(names)
-            ),
-            "createdAt": resource.created / 1000,
-            "lastUpdatedAt": resource.updated / 1000,
-            "meshOwner": account,
-            "resourceOwner": account,
-            "version": resource.version,
-        }
 
-    def _shown(self, resource: Resource, status: str) -> Answer:
-        names = self._names(resource)
-        metadata = self._metadata(resource, names) | {"uid": resource.uid}
-        # The spec is echoed as it was sent: the service fills in no default (CLI samples, UG).
-        return {**names, "metadata": metadata, "spec": resource.spec, "status": {"status": status}}
+def _raised(resource: Resource, now: int) -> Resource:
+    # A clock that was set back must not make a resource look older than it was.
+    return replace(resource, version=resource.version + 1, updated=max(now, resource.updated))
 
-    def _listed_as(self, resource: Resource) -> Answer:
-        names = self._names(resource)
-        return self._metadata(resource, names) | names
+
+def _answer_of(remembered: Remembered) -> str | RefusedError:
+    if remembered.answer.startswith(f'{{"{_REFUSED}":'):
+        return RefusedError(*json.loads(remembered.answer)[_REFUSED])
+    return remembered.answer
 
 
 def _json(answer: Answer) -> str:
@@ -225,41 +312,3 @@ def _digest(call: Call) -> str:
 
 def _tags(call: Call) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in call.parameters.get("tags", ())}
-
-
-def _names_in(kind: Kind, path: str) -> list[str]:
-    """Return the names in an ARN's own part, parents first; none if it is not of that kind."""
-    steps, template = path.split("/"), kind.arn.split("/")
-    if len(steps) != len(template) or steps[::2] != template[::2]:
-        return []
-    return steps[1::2]
-
-
-def _listed(call: Call) -> str:
-    """Return the member of a list's answer that holds the items."""
-    return next(name for name in call.operation.answer.members if name != "nextToken")
-
-
-def _limit(call: Call) -> int:
-    """Return the page size asked for; the largest that is allowed where none is (API)."""
-    limit = cast("Number", call.operation.query["limit"].shape)
-    return cast("int", call.parameters.get("limit", limit.highest))
-
-
-def _next_token(call: Call, of_what: str, last: str) -> str:
-    position = json.dumps([call.operation.name, of_what, last])
-    return base64.urlsafe_b64encode(position.encode()).decode()
-
-
-def _position(call: Call, of_what: str) -> str:
-    """Return the name after which a page begins; the empty string for the first page."""
-    token = call.parameters.get("nextToken")
-    if not token:
-        return ""
-    try:
-        name, about, last = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError):
-        name, about, last = None, None, None
-    if (name, about) != (call.operation.name, of_what):
-        raise RefusedError("BadRequestException", "nextToken: is not one that this list gave")
-    return str(last)

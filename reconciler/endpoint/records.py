@@ -5,6 +5,7 @@ It decides nothing about App Mesh and nothing about transactions: both belong to
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ SCHEMA = (
     """CREATE TABLE resource (
     account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL,
     parent TEXT NOT NULL, name TEXT NOT NULL,
-    uid TEXT NOT NULL, version INTEGER NOT NULL,
+    owner TEXT NOT NULL, uid TEXT NOT NULL, version INTEGER NOT NULL,
     created INTEGER NOT NULL, updated INTEGER NOT NULL,
     spec TEXT NOT NULL, tags TEXT NOT NULL,
     PRIMARY KEY (account, region, kind, parent, name))""",
@@ -46,10 +47,14 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One live resource; times are milliseconds since 1970."""
+    """One live resource; times are milliseconds since 1970.
+
+    ``owner`` is the account that created it, which in a shared mesh need not be the mesh's own.
+    """
 
     shelf: Shelf
     name: str
+    owner: str
     uid: str
     version: int
     created: int
@@ -74,34 +79,72 @@ class Records:
 
     def find(self, shelf: Shelf, name: str) -> Resource | None:
         """Return the resource of that name, None where there is none."""
-        row = self._execute(
-            "SELECT name, uid, version, created, updated, spec, tags FROM resource"
-            " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (shelf.world.account, shelf.world.region, shelf.kind, shelf.parent, name),
-        ).fetchone()
-        return _resource(shelf, row) if row else None
-
-    def page(self, shelf: Shelf, after: str, limit: int) -> list[Resource]:
-        """Return up to ``limit`` resources of a shelf, by name, whose names follow ``after``."""
-        rows = self._execute(
-            "SELECT name, uid, version, created, updated, spec, tags FROM resource"
-            " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name > ?"
-            " ORDER BY name LIMIT ?",
-            (shelf.world.account, shelf.world.region, shelf.kind, shelf.parent, after, limit),
+        found = self._where(
+            "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
+            (*_place(shelf), name),
         )
-        return [_resource(shelf, row) for row in rows]
+        return next(found, None)
+
+    def page(self, shelf: Shelf, after: str, limit: int, order: str = "name") -> list[Resource]:
+        """Return up to ``limit`` resources of a shelf that follow ``after`` in an order.
+
+        ``order`` and what ``after`` is compared with is an expression over the columns.
+        """
+        where = f"account = ? AND region = ? AND kind = ? AND parent = ? AND {order} > ?"
+        tail = f"ORDER BY {order} LIMIT ?"
+        return list(self._where(where, (*_place(shelf), after, limit), tail))
+
+    def in_all_accounts(self, shelf: Shelf, after: str, limit: int, order: str) -> list[Resource]:
+        """Return a page as ``page`` does, of the same shelf in every account of the region."""
+        _, *place = _place(shelf)
+        where = f"region = ? AND kind = ? AND parent = ? AND {order} > ?"
+        return list(self._where(where, (*place, after, limit), f"ORDER BY {order} LIMIT ?"))
+
+    def below(self, mesh: Shelf, name: str, kind: str, text: str = "") -> Iterator[Resource]:
+        """Yield the resources of a kind within a mesh whose spec, as JSON, contains ``text``."""
+        where = (
+            "account = ? AND region = ? AND kind = ? AND parent >= ? AND parent < ?"
+            " AND instr(spec, ?) > 0"
+        )
+        # The slash that follows a mesh's name is the character before the digit 0.
+        world = mesh.world
+        bounds = (world.account, world.region, kind, name, f"{name}0", text)
+        for found in self._where(where, bounds):
+            if found.shelf.parent.partition("/")[0] == name:
+                yield found
+
+    def tagged(self, owner: World, after: tuple[str, str, str, str]) -> Iterator[Resource]:
+        """Yield what an account created and tagged, by account, kind, parent and name."""
+        where = (
+            "owner = ? AND region = ? AND tags <> '{}'"
+            " AND (account, kind, parent, name) > (?, ?, ?, ?)"
+        )
+        tail = "ORDER BY account, kind, parent, name"
+        return self._where(where, (owner.account, owner.region, *after), tail)
+
+    def owned_elsewhere(self, owner: World, kind: str, parent: str, name: str) -> Resource | None:
+        """Return what an account created under that name in a mesh of another account."""
+        where = "owner = ? AND region = ? AND kind = ? AND parent = ? AND name = ?"
+        values = (owner.account, owner.region, kind, parent, name)
+        return next(self._where(where, values, "ORDER BY account"), None)
+
+    def count(self, shelf: Shelf) -> int:
+        """Return how many resources stand on a shelf."""
+        row = self._execute(
+            "SELECT count(*) FROM resource"
+            " WHERE account = ? AND region = ? AND kind = ? AND parent = ?",
+            _place(shelf),
+        ).fetchone()
+        return int(row[0])
 
     def put(self, resource: Resource) -> None:
         """Write a resource, new or changed."""
-        shelf = resource.shelf
         self._execute(
-            "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                shelf.world.account,
-                shelf.world.region,
-                shelf.kind,
-                shelf.parent,
+                *_place(resource.shelf),
                 resource.name,
+                resource.owner,
                 resource.uid,
                 resource.version,
                 resource.created,
@@ -113,11 +156,10 @@ class Records:
 
     def remove(self, resource: Resource) -> None:
         """Take a resource away."""
-        shelf = resource.shelf
         self._execute(
             "DELETE FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (shelf.world.account, shelf.world.region, shelf.kind, shelf.parent, resource.name),
+            (*_place(resource.shelf), resource.name),
         )
 
     def recall(self, world: World, token: str) -> Remembered | None:
@@ -129,9 +171,9 @@ class Records:
         return Remembered(*row) if row else None
 
     def remember(self, world: World, token: str, what: Remembered, now: int) -> None:
-        """Remember what a client token was used for."""
+        """Remember what a client token was used for, last."""
         self._execute(
-            "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
             (world.account, world.region, token, what.request, what.answer, now),
         )
 
@@ -144,7 +186,20 @@ class Records:
         self._execute("DELETE FROM resource")
         self._execute("DELETE FROM token")
 
+    def _where(
+        self, condition: str, values: tuple[str | int, ...], tail: str = ""
+    ) -> Iterator[Resource]:
+        # Conditions and tails are written above, never taken from a request.
+        rows = self._execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
+        return map(_resource, rows)
 
-def _resource(shelf: Shelf, row: tuple[Any, ...]) -> Resource:
-    name, uid, version, created, updated, spec, tags = row
-    return Resource(shelf, name, uid, version, created, updated, json.loads(spec), json.loads(tags))
+
+def _place(shelf: Shelf) -> tuple[str, str, str, str]:
+    return shelf.world.account, shelf.world.region, shelf.kind, shelf.parent
+
+
+def _resource(row: tuple[Any, ...]) -> Resource:
+    shelf = Shelf(World(*row[:2]), *row[2:4])
+    name, owner, uid, version, created, updated, spec, tags = row[4:]
+    spec, tags = json.loads(spec), json.loads(tags)
+    return Resource(shelf, name, owner, uid, version, created, updated, spec, tags)

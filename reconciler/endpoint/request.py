@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from reconciler.api import Number, Operation, Violation, violations
 from reconciler.endpoint import rules
+from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.errors import RefusedError
 from reconciler.endpoint.records import World
 from reconciler.endpoint.rules import Call
@@ -51,9 +52,15 @@ class Routes:
 
 
 def understand(
-    operation: Operation, names: Mapping[str, str], world: World, query: str, body: bytes
+    route: tuple[Operation, Mapping[str, str]],
+    world: World,
+    query: str,
+    body: bytes,
+    behaviour: Behaviour,
 ) -> Call:
     """Return the call that a request makes, checked against the description and the rules.
+
+    ``route`` is what ``Routes.find`` returned.
 
     Members that are null are left out. Unknown members of the body are refused (chosen: no known
     client sends one, and ignoring a misspelt one would lose what it asks for); unknown query
@@ -62,6 +69,7 @@ def understand(
     Raises:
         RefusedError: The request is not one that the API allows.
     """
+    operation, names = route
     members = _body(body) if operation.body else {}
     strays = (
         Violation((name,), "unknown", "is not a member of this request")
@@ -70,15 +78,22 @@ def understand(
     )
     asked = {name: value for name, value in members.items() if name in operation.body}
     parameters = {**asked, **_queried(operation, query), **names}
-    _refuse_if_any(chain(strays, violations(operation.request, parameters)))
+    departures = chain(strays, violations(operation.request, parameters))
+    _refuse_if_any((_code(each, operation, behaviour), str(each)) for each in departures)
     call = Call(operation, world, parameters)
-    _refuse_if_any(rules.complaints(call))
+    _refuse_if_any(rules.complaints(call, behaviour))
     return call
 
 
-def _refuse_if_any(complaints: Iterable[object]) -> None:
+def _refuse_if_any(complaints: Iterable[tuple[str, str]]) -> None:
     if found := list(islice(complaints, _MOST_COMPLAINTS)):
-        raise RefusedError("BadRequestException", "; ".join(map(str, found)))
+        raise RefusedError(found[0][0], "; ".join(words for _, words in found))
+
+
+def _code(departure: Violation, operation: Operation, behaviour: Behaviour) -> str:
+    if (departure.path, departure.constraint, operation.verb) == (("tags",), "size", "create"):
+        return behaviour.too_many_tags_on_create
+    return "BadRequestException"
 
 
 def _queried(operation: Operation, query: str) -> dict[str, Any]:

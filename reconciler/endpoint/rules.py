@@ -1,32 +1,24 @@
-"""What App Mesh does that its description cannot say: rules, limits and messages, with sources.
+"""What a request has to keep beyond its description: one table of rules, each with its source.
 
-Pure: it judges a call that the description already allows, and words refusals. What happens to a
-call that is not refused is decided in ``operations``.
+Pure: it judges a call that the description already allows. What depends on the state is judged in
+``references``; what happens to a call that is not refused is decided in ``operations``.
 
 The sources: *UG* is the App Mesh user guide of 2023-04, *RM* a thread of the public
-aws/aws-app-mesh-roadmap, *API* the API reference, *model* the SDKs' service model. A rule without
-evidence says *chosen*: the strictest reading that every known client survives.
+aws/aws-app-mesh-roadmap, *API* the API reference, *model* the SDKs' service model, *controller*
+the checks of aws-app-mesh-controller-for-k8s, *TF* terraform-provider-aws. A rule without evidence
+says *chosen*: the strictest reading that every known client survives.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.api import Operation
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.records import Shelf, World
+from reconciler.api import ListOf, Operation, Shape, Structure
+from reconciler.endpoint import checks as check
+from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.records import World
 
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """What nobody can know of the service and a user may therefore choose."""
-
-    token_retention_seconds: float = 129_600
-    """How long client tokens are remembered; 0 = not at all.
-
-    The service's figure is not public; 36 hours outlast any retry.
-    """
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,122 +29,204 @@ class Call:
     world: World
     parameters: Mapping[str, Any]
 
+    @property
+    def name(self) -> str:
+        """The name of the resource that it is about; empty for a list."""
+        kind = self.operation.kind
+        if kind is None:
+            return str(self.parameters["resourceArn"].rpartition("/")[2])
+        return str(self.parameters.get(kind.path[-1], ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Something that a request has to keep; ``complaints`` yields how it does not."""
+    """Something that a part of a request has to keep; ``complaints`` yields how it does not."""
 
+    about: str
+    """The shapes of the description whose values it judges; ``Request`` is the whole."""
     says: str
     source: str
-    complaints: Callable[[Call], Iterator[str]]
+    complaints: Callable[[Any, Behaviour], Iterator[str]]
+    code: Callable[[Behaviour], str] = lambda _: "BadRequestException"
+    placed: bool = True
+    """Whether the complaint begins with the place; not where the service's words are known."""
 
 
-TAGS_PER_RESOURCE = 50
-"""Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
-
-# Not in the model, yet answered: the status of each is that of the public examples.
-UNMODELLED_STATUS = {
-    "AccessDeniedException": 403,
-    "RequestEntityTooLargeException": 413,
-    "UnknownOperationException": 404,
-}
-
-_UNSPEAKABLE = re.compile(r"[/\x00-\x1f\x7f]")
-_PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+def complaints(call: Call, behaviour: Behaviour) -> Iterator[tuple[str, str]]:
+    """Yield how a call breaks the rules, each as the error's name and the words."""
+    for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
+        for rule in _RULES_ABOUT.get(name if path else "Request", ()):
+            for words in rule.complaints(value, behaviour):
+                place = f"{'.'.join(map(str, path))}: " if path and rule.placed else ""
+                yield rule.code(behaviour), f"{place}{words}"
 
 
-def _bad_names(call: Call) -> Iterator[str]:
-    for member in call.operation.kind.path if call.operation.kind else ():
-        if _UNSPEAKABLE.search(call.parameters.get(member, "")):
-            yield f"{member}: must not contain a slash or a control character"
+def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Path]]:
+    """Yield every structure and list within a value, the outermost first."""
+    if isinstance(shape, Structure):
+        yield shape.name, value, path
+        for name, member in value.items():
+            yield from _parts(shape.members[name].shape, member, (*path, name))
+    elif isinstance(shape, ListOf):
+        yield shape.name, value, path
+        for index, item in enumerate(value):
+            yield from _parts(shape.item, item, (*path, index))
 
 
-def _reserved_tags(call: Call) -> Iterator[str]:
-    for tag in call.parameters.get("tags", ()):
-        for member in ("key", "value"):
-            if tag[member].lower().startswith("aws:"):
-                yield f"tags: the {member} {tag[member]!r} has the reserved prefix aws:"
-
-
-def _repeated_tags(call: Call) -> Iterator[str]:
-    keys = [tag["key"] for tag in call.parameters.get("tags", ())]
-    for key in dict.fromkeys(keys):
-        if keys.count(key) > 1:
-            yield f"tags: the key {key!r} is given {keys.count(key)} times"
-
-
-REQUEST_RULES = (
+RULES = (
     Rule(
+        "Request",
         "a name holds no slash; no control character either, as no path could carry it",
         "RM 101: a slash in meshName is a 400; control characters: chosen",
-        _bad_names,
+        check.names,
+    ),
+    Rule("Request", "a virtual service's name has 1 to 255 characters", "TF", check.service_name),
+    Rule(
+        "Request",
+        "a virtual router's name holds letters, digits, hyphens and underscores",
+        "UG; a behaviour",
+        check.router_name,
     ),
     Rule(
+        "TagRef",
         "tag keys and values do not begin with aws:, in any case",
-        "UG on tagging, as for every AWS service; its error code: chosen",
-        _reserved_tags,
+        "UG on tagging, as for every AWS service",
+        check.reserved_tag,
+        lambda behaviour: behaviour.reserved_tag,
     ),
-    Rule("a request names a tag key once", "chosen", _repeated_tags),
+    Rule("TagList", "a request names a tag key once", "chosen", check.repeated_tags),
+    Rule(
+        "Duration", "a duration has a unit and a value", "controller, TF", check.both_of_a_duration
+    ),
+    Rule("MatchRange", "a range begins before it ends", "controller", check.forwards),
+    Rule("RouteSpec", "a route is of one protocol", "UG, TF", check.exactly_one(*check.ROUTES)),
+    Rule(
+        "GatewayRouteSpec",
+        "a gateway route is of one protocol",
+        "UG, controller",
+        check.exactly_one(*check.GATEWAY_ROUTES),
+    ),
+    Rule(
+        "HttpRouteMatch",
+        "a route matches by prefix or by path",
+        "controller",
+        check.exactly_one("prefix", "path"),
+    ),
+    Rule(
+        "HttpGatewayRouteMatch",
+        "a gateway route matches by something",
+        "controller, UG",
+        check.at_least_one("prefix", "path", "hostname"),
+    ),
+    Rule(
+        "HttpGatewayRouteMatch",
+        "a gateway route does not match by prefix and path",
+        "controller",
+        check.at_most_one("prefix", "path"),
+    ),
+    Rule(
+        "GrpcGatewayRouteMatch",
+        "a gateway route matches by something",
+        "controller, UG",
+        check.at_least_one("serviceName", "hostname"),
+    ),
+    Rule(
+        "HttpRouteMatch HttpGatewayRouteMatch",
+        "a prefix begins with a slash",
+        "API",
+        check.begins("prefix", "/"),
+    ),
+    Rule(
+        "HttpGatewayRouteMatch",
+        "some prefixes are reserved for gateway routes",
+        "UG on gateway routes",
+        check.reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
+    ),
+    Rule(
+        "GrpcGatewayRouteMatch",
+        "some service names are reserved for gateway routes",
+        "UG on gateway routes",
+        check.reserved("serviceName", "aws.app-mesh", "aws.appmesh"),
+    ),
+    Rule(
+        "HttpPathMatch",
+        "a path matches in one way",
+        "controller",
+        check.exactly_one("exact", "regex"),
+    ),
+    Rule(
+        "GatewayRouteHostnameMatch",
+        "a host name matches in one way",
+        "controller",
+        check.exactly_one("exact", "suffix"),
+    ),
+    Rule(
+        "HttpGatewayRouteRewrite",
+        "a rewrite is of the prefix or of the path",
+        "controller",
+        check.at_most_one("prefix", "path"),
+    ),
+    Rule(
+        "HttpGatewayRoutePrefixRewrite",
+        "a prefix is rewritten in one way",
+        "controller",
+        check.exactly_one("defaultPrefix", "value"),
+    ),
+    Rule(
+        "HttpGatewayRoutePrefixRewrite",
+        "a rewritten prefix stands between slashes",
+        "controller",
+        check.slashes_around,
+    ),
+    Rule("RouteAction", "weights sum up to 100 or less", "model; a behaviour", check.weights),
+    Rule(
+        "HttpRetryPolicy",
+        "a retry policy names an event",
+        "API",
+        check.at_least_one("httpRetryEvents", "tcpRetryEvents"),
+    ),
+    Rule(
+        "GrpcRetryPolicy",
+        "a retry policy names an event",
+        "API",
+        check.at_least_one("grpcRetryEvents", "httpRetryEvents", "tcpRetryEvents"),
+    ),
+    Rule(
+        "HttpRetryPolicy GrpcRetryPolicy",
+        "HTTP events are of four names",
+        "API",
+        check.retry_events,
+    ),
+    Rule("GrpcRouteMatch", "a method is one of a service", "API", check.method_of_a_service),
+    Rule(
+        "Listener VirtualGatewayListener",
+        "connection pool and time-out are of the listener's protocol",
+        "UG for the pool; for the time-out: chosen",
+        check.one_protocol,
+    ),
+    Rule(
+        "VirtualNodeSpec VirtualGatewaySpec",
+        "a health check asks a port that is listened on",
+        "controller",
+        check.checked_port,
+    ),
+    Rule(
+        "VirtualNodeSpec",
+        "listeners need service discovery",
+        "API, controller; the words: chosen",
+        check.discovered,
+        placed=False,
+    ),
+    Rule(
+        "VirtualNodeSpec",
+        "service discovery needs a listener",
+        "TF pull request 13337, with these words",
+        check.listening,
+        placed=False,
+    ),
 )
 
-
-def complaints(call: Call) -> Iterator[str]:
-    """Yield how a call breaks the rules; each makes it a BadRequestException."""
-    for rule in REQUEST_RULES:
-        yield from rule.complaints(call)
-
-
-def arn(shelf: Shelf, path: str) -> str:
-    """Return the ARN of a resource; ``path`` is its own part (service authorization reference)."""
-    world = shelf.world
-    return f"arn:{partition(world.region)}:appmesh:{world.region}:{world.account}:{path}"
-
-
-def partition(region: str) -> str:
-    """Return the AWS partition of a region: ``aws`` but for China and GovCloud."""
-    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
-
-
-def absent(shelf: Shelf, name: str) -> RefusedError:
-    """Return the refusal for a resource that is not there (worded after RM 173)."""
-    return RefusedError(
-        "NotFoundException",
-        f"{shelf.kind} with name {name} is not present for account {shelf.world.account}",
-    )
-
-
-def taken(shelf: Shelf, name: str) -> RefusedError:
-    """Return the refusal for a name in use: the one modelled error that fits (model)."""
-    return RefusedError(
-        "ConflictException",
-        f"{shelf.kind} with name {name} already exists for account {shelf.world.account}",
-    )
-
-
-def token_reused() -> RefusedError:
-    """Return the refusal for a client token that came with other parameters before (API)."""
-    return RefusedError(
-        "ConflictException",
-        "the client token was used before for a request with other parameters; send a new one",
-    )
-
-
-def too_many_tags(count: int) -> RefusedError:
-    """Return the refusal for a resource that would have more tags than it may (UG)."""
-    return RefusedError(
-        "TooManyTagsException",
-        f"the resource would have {count} tags; it may have {TAGS_PER_RESOURCE}",
-    )
-
-
-def unusable_arn(text: str) -> RefusedError:
-    """Return the refusal for what is no ARN of this API and region (chosen)."""
-    return RefusedError("BadRequestException", f"{text} is an invalid ARN")
-
-
-def foreign_arn(text: str, account: str) -> RefusedError:
-    """Return the refusal for another account's ARN (worded after a report in the UG's threads)."""
-    return RefusedError(
-        "AccessDeniedException",
-        f"{text} is an invalid ARN. Invalid account id in the ARN provided : {account}",
-    )
+_RULES_ABOUT = {
+    name: [rule for rule in RULES if name in rule.about.split()]
+    for name in " ".join(rule.about for rule in RULES).split()
+}

@@ -5,11 +5,10 @@ It owns the data folder, the socket and the thread; everything else happens in w
 
 import ipaddress
 import logging
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,19 +17,17 @@ from typing import Self
 import uvicorn
 
 from reconciler import api
+from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.errors import AddressRefusedError
+from reconciler.endpoint.faults import read_faults
 from reconciler.endpoint.folder import HeldFolder
 from reconciler.endpoint.operations import Operations
-from reconciler.endpoint.rules import Behaviour
+from reconciler.endpoint.protocol import Limits, bounded
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import Wire
 
-# SDKs keep connections for later; one that is closed under a request fails a delete for good,
-# because deletes are not sent twice.
-_IDLE_SECONDS = 75
 _LONGEST_STOP_SECONDS = 5
 _BACKLOG = 2048
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class LocalEndpoint:
@@ -49,21 +46,33 @@ class LocalEndpoint:
         host: str = "127.0.0.1",
         port: int = 0,
         behaviour: Behaviour | None = None,
+        faults: str | None = None,
+        allow_hosts: Collection[str] = (),
+        insecure: bool = False,
+        limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Describe an endpoint; nothing is opened before it is entered.
 
         Args:
             data: The folder that holds its state; None keeps it in memory.
-            host: ``localhost`` or a loopback address.
+            host: ``localhost`` or a loopback address; any address where ``insecure``.
             port: 0 takes a free one.
             behaviour: What it does where nobody knows what the service does.
+            faults: What to break, as JSON or as the path of a file of it.
+            allow_hosts: The names, beside ``localhost``, that a Host header may have.
+            insecure: Whether others than this machine may be served.
+            limits: What one client may cost the others.
             clock: Seconds since 1970.
         """
         self._data = data
         self._host = host
         self._port = port
         self._behaviour = behaviour or Behaviour()
+        self._faults = faults
+        self._allow_hosts = allow_hosts
+        self._insecure = insecure
+        self._limits = limits or Limits()
         self._clock = clock
         self._open = ExitStack()
 
@@ -75,7 +84,10 @@ class LocalEndpoint:
             FolderUnusableError: The folder cannot be made, opened or locked.
             StoreRefusedError: The folder holds a database that we may not open.
             AddressRefusedError: The address is not a loopback address, or is taken.
+            FaultsRefusedError: The faults cannot be read, or are none.
         """
+        description = api.load()
+        faults = read_faults(self._faults, description.operations) if self._faults else None
         with ExitStack() as opening:
             folder = None
             if self._data is not None:
@@ -83,11 +95,17 @@ class LocalEndpoint:
                 opening.callback(folder.close)
             store = Store(self._data)
             opening.callback(store.close)
-            listening = _listen(self._host, self._port)
+            listening = _listen(self._host, self._port, insecure=self._insecure)
             opening.callback(listening.close)
-            description = api.load()
-            operations = Operations(description, self._behaviour, self._clock)
-            server = _server(Wire(description, operations, store))
+            wire = Wire(
+                description,
+                Operations(description, self._behaviour, self._clock),
+                store,
+                behaviour=self._behaviour,
+                faults=faults,
+                hosts=self._allow_hosts,
+            )
+            server = _server(wire, self._limits)
             serving = threading.Thread(
                 target=server.run, kwargs={"sockets": [listening]}, name="endpoint", daemon=True
             )
@@ -109,14 +127,17 @@ class LocalEndpoint:
         self._open.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, insecure: bool) -> socket.socket:
     address = "127.0.0.1" if host == "localhost" else host
     try:
-        loopback = ipaddress.ip_address(address).is_loopback
+        allowed = ipaddress.ip_address(address).is_loopback or insecure
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise AddressRefusedError(f"{host} is not a loopback address; the endpoint serves no other")
+        allowed = False
+    if not allowed:
+        raise AddressRefusedError(
+            f"{host} is not a loopback address; the endpoint checks no signature, so another"
+            " address has to be an IP address that is asked for as insecure"
+        )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it, an answer's
     # body waits 40 ms for the acknowledgement of its headers.
@@ -136,10 +157,10 @@ def _url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(wire: Wire) -> uvicorn.Server:
+def _server(wire: Wire, limits: Limits) -> uvicorn.Server:
     config = uvicorn.Config(
         wire,
-        http="httptools",
+        http=bounded(limits),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -148,7 +169,7 @@ def _server(wire: Wire) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
     )
     return uvicorn.Server(config)

@@ -21,7 +21,7 @@ Outcome = TypeVar("Outcome")
 
 _FILE = "state.sqlite3"
 _APPLICATION_ID = 0x6D657368  # "mesh"
-_VERSION = 1
+_VERSION = 2
 _MOST_IN_A_COMMIT = 256
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _REMEDY = "it was left untouched: restore it from a copy, move it away, or name another data folder"
@@ -49,10 +49,13 @@ class Store:
             _write_schema(self._writing)
             # One connection serves both sides, so a read has to wait for the end of a commit.
             self._shared: threading.Lock | nullcontext[None] = threading.Lock()
+            self._files: dict[Path, tuple[int, int]] = {}
         else:
             path = folder / _FILE
             self._writing, self._reading = _open(path, busy_seconds)
             self._shared = nullcontext()
+            log = path.with_name(f"{path.name}-wal")
+            self._files = {each: _identity(each) for each in (path, log)}
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer = threading.Thread(
             target=self._write_until_closed, name="endpoint-writer", daemon=True
@@ -106,8 +109,11 @@ class Store:
             with self._shared:
                 self._writing.execute("BEGIN IMMEDIATE")
                 settled = [self._attempt(work) for work, _ in writes]
+                self._look_for_files()
                 self._writing.execute("COMMIT")
-        except sqlite3.Error as error:
+                # Removed within the commit, it would be acknowledged and on no disk.
+                self._look_for_files()
+        except (sqlite3.Error, OSError) as error:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
             for _, future in writes:
@@ -118,6 +124,11 @@ class Store:
                 future.set_result(outcome)
             else:
                 future.set_exception(problem)
+
+    def _look_for_files(self) -> None:
+        for path, identity in self._files.items():
+            if _identity(path) != identity:
+                raise FileNotFoundError(f"{path} was replaced while it was served")
 
     def _attempt(self, work: Callable[[Records], Any]) -> tuple[Any, Exception | None]:
         execute = self._writing.execute
@@ -136,7 +147,12 @@ class Store:
 _Write = tuple[Callable[[Records], Any], "Future[Any]"]
 
 
-def _failed(error: sqlite3.Error) -> StoreFailedError:
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _failed(error: sqlite3.Error | OSError) -> StoreFailedError:
     # The low byte is the primary code: SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY too.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     return StoreFailedError(f"the database failed: {error}", busy=code in _BUSY)
@@ -161,6 +177,8 @@ def _open(path: Path, busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.
             reading = opened.enter_context(closing(_connect(database, busy_seconds)))
             _check(path, writing)
             writing.execute("PRAGMA synchronous = FULL")
+            # Opens the write-ahead log, so that it is there to be watched.
+            reading.execute("SELECT count(*) FROM token").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise StoreRefusedError(f"{path} cannot be opened ({error}); {_REMEDY}") from error
         opened.pop_all()

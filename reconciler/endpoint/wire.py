@@ -1,14 +1,15 @@
 """HTTP on one side, operations on the other: an ASGI application.
 
-It decides who may speak to it, how large a request may be, and how answers and refusals look on
-the wire. It opens no socket.
+It decides who may speak to it, how large a request may be, and how answers, refusals and faults
+look on the wire. It opens no socket.
 """
 
 import asyncio
 import ipaddress
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -17,12 +18,18 @@ from uuid import uuid4
 
 from reconciler.api import Description
 from reconciler.endpoint import caller
-from reconciler.endpoint.errors import RefusedError, StoreFailedError
+from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.breaking import Answer, HangUpError, Perform, broken
+from reconciler.endpoint.errors import FaultsRefusedError, RefusedError, StoreFailedError
+from reconciler.endpoint.faults import Faults
 from reconciler.endpoint.operations import Operations
-from reconciler.endpoint.records import Records, World
+from reconciler.endpoint.past import Lag
+from reconciler.endpoint.records import World
+from reconciler.endpoint.refusals import UNMODELLED_STATUS
 from reconciler.endpoint.request import Routes, understand
-from reconciler.endpoint.rules import UNMODELLED_STATUS
+from reconciler.endpoint.rules import Call
 from reconciler.endpoint.store import Store
+from reconciler.endpoint.tagging import TARGET, get_resources
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,46 +38,60 @@ Headers = dict[bytes, bytes]
 
 _LONGEST_BODY_BYTES = 1024 * 1024
 _JSON = b"application/json"
+_TAGGING_JSON = b"application/x-amz-json-1.1"
 _XML = b"text/xml"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer; ``headers`` are those beyond the ones that every answer has."""
+class Request:
+    """One request to an operation: its name, whom it is about, and how to carry it out."""
 
-    status: int
-    body: str
-    content_type: bytes = _JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    operation: str
+    name: str
+    perform: Perform
 
 
 class Wire:
     """The ASGI application that serves a store as the App Mesh API."""
 
-    def __init__(self, description: Description, operations: Operations, store: Store) -> None:
+    def __init__(
+        self,
+        description: Description,
+        operations: Operations,
+        store: Store,
+        *,
+        behaviour: Behaviour | None = None,
+        faults: Faults | None = None,
+        hosts: Collection[str] = (),
+    ) -> None:
         self._routes = Routes(description.operations.values())
+        self._names = list(description.operations)
         self._status = UNMODELLED_STATUS | {
             error.name: error.status for error in description.errors.values()
         }
         self._operations = operations
         self._store = store
+        self._behaviour = behaviour or Behaviour()
+        self._faults = faults
+        self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._calls: Counter[str] = Counter()
-        self._own_routes = {
+        self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Answer]]] = {
             ("GET", "/_endpoint/calls"): self._show_calls,
             ("DELETE", "/_endpoint/calls"): self._forget_calls,
             ("DELETE", "/_endpoint/state"): self._empty_state,
+            ("GET", "/_endpoint/faults"): self._show_faults,
+            ("PUT", "/_endpoint/faults"): self._take_faults,
+            ("DELETE", "/_endpoint/faults"): self._drop_faults,
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, or hang up on it where a fault says so."""
         request_id = str(uuid4())
         try:
-            answer = await self._answer(scope, receive, request_id)
-        except RefusedError as refusal:
-            answer = self._refused(refusal)
-        except StoreFailedError as failure:
-            code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
-            answer = self._refused(RefusedError(code, str(failure)))
+            answer = await self._answered(scope, receive, request_id)
+        except HangUpError as end:
+            await _hang_up(scope, receive, end.after_seconds)
+            return
         body = answer.body.encode()
         headers = [
             (b"content-type", answer.content_type),
@@ -79,59 +100,150 @@ class Wire:
             *answer.headers,
         ]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        if answer.cut:
+            part = {"type": "http.response.body", "body": body[: len(body) // 2]}
+            await send(part | {"more_body": True})
+            await _hang_up(scope, receive, 0)
+        else:
+            await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Message, receive: Receive, request_id: str) -> Answer:
-        headers: Headers = dict(scope["headers"])
-        host = headers.get(b"host", b"")
-        if not _is_local(host):
-            # A web page can point a name of its own at this machine, but not an IP literal.
-            raise RefusedError(
-                "AccessDeniedException",
-                f"the Host header must be an IP address or localhost, not {host.decode('latin-1')}",
-            )
-        body = await _read(receive)
-        method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        if own := self._own_routes.get((method, path)):
-            return await own()
-        world = caller.world_of(headers.get(b"authorization", b"").decode("latin-1"))
-        if (method, path) == ("POST", "/"):
-            return self._identify(world, body, request_id)
-        operation, names = self._routes.find(method, path)
+    async def _answered(self, scope: Message, receive: Receive, request_id: str) -> Answer:
+        try:
+            headers: Headers = dict(scope["headers"])
+            self._refuse_strange_host(headers.get(b"host", b"").decode("latin-1"))
+            body = await _read(receive)
+            method, path = scope["method"], scope["raw_path"].decode("latin-1")
+            if own := self._own_routes.get((method, path)):
+                _refuse_other_content(headers, body)
+                return await own(body)
+            world = caller.world_of(headers.get(b"authorization", b"").decode("latin-1"))
+            if (method, path) == ("POST", "/"):
+                request = self._other_service(world, headers, body, request_id)
+            else:
+                request = self._understood(scope, world, headers, body)
+            fault = self._faults and self._faults.strike(request.operation, request.name)
+            return await (broken(fault, request.perform) if fault else request.perform(None))
+        except RefusedError as refusal:
+            return self._refused(refusal)
+        except StoreFailedError as failure:
+            code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
+            return self._refused(RefusedError(code, str(failure)))
+
+    def _understood(self, scope: Message, world: World, headers: Headers, body: bytes) -> Request:
+        route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
+        operation, _ = route
         self._calls[operation.name] += 1
+        _refuse_other_content(headers, body)
         query = scope["query_string"].decode("latin-1")
-        call = understand(operation, names, world, query, body)
+        call = understand(route, world, query, body, self._behaviour)
+        return Request(operation.name, call.name, partial(self._perform, call))
+
+    async def _perform(self, call: Call, lag: Lag | None) -> Answer:
         if self._operations.reads(call):
-            return Answer(200, self._store.read(partial(self._operations.read, call)))
+            return Answer(200, self._store.read(partial(self._operations.read, call, lag=lag)))
         writing = self._store.write(partial(self._operations.write, call))
-        return Answer(200, await asyncio.wrap_future(writing))
+        outcome = await asyncio.wrap_future(writing)
+        if isinstance(outcome, RefusedError):
+            raise outcome
+        return Answer(200, outcome)
+
+    def _other_service(
+        self, world: World, headers: Headers, body: bytes, request_id: str
+    ) -> Request:
+        """Return the request to one of the two operations of other services."""
+        target = headers.get(b"x-amz-target", b"").decode("latin-1")
+        if target:
+            action = target.removeprefix(TARGET)
+            if action == target or action != "GetResources":
+                raise RefusedError("UnknownOperationException", f"{target} is not served here")
+            _refuse_other_content(headers, body, _TAGGING_JSON)
+            self._calls[action] += 1
+            return Request(action, "", lambda _: self._find_tagged(world, body))
+        action = parse_qs(body.decode("latin-1")).get("Action", ["an unnamed action"])[0]
+        if action == "GetCallerIdentity":
+            self._calls[action] += 1
+        return Request(action, "", lambda _: self._identify(action, world, request_id))
+
+    async def _identify(self, action: str, world: World, request_id: str) -> Answer:
+        if action != "GetCallerIdentity":
+            return Answer(400, caller.unknown_action(action, request_id), _XML)
+        return Answer(200, caller.caller_identity(world, request_id), _XML)
+
+    async def _find_tagged(self, world: World, body: bytes) -> Answer:
+        try:
+            request = json.loads(body or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise RefusedError("InvalidParameterException", f"no JSON: {error}") from error
+        arn = self._operations.views.arn
+        found = self._store.read(lambda records: get_resources(request, world, records, arn))
+        return Answer(200, json.dumps(found), _TAGGING_JSON)
 
     def _refused(self, refusal: RefusedError) -> Answer:
         # Clients of every age find the error's name in the header alone (aws-sdk-go v1 reads
         # neither of the two names that it may have in the body).
         headers = [(b"x-amzn-errortype", refusal.code.encode())]
-        status = self._status[refusal.code]
+        status = refusal.status or self._status[refusal.code]
         if status == 413:  # noqa: PLR2004 - the rest of that body is not worth reading
             headers.append((b"connection", b"close"))
         return Answer(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
 
-    def _identify(self, world: World, body: bytes, request_id: str) -> Answer:
-        action = parse_qs(body.decode("latin-1")).get("Action", ["an unnamed action"])[0]
-        if action != "GetCallerIdentity":
-            return Answer(400, caller.unknown_action(action, request_id), _XML)
-        self._calls[action] += 1
-        return Answer(200, caller.caller_identity(world, request_id), _XML)
+    def _refuse_strange_host(self, host: str) -> None:
+        # A web page can point a name of its own at this machine, but not an IP literal.
+        if not _is_address(name := _without_port(host)) and name not in self._hosts:
+            raise RefusedError(
+                "AccessDeniedException",
+                f"the Host header must be an IP address, localhost or a name that was allowed,"
+                f" not {host}",
+            )
 
-    async def _show_calls(self) -> Answer:
+    async def _show_calls(self, _: bytes) -> Answer:
         return Answer(200, json.dumps({"calls": self._calls}, sort_keys=True))
 
-    async def _forget_calls(self) -> Answer:
+    async def _forget_calls(self, _: bytes) -> Answer:
         self._calls.clear()
         return Answer(200, "{}")
 
-    async def _empty_state(self) -> Answer:
-        await asyncio.wrap_future(self._store.write(Records.clear))
+    async def _empty_state(self, _: bytes) -> Answer:
+        await asyncio.wrap_future(self._store.write(self._operations.empty))
         return Answer(200, "{}")
+
+    async def _show_faults(self, _: bytes) -> Answer:
+        return Answer(200, json.dumps(self._faults.content if self._faults else {"faults": []}))
+
+    async def _take_faults(self, body: bytes) -> Answer:
+        try:
+            self._faults = Faults(json.loads(body), self._names)
+        except (ValueError, RecursionError, FaultsRefusedError) as error:
+            raise RefusedError("BadRequestException", str(error)) from error
+        return await self._show_faults(body)
+
+    async def _drop_faults(self, body: bytes) -> Answer:
+        self._faults = None
+        return await self._show_faults(body)
+
+
+async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(after_seconds):
+            await _disconnected(receive)
+    scope["extensions"]["hang_up"]()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refuse_other_content(headers: Headers, body: bytes, wanted: bytes = _JSON) -> None:
+    """Refuse a body that does not call itself JSON: a web page sends that without asking first."""
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if body and kind != wanted:
+        raise RefusedError(
+            "UnsupportedMediaTypeException",
+            f"the Content-Type of a body must be {wanted.decode()}, not"
+            f" {kind.decode('latin-1') or 'absent'}",
+        )
 
 
 async def _read(receive: Receive) -> bytes:
@@ -152,16 +264,18 @@ async def _read(receive: Receive) -> bytes:
     return body
 
 
-@lru_cache
-def _is_local(host: bytes) -> bool:
-    """Say whether a Host header is an IP literal or localhost, with or without a port."""
-    name = host.decode("latin-1").lower()
+def _without_port(host: str) -> str:
+    """Return the name in a Host header, small."""
+    name = host.lower()
     if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    elif name.count(":") == 1:
-        name = name.partition(":")[0]
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0] if name.count(":") == 1 else name
+
+
+@lru_cache
+def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return name == "localhost"
+        return False
     return True

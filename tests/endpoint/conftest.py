@@ -60,6 +60,8 @@ class Client:
         if signed:
             scope = f"{signed[0]}/20231114/{signed[1]}/appmesh/aws4_request"
             sent["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, Signature=0"
+        if body is not None:
+            sent = {"Content-Type": "application/json"} | sent
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection(self.address)
         try:

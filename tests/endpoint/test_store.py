@@ -17,7 +17,7 @@ FILE = "state.sqlite3"
 
 
 def mesh(name: str) -> Resource:
-    return Resource(SHELF, name, "uid", 1, 0, 0, {}, {})
+    return Resource(SHELF, name, "000000000000", "uid", 1, 0, 0, {}, {})
 
 
 def putting(name: str) -> Callable[[Records], None]:
@@ -152,7 +152,7 @@ def foreign(path: Path) -> None:
 def newer(path: Path) -> None:
     Store(path.parent).close()
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version = 2")
+        other.execute("PRAGMA user_version = 3")
 
 
 def with_a_trigger(path: Path) -> None:
@@ -181,7 +181,7 @@ def without_its_file(path: Path) -> None:
         (lambda path: path.write_bytes(b"text" * 1000), "file is not a database"),
         (lambda path: path.mkdir(), "unable to open"),
         (foreign, "not a database of this endpoint"),
-        (newer, "has version 2, this endpoint reads version 1"),
+        (newer, "has version 3, this endpoint reads version 2"),
         (with_a_trigger, "not ours"),
         (torn, "damaged"),
         (without_its_file, "write-ahead log"),

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler import api
 from reconciler.endpoint.operations import Operations
-from reconciler.endpoint.rules import Behaviour
+from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import Wire
 
@@ -139,7 +139,8 @@ def test_emptying_reaches_every_world_and_every_token(client: "Client") -> None:
 def test_one_connection_carries_many_requests(client: "Client") -> None:
     connection = http.client.HTTPConnection(client.address)
     for number in range(3):
-        connection.request("PUT", MESHES, json.dumps({"meshName": f"m{number}"}))
+        body = json.dumps({"meshName": f"m{number}"})
+        connection.request("PUT", MESHES, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         assert (answer.status, bool(answer.read())) == (200, True)
         assert connection.sock is not None
@@ -157,7 +158,7 @@ def sent_to(store: Store, messages: list[dict[str, object]], method: str = "PUT"
         "method": method,
         "raw_path": MESHES.encode(),
         "query_string": b"",
-        "headers": [(b"host", b"localhost")],
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
     }
 
     async def receive() -> Any:

@@ -1,0 +1,176 @@
+"""How a part of a request breaks a rule: functions that yield words, for the table in ``rules``.
+
+Pure: each judges one value that the description already allows.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from reconciler.endpoint.behaviours import Behaviour
+
+Check = Callable[[Any, Behaviour], Iterator[str]]
+
+_UNSPEAKABLE = re.compile(r"[/\x00-\x1f\x7f]")
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_SERVICE_NAME = 255
+_ALL = 100
+_HTTP_RETRY_EVENTS = ("client-error", "gateway-error", "server-error", "stream-error")
+ROUTES = ("grpcRoute", "http2Route", "httpRoute", "tcpRoute")
+GATEWAY_ROUTES = ("grpcRoute", "http2Route", "httpRoute")
+
+
+def exactly_one(*names: str) -> Check:
+    """Return a check that exactly one of some members is there."""
+
+    def check(value: Any, _: Behaviour) -> Iterator[str]:
+        if sum(name in value for name in names) != 1:
+            yield f"must have exactly one of {', '.join(names)}"
+
+    return check
+
+
+def at_least_one(*names: str) -> Check:
+    """Return a check that one of some members is there."""
+
+    def check(value: Any, _: Behaviour) -> Iterator[str]:
+        if not any(name in value for name in names):
+            yield f"must have at least one of {', '.join(names)}"
+
+    return check
+
+
+def at_most_one(*names: str) -> Check:
+    """Return a check that no two of some members are there."""
+
+    def check(value: Any, _: Behaviour) -> Iterator[str]:
+        if sum(name in value for name in names) > 1:
+            yield f"must not have more than one of {', '.join(names)}"
+
+    return check
+
+
+def begins(member: str, *beginnings: str) -> Check:
+    """Return a check that a text member, where it is there, begins in one of some ways."""
+
+    def check(value: Any, _: Behaviour) -> Iterator[str]:
+        if not value.get(member, beginnings[0]).startswith(beginnings):
+            yield f"{member} must begin with {' or '.join(beginnings)}"
+
+    return check
+
+
+def reserved(member: str, *beginnings: str) -> Check:
+    """Return a check that a text member begins in none of some ways."""
+
+    def check(value: Any, _: Behaviour) -> Iterator[str]:
+        if value.get(member, "").startswith(beginnings):
+            yield f"{member} must not begin with {' or '.join(beginnings)}: reserved"
+
+    return check
+
+
+def names(request: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a path can carry every name."""
+    for member, value in request.items():
+        if member.endswith("Name") and _UNSPEAKABLE.search(value):
+            yield f"{member}: must not contain a slash or a control character"
+
+
+def service_name(request: Any, _: Behaviour) -> Iterator[str]:
+    """Check the length of a virtual service's name, which the model leaves open."""
+    size = len(request.get("virtualServiceName", "x"))
+    if not 1 <= size <= _LONGEST_SERVICE_NAME:
+        yield f"virtualServiceName: must have 1 to {_LONGEST_SERVICE_NAME} characters, not {size}"
+
+
+def router_name(request: Any, behaviour: Behaviour) -> Iterator[str]:
+    """Check the characters of a virtual router's name."""
+    name = request.get("virtualRouterName", "x")
+    if behaviour.router_names == "word" and not _WORD.fullmatch(name):
+        yield "virtualRouterName: may hold letters, digits, hyphens and underscores alone"
+
+
+def reserved_tag(tag: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a tag is not one of the service itself."""
+    for member in ("key", "value"):
+        if tag[member].lower().startswith("aws:"):
+            yield f"the {member} {tag[member]!r} has the reserved prefix aws:"
+
+
+def repeated_tags(tags: Any, _: Behaviour) -> Iterator[str]:
+    """Check that no key is given twice."""
+    keys = [tag["key"] for tag in tags]
+    for key in dict.fromkeys(keys):
+        if keys.count(key) > 1:
+            yield f"the key {key!r} is given {keys.count(key)} times"
+
+
+def both_of_a_duration(duration: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a duration is whole, where it is there."""
+    if len(duration) == 1:
+        yield "must have both of unit, value"
+
+
+def forwards(bounds: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a range is not empty."""
+    if bounds["start"] >= bounds["end"]:
+        yield "start must be less than end"
+
+
+def weights(action: Any, behaviour: Behaviour) -> Iterator[str]:
+    """Check the sum of the weights."""
+    total = sum(target["weight"] for target in action["weightedTargets"])
+    exactly = behaviour.weights == "exactly-100"
+    if total > _ALL or (exactly and total < _ALL):
+        yield f"the weights must sum up to {'' if exactly else 'at most '}100, not {total}"
+
+
+def retry_events(policy: Any, _: Behaviour) -> Iterator[str]:
+    """Check the names of HTTP events, which the model leaves open."""
+    for event in policy.get("httpRetryEvents", ()):
+        if event not in _HTTP_RETRY_EVENTS:
+            yield f"httpRetryEvents must be {' or '.join(_HTTP_RETRY_EVENTS)}, not {event!r}"
+
+
+def method_of_a_service(match: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a method has its service."""
+    if "methodName" in match and "serviceName" not in match:
+        yield "methodName needs serviceName"
+
+
+def one_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
+    """Check that what a listener holds by protocol is of its own."""
+    protocol = listener["portMapping"]["protocol"]
+    for member in ("connectionPool", "timeout"):
+        for other in listener.get(member, {}):
+            if other != protocol:
+                yield f"{member} is of {other}, but the listener's protocol is {protocol}"
+
+
+def checked_port(spec: Any, _: Behaviour) -> Iterator[str]:
+    """Check that health checks ask ports that are listened on."""
+    ports = [listener["portMapping"]["port"] for listener in spec.get("listeners", ())]
+    for listener in spec.get("listeners", ()):
+        port = listener.get("healthCheck", {}).get("port", ports[0])
+        if port not in ports:
+            yield f"healthCheck.port must be that of a listener, not {port}"
+
+
+def discovered(spec: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a node that listens can be found."""
+    if spec.get("listeners") and "serviceDiscovery" not in spec:
+        yield "Listeners can't be set without a Service Discovery."
+
+
+def listening(spec: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a node that can be found listens."""
+    if "serviceDiscovery" in spec and not spec.get("listeners"):
+        yield "Service Discovery can't be set without a listener."
+
+
+def slashes_around(rewrite: Any, _: Behaviour) -> Iterator[str]:
+    """Check that a prefix stands between slashes."""
+    value = rewrite.get("value", "/")
+    if not (value.startswith("/") and value.endswith("/")):
+        yield "value must begin and end with a slash"

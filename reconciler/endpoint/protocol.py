@@ -1,0 +1,118 @@
+"""HTTP on a socket, bounded: how long a request may take, how large its head, how many at once.
+
+It extends uvicorn's protocol, which bounds none of these, and gives the application a way to hang
+up. What is said over HTTP is decided in ``wire``.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may cost the others."""
+
+    most_connections: int = 512
+    request_seconds: float = 20.0
+    """From a connection's first moment, or a request's first byte, to the request's last."""
+    idle_seconds: int = 75
+    """SDKs keep connections for later; one that is closed under a request fails a delete for good,
+    because deletes are not sent twice."""
+    longest_head_bytes: int = 65_536
+
+
+def bounded(limits: Limits) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol for a connection, held to ``limits``."""
+    return type("Bounded", (BoundedProtocol,), {"limits": limits})
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    limits = Limits()
+    _deadline: asyncio.TimerHandle | None = None
+    _whole = False
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, unless there are too many already."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.most_connections:
+            self._refuse(503, "ServiceUnavailableException", "too many connections")
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._whole = True
+        self._watch()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, and see that the rest of the request follows in time."""
+        super().data_received(data)
+        self._watch()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._whole = False
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the path in."""
+        self._count(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header in."""
+        self._count(name + value)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Let the application begin, able to hang up."""
+        if self.transport.is_closing():
+            return
+        scope: Any = self.scope
+        scope["extensions"] = {"hang_up": self.transport.close}
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body in; there is no request to add it to once it was refused."""
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._whole = True
+        if self.cycle is not None:
+            super().on_message_complete()
+
+    def _count(self, head: bytes) -> None:
+        self._head_bytes += len(head)
+        if self._head_bytes > self.limits.longest_head_bytes:
+            self._refuse(431, "RequestHeaderFieldsTooLarge", "the head of the request is too long")
+
+    def _watch(self) -> None:
+        # Most requests arrive in one piece, so that no timer is ever set for them.
+        if self._whole:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.limits.request_seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self._refuse(408, "RequestTimeoutException", "the request took too long to arrive")
+
+    def _refuse(self, status: int, name: str, message: str) -> None:
+        if self.transport.is_closing():
+            return
+        body = b'{"message":"%b"}' % message.encode()
+        head = [b"content-type: application/json", b"connection: close"]
+        head += [b"x-amzn-errortype: %b" % name.encode(), b"content-length: %d" % len(body)]
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join([*head, b"", body]))
+        self.transport.close()

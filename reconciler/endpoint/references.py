@@ -1,0 +1,228 @@
+"""Who names whom: what has to exist before a write, and what holds a resource against a delete.
+
+It reads records and refuses; it writes nothing. Backends are never looked up: a virtual node may
+name services that do not exist yet (UG; roadmap 372).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.endpoint import refusals
+from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.errors import RefusedError
+from reconciler.endpoint.records import Records, Resource, Shelf
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A kind whose spec names resources of another kind in the same mesh."""
+
+    holder: str
+    target: str
+    names: Callable[[Spec], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """A kind whose resources stand within those of another kind, and its match on ports."""
+
+    kind: str
+    within: str
+    title: str
+    """How the service's messages call the parent (controller's issue 715)."""
+    routes: str
+
+
+def _provider(member: str) -> Callable[[Spec], Iterator[str]]:
+    def names(spec: Spec) -> Iterator[str]:
+        yield from spec.get("provider", {}).get(member, {}).values()
+
+    return names
+
+
+def _protocols(spec: Spec) -> Iterator[Spec]:
+    """Yield the one route that a spec of either kind of route has."""
+    return (route for member, route in spec.items() if member.endswith("Route"))
+
+
+def weighted_targets(spec: Spec) -> Iterator[Spec]:
+    """Yield the weighted targets of a route."""
+    for route in _protocols(spec):
+        yield from route["action"]["weightedTargets"]
+
+
+def _nodes(spec: Spec) -> Iterator[str]:
+    return (target["virtualNode"] for target in weighted_targets(spec))
+
+
+def _service(spec: Spec) -> Iterator[str]:
+    for route in _protocols(spec):
+        yield route["action"]["target"]["virtualService"]["virtualServiceName"]
+
+
+REFERENCES = (
+    Reference("VirtualService", "VirtualNode", _provider("virtualNode")),
+    Reference("VirtualService", "VirtualRouter", _provider("virtualRouter")),
+    Reference("Route", "VirtualNode", _nodes),
+    Reference("GatewayRoute", "VirtualService", _service),
+)
+CONTAINMENTS = (
+    Containment("Route", "VirtualRouter", "Virtual Router", "Route"),
+    Containment("GatewayRoute", "VirtualGateway", "Virtual Gateway", "Gateway Route"),
+)
+_IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway")
+
+
+def refuse_missing_parents(records: Records, shelf: Shelf) -> Resource | None:
+    """Return the resource that a shelf stands in, None for the shelf of meshes.
+
+    Raises:
+        RefusedError: That resource, or the mesh, is not there.
+    """
+    if not shelf.parent:
+        return None
+    *above, name = shelf.parent.split("/")
+    mesh = Shelf(shelf.world, "Mesh", "")
+    within = mesh
+    if above:
+        refuse_missing_parents(records, Shelf(shelf.world, "", above[0]))
+        kind = next(each.within for each in CONTAINMENTS if each.kind == shelf.kind)
+        within = Shelf(shelf.world, kind, above[0])
+    found = records.find(within, name)
+    if found is None:
+        raise refusals.absent(within, name)
+    return found
+
+
+def refuse_unfit(records: Records, resource: Resource, behaviour: Behaviour) -> None:
+    """Refuse a resource about to be written whose spec does not fit the others.
+
+    Raises:
+        RefusedError: It names what is not there, or its ports do not tell listeners apart.
+    """
+    if behaviour.references == "checked":
+        _refuse_missing_targets(records, resource, behaviour)
+    for each in CONTAINMENTS:
+        if each.kind == resource.shelf.kind:
+            _refuse_ambiguous_route(records, resource, each)
+        if each.within == resource.shelf.kind:
+            _refuse_ambiguous_listeners(records, resource, each)
+
+
+def refuse_if_held(records: Records, resource: Resource) -> None:
+    """Refuse the delete of a resource that others stand in or name.
+
+    Raises:
+        RefusedError: The first of them, by name.
+    """
+    mesh, kind = resource.shelf.parent, resource.shelf.kind
+    shelf = Shelf(resource.shelf.world, "Mesh", "")
+    inner = f"{mesh}/{resource.name}" if mesh else resource.name
+    within = [each.kind for each in CONTAINMENTS if each.within == kind] + (
+        list(_IN_A_MESH) if kind == "Mesh" else []
+    )
+    holders = {
+        each: inside
+        for each in within
+        if (inside := records.page(Shelf(shelf.world, each, inner), "", 6))
+    }
+    quoted = json.dumps(resource.name)
+    for reference in REFERENCES:
+        if reference.target == kind:
+            found = [
+                holder
+                for holder in records.below(shelf, mesh, reference.holder, quoted)
+                if resource.name in reference.names(holder.spec)
+            ]
+            if found and reference.holder == "VirtualService":
+                raise refusals.provides(resource, found)
+            if found:
+                holders[reference.holder] = found
+    if holders:
+        raise refusals.in_use(resource, holders)
+
+
+def _refuse_missing_targets(records: Records, resource: Resource, behaviour: Behaviour) -> None:
+    world = resource.shelf.world
+    mesh = resource.shelf.parent.partition("/")[0]
+    for reference in REFERENCES:
+        if reference.holder == resource.shelf.kind:
+            shelf = Shelf(world, reference.target, mesh)
+            for name in reference.names(resource.spec):
+                target = records.find(shelf, name)
+                # What another account made is not for this one to refer to (UG on sharing).
+                if target is None or target.owner != resource.owner:
+                    raise refusals.absent(shelf, name, behaviour.reference_not_found)
+
+
+def _refuse_ambiguous_route(records: Records, route: Resource, each: Containment) -> None:
+    parent = refuse_missing_parents(records, route.shelf)
+    if parent and len(_listeners(parent)) > 1 and _without_port(route):
+        raise RefusedError(
+            "BadRequestException",
+            f"{each.routes} must define a port match criteria if the {each.title} has multiple"
+            " listeners",
+        )
+    mesh = Shelf(route.shelf.world, "VirtualService", route.shelf.parent.partition("/")[0])
+    for protocol in _protocols(route.spec):
+        target = protocol["action"].get("target")
+        if target is None or "port" in target:
+            continue
+        service = records.find(mesh, target["virtualService"]["virtualServiceName"])
+        for provider in (REFERENCES[0], REFERENCES[1]) if service else ():
+            shelf = Shelf(mesh.world, provider.target, mesh.parent)
+            for name in provider.names(service.spec if service else {}):
+                found = records.find(shelf, name)
+                if found and len(_listeners(found)) > 1:
+                    raise RefusedError(
+                        "BadRequestException",
+                        f"{each.routes} must define a target port if the provider of the Virtual"
+                        " Service has multiple listeners",
+                    )
+
+
+def _refuse_ambiguous_listeners(records: Records, parent: Resource, each: Containment) -> None:
+    shelf = Shelf(parent.shelf.world, each.kind, f"{parent.shelf.parent}/{parent.name}")
+    routes = records.page(shelf, "", -1)
+    unported = [route.name for route in routes if _without_port(route)]
+    ports = _listeners(parent)
+    if len(ports) > 1 and unported:
+        raise RefusedError(
+            "BadRequestException",
+            f"All {each.routes}s for this {each.title} must define a port match before adding"
+            f" multiple listeners to this {each.title}. {len(unported)} {each.routes}(s) are"
+            f" missing port. Listing up to 5 route names: {refusals.listing(unported)}",
+        )
+    before = records.find(parent.shelf, parent.name)
+    changed = {
+        port
+        for port, protocol in (_listeners(before) if before else {}).items()
+        if ports.get(port, protocol) != protocol
+    }
+    using = [route.name for route in routes if changed & _ports(route, ports)]
+    if using:
+        raise RefusedError(
+            "BadRequestException",
+            f"The protocol of a listener cannot change while {each.routes}s use it:"
+            f" {refusals.listing(using)}",
+        )
+
+
+def _listeners(parent: Resource) -> dict[int, str]:
+    """Return the protocols that a router, gateway or node listens with, by port."""
+    mappings = [listener["portMapping"] for listener in parent.spec.get("listeners", ())]
+    return {mapping["port"]: mapping["protocol"] for mapping in mappings}
+
+
+def _ports(route: Resource, every: dict[int, str]) -> set[int]:
+    """Return the ports that a route matches; without a match on ports it is every one."""
+    ports = {it.get("match", {}).get("port") for it in _protocols(route.spec)}
+    return set(every) if None in ports else ports
+
+
+def _without_port(route: Resource) -> bool:
+    return any("port" not in it.get("match", {}) for it in _protocols(route.spec))

@@ -1,0 +1,113 @@
+"""The words of refusals that depend on the state; the sources are named as in ``rules``."""
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.endpoint.errors import RefusedError
+from reconciler.endpoint.records import Resource, Shelf
+
+TAGS_PER_RESOURCE = 50
+"""Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
+
+# Not in the model, yet answered: the status of each is that of the public examples.
+UNMODELLED_STATUS = {
+    "AccessDeniedException": 403,
+    "InvalidParameterException": 400,
+    "RequestEntityTooLargeException": 413,
+    "UnknownOperationException": 404,
+    "UnsupportedMediaTypeException": 415,
+}
+_MOST_LISTED = 5
+
+
+def absent(shelf: Shelf, name: str, code: str = "NotFoundException") -> RefusedError:
+    """Return the refusal for a resource that is not there (the form of RM 173)."""
+    return RefusedError(
+        code,
+        f"{shelf.kind} with name {name} is not present{_under(shelf)}"
+        f" for account {shelf.world.account}",
+    )
+
+
+def taken(shelf: Shelf, name: str) -> RefusedError:
+    """Return the refusal for a name in use: the one modelled error that fits (model)."""
+    return RefusedError(
+        "ConflictException",
+        f"{shelf.kind} with name {name} already exists{_under(shelf)}"
+        f" for account {shelf.world.account}",
+    )
+
+
+def token_reused(why: str) -> RefusedError:
+    """Return the refusal for a client token that cannot be used again (API)."""
+    return RefusedError(
+        "ConflictException", f"the client token was used before for {why}; send a new one"
+    )
+
+
+def too_many_tags(count: int) -> RefusedError:
+    """Return the refusal for a resource that would have more tags than it may (UG)."""
+    return RefusedError(
+        "TooManyTagsException",
+        f"the resource would have {count} tags; it may have {TAGS_PER_RESOURCE}",
+    )
+
+
+def over_quota(what: str, most: int) -> RefusedError:
+    """Return the refusal for more than an account's quotas allow (the words: chosen)."""
+    return RefusedError("LimitExceededException", f"the quota of {what} is {most}")
+
+
+def foreign_arn(text: str, account: str, code: str) -> RefusedError:
+    """Return the refusal for another account's ARN (the form of a report in the UG's threads)."""
+    return RefusedError(
+        code, f"{text} is an invalid ARN. Invalid account id in the ARN provided : {account}"
+    )
+
+
+def denied(account: str, operation: str, arn: str, code: str) -> RefusedError:
+    """Return the refusal for what a caller may not do (the form of public reports)."""
+    return RefusedError(
+        code,
+        f"User: arn:aws:iam::{account}:root is not authorized to perform:"
+        f" appmesh:{operation} on resource: {arn}",
+    )
+
+
+def provides(resource: Resource, services: Iterable[Resource]) -> RefusedError:
+    """Return the refusal to delete a provider (the controller's issue 25, and who it is)."""
+    return RefusedError(
+        "ResourceInUseException",
+        f"{resource.shelf.kind} with name {resource.name} cannot be deleted because it is a"
+        f" VirtualService provider: {listing(each.name for each in services)}",
+    )
+
+
+def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> RefusedError:
+    """Return the refusal to delete what others need (the form of aws-nuke 913)."""
+    held = ", ".join(
+        f"{_shouted(kind)}: {listing(each.name for each in those)}"
+        for kind, those in holders.items()
+    )
+    return RefusedError(
+        "ResourceInUseException",
+        f"{resource.shelf.kind} {resource.name} is being referenced in the following: {held}",
+    )
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return up to five names in brackets."""
+    names = sorted(names)
+    more = ", …" if len(names) > _MOST_LISTED else ""
+    return f"[{', '.join(names[:_MOST_LISTED])}{more}]"
+
+
+def _under(shelf: Shelf) -> str:
+    if not shelf.parent:
+        return ""
+    mesh, _, parent = shelf.parent.partition("/")
+    nearest = {"Route": "VirtualRouter", "GatewayRoute": "VirtualGateway"}.get(shelf.kind)
+    return f"{f' under {nearest} {parent}' if nearest else ''} under mesh {mesh}"
+
+
+def _shouted(kind: str) -> str:
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in kind)[1:].upper()
