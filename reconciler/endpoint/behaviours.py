@@ -161,6 +161,14 @@ class Behaviour:
             "Terraform calls it computed, the controller leaves it out of its comparison",
         ),
     ] = "filled"
+    health_check_elsewhere: Annotated[
+        Literal["accepted", "refused"],
+        Known(
+            "whether a health check may ask a port that is not listened on",
+            "the API page says that it must be; Terraform keeps the port that the service filled in"
+            " when the listener's changes, and would be refused",
+        ),
+    ] = "accepted"
     backends: Annotated[
         Literal["filled", "echoed"],
         Known(

@@ -148,8 +148,10 @@ def one_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
                 yield f"{member} is of {other}, but the listener's protocol is {protocol}"
 
 
-def checked_port(spec: Any, _: Behaviour) -> Iterator[str]:
+def checked_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
     """Check that health checks ask ports that are listened on."""
+    if behaviour.health_check_elsewhere == "accepted":
+        return
     ports = [listener["portMapping"]["port"] for listener in spec.get("listeners", ())]
     for listener in spec.get("listeners", ()):
         port = listener.get("healthCheck", {}).get("port", ports[0])

@@ -207,7 +207,7 @@ RULES = (
     Rule(
         "VirtualNodeSpec VirtualGatewaySpec",
         "a health check asks a port that is listened on",
-        "controller",
+        "API, controller; a behaviour",
         check.checked_port,
     ),
     Rule(
