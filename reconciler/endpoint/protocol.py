@@ -68,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header in."""
-        self._count(name + value)
+        self._count(name + b": " + value + b"\r\n")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:

@@ -5,12 +5,14 @@ import http.client
 import json
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reconciler import api
+from reconciler.endpoint import LocalEndpoint
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.store import Store
@@ -205,3 +207,32 @@ def test_a_database_that_fails_is_a_500(tmp_path: Path) -> None:
     assert sent_to(store, [whole(b'{"meshName": "pay"}')])[0] == 500
     assert sent_to(store, [whole(b"")], "GET")[0] == 500
     store.close()
+
+
+def test_a_name_that_was_allowed_is_served(
+    client_of: "Callable[[LocalEndpoint], Client]",
+) -> None:
+    with LocalEndpoint(None, allow_hosts=["Mesh.Example"]) as endpoint:
+        client = client_of(endpoint)
+        for host, status in (("mesh.example:80", 200), ("x.mesh.example", 403)):
+            assert client.send("GET", MESHES, headers={"Host": host}).status == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
+def test_a_body_has_to_call_itself_json(client: "Client", content_type: str, status: int) -> None:
+    headers = {"Content-Type": content_type}
+    reply = client.send("PUT", MESHES, {"meshName": "pay"}, headers=headers)
+    assert reply.status == status
+    if status == 415:
+        assert reply.headers["x-amzn-errortype"] == "UnsupportedMediaTypeException"
+        reply = client.send("PUT", "/_endpoint/faults", {"faults": []}, headers=headers)
+        assert reply.status == 415
