@@ -36,7 +36,7 @@ HEALTH = {
     "timeoutMillis": 2000,
     "path": "/ping",
 }
-NODE = {
+NODE: dict[str, Any] = {
     "listeners": [
         {
             "portMapping": {"port": 8080, "protocol": "http"},
@@ -57,7 +57,7 @@ NODE = {
     "backendDefaults": CLIENT,
     "logging": LOG,
 }
-HTTP_ROUTE = {
+HTTP_ROUTE: dict[str, Any] = {
     "action": {"weightedTargets": [{"virtualNode": "checkout", "weight": 100}]},
     "match": {
         "prefix": "/",

@@ -5,9 +5,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
-
 from endpoint.samples import NODE, ORDER, SCOPE, SPECS, arn, named, request_of
 from endpoint.test_kinds import do
+
 from reconciler.endpoint import (
     Behaviour,
     BehaviourRefusedError,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
-
 from endpoint.samples import ORDER, SCOPE, SPECS, named, parameters, request_of
+
 from reconciler.api import ApiError, Operation, load, violations
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """botocore's model of the API, its own or, once it has none, ours."""
+    """Give the model of the API that botocore has, while it has one."""
     try:
         return botocore.session.Session().get_service_model("appmesh")
     except botocore.exceptions.UnknownServiceError:  # pragma: no cover - a later botocore

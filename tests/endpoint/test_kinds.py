@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from endpoint.samples import NAMES, ORDER, SCOPE, SPECS, arn, named, request_of
+
 from reconciler.api import load, violations
 
 if TYPE_CHECKING:
@@ -79,14 +79,13 @@ def test_a_spec_comes_back_as_it_was_sent(built: "Client", kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ORDER)
 def test_every_kind_has_tags(built: "Client", kind: str) -> None:
-    scope = {"signed": SCOPE}
-    assert built.tags(arn(kind), **scope).body == {"tags": []}
+    assert built.tags(arn(kind), signed=SCOPE).body == {"tags": []}
     for verb in ("tag", "untag"):
         operation = next(it for it in load().operations.values() if it.verb == verb)
         wanted = request_of(operation, kind)
         assert built.send(wanted.method, wanted.path, wanted.body, signed=SCOPE).body == {}
         expected = [{"key": "team", "value": "pay"}] if verb == "tag" else []
-        assert built.tags(arn(kind), **scope).body == {"tags": expected}
+        assert built.tags(arn(kind), signed=SCOPE).body == {"tags": expected}
 
 
 def test_names_are_those_of_their_parent(built: "Client") -> None:

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from endpoint.samples import HTTP_ROUTE, NODE, ORDER, SCOPE, SPECS
 from endpoint.test_kinds import do
 
@@ -66,14 +65,18 @@ def test_backends_are_not_checked(built: "Client") -> None:
     [
         (
             "Mesh",
-            "Mesh pay is being referenced in the following: VIRTUAL_SERVICE: [shop.local],"
-            " VIRTUAL_ROUTER: [edge], VIRTUAL_NODE: [checkout], VIRTUAL_GATEWAY: [front]",
+            (
+                "Mesh pay is being referenced in the following: VIRTUAL_SERVICE: [shop.local],"
+                " VIRTUAL_ROUTER: [edge], VIRTUAL_NODE: [checkout], VIRTUAL_GATEWAY: [front]"
+            ),
         ),
         ("VirtualNode", "VirtualNode checkout is being referenced in the following: ROUTE: [v1]"),
         (
             "VirtualRouter",
-            "VirtualRouter with name edge cannot be deleted because it is a VirtualService"
-            " provider: [shop.local]",
+            (
+                "VirtualRouter with name edge cannot be deleted because it is a VirtualService"
+                " provider: [shop.local]"
+            ),
         ),
         (
             "VirtualService",
@@ -114,17 +117,16 @@ def test_a_node_is_held_by_the_service_that_it_provides(built: "Client") -> None
 def test_names_elsewhere_hold_nothing(built: "Client") -> None:
     # Neither a mesh whose name begins alike, nor a spec that holds the name in another place.
     for mesh in ("pay-2", "pay0"):
-        wanted = {"signed": SCOPE}
-        built.send("PUT", "/v20190125/meshes", {"meshName": mesh}, **wanted)
+        built.send("PUT", "/v20190125/meshes", {"meshName": mesh}, signed=SCOPE)
         path = f"/v20190125/meshes/{mesh}/virtualNodes"
         body = {"virtualNodeName": "lone", "spec": {}}
-        assert built.send("PUT", path, body, **wanted).status == 200
+        assert built.send("PUT", path, body, signed=SCOPE).status == 200
         service = {
             "virtualServiceName": "lone",
             "spec": {"provider": {"virtualNode": {"virtualNodeName": "lone"}}},
         }
         path = path.replace("Nodes", "Services")
-        assert built.send("PUT", path, service, **wanted).status == 200
+        assert built.send("PUT", path, service, signed=SCOPE).status == 200
     assert do(built, "create", "VirtualNode", virtualNodeName="lone", spec={}).status == 200
     action = {"weightedTargets": [{"virtualNode": "checkout", "weight": 1}]}
     headers = [{"name": "lone"}]

@@ -5,8 +5,8 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-
 from endpoint.samples import HTTP_ROUTE, NAMES, ORDER, SECOND, SPECS, named, parameters
+
 from reconciler.api import ListOf, Shape, Structure, load
 from reconciler.endpoint import Behaviour
 from reconciler.endpoint.records import World
@@ -102,14 +102,18 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     (
         "Route",
         {"httpRoute": {**HTTP_ROUTE, "retryPolicy": {**RETRY, "httpRetryEvents": ["any"]}}},
-        "spec.httpRoute.retryPolicy: httpRetryEvents must be client-error or gateway-error"
-        " or server-error or stream-error, not 'any'",
+        (
+            "spec.httpRoute.retryPolicy: httpRetryEvents must be client-error or gateway-error"
+            " or server-error or stream-error, not 'any'"
+        ),
     ),
     (
         "Route",
         grpc_route({}, retryPolicy=RETRY),
-        "spec.grpcRoute.retryPolicy: must have at least one of grpcRetryEvents, httpRetryEvents,"
-        " tcpRetryEvents",
+        (
+            "spec.grpcRoute.retryPolicy: must have at least one of grpcRetryEvents, httpRetryEvents,"
+            " tcpRetryEvents"
+        ),
     ),
     (
         "Route",
@@ -144,8 +148,10 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     (
         "GatewayRoute",
         grpc(serviceName="aws.appmesh.v1"),
-        "spec.grpcRoute.match: serviceName must not begin with aws.app-mesh or aws.appmesh:"
-        " reserved",
+        (
+            "spec.grpcRoute.match: serviceName must not begin with aws.app-mesh or aws.appmesh:"
+            " reserved"
+        ),
     ),
     (
         "GatewayRoute",

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from endpoint.samples import ORDER, SCOPE, named, request_of
 from endpoint.test_kinds import do
 
@@ -56,8 +55,7 @@ def test_a_consumer_makes_what_is_its_own(shared: "Client") -> None:
     assert made["metadata"]["resourceOwner"] == CONSUMER[0]
     owners = "/v20190125/meshes/pay/virtualNodes/mine"
     assert shared.send("GET", owners, signed=SCOPE).body == made
-    tags = {"signed": CONSUMER}
-    assert shared.tags(made["metadata"]["arn"], **tags).body == {"tags": []}
+    assert shared.tags(made["metadata"]["arn"], signed=CONSUMER).body == {"tags": []}
     denied = shared.tags(made["metadata"]["arn"], signed=SCOPE)
     assert denied.refusal == DENIED
     update = shared.send("PUT", owners, {"spec": {}}, signed=SCOPE)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-
 from endpoint.samples import ORDER, SCOPE, arn
 from endpoint.test_kinds import do
 

@@ -13,8 +13,8 @@ import pytest
 
 from reconciler import api
 from reconciler.endpoint import LocalEndpoint
-from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import Wire
 

@@ -1,0 +1,218 @@
+"""The endpoint beside moto_server: 32 connections that stay open, from another process."""
+
+import http.client
+import json
+import os
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+MESHES = "/v20190125/meshes"
+CONNECTIONS = 32
+SECONDS = 3.0
+MANY = 10_000
+SCOPE = "Credential=123456789012/20231114/eu-west-1/appmesh/aws4_request"
+SERVE = """
+import sys
+from pathlib import Path
+from reconciler.endpoint import LocalEndpoint, stop_signals
+with stop_signals() as wait, LocalEndpoint(Path(sys.argv[1])) as endpoint:
+    print(endpoint.url, flush=True)
+    wait()
+"""
+
+
+def figures() -> Iterator[str]:
+    """Yield one line a figure, with its peer's and what it should be."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        ours, ready, _ = opened.enter_context(_endpoint(folder))
+        moto = opened.enter_context(_moto())
+        yield f"ready {ready:.2f} s after its start (wanted: 0.5)"
+        ahead = {}
+        for title, describe in (("DescribeMesh", True), ("durable CreateMesh", False)):
+            for name, address in (("ours", ours), ("moto", moto)):
+                _create(address, "pay")
+                ahead[name] = _rate(address, describe=describe)
+            times = ahead["ours"] / ahead["moto"]
+            wanted = "5 times moto's" if describe else "1,000/s and 2 times moto's"
+            yield (
+                f"{title}: {ahead['ours']:,.0f}/s, moto {ahead['moto']:,.0f}/s,"
+                f" {times:.1f} times (wanted: {wanted})"
+            )
+    yield from _with_many()
+
+
+def _with_many() -> Iterator[str]:
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, process = opened.enter_context(_endpoint(folder))
+        spec = {"spec": {"egressFilter": {"type": "DROP_ALL"}}}
+        made = 0
+        pages = []
+        for size in (200, MANY):
+            while made < size:
+                _create(address, f"m{made:05}", spec)
+                made += 1
+            token = _ask(address, f"{MESHES}?limit=100").get("nextToken", "")
+            path = f"{MESHES}?limit=100&nextToken={token}"
+            pages.append(statistics.median(_timed(address, path) for _ in range(30)))
+        yield (
+            f"a page of ListMeshes: {pages[0] * 1000:.1f} ms of 200 meshes,"
+            f" {pages[1] * 1000:.1f} ms of {MANY:,} (wanted: the same)"
+        )
+        yield f"memory with {MANY:,} meshes: {_megabytes(process):.0f} MB (wanted: under 100)"
+
+
+@contextmanager
+def _endpoint(folder: Path) -> Iterator[tuple[str, float, "subprocess.Popen[str]"]]:
+    began = time.monotonic()
+    command = [sys.executable, "-c", SERVE, str(folder / "data")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    address = process.stdout.readline().strip().removeprefix("http://")
+    _ask(address, MESHES)
+    ready = time.monotonic() - began
+    try:
+        yield address, ready, process
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@contextmanager
+def _moto() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-p", str(port)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
+    try:
+        _wait_until(lambda: _create(f"127.0.0.1:{port}", "ready"))
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until(ask: Callable[[], object]) -> None:
+    for _ in range(300):
+        try:
+            ask()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("moto_server did not start")
+
+
+def _request(method: str, path: str, body: object = None) -> bytes:
+    content = json.dumps(body).encode() if body is not None else b""
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: AWS4-HMAC-SHA256 {SCOPE}, SignedHeaders=host, Signature=0",
+        f"Content-Length: {len(content)}",
+        "Content-Type: application/json",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+def _ask(address: str, path: str, body: object = None) -> dict[str, str]:
+    connection = http.client.HTTPConnection(address)
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 {SCOPE}", "Content-Type": "application/json"}
+    content = json.dumps(body) if body is not None else None
+    connection.request("GET" if body is None else "PUT", path, content, headers)
+    answer: dict[str, str] = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
+
+
+def _create(address: str, name: str, more: Mapping[str, object] | None = None) -> None:
+    _ask(address, MESHES, {"meshName": name, **(more or {})})
+
+
+def _timed(address: str, path: str) -> float:
+    began = time.perf_counter()
+    _ask(address, path)
+    return time.perf_counter() - began
+
+
+def _rate(address: str, *, describe: bool) -> float:
+    """Return the answers a second that a process of its own gets over its connections."""
+    command = [sys.executable, __file__, address, "describe" if describe else "create"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def _megabytes(process: "subprocess.Popen[str]") -> float:
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _drive(address: str, what: str) -> float:
+    """Send requests over every connection, one after another on each, and count the answers."""
+    host, port = address.split(":")
+    sent = answered = 0
+    selector = selectors.DefaultSelector()
+
+    def send(connection: socket.socket) -> None:
+        nonlocal sent
+        sent += 1
+        if what == "describe":
+            connection.sendall(_DESCRIBE)
+        else:
+            name = f"b{os.getpid()}-{sent}"
+            connection.sendall(_request("PUT", MESHES, {"meshName": name, "clientToken": name}))
+
+    def connect() -> None:
+        connection = socket.create_connection((host, int(port)))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ, bytearray())
+        send(connection)
+
+    for _ in range(CONNECTIONS):
+        connect()
+    began = time.monotonic()
+    while time.monotonic() < began + SECONDS:
+        for key, _ in selector.select(1):
+            connection, received = key.fileobj, key.data
+            assert isinstance(connection, socket.socket)
+            part = connection.recv(65536)
+            received += part
+            if _is_whole(received):
+                assert received.startswith(b"HTTP/1.1 200 "), bytes(received)
+                answered += 1
+                # moto_server closes after each answer, whatever is asked of it.
+                if b"connection: close" in received.lower():
+                    part = b""
+                else:
+                    received.clear()
+                    send(connection)
+            if not part:
+                selector.unregister(connection)
+                connection.close()
+                connect()
+    return answered / (time.monotonic() - began)
+
+
+def _is_whole(received: bytearray) -> bool:
+    head, end, body = received.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    return len(body) >= int(length)
+
+
+_DESCRIBE = _request("GET", f"{MESHES}/pay")
+
+if __name__ == "__main__":
+    print(_drive(*sys.argv[1:]))  # noqa: T201 - the answer to the process that measures
