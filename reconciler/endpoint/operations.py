@@ -4,10 +4,9 @@ It takes calls that the wire has already checked and returns answers; it knows n
 threads.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -18,15 +17,15 @@ from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.errors import RefusedError
 from reconciler.endpoint.past import Lag, Past
 from reconciler.endpoint.quotas import refuse_over_quota
-from reconciler.endpoint.records import Records, Remembered, Resource, Shelf
+from reconciler.endpoint.records import Records, Resource, Shelf
 from reconciler.endpoint.references import refuse_if_held, refuse_missing_parents, refuse_unfit
 from reconciler.endpoint.rules import Call
 from reconciler.endpoint.spelling import spelled
+from reconciler.endpoint.tokens import Tokens, as_json
 from reconciler.endpoint.views import Answer, Views
 
 _BY_CONSUMERS = ("VirtualNode", "VirtualRouter", "Route", "VirtualService")
 """What an account may create in a mesh of another one (UG on sharing)."""
-_REFUSED = "refused"
 
 
 class Operations:
@@ -39,6 +38,7 @@ class Operations:
         self._behaviour = behaviour
         self._clock = clock
         self._past = Past()
+        self._tokens = Tokens(description.kinds, behaviour)
         self.views = Views(description.kinds, behaviour, self._now)
         self._reads: dict[str, Callable[[Call, Records, Lag], Answer]] = {
             "describe": self._describe,
@@ -64,7 +64,7 @@ class Operations:
             RefusedError: The state does not allow it.
         """
         lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
-        return _json(self._reads[call.operation.verb](call, records, lag))
+        return as_json(self._reads[call.operation.verb](call, records, lag))
 
     def write(self, call: Call, records: Records) -> str | RefusedError:
         """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
@@ -75,52 +75,13 @@ class Operations:
             RefusedError: The state does not allow it, or the token came with other parameters.
         """
         now = self._now()
-        token = call.parameters.get("clientToken")
-        retention = int(self._behaviour.token_retention_seconds * 1000)
-        if not token or not retention:
-            return _json(self._writes[call.operation.verb](call, records, now))
-        request = _digest(call)
-        records.forget(now - retention)
-        remembered = records.recall(call.world, token)
-        if remembered is not None and not self._outlived(call, records, remembered):
-            if remembered.request != request:
-                raise refusals.token_reused("a request with other parameters")
-            return _answer_of(remembered)
-        remembered = Remembered(request, self._performed(call, records, now))
-        records.remember(call.world, token, remembered, now)
-        return _answer_of(remembered)
+        perform = partial(self._writes[call.operation.verb], call, records, now)
+        return self._tokens.answer(call, records, now, perform)
 
     def empty(self, records: Records) -> None:
         """Empty every world, and every memory."""
         records.clear()
         self._past.clear()
-
-    def _performed(self, call: Call, records: Records, now: int) -> str:
-        try:
-            return _json(self._writes[call.operation.verb](call, records, now))
-        except RefusedError as refusal:
-            if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - a behaviour
-                raise
-            return _json({_REFUSED: [refusal.code, str(refusal)]})
-
-    def _outlived(self, call: Call, records: Records, remembered: Remembered) -> bool:
-        """Say whether a token is free again because its resource is gone."""
-        after = self._behaviour.token_after_delete
-        answer = json.loads(remembered.answer)
-        if after == "replays" or _REFUSED in answer:
-            return False
-        kind = max(
-            (kind for kind in self._kinds.values() if set(kind.path) <= set(answer)),
-            key=lambda each: len(each.path),
-        )
-        names = [answer[member] for member in kind.path]
-        world = replace(call.world, account=answer["metadata"]["meshOwner"])
-        live = records.find(Shelf(world, kind.name, "/".join(names[:-1])), names[-1])
-        if live and live.uid == answer["metadata"]["uid"]:
-            return False
-        if after == "conflicts":
-            raise refusals.token_reused("a resource that was deleted since")
-        return True
 
     def _create(self, call: Call, records: Records, now: int) -> Answer:
         shelf, name = self._place(call)
@@ -292,22 +253,6 @@ class Operations:
 def _raised(resource: Resource, now: int) -> Resource:
     # A clock that was set back must not make a resource look older than it was.
     return replace(resource, version=resource.version + 1, updated=max(now, resource.updated))
-
-
-def _answer_of(remembered: Remembered) -> str | RefusedError:
-    if remembered.answer.startswith(f'{{"{_REFUSED}":'):
-        return RefusedError(*json.loads(remembered.answer)[_REFUSED])
-    return remembered.answer
-
-
-def _json(answer: Answer) -> str:
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-
-
-def _digest(call: Call) -> str:
-    parameters = {name: value for name, value in call.parameters.items() if name != "clientToken"}
-    request = json.dumps([call.operation.name, parameters], sort_keys=True)
-    return hashlib.sha256(request.encode()).hexdigest()
 
 
 def _tags(call: Call) -> dict[str, str]:

@@ -19,14 +19,6 @@ CONNECTIONS = 32
 SECONDS = 3.0
 MANY = 10_000
 SCOPE = "Credential=123456789012/20231114/eu-west-1/appmesh/aws4_request"
-SERVE = """
-import sys
-from pathlib import Path
-from reconciler.endpoint import LocalEndpoint, stop_signals
-with stop_signals() as wait, LocalEndpoint(Path(sys.argv[1])) as endpoint:
-    print(endpoint.url, flush=True)
-    wait()
-"""
 
 
 def figures() -> Iterator[str]:
@@ -74,10 +66,12 @@ def _with_many() -> Iterator[str]:
 @contextmanager
 def _endpoint(folder: Path) -> Iterator[tuple[str, float, "subprocess.Popen[str]"]]:
     began = time.monotonic()
-    command = [sys.executable, "-c", SERVE, str(folder / "data")]
+    command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
+    command += ["--data", str(folder / "data")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    address = process.stdout.readline().strip().removeprefix("http://")
+    line = process.stdout.readline()
+    address = line[line.index("http://") :].split(",")[0].removeprefix("http://")
     _ask(address, MESHES)
     ready = time.monotonic() - began
     try:

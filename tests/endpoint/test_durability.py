@@ -104,13 +104,14 @@ def test_sixty_kills_under_load_lose_nothing(tmp_path: Path) -> None:
 
 
 LIMITED = """
-import resource, sys
+import resource, signal, sys
 from pathlib import Path
-from reconciler.endpoint import LocalEndpoint, stop_signals
-with stop_signals() as wait, LocalEndpoint(Path(sys.argv[1])) as endpoint:
+from reconciler.endpoint import LocalEndpoint
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+with LocalEndpoint(Path(sys.argv[1])) as endpoint:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
     print(endpoint.url, flush=True)
-    wait()
+    signal.sigwait({signal.SIGTERM})
 """
 
 

@@ -1,0 +1,90 @@
+"""The memory of client tokens: what a repeated request brings, and for how long."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from reconciler.api import Kind
+from reconciler.endpoint import refusals
+from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.errors import RefusedError
+from reconciler.endpoint.records import Records, Remembered, Shelf
+from reconciler.endpoint.rules import Call
+from reconciler.endpoint.views import Answer
+
+_REFUSED = "refused"
+
+
+class Tokens:
+    """The rules of client tokens over records."""
+
+    def __init__(self, kinds: Mapping[str, Kind], behaviour: Behaviour) -> None:
+        self._kinds = kinds
+        self._behaviour = behaviour
+        self._retention = int(behaviour.token_retention_seconds * 1000)
+
+    def answer(
+        self, call: Call, records: Records, now: int, perform: Callable[[], Answer]
+    ) -> str | RefusedError:
+        """Return the answer that a token brings back, or that of ``perform``, to be remembered.
+
+        A refusal is returned where it is to be remembered: what is raised leaves nothing behind.
+
+        Raises:
+            RefusedError: The state does not allow it, or the token came with other parameters.
+        """
+        token = call.parameters.get("clientToken")
+        if not token or not self._retention:
+            return as_json(perform())
+        request = _digest(call)
+        records.forget(now - self._retention)
+        remembered = records.recall(call.world, token)
+        if remembered is not None and not self._outlived(call, records, remembered):
+            if remembered.request != request:
+                raise refusals.token_reused("a request with other parameters")
+        else:
+            remembered = Remembered(request, self._performed(perform))
+            records.remember(call.world, token, remembered, now)
+        if remembered.answer.startswith(f'{{"{_REFUSED}":'):
+            return RefusedError(*json.loads(remembered.answer)[_REFUSED])
+        return remembered.answer
+
+    def _performed(self, perform: Callable[[], Answer]) -> str:
+        try:
+            return as_json(perform())
+        except RefusedError as refusal:
+            if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - no password
+                raise
+            return as_json({_REFUSED: [refusal.code, str(refusal)]})
+
+    def _outlived(self, call: Call, records: Records, remembered: Remembered) -> bool:
+        """Say whether a token is free again because its resource is gone."""
+        after = self._behaviour.token_after_delete
+        answer = json.loads(remembered.answer)
+        if after == "replays" or _REFUSED in answer:
+            return False
+        # The path of a parent's kind is in the answer too; the longest is the resource's own.
+        known = (kind.path for kind in self._kinds.values() if answer.keys() >= set(kind.path))
+        path = max(known, key=len)
+        kind = next(kind for kind in self._kinds.values() if kind.path == path)
+        *parents, name = (answer[member] for member in path)
+        metadata = answer["metadata"]
+        world = replace(call.world, account=metadata["meshOwner"])
+        live = records.find(Shelf(world, kind.name, "/".join(parents)), name)
+        if live and live.uid == metadata["uid"]:
+            return False
+        if after == "conflicts":
+            raise refusals.token_reused("a resource that was deleted since")
+        return True
+
+
+def as_json(answer: Answer) -> str:
+    """Return an answer as it is sent."""
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(call: Call) -> str:
+    parameters = {name: value for name, value in call.parameters.items() if name != "clientToken"}
+    request = json.dumps([call.operation.name, parameters], sort_keys=True)
+    return hashlib.sha256(request.encode()).hexdigest()
