@@ -118,6 +118,13 @@ class Behaviour:
             "clients wait for the target to be ACTIVE, IAM resolves it; no refusal was quoted",
         ),
     ] = "checked"
+    backends_hold_services: Annotated[
+        YesNo,
+        Known(
+            "whether a virtual node's backend keeps the service that it names from being deleted",
+            "inferred from backends never being checked",
+        ),
+    ] = "no"
     weights: Annotated[
         Literal["at-most-100", "exactly-100"],
         Known(
@@ -132,6 +139,13 @@ class Behaviour:
             "the user guide says so of this kind alone",
         ),
     ] = "word"
+    mesh_names: Annotated[
+        Literal["any", "word"],
+        Known(
+            "whether a mesh's name is held to letters, digits, hyphens and underscores too",
+            "a slash is refused; of dots and other characters nothing is known",
+        ),
+    ] = "any"
     list_order: Annotated[
         Literal["name", "created", "uid"],
         Known(

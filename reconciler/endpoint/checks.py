@@ -84,11 +84,12 @@ def service_name(request: Any, _: Behaviour) -> Iterator[str]:
         yield f"virtualServiceName: must have 1 to {_LONGEST_SERVICE_NAME} characters, not {size}"
 
 
-def router_name(request: Any, behaviour: Behaviour) -> Iterator[str]:
-    """Check the characters of a virtual router's name."""
-    name = request.get("virtualRouterName", "x")
-    if behaviour.router_names == "word" and not _WORD.fullmatch(name):
-        yield "virtualRouterName: may hold letters, digits, hyphens and underscores alone"
+def word_names(request: Any, behaviour: Behaviour) -> Iterator[str]:
+    """Check the characters of names that may be held to a few."""
+    strict = {"virtualRouterName": behaviour.router_names, "meshName": behaviour.mesh_names}
+    for member, names in strict.items():
+        if names == "word" and not _WORD.fullmatch(request.get(member, "x")):
+            yield f"{member}: may hold letters, digits, hyphens and underscores alone"
 
 
 def reserved_tag(tag: Any, _: Behaviour) -> Iterator[str]:

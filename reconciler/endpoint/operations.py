@@ -125,7 +125,7 @@ class Operations:
         resource = self._asked_for(call, records)
         if call.world.account not in (resource.owner, resource.shelf.world.account):
             raise self._denied(call, resource)
-        refuse_if_held(records, resource)
+        refuse_if_held(records, resource, self._behaviour)
         self._past.note(resource.shelf, resource.name, resource, now)
         records.remove(resource)
         last = _raised(resource, now)

@@ -64,12 +64,18 @@ def _service(spec: Spec) -> Iterator[str]:
         yield route["action"]["target"]["virtualService"]["virtualServiceName"]
 
 
+def _backends(spec: Spec) -> Iterator[str]:
+    for backend in spec.get("backends", ()):
+        yield backend["virtualService"]["virtualServiceName"]
+
+
 REFERENCES = (
     Reference("VirtualService", "VirtualNode", _provider("virtualNode")),
     Reference("VirtualService", "VirtualRouter", _provider("virtualRouter")),
     Reference("Route", "VirtualNode", _nodes),
     Reference("GatewayRoute", "VirtualService", _service),
 )
+_BACKENDS = Reference("VirtualNode", "VirtualService", _backends)
 CONTAINMENTS = (
     Containment("Route", "VirtualRouter", "Virtual Router", "Route"),
     Containment("GatewayRoute", "VirtualGateway", "Virtual Gateway", "Gateway Route"),
@@ -113,7 +119,7 @@ def refuse_unfit(records: Records, resource: Resource, behaviour: Behaviour) -> 
             _refuse_ambiguous_listeners(records, resource, each)
 
 
-def refuse_if_held(records: Records, resource: Resource) -> None:
+def refuse_if_held(records: Records, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse the delete of a resource that others stand in or name.
 
     Raises:
@@ -131,7 +137,8 @@ def refuse_if_held(records: Records, resource: Resource) -> None:
         if (inside := records.page(Shelf(shelf.world, each, inner), "", 6))
     }
     quoted = json.dumps(resource.name)
-    for reference in REFERENCES:
+    hold = behaviour.backends_hold_services == "yes"
+    for reference in (*REFERENCES, *((_BACKENDS,) if hold else ())):
         if reference.target == kind:
             found = [
                 holder

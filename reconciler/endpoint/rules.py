@@ -84,8 +84,8 @@ RULES = (
     Rule(
         "Request",
         "a virtual router's name holds letters, digits, hyphens and underscores",
-        "UG; a behaviour",
-        check.router_name,
+        "UG; a behaviour, and one for meshes",
+        check.word_names,
     ),
     Rule(
         "TagRef",

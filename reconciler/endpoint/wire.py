@@ -225,14 +225,10 @@ class Wire:
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(after_seconds):
-            await _disconnected(receive)
+            # The request was read, so that all that can come is the end of the connection.
+            await receive()
     scope["extensions"]["hang_up"]()
-    await _disconnected(receive)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await receive()
 
 
 def _refuse_other_content(headers: Headers, body: bytes, wanted: bytes = _JSON) -> None:

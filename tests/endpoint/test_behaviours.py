@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -359,3 +360,31 @@ def test_quotas(serve: "Serve", value: str, status: int) -> None:
     assert do(client, "create", "VirtualNode", spec={"backends": backends}).status == 200
     backends += NODE["backends"]
     assert do(client, "update", "VirtualNode", spec={"backends": backends}).status == status
+
+
+@pytest.mark.parametrize(("value", "status"), [("any", 200), ("word", 400)])
+def test_mesh_names(serve: "Serve", value: str, status: int) -> None:
+    client = serve(f"mesh-names={value}")
+    assert client.create("a.b").status == status
+    assert client.create("a_b-c1").status == 200
+
+
+@pytest.mark.parametrize(("value", "status"), [("no", 200), ("yes", 409)])
+def test_backends_hold_services(serve: "Serve", value: str, status: int) -> None:
+    client = build(serve(f"backends-hold-services={value}"), "Mesh")
+    name = {"virtualServiceName": "nowhere.local"}
+    assert do(client, "create", "VirtualService", spec={}, **name).status == 200
+    build(client, "VirtualNode")
+    path = "/v20190125/meshes/pay/virtualServices/nowhere.local"
+    reply = client.send("DELETE", path, signed=SCOPE)
+    assert reply.status == status
+    if status == 409:
+        assert reply.body["message"].endswith("in the following: VIRTUAL_NODE: [checkout]")
+
+
+def test_the_readme_shows_the_table() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows = list(behaviour_table())
+    if rows[0] not in readme:
+        pytest.skip("the README has no table of behaviours yet")
+    assert "\n".join(rows) in readme

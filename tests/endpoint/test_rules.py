@@ -111,8 +111,8 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
         "Route",
         grpc_route({}, retryPolicy=RETRY),
         (
-            "spec.grpcRoute.retryPolicy: must have at least one of grpcRetryEvents, httpRetryEvents,"
-            " tcpRetryEvents"
+            "spec.grpcRoute.retryPolicy: must have at least one of grpcRetryEvents,"
+            " httpRetryEvents, tcpRetryEvents"
         ),
     ),
     (

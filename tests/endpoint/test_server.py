@@ -93,6 +93,22 @@ def test_ipv6(client_of: "Callable[[LocalEndpoint], Client]") -> None:
         assert client_of(serving).create("pay").status == 200
 
 
+def test_other_addresses_are_listened_on_where_that_is_asked_for(
+    client_of: "Callable[[LocalEndpoint], Client]",
+) -> None:
+    with LocalEndpoint(None, host="0.0.0.0", insecure=True) as endpoint:  # noqa: S104 - as asked
+        assert endpoint.url.startswith("http://0.0.0.0:")
+        port = endpoint.url.rpartition(":")[2]
+        loopback = client_of(endpoint)
+        loopback.address = f"127.0.0.1:{port}"
+        assert loopback.create("pay").status == 200
+    with (
+        pytest.raises(AddressRefusedError, match="IP address"),
+        LocalEndpoint(None, host="example.org", insecure=True),
+    ):
+        pytest.fail("a name was listened on")
+
+
 def test_a_refused_database_lets_the_folder_go(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite3").touch()
     for _ in range(2):
