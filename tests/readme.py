@@ -11,6 +11,7 @@ from pathlib import Path
 import api_page
 
 from reconciler.core import exit_codes
+from reconciler.endpoint import behaviour_table
 from reconciler.manifest.diagnostics import Code
 from reconciler.settings.knobs import EVERY_VERB, KNOBS, Knob, Take
 
@@ -25,6 +26,7 @@ def rewritten(text: str) -> str:
         "statements": api_page.tables()[0],
         "errors": api_page.tables()[1],
         "options": _options(),
+        "behaviours": "".join(f"{row}\n" for row in behaviour_table()),
         "exit_codes": _exit_codes(),
         "complaints": _complaints(),
     }

@@ -11,9 +11,12 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import (
     AddressRefusedError,
     Behaviour,
+    BehaviourRefusedError,
     EndpointError,
+    FaultsRefusedError,
     FolderHeldError,
     LocalEndpoint,
+    parse_behaviour,
 )
 
 IN_MEMORY = ":memory:"
@@ -27,21 +30,33 @@ def run(invocation: Invocation) -> int:
     start_logging(invocation["log_level"], invocation["log_format"])
     host, port = _address(invocation["listen"])
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
-    behaviour = Behaviour(token_retention_seconds=invocation["token_retention"])
     try:
-        with (
-            stop_on_signals() as stop,
-            LocalEndpoint(data, host=host, port=port, behaviour=behaviour) as endpoint,
-        ):
+        endpoint = LocalEndpoint(
+            data,
+            host=host,
+            port=port,
+            behaviour=_behaviour(invocation),
+            faults=invocation["faults"],
+            allow_hosts=invocation["allow_host"],
+            insecure=invocation["insecure"],
+        )
+        with stop_on_signals() as stop, endpoint:
             show(f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n")
             stop.wished.wait()
     except FolderHeldError as error:
         raise HeldError(str(error)) from error
-    except AddressRefusedError as error:
+    except (AddressRefusedError, BehaviourRefusedError, FaultsRefusedError) as error:
         raise UsageError(str(error)) from error
     except EndpointError as error:
         raise TargetError(str(error)) from error
     return ExitCode.OK
+
+
+def _behaviour(invocation: Invocation) -> Behaviour:
+    chosen = Behaviour(
+        token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
+    )
+    return parse_behaviour(invocation["behaviour"], chosen)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -165,7 +165,7 @@ KNOBS = (
     Knob(
         "listen",
         Take.TEXT,
-        "Address to serve on; loopback only.",
+        "Address to serve on.",
         own="endpoint",
         default="127.0.0.1:8473",
         metavar="HOST:PORT",
@@ -185,5 +185,34 @@ KNOBS = (
         own="endpoint",
         default=129_600.0,
         metavar="SECONDS",
+    ),
+    Knob(
+        "behaviour",
+        Take.TEXTS,
+        "What nobody outside AWS can know, chosen; repeatable.",
+        own="endpoint",
+        metavar="NAME=VALUE",
+    ),
+    Knob(
+        "quotas",
+        Take.TEXT,
+        "Refuse what exceeds an account's default quotas, or nothing.",
+        own="endpoint",
+        default="none",
+        choices=("none", "aws"),
+    ),
+    Knob("faults", Take.TEXT, "What to break, as JSON.", own="endpoint", metavar="FILE"),
+    Knob(
+        "allow-host",
+        Take.TEXTS,
+        "A name that the Host header may have, beside localhost; repeatable.",
+        own="endpoint",
+        metavar="NAME",
+    ),
+    Knob(
+        "insecure",
+        Take.SWITCH,
+        "Listen on other than loopback addresses too: whoever reaches it may do anything.",
+        own="endpoint",
     ),
 )

@@ -110,6 +110,10 @@ USAGE = {
     "apply without a terminal": (["apply", "--target", "local"], "--auto-approve"),
     "a settings file that is not there": (["plan", "--config", "no.toml"], "no.toml"),
     "an address that is none": (["endpoint", "--listen", "8473"], "HOST:PORT"),
+    "a behaviour that is none": (["endpoint", "--behaviour", "mood=good"], "mood"),
+    "a value that a behaviour has not": (["endpoint", "--behaviour", "list-order=x"], "created"),
+    "faults that are not there": (["endpoint", "--faults", "no.json"], "no.json"),
+    "faults that are none": (["endpoint", "--faults", '{"faults": 5}'], "faults"),
     "an address of others": (["endpoint", "--listen", "0.0.0.0:0"], "loopback"),
 }  # fmt: skip
 
