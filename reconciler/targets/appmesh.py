@@ -5,8 +5,10 @@ verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +19,7 @@ from reconciler import parallel
 from reconciler.api import Operation, Verb, load, violations
 from reconciler.core.changes import Change, Create, Delete
 from reconciler.core.diff import join_pointer
-from reconciler.core.errors import GoneError, TargetError, UnavailableError
+from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import (
     OWNER_TAG,
@@ -38,6 +40,9 @@ from reconciler.targets.session import Connection, open_client
 MOST_PAGES = 1_000
 TAGGING = "resourcegroupstaggingapi"
 TAGGED_PER_PAGE = 100
+# Of what holds a resource against its delete, so many are named.
+MOST_NAMED = 5
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 DELETED = "DELETED"
 _BODY = "reconciler:body"
 
@@ -113,7 +118,7 @@ class AppMesh:
     def apply(self, change: Change, token: str | None) -> Sighting:
         """Make the calls that ``change`` takes, in an order of which every part is sound."""
         if isinstance(change, Delete):
-            return _sighting(self._call("delete", change.key))
+            return self._delete(change.key)
         if isinstance(change, Create):
             spec = {} if change.spec is None else {"spec": change.spec}
             tags = [{"key": key, "value": value} for key, value in sorted(change.tags.items())]
@@ -132,6 +137,36 @@ class AppMesh:
         if change.spec is None:
             return Sighting(before.version, before.created_at, before.uid)
         return _sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
+
+    def _delete(self, key: Key) -> Sighting:
+        try:
+            return _sighting(self._call("delete", key))
+        except ConflictError as error:
+            # The service names what holds it in some cases only.
+            holders = self._inside(key)
+            if not holders:
+                raise
+            more = f" and {len(holders) - MOST_NAMED} more" if len(holders) > MOST_NAMED else ""
+            named = ", ".join(holders[:MOST_NAMED])
+            raise ConflictError(f"{error}; in it are {named}{more}") from error
+
+    def _inside(self, key: Key) -> list[str]:
+        """Return what stands inside ``key``, of the first page of each kind, as keys."""
+        own = load().kinds[KINDS[key.kind].word].path
+        found: list[str] = []
+        for kind in load().kinds.values():
+            if kind.path[:-1] != own:
+                continue
+            operation = _operation(kind.name, "list")
+            asking = f"{operation.name} in {key}"
+            with suppress(TargetError):
+                page = self._send(operation, asking, **dict(zip(own, key.path, strict=True)))
+                word = _CAPITAL.sub("-", kind.name).lower()
+                found += [
+                    "/".join((word, *key.path, ref[kind.path[-1]]))
+                    for ref in _items(operation, page)
+                ]
+        return found
 
     def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
         """Return who owns what, read in pages; None where the target cannot tell so."""
@@ -209,11 +244,10 @@ class AppMesh:
         return None
 
     def _list(self, kind: str) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-        operation = _operation(kind, "list")
-        (items,) = (name for name in operation.answer.members if name != "nextToken")
+        operation = _operation(KINDS[kind].word, "list")
         (own,) = load().kinds[KINDS[kind].word].path
         for page in self._pages(operation, f"{operation.name}"):
-            for ref in page[items]:
+            for ref in _items(operation, page):
                 yield Key(kind, (ref[own],)), ref
 
     def _describe(self, key: Key, **where: str) -> dict[str, Any]:
@@ -244,7 +278,7 @@ class AppMesh:
         raise UnavailableError(f"{asking}: more than {MOST_PAGES:,} pages")
 
     def _call(self, verb: Verb, key: Key, **arguments: Any) -> dict[str, Any]:
-        operation = _operation(key.kind, verb)
+        operation = _operation(KINDS[key.kind].word, verb)
         if verb not in ("tag", "untag"):
             path = load().kinds[KINDS[key.kind].word].path
             arguments |= dict(zip(path, key.path, strict=True))
@@ -261,8 +295,14 @@ class AppMesh:
         self.calls[event_name.rsplit(".", 1)[-1]] += 1
 
 
+def _items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    (items,) = (name for name in operation.answer.members if name != "nextToken")
+    return list(page[items])
+
+
 def _operation(kind: str, verb: Verb) -> Operation:
-    of_kind = None if verb in ("tag", "untag") else KINDS[kind].word
+    """Return the operation for a verb on a kind, which is the API's word for it."""
+    of_kind = None if verb in ("tag", "untag") else kind
     return next(
         operation
         for operation in load().operations.values()

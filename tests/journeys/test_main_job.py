@@ -285,6 +285,25 @@ def test_json_carries_the_patch_the_cause_and_the_code(
     assert report["outcomes"] == [{"key": "mesh/a", "operation": "update", "outcome": "applied"}]
 
 
+def test_a30_a_mesh_with_members_is_not_deleted_and_they_are_named(
+    write: Write, apply: Callable[..., Run], by_hand: Any, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    apply()
+    for number in range(7):
+        by_hand.create_virtual_node(meshName="a", virtualNodeName=f"n{number}", spec={})
+    by_hand.create_virtual_service(meshName="a", virtualServiceName="s.local", spec={})
+    (here / "manifests/a.yaml").unlink()
+    refused = apply("--policy", "sync")
+    assert refused.code == 1
+    assert "mesh/a: delete failed: DeleteMesh of mesh/a: ResourceInUseException" in refused.out
+    assert "in it are virtual-node/a/n0, virtual-node/a/n1" in refused.out
+    assert "and 3 more" in refused.out
+    assert by_hand.describe_mesh(meshName="a")["mesh"]["status"] == {"status": "ACTIVE"}
+    assert len(by_hand.list_virtual_nodes(meshName="a")["virtualNodes"]) == 7
+
+
 def test_a_manifest_without_spec_leaves_the_live_one(
     write: Write, apply: Callable[..., Run], by_hand: Any
 ) -> None:

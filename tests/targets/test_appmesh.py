@@ -9,7 +9,13 @@ import pytest
 from builders import ACCOUNT, OWNER, SYNC, desired, egress, mesh, plan
 from servers import Answer, Script, scripted
 
-from reconciler.core.errors import GoneError, RefusedError, TargetError, UnavailableError
+from reconciler.core.errors import (
+    ConflictError,
+    GoneError,
+    RefusedError,
+    TargetError,
+    UnavailableError,
+)
 from reconciler.core.resources import OWNER_TAG, Present, TargetId, Unreadable
 from reconciler.targets import appmesh
 from reconciler.targets.appmesh import AppMesh
@@ -317,6 +323,18 @@ def test_a10_a_delete_is_sent_once() -> None:
     )
     assert isinstance(result, UnavailableError)
     assert sum(request.startswith("DELETE") for request in requests) == 1
+
+
+def test_a_conflict_over_nothing_that_can_be_named_is_told_as_it_came() -> None:
+    def delete(target: AppMesh) -> Any:
+        live = target.look(mesh("a"))
+        assert live is not None
+        return target.apply(plan(desired("b"), live, restraint=SYNC).changes[1], None)
+
+    in_use = refusal(409, "ResourceInUseException")
+    result, _ = with_target(world(delete=in_use), delete)
+    assert isinstance(result, ConflictError)
+    assert "in it are" not in str(result)
 
 
 @pytest.mark.parametrize(
