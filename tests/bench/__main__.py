@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench import endpoint
 from manifest_text import mesh_yaml
 
 RUNS = 5
@@ -60,6 +61,8 @@ def main() -> None:
             file.parent.mkdir(exist_ok=True)
             file.write_text(mesh_yaml(f"mesh-{number}", team="payments"))
         say(figure("validate 1,000 files", "1 s CPU", ["validate"], where) + "\n")
+    for line in endpoint.figures():
+        say(line + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -380,11 +379,3 @@ def test_backends_hold_services(serve: "Serve", value: str, status: int) -> None
     assert reply.status == status
     if status == 409:
         assert reply.body["message"].endswith("in the following: VIRTUAL_NODE: [checkout]")
-
-
-def test_the_readme_shows_the_table() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    rows = list(behaviour_table())
-    if rows[0] not in readme:
-        pytest.skip("the README has no table of behaviours yet")
-    assert "\n".join(rows) in readme
