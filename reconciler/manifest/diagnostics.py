@@ -58,6 +58,9 @@ class Code(Enum):
     NOT_SUPPORTED = "MR033", "kind that is not supported yet"
     CLIENT_TOKEN = "MR034", "client token in a manifest"
     MESH_OWNER = "MR035", "mesh of another account"
+    VARIABLE = "MR036", "variable without a value"
+    FUNCTION = "MR037", "template function that cannot be resolved"
+    STATE = "MR038", "Terraform value that is unknown or secret"
     DECLARED_TWICE = "MR040", "resource declared twice"
     TOO_MANY = "MR049", "more complaints than are shown"
     NEARLY_EQUAL = "MR050", "names that differ in case or normal form only", Severity.WARNING

@@ -199,10 +199,19 @@ def _usable_tag_list(tags: list[TagRef]) -> list[TagRef]:
     return tags
 
 
-class CreateMeshRequest(Model):
-    """The body of a CreateMesh request, less the client token."""
+class MeshRequest(Model):
+    """What creates a mesh, in the API's own words."""
 
     mesh_name: Name
     spec: MeshSpec | None = None
     tags: Annotated[list[TagRef], AfterValidator(_usable_tag_list)] = Field(default_factory=list)
+
+    def tags_by_key(self) -> dict[str, str]:
+        """Return the tags as a mapping."""
+        return {tag.key: tag.value for tag in self.tags}
+
+
+class CreateMeshRequest(MeshRequest):
+    """The body of a CreateMesh request, less the client token."""
+
     client_token: Annotated[Ignored, BeforeValidator(rules.no_client_token)] = None

@@ -253,3 +253,9 @@ def resolved(text: str) -> str | int | float | bool | None:
     if _FLOAT.fullmatch(text):
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
     return text
+
+
+def reread(node: ScalarNode, text: str) -> ScalarNode:
+    """Return ``node`` as if ``text`` stood in its place on the page, though never as a null."""
+    value = resolved(text) if node.unquoted else text
+    return ScalarNode(node.mark, text, text if value is None else value, node.unquoted)
