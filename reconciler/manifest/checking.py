@@ -138,12 +138,13 @@ def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
 def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
     """Return the names of the fields as manifests write them, with the models inside."""
     return {
-        field.alias or name: _model_in(field.annotation)
+        field.alias or name: model_in(field.annotation)
         for name, field in model.model_fields.items()
     }
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a field with that ``annotation`` holds, if it holds one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
+    return next(filter(None, map(model_in, get_args(annotation))), None)

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 from reconciler.manifest.checking import checked, pruned, written
+from reconciler.manifest.cloudformation import translate_template
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.models import KUBERNETES_MESHES, NATIVE_KINDS, CreateMeshRequest
 from reconciler.manifest.nodes import located, text_of
 from reconciler.manifest.shapes import NAME_FIELDS, Shape
 from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.terraform import translate_terraform
 
 _KEY_KINDS = {kind.word: kind.name for kind in KINDS.values()}
 
@@ -90,4 +92,6 @@ _TRANSLATIONS = {
     Shape.NATIVE: _native,
     Shape.KUBERNETES: _kubernetes,
     Shape.REQUEST: _request,
+    Shape.TEMPLATE: translate_template,
+    Shape.TERRAFORM: translate_terraform,
 }

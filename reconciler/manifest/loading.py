@@ -109,7 +109,8 @@ def _declarations(
     for root, path in resources(document.root, document.complaints):
         shape = recognise(root, document.complaints, path)
         if shape is Shape.FOREIGN:
-            ignored[f"{text_of(root, 'apiVersion')} {text_of(root, 'kind')}"] += 1
+            named = filter(None, (text_of(root, "apiVersion"), text_of(root, "kind")))
+            ignored[" ".join(named) or document.complaints.page.file] += 1
             if not path:
                 _forgive(document.complaints)
         elif shape:

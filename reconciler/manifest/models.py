@@ -215,3 +215,12 @@ class CreateMeshRequest(MeshRequest):
     """The body of a CreateMesh request, less the client token."""
 
     client_token: Annotated[Ignored, BeforeValidator(rules.no_client_token)] = None
+
+
+class TerraformMesh(Model):
+    """What ``terraform show -json`` tells of an ``aws_appmesh_mesh``, of which this is ours."""
+
+    name: Name
+    spec: MeshSpec | None = None
+    tags: Tags = Field(default_factory=dict)
+    tags_all: Tags = Field(default_factory=dict)

@@ -69,9 +69,14 @@ class MappingNode(NamedTuple):
 
 
 class BrokenNode(NamedTuple):
-    """Something that was complained about already, so that nothing more is said about it."""
+    """Something that was complained about already, so that nothing more is said about it.
+
+    ``meant`` is what a short tag such as ``!Ref`` stands for. In a template, and nowhere else,
+    such a node is no fault: then nothing was complained about, and ``meant`` counts.
+    """
 
     mark: Mark
+    meant: MappingNode | None = None
 
 
 Node: TypeAlias = ScalarNode | ListNode | MappingNode | BrokenNode
