@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint")
+EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint", "schema")
 MESH_VERBS = ("plan", "apply", "run")
 READING_VERBS = ("validate", *MESH_VERBS)
 
@@ -234,5 +234,13 @@ KNOBS = (
         Take.SWITCH,
         "Listen on other than loopback addresses too: whoever reaches it may do anything.",
         own="endpoint",
+    ),
+    Knob(
+        "of",
+        Take.TEXT,
+        "What to print the schema of.",
+        own="schema",
+        default="manifest",
+        choices=("manifest",),
     ),
 )
