@@ -8,7 +8,6 @@ from pydantic import BaseModel, ValidationError
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.models import Unquoted
 from reconciler.manifest.nodes import (
-    MOST_COMPLAINTS,
     BrokenNode,
     Complaints,
     ListNode,
@@ -47,7 +46,7 @@ def checked(model: type[M], node: Node, complaints: Complaints, path: Path = ())
     try:
         return model.model_validate(_plain(node))
     except ValidationError as error:
-        for finding in error.errors(include_url=False)[: MOST_COMPLAINTS + 1]:
+        for finding in error.errors(include_url=False):
             _complain(finding, model, node, complaints, path)
     return None
 

@@ -21,7 +21,14 @@ from reconciler.manifest.diagnostics import (
 )
 from reconciler.manifest.dialects import translate
 from reconciler.manifest.json_parser import parse_json
-from reconciler.manifest.nodes import MOST_COMPLAINTS, Complaints, Document, Page, text_of
+from reconciler.manifest.nodes import (
+    MOST_COMPLAINTS,
+    Complaints,
+    Document,
+    Page,
+    TooManyComplaintsError,
+    text_of,
+)
 from reconciler.manifest.pages import page_of
 from reconciler.manifest.shapes import Shape, recognise, resources
 from reconciler.manifest.sheets import Declared, Sheet
@@ -81,13 +88,18 @@ def _parse_page(
     """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
     found: list[Diagnostic] = []
     empty = True
-    for document in _documents(page):
-        empty = False
-        declared += _declarations(document, variables, ignored)
-        found += document.complaints.found
-        if len(found) > MOST_COMPLAINTS:
-            message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
-            return [*found[:MOST_COMPLAINTS], about_file(Code.TOO_MANY, page.file, message)]
+    try:
+        for document in _documents(page):
+            empty = False
+            declared += _declarations(document, variables, ignored)
+            found += document.complaints.found
+            if len(found) > MOST_COMPLAINTS:
+                break
+    except TooManyComplaintsError as error:
+        found += error.found
+    if len(found) > MOST_COMPLAINTS:
+        message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
+        return [*found[:MOST_COMPLAINTS], about_file(Code.TOO_MANY, page.file, message)]
     if empty:
         hint = "delete the file if nothing is wanted of it"
         found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
@@ -119,9 +131,7 @@ def _declarations(
 
 def _forgive(complaints: Complaints) -> None:
     """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
-    # Past the limit not all is known that was wrong, and so not whose document it is.
-    if len(complaints.found) <= MOST_COMPLAINTS:
-        complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
+    complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
 
 
 def _conflicts(declared: list[Declared]) -> Iterator[Diagnostic]:

@@ -41,6 +41,13 @@ def _moment(value: object) -> object:
     return rules.moment(text) if isinstance(text, str) else text
 
 
+def _few_enough_to_look_at(items: object) -> object:
+    # pydantic complains of each one of them before we can stop it.
+    if isinstance(items, list | dict):
+        rules.few_enough_items(len(items))
+    return items
+
+
 def _few_enough_tags(tags: dict[str, str]) -> dict[str, str]:
     rules.few_enough_tags(len(tags))
     return tags
@@ -65,6 +72,7 @@ TagValue = Annotated[
 ]
 Tags = Annotated[
     dict[TagKey, TagValue],
+    BeforeValidator(_few_enough_to_look_at),
     AfterValidator(_few_enough_tags),
     Field(json_schema_extra={"maxProperties": rules.MOST_TAGS}),
 ]
@@ -128,7 +136,7 @@ class Reconcile(Model):
     suspend: Suspend | None = Field(
         default=None, description="Leave it as it is, until a given time."
     )
-    ignore: list[Pointer] = Field(
+    ignore: Annotated[list[Pointer], BeforeValidator(_few_enough_to_look_at)] = Field(
         default_factory=list,
         description="JSON pointers into spec, to members that are not compared: /egressFilter.",
     )
@@ -252,7 +260,11 @@ class MeshRequest(Model):
 
     mesh_name: Name
     spec: MeshSpec | None = None
-    tags: Annotated[list[TagRef], AfterValidator(_usable_tag_list)] = Field(default_factory=list)
+    tags: Annotated[
+        list[TagRef],
+        BeforeValidator(_few_enough_to_look_at),
+        AfterValidator(_usable_tag_list),
+    ] = Field(default_factory=list)
 
     def tags_by_key(self) -> dict[str, str]:
         """Return the tags as a mapping."""

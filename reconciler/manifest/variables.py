@@ -148,7 +148,9 @@ def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, s
         return None, f"holds {shown(f'${{{expression}}}')}, which is no variable", hint
     # As in a shell: the default also stands in for an empty value.
     value = variables.get(name, "") or default if dash else variables.get(name)
-    return value, f"asks for the variable {name}, which has no value", hint_for(name, variables)
+    if value is not None:
+        return value, "", ""
+    return None, f"asks for the variable {name}, which has no value", hint_for(name, variables)
 
 
 def hint_for(name: str, variables: Mapping[str, str]) -> str:

@@ -23,7 +23,6 @@ from yaml.events import (
 from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
-    MOST_COMPLAINTS,
     MOST_DEPTH,
     MOST_NODES,
     BrokenNode,
@@ -159,7 +158,7 @@ class _Composer:
             if type(event) is DocumentStartEvent:
                 root = self._node(self._next(), ())
                 if not is_template(root):
-                    for mark, tag, path in self._short_tags[: MOST_COMPLAINTS + 1]:
+                    for mark, tag, path in self._short_tags:
                         self._refuse(Code.TAG, mark, f"carries the tag {tag}", path)
                 return root
             if type(event) is StreamEndEvent:
