@@ -69,31 +69,32 @@ def translate_terraform(sheet: Sheet) -> Iterator[Declared]:
         sheet.complain(Code.MISSING_FIELD, mark, "is required", module, _SHOW)
         return
     unknown = _unknown_values(sheet.root)
-    for resource, path in _resources(sheet, module):
+    for resource, path in _resources(sheet, node, module):
         yield from _resource(sheet, resource, path, unknown)
 
 
-def _resources(sheet: Sheet, module: Path) -> Iterator[tuple[MappingNode, Path]]:
-    for path in _elements(sheet, (*module, "resources")):
-        _, resource = located(sheet.root, path)
-        if isinstance(resource, MappingNode):
-            yield resource, path
-    for path in _elements(sheet, (*module, "child_modules")):
-        yield from _resources(sheet, path)
+def _resources(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[MappingNode, Path]]:
+    yield from _mappings(sheet, module, (*path, "resources"))
+    for child, where in _mappings(sheet, module, (*path, "child_modules")):
+        yield from _resources(sheet, child, where)
 
 
-def _elements(sheet: Sheet, path: Path) -> Iterator[Path]:
-    """Yield the path to each mapping in the list at ``path``, and complain of what is none."""
-    _, node = located(sheet.root, path)
+def _mappings(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[MappingNode, Path]]:
+    """Yield each mapping in the list that ``path`` ends with, and complain of what is none."""
+    _, node = located(module, path[-1:])
     if isinstance(node, ListNode):
         for index, item in enumerate(node.items):
             if isinstance(item, MappingNode):
-                yield (*path, index)
-            elif not isinstance(item, BrokenNode):
-                message = f"must be a mapping, not {described(item)}"
-                sheet.complain(Code.WRONG_TYPE, item.mark, message, (*path, index))
-    elif node is not None and not isinstance(node, BrokenNode):
-        message = f"must be a list, not {described(node)}"
+                yield item, (*path, index)
+            else:
+                _complain_of_type(sheet, item, (*path, index), "a mapping")
+    elif node is not None:
+        _complain_of_type(sheet, node, path, "a list")
+
+
+def _complain_of_type(sheet: Sheet, node: Node, path: Path, wanted: str) -> None:
+    if not isinstance(node, BrokenNode):
+        message = f"must be {wanted}, not {described(node)}"
         sheet.complain(Code.WRONG_TYPE, node.mark, message, path)
 
 

@@ -152,3 +152,23 @@ def test_the_end_of_a_suspension_is_text() -> None:
     result = native(reconcile={"suspend": {"until": 5}})
     message = "must be a date and time, not 5"
     assert refusal(result) == ("WRONG_TYPE", "reconcile.suspend.until", message)
+
+
+@pytest.mark.parametrize(
+    ("field", "document"),
+    [
+        (
+            "reconcile.ignore",
+            {"metadata": {"name": "a"}, "reconcile": {"ignore": ["x"] * 1_001}},
+        ),
+        (
+            "metadata.tags",
+            {"metadata": {"name": "a", "tags": {str(number): "$" for number in range(1_001)}}},
+        ),
+    ],
+)
+def test_more_than_anybody_writes_is_refused_at_once(
+    field: str, document: dict[str, object]
+) -> None:
+    message = "must hold at most 1,000 items, not 1,001"
+    assert refusal(native(**document)) == ("NOT_ALLOWED", field, message)
