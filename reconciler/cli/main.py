@@ -19,6 +19,7 @@ VERBS = {
     "apply": "Plan, ask, and make it so.",
     "run": "Reconcile on change and on an interval.",
     "endpoint": "Serve the local App Mesh API.",
+    "schema": "Print the JSON Schema of manifests.",
 }
 CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),

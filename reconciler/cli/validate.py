@@ -11,6 +11,7 @@ from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
 from reconciler.render.style import counted
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
+from reconciler.wiring.variables import read_variables
 
 
 def run(invocation: Invocation) -> int:
@@ -21,7 +22,8 @@ def run(invocation: Invocation) -> int:
     start_logging(invocation["log_level"], invocation["log_format"])
     target = invocation.file.targets.get(invocation.file.common.get("target", ""), {})
     paths = invocation.paths or (target.get("source", DEFAULT_SOURCE),)
-    loaded = read_manifests(paths, stdin=sys.stdin.buffer, allow_empty=False)
+    variables = read_variables(invocation.values)
+    loaded = read_manifests(paths, variables, stdin=sys.stdin.buffer, allow_empty=False)
     match invocation["format"]:
         case "json":
             show(diagnostics.as_json(loaded.diagnostics))
@@ -41,7 +43,7 @@ def _summary(loaded: Loaded) -> str:
     parts = [counted(counts[severity], severity) for severity in ("error", "warning")]
     parts.append(counted(len(loaded.desired), "resource"))
     if loaded.ignored:
-        parts.append(counted(sum(loaded.ignored.values()), "document") + " of others left alone")
+        parts.append(f"{sum(loaded.ignored.values())} of others left alone")
     return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
 
 

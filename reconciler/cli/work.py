@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import configured_url
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
 from reconciler.wiring.targets import open_target, read_limit
+from reconciler.wiring.variables import read_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Work:
     invocation: Invocation
     choice: Choice
     paths: tuple[str, ...]
+    variables: Mapping[str, str]
     restraint: Restraint
     target: AppMesh
 
@@ -62,7 +64,10 @@ class Work:
     def read(self) -> Loaded:
         """Return what the manifests say now, complaints included."""
         return read_manifests(
-            self.paths, stdin=sys.stdin.buffer, allow_empty=self.invocation["allow_empty"]
+            self.paths,
+            self.variables,
+            stdin=sys.stdin.buffer,
+            allow_empty=self.invocation["allow_empty"],
         )
 
 
@@ -75,6 +80,7 @@ def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
         # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
         choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
     paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
+    variables = read_variables(invocation.values)
     restraint = Restraint(
         policy=Policy(choice.policy),
         max_deletes=invocation["max_deletes"],
@@ -83,7 +89,7 @@ def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
         partial=_partial(invocation, choice, paths),
     )
     with open_target(choice, workers=invocation["parallelism"]) as target:
-        yield Work(invocation, choice, paths, restraint, target)
+        yield Work(invocation, choice, paths, variables, restraint, target)
 
 
 def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ValidationError
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.models import Unquoted
 from reconciler.manifest.nodes import (
-    MOST_COMPLAINTS,
     BrokenNode,
     Complaints,
     ListNode,
@@ -47,7 +46,7 @@ def checked(model: type[M], node: Node, complaints: Complaints, path: Path = ())
     try:
         return model.model_validate(_plain(node))
     except ValidationError as error:
-        for finding in error.errors(include_url=False)[: MOST_COMPLAINTS + 1]:
+        for finding in error.errors(include_url=False):
             _complain(finding, model, node, complaints, path)
     return None
 
@@ -138,12 +137,13 @@ def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
 def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
     """Return the names of the fields as manifests write them, with the models inside."""
     return {
-        field.alias or name: _model_in(field.annotation)
+        field.alias or name: model_in(field.annotation)
         for name, field in model.model_fields.items()
     }
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a field with that ``annotation`` holds, if it holds one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
+    return next(filter(None, map(model_in, get_args(annotation))), None)

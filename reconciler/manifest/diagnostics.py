@@ -8,12 +8,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from itertools import islice
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
 
 # A complaint quotes at most this much of a line or of a value: the file may hold anything.
 QUOTED_CHARACTERS = 80
+
+# What resembles a word is searched for among so many: a file may hold thousands of names.
+_MOST_COMPARED = 60
 
 
 class Severity(StrEnum):
@@ -58,6 +62,9 @@ class Code(Enum):
     NOT_SUPPORTED = "MR033", "kind that is not supported yet"
     CLIENT_TOKEN = "MR034", "client token in a manifest"
     MESH_OWNER = "MR035", "mesh of another account"
+    VARIABLE = "MR036", "variable without a value"
+    FUNCTION = "MR037", "template function that cannot be resolved"
+    STATE = "MR038", "Terraform value that is unknown or secret"
     DECLARED_TWICE = "MR040", "resource declared twice"
     TOO_MANY = "MR049", "more complaints than are shown"
     NEARLY_EQUAL = "MR050", "names that differ in case or normal form only", Severity.WARNING
@@ -129,6 +136,6 @@ def one_of(words: Iterable[str]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the one of ``known`` that ``word`` resembles most, or nothing."""
-    by_folded = {candidate.casefold(): candidate for candidate in known}
+    by_folded = {candidate.casefold(): candidate for candidate in islice(known, _MOST_COMPARED)}
     close = difflib.get_close_matches(word[:QUOTED_CHARACTERS].casefold(), by_folded, 1, 0.6)
     return f"did you mean {by_folded[close[0]]}?" if close else ""

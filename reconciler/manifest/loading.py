@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Desired, Key
@@ -18,11 +19,19 @@ from reconciler.manifest.diagnostics import (
     about_file,
     in_order,
 )
-from reconciler.manifest.dialects import Declared, translate
+from reconciler.manifest.dialects import translate
 from reconciler.manifest.json_parser import parse_json
-from reconciler.manifest.nodes import MOST_COMPLAINTS, Complaints, Document, Page, text_of
+from reconciler.manifest.nodes import (
+    MOST_COMPLAINTS,
+    Complaints,
+    Document,
+    Page,
+    TooManyComplaintsError,
+    text_of,
+)
 from reconciler.manifest.pages import page_of
 from reconciler.manifest.shapes import Shape, recognise, resources
+from reconciler.manifest.sheets import Declared, Sheet
 from reconciler.manifest.yaml_parser import parse_yaml
 
 _YAML_NAMES = (".yaml", ".yml")
@@ -35,8 +44,8 @@ class Loaded:
     """What some files say together.
 
     ``desired`` is ordered by key and holds no key twice; it is all there is only where the
-    files are ``valid``. ``ignored`` counts the documents that are somebody else's, by
-    apiVersion and kind.
+    files are ``valid``. ``ignored`` counts the resources that are somebody else's, by
+    apiVersion and kind or by type.
     """
 
     desired: tuple[Desired, ...]
@@ -49,10 +58,13 @@ class Loaded:
         return all(item.severity is not Severity.ERROR for item in self.diagnostics)
 
 
-def load(files: Iterable[tuple[str, bytes]]) -> Loaded:
+def load(
+    files: Iterable[tuple[str, bytes]], variables: Mapping[str, str] = MappingProxyType({})
+) -> Loaded:
     """Return everything that ``files``, names with contents, declare, and every complaint.
 
-    The answer does not depend on the order of ``files``.
+    ``variables`` are what manifests may ask for by name. The answer does not depend on the order
+    of ``files``.
     """
     declared: list[Declared] = []
     diagnostics: list[Diagnostic] = []
@@ -62,7 +74,7 @@ def load(files: Iterable[tuple[str, bytes]]) -> Loaded:
         if isinstance(page, Diagnostic):
             diagnostics.append(page)
         else:
-            diagnostics += _parse_page(page, declared, ignored)
+            diagnostics += _parse_page(page, variables, declared, ignored)
     declared.sort(key=lambda item: (item.desired.key, item.desired.origin))
     diagnostics += _conflicts(declared)
     times = Counter(item.desired.key for item in declared)
@@ -70,17 +82,24 @@ def load(files: Iterable[tuple[str, bytes]]) -> Loaded:
     return Loaded(desired, in_order(diagnostics), dict(sorted(ignored.items())))
 
 
-def _parse_page(page: Page, declared: list[Declared], ignored: Counter[str]) -> list[Diagnostic]:
+def _parse_page(
+    page: Page, variables: Mapping[str, str], declared: list[Declared], ignored: Counter[str]
+) -> list[Diagnostic]:
     """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
     found: list[Diagnostic] = []
     empty = True
-    for document in _documents(page):
-        empty = False
-        declared += _declarations(document, ignored)
-        found += document.complaints.found
-        if len(found) > MOST_COMPLAINTS:
-            message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
-            return [*found[:MOST_COMPLAINTS], about_file(Code.TOO_MANY, page.file, message)]
+    try:
+        for document in _documents(page):
+            empty = False
+            declared += _declarations(document, variables, ignored)
+            found += document.complaints.found
+            if len(found) > MOST_COMPLAINTS:
+                break
+    except TooManyComplaintsError as error:
+        found += error.found
+    if len(found) > MOST_COMPLAINTS:
+        message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
+        return [*found[:MOST_COMPLAINTS], about_file(Code.TOO_MANY, page.file, message)]
     if empty:
         hint = "delete the file if nothing is wanted of it"
         found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
@@ -94,24 +113,25 @@ def _documents(page: Page) -> Iterator[Document]:
     return parse_json(page) if is_json else parse_yaml(page)
 
 
-def _declarations(document: Document, ignored: Counter[str]) -> Iterator[Declared]:
+def _declarations(
+    document: Document, variables: Mapping[str, str], ignored: Counter[str]
+) -> Iterator[Declared]:
     if document.root is None:
         return
     for root, path in resources(document.root, document.complaints):
         shape = recognise(root, document.complaints, path)
         if shape is Shape.FOREIGN:
-            ignored[f"{text_of(root, 'apiVersion')} {text_of(root, 'kind')}"] += 1
+            named = filter(None, (text_of(root, "apiVersion"), text_of(root, "kind")))
+            ignored[" ".join(named) or document.complaints.page.file] += 1
             if not path:
                 _forgive(document.complaints)
-        elif shape and (one := translate(shape, root, document.complaints, path)):
-            yield one
+        elif shape:
+            yield from translate(shape, Sheet(root, document.complaints, path, variables, ignored))
 
 
 def _forgive(complaints: Complaints) -> None:
     """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
-    # Past the limit not all is known that was wrong, and so not whose document it is.
-    if len(complaints.found) <= MOST_COMPLAINTS:
-        complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
+    complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
 
 
 def _conflicts(declared: list[Declared]) -> Iterator[Diagnostic]:

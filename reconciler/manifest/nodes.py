@@ -69,9 +69,14 @@ class MappingNode(NamedTuple):
 
 
 class BrokenNode(NamedTuple):
-    """Something that was complained about already, so that nothing more is said about it."""
+    """Something that was complained about already, so that nothing more is said about it.
+
+    ``meant`` is what a short tag such as ``!Ref`` stands for. In a template, and nowhere else,
+    such a node is no fault: then nothing was complained about, and ``meant`` counts.
+    """
 
     mark: Mark
+    meant: MappingNode | None = None
 
 
 Node: TypeAlias = ScalarNode | ListNode | MappingNode | BrokenNode
@@ -98,23 +103,28 @@ class Page:
         return Quote(text, offset, max(1, min(mark.width, len(text) - offset)))
 
 
+class TooManyComplaintsError(Exception):
+    """A document has more faults than are shown, so the rest of its file is not looked at."""
+
+    def __init__(self, found: list[Diagnostic]) -> None:
+        super().__init__()
+        self.found = found
+
+
 @dataclass(frozen=True, slots=True)
 class Complaints:
-    """What is wrong with one document on a page.
-
-    One more than ``MOST_COMPLAINTS`` are kept, to show that there were more.
-    """
+    """What is wrong with one document on a page."""
 
     page: Page
     found: list[Diagnostic] = field(default_factory=list)
 
     def add(self, code: Code, mark: Mark, message: str, *, path: Path = (), hint: str = "") -> None:
-        """Complain about the place ``mark``."""
-        if len(self.found) > MOST_COMPLAINTS:
-            return
+        """Complain about the place ``mark``; TooManyComplaintsError past the last one shown."""
         origin = Origin(self.page.file, mark.line, mark.column)
         quote = self.page.quote(mark)
         self.found.append(Diagnostic(code, origin, message, dotted(path), hint, quote))
+        if len(self.found) > MOST_COMPLAINTS:
+            raise TooManyComplaintsError(self.found)
 
 
 class Document(NamedTuple):

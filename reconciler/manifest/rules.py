@@ -14,6 +14,8 @@ NAME_LENGTH = 255
 MOST_TAGS = 48
 TAG_KEY_LENGTH = 128
 TAG_VALUE_LENGTH = 256
+# Of tags or pointers; far from what is useful, and near enough to be looked through at once.
+MOST_ITEMS = 1_000
 OUR_TAG_PREFIX = "mesh-reconciler:"
 AWS_PREFIX = "aws:"
 
@@ -91,11 +93,19 @@ def few_enough_tags(count: int) -> None:
         raise Refusal(Code.RESOURCE_TAG, message)
 
 
+def few_enough_items(count: int) -> None:
+    """Refuse a list or mapping of more than anybody writes."""
+    if count > MOST_ITEMS:
+        raise Refusal(Code.NOT_ALLOWED, f"must hold at most {MOST_ITEMS:,} items, not {count:,}")
+
+
 def distinct_tag_keys(keys: Sequence[str]) -> None:
     """Refuse a list of tags that gives a key twice."""
-    for index, key in enumerate(keys):
-        if key in keys[:index]:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
             raise Refusal(Code.RESOURCE_TAG, f"gives the key {shown(key)} twice")
+        seen.add(key)
 
 
 def member_pointer(pointer: str) -> str:

@@ -64,6 +64,8 @@ class Shape(Enum):
     NATIVE = auto()
     KUBERNETES = auto()
     REQUEST = auto()
+    TEMPLATE = auto()
+    TERRAFORM = auto()
     FOREIGN = auto()
 
 
@@ -89,12 +91,24 @@ def _items(root: Node) -> list[tuple[Node, Path]]:
     return [(item, ("items", index)) for index, item in enumerate(found)]
 
 
+def is_template(root: Node) -> bool:
+    """Whether ``root`` is a CloudFormation template, whose functions may stand as short tags."""
+    if not isinstance(root, MappingNode) or "apiVersion" in root.members:
+        return False
+    return "Resources" in root.members or "AWSTemplateFormatVersion" in root.members
+
+
 def recognise(root: MappingNode, complaints: Complaints, path: Path) -> Shape | None:
     """Return the form of the resource ``root``; None where it has none, and it is said why."""
     if "apiVersion" in root.members:
         return _by_api_version(root, complaints, path)
     if "meshName" in root.members and "kind" not in root.members:
         return Shape.REQUEST
+    if is_template(root):
+        return Shape.TEMPLATE
+    # Both what ``terraform show -json`` prints and the raw state, which is told so.
+    if "format_version" in root.members or "terraform_version" in root.members:
+        return Shape.TERRAFORM
     # kustomize is alone in letting its own files go without an apiVersion.
     if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Shape.FOREIGN

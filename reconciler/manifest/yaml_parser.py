@@ -38,6 +38,7 @@ from reconciler.manifest.nodes import (
     ScalarNode,
 )
 from reconciler.manifest.pages import UNSAFE_CHARACTERS
+from reconciler.manifest.shapes import is_template
 
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -56,6 +57,19 @@ _HARMLESS_TAGS = {
     ScalarEvent: {"!", "tag:yaml.org,2002:str"},
     SequenceStartEvent: {"!", "tag:yaml.org,2002:seq"},
     MappingStartEvent: {"!", "tag:yaml.org,2002:map"},
+}
+# CloudFormation's short tags, and the functions that they stand for.
+_SHORT_TAGS = {
+    "!Ref": "Ref",
+    "!Condition": "Condition",
+    **{
+        f"!{name}": f"Fn::{name}"
+        for name in (
+            *("And", "Base64", "Cidr", "Equals", "FindInMap", "GetAtt", "GetAZs", "If"),
+            *("ImportValue", "Join", "Length", "Not", "Or", "Select", "Split", "Sub"),
+            *("ToJsonString", "Transform"),
+        )
+    },
 }
 # libyaml compares each %TAG line with all before it; with tags refused, nobody needs one.
 _TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
@@ -133,14 +147,20 @@ class _Composer:
         # Of this loader only libyaml's events are used, and nothing that builds values.
         self._next = CSafeLoader(page.text).get_event
         self._nodes = 0
+        self._short_tags: list[tuple[Mark, str, Path]] = []
 
     def next_document(self) -> Node | None:
         """Return the root of the next document, None at the end of the stream."""
         self._nodes = 0
+        self._short_tags.clear()
         while True:
             event = self._next()
             if type(event) is DocumentStartEvent:
-                return self._node(self._next(), ())
+                root = self._node(self._next(), ())
+                if not is_template(root):
+                    for mark, tag, path in self._short_tags:
+                        self._refuse(Code.TAG, mark, f"carries the tag {tag}", path)
+                return root
             if type(event) is StreamEndEvent:
                 return None
 
@@ -164,7 +184,13 @@ class _Composer:
                 node = self._mapping(mark, path)
             case _:
                 node = BrokenNode(mark)
-        return node if sound else BrokenNode(mark)
+        if not sound:
+            return BrokenNode(mark)
+        if event.tag in _SHORT_TAGS:
+            self._short_tags.append((mark, event.tag, path))
+            meant = {_SHORT_TAGS[event.tag]: Member(mark, node)}
+            return BrokenNode(mark, MappingNode(mark, meant))
+        return node
 
     def _is_sound(self, event: Any, mark: Mark, path: Path) -> bool:
         if type(event) is AliasEvent:
@@ -172,7 +198,8 @@ class _Composer:
             return False
         if event.anchor is not None:
             self._refuse(Code.ALIAS, mark, f"carries the anchor &{event.anchor}", path)
-        if event.tag is not None and event.tag not in _HARMLESS_TAGS[type(event)]:
+        harmless = _HARMLESS_TAGS[type(event)]
+        if event.tag and event.tag not in harmless and event.tag not in _SHORT_TAGS:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._refuse(Code.TAG, mark, f"carries the tag {tag[:40]}", path)
             return False
@@ -215,7 +242,7 @@ class _Composer:
             if node.text != "<<" or not node.unquoted:
                 return node
             self._refuse(Code.ALIAS, node.mark, "is merged into with <<", path)
-        elif not isinstance(node, BrokenNode):
+        elif not isinstance(node, BrokenNode) or node.meant:
             hint = "quote text that begins with { or [, and fill in templates first"
             message = "has a key that is not text"
             self.complaints.add(Code.KEY, node.mark, message, path=path, hint=hint)
@@ -253,3 +280,9 @@ def resolved(text: str) -> str | int | float | bool | None:
     if _FLOAT.fullmatch(text):
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
     return text
+
+
+def reread(node: ScalarNode, text: str) -> ScalarNode:
+    """Return ``node`` as if ``text`` stood in its place on the page, though never as a null."""
+    value = resolved(text) if node.unquoted else text
+    return ScalarNode(node.mark, text, text if value is None else value, node.unquoted)

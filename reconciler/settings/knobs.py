@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint")
+EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint", "schema")
 MESH_VERBS = ("plan", "apply", "run")
 READING_VERBS = ("validate", *MESH_VERBS)
 
@@ -94,6 +94,26 @@ KNOBS = (
     ),
     Knob("only", Take.TEXTS, "Only these keys; globs; repeatable.", metavar="KEY"),
     Knob("except", Take.TEXTS, "All but these keys; globs; repeatable.", metavar="KEY"),
+    Knob(
+        "var",
+        Take.TEXTS,
+        "What ${NAME} stands for in manifests, a parameter in templates; repeatable.",
+        verbs=READING_VERBS,
+        metavar="NAME=VALUE",
+    ),
+    Knob(
+        "var-file",
+        Take.TEXTS,
+        "A file with a line NAME=VALUE for each variable; repeatable.",
+        verbs=READING_VERBS,
+        metavar="FILE",
+    ),
+    Knob(
+        "var-env",
+        Take.SWITCH,
+        "Take variables from the environment too, but for secrets.",
+        verbs=READING_VERBS,
+    ),
     Knob("parallelism", Take.COUNT, "Calls at a time.", default=10, minimum=1, metavar="N"),
     Knob(
         "color",
@@ -214,5 +234,13 @@ KNOBS = (
         Take.SWITCH,
         "Listen on other than loopback addresses too: whoever reaches it may do anything.",
         own="endpoint",
+    ),
+    Knob(
+        "of",
+        Take.TEXT,
+        "What to print the schema of.",
+        own="schema",
+        default="manifest",
+        choices=("manifest",),
     ),
 )

@@ -1,6 +1,6 @@
 """Paths made into desired values and complaints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -11,10 +11,12 @@ from reconciler.source.snapshot import nothing_found, read
 DEFAULT_SOURCE = "manifests"
 
 
-def read_manifests(paths: Sequence[str], *, stdin: BinaryIO, allow_empty: bool) -> Loaded:
+def read_manifests(
+    paths: Sequence[str], variables: Mapping[str, str], *, stdin: BinaryIO, allow_empty: bool
+) -> Loaded:
     """Return what the manifests in ``paths`` say together, with every complaint about them."""
     snapshot = read(paths, stdin=stdin)
-    loaded = load(snapshot.files)
+    loaded = load(snapshot.files, variables)
     complaints = [*snapshot.complaints, *loaded.diagnostics]
     if not loaded.desired and not complaints and not allow_empty:
         complaints.append(nothing_found(paths))

@@ -32,7 +32,7 @@ def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a") + "---\napiVersion: v1\nkind: Namespace\n")
     told = cli("validate")
     assert told.code == 0
-    assert told.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 document of others left alone.\n"
+    assert told.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 of others left alone.\n"
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
 
 

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import tracemalloc
 
 import pytest
+from bench.manifests import hostile
 
 from reconciler.core.resources import Desired, Key, Options, Origin, Suspension
 from reconciler.manifest.diagnostics import Code, Severity
@@ -394,3 +396,12 @@ def test_i24_a_number_in_json_is_no_text() -> None:
 
 def test_codes_are_unique_and_their_titles_too() -> None:
     assert len({code.number for code in Code}) == len({code.title for code in Code}) == len(Code)
+
+
+@pytest.mark.parametrize("name", ["references", "a join", "a state", "faulty pointers", "sections"])
+def test_e29_hostile_files_of_any_form_hold_little(name: str) -> None:
+    file = hostile(name)
+    tracemalloc.start()
+    load([file])
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()

@@ -48,7 +48,7 @@ def test_i28_names_that_are_refused(name: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["${MESH}", "${MESH:-a}", "$MESH", "a-$MESH", "{{ mesh }}", "{{mesh", "<MESH>", "a-<x>"]
+    "name", ["${MESH", "a-$MESH", "{{ mesh }}", "{{mesh", "mesh}}", "<MESH>", "a-<x>"]
 )
 def test_i27_placeholders_that_nothing_replaced_are_no_names(name: str) -> None:
     message = "holds a placeholder that nothing has replaced"
@@ -85,7 +85,7 @@ def test_tags_that_are_taken(key: str, value: str) -> None:
         ("k", "AWS:x", "begins with aws:, which AWS has reserved"),
         ("Mesh-Reconciler:owner", "v", "begins with mesh-reconciler:, where we keep our own tags"),
         ("a,b", "v", 'must not hold ","'),
-        ("k", "${TEAM}", 'must not hold "$"'),
+        ("k", "$5", 'must not hold "$"'),
     ],
 )
 def test_tags_that_are_refused(key: str, value: str, message: str) -> None:
@@ -152,3 +152,23 @@ def test_the_end_of_a_suspension_is_text() -> None:
     result = native(reconcile={"suspend": {"until": 5}})
     message = "must be a date and time, not 5"
     assert refusal(result) == ("WRONG_TYPE", "reconcile.suspend.until", message)
+
+
+@pytest.mark.parametrize(
+    ("field", "document"),
+    [
+        (
+            "reconcile.ignore",
+            {"metadata": {"name": "a"}, "reconcile": {"ignore": ["x"] * 1_001}},
+        ),
+        (
+            "metadata.tags",
+            {"metadata": {"name": "a", "tags": {str(number): "$" for number in range(1_001)}}},
+        ),
+    ],
+)
+def test_more_than_anybody_writes_is_refused_at_once(
+    field: str, document: dict[str, object]
+) -> None:
+    message = "must hold at most 1,000 items, not 1,001"
+    assert refusal(native(**document)) == ("NOT_ALLOWED", field, message)

@@ -1,0 +1,283 @@
+"""CloudFormation's functions, resolved as far as a template says it all by itself.
+
+What only CloudFormation knows, because it is decided when a stack is made, is complained about
+at its place, once. Values stand where the function stood that gave them.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+from reconciler.core.escaping import escaped
+from reconciler.manifest.diagnostics import Code, shown
+from reconciler.manifest.nodes import (
+    MOST_DEPTH,
+    BrokenNode,
+    Complaints,
+    ListNode,
+    MappingNode,
+    Mark,
+    Member,
+    Node,
+    Path,
+    ScalarNode,
+    described,
+    located,
+    text_of,
+)
+from reconciler.manifest.parameters import Call, UnresolvedError, call_in, joined, said, said_by
+
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+# A name that the template itself gives can be asked for; all other attributes come into being.
+_KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
+# Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
+_MOST_DEPTH = 2 * MOST_DEPTH
+
+
+class Resolver:
+    """Resolves the functions in one template.
+
+    ``variables`` count before the defaults of parameters, and are all that is known of
+    CloudFormation's own ones.
+    """
+
+    def __init__(
+        self, template: MappingNode, variables: Mapping[str, str], complaints: Complaints
+    ) -> None:
+        self._template = template
+        self._variables = variables
+        self._complaints = complaints
+        self._depth = 0
+        self._under_way: set[Path] = set()
+        # None stands for a condition of which cannot be said whether it holds.
+        self._conditions: dict[str, bool | None] = {}
+        self._properties: dict[Path, Node | None] = {}
+
+    def property(self, resource: str, name: str) -> Node | None:
+        """Return a property of a resource without functions in it; None where it is not set."""
+        path = ("Resources", resource, "Properties", name)
+        if path not in self._properties:
+            _, node = located(self._template, path)
+            with self._entered(path):
+                self._properties[path] = self._resolved(node, path) if node else None
+        return self._properties[path]
+
+    def holds(self, condition: str, mark: Mark, path: Path) -> bool | None:
+        """Return whether ``condition`` holds; None where that cannot be said, which is told."""
+        try:
+            return self._named_condition(condition)
+        except UnresolvedError as error:
+            self._complain(error, mark, path)
+            return None
+
+    def _complain(self, error: UnresolvedError, mark: Mark, path: Path) -> None:
+        if str(error):
+            self._complaints.add(Code.FUNCTION, mark, str(error), path=path, hint=error.hint)
+
+    @contextmanager
+    def _entered(self, path: Path) -> Iterator[None]:
+        """Note that what ``path`` leads to is under way, so that it cannot wait for itself."""
+        if path in self._under_way:
+            raise UnresolvedError("needs itself in the end")
+        self._under_way.add(path)
+        try:
+            yield
+        finally:
+            self._under_way.discard(path)
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            if self._depth > _MOST_DEPTH:
+                raise UnresolvedError("leads through too many others")
+            yield
+        finally:
+            self._depth -= 1
+
+    def _resolved(self, node: Node, path: Path) -> Node | None:
+        """Return ``node`` without functions in it; None for what stands for nothing at all."""
+        with self._deeper():
+            if call := call_in(node, path):
+                return self._value_of(call)
+            if isinstance(node, ListNode):
+                return ListNode(node.mark, list(self._items(node.items, path)))
+            if isinstance(node, MappingNode):
+                return self._mapping(node, path)
+            return node
+
+    def _value_of(self, call: Call) -> Node | None:
+        try:
+            return self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
+        except UnresolvedError as error:
+            self._complain(error, call.mark, call.path)
+            return BrokenNode(call.mark)
+
+    def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
+        members = {}
+        for name, (mark, inner) in node.members.items():
+            if value := self._resolved(inner, (*path, name)):
+                members[name] = Member(mark, value)
+        return MappingNode(node.mark, members)
+
+    def _items(self, items: Iterable[Node], path: Path) -> Iterator[Node]:
+        for index, item in enumerate(items):
+            if value := self._resolved(item, (*path, index)):
+                yield value
+
+    def _text(self, node: Node, path: Path) -> str:
+        value = self._resolved(node, path)
+        if isinstance(value, BrokenNode):
+            raise UnresolvedError
+        if isinstance(value, ScalarNode) and value.value is not None:
+            return value.text
+        raise UnresolvedError(f"needs text, not {described(value) if value else 'nothing'}")
+
+    def _list(self, node: Node, path: Path) -> list[Node]:
+        value = self._resolved(node, path)
+        if isinstance(value, BrokenNode):
+            raise UnresolvedError
+        if isinstance(value, ListNode):
+            return value.items
+        raise UnresolvedError(f"needs a list, not {described(value) if value else 'nothing'}")
+
+    def _ref(self, call: Call) -> Node | None:
+        name = self._text(call.argument, call.path)
+        return (
+            None
+            if name == "AWS::NoValue"
+            else said_by(self._template, self._variables, name, call.mark)
+        )
+
+    def _attribute(self, resource: str, name: str) -> Node:
+        _, found = located(self._template, ("Resources", resource))
+        type_ = text_of(found, "Type") if found else None
+        if type_ is None:
+            raise UnresolvedError(f"needs {name} of {shown(resource)}, which is no resource here")
+        value = None
+        if type_.startswith("AWS::AppMesh::") and _KNOWN_ATTRIBUTE.fullmatch(name):
+            value = self.property(resource, name)
+        if value is None:
+            raise UnresolvedError(f"needs {name} of {resource}, which only CloudFormation knows")
+        return value
+
+    def _get_attribute(self, call: Call) -> Node:
+        match call.argument:
+            case ScalarNode(text=text) if "." in text:
+                resource, _, name = text.partition(".")
+            case ListNode(items=[first, second]):
+                resource, name = self._text(first, call.path), self._text(second, call.path)
+            case _:
+                raise UnresolvedError("takes a resource and an attribute of it")
+        value = self._attribute(resource, name)
+        return value._replace(mark=call.mark)
+
+    def _substitute(self, call: Call) -> Node:
+        template, given = call.argument, None
+        if isinstance(template, ListNode) and len(template.items) == 2:  # noqa: PLR2004
+            template, given = template.items
+        if not isinstance(template, ScalarNode) or not isinstance(given, MappingNode | None):
+            raise UnresolvedError("takes text, or a list of text and a mapping")
+        known = {
+            name: self._text(member.value, (*call.path, name))
+            for name, member in (given.members if given else {}).items()
+        }
+
+        def pieces() -> Iterator[str]:
+            end = 0
+            for match in _PLACEHOLDER.finditer(template.text):
+                yield template.text[end : match.start()]
+                yield self._placeholder(match[1], known, call)
+                end = match.end()
+            yield template.text[end:]
+
+        return said(call.mark, joined(pieces()))
+
+    def _placeholder(self, name: str, known: Mapping[str, str], call: Call) -> str:
+        if name.startswith("!"):
+            return f"${{{name[1:]}}}"
+        if name in known:
+            return known[name]
+        resource, dot, attribute = name.partition(".")
+        value = (
+            self._attribute(resource, attribute)
+            if dot
+            else said_by(self._template, self._variables, name, call.mark)
+        )
+        return self._text(value, call.path)
+
+    def _join(self, call: Call) -> Node:
+        delimiter, items = self._arguments(call, 2)
+        between = self._text(delimiter, call.path)
+
+        def pieces() -> Iterator[str]:
+            for index, item in enumerate(self._list(items, call.path)):
+                yield between if index else ""
+                yield self._text(item, (*call.path, index))
+
+        return said(call.mark, joined(pieces()))
+
+    def _find_in_map(self, call: Call) -> Node:
+        steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
+        _, value = located(self._template, ("Mappings", *steps))
+        if not isinstance(value, ScalarNode | ListNode):
+            raise UnresolvedError(f"finds nothing at {shown('.'.join(steps))} in Mappings")
+        return value._replace(mark=call.mark)
+
+    def _if(self, call: Call) -> Node | None:
+        condition, yes, no = self._arguments(call, 3)
+        holds = self._named_condition(self._text(condition, call.path))
+        return self._resolved(yes if holds else no, call.path)
+
+    def _arguments(self, call: Call, count: int) -> list[Node]:
+        if isinstance(call.argument, ListNode) and len(call.argument.items) == count:
+            return call.argument.items
+        raise UnresolvedError(f"takes a list of {count}")
+
+    def _named_condition(self, name: str) -> bool:
+        if name not in self._conditions:
+            path = ("Conditions", name)
+            mark, node = located(self._template, path)
+            if node is None:
+                raise UnresolvedError(f"needs the condition {shown(name)}, which is not declared")
+            with self._entered(path):
+                try:
+                    self._conditions[name] = self._truth(node, path)
+                except UnresolvedError as error:
+                    self._complain(error, mark, path)
+                    self._conditions[name] = None
+        holds = self._conditions[name]
+        if holds is None:
+            raise UnresolvedError
+        return holds
+
+    def _truth(self, node: Node, path: Path) -> bool:
+        with self._deeper():
+            match call_in(node, path):
+                case Call(name="Condition", argument=argument):
+                    return self._named_condition(self._text(argument, path))
+                case Call(name="Fn::Equals") as call:
+                    one, other = (self._text(side, path) for side in self._arguments(call, 2))
+                    return one == other
+                case Call(name="Fn::Not") as call:
+                    return not self._truth(self._arguments(call, 1)[0], path)
+                case Call(name="Fn::And" | "Fn::Or" as name, argument=ListNode(items=items)):
+                    truths = [self._truth(item, path) for item in items]
+                    return all(truths) if name == "Fn::And" else any(truths)
+                case None if isinstance(node, BrokenNode):
+                    raise UnresolvedError
+                case _:
+                    raise UnresolvedError("is no condition that can be resolved here")
+
+    def _unknown(self, call: Call) -> Node:
+        raise UnresolvedError(f"calls {escaped(call.name)}, which cannot be resolved here")
+
+    _FUNCTIONS: ClassVar[Mapping[str, Callable[["Resolver", Call], Node | None]]] = {
+        "Ref": _ref,
+        "Fn::FindInMap": _find_in_map,
+        "Fn::GetAtt": _get_attribute,
+        "Fn::If": _if,
+        "Fn::Join": _join,
+        "Fn::Sub": _substitute,
+    }

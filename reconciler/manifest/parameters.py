@@ -1,0 +1,113 @@
+"""What a template's functions have in common: how a call looks, and what parameters say.
+
+Resolves no function; that is for ``functions``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from reconciler.manifest.diagnostics import did_you_mean, shown
+from reconciler.manifest.nodes import (
+    BrokenNode,
+    ListNode,
+    MappingNode,
+    Mark,
+    Node,
+    Path,
+    ScalarNode,
+    located,
+    text_of,
+)
+from reconciler.manifest.variables import MOST_CHARACTERS, hint_for
+from reconciler.manifest.yaml_parser import reread
+
+
+class Call(NamedTuple):
+    """A function with its argument, where it stands, and the path to it."""
+
+    mark: Mark
+    name: str
+    argument: Node
+    path: Path
+
+
+class UnresolvedError(Exception):
+    """A function has no value; without a message, that was complained about already."""
+
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def call_in(node: Node, path: Path) -> Call | None:
+    """Return the function that ``node`` calls, if it calls one."""
+    if isinstance(node, BrokenNode) and node.meant:
+        node = node.meant
+    if not isinstance(node, MappingNode):
+        return None
+    for name, member in node.members.items():
+        if len(node.members) == 1 and name in {"Ref", "Condition"}:
+            return Call(node.mark, name, member.value, path)
+        if name.startswith("Fn::"):
+            others = "" if len(node.members) == 1 else " beside other keys"
+            return Call(member.mark, f"{name}{others}", member.value, path)
+    return None
+
+
+def said(mark: Mark, text: str) -> ScalarNode:
+    """Return ``text`` as CloudFormation takes it: a number or a boolean where one is meant."""
+    return reread(ScalarNode(mark, text, text, unquoted=True), text)
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """Return ``pieces`` as one text, as long as that is not longer than any field takes."""
+    found: list[str] = []
+    length = 0
+    for piece in pieces:
+        found.append(piece)
+        length += len(piece)
+        if length > MOST_CHARACTERS:
+            raise UnresolvedError(f"is longer than {MOST_CHARACTERS:,} characters")
+    return "".join(found)
+
+
+def said_by(template: MappingNode, variables: Mapping[str, str], name: str, mark: Mark) -> Node:
+    """Return the value of the parameter ``name``, one of CloudFormation's own included.
+
+    It stands at ``mark``. ``variables`` count before defaults. UnresolvedError where it has none.
+    """
+    _, parameter = located(template, ("Parameters", name))
+    if isinstance(parameter, MappingNode):
+        return _value(name, parameter, variables, mark)
+    if name.startswith("AWS::"):
+        if name not in variables:
+            hint = hint_for(name, variables)
+            raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
+        return said(mark, variables[name])
+    if located(template, ("Resources", name))[1]:
+        hint = "Fn::GetAtt gives names that the template itself gives, such as MeshName"
+        raise UnresolvedError(f"needs the physical id of {name}, which a stack gives", hint)
+    parameters = located(template, ("Parameters",))[1]
+    known = parameters.members if isinstance(parameters, MappingNode) else ()
+    message = f"needs {shown(name)}, which the template does not declare"
+    raise UnresolvedError(message, did_you_mean(name, known))
+
+
+def _value(name: str, parameter: MappingNode, variables: Mapping[str, str], mark: Mark) -> Node:
+    type_ = text_of(parameter, "Type") or "String"
+    default = None if type_.startswith("AWS::SSM::") else text_of(parameter, "Default")
+    text = variables.get(name, default)
+    if text is None:
+        hint = hint_for(name, variables)
+        raise UnresolvedError(f"needs the parameter {name}, which has no value", hint)
+    if (text_of(parameter, "NoEcho") or "").casefold() == "true":
+        raise UnresolvedError(f"needs the parameter {name}, which is secret")
+    _, allowed = located(parameter, ("AllowedValues",))
+    if isinstance(allowed, ListNode):
+        words = [item.text for item in allowed.items if isinstance(item, ScalarNode)]
+        if text not in words:
+            message = f"needs the parameter {name}, which must not be {shown(text)}"
+            raise UnresolvedError(message, did_you_mean(text, words))
+    if type_ == "CommaDelimitedList" or type_.startswith("List<"):
+        return ListNode(mark, [said(mark, item.strip()) for item in text.split(",")])
+    return said(mark, text)

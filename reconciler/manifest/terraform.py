@@ -1,0 +1,208 @@
+"""What ``terraform show -json`` prints of a state or a plan: resolved values, module by module.
+
+Data sources and resources of other services are left alone and counted. What is not known before
+the apply, or is secret, has no value that could be compared or shown.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reconciler.core.resources import Key
+from reconciler.manifest.checking import checked
+from reconciler.manifest.diagnostics import Code
+from reconciler.manifest.models import TerraformMesh
+from reconciler.manifest.nodes import (
+    BrokenNode,
+    ListNode,
+    MappingNode,
+    Mark,
+    Member,
+    Node,
+    Path,
+    ScalarNode,
+    described,
+    located,
+    text_of,
+)
+from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.spelling import in_api_words, respelt
+
+_PREFIX = "aws_appmesh_"
+_MESH = f"{_PREFIX}mesh"
+# A state has the first, a plan the second; a plan's own record of the state is not looked at.
+_VALUES = ("values", "planned_values")
+_SHOW = "give what terraform show -json prints"
+
+
+class _Hidden(NamedTuple):
+    """Why values of a resource cannot be had: ``node`` has a ``true`` in the place of each."""
+
+    why: str
+    node: Node
+    path: Path
+
+
+def translate_terraform(sheet: Sheet) -> Iterator[Declared]:
+    """Yield the meshes in a state or in what a plan leads to."""
+    if text_of(sheet.root, "errored") == "true":
+        mark, _ = located(sheet.root, ("errored",))
+        sheet.complain(Code.STATE, mark, "says that the plan is incomplete", ("errored",))
+        return
+    version = text_of(sheet.root, "format_version")
+    if version is None:
+        where = ("format_version",)
+        sheet.complain(Code.MISSING_FIELD, sheet.root.mark, "is required", where, _SHOW)
+        return
+    if version.partition(".")[0] not in {"0", "1"}:
+        mark, _ = located(sheet.root, ("format_version",))
+        message = "is no version of Terraform's output that is known: those begin with 0 or 1"
+        sheet.complain(Code.UNKNOWN_SHAPE, mark, message, ("format_version",), _SHOW)
+        return
+    values = next((name for name in _VALUES if name in sheet.root.members), None)
+    if values is None:
+        message = "is required: where terraform show finds no state, it prints nothing more"
+        sheet.complain(Code.MISSING_FIELD, sheet.root.mark, message, ("values",), _SHOW)
+        return
+    module = (values, "root_module")
+    mark, node = located(sheet.root, module)
+    if not isinstance(node, MappingNode):
+        sheet.complain(Code.MISSING_FIELD, mark, "is required", module, _SHOW)
+        return
+    unknown = _unknown_values(sheet.root)
+    for resource, path in _resources(sheet, node, module):
+        yield from _resource(sheet, resource, path, unknown)
+
+
+def _resources(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[MappingNode, Path]]:
+    yield from _mappings(sheet, module, (*path, "resources"))
+    for child, where in _mappings(sheet, module, (*path, "child_modules")):
+        yield from _resources(sheet, child, where)
+
+
+def _mappings(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[MappingNode, Path]]:
+    """Yield each mapping in the list that ``path`` ends with, and complain of what is none."""
+    _, node = located(module, path[-1:])
+    if isinstance(node, ListNode):
+        for index, item in enumerate(node.items):
+            if isinstance(item, MappingNode):
+                yield item, (*path, index)
+            else:
+                _complain_of_type(sheet, item, (*path, index), "a mapping")
+    elif node is not None:
+        _complain_of_type(sheet, node, path, "a list")
+
+
+def _complain_of_type(sheet: Sheet, node: Node, path: Path, wanted: str) -> None:
+    if not isinstance(node, BrokenNode):
+        message = f"must be {wanted}, not {described(node)}"
+        sheet.complain(Code.WRONG_TYPE, node.mark, message, path)
+
+
+def _unknown_values(root: Node) -> dict[str, _Hidden]:
+    """Return, by address, what a plan says is known after its apply only."""
+    unknown = {}
+    _, changes = located(root, ("resource_changes",))
+    for index, change in enumerate(changes.items if isinstance(changes, ListNode) else ()):
+        _, node = located(change, ("change", "after_unknown"))
+        address = text_of(change, "address")
+        # What is deposed is on its way out: its values are not the ones to come.
+        if node and address and text_of(change, "deposed") is None:
+            path = ("resource_changes", index, "change", "after_unknown")
+            unknown[address] = _Hidden("is known after the apply only", node, path)
+    return unknown
+
+
+def _resource(
+    sheet: Sheet, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
+) -> Iterator[Declared]:
+    type_ = text_of(resource, "type")
+    if type_ is None:
+        mark, _ = located(resource, ("type",))
+        sheet.complain(Code.MISSING_FIELD, mark, "is required", (*path, "type"))
+    elif text_of(resource, "mode") == "data" or not type_.startswith(_PREFIX):
+        data = "data." if text_of(resource, "mode") == "data" else ""
+        sheet.ignored[f"Terraform {data}{type_}"] += 1
+    elif text_of(resource, "deposed_key") is not None:
+        sheet.ignored[f"Terraform deposed {type_}"] += 1
+    elif type_ != _MESH:
+        mark, _ = located(resource, ("type",))
+        words = type_.removeprefix(_PREFIX).split("_")
+        kind = "".join(word.capitalize() for word in words)
+        sheet.complain_of_kind(kind, mark, (*path, "type"))
+    else:
+        address = text_of(resource, "address")
+        hidden = [unknown[address]] if address in unknown else []
+        if node := located(resource, ("sensitive_values",))[1]:
+            hidden.append(
+                _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))
+            )
+        yield from _mesh(sheet, resource, path, hidden)
+
+
+def _mesh(
+    sheet: Sheet, resource: MappingNode, path: Path, hidden: list[_Hidden]
+) -> Iterator[Declared]:
+    mark, values = located(resource, ("values",))
+    path = (*path, "values")
+    if not isinstance(values, MappingNode):
+        sheet.complain(Code.MISSING_FIELD, mark, "is required", path)
+        return
+    # The provider's default tags are in tags_all alone, and the live mesh carries them too.
+    _, all_tags = located(values, ("tags_all",))
+    fields = ("name", "spec", "tags_all" if all_tags and _is_set(all_tags) else "tags")
+    for why, node, where in hidden:
+        for name in fields:
+            for place, steps in _marked(*located(node, (name,))):
+                sheet.complain(Code.STATE, place, why, (*where, name, *steps))
+    owner, account = text_of(values, "mesh_owner"), text_of(values, "resource_owner")
+    if owner and account and owner != account:
+        place, _ = located(values, ("mesh_owner",))
+        message = "says that the mesh is another account's, which is not ours to create or change"
+        sheet.complain(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
+    members = {
+        name: Member(mark, value if name.startswith("tags") else _without_unset(value))
+        for name, (mark, value) in values.members.items()
+        if name in fields and _is_set(value)
+    }
+    model = respelt(TerraformMesh, str, in_blocks=True)
+    root = MappingNode(values.mark, members)
+    mesh = checked(model, root, sheet.complaints, (*sheet.path, *path))
+    if mesh is not None:
+        # The provider sends an empty spec where the configuration has none.
+        spec = in_api_words(mesh.spec) if mesh.spec else {}
+        tags = mesh.tags_all or mesh.tags
+        yield sheet.declared((*path, "name"), Key("mesh", (mesh.name,)), spec, tags)
+
+
+def _is_set(node: Node) -> bool:
+    return not isinstance(node, ScalarNode) or node.value is not None
+
+
+def _without_unset(node: Node) -> Node:
+    """Return ``node`` less the arguments that the configuration left out: null, or empty text."""
+    if isinstance(node, ListNode):
+        items = [item for item in node.items if _is_set(item)]
+        return ListNode(node.mark, [_without_unset(item) for item in items])
+    if isinstance(node, MappingNode):
+        kept = {
+            name: Member(mark, _without_unset(value))
+            for name, (mark, value) in node.members.items()
+            if _is_set(value) and not (isinstance(value, ScalarNode) and value.value == "")
+        }
+        return MappingNode(node.mark, kept)
+    return node
+
+
+def _marked(mark: Mark, node: Node | None) -> Iterator[tuple[Mark, Path]]:
+    """Yield the place of every ``true`` in ``node``, and the path to it."""
+    match node:
+        case ScalarNode(value=True):
+            yield mark, ()
+        case MappingNode(members=members):
+            for name, member in members.items():
+                for place, path in _marked(member.mark, member.value):
+                    yield place, (name, *path)
+        case ListNode(items=items):
+            for index, item in enumerate(items):
+                for place, path in _marked(item.mark, item):
+                    yield place, (index, *path)

@@ -1,0 +1,158 @@
+"""Variables: where their values come from, and how they are put into text.
+
+Pure: whoever has read files and the environment hands their content in. Text that was filled in
+is not looked through again, so a value cannot ask for another one.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from reconciler.core.errors import UsageError
+from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, shown
+from reconciler.manifest.nodes import (
+    BrokenNode,
+    Complaints,
+    ListNode,
+    MappingNode,
+    Member,
+    Node,
+    Path,
+    ScalarNode,
+)
+from reconciler.manifest.pages import page_of
+from reconciler.manifest.yaml_parser import reread
+
+# No field of App Mesh takes more, and a small file must not be able to ask for a large text.
+MOST_CHARACTERS = 4096
+
+# CloudFormation's own parameters, AWS::Region, are given like any other variable.
+_NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_WHOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_QUOTED = re.compile(r"""(["'])(.*)\1""")
+# What a manifest asks for shows in plans, and so in logs and in pull requests.
+_SECRET = re.compile("SECRET|TOKEN|PASS|CREDENTIAL|PRIVATE|KEY|AUTH", re.IGNORECASE)
+
+_RULE = "a name has letters, digits and _"
+
+
+def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the variables in ``pairs``, each ``NAME=VALUE``; UsageError where one is none."""
+    variables = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not _NAME.fullmatch(name):
+            # A value may be meant for nobody's eyes, so it is not repeated.
+            raise UsageError(f"--var takes NAME=VALUE, not {shown(name)}; {_RULE}")
+        variables[name] = value
+    return variables
+
+
+def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
+    """Return the variables in ``content``: a line ``NAME=VALUE`` each.
+
+    Lines that are empty or begin with ``#`` do not count, nor do spaces around name and value.
+    Quotation marks around a whole value are taken off; nothing in it is replaced. UsageError
+    with file and line where a line is none of these, or gives a name for the second time.
+    """
+    page = page_of(file, content)
+    if isinstance(page, Diagnostic):
+        raise UsageError(f"{page.origin}: {page.message}")
+    variables: dict[str, str] = {}
+    for number, line in enumerate(page.lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not _NAME.fullmatch(name):
+            raise UsageError(f"{page.file}:{number}: must be NAME=VALUE; {_RULE}")
+        if name in variables:
+            raise UsageError(f"{page.file}:{number}: {name} is given for the second time")
+        quoted = _QUOTED.fullmatch(value)
+        variables[name] = quoted[2] if quoted else value
+    return variables
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of ``environment``, less those whose names tell of a secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if _NAME.fullmatch(name) and not _SECRET.search(name)
+    }
+
+
+def filled_mapping(
+    root: MappingNode,
+    variables: Mapping[str, str],
+    complaints: Complaints,
+    path: Path,
+    skip: Collection[str] = (),
+) -> MappingNode:
+    """Return ``root`` with the variables in its values replaced; complain of those unknown.
+
+    Keys stay as they are, and so does all below a key in ``skip``. What is unquoted on the page
+    is read as if the value stood there; what is quoted stays text.
+    """
+
+    def filled(node: Node, path: Path) -> Node:
+        match node:
+            case MappingNode():
+                return mapping(node, path)
+            case ListNode(mark, items):
+                inner = [filled(item, (*path, index)) for index, item in enumerate(items)]
+                return ListNode(mark, inner)
+            case ScalarNode(value=str()) if "$" in node.text:
+                return _filled_scalar(node, variables, complaints, path)
+            case _:
+                return node
+
+    def mapping(node: MappingNode, path: Path) -> MappingNode:
+        members = {
+            name: Member(mark, value if name in skip else filled(value, (*path, name)))
+            for name, (mark, value) in node.members.items()
+        }
+        return MappingNode(node.mark, members)
+
+    return mapping(root, path)
+
+
+def _filled_scalar(
+    node: ScalarNode, variables: Mapping[str, str], complaints: Complaints, path: Path
+) -> Node:
+    whole = _WHOLE.fullmatch(node.text)
+    text = f"${{{whole[1]}}}" if whole else node.text
+    parts: list[str] = []
+    end = length = 0
+    for match in _PLACEHOLDER.finditer(text):
+        value, message, hint = _value(match[1], variables)
+        if value is None:
+            complaints.add(Code.VARIABLE, node.mark, message, path=path, hint=hint)
+            return BrokenNode(node.mark)
+        parts += text[end : match.start()], value
+        length += match.start() - end + len(value)
+        end = match.end()
+        if length > MOST_CHARACTERS:
+            message = f"is longer than {MOST_CHARACTERS:,} characters with its variables"
+            complaints.add(Code.VARIABLE, node.mark, message, path=path)
+            return BrokenNode(node.mark)
+    if not parts:
+        return node
+    return reread(node, "".join([*parts, text[end:]]))
+
+
+def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, str, str]:
+    """Return the value of what stands between the braces; else None, why, and a hint."""
+    name, dash, default = expression.partition(":-")
+    if not _NAME.fullmatch(name) or "$" in default:
+        hint = "write ${NAME} or ${NAME:-default}"
+        return None, f"holds {shown(f'${{{expression}}}')}, which is no variable", hint
+    # As in a shell: the default also stands in for an empty value.
+    value = variables.get(name, "") or default if dash else variables.get(name)
+    if value is not None:
+        return value, "", ""
+    return None, f"asks for the variable {name}, which has no value", hint_for(name, variables)
+
+
+def hint_for(name: str, variables: Mapping[str, str]) -> str:
+    """Return how to give the variable ``name`` a value."""
+    return did_you_mean(name, variables) or f"say --var {name}=VALUE"

@@ -1,0 +1,132 @@
+"""Figures of reading manifests: whole processes over many files, and files made to hurt."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from manifest_text import mesh_yaml
+
+from reconciler.manifest.loading import load
+
+HOSTILE_BYTES = 64 << 10
+RUNS = 3
+_HEAD = "apiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata: {name: a}\n"
+_MESH = "Resources: {M: {Type: AWS::AppMesh::Mesh, Properties: {MeshName: "
+_STATE = '{"format_version": "1.0", "values": {"root_module": {"resources": ['
+
+# What each file is made of: how it begins, and what follows as often as it fits.
+HOSTILE = {
+    "brackets": ("", "["),
+    "braces": ("", "{"),
+    "lists in lists": ("", "- "),
+    "keys of keys": ("", "? "),
+    "mappings in lists": ("", "[a: "),
+    "anchors": (f"{_HEAD}spec: [", "&a a,"),
+    "aliases": (f"{_HEAD}spec: [", "*a,"),
+    "tags": (f"{_HEAD}spec: [", "!a a,"),
+    "short tags": (f"{_HEAD}spec: [", "!Ref a,"),
+    "tag declarations": ("", "%TAG !a! b\n"),
+    "equal keys": (_HEAD, "a: 1\n"),
+    "faulty pointers": (f"{_HEAD}reconcile: {{ignore: [", "a,"),
+    "variables": (f"{_HEAD}spec: [", "$a,"),
+    "variables in one text": (f"{_HEAD}spec: '", "${e}"),
+    "documents": ("", "--- a\n"),
+    "empty documents": ("", "---\n"),
+    "manifests": ("", f"{_HEAD}---\n"),
+    "manifests of others": ("", "apiVersion: apps/v1\nkind: A\n---\n"),
+    "items of a list": ("apiVersion: v1\nkind: List\nitems: [", "{},"),
+    "tags of a request": ("meshName: a\ntags: [", "{key: a, value: b},"),
+    "references": (f"{_MESH}a, Tags: [", "!Ref a,"),
+    "a join": (f"{_MESH}!Join ['', [", "a,"),
+    "a substitution": (f"{_MESH}!Sub '", "${AWS::Region}"),
+    "sections": ("Resources: {}\n", "Resourcs: {}\n"),
+    "a state": (_STATE, '{"type": "aws_appmesh_mesh", "values": {}},'),
+    "escapes": ('{"meshName": "', "\\u0041"),
+    "blanks": ("a:", " "),
+    "line breaks": ('a: "', "\n"),
+}
+# What closes those that are only hostile where they are whole.
+_TAILS = {
+    "faulty pointers": "]}\n",
+    "short tags": "]\n",
+    "anchors": "]\n",
+    "tags": "]\n",
+    "variables": "]\n",
+    "variables in one text": "'\n",
+    "items of a list": "]\n",
+    "tags of a request": "]\n",
+    "references": "]}}}\n",
+    "a join": "]]}}}\n",
+    "a substitution": "'}}}\n",
+    "a state": "{}]}}}\n",
+    "escapes": '"}\n',
+    "line breaks": '"\n',
+}
+
+
+def lines() -> Iterator[str]:
+    """Yield a line for each figure, with its goal."""
+    yield _validate(1_000, "0.8 s CPU")
+    yield _validate(10_000, "6 s CPU and 300 MB")
+    costs = {name: _cost(name) for name in HOSTILE}
+    for label, index in (("slowest", 0), ("largest", 1)):
+        name = max(costs, key=lambda name: costs[name][index])
+        seconds, mebibytes = costs[name]
+        figure = f"{seconds * 1000:4.0f} ms CPU  {mebibytes:4.1f} MiB"
+        title = f"{label} of {len(costs)} hostile files"
+        yield f"{title:<32} {figure}  ({name}, 64 KiB)   goal 100 ms CPU and 32 MiB"
+
+
+def hostile(name: str) -> tuple[str, bytes]:
+    """Return a hostile file, its name and its content of at most ``HOSTILE_BYTES``."""
+    head, piece = HOSTILE[name]
+    tail = _TAILS.get(name, "")
+    times = (HOSTILE_BYTES - len(head) - len(tail)) // len(piece)
+    file = "m.json" if head.startswith("{") else "m.yaml"
+    return file, (head + piece * times + tail).encode()
+
+
+def _cost(name: str) -> tuple[float, float]:
+    """Return the seconds of CPU and the MiB that reading a hostile file takes."""
+    file = hostile(name)
+    variables = {"e": "", "AWS::Region": ""}
+    taken = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        load([file], variables)
+        taken.append(time.process_time() - began)
+    tracemalloc.start()
+    load([file], variables)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return median(taken), peak / (1 << 20)
+
+
+def _validate(count: int, goal: str) -> str:
+    with tempfile.TemporaryDirectory() as where:
+        folder = Path(where, "manifests")
+        folder.mkdir()
+        for number in range(count):
+            text = mesh_yaml(f"mesh-{number}", team="payments")
+            (folder / f"m{number}.yaml").write_text(text, "utf-8")
+        # The first run warms the caches of the file system.
+        runs = [_child(where) for _ in range(RUNS + 1)][1:]
+    seconds, megabytes = (median(figures) for figures in zip(*runs, strict=True))
+    title = f"validate {count:,} files"
+    return f"{title:<32} {seconds:7.3f} s CPU  {megabytes:6.0f} MB   goal {goal}"
+
+
+def _child(where: str) -> tuple[float, float]:
+    """Return the seconds of CPU and the MB of one ``reconciler validate``."""
+    command = [sys.executable, "-m", "reconciler", "validate"]
+    process = subprocess.Popen(command, cwd=where, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"{' '.join(command)} failed")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024

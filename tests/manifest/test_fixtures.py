@@ -1,0 +1,84 @@
+"""Every form, every function and every oddity, as files with what is made of them.
+
+``python tests/goldens.py`` writes the golden files anew.
+"""
+
+from pathlib import Path
+
+import pytest
+from goldens import FIXTURES, SUFFIX, VARIABLES, fixtures, golden_of, result_of
+
+from reconciler.manifest.diagnostics import Code
+from reconciler.manifest.loading import Loaded, load
+
+ALL = fixtures()
+
+
+def loaded(name: str) -> Loaded:
+    return load([(name, (FIXTURES / name).read_bytes())], VARIABLES)
+
+
+@pytest.mark.parametrize("fixture", ALL, ids=lambda path: str(path.relative_to(FIXTURES)))
+def test_what_a_fixture_says(fixture: Path) -> None:
+    assert result_of(fixture) == golden_of(fixture).read_text(encoding="utf-8")
+
+
+def test_each_golden_file_belongs_to_a_fixture() -> None:
+    assert set(FIXTURES.rglob(f"*{SUFFIX}")) == set(map(golden_of, ALL))
+
+
+def test_every_complaint_about_text_has_a_fixture() -> None:
+    about_files = {
+        *(Code.UNREADABLE, Code.NOT_REGULAR, Code.SYMLINK, Code.LIMIT, Code.CHANGING),
+        *(Code.FILE_NAME, Code.NO_MANIFEST),
+    }
+    text = "".join(golden_of(fixture).read_text(encoding="utf-8") for fixture in ALL)
+    missing = {code.name for code in Code if f"[{code.number}]" not in text}
+    assert missing == {code.name for code in about_files} | {"TOO_MANY"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "others/kuma-on-kubernetes.yaml",
+        "others/mesh-definition.yaml",
+        "others/appmesh.yaml",
+        "others/kustomization.yaml",
+        "others/istio.yaml",
+    ],
+)
+def test_i32_what_only_looks_like_ours_is_left_alone(name: str) -> None:
+    result = loaded(name)
+    assert (result.desired, result.diagnostics) == ((), ())
+    assert sum(result.ignored.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["others/kuma.yaml", "others/values.yaml", "others/mistyped-api-version.yaml"]
+)
+def test_i32_what_may_be_meant_for_us_is_never_skipped(name: str) -> None:
+    result = loaded(name)
+    assert not result.valid
+    assert (result.desired, result.ignored) == ((), {})
+
+
+def test_i17_an_error_in_the_twelfth_document_of_a_windows_file() -> None:
+    (item,) = loaded("oddities/i17-bom-crlf-twelfth-document.yaml").diagnostics
+    assert str(item.origin) == "oddities/i17-bom-crlf-twelfth-document.yaml:49:24"
+    assert (item.path, item.code) == ("spec.egressFilter.type", Code.NOT_ALLOWED)
+
+
+def test_no_mesh_of_a_template_or_a_state_is_lost_in_silence() -> None:
+    for fixture in ALL:
+        form = fixture.parent.name
+        marks = {
+            "cloudformation": b"AWS::AppMesh::Mesh",
+            "terraform": b'"type": "aws_appmesh_mesh"',
+        }
+        if form not in marks:
+            continue
+        result = loaded(f"{form}/{fixture.name}")
+        told = sum(count for what, count in result.ignored.items() if "esh" in what)
+        meshes = fixture.read_bytes().count(marks[form])
+        if fixture.name != "plan.json":
+            assert not result.valid or len(result.desired) + told == meshes
