@@ -1,13 +1,38 @@
 """python -m reconciler."""
 
+import os
 import sys
 
-from reconciler.cli.main import main as run
+STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run())
+    _open_missing_streams()
+    try:
+        # Imported here, so that Ctrl-C during the imports is no stack trace either.
+        from reconciler.cli.main import main as run  # noqa: PLC0415
+
+        code = run()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        # Reads that are still under way have nothing to finish, and a person waits.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Put nothing where a standard stream was closed: a file opened later must not become it."""
+    for number, (name, mode) in enumerate(STREAMS):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ PATIENCE_SECONDS = 120.0
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
 MOST_SINGLE_LOOKS = 25
 BATCH = 100
+FORGETFUL = (
+    f"the target answered {MOST_REPLAYS} times from its memory of creates whose resources are "
+    "gone; wait until its memory of client tokens ends, or change the manifest"
+)
 FIRST_PAUSE_SECONDS = 0.5
 GONE = "it is gone since the plan was made; the next run creates it"
 REPLACED = "another one has taken its place since the plan was made"
@@ -74,8 +78,11 @@ class Target(Protocol):
     def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
         """Return every resource of ``kinds`` as one whole list shows it."""
 
-    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
-        """Return who owns each marked resource, read in pages; None where it cannot be so."""
+    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
+        """Return the tags of all that carries an owner's mark, in pages; None where it cannot.
+
+        It may lag: what it shows was so, what it does not show may be so all the same.
+        """
 
     def apply(self, change: Change, token: str | None) -> Sighting:
         """Make the calls that ``change`` takes and return what the last answer said."""
@@ -143,20 +150,12 @@ def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield list(wave)
 
 
-def _carry_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Outcome]:
+def _carry_wave(wave: list[Change], target: Target, conduct: Conduct) -> Iterator[Outcome]:
     sent = _send_wave(wave, target, conduct)
-    kinds = {
-        change.key.kind
-        for change, answer in zip(wave, sent, strict=True)
-        if isinstance(answer, Sighting)
-    }
-    try:
-        seen = target.sightings(kinds) if kinds else {}
-    except TargetError:
-        # One failed list must not fail the wave: each change is then looked at by itself.
-        seen = {}
     pairs = list(zip(wave, sent, strict=True))
-    return parallel.run(
+    kinds = {change.key.kind for change, answer in pairs if isinstance(answer, Sighting)}
+    seen = _glance(target, kinds)
+    return parallel.stream(
         lambda pair: _settle(target, conduct, *pair, seen), pairs, workers=conduct.workers
     )
 
@@ -170,7 +169,7 @@ class Glance:
     """What one whole list, and the tags in pages, showed right before a batch of writes."""
 
     sightings: Mapping[Key, Sighting]
-    owners: Mapping[Key, str]
+    tags: Mapping[Key, Mapping[str, str]]
 
 
 def _send_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Sent]:
@@ -190,9 +189,12 @@ def _send_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Sen
 def _glance(target: Target, kinds: Collection[str]) -> Glance | None:
     """Return a fresh look at everything, None where each has to be looked at by itself."""
     try:
-        owners = target.owners(kinds)
-        return None if owners is None else Glance(target.sightings(kinds), owners)
+        tags = target.tags(kinds) if kinds else {}
+        if tags is None:
+            return None
+        return Glance(target.sightings(kinds) if kinds else {}, tags)
     except TargetError:
+        # One failed list must not fail a wave.
         return None
 
 
@@ -200,20 +202,22 @@ def _send(target: Target, conduct: Conduct, glance: Glance | None, change: Chang
     if conduct.stopping():
         return Skipped(change, "the run was interrupted before its turn")
     try:
-        if isinstance(change, Create):
-            moved = None
-        elif glance is None or isinstance(change, Delete):
-            moved = _recheck(target, change)
-        else:
-            moved = _recheck_at_a_glance(glance, change)
-        return moved or target.apply(change, _token(change))
+        moved = _recheck(target, glance, change)
+    except TargetError as error:
+        return Failed(change, f"it was not tried, for looking at it once more failed: {error}")
+    return moved or _write(target, change)
+
+
+def _write(target: Target, change: Change) -> Sent:
+    try:
+        return target.apply(change, _token(change))
     except UnavailableError:
         return None
+    except GoneError as error:
+        return _gone(change, error)
     except ConflictError as error:
         return _conflict(target, change, error)
     except TargetError as error:
-        if isinstance(error, GoneError) and isinstance(change, Delete):
-            return Applied(change)
         return Failed(change, str(error))
 
 
@@ -222,16 +226,23 @@ def _token(change: Change) -> str | None:
     return None if isinstance(change, Delete) else client_token(change)
 
 
-def _recheck(target: Target, change: Update | Adopt | Delete) -> Outcome | None:
+def _recheck(target: Target, glance: Glance | None, change: Change) -> Outcome | None:
     """Return what speaks against the write, read right before it; None where nothing does."""
+    if isinstance(change, Create):
+        # A name that is taken is refused.
+        return None
+    if glance is not None and not isinstance(change, Delete):
+        return _recheck_at_a_glance(glance, change)
     live, before = target.look(change.key), change.before
     if live is None:
-        if isinstance(change, Delete):
-            return Applied(change)
-        return Stale(change, GONE)
+        return Applied(change) if isinstance(change, Delete) else Stale(change, GONE)
     if live.uid != before.uid:
         return Stale(change, REPLACED)
-    return _moved(change, live.version, live.owner)
+    moved = _moved(change, live.version, live.owner)
+    if moved is None and isinstance(change, Delete) and live.tags != before.tags:
+        # Somebody may have protected it; tags move no version.
+        return Stale(change, "its tags moved since the plan was made")
+    return moved
 
 
 def _recheck_at_a_glance(glance: Glance, change: Update | Adopt) -> Outcome | None:
@@ -241,7 +252,7 @@ def _recheck_at_a_glance(glance: Glance, change: Update | Adopt) -> Outcome | No
         return Stale(change, GONE)
     if seen.created_at != change.before.created_at:
         return Stale(change, REPLACED)
-    return _moved(change, seen.version, glance.owners.get(change.key))
+    return _moved(change, seen.version, glance.tags.get(change.key, {}).get(OWNER_TAG))
 
 
 def _moved(change: Update | Adopt | Delete, version: int, owner: str | None) -> Outcome | None:
@@ -251,6 +262,12 @@ def _moved(change: Update | Adopt | Delete, version: int, owner: str | None) -> 
     if owner != before.owner:
         return Stale(change, f"it is now owned by {owner or 'nobody'}")
     return None
+
+
+def _gone(change: Change, error: GoneError) -> Outcome:
+    if isinstance(change, Delete):
+        return Applied(change)
+    return Failed(change, str(error)) if isinstance(change, Create) else Stale(change, GONE)
 
 
 def _conflict(target: Target, change: Change, error: ConflictError) -> Outcome:
@@ -269,14 +286,14 @@ def _settle(
     conduct: Conduct,
     change: Change,
     sent: Sent,
-    seen: Mapping[Key, Sighting],
+    seen: Glance | None,
 ) -> Outcome:
     if isinstance(sent, Outcome):
         return sent
     try:
         if sent is None:
             return _after_silence(target, change)
-        if _confirms(change, sent, seen.get(change.key)):
+        if seen is not None and _confirms(change, sent, seen):
             return Applied(change)
         if isinstance(change, Create):
             return _chain(target, conduct, change, sent)
@@ -285,12 +302,15 @@ def _settle(
         return Failed(change, f"it was sent, but what became of it could not be read: {error}")
 
 
-def _confirms(change: Change, answer: Sighting, seen: Sighting | None) -> bool:
+def _confirms(change: Change, answer: Sighting, seen: Glance) -> bool:
+    """Whether a list and the tags in pages show all of the write."""
+    listed, tags = seen.sightings.get(change.key), seen.tags.get(change.key, {})
+    if listed is None:
+        return False
     if isinstance(change, Delete):
-        return seen is not None and seen.created_at != change.before.created_at
-    return (
-        seen is not None and seen.created_at == answer.created_at and seen.version >= answer.version
-    )
+        return listed.created_at != change.before.created_at
+    shows = listed.created_at == answer.created_at and listed.version >= answer.version
+    return shows and change.tags.items() <= tags.items()
 
 
 def _after_silence(target: Target, change: Change) -> Outcome:
@@ -322,11 +342,12 @@ def _chain(target: Target, conduct: Conduct, change: Create, answer: Sighting) -
             answer = target.apply(change, client_token(change, after_replay(str(answer.uid))))
         except ConflictError:
             return _wait(target, conduct, change, answer)
-    return Failed(
-        change,
-        f"the target answered {MOST_REPLAYS} times from its memory of creates whose resources "
-        "are gone; wait until its memory of client tokens ends, or change the manifest",
-    )
+        except UnavailableError:
+            return _after_silence(target, change)
+        except TargetError as error:
+            return Failed(change, str(error))
+    live = target.look(change.key)
+    return Failed(change, FORGETFUL) if live is None else _judge(target, change, live)
 
 
 def _wait(target: Target, conduct: Conduct, change: Change, answer: Sighting) -> Outcome:

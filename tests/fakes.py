@@ -6,7 +6,7 @@ from itertools import count
 
 from builders import ACCOUNT, TARGET
 
-from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, GoneError, TargetError
 from reconciler.core.resources import (
     Json,
@@ -83,10 +83,10 @@ class FakeTarget:
             if key.kind in kinds
         }
 
-    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
-        self._hear("owners", Key("mesh", ("*",)))
+    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
+        self._hear("tags", Key("mesh", ("*",)))
         return {
-            key: resource.owner
+            key: resource.tags
             for key, resource in self.resources.items()
             if key.kind in kinds and resource.owner is not None
         }
@@ -132,19 +132,22 @@ class FakeTarget:
                 raise ConflictError(f"{change.key} is there")
             made = self.by_hand(change.key, change.spec, change.tags)
         else:
-            made = self._change(change.key, change.spec, change.tags)
-        if token is not None:
+            made = self._change(change)
+        if token is not None and change.spec is not None:
             self.answers[token] = (request, made)
         return made
 
-    def _change(self, key: Key, spec: Spec | None, tags: Mapping[str, str]) -> Present:
-        live = self.resources.get(key)
+    def _change(self, change: Update | Adopt) -> Present:
+        live = self.resources.get(change.key)
         if live is None:
-            raise GoneError(f"{key} is not there")
-        changed = replace(live, tags=dict(tags))
-        if spec is not None:
-            changed = replace(changed, spec=spec, version=live.version + 1)
-        self.resources[key] = changed
+            raise GoneError(f"{change.key} is not there")
+        dropped = change.before.tags.keys() - change.tags.keys()
+        moved = dict(change.tags.items() - change.before.tags.items())
+        kept = {key: value for key, value in live.tags.items() if key not in dropped}
+        changed = replace(live, tags=kept | moved)
+        if change.spec is not None:
+            changed = replace(changed, spec=change.spec, version=live.version + 1)
+        self.resources[change.key] = changed
         return changed
 
     def _hear(self, operation: str, key: Key) -> None:

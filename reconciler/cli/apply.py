@@ -5,6 +5,7 @@ import sys
 import click
 
 from reconciler import engine
+from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show, wants_color
 from reconciler.cli.progress import working
@@ -24,24 +25,30 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
+    start_logging(invocation["log_level"], invocation["log_format"])
     if not invocation["auto_approve"] and not sys.stdin.isatty():
         raise UsageError("apply asks before it writes, and stdin is no terminal: --auto-approve")
     readable = invocation["format"] == "text"
+    if not (readable or invocation["auto_approve"]):
+        raise UsageError("apply --format json shows no plan to agree to: say --auto-approve")
     color = wants_color(invocation["color"])
     with open_work(invocation, max_updates=Limit()) as work:
-        plan = work.propose(insist(work.read(), color=invocation["color"]))
+        desired = insist(work.read(), color=invocation["color"])
+        plan = work.propose(desired)
+        work.refuse_idle_patterns(plan, desired)
         if readable:
             show(text.render_plan(plan, color=color))
         if plan.changes and not (invocation["auto_approve"] or _approved()):
             show("Nothing was applied.\n")
             return ExitCode.ERROR
         report, stopped = _carry_out(work, plan, color=color, readable=readable)
+    skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
+    code = stopped if skipped else exit_code(report)
     if not readable:
-        show(json.render_report(report))
+        show(json.render_report(report, code))
     elif plan.changes:
         show(text.render_report(report, color=color))
-    skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
-    return stopped if skipped else exit_code(report)
+    return code
 
 
 def _approved() -> bool:

@@ -5,6 +5,8 @@ import logging
 import sys
 from typing import Any
 
+from reconciler.core.escaping import escaped
+
 FIELDS = ("event", "key", "outcome", "why", "changes", "exit_code")
 
 
@@ -25,13 +27,21 @@ class JsonLines(logging.Formatter):
         return json.dumps(told, ensure_ascii=False)
 
 
-def start_logging(level: str = "warning", style: str = "text") -> None:
+class TextLines(logging.Formatter):
+    """One line a record, in which nothing can steer the terminal that shows it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it so
+        """Return the line, without the trace that may follow it."""
+        record.message = escaped(record.message)
+        return super().formatMessage(record)
+
+
+def start_logging(level: str | None = None, style: str = "text") -> None:
     """Send the records of ``level`` and above to stderr."""
     out = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    text = TextLines("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     out.setFormatter(JsonLines() if style == "json" else text)
-    logging.basicConfig(handlers=[out], level=level.upper(), force=True)
-    # botocore logs headers and signatures at debug level, which nobody's log may hold.
-    quiet = max(logging.INFO, logging.getLogger().level)
+    logging.basicConfig(handlers=[out], level=(level or "warning").upper(), force=True)
+    # botocore logs where it found credentials, and headers with signatures below that.
     for chatty in ("botocore", "boto3", "urllib3", "s3transfer"):
-        logging.getLogger(chatty).setLevel(quiet)
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,33 +1,34 @@
 """Knobs as click options, and what was said of them as one value."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from reconciler.settings.file import File, read_file
 from reconciler.settings.knobs import KNOBS, READING_VERBS, Knob, Take
+from reconciler.settings.target import Said
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What one run was asked to do.
 
-    ``values`` holds every option of the verb by field name; ``said`` names those that a flag or a
-    variable set, which wins over the table of a target.
+    ``said`` holds every option of the verb by field name, and how it was set.
     """
 
     verb: str
-    values: Mapping[str, Any]
-    said: frozenset[str]
+    said: Said
     paths: tuple[str, ...]
     file: File
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of the option with that field name."""
-        return self.values[name]
+        return self.said.values[name]
 
 
 Verb = Callable[[Invocation], int]
@@ -38,11 +39,13 @@ def make_command(verb: str, run: Verb) -> click.Command:
 
     def callback(**parameters: Any) -> int:
         context = click.get_current_context()
-        given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
-        said = {name for name in parameters if context.get_parameter_source(name) in given}
+        flags, variables = (
+            frozenset(name for name in parameters if context.get_parameter_source(name) is source)
+            for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+        )
         file: File = parameters.pop("config", None) or read_file(None)
         paths = parameters.pop("paths", ())
-        return run(Invocation(verb, parameters, frozenset(said), paths, file))
+        return run(Invocation(verb, Said(parameters, flags, variables), paths, file))
 
     options: list[click.Parameter] = [_option(knob) for knob in KNOBS if knob.offered_by(verb)]
     arguments: list[click.Parameter] = []
@@ -54,6 +57,17 @@ def make_command(verb: str, run: Verb) -> click.Command:
         params=[*arguments, _config_option(verb), *options],
         help=run.__doc__,
     )
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, which ``nan`` and ``inf`` are not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or fail with what is allowed."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return number
 
 
 def _option(knob: Knob) -> click.Option:
@@ -83,7 +97,7 @@ def _type(knob: Knob) -> click.ParamType[Any] | None:
         case Take.COUNT:
             return click.IntRange(min=knob.minimum)
         case Take.SECONDS:
-            return click.FloatRange(min=knob.minimum)
+            return Seconds(min=knob.minimum)
         case Take.TEXT | Take.TEXTS:
             return click.Choice(knob.choices) if knob.choices else click.STRING
 

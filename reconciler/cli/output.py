@@ -10,11 +10,14 @@ from reconciler.core.escaping import escaped
 
 
 def show(text: str) -> None:
-    """Print a result, as long as somebody reads: a closed pipe stops no apply."""
+    """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
     try:
         click.echo(text, nl=False)
     except BrokenPipeError:
         stop_printing()
+    except OSError as error:
+        stop_printing()
+        complain(f"writing results: {error.strerror}; what follows is not printed")
 
 
 def stop_printing() -> None:

@@ -1,5 +1,6 @@
 """The verb that shows what apply would do."""
 
+from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show, wants_color
 from reconciler.cli.work import insist, open_work
@@ -13,9 +14,11 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
+    start_logging(invocation["log_level"], invocation["log_format"])
     with open_work(invocation, max_updates=Limit()) as work:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
+        work.refuse_idle_patterns(plan, desired)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
     if invocation["format"] == "json":
         show(json.render_plan(plan, code))

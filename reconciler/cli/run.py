@@ -4,16 +4,17 @@ import logging
 import time
 
 from reconciler import daemon, engine
+from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.signals import Stop, stop_on_signals
 from reconciler.cli.work import Work, insist, open_work
 from reconciler.core.contests import Contests
-from reconciler.core.errors import TargetError
+from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Outcome, Report, exit_code
 from reconciler.core.resources import Desired
 from reconciler.core.schedule import Schedule
-from reconciler.render import text
+from reconciler.render import diagnostics, text
 from reconciler.source.snapshot import fingerprint
 from reconciler.wiring.targets import DAEMON_UPDATES
 
@@ -25,10 +26,15 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file or a directory.
     """
+    start_logging(invocation["log_level"] or "info", invocation["log_format"])
+    if "-" in invocation.paths:
+        raise UsageError("run watches files and directories; standard input is read once: apply -")
     with (
         stop_on_signals() as stop,
         open_work(invocation, max_updates=DAEMON_UPDATES) as work,
     ):
+        place = text.place(work.target.id)
+        logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
         cycles = Cycles(work, stop)
         if invocation["once"]:
             return cycles.once()
@@ -57,28 +63,40 @@ class Cycles:
     def once(self) -> ExitCode:
         """Run one cycle and return its exit code; errors go on as they are."""
         self._good = insist(self._work.read(), color=self._work.invocation["color"])
-        return exit_code(self._cycle(self._good))
+        report = self._cycle(self._good)
+        self._work.refuse_idle_patterns(report.plan, self._good)
+        return exit_code(report)
 
     def survive(self) -> None:
         """Run one cycle; what goes wrong is logged, and the next one tries again."""
-        loaded = self._work.read()
-        partial = None
-        if loaded.valid:
-            self._good = loaded.desired
-        else:
-            for complaint in loaded.diagnostics:
-                logger.error("%s %s", complaint.origin, complaint.message)
-            partial = "the manifests are not valid now"
-            if self._good is None:
-                logger.error("no cycle: the manifests were never valid since the start")
-                return
+        partial = self._read()
+        if self._good is None:
+            logger.error("no cycle: the manifests were never valid since the start")
+            return
         try:
             self._cycle(self._good, partial)
         except TargetError as error:
             logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
 
+    def _read(self) -> str | None:
+        """Take the manifests where they are valid; say why not all of them count otherwise."""
+        try:
+            loaded = self._work.read()
+        except UsageError as error:
+            logger.error("%s", error)  # noqa: TRY400
+            return "the manifests are not there now"
+        if loaded.valid:
+            self._good = loaded.desired
+            return None
+        for complaint in loaded.diagnostics:
+            code, told = complaint.code.number, diagnostics.sentence(complaint)
+            logger.error("%s: %s[%s] %s", complaint.origin, complaint.severity, code, told)
+        return "the manifests are not valid now"
+
     def _cycle(self, desired: tuple[Desired, ...], partial: str | None = None) -> Report:
         plan = self._contests.restrain(self._work.propose(desired, partial=partial))
+        for change in plan.changes:
+            logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
         for held in plan.withheld:
             logger.warning("%s left alone: %s", held.key, held.why, extra={"key": str(held.key)})
         conduct = engine.Conduct(

@@ -10,6 +10,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
 from reconciler.render.style import counted
+from reconciler.settings.target import source_of
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
 from reconciler.wiring.variables import read_variables
 
@@ -20,10 +21,10 @@ def run(invocation: Invocation) -> int:
     PATH is a file, a directory, or - for standard input.
     """
     start_logging(invocation["log_level"], invocation["log_format"])
-    target = invocation.file.targets.get(invocation.file.common.get("target", ""), {})
-    paths = invocation.paths or (target.get("source", DEFAULT_SOURCE),)
-    variables = read_variables(invocation.values)
-    loaded = read_manifests(paths, variables, stdin=sys.stdin.buffer, allow_empty=False)
+    source = source_of(invocation.said, invocation.file)
+    paths = invocation.paths or (source or DEFAULT_SOURCE,)
+    variables = read_variables(invocation.said.values)
+    loaded = read_manifests(paths, variables, stdin=sys.stdin, allow_empty=False)
     match invocation["format"]:
         case "json":
             show(diagnostics.as_json(loaded.diagnostics))

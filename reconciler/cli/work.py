@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from reconciler import engine
-from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import wants_color
 from reconciler.cli.progress import working
@@ -42,15 +41,12 @@ class Work:
     target: AppMesh
 
     def propose(self, desired: Sequence[Desired], *, partial: str | None = None) -> Plan:
-        """Return the plan for ``desired``; ``partial`` says why that is not the whole source.
-
-        UsageError where a pattern of --only or --except names nothing that there is.
-        """
+        """Return the plan for ``desired``; ``partial`` says why that is not the whole source."""
         restraint = self.restraint
         if partial is not None:
             restraint = replace(restraint, partial=partial)
         with working(f"looking at {self.target.id.url}"):
-            plan = engine.propose(
+            return engine.propose(
                 self.target,
                 desired,
                 owner=self.choice.owner,
@@ -58,15 +54,24 @@ class Work:
                 now=datetime.now(UTC),
                 selects=_selection(self.invocation),
             )
-        _refuse_idle_patterns(self.invocation, plan, desired)
-        return plan
+
+    def refuse_idle_patterns(self, plan: Plan, desired: Sequence[Desired]) -> None:
+        """Refuse a pattern of --only or --except that names nothing that there is.
+
+        It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which.
+        """
+        known = {str(want.key) for want in desired} | {str(key) for key in plan.keys}
+        for name in ("only", "except"):
+            for pattern in self.invocation[name]:
+                if not any(fnmatchcase(key, pattern) for key in known):
+                    raise UsageError(f"--{name} {pattern} names nothing, neither desired nor live")
 
     def read(self) -> Loaded:
         """Return what the manifests say now, complaints included."""
         return read_manifests(
             self.paths,
             self.variables,
-            stdin=sys.stdin.buffer,
+            stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
         )
 
@@ -74,13 +79,12 @@ class Work:
 @contextmanager
 def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit."""
-    start_logging(invocation["log_level"], invocation["log_format"])
-    choice = choose_target(invocation.values, invocation.said, invocation.file, configured_url)
+    choice = choose_target(invocation.said, invocation.file, configured_url)
     if choice.region is None:
         # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
         choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
     paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
-    variables = read_variables(invocation.values)
+    variables = read_variables(invocation.said.values)
     restraint = Restraint(
         policy=Policy(choice.policy),
         max_deletes=invocation["max_deletes"],
@@ -110,11 +114,16 @@ def _partial(invocation: Invocation, choice: Choice, paths: Sequence[str]) -> st
             return f"--{name} was given"
     if "-" in paths:
         return "the manifests came from standard input"
-    if choice.source is None:
-        return None
-    source = Path(choice.source).resolve()
-    covered = any(Path(path).resolve() in (source, *source.parents) for path in paths)
-    return None if covered else f"{', '.join(paths)} is not all of the source {choice.source}"
+    given = {Path(path).resolve() for path in paths}
+    if choice.source is not None:
+        # A folder above it is not enough: what the walk leaves out would read as gone.
+        whole = Path(choice.source).resolve() in given
+        return None if whole else f"{', '.join(paths)} is not the source {choice.source}"
+    default = Path(DEFAULT_SOURCE).resolve()
+    for path in given:
+        if default in path.parents or not path.is_dir():
+            return f"{path.name} alone is not known to be all there is; name the target's source"
+    return None
 
 
 def _selection(invocation: Invocation) -> Callable[[Key], bool]:
@@ -125,12 +134,3 @@ def _selection(invocation: Invocation) -> Callable[[Key], bool]:
         return wanted and not any(fnmatchcase(str(key), pattern) for pattern in unwanted)
 
     return selects
-
-
-def _refuse_idle_patterns(invocation: Invocation, plan: Plan, desired: Sequence[Desired]) -> None:
-    """A pattern that names nothing is a mistyped one, and must not pass for a wish fulfilled."""
-    known = {str(want.key) for want in desired} | {str(key) for key in plan.keys}
-    for name in ("only", "except"):
-        for pattern in invocation[name]:
-            if not any(fnmatchcase(key, pattern) for key in known):
-                raise UsageError(f"--{name} {pattern} names nothing, neither desired nor live")

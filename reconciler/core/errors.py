@@ -9,6 +9,7 @@
       TargetError            whoever runs the target
         ThrottledError       nobody: wait and try again
         UnavailableError     nobody: wait and look again, the call may have taken effect
+          UnreachableError   whoever runs the target: nobody listens there, nothing was done
         GoneError            nobody: the world moved; look again
         ConflictError        nobody: the world moved; look again
         RefusedError         whoever owns the credentials, the quota or the request
@@ -48,6 +49,10 @@ class ThrottledError(TargetError):
 
 class UnavailableError(TargetError):
     """No usable answer came; whether the call took effect is unknown until the next read."""
+
+
+class UnreachableError(UnavailableError):
+    """Nobody listens where the target should be; the call was not even sent."""
 
 
 class GoneError(TargetError):

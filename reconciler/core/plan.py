@@ -5,7 +5,7 @@ or as withheld with a reason. It performs no I/O, reads no clock and keeps its i
 the same inputs always give the same plan.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -193,7 +193,7 @@ def _change(question: Question, want: Desired, saw: Present) -> Verdict:
     if not difference.fields:
         return want.key
     replaces = after != live
-    wiped = [field for field in saw.unknown if field not in want.options.ignore]
+    wiped = [field for field in saw.unknown if not _ignored(field, want.options.ignore)]
     if replaces and wiped:
         why = (
             f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
@@ -237,6 +237,10 @@ def _tags_after(want: Desired, saw: Present, mark: Mark | None) -> dict[str, str
         if key in want.tags or mark is None or not mark.manages(key)
     }
     return kept | dict(want.tags)
+
+
+def _ignored(field: str, pointers: Iterable[str]) -> bool:
+    return any(field == pointer or field.startswith(f"{pointer}/") for pointer in pointers)
 
 
 def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -> Cause:

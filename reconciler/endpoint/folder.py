@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reconciler.endpoint.errors import FolderHeldError, FolderUnusableError
@@ -56,7 +56,7 @@ class HeldFolder:
 
     def close(self) -> None:
         """Let the folder go; the URL goes with it."""
-        with self._guarded():
+        with suppress(FileNotFoundError), self._guarded():
             os.ftruncate(self._file, 0)
         os.close(self._file)
 

@@ -157,6 +157,17 @@ def _url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Unhurried(logging.Filter):
+    """Leaves out that a client kept its connection open while we stopped, which is its right."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about something else."""
+        return not record.msg.startswith("Cancel %s running task(s)")
+
+
+logging.getLogger("uvicorn.error").addFilter(_Unhurried())
+
+
 def _server(wire: Wire, limits: Limits) -> uvicorn.Server:
     config = uvicorn.Config(
         wire,

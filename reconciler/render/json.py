@@ -13,7 +13,6 @@ from reconciler.core.report import (
     Report,
     Skipped,
     Stale,
-    exit_code,
 )
 from reconciler.core.resources import Json, Origin, canonical_json
 
@@ -25,11 +24,11 @@ def render_plan(plan: Plan, code: ExitCode) -> str:
     return canonical_json({**_code(code), "plan": plan_document(plan)}) + "\n"
 
 
-def render_report(report: Report) -> str:
-    """Return the report, the plan that it carried out included, as one line of JSON."""
+def render_report(report: Report, code: ExitCode) -> str:
+    """Return the report and its plan as one line of JSON; ``code`` is what the run exits with."""
     outcomes: list[Json] = [_outcome(outcome) for outcome in report.outcomes]
     document: Json = {
-        **_code(exit_code(report)),
+        **_code(code),
         "plan": plan_document(report.plan),
         "outcomes": outcomes,
         "converged": report.converged,

@@ -61,6 +61,12 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
     return f"{done}: {escaped(outcome.why)}"
 
 
+def render_intent(change: Change) -> str:
+    """Return one line on what a change would do, for a log."""
+    fields = ", ".join(_field(field, 0, color=False).strip() for field in _shown(change))
+    return f"{escaped(str(change.key))}: {verb(change)}, {change.cause}: {fields or 'as it is'}"
+
+
 def headline(plan: Plan) -> str:
     """Return the first line of every plan and report: target, URL, account, region and owner."""
     return f"{place(plan.target)}, owner {plan.owner}"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
-from reconciler.settings.knobs import EVERY_VERB, KNOBS
+from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES
 
 CONFIG_FILE = "reconciler.toml"
+BUILT_IN = ("local", "aws")
 TARGET_FIELDS = frozenset(
     {"endpoint_url", "region", "profile", "account", "owner", "policy", "source"}
 )
@@ -35,11 +36,11 @@ def read_file(path: Path | None) -> File:
     mistyped guard must not pass for no guard.
     """
     chosen = path or Path(CONFIG_FILE)
-    if path is None and not chosen.exists():
-        return File()
     try:
+        if path is None and not chosen.exists():
+            return File()
         document = tomllib.loads(chosen.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
     verbs = {verb: document.pop(verb) for verb in EVERY_VERB if verb in document}
@@ -50,8 +51,12 @@ def read_file(path: Path | None) -> File:
         _refuse_unknown(chosen, f"{verb}.", table, own)
     for name, table in targets.items():
         _refuse_unknown(chosen, f"targets.{name}.", table, TARGET_FIELDS)
-        if not all(isinstance(value, str) for value in table.values()):
-            raise UsageError(f"{chosen}: targets.{name}: every value is a string")
+        if not all(isinstance(value, str) and value for value in table.values()):
+            raise UsageError(f"{chosen}: targets.{name}: every value is a string, and not empty")
+        if table.get("policy", "sync") not in POLICIES:
+            raise UsageError(f"{chosen}: targets.{name}.policy is one of {', '.join(POLICIES)}")
+        if name in BUILT_IN and "endpoint_url" in table:
+            raise UsageError(f"{chosen}: targets.{name}.endpoint_url: {name} finds its own")
     return File(document, verbs, targets)
 
 

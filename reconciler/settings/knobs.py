@@ -10,6 +10,7 @@ from typing import Any
 
 EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint", "schema")
 MESH_VERBS = ("plan", "apply", "run")
+POLICIES = ("observe", "create-only", "upsert-only", "sync")
 READING_VERBS = ("validate", *MESH_VERBS)
 
 
@@ -63,7 +64,13 @@ class Knob:
 
 KNOBS = (
     Knob("endpoint-url", Take.TEXT, "URL of an App Mesh API; wins over --target.", metavar="URL"),
-    Knob("target", Take.TEXT, "local, aws, or a name from reconciler.toml.", metavar="NAME"),
+    Knob(
+        "target",
+        Take.TEXT,
+        "local, aws, or a name from reconciler.toml.",
+        metavar="NAME",
+        verbs=READING_VERBS,
+    ),
     Knob("region", Take.TEXT, "AWS region; default: the SDK's.", metavar="REGION"),
     Knob("profile", Take.TEXT, "AWS profile; default: the SDK's.", metavar="NAME"),
     Knob(
@@ -77,7 +84,7 @@ KNOBS = (
         Take.TEXT,
         "What a run may do; only sync deletes.",
         default="upsert-only",
-        choices=("observe", "create-only", "upsert-only", "sync"),
+        choices=POLICIES,
     ),
     Knob("max-deletes", Take.COUNT, "Over it, nothing is deleted.", default=1, metavar="N"),
     Knob(
@@ -126,8 +133,7 @@ KNOBS = (
     Knob(
         "log-level",
         Take.TEXT,
-        "How much is logged on stderr.",
-        default="warning",
+        "How much is logged on stderr; default: warning, in run info.",
         choices=("debug", "info", "warning", "error"),
         verbs=EVERY_VERB,
     ),

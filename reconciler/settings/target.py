@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
-from reconciler.settings.file import TARGET_FIELDS, File
+from reconciler.settings.file import BUILT_IN, TARGET_FIELDS, File
 
-LOCAL = "local"
-AWS = "aws"
+LOCAL, AWS = BUILT_IN
 LOCAL_OWNER = "mesh-reconciler"
 TARGETS = (
     "--target local        the embedded endpoint, in this process, its data in .reconciler/",
@@ -38,30 +38,46 @@ class Choice:
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said, and how: ``flags`` and ``variables`` hold the names of options set so.
+
+    ``values`` are the options by field name, those of the file and the defaults included.
+    """
+
+    values: Mapping[str, Any]
+    flags: frozenset[str]
+    variables: frozenset[str]
+
+    def outright(self, field: str) -> bool:
+        """Whether a flag or a variable set the option, which counts before a target's table."""
+        return field in self.flags or field in self.variables
+
+
 def choose_target(
-    values: Mapping[str, Any],
-    said: frozenset[str],
-    file: File,
-    configured_url: Callable[[str | None], str | None],
+    said: Said, file: File, configured_url: Callable[[str | None], str | None]
 ) -> Choice:
     """Return the target that the settings name.
 
-    ``values`` are the options by field name and ``said`` those of them that a flag or a variable
-    set. ``configured_url`` finds the endpoint in the AWS environment or in a profile; it is asked
-    last and only if need be, because that takes the SDK. UsageError where no target or no owner
-    is named, or where they cannot be.
+    ``configured_url`` finds the endpoint in the AWS environment or in a profile; it is asked last
+    and only if need be, because that takes the SDK. UsageError where no target or no owner is
+    named, or where they cannot be.
     """
-    name = _name(values, said, file)
-    table = file.targets.get(name, {}) if name else {}
+    url, name = _named(said)
+    table = _table(name, file)
     chosen = {
-        field: values.get(field) if field in said else table.get(field) or values.get(field)
-        for field in TARGET_FIELDS
+        field: table[field] if field in table and not said.outright(field) else said.values[field]
+        for field in TARGET_FIELDS - {"endpoint_url", "account", "source"}
     }
-    url = chosen["endpoint_url"] if name not in (LOCAL, AWS) or table else None
     if name is None:
         url = url or configured_url(chosen["profile"])
         if url is None:
             raise UsageError("no target was named; say one of", *TARGETS)
+    else:
+        # What a variable or the top of the file says of a URL is not about a target by name.
+        url = table.get("endpoint_url")
+    if url is not None:
+        _refuse_strange(url)
     name = name or str(url)
     return Choice(
         name=name,
@@ -70,20 +86,51 @@ def choose_target(
         url=url,
         region=chosen["region"],
         profile=chosen["profile"],
-        account=chosen["account"],
-        source=chosen["source"],
+        account=table.get("account"),
+        source=table.get("source"),
     )
 
 
-def _name(values: Mapping[str, Any], said: frozenset[str], file: File) -> str | None:
-    """Return the name of the target, None where a URL or the environment has to say."""
-    name: str | None = values.get("target")
-    if "endpoint_url" in said or ("target" not in said and values.get("endpoint_url")):
-        return None
-    if name is not None and name not in (LOCAL, AWS, *file.targets):
+def source_of(said: Said, file: File) -> str | None:
+    """Return where the manifests of the named target are, None where nothing says so."""
+    _, name = _named(said)
+    return _table(name, file).get("source")
+
+
+def _named(said: Said) -> tuple[str | None, str | None]:
+    """Return a URL or the name of a target; neither, where only the AWS environment can say.
+
+    A flag counts before a variable and that before the file; on one level a URL before a name.
+    """
+    for level in (said.flags, said.variables, said.values.keys()):
+        for field in ("endpoint_url", "target"):
+            value = said.values.get(field) if field in level else None
+            if value:
+                return (value, None) if field == "endpoint_url" else (None, value)
+    return None, None
+
+
+def _table(name: str | None, file: File) -> Mapping[str, str]:
+    if name is None:
+        return {}
+    if name not in (LOCAL, AWS, *file.targets):
         known = ", ".join([LOCAL, AWS, *file.targets])
         raise UsageError(f'there is no target "{name}"; there are {known}')
-    return name
+    return file.targets.get(name, {})
+
+
+def _refuse_strange(url: str) -> None:
+    """Refuse what is no plain URL; its text is not repeated, for it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        secret = parts.username or parts.password or parts.query or parts.fragment
+    except ValueError:
+        plain, secret = None, None
+    if secret:
+        raise UsageError("the endpoint URL holds a user, a password or a query, which it may not")
+    if not plain:
+        raise UsageError("the endpoint URL is none: it reads http://HOST:PORT or https://HOST")
 
 
 def _owner(owner: str | None, target: str) -> str:

@@ -4,9 +4,11 @@ Runs no git and follows nothing that a repository configures: hooks and filters 
 """
 
 import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
-_MOST_CHARACTERS = 4096
+_MOST_BYTES = 4096
 
 
 def state(path: str) -> tuple[str, bool]:
@@ -20,24 +22,39 @@ def state(path: str) -> tuple[str, bool]:
     head = _text(folder / "HEAD")
     if head.startswith("ref: "):
         # The branch that HEAD names may be packed; then the files themselves tell of a change.
-        head += _text(folder / head.removeprefix("ref: "))
-    return head, (folder / "index.lock").exists()
+        name = head.removeprefix("ref: ")
+        if not name.startswith("/") and ".." not in name.split("/"):
+            head += _text(folder / name)
+    return head, _is(folder / "index.lock", stat.S_ISREG)
 
 
 def _git_folder(path: Path) -> Path | None:
     for folder in (path, *path.parents):
         git = folder / ".git"
-        if git.is_dir():
+        if _is(git, stat.S_ISDIR):
             return git
         # In a linked work tree or a submodule .git is a file that names the folder.
-        if git.is_file():
+        if _is(git, stat.S_ISREG):
             return folder / _text(git).removeprefix("gitdir: ")
     return None
 
 
-def _text(file: Path) -> str:
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
     try:
-        with file.open(encoding="utf-8", errors="replace") as stream:
-            return stream.read(_MOST_CHARACTERS).strip()
+        return kind(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _text(path: Path) -> str:
+    """Return what a small regular file says; of anything else nothing, and without waiting."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (OSError, ValueError):
         return ""
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return ""
+        return os.read(file, _MOST_BYTES).decode(errors="replace").strip()
+    finally:
+        os.close(file)

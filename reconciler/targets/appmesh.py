@@ -7,9 +7,10 @@ verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -19,7 +20,13 @@ from reconciler import parallel
 from reconciler.api import Operation, Verb, load, violations
 from reconciler.core.changes import Change, Create, Delete
 from reconciler.core.diff import join_pointer
-from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.errors import (
+    ConflictError,
+    GoneError,
+    TargetError,
+    UnavailableError,
+    UnreachableError,
+)
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import (
     OWNER_TAG,
@@ -51,19 +58,44 @@ class AppMesh:
     """One account and region of App Mesh, or of any endpoint that speaks its API."""
 
     def __init__(
-        self, target: TargetId, session: boto3.Session, connection: Connection, *, workers: int = 10
+        self,
+        target: TargetId,
+        session: boto3.Session,
+        connection: Connection,
+        *,
+        workers: int = 10,
+        reopen: Callable[[str | None], Connection] | None = None,
     ) -> None:
+        """Make the clients; nothing is called yet.
+
+        Args:
+            target: Which world it is.
+            session: Where clients and credentials come from.
+            connection: Where calls go.
+            workers: How many calls may run at a time.
+            reopen: Gives another connection to the same world where nobody listens any more at
+                the URL that it is given; raises where there is none.
+        """
         self.id = target
+        self._session = session
+        self._reopen = reopen
+        self._reopening = Lock()
         self.calls: Counter[str] = Counter()
         self._workers = workers
-        self._client = self._open(session, connection)
-        self._tagging = open_client(session, TAGGING, connection, workers=1)
+        self._connect(connection)
+
+    def _connect(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = self._open()
+        self._tagging = open_client(self._session, TAGGING, connection, workers=1)
         self._tagging.meta.events.register("before-send", self._count)
         # A delete has neither token nor precondition: sent twice, it may hit a successor.
-        self._client_without_retries = self._open(session, connection, attempts=1)
+        self._client_without_retries = self._open(attempts=1)
 
-    def _open(self, session: boto3.Session, connection: Connection, **options: int) -> Any:
-        client = open_client(session, SERVICE, connection, workers=self._workers, **options)
+    def _open(self, **options: int) -> Any:
+        client = open_client(
+            self._session, SERVICE, self._connection, workers=self._workers, **options
+        )
         client.meta.events.register("before-send.app-mesh", self._count)
         client.meta.events.register("after-call.app-mesh", _keep_body)
         client.meta.events.register_first("needs-retry.app-mesh", name_quota)
@@ -82,11 +114,7 @@ class AppMesh:
         A list that fails fails the whole; a resource that cannot be read is Unreadable, and a
         stranger whose tags cannot be read leaves a gap, because it might be ours.
         """
-        refs = {key: ref for kind in KINDS for key, ref in self._list(kind)}
-        accounts = {ref["resourceOwner"] for ref in refs.values()}
-        if self.id.account is None and len(accounts) == 1:
-            # Where the endpoint answers no GetCallerIdentity, the first ARNs tell.
-            self.id = replace(self.id, account=accounts.pop())
+        refs = self._refs(KINDS)
         marked = self._marked()
         seen = parallel.run(
             lambda key: self._observe_one(key, refs[key], asked, owner, marked),
@@ -94,6 +122,11 @@ class AppMesh:
             workers=self._workers,
         )
         resources = {found.key: found for found in seen if isinstance(found, Present | Unreadable)}
+        if self.id.account is None:
+            # Where the endpoint answers no GetCallerIdentity, the ARNs of what is ours tell.
+            ours = (it for it in resources.values() if isinstance(it, Present))
+            account = next((it.account for it in ours if it.owner == owner), None)
+            self.id = replace(self.id, account=account)
         gaps = tuple(found for found in seen if isinstance(found, str))
         return World(resources, gaps)
 
@@ -111,8 +144,7 @@ class AppMesh:
         """Return every resource of ``kinds`` as one whole list of each shows it."""
         return {
             key: Sighting(ref["version"], ref["createdAt"])
-            for kind in kinds
-            for key, ref in self._list(kind)
+            for key, ref in self._refs(kinds).items()
         }
 
     def apply(self, change: Change, token: str | None) -> Sighting:
@@ -168,17 +200,22 @@ class AppMesh:
                 ]
         return found
 
-    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
-        """Return who owns what, read in pages; None where the target cannot tell so."""
+    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
+        """Return the tags of all that carries an owner's mark; None where they come one by one."""
         marked = self._marked()
         if marked is None:
             return None
-        return {
-            key: marked[ref["arn"]][OWNER_TAG]
-            for kind in kinds
-            for key, ref in self._list(kind)
-            if ref["arn"] in marked
-        }
+        arns = {key: ref["arn"] for key, ref in self._refs(kinds).items()}
+        return {key: marked[arn] for key, arn in arns.items() if arn in marked}
+
+    def _refs(self, kinds: Iterable[str]) -> dict[Key, Mapping[str, Any]]:
+        """Return what whole lists show; of two meshes of one name, our own account's."""
+        refs: dict[Key, Mapping[str, Any]] = {}
+        for kind in kinds:
+            for key, ref in self._list(kind):
+                if key not in refs or ref["meshOwner"] == self.id.account:
+                    refs[key] = ref
+        return refs
 
     def _observe_one(
         self,
@@ -285,11 +322,30 @@ class AppMesh:
         return self._send(operation, f"{operation.name} of {key}", **arguments)
 
     def _send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
+        while True:
+            connection = self._connection
+            try:
+                body = self._sent(operation, asking, arguments)
+            except UnreachableError:
+                # Nobody listened, so nothing was done, and it may be sent elsewhere.
+                if not self._reconnected(connection):
+                    raise
+            else:
+                _check_answer(operation, body, asking)
+                return dict(body)
+
+    def _sent(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
         client = self._client_without_retries if operation.verb == "delete" else self._client
         with speaking_our_errors(asking):
-            body = getattr(client, xform_name(operation.name))(**arguments)[_BODY]
-        _check_answer(operation, body, asking)
-        return dict(body)
+            return getattr(client, xform_name(operation.name))(**arguments)[_BODY]
+
+    def _reconnected(self, lost: Connection) -> bool:
+        """Whether there is another way to the same world than ``lost``, taken by now."""
+        with self._reopening:
+            if self._connection is lost and self._reopen is not None:
+                self._connect(self._reopen(lost.url))
+                self.id = replace(self.id, url=str(self._connection.url))
+            return self._connection is not lost
 
     def _count(self, event_name: str, **_: Any) -> None:
         self.calls[event_name.rsplit(".", 1)[-1]] += 1

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -22,6 +23,7 @@ from reconciler.core.errors import (
     TargetError,
     ThrottledError,
     UnavailableError,
+    UnreachableError,
 )
 
 # One row for every error that the description declares; a test fails when it grows one more.
@@ -73,6 +75,8 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
         raise kind(f"{asking}: {code}: {told}; {advice}") from error
     except _REFUSALS_OF_OURS as error:
         raise RefusedError(f"{asking}: {error}") from error
+    except EndpointConnectionError as error:
+        raise UnreachableError(f"{asking}: {error}") from error
     except (BotoCoreError, ResponseParserError) as error:
         raise UnavailableError(f"{asking}: {error}; the next run looks again") from error
 

@@ -57,6 +57,10 @@ def service_model(description: Description) -> dict[str, Any]:
     """
     service = description.service
     shapes = {name: _shape(shape) for name, shape in description.shapes.items()}
+    for operation in description.operations.values():
+        if "spec" in operation.body:
+            # A spec was checked by our models, and may hold live fields that we only pass on.
+            shapes[operation.body["spec"].shape.name] = {**_structure({}, {}), "document": True}
     shapes[_ERROR_MESSAGE] = {"type": "string"}
     shapes |= {name: _error(error) for name, error in description.errors.items()}
     for operation in description.operations.values():

@@ -113,14 +113,17 @@ def configured_url(profile: str | None) -> str | None:
     """Return the App Mesh endpoint that the AWS environment or the profile names, if any."""
     session = open_session(Connection(profile=profile))
     region = session.region_name or "us-east-1"
-    chosen, resolved = (
-        session.client(
-            SERVICE,
-            region_name=region,
-            config=Config(ignore_configured_endpoint_urls=ignore),
-        ).meta.endpoint_url
-        for ignore in (False, True)
-    )
+    try:
+        chosen, resolved = (
+            session.client(
+                SERVICE,
+                region_name=region,
+                config=Config(ignore_configured_endpoint_urls=ignore),
+            ).meta.endpoint_url
+            for ignore in (False, True)
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(f"the endpoint in the AWS environment or profile: {error}") from error
     return None if chosen == resolved else str(chosen)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from typing import TextIO
 
 from reconciler.manifest.diagnostics import in_order
 from reconciler.manifest.loading import Loaded, load
@@ -12,10 +12,10 @@ DEFAULT_SOURCE = "manifests"
 
 
 def read_manifests(
-    paths: Sequence[str], variables: Mapping[str, str], *, stdin: BinaryIO, allow_empty: bool
+    paths: Sequence[str], variables: Mapping[str, str], *, stdin: TextIO, allow_empty: bool
 ) -> Loaded:
     """Return what the manifests in ``paths`` say together, with every complaint about them."""
-    snapshot = read(paths, stdin=stdin)
+    snapshot = read(paths, stdin=stdin.buffer)
     loaded = load(snapshot.files, variables)
     complaints = [*snapshot.complaints, *loaded.diagnostics]
     if not loaded.desired and not complaints and not allow_empty:

@@ -1,7 +1,8 @@
 """Settings made into a target that is ready for calls, and into what holds a run back."""
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -21,6 +22,9 @@ LOCAL_REGION = "us-east-1"
 LOCAL_DATA = Path(".reconciler")
 # A daemon that nobody watches updates less at a time than a person who has read the plan.
 DAEMON_UPDATES = Limit(share=Fraction(30, 100), floor=3)
+# A holder that ends stops listening some time before it lets its folder go.
+LETTING_GO_LOOKS = 100
+LETTING_GO_SECONDS = 0.1
 _SHARE = re.compile(r"(\d{1,3})%")
 
 
@@ -34,10 +38,17 @@ def open_target(choice: Choice, *, workers: int) -> Iterator[AppMesh]:
     with ExitStack() as opened:
         connection = Connection(choice.url, choice.region, choice.profile)
         if choice.name == LOCAL and choice.url is None:
-            url = _local_url(opened)
             # Its own credentials, so that nobody's real ones are sent to a rehearsal.
-            connection = replace(connection, url=url, credentials=(LOCAL_ACCOUNT, LOCAL))
-        yield _connect(choice, connection, workers=workers)
+            local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL))
+            region = choice.region or open_session(local).region_name or LOCAL_REGION
+
+            def reopen(lost: str | None) -> Connection:
+                # Its holder may have ended; whoever needs it next serves it on.
+                return replace(local, url=_local_url(opened, lost), region=region)
+
+            yield _connect(choice, reopen(None), workers=workers, reopen=reopen)
+        else:
+            yield _connect(choice, connection, workers=workers)
 
 
 def read_limit(text: str | None, default: Limit) -> Limit:
@@ -52,28 +63,45 @@ def read_limit(text: str | None, default: Limit) -> Limit:
     return Limit(share=Fraction(int(share[1]), 100))
 
 
-def _local_url(opened: ExitStack) -> str:
-    """Return the URL of the embedded endpoint: ours, or that of the process that holds it."""
-    try:
-        return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
-    except FolderHeldError as held:
-        if held.url is None:
-            raise HeldError(str(held)) from held
-        return held.url
-    except EndpointError as error:
-        raise TargetError(f"starting the local endpoint: {error}") from error
+def _local_url(opened: ExitStack, lost: str | None) -> str:
+    """Return the URL of the embedded endpoint: ours, or that of the process that holds it.
+
+    ``lost`` is where nobody listens any more; its holder may be about to let go.
+    """
+    for _ in range(LETTING_GO_LOOKS):
+        try:
+            return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
+        except FolderHeldError as held:
+            if held.url is None:
+                raise HeldError(str(held)) from held
+            if held.url != lost:
+                return held.url
+            time.sleep(LETTING_GO_SECONDS)
+        except EndpointError as error:
+            raise TargetError(f"starting the local endpoint: {error}") from error
+    raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
 
 
-def _connect(choice: Choice, connection: Connection, *, workers: int) -> AppMesh:
+def _connect(
+    choice: Choice,
+    connection: Connection,
+    *,
+    workers: int,
+    reopen: Callable[[str | None], Connection] | None = None,
+) -> AppMesh:
     session = open_session(connection)
-    if choice.name == LOCAL and connection.region is None:
-        connection = replace(connection, region=session.region_name or LOCAL_REGION)
     url, region = address(session, connection)
-    account = account_of(session, connection)
+    # Nothing is asked of our own endpoint that we know: it may be gone before it answers.
+    account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
+    if choice.account is not None and account is None:
+        raise TargetError(
+            f"target {choice.name} is configured for account {choice.account}, and {url} does not "
+            "say whose credentials these are (GetCallerIdentity)"
+        )
     if choice.account is not None and account != choice.account:
         raise UsageError(
             f"target {choice.name} is configured for account {choice.account}, but these "
-            f"credentials belong to {account or 'an unknown one'}"
+            f"credentials belong to {account}"
         )
     target = TargetId(choice.name, url, account, region)
-    return AppMesh(target, session, connection, workers=workers)
+    return AppMesh(target, session, connection, workers=workers, reopen=reopen)

@@ -103,7 +103,15 @@ USAGE = {
     "a bad policy": (["plan", "--policy", "all"], "observe"),
     "a bad number": (["plan", "--max-deletes", "many"], "--max-deletes"),
     "a bad limit": (["plan", "--target", "local", "--max-updates", "a third"], "a third"),
-    "a URL that is none": (["plan", "--endpoint-url", "nope", "--owner", "o"], "nope"),
+    "a URL that is none": (["plan", "--endpoint-url", "nope", "--owner", "o"], "http://HOST:PORT"),
+    "a URL with a password": (
+        ["plan", "--endpoint-url", "http://u:canary@127.0.0.1:9", "--owner", "o"], "a password",
+    ),
+    "a URL with a port that is none": (
+        ["plan", "--endpoint-url", "http://127.0.0.1:99999", "--owner", "o"], "http://HOST:PORT",
+    ),
+    "JSON that asks": (["apply", "--target", "local", "--format", "json"], "--auto-approve"),
+    "no number of seconds": (["run", "--interval", "nan"], "seconds"),
     "a profile that is not there": (
         ["plan", "--endpoint-url", "http://127.0.0.1:9", "--owner", "o", "--profile", "p"], "p",
     ),
@@ -126,6 +134,7 @@ def test_wrong_usage_is_64(arguments: list[str], words: str, cli: Cli, write: Wr
     assert told.out == ""
     assert words in told.err
     assert "Traceback" not in told.err
+    assert "canary" not in told.err
 
 
 TOML = {
@@ -138,6 +147,11 @@ TOML = {
     "a number for text": ("[targets.t]\nowner = 5", "string"),
     "a flag that must be said each time": ("allow_empty = true", "allow_empty"),
     "a bad value": ("policy = 'all'", "observe"),
+    "a bad policy of a target": ("[targets.t]\npolicy = 'snyc'", "observe"),
+    "an empty value": ("[targets.t]\naccount = ''", "empty"),
+    "a URL for the local target": ("[targets.local]\nendpoint_url = 'http://x'", "its own"),
+    "a target that is no text": ("target = []", "no target"),
+    "nesting without end": ("a = " + "[" * 5_000, "reading"),
 }
 
 
@@ -147,7 +161,8 @@ def test_a_settings_file_that_cannot_be_meant_is_64(
 ) -> None:
     write("manifests/good.yaml", GOOD)
     write("reconciler.toml", text)
-    told = cli("plan", "--target", "local")
+    arguments = [] if text.startswith("target =") else ["--target", "local"]
+    told = cli("plan", *arguments)
     assert told.code == 64
     assert words in told.err
 

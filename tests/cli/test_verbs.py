@@ -131,6 +131,60 @@ class SimulatedTerminal:
             return True
 
 
+def test_p12_two_runs_on_one_data_folder_help_each_other(here: Path, write: Write) -> None:
+    for number in range(60):
+        write(f"manifests/m{number}.yaml", mesh_yaml(f"m{number}"))
+    apply = [*COMMAND, "apply", "--target", "local", "--auto-approve"]
+    plan = [*COMMAND, "plan", "--target", "local"]
+    for commands in ([apply, plan, plan], [plan, plan, apply], [plan, plan, plan]):
+        running = [
+            subprocess.Popen(
+                command, cwd=here, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+            for command in commands
+        ]
+        ends = [(process.communicate()[1], process.returncode) for process in running]
+        assert ends == [("", 0)] * 3
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_nothing_to_stumble_over(
+    here: Path, write: Write, closed: str
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    program = f"{sys.executable} -m reconciler apply --target local --auto-approve {closed}"
+    ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert b"bug" not in ended.stderr
+
+
+def test_p20_results_that_cannot_be_written_stop_no_apply(
+    here: Path, write: Write, cli: Cli
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    program = f"{sys.executable} -m reconciler apply --target local --auto-approve >/dev/full"
+    ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert b"writing results: No space left on device" in ended.stderr
+    assert "No changes" in cli("plan", "--target", "local").out
+
+
+@pytest.mark.parametrize("after_seconds", [0.02, 0.06, 0.1, 0.2, 0.3])
+def test_an_early_interruption_is_no_stack_trace(
+    here: Path, write: Write, after_seconds: float
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    process = subprocess.Popen(
+        [*COMMAND, "plan", "--target", "local"], cwd=here,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(after_seconds)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    # Before our first line runs, Python itself tells of the interruption.
+    assert "reconciler/" not in told
+
+
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_p03_a_reader_that_goes_away_stops_no_apply(
     write: Write, endpoint: LocalEndpoint, cli: Cli, here: Path, style: str
@@ -250,6 +304,23 @@ def test_an_interrupted_apply_ends_its_calls_reports_and_exits_130(
     assert told.code == 130
     assert "mesh/a: create skipped: the run was interrupted" in told.out
     assert "Applied: 3 skipped." in told.out
+
+
+def test_json_says_the_code_of_a_run_that_was_cut_short(
+    write: Write, cli: Cli, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    send = engine.carry_out
+
+    def interrupted(*arguments: Any) -> Report:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return send(*arguments)
+
+    monkeypatch.setattr(engine, "carry_out", interrupted)
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
+    told = cli("apply", *where, "--format", "json")
+    assert told.code == 143
+    assert json.loads(told.out)["exit_code"] == 143
 
 
 def test_help_names_every_verb_and_every_option(cli: Cli) -> None:

@@ -131,6 +131,14 @@ def test_a39_a_field_that_we_do_not_know_withholds_the_update() -> None:
     assert allowed.spec == {**ALLOW, "novel": 1}
 
 
+def test_ignoring_what_holds_an_unknown_field_keeps_it() -> None:
+    spec: Spec = {"egressFilter": {"type": "DROP_ALL", "mode": 1}}
+    live = present("a", spec, unknown=("/egressFilter/mode",))
+    wanted: Spec = {**ALLOW, "serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
+    change = update(desired("a", wanted, ignore=("/egressFilter",)), live)
+    assert change.spec == {**spec, "serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
+
+
 def test_an_unknown_field_hinders_no_change_of_tags() -> None:
     live = present("a", {**DROP, "novel": 1}, unknown=("/novel",))
     want = desired("a", managed=False, tags={"team": "pay"})

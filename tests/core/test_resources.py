@@ -2,16 +2,13 @@
 
 import json
 
-import pytest
-from builders import mesh, present
+from builders import mesh
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.resources import (
     Json,
     Origin,
-    Unreadable,
-    World,
     canonical_json,
     digest,
     without_empties,
@@ -40,12 +37,6 @@ def test_equal_objects_have_one_spelling_whatever_their_order() -> None:
     assert len(digest({})) == 43
 
 
-@pytest.mark.parametrize("value", [0.5, [1.0], {"a": {"b": 2.5}}])
-def test_a_float_has_no_one_spelling_and_is_refused(value: Json) -> None:
-    with pytest.raises(TypeError, match="whole numbers"):
-        canonical_json(value)
-
-
 @given(plain_json)
 def test_dropping_empties_twice_drops_no_more(value: Json) -> None:
     assert without_empties(without_empties(value)) == without_empties(value)
@@ -54,10 +45,3 @@ def test_dropping_empties_twice_drops_no_more(value: Json) -> None:
 def test_empty_is_absent_and_zero_and_false_are_not() -> None:
     spec: Json = {"a": None, "b": [], "c": {"d": {}}, "e": 0, "f": False, "g": [{"h": None}]}
     assert without_empties(spec) == {"e": 0, "f": False, "g": [{}]}
-
-
-def test_a_world_with_something_unread_is_not_complete() -> None:
-    seen = present("a")
-    assert World({seen.key: seen}).complete
-    assert not World({seen.key: seen}, ("the tags of mesh/b",)).complete
-    assert not World({mesh("b"): Unreadable(mesh("b"), "403")}).complete

@@ -235,7 +235,7 @@ def test_a_part_of_the_source_deletes_nothing(
         f'endpoint_url = "{endpoint.url}"\npolicy = "sync"\n',
     )
     narrow = cli("plan", "manifests/a.yaml", "--target", "t")
-    assert "manifests/a.yaml is not all of the source manifests" in narrow.out
+    assert "manifests/a.yaml is not the source manifests" in narrow.out
     whole = cli("plan", "--target", "t")
     assert "- mesh/b" in whole.out
 

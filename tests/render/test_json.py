@@ -25,7 +25,7 @@ MADE = plan(
 def test_every_outcome_has_its_words() -> None:
     first, second, third, fourth = MADE.changes
     outcomes = (Applied(first), Failed(second, "f"), Skipped(third, "s"), Stale(fourth, "m"))
-    document = json.loads(render_report(Report(MADE, outcomes)))
+    document = json.loads(render_report(Report(MADE, outcomes), ExitCode.PARTIAL))
     told = [(outcome["outcome"], outcome.get("why")) for outcome in document["outcomes"]]
     assert told == [("applied", None), ("failed", "f"), ("skipped", "s"), ("stale", "m")]
     assert document["exit_name"] == "partial"

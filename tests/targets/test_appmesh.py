@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from reconciler.core.errors import (
     RefusedError,
     TargetError,
     UnavailableError,
+    UnreachableError,
 )
 from reconciler.core.resources import OWNER_TAG, Present, TargetId, Unreadable
 from reconciler.targets import appmesh
@@ -217,14 +219,14 @@ def test_a33_a_stranger_whose_tags_cannot_be_read_leaves_a_gap() -> None:
         world(tags=refusal(403, "AccessDeniedException")), lambda target: target.observe([], OWNER)
     )
     assert result.resources == {}
-    assert not result.complete
+    assert result.gaps
 
 
 def test_a_stranger_that_goes_while_we_look_leaves_none() -> None:
     result, _ = with_target(
         world(tags=refusal(404, "NotFoundException")), lambda target: target.observe([], OWNER)
     )
-    assert result.complete
+    assert result.gaps == ()
 
 
 def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:
@@ -239,6 +241,52 @@ def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:
     unasked, requests = with_target(script, lambda target: target.observe([], OWNER))
     assert unasked.resources == {}
     assert len(requests) == 1
+
+
+def test_a39_an_ignored_field_that_we_do_not_know_is_sent_back_as_it_is() -> None:
+    novel = {**MESH, "spec": {"egressFilter": {"type": "DROP_ALL", "mode": 1.5}}}
+    ignoring = desired("a", egress("ALLOW_ALL"), ignore=("/egressFilter/mode",))
+    bodies: list[Any] = []
+
+    def script(request: str, body: bytes) -> Answer:
+        if request == "PUT /v20190125/meshes/a":
+            bodies.append(json.loads(body)["spec"])
+            return Answer(body=novel)
+        if request.startswith("PUT"):
+            return Answer(body={})
+        return world(describe=Answer(body=novel))(request, body)
+
+    def update(target: AppMesh) -> Any:
+        live = target.look(mesh("a"))
+        assert live is not None
+        (change,) = plan(ignoring, live).changes
+        return target.apply(change, "t")
+
+    with_target(script, update)
+    assert bodies == [{"egressFilter": {"type": "ALLOW_ALL", "mode": 1.5}}]
+
+
+def test_a_shared_mesh_of_the_same_name_does_not_hide_our_own() -> None:
+    theirs = {**REF, "meshOwner": "999999999999", "version": 7}
+    for refs in ([REF, theirs], [theirs, REF]):
+        listed = Answer(body={"meshes": refs})
+        result, _ = with_target(world(list=listed), observe)
+        assert result.resources[mesh("a")].account == ACCOUNT
+        sightings, _ = with_target(world(list=listed), lambda target: target.sightings(["mesh"]))
+        assert sightings[mesh("a")].version == 1
+
+
+def test_where_nobody_listens_another_connection_is_taken() -> None:
+    with scripted(world()) as server:
+        good = Connection(server.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
+        gone = replace(good, url="http://127.0.0.1:1")
+        identity = TargetId("test", "http://127.0.0.1:1", ACCOUNT, "eu-west-1")
+        target = AppMesh(identity, open_session(gone), gone, workers=2, reopen=lambda _: good)
+        assert isinstance(target.look(mesh("a")), Present)
+        assert target.id.url == server.url
+        lonely = AppMesh(identity, open_session(gone), gone, workers=2)
+        with pytest.raises(UnreachableError):
+            lonely.look(mesh("a"))
 
 
 INDEX = {
@@ -279,8 +327,8 @@ def test_the_index_is_read_to_its_end() -> None:
             return Answer(body=INDEX)
         return Answer(body={"ResourceTagMappingList": [], "PaginationToken": "2"})
 
-    owners, _ = with_target(script, lambda target: target.owners(["mesh"]))
-    assert owners == {mesh("a"): OWNER}
+    tags, _ = with_target(script, lambda target: target.tags(["mesh"]))
+    assert tags == {mesh("a"): {OWNER_TAG: OWNER, "team": "pay"}}
 
 
 @pytest.mark.parametrize(
@@ -300,7 +348,7 @@ def test_an_index_that_cannot_be_used_is_done_without(
     result, requests = with_target(world(tagging=answer), observe)
     assert result.resources[mesh("a")].owner == OWNER
     assert any("/tags" in request for request in requests)
-    assert with_target(world(tagging=answer), lambda target: target.owners(["mesh"]))[0] is None
+    assert with_target(world(tagging=answer), lambda target: target.tags(["mesh"]))[0] is None
 
 
 def test_a39_a_field_that_we_do_not_know_is_named() -> None:

@@ -30,6 +30,8 @@ class Stage(Protocol):
 
     def drift(self, key: Key, spec: Spec) -> None: ...
 
+    def tag(self, key: Key, name: str, value: str) -> None: ...
+
     def remove(self, key: Key) -> None: ...
 
 
@@ -43,6 +45,10 @@ class FakeStage:
     def drift(self, key: Key, spec: Spec) -> None:
         live = self.target.resources[key]
         self.target.resources[key] = replace(live, spec=spec, version=live.version + 1)
+
+    def tag(self, key: Key, name: str, value: str) -> None:
+        live = self.target.resources[key]
+        self.target.resources[key] = replace(live, tags={**live.tags, name: value})
 
     def remove(self, key: Key) -> None:
         del self.target.resources[key]
@@ -59,6 +65,10 @@ class RealStage:
 
     def drift(self, key: Key, spec: Spec) -> None:
         self.client.update_mesh(meshName=key.name, spec=spec)
+
+    def tag(self, key: Key, name: str, value: str) -> None:
+        arn = self.client.describe_mesh(meshName=key.name)["mesh"]["metadata"]["arn"]
+        self.client.tag_resource(resourceArn=arn, tags=[{"key": name, "value": value}])
 
     def remove(self, key: Key) -> None:
         self.client.delete_mesh(meshName=key.name)
@@ -101,7 +111,7 @@ def create(target: Target, name: str = "a", spec: Spec | None = None, **tags: st
 
 def test_an_empty_world_is_complete(stage: Stage) -> None:
     world = stage.target.observe([mesh("a")], OWNER)
-    assert world.complete
+    assert world.gaps == ()
     assert world.resources == {}
     assert stage.target.look(mesh("a")) is None
     assert stage.target.sightings(["mesh"]) == {}
@@ -136,7 +146,7 @@ def test_only_what_is_asked_about_or_owned_is_observed(stage: Stage) -> None:
     stage.make(mesh("ours"), DROP, {OWNER_TAG: OWNER})
     world = stage.target.observe([mesh("asked"), mesh("missing")], OWNER)
     assert set(world.resources) == {mesh("asked"), mesh("ours")}
-    assert world.complete
+    assert world.gaps == ()
 
 
 def test_a_name_that_is_taken_is_refused(stage: Stage) -> None:
@@ -182,6 +192,16 @@ def test_an_update_replaces_the_spec_and_keeps_the_tags_of_others(stage: Stage) 
     assert after.tags["kept"] == "2"
     assert "old" not in after.tags
     assert after.tags[APPLIED_TAG] != live.tags[APPLIED_TAG]
+
+
+def test_a_tag_that_others_add_meanwhile_survives_an_update(stage: Stage) -> None:
+    create(stage.target)
+    change = planned(stage.target, desired("a", ALLOW))
+    stage.tag(mesh("a"), "theirs", "1")
+    stage.target.apply(change, "t")
+    after = stage.target.look(mesh("a"))
+    assert after is not None
+    assert after.tags["theirs"] == "1"
 
 
 def test_repairing_a_drifted_spec_leaves_the_tags(stage: Stage) -> None:

@@ -53,7 +53,7 @@ def test_what_we_do_not_describe_is_not_there() -> None:
 def test_a_mistyped_request_does_not_leave_the_client() -> None:
     made = client(region_name="eu-west-1", endpoint_url="http://127.0.0.1:9")
     with pytest.raises(ParamValidationError):
-        made.create_mesh(meshName="a", spec={"egress": {}})
+        made.create_mesh(meshName="a", spek={})
 
 
 def test_every_type_of_the_description_has_its_form() -> None:
