@@ -155,4 +155,5 @@ def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, s
 
 def hint_for(name: str, variables: Mapping[str, str]) -> str:
     """Return how to give the variable ``name`` a value."""
-    return did_you_mean(name, variables) or f"say --var {name}=VALUE"
+    # Those said last, and so by the user, come first: an environment holds many others.
+    return did_you_mean(name, [*variables][::-1]) or f"say --var {name}=VALUE"

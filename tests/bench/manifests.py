@@ -70,7 +70,7 @@ _TAILS = {
 }
 
 
-def lines() -> Iterator[str]:
+def figures() -> Iterator[str]:
     """Yield a line for each figure, with its goal."""
     yield _validate(1_000, "0.8 s CPU")
     yield _validate(10_000, "6 s CPU and 300 MB")
