@@ -66,6 +66,13 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Callable[..., subproc
         process.communicate()
 
 
+def told_of(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until the process says ``words`` in its log."""
+    assert process.stderr is not None
+    while words not in process.stderr.readline():
+        assert process.poll() is None
+
+
 def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
     process.send_signal(number)
     _, told = process.communicate(timeout=PATIENCE_SECONDS)
@@ -128,16 +135,15 @@ def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_d
     write("manifests/b.yaml", mesh_yaml("b"))
     process = start("manifests", "--interval", "1", "--policy", "sync")
     eventually(lambda: set(live()) == {"a", "b"})
-    (here / "manifests/b.yaml").unlink()
     write("manifests/a.yaml", "not: [valid\n")
+    told_of(process, "manifests/a.yaml:2:1: error[MR012] is not valid YAML")
+    (here / "manifests/b.yaml").unlink()
     live.client.delete_mesh(meshName="a")
     eventually(lambda: "a" in live())
     assert "b" in live()
     write("manifests/a.yaml", mesh_yaml("a"))
     eventually(lambda: "b" not in live())
-    code, told = ended(process, signal.SIGTERM)
-    assert code == 0
-    assert "manifests/a.yaml:2:1: error[MR012] is not valid YAML" in told
+    assert ended(process, signal.SIGTERM)[0] == 0
 
 
 def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
@@ -172,9 +178,7 @@ def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
 ) -> None:
     write("manifests/a.yaml", "not: [valid\n")
     process = start("manifests", "--interval", "1")
-    assert process.stderr is not None
-    while "never valid" not in process.stderr.readline():
-        assert process.poll() is None
+    told_of(process, "never valid")
     assert live() == {}
     write("manifests/a.yaml", mesh_yaml("a"))
     eventually(lambda: "a" in live())
@@ -188,9 +192,7 @@ def test_i05_a_source_that_goes_away_for_a_while_deletes_nothing_and_ends_nothin
     process = start("manifests", "--interval", "1", "--policy", "sync")
     eventually(lambda: "a" in live())
     (here / "manifests").rename(here / "elsewhere")
-    assert process.stderr is not None
-    while "manifests does not exist" not in process.stderr.readline():
-        assert process.poll() is None
+    told_of(process, "manifests does not exist")
     live.client.delete_mesh(meshName="a")
     eventually(lambda: "a" in live())
     (here / "elsewhere").rename(here / "manifests")
