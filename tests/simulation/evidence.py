@@ -1,0 +1,127 @@
+"""What the record of a run says: what was seen, what was done, and what nobody could have seen."""
+
+from collections.abc import Iterator
+
+from builders import OWNER
+
+from reconciler.core.changes import Change, Delete
+from reconciler.core.diff import overlay
+from reconciler.core.marks import users_tags
+from reconciler.core.resources import OWNER_TAG, Desired, Spec, without_empties
+from simulation.faults import LIES, Call
+from simulation.runs import Cycle, Run
+from simulation.service import DAY, US, Effect, Mesh
+
+
+def ours(mesh: Mesh) -> bool:
+    return mesh.tags.get(OWNER_TAG) == OWNER
+
+
+def our_effects(running: Run) -> Iterator[Effect]:
+    return (effect for effect in running.service.effects if effect.actor == US)
+
+
+def unlike(mesh: Mesh, want: Desired) -> Iterator[str]:
+    if want.spec is not None:
+        ignored = want.options.ignore
+        if plain(overlay(want.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored)):
+            yield f"{mesh.name} has the spec {mesh.spec}"
+    if any(mesh.tags.get(key) != value for key, value in want.tags.items()):
+        yield f"{mesh.name} has the tags {users_tags(mesh.tags)}"
+    if "old" in mesh.tags:
+        yield f"{mesh.name} still has a tag that its manifest dropped"
+
+
+def plain(spec: Spec) -> object:
+    return without_empties(spec)
+
+
+def same_spec(effect: Effect) -> bool:
+    assert effect.before is not None
+    assert effect.after is not None
+    return effect.before.spec == effect.after.spec
+
+
+def excused(running: Run, effect: Effect, operation: str) -> bool:
+    """Whether the last look lied, or another hand came between it and the effect.
+
+    Between the two lies the rest of one look and of one change: one call where the tags were
+    looked at last, and up to three more where the change is one of tags and spec.
+    """
+    calls, faults = running.wire.calls, running.schedule.faults
+    at = next(
+        (
+            index
+            for index in range(effect.call - 1, -1, -1)
+            if calls[index].operation == operation and calls[index].name == effect.name
+        ),
+        None,
+    )
+    if at is None or faults.get(at) in LIES:
+        return True
+    looked = calls[at].time - running.service.behaviour.read_lag_seconds
+    return any(
+        other.name == effect.name and looked <= other.time and other.call <= effect.call
+        for other in running.service.effects
+        if other.actor != US or other.late
+    )
+
+
+def remembers(running: Run) -> bool:
+    """Whether the memory of tokens outlives every delay and sleep of the run."""
+    retention = running.service.behaviour.retention_seconds
+    if retention is None or running.service.behaviour.after_delete == "forget":
+        return False
+    kinds = running.schedule.faults.values()
+    if "tokens-forgotten" in kinds:
+        return False
+    asleep = 2 * DAY if "asleep-for-days" in kinds else 0.0
+    return retention > running.wire.longest_delay + asleep
+
+
+def is_lied_to(running: Run) -> bool:
+    return any(kind in LIES for kind in running.schedule.faults.values())
+
+
+def retagged_unseen(running: Run, number: int, change: Change) -> bool:
+    """Whether others changed the tags after the look that stood before the change."""
+    first = running.cycles[number].planned_at
+    calls, name = running.wire.calls, change.key.name
+    looks = [
+        index
+        for index in range(first, len(calls))
+        if calls[index].operation == "ListTagsForResource" and calls[index].name == name
+    ]
+    lag = running.service.behaviour.read_lag_seconds
+    seen = calls[looks[0]].time - lag if looks else 0.0
+    return any(
+        effect.actor != US and effect.operation in ("tag", "untag") and effect.time >= seen
+        for effect in running.service.effects
+        if effect.name == name
+    )
+
+
+def calls_of(running: Run, number: int) -> list[Call]:
+    cycles = running.cycles
+    following = cycles[number + 1].first_call if number + 1 < len(cycles) else None
+    return running.wire.calls[cycles[number].first_call : following]
+
+
+def states(running: Run, cycle: Cycle, name: str) -> Iterator[Mesh | None]:
+    """Yield what was there under ``name`` from the beginning of ``cycle`` to its end."""
+    latest: Mesh | None = None
+    for time, mesh in running.service.past.get(name, ()):
+        if time > cycle.ended:
+            break
+        if time >= cycle.began:
+            yield latest
+        latest = mesh
+    yield latest
+
+
+def is_so(change: Change, mesh: Mesh | None) -> bool:
+    if isinstance(change, Delete):
+        return mesh is None or mesh.uid != change.before.uid
+    if mesh is None or any(mesh.tags.get(key) != value for key, value in change.tags.items()):
+        return False
+    return change.spec is None or plain(mesh.spec) == plain(change.spec)

@@ -1,0 +1,57 @@
+"""Weaknesses that the schedules have shown and nobody has mended, each with its smallest case.
+
+A row goes when its case passes: the test of the rows is strict.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulation.runs import Schedule
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """Which property breaks in ``smallest``, why, and which other schedules break it likewise."""
+
+    properties: tuple[str, ...]
+    smallest: Schedule
+    why: str
+    like: Callable[[Schedule], bool]
+
+
+def _has(*kinds: str) -> Callable[[Schedule], bool]:
+    return lambda schedule: any(kind in kinds for kind in schedule.faults.values())
+
+
+WEAKNESSES = (
+    Weakness(
+        ("converges", "comes-to-rest"),
+        Schedule("create-delete-create", "dead-tokens-conflict", {}),
+        "where the token of a mesh that is gone is refused, the chain of creates does not go on",
+        lambda schedule: schedule.behaviour == "dead-tokens-conflict",
+    ),
+    Weakness(
+        ("says-what-is-true",),
+        Schedule("there-and-back", "tokens-36h", {5: "replaced-by-stranger"}),
+        "an update that met another mesh of the name is not told by the uid of its answer",
+        _has("replaced-by-stranger", "replaced-by-twin"),
+    ),
+    Weakness(
+        ("says-what-is-true",),
+        Schedule("there-and-back", "tokens-36h", {2: "retagged-by-hand"}),
+        "tags that moved since the plan are seen right before an update, and not compared",
+        _has("retagged-by-hand"),
+    ),
+    Weakness(
+        ("stands-still-when-blind",),
+        Schedule("deletes-over-budget", "tokens-36h", {1: "not-found"}),
+        "a mesh that was listed and then not found leaves no gap, so it does not count as owned",
+        _has("not-found"),
+    ),
+)
+
+
+def is_known(schedule: Schedule, violation: str) -> bool:
+    """Whether a violation is one of the weaknesses above."""
+    broken = violation.partition(":")[0]
+    return any(broken in weakness.properties and weakness.like(schedule) for weakness in WEAKNESSES)

@@ -1,0 +1,220 @@
+"""What must hold of every run, whatever went wrong in it; each property yields what breaks it."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from builders import OWNER
+
+from reconciler.core.changes import Delete, verb
+from reconciler.core.report import Applied
+from reconciler.core.resources import OWNER_TAG
+from simulation.evidence import (
+    calls_of,
+    excused,
+    is_lied_to,
+    is_so,
+    our_effects,
+    ours,
+    remembers,
+    retagged_unseen,
+    same_spec,
+    states,
+    unlike,
+)
+from simulation.faults import WRITES
+from simulation.runs import Run
+from simulation.scenarios import SCENARIOS, Scenario
+
+Property = Callable[[Run, Scenario], Iterator[str]]
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,36}")
+# untag, tag and update are one change, and one look stands before them.
+MOST_WRITES_AFTER_A_LOOK = 3
+# A change that meets a lost reply, sixteen replays and a read that lags for two minutes.
+MOST_CALLS_OF_A_CHANGE = 90
+
+
+def violations(running: Run) -> list[str]:
+    """Return what is wrong with a run, each as "property: what"."""
+    scenario = SCENARIOS[running.schedule.scenario]
+    return [
+        f"{check.__name__.strip('_').replace('_', '-')}: {what}"
+        for check in PROPERTIES
+        for what in check(running, scenario)
+    ]
+
+
+def _converges(running: Run, scenario: Scenario) -> Iterator[str]:
+    """Own(L) = D, where nobody foreign holds the name."""
+    live = running.service.live
+    wanted = {want.key.name: want for want in scenario.wanted}
+    for name, want in wanted.items():
+        mesh = live.get(name)
+        if mesh is None:
+            yield f"{name} is not there"
+        elif ours(mesh) or (want.options.adopt and OWNER_TAG not in mesh.tags):
+            yield from unlike(mesh, want)
+    for name, mesh in live.items():
+        if ours(mesh) and name not in wanted and name not in scenario.left:
+            yield f"{name} is still there"
+
+
+def _comes_to_rest(running: Run, scenario: Scenario) -> Iterator[str]:
+    """The second cycle without faults plans nothing and writes nothing."""
+    del scenario
+    last = running.cycles[-1]
+    if last.plan is None or last.plan.changes:
+        yield f"the last cycle planned {len(last.plan.changes) if last.plan else 'nothing at all'}"
+    for call in running.wire.calls[last.first_call :]:
+        if call.operation in WRITES:
+            yield f"the last cycle sent {call.operation} of {call.name}"
+
+
+def _owns_what_it_writes(running: Run, scenario: Scenario) -> Iterator[str]:
+    """Before each write the last read showed our mark, and nothing but writes of ours since."""
+    looked: dict[str, tuple[int, bool]] = {}
+    for index, call in enumerate(running.wire.calls):
+        if call.operation == "ListTagsForResource" and call.shown is not None:
+            owner = call.shown.tags.get(OWNER_TAG)
+            ours = owner == OWNER or (owner is None and call.name in scenario.adopts)
+            looked[call.name] = index, ours
+        elif call.operation in WRITES and call.operation != "CreateMesh":
+            at, ours = looked.get(call.name, (-9, False))
+            if not ours:
+                yield f"call {index}: {call.operation} of {call.name}, last seen to be not ours"
+            if index - at > (1 if call.operation == "DeleteMesh" else MOST_WRITES_AFTER_A_LOOK):
+                yield f"call {index}: {call.operation} of {call.name}, last seen in call {at}"
+
+
+def _harms_nobody(running: Run, scenario: Scenario) -> Iterator[str]:
+    """No effect of ours is on what was not ours, but for what happened after the last look."""
+    for effect in our_effects(running):
+        before = effect.before
+        if before is None or effect.late or ours(before):
+            continue
+        if OWNER_TAG not in before.tags and effect.name in scenario.adopts:
+            continue
+        if not excused(running, effect, "ListTagsForResource"):
+            yield f"call {effect.call}: {effect.operation} of {effect.name}, which was not ours"
+
+
+def _deletes_what_it_decided(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A deleted uid is one of a plan's, but for what took its place after the last look.
+
+    A delete that the network delivers late is no client's to prevent.
+    """
+    del scenario
+    decided = {
+        change.before.uid
+        for cycle in running.cycles
+        if cycle.plan is not None
+        for change in cycle.plan.changes
+        if isinstance(change, Delete)
+    }
+    for effect in our_effects(running):
+        if effect.operation != "delete" or effect.late:
+            continue
+        assert effect.before is not None
+        if effect.before.uid not in decided and not excused(running, effect, "DescribeMesh"):
+            yield f"call {effect.call}: deleted {effect.name}, which no plan had decided"
+
+
+def _repeats_no_effect(running: Run, scenario: Scenario) -> Iterator[str]:
+    """No delivery beyond the first has an effect, and an update changes something.
+
+    Both hold where tokens are remembered, for longer than the longest delay.
+    """
+    del scenario
+    if not remembers(running):
+        return
+    seen: set[int] = set()
+    for effect in our_effects(running):
+        if effect.token is not None and effect.sent in seen:
+            yield f"call {effect.call}: {effect.operation} of {effect.name} took effect twice"
+        seen.add(effect.sent)
+        idle = effect.operation == "update" and not effect.late and same_spec(effect)
+        if idle and not excused(running, effect, "DescribeMesh"):
+            yield f"call {effect.call}: update of {effect.name} changed nothing"
+
+
+def _keeps_tokens_apart(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A token is 36 characters of the alphabet at most and never has two requests."""
+    del scenario
+    requests: dict[str, object] = {}
+    for index, call in enumerate(running.wire.calls):
+        if call.token is None:
+            continue
+        if not TOKEN.fullmatch(call.token):
+            yield f"call {index}: {call.token!r} is no token"
+        if requests.setdefault(call.token, call.request) != call.request:
+            yield f"call {index}: {call.token} has two requests"
+
+
+def _stays_within_bounds(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A cycle makes so many calls as meshes and changes allow; the last two make no more looks."""
+    del scenario
+    for number, cycle in enumerate(running.cycles):
+        calls = calls_of(running, number)
+        meshes = len(running.service.past)
+        changes = len(cycle.plan.changes) if cycle.plan else 0
+        if len(calls) > 1 + 2 * meshes + 1 + MOST_CALLS_OF_A_CHANGE * changes:
+            yield f"cycle {number}: {len(calls)} calls for {meshes} meshes and {changes} changes"
+        if not changes and len(calls) > 1 + 2 * meshes:
+            yield f"cycle {number}: {len(calls)} calls for nothing to do"
+
+
+def _accounts_for_every_change(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A cycle that was not cut short has one outcome for each change, in the plan's order."""
+    del scenario
+    for number, cycle in enumerate(running.cycles):
+        if cycle.plan is None or cycle.report is None:
+            continue
+        if [outcome.change for outcome in cycle.report.outcomes] != list(cycle.plan.changes):
+            yield f"cycle {number}: outcomes are not those of the plan"
+
+
+def _stands_still_when_blind(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A list that failed leads to no write, and any read that failed before a plan to no delete."""
+    del scenario
+    for number, cycle in enumerate(running.cycles):
+        calls = calls_of(running, number)
+        looks = calls[: cycle.planned_at - cycle.first_call]
+        failed = [call for call in looks if not call.read]
+        writes = {call.operation for call in calls if call.operation in WRITES}
+        if writes and any(call.operation == "ListMeshes" for call in failed):
+            yield f"cycle {number}: {writes} after its list had failed"
+        if failed and "DeleteMesh" in writes:
+            yield f"cycle {number}: deleted after {failed[0].operation} had failed"
+
+
+def _says_what_is_true(running: Run, scenario: Scenario) -> Iterator[str]:
+    """What is reported as applied was so at some moment since the cycle began.
+
+    Tags are looked at right before a change and not after it: what others do to them in between,
+    or the network with late requests, which tags have no token against, nobody sees.
+    """
+    del scenario
+    if is_lied_to(running) or any(effect.late for effect in running.service.effects):
+        return
+    for number, cycle in enumerate(running.cycles):
+        for outcome in cycle.report.outcomes if cycle.report else ():
+            change = outcome.change
+            if not isinstance(outcome, Applied) or retagged_unseen(running, number, change):
+                continue
+            if not any(is_so(change, mesh) for mesh in states(running, cycle, change.key.name)):
+                yield f"cycle {number}: {verb(change)} of {change.key} is reported as applied"
+
+
+PROPERTIES: tuple[Property, ...] = (
+    _converges,
+    _comes_to_rest,
+    _owns_what_it_writes,
+    _harms_nobody,
+    _deletes_what_it_decided,
+    _repeats_no_effect,
+    _keeps_tokens_apart,
+    _stays_within_bounds,
+    _accounts_for_every_change,
+    _stands_still_when_blind,
+    _says_what_is_true,
+)

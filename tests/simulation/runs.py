@@ -1,0 +1,129 @@
+"""One schedule from beginning to end: cycles under faults, then two without."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from builders import NOW, OWNER
+
+from reconciler.core.errors import TargetError
+from reconciler.core.plan import Plan
+from reconciler.core.report import Report
+from reconciler.engine import Conduct, carry_out, propose
+from simulation.faults import CrashError, Wire
+from simulation.scenarios import SCENARIOS, Scenario, Step
+from simulation.service import BEHAVIOURS, Service
+from simulation.target import ModelTarget
+
+CYCLES_WITHOUT_FAULTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A scenario, a behaviour of the service, and which fault happens at which call."""
+
+    scenario: str
+    behaviour: str
+    faults: dict[int, str]
+
+    def __str__(self) -> str:
+        """Return what ``python -m simulation`` takes to run it again."""
+        faults = " ".join(f"{index}:{kind}" for index, kind in sorted(self.faults.items()))
+        return f"{self.scenario} --behaviour {self.behaviour} {faults}"
+
+
+@dataclass(slots=True)
+class Cycle:
+    """What one cycle planned and reported; the report is None where it was cut short.
+
+    Its calls are those from ``first_call`` on; from ``planned_at`` on they carry the plan out.
+    """
+
+    began: float
+    first_call: int
+    planned_at: int
+    ended: float = 0.0
+    plan: Plan | None = None
+    report: Report | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """A schedule while it runs, and its record afterwards."""
+
+    schedule: Schedule
+    wire: Wire
+    cycles: list[Cycle] = field(default_factory=list)
+    calls_with_faults: int = 0
+
+    @property
+    def service(self) -> Service:
+        return self.wire.service
+
+
+def run(schedule: Schedule) -> Run:
+    """Return the record of ``schedule``."""
+    scenario = SCENARIOS[schedule.scenario]
+    first = min(schedule.faults, default=0)
+    beginning = next(
+        beginning
+        for beginning in reversed(_beginnings(schedule.scenario, schedule.behaviour))
+        if len(beginning.wire.calls) <= first
+    )
+    running = _resume(beginning, schedule)
+    for number in range(len(running.cycles), len(scenario.steps)):
+        _cycle(running, scenario, scenario.steps[number])
+    running.wire.flush()
+    running.calls_with_faults = len(running.wire.calls)
+    running.wire.faults = {}
+    for _ in range(CYCLES_WITHOUT_FAULTS):
+        _cycle(running, scenario, Step(scenario.wanted))
+    return running
+
+
+@cache
+def _beginnings(name: str, behaviour: str) -> Sequence[Run]:
+    """Return the states before each step where nothing has gone wrong yet."""
+    scenario = SCENARIOS[name]
+    made = Run(
+        Schedule(name, behaviour, {}), Wire(Service(BEHAVIOURS[behaviour]), {}, scenario.victim)
+    )
+    for one in scenario.made:
+        _cycle(made, scenario, one)
+    service = made.service.copy()
+    service.effects.clear()
+    running = Run(made.schedule, Wire(service, {}, scenario.victim))
+    found = [_resume(running, made.schedule)]
+    for one in scenario.steps[:-1]:
+        _cycle(running, scenario, one)
+        found.append(_resume(running, made.schedule))
+    return found
+
+
+def _resume(beginning: Run, schedule: Schedule) -> Run:
+    wire = beginning.wire
+    copied = Wire(wire.service.copy(), schedule.faults, wire.victim, list(wire.calls))
+    return Run(schedule, copied, list(beginning.cycles))
+
+
+def _cycle(running: Run, scenario: Scenario, step: Step) -> None:
+    wire = running.wire
+    service = wire.service
+    if service.behaviour.pause_between_cycles:
+        service.now += step.wait
+    service.call = len(wire.calls)
+    if step.before is not None:
+        step.before(service)
+    cycle = Cycle(service.now, len(wire.calls), len(wire.calls))
+    running.cycles.append(cycle)
+    target = ModelTarget(wire)
+    try:
+        cycle.plan = propose(
+            target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW
+        )
+        cycle.planned_at = len(wire.calls)
+        cycle.report = carry_out(cycle.plan, target, Conduct(workers=1, pause=wire.pause))
+    except (TargetError, CrashError):
+        if cycle.plan is None:
+            cycle.planned_at = len(wire.calls)
+    cycle.ended = service.now

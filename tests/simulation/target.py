@@ -1,0 +1,150 @@
+"""The model service as the engine's target: one method, the same calls as the real adapter's."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from builders import ACCOUNT, TARGET
+
+from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.errors import GoneError, TargetError
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Key,
+    Present,
+    Sighting,
+    Spec,
+    TargetId,
+    Unreadable,
+    World,
+    without_empties,
+)
+from simulation.faults import Wire
+from simulation.service import US, Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTarget:
+    """What the engine sees through ``wire``; it makes the calls that the App Mesh adapter makes."""
+
+    wire: Wire
+    id: TargetId = TARGET
+
+    def canonical(self, key: Key, spec: Spec) -> Spec:
+        del key
+        plain = without_empties(spec)
+        assert isinstance(plain, dict)
+        return plain
+
+    def observe(self, asked: Collection[Key], owner: str) -> World:
+        resources: dict[Key, Present | Unreadable] = {}
+        gaps = []
+        for mesh in sorted(self._list(), key=lambda mesh: mesh.name):
+            key = Key("mesh", (mesh.name,))
+            try:
+                tags = self._tags(mesh.name)
+                if key in asked or tags.get(OWNER_TAG) == owner:
+                    resources[key] = _present(key, self._describe(mesh.name), tags)
+            except GoneError:
+                if key in asked:
+                    resources[key] = Unreadable(key, "it was deleted while we looked")
+            except TargetError as error:
+                if key in asked:
+                    resources[key] = Unreadable(key, str(error))
+                else:
+                    gaps.append(f"{key} could not be read, and may be ours: {error}")
+        return World(resources, tuple(gaps))
+
+    def look(self, key: Key) -> Present | None:
+        try:
+            return _present(key, self._describe(key.name), self._tags(key.name))
+        except GoneError:
+            return None
+
+    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+        return {
+            Key("mesh", (mesh.name,)): Sighting(mesh.version, mesh.created_at)
+            for mesh in (self._list() if kinds else ())
+        }
+
+    def apply(self, change: Change, token: str | None) -> Sighting:
+        wire, service, name = self.wire, self.wire.service, change.key.name
+        if isinstance(change, Delete):
+            return _sighting(wire.write("DeleteMesh", name, lambda: service.delete(name, US)))
+        spec, tags = change.spec, change.tags
+        if isinstance(change, Create):
+            return _sighting(
+                wire.write(
+                    "CreateMesh",
+                    name,
+                    lambda: service.create(name, spec, tags, token, US),
+                    token=token,
+                    request=("create", name, spec, tags),
+                )
+            )
+        before = change.before
+        dropped = sorted(before.tags.keys() - tags.keys())
+        if dropped:
+            wire.write("UntagResource", name, lambda: service.untag(name, dropped, US))
+        moved = dict(sorted(tags.items() - before.tags.items()))
+        if moved:
+            wire.write("TagResource", name, lambda: service.tag(name, moved, US))
+        if spec is None:
+            return Sighting(before.version, before.created_at, before.uid)
+        return _sighting(
+            wire.write(
+                "UpdateMesh",
+                name,
+                lambda: service.update(name, spec, token, US),
+                token=token,
+                request=("update", name, spec),
+            )
+        )
+
+    def _list(self) -> list[Mesh]:
+        service = self.wire.service
+
+        def perform(stale: bool) -> list[Mesh]:
+            found = service.listed()
+            if not stale:
+                return found
+            moved = service.moved
+            older = service.previous(moved)
+            return [mesh for mesh in found if mesh.name != moved] + ([older] if older else [])
+
+        return self.wire.read("ListMeshes", "*", perform, [])
+
+    def _describe(self, name: str) -> Mesh:
+        return self.wire.read("DescribeMesh", name, lambda stale: self._seen(name, stale), _NOTHING)
+
+    def _tags(self, name: str) -> Mapping[str, str]:
+        return self.wire.read(
+            "ListTagsForResource", name, lambda stale: self._seen(name, stale), _NOTHING
+        ).tags
+
+    def _seen(self, name: str, stale: bool) -> Mesh:
+        if not stale:
+            return self.wire.service.describe(name)
+        older = self.wire.service.previous(name)
+        if older is None:
+            raise GoneError(f"mesh {name} is not there yet")
+        return older
+
+
+_NOTHING = Mesh("", "", 0, 0.0, {}, {})
+
+
+def _present(key: Key, mesh: Mesh, tags: Mapping[str, str]) -> Present:
+    return Present(
+        key=key,
+        spec=mesh.spec,
+        tags=tags,
+        uid=mesh.uid,
+        version=mesh.version,
+        arn=f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/{mesh.name}",
+        account=ACCOUNT,
+        created_at=mesh.created_at,
+    )
+
+
+def _sighting(mesh: Mesh) -> Sighting:
+    return Sighting(mesh.version, mesh.created_at, mesh.uid)
