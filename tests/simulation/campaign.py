@@ -67,8 +67,16 @@ def pairs(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
 def campaign(seed: str, *, soak: bool) -> Tally:
     """Run everything; with ``soak`` ten times as many pairs."""
     most = SECONDS_OF_A_FIRST * (10 if soak else 1)
-    work = [(name, behaviour, 0, seed) for name in SCENARIOS for behaviour in BEHAVIOURS]
-    work += [(name, STANDARD, most, seed) for name in SCENARIOS]
+    work = [
+        (name, behaviour, 0, seed)
+        for name, scenario in SCENARIOS.items()
+        for behaviour in scenario.behaviours
+    ]
+    work += [
+        (name, STANDARD, most, seed)
+        for name, scenario in SCENARIOS.items()
+        if STANDARD in scenario.behaviours
+    ]
     total = Tally()
     with ProcessPoolExecutor(PROCESSES) as pool:
         for tally in pool.map(_tally, *zip(*reversed(work), strict=True)):

@@ -45,26 +45,38 @@ def same_spec(effect: Effect) -> bool:
 def excused(running: Run, effect: Effect, operation: str) -> bool:
     """Whether the last look lied, or another hand came between it and the effect.
 
-    Between the two lies the rest of one look and of one change: one call where the tags were
-    looked at last, and up to three more where the change is one of tags and spec.
+    Between the two lies the rest of one look and of one change: one call before a delete, up to
+    three before the last write of an update, and a batch of updates where those are many.
     """
     calls, faults = running.wire.calls, running.schedule.faults
     at = next(
         (
             index
             for index in range(effect.call - 1, -1, -1)
-            if calls[index].operation == operation and calls[index].name == effect.name
+            if _looks(calls[index], operation, effect.name)
         ),
         None,
     )
     if at is None or faults.get(at) in LIES:
         return True
-    looked = calls[at].time - running.service.behaviour.read_lag_seconds
+    looked = calls[at].time - _lag(running, calls[at])
     return any(
         other.name == effect.name and looked <= other.time and other.call <= effect.call
         for other in running.service.effects
         if other.actor != US or other.late
     )
+
+
+def _looks(call: Call, operation: str, name: str) -> bool:
+    """Whether a call looks at a mesh by ``operation``, or at all of them at once."""
+    return call.operation == "GetResources" or (call.operation == operation and call.name == name)
+
+
+def _lag(running: Run, call: Call) -> float:
+    behaviour = running.service.behaviour
+    if call.operation == "GetResources":
+        return behaviour.index_lag_seconds or 0
+    return behaviour.read_lag_seconds
 
 
 def remembers(running: Run) -> bool:
@@ -90,10 +102,9 @@ def retagged_unseen(running: Run, number: int, change: Change) -> bool:
     looks = [
         index
         for index in range(first, len(calls))
-        if calls[index].operation == "ListTagsForResource" and calls[index].name == name
+        if _looks(calls[index], "ListTagsForResource", name)
     ]
-    lag = running.service.behaviour.read_lag_seconds
-    seen = calls[looks[0]].time - lag if looks else 0.0
+    seen = calls[looks[0]].time - _lag(running, calls[looks[0]]) if looks else 0.0
     return any(
         effect.actor != US and effect.operation in ("tag", "untag") and effect.time >= seen
         for effect in running.service.effects

@@ -15,12 +15,12 @@ from reconciler.core.errors import (
 from reconciler.core.resources import OWNER_TAG, Spec
 from simulation.service import DAY, Mesh, Service
 
-Answer = TypeVar("Answer")
+Answer = TypeVar("Answer", Mesh, list[Mesh])
 STRANGER = "somebody"
 TIME_OUT_SECONDS = 10.0
 LONGEST_LATENESS_CALLS = 9
 
-LISTS = ("ListMeshes", "ListTagsForResource")
+LISTS = ("ListMeshes", "GetResources", "ListTagsForResource")
 READS = (*LISTS, "DescribeMesh")
 TOKENED = ("CreateMesh", "UpdateMesh")
 WRITES = (*TOKENED, "TagResource", "UntagResource", "DeleteMesh")
@@ -34,7 +34,7 @@ class CrashError(Exception):
 class Call(NamedTuple):
     """One call as the client saw it: ``shown`` is the answer of a read, None where none came.
 
-    ``read`` tells that a read was answered, if only by "not there".
+    ``shown_all`` is that of a list. ``read``: whether a read was answered, if only by "not there".
     """
 
     time: float
@@ -43,6 +43,7 @@ class Call(NamedTuple):
     token: str | None = None
     request: object = None
     shown: Mesh | None = None
+    shown_all: Mapping[str, Mesh] = {}
     read: bool = False
 
 
@@ -70,7 +71,7 @@ class Wire:
         self, operation: str, name: str, perform: Callable[[bool], Answer], empty: Answer
     ) -> Answer:
         """Make a reading call; ``perform`` is told whether it is to show the state before now."""
-        index = self._begin()
+        index = self.begin(reads=True)
         kind = self.faults.get(index)
         call = Call(self.service.now, operation, name)
         self.calls.append(call)
@@ -81,8 +82,11 @@ class Wire:
         except GoneError:
             self.calls[index] = call._replace(read=True)
             raise
-        shown = answer if isinstance(answer, Mesh) else None
-        self.calls[index] = call._replace(read=True, shown=shown)
+        if isinstance(answer, Mesh):
+            self.calls[index] = call._replace(read=True, shown=answer)
+        else:
+            everything = {mesh.name: mesh for mesh in answer}
+            self.calls[index] = call._replace(read=True, shown_all=everything)
         if kind == "crash-after":
             raise CrashError
         return answer
@@ -97,7 +101,7 @@ class Wire:
         request: object = None,
     ) -> Answer:
         """Make a writing call."""
-        index = self._begin()
+        index = self.begin(reads=False)
         kind = self.faults.get(index)
         self.calls.append(Call(self.service.now, operation, name, token, request))
         if kind is None:
@@ -120,6 +124,16 @@ class Wire:
             raise CrashError
         return answer
 
+    def begin(self, *, reads: bool) -> int:
+        """Return the number of the call that begins, which ``reads`` or writes."""
+        del reads  # who shares the service with others takes turns by it
+        index = len(self.calls)
+        self.service.now += self.service.behaviour.call_seconds
+        self.service.call = index
+        if self.under_way:
+            self._deliver(index)
+        return index
+
     def pause(self, seconds: float) -> None:
         """Let time pass."""
         self.service.now += seconds
@@ -127,14 +141,6 @@ class Wire:
     def flush(self) -> None:
         """Deliver everything that is still under way."""
         self._deliver(None)
-
-    def _begin(self) -> int:
-        index = len(self.calls)
-        self.service.now += self.service.behaviour.call_seconds
-        self.service.call = index
-        if self.under_way:
-            self._deliver(index)
-        return index
 
     def _put_off(self, index: int, lateness: int, perform: Callable[[], object]) -> None:
         self.under_way.append(Late(index + lateness, perform, index, self.service.now))
@@ -243,7 +249,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "crash-before": EVERY,
     "crash-after": EVERY,
     "page-missing": LISTS,
-    "not-found": tuple(operation for operation in EVERY if operation != "ListMeshes"),
+    "not-found": tuple(operation for operation in EVERY if operation not in LISTS[:2]),
     "conflict": (*TOKENED, "DeleteMesh"),
     "stale": READS,
     "empty": LISTS,

@@ -24,12 +24,14 @@ from simulation.evidence import (
 from simulation.faults import WRITES
 from simulation.runs import Run
 from simulation.scenarios import SCENARIOS, Scenario
+from simulation.service import US, Mesh
+
+# What may lie between a look and a write: the other writes of the change, or of the batch.
+UNSEEING = (*WRITES, "ListMeshes")
 
 Property = Callable[[Run, Scenario], Iterator[str]]
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,36}")
-# untag, tag and update are one change, and one look stands before them.
-MOST_WRITES_AFTER_A_LOOK = 3
 # A change that meets a lost reply, sixteen replays and a read that lags for two minutes.
 MOST_CALLS_OF_A_CHANGE = 90
 
@@ -72,18 +74,35 @@ def _comes_to_rest(running: Run, scenario: Scenario) -> Iterator[str]:
 
 def _owns_what_it_writes(running: Run, scenario: Scenario) -> Iterator[str]:
     """Before each write the last read showed our mark, and nothing but writes of ours since."""
-    looked: dict[str, tuple[int, bool]] = {}
     for index, call in enumerate(running.wire.calls):
-        if call.operation == "ListTagsForResource" and call.shown is not None:
-            owner = call.shown.tags.get(OWNER_TAG)
-            ours = owner == OWNER or (owner is None and call.name in scenario.adopts)
-            looked[call.name] = index, ours
-        elif call.operation in WRITES and call.operation != "CreateMesh":
-            at, ours = looked.get(call.name, (-9, False))
-            if not ours:
-                yield f"call {index}: {call.operation} of {call.name}, last seen to be not ours"
-            if index - at > (1 if call.operation == "DeleteMesh" else MOST_WRITES_AFTER_A_LOOK):
-                yield f"call {index}: {call.operation} of {call.name}, last seen in call {at}"
+        if call.operation not in WRITES or call.operation == "CreateMesh":
+            continue
+        at, mesh = _last_look(running, index, all_at_once=call.operation != "DeleteMesh")
+        told = f"call {index}: {call.operation} of {call.name}, last seen in call {at}"
+        if mesh is None or not _is_for_us(call.name, mesh, scenario):
+            yield f"{told}: not ours"
+        between = running.wire.calls[at + 1 : index]
+        if any(other.operation not in UNSEEING for other in between):
+            yield f"{told}: not right before"
+        if call.operation == "DeleteMesh" and between:
+            yield f"{told}: more than one call before"
+
+
+def _last_look(running: Run, index: int, *, all_at_once: bool) -> tuple[int, Mesh | None]:
+    """Return where the owner of what call ``index`` writes was looked at last, and what it saw."""
+    name = running.wire.calls[index].name
+    for at in range(index - 1, -1, -1):
+        call = running.wire.calls[at]
+        if call.operation == "ListTagsForResource" and call.name == name:
+            return at, call.shown
+        if call.operation == "GetResources" and all_at_once:
+            return at, call.shown_all.get(name)
+    return -1, None
+
+
+def _is_for_us(name: str, mesh: Mesh, scenario: Scenario) -> bool:
+    owner = mesh.tags.get(OWNER_TAG)
+    return owner == OWNER or (owner is None and name in scenario.adopts)
 
 
 def _harms_nobody(running: Run, scenario: Scenario) -> Iterator[str]:
@@ -101,9 +120,12 @@ def _harms_nobody(running: Run, scenario: Scenario) -> Iterator[str]:
 def _deletes_what_it_decided(running: Run, scenario: Scenario) -> Iterator[str]:
     """A deleted uid is one of a plan's, but for what took its place after the last look.
 
-    A delete that the network delivers late is no client's to prevent.
+    A delete that the network delivers late is no client's to prevent. Other hands and untrue
+    answers can bring the number of deletes below what a guard allows.
     """
-    del scenario
+    undisturbed = not is_lied_to(running) and all(
+        effect.actor == US or effect.call == 0 for effect in running.service.effects
+    )
     decided = {
         change.before.uid
         for cycle in running.cycles
@@ -115,6 +137,8 @@ def _deletes_what_it_decided(running: Run, scenario: Scenario) -> Iterator[str]:
         if effect.operation != "delete" or effect.late:
             continue
         assert effect.before is not None
+        if effect.name in scenario.left and undisturbed:
+            yield f"call {effect.call}: deleted {effect.name}, which a guard was to keep"
         if effect.before.uid not in decided and not excused(running, effect, "DescribeMesh"):
             yield f"call {effect.call}: deleted {effect.name}, which no plan had decided"
 
@@ -157,9 +181,9 @@ def _stays_within_bounds(running: Run, scenario: Scenario) -> Iterator[str]:
         calls = calls_of(running, number)
         meshes = len(running.service.past)
         changes = len(cycle.plan.changes) if cycle.plan else 0
-        if len(calls) > 1 + 2 * meshes + 1 + MOST_CALLS_OF_A_CHANGE * changes:
+        if len(calls) > 3 + 2 * meshes + MOST_CALLS_OF_A_CHANGE * changes:
             yield f"cycle {number}: {len(calls)} calls for {meshes} meshes and {changes} changes"
-        if not changes and len(calls) > 1 + 2 * meshes:
+        if not changes and len(calls) > 2 + 2 * meshes:
             yield f"cycle {number}: {len(calls)} calls for nothing to do"
 
 
@@ -179,7 +203,8 @@ def _stands_still_when_blind(running: Run, scenario: Scenario) -> Iterator[str]:
     for number, cycle in enumerate(running.cycles):
         calls = calls_of(running, number)
         looks = calls[: cycle.planned_at - cycle.first_call]
-        failed = [call for call in looks if not call.read]
+        # Where tags cannot be read in pages, they are read one by one.
+        failed = [call for call in looks if not call.read and call.operation != "GetResources"]
         writes = {call.operation for call in calls if call.operation in WRITES}
         if writes and any(call.operation == "ListMeshes" for call in failed):
             yield f"cycle {number}: {writes} after its list had failed"

@@ -67,7 +67,7 @@ def run(schedule: Schedule) -> Run:
     first = min(schedule.faults, default=0)
     beginning = next(
         beginning
-        for beginning in reversed(_beginnings(schedule.scenario, schedule.behaviour))
+        for beginning in reversed(beginnings(schedule.scenario, schedule.behaviour))
         if len(beginning.wire.calls) <= first
     )
     running = _resume(beginning, schedule)
@@ -82,7 +82,7 @@ def run(schedule: Schedule) -> Run:
 
 
 @cache
-def _beginnings(name: str, behaviour: str) -> Sequence[Run]:
+def beginnings(name: str, behaviour: str) -> Sequence[Run]:
     """Return the states before each step where nothing has gone wrong yet."""
     scenario = SCENARIOS[name]
     made = Run(

@@ -7,8 +7,9 @@ from builders import desired, egress
 
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
 from reconciler.core.restraint import Policy, Restraint
+from reconciler.engine import MOST_SINGLE_LOOKS
 from simulation.faults import STRANGER
-from simulation.service import Service
+from simulation.service import PASSING, Service
 
 Act = Callable[[Service], object]
 
@@ -33,7 +34,7 @@ class Scenario:
     """``made`` builds the world without faults, ``steps`` are the cycles that faults happen in.
 
     ``left`` are the names of ours that stay though no manifest asks for them; ``victim`` is the
-    mesh that other hands reach for while none is being talked of.
+    mesh that other hands reach for while none is being talked of. It is run under ``behaviours``.
     """
 
     made: tuple[Step, ...]
@@ -41,6 +42,7 @@ class Scenario:
     restraint: Restraint = SYNC
     left: frozenset[str] = field(default=frozenset())
     victim: str = "a"
+    behaviours: tuple[str, ...] = PASSING
 
     @property
     def wanted(self) -> tuple[Desired, ...]:
@@ -83,6 +85,8 @@ def untagged(name: str, *keys: str) -> Act:
 
 
 A, KEPT = desired("a", DROP, tags={"team": "ours"}), desired("kept", IPV4)
+# One more than are looked at one by one.
+_MANY = (*(desired(f"m{number:02}", DROP) for number in range(MOST_SINGLE_LOOKS)), A)
 _ONE = (step(A),)
 _TWO = (step(A, KEPT),)
 
@@ -168,6 +172,11 @@ SCENARIOS: dict[str, Scenario] = {
                 before=edited("a", {**ALLOW, **IPV4}),
             ),
         ),
+    ),
+    "many-updates": Scenario(
+        (Step(_MANY),),
+        (Step(tuple(replace(want, spec=ALLOW) for want in _MANY)),),
+        behaviours=("tags-in-pages",),
     ),
     "all-at-once": Scenario(
         (step(A, desired("b", DROP), KEPT),),

@@ -20,7 +20,8 @@ class Behaviour:
 
     ``retention_seconds`` is how long tokens are remembered, None where they are ignored.
     ``after_delete`` is what a remembered token answers whose mesh is gone: replay, forget or
-    conflict. Lags are in seconds; ``order`` is that of lists: name, reverse or newest.
+    conflict. Lags are in seconds; ``index_lag_seconds`` is that of the tags that are read in pages,
+    None where there are no such pages. ``order`` is that of lists: name, reverse or newest.
     """
 
     retention_seconds: float | None = 1.5 * DAY
@@ -31,6 +32,7 @@ class Behaviour:
     tagging_bumps: bool = False
     create_lag_seconds: float = 0
     read_lag_seconds: float = 0
+    index_lag_seconds: float | None = None
     order: str = "name"
     call_seconds: float = 0.05
     pause_between_cycles: bool = True
@@ -51,11 +53,15 @@ BEHAVIOURS = {
     "tagging-bumps": Behaviour(tagging_bumps=True),
     "creates-lag": Behaviour(create_lag_seconds=50),
     "reads-lag": Behaviour(read_lag_seconds=5),
+    "tags-in-pages": Behaviour(index_lag_seconds=0),
+    "tags-in-pages-lag": Behaviour(index_lag_seconds=5),
+    "tags-in-pages-lag-long": Behaviour(index_lag_seconds=90),
     "lists-reversed": Behaviour(order="reverse"),
     "lists-newest-first": Behaviour(order="newest"),
     "all-in-one-second": Behaviour(call_seconds=0.0001, pause_between_cycles=False),
 }
-RETENTIONS = [name for name in BEHAVIOURS if name.startswith("tokens-")]
+# What lags for longer than a cycle is no fault that ends before the last two.
+PASSING = tuple(name for name in BEHAVIOURS if name != "tags-in-pages-lag-long")
 
 
 class Mesh(NamedTuple):
@@ -129,13 +135,23 @@ class Service:
         behaviour = self.behaviour
         if not behaviour.read_lag_seconds and not behaviour.create_lag_seconds:
             return self.live.get(name)
-        visible: Mesh | None = None
-        for time, mesh in self.past.get(name, ()):
-            if time <= self.now - behaviour.read_lag_seconds:
-                visible = mesh
+        visible = self.then(name, self.now - behaviour.read_lag_seconds)
         if visible and self.now < visible.created_at + behaviour.create_lag_seconds:
             return None
         return visible
+
+    def then(self, name: str, time: float) -> Mesh | None:
+        """Return what was there at ``time``."""
+        visible: Mesh | None = None
+        for since, mesh in self.past.get(name, ()):
+            if since <= time:
+                visible = mesh
+        return visible
+
+    def indexed(self) -> list[Mesh]:
+        """Return every mesh as the index of tags has it."""
+        lag = self.behaviour.index_lag_seconds or 0
+        return [mesh for name in sorted(self.past) if (mesh := self.then(name, self.now - lag))]
 
     def previous(self, name: str) -> Mesh | None:
         """Return what was there before the last change."""

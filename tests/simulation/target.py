@@ -38,10 +38,15 @@ class ModelTarget:
     def observe(self, asked: Collection[Key], owner: str) -> World:
         resources: dict[Key, Present | Unreadable] = {}
         gaps = []
-        for mesh in sorted(self._list(), key=lambda mesh: mesh.name):
+        found = sorted(self._list(), key=lambda mesh: mesh.name)
+        marked = self._marked()
+        for mesh in found:
             key = Key("mesh", (mesh.name,))
+            if key not in asked and marked is not None and mesh.name not in marked:
+                continue
             try:
-                tags = self._tags(mesh.name)
+                tags = marked.get(mesh.name) if marked is not None else None
+                tags = self._tags(mesh.name) if tags is None else tags
                 if key in asked or tags.get(OWNER_TAG) == owner:
                     resources[key] = _present(key, self._describe(mesh.name), tags)
             except GoneError:
@@ -100,18 +105,41 @@ class ModelTarget:
             )
         )
 
-    def _list(self) -> list[Mesh]:
+    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
+        marked = self._marked()
+        if marked is None:
+            return None
+        return {
+            Key("mesh", (mesh.name,)): marked[mesh.name][OWNER_TAG]
+            for mesh in (self._list() if kinds else ())
+            if mesh.name in marked
+        }
+
+    def _marked(self) -> Mapping[str, Mapping[str, str]] | None:
         service = self.wire.service
+        if service.behaviour.index_lag_seconds is None:
+            return None
+        try:
+            found = self.wire.read("GetResources", "*", self._indexed, [])
+        except TargetError:
+            return None
+        return {mesh.name: mesh.tags for mesh in found if OWNER_TAG in mesh.tags}
 
-        def perform(stale: bool) -> list[Mesh]:
-            found = service.listed()
-            if not stale:
-                return found
-            moved = service.moved
-            older = service.previous(moved)
-            return [mesh for mesh in found if mesh.name != moved] + ([older] if older else [])
+    def _indexed(self, stale: bool) -> list[Mesh]:
+        service = self.wire.service
+        return self._older(service.indexed()) if stale else service.indexed()
 
-        return self.wire.read("ListMeshes", "*", perform, [])
+    def _listed(self, stale: bool) -> list[Mesh]:
+        service = self.wire.service
+        return self._older(service.listed()) if stale else service.listed()
+
+    def _older(self, found: list[Mesh]) -> list[Mesh]:
+        moved = self.wire.service.moved
+        older = self.wire.service.previous(moved)
+        return [mesh for mesh in found if mesh.name != moved] + ([older] if older else [])
+
+    def _list(self) -> list[Mesh]:
+        return self.wire.read("ListMeshes", "*", self._listed, [])
 
     def _describe(self, name: str) -> Mesh:
         return self.wire.read("DescribeMesh", name, lambda stale: self._seen(name, stale), _NOTHING)
