@@ -79,3 +79,17 @@ def write(here: Path) -> Callable[[str, str], Path]:
         return path
 
     return write_file
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests recorded: how much was tried, and in what time."""
+    figures = sorted(
+        str(figure)
+        for report in terminalreporter.stats.get("passed", [])
+        for name, figure in getattr(report, "user_properties", [])
+        if name == "figure"
+    )
+    if figures:
+        terminalreporter.section("figures")
+        for figure in figures:
+            terminalreporter.write_line(figure)

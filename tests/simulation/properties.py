@@ -21,10 +21,10 @@ from simulation.evidence import (
     states,
     unlike,
 )
-from simulation.faults import WRITES
+from simulation.faults import HANDS, WRITES
 from simulation.runs import Run
 from simulation.scenarios import SCENARIOS, Scenario
-from simulation.service import US, Mesh
+from simulation.service import Mesh
 
 # What may lie between a look and a write: the other writes of the change, or of the batch.
 UNSEEING = (*WRITES, "ListMeshes")
@@ -123,8 +123,8 @@ def _deletes_what_it_decided(running: Run, scenario: Scenario) -> Iterator[str]:
     A delete that the network delivers late is no client's to prevent. Other hands and untrue
     answers can bring the number of deletes below what a guard allows.
     """
-    undisturbed = not is_lied_to(running) and all(
-        effect.actor == US or effect.call == 0 for effect in running.service.effects
+    undisturbed = not is_lied_to(running) and not any(
+        kind in HANDS for kind in running.schedule.faults.values()
     )
     decided = {
         change.before.uid

@@ -1,0 +1,1 @@
+"""The real command, killed at every call that it makes."""
