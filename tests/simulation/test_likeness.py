@@ -1,0 +1,61 @@
+"""The model is held to the real adapter on the local endpoint: the same calls, the same ends."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from builders import ACCOUNT, NOW, OWNER
+
+from reconciler.core.resources import APPLIED_TAG, TargetId
+from reconciler.endpoint import LocalEndpoint
+from reconciler.engine import Conduct, carry_out, propose
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.session import Connection, open_session
+from simulation.runs import Schedule, run
+from simulation.scenarios import SCENARIOS, Scenario
+
+BEHAVIOUR = "tags-in-pages"
+# Those in which nobody but us does anything: the model's other hands do not reach the endpoint.
+ALONE = [
+    name
+    for name, scenario in SCENARIOS.items()
+    if all(step.before is None for step in (*scenario.made, *scenario.steps))
+]
+
+
+@pytest.fixture
+def real() -> Iterator[AppMesh]:
+    with LocalEndpoint(None) as endpoint:
+        connection = Connection(endpoint.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
+        identity = TargetId("test", endpoint.url, ACCOUNT, "eu-west-1")
+        yield AppMesh(identity, open_session(connection), connection, workers=1)
+
+
+def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
+    """Carry a scenario out; return what became of each change of its steps and two cycles more."""
+    told = []
+    last = scenario.steps[-1]
+    for number, step in enumerate((*scenario.made, *scenario.steps, last, last)):
+        if number == len(scenario.made):
+            target.calls.clear()
+        plan = propose(target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW)
+        report = carry_out(plan, target, Conduct(workers=1))
+        told.append([type(outcome).__name__ for outcome in report.outcomes])
+    return told[len(scenario.made) :]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> None:
+    modelled = run(Schedule(name, BEHAVIOUR, {}))
+    told = carried_out(real, SCENARIOS[name])
+    assert told == [
+        [type(outcome).__name__ for outcome in cycle.report.outcomes]
+        for cycle in modelled.cycles
+        if cycle.report is not None
+    ]
+    assert real.calls == Counter(call.operation for call in modelled.wire.calls)
+    seen = real.observe([want.key for want in SCENARIOS[name].wanted], OWNER)
+    for key, live in seen.resources.items():
+        mesh = modelled.service.live[key.name]
+        assert (live.spec, live.version) == (mesh.spec, mesh.version)  # type: ignore[union-attr]
+        assert live.tags[APPLIED_TAG] == mesh.tags[APPLIED_TAG]  # type: ignore[union-attr]
