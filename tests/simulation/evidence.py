@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from builders import OWNER
 
-from reconciler.core.changes import Change, Delete
+from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.diff import overlay
 from reconciler.core.marks import users_tags
 from reconciler.core.resources import OWNER_TAG, Desired, Spec, without_empties
@@ -96,8 +96,13 @@ def is_lied_to(running: Run) -> bool:
 
 
 def retagged_unseen(running: Run, number: int, change: Change) -> bool:
-    """Whether others changed the tags after the look that stood before the change."""
+    """Whether others changed the tags after the look that stood before the change.
+
+    A change of tags alone has no answer to tell what it met, and a list tells two meshes apart
+    by whole seconds only: there, whatever others did counts.
+    """
     first = running.cycles[number].planned_at
+    blind = isinstance(change, Update | Adopt) and change.spec is None
     calls, name = running.wire.calls, change.key.name
     looks = [
         index
@@ -106,9 +111,9 @@ def retagged_unseen(running: Run, number: int, change: Change) -> bool:
     ]
     seen = calls[looks[0]].time - _lag(running, calls[looks[0]]) if looks else 0.0
     return any(
-        effect.actor != US and effect.operation in ("tag", "untag") and effect.time >= seen
+        effect.actor != US and effect.time >= seen
         for effect in running.service.effects
-        if effect.name == name
+        if effect.name == name and (blind or effect.operation in ("tag", "untag"))
     )
 
 
