@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers suit the smallest machine we test on.
 WORKERS ?= 2
 
-.PHONY: run test format lint types contracts tests bench lock clean
+.PHONY: run test format lint types contracts tests soak bench lock clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan again of manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -28,6 +28,9 @@ contracts: $(VENV)/.dev
 
 tests: $(VENV)/.dev
 	$(BIN)/python -m tests
+
+soak: $(VENV)/.dev  ## the long form of what takes long: simulation, kills, durability
+	RECONCILER_SOAK=1 RECONCILER_LONG_TESTS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 14400 tests/simulation tests/kills tests/source tests/endpoint
 
 bench: $(VENV)/.dev  ## figures, with the machine and the peers named
 	PYTHONPATH=tests $(BIN)/python -m tests.bench

@@ -29,7 +29,7 @@ from reconciler.core.resources import (
     World,
 )
 from reconciler.core.restraint import Restraint
-from reconciler.core.tokens import after_replay, client_token
+from reconciler.core.tokens import after_refusal, after_replay, client_token
 
 # Each replay of a remembered create names the next base; nobody deletes behind our back this often.
 MOST_REPLAYS = 16
@@ -210,7 +210,7 @@ def _send(target: Target, conduct: Conduct, glance: Glance | None, change: Chang
 
 def _write(target: Target, change: Change) -> Sent:
     try:
-        return target.apply(change, _token(change))
+        answer = target.apply(change, _token(change))
     except UnavailableError:
         return None
     except GoneError as error:
@@ -219,6 +219,9 @@ def _write(target: Target, change: Change) -> Sent:
         return _conflict(target, change, error)
     except TargetError as error:
         return Failed(change, str(error))
+    if isinstance(change, Update | Adopt) and answer.uid != change.before.uid:
+        return Stale(change, f"{REPLACED}, and in that moment this change met it")
+    return answer
 
 
 def _token(change: Change) -> str | None:
@@ -238,11 +241,7 @@ def _recheck(target: Target, glance: Glance | None, change: Change) -> Outcome |
         return Applied(change) if isinstance(change, Delete) else Stale(change, GONE)
     if live.uid != before.uid:
         return Stale(change, REPLACED)
-    moved = _moved(change, live.version, live.owner)
-    if moved is None and isinstance(change, Delete) and live.tags != before.tags:
-        # Somebody may have protected it; tags move no version.
-        return Stale(change, "its tags moved since the plan was made")
-    return moved
+    return _moved(change, live.version, live.tags)
 
 
 def _recheck_at_a_glance(glance: Glance, change: Update | Adopt) -> Outcome | None:
@@ -252,15 +251,22 @@ def _recheck_at_a_glance(glance: Glance, change: Update | Adopt) -> Outcome | No
         return Stale(change, GONE)
     if seen.created_at != change.before.created_at:
         return Stale(change, REPLACED)
-    return _moved(change, seen.version, glance.tags.get(change.key, {}).get(OWNER_TAG))
+    # What nobody owns is in no index of owners: its tags are then those that nobody marked.
+    unmarked = change.before.tags if change.before.owner is None else {}
+    return _moved(change, seen.version, glance.tags.get(change.key, unmarked))
 
 
-def _moved(change: Update | Adopt | Delete, version: int, owner: str | None) -> Outcome | None:
+def _moved(
+    change: Update | Adopt | Delete, version: int, tags: Mapping[str, str]
+) -> Outcome | None:
     before = change.before
     if version != before.version:
         return Stale(change, f"it was at version {before.version} and is now at {version}")
-    if owner != before.owner:
-        return Stale(change, f"it is now owned by {owner or 'nobody'}")
+    if tags.get(OWNER_TAG) != before.owner:
+        return Stale(change, f"it is now owned by {tags.get(OWNER_TAG) or 'nobody'}")
+    if tags != before.tags:
+        # Somebody may have protected it, or corrected what we would; tags move no version.
+        return Stale(change, "its tags moved since the plan was made")
     return None
 
 
@@ -270,14 +276,22 @@ def _gone(change: Change, error: GoneError) -> Outcome:
     return Failed(change, str(error)) if isinstance(change, Create) else Stale(change, GONE)
 
 
-def _conflict(target: Target, change: Change, error: ConflictError) -> Outcome:
-    """Classify a conflict by reading: a lost reply, somebody else, or a real refusal."""
+def _conflict(target: Target, change: Change, error: ConflictError) -> Sent:
+    """Classify a conflict by reading: a lost reply, somebody else, a spent token, or a refusal."""
     if not isinstance(change, Create):
         return Failed(change, str(error))
     try:
         live = target.look(change.key)
+        for number in range(MOST_REPLAYS):
+            if live is not None:
+                return _judge(target, change, live)
+            # The name is not there, so it is the token that was used: for a resource now gone.
+            try:
+                return target.apply(change, client_token(change, after_refusal(number)))
+            except ConflictError:
+                live = target.look(change.key)
     except TargetError as unread:
-        return Failed(change, f"{error}; and reading it then failed: {unread}")
+        return Failed(change, f"{error}; and then: {unread}")
     return Failed(change, str(error)) if live is None else _judge(target, change, live)
 
 

@@ -8,7 +8,7 @@ import pytest
 from builders import NOW, OWNER, desired, egress, mesh, present
 from fakes import FakeTarget, Hook
 
-from reconciler.core.changes import Adopt, Create, Update
+from reconciler.core.changes import Adopt, Change, Create, Update
 from reconciler.core.errors import (
     ConflictError,
     GoneError,
@@ -254,12 +254,49 @@ def test_a15_a_conflict_over_an_equal_mesh_of_ours_is_a_lost_reply() -> None:
     assert isinstance(only(cycle(target, desired("a", DROP))), Applied)
 
 
-def test_a14_a_token_clash_has_failed_and_is_not_tried_again() -> None:
-    target = FakeTarget()
-    target.before = failing("create", ConflictError("the token was used otherwise"))
-    outcome = only(cycle(target, desired("a", DROP)))
+def test_a14_no_token_is_sent_twice_where_tokens_are_refused() -> None:
+    tokens: list[str | None] = []
+
+    class Refusing(FakeTarget):
+        def apply(self, change: Change, token: str | None) -> Sighting:
+            del change
+            tokens.append(token)
+            raise ConflictError("the token was used otherwise")
+
+    outcome = only(cycle(Refusing(), desired("a", DROP)))
     assert outcome == Failed(outcome.change, "the token was used otherwise")
-    assert len(target.writes) == 1
+    assert len(set(tokens)) == len(tokens) == MOST_REPLAYS + 1
+
+
+def test_a12_a_token_spent_on_a_mesh_that_is_gone_is_followed_by_another() -> None:
+    target = FakeTarget()
+    target.before = failing("create", ConflictError("spent"), times=2)
+    assert isinstance(only(cycle(target, desired("a", DROP))), Applied)
+
+
+def test_a_name_that_shows_after_the_second_refusal_is_judged() -> None:
+    target = FakeTarget()
+    target.before = failing("create", ConflictError("taken"), times=2)
+    show = target.before
+
+    def hook(operation: str, key: Key) -> None:
+        if operation == "create" and len(target.writes) == 2:
+            target.by_hand(key, DROP, {OWNER_TAG: "somebody"})
+        show(operation, key)
+
+    target.before = hook
+    assert isinstance(only(cycle(target, desired("a", DROP))), Stale)
+
+
+def test_an_update_that_met_another_one_says_so() -> None:
+    target = FakeTarget()
+    cycle(target, desired("a", DROP))
+    live = target.resources[mesh("a")]
+    swap = replace(live, uid="another")
+    target.before = meanwhile("update", lambda: target.resources.update({mesh("a"): swap}))
+    outcome = only(cycle(target, desired("a", ALLOW)))
+    assert isinstance(outcome, Stale)
+    assert "met it" in outcome.why
 
 
 def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:

@@ -32,6 +32,11 @@ def after_replay(uid: str) -> str:
     return f"after:{uid}"
 
 
+def after_refusal(number: int) -> str:
+    """Return the base of a create whose earlier tokens a service refuses, for they are spent."""
+    return f"refused:{number}"
+
+
 def _base(change: Create | Update | Adopt) -> str:
     if isinstance(change, Create):
         return ABSENT

@@ -235,13 +235,11 @@ class AppMesh:
             if key not in asked and tags.get(OWNER_TAG) != owner:
                 return None
             return _present(key, self._describe(key, meshOwner=ref["meshOwner"]), tags)
-        except GoneError:
-            # It went between the list and this look: the next run sees a world without it.
-            return Unreadable(key, "it was deleted while we looked") if key in asked else None
         except TargetError as error:
-            if key in asked:
-                return Unreadable(key, str(error))
-            return f"{key} could not be read, and may be ours: {error}"
+            # Gone, too, is no fact yet: a list has just shown it.
+            gone = isinstance(error, GoneError)
+            why = "it was listed, and then not found" if gone else str(error)
+            return Unreadable(key, why) if key in asked else f"{key} may be ours, but {why}"
 
     def _tags_from(
         self, marked: Mapping[str, Mapping[str, str]] | None, key: Key, arn: str, *, shared: bool

@@ -158,9 +158,7 @@ def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     assert b"bug" not in ended.stderr
 
 
-def test_p20_results_that_cannot_be_written_stop_no_apply(
-    here: Path, write: Write, cli: Cli
-) -> None:
+def test_results_that_cannot_be_written_stop_no_apply(here: Path, write: Write, cli: Cli) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     program = f"{sys.executable} -m reconciler apply --target local --auto-approve >/dev/full"
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)

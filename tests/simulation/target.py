@@ -52,6 +52,8 @@ class ModelTarget:
             except GoneError:
                 if key in asked:
                     resources[key] = Unreadable(key, "it was deleted while we looked")
+                else:
+                    gaps.append(f"{key} was listed, and then not found")
             except TargetError as error:
                 if key in asked:
                     resources[key] = Unreadable(key, str(error))
@@ -105,12 +107,12 @@ class ModelTarget:
             )
         )
 
-    def owners(self, kinds: Collection[str]) -> Mapping[Key, str] | None:
+    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
         marked = self._marked()
         if marked is None:
             return None
         return {
-            Key("mesh", (mesh.name,)): marked[mesh.name][OWNER_TAG]
+            Key("mesh", (mesh.name,)): marked[mesh.name]
             for mesh in (self._list() if kinds else ())
             if mesh.name in marked
         }

@@ -15,9 +15,10 @@ from reconciler import engine
 from reconciler.core import plan, tokens
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
 from reconciler.core.marks import Mark, read_mark
-from reconciler.core.report import Applied
+from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import Present, World
 from reconciler.core.restraint import Policy, restrain
+from reconciler.engine import Sent
 from reconciler.source import snapshot
 from simulation import runs
 from simulation.properties import violations
@@ -36,8 +37,8 @@ def _token_without_base(change: Any, base: str | None = None) -> str:
     return tokens.client_token(change, base or "any")
 
 
-def _confirmed(*_: object) -> bool:
-    return True
+def _believed(_target: object, _conduct: object, change: Change, sent: Sent, _: object) -> Outcome:
+    return sent if isinstance(sent, Outcome) else Applied(change)
 
 
 def _applied(_target: object, change: Change, *_: object) -> Applied:
@@ -47,8 +48,8 @@ def _applied(_target: object, change: Change, *_: object) -> Applied:
 def _recheck_unless(kind: type[Change]) -> Callable[..., object]:
     guarded = engine._recheck  # noqa: SLF001  # the guard itself
 
-    def recheck(target: Any, change: Any) -> object:
-        return None if isinstance(change, kind) else guarded(target, change)
+    def recheck(target: Any, glance: Any, change: Any) -> object:
+        return None if isinstance(change, kind) else guarded(target, glance, change)
 
     return recheck
 
@@ -102,7 +103,7 @@ TABLE = [
         "converges",
     ),
     _row("chain of replays", engine, "MOST_REPLAYS", 0, "create-delete-create", "converges"),
-    _row("read-back", engine, "_confirms", _confirmed, "create-delete-create", "converges"),
+    _row("read-back", engine, "_settle", _believed, "create-delete-create", "converges"),
     _row(
         "reading after silence",
         engine,
