@@ -117,7 +117,9 @@ def cases() -> Iterator[Case]:
 
 ERRORS = (
     Error("BadRequestException", 400, 1, "correct the manifest"),
-    Error("ConflictException", 409, 1, "look at what holds the name"),
+    # The page: "Try the request again with a new client token." So it is, as long as the name is
+    # not there.
+    Error("ConflictException", 409, 17, "look at what holds the name"),
     Error("ForbiddenException", 403, 1, "the credentials may not do this"),
     Error("InternalServerErrorException", 500, 3, "no usable answer came"),
     Error("LimitExceededException", 400, 1, "a quota is used up"),
