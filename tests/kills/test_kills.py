@@ -23,7 +23,7 @@ SOAK = os.environ.get("RECONCILER_SOAK") == "1"
 
 Files = Mapping[str, str]
 KEPT = {"kept": mesh_yaml("kept")}
-MANY = 50 if SOAK else 12
+MANY = 50 if SOAK else 8
 # What is live first, what the manifests then say, and the version at which each mesh ends.
 STORIES: dict[str, tuple[Files, Files, dict[str, int]]] = {
     "creates": (

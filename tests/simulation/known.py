@@ -19,20 +19,11 @@ class Weakness:
     like: Callable[[Schedule], bool]
 
 
-MANY = "many-updates"
-
-
-def kinds(schedule: Schedule) -> set[str]:
-    """Return the faults of a schedule."""
-    return set(schedule.faults.values())
-
-
 WEAKNESSES: tuple[Weakness, ...] = (
     Weakness(
         ("comes-to-rest",),
         Schedule("drift-of-tags", "tags-in-pages-lag-long", {}),
-        "an update is planned on tags from an index that lags, and the tags seen right before it "
-        "are not compared",
+        "tags from an index that lags are planned on, and found stale, until it has caught up",
         lambda schedule: schedule.behaviour == "tags-in-pages-lag-long",
     ),
 )
