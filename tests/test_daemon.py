@@ -1,9 +1,11 @@
 """The daemon's loop, with time and wakes as arguments."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
 
 from reconciler.core.schedule import Schedule
-from reconciler.daemon import run
+from reconciler.daemon import run, watch
 
 
 class World:
@@ -59,3 +61,11 @@ def test_p09_a_clock_that_was_set_back_puts_nothing_off() -> None:
     assert schedule.due(now=10, started=1_000)
     assert not schedule.due(now=1_000, started=1_000)
     assert schedule.due(now=1_060, started=1_000)
+
+
+def test_where_files_cannot_be_watched_time_goes_by_all_the_same(tmp_path: Path) -> None:
+    stop = Event()
+    wakes = watch([str(tmp_path / "not there")], stop)
+    assert next(wakes) is False
+    stop.set()
+    assert list(wakes) == []

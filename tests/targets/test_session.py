@@ -79,3 +79,11 @@ def test_no_proxy_stands_between_us_and_our_own_machine(monkeypatch: pytest.Monk
     with LocalEndpoint(None) as endpoint:
         connection = Connection(endpoint.url, "eu-west-1", credentials=("123456789012", "x"))
         assert account_of(open_session(connection), connection) == "123456789012"
+
+
+def test_a_strange_endpoint_in_the_environment_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", "no url")
+    with pytest.raises(UsageError, match="AWS environment"):
+        configured_url(None)

@@ -45,3 +45,24 @@ def test_a_data_folder_that_cannot_be_made_is_an_error_in_words(here: Path) -> N
     (here / targets.LOCAL_DATA).write_text("a file in its place")
     with pytest.raises(TargetError, match="local endpoint"), open_target(LOCAL, workers=1):
         pass
+
+
+def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "LETTING_GO_LOOKS", 2)
+    monkeypatch.setattr(targets, "LETTING_GO_SECONDS", 0)
+    holder = HeldFolder(here / targets.LOCAL_DATA)
+    holder.announce("http://127.0.0.1:1")
+    try:
+        with open_target(LOCAL, workers=1) as target, pytest.raises(HeldError, match="any more"):
+            target.sightings(["mesh"])
+    finally:
+        holder.close()
+
+
+def test_a_configured_account_that_nobody_can_confirm_stops_everything(here: Path) -> None:
+    del here
+    choice = Choice("t", "o", "observe", url="http://127.0.0.1:1", account="123456789012")
+    with pytest.raises(TargetError, match="does not say"), open_target(choice, workers=1):
+        pass
