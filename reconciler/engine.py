@@ -154,7 +154,7 @@ def _carry_wave(wave: list[Change], target: Target, conduct: Conduct) -> Iterato
     sent = _send_wave(wave, target, conduct)
     pairs = list(zip(wave, sent, strict=True))
     kinds = {change.key.kind for change, answer in pairs if isinstance(answer, Sighting)}
-    seen = _glance(target, kinds)
+    seen = _glance(target, kinds) if kinds else None
     return parallel.stream(
         lambda pair: _settle(target, conduct, *pair, seen), pairs, workers=conduct.workers
     )
@@ -189,10 +189,8 @@ def _send_wave(wave: list[Change], target: Target, conduct: Conduct) -> list[Sen
 def _glance(target: Target, kinds: Collection[str]) -> Glance | None:
     """Return a fresh look at everything, None where each has to be looked at by itself."""
     try:
-        tags = target.tags(kinds) if kinds else {}
-        if tags is None:
-            return None
-        return Glance(target.sightings(kinds) if kinds else {}, tags)
+        tags = target.tags(kinds)
+        return None if tags is None else Glance(target.sightings(kinds), tags)
     except TargetError:
         # One failed list must not fail a wave.
         return None

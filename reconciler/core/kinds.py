@@ -10,14 +10,13 @@ from dataclasses import dataclass
 class Kind:
     """A kind of resource.
 
-    ``word`` is what manifests call it. ``parents`` names the kinds whose names come before its
-    own in a key. ``wave`` orders creates and updates, lowest first; deletes go the other way.
+    ``word`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
+    go the other way.
     """
 
     name: str
     word: str
-    parents: tuple[str, ...]
     wave: int
 
 
-KINDS = {kind.name: kind for kind in (Kind("mesh", "Mesh", (), 0),)}
+KINDS = {kind.name: kind for kind in (Kind("mesh", "Mesh", 0),)}
