@@ -37,8 +37,8 @@ bench: $(VENV)/.dev  ## figures, with the machine and the peers named
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
+	$(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
