@@ -78,18 +78,15 @@ class FakeTarget:
     def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
         self._hear("list", Key("mesh", ("*",)))
         return {
-            key: Sighting(resource.version, resource.created_at)
+            key: Sighting(resource.version, resource.created_at, arn=resource.arn)
             for key, resource in self.resources.items()
             if key.kind in kinds
         }
 
-    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
+    def tags(self) -> Mapping[str, Mapping[str, str]] | None:
         self._hear("tags", Key("mesh", ("*",)))
-        return {
-            key: resource.tags
-            for key, resource in self.resources.items()
-            if key.kind in kinds and resource.owner is not None
-        }
+        live = self.resources.values()
+        return {resource.arn: resource.tags for resource in live if resource.owner is not None}
 
     def apply(self, change: Change, token: str | None) -> Sighting:
         operation = type(change).__name__.lower()

@@ -16,6 +16,7 @@ from reconciler.manifest.diagnostics import Code
 from reconciler.settings.knobs import EVERY_VERB, KNOBS, Knob, Take
 
 README = Path(__file__).parent.parent / "README.md"
+CATALOGUE = Path(__file__).parent / "catalogue.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _VALUES = {Take.COUNT: "N", Take.SECONDS: "SECONDS", Take.TEXT: "TEXT", Take.TEXTS: "TEXT"}
 
@@ -29,6 +30,7 @@ def rewritten(text: str) -> str:
         "behaviours": "".join(f"{row}\n" for row in behaviour_table()),
         "exit_codes": _exit_codes(),
         "complaints": _complaints(),
+        "uncovered": _uncovered(),
     }
     return _TABLE.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}", text)
 
@@ -62,6 +64,16 @@ def _complaints() -> str:
 def _complaint_rows() -> Iterator[str]:
     for code in Code:
         yield f"| {code.number} | {code.title} | {code.severity.value} |\n"
+
+
+def _uncovered() -> str:
+    rows = (line.split(" | ") for line in CATALOGUE.read_text("utf-8").splitlines())
+    told = [
+        f"| {row[0]} | {row[1]} | {row[2]} |\n"
+        for row in rows
+        if not row[0].startswith("#") and not row[-1].startswith("covered")
+    ]
+    return "| id | what happens | why no test |\n|---|---|---|\n" + "".join(told)
 
 
 if __name__ == "__main__":

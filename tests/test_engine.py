@@ -8,7 +8,7 @@ import pytest
 from builders import NOW, OWNER, desired, egress, mesh, present
 from fakes import FakeTarget, Hook
 
-from reconciler.core.changes import Adopt, Change, Create, Update
+from reconciler.core.changes import Adopt, Cause, Change, Create, Reason, Update
 from reconciler.core.errors import (
     ConflictError,
     GoneError,
@@ -18,9 +18,10 @@ from reconciler.core.errors import (
 )
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
-from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting
+from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting, World
 from reconciler.core.restraint import Policy, Restraint
-from reconciler.engine import MOST_REPLAYS, Conduct, carry_out, propose
+from reconciler.engine import Conduct, carry_out, propose
+from reconciler.engine.settling import MOST_REPLAYS
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 SYNC = Restraint(policy=Policy.SYNC, max_deletes=99)
@@ -623,9 +624,65 @@ def test_where_no_glance_can_be_had_each_is_looked_at(broken: str) -> None:
 
 def test_a_target_without_an_index_of_tags_has_each_looked_at() -> None:
     class Plain(FakeTarget):
-        def tags(self, kinds: Collection[str]) -> None:
-            del kinds
+        def tags(self) -> None:
+            return None
 
     target = Plain()
     cycle(target, *many(30, "DROP_ALL"))
     assert cycle(target, *many(30, "ALLOW_ALL")).converged
+
+
+class Lagging(FakeTarget):
+    """Its index of tags still shows the tag ``team`` as it was long ago."""
+
+    def observe(self, asked: Collection[Key], owner: str) -> World:
+        world = super().observe(asked, owner)
+        seen = {
+            key: replace(live, tags={**live.tags, "team": "old"})
+            for key, live in world.resources.items()
+            if isinstance(live, Present)
+        }
+        return World(seen, world.gaps, frozenset(seen))
+
+
+def test_a_plan_does_not_rest_on_tags_that_may_be_old() -> None:
+    target = Lagging()
+    cycle(target, desired("a", DROP, tags={"team": "new"}))
+    assert proposal(target, desired("a", DROP, tags={"team": "new"})).changes == ()
+    (change,) = proposal(target, desired("a", ALLOW, tags={"team": "new"})).changes
+    assert isinstance(change, Update)
+    assert change.cause is Cause.MANIFEST
+    assert change.before.tags["team"] == "new"
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a28_what_was_listed_and_cannot_be_looked_at_is_unreadable(gone: bool) -> None:
+    target = Lagging()
+    cycle(target, desired("a", DROP, tags={"team": "new"}))
+    if gone:
+        target.before = meanwhile("look", target.resources.clear)
+    else:
+        target.before = failing("look", UnavailableError("500"))
+    plan = proposal(target, desired("a", DROP, tags={"team": "new"}))
+    (held,) = plan.withheld
+    assert (plan.changes, held.reason) == ((), Reason.UNREADABLE)
+    assert ("then not found" if gone else "500") in held.why
+
+
+def test_with_fail_fast_nothing_is_begun_after_a_failure() -> None:
+    target = FakeTarget()
+    plan = proposal(target, *(desired(name, DROP) for name in "abc"))
+    target.before = failing("create", RefusedError("no"))
+    course = replace(conduct(), workers=1, fail_fast=True)
+    report = carry_out(plan, target, course)
+    assert [type(outcome) for outcome in report.outcomes] == [Failed, Skipped, Skipped]
+    assert "--fail-fast" in report.outcomes[1].why  # type: ignore[union-attr]  # it was skipped
+    assert [call for call, _ in target.calls].count("create") == 1
+
+
+def test_without_it_the_others_go_on() -> None:
+    target = FakeTarget()
+    plan = proposal(target, *(desired(name, DROP) for name in "abc"))
+    target.before = failing("create", RefusedError("no"))
+    report = carry_out(plan, target, replace(conduct(), workers=1))
+    assert [type(outcome) for outcome in report.outcomes] == [Failed, Applied, Applied]

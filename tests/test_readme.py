@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 
 def test_every_table_is_the_codes_own() -> None:
     assert rewritten(TEXT) == TEXT, "python tests/readme.py brings it up to date"
-    assert TEXT.count("<!-- table: ") == 6
+    assert TEXT.count("<!-- table: ") == 7
 
 
 def commands(block: str) -> list[tuple[str, str]]:

@@ -128,12 +128,13 @@ class Sighting:
     """What an answer or a list shows of a resource, without its spec.
 
     ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
-    target's own clock.
+    target's own clock. ``arn`` is what tags are asked for by.
     """
 
     version: int
     created_at: float
     uid: str | None = None
+    arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,13 @@ class World:
     """Everything the target showed of what we asked about or own.
 
     A key that is missing was seen to be absent. ``gaps`` says what could not be looked at
-    besides the keys marked Unreadable; a world with gaps yields no delete.
+    besides the keys marked Unreadable; a world with gaps yields no delete. The tags of what is
+    ``doubtful`` come from an index that may lag behind.
     """
 
     resources: Mapping[Key, Present | Unreadable]
     gaps: tuple[str, ...] = ()
+    doubtful: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

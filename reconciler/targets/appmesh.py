@@ -115,7 +115,7 @@ class AppMesh:
         stranger whose tags cannot be read leaves a gap, because it might be ours.
         """
         refs = self._refs(KINDS)
-        marked = self._marked()
+        marked = self.tags()
         seen = parallel.run(
             lambda key: self._observe_one(key, refs[key], asked, owner, marked),
             sorted(refs),
@@ -128,7 +128,9 @@ class AppMesh:
             account = next((it.account for it in ours if it.owner == owner), None)
             self.id = replace(self.id, account=account)
         gaps = tuple(found for found in seen if isinstance(found, str))
-        return World(resources, gaps)
+        indexed = marked or {}
+        doubtful = (key for key in resources if refs[key]["arn"] in indexed)
+        return World(resources, gaps, frozenset(doubtful))
 
     def look(self, key: Key) -> Present | None:
         """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
@@ -143,7 +145,7 @@ class AppMesh:
     def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
         """Return every resource of ``kinds`` as one whole list of each shows it."""
         return {
-            key: Sighting(ref["version"], ref["createdAt"])
+            key: Sighting(ref["version"], ref["createdAt"], arn=ref["arn"])
             for key, ref in self._refs(kinds).items()
         }
 
@@ -200,13 +202,31 @@ class AppMesh:
                 ]
         return found
 
-    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
-        """Return the tags of all that carries an owner's mark; None where they come one by one."""
-        marked = self._marked()
-        if marked is None:
+    def tags(self) -> Mapping[str, Mapping[str, str]] | None:
+        """Return the tags of everything that carries an owner's mark, by ARN.
+
+        None where the target has no tagging API, or does not let us use it: then tags are read
+        one resource at a time.
+        """
+        found: dict[str, dict[str, str]] = {}
+        token = ""
+        try:
+            for _ in range(MOST_PAGES):
+                with speaking_our_errors("GetResources"):
+                    page = self._tagging.get_resources(
+                        TagFilters=[{"Key": OWNER_TAG}],
+                        ResourceTypeFilters=[SERVICE],
+                        ResourcesPerPage=TAGGED_PER_PAGE,
+                        PaginationToken=token,
+                    )
+                for row in page["ResourceTagMappingList"]:
+                    found[row["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in row["Tags"]}
+                token = page.get("PaginationToken", "")
+                if not token:
+                    return found
+        except (TargetError, KeyError):
             return None
-        arns = {key: ref["arn"] for key, ref in self._refs(kinds).items()}
-        return {key: marked[arn] for key, arn in arns.items() if arn in marked}
+        return None
 
     def _refs(self, kinds: Iterable[str]) -> dict[Key, Mapping[str, Any]]:
         """Return what whole lists show; of two meshes of one name, our own account's."""
@@ -251,32 +271,6 @@ class AppMesh:
             return marked[arn]
         # The index may lag behind: what it does not have is asked for where it counts.
         return self._tags(key, arn)
-
-    def _marked(self) -> dict[str, dict[str, str]] | None:
-        """Return the tags of everything that carries an owner's mark, by ARN.
-
-        None where the target has no tagging API, or does not let us use it: then tags are read
-        one resource at a time.
-        """
-        found: dict[str, dict[str, str]] = {}
-        token = ""
-        try:
-            for _ in range(MOST_PAGES):
-                with speaking_our_errors("GetResources"):
-                    page = self._tagging.get_resources(
-                        TagFilters=[{"Key": OWNER_TAG}],
-                        ResourceTypeFilters=[SERVICE],
-                        ResourcesPerPage=TAGGED_PER_PAGE,
-                        PaginationToken=token,
-                    )
-                for row in page["ResourceTagMappingList"]:
-                    found[row["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in row["Tags"]}
-                token = page.get("PaginationToken", "")
-                if not token:
-                    return found
-        except (TargetError, KeyError):
-            return None
-        return None
 
     def _list(self, kind: str) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         operation = _operation(KINDS[kind].word, "list")

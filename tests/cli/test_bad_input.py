@@ -1,5 +1,8 @@
 """Whatever is wrong is one clear line and the right code, and nothing is written."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,3 +216,16 @@ def test_a_damaged_database_is_refused_with_words(cli: Cli, write: Write, here: 
         assert told.code == 1
         assert "state.sqlite3" in told.err
     assert database.read_bytes().startswith(b"not a database")
+
+
+def test_ctrl_c_while_it_starts_is_no_stack_trace(here: Path) -> None:
+    (here / "click.py").write_text("raise KeyboardInterrupt\n")
+    environment = {**os.environ, "PYTHONPATH": str(here)}
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "plan"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

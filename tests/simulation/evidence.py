@@ -32,6 +32,13 @@ def unlike(mesh: Mesh, want: Desired) -> Iterator[str]:
         yield f"{mesh.name} still has a tag that its manifest dropped"
 
 
+def shown_late(running: Run) -> bool:
+    """Whether the index of tags hid from the first cycle without faults what others had done."""
+    lag = running.service.behaviour.index_lag_seconds or 0
+    seen = running.cycles[-2].began - lag
+    return any(effect.actor != US and effect.time > seen for effect in running.service.effects)
+
+
 def plain(spec: Spec) -> object:
     return without_empties(spec)
 

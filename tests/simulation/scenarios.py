@@ -7,9 +7,9 @@ from builders import desired, egress
 
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
 from reconciler.core.restraint import Policy, Restraint
-from reconciler.engine import MOST_SINGLE_LOOKS
+from reconciler.engine.sending import MOST_SINGLE_LOOKS
 from simulation.faults import STRANGER
-from simulation.service import PASSING, Service
+from simulation.service import BEHAVIOURS, Service
 
 Act = Callable[[Service], object]
 
@@ -42,7 +42,7 @@ class Scenario:
     restraint: Restraint = SYNC
     left: frozenset[str] = field(default=frozenset())
     victim: str = "a"
-    behaviours: tuple[str, ...] = PASSING
+    behaviours: tuple[str, ...] = tuple(BEHAVIOURS)
 
     @property
     def wanted(self) -> tuple[Desired, ...]:

@@ -60,8 +60,6 @@ BEHAVIOURS = {
     "lists-newest-first": Behaviour(order="newest"),
     "all-in-one-second": Behaviour(call_seconds=0.0001, pause_between_cycles=False),
 }
-# What lags for longer than a cycle is no fault that ends before the last two.
-PASSING = tuple(name for name in BEHAVIOURS if name != "tags-in-pages-lag-long")
 
 
 class Mesh(NamedTuple):

@@ -39,7 +39,7 @@ class ModelTarget:
         resources: dict[Key, Present | Unreadable] = {}
         gaps = []
         found = sorted(self._list(), key=lambda mesh: mesh.name)
-        marked = self._marked()
+        marked = self.tags()
         for mesh in found:
             key = Key("mesh", (mesh.name,))
             if key not in asked and marked is not None and mesh.name not in marked:
@@ -59,7 +59,8 @@ class ModelTarget:
                     resources[key] = Unreadable(key, str(error))
                 else:
                     gaps.append(f"{key} could not be read, and may be ours: {error}")
-        return World(resources, tuple(gaps))
+        doubtful = frozenset(key for key in resources if key.name in (marked or {}))
+        return World(resources, tuple(gaps), doubtful)
 
     def look(self, key: Key) -> Present | None:
         try:
@@ -69,7 +70,7 @@ class ModelTarget:
 
     def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
         return {
-            Key("mesh", (mesh.name,)): Sighting(mesh.version, mesh.created_at)
+            Key("mesh", (mesh.name,)): Sighting(mesh.version, mesh.created_at, arn=mesh.name)
             for mesh in (self._list() if kinds else ())
         }
 
@@ -107,17 +108,7 @@ class ModelTarget:
             )
         )
 
-    def tags(self, kinds: Collection[str]) -> Mapping[Key, Mapping[str, str]] | None:
-        marked = self._marked()
-        if marked is None:
-            return None
-        return {
-            Key("mesh", (mesh.name,)): marked[mesh.name]
-            for mesh in (self._list() if kinds else ())
-            if mesh.name in marked
-        }
-
-    def _marked(self) -> Mapping[str, Mapping[str, str]] | None:
+    def tags(self) -> Mapping[str, Mapping[str, str]] | None:
         service = self.wire.service
         if service.behaviour.index_lag_seconds is None:
             return None

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from reconciler import engine
 from reconciler.core import plan, tokens
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
 from reconciler.core.marks import Mark, read_mark
 from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import Present, World
 from reconciler.core.restraint import Policy, restrain
-from reconciler.engine import Sent
+from reconciler.engine import cycle, sending, settling
+from reconciler.engine.settling import Sent
 from reconciler.source import snapshot
 from simulation import runs
 from simulation.properties import violations
@@ -37,7 +37,7 @@ def _token_without_base(change: Any, base: str | None = None) -> str:
     return tokens.client_token(change, base or "any")
 
 
-def _believed(_target: object, _conduct: object, change: Change, sent: Sent, _: object) -> Outcome:
+def _believed(_course: object, change: Change, sent: Sent, _: object) -> Outcome:
     return sent if isinstance(sent, Outcome) else Applied(change)
 
 
@@ -46,7 +46,7 @@ def _applied(_target: object, change: Change, *_: object) -> Applied:
 
 
 def _recheck_unless(kind: type[Change]) -> Callable[..., object]:
-    guarded = engine._recheck  # noqa: SLF001  # the guard itself
+    guarded = sending._recheck  # noqa: SLF001  # the guard itself
 
     def recheck(target: Any, glance: Any, change: Any) -> object:
         return None if isinstance(change, kind) else guarded(target, glance, change)
@@ -66,7 +66,7 @@ def _unprotected(tags: Any) -> Mark | None:
     return None if mark is None else replace(mark, protect=False)
 
 
-def _readable_world(resources: Any, _gaps: object) -> World:
+def _readable_world(resources: Any, *_: object) -> World:
     return World({key: saw for key, saw in resources.items() if isinstance(saw, Present)})
 
 
@@ -82,10 +82,18 @@ class Ablation:
     breaks: str
 
 
-def _row(guard: str, module: object, name: str, instead: object, schedule: str, breaks: str) -> Any:
+def _row(
+    guard: str,
+    module: object,
+    name: str,
+    instead: object,
+    schedule: str,
+    breaks: str,
+    behaviour: str = "tokens-36h",
+) -> Any:
     scenario, *faults = schedule.split()
     parsed = {int(call): kind for call, _, kind in (fault.partition(":") for fault in faults)}
-    found = Schedule(scenario, "tokens-36h", parsed)
+    found = Schedule(scenario, behaviour, parsed)
     return pytest.param(Ablation(guard, module, name, instead, found, breaks), id=guard)
 
 
@@ -96,17 +104,17 @@ STILL = "stands-still-when-blind"
 TABLE = [
     _row(
         "base in the token",
-        engine,
+        sending,
         "client_token",
         _token_without_base,
         "drift-of-spec",
         "converges",
     ),
-    _row("chain of replays", engine, "MOST_REPLAYS", 0, "create-delete-create", "converges"),
-    _row("read-back", engine, "_settle", _believed, "create-delete-create", "converges"),
+    _row("chain of replays", settling, "MOST_REPLAYS", 0, "create-delete-create", "converges"),
+    _row("read-back", cycle, "settle", _believed, "create-delete-create", "converges"),
     _row(
         "reading after silence",
-        engine,
+        settling,
         "_after_silence",
         _applied,
         "create-one 1:request-lost",
@@ -114,7 +122,7 @@ TABLE = [
     ),
     _row(
         "reading after a conflict",
-        engine,
+        sending,
         "_conflict",
         _applied,
         "create-one 1:replaced-by-stranger",
@@ -122,25 +130,34 @@ TABLE = [
     ),
     _row(
         "re-check before an update",
-        engine,
+        sending,
         "_recheck",
         _recheck_unless(Update),
         "there-and-back",
         OURS,
     ),
     _row(
-        "re-check before adopting", engine, "_recheck", _recheck_unless(Adopt), "adopt-equal", OURS
+        "re-check before adopting", sending, "_recheck", _recheck_unless(Adopt), "adopt-equal", OURS
     ),
     _row(
-        "re-check before a delete", engine, "_recheck", _recheck_unless(Delete), "delete-one", OURS
+        "re-check before a delete", sending, "_recheck", _recheck_unless(Delete), "delete-one", OURS
     ),
     _row(
         "what the re-check compares",
-        engine,
+        sending,
         "_moved",
         _nothing,
         "delete-one 5:taken-by-stranger",
         OURS,
+    ),
+    _row(
+        "looking again where tags may be old",
+        cycle,
+        "MOST_SINGLE_LOOKS",
+        0,
+        "tag-dropped 0:throttled",
+        "comes-to-rest",
+        "tags-in-pages-lag-long",
     ),
     _row("ownership", plan, "_foreign", _nothing, "foreign-name", OURS),
     _row(
@@ -152,7 +169,7 @@ TABLE = [
     _row("protection", plan, "read_mark", _unprotected, "protected", KEPT),
     _row("gaps hold deletes", plan, "_gaps", _no_gaps, "delete-one 3:refused", STILL),
     _row(
-        "unreadable is not absent", engine, "World", _readable_world, "delete-one 3:refused", STILL
+        "unreadable is not absent", cycle, "World", _readable_world, "delete-one 3:refused", STILL
     ),
 ]
 

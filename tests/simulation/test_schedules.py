@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from simulation.faults import KINDS
-from simulation.known import WEAKNESSES, Weakness
 from simulation.properties import violations
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS
@@ -50,13 +49,3 @@ def test_a_scenario_in_which_nothing_goes_wrong_says_so(name: str) -> None:
     for cycle in running.cycles:
         assert cycle.report is not None
         assert cycle.report.converged or cycle.report.plan.withheld
-
-
-@pytest.mark.parametrize(
-    "weakness",
-    [pytest.param(row, marks=pytest.mark.xfail(reason=row.why, strict=True)) for row in WEAKNESSES],
-    ids=lambda row: str(row.smallest).replace(" ", "_"),
-)
-def test_a_weakness_that_is_not_mended(weakness: Weakness) -> None:
-    broken = {violation.partition(":")[0] for violation in violations(run(weakness.smallest))}
-    assert not broken & set(weakness.properties)

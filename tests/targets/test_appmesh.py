@@ -23,8 +23,9 @@ from reconciler.targets import appmesh
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import Connection, open_session
 
+ARN = f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/a"
 METADATA = {
-    "arn": f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/a",
+    "arn": ARN,
     "createdAt": 1.551295405298e9,
     "lastUpdatedAt": 1.551295405298e9,
     "meshOwner": ACCOUNT,
@@ -327,8 +328,8 @@ def test_the_index_is_read_to_its_end() -> None:
             return Answer(body=INDEX)
         return Answer(body={"ResourceTagMappingList": [], "PaginationToken": "2"})
 
-    tags, _ = with_target(script, lambda target: target.tags(["mesh"]))
-    assert tags == {mesh("a"): {OWNER_TAG: OWNER, "team": "pay"}}
+    tags, _ = with_target(script, lambda target: target.tags())
+    assert tags == {ARN: {OWNER_TAG: OWNER, "team": "pay"}}
 
 
 @pytest.mark.parametrize(
@@ -348,7 +349,7 @@ def test_an_index_that_cannot_be_used_is_done_without(
     result, requests = with_target(world(tagging=answer), observe)
     assert result.resources[mesh("a")].owner == OWNER
     assert any("/tags" in request for request in requests)
-    assert with_target(world(tagging=answer), lambda target: target.tags(["mesh"]))[0] is None
+    assert with_target(world(tagging=answer), lambda target: target.tags())[0] is None
 
 
 def test_a39_a_field_that_we_do_not_know_is_named() -> None:

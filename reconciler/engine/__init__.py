@@ -1,0 +1,11 @@
+"""One cycle over one target: propose, carry out, report.
+
+Every write is re-checked before and read back after. A call whose answer was lost is neither
+done nor failed until a fresh read says which. Only ``TargetError`` is caught: a bug stops us.
+"""
+
+from reconciler.engine.course import Conduct
+from reconciler.engine.cycle import carry_out, propose
+from reconciler.engine.target import Target
+
+__all__ = ["Conduct", "Target", "carry_out", "propose"]

@@ -1,0 +1,55 @@
+"""How a plan is carried out: how many calls at a time, when to stop, who hears of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+from reconciler.core.report import Failed, Outcome
+from reconciler.engine.target import Target
+
+# App Mesh's reads lagged behind its writes by up to two minutes (appmesh-api, read-after-create).
+PATIENCE_SECONDS = 120.0
+
+
+def _unheard(_: Outcome) -> None:
+    """Let an outcome pass; the report has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a plan is carried out.
+
+    At most ``workers`` calls run at a time. Once ``stopping`` says so, nothing new is begun; with
+    ``fail_fast`` nor is anything after the first failure. ``progress`` hears each outcome when it
+    is settled. ``pause`` waits for so many seconds.
+    """
+
+    workers: int = 10
+    stopping: Callable[[], bool] = lambda: False
+    progress: Callable[[Outcome], None] = _unheard
+    pause: Callable[[float], object] = time.sleep
+    patience_seconds: float = PATIENCE_SECONDS
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One plan under way: on what target, how, and whether anything failed so far."""
+
+    target: Target
+    conduct: Conduct
+    failed: Event = field(default_factory=Event)
+
+    def why_stop(self) -> str | None:
+        """Say why nothing new is to be begun; None where it is."""
+        if self.conduct.stopping():
+            return "the run was interrupted before its turn"
+        if self.conduct.fail_fast and self.failed.is_set():
+            return "another change failed before its turn, and --fail-fast was given"
+        return None
+
+    def note(self, found: object) -> None:
+        """Remember a failure."""
+        if isinstance(found, Failed):
+            self.failed.set()

@@ -1,0 +1,95 @@
+"""A plan proposed from what is live, and carried out wave by wave."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+
+from reconciler import parallel
+from reconciler.core.changes import Change, Delete
+from reconciler.core.errors import TargetError
+from reconciler.core.kinds import KINDS
+from reconciler.core.plan import Plan, Question, make_plan
+from reconciler.core.report import Outcome, Report
+from reconciler.core.resources import Desired, Key, Present, Sighting, Unreadable, World
+from reconciler.core.restraint import Restraint
+from reconciler.engine.course import Conduct, Course
+from reconciler.engine.glance import glance
+from reconciler.engine.sending import MOST_SINGLE_LOOKS, send_wave
+from reconciler.engine.settling import settle
+from reconciler.engine.target import Target
+
+
+def _everything(_: Key) -> bool:
+    return True
+
+
+def propose(
+    target: Target,
+    desired: Iterable[Desired],
+    *,
+    owner: str,
+    restraint: Restraint,
+    now: datetime,
+    selects: Callable[[Key], bool] = _everything,
+) -> Plan:
+    """Return the plan that would bring ``target`` to ``desired``; writes nothing.
+
+    Keys that ``selects`` refuses are no part of it, whether desired or live.
+    """
+    wanted = {want.key: want for want in desired if selects(want.key)}
+    world = target.observe(wanted.keys(), owner)
+    seen = {key: resource for key, resource in world.resources.items() if selects(key)}
+    question = Question(
+        target=target.id,
+        owner=owner,
+        desired=wanted,
+        world=World(seen, world.gaps, world.doubtful),
+        canonical=target.canonical,
+        restraint=restraint,
+        now=now,
+    )
+    plan = make_plan(question)
+    # Tags that may be old tell a wrong cause, or of a difference that is none.
+    doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
+    if not 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
+        return plan
+    fresh = {key: _looked_at(target, key) for key in doubtful}
+    return make_plan(replace(question, world=World(seen | fresh, world.gaps)))
+
+
+def _looked_at(target: Target, key: Key) -> Present | Unreadable:
+    try:
+        live = target.look(key)
+    except TargetError as error:
+        return Unreadable(key, str(error))
+    # Gone is no fact yet: a list has just shown it.
+    return live or Unreadable(key, "it was listed, and then not found")
+
+
+def carry_out(plan: Plan, target: Target, conduct: Conduct) -> Report:
+    """Return what became of every change of ``plan``, wave by wave, in the plan's order."""
+    course = Course(target, conduct)
+    outcomes: list[Outcome] = []
+    for wave in _waves(plan.changes):
+        for outcome in _carry_wave(course, wave):
+            conduct.progress(outcome)
+            outcomes.append(outcome)
+    return Report(plan, tuple(outcomes))
+
+
+def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    def turn(change: Change) -> tuple[bool, int]:
+        return isinstance(change, Delete), KINDS[change.key.kind].wave
+
+    for _, wave in groupby(changes, key=turn):
+        yield list(wave)
+
+
+def _carry_wave(course: Course, wave: list[Change]) -> Iterator[Outcome]:
+    pairs = list(zip(wave, send_wave(course, wave), strict=True))
+    kinds = {change.key.kind for change, answer in pairs if isinstance(answer, Sighting)}
+    seen = glance(course.target, kinds) if kinds else None
+    return parallel.stream(
+        lambda pair: settle(course, *pair, seen), pairs, workers=course.conduct.workers
+    )

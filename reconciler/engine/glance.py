@@ -1,0 +1,29 @@
+"""A fresh look at everything at once, where looking at each by itself would cost too many calls."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.errors import TargetError
+from reconciler.core.resources import Key, Sighting
+from reconciler.engine.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one whole list, and the tags in pages, showed."""
+
+    sightings: Mapping[Key, Sighting]
+    tags: Mapping[Key, Mapping[str, str]]
+
+
+def glance(target: Target, kinds: Collection[str]) -> Glance | None:
+    """Return a fresh look at all of ``kinds``; None where each has to be looked at by itself."""
+    try:
+        tags = target.tags()
+        if tags is None:
+            return None
+        seen = target.sightings(kinds)
+    except TargetError:
+        # One failed list must not fail a wave.
+        return None
+    return Glance(seen, {key: tags[it.arn] for key, it in seen.items() if it.arn in tags})

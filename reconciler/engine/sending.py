@@ -1,0 +1,135 @@
+"""From a change to what was answered: look once more, send, and let no answer pass unread."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from reconciler import parallel
+from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
+from reconciler.core.resources import OWNER_TAG
+from reconciler.core.tokens import after_refusal, client_token
+from reconciler.engine.course import Course
+from reconciler.engine.glance import Glance, glance
+from reconciler.engine.settling import MOST_REPLAYS, Sent, judge
+from reconciler.engine.target import Target
+
+# Up to so many updates in a wave are each looked at right before; more of them batch by batch.
+MOST_SINGLE_LOOKS = 25
+BATCH = 100
+GONE = "it is gone since the plan was made; the next run creates it"
+REPLACED = "another one has taken its place since the plan was made"
+
+
+def send_wave(course: Course, wave: list[Change]) -> list[Sent]:
+    """Return what was answered to each change of ``wave``, in its order."""
+    workers = course.conduct.workers
+    updates = sum(isinstance(change, Update | Adopt) for change in wave)
+    if updates <= MOST_SINGLE_LOOKS:
+        return parallel.run(partial(_send, course, None), wave, workers=workers)
+    sent: list[Sent] = []
+    for start in range(0, len(wave), BATCH):
+        batch = wave[start : start + BATCH]
+        seen = glance(course.target, {change.key.kind for change in batch})
+        sent += parallel.run(partial(_send, course, seen), batch, workers=workers)
+    return sent
+
+
+def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
+    reason = course.why_stop()
+    if reason is not None:
+        return Skipped(change, reason)
+    try:
+        sent = _recheck(course.target, seen, change) or _write(course.target, change)
+    except TargetError as error:
+        why = f"it was not tried, for looking at it once more failed: {error}"
+        sent = Failed(change, why)
+    course.note(sent)
+    return sent
+
+
+def _write(target: Target, change: Change) -> Sent:
+    try:
+        answer = target.apply(change, _token(change))
+    except UnavailableError:
+        return None
+    except GoneError as error:
+        return _gone(change, error)
+    except ConflictError as error:
+        return _conflict(target, change, error)
+    except TargetError as error:
+        return Failed(change, str(error))
+    if isinstance(change, Update | Adopt) and answer.uid != change.before.uid:
+        return Stale(change, f"{REPLACED}, and in that moment this change met it")
+    return answer
+
+
+def _token(change: Change) -> str | None:
+    # The API takes no token for a delete; the look right before it is the only precondition.
+    return None if isinstance(change, Delete) else client_token(change)
+
+
+def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | None:
+    """Return what speaks against the write, read right before it; None where nothing does."""
+    if isinstance(change, Create):
+        # A name that is taken is refused.
+        return None
+    if seen is not None and not isinstance(change, Delete):
+        return _recheck_at_a_glance(seen, change)
+    live, before = target.look(change.key), change.before
+    if live is None:
+        return Applied(change) if isinstance(change, Delete) else Stale(change, GONE)
+    if live.uid != before.uid:
+        return Stale(change, REPLACED)
+    return _moved(change, live.version, live.tags)
+
+
+def _recheck_at_a_glance(all_seen: Glance, change: Update | Adopt) -> Outcome | None:
+    """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
+    seen = all_seen.sightings.get(change.key)
+    if seen is None:
+        return Stale(change, GONE)
+    if seen.created_at != change.before.created_at:
+        return Stale(change, REPLACED)
+    # What nobody owns is in no index of owners: its tags are then those that nobody marked.
+    unmarked = change.before.tags if change.before.owner is None else {}
+    return _moved(change, seen.version, all_seen.tags.get(change.key, unmarked))
+
+
+def _moved(
+    change: Update | Adopt | Delete, version: int, tags: Mapping[str, str]
+) -> Outcome | None:
+    before = change.before
+    if version != before.version:
+        return Stale(change, f"it was at version {before.version} and is now at {version}")
+    if tags.get(OWNER_TAG) != before.owner:
+        return Stale(change, f"it is now owned by {tags.get(OWNER_TAG) or 'nobody'}")
+    if tags != before.tags:
+        # Somebody may have protected it, or corrected what we would; tags move no version.
+        return Stale(change, "its tags moved since the plan was made")
+    return None
+
+
+def _gone(change: Change, error: GoneError) -> Outcome:
+    if isinstance(change, Delete):
+        return Applied(change)
+    return Failed(change, str(error)) if isinstance(change, Create) else Stale(change, GONE)
+
+
+def _conflict(target: Target, change: Change, error: ConflictError) -> Sent:
+    """Classify a conflict by reading: a lost reply, somebody else, a spent token, or a refusal."""
+    if not isinstance(change, Create):
+        return Failed(change, str(error))
+    try:
+        live = target.look(change.key)
+        for number in range(MOST_REPLAYS):
+            if live is not None:
+                return judge(target, change, live)
+            # The name is not there, so it is the token that was used: for a resource now gone.
+            try:
+                return target.apply(change, client_token(change, after_refusal(number)))
+            except ConflictError:
+                live = target.look(change.key)
+    except TargetError as unread:
+        return Failed(change, f"{error}; and then: {unread}")
+    return Failed(change, str(error)) if live is None else judge(target, change, live)

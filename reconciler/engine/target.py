@@ -1,0 +1,39 @@
+"""What the engine needs of a place where resources live; adapters and fakes do not import it."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from reconciler.core.changes import Change
+from reconciler.core.resources import Key, Present, Sighting, Spec, TargetId, World
+
+
+class Target(Protocol):
+    """What the engine needs of a place where resources live.
+
+    Calls raise ``TargetError`` and nothing else when the target does not do what was asked.
+    """
+
+    @property
+    def id(self) -> TargetId:
+        """Which world this is."""
+
+    def canonical(self, key: Key, spec: Spec) -> Spec:
+        """Return ``spec`` spelled as the target would show it; pure."""
+
+    def observe(self, asked: Collection[Key], owner: str) -> World:
+        """Return what is known of the keys ``asked`` about and of all that ``owner`` owns."""
+
+    def look(self, key: Key) -> Present | None:
+        """Return one resource, read now; None where the target says that it is not there."""
+
+    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+        """Return every resource of ``kinds`` as one whole list shows it."""
+
+    def tags(self) -> Mapping[str, Mapping[str, str]] | None:
+        """Return the tags of all that carries an owner's mark, by ARN; None where it has no index.
+
+        They may lag: what they show was so, what they do not show may be so all the same.
+        """
+
+    def apply(self, change: Change, token: str | None) -> Sighting:
+        """Make the calls that ``change`` takes and return what the last answer said."""
