@@ -4,6 +4,7 @@ Decides nothing about whether a difference matters; it compares what it is given
 """
 
 import copy
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 import jsonpatch
 
-from reconciler.core.resources import Json, Spec
+from reconciler.core.resources import Json, Spec, canonical_json
 
 
 class Missing(Enum):
@@ -38,9 +39,10 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     Only add, remove and replace are used: jsonpatch moves a value between places that have
     nothing to do with each other, and a reader would take that for a meaning.
     """
-    document = copy.deepcopy(before)
+    # In the order of members that jsonpatch is given, it takes them: no writer's may count.
+    document, goal = (json.loads(canonical_json(side)) for side in (before, after))
     operations: list[dict[str, Any]] = []
-    for operation in jsonpatch.JsonPatch.from_diff(before, after).patch:
+    for operation in jsonpatch.JsonPatch.from_diff(document, goal).patch:
         steps = _without_move(document, operation)
         document = jsonpatch.apply_patch(document, steps)
         operations += steps
