@@ -1,0 +1,154 @@
+"""A plan as a file holds it: all that apply needs, and a digest by which an edit shows.
+
+Knows bytes and no files. The walk follows the dataclasses themselves, so a field that a change
+gains is saved and read without a word here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from reconciler.core.changes import Change, Delete, verb
+from reconciler.core.errors import UsageError
+from reconciler.core.kinds import KINDS
+from reconciler.core.plan import Plan
+from reconciler.core.resources import OWNER_TAG, Json, canonical_json, digest
+
+SCHEMA = 1
+MOST_BYTES = 16 << 20
+DIGEST = "digest"
+# Which of the changes it is, for they hold much the same.
+OPERATION = "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """What a file holds beside its digest."""
+
+    schema: int
+    fingerprint: str
+    plan: Plan
+
+
+def save(plan: Plan) -> bytes:
+    """Return the one spelling of ``plan`` in a file; UsageError where it would be too large."""
+    content = _sealed(_told(_Document(SCHEMA, plan.fingerprint, plan)))
+    if len(content) > MOST_BYTES:
+        raise UsageError(
+            f"a saved plan holds {MOST_BYTES >> 20} MiB at most, and this one takes "
+            f"{len(content) / (1 << 20):.1f}: make several plans with --only"
+        )
+    return content
+
+
+def parse_plan(file: str, content: bytes) -> Plan:
+    """Return the plan that ``content`` holds, exactly as it was saved.
+
+    UsageError, in which ``file`` is named, where it is anything else.
+    """
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"{file} is larger than {MOST_BYTES >> 20} MiB, which no saved plan is")
+    try:
+        rest = dict(json.loads(content))
+        rest.pop(DIGEST, None)
+        untouched = _sealed(rest) == content
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"{file} is no saved plan, or not all of one: save it again") from error
+    schema = rest.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise UsageError(
+            f"{file} was made by a newer version: schema {schema}, this one knows {SCHEMA}"
+        )
+    if not untouched:
+        raise UsageError(f"{file} was edited since it was saved: make a new plan")
+    try:
+        found: _Document = _read(_Document, rest, "")
+        _refuse_unsound(found)
+    except ValueError as error:
+        raise UsageError(f"{file} is no plan that this version makes: {error}") from error
+    return found.plan
+
+
+def _sealed(document: dict[str, Json]) -> bytes:
+    return f"{canonical_json({**document, DIGEST: digest(document)})}\n".encode()
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {name: _told(member) for name, member in value.items()}
+    if isinstance(value, tuple | list):
+        return [_told(item) for item in value]
+    if is_dataclass(value):
+        members = {field.name: _told(getattr(value, field.name)) for field in fields(value)}
+        return {OPERATION: verb(value), **members} if isinstance(value, Change) else members
+    return value
+
+
+def _read(hint: Any, told: Any, place: str) -> Any:
+    """Return the value of type ``hint`` that ``told`` stands for; ValueError names the place."""
+    if hint == Json:
+        return told
+    if get_origin(hint) in (Union, UnionType):
+        return _read_choice(get_args(hint), told, place)
+    if isinstance(told, dict | list):
+        return _read_many(hint, told, place)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        known = {member.value: member for member in hint}
+        if told in known:
+            return known[told]
+    elif type(told) is (hint or NoneType) or (hint is float and type(told) is int):
+        return told
+    raise ValueError(f"{place} holds what it cannot")
+
+
+def _read_many(hint: Any, told: dict[str, Any] | list[Any], place: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if isinstance(told, list):
+        if origin is tuple:
+            return tuple(
+                _read(arguments[0], item, f"{place}/{number}") for number, item in enumerate(told)
+            )
+    elif origin in (dict, Mapping):
+        return {name: _read(arguments[1], told[name], f"{place}/{name}") for name in told}
+    elif isinstance(hint, type) and is_dataclass(hint):
+        members = {field.name: field.type for field in fields(hint)}
+        for name in members.keys() ^ told.keys():
+            raise ValueError(f"{place}/{name} is {'missing' if name in members else 'unknown'}")
+        return hint(**{name: _read(members[name], told[name], f"{place}/{name}") for name in told})
+    raise ValueError(f"{place} holds what it cannot")
+
+
+def _read_choice(choices: tuple[Any, ...], told: Any, place: str) -> Any:
+    if told is None and NoneType in choices:
+        return None
+    named = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
+    if len(named) == 1:
+        (hint,) = named.values()
+        return _read(hint, told, place)
+    if not isinstance(told, dict) or told.get(OPERATION) not in [*named]:
+        raise ValueError(f"{place}/{OPERATION} is none of {', '.join(named)}")
+    rest = {name: told[name] for name in told if name != OPERATION}
+    return _read(named[told[OPERATION]], rest, place)
+
+
+def _refuse_unsound(document: _Document) -> None:
+    """Raise ValueError where it says what no plan of ours can: a digest keeps nobody from lying."""
+    plan = document.plan
+    for change in plan.changes:
+        before = getattr(change, "before", None)
+        owners = {before.owner} - {None} if before else set()
+        if not isinstance(change, Delete):
+            owners.add(change.tags.get(OWNER_TAG))
+        if change.key.kind not in KINDS or (before and before.key != change.key):
+            raise ValueError(f"the key of {change.key} is not one")
+        if owners != {plan.owner}:
+            raise ValueError(f"{change.key} is not of owner {plan.owner}")
+    if len(set(plan.keys)) < len(plan.keys):
+        raise ValueError("one resource has two verdicts")
+    if document.fingerprint != plan.fingerprint:
+        raise ValueError("its fingerprint is another one")
