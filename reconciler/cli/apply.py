@@ -1,6 +1,8 @@
 """The verb that makes it so."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -8,16 +10,19 @@ from reconciler import engine
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show, wants_color
-from reconciler.cli.progress import working
+from reconciler.cli.progress import counting
+from reconciler.cli.saved import carry_out_saved, open_saved
 from reconciler.cli.signals import stop_on_signals
-from reconciler.cli.work import Work, insist, open_work
-from reconciler.core.errors import UsageError
+from reconciler.cli.work import insist, open_work
+from reconciler.core.errors import MovedError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.core.restraint import Limit
 from reconciler.render import json, text
+from reconciler.render.advice import render_advice
 from reconciler.render.style import counted
+from reconciler.targets.appmesh import AppMesh
 
 
 def run(invocation: Invocation) -> int:
@@ -32,42 +37,65 @@ def run(invocation: Invocation) -> int:
     if not (readable or invocation["auto_approve"]):
         raise UsageError("apply --format json shows no plan to agree to: say --auto-approve")
     color = wants_color(invocation["color"])
-    with open_work(invocation, max_updates=Limit()) as work:
-        desired = insist(work.read(), color=invocation["color"])
-        plan = work.propose(desired)
-        work.refuse_idle_patterns(plan, desired)
+    opened = _open_planned(invocation) if invocation["plan"] is None else open_saved(invocation)
+    with opened as (plan, target):
         if readable:
             show(text.render_plan(plan, color=color))
         if plan.changes and not (invocation["auto_approve"] or _approved()):
             show("Nothing was applied.\n")
             return ExitCode.ERROR
-        report, stopped = _carry_out(work, plan, color=color, readable=readable)
+        report, stopped = _carry_out(invocation, plan, target)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
-    code = stopped if skipped else exit_code(report)
+    code = stopped if stopped and skipped else exit_code(report)
     if not readable:
         show(json.render_report(report, code))
     elif plan.changes:
-        show(text.render_report(report, color=color))
+        show(text.render_report(report, color=color) + render_advice(report))
     return code
+
+
+@contextmanager
+def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+    """Yield the plan for the manifests and its target; MovedError where --expect has another."""
+    with open_work(invocation, max_updates=Limit()) as work:
+        desired = insist(work.read(), color=invocation["color"])
+        plan = work.propose(desired)
+        work.refuse_idle_patterns(plan, desired)
+        expected = invocation["expect"]
+        if expected not in (None, plan.fingerprint):
+            raise MovedError(
+                f"the plan is {plan.fingerprint} by now and not {expected}, so nothing was "
+                "written: run plan again and agree to what it says"
+            )
+        yield plan, work.target
 
 
 def _approved() -> bool:
     return click.confirm("\nApply this plan?", default=False, err=True)
 
 
-def _carry_out(work: Work, plan: Plan, *, color: bool, readable: bool) -> tuple[Report, ExitCode]:
-    def progress(outcome: Outcome) -> None:
-        if readable:
-            show(text.render_outcome(outcome, color=color) + "\n")
+def _carry_out(invocation: Invocation, plan: Plan, target: AppMesh) -> tuple[Report, ExitCode]:
+    color, readable = wants_color(invocation["color"]), invocation["format"] == "text"
+    carry_out = engine.carry_out if invocation["plan"] is None else carry_out_saved
+    changes = len(plan.changes)
+    with (
+        stop_on_signals() as stop,
+        counting(f"applying {counted(changes, 'change')}", changes) as count,
+    ):
 
-    with stop_on_signals() as stop, working(f"applying {counted(len(plan.changes), 'change')}"):
+        def progress(outcome: Outcome) -> None:
+            count(outcome)
+            if readable:
+                show(text.render_outcome(outcome, color=color) + "\n")
+
         conduct = engine.Conduct(
-            workers=work.invocation["parallelism"],
+            workers=invocation["parallelism"],
             stopping=stop.wished.is_set,
             pause=stop.wished.wait,
             progress=progress,
+            fail_fast=invocation["fail_fast"],
         )
-        return engine.carry_out(plan, work.target, conduct), stop.code
+        return carry_out(plan, target, conduct), stop.code
 
 
 command = make_command("apply", run)

@@ -9,13 +9,14 @@ import click
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.output import complain, stop_printing
-from reconciler.core.errors import HeldError, ManifestError, ReconcilerError, UsageError
+from reconciler.core.errors import HeldError, ManifestError, MovedError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
 
 # Help must not import a verb: boto3 alone costs more than the whole of --help.
 VERBS = {
     "validate": "Read manifests and print every complaint at once.",
     "plan": "Show what apply would do; write nothing.",
+    "show": "Print a saved plan.",
     "apply": "Plan, ask, and make it so.",
     "run": "Reconcile on change and on an interval.",
     "endpoint": "Serve the local App Mesh API.",
@@ -25,6 +26,7 @@ CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (ManifestError, ExitCode.MANIFESTS),
     (HeldError, ExitCode.HELD),
+    (MovedError, ExitCode.STALE),
     (ReconcilerError, ExitCode.ERROR),
 )
 

@@ -51,6 +51,8 @@ def make_command(verb: str, run: Verb) -> click.Command:
     arguments: list[click.Parameter] = []
     if verb in READING_VERBS:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]"))
+    elif verb == "show":
+        arguments.append(click.Argument(["paths"], metavar="PLANFILE", callback=_alone))
     return click.Command(
         verb,
         callback=callback,
@@ -68,6 +70,10 @@ class Seconds(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no number of seconds", param, ctx)
         return number
+
+
+def _alone(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
+    return (path,)
 
 
 def _option(knob: Knob) -> click.Option:

@@ -2,15 +2,15 @@
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, wants_color
+from reconciler.cli.show import show_plan
 from reconciler.cli.work import insist, open_work
 from reconciler.core.report import plan_exit_code
 from reconciler.core.restraint import Limit
-from reconciler.render import json, text
+from reconciler.wiring.plans import write_plan
 
 
 def run(invocation: Invocation) -> int:
-    """Show what apply would do, and write nothing.
+    """Show what apply would do, and write nothing but the file of --out.
 
     PATH is a file, a directory, or - for standard input.
     """
@@ -19,11 +19,10 @@ def run(invocation: Invocation) -> int:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
         work.refuse_idle_patterns(plan, desired)
+    if invocation["out"] is not None:
+        write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
-    if invocation["format"] == "json":
-        show(json.render_plan(plan, code))
-    else:
-        show(text.render_plan(plan, color=wants_color(invocation["color"])))
+    show_plan(plan, code, invocation)
     return code
 
 

@@ -79,10 +79,7 @@ class Work:
 @contextmanager
 def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit."""
-    choice = choose_target(invocation.said, invocation.file, configured_url)
-    if choice.region is None:
-        # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
-        choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
+    choice = choose(invocation)
     paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
     variables = read_variables(invocation.said.values)
     restraint = Restraint(
@@ -94,6 +91,15 @@ def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
     )
     with open_target(choice, workers=invocation["parallelism"]) as target:
         yield Work(invocation, choice, paths, variables, restraint, target)
+
+
+def choose(invocation: Invocation) -> Choice:
+    """Return the target that the settings of the run name."""
+    choice = choose_target(invocation.said, invocation.file, configured_url)
+    if choice.region is None:
+        # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
+        choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
+    return choice
 
 
 def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:

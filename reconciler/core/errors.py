@@ -6,6 +6,7 @@
       UsageError             whoever typed the command
       ManifestError          the author of a manifest
       HeldError              nobody: another run is at work
+      MovedError             whoever agreed to a plan: it is another one by now
       TargetError            whoever runs the target
         ThrottledError       nobody: wait and try again
         UnavailableError     nobody: wait and look again, the call may have taken effect
@@ -37,6 +38,10 @@ class ManifestError(ReconcilerError):
 
 class HeldError(ReconcilerError):
     """Another run holds the lock."""
+
+
+class MovedError(ReconcilerError):
+    """What would be done now is not what was agreed to."""
 
 
 class TargetError(ReconcilerError):

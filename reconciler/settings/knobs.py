@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-EVERY_VERB = ("validate", "plan", "apply", "run", "endpoint", "schema")
+EVERY_VERB = ("validate", "plan", "show", "apply", "run", "endpoint", "schema")
 MESH_VERBS = ("plan", "apply", "run")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 READING_VERBS = ("validate", *MESH_VERBS)
@@ -128,7 +128,7 @@ KNOBS = (
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
-        verbs=READING_VERBS,
+        verbs=(*READING_VERBS, "show"),
     ),
     Knob(
         "log-level",
@@ -164,6 +164,22 @@ KNOBS = (
     ),
     Knob("detailed-exitcode", Take.SWITCH, "Exit 2 where changes are pending.", own="plan"),
     Knob(
+        "out",
+        Take.TEXT,
+        "Save the plan in a file too, for show and apply --plan.",
+        own="plan",
+        metavar="FILE",
+        standing=False,
+    ),
+    Knob(
+        "format",
+        Take.TEXT,
+        "The saved plan as text or JSON.",
+        own="show",
+        default="text",
+        choices=("text", "json"),
+    ),
+    Knob(
         "format",
         Take.TEXT,
         "The report as text or JSON.",
@@ -178,6 +194,23 @@ KNOBS = (
         own="apply",
         standing=False,
     ),
+    Knob(
+        "plan",
+        Take.TEXT,
+        "Apply this saved plan and nothing else; no manifest is read.",
+        own="apply",
+        metavar="FILE",
+        standing=False,
+    ),
+    Knob(
+        "expect",
+        Take.TEXT,
+        "Apply only a plan with this fingerprint.",
+        own="apply",
+        metavar="FINGERPRINT",
+        standing=False,
+    ),
+    Knob("fail-fast", Take.SWITCH, "Begin nothing new after the first failure.", own="apply"),
     Knob(
         "interval",
         Take.SECONDS,

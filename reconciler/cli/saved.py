@@ -1,0 +1,99 @@
+"""A saved plan as the work of apply: what may be said beside it, and whose plan it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from reconciler import engine
+from reconciler.cli.options import Invocation
+from reconciler.cli.work import choose
+from reconciler.core.changes import Create
+from reconciler.core.errors import UsageError
+from reconciler.core.plan import Plan
+from reconciler.core.report import Outcome, Report, Stale
+from reconciler.core.resources import Key, TargetId
+from reconciler.core.restraint import Policy
+from reconciler.settings.target import LOCAL
+from reconciler.targets.appmesh import AppMesh
+from reconciler.wiring.plans import read_plan
+from reconciler.wiring.targets import open_target
+
+# What shapes a plan; a saved one has its shape, and ignoring a guard would be worse than refusing.
+SHAPING = (
+    "policy",
+    "max_deletes",
+    "max_updates",
+    "allow_empty",
+    "only",
+    "except",
+    "var",
+    "var_file",
+    "var_env",
+    "expect",
+)
+
+TAKEN = "it is there now, and was not when the plan was made"
+
+
+@contextmanager
+def open_saved(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+    """Yield the saved plan of ``--plan`` and the target that it was made for.
+
+    UsageError where it was made for another one, or where something said beside it is about
+    making a plan.
+    """
+    for name in SHAPING:
+        if name in invocation.said.flags:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for making a plan, and --plan brings one: leave it out")
+    if invocation.paths:
+        raise UsageError("apply --plan reads no manifests: leave the PATH out")
+    plan = read_plan(invocation["plan"])
+    values = invocation.said.values
+    said = replace(invocation.said, values={**values, "owner": values["owner"] or plan.owner})
+    choice = choose(replace(invocation, said=said))
+    if choice.policy == Policy.OBSERVE:
+        raise UsageError(f"the policy of target {choice.name} is observe, so no plan is applied")
+    with open_target(choice, workers=invocation["parallelism"]) as target:
+        if plan.target != target.id == replace(plan.target, account=None):
+            # Where nobody says whose credentials these are, what the owner has tells.
+            target.observe((), plan.owner)
+        _refuse_another(plan, target.id, choice.owner)
+        yield plan, target
+
+
+def carry_out_saved(plan: Plan, target: AppMesh, conduct: engine.Conduct) -> Report:
+    """Return what became of every change of a saved plan; a create whose name is taken is Stale.
+
+    Sent a second time, it could be answered from a memory of the first, whatever has become of
+    the resource since.
+    """
+    creates = [change for change in plan.changes if isinstance(change, Create)]
+    there = target.sightings({change.key.kind for change in creates}) if creates else {}
+    taken: dict[Key, Outcome] = {
+        change.key: Stale(change, TAKEN) for change in creates if change.key in there
+    }
+    for outcome in taken.values():
+        conduct.progress(outcome)
+    rest = tuple(change for change in plan.changes if change.key not in taken)
+    report = engine.carry_out(replace(plan, changes=rest), target, conduct)
+    outcomes = {outcome.change.key: outcome for outcome in report.outcomes} | taken
+    return Report(plan, tuple(outcomes[change.key] for change in plan.changes))
+
+
+def _refuse_another(plan: Plan, target: TargetId, owner: str) -> None:
+    made = plan.target
+    pairs = {
+        "target": (made.name, target.name),
+        # The local endpoint takes whatever port is free.
+        "URL": (made.url, made.url if made.name == LOCAL else target.url),
+        "account": (made.account or "unknown", target.account or "unknown"),
+        "region": (made.region, target.region),
+        "owner": (plan.owner, owner),
+    }
+    for word, (theirs, ours) in pairs.items():
+        if theirs != ours:
+            raise UsageError(
+                f"the plan was made for {word} {theirs}, and this run is for {word} {ours}: "
+                "say the plan's, or make a new plan"
+            )

@@ -1,0 +1,37 @@
+"""The verb that prints a saved plan, and how every plan is printed."""
+
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, wants_color
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.plan import Plan
+from reconciler.core.report import plan_exit_code
+from reconciler.render import json, text
+from reconciler.render.style import Colour, paint
+from reconciler.wiring.plans import read_plan
+
+
+def run(invocation: Invocation) -> int:
+    """Print a saved plan; look at no target and at no manifest.
+
+    The exit code is that of the plan: 0, or 5 or 1 by what is left alone in it.
+    """
+    start_logging(invocation["log_level"], invocation["log_format"])
+    (file,) = invocation.paths
+    plan = read_plan(file)
+    code = plan_exit_code(plan, detailed=False)
+    show_plan(plan, code, invocation)
+    return code
+
+
+def show_plan(plan: Plan, code: ExitCode, invocation: Invocation) -> None:
+    """Print ``plan`` in the format that was asked for; ``code`` is what the run exits with."""
+    if invocation["format"] == "json":
+        show(json.render_plan(plan, code))
+        return
+    color = wants_color(invocation["color"])
+    show(text.render_plan(plan, color=color))
+    show(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
+
+
+command = make_command("show", run)

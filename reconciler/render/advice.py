@@ -1,0 +1,23 @@
+"""What to do next, once a plan was carried out: a line for each kind of thing left undone."""
+
+from collections import Counter
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.report import CODE_OF_REASON, Failed, Outcome, Report, Skipped, Stale
+
+OF_OUTCOME: dict[type[Outcome], str] = {
+    Failed: "failed: mend what its line says, and apply again; what is done is not done twice",
+    Stale: "stale: the live side moved and was left as it is; run plan again and read it anew",
+    Skipped: "skipped: nothing was sent for it; apply again to go on",
+}
+OF_WITHHELD = "left alone: the plan says why, and what would change that"
+
+
+def render_advice(report: Report) -> str:
+    """Return the lines; none where everything is done."""
+    kinds = Counter(type(outcome) for outcome in report.outcomes)
+    lines = [f"{kinds[kind]} {advice}" for kind, advice in OF_OUTCOME.items() if kinds[kind]]
+    held = sum(CODE_OF_REASON[held.reason] is not ExitCode.OK for held in report.plan.withheld)
+    if held:
+        lines.append(f"{held} {OF_WITHHELD}")
+    return "".join(f"{line}.\n" for line in lines)

@@ -1,0 +1,101 @@
+"""An apply while it runs: what a person sees of it, and how it ends early."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from conftest import Cli
+from manifest_text import mesh_yaml
+
+from reconciler.endpoint import LocalEndpoint
+
+Write = Callable[[str, str], Path]
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture
+def command(endpoint: LocalEndpoint, write: Write) -> list[str]:
+    """Return the command that creates three meshes, one at a time."""
+    for name in "abc":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    where = ["--endpoint-url", endpoint.url, "--owner", "o", "--parallelism", "1"]
+    return [sys.executable, "-m", "reconciler", "apply", *where, "--auto-approve"]
+
+
+def break_(endpoint: LocalEndpoint, **fault: Any) -> None:
+    content = {"faults": [{"operation": "CreateMesh", **fault}]}
+    assert urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json=content).status == 200
+
+
+def created(endpoint: LocalEndpoint) -> int:
+    counts = urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()["calls"]
+    return int(counts.get("CreateMesh", 0))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
+    command: list[str], endpoint: LocalEndpoint, here: Path, number: int, code: int
+) -> None:
+    break_(endpoint, fault="delay", seconds=1)
+    process = subprocess.Popen(
+        command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not created(endpoint):
+        assert time.monotonic() < deadline, "it never began"
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, err) == (code, "")
+    assert created(endpoint) == 1
+    assert "mesh/a: created" in out
+    assert "mesh/b: create skipped: the run was interrupted before its turn" in out
+    assert out.endswith(
+        "Applied: 1 created, 2 skipped.\n"
+        "2 skipped: nothing was sent for it; apply again to go on.\n"
+    )
+
+
+@pytest.mark.parametrize(("fast", "counts"), [(True, "1 failed, 2 skipped"), (False, "2 created")])
+def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
+    fast: bool, counts: str, command: list[str], endpoint: LocalEndpoint, cli: Cli
+) -> None:
+    break_(endpoint, fault="error", status=403, calls=[1])
+    told = cli(*command[3:], *(["--fail-fast"] if fast else []))
+    assert told.code == (1 if fast else 4)
+    assert counts in told.out
+    assert ("--fail-fast was given" in told.out) is fast
+    assert "1 failed: mend what its line says, and apply again" in told.out
+
+
+def test_a_terminal_shows_the_counts_and_a_pipe_gets_the_results_alone(
+    command: list[str], here: Path
+) -> None:
+    terminal, inner = pty.openpty()
+    try:
+        process = subprocess.run(
+            command,
+            cwd=here,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+            stdout=subprocess.PIPE,
+            stderr=inner,
+            check=True,
+        )
+        seen = os.read(terminal, 1 << 16)
+    finally:
+        os.close(inner)
+        os.close(terminal)
+    assert b"applying 3 changes" in seen
+    assert b"3/3" in seen
+    assert b"0 failed  mesh/c" in seen
+    assert b": created" not in seen
+    assert b"mesh/c: created\nApplied: 3 created.\n" in process.stdout
+    assert b"\x1b" not in process.stdout

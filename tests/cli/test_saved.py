@@ -1,0 +1,400 @@
+"""A saved plan: what was agreed to, and nothing else, from the file to the live meshes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from conftest import Cli, Run
+from manifest_text import mesh_yaml
+
+from reconciler.core.resources import OWNER_TAG
+from reconciler.endpoint import LocalEndpoint
+
+Write = Callable[[str, str], Path]
+Verb = Callable[..., Run]
+COMMAND = [sys.executable, "-m", "reconciler"]
+READING = ("Describe", "List", "Get")
+
+
+def writes(endpoint: LocalEndpoint) -> dict[str, int]:
+    """Return the writing calls that were made since this was asked last."""
+    url = f"{endpoint.url}/_endpoint/calls"
+    counts = urllib3.request("GET", url).json()["calls"]
+    urllib3.request("DELETE", url)
+    return {name: count for name, count in counts.items() if not name.startswith(READING)}
+
+
+@pytest.fixture
+def by_hand(endpoint: LocalEndpoint, here: Path) -> Iterator[Any]:
+    del here
+    client = boto3.client("appmesh", endpoint_url=endpoint.url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def there(cli: Cli, endpoint: LocalEndpoint) -> Verb:
+    def run(verb: str, *arguments: str) -> Run:
+        where = ("--endpoint-url", endpoint.url, "--owner", "o")
+        return cli(verb, *where, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def apply_saved(there: Verb) -> Verb:
+    def run(*arguments: str) -> Run:
+        return there("apply", "--plan", "p.plan", "--auto-approve", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def every_change(write: Write, there: Verb, by_hand: Any, endpoint: LocalEndpoint) -> None:
+    """Save a plan of a create, an update, an adoption and a delete."""
+    for name in ("moved", "gone"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    assert there("apply", "--auto-approve").code == 0
+    by_hand.create_mesh(meshName="adopted", spec={"egressFilter": {"type": "DROP_ALL"}})
+    write("manifests/gone.yaml", "").unlink()
+    write("manifests/moved.yaml", mesh_yaml("moved", "ALLOW_ALL"))
+    write("manifests/adopted.yaml", mesh_yaml("adopted", "ALLOW_ALL", reconcile="{adopt: true}"))
+    write("manifests/new.yaml", mesh_yaml("new"))
+    told = there("plan", "--policy", "sync", "--out", "p.plan")
+    assert "Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete" in told.out
+    assert told.code == 0
+    writes(endpoint)
+
+
+def egress(client: Any, name: str) -> str:
+    return str(client.describe_mesh(meshName=name)["mesh"]["spec"]["egressFilter"]["type"])
+
+
+def names(client: Any) -> set[str]:
+    return {mesh["meshName"] for mesh in client.list_meshes()["meshes"]}
+
+
+@pytest.mark.usefixtures("every_change")
+def test_s11_a_saved_plan_is_applied_as_it_is_whatever_the_manifests_say_now(
+    write: Write, apply_saved: Verb, there: Verb, by_hand: Any, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/moved.yaml", "nonsense")
+    write("manifests/more.yaml", mesh_yaml("more"))
+    told = apply_saved()
+    assert told.code == 0
+    assert "Applied: 1 adopted, 1 updated, 1 created, 1 deleted." in told.out
+    assert writes(endpoint) == {
+        "CreateMesh": 1, "UpdateMesh": 2, "DeleteMesh": 1, "TagResource": 2,
+    }  # fmt: skip
+    assert names(by_hand) == {"adopted", "moved", "new"}
+    write("manifests/moved.yaml", mesh_yaml("moved", "ALLOW_ALL"))
+    write("manifests/more.yaml", "").unlink()
+    assert "No changes." in there("plan", "--policy", "sync").out
+
+
+@pytest.mark.usefixtures("every_change")
+def test_e08_a_plan_that_was_applied_writes_nothing_a_second_time(
+    apply_saved: Verb, by_hand: Any, endpoint: LocalEndpoint
+) -> None:
+    assert apply_saved().code == 0
+    by_hand.update_mesh(meshName="new", spec={"egressFilter": {"type": "ALLOW_ALL"}})
+    writes(endpoint)
+    told = apply_saved()
+    assert told.code == 6
+    assert "Applied: 3 stale, 1 deleted." in told.out
+    assert "3 stale: the live side moved" in told.out
+    assert writes(endpoint) == {}
+    assert json.loads(apply_saved("--format", "json").out)["exit_name"] == "stale"
+
+
+@pytest.mark.usefixtures("every_change")
+def test_a43_s11_what_moved_since_the_plan_is_left_alone_and_the_others_are_applied(
+    apply_saved: Verb, by_hand: Any
+) -> None:
+    by_hand.update_mesh(meshName="moved", spec={"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}})
+    by_hand.create_mesh(meshName="new", tags=[{"key": OWNER_TAG, "value": "another team"}])
+    told = apply_saved()
+    assert told.code == 6
+    assert "mesh/moved: update stale: it was at version 1 and is now at 2" in told.out
+    assert "mesh/new: create stale: it is there now, and was not when the plan" in told.out
+    assert "Applied: 1 adopted, 2 stale, 1 deleted." in told.out
+    live = by_hand.describe_mesh(meshName="moved")["mesh"]
+    assert live["spec"] == {"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}}
+    assert by_hand.describe_mesh(meshName="new")["mesh"]["metadata"]["version"] == 1
+    assert egress(by_hand, "adopted") == "ALLOW_ALL"
+    assert names(by_hand) == {"adopted", "moved", "new"}
+
+
+@pytest.mark.usefixtures("every_change")
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda text: text.replace("ALLOW_ALL", "DROP_ALL"), "was edited since it was saved"),
+        (lambda text: text[:-100], "not all of one"),
+        (lambda text: text.replace('"schema":1', '"schema":2'), "newer version: schema 2"),
+        (lambda text: " " * (17 << 20) + text, "larger than 16 MiB"),
+    ],
+)
+def test_e07_e10_a_plan_that_cannot_be_trusted_is_one_line_and_nothing_is_written(
+    edit: Callable[[str], str], words: str, apply_saved: Verb, cli: Cli, endpoint: LocalEndpoint
+) -> None:
+    file = Path("p.plan")
+    file.write_text(edit(file.read_text("utf-8")), "utf-8")
+    for told in (apply_saved(), cli("show", "p.plan")):
+        assert told.code == 64
+        assert told.out == ""
+        assert len(told.err.splitlines()) == 1
+        assert words in told.err
+    assert writes(endpoint) == {}
+
+
+ELSEWHERE: dict[str, tuple[dict[str, str], list[str], str]] = {
+    "another URL": ({}, ["--endpoint-url", "http://127.0.0.1:9"], "made for target"),
+    "another name": ({"[targets.t]\n": "[targets.u]\n"}, ["--target", "u"], "for target t, and"),
+    "another URL of the same name": ({"HERE": "http://127.0.0.1:9"}, [], "for URL http"),
+    "another region": ({}, ["--region", "eu-north-1"], "for region eu-west-1, and"),
+    "another owner": ({}, ["--owner", "x"], "for owner table, and this run is for owner x"),
+    "another owner of the table": ({"table": "x"}, [], "for owner table, and"),
+}
+
+
+@pytest.mark.parametrize(("edit", "arguments", "words"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_e08_a_plan_for_elsewhere_is_refused(
+    edit: dict[str, str],
+    arguments: list[str],
+    words: str,
+    cli: Cli,
+    write: Write,
+    endpoint: LocalEndpoint,
+) -> None:
+    def configure(edit: dict[str, str]) -> None:
+        text = '[targets.t]\nendpoint_url = "HERE"\nowner = "table"\nregion = "eu-west-1"\n'
+        for old, new in {**edit, "HERE": edit.get("HERE", endpoint.url)}.items():
+            text = text.replace(old, new)
+        write("reconciler.toml", text)
+
+    write("manifests/a.yaml", mesh_yaml("a"))
+    configure({})
+    assert cli("plan", "--target", "t", "--out", "p.plan").code == 0
+    configure(edit)
+    where = (
+        arguments if "--target" in arguments or "--endpoint-url" in arguments else ["--target", "t"]
+    )
+    told = cli("apply", *where, *arguments, "--plan", "p.plan", "--auto-approve")
+    assert told.code == 64
+    assert words in told.err
+    assert len(told.err.splitlines()) == 1
+    assert writes(endpoint) == {}
+
+
+def test_e08_a_plan_for_another_account_is_refused(
+    write: Write,
+    there: Verb,
+    apply_saved: Verb,
+    endpoint: LocalEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    there("plan", "--out", "p.plan")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "999999999999")
+    told = apply_saved()
+    assert told.code == 64
+    assert "made for account 123456789012, and this run is for account 999999999999" in told.err
+    assert writes(endpoint) == {}
+
+
+def test_e08_an_account_that_is_known_on_one_side_alone_is_another_one(
+    write: Write, there: Verb, apply_saved: Verb, endpoint: LocalEndpoint
+) -> None:
+    nobody = {"faults": [{"fault": "error", "operation": "GetCallerIdentity", "status": 403}]}
+    faults = f"{endpoint.url}/_endpoint/faults"
+    write("manifests/a.yaml", mesh_yaml("a"))
+    there("plan", "--out", "p.plan")
+    urllib3.request("PUT", faults, json=nobody)
+    assert "account 123456789012, and this run is for account unknown" in apply_saved().err
+    there("plan", "--out", "p.plan")
+    urllib3.request("PUT", faults, json={"faults": []})
+    assert "account unknown, and this run is for account 123456789012" in apply_saved().err
+    assert writes(endpoint) == {}
+
+
+def test_where_nobody_says_the_account_what_is_owned_tells(
+    write: Write, there: Verb, apply_saved: Verb, endpoint: LocalEndpoint
+) -> None:
+    nobody = {"faults": [{"fault": "error", "operation": "GetCallerIdentity", "status": 403}]}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json=nobody)
+    write("manifests/a.yaml", mesh_yaml("a"))
+    there("plan", "--out", "p.plan")
+    assert apply_saved().code == 0
+    write("manifests/b.yaml", mesh_yaml("b"))
+    assert "account 123456789012" in there("plan", "--out", "p.plan").out
+    assert "mesh/b: created" in apply_saved().out
+
+
+def test_on_the_local_target_the_port_may_change_and_the_owner_comes_from_the_plan(
+    cli: Cli, write: Write, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    with LocalEndpoint(here / ".reconciler") as holder:
+        told = cli("plan", "--target", "local", "--owner", "x", "--out", "p.plan")
+        assert holder.url in told.out
+        url = holder.url
+    told = cli("apply", "--target", "local", "--plan", "p.plan", "--auto-approve")
+    assert told.code == 0
+    assert "owner x" in told.out
+    assert url in told.out
+    assert "No changes" in cli("plan", "--target", "local", "--owner", "x").out
+
+
+BESIDE = {
+    "a path": (["manifests"], "PATH"),
+    "a pattern": (["--only", "mesh/a"], "--only is for making a plan"),
+    "an exception": (["--except", "mesh/a"], "--except is"),
+    "a variable": (["--var", "A=b"], "--var is"),
+    "a file of variables": (["--var-file", "x"], "--var-file is"),
+    "the environment": (["--var-env"], "--var-env is"),
+    "a policy": (["--policy", "observe"], "--policy is"),
+    "a limit": (["--max-deletes", "0"], "--max-deletes is"),
+    "a fingerprint": (["--expect", "x"], "--expect is"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), BESIDE.values(), ids=BESIDE)
+def test_what_shapes_a_plan_does_not_go_with_a_saved_one(
+    arguments: list[str],
+    words: str,
+    write: Write,
+    there: Verb,
+    apply_saved: Verb,
+    endpoint: LocalEndpoint,
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    there("plan", "--out", "p.plan")
+    told = apply_saved(*arguments)
+    assert told.code == 64
+    assert words in told.err
+    assert writes(endpoint) == {}
+
+
+def test_a_run_that_may_only_observe_applies_no_saved_plan(
+    write: Write, there: Verb, apply_saved: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    there("plan", "--out", "p.plan")
+    monkeypatch.setenv("RECONCILER_POLICY", "observe")
+    told = apply_saved()
+    assert told.code == 64
+    assert "is observe, so no plan is applied" in told.err
+
+
+def test_s11_a_fingerprint_lets_through_the_plan_that_was_agreed_to_and_no_other(
+    write: Write, there: Verb, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    told = there("plan")
+    last = told.out.splitlines()[-1]
+    fingerprint = json.loads(there("plan", "--format", "json").out)["plan"]["fingerprint"]
+    assert last == f"fingerprint {fingerprint}"
+    write("manifests/b.yaml", mesh_yaml("b"))
+    refused = there("apply", "--expect", fingerprint, "--auto-approve")
+    assert refused.code == 6
+    assert refused.out == ""
+    assert len(refused.err.splitlines()) == 1
+    now = json.loads(there("plan", "--format", "json").out)["plan"]["fingerprint"]
+    for word in (fingerprint, now, "run plan again"):
+        assert word in refused.err
+    assert writes(endpoint) == {}
+    assert there("apply", "--expect", now, "--auto-approve").code == 0
+    assert writes(endpoint) == {"CreateMesh": 2}
+
+
+@pytest.mark.usefixtures("every_change")
+def test_show_prints_what_plan_printed_and_reaches_nothing(
+    there: Verb, cli: Cli, endpoint: LocalEndpoint, here: Path
+) -> None:
+    for style in ("text", "json"):
+        planned = there("plan", "--policy", "sync", "--format", style, "--out", "p.plan")
+        asked = urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()
+        shown = cli("show", "p.plan", "--format", style)
+        assert (shown.code, shown.out) == (0, planned.out)
+        assert urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json() == asked
+    program = (
+        "import sys; from reconciler.cli.main import main; code = main(sys.argv[1:]);"
+        "print(code, 'boto3' in sys.modules, 'pydantic' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, "show", "p.plan"],
+        cwd=here, capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    assert told.stdout.splitlines()[-1] == "0 False False"
+
+
+def test_a_plan_that_holds_something_back_is_saved_and_applied_without_it(
+    write: Write, there: Verb, apply_saved: Verb, cli: Cli, by_hand: Any
+) -> None:
+    by_hand.create_mesh(meshName="theirs", tags=[{"key": OWNER_TAG, "value": "another team"}])
+    for name in ("theirs", "ours"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    assert there("plan", "--out", "p.plan").code == 5
+    assert cli("show", "p.plan").code == 5
+    told = apply_saved()
+    assert told.code == 5
+    assert "Applied: 1 created, 1 withheld." in told.out
+    assert "1 left alone: " in told.out
+
+
+def test_a_pattern_that_names_nothing_saves_nothing(write: Write, there: Verb, here: Path) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    told = there("plan", "--only", "mesh/typo", "--out", "p.plan")
+    assert told.code == 64
+    assert "--only mesh/typo names nothing, neither desired nor live" in told.err
+    assert not (here / "p.plan").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.plan", "b.plan"], ["missing.plan"]])
+def test_show_takes_one_plan_that_is_there(cli: Cli, arguments: list[str]) -> None:
+    assert cli("show", *arguments).code == 64
+
+
+def test_a_plan_is_the_same_bytes_whatever_the_order_hash_seed_locale_and_time_zone(
+    endpoint: LocalEndpoint, tmp_path: Path, here: Path, by_hand: Any
+) -> None:
+    del here
+    spec = {"egressFilter": {"type": "DROP_ALL"}, "serviceDiscovery": {"ipPreference": "IPv6_ONLY"}}
+    tags = [
+        {"key": OWNER_TAG, "value": "o"},
+        {"key": "b", "value": "1"},
+        {"key": "a", "value": "2"},
+    ]
+    for name in ("m3", "zz"):
+        by_hand.create_mesh(meshName=name, spec=spec, tags=tags)
+    saved = set()
+    surroundings = [
+        {},
+        {"PYTHONHASHSEED": "1", "TZ": "Asia/Kathmandu", "LC_ALL": "C"},
+        {"PYTHONHASHSEED": "2", "TZ": "America/St_Johns", "LC_ALL": "tr_TR.UTF-8"},
+        {"PYTHONHASHSEED": "3", "LANG": "de_DE.UTF-8", "PYTHONUTF8": "0"},
+    ]
+    for number, environment in enumerate(surroundings):
+        folder = tmp_path / str(number)
+        (folder / "manifests").mkdir(parents=True)
+        order = list(range(9))
+        for each in order[number:] + order[:number]:
+            text = mesh_yaml(f"m{each}", "ALLOW_ALL", note="\u0131\u00fc", **{f"t{each}": "1"})
+            (folder / f"manifests/{each}.yaml").write_text(text, "utf-8")
+        subprocess.run(
+            [*COMMAND, "plan", "--endpoint-url", endpoint.url, "--owner", "o", "--policy", "sync",
+             "--out", "p.plan"],
+            cwd=folder, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True,
+        )  # fmt: skip
+        saved.add((folder / "p.plan").read_bytes())
+    (content,) = saved
+    assert len(re.findall(rb'"operation":', content)) == 10
