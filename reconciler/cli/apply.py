@@ -9,7 +9,7 @@ import click
 from reconciler import engine
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, wants_color
+from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.cli.progress import counting
 from reconciler.cli.saved import carry_out_saved, open_saved
 from reconciler.cli.signals import stop_on_signals
@@ -19,7 +19,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.core.restraint import Limit
-from reconciler.render import json, text
+from reconciler.render import json, markdown, text
 from reconciler.render.advice import render_advice
 from reconciler.render.style import counted
 from reconciler.targets.appmesh import AppMesh
@@ -35,22 +35,27 @@ def run(invocation: Invocation) -> int:
         raise UsageError("apply asks before it writes, and stdin is no terminal: --auto-approve")
     readable = invocation["format"] == "text"
     if not (readable or invocation["auto_approve"]):
-        raise UsageError("apply --format json shows no plan to agree to: say --auto-approve")
-    color = wants_color(invocation["color"])
+        style = invocation["format"]
+        raise UsageError(f"apply --format {style} shows no plan to agree to: say --auto-approve")
+    color, width = wants_color(invocation["color"]), terminal_width()
     opened = _open_planned(invocation) if invocation["plan"] is None else open_saved(invocation)
     with opened as (plan, target):
         if readable:
-            show(text.render_plan(plan, color=color))
+            show(text.render_plan(plan, color=color, width=width, calls=target.calls))
         if plan.changes and not (invocation["auto_approve"] or _approved()):
             show("Nothing was applied.\n")
             return ExitCode.ERROR
         report, stopped = _carry_out(invocation, plan, target)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     code = stopped if stopped and skipped else exit_code(report)
-    if not readable:
-        show(json.render_report(report, code))
+    calls = target.calls
+    if invocation["format"] == "json":
+        show(json.render_report(report, code, calls))
+    elif invocation["format"] == "markdown":
+        show(markdown.render_report(report, calls))
     elif plan.changes:
-        show(text.render_report(report, color=color) + render_advice(report))
+        told = text.render_report(report, color=color, width=width, calls=calls)
+        show(told + render_advice(report))
     return code
 
 

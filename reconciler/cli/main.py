@@ -20,7 +20,7 @@ VERBS = {
     "apply": "Plan, ask, and make it so.",
     "run": "Reconcile on change and on an interval.",
     "endpoint": "Serve the local App Mesh API.",
-    "schema": "Print the JSON Schema of manifests.",
+    "schema": "Print the JSON Schema of manifests, plans or reports.",
 }
 CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),

@@ -1,6 +1,7 @@
 """What is printed, and where: results on stdout, talk on stderr."""
 
 import os
+import shutil
 import sys
 from typing import TextIO
 
@@ -41,3 +42,8 @@ def wants_color(choice: str, stream: TextIO | None = None) -> bool:
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return (stream or sys.stdout).isatty() and not plain
     return choice == "always"
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal that results go to, COLUMNS first; None where none is."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -22,7 +22,7 @@ def run(invocation: Invocation) -> int:
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
-    show_plan(plan, code, invocation)
+    show_plan(plan, code, invocation, work.target.calls)
     return code
 
 

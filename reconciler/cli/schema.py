@@ -7,13 +7,15 @@ from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.schema import manifest_schema
+from reconciler.render.schema import plan_schema, report_schema
+
+SCHEMAS = {"manifest": manifest_schema, "plan": plan_schema, "report": report_schema}
 
 
 def run(invocation: Invocation) -> int:
-    """Print the JSON Schema of what the product reads."""
+    """Print the JSON Schema of what the product reads, or of what it prints as JSON."""
     start_logging(invocation["log_level"], invocation["log_format"])
-    # There is one to choose yet; a second one makes this a match on invocation["of"].
-    show(json.dumps(manifest_schema(), indent=2) + "\n")
+    show(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
     return ExitCode.OK
 
 

@@ -1,12 +1,14 @@
 """The verb that prints a saved plan, and how every plan is printed."""
 
+from collections.abc import Mapping
+
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, wants_color
+from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import plan_exit_code
-from reconciler.render import json, text
+from reconciler.render import json, markdown, text
 from reconciler.render.style import Colour, paint
 from reconciler.wiring.plans import read_plan
 
@@ -24,14 +26,22 @@ def run(invocation: Invocation) -> int:
     return code
 
 
-def show_plan(plan: Plan, code: ExitCode, invocation: Invocation) -> None:
-    """Print ``plan`` in the format that was asked for; ``code`` is what the run exits with."""
-    if invocation["format"] == "json":
-        show(json.render_plan(plan, code))
-        return
-    color = wants_color(invocation["color"])
-    show(text.render_plan(plan, color=color))
-    show(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
+def show_plan(
+    plan: Plan, code: ExitCode, invocation: Invocation, calls: Mapping[str, int] = {}
+) -> None:
+    """Print ``plan`` in the format that was asked for; ``code`` is what the run exits with.
+
+    ``calls`` counts the API calls that it took, by operation.
+    """
+    match invocation["format"]:
+        case "json":
+            show(json.render_plan(plan, code, calls))
+        case "markdown":
+            show(markdown.render_plan(plan, calls))
+        case _:
+            color = wants_color(invocation["color"])
+            show(text.render_plan(plan, color=color, width=terminal_width(), calls=calls))
+            show(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
 
 
 command = make_command("show", run)

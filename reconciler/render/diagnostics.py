@@ -4,13 +4,12 @@ Pure: returns text and prints nothing.
 """
 
 import json
-import unicodedata
 import urllib.parse
 from collections.abc import Sequence
 
 from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code, Diagnostic, Quote, Severity
-from reconciler.render.style import Colour, paint
+from reconciler.render.style import Colour, cells, paint
 
 _COLOURS = {Severity.ERROR: Colour.RED, Severity.WARNING: Colour.YELLOW}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -76,20 +75,13 @@ def _excerpt(quote: Quote, number: int, colour: Colour, *, color: bool) -> str:
     after = _visible(quote.text[end:])
     gutter = f"{number:>4} | "
     # A tab in the line is answered by a tab below it, whatever the terminal makes of tabs.
-    indent = "".join("\t" if character == "\t" else " " * _width(character) for character in before)
-    carets = paint("^" * max(1, sum(map(_width, marked))), colour, on=color)
+    indent = "".join("\t" if character == "\t" else " " * cells(character) for character in before)
+    carets = paint("^" * max(1, cells(marked)), colour, on=color)
     return f"{gutter}{before}{marked}{after}\n{' ' * 4} | {indent}{carets}\n"
 
 
 def _visible(text_of_file: str) -> str:
     return "\t".join(map(escaped, text_of_file.split("\t")))
-
-
-def _width(character: str) -> int:
-    """Return the number of terminal cells that ``character`` fills."""
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _as_object(item: Diagnostic) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """A plan or a report for machines: canonical JSON, so that equal inputs give equal bytes."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.core.changes import Change, Withheld, verb
@@ -19,16 +20,22 @@ from reconciler.core.resources import Json, Origin, canonical_json
 SCHEMA = 1
 
 
-def render_plan(plan: Plan, code: ExitCode) -> str:
-    """Return the plan as one line of JSON; ``code`` is what the run will exit with."""
-    return canonical_json({**_code(code), "plan": plan_document(plan)}) + "\n"
+def render_plan(plan: Plan, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
+    """Return the plan as one line of JSON; ``code`` is what the run will exit with.
+
+    ``calls`` counts the API calls that it took, by operation.
+    """
+    return canonical_json({**_run(code, calls), "plan": plan_document(plan)}) + "\n"
 
 
-def render_report(report: Report, code: ExitCode) -> str:
-    """Return the report and its plan as one line of JSON; ``code`` is what the run exits with."""
+def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
+    """Return the report and its plan as one line of JSON; ``code`` is what the run exits with.
+
+    ``calls`` counts the API calls that both took, by operation.
+    """
     outcomes: list[Json] = [_outcome(outcome) for outcome in report.outcomes]
     document: Json = {
-        **_code(code),
+        **_run(code, calls),
         "plan": plan_document(report.plan),
         "outcomes": outcomes,
         "converged": report.converged,
@@ -55,8 +62,8 @@ def plan_document(plan: Plan) -> dict[str, Json]:
     }
 
 
-def _code(code: ExitCode) -> dict[str, Json]:
-    return {"exit_code": int(code), "exit_name": code.name.lower()}
+def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
+    return {"exit_code": int(code), "exit_name": code.name.lower(), "calls": dict(calls)}
 
 
 def _change(change: Change) -> Json:

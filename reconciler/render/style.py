@@ -1,8 +1,16 @@
-"""How text is made safe to print, and coloured where a person reads it."""
+"""How text is laid out on a page of some width, and coloured where a person reads it."""
 
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
+from typing import NamedTuple
 
 RESET = "\x1b[0m"
+# What goes on below begins where no line of a plan begins, so that no value can pass for one.
+HANG = 8
+NARROWEST = 3 * HANG
 
 
 class Colour(StrEnum):
@@ -16,6 +24,46 @@ class Colour(StrEnum):
     DIM = "\x1b[2m"
 
 
+class Part(NamedTuple):
+    """A piece of a line that stays on one line where it can; ``gap`` stands before it."""
+
+    text: str
+    colours: tuple[Colour, ...] = ()
+    gap: str = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What text is written on: coloured or not, ``width`` cells wide, None for endless."""
+
+    color: bool
+    width: int | None = None
+
+    def write(self, parts: Iterable[Part]) -> str:
+        """Return ``parts`` as one line, or several where the page is too narrow: none is cut."""
+        rows = [list(parts)] if self.width is None else _rows(parts, max(self.width, NARROWEST))
+        return "\n".join(map(self._row, rows))
+
+    def _row(self, parts: Iterable[Part]) -> str:
+        row = ""
+        for colours, alike in groupby(parts, key=lambda part: part.colours):
+            first, *others = alike
+            told = first.text + "".join(part.gap + part.text for part in others)
+            row += first.gap + paint(told, *colours, on=self.color)
+        return row
+
+
+def prose(text: str, *colours: Colour, gap: str = "") -> list[Part]:
+    """Return ``text`` as parts that may go to a line each, word by word."""
+    first, *others = text.split(" ")
+    return [Part(first, colours, gap), *(Part(word, colours, " ") for word in others)]
+
+
+def cells(text: str) -> int:
+    """Return the number of terminal cells that printable ``text`` fills."""
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
 def paint(text: str, *colours: Colour, on: bool) -> str:
     """Return ``text`` in ``colours`` where colour is ``on``, else unchanged."""
     return f"{''.join(colours)}{text}{RESET}" if on and colours else text
@@ -24,3 +72,41 @@ def paint(text: str, *colours: Colour, on: bool) -> str:
 def counted(number: int, word: str) -> str:
     """Return ``1 error`` or ``2 errors``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _rows(parts: Iterable[Part], width: int) -> Iterator[list[Part]]:
+    row: list[Part] = []
+    used = 0
+    for part in parts:
+        gap = part.gap
+        if row and used + cells(gap + part.text) > width:
+            yield row
+            row, used, gap = [], 0, " " * HANG
+        first, *others = _broken(part.text, width - used - cells(gap), width - HANG)
+        row.append(Part(first, part.colours, gap))
+        used += cells(gap + first)
+        for piece in others:
+            yield row
+            row = [Part(piece, part.colours, " " * HANG)]
+            used = HANG + cells(piece)
+    yield row
+
+
+def _broken(text: str, first: int, others: int) -> list[str]:
+    """Return ``text`` in pieces, the first of at most ``first`` cells."""
+    if cells(text) <= first:
+        return [text]
+    pieces, room = [""], first
+    for character in text:
+        if _cells_of(character) > room:
+            pieces.append("")
+            room = others
+        pieces[-1] += character
+        room -= _cells_of(character)
+    return pieces
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

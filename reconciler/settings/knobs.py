@@ -157,10 +157,10 @@ KNOBS = (
     Knob(
         "format",
         Take.TEXT,
-        "The plan as text or JSON.",
+        "The plan as text, JSON or Markdown for a pull request.",
         own="plan",
         default="text",
-        choices=("text", "json"),
+        choices=("text", "json", "markdown"),
     ),
     Knob("detailed-exitcode", Take.SWITCH, "Exit 2 where changes are pending.", own="plan"),
     Knob(
@@ -174,18 +174,18 @@ KNOBS = (
     Knob(
         "format",
         Take.TEXT,
-        "The saved plan as text or JSON.",
+        "The saved plan as text, JSON or Markdown for a pull request.",
         own="show",
         default="text",
-        choices=("text", "json"),
+        choices=("text", "json", "markdown"),
     ),
     Knob(
         "format",
         Take.TEXT,
-        "The report as text or JSON.",
+        "The report as text, JSON or Markdown for a pull request.",
         own="apply",
         default="text",
-        choices=("text", "json"),
+        choices=("text", "json", "markdown"),
     ),
     Knob(
         "auto-approve",
@@ -280,6 +280,6 @@ KNOBS = (
         "What to print the schema of.",
         own="schema",
         default="manifest",
-        choices=("manifest",),
+        choices=("manifest", "plan", "report"),
     ),
 )

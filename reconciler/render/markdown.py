@@ -1,0 +1,164 @@
+"""A plan or a report as the one comment of a pull request, which each new run replaces.
+
+Text from outside stands in code spans, fences and ``<code>`` only, where nothing in it is markup,
+a link or a mention.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from reconciler.core.changes import Change, Traffic, verb
+from reconciler.core.escaping import escaped
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Outcome, Report
+from reconciler.render import words
+from reconciler.render.style import cells, counted
+from reconciler.render.text import headline
+
+# What a comment on GitHub may hold, in characters; counted here in bytes, which are never fewer.
+LIMIT = 65_536
+# Room for the sentences on what is not shown.
+RESERVE = 1_000
+# A name takes no more than this where it stands outside the blocks, which are left out whole.
+LONGEST = 300
+LONGEST_HEADLINE = 2_000
+
+
+class Block(NamedTuple):
+    """A piece that is shown whole or not at all, and the number of resources it is about."""
+
+    text: str
+    resources: int
+
+
+def render_plan(plan: Plan, calls: Mapping[str, int] = {}) -> str:
+    """Return the plan; ``calls`` counts the API calls that it took, by operation."""
+    return _comment(plan, words.plan_counts(plan), [], calls)
+
+
+def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
+    """Return what became of the plan, and the plan; ``calls`` counts those that both took."""
+    return _comment(report.plan, words.report_counts(report), _outcomes(report.outcomes), calls)
+
+
+def marker(plan: Plan) -> str:
+    """Return the invisible first line, by which a later run finds the comment of this one."""
+    target, owner = (
+        quote(text.encode(errors="surrogatepass"), safe="")
+        for text in (plan.target.name, plan.owner)
+    )
+    return f"<!-- mesh-reconciler:plan {target}/{owner} -->"
+
+
+def _comment(plan: Plan, counts: str, outcomes: list[Block], calls: Mapping[str, int]) -> str:
+    head = [
+        f"{marker(plan)}\n### {counts}",
+        _code(headline(plan), LONGEST_HEADLINE),
+        *_warnings(plan.changes),
+    ]
+    foot = [f"<sub>{_code(words.calls_told(calls))}</sub>"] if calls else []
+    withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
+    sections = [outcomes, withheld, [_change(group) for group in words.groups(plan.changes)]]
+    left = LIMIT - RESERVE - _size(head) - _size(foot)
+    for turn, blocks in enumerate(sections):
+        # What a section leaves of its share goes to those after it.
+        shown = list(_fitting(blocks, left // (len(sections) - turn)))
+        left -= _size(shown)
+        head += shown
+    return "\n\n".join([*head, *foot]) + "\n"
+
+
+def _fitting(blocks: Iterable[Block], room: int) -> Iterator[str]:
+    hidden = 0
+    for text, resources in blocks:
+        if _size([text]) <= room:
+            room -= _size([text])
+            yield text
+        else:
+            hidden += resources
+    if hidden:
+        yield (
+            f"**{counted(hidden, 'resource')} not shown here**: a comment holds no more. "
+            "As text or JSON the plan is whole."
+        )
+
+
+def _size(texts: Iterable[str]) -> int:
+    return sum(len(text.encode()) + len("\n\n") for text in texts)
+
+
+def _warnings(changes: Iterable[Change]) -> Iterator[str]:
+    keys: dict[Traffic, list[str]] = {Traffic.OPENS: [], Traffic.CLOSES: []}
+    for change in changes:
+        if change.traffic in keys:
+            keys[change.traffic].append(_code(escaped(str(change.key))))
+    told = [f"> **{traffic}**: {words.named(found)}" for traffic, found in keys.items() if found]
+    if told:
+        yield "> [!WARNING]\n" + "  \n".join(told)
+
+
+def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
+    alike: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        if not isinstance(outcome, Applied):
+            told = f"{verb(outcome.change)} {words.OUTCOMES[type(outcome)]}"
+            alike.setdefault((told, outcome.why), []).append(escaped(str(outcome.change.key)))
+    return [_item(told, escaped(why), keys) for (told, why), keys in alike.items()]
+
+
+def _withheld(plan: Plan) -> Iterator[Block]:
+    for reason, why, keys in words.reasons(plan.withheld):
+        yield _item(reason.value, why, keys)
+
+
+def _item(what: str, why: str, keys: list[str]) -> Block:
+    told = words.named([_code(key) for key in keys])
+    return Block(f"- **{what}** {told}: {_code(why, len(why))}", len(keys))
+
+
+def _change(group: words.Group) -> Block:
+    change = group.example
+    keys = [f"<code>{html.escape(_brief(escaped(str(item.key))))}</code>" for item in group.changes]
+    traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
+    summary = f"{words.SYMBOLS[type(change)]} {verb(change)} {words.named(keys)}: {change.cause}"
+    text = (
+        f"<details><summary>{summary}{traffic}</summary>\n\n{_fence(_detail(group))}\n\n</details>"
+    )
+    return Block(text, len(group.changes))
+
+
+def _detail(group: words.Group) -> Iterator[str]:
+    yield from (f"  {key}  {origin}".rstrip() for key, origin in group.titles)
+    if group.rest:
+        yield f"  {group.rest}"
+    column = max((cells(field.label) for field in group.fields), default=0) + 2
+    for field in group.fields:
+        label = field.label + " " * (column - cells(field.label))
+        sides = (("-", field.before), ("+", field.after))
+        yield from (f"{sign} {label}{value}" for sign, value in sides if value is not None)
+
+
+def _fence(lines: Iterable[str]) -> str:
+    text = "\n".join(lines)
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    return f"{ticks}diff\n{text}\n{ticks}"
+
+
+def _code(text: str, longest: int = LONGEST) -> str:
+    text = _brief(text, longest)
+    ticks = "`" * (_longest_run(text) + 1)
+    # Of a space at both ends one each is taken off again; it keeps a tick apart from ours.
+    pad = " " if text.strip("` ") != text or not text else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _brief(text: str, longest: int = LONGEST) -> str:
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)

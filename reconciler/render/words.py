@@ -1,0 +1,159 @@
+"""What a plan and a report say to people, whatever the marks around it.
+
+All text from outside is escaped here; what else a medium could take for its own is not.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.changes import (
+    Adopt,
+    Cause,
+    Change,
+    Create,
+    Delete,
+    Reason,
+    Traffic,
+    Update,
+    Withheld,
+    verb,
+)
+from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
+from reconciler.core.escaping import escaped
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.resources import OWNER_TAG, Json, canonical_json
+from reconciler.render.style import counted
+
+SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
+VERBS = ("create", "update", "adopt", "delete")
+DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
+OUTCOMES: dict[type[Outcome], str] = {
+    Applied: "done",
+    Failed: "failed",
+    Skipped: "skipped",
+    Stale: "stale",
+}
+# Of resources that have something in common, so many are named.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field that differs; None is the side that is not there."""
+
+    pointer: str
+    before: str | None
+    after: str | None
+
+    @property
+    def label(self) -> str:
+        """Its place, as people write it."""
+        return escaped(".".join(split_pointer(self.pointer)))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The same change, of the same ``fields``, on one resource or many."""
+
+    changes: Sequence[Change]
+    fields: tuple[Field, ...]
+
+    @property
+    def example(self) -> Change:
+        """The first of the changes, which says for all what they have in common."""
+        return self.changes[0]
+
+    @property
+    def titles(self) -> list[tuple[str, str]]:
+        """The key and the origin of each change that is named; the origin is empty if unknown."""
+        return [
+            (escaped(str(change.key)), escaped(str(change.origin or "")))
+            for change in self.changes[:MOST_NAMED]
+        ]
+
+    @property
+    def rest(self) -> str:
+        """How many resources it is about, beside those named; empty for a single one."""
+        if len(self.changes) == 1:
+            return ""
+        told = f"same change on {len(self.changes)} resources"
+        unnamed = len(self.changes) - MOST_NAMED
+        return f"and {unnamed} more: {told}" if unnamed > 0 else told
+
+
+def groups(changes: Iterable[Change]) -> list[Group]:
+    """Return ``changes`` with those together that a reader could tell by their keys alone."""
+    alike: dict[tuple[type[Change], Cause, Traffic | None, tuple[Field, ...]], list[Change]] = {}
+    for change in changes:
+        same = (type(change), change.cause, change.traffic, tuple(shown(change)))
+        alike.setdefault(same, []).append(change)
+    return [Group(together, fields) for (*_, fields), together in alike.items()]
+
+
+def shown(change: Change) -> list[Field]:
+    """Return the fields of ``change`` that say something."""
+    fields = change.difference.fields
+    # The owner stands in the headline; repeating it with every create says nothing.
+    if isinstance(change, Create | Delete):
+        fields = tuple(field for field in fields if split_pointer(field.pointer) != _OWNER)
+    return [_field(field) for field in fields]
+
+
+def reasons(withheld: Iterable[Withheld]) -> list[tuple[Reason, str, list[str]]]:
+    """Return every reason, its words, and the keys that were left alone for it."""
+    alike: dict[tuple[Reason, str], list[str]] = {}
+    for held in withheld:
+        alike.setdefault((held.reason, held.why), []).append(escaped(str(held.key)))
+    return [(reason, escaped(why), keys) for (reason, why), keys in alike.items()]
+
+
+def named(keys: Sequence[str]) -> str:
+    """Return ``a, b and 7 more``."""
+    more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+    return ", ".join(keys[:MOST_NAMED]) + more
+
+
+def plan_counts(plan: Plan) -> str:
+    """Return how much there is to do, in one sentence."""
+    held = f", {len(plan.withheld)} left alone" if plan.withheld else ""
+    same = len(plan.unchanged)
+    if not plan.changes:
+        verb_of_same = "is" if same == 1 else "are"
+        return f"No changes. {counted(same, 'resource')} {verb_of_same} as the manifests say{held}."
+    counts = Counter(verb(change) for change in plan.changes)
+    told = ", ".join(f"{counts[word]} to {word}" for word in VERBS)
+    return f"Plan: {told}; {same} unchanged{held}."
+
+
+def report_counts(report: Report) -> str:
+    """Return how much was done, in one sentence."""
+    counts = Counter(
+        DONE[type(outcome.change)] if isinstance(outcome, Applied) else OUTCOMES[type(outcome)]
+        for outcome in report.outcomes
+    )
+    if report.plan.withheld:
+        counts["withheld"] = len(report.plan.withheld)
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"Applied: {told or 'nothing to do'}."
+
+
+def calls_told(calls: Mapping[str, int]) -> str:
+    """Return ``12 API calls: 10 ListMeshes, 2 GetResources``; empty where none is known."""
+    if not calls:
+        return ""
+    most_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
+    told = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
+    return f"{counted(sum(calls.values()), 'API call')}: {told}"
+
+
+_OWNER = ["tags", OWNER_TAG]
+
+
+def _field(field: FieldChange) -> Field:
+    return Field(field.pointer, _value(field.before), _value(field.after))
+
+
+def _value(value: Json | Missing) -> str | None:
+    return None if value is MISSING else escaped(canonical_json(value))
