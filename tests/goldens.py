@@ -1,9 +1,11 @@
-"""Fixtures of manifests, and what each of them says: ``python tests/goldens.py`` writes it anew.
+"""What fixtures of manifests say, and how plans read: ``python tests/goldens.py`` writes it anew.
 
 Read the difference in git before you commit it: a golden file is a promise.
 """
 
 from pathlib import Path
+
+from rich_plan import RENDERINGS
 
 from reconciler.core.resources import canonical_json
 from reconciler.manifest.loading import load
@@ -11,6 +13,7 @@ from reconciler.render.diagnostics import text
 
 FIXTURES = Path(__file__).parent / "manifest" / "fixtures"
 SUFFIX = ".golden"
+RENDERED = Path(__file__).parent / "render" / "golden"
 
 # The only variables that fixtures may count on.
 VARIABLES = {
@@ -53,6 +56,8 @@ def main() -> None:
         old.unlink()
     for fixture in fixtures():
         golden_of(fixture).write_text(result_of(fixture), encoding="utf-8")
+    for name, render in RENDERINGS.items():
+        (RENDERED / name).write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":

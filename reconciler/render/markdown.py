@@ -15,7 +15,7 @@ from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report
 from reconciler.render import words
-from reconciler.render.style import cells, counted
+from reconciler.render.style import counted
 from reconciler.render.text import headline
 
 # What a comment on GitHub may hold, in characters; counted here in bytes, which are never fewer.
@@ -47,8 +47,7 @@ def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
 def marker(plan: Plan) -> str:
     """Return the invisible first line, by which a later run finds the comment of this one."""
     target, owner = (
-        quote(text.encode(errors="surrogatepass"), safe="")
-        for text in (plan.target.name, plan.owner)
+        quote(text, safe="", errors="surrogatepass") for text in (plan.target.name, plan.owner)
     )
     return f"<!-- mesh-reconciler:plan {target}/{owner} -->"
 
@@ -134,11 +133,11 @@ def _detail(group: words.Group) -> Iterator[str]:
     yield from (f"  {key}  {origin}".rstrip() for key, origin in group.titles)
     if group.rest:
         yield f"  {group.rest}"
-    column = max((cells(field.label) for field in group.fields), default=0) + 2
-    for field in group.fields:
-        label = field.label + " " * (column - cells(field.label))
+    for field, gap in zip(group.fields, words.gaps(group.fields), strict=True):
         sides = (("-", field.before), ("+", field.after))
-        yield from (f"{sign} {label}{value}" for sign, value in sides if value is not None)
+        yield from (
+            f"{sign} {field.label}{gap}{value}" for sign, value in sides if value is not None
+        )
 
 
 def _fence(lines: Iterable[str]) -> str:

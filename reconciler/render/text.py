@@ -8,7 +8,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import TargetId
 from reconciler.render import words
-from reconciler.render.style import Colour, Page, Part, cells, paint, prose
+from reconciler.render.style import Colour, Page, Part, paint, prose
 
 COLOURS: dict[type[Change], Colour] = {
     Create: Colour.GREEN,
@@ -61,7 +61,7 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
 def render_intent(change: Change) -> str:
     """Return one line on what a change would do, for a log."""
     endless = Page(color=False)
-    fields = ", ".join(endless.write(_field(field, 0)).strip() for field in words.shown(change))
+    fields = ", ".join(endless.write(_field(field, "  ")).strip() for field in words.shown(change))
     return f"{escaped(str(change.key))}: {verb(change)}, {change.cause}: {fields or 'as it is'}"
 
 
@@ -85,21 +85,19 @@ def _block(group: words.Group, page: Page) -> Iterator[str]:
         yield page.write([title, Part(change.cause), *where])
     if group.rest:
         yield page.write(prose(group.rest, gap="    "))
-    # One long label must not push the values of all others to lines of their own.
-    widest = max((cells(field.label) for field in group.fields), default=0)
-    column = min(widest, (page.width or 2 * widest) // 2)
-    for field in group.fields:
-        yield page.write(_field(field, column))
+    most = words.WIDEST_LABEL if page.width is None else page.width // 2
+    for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
+        yield page.write(_field(field, gap))
     if change.traffic is not None:
         yield page.write([Part(f"! {change.traffic}", (Colour.BOLD,), INDENT)])
 
 
-def _field(field: words.Field, column: int) -> list[Part]:
+def _field(field: words.Field, gap: str) -> list[Part]:
     symbol, colour = _mark(field)
     label = Part(f"{symbol} {field.label}", (colour,), INDENT)
     values = [value for value in (field.before, field.after) if value is not None]
     arrows = [Part(f"-> {value}", (colour,), " ") for value in values[1:]]
-    return [label, Part(values[0], (colour,), " " * (column - cells(field.label) + 2)), *arrows]
+    return [label, Part(values[0], (colour,), gap), *arrows]
 
 
 def _mark(field: words.Field) -> tuple[str, Colour]:

@@ -24,7 +24,7 @@ from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, Json, canonical_json
-from reconciler.render.style import counted
+from reconciler.render.style import cells, counted
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 VERBS = ("create", "update", "adopt", "delete")
@@ -37,6 +37,8 @@ OUTCOMES: dict[type[Outcome], str] = {
 }
 # Of resources that have something in common, so many are named.
 MOST_NAMED = 5
+# In cells; above it a label moves its own value only, not the column of all.
+WIDEST_LABEL = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,16 @@ def shown(change: Change) -> list[Field]:
     if isinstance(change, Create | Delete):
         fields = tuple(field for field in fields if split_pointer(field.pointer) != _OWNER)
     return [_field(field) for field in fields]
+
+
+def gaps(fields: Sequence[Field], most: int = WIDEST_LABEL) -> list[str]:
+    """Return what stands after each label so that the values begin in one column.
+
+    Labels of more than ``most`` cells stand out of it.
+    """
+    widths = [cells(field.label) for field in fields]
+    column = max((width for width in widths if width <= most), default=0)
+    return [" " * (max(column - width, 0) + 2) for width in widths]
 
 
 def reasons(withheld: Iterable[Withheld]) -> list[tuple[Reason, str, list[str]]]:

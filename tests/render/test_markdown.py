@@ -1,0 +1,109 @@
+"""A plan as a comment: within a forge's limit, and nothing from outside is markup in it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from builders import SYNC, TARGET, desired, egress, plan, present
+from comments import folded
+from rich_plan import HOSTILE, rich_plan, rich_report
+
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Report
+from reconciler.core.resources import Key, Spec, Unreadable
+from reconciler.core.restraint import Policy, Restraint
+from reconciler.render.markdown import LIMIT, marker, render_plan, render_report
+from reconciler.render.words import groups
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def test_hostile_text_is_text() -> None:
+    hostile = replace(rich_plan(), owner=HOSTILE, target=replace(TARGET, name=HOSTILE))
+    for text in (render_plan(hostile), render_report(replace(rich_report(), plan=hostile))):
+        assert len(folded(text)) == len(groups(hostile.changes))
+        assert text.count("-->") == 1 + sum(line.count("-->") for line in text.splitlines()[1:])
+
+
+def test_the_first_line_finds_the_comment_of_the_same_target_and_owner_alone() -> None:
+    made = plan()
+    assert render_plan(made).splitlines()[0] == marker(made)
+    assert marker(made) == "<!-- mesh-reconciler:plan test/platform -->"
+    assert render_report(Report(made, ())).splitlines()[0] == marker(made)
+    one = replace(made, owner="b/c", target=replace(TARGET, name="a"))
+    other = replace(made, owner="c", target=replace(TARGET, name="a/b"))
+    assert marker(one) != marker(other)
+
+
+def test_what_opens_or_closes_traffic_comes_first_and_is_not_folded() -> None:
+    made = plan(
+        *(desired(f"m{number}", ALLOW) for number in range(7)),
+        *(present(f"m{number}", DROP) for number in range(7)),
+    )
+    before = render_plan(made).partition("<details>")[0]
+    assert "> **opens traffic**: `mesh/m0`, " in before
+    assert "`mesh/m4` and 2 more" in before
+    assert "closes" not in before
+    no_effect = plan(desired("a", DROP), present("a"))
+    assert "WARNING" not in render_plan(no_effect)
+    assert "<b>no effect on traffic</b></summary>" in render_plan(no_effect)
+
+
+def test_what_failed_is_told_before_the_plan() -> None:
+    made = plan(desired("a"), desired("b"), desired("c", DROP))
+    first, second, third = made.changes
+    outcomes = (Failed(first, "why `so`"), Failed(second, "why `so`"), Applied(third))
+    text = render_report(Report(made, outcomes), {"CreateMesh": 3})
+    assert "### Applied: 2 failed, 1 created.\n" in text
+    assert "\n- **create failed** `mesh/a`, `mesh/b`: `` why `so` ``\n" in text.partition("<det")[0]
+    assert text.endswith("<sub>`3 API calls: 3 CreateMesh`</sub>\n")
+    assert "<sub>" not in render_report(Report(made, outcomes))
+
+
+NUMBERS = [f"{number:04}" for number in range(5_000)]
+
+
+def creates() -> Plan:
+    return plan(*(desired(f"m{number}", DROP, tags={"n": number}) for number in NUMBERS))
+
+
+def deletes() -> Plan:
+    live = (present(f"m{number}", tags={"n": number}) for number in NUMBERS)
+    allowed = Restraint(policy=Policy.SYNC, max_deletes=len(NUMBERS), allow_empty=True)
+    return plan(*live, restraint=allowed)
+
+
+def creates_beside_what_cannot_be_read() -> Plan:
+    wide = "\uba54\uc2dc" * 30
+    return plan(
+        *(desired(f"m{number}", tags={wide: number}) for number in NUMBERS),
+        *(Unreadable(Key("mesh", (f"u{number}",)), f"request {number}") for number in NUMBERS),
+    )
+
+
+@pytest.mark.parametrize("make", [creates, deletes, creates_beside_what_cannot_be_read])
+def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> None:
+    made = make()
+    failed = Report(made, tuple(Failed(change, f"why {change.key}") for change in made.changes))
+    for text in (render_plan(made), render_report(failed)):
+        assert LIMIT - 4_000 < len(text.encode()) <= LIMIT
+        shown = folded(text)
+        assert len(shown) > 50
+        assert f"**{len(made.changes) - len(shown)} resources not shown here**" in text
+        assert not made.withheld or text.count("**unreadable**") > 50
+
+
+def test_a_change_too_large_for_a_comment_hides_no_other() -> None:
+    huge: Spec = {"logging": {"format": {"text": "x" * LIMIT}}}
+    text = render_plan(plan(desired("a"), desired("b", huge), desired("c", DROP)))
+    assert [content.split()[0] for content in folded(text)] == ["mesh/a", "mesh/c"]
+    assert "**1 resource not shown here**" in text
+
+
+def test_names_without_end_leave_room_for_the_rest() -> None:
+    long = "n" * 10_000
+    made = plan(*(desired(f"{long}{number}", ALLOW) for number in range(9)), restraint=SYNC)
+    text = render_plan(replace(made, target=replace(TARGET, url=long)))
+    assert len(text.encode()) <= LIMIT
+    assert f"`mesh/{'n' * 145}…{'n' * 149}0`" not in text
+    assert "…" in text
