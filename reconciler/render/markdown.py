@@ -120,7 +120,7 @@ def _item(what: str, why: str, keys: list[str]) -> Block:
 
 def _change(group: words.Group) -> Block:
     change = group.example
-    keys = [f"<code>{html.escape(_brief(escaped(str(item.key))))}</code>" for item in group.changes]
+    keys = [f"<code>{html.escape(escaped(str(item.key)))}</code>" for item in group.changes]
     traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
     summary = f"{words.SYMBOLS[type(change)]} {verb(change)} {words.named(keys)}: {change.cause}"
     text = (

@@ -73,4 +73,4 @@ def test_the_verb_prints_it_without_a_target(cli: Cli) -> None:
     assert (told.code, told.err) == (0, "")
     assert json.loads(told.out) == SCHEMA
     assert cli("schema", "--of", "manifest").out == told.out
-    assert cli("schema", "--of", "plan").code == 64
+    assert cli("schema", "--of", "mesh").code == 64

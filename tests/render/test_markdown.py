@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from builders import SYNC, TARGET, desired, egress, plan, present
+from builders import TARGET, desired, egress, plan, present
 from comments import folded
 from rich_plan import HOSTILE, rich_plan, rich_report
 
@@ -101,9 +101,13 @@ def test_a_change_too_large_for_a_comment_hides_no_other() -> None:
 
 
 def test_names_without_end_leave_room_for_the_rest() -> None:
-    long = "n" * 10_000
-    made = plan(*(desired(f"{long}{number}", ALLOW) for number in range(9)), restraint=SYNC)
+    long = "n" * LIMIT
+    made = plan(
+        *(item for end in "ab" for item in (desired(long + end, ALLOW), present(long + end, DROP))),
+        desired("short"),
+    )
     text = render_plan(replace(made, target=replace(TARGET, url=long)))
     assert len(text.encode()) <= LIMIT
-    assert f"`mesh/{'n' * 145}…{'n' * 149}0`" not in text
-    assert "…" in text
+    assert [content.split()[0] for content in folded(text)] == ["mesh/short"]
+    assert "> **opens traffic**: `mesh/nnn" in text
+    assert "nnna`, `mesh/nnn" in text

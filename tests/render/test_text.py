@@ -7,6 +7,7 @@ from builders import SYNC, desired, egress, plan, present
 from reconciler.core.changes import Cause
 from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
 from reconciler.core.resources import Key, Present, TargetId, Unreadable
+from reconciler.render.style import NARROWEST, cells
 from reconciler.render.text import render_outcome, render_plan, render_report
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -71,6 +72,43 @@ def test_the_same_reason_is_told_once_for_many() -> None:
     assert told.count("HTTP 403") == 1
     assert "! mesh/m00, mesh/m01" in told
     assert "and 7 more" in told
+
+
+def test_the_same_change_is_told_once_for_many() -> None:
+    names = [f"m{number:02}" for number in range(42)]
+    told = render_plan(plan(*(desired(name, DROP) for name in names)), color=False)
+    assert told.count("spec.egressFilter.type") == 1
+    assert "  + mesh/m04  new  manifests/m04.yaml:1:1\n    and 37 more: same change on 42" in told
+    assert "m05" not in told
+    few = render_plan(plan(*(desired(name, DROP) for name in names[:2])), color=False)
+    assert "m01.yaml:1:1\n    same change on 2 resources\n      + spec" in few
+
+
+def test_what_differs_in_anything_but_the_resource_is_told_apart() -> None:
+    made = plan(
+        *(desired(name, ALLOW) for name in ("a", "b")),
+        present("a", DROP, applied=desired("a", DROP)),
+        present("b", DROP, applied=desired("b", ALLOW)),
+        desired("c", tags={"n": "1"}),
+        desired("d", tags={"n": "2"}),
+    )
+    told = render_plan(made, color=False)
+    assert "same change" not in told
+    assert told.count('"DROP_ALL" -> "ALLOW_ALL"') == 2
+
+
+def test_calls_are_counted_where_they_are_known() -> None:
+    told = render_plan(plan(), color=True, calls={"B": 1, "C": 2, "A": 1})
+    assert told.endswith("\x1b[2m4 API calls: 2 C, 1 A, 1 B\x1b[0m\n")
+    one = render_report(Report(plan(), ()), color=False, calls={"ListMeshes": 1})
+    assert one == "Applied: nothing to do.\n1 API call: 1 ListMeshes\n"
+
+
+def test_no_terminal_is_too_narrow() -> None:
+    made = plan(desired("\uba54" * 30, DROP))
+    told = render_plan(made, color=False, width=1)
+    assert told == render_plan(made, color=False, width=NARROWEST)
+    assert max(map(cells, told.splitlines())) == NARROWEST
 
 
 def test_e11_hostile_names_cannot_steer_a_terminal() -> None:

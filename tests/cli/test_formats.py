@@ -1,0 +1,77 @@
+"""Plan and apply in every format, with the calls that they took."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from comments import folded
+from conftest import Cli
+from json_schema import faults
+from manifest_text import mesh_yaml
+
+from reconciler.cli.output import terminal_width
+from reconciler.endpoint import LocalEndpoint
+from reconciler.render.schema import plan_schema, report_schema
+from reconciler.render.style import cells
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.mark.parametrize(("verb", "schema"), [("plan", plan_schema()), ("apply", report_schema())])
+def test_json_is_as_its_schema_says_and_counts_the_calls_that_arrived(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, verb: str, schema: dict[str, Any]
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--format", "json")
+    told = json.loads(cli(verb, *where, *["--auto-approve"] * (verb == "apply")).out)
+    assert list(faults(told, schema, schema)) == []
+    arrived = urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()["calls"]
+    assert told["calls"].items() <= arrived.items()
+    # Asking whose credentials these are belongs to neither.
+    assert arrived.keys() - told["calls"].keys() <= {"GetCallerIdentity"}
+
+
+def test_markdown_is_one_comment_from_the_plan_to_its_end(
+    cli: Cli, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--format", "markdown")
+    planned, applied = cli("plan", *where), cli("apply", *where, "--auto-approve")
+    assert planned.out.splitlines()[0] == applied.out.splitlines()[0]
+    assert "### Plan: 1 to create, " in planned.out
+    assert "### Applied: 1 created.\n" in applied.out
+    assert folded(planned.out) == folded(applied.out)
+    assert "1 CreateMesh" in applied.out
+
+
+def test_a_plan_keeps_to_the_width_of_its_terminal_alone(
+    write: Write, endpoint: LocalEndpoint, here: Path
+) -> None:
+    name = "n" * 200
+    write("manifests/a.yaml", mesh_yaml(name))
+    command = [sys.executable, "-m", "reconciler", "plan", "--endpoint-url", endpoint.url]
+    terminal, stdout = pty.openpty()
+    for out, narrow in ((stdout, True), (subprocess.PIPE, False)):
+        done = subprocess.run(
+            [*command, "--owner", "o"],
+            stdout=out,
+            cwd=here,
+            env={**os.environ, "COLUMNS": "50", "NO_COLOR": "1"},
+            check=True,
+        )
+        text = os.read(terminal, 100_000) if narrow else done.stdout
+        widest = max(cells(line) for line in text.decode().splitlines())
+        assert (widest == 50) is narrow
+        assert (name in text.decode()) is not narrow
+
+
+def test_what_is_no_terminal_has_no_width(capfd: pytest.CaptureFixture[str]) -> None:
+    del capfd
+    assert terminal_width() is None
