@@ -152,9 +152,7 @@ def report_counts(report: Report) -> str:
 
 
 def calls_told(calls: Mapping[str, int]) -> str:
-    """Return ``12 API calls: 10 ListMeshes, 2 GetResources``; empty where none is known."""
-    if not calls:
-        return ""
+    """Return ``12 API calls: 10 ListMeshes, 2 GetResources``, most of one kind first."""
     most_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     told = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
     return f"{counted(sum(calls.values()), 'API call')}: {told}"
