@@ -147,16 +147,12 @@ def _fence(lines: Iterable[str]) -> str:
 
 
 def _code(text: str, longest: int = LONGEST) -> str:
-    text = _brief(text, longest)
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[-longest // 2 :]}"
     ticks = "`" * (_longest_run(text) + 1)
     # Of a space at both ends one each is taken off again; it keeps a tick apart from ours.
     pad = " " if text.strip("` ") != text or not text else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
-
-
-def _brief(text: str, longest: int = LONGEST) -> str:
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
 
 
 def _longest_run(text: str) -> int:

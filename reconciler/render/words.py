@@ -30,7 +30,6 @@ SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete
 VERBS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
 OUTCOMES: dict[type[Outcome], str] = {
-    Applied: "done",
     Failed: "failed",
     Skipped: "skipped",
     Stale: "stale",
