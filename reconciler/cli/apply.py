@@ -20,7 +20,6 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.core.restraint import Limit
 from reconciler.render import json, markdown, text
-from reconciler.render.advice import render_advice
 from reconciler.render.style import counted
 from reconciler.targets.appmesh import AppMesh
 
@@ -54,8 +53,7 @@ def run(invocation: Invocation) -> int:
     elif invocation["format"] == "markdown":
         show(markdown.render_report(report, calls))
     elif plan.changes:
-        told = text.render_report(report, color=color, width=width, calls=calls)
-        show(told + render_advice(report))
+        show(text.render_report(report, color=color, width=width, calls=calls))
     return code
 
 

@@ -58,7 +58,8 @@ def _comment(plan: Plan, counts: str, outcomes: list[Block], calls: Mapping[str,
         _code(headline(plan), LONGEST_HEADLINE),
         *_warnings(plan.changes),
     ]
-    foot = [f"<sub>{_code(words.calls_told(calls))}</sub>"] if calls else []
+    small = [f"fingerprint {plan.fingerprint}", *([words.calls_told(calls)] if calls else [])]
+    foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
     withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
     sections = [outcomes, withheld, [_change(group) for group in words.groups(plan.changes)]]
     left = LIMIT - RESERVE - _size(head) - _size(foot)

@@ -8,6 +8,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import TargetId
 from reconciler.render import words
+from reconciler.render.advice import render_advice
 from reconciler.render.style import Colour, Page, Part, paint, prose
 
 COLOURS: dict[type[Change], Colour] = {
@@ -38,14 +39,15 @@ def render_plan(
     blocks += ["\n".join(_block(group, page)) for group in words.groups(plan.changes)]
     if plan.withheld:
         blocks.append("\n".join(_withheld(plan, page)))
-    return "\n\n".join([*blocks, _footer(words.plan_counts(plan), calls, page)])
+    return "\n\n".join([*blocks, _footer(words.plan_counts(plan), "", calls, page)])
 
 
 def render_report(
     report: Report, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
-    """Return the counts of a report; its outcomes were printed one by one as they came."""
-    return _footer(words.report_counts(report), calls, Page(color, width))
+    """Return counts and advice; the outcomes were printed one by one as they came."""
+    counts = words.report_counts(report)
+    return _footer(counts, render_advice(report), calls, Page(color, width))
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
@@ -114,8 +116,8 @@ def _withheld(plan: Plan, page: Page) -> Iterator[str]:
         yield page.write([*title, *prose(f"{reason.value}: {why}", gap="  ")])
 
 
-def _footer(counts: str, calls: Mapping[str, int], page: Page) -> str:
-    lines = [prose(counts, Colour.BOLD)]
+def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Page) -> str:
+    lines = [prose(counts, Colour.BOLD), *map(prose, advice.splitlines())]
     if calls:
         lines.append(prose(words.calls_told(calls), Colour.DIM))
     return "".join(f"{page.write(line)}\n" for line in lines)

@@ -63,12 +63,12 @@ def test_a_plan_keeps_to_the_width_of_its_terminal_alone(
             [*command, "--owner", "o"],
             stdout=out,
             cwd=here,
-            env={**os.environ, "COLUMNS": "50", "NO_COLOR": "1"},
+            env={**os.environ, "COLUMNS": "60", "NO_COLOR": "1"},
             check=True,
         )
         text = os.read(terminal, 100_000) if narrow else done.stdout
         widest = max(cells(line) for line in text.decode().splitlines())
-        assert (widest == 50) is narrow
+        assert (widest == 60) is narrow
         assert (name in text.decode()) is not narrow
 
 

@@ -56,8 +56,9 @@ def test_what_failed_is_told_before_the_plan() -> None:
     text = render_report(Report(made, outcomes), {"CreateMesh": 3})
     assert "### Applied: 2 failed, 1 created.\n" in text
     assert "\n- **create failed** `mesh/a`, `mesh/b`: `` why `so` ``\n" in text.partition("<det")[0]
-    assert text.endswith("<sub>`3 API calls: 3 CreateMesh`</sub>\n")
-    assert "<sub>" not in render_report(Report(made, outcomes))
+    named = f"<sub>`fingerprint {made.fingerprint}`"
+    assert text.endswith(f"{named} · `3 API calls: 3 CreateMesh`</sub>\n")
+    assert render_report(Report(made, outcomes)).endswith(f"{named}</sub>\n")
 
 
 NUMBERS = [f"{number:04}" for number in range(5_000)]

@@ -7,6 +7,7 @@ from builders import SYNC, desired, egress, plan, present
 from reconciler.core.changes import Cause
 from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
 from reconciler.core.resources import Key, Present, TargetId, Unreadable
+from reconciler.render.advice import render_advice
 from reconciler.render.style import NARROWEST, cells
 from reconciler.render.text import render_outcome, render_plan, render_report
 
@@ -140,9 +141,10 @@ def test_outcomes_and_their_counts() -> None:
         "mesh/c: create skipped: s",
         "mesh/d: create stale: moved",
     ]
-    assert render_report(Report(made, outcomes), color=False) == (
-        "Applied: 1 created, 1 failed, 1 skipped, 1 stale, 1 withheld.\n"
-    )
+    report = Report(made, outcomes)
+    told = render_report(report, color=False, calls={"CreateMesh": 2})
+    counts = "Applied: 1 created, 1 failed, 1 skipped, 1 stale, 1 withheld.\n"
+    assert told == f"{counts}{render_advice(report)}2 API calls: 2 CreateMesh\n"
     assert render_report(Report(plan(), ()), color=False) == "Applied: nothing to do.\n"
 
 
