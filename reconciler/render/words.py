@@ -38,6 +38,7 @@ OUTCOMES: dict[type[Outcome], str] = {
 MOST_NAMED = 5
 # In cells; above it a label moves its own value only, not the column of all.
 WIDEST_LABEL = 60
+_OWNER = ["tags", OWNER_TAG]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,6 @@ def calls_told(calls: Mapping[str, int]) -> str:
     most_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     told = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
     return f"{counted(sum(calls.values()), 'API call')}: {told}"
-
-
-_OWNER = ["tags", OWNER_TAG]
 
 
 def _field(field: FieldChange) -> Field:
