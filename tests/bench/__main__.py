@@ -2,37 +2,15 @@
 
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from statistics import median
 
-from bench import endpoint, manifests
+from bench import endpoint, manifests, plans
+from bench.costs import measure
 
 RUNS = 5
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a process took: CPU and wall seconds, and its peak of memory in MB."""
-
-    cpu: float
-    wall: float
-    memory: float
-
-
-def measure(command: Sequence[str], where: str) -> Cost:
-    """Return the cost of one run of ``command``, which must succeed."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=where, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{' '.join(command)} failed")
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
 
 
 def figure(name: str, goal: str, arguments: Sequence[str], where: str) -> str:
@@ -46,16 +24,30 @@ def figure(name: str, goal: str, arguments: Sequence[str], where: str) -> str:
     return f"{name:<32} {cpu:7.3f} s CPU  {wall:7.3f} s wall  {memory:6.0f} MB   goal {goal}"
 
 
+def command_line() -> Iterator[str]:
+    """Yield the figure of the help."""
+    with tempfile.TemporaryDirectory() as where:
+        yield figure("--help", "0.1 s CPU", ["--help"], where)
+
+
+SECTIONS = {
+    "help": command_line,
+    "manifests": manifests.figures,
+    "plans": plans.figures,
+    "endpoint": endpoint.figures,
+}
+
+
 def main() -> None:
-    """Print every figure."""
+    """Print every figure, or those of the sections named."""
     say = sys.stdout.write
     say(f"{platform.python_implementation()} {platform.python_version()}, ")
     say(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; ")
-    say(f"medians of {RUNS} runs after one warm-up\n")
-    with tempfile.TemporaryDirectory() as where:
-        say(figure("--help", "0.1 s CPU", ["--help"], where) + "\n")
-    for line in (*manifests.figures(), *endpoint.figures()):
-        say(line + "\n")
+    say(f"medians of {RUNS} runs after one warm-up, of 3 for what takes longer\n")
+    for name in sys.argv[1:] or SECTIONS:
+        for line in SECTIONS[name]():
+            say(line + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def figures() -> Iterator[str]:
     """Yield one line a figure, with its peer's and what it should be."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        ours, ready, _ = opened.enter_context(_endpoint(folder))
+        ours, ready, _ = opened.enter_context(serving(folder))
         moto = opened.enter_context(_moto())
         yield f"ready {ready:.2f} s after its start (wanted: 0.5)"
         ahead = {}
@@ -45,7 +45,7 @@ def figures() -> Iterator[str]:
 def _with_many() -> Iterator[str]:
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        address, _, process = opened.enter_context(_endpoint(folder))
+        address, _, process = opened.enter_context(serving(folder))
         spec = {"spec": {"egressFilter": {"type": "DROP_ALL"}}}
         made = 0
         pages = []
@@ -64,7 +64,7 @@ def _with_many() -> Iterator[str]:
 
 
 @contextmanager
-def _endpoint(folder: Path) -> Iterator[tuple[str, float, "subprocess.Popen[str]"]]:
+def serving(folder: Path) -> Iterator[tuple[str, float, "subprocess.Popen[str]"]]:
     began = time.monotonic()
     command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
     command += ["--data", str(folder / "data")]

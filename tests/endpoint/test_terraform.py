@@ -1,17 +1,13 @@
 """Terraform's own provider against the endpoint: applied, and nothing left to plan."""
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from terraform import MISSING, Terraform, mirror
 
 from reconciler.endpoint import LocalEndpoint
 
-PROVIDER = "registry.terraform.io/hashicorp/aws/5.100.0"
 SECONDS = {"unit": "s", "value": 5}
 HEALTH = {
     "protocol": "http",
@@ -23,17 +19,7 @@ HEALTH = {
 }
 
 
-def mirror() -> Path | None:
-    """Return the folder of providers to install from, named or at the usual places."""
-    named = os.environ.get("RECONCILER_TERRAFORM_PLUGINS")
-    usual = [Path("/tf-plugins"), *Path("/").glob("*/tf-plugins")]
-    for folder in [Path(named)] if named else usual:
-        if (folder / PROVIDER).is_dir():
-            return folder
-    return None
-
-
-def configuration(url: str, *, changed: bool) -> dict[str, Any]:
+def configuration(*, changed: bool) -> dict[str, Any]:
     """Return a configuration of all seven kinds; ``changed`` gives each another spec."""
     in_mesh = {"mesh_name": "${aws_appmesh_mesh.this.id}"}
     listener = {"port_mapping": {"port": 8081 if changed else 8080, "protocol": "http"}}
@@ -125,72 +111,22 @@ def configuration(url: str, *, changed: bool) -> dict[str, Any]:
     }
     tags = {"tags": {"team": "changed" if changed else "pay"}}
     return {
-        "terraform": {
-            "required_providers": {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}}
-        },
-        "provider": {
-            "aws": {
-                "region": "eu-west-1",
-                "access_key": "123456789012",
-                "secret_key": "secret",
-                "skip_metadata_api_check": True,
-                "skip_region_validation": True,
-                "endpoints": {"appmesh": url, "sts": url},
-            }
-        },
-        "resource": {
-            f"aws_appmesh_{kind}": {"this": {**tags, **arguments}}
-            for kind, arguments in kinds.items()
-        },
+        f"aws_appmesh_{kind}": {"this": {**tags, **arguments}} for kind, arguments in kinds.items()
     }
-
-
-class Terraform:
-    """Terraform in a folder of its own, which installs from a mirror and asks nobody."""
-
-    def __init__(self, folder: Path, plugins: Path, url: str) -> None:
-        self.folder = folder
-        self.url = url
-        settings = folder / "settings.tfrc"
-        settings.write_text(
-            f'provider_installation {{ filesystem_mirror {{ path = "{plugins}" }} }}\n'.replace(
-                " { ", " {\n"
-            ).replace(" }", "\n}")
-        )
-        quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **quiet}
-        self.environment["TF_CLI_CONFIG_FILE"] = str(settings)
-
-    def __call__(self, verb: str, *arguments: str, expected: int = 0) -> str:
-        done = subprocess.run(
-            ["terraform", verb, "-no-color", "-input=false", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == expected, done.stdout + done.stderr
-        return done.stdout
-
-    def configure(self, *, changed: bool) -> None:
-        content = configuration(self.url, changed=changed)
-        (self.folder / "main.tf.json").write_text(json.dumps(content))
 
 
 @pytest.mark.timeout(600)
 def test_all_seven_resources(tmp_path: Path) -> None:
     plugins = mirror()
-    if not shutil.which("terraform") or plugins is None:
-        pytest.skip(f"needs terraform on PATH and a mirror that holds {PROVIDER}")
+    if plugins is None:
+        pytest.skip(MISSING)
     with LocalEndpoint(None) as endpoint:
-        terraform = Terraform(tmp_path, plugins, endpoint.url)
-        terraform.configure(changed=False)
+        terraform = Terraform(tmp_path, plugins)
+        terraform.configure(endpoint.url, configuration(changed=False))
         terraform("init")
         assert "7 added, 0 changed, 0 destroyed" in terraform("apply", "-auto-approve")
         terraform("plan", "-detailed-exitcode")
-        terraform.configure(changed=True)
+        terraform.configure(endpoint.url, configuration(changed=True))
         terraform("plan", "-detailed-exitcode", expected=2)
         assert "0 added, 7 changed, 0 destroyed" in terraform("apply", "-auto-approve")
         terraform("plan", "-detailed-exitcode")
