@@ -1,9 +1,12 @@
-"""One row per kind: how users write it and when its turn comes.
+"""One row per kind: how users write it, what contains it, what it names, and when its turn comes.
 
 Holds no behaviour of the API; what a kind looks like on the wire is the target's to know.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from reconciler.core.resources import Json, Key, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,12 +14,87 @@ class Kind:
     """A kind of resource.
 
     ``word`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
-    go the other way.
+    go the other way. ``parent`` is the kind that contains it. ``names`` are the places in its spec
+    that name a resource of the same mesh which has to exist before it, each with the kind that it
+    names; ``*`` stands for every item of a list.
     """
 
     name: str
     word: str
     wave: int
+    parent: str | None = "mesh"
+    names: tuple[tuple[str, str], ...] = ()
 
 
-KINDS = {kind.name: kind for kind in (Kind("mesh", "Mesh", 0),)}
+_ROUTES = ("grpcRoute", "http2Route", "httpRoute", "tcpRoute")
+_GATEWAY_ROUTES = ("grpcRoute", "http2Route", "httpRoute")
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("mesh", "Mesh", 0, parent=None),
+        # Backends are names only: two nodes may each have the other's service for a backend.
+        Kind("virtual-node", "VirtualNode", 1),
+        Kind("virtual-router", "VirtualRouter", 2),
+        Kind(
+            "route",
+            "Route",
+            3,
+            parent="virtual-router",
+            names=tuple(
+                (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node")
+                for form in _ROUTES
+            ),
+        ),
+        Kind(
+            "virtual-service",
+            "VirtualService",
+            4,
+            names=(
+                ("provider/virtualNode/virtualNodeName", "virtual-node"),
+                ("provider/virtualRouter/virtualRouterName", "virtual-router"),
+            ),
+        ),
+        Kind("virtual-gateway", "VirtualGateway", 5),
+        Kind(
+            "gateway-route",
+            "GatewayRoute",
+            6,
+            parent="virtual-gateway",
+            names=tuple(
+                (f"{form}/action/target/virtualService/virtualServiceName", "virtual-service")
+                for form in _GATEWAY_ROUTES
+            ),
+        ),
+    )
+}
+
+
+def parent_of(key: Key) -> Key | None:
+    """Return the key of what contains ``key``; None for a mesh."""
+    parent = KINDS[key.kind].parent
+    return Key(parent, key.path[:-1]) if parent else None
+
+
+def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
+    """Return what ``spec`` of ``key`` names and needs, in order and each once."""
+    mesh = key.path[0]
+    return tuple(
+        dict.fromkeys(
+            Key(kind, (mesh, name))
+            for place, kind in KINDS[key.kind].names
+            for name in _at(spec, place.split("/"))
+        )
+    )
+
+
+def _at(value: Json, steps: list[str]) -> Iterator[str]:
+    match steps:
+        case []:
+            if isinstance(value, str):
+                yield value
+        case ["*", *rest]:
+            for item in value if isinstance(value, list) else ():
+                yield from _at(item, rest)
+        case [name, *rest] if isinstance(value, dict):
+            yield from _at(value.get(name), rest)

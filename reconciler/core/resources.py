@@ -80,7 +80,8 @@ class Desired:
     """What a manifest asks for.
 
     ``spec`` is None where the manifest has none: the live spec is then not managed.
-    ``tags`` are the user's own; the two that we write are not among them.
+    ``tags`` are the user's own; the two that we write are not among them. ``mesh_owner`` is the
+    account, 12 digits, whose mesh it is in; None where that is our own.
     """
 
     key: Key
@@ -88,6 +89,7 @@ class Desired:
     tags: Mapping[str, str]
     origin: Origin
     options: Options = field(default_factory=Options)
+    mesh_owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
