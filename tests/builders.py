@@ -37,8 +37,8 @@ def egress(kind: str | None) -> Spec:
     return {} if kind is None else {"egressFilter": {"type": kind}}
 
 
-def canonical(key: Key, spec: Spec) -> Spec:
-    del key
+def canonical(key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
+    del key, beside
     plain = without_empties(spec)
     assert isinstance(plain, dict)
     return plain

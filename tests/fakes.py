@@ -47,8 +47,8 @@ class FakeTarget:
     def writes(self) -> list[tuple[str, str]]:
         return [call for call in self.calls if call[0] in ("create", "update", "tag", "delete")]
 
-    def canonical(self, key: Key, spec: Spec) -> Spec:
-        del key
+    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
+        del key, beside
         plain = without_empties(spec)
         assert isinstance(plain, dict)
         return plain
@@ -75,7 +75,8 @@ class FakeTarget:
         self._hear("look", key)
         return self.resources.get(key)
 
-    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+        kinds = {key.kind for key in keys}
         self._hear("list", Key("mesh", ("*",)))
         return {
             key: Sighting(resource.version, resource.created_at, arn=resource.arn)

@@ -441,8 +441,8 @@ class LaggingTarget(FakeTarget):
             return self.shown.get(key)
         return now
 
-    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
-        del kinds  # a list lags longest of all
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+        del keys  # a list lags longest of all
         return {}
 
 

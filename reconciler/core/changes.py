@@ -4,7 +4,7 @@ A change is the whole intention behind one resource; which calls it takes is the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, TypeAlias
 
@@ -75,7 +75,7 @@ class Update:
     """Change a resource of ours.
 
     ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
-    those of others included.
+    those of others included. What is ``detached`` makes way for it and is put back.
     """
 
     key: Key
@@ -86,6 +86,7 @@ class Update:
     difference: Difference
     cause: Cause
     traffic: Traffic | None = None
+    detached: "tuple[Detached, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,26 @@ class Delete:
     origin: None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A route that has to be out of the way while the listeners of what contains it change."""
+
+    detach: Delete
+    attach: Create
+
+    @property
+    def restore(self) -> Create:
+        """The way back, where the change in between failed."""
+        before = self.detach.before
+        return replace(self.attach, spec=before.spec, tags=before.tags)
+
+
 Change: TypeAlias = Create | Update | Adopt | Delete
+
+
+def detached(change: Change) -> tuple[Detached, ...]:
+    """Return what makes way for ``change`` and is put back after it."""
+    return change.detached if isinstance(change, Update) else ()
 
 
 def verb(change: Change) -> str:
@@ -134,6 +154,7 @@ class Reason(Enum):
     POLICY = "policy"
     ORPHAN = "orphan"
     CONTESTED = "contested"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ class Kind:
     ``word`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
     go the other way. ``parent`` is the kind that contains it. ``names`` are the places in its spec
     that name a resource of the same mesh which has to exist before it, each with the kind that it
-    names; ``*`` stands for every item of a list.
+    names; ``*`` stands for every item of a list. ``owners_alone`` may have it in a shared mesh, and
+    none of those whom it is shared with (UG, sharing).
     """
 
     name: str
@@ -24,6 +25,7 @@ class Kind:
     wave: int
     parent: str | None = "mesh"
     names: tuple[tuple[str, str], ...] = ()
+    owners_alone: bool = False
 
 
 _ROUTES = ("grpcRoute", "http2Route", "httpRoute", "tcpRoute")
@@ -42,8 +44,7 @@ KINDS = {
             3,
             parent="virtual-router",
             names=tuple(
-                (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node")
-                for form in _ROUTES
+                (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node") for form in _ROUTES
             ),
         ),
         Kind(
@@ -55,7 +56,7 @@ KINDS = {
                 ("provider/virtualRouter/virtualRouterName", "virtual-router"),
             ),
         ),
-        Kind("virtual-gateway", "VirtualGateway", 5),
+        Kind("virtual-gateway", "VirtualGateway", 5, owners_alone=True),
         Kind(
             "gateway-route",
             "GatewayRoute",
@@ -65,6 +66,7 @@ KINDS = {
                 (f"{form}/action/target/virtualService/virtualServiceName", "virtual-service")
                 for form in _GATEWAY_ROUTES
             ),
+            owners_alone=True,
         ),
     )
 }
@@ -73,7 +75,7 @@ KINDS = {
 def parent_of(key: Key) -> Key | None:
     """Return the key of what contains ``key``; None for a mesh."""
     parent = KINDS[key.kind].parent
-    return Key(parent, key.path[:-1]) if parent else None
+    return Key(parent, key.path[:-1], key.mesh_owner) if parent else None
 
 
 def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
@@ -81,7 +83,7 @@ def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     mesh = key.path[0]
     return tuple(
         dict.fromkeys(
-            Key(kind, (mesh, name))
+            Key(kind, (mesh, name), key.mesh_owner)
             for place, kind in KINDS[key.kind].names
             for name in _at(spec, place.split("/"))
         )

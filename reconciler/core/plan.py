@@ -5,7 +5,7 @@ or as withheld with a reason. It performs no I/O, reads no clock and keeps its i
 the same inputs always give the same plan.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -21,10 +21,13 @@ from reconciler.core.changes import (
     Reason,
     Update,
     Withheld,
+    detached,
     verb,
 )
+from reconciler.core.dependencies import hold_what_cannot_be
 from reconciler.core.diff import overlay
-from reconciler.core.kinds import KINDS
+from reconciler.core.kinds import KINDS, parent_of
+from reconciler.core.listeners import arrange
 from reconciler.core.marks import Mark, mark_of, read_mark, spec_digest, users_tags
 from reconciler.core.resources import (
     APPLIED_TAG,
@@ -41,7 +44,7 @@ from reconciler.core.resources import (
 )
 from reconciler.core.restraint import Restraint, restrain
 
-Canonical: TypeAlias = Callable[[Key, Spec], Spec]
+Canonical: TypeAlias = Callable[[Key, Spec, Spec | None], Spec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,11 @@ class Plan:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Every key that has a verdict."""
+        """Every key that has a verdict; what is detached has it with what it makes way for."""
+        changes = self.changes
         return (
-            *(change.key for change in self.changes),
+            *(change.key for change in changes),
+            *(it.detach.key for change in changes for it in detached(change)),
             *self.unchanged,
             *(held.key for held in self.withheld),
         )
@@ -70,19 +75,24 @@ class Plan:
         No version and no time is in it, so that an unrelated edit leaves it alone.
         """
         changes: list[Json] = [
-            [str(change.key), verb(change), list(change.difference.patch)]
+            [str(change.key), verb(change), list(change.difference.patch), *_ways_made(change)]
             for change in sorted(self.changes, key=lambda change: change.key)
         ]
         target: list[Json] = [self.target.name, self.target.account, self.target.region]
         return digest([*target, self.owner, changes])
 
 
+def _ways_made(change: Change) -> list[Json]:
+    return [[str(it.detach.key), list(it.attach.difference.patch)] for it in detached(change)]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """All that a plan is made from.
 
-    ``canonical`` spells a spec as the target would show it; ``now`` carries a time zone and
-    decides which suspensions have ended.
+    ``canonical`` spells a spec as the target would show it, and less what the service filled in
+    where the spec beside it has none; ``now`` carries a time zone and decides which suspensions
+    have ended.
     """
 
     target: TargetId
@@ -107,13 +117,22 @@ def make_plan(question: Question) -> Plan:
         nothing_desired=not desired,
         gaps=_gaps(world),
     )
-    withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)]
+    withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)] + restrained
+    left_alone = {held.key for held in withheld}
+    arrangement = arrange(allowed, desired, left_alone, world, question.owner)
+    possible, impossible = hold_what_cannot_be(arrangement.changes, world)
+    unchanged = {verdict for verdict in verdicts if isinstance(verdict, Key)}
     return Plan(
         question.target,
         question.owner,
-        tuple(sorted(allowed, key=_turn)),
-        tuple(sorted(verdict for verdict in verdicts if isinstance(verdict, Key))),
-        tuple(sorted(withheld + restrained, key=lambda held: held.key)),
+        tuple(sorted(possible, key=lambda change: _turn(change, arrangement.early))),
+        tuple(sorted(unchanged - arrangement.absorbed)),
+        tuple(
+            sorted(
+                (*withheld, *arrangement.withheld, *impossible),
+                key=lambda held: held.key,
+            )
+        ),
     )
 
 
@@ -122,6 +141,9 @@ Verdict: TypeAlias = Change | Withheld | Key
 
 
 def _verdict(question: Question, want: Desired, saw: Present | Unreadable | None) -> Verdict:
+    if want.key.mesh_owner and KINDS[want.key.kind].owners_alone:
+        why = f"only account {want.key.mesh_owner}, whose mesh it is, may have one in it"
+        return Withheld(want.key, why, Reason.FOREIGN, want.origin)
     if isinstance(saw, Unreadable):
         return _unreadable(saw, want)
     if saw is None:
@@ -174,16 +196,16 @@ def _suspended(question: Question, want: Desired) -> Withheld | None:
 def _create(question: Question, want: Desired) -> Create:
     tags = {**want.tags, **_our_tags(question, want, _managed(question, want))}
     # What is ignored is not corrected later, but it is sent now, and so it is shown.
-    spec = None if want.spec is None else question.canonical(want.key, want.spec)
+    spec = None if want.spec is None else question.canonical(want.key, want.spec, None)
     after = _view(spec, tags, protect=want.options.protect)
     return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
 
 
 def _change(question: Question, want: Desired, saw: Present) -> Verdict:
     mark = read_mark(saw.tags)
-    live = question.canonical(saw.key, saw.spec)
+    live = question.canonical(saw.key, saw.spec, want.spec)
     spec = None if want.spec is None else overlay(want.spec, saw.spec, want.options.ignore)
-    after = live if spec is None else question.canonical(saw.key, spec)
+    after = live if spec is None else question.canonical(saw.key, spec, None)
     managed = _managed(question, want)
     tags = _tags_after(want, saw, mark) | _our_tags(question, want, managed)
     difference = Difference(
@@ -213,7 +235,7 @@ def _delete(question: Question, saw: Present) -> Delete | Withheld:
     if mark is not None and mark.protect:
         why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
         return Withheld(saw.key, why, Reason.PROTECTED)
-    before = _view(question.canonical(saw.key, saw.spec), saw.tags, protect=False)
+    before = _view(question.canonical(saw.key, saw.spec, None), saw.tags, protect=False)
     return Delete(saw.key, saw, Difference(before, None))
 
 
@@ -221,7 +243,7 @@ def _managed(question: Question, want: Desired) -> Spec | None:
     """Return the canonical part of the desired spec that we manage; None where we manage none."""
     if want.spec is None:
         return None
-    return question.canonical(want.key, overlay(want.spec, {}, want.options.ignore))
+    return question.canonical(want.key, overlay(want.spec, {}, want.options.ignore), None)
 
 
 def _our_tags(question: Question, want: Desired, managed: Spec | None) -> dict[str, str]:
@@ -248,7 +270,8 @@ def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -
         return Cause.UNKNOWN
     live = None
     if want.spec is not None:
-        live = question.canonical(saw.key, overlay(saw.spec, {}, want.options.ignore))
+        shown = overlay(saw.spec, {}, want.options.ignore)
+        live = question.canonical(saw.key, shown, want.spec)
     causes = set(_spec_causes(_managed(question, want), live, mark))
     causes |= set(_tag_causes(want.tags, users_tags(saw.tags), mark))
     if mark.protect != want.options.protect:
@@ -296,9 +319,15 @@ def _gaps(world: World) -> list[str]:
     return [*world.gaps, *unreadable]
 
 
-def _turn(change: Change) -> tuple[bool, int, Key]:
-    """Order writes: parents before children, deletes last and the other way round."""
+def _turn(change: Change, early: Collection[Key]) -> tuple[bool, float, Key]:
+    """Order writes: parents before children, deletes last and the other way round.
+
+    What is ``early`` comes right before what contains it.
+    """
     wave = KINDS[change.key.kind].wave
+    parent = parent_of(change.key)
+    if change.key in early and parent is not None:
+        return False, KINDS[parent.kind].wave - 0.5, change.key
     if isinstance(change, Delete):
         return True, -wave, change.key
     return False, wave, change.key

@@ -15,6 +15,7 @@ CODE_OF_REASON = {
     Reason.PROTECTED: ExitCode.WITHHELD,
     Reason.UNKNOWN_FIELD: ExitCode.WITHHELD,
     Reason.CONTESTED: ExitCode.WITHHELD,
+    Reason.WAITING: ExitCode.WITHHELD,
     Reason.SUSPENDED: ExitCode.OK,
     Reason.ORPHAN: ExitCode.OK,
     Reason.POLICY: ExitCode.OK,

@@ -25,15 +25,22 @@ class Key:
     """The identity of a resource within one target.
 
     ``path`` holds names, parents first: ``("payments",)`` for a mesh,
-    ``("payments", "edge", "v1")`` for a route. Names are compared byte by byte.
+    ``("payments", "edge", "v1")`` for a route. Names are compared byte by byte. ``mesh_owner`` is
+    the account, 12 digits, whose mesh it is in; empty where that is our own.
     """
 
     kind: str
     path: tuple[str, ...]
+    mesh_owner: str = ""
 
     def __str__(self) -> str:
-        """Return the form that users type and read: ``mesh/payments``."""
-        return "/".join((self.kind, *self.path))
+        """Return the form that users type and read: ``mesh/payments``.
+
+        In a mesh of another account it is ``virtual-node/payments@111122223333/checkout``.
+        """
+        mesh, *names = self.path
+        shared = f"@{self.mesh_owner}" if self.mesh_owner else ""
+        return "/".join((self.kind, mesh + shared, *names))
 
     @property
     def name(self) -> str:
@@ -80,8 +87,7 @@ class Desired:
     """What a manifest asks for.
 
     ``spec`` is None where the manifest has none: the live spec is then not managed.
-    ``tags`` are the user's own; the two that we write are not among them. ``mesh_owner`` is the
-    account, 12 digits, whose mesh it is in; None where that is our own.
+    ``tags`` are the user's own; the two that we write are not among them.
     """
 
     key: Key
@@ -89,16 +95,15 @@ class Desired:
     tags: Mapping[str, str]
     origin: Origin
     options: Options = field(default_factory=Options)
-    mesh_owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
     """A live resource as the target showed it.
 
-    ``account`` is the owner of the mesh it belongs to, 12 digits. ``created_at`` is in seconds
-    of the target's own clock. ``unknown`` holds pointers into the spec to fields that the API's
-    description does not have: replacing the spec would wipe them.
+    ``account`` is whose it is, 12 digits; not always who owns the mesh that it is in.
+    ``created_at`` is in seconds of the target's own clock. ``unknown`` holds pointers into the
+    spec to fields that the API's description does not have: replacing the spec would wipe them.
     """
 
     key: Key
@@ -145,12 +150,14 @@ class World:
 
     A key that is missing was seen to be absent. ``gaps`` says what could not be looked at
     besides the keys marked Unreadable; a world with gaps yields no delete. The tags of what is
-    ``doubtful`` come from an index that may lag behind.
+    ``doubtful`` come from an index that may lag behind. ``others`` were listed and not looked at:
+    they are nobody's whom we asked about.
     """
 
     resources: Mapping[Key, Present | Unreadable]
     gaps: tuple[str, ...] = ()
     doubtful: frozenset[Key] = frozenset()
+    others: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from reconciler.core.changes import Change, Delete
 from reconciler.core.errors import TargetError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan, Question, make_plan
-from reconciler.core.report import Outcome, Report
+from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import Desired, Key, Present, Sighting, Unreadable, World
 from reconciler.core.restraint import Restraint
 from reconciler.engine.course import Conduct, Course
 from reconciler.engine.glance import glance
 from reconciler.engine.sending import MOST_SINGLE_LOOKS, send_wave
-from reconciler.engine.settling import settle
+from reconciler.engine.settling import Sent, settle
 from reconciler.engine.target import Target
+from reconciler.engine.undone import Undone
 
 
 def _everything(_: Key) -> bool:
@@ -40,11 +41,13 @@ def propose(
     wanted = {want.key: want for want in desired if selects(want.key)}
     world = target.observe(wanted.keys(), owner)
     seen = {key: resource for key, resource in world.resources.items() if selects(key)}
+    # What is no part of this run is there all the same.
+    others = world.others | (world.resources.keys() - seen.keys())
     question = Question(
         target=target.id,
         owner=owner,
         desired=wanted,
-        world=World(seen, world.gaps, world.doubtful),
+        world=World(seen, world.gaps, world.doubtful, others),
         canonical=target.canonical,
         restraint=restraint,
         now=now,
@@ -55,7 +58,7 @@ def propose(
     if not 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
         return plan
     fresh = {key: _looked_at(target, key) for key in doubtful}
-    return make_plan(replace(question, world=World(seen | fresh, world.gaps)))
+    return make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
 
 
 def _looked_at(target: Target, key: Key) -> Present | Unreadable:
@@ -70,9 +73,11 @@ def _looked_at(target: Target, key: Key) -> Present | Unreadable:
 def carry_out(plan: Plan, target: Target, conduct: Conduct) -> Report:
     """Return what became of every change of ``plan``, wave by wave, in the plan's order."""
     course = Course(target, conduct)
+    undone = Undone()
     outcomes: list[Outcome] = []
     for wave in _waves(plan.changes):
-        for outcome in _carry_wave(course, wave):
+        for outcome in _carry_wave(course, wave, undone):
+            undone.note(outcome)
             conduct.progress(outcome)
             outcomes.append(outcome)
     return Report(plan, tuple(outcomes))
@@ -86,10 +91,17 @@ def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield list(wave)
 
 
-def _carry_wave(course: Course, wave: list[Change]) -> Iterator[Outcome]:
-    pairs = list(zip(wave, send_wave(course, wave), strict=True))
-    kinds = {change.key.kind for change, answer in pairs if isinstance(answer, Sighting)}
-    seen = glance(course.target, kinds) if kinds else None
+def _carry_wave(course: Course, wave: list[Change], undone: Undone) -> Iterator[Outcome]:
+    impossible: dict[Key, Sent] = {
+        change.key: Skipped(change, why) for change in wave if (why := undone.why_not(change))
+    }
+    possible = [change for change in wave if change.key not in impossible]
+    answers = zip(possible, send_wave(course, possible), strict=True)
+    sent = impossible | {change.key: answer for change, answer in answers}
+    written = [key for key, answer in sent.items() if isinstance(answer, Sighting)]
+    seen = glance(course.target, written) if written else None
     return parallel.stream(
-        lambda pair: settle(course, *pair, seen), pairs, workers=course.conduct.workers
+        lambda change: settle(course, change, sent[change.key], seen),
+        wave,
+        workers=course.conduct.workers,
     )

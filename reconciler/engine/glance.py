@@ -10,19 +10,19 @@ from reconciler.engine.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What one whole list, and the tags in pages, showed."""
+    """What whole lists, and the tags in pages, showed."""
 
     sightings: Mapping[Key, Sighting]
     tags: Mapping[Key, Mapping[str, str]]
 
 
-def glance(target: Target, kinds: Collection[str]) -> Glance | None:
-    """Return a fresh look at all of ``kinds``; None where each has to be looked at by itself."""
+def glance(target: Target, keys: Collection[Key]) -> Glance | None:
+    """Return a fresh look at ``keys``; None where each has to be looked at by itself."""
     try:
         tags = target.tags()
         if tags is None:
             return None
-        seen = target.sightings(kinds)
+        seen = target.sightings(keys)
     except TargetError:
         # One failed list must not fail a wave.
         return None

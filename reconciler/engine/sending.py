@@ -1,17 +1,18 @@
 """From a change to what was answered: look once more, send, and let no answer pass unread."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from reconciler import parallel
-from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.changes import Adopt, Change, Create, Delete, Detached, Update
 from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG
 from reconciler.core.tokens import after_refusal, client_token
 from reconciler.engine.course import Course
 from reconciler.engine.glance import Glance, glance
-from reconciler.engine.settling import MOST_REPLAYS, Sent, judge
+from reconciler.engine.settling import MOST_REPLAYS, Sent, judge, settle
 from reconciler.engine.target import Target
 
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
@@ -30,7 +31,7 @@ def send_wave(course: Course, wave: list[Change]) -> list[Sent]:
     sent: list[Sent] = []
     for start in range(0, len(wave), BATCH):
         batch = wave[start : start + BATCH]
-        seen = glance(course.target, {change.key.kind for change in batch})
+        seen = glance(course.target, [change.key for change in batch])
         sent += parallel.run(partial(_send, course, seen), batch, workers=workers)
     return sent
 
@@ -39,13 +40,55 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
     reason = course.why_stop()
     if reason is not None:
         return Skipped(change, reason)
-    try:
-        sent = _recheck(course.target, seen, change) or _write(course.target, change)
-    except TargetError as error:
-        why = f"it was not tried, for looking at it once more failed: {error}"
-        sent = Failed(change, why)
+    if isinstance(change, Update) and change.detached:
+        sent: Sent = _make_way(course, change)
+    else:
+        sent = _try(course.target, seen, change)
     course.note(sent)
     return sent
+
+
+def _try(target: Target, seen: Glance | None, change: Change) -> Sent:
+    try:
+        return _recheck(target, seen, change) or _write(target, change)
+    except TargetError as error:
+        return Failed(change, f"it was not tried, for looking at it once more failed: {error}")
+
+
+def _make_way(course: Course, change: Update) -> Outcome:
+    """Take out what is in the way of ``change``, make it, and put everything back.
+
+    Once begun it is brought to an end, whoever wants to stop: where the change fails, what was
+    taken out is put back as it was.
+    """
+    taken: list[Detached] = []
+    outcome: Outcome = Applied(change)
+    for each in change.detached:
+        out = _carry(course, each.detach)
+        if isinstance(out, Stale):
+            outcome = Stale(change, f"{each.detach.key}, which has to make way: {out.why}")
+            break
+        taken.append(each)
+        if not isinstance(out, Applied):
+            outcome = Failed(change, f"{each.detach.key} could not make way: {out.why}")
+            break
+    else:
+        outcome = replace(_carry(course, replace(change, detached=())), change=change)
+    applied = isinstance(outcome, Applied)
+    back = [_carry(course, each.attach if applied else each.restore) for each in taken]
+    lost = [
+        f"{one.change.key} could not be put back: {one.why}; the next run creates it"
+        for one in back
+        if not isinstance(one, Applied)
+    ]
+    if lost:
+        told = [] if isinstance(outcome, Applied) else [outcome.why]
+        return Failed(change, "; ".join((*told, *lost)))
+    return outcome
+
+
+def _carry(course: Course, change: Change) -> Outcome:
+    return settle(course, change, _try(course.target, None, change), None)
 
 
 def _write(target: Target, change: Change) -> Sent:

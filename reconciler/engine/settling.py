@@ -126,5 +126,5 @@ def _matches(target: Target, change: Create | Update | Adopt, live: Present) -> 
         return False
     if change.spec is None:
         return True
-    want, saw = (target.canonical(change.key, spec) for spec in (change.spec, live.spec))
-    return want == saw
+    saw = target.canonical(change.key, live.spec, change.spec)
+    return target.canonical(change.key, change.spec) == saw

@@ -17,8 +17,12 @@ class Target(Protocol):
     def id(self) -> TargetId:
         """Which world this is."""
 
-    def canonical(self, key: Key, spec: Spec) -> Spec:
-        """Return ``spec`` spelled as the target would show it; pure."""
+    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
+        """Return ``spec`` spelled as the target would show it; pure.
+
+        What the service fills in where it is left out does not count where ``beside`` leaves it
+        out.
+        """
 
     def observe(self, asked: Collection[Key], owner: str) -> World:
         """Return what is known of the keys ``asked`` about and of all that ``owner`` owns."""
@@ -26,8 +30,8 @@ class Target(Protocol):
     def look(self, key: Key) -> Present | None:
         """Return one resource, read now; None where the target says that it is not there."""
 
-    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
-        """Return every resource of ``kinds`` as one whole list shows it."""
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+        """Return what whole lists show of ``keys``, and of what stands beside them."""
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:
         """Return the tags of all that carries an owner's mark, by ARN; None where it has no index.

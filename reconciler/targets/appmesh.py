@@ -4,30 +4,18 @@ Which operation a verb on a kind takes comes from the description of the API, so
 verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
 """
 
-import json
-import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from threading import Lock
+from dataclasses import dataclass, replace
 from typing import Any
-
-import boto3
-from botocore import xform_name
 
 from reconciler import parallel
 from reconciler.api import Operation, Verb, load, violations
 from reconciler.core.changes import Change, Create, Delete
 from reconciler.core.diff import join_pointer
-from reconciler.core.errors import (
-    ConflictError,
-    GoneError,
-    TargetError,
-    UnavailableError,
-    UnreachableError,
-)
-from reconciler.core.kinds import KINDS
+from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.resources import (
     OWNER_TAG,
     Json,
@@ -38,125 +26,121 @@ from reconciler.core.resources import (
     TargetId,
     Unreadable,
     World,
-    without_empties,
 )
-from reconciler.targets.errors import name_quota, speaking_our_errors
-from reconciler.targets.model import SERVICE
-from reconciler.targets.session import Connection, open_client
+from reconciler.targets.calls import Calls, items
+from reconciler.targets.canonical import canonical
+from reconciler.targets.memory import Index, Memory
 
-MOST_PAGES = 1_000
-TAGGING = "resourcegroupstaggingapi"
-TAGGED_PER_PAGE = 100
 # Of what holds a resource against its delete, so many are named.
 MOST_NAMED = 5
-_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 DELETED = "DELETED"
-_BODY = "reconciler:body"
+LISTED_THEN_GONE = "it was listed, and then not found"
+
+Ref = Mapping[str, Any]
+Tags = Mapping[str, str]
 
 
 class AppMesh:
     """One account and region of App Mesh, or of any endpoint that speaks its API."""
 
     def __init__(
-        self,
-        target: TargetId,
-        session: boto3.Session,
-        connection: Connection,
-        *,
-        workers: int = 10,
-        reopen: Callable[[str | None], Connection] | None = None,
+        self, target: TargetId, calls: Calls, *, workers: int = 10, memory: Memory | None = None
     ) -> None:
-        """Make the clients; nothing is called yet.
+        """Call nothing yet.
 
-        Args:
-            target: Which world it is.
-            session: Where clients and credentials come from.
-            connection: Where calls go.
-            workers: How many calls may run at a time.
-            reopen: Gives another connection to the same world where nobody listens any more at
-                the URL that it is given; raises where there is none.
+        ``memory`` is for who looks again and again: what lists show unmoved is then not read anew.
         """
-        self.id = target
-        self._session = session
-        self._reopen = reopen
-        self._reopening = Lock()
-        self.calls: Counter[str] = Counter()
+        self._id = target
+        self._calls = calls
         self._workers = workers
-        self._connect(connection)
+        self._memory = memory
 
-    def _connect(self, connection: Connection) -> None:
-        self._connection = connection
-        self._client = self._open()
-        self._tagging = open_client(self._session, TAGGING, connection, workers=1)
-        self._tagging.meta.events.register("before-send", self._count)
-        # A delete has neither token nor precondition: sent twice, it may hit a successor.
-        self._client_without_retries = self._open(attempts=1)
+    @property
+    def id(self) -> TargetId:
+        """Which world it is; another process may serve it meanwhile."""
+        return replace(self._id, url=self._calls.url or self._id.url)
 
-    def _open(self, **options: int) -> Any:
-        client = open_client(
-            self._session, SERVICE, self._connection, workers=self._workers, **options
-        )
-        client.meta.events.register("before-send.app-mesh", self._count)
-        client.meta.events.register("after-call.app-mesh", _keep_body)
-        client.meta.events.register_first("needs-retry.app-mesh", name_quota)
-        return client
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """How many requests were sent so far, by operation."""
+        return self._calls.made
 
-    def canonical(self, key: Key, spec: Spec) -> Spec:
+    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""
-        del key  # every kind is spelled the same so far
-        plain = without_empties(spec)
-        assert isinstance(plain, dict)  # noqa: S101  # a spec is an object, and stays one
-        return plain
+        del key  # what is spelled in a way of its own is so in every kind that has it
+        return canonical(spec, beside)
 
     def observe(self, asked: Collection[Key], owner: str) -> World:
         """Return what is known of ``asked`` and of all that ``owner`` owns.
 
-        A list that fails fails the whole; a resource that cannot be read is Unreadable, and a
+        A list of meshes that fails fails the whole; where what stands in a mesh cannot be listed,
+        what was asked about there is Unreadable. A resource that cannot be read is so too, and a
         stranger whose tags cannot be read leaves a gap, because it might be ours.
         """
-        refs = self._refs(KINDS)
-        marked = self.tags()
-        seen = parallel.run(
-            lambda key: self._observe_one(key, refs[key], asked, owner, marked),
-            sorted(refs),
-            workers=self._workers,
+        index = self._index()
+        lists = self._everything(asked, owner, index)
+        look = _Look(self, frozenset(asked), owner, index, lists.refs)
+        found = dict(
+            zip(
+                lists.refs,
+                parallel.run(look.at, lists.refs, workers=self._workers),
+                strict=True,
+            )
         )
-        resources = {found.key: found for found in seen if isinstance(found, Present | Unreadable)}
-        if self.id.account is None:
+        seen = {key: it for key, it in found.items() if isinstance(it, Present | Unreadable)}
+        hidden = {key: lists.hidden(key) for key in asked if key not in lists.refs}
+        unreadable = {key: Unreadable(key, why) for key, why in hidden.items() if why}
+        if self._id.account is None:
             # Where the endpoint answers no GetCallerIdentity, the ARNs of what is ours tell.
-            ours = (it for it in resources.values() if isinstance(it, Present))
-            account = next((it.account for it in ours if it.owner == owner), None)
-            self.id = replace(self.id, account=account)
-        gaps = tuple(found for found in seen if isinstance(found, str))
-        indexed = marked or {}
-        doubtful = (key for key in resources if refs[key]["arn"] in indexed)
-        return World(resources, gaps, frozenset(doubtful))
+            ours = (it for it in seen.values() if isinstance(it, Present) and it.owner == owner)
+            self._id = replace(self._id, account=next((it.account for it in ours), None))
+        if self._memory is not None:
+            self._memory.keep(lists.refs, seen)
+        return World(
+            seen | unreadable,
+            (*lists.gaps.values(), *(it for it in found.values() if isinstance(it, str))),
+            frozenset(key for key in seen if index.may_lag(lists.refs[key]["arn"])),
+            frozenset(key for key, it in found.items() if it is None),
+        )
 
     def look(self, key: Key) -> Present | None:
         """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
         try:
-            body = self._describe(key)
+            body = self.describe(key)
             if body["status"].get("status") == DELETED:
                 return None
-            return _present(key, body, self._tags(key, body["metadata"]["arn"]))
+            return present(key, body, self.tags_of(key, body["metadata"]["arn"]))
         except GoneError:
             return None
 
-    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
-        """Return every resource of ``kinds`` as one whole list of each shows it."""
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+        """Return what whole lists show of ``keys``, and of what stands beside them."""
+        lists = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
+        found = parallel.run(lambda it: self._list(*it), lists, workers=self._workers)
         return {
             key: Sighting(ref["version"], ref["createdAt"], arn=ref["arn"])
-            for key, ref in self._refs(kinds).items()
+            for refs in found
+            for key, ref in refs.items()
         }
+
+    def tags(self) -> Mapping[str, Tags] | None:
+        """Return the tags of everything that carries an owner's mark, by ARN; None where it cannot.
+
+        Then tags are read one resource at a time.
+        """
+        return Index(self._calls).by_arn
 
     def apply(self, change: Change, token: str | None) -> Sighting:
         """Make the calls that ``change`` takes, in an order of which every part is sound."""
+        if self._memory is not None:
+            self._memory.forget(change.key)
         if isinstance(change, Delete):
             return self._delete(change.key)
         if isinstance(change, Create):
             spec = {} if change.spec is None else {"spec": change.spec}
-            tags = [{"key": key, "value": value} for key, value in sorted(change.tags.items())]
-            body = self._call("create", change.key, tags=tags, clientToken=token, **spec)
+            body = self._call(
+                "create", change.key, tags=_tag_list(change.tags.items()), clientToken=token, **spec
+            )
             return _sighting(body)
         before = change.before
         # The record of what we manage is written last among the tags: until then a dropped tag
@@ -164,188 +148,199 @@ class AppMesh:
         dropped = sorted(before.tags.keys() - change.tags.keys())
         if dropped:
             self._call("untag", change.key, resourceArn=before.arn, tagKeys=dropped)
-        moved = sorted(change.tags.items() - before.tags.items())
+        moved = change.tags.items() - before.tags.items()
         if moved:
-            tags = [{"key": key, "value": value} for key, value in moved]
-            self._call("tag", change.key, resourceArn=before.arn, tags=tags)
+            self._call("tag", change.key, resourceArn=before.arn, tags=_tag_list(moved))
         if change.spec is None:
-            return Sighting(before.version, before.created_at, before.uid)
+            return Sighting(before.version, before.created_at, before.uid, before.arn)
         return _sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
+
+    def describe(self, key: Key) -> dict[str, Any]:
+        """Return the answer of the describe operation, which is about ``key``."""
+        body = self._call("describe", key)
+        own = _path(key.kind)[-1]
+        if body[own] != key.name:
+            raise UnavailableError(f"describing {key}: the answer is about {body[own]!r}")
+        return body
+
+    def tags_of(self, key: Key, arn: str) -> dict[str, str]:
+        """Return the tags of one resource."""
+        operation = load().operations["ListTagsForResource"]
+        pages = self._calls.pages(operation, f"{operation.name} of {key}", resourceArn=arn)
+        return {tag["key"]: tag["value"] for page in pages for tag in page["tags"]}
+
+    def is_of_others(self, ref: Ref) -> bool:
+        """Whether another account made it: its tags cannot be listed, and it is not ours."""
+        return self._id.account is not None and ref["resourceOwner"] != self._id.account
+
+    def remembered(self, key: Key, ref: Ref) -> Present | None:
+        """Return what is known of ``key`` where the list shows it unmoved."""
+        return None if self._memory is None else self._memory.recall(key, ref)
+
+    def _index(self) -> Index:
+        if self._memory is None:
+            return Index(self._calls)
+        return self._memory.index(self._calls)
+
+    def _everything(self, asked: Collection[Key], owner: str, index: Index) -> "_Lists":
+        """List all meshes, and all that stands in those in which it is our business."""
+        lists = _Lists(self._list("mesh", None))
+        meshes = {Key("mesh", it.path[:1], it.mesh_owner) for it in asked if it.kind != "mesh"}
+        owned = index.owned(owner)
+        for key, ref in lists.refs.items():
+            if owned is None:
+                ours = not key.mesh_owner
+            else:
+                # Of a mesh that no manifest asks for, its delete has to name what is in it.
+                ours = ref["arn"] in owned[1] or (ref["arn"] in owned[0] and key not in asked)
+            if ours:
+                meshes.add(key)
+        # A mesh that is not there holds nothing, but a shared one may be there unlisted.
+        holders = sorted(key for key in meshes if key in lists.refs or key.mesh_owner)
+        while holders:
+            wanted = [(kind.name, it) for it in holders for kind in _KINDS_IN[it.kind]]
+            found = parallel.run(lambda it: self._list_or_gap(*it), wanted, workers=self._workers)
+            holders = []
+            for (_, holder), refs in zip(wanted, found, strict=True):
+                if isinstance(refs, str):
+                    lists.gaps[holder] = refs
+                else:
+                    lists.refs |= refs
+                    holders += [key for key in refs if _KINDS_IN[key.kind]]
+        return lists
+
+    def _list_or_gap(self, kind: str, holder: Key) -> dict[Key, Ref] | str:
+        try:
+            return self._list(kind, holder)
+        except TargetError as error:
+            return str(error)
+
+    def _list(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
+        operation = _operation(KINDS[kind].word, "list")
+        where = _where(holder) if holder else {}
+        asking = f"{operation.name} in {holder}" if holder else operation.name
+        own = _path(kind)[-1]
+        path, mesh_owner = (holder.path, holder.mesh_owner) if holder else ((), "")
+        found = {}
+        for page in self._calls.pages(operation, asking, **where):
+            for ref in items(operation, page):
+                of = mesh_owner
+                if holder is None and self._id.account not in (None, ref["meshOwner"]):
+                    of = ref["meshOwner"]
+                found[Key(kind, (*path, ref[own]), of)] = ref
+        return found
 
     def _delete(self, key: Key) -> Sighting:
         try:
             return _sighting(self._call("delete", key))
         except ConflictError as error:
             # The service names what holds it in some cases only.
-            holders = self._inside(key)
+            holders = [str(inner) for inner in self._inside(key)]
             if not holders:
                 raise
             more = f" and {len(holders) - MOST_NAMED} more" if len(holders) > MOST_NAMED else ""
             named = ", ".join(holders[:MOST_NAMED])
             raise ConflictError(f"{error}; in it are {named}{more}") from error
 
-    def _inside(self, key: Key) -> list[str]:
-        """Return what stands inside ``key``, of the first page of each kind, as keys."""
-        own = load().kinds[KINDS[key.kind].word].path
-        found: list[str] = []
-        for kind in load().kinds.values():
-            if kind.path[:-1] != own:
-                continue
-            operation = _operation(kind.name, "list")
-            asking = f"{operation.name} in {key}"
+    def _inside(self, key: Key) -> Iterator[Key]:
+        for kind in _KINDS_IN[key.kind]:
             with suppress(TargetError):
-                page = self._send(operation, asking, **dict(zip(own, key.path, strict=True)))
-                word = _CAPITAL.sub("-", kind.name).lower()
-                found += [
-                    "/".join((word, *key.path, ref[kind.path[-1]]))
-                    for ref in _items(operation, page)
-                ]
-        return found
-
-    def tags(self) -> Mapping[str, Mapping[str, str]] | None:
-        """Return the tags of everything that carries an owner's mark, by ARN.
-
-        None where the target has no tagging API, or does not let us use it: then tags are read
-        one resource at a time.
-        """
-        found: dict[str, dict[str, str]] = {}
-        token = ""
-        try:
-            for _ in range(MOST_PAGES):
-                with speaking_our_errors("GetResources"):
-                    page = self._tagging.get_resources(
-                        TagFilters=[{"Key": OWNER_TAG}],
-                        ResourceTypeFilters=[SERVICE],
-                        ResourcesPerPage=TAGGED_PER_PAGE,
-                        PaginationToken=token,
-                    )
-                for row in page["ResourceTagMappingList"]:
-                    found[row["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in row["Tags"]}
-                token = page.get("PaginationToken", "")
-                if not token:
-                    return found
-        except (TargetError, KeyError):
-            return None
-        return None
-
-    def _refs(self, kinds: Iterable[str]) -> dict[Key, Mapping[str, Any]]:
-        """Return what whole lists show; of two meshes of one name, our own account's."""
-        refs: dict[Key, Mapping[str, Any]] = {}
-        for kind in kinds:
-            for key, ref in self._list(kind):
-                if key not in refs or ref["meshOwner"] == self.id.account:
-                    refs[key] = ref
-        return refs
-
-    def _observe_one(
-        self,
-        key: Key,
-        ref: Mapping[str, Any],
-        asked: Collection[Key],
-        owner: str,
-        marked: Mapping[str, Mapping[str, str]] | None,
-    ) -> Present | Unreadable | str | None:
-        """Return what is there; a gap in words, or None where it is none of our business."""
-        shared = self.id.account is not None and ref["meshOwner"] != self.id.account
-        unmarked = marked is not None and ref["arn"] not in marked
-        if key not in asked and (shared or unmarked):
-            return None
-        try:
-            tags = self._tags_from(marked, key, ref["arn"], shared=shared)
-            if key not in asked and tags.get(OWNER_TAG) != owner:
-                return None
-            return _present(key, self._describe(key, meshOwner=ref["meshOwner"]), tags)
-        except TargetError as error:
-            # Gone, too, is no fact yet: a list has just shown it.
-            gone = isinstance(error, GoneError)
-            why = "it was listed, and then not found" if gone else str(error)
-            return Unreadable(key, why) if key in asked else f"{key} may be ours, but {why}"
-
-    def _tags_from(
-        self, marked: Mapping[str, Mapping[str, str]] | None, key: Key, arn: str, *, shared: bool
-    ) -> Mapping[str, str]:
-        if shared:
-            # Tags of another account's mesh cannot be listed, and it is not ours to change.
-            return {}
-        if marked is not None and arn in marked:
-            return marked[arn]
-        # The index may lag behind: what it does not have is asked for where it counts.
-        return self._tags(key, arn)
-
-    def _list(self, kind: str) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-        operation = _operation(KINDS[kind].word, "list")
-        (own,) = load().kinds[KINDS[kind].word].path
-        for page in self._pages(operation, f"{operation.name}"):
-            for ref in _items(operation, page):
-                yield Key(kind, (ref[own],)), ref
-
-    def _describe(self, key: Key, **where: str) -> dict[str, Any]:
-        body = self._call("describe", key, **where)
-        own = load().kinds[KINDS[key.kind].word].path[-1]
-        if body[own] != key.name:
-            raise UnavailableError(f"describing {key}: the answer is about {body[own]!r}")
-        return body
-
-    def _tags(self, key: Key, arn: str) -> dict[str, str]:
-        operation = load().operations["ListTagsForResource"]
-        pages = self._pages(operation, f"{operation.name} of {key}", resourceArn=arn)
-        return {tag["key"]: tag["value"] for page in pages for tag in page["tags"]}
-
-    def _pages(
-        self, operation: Operation, asking: str, **arguments: Any
-    ) -> Iterator[dict[str, Any]]:
-        token: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
-            page = self._send(operation, asking, **arguments, **token)
-            yield page
-            following = page.get("nextToken")
-            if not following:
-                return
-            if token.get("nextToken") == following:
-                raise UnavailableError(f"{asking}: two pages gave the same nextToken")
-            token = {"nextToken": following}
-        raise UnavailableError(f"{asking}: more than {MOST_PAGES:,} pages")
+                yield from self._list(kind.name, key)
 
     def _call(self, verb: Verb, key: Key, **arguments: Any) -> dict[str, Any]:
         operation = _operation(KINDS[key.kind].word, verb)
         if verb not in ("tag", "untag"):
-            path = load().kinds[KINDS[key.kind].word].path
-            arguments |= dict(zip(path, key.path, strict=True))
-        return self._send(operation, f"{operation.name} of {key}", **arguments)
-
-    def _send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
-        while True:
-            connection = self._connection
-            try:
-                body = self._sent(operation, asking, arguments)
-            except UnreachableError:
-                # Nobody listened, so nothing was done, and it may be sent elsewhere.
-                if not self._reconnected(connection):
-                    raise
-            else:
-                _check_answer(operation, body, asking)
-                return dict(body)
-
-    def _sent(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
-        client = self._client_without_retries if operation.verb == "delete" else self._client
-        with speaking_our_errors(asking):
-            return getattr(client, xform_name(operation.name))(**arguments)[_BODY]
-
-    def _reconnected(self, lost: Connection) -> bool:
-        """Whether there is another way to the same world than ``lost``, taken by now."""
-        with self._reopening:
-            if self._connection is lost and self._reopen is not None:
-                self._connect(self._reopen(lost.url))
-                self.id = replace(self.id, url=str(self._connection.url))
-            return self._connection is not lost
-
-    def _count(self, event_name: str, **_: Any) -> None:
-        self.calls[event_name.rsplit(".", 1)[-1]] += 1
+            arguments |= _where(key)
+        return self._calls.send(operation, f"{operation.name} of {key}", **arguments)
 
 
-def _items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    (items,) = (name for name in operation.answer.members if name != "nextToken")
-    return list(page[items])
+@dataclass(slots=True)
+class _Lists:
+    """What all lists showed, and what could not be listed, by what holds it."""
+
+    refs: dict[Key, Ref]
+    gaps: dict[Key, str]
+
+    def __init__(self, meshes: dict[Key, Ref]) -> None:
+        self.refs = meshes
+        self.gaps = {}
+
+    def hidden(self, key: Key) -> str | None:
+        """Say why ``key`` may be there though no list showed it; None where it is not there."""
+        holder = parent_of(key)
+        while holder is not None:
+            if holder in self.gaps:
+                return self.gaps[holder]
+            holder = parent_of(holder)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How each thing that lists showed is looked at: as far as it is our business."""
+
+    target: AppMesh
+    asked: frozenset[Key]
+    owner: str
+    index: Index
+    refs: Mapping[Key, Ref]
+
+    def at(self, key: Key) -> Present | Unreadable | str | None:
+        """Return what is there; a gap in words, or None where it is none of our business."""
+        ref = self.refs[key]
+        of_others, tags = self.target.is_of_others(ref), self.index.tags(ref["arn"])
+        unmarked = self.index.by_arn is not None and tags is None
+        if key not in self.asked and (of_others or unmarked):
+            return None
+        try:
+            known = self.target.remembered(key, ref)
+            if of_others:
+                tags = {}
+            elif tags is None:
+                # The index may lag behind: what it does not have is asked for where it counts.
+                tags = known.tags if known else self.target.tags_of(key, ref["arn"])
+            if key not in self.asked and tags.get(OWNER_TAG) != self.owner:
+                return None
+            if known is not None:
+                return replace(known, tags=tags)
+            return present(key, self.target.describe(key), tags)
+        except TargetError as error:
+            # Gone, too, is no fact yet: a list has just shown it.
+            why = LISTED_THEN_GONE if isinstance(error, GoneError) else str(error)
+            return Unreadable(key, why) if key in self.asked else f"{key} may be ours, but {why}"
+
+
+def present(key: Key, body: Mapping[str, Any], tags: Tags) -> Present:
+    """Return what the answer of a describe operation says of ``key``."""
+    metadata = body["metadata"]
+    return Present(
+        key=key,
+        spec=body["spec"],
+        tags=tags,
+        uid=metadata["uid"],
+        version=metadata["version"],
+        arn=metadata["arn"],
+        account=metadata["resourceOwner"],
+        created_at=metadata["createdAt"],
+        unknown=tuple(_unknown_fields(key, body["spec"])),
+    )
+
+
+_KINDS_IN = defaultdict(
+    list,
+    {name: [it for it in KINDS.values() if it.parent == name] for name in KINDS},
+)
+
+
+def _path(kind: str) -> tuple[str, ...]:
+    """Return the members that name a resource of ``kind`` in a request, parents first."""
+    return load().kinds[KINDS[kind].word].path
+
+
+def _where(key: Key) -> dict[str, str]:
+    """Return the arguments that name ``key`` in a request."""
+    shared = {"meshOwner": key.mesh_owner} if key.mesh_owner else {}
+    return dict(zip(_path(key.kind), key.path, strict=True)) | shared
 
 
 def _operation(kind: str, verb: Verb) -> Operation:
@@ -358,36 +353,8 @@ def _operation(kind: str, verb: Verb) -> Operation:
     )
 
 
-def _keep_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
-    """Keep the answer as it came; None stands for what is not JSON."""
-    if http_response.status_code < 300:  # noqa: PLR2004  # the end of success in HTTP
-        try:
-            parsed[_BODY] = json.loads(http_response.content)
-        except ValueError:
-            parsed[_BODY] = None
-
-
-def _check_answer(operation: Operation, body: Any, asking: str) -> None:
-    shape = operation.answer
-    answer = {operation.payload: body} if operation.payload else body
-    for violation in violations(shape, answer):
-        if violation.constraint in ("required", "type"):
-            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {violation}")
-
-
-def _present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> Present:
-    metadata = body["metadata"]
-    return Present(
-        key=key,
-        spec=body["spec"],
-        tags=tags,
-        uid=metadata["uid"],
-        version=metadata["version"],
-        arn=metadata["arn"],
-        account=metadata["meshOwner"],
-        created_at=metadata["createdAt"],
-        unknown=tuple(_unknown_fields(key, body["spec"])),
-    )
+def _tag_list(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in sorted(tags)]
 
 
 def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:
@@ -402,4 +369,4 @@ def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:
 
 def _sighting(body: Mapping[str, Any]) -> Sighting:
     metadata = body["metadata"]
-    return Sighting(metadata["version"], metadata["createdAt"], metadata["uid"])
+    return Sighting(metadata["version"], metadata["createdAt"], metadata["uid"], metadata["arn"])

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -14,6 +14,8 @@ from reconciler.core.restraint import Limit
 from reconciler.endpoint import EndpointError, FolderHeldError, LocalEndpoint
 from reconciler.settings.target import LOCAL, Choice
 from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.calls import Calls, Reopen
+from reconciler.targets.memory import Memory
 from reconciler.targets.session import Connection, account_of, address, open_session
 
 # The embedded endpoint takes its caller's account from a 12-digit access key id.
@@ -29,7 +31,7 @@ _SHARE = re.compile(r"(\d{1,3})%")
 
 
 @contextmanager
-def open_target(choice: Choice, *, workers: int) -> Iterator[AppMesh]:
+def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -> Iterator[AppMesh]:
     """Yield the chosen target, ready for ``workers`` calls at a time.
 
     The embedded endpoint lives as long as the block. UsageError where the credentials belong to
@@ -46,9 +48,9 @@ def open_target(choice: Choice, *, workers: int) -> Iterator[AppMesh]:
                 # Its holder may have ended; whoever needs it next serves it on.
                 return replace(local, url=_local_url(opened, lost), region=region)
 
-            yield _connect(choice, reopen(None), workers=workers, reopen=reopen)
+            yield _connect(choice, reopen(None), workers=workers, memory=memory, reopen=reopen)
         else:
-            yield _connect(choice, connection, workers=workers)
+            yield _connect(choice, connection, workers=workers, memory=memory)
 
 
 def read_limit(text: str | None, default: Limit) -> Limit:
@@ -87,7 +89,8 @@ def _connect(
     connection: Connection,
     *,
     workers: int,
-    reopen: Callable[[str | None], Connection] | None = None,
+    memory: Memory | None,
+    reopen: Reopen | None = None,
 ) -> AppMesh:
     session = open_session(connection)
     url, region = address(session, connection)
@@ -104,4 +107,5 @@ def _connect(
             f"credentials belong to {account}"
         )
     target = TargetId(choice.name, url, account, region)
-    return AppMesh(target, session, connection, workers=workers, reopen=reopen)
+    calls = Calls(session, connection, workers=workers, reopen=reopen)
+    return AppMesh(target, calls, workers=workers, memory=memory)

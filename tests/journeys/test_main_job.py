@@ -296,10 +296,9 @@ def test_a30_a_mesh_with_members_is_not_deleted_and_they_are_named(
     by_hand.create_virtual_service(meshName="a", virtualServiceName="s.local", spec={})
     (here / "manifests/a.yaml").unlink()
     refused = apply("--policy", "sync")
-    assert refused.code == 1
-    assert "mesh/a: delete failed: DeleteMesh of mesh/a: ResourceInUseException" in refused.out
-    assert "in it are virtual-node/a/n0, virtual-node/a/n1" in refused.out
-    assert "and 3 more" in refused.out
+    assert refused.code == 5
+    named = ", ".join(f"virtual-node/a/n{number}" for number in range(7))
+    assert f"guard: {named}, virtual-service/a/s.local stay, and would be without it" in refused.out
     assert by_hand.describe_mesh(meshName="a")["mesh"]["status"] == {"status": "ACTIVE"}
     assert len(by_hand.list_virtual_nodes(meshName="a")["virtualNodes"]) == 7
 

@@ -29,8 +29,8 @@ class ModelTarget:
     wire: Wire
     id: TargetId = TARGET
 
-    def canonical(self, key: Key, spec: Spec) -> Spec:
-        del key
+    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
+        del key, beside
         plain = without_empties(spec)
         assert isinstance(plain, dict)
         return plain
@@ -68,10 +68,10 @@ class ModelTarget:
         except GoneError:
             return None
 
-    def sightings(self, kinds: Collection[str]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
         return {
             Key("mesh", (mesh.name,)): Sighting(mesh.version, mesh.created_at, arn=mesh.name)
-            for mesh in (self._list() if kinds else ())
+            for mesh in (self._list() if keys else ())
         }
 
     def apply(self, change: Change, token: str | None) -> Sighting:

@@ -10,6 +10,7 @@ from reconciler.core.resources import APPLIED_TAG, TargetId
 from reconciler.endpoint import LocalEndpoint
 from reconciler.engine import Conduct, carry_out, propose
 from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.calls import Calls
 from reconciler.targets.session import Connection, open_session
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS, Scenario
@@ -28,7 +29,9 @@ def real() -> Iterator[AppMesh]:
     with LocalEndpoint(None) as endpoint:
         connection = Connection(endpoint.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
         identity = TargetId("test", endpoint.url, ACCOUNT, "eu-west-1")
-        yield AppMesh(identity, open_session(connection), connection, workers=1)
+        yield AppMesh(
+            identity, Calls(open_session(connection), connection, workers=1, reopen=None), workers=1
+        )
 
 
 def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
@@ -37,7 +40,7 @@ def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
     last = scenario.steps[-1]
     for number, step in enumerate((*scenario.made, *scenario.steps, last, last)):
         if number == len(scenario.made):
-            target.calls.clear()
+            target._calls.made.clear()  # noqa: SLF001  # what was made before does not count
         plan = propose(target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW)
         report = carry_out(plan, target, Conduct(workers=1))
         told.append([type(outcome).__name__ for outcome in report.outcomes])
@@ -53,7 +56,10 @@ def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> Non
         for cycle in modelled.cycles
         if cycle.report is not None
     ]
-    assert real.calls == Counter(call.operation for call in modelled.wire.calls)
+    # The model holds meshes alone, so it has no lists of what stands in one.
+    inside = ("ListVirtual", "ListRoutes", "ListGatewayRoutes")
+    made = {name: count for name, count in real.calls.items() if not name.startswith(inside)}
+    assert made == Counter(call.operation for call in modelled.wire.calls)
     seen = real.observe([want.key for want in SCENARIOS[name].wanted], OWNER)
     for key, live in seen.resources.items():
         mesh = modelled.service.live[key.name]

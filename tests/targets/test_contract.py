@@ -15,6 +15,7 @@ from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, Key, Spec, TargetI
 from reconciler.endpoint import LocalEndpoint
 from reconciler.engine import Target
 from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.calls import Calls
 from reconciler.targets.session import Connection, open_session
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -83,7 +84,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         connection = Connection(endpoint.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
         session = open_session(connection)
         identity = TargetId("test", endpoint.url, ACCOUNT, "eu-west-1")
-        target = AppMesh(identity, session, connection, workers=2)
+        target = AppMesh(identity, Calls(session, connection, workers=2, reopen=None), workers=2)
         by_hand = boto3.client(
             "appmesh",
             endpoint_url=endpoint.url,
@@ -114,7 +115,7 @@ def test_an_empty_world_is_complete(stage: Stage) -> None:
     assert world.gaps == ()
     assert world.resources == {}
     assert stage.target.look(mesh("a")) is None
-    assert stage.target.sightings(["mesh"]) == {}
+    assert stage.target.sightings([mesh("a")]) == {}
 
 
 def test_what_was_created_is_seen_everywhere_alike(stage: Stage) -> None:
@@ -126,7 +127,7 @@ def test_what_was_created_is_seen_everywhere_alike(stage: Stage) -> None:
     assert live.account == ACCOUNT
     world = stage.target.observe([mesh("a")], OWNER)
     assert world.resources == {mesh("a"): live}
-    (sighting,) = stage.target.sightings(["mesh"]).values()
+    (sighting,) = stage.target.sightings([mesh("a")]).values()
     assert (sighting.version, sighting.created_at) == (1, live.created_at)
 
 

@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from builders import mesh
 
 from reconciler.core.errors import HeldError, TargetError, UsageError
 from reconciler.core.restraint import Limit
@@ -56,7 +57,7 @@ def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
     holder.announce("http://127.0.0.1:1")
     try:
         with open_target(LOCAL, workers=1) as target, pytest.raises(HeldError, match="any more"):
-            target.sightings(["mesh"])
+            target.sightings([mesh("a")])
     finally:
         holder.close()
 

@@ -1,0 +1,104 @@
+"""Which changes cannot be made because of what is not there, or because of what stays.
+
+A resource needs what contains it and what its spec names; a delete needs that nothing stands in
+it and nothing names it any more.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from reconciler.core.changes import Change, Delete, Reason, Withheld
+from reconciler.core.kinds import KINDS, named_by, parent_of
+from reconciler.core.resources import Key, Present, Spec, World
+
+# Of what holds a resource, so many are named.
+MOST_NAMED = 50
+
+
+def needs(change: Change) -> tuple[Key, ...]:
+    """Return what has to be there for ``change`` to be made, what contains it first."""
+    if isinstance(change, Delete):
+        return ()
+    parent = parent_of(change.key)
+    return (*([parent] if parent else []), *named_by(change.key, change.spec))
+
+
+def hold_what_cannot_be(
+    changes: Iterable[Change], world: World
+) -> tuple[list[Change], list[Withheld]]:
+    """Return the changes that can be made, and those that cannot with the reason of each."""
+    ordered = sorted(changes, key=lambda change: KINDS[change.key.kind].wave)
+    kept, withheld = _hold_waiting([it for it in ordered if not isinstance(it, Delete)], world)
+    deletes = [it for it in reversed(ordered) if isinstance(it, Delete)]
+    gone, blocked = _hold_blocked(deletes, kept, world)
+    return [*kept, *gone], [*withheld, *blocked]
+
+
+def _hold_waiting(upserts: list[Change], world: World) -> tuple[list[Change], list[Withheld]]:
+    there = {*world.resources, *world.others}
+    kept: list[Change] = []
+    withheld: list[Withheld] = []
+    for change in upserts:
+        missing = [key for key in needs(change) if key not in there and not _unseen(key, world)]
+        if missing:
+            why = f"it needs {missing[0]}, which is not there and is not created by this run"
+            withheld.append(Withheld(change.key, why, Reason.WAITING, change.origin, change))
+        else:
+            there.add(change.key)
+            kept.append(change)
+    return kept, withheld
+
+
+def _unseen(key: Key, world: World) -> bool:
+    """Whether nobody can say that ``key`` is not there: lists failed, or its owner has the list."""
+    return bool(world.gaps) or (bool(key.mesh_owner) and key.kind == "mesh")
+
+
+def _hold_blocked(
+    deletes: list[Delete], upserts: list[Change], world: World
+) -> tuple[list[Change], list[Withheld]]:
+    hold = _Hold(_specs_after(upserts, world))
+    gone: list[Change] = []
+    withheld: list[Withheld] = []
+    for delete in deletes:
+        holders = sorted(hold.on(delete.key))
+        if holders:
+            more = len(holders) - MOST_NAMED
+            told = ", ".join(map(str, holders[:MOST_NAMED])) + (f" and {more} more" * (more > 0))
+            why = f"{told} {'stays' if len(holders) == 1 else 'stay'}, and would be without it"
+            withheld.append(Withheld(delete.key, why, Reason.GUARD, None, delete))
+        else:
+            hold.release(delete.key)
+            gone.append(delete)
+    return gone, withheld
+
+
+class _Hold:
+    """Who holds whom: what stands in a resource holds it, and what names it."""
+
+    def __init__(self, specs: Mapping[Key, Spec | None]) -> None:
+        self._held = {
+            key: tuple(filter(None, (parent_of(key), *named_by(key, spec))))
+            for key, spec in specs.items()
+        }
+        self._holders: dict[Key, set[Key]] = defaultdict(set)
+        for key, held in self._held.items():
+            for each in held:
+                self._holders[each].add(key)
+
+    def on(self, key: Key) -> Collection[Key]:
+        return self._holders[key]
+
+    def release(self, key: Key) -> None:
+        for each in self._held[key]:
+            self._holders[each].discard(key)
+
+
+def _specs_after(upserts: list[Change], world: World) -> Mapping[Key, Spec | None]:
+    """Return what there will be, each with the spec that it will have, as far as that is seen."""
+    after: dict[Key, Spec | None] = dict.fromkeys(world.others)
+    after |= {
+        key: saw.spec if isinstance(saw, Present) else None for key, saw in world.resources.items()
+    }
+    written = (it for it in upserts if not isinstance(it, Delete))
+    return after | {it.key: it.spec for it in written if it.spec is not None or it.key not in after}

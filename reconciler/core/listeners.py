@@ -1,0 +1,179 @@
+"""What of a router or gateway has to make way while its listeners change.
+
+The API refuses several listeners while a route in it matches no port, and another protocol of a
+listener while a route uses it (controller's issues 715 and 767). Where a route gets its match on
+ports in the same plan it goes first; else it is detached and attached again around the change.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.changes import (
+    Adopt,
+    Change,
+    Create,
+    Delete,
+    Detached,
+    Difference,
+    Reason,
+    Update,
+    Withheld,
+)
+from reconciler.core.kinds import parent_of
+from reconciler.core.marks import read_mark
+from reconciler.core.resources import Desired, Key, Present, Spec, World
+
+HOLDERS = ("virtual-router", "virtual-gateway")
+
+
+@dataclass(slots=True)
+class Arrangement:
+    """Changes with what makes way for them; ``early`` ones come before what contains them."""
+
+    changes: list[Change]
+    withheld: list[Withheld] = field(default_factory=list)
+    early: set[Key] = field(default_factory=set)
+    absorbed: set[Key] = field(default_factory=set)
+
+
+def arrange(
+    changes: Collection[Change],
+    desired: Mapping[Key, Desired],
+    left_alone: Collection[Key],
+    world: World,
+    owner: str,
+) -> Arrangement:
+    """Return ``changes`` so that no route stands in the way of its router's new listeners.
+
+    What cannot be arranged is withheld. A route that is detached has its verdict there, and is
+    ``absorbed``; what is ``left_alone`` is not detached.
+    """
+    found = Arrangement([])
+    planned = {change.key: change for change in changes}
+    inside = _by_holder(world)
+    for change in changes:
+        if not isinstance(change, Update | Adopt) or change.key.kind not in HOLDERS:
+            continue
+        step = _Step(change, planned, desired, left_alone, owner)
+        routes = [step.judge(live) for live in inside[change.key] if step.hinders(live)]
+        refusals = [*_unseen(step, world), *(it for it in routes if isinstance(it, str))]
+        detached = tuple(it for it in routes if isinstance(it, Detached))
+        if isinstance(change, Adopt) and detached:
+            refusals.append("it is not ours yet, and routes in it would have to make way")
+        if refusals:
+            why = f"its listeners cannot change: {'; '.join(refusals)}"
+            found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))
+            del planned[change.key]
+            continue
+        found.early |= {it for it in routes if isinstance(it, Key)}
+        found.absorbed |= {it.detach.key for it in detached}
+        if isinstance(change, Update) and detached:
+            planned[change.key] = replace(change, detached=detached)
+    found.changes = [it for key, it in planned.items() if key not in found.absorbed]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One change of listeners, and all that may come with it."""
+
+    change: Update | Adopt
+    planned: Mapping[Key, Change]
+    desired: Mapping[Key, Desired]
+    left_alone: Collection[Key]
+    owner: str
+
+    @property
+    def before(self) -> Spec:
+        return self.change.before.spec
+
+    @property
+    def after(self) -> Spec:
+        return self.before if self.change.spec is None else self.change.spec
+
+    def hinders(self, live: Present) -> bool:
+        return _conflicts(live.spec, self.before, self.after)
+
+    def judge(self, live: Present) -> Key | Detached | str:
+        """Return the key of a route that goes first, how it is detached, or why it cannot be."""
+        plan, want = self.planned.get(live.key), self.desired.get(live.key)
+        if isinstance(plan, Delete):
+            return live.key
+        spec, tags = live.spec, live.tags
+        if isinstance(plan, Update):
+            spec, tags = plan.spec or spec, plan.tags
+            if not _conflicts(spec, self.before, self.after) and _fits(spec, self.before):
+                return live.key
+        if want is None or (refusal := self._refusal(live, spec, want)):
+            return f"{live.key} {refusal if want else 'is no longer asked for'}"
+        view = Difference({"spec": live.spec}, {"spec": spec})
+        return Detached(
+            Delete(live.key, live, Difference(view.before, None)),
+            Create(live.key, spec, tags, want.origin, view),
+        )
+
+    def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
+        mark = read_mark(live.tags)
+        if live.owner != self.owner:
+            return f"is owned by {live.owner or 'nobody'}"
+        if (mark is not None and mark.protect) or want.options.protect:
+            return "is protected"
+        if live.key in self.left_alone:
+            return "is left alone"
+        return None if _fits(spec, self.after) else "matches no port"
+
+
+def _unseen(step: _Step, world: World) -> Iterator[str]:
+    """Yield the routes that may hinder the change and were not looked at."""
+    if not _conflicts({"httpRoute": {"match": {}}}, step.before, step.after):
+        return
+    for key in sorted(world.others):
+        if parent_of(key) == step.change.key:
+            yield f"{key} in it is no part of this run"
+    for key, saw in world.resources.items():
+        if parent_of(key) == step.change.key and not isinstance(saw, Present):
+            yield f"{key} could not be read"
+
+
+def _by_holder(world: World) -> Mapping[Key | None, list[Present]]:
+    inside: dict[Key | None, list[Present]] = defaultdict(list)
+    for key, saw in sorted(world.resources.items()):
+        if isinstance(saw, Present):
+            inside[parent_of(key)].append(saw)
+    return inside
+
+
+def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
+    """Whether the API refuses the listeners of ``after`` while ``route`` is in it."""
+    was, becomes = _listeners(before), _listeners(after)
+    changed = {port for port, protocol in was.items() if becomes.get(port, protocol) != protocol}
+    ports = _matched(route)
+    if ports is None:
+        return bool(changed) or (len(becomes) > 1 and len(was) <= 1)
+    return bool(ports & changed)
+
+
+def _fits(route: Spec, holder: Spec) -> bool:
+    """Whether ``route`` may be written while the listeners are those of ``holder``."""
+    return len(_listeners(holder)) <= 1 or _matched(route) is not None
+
+
+def _listeners(holder: Spec) -> dict[int, str]:
+    """Return the protocols that a router or gateway listens with, by port."""
+    listeners: object = holder.get("listeners")
+    mappings = [it["portMapping"] for it in listeners] if isinstance(listeners, list) else []
+    return {mapping["port"]: mapping["protocol"] for mapping in mappings}
+
+
+def _matched(route: Spec) -> set[int] | None:
+    """Return the ports that a route matches; None where it matches every one."""
+    ports: set[int] = set()
+    for form in route.values():
+        if isinstance(form, dict):
+            match = form.get("match")
+            port = match.get("port") if isinstance(match, dict) else None
+            if not isinstance(port, int):
+                return None
+            ports.add(port)
+    return ports

@@ -1,0 +1,39 @@
+"""What a change that was not made means for those that come after it."""
+
+from dataclasses import dataclass, field
+
+from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.dependencies import needs
+from reconciler.core.kinds import named_by, parent_of
+from reconciler.core.report import Applied, Outcome
+from reconciler.core.resources import Key
+
+
+@dataclass(slots=True)
+class Undone:
+    """What is ``missing`` since its create was not made, and what is ``held`` by whom."""
+
+    missing: set[Key] = field(default_factory=set)
+    held: dict[Key, Key] = field(default_factory=dict)
+
+    def note(self, outcome: Outcome) -> None:
+        """Remember what an outcome leaves undone."""
+        change = outcome.change
+        if isinstance(outcome, Applied):
+            return
+        if isinstance(change, Create):
+            self.missing.add(change.key)
+            return
+        for key in named_by(change.key, change.before.spec):
+            self.held[key] = change.key
+        parent = parent_of(change.key)
+        if isinstance(change, Delete) and parent is not None:
+            self.held[parent] = change.key
+
+    def why_not(self, change: Change) -> str | None:
+        """Say why ``change`` cannot be made now; None where it can."""
+        if isinstance(change, Delete):
+            holder = self.held.get(change.key)
+            return f"{holder}, which holds it, could not be changed or deleted" if holder else None
+        lacking = next((key for key in needs(change) if key in self.missing), None)
+        return f"it needs {lacking}, which was not created" if lacking else None

@@ -1,0 +1,158 @@
+"""Calls of App Mesh and of the tagging API: sent, checked, counted, and taken elsewhere if need be.
+
+It knows operations and no resources, and judges no answer but by what the description requires.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore import xform_name
+
+from reconciler.api import Operation, violations
+from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
+from reconciler.targets.errors import name_quota, speaking_our_errors
+from reconciler.targets.model import SERVICE
+from reconciler.targets.session import Connection, open_client
+
+MOST_PAGES = 1_000
+TAGGING = "resourcegroupstaggingapi"
+TAGGED_PER_PAGE = 100
+_BODY = "reconciler:body"
+
+Reopen = Callable[[str | None], Connection]
+TagPage = tuple[dict[str, dict[str, str]], str]
+
+
+class Calls:
+    """The way to one account and region; ``made`` counts every request that went out."""
+
+    def __init__(
+        self, session: boto3.Session, connection: Connection, *, workers: int, reopen: Reopen | None
+    ) -> None:
+        """Make the clients; nothing is called yet.
+
+        ``reopen`` gives another connection to the same world where nobody listens any more at the
+        URL that it is given; it raises where there is none.
+        """
+        self.made: Counter[str] = Counter()
+        self._session = session
+        self._workers = workers
+        self._reopen = reopen
+        self._reopening = Lock()
+        self._connect(connection)
+
+    @property
+    def url(self) -> str | None:
+        """Where calls go; None where the SDK resolves it."""
+        return self._connection.url
+
+    def send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
+        """Return the body of the answer, which has all that the description requires of it."""
+        while True:
+            connection = self._connection
+            try:
+                body = self._sent(operation, asking, arguments)
+            except UnreachableError:
+                # Nobody listened, so nothing was done, and it may be sent elsewhere.
+                if not self._reconnected(connection):
+                    raise
+            else:
+                _check_answer(operation, body, asking)
+                return dict(body)
+
+    def pages(
+        self, operation: Operation, asking: str, **arguments: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every page of a list; a page that fails, or that leads nowhere, fails the list."""
+        token: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            page = self.send(operation, asking, **arguments, **token)
+            yield page
+            following = page.get("nextToken")
+            if not following:
+                return
+            if token.get("nextToken") == following:
+                raise UnavailableError(f"{asking}: two pages gave the same nextToken")
+            token = {"nextToken": following}
+        raise UnavailableError(f"{asking}: more than {MOST_PAGES:,} pages")
+
+    def tagged(self, tag: str, token: str) -> TagPage | None:
+        """Return one page of all that carries ``tag``: tags by ARN, and the next page's token.
+
+        The token of the first page, and of none, is empty. None where the target has no tagging
+        API, or does not let us use it.
+        """
+        try:
+            with speaking_our_errors("GetResources"):
+                page = self._tagging.get_resources(
+                    TagFilters=[{"Key": tag}],
+                    ResourceTypeFilters=[SERVICE],
+                    ResourcesPerPage=TAGGED_PER_PAGE,
+                    PaginationToken=token,
+                )
+            rows = {
+                row["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in row["Tags"]}
+                for row in page["ResourceTagMappingList"]
+            }
+        except (TargetError, KeyError):
+            return None
+        return rows, page.get("PaginationToken", "")
+
+    def _connect(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = self._open()
+        self._tagging = open_client(self._session, TAGGING, connection, workers=1)
+        self._tagging.meta.events.register("before-send", self._count)
+        # A delete has neither token nor precondition: sent twice, it may hit a successor.
+        self._client_without_retries = self._open(attempts=1)
+
+    def _open(self, **options: int) -> Any:
+        client = open_client(
+            self._session, SERVICE, self._connection, workers=self._workers, **options
+        )
+        client.meta.events.register("before-send.app-mesh", self._count)
+        client.meta.events.register("after-call.app-mesh", _keep_body)
+        client.meta.events.register_first("needs-retry.app-mesh", name_quota)
+        return client
+
+    def _sent(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
+        client = self._client_without_retries if operation.verb == "delete" else self._client
+        with speaking_our_errors(asking):
+            return getattr(client, xform_name(operation.name))(**arguments)[_BODY]
+
+    def _reconnected(self, lost: Connection) -> bool:
+        """Whether there is another way to the same world than ``lost``, taken by now."""
+        with self._reopening:
+            if self._connection is lost and self._reopen is not None:
+                self._connect(self._reopen(lost.url))
+            return self._connection is not lost
+
+    def _count(self, event_name: str, **_: Any) -> None:
+        self.made[event_name.rsplit(".", 1)[-1]] += 1
+
+
+def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a page of a list holds."""
+    (name,) = (name for name in operation.answer.members if name != "nextToken")
+    return list(page[name])
+
+
+def _keep_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+    """Keep the answer as it came; None stands for what is not JSON."""
+    if http_response.status_code < 300:  # noqa: PLR2004  # the end of success in HTTP
+        try:
+            parsed[_BODY] = json.loads(http_response.content)
+        except ValueError:
+            parsed[_BODY] = None
+
+
+def _check_answer(operation: Operation, body: Any, asking: str) -> None:
+    shape = operation.answer
+    answer = {operation.payload: body} if operation.payload else body
+    for violation in violations(shape, answer):
+        if violation.constraint in ("required", "type"):
+            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {violation}")

@@ -1,0 +1,79 @@
+"""How App Mesh shows a spec: what it fills in, and where order has no meaning.
+
+One row for each such place; a kind without one is shown as it was sent.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.core.resources import Json, Spec, canonical_json, without_empties
+
+# Where the service fills in what was left out (K8S ignores it, TF calls it computed; appmesh-api
+# section 1). ``*`` stands for every item of a list.
+FILLED = (
+    "listeners/*/healthCheck/port",
+    *(f"{form}/action/weightedTargets/*/port" for form in ("grpcRoute", "http2Route", "httpRoute")),
+    "tcpRoute/action/weightedTargets/*/port",
+)
+# Lists that are sets: their order changes nothing (controller's issue 785 for backends).
+UNORDERED = frozenset(
+    {
+        *("attributes", "backends", "headers", "metadata", "queryParameters", "weightedTargets"),
+        *("certificateAuthorityArns", "exact", "grpcRetryEvents", "httpRetryEvents", "ports"),
+        "tcpRetryEvents",
+    }
+)
+LOWERED = "metadata/*/name"
+
+
+def canonical(spec: Spec, beside: Spec | None) -> Spec:
+    """Return ``spec`` less what it shows either way, its sets in one order.
+
+    What the service fills in is left out where ``beside`` leaves it out.
+    """
+    shown = without_empties(spec)
+    assert isinstance(shown, dict)  # noqa: S101  # a spec is an object, and stays one
+    if beside is not None:
+        for place in FILLED:
+            _unfill(shown, beside, place.split("/"))
+    return {name: _in_order(name, member) for name, member in shown.items()}
+
+
+def _unfill(shown: Json, beside: Json, steps: list[str]) -> None:
+    """Take out of ``shown`` the member that ``steps`` lead to, where ``beside`` has none."""
+    step, *rest = steps
+    if step == "*":
+        for mine, theirs in _pairs(shown, beside):
+            _unfill(mine, theirs, rest)
+    elif isinstance(shown, dict) and isinstance(beside, dict):
+        if rest:
+            _unfill(shown.get(step), beside.get(step), rest)
+        elif step not in beside:
+            shown.pop(step, None)
+
+
+def _pairs(shown: Json, beside: Json) -> Iterator[tuple[Json, Json]]:
+    """Yield the items that belong together: targets by their node, all else by their place."""
+    if not isinstance(shown, list) or not isinstance(beside, list):
+        return
+    by_node = {_node(item): item for item in beside}
+    for index, item in enumerate(shown):
+        if _node(item) is not None:
+            yield item, by_node.get(_node(item))
+        elif index < len(beside):
+            yield item, beside[index]
+
+
+def _node(item: Json) -> Any:
+    return item.get("virtualNode") if isinstance(item, dict) else None
+
+
+def _in_order(name: str, value: Json) -> Json:
+    if isinstance(value, dict):
+        inside = f"{name}/" if name == "metadata/*" else ""
+        return {inner: _in_order(inside + inner, member) for inner, member in value.items()}
+    if isinstance(value, list):
+        ordered = [_in_order(f"{name}/*", item) for item in value]
+        return sorted(ordered, key=canonical_json) if name in UNORDERED else ordered
+    # One sample shows the name of a gRPC metadatum in lower case, one as it was sent (CLI, UG).
+    return value.lower() if name == LOWERED and isinstance(value, str) else value

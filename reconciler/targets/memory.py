@@ -1,0 +1,128 @@
+"""What one look leaves for the next: the index of tags, and what lists show unmoved.
+
+A version moves with every change of a spec, so a list tells what to describe anew. Tags move no
+version: they are read again part by part, so that drift of tags shows within one round.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.resources import OWNER_TAG, Key, Present, Unreadable
+from reconciler.targets.calls import MOST_PAGES, Calls
+
+# Calls of the rolling re-check in one cycle.
+RECHECKS = 2
+
+Ref = Mapping[str, Any]
+Tags = Mapping[str, str]
+
+
+class Index:
+    """The tags of all that carries an owner's mark, by ARN; None where there is no such index."""
+
+    def __init__(self, calls: Calls) -> None:
+        """Read it whole."""
+        self.by_arn: dict[str, Tags] | None = {}
+        token = ""
+        for _ in range(MOST_PAGES):
+            page = calls.tagged(OWNER_TAG, token)
+            if page is None:
+                break
+            rows, token = page
+            self.by_arn |= rows
+            if not token:
+                return
+        self.by_arn = None
+
+    def tags(self, arn: str) -> Tags | None:
+        """Return the tags that it has of ``arn``."""
+        return None if self.by_arn is None else self.by_arn.get(arn)
+
+    def may_lag(self, arn: str) -> bool:
+        """Whether what is known of the tags of ``arn`` came from here."""
+        return self.by_arn is not None and arn in self.by_arn
+
+    def owned(self, owner: str) -> tuple[set[str], set[str]] | None:
+        """Return the ARNs of the meshes of ``owner``, and of those in which it has something else.
+
+        None where there is no index.
+        """
+        if self.by_arn is None:
+            return None
+        ours = [arn for arn, tags in self.by_arn.items() if tags.get(OWNER_TAG) == owner]
+        meshes = {arn for arn in ours if arn.count("/") == 1}
+        return meshes, {"/".join(arn.split("/")[:2]) for arn in ours if arn not in meshes}
+
+
+class Memory:
+    """What the last look saw; for who looks again and again at one target."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, tuple[tuple[Any, ...], Present]] = {}
+        self._index: Index | None = None
+        self._round: set[str] = set()
+        self._token = ""
+        self._turn = 0
+
+    @property
+    def cycles_of_a_round(self) -> int:
+        """After how many cycles every tag has been read again."""
+        indexed = self._index.by_arn if self._index else None
+        calls = len(self._known) if indexed is None else -(-len(indexed) // 100)
+        return -(-calls // RECHECKS) or 1
+
+    def index(self, calls: Calls) -> Index:
+        """Return the index: read whole the first time, and some pages of it each time after."""
+        if self._index is None or self._index.by_arn is None:
+            self._index = Index(calls)
+            self._forget_some()
+        else:
+            self._read_on(calls, self._index.by_arn)
+        return self._index
+
+    def recall(self, key: Key, ref: Ref) -> Present | None:
+        """Return what was seen of ``key``, where the list shows it unmoved."""
+        stamp, seen = self._known.get(key, (None, None))
+        return seen if stamp == _stamp(ref) else None
+
+    def keep(self, refs: Mapping[Key, Ref], seen: Mapping[Key, Present | Unreadable]) -> None:
+        """Remember what a look saw, and nothing else."""
+        self._known = {
+            key: (_stamp(refs[key]), it) for key, it in seen.items() if isinstance(it, Present)
+        }
+
+    def forget(self, key: Key) -> None:
+        """Take nothing for granted of what is about to be written."""
+        _, seen = self._known.pop(key, (None, None))
+        if seen is not None and self._index is not None and self._index.by_arn:
+            self._index.by_arn.pop(seen.arn, None)
+
+    def _read_on(self, calls: Calls, by_arn: dict[str, Tags]) -> None:
+        for _ in range(RECHECKS):
+            page = calls.tagged(OWNER_TAG, self._token)
+            if page is None:
+                # It begins anew, and by itself where there is no index any more.
+                self._index = Index(calls)
+                self._known.clear()
+                return
+            rows, self._token = page
+            by_arn |= rows
+            self._round |= rows.keys()
+            if not self._token:
+                for arn in by_arn.keys() - self._round:
+                    del by_arn[arn]
+                # Whose mark went is no longer known: it is read by itself.
+                self._known = {key: it for key, it in self._known.items() if it[1].arn in by_arn}
+                self._round.clear()
+                return
+
+    def _forget_some(self) -> None:
+        """Without an index, let some be read anew in each cycle."""
+        keys = sorted(self._known)
+        for key in keys[self._turn : self._turn + RECHECKS]:
+            del self._known[key]
+        self._turn = self._turn + RECHECKS if self._turn < len(keys) else 0
+
+
+def _stamp(ref: Ref) -> tuple[Any, ...]:
+    return ref["arn"], ref["version"], ref["createdAt"], ref["lastUpdatedAt"]
