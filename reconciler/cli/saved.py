@@ -10,8 +10,8 @@ from reconciler.cli.work import choose
 from reconciler.core.changes import Create
 from reconciler.core.errors import UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.report import Outcome, Report, Stale
-from reconciler.core.resources import Key, TargetId
+from reconciler.core.report import Report, Stale
+from reconciler.core.resources import TargetId
 from reconciler.core.restraint import Policy
 from reconciler.settings.target import LOCAL
 from reconciler.targets.appmesh import AppMesh
@@ -69,16 +69,9 @@ def carry_out_saved(plan: Plan, target: AppMesh, conduct: engine.Conduct) -> Rep
     the resource since.
     """
     creates = [change for change in plan.changes if isinstance(change, Create)]
-    there = target.sightings({change.key.kind for change in creates}) if creates else {}
-    taken: dict[Key, Outcome] = {
-        change.key: Stale(change, TAKEN) for change in creates if change.key in there
-    }
-    for outcome in taken.values():
-        conduct.progress(outcome)
-    rest = tuple(change for change in plan.changes if change.key not in taken)
-    report = engine.carry_out(replace(plan, changes=rest), target, conduct)
-    outcomes = {outcome.change.key: outcome for outcome in report.outcomes} | taken
-    return Report(plan, tuple(outcomes[change.key] for change in plan.changes))
+    there = target.sightings([change.key for change in creates])
+    taken = {change.key: Stale(change, TAKEN) for change in creates if change.key in there}
+    return engine.carry_out(plan, target, conduct, settled=taken)
 
 
 def _refuse_another(plan: Plan, target: TargetId, owner: str) -> None:

@@ -71,39 +71,6 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """Change a resource of ours.
-
-    ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
-    those of others included. What is ``detached`` makes way for it and is put back.
-    """
-
-    key: Key
-    before: Present
-    spec: Spec | None
-    tags: Mapping[str, str]
-    origin: Origin
-    difference: Difference
-    cause: Cause
-    traffic: Traffic | None = None
-    detached: "tuple[Detached, ...]" = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """Mark a resource that nobody owns as ours, and make it what the manifest says."""
-
-    key: Key
-    before: Present
-    spec: Spec | None
-    tags: Mapping[str, str]
-    origin: Origin
-    difference: Difference
-    traffic: Traffic | None = None
-    cause: Cause = Cause.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
 class Delete:
     """Remove a resource of ours that no manifest asks for any more."""
 
@@ -127,6 +94,39 @@ class Detached:
         """The way back, where the change in between failed."""
         before = self.detach.before
         return replace(self.attach, spec=before.spec, tags=before.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change a resource of ours.
+
+    ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
+    those of others included. What is ``detached`` makes way for it and is put back.
+    """
+
+    key: Key
+    before: Present
+    spec: Spec | None
+    tags: Mapping[str, str]
+    origin: Origin
+    difference: Difference
+    cause: Cause
+    traffic: Traffic | None = None
+    detached: tuple[Detached, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Mark a resource that nobody owns as ours, and make it what the manifest says."""
+
+    key: Key
+    before: Present
+    spec: Spec | None
+    tags: Mapping[str, str]
+    origin: Origin
+    difference: Difference
+    traffic: Traffic | None = None
+    cause: Cause = Cause.UNKNOWN
 
 
 Change: TypeAlias = Create | Update | Adopt | Delete

@@ -1,9 +1,10 @@
 """A plan proposed from what is live, and carried out wave by wave."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from types import MappingProxyType
 
 from reconciler import parallel
 from reconciler.core.changes import Change, Delete
@@ -70,13 +71,21 @@ def _looked_at(target: Target, key: Key) -> Present | Unreadable:
     return live or Unreadable(key, "it was listed, and then not found")
 
 
-def carry_out(plan: Plan, target: Target, conduct: Conduct) -> Report:
-    """Return what became of every change of ``plan``, wave by wave, in the plan's order."""
+def carry_out(
+    plan: Plan,
+    target: Target,
+    conduct: Conduct,
+    settled: Mapping[Key, Outcome] = MappingProxyType({}),
+) -> Report:
+    """Return what became of every change of ``plan``, wave by wave, in the plan's order.
+
+    What is ``settled`` is so already, and not tried.
+    """
     course = Course(target, conduct)
     undone = Undone()
     outcomes: list[Outcome] = []
     for wave in _waves(plan.changes):
-        for outcome in _carry_wave(course, wave, undone):
+        for outcome in _carry_wave(course, wave, undone, settled):
             undone.note(outcome)
             conduct.progress(outcome)
             outcomes.append(outcome)
@@ -91,10 +100,13 @@ def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield list(wave)
 
 
-def _carry_wave(course: Course, wave: list[Change], undone: Undone) -> Iterator[Outcome]:
+def _carry_wave(
+    course: Course, wave: list[Change], undone: Undone, settled: Mapping[Key, Outcome]
+) -> Iterator[Outcome]:
     impossible: dict[Key, Sent] = {
         change.key: Skipped(change, why) for change in wave if (why := undone.why_not(change))
     }
+    impossible |= {change.key: settled[change.key] for change in wave if change.key in settled}
     possible = [change for change in wave if change.key not in impossible]
     answers = zip(possible, send_wave(course, possible), strict=True)
     sent = impossible | {change.key: answer for change, answer in answers}

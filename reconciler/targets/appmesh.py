@@ -116,7 +116,7 @@ class AppMesh:
     def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
         lists = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
-        found = parallel.run(lambda it: self._list(*it), lists, workers=self._workers)
+        found = parallel.run(lambda it: self._list_if_any(*it), lists, workers=self._workers)
         return {
             key: Sighting(ref["version"], ref["createdAt"], arn=ref["arn"])
             for refs in found
@@ -208,6 +208,15 @@ class AppMesh:
                     lists.refs |= refs
                     holders += [key for key in refs if _KINDS_IN[key.kind]]
         return lists
+
+    def _list_if_any(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
+        try:
+            return self._list(kind, holder)
+        except GoneError:
+            if holder is None:
+                raise
+            # What is not there holds nothing.
+            return {}
 
     def _list_or_gap(self, kind: str, holder: Key) -> dict[Key, Ref] | str:
         try:
