@@ -10,6 +10,7 @@ from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
     Desired,
+    Json,
     Key,
     Options,
     Origin,
@@ -33,6 +34,38 @@ def mesh(name: str) -> Key:
     return Key("mesh", (name,))
 
 
+def key(text: str) -> Key:
+    """Return the key that ``route/m/r/x`` stands for; a bare name is a mesh's."""
+    kind, *path = text.split("/")
+    return Key(kind, tuple(path)) if path else mesh(text)
+
+
+def listening(*ports: int, protocol: str = "http") -> Spec:
+    """Return the spec of a router or gateway."""
+    return {"listeners": [{"portMapping": {"port": port, "protocol": protocol}} for port in ports]}
+
+
+def route(*nodes: str, port: int | None = None, prefix: str = "/") -> Spec:
+    """Return the spec of a route that shares what matches among ``nodes``."""
+    match: dict[str, Json] = (
+        {"prefix": prefix} if port is None else {"prefix": prefix, "port": port}
+    )
+    targets: list[Json] = [{"virtualNode": node, "weight": 1} for node in nodes]
+    return {"httpRoute": {"match": match, "action": {"weightedTargets": targets}}}
+
+
+def provided_by(kind: str, name: str) -> Spec:
+    """Return the spec of a service that a ``virtualNode`` or ``virtualRouter`` provides."""
+    return {"provider": {kind: {f"{kind}Name": name}}}
+
+
+def gateway_route(service: str, port: int | None = None) -> Spec:
+    """Return the spec of a gateway route to a service."""
+    match: dict[str, Json] = {"prefix": "/"} if port is None else {"prefix": "/", "port": port}
+    target: Json = {"virtualService": {"virtualServiceName": service}}
+    return {"httpRoute": {"match": match, "action": {"target": target}}}
+
+
 def egress(kind: str | None) -> Spec:
     return {} if kind is None else {"egressFilter": {"type": kind}}
 
@@ -52,10 +85,10 @@ def desired(
     tags: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Desired:
-    """Return a wanted mesh; ``managed=False`` is a manifest without a spec."""
+    """Return what is wanted; ``managed=False`` is a manifest without a spec."""
     wanted = (spec or {}) if managed else None
     origin = Origin(f"manifests/{name}.yaml", 1, 1)
-    return Desired(mesh(name), wanted, tags or {}, origin, Options(**options))
+    return Desired(key(name), wanted, tags or {}, origin, Options(**options))
 
 
 def present(
@@ -67,14 +100,14 @@ def present(
     tags: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> Present:
-    """Return a live mesh; ``applied`` is the manifest that its mark remembers."""
+    """Return what is live; ``applied`` is the manifest that its mark remembers."""
     ours = {} if owner is None else {OWNER_TAG: owner}
     if applied is not None:
         managed = None if applied.spec is None else canonical(applied.key, applied.spec)
         mark = mark_of(managed, applied.tags, protect=applied.options.protect)
         ours[APPLIED_TAG] = str(mark)
     facts: dict[str, Any] = {
-        "key": mesh(name),
+        "key": key(name),
         "spec": spec or {},
         "tags": {**(tags or {}), **ours},
         "uid": f"uid-of-{name}",
@@ -90,11 +123,13 @@ def plan(
     *items: Desired | Present | Unreadable,
     restraint: Restraint | None = None,
     gaps: tuple[str, ...] = (),
+    others: tuple[str, ...] = (),
     target: TargetId = TARGET,
 ) -> Plan:
     """Return the plan for the desired among ``items`` in a world made of the others."""
     wanted = {item.key: item for item in items if isinstance(item, Desired)}
     seen = {item.key: item for item in items if not isinstance(item, Desired)}
+    world = World(seen, gaps, others=frozenset(map(key, others)))
     return make_plan(
-        Question(target, OWNER, wanted, World(seen, gaps), canonical, restraint or Restraint(), NOW)
+        Question(target, OWNER, wanted, world, canonical, restraint or Restraint(), NOW)
     )

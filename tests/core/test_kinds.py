@@ -1,0 +1,361 @@
+"""What contains what, what names what, and in which order all of it comes and goes."""
+
+import pytest
+from builders import (
+    SYNC,
+    desired,
+    gateway_route,
+    key,
+    listening,
+    plan,
+    present,
+    provided_by,
+    route,
+)
+
+from reconciler.core.changes import Adopt, Create, Delete, Reason, Update
+from reconciler.core.kinds import KINDS, named_by, parent_of
+from reconciler.core.plan import Plan
+from reconciler.core.resources import Desired, Json, Key, Present, Spec, Unreadable
+from reconciler.core.restraint import Policy, Restraint
+
+MANY = Restraint(policy=Policy.SYNC, max_deletes=99)
+GRAPH: dict[str, Spec | None] = {
+    "m": None,
+    "virtual-node/m/n": {},
+    "virtual-router/m/r": listening(80),
+    "route/m/r/x": route("n"),
+    "virtual-service/m/s": provided_by("virtualRouter", "r"),
+    "virtual-gateway/m/g": listening(80),
+    "gateway-route/m/g/y": gateway_route("s"),
+}
+
+
+def wanted(*names: str) -> list[Desired]:
+    return [desired(name, GRAPH[name]) for name in names or GRAPH]
+
+
+def live(*names: str) -> list[Present]:
+    chosen = names or tuple(GRAPH)
+    return [present(name, GRAPH[name], applied=desired(name, GRAPH[name])) for name in chosen]
+
+
+def keys(made: Plan) -> list[str]:
+    return [str(change.key) for change in made.changes]
+
+
+def test_a_graph_comes_up_from_what_holds_to_what_is_held() -> None:
+    assert keys(plan(*reversed(wanted()))) == [
+        "mesh/m",
+        "virtual-node/m/n",
+        "virtual-router/m/r",
+        "route/m/r/x",
+        "virtual-service/m/s",
+        "virtual-gateway/m/g",
+        "gateway-route/m/g/y",
+    ]
+
+
+def test_it_is_torn_down_the_other_way_round() -> None:
+    made = plan(*live(), restraint=Restraint(policy=Policy.SYNC, max_deletes=7, allow_empty=True))
+    assert keys(made) == list(reversed(keys(plan(*wanted()))))
+
+
+def test_one_delete_too_many_deletes_nothing_of_any_kind() -> None:
+    held = plan(*live(), restraint=Restraint(policy=Policy.SYNC, max_deletes=6, allow_empty=True))
+    assert held.changes == ()
+    assert {one.why for one in held.withheld} == {"7 deletes are over --max-deletes 6"}
+
+
+def test_an_unchanged_graph_stays() -> None:
+    made = plan(*wanted(), *live())
+    assert (made.changes, made.withheld) == ((), ())
+    assert len(made.unchanged) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "parent"),
+    [
+        ("mesh/m", None),
+        ("virtual-service/m/s", "mesh/m"),
+        ("route/m/r/x", "virtual-router/m/r"),
+        ("gateway-route/m/g/y", "virtual-gateway/m/g"),
+    ],
+)
+def test_every_kind_knows_what_contains_it(text: str, parent: str | None) -> None:
+    assert parent_of(key(text)) == (None if parent is None else key(parent))
+
+
+def test_what_a_spec_names_is_each_named_once() -> None:
+    found = named_by(key("route/m/r/x"), route("a", "b", "a"))
+    assert found == (key("virtual-node/m/a"), key("virtual-node/m/b"))
+    assert named_by(key("virtual-node/m/n"), {"backends": [{"virtualService": {}}]}) == ()
+    assert named_by(key("route/m/r/x"), {"httpRoute": {"action": {"weightedTargets": 7}}}) == ()
+    assert named_by(key("route/m/r/x"), {"httpRoute": "odd"}) == ()
+    assert (
+        named_by(key("virtual-service/m/s"), {"provider": {"virtualNode": {"virtualNodeName": 1}}})
+        == ()
+    )
+
+
+def test_what_is_in_a_shared_mesh_names_what_is_in_it_too() -> None:
+    shared = Key("route", ("m", "r", "x"), "999999999999")
+    assert str(shared) == "route/m@999999999999/r/x"
+    assert parent_of(shared) == Key("virtual-router", ("m", "r"), "999999999999")
+    assert named_by(shared, route("n")) == (Key("virtual-node", ("m", "n"), "999999999999"),)
+
+
+@pytest.mark.parametrize("kind", ["virtual-gateway", "gateway-route"])
+def test_s06_only_the_owner_of_a_mesh_has_gateways_in_it(kind: str) -> None:
+    path = ("m", "g", "y")[: 3 if kind == "gateway-route" else 2]
+    want = desired("x")
+    made = plan(Desired(Key(kind, path, "999999999999"), {}, {}, want.origin))
+    (held,) = made.withheld
+    assert held.reason is Reason.FOREIGN
+    assert "999999999999" in held.why
+    assert KINDS[kind].owners_alone
+
+
+def test_s06_a_mesh_of_another_account_need_not_be_seen() -> None:
+    shared = Desired(Key("virtual-node", ("m", "n"), "999999999999"), {}, {}, desired("x").origin)
+    assert keys(plan(shared)) == ["virtual-node/m@999999999999/n"]
+
+
+def test_what_lacks_what_it_needs_waits_and_so_does_what_needs_it() -> None:
+    made = plan(*wanted("m", "route/m/r/x", "virtual-service/m/s", "virtual-gateway/m/g"))
+    assert keys(made) == ["mesh/m", "virtual-gateway/m/g"]
+    whys = {str(held.key): held.why for held in made.withheld}
+    assert {held.reason for held in made.withheld} == {Reason.WAITING}
+    assert whys["route/m/r/x"].startswith("it needs virtual-router/m/r, which is not there")
+    assert whys["virtual-service/m/s"].startswith("it needs virtual-router/m/r")
+
+
+def test_what_others_have_is_there() -> None:
+    made = plan(*wanted("route/m/r/x"), others=("m", "virtual-router/m/r", "virtual-node/m/n"))
+    assert keys(made) == ["route/m/r/x"]
+
+
+def test_where_lists_failed_nobody_says_what_is_not_there() -> None:
+    assert keys(plan(*wanted("virtual-node/m/n"), gaps=("mesh/m could not be listed",))) == [
+        "virtual-node/m/n"
+    ]
+
+
+def test_a_node_that_a_route_still_uses_is_not_deleted() -> None:
+    made = plan(*wanted("m", "virtual-router/m/r", "route/m/r/x"), *live(), restraint=MANY)
+    (held,) = [one for one in made.withheld if one.key == key("virtual-node/m/n")]
+    assert held.reason is Reason.GUARD
+    assert held.why == "route/m/r/x stays, and would be without it"
+    assert keys(made) == ["gateway-route/m/g/y", "virtual-gateway/m/g", "virtual-service/m/s"]
+
+
+def test_a_node_that_a_route_is_led_away_from_is_deleted_last() -> None:
+    rest = wanted("m", "virtual-router/m/r", "virtual-service/m/s")
+    made = plan(
+        *rest,
+        desired("virtual-node/m/new", {}),
+        desired("route/m/r/x", route("new")),
+        *live("m", "virtual-node/m/n", "virtual-router/m/r", "route/m/r/x", "virtual-service/m/s"),
+        restraint=SYNC,
+    )
+    assert keys(made) == ["virtual-node/m/new", "route/m/r/x", "virtual-node/m/n"]
+    assert [type(change) for change in made.changes] == [Create, Update, Delete]
+
+
+def test_a_service_moves_from_a_node_to_a_router() -> None:
+    made = plan(
+        *wanted("m", "virtual-router/m/r", "virtual-service/m/s"),
+        desired("virtual-node/m/kept", {}),
+        desired("route/m/r/x", route("kept")),
+        *live("m", "virtual-node/m/n"),
+        present("virtual-service/m/s", provided_by("virtualNode", "n")),
+        restraint=SYNC,
+    )
+    assert keys(made) == [
+        "virtual-node/m/kept",
+        "virtual-router/m/r",
+        "route/m/r/x",
+        "virtual-service/m/s",
+        "virtual-node/m/n",
+    ]
+
+
+def test_a_mesh_with_something_of_others_in_it_is_not_deleted_and_they_are_named() -> None:
+    made = plan(
+        *live("m"),
+        desired("kept"),
+        others=("virtual-node/m/a", "virtual-node/m/b"),
+        restraint=SYNC,
+    )
+    (held,) = made.withheld
+    assert held.why == "virtual-node/m/a, virtual-node/m/b stay, and would be without it"
+
+
+def test_of_very_many_the_rest_is_counted() -> None:
+    names = tuple(f"virtual-node/m/n{number:03}" for number in range(60))
+    (held,) = plan(*live("m"), desired("kept"), others=names, restraint=SYNC).withheld
+    assert "n049 and 10 more stay" in held.why
+
+
+def _list(spec: Spec) -> list[Json]:
+    listeners = spec["listeners"]
+    assert isinstance(listeners, list)
+    return listeners
+
+
+def router(*ports: int, protocol: str = "http") -> list[Desired]:
+    return [
+        *wanted("m", "virtual-node/m/n"),
+        desired("virtual-router/m/r", listening(*ports, protocol=protocol)),
+    ]
+
+
+STANDING = live("m", "virtual-node/m/n", "virtual-router/m/r", "route/m/r/x")
+
+
+def test_a_route_that_gets_its_port_goes_before_the_second_listener() -> None:
+    made = plan(*router(80, 81), desired("route/m/r/x", route("n", port=80)), *STANDING)
+    assert keys(made) == ["route/m/r/x", "virtual-router/m/r"]
+    assert made.changes[1].detached == ()  # type: ignore[union-attr]  # it is an update
+
+
+def test_a_route_that_goes_makes_way_first() -> None:
+    made = plan(*router(80, 81), *STANDING, restraint=SYNC)
+    assert keys(made) == ["route/m/r/x", "virtual-router/m/r"]
+    assert isinstance(made.changes[0], Delete)
+
+
+def test_a_listener_in_use_changes_its_protocol_around_a_detached_route() -> None:
+    made = plan(*router(80, protocol="grpc"), *wanted("route/m/r/x"), *STANDING)
+    (change,) = made.changes
+    assert isinstance(change, Update)
+    (way,) = change.detached
+    assert way.detach.key == way.attach.key == key("route/m/r/x")
+    assert (way.attach.spec, way.restore.spec) == (route("n"), route("n"))
+    assert key("route/m/r/x") not in made.unchanged
+    assert key("route/m/r/x") in made.keys
+    assert len(set(made.keys)) == len(made.keys)
+
+
+def test_a_detached_route_comes_back_as_its_manifest_has_it() -> None:
+    new = route("n", prefix="/new")
+    made = plan(*router(80, protocol="grpc"), desired("route/m/r/x", new), *STANDING)
+    (change,) = made.changes
+    (way,) = change.detached  # type: ignore[union-attr]  # it is an update
+    assert (way.attach.spec, way.restore.spec) == (new, route("n"))
+    other = plan(*router(80, protocol="grpc"), *wanted("route/m/r/x"), *STANDING)
+    assert made.fingerprint != other.fingerprint
+
+
+def test_a_route_of_another_port_stays_where_it_is() -> None:
+    there = present("route/m/r/x", route("n", port=80), applied=desired("x"))
+    holder = present("virtual-router/m/r", listening(80, 81))
+    both = [*_list(listening(80)), *_list(listening(81, protocol="grpc"))]
+    made = plan(
+        *wanted("m", "virtual-node/m/n"),
+        desired("route/m/r/x", route("n", port=80)),
+        desired("virtual-router/m/r", {"listeners": both}),
+        *live("m", "virtual-node/m/n"),
+        there,
+        holder,
+    )
+    (change,) = made.changes
+    assert isinstance(change, Update)
+    assert change.detached == ()
+
+
+@pytest.mark.parametrize(
+    ("standing", "wish", "word"),
+    [
+        (
+            present("route/m/r/x", route("n"), owner="other"),
+            wanted("route/m/r/x"),
+            "is owned by other",
+        ),
+        (
+            present("route/m/r/x", route("n"), owner=None),
+            wanted("route/m/r/x"),
+            "is owned by nobody",
+        ),
+        (
+            live("route/m/r/x")[0],
+            [desired("route/m/r/x", route("n"), protect=True)],
+            "is protected",
+        ),
+        (
+            present(
+                "route/m/r/x", route("n"), applied=desired("route/m/r/x", route("n"), protect=True)
+            ),
+            [],
+            "is no longer asked for",
+        ),
+        (live("route/m/r/x")[0], [], "is no longer asked for"),
+        (Unreadable(key("route/m/r/x"), "403"), wanted("route/m/r/x"), "could not be read"),
+    ],
+    ids=["another's", "nobody's", "protected", "protected orphan", "orphan", "unreadable"],
+)
+def test_what_cannot_make_way_withholds_the_change(
+    standing: Present | Unreadable, wish: list[Desired], word: str
+) -> None:
+    made = plan(*router(80, protocol="grpc"), *wish, *STANDING[:3], standing)
+    (held,) = [one for one in made.withheld if one.key == key("virtual-router/m/r")]
+    assert held.reason is Reason.GUARD
+    assert held.why.startswith("its listeners cannot change: route/m/r/x ")
+    assert word in held.why
+
+
+def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> None:
+    made = plan(*router(80, 81), *wanted("route/m/r/x"), *STANDING)
+    (held,) = made.withheld
+    assert held.why.endswith("route/m/r/x matches no port")
+
+
+def test_a_route_that_is_left_alone_does_not_make_way() -> None:
+    made = plan(
+        *router(80, protocol="grpc"),
+        desired("route/m/r/x", route("n", prefix="/new"), adopt=True),
+        *STANDING[:3],
+        present("route/m/r/x", route("n"), owner=None),
+    )
+    held = {str(one.key): one.why for one in made.withheld}
+    assert "is owned by nobody" in held["virtual-router/m/r"]
+
+
+def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
+    made = plan(*router(80, 81), *STANDING[:3], others=("route/m/r/theirs",))
+    (held,) = made.withheld
+    assert held.why.endswith("route/m/r/theirs in it is no part of this run")
+    assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
+
+
+def test_what_is_not_ours_yet_changes_no_listeners_in_use() -> None:
+    made = plan(
+        *wanted("m", "virtual-node/m/n", "route/m/r/x"),
+        desired("virtual-router/m/r", listening(80, protocol="grpc"), adopt=True),
+        *STANDING[:2],
+        STANDING[3],
+        present("virtual-router/m/r", listening(80), owner=None),
+    )
+    (held,) = made.withheld
+    assert "it is not ours yet" in held.why
+
+
+def test_a_change_of_tags_alone_moves_no_route() -> None:
+    made = plan(
+        *wanted("m", "virtual-node/m/n", "route/m/r/x"),
+        desired("virtual-router/m/r", listening(80), tags={"team": "pay"}),
+        *STANDING,
+    )
+    (change,) = made.changes
+    assert isinstance(change, Update)
+    assert (change.spec, change.detached) == (None, ())
+
+
+def test_an_adopted_router_without_routes_in_the_way_is_adopted() -> None:
+    made = plan(
+        *wanted("m", "virtual-node/m/n"),
+        desired("virtual-router/m/r", listening(80, protocol="grpc"), adopt=True),
+        *STANDING[:2],
+        present("virtual-router/m/r", listening(80), owner=None),
+    )
+    assert isinstance(made.changes[-1], Adopt)

@@ -1,0 +1,213 @@
+"""What fails leaves undone what needs it, and what makes way is put back whatever happens."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from builders import NOW, OWNER, desired, key, listening, provided_by, route
+from fakes import FakeTarget, Hook
+
+from reconciler.core.changes import Update
+from reconciler.core.errors import RefusedError, TargetError, UnavailableError
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.resources import Desired, Key, Spec
+from reconciler.core.restraint import Policy, Restraint
+from reconciler.engine import Conduct, carry_out, propose
+
+SYNC = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+CONDUCT = Conduct(workers=1, pause=lambda _: None, patience_seconds=1)
+ROUTER, ROUTE, OTHER = key("virtual-router/m/r"), key("route/m/r/x"), key("route/m/r/y")
+HTTP, GRPC = listening(80), listening(80, protocol="grpc")
+
+
+def graph(router: Spec = HTTP, *, prefix: str = "/") -> list[Desired]:
+    return [
+        desired("m"),
+        desired("virtual-node/m/n", {}),
+        desired("virtual-router/m/r", router),
+        desired("route/m/r/x", route("n", prefix=prefix)),
+        desired("route/m/r/y", route("n")),
+        desired("virtual-service/m/s", provided_by("virtualRouter", "r")),
+    ]
+
+
+def proposal(target: FakeTarget, wants: list[Desired]) -> Plan:
+    return propose(target, wants, owner=OWNER, restraint=SYNC, now=NOW)
+
+
+def cycle(target: FakeTarget, wants: list[Desired]) -> Report:
+    return carry_out(proposal(target, wants), target, CONDUCT)
+
+
+def standing() -> FakeTarget:
+    target = FakeTarget()
+    assert cycle(target, graph()).converged
+    target.calls.clear()
+    return target
+
+
+def refusing(operation: str, which: Key, error: TargetError | None = None) -> Hook:
+    """Return a hook by which one operation on one resource is refused."""
+
+    def hook(called: str, about: Key) -> None:
+        if (called, about) == (operation, which):
+            raise error or RefusedError("no")
+
+    return hook
+
+
+def outcomes(report: Report) -> dict[str, type[Outcome]]:
+    return {str(outcome.change.key): type(outcome) for outcome in report.outcomes}
+
+
+def test_what_needs_a_create_that_failed_is_skipped_and_says_why() -> None:
+    target = FakeTarget()
+    target.before = refusing("create", key("virtual-node/m/n"))
+    report = cycle(target, graph())
+    assert outcomes(report) == {
+        "mesh/m": Applied,
+        "virtual-node/m/n": Failed,
+        "virtual-router/m/r": Applied,
+        "route/m/r/x": Skipped,
+        "route/m/r/y": Skipped,
+        "virtual-service/m/s": Applied,
+    }
+    skipped = next(one for one in report.outcomes if isinstance(one, Skipped))
+    assert skipped.why == "it needs virtual-node/m/n, which was not created"
+
+
+def test_what_holds_a_delete_that_failed_keeps_what_it_stands_in() -> None:
+    target = standing()
+    target.before = refusing("delete", ROUTE)
+    report = cycle(target, [])
+    assert outcomes(report) == {
+        "virtual-service/m/s": Applied,
+        "route/m/r/x": Failed,
+        "route/m/r/y": Applied,
+        "virtual-router/m/r": Skipped,
+        "virtual-node/m/n": Skipped,
+        "mesh/m": Skipped,
+    }
+    assert any("route/m/r/x, which holds it" in getattr(one, "why", "") for one in report.outcomes)
+
+
+def test_a_node_stays_where_its_route_could_not_be_led_away() -> None:
+    target = standing()
+    target.before = refusing("update", ROUTE)
+    wants = [want for want in graph() if want.key.kind not in ("virtual-node", "route")]
+    wants += [desired("virtual-node/m/new", {})]
+    wants += [desired(str(name), route("new")) for name in (ROUTE, OTHER)]
+    report = cycle(target, wants)
+    assert outcomes(report)["route/m/r/x"] is Failed
+    assert outcomes(report)["virtual-node/m/n"] is Skipped
+    assert key("virtual-node/m/n") in target.resources
+
+
+def test_routes_make_way_for_their_listener_and_come_back() -> None:
+    target = standing()
+    uids = {name: target.resources[name].uid for name in (ROUTE, OTHER)}
+    report = cycle(target, graph(GRPC, prefix="/new"))
+    assert outcomes(report) == {"virtual-router/m/r": Applied}
+    writes = [call for call in target.calls if call[0] in ("create", "update", "delete")]
+    # The token of the route's first create is remembered, so the second one goes on from there.
+    assert list(dict.fromkeys(writes)) == [
+        ("delete", "route/m/r/x"),
+        ("delete", "route/m/r/y"),
+        ("update", "virtual-router/m/r"),
+        ("create", "route/m/r/x"),
+        ("create", "route/m/r/y"),
+    ]
+    assert target.resources[ROUTE].spec == route("n", prefix="/new")
+    assert target.resources[ROUTER].spec == GRPC
+    assert all(target.resources[name].uid != uid for name, uid in uids.items())
+    assert cycle(target, graph(GRPC, prefix="/new")).outcomes == ()
+
+
+def failed(report: Report) -> Failed:
+    (outcome,) = report.outcomes
+    assert isinstance(outcome, Failed)
+    return outcome
+
+
+def test_they_come_back_as_they_were_where_the_change_fails() -> None:
+    target = standing()
+    target.before = refusing("update", ROUTER)
+    assert failed(cycle(target, graph(GRPC, prefix="/new"))).why == "no"
+    assert target.resources[ROUTE].spec == route("n")
+    assert target.resources[OTHER].spec == route("n")
+    assert target.resources[ROUTER].spec == HTTP
+    target.before = refusing("no", ROUTER)
+    assert cycle(target, graph(GRPC, prefix="/new")).converged
+
+
+def test_where_one_cannot_make_way_those_before_it_come_back() -> None:
+    target = standing()
+    target.before = refusing("delete", OTHER)
+    why = failed(cycle(target, graph(GRPC))).why
+    assert why == "route/m/r/y could not make way: no"
+    assert target.resources.keys() >= {ROUTE, OTHER}
+    assert target.resources[ROUTER].spec == HTTP
+
+
+def test_a_lost_answer_while_making_way_is_settled_by_reading() -> None:
+    target = standing()
+    target.after = refusing("delete", ROUTE, UnavailableError("cut"))
+    target.before = refusing("no", ROUTE)
+    # The fake takes the effect before the answer is lost only where the hook comes after it.
+    report = cycle(target, graph(GRPC))
+    assert outcomes(report) == {"virtual-router/m/r": Applied}
+
+
+def test_a_route_that_moved_since_the_plan_stops_the_change() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    live = target.resources[OTHER]
+    target.resources[OTHER] = replace(live, version=live.version + 1)
+    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    assert isinstance(outcome, Stale)
+    assert outcome.why.startswith("route/m/r/y, which has to make way: it was at version")
+    assert target.resources[ROUTER].spec == HTTP
+    assert ROUTE in target.resources
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_what_cannot_be_put_back_is_told(also: bool) -> None:
+    target = standing()
+    refuse_create, refuse_update = refusing("create", ROUTE), refusing("update", ROUTER)
+
+    def hook(operation: str, about: Key) -> None:
+        refuse_create(operation, about)
+        if also:
+            refuse_update(operation, about)
+
+    target.before = hook
+    why = failed(cycle(target, graph(GRPC))).why
+    assert why.endswith("route/m/r/x could not be put back: no; the next run creates it")
+    assert why.startswith("no; ") == also
+    target.before = refusing("no", ROUTE)
+    assert cycle(target, graph(GRPC)).converged
+
+
+def test_once_begun_it_is_brought_to_an_end_whoever_wants_to_stop() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    stop = stops_after(target, "delete")
+    (outcome,) = carry_out(plan, target, replace(CONDUCT, stopping=stop)).outcomes
+    assert isinstance(outcome, Applied)
+    assert target.resources.keys() >= {ROUTE, OTHER}
+
+
+def stops_after(target: FakeTarget, operation: str) -> Callable[[], bool]:
+    return lambda: any(called == operation for called, _ in target.calls)
+
+
+def test_a_shared_plan_says_once_what_is_settled() -> None:
+    target = FakeTarget()
+    plan = proposal(target, graph())
+    node = next(one for one in plan.changes if one.key.kind == "virtual-node")
+    settled = {node.key: Stale(node, "taken")}
+    report = carry_out(plan, target, CONDUCT, settled)
+    assert outcomes(report)["virtual-node/m/n"] is Stale
+    assert outcomes(report)["route/m/r/x"] is Skipped
+    assert not any(isinstance(one.change, Update) for one in report.outcomes)
