@@ -1,0 +1,161 @@
+"""Who looks again and again reads anew what moved, and everything else in turn."""
+
+from collections import Counter
+
+import boto3
+import pytest
+from builders import ACCOUNT, NOW, OWNER, desired, egress, key, listening, mesh, provided_by, route
+
+from reconciler.core.changes import Cause, Update
+from reconciler.core.plan import Plan
+from reconciler.core.resources import OWNER_TAG, Desired, TargetId
+from reconciler.core.restraint import Restraint
+from reconciler.endpoint import LocalEndpoint
+from reconciler.engine import Conduct, carry_out, propose
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.calls import Calls
+from reconciler.targets.memory import Memory
+from reconciler.targets.session import Connection, open_session
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in range(250)]
+
+
+class Warm:
+    """A target with a memory, and somebody else's hands on the same world."""
+
+    def __init__(self, url: str) -> None:
+        connection = Connection(url, "eu-west-1", credentials=(ACCOUNT, "secret"))
+        self.calls = Calls(open_session(connection), connection, workers=4, reopen=None)
+        self.memory = Memory()
+        identity = TargetId("test", url, ACCOUNT, "eu-west-1")
+        self.target = AppMesh(identity, self.calls, workers=4, memory=self.memory)
+        self.hand = boto3.client(
+            "appmesh",
+            region_name="eu-west-1",
+            endpoint_url=url,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="any",
+        )
+
+    def plan(self, wants: list[Desired] = WANTS) -> tuple[Plan, Counter[str]]:
+        self.calls.made.clear()
+        plan = propose(self.target, wants, owner=OWNER, restraint=Restraint(), now=NOW)
+        return plan, Counter(self.calls.made)
+
+    def cycle(self, wants: list[Desired] = WANTS) -> None:
+        assert carry_out(self.plan(wants)[0], self.target, Conduct(workers=4)).converged
+
+
+@pytest.fixture
+def warm(endpoint: LocalEndpoint) -> Warm:
+    return Warm(endpoint.url)
+
+
+def arn(warm: Warm, name: str) -> str:
+    found: str = warm.hand.describe_mesh(meshName=name)["mesh"]["metadata"]["arn"]
+    return found
+
+
+def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    for _ in range(3):
+        plan, made = warm.plan()
+        assert (plan.changes, len(plan.unchanged)) == ((), 250)
+        assert made == {"ListMeshes": 3, "GetResources": made["GetResources"]}
+        assert made["GetResources"] <= 2
+    assert warm.memory.cycles_of_a_round == 2
+
+
+def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    warm.hand.update_mesh(meshName="m007", spec=ALLOW)
+    (change,) = warm.plan()[0].changes
+    assert isinstance(change, Update)
+    assert (change.key, change.cause) == (mesh("m007"), Cause.DRIFT)
+    warm.hand.delete_mesh(meshName="m008")
+    assert {str(one.key) for one in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
+
+
+@pytest.mark.parametrize("owner", ["nobody", "other"])
+def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
+    warm.cycle()
+    warm.plan()
+    changed = [{"key": "team", "value": "theirs"}]
+    warm.hand.tag_resource(resourceArn=arn(warm, "m123"), tags=changed)
+    if owner == "nobody":
+        warm.hand.untag_resource(resourceArn=arn(warm, "m200"), tagKeys=[OWNER_TAG])
+    else:
+        taken = [{"key": OWNER_TAG, "value": owner}]
+        warm.hand.tag_resource(resourceArn=arn(warm, "m200"), tags=taken)
+    seen: set[str] = set()
+    # A page may be read before the tags move, so a whole round more tells for certain.
+    for _ in range(2 * warm.memory.cycles_of_a_round):
+        plan, _ = warm.plan()
+        seen |= {str(one.key) for one in (*plan.changes, *plan.withheld)}
+    assert seen == {"mesh/m123", "mesh/m200"}
+
+
+def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
+    warm.cycle()
+    moved = [desired("m000", ALLOW, tags={"team": "new"}), *WANTS[1:]]
+    warm.cycle(moved)
+    plan, made = warm.plan(moved)
+    assert plan.changes == ()
+    assert made["DescribeMesh"] == made["ListTagsForResource"] == 1
+    assert warm.plan(moved)[1]["DescribeMesh"] == 0
+
+
+def test_without_an_index_some_are_read_anew_in_each_cycle(warm: Warm) -> None:
+    few = WANTS[:5]
+    warm.cycle(few)
+    warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
+    warm.plan(few)
+    for _ in range(6):
+        plan, made = warm.plan(few)
+        assert plan.changes == ()
+        assert made["DescribeMesh"] <= 2
+    warm.hand.tag_resource(resourceArn=arn(warm, "m004"), tags=[{"key": "team", "value": "theirs"}])
+    assert any(warm.plan(few)[0].changes for _ in range(2 * warm.memory.cycles_of_a_round))
+
+
+def test_an_index_that_fails_later_is_done_without(warm: Warm) -> None:
+    few = WANTS[:5]
+    warm.cycle(few)
+    warm.plan(few)
+    warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
+    plan, made = warm.plan(few)
+    assert plan.changes == ()
+    assert made["ListTagsForResource"] == 5
+
+
+GRAPH = [
+    desired("m", {}),
+    desired("virtual-node/m/n", {}),
+    desired("virtual-router/m/r", listening(80)),
+    desired("route/m/r/x", route("n")),
+    desired("virtual-service/m/s", provided_by("virtualRouter", "r")),
+    desired("virtual-gateway/m/g", listening(80)),
+]
+
+
+def test_what_stands_in_a_mesh_is_listed_only_where_it_is_our_business(warm: Warm) -> None:
+    warm.hand.create_mesh(meshName="theirs")
+    warm.hand.create_virtual_node(meshName="theirs", virtualNodeName="n", spec={})
+    warm.cycle(GRAPH)
+    warm.plan(GRAPH)
+    plan, made = warm.plan(GRAPH)
+    assert len(plan.unchanged) == len(GRAPH)
+    made.pop("GetResources")
+    assert made == {
+        "ListMeshes": 1,
+        "ListVirtualNodes": 1,
+        "ListVirtualRouters": 1,
+        "ListRoutes": 1,
+        "ListVirtualServices": 1,
+        "ListVirtualGateways": 1,
+        "ListGatewayRoutes": 1,
+    }
+    assert key("virtual-node/theirs/n") not in warm.target.observe([], OWNER).others
