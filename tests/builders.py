@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.core.kinds import KINDS
 from reconciler.core.marks import mark_of
 from reconciler.core.plan import Plan, Question, make_plan
 from reconciler.core.resources import (
@@ -37,7 +38,7 @@ def mesh(name: str) -> Key:
 def key(text: str) -> Key:
     """Return the key that ``route/m/r/x`` stands for; a bare name is a mesh's."""
     kind, *path = text.split("/")
-    return Key(kind, tuple(path)) if path else mesh(text)
+    return Key(kind, tuple(path)) if kind in KINDS and path else mesh(text)
 
 
 def listening(*ports: int, protocol: str = "http") -> Spec:

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from builders import NOW, SYNC, desired, egress, plan, present
+from builders import (
+    NOW,
+    SYNC,
+    desired,
+    egress,
+    listening,
+    plan,
+    present,
+    provided_by,
+    route,
+)
 
 from reconciler.core.changes import Change
 from reconciler.core.exit_codes import ExitCode
@@ -41,6 +51,13 @@ def rich_plan() -> Plan:
         present("newer", {"zones": "all"}, unknown=("/zones",)),
         desired("same"),
         present("same"),
+        desired("virtual-router/same/edge", listening(80, protocol="grpc")),
+        present("virtual-router/same/edge", listening(80)),
+        present("virtual-node/same/one"),
+        desired("virtual-node/same/one"),
+        desired("route/same/edge/v1", route("one", prefix="/new")),
+        present("route/same/edge/v1", route("one")),
+        desired("virtual-service/same/waits", provided_by("virtualNode", "nowhere")),
         restraint=SYNC,
     )
 

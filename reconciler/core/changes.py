@@ -24,10 +24,11 @@ class Cause(StrEnum):
 
 
 class Traffic(StrEnum):
-    """What a change means for traffic that leaves the mesh, where it means anything."""
+    """What a change means for traffic, where a reader should look twice."""
 
     OPENS = "opens traffic"
     CLOSES = "closes traffic"
+    INTERRUPTS = "interrupts traffic"
     SAME = "no effect on traffic"
 
 

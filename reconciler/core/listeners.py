@@ -17,6 +17,7 @@ from reconciler.core.changes import (
     Detached,
     Difference,
     Reason,
+    Traffic,
     Update,
     Withheld,
 )
@@ -69,7 +70,7 @@ def arrange(
         found.early |= {it for it in routes if isinstance(it, Key)}
         found.absorbed |= {it.detach.key for it in detached}
         if isinstance(change, Update) and detached:
-            planned[change.key] = replace(change, detached=detached)
+            planned[change.key] = replace(change, detached=detached, traffic=Traffic.INTERRUPTS)
     found.changes = [it for key, it in planned.items() if key not in found.absorbed]
     return found
 

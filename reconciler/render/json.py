@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from reconciler.core.changes import Change, Withheld, verb
+from reconciler.core.changes import Change, Detached, Withheld, detached, verb
 from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
@@ -76,6 +76,16 @@ def _change(change: Change) -> Json:
         "fields": [_field(field) for field in change.difference.fields],
         "patch": patch,
         "traffic": change.traffic.value if change.traffic else None,
+        "detached": [_way(way) for way in detached(change)],
+    }
+
+
+def _way(way: Detached) -> Json:
+    difference = way.attach.difference
+    return {
+        "key": str(way.detach.key),
+        "fields": [_field(field) for field in difference.fields],
+        "patch": list(difference.patch),
     }
 
 

@@ -6,7 +6,7 @@ a link or a mention.
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -91,7 +91,11 @@ def _size(texts: Iterable[str]) -> int:
 
 
 def _warnings(changes: Iterable[Change]) -> Iterator[str]:
-    keys: dict[Traffic, list[str]] = {Traffic.OPENS: [], Traffic.CLOSES: []}
+    keys: dict[Traffic, list[str]] = {
+        Traffic.OPENS: [],
+        Traffic.CLOSES: [],
+        Traffic.INTERRUPTS: [],
+    }
     for change in changes:
         if change.traffic in keys:
             keys[change.traffic].append(_code(escaped(str(change.key))))
@@ -134,7 +138,14 @@ def _detail(group: words.Group) -> Iterator[str]:
     yield from (f"  {key}  {origin}".rstrip() for key, origin in group.titles)
     if group.rest:
         yield f"  {group.rest}"
-    for field, gap in zip(group.fields, words.gaps(group.fields), strict=True):
+    yield from _sides(group.fields)
+    for way in group.ways:
+        yield f"! {way.told}"
+        yield from _sides(way.fields)
+
+
+def _sides(fields: Sequence[words.Field]) -> Iterator[str]:
+    for field, gap in zip(fields, words.gaps(fields), strict=True):
         sides = (("-", field.before), ("+", field.after))
         yield from (
             f"{sign} {field.label}{gap}{value}" for sign, value in sides if value is not None

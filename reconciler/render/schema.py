@@ -97,8 +97,13 @@ _DEFINITIONS: Schema = {
             "fields": _list("field"),
             "patch": _list("step"),
             "traffic": _or_null({"enum": [traffic.value for traffic in Traffic]}),
+            "detached": _list("way"),
         }
     ),
+    "way": {
+        "description": "a route that is detached, and attached again after the change",
+        **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
+    },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
     "field": _object(
         {"pointer": _POINTER},

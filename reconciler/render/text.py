@@ -90,6 +90,9 @@ def _block(group: words.Group, page: Page) -> Iterator[str]:
     most = words.WIDEST_LABEL if page.width is None else page.width // 2
     for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
         yield page.write(_field(field, gap))
+    for way in group.ways:
+        yield page.write([Part(f"! {way.told}", (Colour.BOLD,), INDENT)])
+        yield from (page.write(_field(field, "  ")) for field in way.fields)
     if change.traffic is not None:
         yield page.write([Part(f"! {change.traffic}", (Colour.BOLD,), INDENT)])
 

@@ -4,19 +4,18 @@ All text from outside is escaped here; what else a medium could take for its own
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.changes import (
     Adopt,
-    Cause,
     Change,
     Create,
     Delete,
     Reason,
-    Traffic,
     Update,
     Withheld,
+    detached,
     verb,
 )
 from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
@@ -56,6 +55,14 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """What happens to a route that makes way, in words, and the ``fields`` that then differ."""
+
+    told: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """The same change, of the same ``fields``, on one resource or many."""
 
@@ -72,8 +79,18 @@ class Group:
         """The key and the origin of each change that is named; the origin is empty if unknown."""
         return [
             (escaped(str(change.key)), escaped(str(change.origin or "")))
-            for change in self.changes[:MOST_NAMED]
+            for change in self.changes[: self._named]
         ]
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """What makes way for the change and comes back."""
+        return ways_made(self.example)
+
+    @property
+    def _named(self) -> int:
+        # Whoever agrees to a delete has read its name.
+        return len(self.changes) if isinstance(self.example, Delete) else MOST_NAMED
 
     @property
     def rest(self) -> str:
@@ -81,17 +98,29 @@ class Group:
         if len(self.changes) == 1:
             return ""
         told = f"same change on {len(self.changes)} resources"
-        unnamed = len(self.changes) - MOST_NAMED
+        unnamed = len(self.changes) - self._named
         return f"and {unnamed} more: {told}" if unnamed > 0 else told
 
 
 def groups(changes: Iterable[Change]) -> list[Group]:
     """Return ``changes`` with those together that a reader could tell by their keys alone."""
-    alike: dict[tuple[type[Change], Cause, Traffic | None, tuple[Field, ...]], list[Change]] = {}
+    alike: dict[Hashable, list[Change]] = {}
     for change in changes:
-        same = (type(change), change.cause, change.traffic, tuple(shown(change)))
+        fields = tuple(shown(change))
+        same = (type(change), change.cause, change.traffic, fields, ways_made(change))
         alike.setdefault(same, []).append(change)
-    return [Group(together, fields) for (*_, fields), together in alike.items()]
+    return [Group(together, tuple(shown(together[0]))) for together in alike.values()]
+
+
+def ways_made(change: Change) -> tuple[Way, ...]:
+    """Return what makes way for ``change`` and comes back."""
+    return tuple(
+        Way(
+            f"detaches {escaped(str(way.detach.key))} and attaches it again",
+            tuple(map(_field, way.attach.difference.fields)),
+        )
+        for way in detached(change)
+    )
 
 
 def shown(change: Change) -> list[Field]:
