@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
-from reconciler.manifest.models import Unquoted
+from reconciler.manifest.fields import Unquoted
 from reconciler.manifest.nodes import (
     BrokenNode,
     Complaints,
@@ -35,6 +35,17 @@ _WANTED = {
     "list_type": "a list",
     "model_type": "a mapping",
     "string_type": "text",
+}
+
+# What pydantic calls a bound that is broken, and where it says which.
+_BOUNDS = {
+    "greater_than_equal": ("ge", "be at least {}"),
+    "less_than_equal": ("le", "be at most {}"),
+    "string_pattern_mismatch": ("pattern", "match {}"),
+    "string_too_long": ("max_length", "have at most {} characters"),
+    "string_too_short": ("min_length", "have at least {} characters"),
+    "too_long": ("max_length", "hold at most {} items"),
+    "too_short": ("min_length", "hold at least {} items"),
 }
 
 
@@ -123,6 +134,10 @@ def _about_value(finding: Any, node: Node) -> tuple[Code, str, str]:
         allowed = context["expected"].split("'")[1::2]
         hint = did_you_mean(scalar.text, allowed) if scalar else ""
         return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {described(node)}", hint
+    if finding["type"] in _BOUNDS:
+        name, words = _BOUNDS[finding["type"]]
+        found = described(node) if scalar else context["actual_length"]
+        return Code.NOT_ALLOWED, f"must {words.format(context[name])}, not {found}", ""
     wanted = _WANTED.get(finding["type"], "something else")
     return Code.WRONG_TYPE, f"must be {wanted}, not {described(node)}", ""
 

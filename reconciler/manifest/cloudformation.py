@@ -4,14 +4,13 @@ Resources of other services are left alone and counted; what their functions say
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic.alias_generators import to_pascal
-
-from reconciler.core.resources import Key, Options
+from reconciler.core.resources import Options
+from reconciler.manifest import forms
 from reconciler.manifest.checking import checked
 from reconciler.manifest.diagnostics import Code, did_you_mean
 from reconciler.manifest.functions import Resolver
-from reconciler.manifest.models import MeshRequest
 from reconciler.manifest.nodes import (
     BrokenNode,
     MappingNode,
@@ -24,20 +23,21 @@ from reconciler.manifest.nodes import (
     text_of,
 )
 from reconciler.manifest.parameters import call_in
+from reconciler.manifest.shapes import MESH_KINDS
 from reconciler.manifest.sheets import Declared, Sheet
-from reconciler.manifest.spelling import in_api_words, respelt
+from reconciler.manifest.specs import attribute
+from reconciler.manifest.spelling import in_api_words, in_cloudformation, respelt
 
 _SECTIONS = (
     *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Hooks", "Mappings"),
     *("Metadata", "Outputs", "Parameters", "Resources", "Rules", "Transform"),
 )
 _PREFIX = "AWS::AppMesh::"
-_MESH = f"{_PREFIX}Mesh"
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 
 def translate_template(sheet: Sheet) -> Iterator[Declared]:
-    """Yield the meshes in a template, and complain of what CloudFormation would refuse."""
+    """Yield what of a mesh is in a template, and complain of what CloudFormation would refuse."""
     for name, member in sheet.root.members.items():
         if name not in _SECTIONS:
             hint = did_you_mean(name, _SECTIONS)
@@ -68,16 +68,17 @@ def _resource(sheet: Sheet, resolver: Resolver, name: str, member: Member) -> It
         sheet.complain(Code.MISSING_FIELD, mark, "is required", (*path, "Type"))
     elif not isinstance(type_, ScalarNode) or type_.value is None:
         _complain_of_type(sheet, type_, (*path, "Type"), "text")
-    elif type_.text == _MESH:
-        yield from _mesh(sheet, resolver, name, member.value)
+    elif (kind := type_.text.removeprefix(_PREFIX)) in MESH_KINDS and kind != type_.text:
+        yield from _ours(sheet, resolver, name, member.value, kind)
     elif "appmesh" in type_.text.casefold().replace("-", ""):
-        kind = type_.text.removeprefix(_PREFIX)
         sheet.complain_of_kind(kind, type_.mark, (*path, "Type"))
     else:
         sheet.ignored[type_.text] += 1
 
 
-def _mesh(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode) -> Iterator[Declared]:
+def _ours(
+    sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode, kind: str
+) -> Iterator[Declared]:
     path: Path = ("Resources", name)
     if "Condition" in resource.members and not _is_made(sheet, resolver, name, resource):
         return
@@ -90,19 +91,23 @@ def _mesh(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode) ->
     for field, member in (properties.members if properties else {}).items():
         if value := resolver.property(name, field):
             members[field] = Member(member.mark, value)
-    if "MeshName" not in members:
+    names = forms.names(kind)
+    own_name = in_cloudformation("", attribute(names[-1]))
+    if own_name not in members:
         message = "is required: CloudFormation would make up a name, which only the stack knows"
-        sheet.complain(Code.MISSING_FIELD, mark, message, (*path, "MeshName"))
-        members["MeshName"] = Member(mark, BrokenNode(mark))
-    model = respelt(MeshRequest, to_pascal)
-    mesh = checked(model, MappingNode(mark, members), sheet.complaints, (*sheet.path, *path))
-    if mesh is not None:
+        sheet.complain(Code.MISSING_FIELD, mark, message, (*path, own_name))
+        members[own_name] = Member(mark, BrokenNode(mark))
+    model = respelt(forms.request(kind), in_cloudformation)
+    root = MappingNode(mark, members)
+    form: Any = checked(model, root, sheet.complaints, (*sheet.path, *path))
+    if form is not None:
         yield sheet.declared(
-            (*path, "MeshName"),
-            Key("mesh", (mesh.mesh_name,)),
-            None if mesh.spec is None else in_api_words(mesh.spec),
-            mesh.tags_by_key(),
-            Options(protect=text_of(resource, "DeletionPolicy") in _RETAINED),
+            (*path, own_name),
+            forms.key_of(kind, form, names),
+            None if form.spec is None else in_api_words(form.spec),
+            forms.tags_by_key(form),
+            options=Options(protect=text_of(resource, "DeletionPolicy") in _RETAINED),
+            mesh_owner=getattr(form, "mesh_owner", None),
         )
 
 
@@ -115,7 +120,7 @@ def _is_made(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode)
         return False
     holds = resolver.holds(node.text, mark, path)
     if holds is False:
-        sheet.ignored[f"{_MESH} whose condition does not hold"] += 1
+        sheet.ignored[f"{text_of(resource, 'Type')} whose condition does not hold"] += 1
     return holds is True
 
 

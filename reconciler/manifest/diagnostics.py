@@ -59,7 +59,7 @@ class Code(Enum):
     UNKNOWN_SHAPE = "MR030", "document of no known form"
     API_VERSION = "MR031", "apiVersion that nearly is a known one"
     KIND = "MR032", "unknown kind"
-    NOT_SUPPORTED = "MR033", "kind that is not supported yet"
+    NOT_SUPPORTED = "MR033", "kind that is not read in this version of it"
     CLIENT_TOKEN = "MR034", "client token in a manifest"
     MESH_OWNER = "MR035", "mesh of another account"
     VARIABLE = "MR036", "variable without a value"
@@ -67,9 +67,18 @@ class Code(Enum):
     STATE = "MR038", "Terraform value that is unknown or secret"
     DECLARED_TWICE = "MR040", "resource declared twice"
     TOO_MANY = "MR049", "more complaints than are shown"
+    NO_MESH = "MR041", "Kubernetes object whose mesh or gateway cannot be told"
     NEARLY_EQUAL = "MR050", "names that differ in case or normal form only", Severity.WARNING
     PRUNED_FIELD = "MR051", "field that Kubernetes would drop", Severity.WARNING
     NAMESPACE = "MR052", "namespace on a cluster-wide resource", Severity.WARNING
+
+    DANGLING = "MR060", "name of something that the mesh does not have"
+    ELSEWHERE = "MR061", "name of something that no manifest declares", Severity.WARNING
+    MATCH_PORT = "MR062", "route without the port that several listeners ask for"
+    TWO_OWNERS = "MR063", "mesh that is said to be of two accounts"
+    MISMATCH = "MR064", "port or protocol on which nothing listens", Severity.WARNING
+    NO_LISTENER = "MR065", "routes of what does not listen", Severity.WARNING
+    CUT_OFF = "MR066", "backend that DROP_ALL cuts off", Severity.WARNING
 
     def __init__(self, number: str, title: str, severity: Severity = Severity.ERROR) -> None:
         self.number = number

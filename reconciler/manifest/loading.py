@@ -7,7 +7,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from operator import itemgetter
 from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
@@ -21,6 +23,7 @@ from reconciler.manifest.diagnostics import (
 )
 from reconciler.manifest.dialects import translate
 from reconciler.manifest.json_parser import parse_json
+from reconciler.manifest.kubernetes import Cluster
 from reconciler.manifest.nodes import (
     MOST_COMPLAINTS,
     Complaints,
@@ -30,6 +33,7 @@ from reconciler.manifest.nodes import (
     text_of,
 )
 from reconciler.manifest.pages import page_of
+from reconciler.manifest.relations import breaches
 from reconciler.manifest.shapes import Shape, recognise, resources
 from reconciler.manifest.sheets import Declared, Sheet
 from reconciler.manifest.yaml_parser import parse_yaml
@@ -66,44 +70,73 @@ def load(
     ``variables`` are what manifests may ask for by name. The answer does not depend on the order
     of ``files``.
     """
-    declared: list[Declared] = []
+    source = _Source(variables)
     diagnostics: list[Diagnostic] = []
-    ignored: Counter[str] = Counter()
-    for file, content in files:
+    for file, content in sorted(files, key=itemgetter(0)):
         page = page_of(file, content)
-        if isinstance(page, Diagnostic):
-            diagnostics.append(page)
-        else:
-            diagnostics += _parse_page(page, variables, declared, ignored)
-    declared.sort(key=lambda item: (item.desired.key, item.desired.origin))
+        diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
+    diagnostics += _resolve(source)
+    declared = sorted(source.declared, key=lambda item: (item.desired.key, item.desired.origin))
     diagnostics += _conflicts(declared)
+    if all(item.severity is not Severity.ERROR for item in diagnostics):
+        # What cannot be read may be just what others seem to miss.
+        diagnostics += breaches(declared)
     times = Counter(item.desired.key for item in declared)
     desired = tuple(item.desired for item in declared if times[item.desired.key] == 1)
-    return Loaded(desired, in_order(diagnostics), dict(sorted(ignored.items())))
+    return Loaded(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
 
 
-def _parse_page(
-    page: Page, variables: Mapping[str, str], declared: list[Declared], ignored: Counter[str]
-) -> list[Diagnostic]:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What has been read so far: what is declared, what is ignored, and what waits for the rest."""
+
+    variables: Mapping[str, str]
+    declared: list[Declared] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    cluster: Cluster = field(default_factory=Cluster)
+
+
+def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
     """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
     found: list[Diagnostic] = []
     empty = True
     try:
         for document in _documents(page):
             empty = False
-            declared += _declarations(document, variables, ignored)
+            _read(document, source)
             found += document.complaints.found
             if len(found) > MOST_COMPLAINTS:
                 break
     except TooManyComplaintsError as error:
         found += error.found
-    if len(found) > MOST_COMPLAINTS:
-        message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
-        return [*found[:MOST_COMPLAINTS], about_file(Code.TOO_MANY, page.file, message)]
-    if empty:
+    if empty and not found:
         hint = "delete the file if nothing is wanted of it"
         found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
     return found
+
+
+def _resolve(source: _Source) -> list[Diagnostic]:
+    """Add what waited for all of the source, and return the complaints about it."""
+    found: list[Diagnostic] = []
+    for resource in source.cluster.resources:
+        complaints = resource.sheet.complaints.found
+        before = len(complaints)
+        with suppress(TooManyComplaintsError):
+            source.declared.extend(source.cluster.declared(resource))
+        found += complaints[before:]
+    return found
+
+
+def _shown(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield of the complaints about each file as many as are shown, and what is left out."""
+    of_file: dict[str, list[Diagnostic]] = {}
+    for item in diagnostics:
+        of_file.setdefault(item.origin.file, []).append(item)
+    for file, found in of_file.items():
+        yield from found[:MOST_COMPLAINTS]
+        if len(found) > MOST_COMPLAINTS:
+            message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
+            yield about_file(Code.TOO_MANY, file, message)
 
 
 def _documents(page: Page) -> Iterator[Document]:
@@ -113,20 +146,23 @@ def _documents(page: Page) -> Iterator[Document]:
     return parse_json(page) if is_json else parse_yaml(page)
 
 
-def _declarations(
-    document: Document, variables: Mapping[str, str], ignored: Counter[str]
-) -> Iterator[Declared]:
+def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
     for root, path in resources(document.root, document.complaints):
         shape = recognise(root, document.complaints, path)
+        sheet = Sheet(root, document.complaints, path, source.variables, source.ignored)
         if shape is Shape.FOREIGN:
-            named = filter(None, (text_of(root, "apiVersion"), text_of(root, "kind")))
-            ignored[" ".join(named) or document.complaints.page.file] += 1
+            named = [text_of(root, "apiVersion"), text_of(root, "kind")]
+            source.ignored[" ".join(filter(None, named)) or document.complaints.page.file] += 1
+            if named == ["v1", "Namespace"]:
+                source.cluster.add_namespace(root)
             if not path:
                 _forgive(document.complaints)
+        elif shape is Shape.KUBERNETES:
+            source.cluster.add(sheet)
         elif shape:
-            yield from translate(shape, Sheet(root, document.complaints, path, variables, ignored))
+            source.declared.extend(translate(shape, sheet))
 
 
 def _forgive(complaints: Complaints) -> None:

@@ -19,6 +19,7 @@ MOST_ITEMS = 1_000
 OUR_TAG_PREFIX = "mesh-reconciler:"
 AWS_PREFIX = "aws:"
 
+_ACCOUNT = re.compile("[0-9]{12}")
 _PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{\{|\}\}|<[^<>]*>")
 _SLASH = re.compile("/|%2f", re.IGNORECASE)
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])+)+")
@@ -54,6 +55,13 @@ def usable_name(name: str) -> str:
         if is_bad(name):
             raise Refusal(Code.NAME, message)
     return name
+
+
+def account(number: str) -> str:
+    """Return ``number`` where it is that of an AWS account."""
+    if not _ACCOUNT.fullmatch(number):
+        raise Refusal(Code.MESH_OWNER, "must be an account of 12 digits")
+    return number
 
 
 def usable_tag_key(key: str) -> str:
@@ -135,9 +143,3 @@ def no_mesh_owner(_: object) -> object:
     """Refuse the account that owns a mesh: it is stated where that is not our own."""
     message = "says that the mesh is another account's, which is not ours to create or change"
     raise Refusal(Code.MESH_OWNER, message, "leave the field out where the mesh is your own")
-
-
-def no_client_token(_: object) -> object:
-    """Refuse a client token: one written down would make a later, different request fail."""
-    message = "must not be in a manifest: each request gets a token of its own"
-    raise Refusal(Code.CLIENT_TOKEN, message, "leave the field out")

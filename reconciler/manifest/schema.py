@@ -7,14 +7,17 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from reconciler.manifest.models import NATIVE_KINDS
+from reconciler.core.kinds import KINDS
+from reconciler.manifest import forms
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def manifest_schema() -> dict[str, Any]:
     """Return the schema of a document of any kind, draft 2020-12."""
-    wanted = [(model, "validation") for model in NATIVE_KINDS.values()]
+    wanted = [
+        (model, "validation") for model in (forms.native(kind.word) for kind in KINDS.values())
+    ]
     references, schema = models_json_schema(wanted)  # type: ignore[arg-type]
     return {
         "$schema": DRAFT,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum, auto
 
+from reconciler.core.kinds import KINDS
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.nodes import (
     BrokenNode,
@@ -25,16 +26,9 @@ from reconciler.manifest.nodes import (
 NATIVE = "mesh-reconciler/v1"
 KUBERNETES = ("appmesh.k8s.aws/v1beta2", "appmesh.k8s.aws/v1beta1")
 
-# What identifies each of the API's seven kinds in the body of a request that creates it.
-NAME_FIELDS = {
-    "virtualNodeName": "VirtualNode",
-    "virtualRouterName": "VirtualRouter",
-    "routeName": "Route",
-    "virtualServiceName": "VirtualService",
-    "virtualGatewayName": "VirtualGateway",
-    "gatewayRouteName": "GatewayRoute",
-}
-MESH_KINDS = frozenset({"Mesh", *NAME_FIELDS.values()})
+MESH_KINDS = frozenset(kind.word for kind in KINDS.values())
+# The controller has one kind more, of which the API knows nothing.
+KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
 _BUILT_IN_GROUPS = frozenset({"apps", "autoscaling", "batch", "extensions", "policy"})
 _CORE_KINDS = frozenset(
@@ -83,7 +77,8 @@ def resources(root: Node, complaints: Complaints) -> Iterator[tuple[MappingNode,
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
-    lists = {("v1", "List"), *((version, "MeshList") for version in KUBERNETES)}
+    lists = {("v1", "List")}
+    lists.update((version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS)
     if (text_of(root, "apiVersion"), text_of(root, "kind")) not in lists:
         return []
     _, items = located(root, ("items",))

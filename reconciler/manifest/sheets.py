@@ -59,13 +59,15 @@ class Sheet:
         key: Key,
         spec: Spec | None,
         tags: dict[str, str] | None = None,
+        *,
         options: Options | None = None,
+        mesh_owner: str | None = None,
     ) -> Declared:
         """Return what the document asks for; ``name`` leads to where its name stands."""
         key_mark, node = located(self.root, name)
         mark = node.mark if node else key_mark
         origin = Origin(self.complaints.page.file, mark.line, mark.column)
-        desired = Desired(key, spec, tags or {}, origin, options or Options())
+        desired = Desired(key, spec, tags or {}, origin, options or Options(), mesh_owner)
         return Declared(desired, self.complaints.page, mark, (*self.path, *name))
 
     def filled(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
@@ -75,7 +77,7 @@ class Sheet:
             return root
         return filled_mapping(root, self.variables, self.complaints, self.path, skip)
 
-    def kind(self, root: MappingNode, supported: Collection[str]) -> str | None:
+    def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
         """Return the kind of ``root`` where it is one of ``supported``, else say why not."""
         mark, node = located(root, ("kind",))
         if node is None:
@@ -83,19 +85,18 @@ class Sheet:
         elif isinstance(node, ScalarNode) and node.value is not None:
             if node.text in supported:
                 return node.text
-            self.complain_of_kind(node.text, node.mark, ("kind",))
+            self.complain_of_kind(node.text, node.mark, ("kind",), supported)
         elif not isinstance(node, BrokenNode):
             message = f"must be the name of a kind, not {described(node)}"
             self.complain(Code.WRONG_TYPE, node.mark, message, ("kind",))
         return None
 
-    def complain_of_kind(self, kind: str, mark: Mark, where: Path) -> None:
-        """Complain of a kind that cannot be translated, as ``where`` says at ``mark``."""
-        if kind in MESH_KINDS:
-            self.complain(Code.NOT_SUPPORTED, mark, f"{kind} is not supported yet", where)
-        else:
-            message = f"must be {one_of(sorted(MESH_KINDS))}, not {shown(kind)}"
-            self.complain(Code.KIND, mark, message, where, did_you_mean(kind, MESH_KINDS))
+    def complain_of_kind(
+        self, kind: str, mark: Mark, where: Path, known: Collection[str] = MESH_KINDS
+    ) -> None:
+        """Complain of a kind that is not among those ``known``, as ``where`` says at ``mark``."""
+        message = f"must be {one_of(sorted(known))}, not {shown(kind)}"
+        self.complain(Code.KIND, mark, message, where, did_you_mean(kind, known))
 
     def complain(self, code: Code, mark: Mark, message: str, where: Path, hint: str = "") -> None:
         """Complain of the place ``mark``, to which ``where`` leads from the root."""

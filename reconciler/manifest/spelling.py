@@ -1,31 +1,72 @@
 """The models of the API as other tools spell them, made from the models themselves.
 
-CloudFormation writes ``EgressFilter``, Terraform ``egress_filter`` in lists of one. A kind that
-gets a model is spelt so everywhere, without a further line.
+CloudFormation writes ``EgressFilter``, Terraform ``egress_filter`` in lists of one, Kubernetes
+nearly what the API does. A kind is spelt so everywhere, without a further line.
 """
 
 from collections.abc import Callable
 from copy import copy
 from functools import cache
 from types import new_class
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_pascal
 
 from reconciler.manifest.checking import model_in
 from reconciler.manifest.diagnostics import Code
+from reconciler.manifest.fields import api_name
 from reconciler.manifest.rules import Refusal
 
 M = TypeVar("M", bound=BaseModel)
 
+Spelling: TypeAlias = Callable[[str, str], str]
+"""What a structure, the first, calls one of its fields, which is given in snake case."""
+
+_CAPITALS = frozenset({"acm", "dns", "grpc", "http", "http2", "sds", "tcp", "tls"})
+_SINGULARS = {
+    "backends": "backend",
+    "headers": "header",
+    "listeners": "listener",
+    "query_parameters": "query_parameter",
+    "weighted_targets": "weighted_target",
+}
+_KUBERNETES = {
+    "certificate_arn": "certificateARN",
+    "certificate_authority_arns": "certificateAuthorityARNs",
+    "virtual_node_name": "virtualNodeRef",
+    "virtual_router_name": "virtualRouterRef",
+    "virtual_service_name": "virtualServiceRef",
+}
+_KUBERNETES_IN = {
+    ("MeshSpec", "service_discovery"): "meshServiceDiscovery",
+    ("WeightedTarget", "virtual_node"): "virtualNodeRef",
+}
+
+
+def in_cloudformation(_: str, field: str) -> str:
+    """Spell as a template does, where some words are all capitals."""
+    if field in _CAPITALS:
+        return field.upper()
+    return "AWSCloudMap" if field == "aws_cloud_map" else to_pascal(field)
+
+
+def in_terraform(_: str, field: str) -> str:
+    """Spell as Terraform's provider does, where a repeated block is named for one."""
+    return _SINGULARS.get(field, field)
+
+
+def in_kubernetes(structure: str, field: str) -> str:
+    """Spell as the App Mesh controller does, where references stand in the place of names."""
+    special = _KUBERNETES_IN.get((structure, field)) or _KUBERNETES.get(field)
+    return special or api_name(field)
+
 
 @cache
-def respelt(model: type[M], spell: Callable[[str], str], *, in_blocks: bool = False) -> type[M]:
+def respelt(model: type[M], spell: Spelling, *, in_blocks: bool = False) -> type[M]:
     """Return ``model`` with each field, at any depth, called what ``spell`` makes of its name.
 
-    ``spell`` gets names in snake case. Where objects come ``in_blocks``, each one stands in a
-    list of its own; an empty list is none.
+    Where objects come ``in_blocks``, each one stands in a list of its own; an empty list is none.
     """
     annotations: dict[str, Any] = {}
     fields: dict[str, Any] = {}
@@ -41,7 +82,9 @@ def respelt(model: type[M], spell: Callable[[str], str], *, in_blocks: bool = Fa
         "__module__": model.__module__,
         "__doc__": model.__doc__,
         "__annotations__": annotations,
-        "model_config": ConfigDict(alias_generator=spell),
+        "model_config": ConfigDict(
+            alias_generator=lambda name: spell(model.__name__, name.rstrip("_"))
+        ),
     }
     twin_of_model: type[M] = new_class(
         model.__name__, (model,), exec_body=lambda body: body.update(namespace | fields)
@@ -53,7 +96,7 @@ def in_api_words(model: BaseModel) -> dict[str, Any]:
     """Return the fields that were given to a respelt ``model``, under the API's own names."""
     given = {name: getattr(model, name) for name in type(model).model_fields}
     return {
-        to_camel(name): _plain(value)
+        api_name(name): _plain(value)
         for name, value in given.items()
         if name in model.model_fields_set and value is not None
     }
@@ -66,9 +109,24 @@ def _plain(value: Any) -> Any:
 
 
 def _with_twin(annotation: Any, twin: type[BaseModel], *, in_blocks: bool) -> Any:
+    if in_blocks and not _is_list(annotation):
+        return Annotated[list[twin], AfterValidator(_only_one)]  # type: ignore[valid-type]
+    return _replaced(annotation, twin)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
+
+
+def _replaced(annotation: Any, twin: type[BaseModel]) -> Any:
+    """Return ``annotation`` with ``twin`` in the place of the model in it."""
+    if not get_args(annotation):
+        return twin
+    first, *others = get_args(annotation)
+    inner: Any = _replaced(first, twin)
     if get_origin(annotation) is list:
-        return list[twin]  # type: ignore[valid-type]
-    return Annotated[list[twin], AfterValidator(_only_one)] if in_blocks else twin  # type: ignore[valid-type]
+        return list[inner]
+    return Annotated[(inner, *others)] if get_origin(annotation) is Annotated else inner | None
 
 
 def _only_one(blocks: list[BaseModel]) -> BaseModel | None:

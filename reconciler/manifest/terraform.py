@@ -5,12 +5,11 @@ the apply, or is secret, has no value that could be compared or shown.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from reconciler.core.resources import Key
+from reconciler.manifest import forms
 from reconciler.manifest.checking import checked
 from reconciler.manifest.diagnostics import Code
-from reconciler.manifest.models import TerraformMesh
 from reconciler.manifest.nodes import (
     BrokenNode,
     ListNode,
@@ -24,11 +23,17 @@ from reconciler.manifest.nodes import (
     located,
     text_of,
 )
+from reconciler.manifest.shapes import MESH_KINDS
 from reconciler.manifest.sheets import Declared, Sheet
-from reconciler.manifest.spelling import in_api_words, respelt
+from reconciler.manifest.specs import attribute
+from reconciler.manifest.spelling import in_api_words, in_terraform, respelt
 
 _PREFIX = "aws_appmesh_"
-_MESH = f"{_PREFIX}mesh"
+_KINDS = {f"{_PREFIX}{attribute(kind)[1:]}": kind for kind in MESH_KINDS}
+# Of numbers that may be left out, a state shows 0 for one that is; the provider never sends it.
+_ZERO_IS_UNSET = frozenset({"max_pending_requests", "port", "priority"})
+# Where the configuration leaves these out, App Mesh fills them in, and they are no part of it.
+_FILLED_IN = {("health_check", "port"), ("weighted_target", "port")}
 # A state has the first, a plan the second; a plan's own record of the state is not looked at.
 _VALUES = ("values", "planned_values")
 _SHOW = "give what terraform show -json prints"
@@ -43,7 +48,7 @@ class _Hidden(NamedTuple):
 
 
 def translate_terraform(sheet: Sheet) -> Iterator[Declared]:
-    """Yield the meshes in a state or in what a plan leads to."""
+    """Yield what of a mesh is in a state or in what a plan leads to."""
     if text_of(sheet.root, "errored") == "true":
         mark, _ = located(sheet.root, ("errored",))
         sheet.complain(Code.STATE, mark, "says that the plan is incomplete", ("errored",))
@@ -124,11 +129,9 @@ def _resource(
         sheet.ignored[f"Terraform {data}{type_}"] += 1
     elif text_of(resource, "deposed_key") is not None:
         sheet.ignored[f"Terraform deposed {type_}"] += 1
-    elif type_ != _MESH:
+    elif type_ not in _KINDS:
         mark, _ = located(resource, ("type",))
-        words = type_.removeprefix(_PREFIX).split("_")
-        kind = "".join(word.capitalize() for word in words)
-        sheet.complain_of_kind(kind, mark, (*path, "type"))
+        sheet.complain_of_kind(type_, mark, (*path, "type"), _KINDS)
     else:
         address = text_of(resource, "address")
         hidden = [unknown[address]] if address in unknown else []
@@ -136,11 +139,11 @@ def _resource(
             hidden.append(
                 _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))
             )
-        yield from _mesh(sheet, resource, path, hidden)
+        yield from _ours(sheet, resource, path, hidden, _KINDS[type_])
 
 
-def _mesh(
-    sheet: Sheet, resource: MappingNode, path: Path, hidden: list[_Hidden]
+def _ours(
+    sheet: Sheet, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
 ) -> Iterator[Declared]:
     mark, values = located(resource, ("values",))
     path = (*path, "values")
@@ -149,29 +152,42 @@ def _mesh(
         return
     # The provider's default tags are in tags_all alone, and the live mesh carries them too.
     _, all_tags = located(values, ("tags_all",))
-    fields = ("name", "spec", "tags_all" if all_tags and _is_set(all_tags) else "tags")
+    tags = "tags_all" if all_tags and _is_set(all_tags) else "tags"
+    places = tuple(map(attribute, forms.names(kind)[:-1]))
+    fields = {"name", *places, "spec", tags}
     for why, node, where in hidden:
-        for name in fields:
+        for name in sorted(fields):
             for place, steps in _marked(*located(node, (name,))):
+                if steps[-3::2] in _FILLED_IN:
+                    continue
                 sheet.complain(Code.STATE, place, why, (*where, name, *steps))
     owner, account = text_of(values, "mesh_owner"), text_of(values, "resource_owner")
-    if owner and account and owner != account:
-        place, _ = located(values, ("mesh_owner",))
-        message = "says that the mesh is another account's, which is not ours to create or change"
-        sheet.complain(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
+    if owner and owner != account:
+        if kind == "Mesh" and account:
+            place, _ = located(values, ("mesh_owner",))
+            message = (
+                "says that the mesh is another account's, which is not ours to create or change"
+            )
+            sheet.complain(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
+        elif kind != "Mesh":
+            fields.add("mesh_owner")
     members = {
         name: Member(mark, value if name.startswith("tags") else _without_unset(value))
         for name, (mark, value) in values.members.items()
         if name in fields and _is_set(value)
     }
-    model = respelt(TerraformMesh, str, in_blocks=True)
+    model = respelt(forms.terraform(kind), in_terraform, in_blocks=True)
     root = MappingNode(values.mark, members)
-    mesh = checked(model, root, sheet.complaints, (*sheet.path, *path))
-    if mesh is not None:
-        # The provider sends an empty spec where the configuration has none.
-        spec = in_api_words(mesh.spec) if mesh.spec else {}
-        tags = mesh.tags_all or mesh.tags
-        yield sheet.declared((*path, "name"), Key("mesh", (mesh.name,)), spec, tags)
+    form: Any = checked(model, root, sheet.complaints, (*sheet.path, *path))
+    if form is not None:
+        yield sheet.declared(
+            (*path, "name"),
+            forms.key_of(kind, form, (*places, "name")),
+            # The provider sends an empty spec where the configuration has none.
+            in_api_words(form.spec) if form.spec else {},
+            form.tags_all or form.tags,
+            mesh_owner=form.mesh_owner,
+        )
 
 
 def _is_set(node: Node) -> bool:
@@ -179,18 +195,37 @@ def _is_set(node: Node) -> bool:
 
 
 def _without_unset(node: Node) -> Node:
-    """Return ``node`` less the arguments that the configuration left out: null, or empty text."""
+    """Return ``node`` as the API has it, less the arguments that the configuration left out."""
     if isinstance(node, ListNode):
         items = [item for item in node.items if _is_set(item)]
         return ListNode(node.mark, [_without_unset(item) for item in items])
     if isinstance(node, MappingNode):
         kept = {
-            name: Member(mark, _without_unset(value))
+            name: Member(mark, _as_list(value) if name == "attributes" else _without_unset(value))
             for name, (mark, value) in node.members.items()
-            if _is_set(value) and not (isinstance(value, ScalarNode) and value.value == "")
+            if not _is_left_out(name, value)
         }
         return MappingNode(node.mark, kept)
     return node
+
+
+def _is_left_out(name: str, node: Node) -> bool:
+    if isinstance(node, ListNode):
+        return not node.items
+    if not isinstance(node, ScalarNode):
+        return False
+    return node.value is None or node.value == "" or (node.text == "0" and name in _ZERO_IS_UNSET)
+
+
+def _as_list(node: Node) -> Node:
+    """Return what Terraform has as a mapping in the API's words: a list of keys with values."""
+    if not isinstance(node, MappingNode):
+        return node
+    items = [
+        {"key": Member(mark, ScalarNode(mark, name, name)), "value": Member(mark, value)}
+        for name, (mark, value) in node.members.items()
+    ]
+    return ListNode(node.mark, [MappingNode(node.mark, item) for item in items])
 
 
 def _marked(mark: Mark, node: Node | None) -> Iterator[tuple[Mark, Path]]:

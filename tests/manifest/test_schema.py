@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import Cli
 
-from reconciler.manifest.models import NATIVE_KINDS
+from reconciler.core.kinds import KINDS
 from reconciler.manifest.schema import DRAFT, manifest_schema
 
 SCHEMA = manifest_schema()
@@ -41,7 +41,7 @@ def test_every_field_and_every_object_is_described() -> None:
 def test_it_is_of_the_draft_that_editors_read() -> None:
     assert SCHEMA["$schema"] == DRAFT
     assert SCHEMA["oneOf"] == [
-        {"$ref": f"#/$defs/{model.__name__}"} for model in NATIVE_KINDS.values()
+        {"$ref": f"#/$defs/Native{kind.word}"} for kind in KINDS.values()
     ]
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 

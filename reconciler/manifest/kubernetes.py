@@ -1,0 +1,270 @@
+"""The App Mesh controller's resources: what they are called in App Mesh, and where they belong.
+
+Only all of them together tell, so they are collected first and translated then. What selectors
+choose among is what was collected: a cluster is never asked.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from reconciler.core.escaping import escaped
+from reconciler.core.resources import Key, Spec
+from reconciler.manifest import forms
+from reconciler.manifest.checking import checked, pruned
+from reconciler.manifest.diagnostics import Code, one_of
+from reconciler.manifest.labels import labels_of, matches
+from reconciler.manifest.nodes import (
+    BrokenNode,
+    ListNode,
+    MappingNode,
+    Member,
+    Node,
+    Path,
+    ScalarNode,
+    described,
+    located,
+    text_of,
+)
+from reconciler.manifest.shapes import KUBERNETES, KUBERNETES_KINDS
+from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.specs import attribute, spec_of
+from reconciler.manifest.spelling import in_api_words
+
+# Of a Kubernetes object these are not ours to read, so a placeholder in them is no fault.
+_CLUSTERS_OWN = frozenset({"annotations", "labels", "managedFields", "namespaceSelector", "status"})
+_REFERRED = {
+    "virtualNode": "VirtualNode",
+    "virtualRouter": "VirtualRouter",
+    "virtualService": "VirtualService",
+}
+_ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/(\w+)/(.+)")
+_REFERENCE, _BY_ARN = "Ref", "ARN"
+# A namespace has its own name for a label, whoever made it.
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+
+
+class Resource(NamedTuple):
+    """One object on its sheet; a mesh has the namespace ``""``."""
+
+    sheet: Sheet
+    kind: str
+    namespace: str
+    name: str
+
+    def selector(self, name: str) -> Node | None:
+        """Return a selector in its spec, where it has that."""
+        return located(self.sheet.root, ("spec", name))[1]
+
+    def __str__(self) -> str:
+        """Return what people call it in a cluster."""
+        return "/".join(filter(None, (self.namespace, self.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the manifests of a source would put into one cluster."""
+
+    resources: list[Resource] = field(default_factory=list)
+    named: dict[str, dict[tuple[str, str], Resource]] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add_namespace(self, root: MappingNode) -> None:
+        """Note the labels of a Namespace."""
+        name = text_of(located(root, ("metadata",))[1] or root, "name")
+        if name is not None:
+            self.labels[name] = labels_of(root)
+
+    def add(self, sheet: Sheet) -> None:
+        """Note an object, and complain where it is of no kind that can be translated."""
+        root = sheet.filled(sheet.root, skip=_CLUSTERS_OWN)
+        kind = sheet.kind(root, KUBERNETES_KINDS)
+        if kind is None:
+            return
+        version = str(text_of(root, "apiVersion"))
+        if kind != "Mesh" and version != KUBERNETES[0]:
+            mark, _ = located(root, ("apiVersion",))
+            message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
+            sheet.complain(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
+            return
+        metadata = located(root, ("metadata",))[1] or root
+        namespace = "" if kind == "Mesh" else text_of(metadata, "namespace") or ""
+        name = text_of(metadata, "name") or ""
+        resource = Resource(replace(sheet, root=root), kind, namespace, name)
+        self.resources.append(resource)
+        self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
+
+    def declared(self, resource: Resource) -> Iterator[Declared]:
+        """Yield what ``resource`` asks for, and complain of what is wrong with it."""
+        sheet, kind = resource.sheet, resource.kind
+        old = text_of(sheet.root, "apiVersion") != KUBERNETES[0]
+        model = forms.kubernetes(kind, old=old)
+        known = pruned(model, self._resolved(resource), sheet.complaints, sheet.path)
+        document: Any = checked(model, known, sheet.complaints, sheet.path)
+        if document is None or kind == "BackendGroup":
+            return
+        name = ("spec", "awsName") if document.spec.aws_name else ("metadata", "name")
+        path = (self._name(kind, resource.namespace, resource.name),)
+        spec = _in_api_words(kind, document.spec)
+        if kind == "Mesh":
+            _warn_of_namespace(resource, document)
+            yield sheet.declared(name, Key("mesh", path), spec)
+            return
+        parent = self._parent(resource, document)
+        if parent is None:
+            return
+        if kind == "VirtualNode":
+            spec |= self._backends(resource, document, spec)
+        yield sheet.declared(name, Key(forms.KEY_KINDS[kind], (*parent, *path)), spec)
+        if kind == "VirtualRouter":
+            for index, route in enumerate(document.spec.routes or ()):
+                key = Key("route", (*parent, *path, route.name))
+                where = ("spec", "routes", index, "name")
+                yield sheet.declared(where, key, _in_api_words("Route", route))
+
+    def _parent(self, resource: Resource, document: Any) -> tuple[str, ...] | None:
+        """Return the names of what contains ``resource``, the mesh first."""
+        mesh = self._chosen("Mesh", resource, document.spec.mesh_ref)
+        if mesh is None:
+            return None
+        if resource.kind != "GatewayRoute":
+            return (mesh,)
+        gateway = self._chosen("VirtualGateway", resource, document.spec.virtual_gateway_ref)
+        return None if gateway is None else (mesh, gateway)
+
+    def _chosen(
+        self, kind: str, resource: Resource, reference: forms.Reference | None
+    ) -> str | None:
+        """Return the name of what of ``kind`` contains ``resource``; None where that is unclear."""
+        if reference is not None:
+            namespace = "" if kind == "Mesh" else reference.namespace or resource.namespace
+            return self._name(kind, namespace, reference.name)
+        candidates = list(self.named.get(kind, {}).values())
+        matching = [each for each in candidates if self._selects(each, resource)] or candidates
+        if len(matching) == 1:
+            return self._name(kind, matching[0].namespace, matching[0].name)
+        which = one_of(sorted(map(str, matching))) if matching else "none is declared here"
+        member = "meshRef" if kind == "Mesh" else "virtualGatewayRef"
+        where = ("metadata", "name")
+        message = f"belongs to a {kind} that cannot be told: {which}"
+        mark, _ = located(resource.sheet.root, where)
+        hint = f"give its name in spec.{member}.name"
+        resource.sheet.complain(Code.NO_MESH, mark, escaped(message), where, hint)
+        return None
+
+    def _selects(self, container: Resource, resource: Resource) -> bool:
+        own = {_NAMESPACE_LABEL: resource.namespace}
+        labels = self.labels.get(resource.namespace, {}) | own
+        if not matches(container.selector("namespaceSelector"), labels):
+            return False
+        routes = container.selector("gatewayRouteSelector")
+        return routes is None or matches(routes, labels_of(resource.sheet.root))
+
+    def _name(self, kind: str, namespace: str, name: str) -> str:
+        """Return what App Mesh calls the object that Kubernetes calls so."""
+        found = self.named.get(kind, {}).get((namespace, name))
+        _, given = located(found.sheet.root, ("spec", "awsName")) if found else (None, None)
+        if isinstance(given, ScalarNode):
+            return given.text
+        if kind == "Mesh":
+            return name
+        return f"{name}.{namespace}" if kind == "VirtualService" else f"{name}_{namespace}"
+
+    def _backends(self, node: Resource, document: Any, spec: Spec) -> Spec:
+        """Return the backends of a node with those of its groups; nothing where it has none."""
+        given: Any = spec.get("backends", [])
+        backends = [*given]
+        known = {each["virtualService"]["virtualServiceName"] for each in backends}
+        for index, reference in enumerate(document.spec.backend_groups or ()):
+            for service in self._services(node, reference, ("spec", "backendGroups", index)):
+                if service not in known:
+                    backends.append({"virtualService": {"virtualServiceName": service}})
+                    known.add(service)
+        return {"backends": backends} if backends else {}
+
+    def _services(self, node: Resource, reference: forms.Reference, path: Path) -> Iterator[str]:
+        """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
+        namespace = reference.namespace or node.namespace
+        if reference.name == "*":
+            for place, name in sorted(self.named.get("VirtualService", {})):
+                if place == namespace:
+                    yield self._name("VirtualService", place, name)
+            return
+        group = self.named.get("BackendGroup", {}).get((namespace, reference.name))
+        if group is None:
+            message = f"names {namespace}/{reference.name}, which is not declared"
+            mark, _ = located(node.sheet.root, path)
+            node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
+            return
+        _, services = located(group.sheet.root, ("spec", "virtualservices"))
+        for service in services.items if isinstance(services, ListNode) else ():
+            place = text_of(service, "namespace") or namespace
+            yield self._name("VirtualService", place, text_of(service, "name") or "")
+
+    def _resolved(self, resource: Resource) -> MappingNode:
+        """Return the object with a name in the place of every reference to another."""
+        root = resource.sheet.root
+        members = dict(root.members)
+        if spec := members.get("spec"):
+            value = self._without_references(resource, spec.value, ("spec",))
+            members["spec"] = Member(spec.mark, value)
+        return MappingNode(root.mark, members)
+
+    def _without_references(self, resource: Resource, node: Node, path: Path) -> Node:
+        if isinstance(node, ListNode):
+            items = [
+                self._without_references(resource, item, (*path, index))
+                for index, item in enumerate(node.items)
+            ]
+            return ListNode(node.mark, items)
+        if not isinstance(node, MappingNode):
+            return node
+        members: dict[str, Member] = {}
+        for name, (mark, value) in node.members.items():
+            here = (*path, name)
+            kind, how = _REFERRED.get(name[:-3]), name[-3:]
+            if kind is None or how not in {_REFERENCE, _BY_ARN}:
+                members[name] = Member(mark, self._without_references(resource, value, here))
+                continue
+            if f"{name[:-3]}{_REFERENCE}" in members:
+                message = f"names the {kind} for the second time"
+                resource.sheet.complain(Code.NOT_ALLOWED, mark, message, here)
+            find = self._by_reference if how == _REFERENCE else _by_arn
+            told = find(resource, kind, value, here)
+            node_of_name: Node = BrokenNode(value.mark)
+            if told is not None:
+                node_of_name = ScalarNode(value.mark, told, told)
+            members[f"{name[:-3]}{_REFERENCE}"] = Member(mark, node_of_name)
+        return MappingNode(node.mark, members)
+
+    def _by_reference(self, resource: Resource, kind: str, node: Node, path: Path) -> str | None:
+        sheet = resource.sheet
+        found = checked(forms.Reference, node, sheet.complaints, (*sheet.path, *path))
+        if found is None:
+            return None
+        return self._name(kind, found.namespace or resource.namespace, found.name)
+
+
+def _by_arn(resource: Resource, kind: str, node: Node, path: Path) -> str | None:
+    match = _ARN.fullmatch(node.text) if isinstance(node, ScalarNode) else None
+    if match and match[1].casefold() == kind.casefold():
+        return match[2]
+    if not isinstance(node, BrokenNode):
+        message = f"must be the ARN of a {kind}, not {described(node)}"
+        resource.sheet.complain(Code.NOT_ALLOWED, node.mark, message, path)
+    return None
+
+
+def _in_api_words(kind: str, form: Any) -> Spec:
+    """Return the spec in ``form``, which has fields of the controller beside it."""
+    known = spec_of(kind).model_fields
+    return {name: value for name, value in in_api_words(form).items() if attribute(name) in known}
+
+
+def _warn_of_namespace(mesh: Resource, document: Any) -> None:
+    if "namespace" in document.metadata.model_fields_set:
+        where = ("metadata", "namespace")
+        mark, _ = located(mesh.sheet.root, where)
+        message = "means nothing on a Mesh, which belongs to the whole cluster"
+        mesh.sheet.complain(Code.NAMESPACE, mark, message, where)

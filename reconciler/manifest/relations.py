@@ -1,0 +1,179 @@
+"""What the documents of a source say of each other: rules over all of them, one row each.
+
+They see what was declared, in the API's words, whatever form it was written in. What is live is
+not known here: where a mesh is not declared, the rest of it may be anywhere.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from reconciler.core.escaping import escaped
+from reconciler.core.kinds import named_by, parent_of
+from reconciler.core.resources import Key
+from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, one_of
+from reconciler.manifest.sheets import Declared
+
+_ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
+_ALLOW_ALL = "ALLOW_ALL"
+
+
+class _Source:
+    """What a source declares, by key, with the answers that several rules want."""
+
+    def __init__(self, declared: Mapping[Key, Declared]) -> None:
+        self.declared = declared
+
+    def spec(self, key: Key | None) -> Any:
+        """Return the spec of ``key`` as JSON; an empty one where it has none or is not here."""
+        one = self.declared.get(key) if key else None
+        return (one and one.desired.spec) or {}
+
+    def of(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
+        """Yield the keys of these kinds with their specs."""
+        return ((key, self.spec(key)) for key in self.declared if key.kind in kinds)
+
+    def listeners(self, key: Key | None) -> dict[int, str]:
+        """Return the ports that ``key`` listens on with their protocols."""
+        mappings = [each["portMapping"] for each in self.spec(key).get("listeners", ())]
+        return {each["port"]: each["protocol"] for each in mappings}
+
+    def has_mesh(self, key: Key) -> bool:
+        """Whether the mesh that ``key`` is in is declared here."""
+        return _mesh_of(key) in self.declared
+
+    @cached_property
+    def missing(self) -> list[tuple[Key, Key, str]]:
+        """Who names what that is not declared, and how; a mesh only for the first in it."""
+        found: dict[Key, tuple[Key, Key, str]] = {}
+        for key, one in self.declared.items():
+            parent = parent_of(key)
+            if (
+                parent
+                and parent not in self.declared
+                and not (parent.kind == "mesh" and one.desired.mesh_owner)
+            ):
+                found.setdefault(parent, (key, parent, "is in"))
+        for key in self.declared:
+            for named in named_by(key, self.spec(key)):
+                if named not in self.declared:
+                    found.setdefault(Key(str(key), named.path), (key, named, "names"))
+        return list(found.values())
+
+
+Breach = tuple[Key, str, str]
+"""Whose name is pointed at, what is said of it, and a hint."""
+
+
+def breaches(declared: Iterable[Declared]) -> Iterator[Diagnostic]:
+    """Yield how the documents of a source do not fit each other."""
+    source = _Source({one.desired.key: one for one in declared})
+    for code, rule in RULES:
+        for key, message, hint in rule(source):
+            yield source.declared[key].complaint(code, escaped(message), escaped(hint))
+
+
+def _mesh_of(key: Key) -> Key:
+    return Key("mesh", key.path[:1])
+
+
+def _dangling(source: _Source) -> Iterator[Breach]:
+    for key, named, how in source.missing:
+        if source.has_mesh(key):
+            alike = (str(each) for each in source.declared if each.kind == named.kind)
+            message = f"{how} {named}, which is not declared while its mesh is"
+            yield key, message, did_you_mean(str(named), alike)
+
+
+def _elsewhere(source: _Source) -> Iterator[Breach]:
+    for key, named, how in source.missing:
+        if not source.has_mesh(key):
+            yield (
+                key,
+                f"{how} {named}, which no manifest here declares",
+                "it has to be live already",
+            )
+
+
+def _two_owners(source: _Source) -> Iterator[Breach]:
+    owners: defaultdict[Key, dict[str, Key]] = defaultdict(dict)
+    for key, one in source.declared.items():
+        owners[_mesh_of(key)].setdefault(one.desired.mesh_owner or "your own account", key)
+    for mesh, by_owner in owners.items():
+        if len(by_owner) > 1:
+            message = f"puts {mesh} into {one_of(by_owner)}"
+            yield list(by_owner.values())[-1], message, "a source has one mesh of a name"
+
+
+def _match_port(source: _Source) -> Iterator[Breach]:
+    for key, form, route in _routes(source):
+        parent = parent_of(key)
+        ports = source.listeners(parent)
+        if len(ports) > 1 and "port" not in route.get("match", {}):
+            message = f"must match a port, as {parent} has {len(ports)} listeners"
+            yield key, message, f"give spec.{form}.match.port: {one_of(map(str, ports))}"
+
+
+def _mismatch(source: _Source) -> Iterator[Breach]:
+    for key, form, route in _routes(source):
+        parent = parent_of(key)
+        protocol = form.removesuffix("Route")
+        yield from _unheard(source, key, parent, protocol, route.get("match", {}).get("port"))
+        for target in route["action"].get("weightedTargets", ()):
+            node = Key("virtual-node", (key.path[0], target["virtualNode"]))
+            yield from _unheard(source, key, node, protocol, target.get("port"))
+
+
+def _unheard(
+    source: _Source, key: Key, listener: Key | None, protocol: str, port: int | None
+) -> Iterator[Breach]:
+    """Yield what ``key`` sends to ``listener`` and that does not listen for."""
+    ports = source.listeners(listener)
+    heard = {port: ports.get(port)} if port else ports
+    if ports and protocol not in heard.values():
+        where = f"port {port} for {protocol}" if port else protocol
+        listens = one_of(f"{number} for {each}" for number, each in ports.items())
+        yield key, f"is about {where}, but {listener} listens on {listens}", ""
+
+
+def _no_listener(source: _Source) -> Iterator[Breach]:
+    with_routes = {parent_of(key) for key, _ in source.of("route", "gateway-route")}
+    for key, spec in source.of("virtual-router", "virtual-gateway"):
+        if key in with_routes and not spec.get("listeners"):
+            yield key, "has routes and no listener, so nothing can reach them", ""
+
+
+def _cut_off(source: _Source) -> Iterator[Breach]:
+    for key, spec in source.of("virtual-node"):
+        mesh = _mesh_of(key)
+        # Without a spec, the live one counts, which is not known.
+        if mesh not in source.declared or source.declared[mesh].desired.spec is None:
+            continue
+        if source.spec(mesh).get("egressFilter", {}).get("type") == _ALLOW_ALL:
+            continue
+        for backend in spec.get("backends", ()):
+            name = backend["virtualService"]["virtualServiceName"]
+            service = Key("virtual-service", (*mesh.path, name))
+            if service not in source.declared and not name.startswith("arn:"):
+                message = f"has the backend {name}, which is no virtual service here"
+                yield key, message, f"{mesh} drops what goes to anything else"
+
+
+def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
+    for key, spec in source.of("route", "gateway-route"):
+        for form in _ROUTES:
+            if form in spec:
+                yield key, form, spec[form]
+
+
+RULES: tuple[tuple[Code, Callable[[_Source], Iterator[Breach]]], ...] = (
+    (Code.DANGLING, _dangling),
+    (Code.ELSEWHERE, _elsewhere),
+    (Code.MATCH_PORT, _match_port),
+    (Code.TWO_OWNERS, _two_owners),
+    (Code.MISMATCH, _mismatch),
+    (Code.NO_LISTENER, _no_listener),
+    (Code.CUT_OFF, _cut_off),
+)
+"""What documents may not say of each other, or should not; the code says how bad that is."""
