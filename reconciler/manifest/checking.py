@@ -43,10 +43,10 @@ _BOUNDS = {
     "less_than_equal": ("le", "be at most {}"),
     "string_pattern_mismatch": ("pattern", "match {}"),
     "string_too_long": ("max_length", "have at most {} characters"),
-    "string_too_short": ("min_length", "have at least {} characters"),
-    "too_long": ("max_length", "hold at most {} items"),
-    "too_short": ("min_length", "hold at least {} items"),
+    "too_long": ("max_length", "hold no more than {}"),
 }
+# The only lower bound of any size is 1.
+_EMPTY = frozenset({"string_too_short", "too_short"})
 
 
 def checked(model: type[M], node: Node, complaints: Complaints, path: Path = ()) -> M | None:
@@ -134,6 +134,8 @@ def _about_value(finding: Any, node: Node) -> tuple[Code, str, str]:
         allowed = context["expected"].split("'")[1::2]
         hint = did_you_mean(scalar.text, allowed) if scalar else ""
         return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {described(node)}", hint
+    if finding["type"] in _EMPTY:
+        return Code.NOT_ALLOWED, "must not be empty", ""
     if finding["type"] in _BOUNDS:
         name, words = _BOUNDS[finding["type"]]
         found = described(node) if scalar else context["actual_length"]

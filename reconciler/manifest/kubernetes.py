@@ -148,7 +148,8 @@ class Cluster:
         member = "meshRef" if kind == "Mesh" else "virtualGatewayRef"
         where = ("metadata", "name")
         message = f"belongs to a {kind} that cannot be told: {which}"
-        mark, _ = located(resource.sheet.root, where)
+        key_mark, node = located(resource.sheet.root, where)
+        mark = node.mark if node else key_mark
         hint = f"give its name in spec.{member}.name"
         resource.sheet.complain(Code.NO_MESH, mark, escaped(message), where, hint)
         return None

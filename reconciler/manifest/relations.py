@@ -45,21 +45,18 @@ class _Source:
 
     @cached_property
     def missing(self) -> list[tuple[Key, Key, str]]:
-        """Who names what that is not declared, and how; a mesh only for the first in it."""
-        found: dict[Key, tuple[Key, Key, str]] = {}
+        """Who needs what that is not declared, and how; a parent only for the first in it."""
+        first_in: dict[Key, Key] = {}
         for key, one in self.declared.items():
             parent = parent_of(key)
-            if (
-                parent
-                and parent not in self.declared
-                and not (parent.kind == "mesh" and one.desired.mesh_owner)
-            ):
-                found.setdefault(parent, (key, parent, "is in"))
+            of_others = one.desired.mesh_owner and parent and parent.kind == "mesh"
+            if parent and parent not in self.declared and not of_others:
+                first_in.setdefault(parent, key)
+        found = [(key, parent, "is in") for parent, key in first_in.items()]
         for key in self.declared:
-            for named in named_by(key, self.spec(key)):
-                if named not in self.declared:
-                    found.setdefault(Key(str(key), named.path), (key, named, "names"))
-        return list(found.values())
+            names = named_by(key, self.spec(key))
+            found += [(key, each, "names") for each in names if each not in self.declared]
+        return found
 
 
 Breach = tuple[Key, str, str]
@@ -132,9 +129,9 @@ def _unheard(
     ports = source.listeners(listener)
     heard = {port: ports.get(port)} if port else ports
     if ports and protocol not in heard.values():
-        where = f"port {port} for {protocol}" if port else protocol
+        where = f"{protocol} on port {port}" if port else protocol
         listens = one_of(f"{number} for {each}" for number, each in ports.items())
-        yield key, f"is about {where}, but {listener} listens on {listens}", ""
+        yield key, f"is for {where}, but {listener} listens on {listens}", ""
 
 
 def _no_listener(source: _Source) -> Iterator[Breach]:

@@ -30,10 +30,10 @@ def attribute(name: str) -> str:
     return f"{snake}_" if hasattr(Model, snake) else snake
 
 
-@cache
 def spec_of(kind: str) -> type[Model]:
     """Return the model of the spec of a kind, such as ``VirtualNode``."""
-    return _named(f"{kind}Spec")
+    spec: type[Model] = _type(load().shapes[f"{kind}Spec"])
+    return spec
 
 
 def needs_spec(kind: str) -> bool:
@@ -59,10 +59,7 @@ def structure_of(structure: Structure, types: Mapping[str, Any]) -> type[Model]:
 
 
 @cache
-def _named(shape: str) -> type[Model]:
-    structure = load().shapes[shape]
-    if not isinstance(structure, Structure):
-        raise TypeError(f"{shape} is no structure")
+def _model_of(structure: Structure) -> type[Model]:
     return structure_of(structure, {})
 
 
@@ -75,7 +72,7 @@ def _type(shape: Shape) -> Any:
         return _TYPES[shape.name]
     match shape:
         case Structure():
-            return _named(shape.name)
+            return _model_of(shape)
         case ListOf(item=item, fewest=fewest, most=most):
             limits = Field(min_length=fewest, max_length=most)
             return Annotated[list[_type(item)], limits, fields.FewEnough]  # type: ignore[misc]

@@ -162,15 +162,12 @@ def _ours(
                     continue
                 sheet.complain(Code.STATE, place, why, (*where, name, *steps))
     owner, account = text_of(values, "mesh_owner"), text_of(values, "resource_owner")
-    if owner and owner != account:
-        if kind == "Mesh" and account:
-            place, _ = located(values, ("mesh_owner",))
-            message = (
-                "says that the mesh is another account's, which is not ours to create or change"
-            )
-            sheet.complain(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
-        elif kind != "Mesh":
-            fields.add("mesh_owner")
+    if owner and owner != account and kind != "Mesh":
+        fields.add("mesh_owner")
+    elif owner and account and owner != account:
+        place, _ = located(values, ("mesh_owner",))
+        message = "says that the mesh is another account's, which is not ours to create or change"
+        sheet.complain(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
     members = {
         name: Member(mark, value if name.startswith("tags") else _without_unset(value))
         for name, (mark, value) in values.members.items()

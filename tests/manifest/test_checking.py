@@ -6,8 +6,8 @@ import pytest
 from pydantic import Field
 
 from reconciler.manifest.checking import checked
-from reconciler.manifest.loading import load
 from reconciler.manifest.fields import Model
+from reconciler.manifest.loading import load
 from reconciler.manifest.nodes import Complaints, Page
 from reconciler.manifest.pages import page_of
 from reconciler.manifest.yaml_parser import parse_yaml

@@ -157,9 +157,11 @@ def test_client_token_in_a_request_is_refused() -> None:
     assert complaints("meshName: a\nclientToken: x\n") == [("2:14", "CLIENT_TOKEN", "clientToken")]
 
 
-def test_request_for_another_kind_is_not_supported_yet() -> None:
-    text = "meshName: a\nvirtualNodeName: b\nspec: {}\n"
-    assert complaints(text) == [("2:1", "NOT_SUPPORTED", "virtualNodeName")]
+def test_request_for_another_kind_says_so_by_its_name() -> None:
+    mesh = "meshName: a\n---\n"
+    _, desired = loaded(f"{mesh}meshName: a\nvirtualNodeName: b\nspec: {{}}\n").desired
+    assert str(desired.key) == "virtual-node/a/b"
+    assert desired.origin == Origin("m.yaml", 4, 18)
 
 
 @pytest.mark.parametrize(
@@ -271,10 +273,9 @@ def test_a_mistyped_api_version_names_the_right_one() -> None:
         ("apiVersion: mesh-reconciler/v1\nkind: [Mesh]\n", [("2:7", "WRONG_TYPE", "kind")]),
         ("apiVersion: mesh-reconciler/v1\nkind: *x\n", [("2:7", "ALIAS", "kind")]),
         ("apiVersion: mesh-reconciler/v1\nkind: Mehs\n", [("2:7", "KIND", "kind")]),
-        ("apiVersion: mesh-reconciler/v1\nkind: Route\n", [("2:7", "NOT_SUPPORTED", "kind")]),
         (
-            "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualNode\n",
-            [("2:7", "NOT_SUPPORTED", "kind")],
+            "apiVersion: appmesh.k8s.aws/v1beta1\nkind: VirtualNode\n",
+            [("1:1", "NOT_SUPPORTED", "apiVersion")],
         ),
     ],
 )
