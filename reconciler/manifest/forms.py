@@ -198,14 +198,14 @@ class KubernetesMetadata(Model):
 class NamespacedMetadata(KubernetesMetadata):
     """The same for an object in a namespace, from which App Mesh's name for it is made."""
 
-    namespace: Text
+    namespace: Name
 
 
 class Reference(Model):
     """How one Kubernetes object names another; the namespace is its own where none is given."""
 
-    name: Text
-    namespace: Text | None = None
+    name: Name
+    namespace: Name | None = None
     uid: Ignored = None
 
 

@@ -27,6 +27,7 @@ from reconciler.manifest.nodes import (
     located,
     text_of,
 )
+from reconciler.manifest.rules import NAME_LENGTH
 from reconciler.manifest.shapes import KUBERNETES, KUBERNETES_KINDS
 from reconciler.manifest.sheets import Declared, Sheet
 from reconciler.manifest.specs import attribute, spec_of
@@ -105,7 +106,13 @@ class Cluster:
         if document is None or kind == "BackendGroup":
             return
         name = ("spec", "awsName") if document.spec.aws_name else ("metadata", "name")
-        path = (self._name(kind, resource.namespace, resource.name),)
+        own_name = self._name(kind, resource.namespace, resource.name)
+        if len(own_name) > NAME_LENGTH:
+            message = f"is too long with its namespace: {len(own_name)} characters"
+            mark, _ = located(sheet.root, name)
+            sheet.complain(Code.NAME, mark, message, name, "give a shorter one in spec.awsName")
+            return
+        path = (own_name,)
         spec = _in_api_words(kind, document.spec)
         if kind == "Mesh":
             _warn_of_namespace(resource, document)
@@ -177,24 +184,28 @@ class Cluster:
         given: Any = spec.get("backends", [])
         backends = [*given]
         known = {each["virtualService"]["virtualServiceName"] for each in backends}
-        for index, reference in enumerate(document.spec.backend_groups or ()):
-            for service in self._services(node, reference, ("spec", "backendGroups", index)):
+        groups = {
+            (reference.namespace or node.namespace, reference.name): index
+            for index, reference in enumerate(document.spec.backend_groups or ())
+        }
+        for group, index in groups.items():
+            for service in self._services(node, group, ("spec", "backendGroups", index)):
                 if service not in known:
                     backends.append({"virtualService": {"virtualServiceName": service}})
                     known.add(service)
         return {"backends": backends} if backends else {}
 
-    def _services(self, node: Resource, reference: forms.Reference, path: Path) -> Iterator[str]:
+    def _services(self, node: Resource, wanted: tuple[str, str], path: Path) -> Iterator[str]:
         """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
-        namespace = reference.namespace or node.namespace
-        if reference.name == "*":
-            for place, name in sorted(self.named.get("VirtualService", {})):
+        namespace, name = wanted
+        if name == "*":
+            for place, each in sorted(self.named.get("VirtualService", {})):
                 if place == namespace:
-                    yield self._name("VirtualService", place, name)
+                    yield self._name("VirtualService", place, each)
             return
-        group = self.named.get("BackendGroup", {}).get((namespace, reference.name))
+        group = self.named.get("BackendGroup", {}).get(wanted)
         if group is None:
-            message = f"names {namespace}/{reference.name}, which is not declared"
+            message = f"names {namespace}/{name}, which is not declared"
             mark, _ = located(node.sheet.root, path)
             node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
             return

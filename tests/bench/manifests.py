@@ -18,6 +18,8 @@ HOSTILE_BYTES = 64 << 10
 RUNS = 3
 _HEAD = "apiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata: {name: a}\n"
 _MESH = "Resources: {M: {Type: AWS::AppMesh::Mesh, Properties: {MeshName: "
+_ROUTE = _HEAD.replace("Mesh", "Route").replace("a}", "a, mesh: a, virtualRouter: a}")
+_CONTROLLER = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualService\nspec: {provider: {}}\n"
 _STATE = '{"format_version": "1.0", "values": {"root_module": {"resources": ['
 
 # What each file is made of: how it begins, and what follows as often as it fits.
@@ -41,6 +43,11 @@ HOSTILE = {
     "manifests": ("", f"{_HEAD}---\n"),
     "manifests of others": ("", "apiVersion: apps/v1\nkind: A\n---\n"),
     "items of a list": ("apiVersion: v1\nkind: List\nitems: [", "{},"),
+    "targets of a route": (
+        f"{_ROUTE}spec: {{tcpRoute: {{action: {{weightedTargets: [",
+        "{virtualNode: a, weight: 0},",
+    ),
+    "objects of a cluster": ("", f"{_CONTROLLER}metadata: {{name: a, namespace: b}}\n---\n"),
     "tags of a request": ("meshName: a\ntags: [", "{key: a, value: b},"),
     "references": (f"{_MESH}a, Tags: [", "!Ref a,"),
     "a join": (f"{_MESH}!Join ['', [", "a,"),
@@ -60,6 +67,7 @@ _TAILS = {
     "variables": "]\n",
     "variables in one text": "'\n",
     "items of a list": "]\n",
+    "targets of a route": "]}}}\n",
     "tags of a request": "]\n",
     "references": "]}}}\n",
     "a join": "]]}}}\n",

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+from endpoint.samples import NAMES as API_NAMES
+from endpoint.samples import SPECS
 from goldens import FIXTURES, VARIABLES, fixtures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.api import load as load_api
 from reconciler.core.resources import canonical_json
 from reconciler.manifest.loading import Loaded, load
 from reconciler.manifest.rules import usable_name
@@ -30,6 +33,8 @@ PIECES = (
 WORDS = (
     *("Ref", "Condition", "Fn::Sub", "Fn::Join", "Fn::GetAtt", "Fn::If", "Fn::FindInMap", "C", "D"),
     *("Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Fn::Base64", "Key", "Value", "EgressFilter"),
+    *("virtualServiceRef", "virtualNodeARN", "routes", "awsName", "matchLabels", "backends", "*"),
+    *("namespaceSelector", "virtualservices", "operator", "In", "key", "values", "name_b"),
     *("Type", "MeshName", "Spec", "Tags", "name", "spec", "tags", "tags_all", "egress_filter"),
     *("AWS::AppMesh::Mesh", "AWS::NoValue", "AWS::Region", "P", "L", "M", "N", "N.MeshName"),
     *("${P}-${N.MeshName}", "${!a}", "${a}${a}", "DROP_ALL", "a", "", "true", "7"),
@@ -120,6 +125,41 @@ def test_states_of_any_values(values: Any, unknown: Any, sensitive: Any) -> None
     }
     loaded = check(json.dumps(state, indent=1).encode(), "m.json")
     assert not loaded.valid or len(loaded.desired) == 1
+
+
+KUBERNETES_KINDS = (
+    *("Mesh", "VirtualNode", "VirtualRouter", "VirtualService", "VirtualGateway", "GatewayRoute"),
+    "BackendGroup",
+)
+
+
+@given(st.sampled_from(KUBERNETES_KINDS), TREES, TREES, TREES)
+@settings(SEARCH, max_examples=400)
+def test_kubernetes_objects_of_any_values(kind: str, fields: Any, labels: Any, any_: Any) -> None:
+    head = {"apiVersion": "appmesh.k8s.aws/v1beta2"}
+    mesh = {"kind": "Mesh", "metadata": {"name": "m"}, "spec": {"namespaceSelector": labels}}
+    names = {"name": "a", "namespace": "default", "labels": labels}
+    spec = {"meshRef": any_, "backendGroups": any_} | (fields if isinstance(fields, dict) else {})
+    items = [head | mesh, head | {"kind": kind, "metadata": names, "spec": spec}]
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a", "labels": any_}}
+    document = {"apiVersion": "v1", "kind": "List", "items": [namespace, *items]}
+    loaded = check(json.dumps(document, indent=1).encode(), "m.json")
+    assert not loaded.valid or len(loaded.desired) >= (1 if kind == "BackendGroup" else 2)
+
+
+@given(st.sampled_from(list(SPECS)), st.data())
+@settings(SEARCH, max_examples=400)
+def test_specs_with_something_changed(kind: str, data: st.DataObject) -> None:
+    spec = json.loads(json.dumps(SPECS[kind]))
+    places = [spec]
+    for place in places:
+        inner = place.values() if isinstance(place, dict) else place
+        places += [each for each in inner if isinstance(each, dict | list)]
+    place = data.draw(st.sampled_from(places))
+    step = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else [0]))
+    place[step] = data.draw(TREES)
+    body = {name: API_NAMES[name] for name in load_api().kinds[kind].path}
+    check(json.dumps(body | {"spec": spec}, indent=1).encode(), "m.json")
 
 
 def test_every_fixture_under_every_name() -> None:
