@@ -44,8 +44,7 @@ KINDS = {
             3,
             parent="virtual-router",
             names=tuple(
-                (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node")
-                for form in _ROUTES
+                (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node") for form in _ROUTES
             ),
         ),
         Kind(

@@ -106,8 +106,7 @@ def _ours(
             forms.key_of(kind, form, names),
             None if form.spec is None else in_api_words(form.spec),
             forms.tags_by_key(form),
-            options=Options(protect=text_of(resource, "DeletionPolicy") in _RETAINED),
-            mesh_owner=getattr(form, "mesh_owner", None),
+            Options(protect=text_of(resource, "DeletionPolicy") in _RETAINED),
         )
 
 

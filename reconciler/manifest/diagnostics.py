@@ -75,7 +75,7 @@ class Code(Enum):
     DANGLING = "MR060", "name of something that the mesh does not have"
     ELSEWHERE = "MR061", "name of something that no manifest declares", Severity.WARNING
     MATCH_PORT = "MR062", "route without the port that several listeners ask for"
-    TWO_OWNERS = "MR063", "mesh that is said to be of two accounts"
+    TWO_OWNERS = "MR063", "meshes of one name in several accounts", Severity.WARNING
     MISMATCH = "MR064", "port or protocol on which nothing listens", Severity.WARNING
     NO_LISTENER = "MR065", "routes of what does not listen", Severity.WARNING
     CUT_OFF = "MR066", "backend that DROP_ALL cuts off", Severity.WARNING

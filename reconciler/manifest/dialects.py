@@ -35,8 +35,7 @@ def _native(sheet: Sheet) -> Iterator[Declared]:
             forms.key_of(kind, metadata, (*forms.parents(kind), "name")),
             None if document.spec is None else written(document.spec),
             metadata.tags,
-            options=document.reconcile.options(),
-            mesh_owner=getattr(metadata, "mesh_owner", None),
+            document.reconcile.options(),
         )
 
 
@@ -56,7 +55,6 @@ def _request(sheet: Sheet) -> Iterator[Declared]:
             forms.key_of(kind, request, names),
             None if request.spec is None else written(request.spec),
             forms.tags_by_key(request),
-            mesh_owner=getattr(request, "mesh_owner", None),
         )
 
 

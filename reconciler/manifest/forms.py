@@ -139,7 +139,7 @@ def kind_requested(fields: Collection[str]) -> str:
 def key_of(kind: str, form: Model, fields: Iterable[str]) -> Key:
     """Return the key that the ``fields`` of a ``form`` make, the mesh first."""
     path = tuple(getattr(form, attribute(field)) for field in fields)
-    return Key(KEY_KINDS[kind], path)
+    return Key(KEY_KINDS[kind], path, getattr(form, "mesh_owner", None) or "")
 
 
 def tags_by_key(form: Any) -> dict[str, str]:

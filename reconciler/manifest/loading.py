@@ -188,4 +188,8 @@ def _conflicts(declared: list[Declared]) -> Iterator[Diagnostic]:
 
 
 def _look(key: Key) -> tuple[str, ...]:
-    return (key.kind, *(unicodedata.normalize("NFKC", name).casefold() for name in key.path))
+    return (
+        key.kind,
+        key.mesh_owner,
+        *(unicodedata.normalize("NFKC", name).casefold() for name in key.path),
+    )

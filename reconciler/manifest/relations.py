@@ -47,10 +47,9 @@ class _Source:
     def missing(self) -> list[tuple[Key, Key, str]]:
         """Who needs what that is not declared, and how; a parent only for the first in it."""
         first_in: dict[Key, Key] = {}
-        for key, one in self.declared.items():
+        for key in self.declared:
             parent = parent_of(key)
-            of_others = one.desired.mesh_owner and parent and parent.kind == "mesh"
-            if parent and parent not in self.declared and not of_others:
+            if parent and parent not in self.declared and not _of_others(parent):
                 first_in.setdefault(parent, key)
         found = [(key, parent, "is in") for parent, key in first_in.items()]
         for key in self.declared:
@@ -72,7 +71,12 @@ def breaches(declared: Iterable[Declared]) -> Iterator[Diagnostic]:
 
 
 def _mesh_of(key: Key) -> Key:
-    return Key("mesh", key.path[:1])
+    return Key("mesh", key.path[:1], key.mesh_owner)
+
+
+def _of_others(key: Key) -> bool:
+    """Whether ``key`` is a mesh that another account has to declare."""
+    return key.kind == "mesh" and key.mesh_owner != ""
 
 
 def _dangling(source: _Source) -> Iterator[Breach]:
@@ -94,13 +98,13 @@ def _elsewhere(source: _Source) -> Iterator[Breach]:
 
 
 def _two_owners(source: _Source) -> Iterator[Breach]:
-    owners: defaultdict[Key, dict[str, Key]] = defaultdict(dict)
-    for key, one in source.declared.items():
-        owners[_mesh_of(key)].setdefault(one.desired.mesh_owner or "your own account", key)
-    for mesh, by_owner in owners.items():
+    meshes: defaultdict[str, dict[str, Key]] = defaultdict(dict)
+    for key in source.declared:
+        meshes[key.path[0]].setdefault(key.mesh_owner or "your own account", key)
+    for name, by_owner in meshes.items():
         if len(by_owner) > 1:
-            message = f"puts {mesh} into {one_of(by_owner)}"
-            yield list(by_owner.values())[-1], message, "a source has one mesh of a name"
+            message = f"is in one of several meshes {name}, of {' and '.join(by_owner)}"
+            yield list(by_owner.values())[-1], message, "is a meshOwner missing?"
 
 
 def _match_port(source: _Source) -> Iterator[Breach]:
@@ -118,7 +122,7 @@ def _mismatch(source: _Source) -> Iterator[Breach]:
         protocol = form.removesuffix("Route")
         yield from _unheard(source, key, parent, protocol, route.get("match", {}).get("port"))
         for target in route["action"].get("weightedTargets", ()):
-            node = Key("virtual-node", (key.path[0], target["virtualNode"]))
+            node = Key("virtual-node", (key.path[0], target["virtualNode"]), key.mesh_owner)
             yield from _unheard(source, key, node, protocol, target.get("port"))
 
 
@@ -151,7 +155,7 @@ def _cut_off(source: _Source) -> Iterator[Breach]:
             continue
         for backend in spec.get("backends", ()):
             name = backend["virtualService"]["virtualServiceName"]
-            service = Key("virtual-service", (*mesh.path, name))
+            service = Key("virtual-service", (*mesh.path, name), mesh.mesh_owner)
             if service not in source.declared and not name.startswith("arn:"):
                 message = f"has the backend {name}, which is no virtual service here"
                 yield key, message, f"{mesh} drops what goes to anything else"

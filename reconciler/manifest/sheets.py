@@ -59,15 +59,13 @@ class Sheet:
         key: Key,
         spec: Spec | None,
         tags: dict[str, str] | None = None,
-        *,
         options: Options | None = None,
-        mesh_owner: str | None = None,
     ) -> Declared:
         """Return what the document asks for; ``name`` leads to where its name stands."""
         key_mark, node = located(self.root, name)
         mark = node.mark if node else key_mark
         origin = Origin(self.complaints.page.file, mark.line, mark.column)
-        desired = Desired(key, spec, tags or {}, origin, options or Options(), mesh_owner)
+        desired = Desired(key, spec, tags or {}, origin, options or Options())
         return Declared(desired, self.complaints.page, mark, (*self.path, *name))
 
     def filled(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:

@@ -183,7 +183,6 @@ def _ours(
             # The provider sends an empty spec where the configuration has none.
             in_api_words(form.spec) if form.spec else {},
             form.tags_all or form.tags,
-            mesh_owner=form.mesh_owner,
         )
 
 
