@@ -72,6 +72,11 @@ def pruned(model: type[BaseModel], node: Node, complaints: Complaints, path: Pat
 
     That is what the Kubernetes API server does with fields outside of a resource's schema.
     """
+    if isinstance(node, ListNode):
+        items = enumerate(node.items)
+        return ListNode(
+            node.mark, [pruned(model, item, complaints, (*path, index)) for index, item in items]
+        )
     if not isinstance(node, MappingNode):
         return node
     fields = _fields(model)

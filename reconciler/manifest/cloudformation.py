@@ -33,6 +33,7 @@ _SECTIONS = (
     *("Metadata", "Outputs", "Parameters", "Resources", "Rules", "Transform"),
 )
 _PREFIX = "AWS::AppMesh::"
+_TYPES = {f"{_PREFIX}{kind}": kind for kind in MESH_KINDS}
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 
@@ -68,9 +69,10 @@ def _resource(sheet: Sheet, resolver: Resolver, name: str, member: Member) -> It
         sheet.complain(Code.MISSING_FIELD, mark, "is required", (*path, "Type"))
     elif not isinstance(type_, ScalarNode) or type_.value is None:
         _complain_of_type(sheet, type_, (*path, "Type"), "text")
-    elif (kind := type_.text.removeprefix(_PREFIX)) in MESH_KINDS and kind != type_.text:
+    elif kind := _TYPES.get(type_.text):
         yield from _ours(sheet, resolver, name, member.value, kind)
     elif "appmesh" in type_.text.casefold().replace("-", ""):
+        kind = type_.text.removeprefix(_PREFIX)
         sheet.complain_of_kind(kind, type_.mark, (*path, "Type"))
     else:
         sheet.ignored[type_.text] += 1

@@ -34,14 +34,14 @@ from reconciler.manifest.specs import attribute, spec_of
 from reconciler.manifest.spelling import in_api_words
 
 # Of a Kubernetes object these are not ours to read, so a placeholder in them is no fault.
-_CLUSTERS_OWN = frozenset({"annotations", "labels", "managedFields", "namespaceSelector", "status"})
-_REFERRED = {
-    "virtualNode": "VirtualNode",
-    "virtualRouter": "VirtualRouter",
-    "virtualService": "VirtualService",
-}
-_ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/(\w+)/(.+)")
-_REFERENCE, _BY_ARN = "Ref", "ARN"
+_CLUSTERS_OWN = frozenset(
+    {
+        *("annotations", "gatewayRouteSelector", "labels", "managedFields", "namespaceSelector"),
+        *("podSelector", "status"),
+    }
+)
+_REFERENCE = re.compile(r"v(irtual(?:Node|Router|Service))(Ref|ARN)")
+_ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/v(\w+)/(.+)")
 # A namespace has its own name for a label, whoever made it.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
@@ -73,7 +73,7 @@ class Cluster:
 
     def add_namespace(self, root: MappingNode) -> None:
         """Note the labels of a Namespace."""
-        name = text_of(located(root, ("metadata",))[1] or root, "name")
+        name = text_of(root, "metadata", "name")
         if name is not None:
             self.labels[name] = labels_of(root)
 
@@ -89,9 +89,8 @@ class Cluster:
             message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
             sheet.complain(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
             return
-        metadata = located(root, ("metadata",))[1] or root
-        namespace = "" if kind == "Mesh" else text_of(metadata, "namespace") or ""
-        name = text_of(metadata, "name") or ""
+        namespace = "" if kind == "Mesh" else text_of(root, "metadata", "namespace") or ""
+        name = text_of(root, "metadata", "name") or ""
         resource = Resource(replace(sheet, root=root), kind, namespace, name)
         self.resources.append(resource)
         self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
@@ -172,9 +171,9 @@ class Cluster:
     def _name(self, kind: str, namespace: str, name: str) -> str:
         """Return what App Mesh calls the object that Kubernetes calls so."""
         found = self.named.get(kind, {}).get((namespace, name))
-        _, given = located(found.sheet.root, ("spec", "awsName")) if found else (None, None)
-        if isinstance(given, ScalarNode):
-            return given.text
+        given = text_of(found.sheet.root, "spec", "awsName") if found else None
+        if given is not None:
+            return given
         if kind == "Mesh":
             return name
         return f"{name}.{namespace}" if kind == "VirtualService" else f"{name}_{namespace}"
@@ -235,19 +234,18 @@ class Cluster:
         members: dict[str, Member] = {}
         for name, (mark, value) in node.members.items():
             here = (*path, name)
-            kind, how = _REFERRED.get(name[:-3]), name[-3:]
-            if kind is None or how not in {_REFERENCE, _BY_ARN}:
+            match = _REFERENCE.fullmatch(name)
+            if match is None:
                 members[name] = Member(mark, self._without_references(resource, value, here))
                 continue
-            if f"{name[:-3]}{_REFERENCE}" in members:
+            kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
+            if reference in members:
                 message = f"names the {kind} for the second time"
                 resource.sheet.complain(Code.NOT_ALLOWED, mark, message, here)
-            find = self._by_reference if how == _REFERENCE else _by_arn
+            find = self._by_reference if name == reference else _by_arn
             told = find(resource, kind, value, here)
-            node_of_name: Node = BrokenNode(value.mark)
-            if told is not None:
-                node_of_name = ScalarNode(value.mark, told, told)
-            members[f"{name[:-3]}{_REFERENCE}"] = Member(mark, node_of_name)
+            found = BrokenNode(value.mark) if told is None else ScalarNode(value.mark, told, told)
+            members[reference] = Member(mark, found)
         return MappingNode(node.mark, members)
 
     def _by_reference(self, resource: Resource, kind: str, node: Node, path: Path) -> str | None:
@@ -260,7 +258,7 @@ class Cluster:
 
 def _by_arn(resource: Resource, kind: str, node: Node, path: Path) -> str | None:
     match = _ARN.fullmatch(node.text) if isinstance(node, ScalarNode) else None
-    if match and match[1].casefold() == kind.casefold():
+    if match and f"V{match[1]}" == kind:
         return match[2]
     if not isinstance(node, BrokenNode):
         message = f"must be the ARN of a {kind}, not {described(node)}"

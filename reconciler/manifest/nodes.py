@@ -160,9 +160,9 @@ def described(node: Node) -> str:
             return "a mapping"
 
 
-def text_of(node: Node, name: str) -> str | None:
-    """Return the text of the scalar member ``name``; None where there is none."""
-    match located(node, (name,)):
+def text_of(node: Node, *steps: str) -> str | None:
+    """Return the text of the scalar that ``steps`` lead to; None where there is none."""
+    match located(node, steps):
         case _, ScalarNode(text=text, value=value) if value is not None:
             return text
     return None

@@ -30,6 +30,9 @@ MESH_KINDS = frozenset(kind.word for kind in KINDS.values())
 # The controller has one kind more, of which the API knows nothing.
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
+_LISTS = {("v1", "List")}.union(
+    (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
+)
 _BUILT_IN_GROUPS = frozenset({"apps", "autoscaling", "batch", "extensions", "policy"})
 _CORE_KINDS = frozenset(
     {
@@ -77,9 +80,7 @@ def resources(root: Node, complaints: Complaints) -> Iterator[tuple[MappingNode,
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
-    lists = {("v1", "List")}
-    lists.update((version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS)
-    if (text_of(root, "apiVersion"), text_of(root, "kind")) not in lists:
+    if (text_of(root, "apiVersion"), text_of(root, "kind")) not in _LISTS:
         return []
     _, items = located(root, ("items",))
     found = items.items if isinstance(items, ListNode) else []

@@ -37,8 +37,7 @@ def exactly_one(*names: str) -> Rule:
         count = len(_given(model, names))
         if count != 1:
             which = ", ".join(_spelt(model, names))
-            some = "exactly one of " if len(names) > 1 else ""
-            _refuse(f"must have {some}{which}, not {count or 'none'}" if some else f"needs {which}")
+            _refuse(f"must have exactly one of {which}, not {count or 'none'}")
 
     return rule
 
