@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
@@ -59,7 +58,7 @@ class Loaded:
     @property
     def valid(self) -> bool:
         """Whether there is no error; warnings do not count."""
-        return all(item.severity is not Severity.ERROR for item in self.diagnostics)
+        return not _has_error(self.diagnostics)
 
 
 def load(
@@ -78,7 +77,7 @@ def load(
     diagnostics += _resolve(source)
     declared = sorted(source.declared, key=lambda item: (item.desired.key, item.desired.origin))
     diagnostics += _conflicts(declared)
-    if all(item.severity is not Severity.ERROR for item in diagnostics):
+    if not _has_error(diagnostics):
         # What cannot be read may be just what others seem to miss.
         diagnostics += breaches(declared)
     times = Counter(item.desired.key for item in declared)
@@ -109,34 +108,46 @@ def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
                 break
     except TooManyComplaintsError as error:
         found += error.found
-    if empty and not found:
+    if len(found) > MOST_COMPLAINTS:
+        return [*found, _cut(page.file)]
+    if empty:
         hint = "delete the file if nothing is wanted of it"
         found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
     return found
 
 
-def _resolve(source: _Source) -> list[Diagnostic]:
-    """Add what waited for all of the source, and return the complaints about it."""
-    found: list[Diagnostic] = []
+def _resolve(source: _Source) -> Iterator[Diagnostic]:
+    """Add what waited for all of the source, and yield the complaints about it."""
     for resource in source.cluster.resources:
-        complaints = resource.sheet.complaints.found
-        before = len(complaints)
-        with suppress(TooManyComplaintsError):
+        complaints = resource.sheet.complaints
+        before = len(complaints.found)
+        try:
             source.declared.extend(source.cluster.declared(resource))
-        found += complaints[before:]
-    return found
+        except TooManyComplaintsError:
+            yield _cut(complaints.page.file)
+        yield from complaints.found[before:]
+
+
+def _cut(file: str) -> Diagnostic:
+    message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
+    return about_file(Code.TOO_MANY, file, message)
 
 
 def _shown(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """Yield of the complaints about each file as many as are shown, and what is left out."""
+    """Yield the complaints about each file, of those that hold an error only the first ones."""
     of_file: dict[str, list[Diagnostic]] = {}
     for item in diagnostics:
         of_file.setdefault(item.origin.file, []).append(item)
     for file, found in of_file.items():
-        yield from found[:MOST_COMPLAINTS]
-        if len(found) > MOST_COMPLAINTS:
-            message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
-            yield about_file(Code.TOO_MANY, file, message)
+        if len(found) > MOST_COMPLAINTS and _has_error(found):
+            others = [item for item in found if item.code is not Code.TOO_MANY]
+            yield from (*others[:MOST_COMPLAINTS], _cut(file))
+        else:
+            yield from found
+
+
+def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(item.severity is Severity.ERROR for item in diagnostics)
 
 
 def _documents(page: Page) -> Iterator[Document]:

@@ -104,11 +104,8 @@ def _retry_events(model: Any) -> None:
 
 def _method(model: Any) -> None:
     if model.method_name is not None and model.service_name is None:
-        _refuse(
-            "must have {1}, of which {0} is one".format(
-                *_spelt(model, ("method_name", "service_name"))
-            )
-        )
+        method, service = _spelt(model, ("method_name", "service_name"))
+        _refuse(f"must have {service}, of which {method} is one")
 
 
 def _one_protocol(model: Any) -> None:

@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 from bench.manifests import hostile
+from goldens import FIXTURES
 
 from reconciler.core.resources import Desired, Key, Options, Origin, Suspension
 from reconciler.manifest.diagnostics import Code, Severity
@@ -406,3 +407,31 @@ def test_e29_hostile_files_of_any_form_hold_little(name: str) -> None:
     load([file])
     assert tracemalloc.get_traced_memory()[1] < 32 << 20
     tracemalloc.stop()
+
+
+def test_many_warnings_are_all_shown_and_stop_nothing() -> None:
+    nodes = "".join(
+        f"---\n{NATIVE.replace('Mesh', 'VirtualNode')}metadata: {{name: n{number}, mesh: m}}\n"
+        "spec: {backends: [{virtualService: {virtualServiceName: out.example}}]}\n"
+        for number in range(150)
+    )
+    result = loaded(f"{NATIVE}metadata: {{name: m}}\nspec: {{}}\n{nodes}")
+    assert (result.valid, len(result.diagnostics)) == (True, 150)
+
+
+def test_more_complaints_than_are_shown_about_a_cluster() -> None:
+    routes = ", ".join("{name: a, unheardOf: 1}" for _ in range(150))
+    result = loaded(
+        "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualRouter\n"
+        f"metadata: {{name: a, namespace: b}}\nspec: {{routes: [{routes}]}}\n"
+    )
+    assert not result.valid
+    assert len(result.diagnostics) == 101
+    assert [item.code for item in result.diagnostics].count(Code.TOO_MANY) == 1
+
+
+def test_a_cluster_is_read_the_same_in_any_order_of_files() -> None:
+    text = (FIXTURES / "kubernetes/kinds.yaml").read_text("utf-8")
+    files = [(f"{number}.yaml", part.encode()) for number, part in enumerate(text.split("\n---\n"))]
+    assert load(files) == load(reversed(files))
+    assert len(load(files).desired) == 14
