@@ -122,6 +122,10 @@ def _walk(pointer: str, before: Json | Missing, after: Json | Missing) -> Iterat
             yield from _walk(pointer, before, {})
         case Missing(), dict() if after:
             yield from _walk(pointer, {}, after)
+        case list(), Missing() if before:
+            yield from _walk(pointer, before, [])
+        case Missing(), list() if after:
+            yield from _walk(pointer, [], after)
         case _:
             # JSON's true is not 1, though Python calls them equal.
             if type(before) is not type(after) or before != after:

@@ -3,6 +3,7 @@
 One row for each such place; a kind without one is shown as it was sent.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,15 +54,23 @@ def _unfill(shown: Json, beside: Json, steps: list[str]) -> None:
 
 
 def _pairs(shown: Json, beside: Json) -> Iterator[tuple[Json, Json]]:
-    """Yield the items that belong together: targets by their node, all else by their place."""
+    """Yield the items that belong together: of one node in their order, all else by their place."""
     if not isinstance(shown, list) or not isinstance(beside, list):
         return
-    by_node = {_node(item): item for item in beside}
+    left: dict[Any, list[Json]] = defaultdict(list)
+    for index, item in enumerate(beside):
+        left[_node(item) or index].append(item)
     for index, item in enumerate(shown):
-        if _node(item) is not None:
-            yield item, by_node.get(_node(item))
-        elif index < len(beside):
-            yield item, beside[index]
+        alike = left[_node(item) or index]
+        if alike:
+            # A node may be there twice, with another port or weight: like goes with like first.
+            twin = min(alike, key=lambda it: _less_port(it) != _less_port(item))
+            alike.remove(twin)
+            yield item, twin
+
+
+def _less_port(item: Json) -> Json:
+    return {k: v for k, v in item.items() if k != "port"} if isinstance(item, dict) else item
 
 
 def _node(item: Json) -> Any:

@@ -36,6 +36,10 @@ def node(port: int | None, **more: Json) -> Spec:
             route(form="grpcRoute", metadata=[{"name": "myname"}]),
         ),
         (node(None), node(None, serviceDiscovery={})),
+        (
+            route(target("a", port=80), {**target("a"), "weight": 0}),
+            route(target("a", port=80), {**target("a", port=81), "weight": 0}),
+        ),
     ],
 )
 def test_a20_a38_what_it_fills_in_and_reorders_is_no_drift(sent: Spec, shown: Spec) -> None:
