@@ -1,0 +1,108 @@
+"""What we applied, as Terraform sees it: imported kind by kind, it has nothing to change."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Cli
+from terraform import MISSING, Terraform, configuration, mirror
+
+from reconciler.endpoint import LocalEndpoint
+
+SAME = """\
+apiVersion: mesh-reconciler/v1
+kind: Mesh
+metadata: {name: pay, tags: {team: pay}}
+spec: {egressFilter: {type: DROP_ALL}, serviceDiscovery: {ipPreference: IPv4_PREFERRED}}
+---
+apiVersion: mesh-reconciler/v1
+kind: VirtualNode
+metadata: {name: checkout, mesh: pay, tags: {team: pay}}
+spec:
+  backends: [{virtualService: {virtualServiceName: nowhere.local}}]
+  listeners:
+  - portMapping: {port: 8080, protocol: http}
+    healthCheck:
+      {protocol: http, path: /ping, healthyThreshold: 2, unhealthyThreshold: 2,
+       timeoutMillis: 2000, intervalMillis: 5000}
+    timeout: {http: {perRequest: {unit: s, value: 5}}}
+    connectionPool: {http: {maxConnections: 10}}
+    outlierDetection:
+      {baseEjectionDuration: {unit: s, value: 5}, interval: {unit: s, value: 5},
+       maxEjectionPercent: 50, maxServerErrors: 5}
+  serviceDiscovery: {dns: {hostname: checkout.local}}
+  logging: {accessLog: {file: {path: /dev/stdout}}}
+---
+apiVersion: mesh-reconciler/v1
+kind: VirtualRouter
+metadata: {name: edge, mesh: pay, tags: {team: pay}}
+spec: {listeners: [{portMapping: {port: 8080, protocol: http}}]}
+---
+apiVersion: mesh-reconciler/v1
+kind: Route
+metadata: {name: v1, mesh: pay, virtualRouter: edge, tags: {team: pay}}
+spec:
+  priority: 1
+  httpRoute:
+    match: {prefix: /, method: GET, headers: [{name: h, match: {prefix: x}}]}
+    retryPolicy:
+      {httpRetryEvents: [server-error], maxRetries: 1, perRetryTimeout: {unit: s, value: 5}}
+    action: {weightedTargets: [{virtualNode: checkout, weight: 100}]}
+---
+apiVersion: mesh-reconciler/v1
+kind: VirtualService
+metadata: {name: shop.local, mesh: pay, tags: {team: pay}}
+spec: {provider: {virtualRouter: {virtualRouterName: edge}}}
+---
+apiVersion: mesh-reconciler/v1
+kind: VirtualGateway
+metadata: {name: front, mesh: pay, tags: {team: pay}}
+spec:
+  listeners:
+  - portMapping: {port: 8080, protocol: http}
+    healthCheck:
+      {protocol: http, path: /ping, healthyThreshold: 2, unhealthyThreshold: 2,
+       timeoutMillis: 2000, intervalMillis: 5000}
+---
+apiVersion: mesh-reconciler/v1
+kind: GatewayRoute
+metadata: {name: shop, mesh: pay, virtualGateway: front, tags: {team: pay}}
+spec:
+  httpRoute:
+    match: {prefix: /shop/}
+    action: {target: {virtualService: {virtualServiceName: shop.local}}}
+"""
+IMPORTED = {
+    "mesh": "pay",
+    "virtual_node": "pay/checkout",
+    "virtual_router": "pay/edge",
+    "route": "pay/edge/v1",
+    "virtual_service": "pay/shop.local",
+    "virtual_gateway": "pay/front",
+    "gateway_route": "pay/front/shop",
+}
+
+
+@pytest.mark.timeout(600)
+def test_terraform_imports_what_we_applied_and_plans_no_change(
+    cli: Cli, endpoint: LocalEndpoint, here: Path
+) -> None:
+    plugins = mirror()
+    if plugins is None:
+        pytest.skip(MISSING)
+    (here / "all.yaml").write_text(SAME)
+    target = ["all.yaml", "--endpoint-url", endpoint.url, "--owner", "o"]
+    assert cli("apply", *target, "--auto-approve").code == 0
+    home = here / "terraform"
+    home.mkdir()
+    terraform = Terraform(home, plugins)
+    resources = configuration(changed=False)
+    for kind in resources.values():
+        kind["this"]["tags"].pop("stage", None)
+    resources["aws_appmesh_mesh"]["this"]["tags"] = {"team": "pay"}
+    ours = {"key_prefixes": ["mesh-reconciler:"]}
+    terraform.configure(endpoint.url, resources, ignore_tags=ours)
+    terraform("init")
+    for kind, name in IMPORTED.items():
+        terraform("import", f"aws_appmesh_{kind}.this", name)
+    assert "No changes" in terraform("plan", "-detailed-exitcode")
+    assert cli("plan", *target, "--detailed-exitcode").code == 0
