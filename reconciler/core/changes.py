@@ -20,6 +20,7 @@ class Cause(StrEnum):
     DRIFT = "drifted"
     BOTH = "manifest changed and drifted"
     GONE = "manifest gone"
+    RELEASED = "released"
     UNKNOWN = "unknown"
 
 
@@ -75,14 +76,14 @@ class Update:
     """Change a resource of ours.
 
     ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
-    those of others included.
+    those of others included. ``origin`` is None where no manifest asks for it.
     """
 
     key: Key
     before: Present
     spec: Spec | None
     tags: Mapping[str, str]
-    origin: Origin
+    origin: Origin | None
     difference: Difference
     cause: Cause
     traffic: Traffic | None = None

@@ -100,7 +100,7 @@ def shown(change: Change) -> list[Field]:
     # The owner stands in the headline; repeating it with every create says nothing.
     if isinstance(change, Create | Delete):
         fields = tuple(field for field in fields if split_pointer(field.pointer) != _OWNER)
-    return [_field(field) for field in fields]
+    return [field_of(field) for field in fields]
 
 
 def gaps(fields: Sequence[Field], most: int = WIDEST_LABEL) -> list[str]:
@@ -158,7 +158,8 @@ def calls_told(calls: Mapping[str, int]) -> str:
     return f"{counted(sum(calls.values()), 'API call')}: {told}"
 
 
-def _field(field: FieldChange) -> Field:
+def field_of(field: FieldChange) -> Field:
+    """Return a field that differs as people read it."""
     return Field(field.pointer, _value(field.before), _value(field.after))
 
 
