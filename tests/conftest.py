@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from reconciler.cli.main import main
@@ -66,6 +68,15 @@ def endpoint() -> Iterator[LocalEndpoint]:
     """Return a running endpoint that keeps everything in memory."""
     with LocalEndpoint(None) as serving:
         yield serving
+
+
+@pytest.fixture
+def by_hand(endpoint: LocalEndpoint, here: Path) -> Iterator[Any]:
+    """Return a client of the endpoint, for what is done behind our back."""
+    del here
+    client = boto3.client("appmesh", endpoint_url=endpoint.url)
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -13,11 +13,16 @@ import api_page
 from reconciler.core import exit_codes
 from reconciler.endpoint import behaviour_table
 from reconciler.manifest.diagnostics import Code
-from reconciler.settings.knobs import EVERY_VERB, KNOBS, Knob, Take
+from reconciler.settings.knobs import EVERY_VERB, KNOBS, TARGET_VERBS, Knob, Take
 
 README = Path(__file__).parent.parent / "README.md"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SETS = {
+    EVERY_VERB: "every verb",
+    TARGET_VERBS: "every verb with a target",
+    ("validate", *TARGET_VERBS): "validate, every verb with a target",
+}
 _VALUES = {Take.COUNT: "N", Take.SECONDS: "SECONDS", Take.TEXT: "TEXT", Take.TEXTS: "TEXT"}
 
 
@@ -42,7 +47,7 @@ def _options() -> str:
 
 def _option_row(knob: Knob) -> str:
     value = "" if knob.take is Take.SWITCH else f" {knob.metavar or _VALUES[knob.take]}"
-    verbs = "every verb" if knob.verbs == EVERY_VERB else ", ".join(knob.verbs)
+    verbs = _SETS.get(knob.verbs) or ", ".join(knob.verbs)
     choices = f" One of {', '.join(knob.choices)}." if knob.choices else ""
     default = "" if knob.default is None else f"`{knob.default}`"
     if isinstance(knob.default, float):

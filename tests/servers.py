@@ -57,7 +57,8 @@ def scripted(script: Script, headers: dict[str, str] | None = None) -> Iterator[
                 for name in ("authorization", "content-type"):
                     headers[name] = self.headers.get(name, "")
             answer = script(request, body)
-            self.send_response(answer.status)
+            # Without a date or a server of its own.
+            self.send_response_only(answer.status)
             for name, value in {
                 "content-type": "application/json",
                 "content-length": str(len(answer.content)),
@@ -83,17 +84,29 @@ def scripted(script: Script, headers: dict[str, str] | None = None) -> Iterator[
         server.server_close()
 
 
+def _as_it_is(_: str, content: bytes) -> bytes:
+    return content
+
+
 @contextmanager
-def recording(url: str) -> Iterator[Scripted]:
-    """Serve what the server at ``url`` answers, and keep what it was asked."""
+def recording(
+    url: str, alter: Callable[[str, bytes], bytes] = _as_it_is, *, unsaid: str = "?"
+) -> Iterator[Scripted]:
+    """Serve what the server at ``url`` answers, and keep what it was asked.
+
+    ``alter`` is called with "METHOD path" and the content of each answer, and may change it.
+    ``unsaid`` is a query that is not passed on.
+    """
 
     def forward(request: str, body: bytes) -> Answer:
         method, path = request.split(" ", 1)
         pool = urllib3.PoolManager()
-        answer = pool.request(method, url + path, body=body or None, headers=kept)
+        answer = pool.request(
+            method, url + path.removesuffix(unsaid), body=body or None, headers=kept
+        )
         names = ("content-type", "x-amzn-errortype", "date")
         headers = {name: value for name in names if (value := answer.headers.get(name))}
-        return Answer(answer.status, answer.data, headers)
+        return Answer(answer.status, alter(request, answer.data), headers)
 
     kept: dict[str, str] = {}
     with scripted(forward, headers=kept) as server:

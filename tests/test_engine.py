@@ -16,6 +16,7 @@ from reconciler.core.errors import (
     TargetError,
     UnavailableError,
 )
+from reconciler.core.ownership import release
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting, World
@@ -686,3 +687,46 @@ def test_without_it_the_others_go_on() -> None:
     target.before = failing("create", RefusedError("no"))
     report = carry_out(plan, target, replace(conduct(), workers=1))
     assert [type(outcome) for outcome in report.outcomes] == [Failed, Applied, Applied]
+
+
+def given_up(target: FakeTarget) -> Plan:
+    return release(target.id, OWNER, list(target.resources.values()), Policy.UPSERT_ONLY)
+
+
+def test_a_release_takes_our_tags_off_and_deletes_nothing() -> None:
+    target = FakeTarget()
+    cycle(target, desired("a", DROP, tags={"team": "pay"}))
+    report = carry_out(given_up(target), target, conduct())
+    assert isinstance(only(report), Applied)
+    live = target.resources[mesh("a")]
+    assert (live.spec, live.tags, live.version) == (DROP, {"team": "pay"}, 1)
+
+
+def test_a_release_whose_answer_is_lost_is_done_only_where_the_mark_is_gone() -> None:
+    lost = UnavailableError("no answer")
+    for done in (False, True):
+        target = FakeTarget()
+        cycle(target, desired("a"))
+        plan = given_up(target)
+        if done:
+            target.after = failing("update", lost)
+        else:
+            target.before = failing("update", lost)
+        outcome = only(carry_out(plan, target, conduct()))
+        assert isinstance(outcome, Applied if done else Failed)
+        assert (target.resources[mesh("a")].owner is None) is done
+
+
+def test_a_release_is_not_believed_because_the_index_of_tags_is_silent() -> None:
+    target = FakeTarget()
+    cycle(target, desired("a"))
+    plan = given_up(target)
+
+    def marked_again() -> None:
+        live = target.resources[mesh("a")]
+        target.resources[mesh("a")] = replace(live, tags={OWNER_TAG: "another"})
+
+    target.before = meanwhile("tags", marked_again)
+    outcome = only(carry_out(plan, target, conduct()))
+    assert isinstance(outcome, Stale)
+    assert "owned by another" in outcome.why

@@ -17,9 +17,12 @@ from reconciler.api.description import (
     Verb,
     load,
 )
+from reconciler.api.quotas import BACKENDS, QUOTAS, Quota
 from reconciler.api.violations import Violation, violations
 
 __all__ = [
+    "BACKENDS",
+    "QUOTAS",
     "ApiError",
     "Boolean",
     "Description",
@@ -28,6 +31,7 @@ __all__ = [
     "Member",
     "Number",
     "Operation",
+    "Quota",
     "Service",
     "Shape",
     "Structure",

@@ -19,6 +19,11 @@ VERBS = {
     "show": "Print a saved plan.",
     "apply": "Plan, ask, and make it so.",
     "run": "Reconcile on change and on an interval.",
+    "adopt": "Mark what is live and nobody's as ours.",
+    "release": "Take our mark off; delete nothing.",
+    "export": "Write manifests of what is live.",
+    "describe": "Show all there is to know of one resource.",
+    "doctor": "Check settings, credentials, permissions and quotas.",
     "endpoint": "Serve the local App Mesh API.",
     "schema": "Print the JSON Schema of manifests, plans or reports.",
 }

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.settings.file import File, read_file
-from reconciler.settings.knobs import KNOBS, READING_VERBS, Knob, Take
+from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take
 from reconciler.settings.target import Said
 
 
@@ -18,12 +18,14 @@ from reconciler.settings.target import Said
 class Invocation:
     """What one run was asked to do.
 
-    ``said`` holds every option of the verb by field name, and how it was set.
+    ``said`` holds every option of the verb by field name, and how it was set. ``keys`` are what
+    it is about, as the user typed them.
     """
 
     verb: str
     said: Said
     paths: tuple[str, ...]
+    keys: tuple[str, ...]
     file: File
 
     def __getitem__(self, name: str) -> Any:
@@ -44,12 +46,15 @@ def make_command(verb: str, run: Verb) -> click.Command:
             for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
         )
         file: File = parameters.pop("config", None) or read_file(None)
-        paths = parameters.pop("paths", ())
-        return run(Invocation(verb, Said(parameters, flags, variables), paths, file))
+        paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
+        return run(Invocation(verb, Said(parameters, flags, variables), paths, keys, file))
 
     options: list[click.Parameter] = [_option(knob) for knob in KNOBS if knob.offered_by(verb)]
     arguments: list[click.Parameter] = []
-    if verb in READING_VERBS:
+    if metavar := KEY_VERBS.get(verb):
+        required = not metavar.startswith("[")
+        arguments.append(click.Argument(["keys"], nargs=-1, required=required, metavar=metavar))
+    elif verb in READING_VERBS:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]"))
     elif verb == "show":
         arguments.append(click.Argument(["paths"], metavar="PLANFILE", callback=_alone))

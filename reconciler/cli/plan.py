@@ -4,6 +4,7 @@ from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.show import show_plan
 from reconciler.cli.work import insist, open_work
+from reconciler.core.drift import drift_alone
 from reconciler.core.report import plan_exit_code
 from reconciler.core.restraint import Limit
 from reconciler.wiring.plans import write_plan
@@ -19,6 +20,8 @@ def run(invocation: Invocation) -> int:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
         work.refuse_idle_patterns(plan, desired)
+    if invocation["drift"]:
+        plan = drift_alone(plan)
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
@@ -40,8 +39,17 @@ class Work:
     restraint: Restraint
     target: AppMesh
 
-    def propose(self, desired: Sequence[Desired], *, partial: str | None = None) -> Plan:
-        """Return the plan for ``desired``; ``partial`` says why that is not the whole source."""
+    def propose(
+        self,
+        desired: Sequence[Desired],
+        *,
+        partial: str | None = None,
+        only: Sequence[str] = (),
+    ) -> Plan:
+        """Return the plan for ``desired``; ``partial`` says why that is not the whole source.
+
+        It is about what the patterns ``only`` name, where there are any, and --only and --except.
+        """
         restraint = self.restraint
         if partial is not None:
             restraint = replace(restraint, partial=partial)
@@ -52,7 +60,7 @@ class Work:
                 owner=self.choice.owner,
                 restraint=restraint,
                 now=datetime.now(UTC),
-                selects=_selection(self.invocation),
+                selects=_selection(self.invocation, only),
             )
 
     def refuse_idle_patterns(self, plan: Plan, desired: Sequence[Desired]) -> None:
@@ -60,10 +68,10 @@ class Work:
 
         It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which.
         """
-        known = {str(want.key) for want in desired} | {str(key) for key in plan.keys}
+        known = {want.key for want in desired} | set(plan.keys)
         for name in ("only", "except"):
             for pattern in self.invocation[name]:
-                if not any(fnmatchcase(key, pattern) for key in known):
+                if not any(key.matches(pattern) for key in known):
                     raise UsageError(f"--{name} {pattern} names nothing, neither desired nor live")
 
     def read(self) -> Loaded:
@@ -93,9 +101,11 @@ def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
         yield Work(invocation, choice, paths, variables, restraint, target)
 
 
-def choose(invocation: Invocation) -> Choice:
+def choose(invocation: Invocation, *, needs_owner: bool = True) -> Choice:
     """Return the target that the settings of the run name."""
-    choice = choose_target(invocation.said, invocation.file, configured_url)
+    choice = choose_target(
+        invocation.said, invocation.file, configured_url, needs_owner=needs_owner
+    )
     if choice.region is None:
         # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
         choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
@@ -132,11 +142,11 @@ def _partial(invocation: Invocation, choice: Choice, paths: Sequence[str]) -> st
     return None
 
 
-def _selection(invocation: Invocation) -> Callable[[Key], bool]:
-    only, unwanted = invocation["only"], invocation["except"]
+def _selection(invocation: Invocation, patterns: Sequence[str]) -> Callable[[Key], bool]:
+    wanted, unwanted = (patterns, invocation["only"]), invocation["except"]
 
     def selects(key: Key) -> bool:
-        wanted = not only or any(fnmatchcase(str(key), pattern) for pattern in only)
-        return wanted and not any(fnmatchcase(str(key), pattern) for pattern in unwanted)
+        named = all(not each or any(map(key.matches, each)) for each in wanted)
+        return named and not any(map(key.matches, unwanted))
 
     return selects

@@ -20,6 +20,7 @@ class Cause(StrEnum):
     DRIFT = "drifted"
     BOTH = "manifest changed and drifted"
     GONE = "manifest gone"
+    RELEASED = "released"
     UNKNOWN = "unknown"
 
 
@@ -102,14 +103,15 @@ class Update:
     """Change a resource of ours.
 
     ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
-    those of others included. What is ``detached`` makes way for it and is put back.
+    those of others included. ``origin`` is None where no manifest asks for it. What is
+    ``detached`` makes way for it and is put back.
     """
 
     key: Key
     before: Present
     spec: Spec | None
     tags: Mapping[str, str]
-    origin: Origin
+    origin: Origin | None
     difference: Difference
     cause: Cause
     traffic: Traffic | None = None

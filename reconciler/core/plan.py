@@ -197,7 +197,7 @@ def _create(question: Question, want: Desired) -> Create:
     tags = {**want.tags, **_our_tags(question, want, _managed(question, want))}
     # What is ignored is not corrected later, but it is sent now, and so it is shown.
     spec = None if want.spec is None else question.canonical(want.key, want.spec, None)
-    after = _view(spec, tags, protect=want.options.protect)
+    after = view(spec, tags, protect=want.options.protect)
     return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
 
 
@@ -209,8 +209,8 @@ def _change(question: Question, want: Desired, saw: Present) -> Verdict:
     managed = _managed(question, want)
     tags = _tags_after(want, saw, mark) | _our_tags(question, want, managed)
     difference = Difference(
-        _view(live, saw.tags, protect=mark is not None and mark.protect),
-        _view(after, tags, protect=want.options.protect),
+        view(live, saw.tags, protect=mark is not None and mark.protect),
+        view(after, tags, protect=want.options.protect),
     )
     if not difference.fields:
         return want.key
@@ -235,7 +235,7 @@ def _delete(question: Question, saw: Present) -> Delete | Withheld:
     if mark is not None and mark.protect:
         why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
         return Withheld(saw.key, why, Reason.PROTECTED)
-    before = _view(question.canonical(saw.key, saw.spec, None), saw.tags, protect=False)
+    before = view(question.canonical(saw.key, saw.spec, None), saw.tags, protect=False)
     return Delete(saw.key, saw, Difference(before, None))
 
 
@@ -304,7 +304,8 @@ def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: Mark) ->
     return causes
 
 
-def _view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
+def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
+    """Return one side of a difference; without a ``spec`` it is about the rest alone."""
     shown: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
     view: dict[str, Json] = {"tags": shown} if spec is None else {"spec": spec, "tags": shown}
     return {**view, "protect": True} if protect else view

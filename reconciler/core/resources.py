@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -46,6 +47,10 @@ class Key:
     def name(self) -> str:
         """The resource's own name, without its parents."""
         return self.path[-1]
+
+    def matches(self, pattern: str) -> bool:
+        """Whether ``pattern`` is this key as users type it, or a glob that takes it in."""
+        return pattern == str(self) or fnmatchcase(str(self), pattern)
 
 
 @dataclass(frozen=True, slots=True, order=True)

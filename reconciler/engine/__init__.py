@@ -5,7 +5,7 @@ done nor failed until a fresh read says which. Only ``TargetError`` is caught: a
 """
 
 from reconciler.engine.course import Conduct
-from reconciler.engine.cycle import carry_out, propose
+from reconciler.engine.cycle import carry_out, look_again, propose
 from reconciler.engine.target import Target
 
-__all__ = ["Conduct", "Target", "carry_out", "propose"]
+__all__ = ["Conduct", "Target", "carry_out", "look_again", "propose"]

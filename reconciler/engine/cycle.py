@@ -58,11 +58,12 @@ def propose(
     doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
     if not 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
         return plan
-    fresh = {key: _looked_at(target, key) for key in doubtful}
+    fresh = {key: look_again(target, key) for key in doubtful}
     return make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
 
 
-def _looked_at(target: Target, key: Key) -> Present | Unreadable:
+def look_again(target: Target, key: Key) -> Present | Unreadable:
+    """Return what was just listed as it is now."""
     try:
         live = target.look(key)
     except TargetError as error:

@@ -117,7 +117,7 @@ def ways_made(change: Change) -> tuple[Way, ...]:
     return tuple(
         Way(
             f"detaches {escaped(str(way.detach.key))} and attaches it again",
-            tuple(map(_field, way.attach.difference.fields)),
+            tuple(map(field_of, way.attach.difference.fields)),
         )
         for way in detached(change)
     )
@@ -129,7 +129,7 @@ def shown(change: Change) -> list[Field]:
     # The owner stands in the headline; repeating it with every create says nothing.
     if isinstance(change, Create | Delete):
         fields = tuple(field for field in fields if split_pointer(field.pointer) != _OWNER)
-    return [_field(field) for field in fields]
+    return [field_of(field) for field in fields]
 
 
 def gaps(fields: Sequence[Field], most: int = WIDEST_LABEL) -> list[str]:
@@ -187,7 +187,8 @@ def calls_told(calls: Mapping[str, int]) -> str:
     return f"{counted(sum(calls.values()), 'API call')}: {told}"
 
 
-def _field(field: FieldChange) -> Field:
+def field_of(field: FieldChange) -> Field:
+    """Return a field that differs as people read it."""
     return Field(field.pointer, _value(field.before), _value(field.after))
 
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-EVERY_VERB = ("validate", "plan", "show", "apply", "run", "endpoint", "schema")
-MESH_VERBS = ("plan", "apply", "run")
-POLICIES = ("observe", "create-only", "upsert-only", "sync")
+MESH_VERBS = ("plan", "apply", "run", "adopt", "describe")
 READING_VERBS = ("validate", *MESH_VERBS)
+TARGET_VERBS = (*MESH_VERBS, "release", "export", "doctor")
+EVERY_VERB = ("validate", *TARGET_VERBS, "show", "endpoint", "schema")
+# What these are about is said by key; the other verbs that read manifests are told paths.
+KEY_VERBS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
+WRITING_VERBS = ("apply", "adopt", "release")
+POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
 
 class Take(Enum):
@@ -63,21 +67,36 @@ class Knob:
 
 
 KNOBS = (
-    Knob("endpoint-url", Take.TEXT, "URL of an App Mesh API; wins over --target.", metavar="URL"),
+    Knob(
+        "endpoint-url",
+        Take.TEXT,
+        "URL of an App Mesh API; wins over --target.",
+        metavar="URL",
+        verbs=TARGET_VERBS,
+    ),
     Knob(
         "target",
         Take.TEXT,
         "local, aws, or a name from reconciler.toml.",
         metavar="NAME",
-        verbs=READING_VERBS,
+        verbs=("validate", *TARGET_VERBS),
     ),
-    Knob("region", Take.TEXT, "AWS region; default: the SDK's.", metavar="REGION"),
-    Knob("profile", Take.TEXT, "AWS profile; default: the SDK's.", metavar="NAME"),
+    Knob(
+        "region",
+        Take.TEXT,
+        "AWS region; default: the SDK's.",
+        metavar="REGION",
+        verbs=TARGET_VERBS,
+    ),
+    Knob(
+        "profile", Take.TEXT, "AWS profile; default: the SDK's.", metavar="NAME", verbs=TARGET_VERBS
+    ),
     Knob(
         "owner",
         Take.TEXT,
         "The mark of this source on what it owns; must be said except on the local target.",
         metavar="ID",
+        verbs=TARGET_VERBS,
     ),
     Knob(
         "policy",
@@ -85,6 +104,7 @@ KNOBS = (
         "What a run may do; only sync deletes.",
         default="upsert-only",
         choices=POLICIES,
+        verbs=(*MESH_VERBS, "release"),
     ),
     Knob("max-deletes", Take.COUNT, "Over it, nothing is deleted.", default=1, metavar="N"),
     Knob(
@@ -121,14 +141,22 @@ KNOBS = (
         "Take variables from the environment too, but for secrets.",
         verbs=READING_VERBS,
     ),
-    Knob("parallelism", Take.COUNT, "Calls at a time.", default=10, minimum=1, metavar="N"),
+    Knob(
+        "parallelism",
+        Take.COUNT,
+        "Calls at a time.",
+        default=10,
+        minimum=1,
+        metavar="N",
+        verbs=TARGET_VERBS,
+    ),
     Knob(
         "color",
         Take.TEXT,
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
-        verbs=(*READING_VERBS, "show"),
+        verbs=("validate", *TARGET_VERBS, "show"),
     ),
     Knob(
         "log-level",
@@ -172,26 +200,38 @@ KNOBS = (
         standing=False,
     ),
     Knob(
-        "format",
-        Take.TEXT,
-        "The saved plan as text, JSON or Markdown for a pull request.",
-        own="show",
-        default="text",
-        choices=("text", "json", "markdown"),
+        "drift",
+        Take.SWITCH,
+        "Drift alone; what somebody deleted looks like a new manifest, and is no part of it.",
+        own="plan",
     ),
-    Knob(
-        "format",
-        Take.TEXT,
-        "The report as text, JSON or Markdown for a pull request.",
-        own="apply",
-        default="text",
-        choices=("text", "json", "markdown"),
+    *(
+        Knob(
+            "format",
+            Take.TEXT,
+            f"The {what} as text, JSON or Markdown for a pull request.",
+            own=verb,
+            default="text",
+            choices=("text", "json", "markdown"),
+        )
+        for verb, what in (("show", "saved plan"), *((verb, "report") for verb in WRITING_VERBS))
+    ),
+    *(
+        Knob(
+            "format",
+            Take.TEXT,
+            f"The {what} as text or JSON.",
+            own=verb,
+            default="text",
+            choices=("text", "json"),
+        )
+        for verb, what in (("describe", "screen"), ("doctor", "findings"))
     ),
     Knob(
         "auto-approve",
         Take.SWITCH,
         "Do not ask; needed where stdin is no terminal.",
-        own="apply",
+        verbs=WRITING_VERBS,
         standing=False,
     ),
     Knob(
@@ -211,6 +251,15 @@ KNOBS = (
         standing=False,
     ),
     Knob("fail-fast", Take.SWITCH, "Begin nothing new after the first failure.", own="apply"),
+    Knob(
+        "accept-changes",
+        Take.SWITCH,
+        "Adopt what the manifest would change too, and change it.",
+        own="adopt",
+        standing=False,
+    ),
+    Knob("to", Take.TEXT, "Folder to write to; must be said.", own="export", metavar="DIR"),
+    Knob("tag", Take.TEXTS, "With this tag; repeatable.", own="export", metavar="KEY=VALUE"),
     Knob(
         "interval",
         Take.SECONDS,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
 from reconciler.settings.file import BUILT_IN, TARGET_FIELDS, File
+from reconciler.settings.knobs import POLICIES
 
 LOCAL, AWS = BUILT_IN
 LOCAL_OWNER = "mesh-reconciler"
@@ -23,9 +24,9 @@ _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 class Choice:
     """The target of a run.
 
-    ``url`` is None on ``local``, which finds its own, and where the SDK resolves it. ``account``
-    is asserted before anything is planned. ``source`` is all that the owner id stands for, where
-    that is configured.
+    ``owner`` is empty where none was said and none is needed. ``url`` is None on ``local``, which
+    finds its own, and where the SDK resolves it. ``account`` is asserted before
+    anything is planned. ``source`` is all that the owner id stands for, where that is configured.
     """
 
     name: str
@@ -55,18 +56,24 @@ class Said:
 
 
 def choose_target(
-    said: Said, file: File, configured_url: Callable[[str | None], str | None]
+    said: Said,
+    file: File,
+    configured_url: Callable[[str | None], str | None],
+    *,
+    needs_owner: bool = True,
 ) -> Choice:
     """Return the target that the settings name.
 
-    ``configured_url`` finds the endpoint in the AWS environment or in a profile; it is asked last
-    and only if need be, because that takes the SDK. UsageError where no target or no owner is
-    named, or where they cannot be.
+    A verb that takes no policy only looks. ``configured_url`` finds the endpoint in the AWS
+    environment or in a profile; it is asked last and only if need be, because that takes the SDK.
+    UsageError where no target or no owner is named, or where they cannot be.
     """
     url, name = _named(said)
     table = _table(name, file)
     chosen = {
-        field: table[field] if field in table and not said.outright(field) else said.values[field]
+        field: table[field]
+        if field in table and not said.outright(field)
+        else said.values.get(field)
         for field in TARGET_FIELDS - {"endpoint_url", "account", "source"}
     }
     if name is None:
@@ -81,8 +88,8 @@ def choose_target(
     name = name or str(url)
     return Choice(
         name=name,
-        owner=_owner(chosen["owner"], name),
-        policy=str(chosen["policy"]),
+        owner=_owner(chosen["owner"], name, needed=needs_owner),
+        policy=chosen["policy"] or POLICIES[0],
         url=url,
         region=chosen["region"],
         profile=chosen["profile"],
@@ -133,9 +140,11 @@ def _refuse_strange(url: str) -> None:
         raise UsageError("the endpoint URL is none: it reads http://HOST:PORT or https://HOST")
 
 
-def _owner(owner: str | None, target: str) -> str:
+def _owner(owner: str | None, target: str, *, needed: bool) -> str:
     if owner is None and target == LOCAL:
         return LOCAL_OWNER
+    if owner is None and not needed:
+        return ""
     if owner is None:
         raise UsageError(f"no owner: say --owner ID, the mark of this source on target {target}")
     if not _OWNER.fullmatch(owner):

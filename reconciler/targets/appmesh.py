@@ -123,6 +123,19 @@ class AppMesh:
             for key, ref in refs.items()
         }
 
+    def everything(self) -> frozenset[Key]:
+        """Return all that is there, by lists alone."""
+        found: dict[str | None, list[Key]] = {None: []}
+        for kind, row in KINDS.items():
+            found[kind] = self.listed(kind, found[row.parent])
+        return frozenset(key for keys in found.values() for key in keys)
+
+    def listed(self, kind: str, holders: Collection[Key]) -> list[Key]:
+        """Return all of ``kind`` that stand in ``holders``; of meshes, which stand in none, all."""
+        places = [None] if kind == "mesh" else holders
+        lists = parallel.run(lambda it: self._list(kind, it), places, workers=self._workers)
+        return sorted(key for refs in lists for key in refs)
+
     def tags(self) -> Mapping[str, Tags] | None:
         """Return the tags of everything that carries an owner's mark, by ARN; None where it cannot.
 

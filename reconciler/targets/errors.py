@@ -68,8 +68,10 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response["Error"]["Code"]).replace(_QUOTA, "LimitExceededException")
-        told = error.response["Error"].get("Message") or "without a message"
+        # A page in place of an STS answer has no error in it.
+        said = error.response.get("Error", {})
+        code = str(said.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
+        told = said.get("Message") or "without a message"
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELLED}.get(code) or _by_status(status)
         raise kind(f"{asking}: {code}: {told}; {advice}") from error

@@ -4,6 +4,8 @@ No call leaves the target's URL: with an endpoint URL, the account is asked for 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,8 +101,30 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
         if connection.url is None:
             raise
         return None
+    except KeyError:
+        # So botocore ends where a page comes in place of an answer.
+        return None
     account = identity.get("Account")
     return str(account) if account else None
+
+
+def credentials_of(session: boto3.Session) -> str | None:
+    """Return where the credentials come from, None where there are none; never what they are."""
+    with speaking_our_errors("looking for credentials"):
+        found = session.get_credentials()
+    return None if found is None else str(found.method)
+
+
+def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
+    """Return the time by the target's clock, None where its answer to a read names none."""
+    client = open_client(session, SERVICE, connection, workers=1, attempts=1)
+    with speaking_our_errors("reading the target's clock"):
+        answer = client.list_meshes(limit=1)
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return None
 
 
 def address(session: boto3.Session, connection: Connection) -> tuple[str, str]:

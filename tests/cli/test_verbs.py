@@ -112,7 +112,7 @@ def test_a_no_at_the_question_applies_nothing(
     cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    monkeypatch.setattr("reconciler.cli.apply.sys", SimulatedTerminal)
+    monkeypatch.setattr("reconciler.cli.conduct.sys", SimulatedTerminal)
     where = ("--endpoint-url", endpoint.url, "--owner", "o")
     told = cli("apply", *where, stdin="n\n")
     assert told.code == 1
@@ -120,6 +120,17 @@ def test_a_no_at_the_question_applies_nothing(
     agreed = cli("apply", *where, stdin="y\n")
     assert agreed.code == 0
     assert "mesh/a: created" in agreed.out
+
+
+def test_json_at_a_terminal_shows_nothing_to_agree_to(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.cli.conduct.sys", SimulatedTerminal)
+    for verb in ("apply", "adopt", "release"):
+        key = [] if verb == "apply" else ["mesh/a"]
+        told = cli(verb, *key, "--target", "local", "--format", "json")
+        assert told.code == 64
+        assert f"{verb} --format json shows no plan to agree to" in told.err
 
 
 class SimulatedTerminal:

@@ -2,12 +2,14 @@
 
 import json
 
+import pytest
 from builders import mesh
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.resources import (
     Json,
+    Key,
     Origin,
     canonical_json,
     digest,
@@ -45,3 +47,22 @@ def test_dropping_empties_twice_drops_no_more(value: Json) -> None:
 def test_empty_is_absent_and_zero_and_false_are_not() -> None:
     spec: Json = {"a": None, "b": [], "c": {"d": {}}, "e": 0, "f": False, "g": [{"h": None}]}
     assert without_empties(spec) == {"e": 0, "f": False, "g": [{}]}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("route/pay/edge/v1", True),
+        ("route/pay/*", True),
+        ("*/v1", True),
+        ("route/pay/edge", False),
+        ("Route/pay/edge/v1", False),
+        ("route/pay/edge/v[0-9]", True),
+    ],
+)
+def test_a_key_matches_itself_and_globs(pattern: str, expected: bool) -> None:
+    assert Key("route", ("pay", "edge", "v1")).matches(pattern) is expected
+
+
+def test_a_key_that_looks_like_a_glob_still_matches_itself() -> None:
+    assert Key("mesh", ("a[b]",)).matches("mesh/a[b]")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import urllib3
 from conftest import Cli, Run
@@ -28,14 +27,6 @@ def writes(endpoint: LocalEndpoint) -> int:
     reading = ("Describe", "List", "Get")
     counts = calls(endpoint).items()
     return sum(count for name, count in counts if not name.startswith(reading))
-
-
-@pytest.fixture
-def by_hand(endpoint: LocalEndpoint, here: Path) -> Any:
-    del here
-    client = boto3.client("appmesh", endpoint_url=endpoint.url)
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""How every verb that writes goes about it: shows the plan, asks, carries out, reports."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeAlias
+
+import click
+
+from reconciler import engine
+from reconciler.cli.options import Invocation
+from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.progress import counting
+from reconciler.cli.signals import Stop, stop_on_signals
+from reconciler.core.errors import UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.plan import Plan
+from reconciler.core.report import Outcome, Report, Skipped, exit_code
+from reconciler.render import json, markdown, text
+from reconciler.render.style import counted
+from reconciler.targets.appmesh import AppMesh
+
+CarryOut: TypeAlias = Callable[[Plan, AppMesh, engine.Conduct], Report]
+
+
+def refuse_to_ask_nobody(invocation: Invocation) -> None:
+    """Refuse a run that would have to ask, and cannot; UsageError says how to go on."""
+    if invocation["auto_approve"]:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{invocation.verb} asks before it writes, and stdin is no terminal: --auto-approve"
+        )
+    if not _readable(invocation):
+        raise UsageError(
+            f"{invocation.verb} --format {invocation['format']} shows no plan to agree to: "
+            "say --auto-approve"
+        )
+
+
+def conduct(
+    invocation: Invocation,
+    target: AppMesh,
+    plan: Plan,
+    *,
+    note: str = "",
+    carry_out: CarryOut = engine.carry_out,
+) -> int:
+    """Return the exit code of carrying ``plan`` out, once it was shown and agreed to.
+
+    ``note`` is said below the plan, where that has changes.
+    """
+    color, width = wants_color(invocation["color"]), terminal_width()
+    readable = _readable(invocation)
+    if readable:
+        told = text.render_plan(plan, color=color, width=width, calls=target.calls)
+        show(told + (note if plan.changes else ""))
+    if plan.changes and not (invocation["auto_approve"] or _approved()):
+        show("Nothing was applied.\n")
+        return ExitCode.ERROR
+    changes = len(plan.changes)
+    with (
+        stop_on_signals() as stop,
+        counting(f"applying {counted(changes, 'change')}", changes) as count,
+    ):
+
+        def progress(outcome: Outcome) -> None:
+            count(outcome)
+            if readable:
+                show(text.render_outcome(outcome, color=color) + "\n")
+
+        report = carry_out(plan, target, _manner(invocation, stop, progress))
+    skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
+    code = stop.code if stop.code and skipped else exit_code(report)
+    if invocation["format"] == "json":
+        show(json.render_report(report, code, target.calls))
+    elif invocation["format"] == "markdown":
+        show(markdown.render_report(report, target.calls))
+    elif plan.changes:
+        show(text.render_report(report, color=color, width=width, calls=target.calls))
+    return code
+
+
+def _readable(invocation: Invocation) -> bool:
+    return bool(invocation["format"] == "text")
+
+
+def _approved() -> bool:
+    return click.confirm("\nApply this plan?", default=False, err=True)
+
+
+def _manner(
+    invocation: Invocation, stop: Stop, progress: Callable[[Outcome], None]
+) -> engine.Conduct:
+    return engine.Conduct(
+        workers=invocation["parallelism"],
+        stopping=stop.wished.is_set,
+        pause=stop.wished.wait,
+        progress=progress,
+        # Of the verbs that write, apply alone has it.
+        fail_fast=invocation.said.values.get("fail_fast", False),
+    )

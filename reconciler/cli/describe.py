@@ -1,0 +1,59 @@
+"""The verb that shows one resource."""
+
+from dataclasses import replace
+
+from reconciler import engine
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.work import insist, open_work
+from reconciler.core.errors import UsageError
+from reconciler.core.plan import Plan
+from reconciler.core.resources import Key
+from reconciler.core.restraint import Limit
+from reconciler.render.description import Description, render_json, render_text
+from reconciler.render.style import Page
+
+
+def run(invocation: Invocation) -> int:
+    """Show one resource: manifest, desired, observed, difference, owner, what holds it back.
+
+    KEY is such as mesh/payments. The verdict is that of a plan of the whole source, because some
+    guards count.
+    """
+    start_logging(invocation["log_level"], invocation["log_format"])
+    with open_work(invocation, max_updates=Limit()) as work:
+        wanted = insist(work.read(), color=invocation["color"])
+        desired = {want.key: want for want in wanted}
+        plan = work.propose(wanted)
+        work.refuse_idle_patterns(plan, wanted)
+        listed = work.target.everything()
+        known = desired.keys() | set(plan.keys) | listed
+        named = sorted(key for key in known if any(map(key.matches, invocation.keys)))
+        if len(named) != 1:
+            patterns = " ".join(invocation.keys)
+            some = f", such as {named[0]} and {named[1]}" if named else ""
+            raise UsageError(
+                f"describe shows one resource, and {patterns} names {len(named)}, desired or "
+                f"live{some}"
+            )
+        (key,) = named
+        observed = engine.look_again(work.target, key) if key in listed else None
+        told = Description(key, _alone(plan, key), desired.get(key), observed)
+    if invocation["format"] == "json":
+        show(render_json(told))
+    else:
+        show(render_text(told, Page(wants_color(invocation["color"]), terminal_width())))
+    return told.code
+
+
+def _alone(plan: Plan, key: Key) -> Plan:
+    return replace(
+        plan,
+        changes=tuple(change for change in plan.changes if change.key == key),
+        unchanged=tuple(same for same in plan.unchanged if same == key),
+        withheld=tuple(held for held in plan.withheld if held.key == key),
+    )
+
+
+command = make_command("describe", run)

@@ -1,0 +1,47 @@
+"""The verb that checks what a run needs."""
+
+from datetime import UTC, datetime
+
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.progress import working
+from reconciler.cli.work import choose
+from reconciler.core.errors import UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.findings import Finding, Mark
+from reconciler.render.findings import render_json, render_text
+from reconciler.render.style import Page
+from reconciler.wiring.checkup import examine
+
+
+def run(invocation: Invocation) -> int:
+    """Check settings, credentials, account, region, permissions to read, and quotas.
+
+    It says what is missing and writes nothing, so a permission to write is not tried.
+    """
+    start_logging(invocation["log_level"], invocation["log_format"])
+    findings = _findings(invocation)
+    missing = any(finding.mark is Mark.MISSING for finding in findings)
+    code = ExitCode.ERROR if missing else ExitCode.OK
+    if invocation["format"] == "json":
+        show(render_json(findings, code))
+    else:
+        page = Page(wants_color(invocation["color"]), terminal_width())
+        show(render_text(findings, page))
+    return code
+
+
+def _findings(invocation: Invocation) -> list[Finding]:
+    try:
+        choice = choose(invocation, needs_owner=False)
+    except UsageError as error:
+        # Of each choice, what to type; the explanation stands behind two spaces.
+        choices = " or ".join(choice.split("  ")[0] for choice in error.choices)
+        told = ": ".join(filter(None, (str(error), choices)))
+        return [Finding(Mark.MISSING, "settings", told)]
+    with working("looking around"):
+        return list(examine(choice, datetime.now(UTC)))
+
+
+command = make_command("doctor", run)

@@ -1,0 +1,80 @@
+"""The verb that writes manifests of what is live."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.cli import live
+from reconciler.cli.files import is_written, write_new
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, wants_color
+from reconciler.cli.work import choose
+from reconciler.core.errors import ManifestError, UsageError
+from reconciler.core.escaping import escaped
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Present, Unreadable
+from reconciler.render import text
+from reconciler.render.manifest import file_name, render_manifest
+from reconciler.render.style import Colour, counted, paint
+from reconciler.targets.appmesh import AppMesh
+from reconciler.wiring.targets import open_target
+
+
+def run(invocation: Invocation) -> int:
+    """Write native manifests of what is live, one file each; write over none.
+
+    KEY is such as mesh/payments; globs are allowed. Without one, everything is written. Once
+    adopted, what was exported shows no change.
+    """
+    start_logging(invocation["log_level"], invocation["log_format"])
+    if not invocation["to"]:
+        raise UsageError("export writes to a folder: say --to DIR")
+    tags = _tags(invocation["tag"])
+    choice = choose(invocation, needs_owner=False)
+    files: dict[Path, str] = {}
+    refused: list[str] = []
+    unreadable = False
+    with open_target(choice, workers=invocation["parallelism"]) as target:
+        for saw in live.seen(
+            target, invocation.keys, choice.owner, workers=invocation["parallelism"]
+        ):
+            if isinstance(saw, Present) and not tags.items() <= saw.tags.items():
+                continue
+            try:
+                files[Path(invocation["to"], file_name(saw.key))] = _manifest(saw, target)
+            except ManifestError as error:
+                refused.append(f"! {saw.key}  not exported: {error}")
+                unreadable |= isinstance(saw, Unreadable)
+        place = text.place(target.id)
+    missing = {path: content for path, content in files.items() if not is_written(path, content)}
+    for path, content in missing.items():
+        write_new(path, content)
+    color = wants_color(invocation["color"])
+    lines = [place, *(f"wrote {escaped(str(path))}" for path in missing)]
+    lines += [paint(escaped(line), Colour.YELLOW, on=color) for line in refused]
+    left = f", {len(refused)} left out" if refused else ""
+    lines.append(f"Exported {counted(len(files), 'manifest')}, {len(missing)} of them new{left}.")
+    show("".join(f"{line}\n" for line in lines))
+    if unreadable:
+        return ExitCode.ERROR
+    return ExitCode.WITHHELD if refused else ExitCode.OK
+
+
+def _manifest(saw: Present | Unreadable, target: AppMesh) -> str:
+    if isinstance(saw, Unreadable):
+        raise ManifestError(f"it could not be read: {saw.reason}")
+    # Of a shared mesh what is our own can be declared, and not the mesh itself.
+    owner = saw.key.mesh_owner if saw.key.kind == "mesh" else ""
+    if target.id.account not in (None, owner or saw.account):
+        raise ManifestError(f"it belongs to account {owner or saw.account}")
+    return render_manifest(saw, target.canonical(saw.key, saw.spec))
+
+
+def _tags(pairs: tuple[str, ...]) -> Mapping[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    if not all(equals for _, equals, _ in split):
+        raise UsageError("--tag takes KEY=VALUE")
+    return {key: value for key, _, value in split}
+
+
+command = make_command("export", run)

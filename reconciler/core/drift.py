@@ -1,0 +1,31 @@
+"""What of a plan is drift: differences that nobody asked for in a manifest."""
+
+from dataclasses import replace
+
+from reconciler.core.changes import Cause, Change, Reason, Update, Withheld
+from reconciler.core.plan import Plan
+
+DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
+# Of these nobody can say that they have not drifted.
+NOT_COMPARED = frozenset({Reason.UNREADABLE, Reason.UNKNOWN_FIELD, Reason.SUSPENDED})
+
+
+def drift_alone(plan: Plan) -> Plan:
+    """Return ``plan`` less all that only a manifest asks for.
+
+    A resource that somebody deleted is no part of it: without a state file it looks like one
+    that a new manifest asks for.
+    """
+    return replace(
+        plan,
+        changes=tuple(filter(_is_drift, plan.changes)),
+        withheld=tuple(filter(_may_be_drift, plan.withheld)),
+    )
+
+
+def _is_drift(change: Change) -> bool:
+    return isinstance(change, Update) and change.cause in DRIFT
+
+
+def _may_be_drift(held: Withheld) -> bool:
+    return held.reason in NOT_COMPARED or (held.change is not None and _is_drift(held.change))

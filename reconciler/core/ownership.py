@@ -1,0 +1,97 @@
+"""Taking resources over and giving them up: plans in which the owner's mark is at stake."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reconciler.core.changes import (
+    Adopt,
+    Cause,
+    Change,
+    Create,
+    Difference,
+    Reason,
+    Update,
+    Withheld,
+)
+from reconciler.core.diff import split_pointer
+from reconciler.core.marks import read_mark, users_tags
+from reconciler.core.plan import Plan, view
+from reconciler.core.resources import OWNER_TAG, Key, Present, TargetId, Unreadable
+from reconciler.core.restraint import Policy, Restraint, restrain
+
+NO_LIVE_DIFFERENCE = (["tags", OWNER_TAG], ["protect"])
+
+
+def adoption(plan: Plan, *, accept_changes: bool) -> Plan:
+    """Return of ``plan`` what takes over what is live.
+
+    Unless ``accept_changes`` says so, nothing is taken over that would then be changed. What is
+    ours already is left as it is, and what is not there is no part of it.
+    """
+    absent = to_create(plan)
+    judged = [
+        _judged(verdict, accept_changes=accept_changes)
+        for verdict in (*plan.changes, *plan.withheld)
+        if verdict.key not in absent
+    ]
+    return replace(
+        plan,
+        changes=tuple(verdict for verdict in judged if isinstance(verdict, Adopt)),
+        withheld=_in_order(verdict for verdict in judged if isinstance(verdict, Withheld)),
+    )
+
+
+def to_create(plan: Plan) -> frozenset[Key]:
+    """Return the keys that are not there, whether they may be created or not."""
+    held = (held.change for held in plan.withheld)
+    changes = (*plan.changes, *held)
+    return frozenset(change.key for change in changes if isinstance(change, Create))
+
+
+def release(
+    target: TargetId, owner: str, seen: Iterable[Present | Unreadable], policy: Policy
+) -> Plan:
+    """Return the plan that takes our tags off what was ``seen``, and changes nothing else."""
+    verdicts = [_released(resource, owner) for resource in seen]
+    allowed, restrained = restrain(
+        [verdict for verdict in verdicts if isinstance(verdict, Update)],
+        Restraint(policy),
+        owned=0,
+        nothing_desired=False,
+        gaps=(),
+    )
+    refused = [verdict for verdict in verdicts if isinstance(verdict, Withheld)]
+    return Plan(target, owner, tuple(allowed), (), _in_order(refused + restrained))
+
+
+def _judged(change: Change | Withheld, *, accept_changes: bool) -> Adopt | Withheld:
+    if isinstance(change, Withheld):
+        return change
+    if not isinstance(change, Adopt):
+        why = "it is ours already, and adopt changes nothing else; apply does"
+        return Withheld(change.key, why, Reason.POLICY, change.origin, change)
+    paths = (split_pointer(field.pointer) for field in change.difference.fields)
+    fields = [".".join(path) for path in paths if path not in NO_LIVE_DIFFERENCE]
+    if accept_changes or not fields:
+        return change
+    why = (
+        f"its manifest differs from what is live in {', '.join(fields)}; export writes it as it "
+        "is, --accept-changes makes it as the manifest says"
+    )
+    return Withheld(change.key, why, Reason.GUARD, change.origin, change)
+
+
+def _released(saw: Present | Unreadable, owner: str) -> Update | Withheld:
+    if isinstance(saw, Unreadable):
+        return Withheld(saw.key, f"it could not be read: {saw.reason}", Reason.UNREADABLE)
+    if saw.owner != owner:
+        why = f"it is owned by {saw.owner or 'nobody'}, not by {owner}"
+        return Withheld(saw.key, why, Reason.FOREIGN)
+    tags, mark = users_tags(saw.tags), read_mark(saw.tags)
+    before = view(None, saw.tags, protect=mark is not None and mark.protect)
+    difference = Difference(before, view(None, tags, protect=False))
+    return Update(saw.key, saw, None, tags, None, difference, Cause.RELEASED)
+
+
+def _in_order(withheld: Iterable[Withheld]) -> tuple[Withheld, ...]:
+    return tuple(sorted(withheld, key=lambda held: held.key))

@@ -1,0 +1,122 @@
+"""All there is to know of one resource: its verdict in the plan, and both sides in full."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.core.diff import field_changes
+from reconciler.core.escaping import escaped
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.plan import Plan
+from reconciler.core.report import plan_exit_code
+from reconciler.core.resources import (
+    Desired,
+    Json,
+    Key,
+    Present,
+    Unreadable,
+    canonical_json,
+)
+from reconciler.render import json, text, words
+from reconciler.render.style import Colour, Page, Part, prose
+
+NO_DAEMON = "a running daemon knows; none was asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One resource.
+
+    ``plan`` is about ``key`` alone; it is empty where nobody wants the resource and it is not
+    ours. ``observed`` is None where it is not there. ``attempts`` is what a daemon says of its
+    last outcome and next attempt, where one was asked.
+    """
+
+    key: Key
+    plan: Plan
+    desired: Desired | None
+    observed: Present | Unreadable | None
+    attempts: str | None = None
+
+    @property
+    def code(self) -> ExitCode:
+        """What a run that only looked exits with."""
+        if isinstance(self.observed, Unreadable):
+            return ExitCode.ERROR
+        return plan_exit_code(self.plan, detailed=False)
+
+
+def render_text(description: Description, page: Page) -> str:
+    """Return one screen: the plan for the resource, then what is known of it."""
+    title = Part(escaped(str(description.key)), (Colour.BOLD,), gap="")
+    facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
+    rows = [[title], *(_row(name, value) for name, value in facts.items())]
+    for name, side in (("desired", _desired(description)), ("observed", _observed(description))):
+        rows += [[Part(name)], *_fields(side)] if side else []
+    plan = text.render_plan(description.plan, color=page.color, width=page.width)
+    return "\n".join([plan, *map(page.write, rows)]) + "\n"
+
+
+def render_json(description: Description) -> str:
+    """Return the same as one line of canonical JSON."""
+    document: Json = {
+        "schema": json.SCHEMA,
+        "exit_code": int(description.code),
+        "exit_name": description.code.name.lower(),
+        "key": str(description.key),
+        "plan": json.plan_document(description.plan),
+        "facts": dict(_facts(description)),
+        "desired": _desired(description),
+        "observed": _observed(description),
+        "attempts": description.attempts,
+    }
+    return canonical_json(document) + "\n"
+
+
+def _facts(description: Description) -> dict[str, str]:
+    desired, observed = description.desired, description.observed
+    facts = {"manifest": str(desired.origin) if desired else "none names it"}
+    if observed is None:
+        return {**facts, "live": "no"}
+    if isinstance(observed, Unreadable):
+        return {**facts, "live": f"it could not be read: {observed.reason}"}
+    created = datetime.fromtimestamp(observed.created_at, UTC)
+    return {
+        **facts,
+        "owner": observed.owner or "nobody",
+        "uid": observed.uid,
+        "version": str(observed.version),
+        "created": created.isoformat(timespec="seconds"),
+        "arn": observed.arn,
+    }
+
+
+def _desired(description: Description) -> dict[str, Json] | None:
+    want = description.desired
+    if want is None:
+        return None
+    options, pause = want.options, want.options.suspend
+    said: dict[str, Json] = {
+        "spec": want.spec,
+        "tags": dict(want.tags),
+        "protect": options.protect or None,
+        "adopt": options.adopt or None,
+        "suspend": {"until": pause.until.isoformat(), "reason": pause.reason} if pause else None,
+        "ignore": list(options.ignore) or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _observed(description: Description) -> dict[str, Json] | None:
+    saw = description.observed
+    return {"spec": saw.spec, "tags": dict(saw.tags)} if isinstance(saw, Present) else None
+
+
+def _fields(side: Json) -> Iterator[list[Part]]:
+    added = [words.field_of(change) for change in field_changes({}, side)]
+    for field, gap in zip(added, words.gaps(added), strict=True):
+        yield [Part(field.label, gap="    "), Part(str(field.after), gap=gap)]
+
+
+def _row(name: str, value: str) -> list[Part]:
+    return [Part(f"{name:<9}"), *prose(escaped(value), gap="  ")]

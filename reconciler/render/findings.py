@@ -1,0 +1,43 @@
+"""Findings for people and for machines."""
+
+from collections.abc import Sequence
+
+from reconciler.core.escaping import escaped
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.findings import Finding, Mark
+from reconciler.core.resources import Json, canonical_json
+from reconciler.render.json import SCHEMA
+from reconciler.render.style import Colour, Page, Part, prose
+
+SYMBOLS = {
+    Mark.GOOD: ("✓", Colour.GREEN),
+    Mark.NOTE: ("!", Colour.YELLOW),
+    Mark.MISSING: ("✗", Colour.RED),
+}
+
+
+def render_text(findings: Sequence[Finding], page: Page) -> str:
+    """Return a line for each finding."""
+    width = max(len(finding.what) for finding in findings)
+    lines = []
+    for finding in findings:
+        symbol, colour = SYMBOLS[finding.mark]
+        told = escaped(" ".join(finding.told.split()))
+        title = [Part(symbol, (colour,), gap=""), Part(finding.what.ljust(width), gap=" ")]
+        lines.append(page.write([*title, *prose(told, gap="  ")]) + "\n")
+    return "".join(lines)
+
+
+def render_json(findings: Sequence[Finding], code: ExitCode) -> str:
+    """Return the findings as one line of JSON; ``code`` is what the run exits with."""
+    rows: list[Json] = [
+        {"mark": finding.mark.value, "what": finding.what, "told": finding.told}
+        for finding in findings
+    ]
+    told: Json = {
+        "schema": SCHEMA,
+        "exit_code": int(code),
+        "exit_name": code.name.lower(),
+        "findings": rows,
+    }
+    return canonical_json(told) + "\n"

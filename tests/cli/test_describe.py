@@ -1,0 +1,152 @@
+"""describe at the command line: one screen, or the same as JSON."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from conftest import Cli, Run
+from manifest_text import mesh_yaml
+
+from reconciler.core.resources import OWNER_TAG
+from reconciler.endpoint import LocalEndpoint
+
+Write = Callable[[str, str], Path]
+Say = Callable[..., Run]
+
+
+@pytest.fixture
+def say(cli: Cli, endpoint: LocalEndpoint) -> Say:
+    def run(*arguments: str) -> Run:
+        return cli(*arguments, "--endpoint-url", endpoint.url, "--owner", "platform")
+
+    return run
+
+
+def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None:
+    until = "{until: 2020-01-01T00:00:00Z, reason: load}"
+    path = "manifests/a.yaml"
+    write(path, mesh_yaml("a", reconcile=f"{{protect: true, suspend: {until}}}", team="pay"))
+    say("apply", "--auto-approve")
+    by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "ALLOW_ALL"}})
+    live = by_hand.describe_mesh(meshName="a")["mesh"]["metadata"]
+    told = say("describe", "mesh/a")
+    assert (told.code, told.err) == (0, "")
+    lines = told.out.splitlines()
+    assert lines[0].startswith("target http://127.0.0.1:")
+    for words in (
+        "  ~ mesh/a  drifted  manifests/a.yaml:4:9",
+        '      ~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"',
+        "  manifest   manifests/a.yaml:4:9",
+        "  owner      platform",
+        f"  uid        {live['uid']}",
+        "  version    2",
+        f"  arn        {live['arn']}",
+        f"  created    {live['createdAt'].astimezone(UTC):%Y-%m-%dT%H:%M:%S}+00:00",
+        "  attempts   a running daemon knows; none was asked",
+        '    spec.egressFilter.type  "DROP_ALL"',
+        "    protect                 true",
+        '    suspend.reason          "load"',
+    ):
+        assert any(line.startswith(words) for line in lines), words
+    assert len(lines) <= 40
+
+
+def test_json_has_the_same(write: Write, say: Say) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", team="pay"))
+    say("apply", "--auto-approve")
+    document = json.loads(say("describe", "mesh/a", "--format", "json").out)
+    assert document["key"] == "mesh/a"
+    assert document["desired"] == {
+        "spec": {"egressFilter": {"type": "DROP_ALL"}},
+        "tags": {"team": "pay"},
+    }
+    assert document["observed"]["spec"] == {"egressFilter": {"type": "DROP_ALL"}}
+    assert document["facts"]["owner"] == "platform"
+    assert document["plan"]["unchanged"] == ["mesh/a"]
+    assert (document["exit_code"], document["exit_name"]) == (0, "ok")
+
+
+def test_what_is_not_there_yet(write: Write, say: Say) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", None))
+    told = say("describe", "mesh/a")
+    assert told.code == 0
+    assert "+ mesh/a  new" in told.out
+    assert "  live       no\n" in told.out
+    assert "  observed" not in told.out
+
+
+def test_what_no_manifest_names_and_is_not_ours(write: Write, say: Say, by_hand: Any) -> None:
+    by_hand.create_mesh(meshName="theirs", tags=[{"key": OWNER_TAG, "value": "another"}])
+    by_hand.create_mesh(meshName="nobodys")
+    write("manifests/a.yaml", mesh_yaml("a"))
+    told = say("describe", "mesh/theirs")
+    assert told.code == 0
+    assert "  manifest   none names it\n  owner      another\n" in told.out
+    assert "mesh/a" not in told.out
+    assert "  owner      nobody\n" in say("describe", "mesh/nob*").out
+
+
+def test_what_holds_it_back_is_what_holds_a_whole_run_back(
+    write: Write, say: Say, here: Path
+) -> None:
+    for name in "abc":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    say("apply", "--auto-approve")
+    for name in "ab":
+        (here / f"manifests/{name}.yaml").unlink()
+    told = say("describe", "mesh/a", "--policy", "sync")
+    assert told.code == 5
+    assert "! mesh/a  guard: 2 deletes are over --max-deletes 1" in told.out
+    assert "mesh/b" not in told.out
+
+
+def test_what_cannot_be_read_is_1(write: Write, say: Say, endpoint: LocalEndpoint) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    say("apply", "--auto-approve")
+    refused = {"operation": "DescribeMesh", "fault": "error", "status": 403}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
+    told = say("describe", "mesh/a")
+    assert told.code == 1
+    assert "! mesh/a  unreadable: it could not be read: DescribeMesh of mesh/a" in told.out
+    assert "  live       it could not be read: DescribeMesh of mesh/a: Forbidden" in told.out
+
+
+def test_what_was_listed_and_is_not_found_is_not_said_to_be_absent(
+    write: Write, say: Say, endpoint: LocalEndpoint, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    by_hand.create_mesh(meshName="b")
+    missing = {"operation": "DescribeMesh", "fault": "error", "status": 404}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [missing]})
+    told = say("describe", "mesh/b")
+    assert told.code == 1
+    assert "  live       it could not be read: it was listed, and then not found" in told.out
+
+
+@pytest.mark.parametrize("key", ["mesh/x", "payments", "route/a/b/c"])
+def test_an_unknown_key_is_64(key: str, write: Write, say: Say) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    told = say("describe", key)
+    assert told.code == 64
+    assert f"{key} names 0, desired or live" in told.err
+
+
+def test_several_keys_are_64(write: Write, say: Say) -> None:
+    for name in ("a", "b"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    told = say("describe", "mesh/*")
+    assert told.code == 64
+    assert "names 2, desired or live, such as mesh/a and mesh/b" in told.err
+
+
+def test_hostile_tags_do_not_steer_the_screen(write: Write, say: Say, by_hand: Any) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    by_hand.create_mesh(meshName="b", tags=[{"key": "k\x1b[31m", "value": "v\u202e"}])
+    told = say("describe", "mesh/b")
+    assert "\x1b" not in told.out
+    assert "\u202e" not in told.out
+    assert r"tags.k\x1b[31m" in told.out

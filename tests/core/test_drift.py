@@ -1,0 +1,72 @@
+"""Drift is what nobody asked for in a manifest."""
+
+from builders import desired, egress, mesh, plan, present
+
+from reconciler.core.changes import Cause, Reason
+from reconciler.core.drift import drift_alone
+from reconciler.core.report import plan_exit_code
+from reconciler.core.resources import APPLIED_TAG, Unreadable
+from reconciler.core.restraint import Policy, Restraint
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
+    before = desired("edited", DROP)
+    told = drift_alone(
+        plan(
+            desired("new", DROP),
+            desired("edited", ALLOW),
+            present("edited", DROP, applied=before),
+            desired("wanted", adopt=True),
+            present("wanted", owner=None),
+            desired("foreign"),
+            present("foreign", owner="another"),
+            present("orphan"),
+            desired("same", DROP),
+            present("same", DROP, applied=desired("same", DROP)),
+        )
+    )
+    assert (told.changes, told.withheld, told.unchanged) == ((), (), (mesh("same"),))
+    assert plan_exit_code(told, detailed=True) == 0
+
+
+def test_each_kind_of_drift_keeps_its_name() -> None:
+    told = drift_alone(
+        plan(
+            desired("drifted", DROP),
+            present("drifted", ALLOW, applied=desired("drifted", DROP)),
+            desired("both", DROP),
+            present("both", ALLOW, applied=desired("both", {})),
+            desired("unknown", DROP),
+            present("unknown", ALLOW, tags={APPLIED_TAG: "lost"}),
+        )
+    )
+    assert {change.key.name: change.cause for change in told.changes} == {
+        "drifted": Cause.DRIFT,
+        "both": Cause.BOTH,
+        "unknown": Cause.UNKNOWN,
+    }
+    assert plan_exit_code(told, detailed=True) == 2
+
+
+def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
+    told = drift_alone(
+        plan(
+            desired("drifted", DROP),
+            present("drifted", ALLOW, applied=desired("drifted", DROP)),
+            desired("edited", ALLOW),
+            present("edited", DROP, applied=desired("edited", DROP)),
+            desired("dark"),
+            Unreadable(mesh("dark"), "no answer came"),
+            desired("grown", DROP),
+            present("grown", ALLOW, unknown=("/added",)),
+            restraint=Restraint(Policy.OBSERVE),
+        )
+    )
+    assert {held.key.name: held.reason for held in told.withheld} == {
+        "drifted": Reason.POLICY,
+        "dark": Reason.UNREADABLE,
+        "grown": Reason.UNKNOWN_FIELD,
+    }
+    assert plan_exit_code(told, detailed=True) == 1

@@ -1,0 +1,230 @@
+"""How resources come under an owner, pass to another one, are left alone for a while, and end."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from conftest import Cli, Run
+from manifest_text import mesh_yaml
+
+from reconciler.core.resources import OWNER_TAG
+from reconciler.core.restraint import Policy
+from reconciler.endpoint import LocalEndpoint
+
+Write = Callable[[str, str], Path]
+Say = Callable[..., Run]
+DROP, ALLOW = ({"egressFilter": {"type": kind}} for kind in ("DROP_ALL", "ALLOW_ALL"))
+
+
+@pytest.fixture
+def say(cli: Cli, endpoint: LocalEndpoint) -> Say:
+    """Return a run against the endpoint, as owner platform unless another one is named."""
+
+    def run(verb: str, *arguments: str, owner: str = "platform") -> Run:
+        agreed = ["--auto-approve"] if verb in ("apply", "adopt", "release") else []
+        where = ["--endpoint-url", endpoint.url, "--owner", owner]
+        return cli(verb, *arguments, *where, *agreed)
+
+    return run
+
+
+def names(by_hand: Any) -> list[str]:
+    return [ref["meshName"] for ref in by_hand.list_meshes()["meshes"]]
+
+
+def owner_of(by_hand: Any, name: str) -> str | None:
+    arn = by_hand.describe_mesh(meshName=name)["mesh"]["metadata"]["arn"]
+    tags = by_hand.list_tags_for_resource(resourceArn=arn)["tags"]
+    return next((tag["value"] for tag in tags if tag["key"] == OWNER_TAG), None)
+
+
+def test_what_was_made_by_hand_is_exported_adopted_and_then_in_sync(
+    say: Say, by_hand: Any, endpoint: LocalEndpoint
+) -> None:
+    by_hand.create_mesh(
+        meshName="pay", spec=ALLOW, tags=[{"key": "team", "value": "no"}, {"key": "n", "value": ""}]
+    )
+    by_hand.create_mesh(meshName="it's", spec={})
+    assert say("export", "--to", "manifests").code == 0
+    assert say("plan").code == 5
+    assert "Applied: 2 adopted." in say("adopt", "mesh/*").out
+    urllib3.request("DELETE", f"{endpoint.url}/_endpoint/calls")
+    for verb in ("plan", "apply"):
+        told = say(verb)
+        assert (told.code, told.err) == (0, "")
+        assert "No changes. 2 resources are as the manifests say." in told.out
+    assert by_hand.describe_mesh(meshName="pay")["mesh"]["metadata"]["version"] == 1
+
+
+def test_protection_survives_an_export(write: Write, say: Say, here: Path) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", reconcile="{protect: true}"))
+    say("apply")
+    (here / "manifests/a.yaml").unlink()
+    say("export", "--to", "manifests")
+    assert "protect: true" in (here / "manifests/mesh/a.yaml").read_text()
+    assert "No changes. 1 resource is as the manifests say." in say("plan").out
+
+
+def test_another_owner_takes_over_what_the_old_one_released(
+    write: Write, say: Say, by_hand: Any
+) -> None:
+    for name in "ab":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    say("apply", owner="old")
+    refused = say("adopt", "mesh/*", owner="new")
+    assert (refused.code, owner_of(by_hand, "a")) == (5, "old")
+    assert say("release", "mesh/*", owner="old").code == 0
+    assert owner_of(by_hand, "a") is None
+    assert say("adopt", "mesh/a", owner="new").code == 0
+    write("manifests/b.yaml", mesh_yaml("b", reconcile="{adopt: true}"))
+    assert say("apply", owner="new").code == 0
+    assert [owner_of(by_hand, name) for name in "ab"] == ["new", "new"]
+    assert "No changes. 2 resources" in say("plan", owner="new").out
+    assert [
+        by_hand.describe_mesh(meshName=name)["mesh"]["metadata"]["version"] for name in "ab"
+    ] == [1, 1]
+
+
+def test_teardown_takes_an_empty_source_the_policy_and_the_number(
+    write: Write, say: Say, by_hand: Any, here: Path
+) -> None:
+    by_hand.create_mesh(meshName="theirs")
+    for name in "abc":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    say("apply")
+    for name in "abc":
+        (here / f"manifests/{name}.yaml").unlink()
+    assert say("apply", "--policy", "sync", "--max-deletes", "3").code == 65
+    assert say("apply", "--allow-empty", "--max-deletes", "3").code == 0
+    assert say("apply", "--policy", "sync", "--allow-empty").code == 5
+    assert len(names(by_hand)) == 4
+    told = say("apply", "--policy", "sync", "--allow-empty", "--max-deletes", "3")
+    assert (told.code, names(by_hand)) == (0, ["theirs"])
+    assert "Applied: 3 deleted." in told.out
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_orphans_are_listed_under_every_policy(
+    policy: Policy, write: Write, say: Say, here: Path
+) -> None:
+    for name in "ab":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    say("apply")
+    (here / "manifests/b.yaml").unlink()
+    told = say("plan", "--policy", policy.value)
+    assert told.code == 0
+    shown = "- mesh/b  manifest gone" if policy is Policy.SYNC else "! mesh/b  orphan:"
+    assert shown in told.out
+
+
+def test_a_suspension_holds_until_its_end_and_says_why(
+    write: Write, say: Say, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
+    say("apply")
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    for until, code in ((later, 0), ("2020-01-01T00:00:00Z", 2)):
+        pause = f"{{suspend: {{until: {until}, reason: load test}}}}"
+        write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL", reconcile=pause))
+        told = say("plan", "--detailed-exitcode")
+        assert told.code == code
+        assert ("mesh/a  suspended: suspended until" in told.out) is (code == 0)
+        assert ("load test" in told.out) is (code == 0)
+    assert say("apply").code == 0
+    assert by_hand.describe_mesh(meshName="a")["mesh"]["spec"] == ALLOW
+
+
+def test_a_suspended_resource_is_not_written(write: Write, say: Say, by_hand: Any) -> None:
+    pause = "{suspend: {until: 2999-01-01T00:00:00Z, reason: later}}"
+    write("manifests/a.yaml", mesh_yaml("a", reconcile=pause))
+    assert (say("apply").code, names(by_hand)) == (0, [])
+
+
+def test_what_is_ignored_is_neither_drift_nor_overwritten(
+    write: Write, say: Say, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL", reconcile="{ignore: [/egressFilter]}"))
+    say("apply")
+    by_hand.update_mesh(meshName="a", spec=ALLOW)
+    for arguments in ((), ("--drift",)):
+        assert say("plan", "--detailed-exitcode", *arguments).code == 0
+    text = mesh_yaml("a", "DROP_ALL", reconcile="{ignore: [/egressFilter]}")
+    write("manifests/a.yaml", text + "  serviceDiscovery: {ipPreference: IPv4_ONLY}\n")
+    assert say("apply").code == 0
+    live = by_hand.describe_mesh(meshName="a")["mesh"]["spec"]
+    assert live == {**ALLOW, "serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
+
+
+def test_drift_is_shown_alone(write: Write, say: Say, by_hand: Any) -> None:
+    for name in ("drifted", "edited", "both", "deleted"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name, "DROP_ALL"))
+    say("apply")
+    by_hand.update_mesh(meshName="drifted", spec=ALLOW)
+    by_hand.update_mesh(meshName="both", spec={})
+    by_hand.delete_mesh(meshName="deleted")
+    for name in ("edited", "both", "new"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name, "ALLOW_ALL"))
+    told = say("plan", "--drift", "--detailed-exitcode")
+    assert told.code == 2
+    assert "~ mesh/drifted  drifted" in told.out
+    assert "~ mesh/both  manifest changed and drifted" in told.out
+    for absent in ("mesh/edited", "mesh/new", "mesh/deleted"):
+        assert absent not in told.out
+    assert "+ mesh/deleted  new" in say("plan").out
+
+
+def test_drift_alone_can_be_saved_and_corrected(write: Write, say: Say, by_hand: Any) -> None:
+    for name in ("drifted", "edited"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name, "DROP_ALL"))
+    say("apply")
+    by_hand.update_mesh(meshName="drifted", spec=ALLOW)
+    write("manifests/edited.yaml", mesh_yaml("edited", "ALLOW_ALL"))
+    say("plan", "--drift", "--out", "drift.plan")
+    assert "Applied: 1 updated." in say("apply", "--plan", "drift.plan").out
+    for name in ("drifted", "edited"):
+        assert by_hand.describe_mesh(meshName=name)["mesh"]["spec"] == DROP
+
+
+def test_a_new_version_and_new_times_are_no_drift(write: Write, say: Say, by_hand: Any) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
+    say("apply")
+    by_hand.update_mesh(meshName="a", spec=DROP)
+    assert by_hand.describe_mesh(meshName="a")["mesh"]["metadata"]["version"] == 2
+    told = say("plan", "--drift", "--detailed-exitcode")
+    assert (told.code, "No changes." in told.out) == (0, True)
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "adopt", "describe"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--only", "mesh/typo"), "--only mesh/typo names nothing"),
+        (("--except", "mesh/typo"), "--except mesh/typo names nothing"),
+    ],
+)
+def test_a_mistyped_key_is_64_in_every_verb_and_writes_nothing(
+    verb: str, arguments: tuple[str, str], words: str, write: Write, say: Say, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    key = ("mesh/a",) if verb in ("adopt", "describe") else ()
+    told = say(verb, *key, *arguments)
+    assert told.code == 64
+    assert words in told.err
+    assert names(by_hand) == []
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "adopt", "release", "export", "describe"])
+def test_an_owner_that_cannot_be_a_tag_is_64_and_writes_nothing(
+    verb: str, write: Write, say: Say, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    more = {"export": ["--to", "out"]}.get(verb, [])
+    key = [] if verb in ("plan", "apply") else ["mesh/a"]
+    told = say(verb, *key, *more, owner="no\ttag")
+    assert told.code == 64
+    assert "cannot be an owner" in told.err
+    assert len(told.err.splitlines()) == 1
+    assert urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()["calls"] == {}
