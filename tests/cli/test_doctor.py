@@ -174,6 +174,7 @@ def test_a_service_that_fails_after_the_first_answer(
 @pytest.mark.parametrize(
     ("date", "mark"),
     [("Thu, 01 Jan 2015 00:00:00 GMT", "✗"), (formatdate(usegmt=True), "✓"), ("soon", None)],
+    ids=["years off", "right", "none"],
 )
 def test_a_clock_that_is_off(date: str, mark: str | None, doctor: Callable[..., Run]) -> None:
     def script(request: str, body: bytes) -> Answer:
