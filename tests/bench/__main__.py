@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from bench import endpoint, manifests, plans
+from bench import endpoint, graphs, manifests, plans
 from bench.costs import measure
 
 RUNS = 5
@@ -34,6 +34,7 @@ SECTIONS = {
     "help": command_line,
     "manifests": manifests.figures,
     "plans": plans.figures,
+    "graphs": graphs.figures,
     "endpoint": endpoint.figures,
 }
 

@@ -3,8 +3,12 @@
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+FIGURES = ("cpu", "wall", "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Cost:
     cpu: float
     wall: float
     memory: float
+    printed: str = ""
 
 
 def measure(
@@ -24,9 +29,38 @@ def measure(
 ) -> Cost:
     """Return the cost of one run of ``command``, which must succeed."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=where, env=environment, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
+    with subprocess.Popen(
+        command, cwd=where, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        printed = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"{' '.join(command)} failed")
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, printed)
+
+
+def median_of(command: Sequence[str], where: Path, accounts: Iterable[int]) -> Cost:
+    """Return the medians of one run of ``command`` for each of ``accounts``, without warm-up."""
+    costs = [
+        measure(
+            command,
+            str(where),
+            {
+                **os.environ,
+                "AWS_ACCESS_KEY_ID": f"1{account:011}",
+                "AWS_SECRET_ACCESS_KEY": "any",
+                "AWS_REGION": "eu-west-1",
+            },
+        )
+        for account in accounts
+    ]
+    return Cost(*(median(getattr(cost, name) for cost in costs) for name in FIGURES))
+
+
+def line(name: str, cost: Cost, goal: str = "") -> str:
+    """Return the row of a cost."""
+    told = f"{name:<36} {cost.cpu:7.2f} s CPU  {cost.wall:7.2f} s wall  {cost.memory:6.0f} MB"
+    return f"{told}   goal {goal}" if goal else told

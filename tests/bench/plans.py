@@ -1,14 +1,12 @@
 """A thousand meshes planned and applied: beside Terraform, and beside a bare loop over boto3."""
 
-import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 
-from bench.costs import Cost, measure
+from bench.costs import Cost, line, measure, median_of
 from bench.endpoint import serving
 from manifest_text import mesh_yaml
 from terraform import MISSING, Terraform, mirror
@@ -41,13 +39,13 @@ def figures() -> Iterator[str]:
         _write_manifests(folder)
         target = ["manifests", "--endpoint-url", url, "--owner", "bench"]
         apply = [*OURS, "apply", *target, "--auto-approve"]
-        created = _median(apply, folder, accounts=range(RUNS))
-        planned = _median([*OURS, "plan", *target], folder, accounts=[0] * RUNS)
+        created = median_of(apply, folder, accounts=range(RUNS))
+        planned = median_of([*OURS, "plan", *target], folder, accounts=[0] * RUNS)
         loop = [sys.executable, "-c", LOOP, url, str(MESHES), str(WORKERS)]
-        looped = _median(loop, folder, accounts=range(100, 100 + RUNS))
-        yield _line(f"apply of {MESHES:,} new meshes", created)
-        yield _line(f"plan of {MESHES:,} in sync", planned, "4 s CPU, 120 MB")
-        yield _line("a bare boto3 loop that creates them", looped)
+        looped = median_of(loop, folder, accounts=range(100, 100 + RUNS))
+        yield line(f"apply of {MESHES:,} new meshes", created)
+        yield line(f"plan of {MESHES:,} in sync", planned, "4 s CPU, 120 MB")
+        yield line("a bare boto3 loop that creates them", looped)
         yield f"  apply takes {created.wall / looped.wall:.2f} times its wall time (wanted: 1.5)"
         yield from _beside_terraform(folder, url, created, planned)
 
@@ -72,9 +70,9 @@ def _beside_terraform(folder: Path, url: str, created: Cost, planned: Cost) -> I
     applied = measure(plain, str(home), terraform.environment)
     plain = ["terraform", "plan", "-no-color", f"-parallelism={WORKERS}"]
     seen = measure(plain, str(home), terraform.environment)
-    yield _line("terraform apply of as many", applied)
+    yield line("terraform apply of as many", applied)
     yield f"  {applied.wall / created.wall:.1f} times our wall time (wanted: 8)"
-    yield _line("terraform plan of as many in sync", seen)
+    yield line("terraform plan of as many in sync", seen)
     yield (
         f"  {seen.wall / planned.wall:.1f} times our wall time (wanted: 8),"
         f" {seen.memory / planned.memory:.1f} times our memory (wanted: 4)"
@@ -86,25 +84,3 @@ def _write_manifests(folder: Path) -> None:
     for number in range(MESHES):
         text = mesh_yaml(f"m{number:04}", "DROP_ALL", team="pay")
         (folder / f"manifests/m{number:04}.yaml").write_text(text)
-
-
-def _median(command: Sequence[str], folder: Path, accounts: Sequence[int]) -> Cost:
-    costs = [
-        measure(
-            command,
-            str(folder),
-            {
-                **os.environ,
-                "AWS_ACCESS_KEY_ID": f"1{account:011}",
-                "AWS_SECRET_ACCESS_KEY": "any",
-                "AWS_REGION": "eu-west-1",
-            },
-        )
-        for account in accounts
-    ]
-    return Cost(*(median(getattr(cost, name) for cost in costs) for name in Cost.__slots__))
-
-
-def _line(name: str, cost: Cost, goal: str = "") -> str:
-    told = f"{name:<36} {cost.cpu:7.2f} s CPU  {cost.wall:7.2f} s wall  {cost.memory:6.0f} MB"
-    return f"{told}   goal {goal}" if goal else told
