@@ -6,19 +6,20 @@ it and nothing names it any more.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
 
-from reconciler.core.changes import Change, Delete, Reason, Withheld
+from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld
 from reconciler.core.kinds import KINDS, named_by, parent_of
 from reconciler.core.resources import Key, Present, Spec, World
 
 # Of what holds a resource, so many are named.
 MOST_NAMED = 50
 
+Upsert: TypeAlias = Create | Update | Adopt
 
-def needs(change: Change) -> tuple[Key, ...]:
+
+def needs(change: Upsert) -> tuple[Key, ...]:
     """Return what has to be there for ``change`` to be made, what contains it first."""
-    if isinstance(change, Delete):
-        return ()
     parent = parent_of(change.key)
     return (*([parent] if parent else []), *named_by(change.key, change.spec))
 
@@ -34,9 +35,9 @@ def hold_what_cannot_be(
     return [*kept, *gone], [*withheld, *blocked]
 
 
-def _hold_waiting(upserts: list[Change], world: World) -> tuple[list[Change], list[Withheld]]:
+def _hold_waiting(upserts: list[Upsert], world: World) -> tuple[list[Upsert], list[Withheld]]:
     there = {*world.resources, *world.others}
-    kept: list[Change] = []
+    kept: list[Upsert] = []
     withheld: list[Withheld] = []
     for change in upserts:
         missing = [key for key in needs(change) if key not in there and not _unseen(key, world)]
@@ -55,7 +56,7 @@ def _unseen(key: Key, world: World) -> bool:
 
 
 def _hold_blocked(
-    deletes: list[Delete], upserts: list[Change], world: World
+    deletes: list[Delete], upserts: list[Upsert], world: World
 ) -> tuple[list[Change], list[Withheld]]:
     hold = _Hold(_specs_after(upserts, world))
     gone: list[Change] = []
@@ -94,11 +95,10 @@ class _Hold:
             self._holders[each].discard(key)
 
 
-def _specs_after(upserts: list[Change], world: World) -> Mapping[Key, Spec | None]:
+def _specs_after(upserts: list[Upsert], world: World) -> Mapping[Key, Spec | None]:
     """Return what there will be, each with the spec that it will have, as far as that is seen."""
     after: dict[Key, Spec | None] = dict.fromkeys(world.others)
     after |= {
         key: saw.spec if isinstance(saw, Present) else None for key, saw in world.resources.items()
     }
-    written = (it for it in upserts if not isinstance(it, Delete))
-    return after | {it.key: it.spec for it in written if it.spec is not None or it.key not in after}
+    return after | {it.key: it.spec for it in upserts if it.spec is not None or it.key not in after}

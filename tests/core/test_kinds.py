@@ -1,7 +1,10 @@
 """What contains what, what names what, and in which order all of it comes and goes."""
 
+from datetime import timedelta
+
 import pytest
 from builders import (
+    NOW,
     SYNC,
     desired,
     gateway_route,
@@ -16,7 +19,7 @@ from builders import (
 from reconciler.core.changes import Adopt, Create, Delete, Reason, Update
 from reconciler.core.kinds import KINDS, named_by, parent_of
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Desired, Json, Key, Present, Spec, Unreadable
+from reconciler.core.resources import Desired, Json, Key, Present, Spec, Suspension, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 
 MANY = Restraint(policy=Policy.SYNC, max_deletes=99)
@@ -311,6 +314,14 @@ def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> Non
 
 
 def test_a_route_that_is_left_alone_does_not_make_way() -> None:
+    pause = Suspension(NOW + timedelta(days=1), "load test")
+    waiting = desired("route/m/r/x", route("n", prefix="/new"), suspend=pause)
+    made = plan(*router(80, protocol="grpc"), waiting, *STANDING)
+    held = {str(one.key): one.why for one in made.withheld}
+    assert held["virtual-router/m/r"].endswith("route/m/r/x is left alone")
+
+
+def test_a_route_that_is_to_be_adopted_does_not_make_way() -> None:
     made = plan(
         *router(80, protocol="grpc"),
         desired("route/m/r/x", route("n", prefix="/new"), adopt=True),
@@ -321,8 +332,20 @@ def test_a_route_that_is_left_alone_does_not_make_way() -> None:
     assert "is owned by nobody" in held["virtual-router/m/r"]
 
 
+def test_the_priority_of_a_route_is_no_match() -> None:
+    spec: Spec = {"priority": 1, **route("n", port=80)}
+    made = plan(
+        *router(80, 81),
+        desired("route/m/r/x", spec),
+        *STANDING[:3],
+        present("route/m/r/x", spec, applied=desired("route/m/r/x", spec)),
+    )
+    assert keys(made) == ["virtual-router/m/r"]
+
+
 def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
-    made = plan(*router(80, 81), *STANDING[:3], others=("route/m/r/theirs",))
+    others = ("route/m/r/theirs", "route/m/another/theirs")
+    made = plan(*router(80, 81), *STANDING[:3], others=others)
     (held,) = made.withheld
     assert held.why.endswith("route/m/r/theirs in it is no part of this run")
     assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
