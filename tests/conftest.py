@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ class Run:
 
 
 Cli = Callable[..., Run]
+Write = Callable[[str, str], Path]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -90,6 +93,42 @@ def write(here: Path) -> Callable[[str, str], Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def live(endpoint: LocalEndpoint, here: Path) -> Iterator[Any]:
+    """Return a function that lists what is live, by name."""
+    del here
+    client = boto3.client("appmesh", endpoint_url=endpoint.url)
+
+    def names() -> dict[str, Any]:
+        refs = client.list_meshes()["meshes"]
+        return {ref["meshName"]: ref for ref in refs}
+
+    names.client = client  # type: ignore[attr-defined]  # for hands that meddle
+    yield names
+    client.close()
+
+
+@pytest.fixture
+def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
+    """Return a function that starts a daemon, which is killed at the end of the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, url: str = endpoint.url, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "run", "--endpoint-url", url,
+             "--owner", "o", *arguments],
+            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **environment},
+        )  # fmt: skip
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -27,7 +27,7 @@ def run(invocation: Invocation) -> int:
             if any(map(want.key.matches, invocation.keys))
         ]
         plan = work.propose(wanted, only=invocation.keys)
-        work.refuse_idle_patterns(plan, wanted)
+        work.refuse_idle_patterns(plan.keys, wanted)
         live = {want.key for want in wanted} - to_create(plan)
         for pattern in invocation.keys:
             if not any(key.matches(pattern) for key in live):

@@ -11,6 +11,7 @@ from reconciler.cli.options import Invocation
 from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.cli.progress import counting
 from reconciler.cli.signals import Stop, stop_on_signals
+from reconciler.cli.work import sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
@@ -59,6 +60,8 @@ def conduct(
         return ExitCode.ERROR
     changes = len(plan.changes)
     with (
+        # Not before: a daemon must not wait for somebody who is reading a plan.
+        sole_writer(invocation, target.id, plan.owner) as may_write,
         stop_on_signals() as stop,
         counting(f"applying {counted(changes, 'change')}", changes) as count,
     ):
@@ -68,9 +71,10 @@ def conduct(
             if readable:
                 show(text.render_outcome(outcome, color=color) + "\n")
 
-        report = carry_out(plan, target, _manner(invocation, stop, progress))
+        report = carry_out(plan, target, _manner(invocation, stop, may_write, progress))
+        stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.HELD)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
-    code = stop.code if stop.code and skipped else exit_code(report)
+    code = stopped if stopped and skipped else exit_code(report)
     if invocation["format"] == "json":
         show(json.render_report(report, code, target.calls))
     elif invocation["format"] == "markdown":
@@ -89,11 +93,14 @@ def _approved() -> bool:
 
 
 def _manner(
-    invocation: Invocation, stop: Stop, progress: Callable[[Outcome], None]
+    invocation: Invocation,
+    stop: Stop,
+    may_write: Callable[[], bool],
+    progress: Callable[[Outcome], None],
 ) -> engine.Conduct:
     return engine.Conduct(
         workers=invocation["parallelism"],
-        stopping=stop.wished.is_set,
+        stopping=lambda: stop.wished.is_set() or not may_write(),
         pause=stop.wished.wait,
         progress=progress,
         # Of the verbs that write, apply alone has it.

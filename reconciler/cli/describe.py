@@ -26,7 +26,7 @@ def run(invocation: Invocation) -> int:
         wanted = insist(work.read(), color=invocation["color"])
         desired = {want.key: want for want in wanted}
         plan = work.propose(wanted)
-        work.refuse_idle_patterns(plan, wanted)
+        work.refuse_idle_patterns(plan.keys, wanted)
         listed = work.target.everything()
         known = desired.keys() | set(plan.keys) | listed
         named = sorted(key for key in known if any(map(key.matches, invocation.keys)))

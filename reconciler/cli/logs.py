@@ -2,12 +2,14 @@
 
 import json
 import logging
+import os
+import select
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from reconciler.core.escaping import escaped
 
-FIELDS = ("event", "key", "outcome", "why", "changes", "exit_code")
+FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
 
 
 class JsonLines(logging.Formatter):
@@ -36,9 +38,42 @@ class TextLines(logging.Formatter):
         return super().formatMessage(record)
 
 
+class Unhindered(logging.StreamHandler[TextIO]):
+    """Writes a record where that can be done at once; counts the others, and says so later.
+
+    A full disk, or a reader that has stopped reading, is no reason to leave meshes alone.
+    """
+
+    lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write ``record``, and before it how many were lost."""
+        told = [self.format(record)]
+        if self.lost:
+            facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
+            facts["msg"] = f"{self.lost} records of this log could not be written"
+            told.insert(0, self.format(logging.makeLogRecord(facts)))
+        try:
+            self._write("".join(f"{line}\n" for line in told).encode(errors="backslashreplace"))
+        except OSError:
+            self.lost += 1
+        else:
+            self.lost = 0
+
+    def _write(self, content: bytes) -> None:
+        file = self.stream.fileno()
+        poll = select.poll()
+        poll.register(file, select.POLLOUT)
+        # So much a pipe takes without waiting, once it says that it takes anything.
+        for start in range(0, len(content), select.PIPE_BUF):
+            if not poll.poll(0):
+                raise BlockingIOError
+            os.write(file, content[start : start + select.PIPE_BUF])
+
+
 def start_logging(level: str | None = None, style: str = "text") -> None:
     """Send the records of ``level`` and above to stderr."""
-    out = logging.StreamHandler(sys.stderr)
+    out = Unhindered(sys.stderr)
     text = TextLines("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     out.setFormatter(JsonLines() if style == "json" else text)
     logging.basicConfig(handlers=[out], level=(level or "warning").upper(), force=True)

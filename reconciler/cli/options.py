@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from reconciler.core.errors import UsageError
 from reconciler.settings.file import File, read_file
 from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take
 from reconciler.settings.target import Said
@@ -19,7 +20,7 @@ class Invocation:
     """What one run was asked to do.
 
     ``said`` holds every option of the verb by field name, and how it was set. ``keys`` are what
-    it is about, as the user typed them.
+    it is about, as the user typed them. ``line`` is the command line after the verb.
     """
 
     verb: str
@@ -27,19 +28,41 @@ class Invocation:
     paths: tuple[str, ...]
     keys: tuple[str, ...]
     file: File
+    line: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of the option with that field name."""
         return self.said.values[name]
 
+    def read_again(self) -> "Invocation":
+        """Return what the same command line means now that its files may say something else.
 
-Verb = Callable[[Invocation], int]
+        UsageError where it means nothing any more.
+        """
+        again = make_command(self.verb, lambda invocation: invocation)
+        try:
+            invocation: Invocation = again.main(list(self.line), standalone_mode=False)
+        except click.ClickException as error:
+            raise UsageError(error.format_message()) from error
+        return invocation
+
+
+Verb = Callable[[Invocation], object]
+
+
+class Command(click.Command):
+    """A verb that remembers the words after it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take ``args`` in, and keep them."""
+        ctx.obj = tuple(args)
+        return super().parse_args(ctx, args)
 
 
 def make_command(verb: str, run: Verb) -> click.Command:
     """Return the click command of ``verb``; its docstring is its help."""
 
-    def callback(**parameters: Any) -> int:
+    def callback(**parameters: Any) -> object:
         context = click.get_current_context()
         flags, variables = (
             frozenset(name for name in parameters if context.get_parameter_source(name) is source)
@@ -47,7 +70,8 @@ def make_command(verb: str, run: Verb) -> click.Command:
         )
         file: File = parameters.pop("config", None) or read_file(None)
         paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
-        return run(Invocation(verb, Said(parameters, flags, variables), paths, keys, file))
+        said = Said(parameters, flags, variables)
+        return run(Invocation(verb, said, paths, keys, file, context.obj))
 
     options: list[click.Parameter] = [_option(knob) for knob in KNOBS if knob.offered_by(verb)]
     arguments: list[click.Parameter] = []
@@ -58,7 +82,7 @@ def make_command(verb: str, run: Verb) -> click.Command:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]"))
     elif verb == "show":
         arguments.append(click.Argument(["paths"], metavar="PLANFILE", callback=_alone))
-    return click.Command(
+    return Command(
         verb,
         callback=callback,
         params=[*arguments, _config_option(verb), *options],

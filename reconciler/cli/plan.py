@@ -19,7 +19,7 @@ def run(invocation: Invocation) -> int:
     with open_work(invocation, max_updates=Limit()) as work:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
-        work.refuse_idle_patterns(plan, desired)
+        work.refuse_idle_patterns(plan.keys, desired)
     if invocation["drift"]:
         plan = drift_alone(plan)
     if invocation["out"] is not None:

@@ -1,21 +1,33 @@
 """The verb that keeps it so: the daemon."""
 
 import logging
+import random
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Event
 
-from reconciler import daemon, engine
+from reconciler import engine
+from reconciler.cli.cycles import Cycles
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.signals import Stop, stop_on_signals
-from reconciler.cli.work import Work, insist, open_work
-from reconciler.core.contests import Contests
-from reconciler.core.errors import TargetError, UsageError
+from reconciler.cli.signals import Stop, hear_hang_ups, stop_on_signals
+from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed, sole_writer
+from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.report import Applied, Outcome, Report, exit_code
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Outcome, Report
 from reconciler.core.resources import Desired
-from reconciler.core.schedule import Schedule
-from reconciler.render import diagnostics, text
+from reconciler.core.status import Lease, Status
+from reconciler.daemon import supervisor
+from reconciler.daemon.loop import Daemon, Senses
+from reconciler.daemon.watching import watch
+from reconciler.locks.lease import kept
+from reconciler.manifest.loading import Loaded
+from reconciler.render import text
 from reconciler.source.snapshot import fingerprint
+from reconciler.wiring.locks import steady_seconds
 from reconciler.wiring.targets import DAEMON_UPDATES
 
 logger = logging.getLogger("reconciler.run")
@@ -26,101 +38,148 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file or a directory.
     """
-    start_logging(invocation["log_level"] or "info", invocation["log_format"])
+    _log_as(invocation)
     if "-" in invocation.paths:
         raise UsageError("run watches files and directories; standard input is read once: apply -")
     with (
-        stop_on_signals() as stop,
+        stop_on_signals(bounded=not invocation["once"]) as stop,
         open_work(invocation, max_updates=DAEMON_UPDATES) as work,
     ):
         place = text.place(work.target.id)
         logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
-        cycles = Cycles(work, stop)
-        if invocation["once"]:
-            return cycles.once()
-        daemon.run(
-            cycles.survive,
-            daemon.watch(work.paths, stop.wished),
-            lambda: fingerprint(work.paths),
-            Schedule(invocation["interval"]),
-            time.monotonic,
+        return _once(work, stop) if invocation["once"] else _keep(work, stop)
+
+
+@dataclass
+class LiveMeans:
+    """The manifests and the target as they are, and what a cycle on them has to heed."""
+
+    work: Work
+    stop: Stop
+    may_write: Callable[[], bool] = lambda: True
+    lease: Callable[[], Lease | None] = lambda: None
+    beat: Callable[[], None] = lambda: None
+    _unsettled: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let whoever stops us know what is under way."""
+        self.stop.under_way = lambda: tuple(self._unsettled)
+
+    def read(self) -> Loaded:
+        """Return what the manifests say now."""
+        return self.work.read()
+
+    def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
+        """Return the plan for ``desired``."""
+        self.beat()
+        return self.work.propose(desired, partial=partial)
+
+    def carry_out(self, plan: Plan) -> Report:
+        """Return what became of every change of ``plan``."""
+        for change in plan.changes:
+            logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
+        self._unsettled = {str(change.key): None for change in plan.changes}
+        conduct = engine.Conduct(
+            workers=self.work.invocation["parallelism"],
+            stopping=self._stopping,
+            pause=self.stop.wished.wait,
+            progress=self._settle,
         )
+        return engine.carry_out(plan, self.work.target, conduct)
+
+    def standing_by(self) -> str | None:
+        """Say who else writes; None where we do."""
+        if self.may_write():
+            return None
+        lease = self.lease()
+        return f"this replica stands by: {(lease and lease.holder) or 'nobody'} holds the lock"
+
+    def calls(self) -> Mapping[str, int]:
+        """Return how many calls were made so far, by operation."""
+        return dict(self.work.target.calls)
+
+    def _stopping(self) -> bool:
+        self.beat()
+        return self.stop.wished.is_set() or not self.may_write()
+
+    def _settle(self, outcome: Outcome) -> None:
+        self.beat()
+        key = str(outcome.change.key)
+        self._unsettled.pop(key, None)
+        level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
+        logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
+
+
+def _once(work: Work, stop: Stop) -> ExitCode:
+    """Run one cycle and return its exit code; errors go on as they are."""
+    with sole_writer(work.invocation, work.target.id, work.choice.owner) as may_write:
+        desired = {want.key: want for want in insist(work.read(), color=work.invocation["color"])}
+        cycles = Cycles(LiveMeans(work, stop, may_write), steady_seconds, time.time)
+        status = cycles.act(_at_the_start(work), desired, forced=True)
+    work.refuse_idle_patterns((standing.key for standing in status.standings), desired.values())
+    return stop.code or status.exit_code or ExitCode.OK
+
+
+def _keep(work: Work, stop: Stop) -> ExitCode:
+    with ExitStack() as opened:
+        means, candidate = (
+            LiveMeans(work, stop),
+            candidate_for(work.invocation, work.target.id, work.choice.owner),
+        )
+        if candidate is not None:
+            means.may_write = opened.enter_context(kept(candidate)).leads
+            means.lease = candidate.lease
+        senses = Senses(
+            fingerprint=lambda: fingerprint(work.paths),
+            clock=steady_seconds,
+            wall=time.time,
+            chance=random.random,
+            beat=lambda: supervisor.tell(supervisor.ALIVE),
+            leading=means.may_write,
+            lease=means.lease,
+        )
+        cycles = Cycles(means, steady_seconds, time.time)
+        daemon = Daemon(cycles, senses, _at_the_start(work))
+        means.beat = daemon.beat
+        heard = opened.enter_context(hear_hang_ups())
+        supervisor.tell(supervisor.READY)
+        daemon.run(_wakes(means, daemon, heard))
+        supervisor.tell(supervisor.STOPPING)
     return ExitCode.OK
 
 
-class Cycles:
-    """Cycle after cycle over one target.
-
-    Between two it remembers the last good manifests, and what it repaired lately, nothing else.
-    """
-
-    def __init__(self, work: Work, stop: Stop) -> None:
-        self._work = work
-        self._stop = stop
-        self._good: tuple[Desired, ...] | None = None
-        self._contests = Contests()
-
-    def once(self) -> ExitCode:
-        """Run one cycle and return its exit code; errors go on as they are."""
-        self._good = insist(self._work.read(), color=self._work.invocation["color"])
-        report = self._cycle(self._good)
-        self._work.refuse_idle_patterns(report.plan, self._good)
-        return exit_code(report)
-
-    def survive(self) -> None:
-        """Run one cycle; what goes wrong is logged, and the next one tries again."""
-        partial = self._read()
-        if self._good is None:
-            logger.error("no cycle: the manifests were never valid since the start")
-            return
-        try:
-            self._cycle(self._good, partial)
-        except TargetError as error:
-            logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
-
-    def _read(self) -> str | None:
-        """Take the manifests where they are valid; say why not all of them count otherwise."""
-        try:
-            loaded = self._work.read()
-        except UsageError as error:
-            logger.error("%s", error)  # noqa: TRY400
-            return "the manifests are not there now"
-        if loaded.valid:
-            self._good = loaded.desired
-            return None
-        for complaint in loaded.diagnostics:
-            code, told = complaint.code.number, diagnostics.sentence(complaint)
-            logger.error("%s: %s[%s] %s", complaint.origin, complaint.severity, code, told)
-        return "the manifests are not valid now"
-
-    def _cycle(self, desired: tuple[Desired, ...], partial: str | None = None) -> Report:
-        plan = self._contests.restrain(self._work.propose(desired, partial=partial))
-        for change in plan.changes:
-            logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
-        for held in plan.withheld:
-            logger.warning("%s left alone: %s", held.key, held.why, extra={"key": str(held.key)})
-        conduct = engine.Conduct(
-            workers=self._work.invocation["parallelism"],
-            stopping=self._stop.wished.is_set,
-            pause=self._stop.wished.wait,
-            progress=_log,
-        )
-        report = engine.carry_out(plan, self._work.target, conduct)
-        self._contests = self._contests.after(report)
-        code = exit_code(report)
-        logger.info(
-            "cycle done: %d changes, exit code %d",
-            len(report.outcomes),
-            code,
-            extra={"event": "cycle", "changes": len(report.outcomes), "exit_code": int(code)},
-        )
-        return report
+def _wakes(means: LiveMeans, daemon: Daemon, heard: Event) -> Iterator[bool]:
+    for hint in watch(means.work.paths, means.stop.wished):
+        if heard.is_set():
+            heard.clear()
+            _reload(means, daemon)
+        yield hint
 
 
-def _log(outcome: Outcome) -> None:
-    level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
-    key = str(outcome.change.key)
-    logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
+def _reload(means: LiveMeans, daemon: Daemon) -> None:
+    try:
+        work = renewed(means.work, max_updates=DAEMON_UPDATES)
+    except UsageError as error:
+        logger.error("the configuration stays as it was: %s", error)  # noqa: TRY400
+        return
+    _log_as(work.invocation)
+    logger.info("the configuration was read again; policy %s", work.choice.policy)
+    means.work = work
+    daemon.reconfigure(work.invocation["interval"], work.choice.policy)
+
+
+def _at_the_start(work: Work) -> Status:
+    return Status(
+        target=work.target.id,
+        owner=work.choice.owner,
+        policy=work.choice.policy,
+        started_at=time.time(),
+        interval_seconds=work.invocation["interval"],
+    )
+
+
+def _log_as(invocation: Invocation) -> None:
+    start_logging(invocation["log_level"] or "info", invocation["log_format"])
 
 
 command = make_command("run", run)

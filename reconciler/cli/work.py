@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,16 +17,21 @@ from reconciler.cli.output import wants_color
 from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Desired, Key
+from reconciler.core.resources import Desired, Key, TargetId
 from reconciler.core.restraint import Limit, Policy, Restraint
+from reconciler.locks.lease import Candidate, kept
 from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
 from reconciler.settings.target import Choice, choose_target
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import configured_url
+from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
 from reconciler.wiring.targets import open_target, read_limit
 from reconciler.wiring.variables import read_variables
+
+# Options that no run can change its mind about.
+SETTLED = ("lock", "lock_term", "parallelism")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +69,12 @@ class Work:
                 selects=_selection(self.invocation, only),
             )
 
-    def refuse_idle_patterns(self, plan: Plan, desired: Sequence[Desired]) -> None:
-        """Refuse a pattern of --only or --except that names nothing that there is.
+    def refuse_idle_patterns(self, keys: Iterable[Key], desired: Iterable[Desired]) -> None:
+        """Refuse a pattern of --only or --except that names none of ``keys`` and ``desired``.
 
         It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which.
         """
-        known = {want.key for want in desired} | set(plan.keys)
+        known = {want.key for want in desired} | set(keys)
         for name in ("only", "except"):
             for pattern in self.invocation[name]:
                 if not any(key.matches(pattern) for key in known):
@@ -88,8 +94,62 @@ class Work:
 def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit."""
     choice = choose(invocation)
+    with open_target(choice, workers=invocation["parallelism"]) as target:
+        yield _work(invocation, choice, target, max_updates)
+
+
+def renewed(work: Work, *, max_updates: Limit) -> Work:
+    """Return ``work`` as the configuration has it now, on the target that is open.
+
+    UsageError where it is not valid, or asks for what is settled once for a process.
+    """
+    invocation = work.invocation.read_again()
+    choice = choose(invocation)
+    settled = replace(choice, policy=work.choice.policy) == work.choice and all(
+        invocation[name] == work.invocation[name] for name in SETTLED
+    )
+    if not settled:
+        raise UsageError(
+            "the target, the owner, the source, the lock and the parallelism need a restart"
+        )
+    return _work(invocation, choice, work.target, max_updates)
+
+
+@contextmanager
+def sole_writer(
+    invocation: Invocation, target: TargetId, owner: str
+) -> Iterator[Callable[[], bool]]:
+    """Yield whether this run may still write, once it may; HeldError where another run does.
+
+    Once it may not, it may not again: what it skipped by then stays skipped.
+    """
+    candidate = candidate_for(invocation, target, owner)
+    if candidate is None:
+        yield lambda: True
+        return
+    with working(f"waiting for {candidate.store.name}"):
+        candidate.contend(time.sleep)
+    with kept(candidate) as keeper:
+        held = True
+
+        def may_write() -> bool:
+            nonlocal held
+            held = held and keeper.leads()
+            return held
+
+        yield may_write
+
+
+def candidate_for(invocation: Invocation, target: TargetId, owner: str) -> Candidate | None:
+    """Return this process as a candidate for the lock; None where none is asked for."""
+    if not invocation["lock"]:
+        return None
+    choice = replace(choose(invocation, needs_owner=False), owner=owner)
+    return open_lock(invocation["lock"], invocation["lock_term"], choice, target)
+
+
+def _work(invocation: Invocation, choice: Choice, target: AppMesh, max_updates: Limit) -> Work:
     paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
-    variables = read_variables(invocation.said.values)
     restraint = Restraint(
         policy=Policy(choice.policy),
         max_deletes=invocation["max_deletes"],
@@ -97,8 +157,8 @@ def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
         allow_empty=invocation["allow_empty"],
         partial=_partial(invocation, choice, paths),
     )
-    with open_target(choice, workers=invocation["parallelism"]) as target:
-        yield Work(invocation, choice, paths, variables, restraint, target)
+    variables = read_variables(invocation.said.values)
+    return Work(invocation, choice, paths, variables, restraint, target)
 
 
 def choose(invocation: Invocation, *, needs_owner: bool = True) -> Choice:

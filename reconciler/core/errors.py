@@ -6,6 +6,7 @@
       UsageError             whoever typed the command
       ManifestError          the author of a manifest
       HeldError              nobody: another run is at work
+      LockError              whoever runs the place of the lock
       MovedError             whoever agreed to a plan: it is another one by now
       TargetError            whoever runs the target
         ThrottledError       nobody: wait and try again
@@ -38,6 +39,10 @@ class ManifestError(ReconcilerError):
 
 class HeldError(ReconcilerError):
     """Another run holds the lock."""
+
+
+class LockError(ReconcilerError):
+    """The lock could not be read or written, so who holds it is not known."""
 
 
 class MovedError(ReconcilerError):

@@ -1,6 +1,19 @@
-"""When the next cycle is due, as a function of now."""
+"""When the next cycle is due, when what failed is tried again, and which change goes first.
 
-from dataclasses import dataclass
+All of it as functions of now, in seconds of whatever clock the caller keeps to.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from reconciler.core.changes import Change, Delete
+from reconciler.core.kinds import KINDS
+from reconciler.core.plan import Plan
+from reconciler.core.resources import Key
+
+# Replicas and daemons that were started together must not go on calling together.
+JITTER = 0.1
+LONGEST_WAIT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,7 +22,27 @@ class Schedule:
 
     interval_seconds: float
 
-    def due(self, now: float, started: float) -> bool:
-        """Whether a cycle is due at ``now``, in seconds of the clock that ``started`` is of."""
-        # A clock that was set back must not put the next cycle off for as long.
-        return not started <= now < started + self.interval_seconds
+    def pause(self, chance: float) -> float:
+        """Return the seconds from one start to the next; ``chance`` is from 0 to 1."""
+        return self.interval_seconds * (1 + JITTER * (2 * chance - 1))
+
+    def wait(self, attempts: int) -> float:
+        """Return for how long to leave alone what failed ``attempts`` times in a row, from 1."""
+        # The power is bounded, for a float is not.
+        return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), LONGEST_WAIT_SECONDS)
+
+
+def due(now: float, started: float, pause_seconds: float) -> bool:
+    """Whether ``now`` is ``pause_seconds`` after ``started``, or before it."""
+    # A clock that was set back must not put the next cycle off for as long.
+    return not started <= now < started + pause_seconds
+
+
+def urgent_first(plan: Plan, urgent: Collection[Key]) -> Plan:
+    """Return ``plan`` with what is ``urgent`` at the front of each wave."""
+
+    def turn(change: Change) -> tuple[bool, int, bool]:
+        last, wave = isinstance(change, Delete), KINDS[change.key.kind].wave
+        return last, -wave if last else wave, change.key not in urgent
+
+    return replace(plan, changes=tuple(sorted(plan.changes, key=turn)))

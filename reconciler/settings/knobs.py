@@ -142,6 +142,22 @@ KNOBS = (
         verbs=READING_VERBS,
     ),
     Knob(
+        "lock",
+        Take.TEXT,
+        "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
+        verbs=(*WRITING_VERBS, "run"),
+        metavar="PLACE",
+    ),
+    Knob(
+        "lock-term",
+        Take.SECONDS,
+        "Seconds for which a lock is held unless renewed.",
+        default=15.0,
+        minimum=1,
+        verbs=(*WRITING_VERBS, "run"),
+        metavar="SECONDS",
+    ),
+    Knob(
         "parallelism",
         Take.COUNT,
         "Calls at a time.",

@@ -5,78 +5,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import urllib3
-from conftest import Cli
+from conftest import Cli, Start, Write
+from daemons import PATIENCE_SECONDS, ended, eventually, told_of
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 
-Write = Callable[[str, str], Path]
-PATIENCE_SECONDS = 30.0
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/appmesh/aws4_request, "
     "SignedHeaders=host, Signature=0"
 )
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def live(endpoint: LocalEndpoint, here: Path) -> Iterator[Any]:
-    del here
-    client = boto3.client("appmesh", endpoint_url=endpoint.url)
-
-    def names() -> dict[str, Any]:
-        refs = client.list_meshes()["meshes"]
-        return {ref["meshName"]: ref for ref in refs}
-
-    names.client = client  # type: ignore[attr-defined]  # for hands that meddle
-    yield names
-    client.close()
-
-
-@pytest.fixture
-def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    running: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", "--endpoint-url", endpoint.url,
-             "--owner", "o", "--log-level", "info", *arguments],
-            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        running.append(process)
-        return process
-
-    yield run
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def told_of(process: subprocess.Popen[str], words: str) -> None:
-    """Wait until the process says ``words`` in its log."""
-    assert process.stderr is not None
-    while words not in process.stderr.readline():
-        assert process.poll() is None
-
-
-def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
-    process.send_signal(number)
-    _, told = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, told
 
 
 def test_once_is_one_cycle_with_its_exit_code(
@@ -103,7 +46,7 @@ def test_once_says_what_it_left_alone(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_p02_it_follows_the_files_and_ends_cleanly(
-    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any, number: int
+    write: Write, start: Start, live: Any, number: int
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
     process = start("manifests", "--interval", "3600")
@@ -117,9 +60,7 @@ def test_p02_it_follows_the_files_and_ends_cleanly(
     assert "Traceback" not in told
 
 
-def test_a13_drift_is_repaired_within_an_interval(
-    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any
-) -> None:
+def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, live: Any) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     process = start("manifests", "--interval", "1")
     eventually(lambda: "a" in live())
@@ -129,7 +70,7 @@ def test_a13_drift_is_repaired_within_an_interval(
 
 
 def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_deletes(
-    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any, here: Path
+    write: Write, start: Start, live: Any, here: Path
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     write("manifests/b.yaml", mesh_yaml("b"))
@@ -174,7 +115,7 @@ def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
 
 
 def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
-    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any
+    write: Write, start: Start, live: Any
 ) -> None:
     write("manifests/a.yaml", "not: [valid\n")
     process = start("manifests", "--interval", "1")
@@ -186,7 +127,7 @@ def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
 
 
 def test_i05_a_source_that_goes_away_for_a_while_deletes_nothing_and_ends_nothing(
-    write: Write, start: Callable[..., subprocess.Popen[str]], live: Any, here: Path
+    write: Write, start: Start, live: Any, here: Path
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     process = start("manifests", "--interval", "1", "--policy", "sync")

@@ -1,0 +1,181 @@
+"""What the daemon does in one cycle, whatever goes wrong, and what it says of it.
+
+Between two cycles it remembers the last good manifests, and what it repaired and failed at lately.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from reconciler.core.backoff import Backoff
+from reconciler.core.contests import Contests
+from reconciler.core.errors import TargetError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.plan import Plan
+from reconciler.core.report import Report, Skipped, exit_code
+from reconciler.core.resources import Desired, Key
+from reconciler.core.schedule import Schedule, urgent_first
+from reconciler.core.standings import Retry, standings
+from reconciler.core.status import Standing, Status
+from reconciler.manifest.diagnostics import Diagnostic
+from reconciler.manifest.loading import Loaded
+from reconciler.render import diagnostics
+
+logger = logging.getLogger("reconciler.run")
+
+
+class Means(Protocol):
+    """How a cycle reaches the manifests and the target."""
+
+    def read(self) -> Loaded:
+        """Return what the manifests say; UsageError where they are not there."""
+
+    def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
+        """Return the plan for ``desired``; ``partial`` says why that is not the whole source."""
+
+    def carry_out(self, plan: Plan) -> Report:
+        """Return what became of every change of ``plan``."""
+
+    def standing_by(self) -> str | None:
+        """Say why nothing is to be written now; None where it is."""
+
+    def calls(self) -> Mapping[str, int]:
+        """Return how many calls were made so far, by operation."""
+
+
+class Cycles:
+    """Cycle after cycle over one target."""
+
+    def __init__(self, means: Means, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+        """Remember nothing yet; ``clock`` is never set, the one on the ``wall`` is for people."""
+        self._means = means
+        self._clock = clock
+        self._wall = wall
+        self._good: Mapping[Key, Desired] | None = None
+        self._partial: str | None = None
+        self._complaints: tuple[str, ...] = ()
+        self._urgent: frozenset[Key] = frozenset()
+        self._contests = Contests()
+        self._backoff = Backoff()
+        self._idle: str | None = None
+
+    def __call__(self, status: Status, *, fresh: bool, forced: bool) -> Status:
+        """Run one cycle; what goes wrong is logged and shown, and the next one tries again."""
+        if fresh or self._partial is not None:
+            self._read()
+        status = replace(status, source_valid=self._partial is None, complaints=self._complaints)
+        if self._good is None:
+            ended = replace(status, exit_code=ExitCode.MANIFESTS)
+        else:
+            ended = self._survive(status, self._good, forced=forced)
+        return replace(ended, cycle_finished_at=self._wall(), calls=self._means.calls())
+
+    def _survive(self, status: Status, desired: Mapping[Key, Desired], *, forced: bool) -> Status:
+        try:
+            return self.act(status, desired, forced=forced)
+        except TargetError as error:
+            if status.error is None:
+                logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
+            return replace(status, error=str(error), exit_code=ExitCode.ERROR)
+
+    def act(self, status: Status, desired: Mapping[Key, Desired], *, forced: bool) -> Status:
+        """Return how things stand once ``desired`` was compared and carried out.
+
+        Raises:
+            TargetError: the target could not be read; nothing was changed.
+        """
+        plan = self._means.propose(tuple(desired.values()), partial=self._partial)
+        if status.error is not None:
+            logger.info("the target can be read again")
+        before = {standing.key: standing for standing in status.standings}
+        plan = urgent_first(self._contests.restrain(plan), self._urgent)
+        self._log_withheld(plan, before)
+        schedule = Schedule(status.interval_seconds)
+        report = self._carry_out(plan, schedule, forced=forced)
+        self._urgent = frozenset()
+        origins = {key: want.origin for key, want in desired.items()}
+        stand = standings(report, before, origins, self._retries(), self._wall())
+        code, changes = self._code(report), len(report.outcomes)
+        facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
+        told = "cycle done: %d changes, exit code %d"
+        logger.info(told, changes, code, extra={"event": "cycle", **facts})
+        return replace(status, error=None, standings=stand, exit_code=code)
+
+    def _carry_out(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
+        idle = self._means.standing_by()
+        if idle != self._idle:
+            logger.info("%s", idle or "this replica writes from now on")
+            self._idle = idle
+        if idle is not None:
+            return Report(plan, tuple(Skipped(change, idle) for change in plan.changes))
+        waiting = {} if forced else self._backoff.waiting(plan, self._clock())
+        trying = tuple(change for change in plan.changes if change.key not in waiting)
+        tried = self._means.carry_out(replace(plan, changes=trying))
+        told = {outcome.change.key: outcome for outcome in tried.outcomes} | waiting
+        report = Report(plan, tuple(told[change.key] for change in plan.changes))
+        self._contests = self._contests.after(report)
+        self._backoff = self._backoff.after(report, waiting, self._clock(), schedule)
+        for key, setback in self._backoff.setbacks.items():
+            if key not in waiting:
+                logger.error(
+                    "%s: failed %d times in a row, tried again in %.0f s",
+                    key,
+                    setback.attempts,
+                    setback.next_at - self._clock(),
+                    extra={"event": "setback", "key": str(key), "attempts": setback.attempts},
+                )
+        return report
+
+    def _retries(self) -> dict[Key, Retry]:
+        """Return what is tried again, with its time as the clock on the wall will show it."""
+        set_off = self._wall() - self._clock()
+        return {
+            key: Retry(setback.attempts, set_off + setback.next_at)
+            for key, setback in self._backoff.setbacks.items()
+        }
+
+    def _code(self, report: Report) -> ExitCode:
+        if self._partial is not None:
+            return ExitCode.MANIFESTS
+        skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
+        held = skipped or self._means.standing_by() is not None
+        return ExitCode.HELD if held else exit_code(report)
+
+    def _read(self) -> None:
+        """Take the manifests where they are valid; remember why not all of them count otherwise."""
+        try:
+            loaded = self._means.read()
+        except UsageError as error:
+            self._complain("the manifests are not there now", (str(error),))
+            return
+        if not loaded.valid:
+            told = tuple(map(_told, loaded.diagnostics))
+            self._complain("the manifests are not valid now", told)
+            return
+        if self._partial is not None:
+            logger.info("the manifests are valid again")
+        desired, known = {want.key: want for want in loaded.desired}, self._good or {}
+        self._urgent |= {key for key, want in desired.items() if known.get(key) != want}
+        self._good, self._partial, self._complaints = desired, None, ()
+
+    def _complain(self, partial: str, complaints: tuple[str, ...]) -> None:
+        if complaints != self._complaints:
+            for complaint in complaints:
+                logger.error("%s", complaint)
+            if self._good is None:
+                logger.error("no cycle: the manifests were never valid since the start")
+        self._partial, self._complaints = partial, complaints
+
+    @staticmethod
+    def _log_withheld(plan: Plan, before: Mapping[Key, Standing]) -> None:
+        """Say what is left alone once, and not in each cycle."""
+        for held in plan.withheld:
+            if held.key not in before or before[held.key].why != held.why:
+                told = {"key": str(held.key)}
+                logger.warning("%s left alone: %s", held.key, held.why, extra=told)
+
+
+def _told(complaint: Diagnostic) -> str:
+    severity, code = complaint.severity, complaint.code.number
+    return f"{complaint.origin}: {severity}[{code}] {diagnostics.sentence(complaint)}"

@@ -1,0 +1,114 @@
+"""How every resource stands after a cycle, told from its report and from how it stood before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.core.changes import Cause, Change, Create, Delete, Reason, Withheld, verb
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
+from reconciler.core.resources import Key, Origin
+from reconciler.core.status import Standing, State
+
+STATES = {
+    Reason.SUSPENDED: State.SUSPENDED,
+    Reason.UNREADABLE: State.UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often in a row something failed, and when it is tried again."""
+
+    attempts: int
+    at: float
+
+
+def standings(
+    report: Report,
+    before: Mapping[Key, Standing],
+    origins: Mapping[Key, Origin],
+    retries: Mapping[Key, Retry],
+    now: float,
+) -> tuple[Standing, ...]:
+    """Return the standing of every key that has a verdict, ordered by key.
+
+    What was deleted is not among them. Times, ``now`` too, are those of the clock on the wall.
+    """
+    plan = report.plan
+    fresh = [_unchanged(plan, key, before.get(key), origins, now) for key in plan.unchanged]
+    fresh += [_withheld(plan, held, now) for held in plan.withheld]
+    fresh += [
+        _changed(plan, outcome, now)
+        for outcome in report.outcomes
+        if not (isinstance(outcome.change, Delete) and isinstance(outcome, Applied))
+    ]
+    aged = (
+        _aged(standing, before.get(standing.key), retries.get(standing.key)) for standing in fresh
+    )
+    return tuple(sorted(aged, key=lambda standing: standing.key))
+
+
+def _unchanged(
+    plan: Plan, key: Key, before: Standing | None, origins: Mapping[Key, Origin], now: float
+) -> Standing:
+    origin = origins.get(key)
+    if before is not None and before.state is State.IN_SYNC and before.origin == origin:
+        # Most are, in most cycles: a thousand equal values are not made anew each minute.
+        return before
+    return Standing(key, State.IN_SYNC, now, origin, plan.owner)
+
+
+def _withheld(plan: Plan, held: Withheld, now: float) -> Standing:
+    state = STATES.get(held.reason, State.WITHHELD)
+    if held.change is None:
+        return Standing(held.key, state, now, held.origin, why=held.why)
+    if held.reason is Reason.POLICY:
+        state = _untouched(held.change)
+    return replace(_of_change(plan, held.change, state, now), why=held.why)
+
+
+def _changed(plan: Plan, outcome: Outcome, now: float) -> Standing:
+    change = outcome.change
+    told = f"{verb(change)} {type(outcome).__name__.lower()}"
+    if isinstance(outcome, Applied):
+        standing = Standing(change.key, State.IN_SYNC, now, change.origin, plan.owner)
+        return replace(standing, outcome=told, outcome_at=now)
+    if isinstance(outcome, Skipped):
+        # Nothing became of it, so there is no outcome to show.
+        return replace(_of_change(plan, change, _untouched(change), now), why=outcome.why)
+    state = State.FAILED if isinstance(outcome, Failed) else State.STALE
+    standing = _of_change(plan, change, state, now)
+    return replace(standing, why=outcome.why, outcome=told, outcome_at=now)
+
+
+def _of_change(plan: Plan, change: Change, state: State, now: float) -> Standing:
+    return Standing(
+        change.key,
+        state,
+        now,
+        change.origin,
+        owner=plan.owner if isinstance(change, Create) else change.before.owner,
+        cause=change.cause,
+        fields=change.difference.fields,
+        traffic=change.traffic,
+    )
+
+
+def _untouched(change: Change) -> State:
+    moved = change.cause in (Cause.DRIFT, Cause.BOTH)
+    return State.DRIFTED if moved else State.PENDING
+
+
+def _aged(standing: Standing, before: Standing | None, retry: Retry | None) -> Standing:
+    """Carry over since when it is so, and the last outcome where there is no newer one."""
+    if standing is before:
+        return standing
+    if retry is not None:
+        standing = replace(standing, attempts=retry.attempts, next_attempt_at=retry.at)
+    if before is None:
+        return standing
+    if standing.state is before.state:
+        standing = replace(standing, since=before.since)
+    if standing.outcome is None or 0 < standing.attempts == before.attempts:
+        standing = replace(standing, outcome=before.outcome, outcome_at=before.outcome_at)
+    return standing

@@ -1,0 +1,154 @@
+"""Decides nothing: wakes, asks the schedule, runs cycles, and answers those who ask about them.
+
+The loop is one thread; the others may ask for its status, its pulse, or a cycle.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from threading import Condition
+from typing import Protocol
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.schedule import Schedule, due
+from reconciler.core.status import Lease, Status
+from reconciler.daemon.watching import Looks
+
+# The content of files is read though nothing of them moved that can be seen from outside.
+READ_CYCLES = 10
+# Exit codes are kept for those who wait for a cycle, and for no longer.
+CODES_KEPT = 100
+
+
+class Cycle(Protocol):
+    """One cycle: what it is given is how things stood, what it returns is how they stand.
+
+    ``fresh`` says that the source has to be read, ``forced`` that somebody asked for this cycle
+    and does not want to hear that it is too early.
+    """
+
+    def __call__(self, status: Status, *, fresh: bool, forced: bool) -> Status:
+        """Run the cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """What the loop takes in.
+
+    The ``fingerprint`` of the source, a ``clock`` that is never set and the one on the ``wall``,
+    both in seconds, a ``chance`` from 0 to 1, whether this daemon is the one that writes and by
+    what ``lease``, and whom to tell of each ``beat``.
+    """
+
+    fingerprint: Callable[[], str]
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    chance: Callable[[], float]
+    leading: Callable[[], bool] = lambda: True
+    lease: Callable[[], Lease | None] = lambda: None
+    beat: Callable[[], None] = lambda: None
+
+
+class Daemon:
+    """The loop, and its answers."""
+
+    def __init__(self, cycle: Cycle, senses: Senses, status: Status) -> None:
+        """Take what a cycle is and how things stand before the first one."""
+        self._cycle = cycle
+        self._senses = senses
+        self._status = status
+        self._changed = Condition()
+        self._codes: dict[int, ExitCode | None] = {}
+        self._asked_for = 0
+        self._beaten_at = senses.clock()
+        self._seen: str | None = None
+        self._started_at = 0.0
+        self._pause_seconds = 0.0
+        self._led = False
+
+    def status(self) -> Status:
+        """Return how things stand; never waits."""
+        senses = self._senses
+        return replace(self._status, lease=senses.lease(), leading=senses.leading())
+
+    def heartbeat(self) -> float:
+        """Return the seconds since the loop last showed that it lives."""
+        return self._senses.clock() - self._beaten_at
+
+    def beat(self) -> None:
+        """Show that the loop lives; a long cycle does so in between."""
+        self._beaten_at = self._senses.clock()
+        self._senses.beat()
+
+    def request_cycle(self) -> int:
+        """Ask for a cycle that begins from now on, and return its number."""
+        with self._changed:
+            self._asked_for = self._status.cycle + 1
+            return self._asked_for
+
+    def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
+        """Return the exit code of ``cycle`` once it has ended; None where it has not by then."""
+        with self._changed:
+            self._changed.wait_for(lambda: cycle in self._codes, timeout_seconds)
+            return self._codes.get(cycle)
+
+    def reconfigure(self, interval_seconds: float, policy: str) -> None:
+        """Run a cycle at the next wake, and go on like that."""
+        self._status = replace(self._status, interval_seconds=interval_seconds, policy=policy)
+        self.request_cycle()
+
+    def run(self, wakes: Iterable[bool]) -> None:
+        """Run a cycle now, whenever the source has moved, when it is time, and when asked to.
+
+        ``wakes`` says True where files may have moved, False where only time went by; it ends
+        when the daemon shall.
+        """
+        looks = Looks()
+        self._turn()
+        for hint in wakes:
+            self.beat()
+            moved = looks.due(hint) and self._senses.fingerprint() != self._seen
+            if moved and not hint:
+                looks.untold()
+            if moved or self._due():
+                self._turn()
+
+    def _due(self) -> bool:
+        leads = self._senses.leading()
+        takes_over, self._led = leads and not self._led, leads
+        asked = self._asked_for > self._status.cycle
+        late = due(self._senses.clock(), self._started_at, self._pause_seconds)
+        return takes_over or asked or late
+
+    def _turn(self) -> None:
+        self._started_at = self._senses.clock()
+        fingerprint = self._senses.fingerprint()
+        self._led = self._senses.leading()
+        with self._changed:
+            number = self._status.cycle + 1
+            forced = self._asked_for >= number
+            begun = replace(self._status, cycle=number, cycle_started_at=self._senses.wall())
+            self._status = begun
+        fresh = forced or fingerprint != self._seen or number % READ_CYCLES == 0
+        self._seen = fingerprint
+        ended = self._cycle(begun, fresh=fresh, forced=forced)
+        self._pause_seconds = self._pause(ended)
+        with self._changed:
+            self._status = ended
+            self._codes[number] = ended.exit_code
+            self._codes.pop(number - CODES_KEPT, None)
+            self._changed.notify_all()
+        self.beat()
+
+    def _pause(self, status: Status) -> float:
+        """Return the seconds from the start of this cycle to the next one."""
+        schedule = Schedule(status.interval_seconds)
+        pause = schedule.pause(self._senses.chance())
+        took, now = self._senses.clock() - self._started_at, status.cycle_finished_at
+        if status.error is not None:
+            return min(pause, took + schedule.wait(1))
+        waits = (
+            took + standing.next_attempt_at - now
+            for standing in status.standings
+            if standing.next_attempt_at is not None and now is not None
+        )
+        return min([pause, *waits])

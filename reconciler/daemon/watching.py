@@ -1,0 +1,101 @@
+"""What wakes the loop: file events where there are any, and a tick of the clock in any case.
+
+An event is a hint and never more; what moved is for a fingerprint to say.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+
+TICK_SECONDS = 0.5
+# How long a burst of file events may go on before it is taken for one change.
+BURST_SECONDS = 0.4
+# After so many ticks without a watch it is tried again.
+PATIENCE_TICKS = 60
+# How often the source is looked at though no event came; the second where none can be trusted.
+LOOK_TICKS = 20
+LOOK_TICKS_UNTOLD = 4
+# For so long an event of what was seen to have moved may still come.
+MISSING_TICKS = 6
+
+logger = logging.getLogger(__name__)
+
+
+def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
+    """Yield True when files in ``paths`` may have moved, False each half second; end on ``stop``.
+
+    Where files cannot be watched it says so once, takes every other second for an event, and
+    tries again.
+    """
+    # Importing it takes longer than many a verb runs, and only the daemon needs it.
+    from watchfiles import watch as events  # noqa: PLC0415
+
+    deaf = False
+    while not stop.is_set():
+        roots, opened = _identities(paths), True
+        try:
+            for changes in events(
+                *paths,
+                stop_event=stop,
+                watch_filter=None,
+                debounce=int(BURST_SECONDS * 1000),
+                rust_timeout=int(TICK_SECONDS * 1000),
+                yield_on_timeout=True,
+                raise_interrupt=False,
+            ):
+                # A watch stays with a directory that was moved away or unmounted.
+                replaced = _identities(paths) != roots
+                # What moved before the watch began left no event.
+                yield bool(changes) or replaced or opened
+                deaf = opened = False
+                if replaced:
+                    break
+        except (OSError, RuntimeError) as error:
+            if not deaf:
+                logger.warning("files cannot be watched, so they are looked at: %s", error)
+            deaf = True
+            for tick in range(PATIENCE_TICKS):
+                if stop.wait(TICK_SECONDS):
+                    return
+                replaced = _identities(paths) != roots
+                yield replaced or tick % LOOK_TICKS_UNTOLD == 0
+                if replaced:
+                    break
+
+
+class Looks:
+    """When to look at the source: at each event, and now and then in case there are none."""
+
+    def __init__(self) -> None:
+        self._tick = 0
+        self._every = LOOK_TICKS
+        self._untold_at: int | None = None
+
+    def due(self, hint: bool) -> bool:  # noqa: FBT001  # it is what a wake is
+        """Whether to look at this wake, which came with an event or without."""
+        self._tick += 1
+        if hint:
+            self._untold_at = None
+        elif self._untold_at is not None and self._tick - self._untold_at >= MISSING_TICKS:
+            logger.warning("files change without an event here, so they are looked at more often")
+            self._every, self._untold_at = LOOK_TICKS_UNTOLD, None
+        return hint or self._tick % self._every == 0
+
+    def untold(self) -> None:
+        """Hear that something has moved of which this wake's events said nothing."""
+        if self._every == LOOK_TICKS:
+            self._untold_at = self._tick
+
+
+def _identities(paths: Sequence[str]) -> list[tuple[int, int] | None]:
+    """Return which directory or file each path leads to, None where to nothing."""
+    return [_identity(path) for path in paths]
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,54 @@
+"""A lease in an item of a DynamoDB table, whose partition key is the string ``LockID``.
+
+Terraform's lock tables have that key, so one table serves both.
+"""
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reconciler.core.errors import LockError
+
+KEY, RECORD = "LockID", "Lease"
+MOVED = "ConditionalCheckFailedException"
+
+
+class DynamoStore:
+    """A record in an item, which is read consistently and written on a condition."""
+
+    def __init__(self, client: Any, table: str, item: str) -> None:
+        """Take a client that tries each call once, and the name of the item."""
+        self._client = client
+        self._table = table
+        self._item = item
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return f"the lock {self._item} in the DynamoDB table {self._table}"
+
+    def read(self) -> str | None:
+        """Return the record, None where there is none."""
+        answer = self._call("get_item", Key={KEY: {"S": self._item}}, ConsistentRead=True)
+        record: str | None = answer.get("Item", {}).get(RECORD, {}).get("S")
+        return record
+
+    def swap(self, before: str | None, after: str) -> bool:
+        """Put ``after`` in the place of ``before``; whether it was there."""
+        condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({RECORD})"}
+        if before is not None:
+            condition = {
+                "ConditionExpression": f"{RECORD} = :before",
+                "ExpressionAttributeValues": {":before": {"S": before}},
+            }
+        item = {KEY: {"S": self._item}, RECORD: {"S": after}}
+        return self._call("put_item", Item=item, **condition) is not None
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        """Return the answer, None where the condition did not hold."""
+        try:
+            return getattr(self._client, operation)(TableName=self._table, **arguments)
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
+                return None
+            raise LockError(f"{self.name} cannot be used: {error}") from error

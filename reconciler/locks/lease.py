@@ -1,0 +1,205 @@
+"""Who of several may write: whoever's name stands in a record that he renews all the time.
+
+No two clocks are compared. The holder counts his term from before he asked for it, the others
+from after they saw the record move, so his is over before anybody may take the record over.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from threading import Event, Thread
+from typing import Protocol
+
+from reconciler.core.errors import HeldError, LockError
+from reconciler.core.status import Lease
+
+# Of a holder who is gone the record is last seen to move within one step, is over a term later,
+# and is taken at the step after: within two terms where three steps make one.
+STEPS_A_TERM = 3
+NOBODY = ""
+NEVER = float("-inf")
+
+logger = logging.getLogger(__name__)
+
+
+class Store(Protocol):
+    """Where one record is kept. Its calls raise ``LockError`` where that cannot be reached."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    def read(self) -> str | None:
+        """Return the record as it is now; None where there never was one."""
+
+    def swap(self, before: str | None, after: str) -> bool:
+        """Put ``after`` in the place of ``before`` and of nothing else; whether it was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Whose lease it is, the how manieth since the beginning, and how often it was renewed."""
+
+    holder: str = NOBODY
+    number: int = 0
+    renewals: int = 0
+    term_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, text: str | None) -> "Record":
+        """Return what ``text`` says; ValueError or TypeError where it is no record."""
+        return cls() if text is None else cls(**json.loads(text))
+
+    def __str__(self) -> str:
+        """Return the text that is kept."""
+        return json.dumps(asdict(self))
+
+
+class Candidate:
+    """One of those who would write; ``holder`` is a name that no other one has.
+
+    ``clock`` is in seconds, is never set, and goes on while the machine sleeps; the one on the
+    ``wall`` is for people.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        holder: str,
+        term_seconds: float,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """Stand by; nothing is asked yet."""
+        self.store = store
+        self.holder = holder
+        self.term_seconds = term_seconds
+        self._clock = clock
+        self._wall = wall
+        self._seen: tuple[str | None, float] | None = None
+        self._until = NEVER
+
+    def leads(self) -> bool:
+        """Whether the lease is ours at this moment; asks nobody."""
+        return self._clock() < self._until
+
+    def contend(self, sleep: Callable[[float], object]) -> None:
+        """Return once the lease is ours; HeldError where somebody else renews it."""
+        before: str | None = None
+        self.step()
+        while not self.leads():
+            text = self._seen[0] if self._seen else None
+            if before is not None and text != before:
+                raise HeldError(
+                    f"{self._parsed(text).holder} holds {self.store.name}; "
+                    "try again when it has ended"
+                )
+            before = text
+            sleep(self.term_seconds / STEPS_A_TERM)
+            self.step()
+
+    def step(self) -> None:
+        """Renew the lease that is ours, take over one that nobody renews, or look on.
+
+        LockError where the store cannot be reached: a lease that is ours then runs out by itself.
+        """
+        asked_at = self._clock()
+        text = self.store.read()
+        record = self._parsed(text)
+        if record.holder == self.holder:
+            after = replace(record, renewals=record.renewals + 1, term_seconds=self.term_seconds)
+        elif record.holder == NOBODY or self._is_over(text, record):
+            after = Record(self.holder, record.number + 1, 0, self.term_seconds)
+        else:
+            self._until = NEVER
+            return
+        won = self.store.swap(text, str(after))
+        self._until = asked_at + self.term_seconds if won else NEVER
+        self._seen = (str(after), asked_at) if won else None
+
+    def resign(self) -> None:
+        """Let others have the lease at once, where it is ours."""
+        if self.leads():
+            self._until = NEVER
+            text = self.store.read()
+            record = self._parsed(text)
+            if record.holder == self.holder:
+                self.store.swap(text, str(replace(record, holder=NOBODY)))
+
+    def lease(self) -> Lease:
+        """Return whose lease it is, as far as was seen."""
+        text, since = self._seen or (None, self._clock())
+        record = self._parsed(text)
+        expires_at = self._wall() + since + record.term_seconds - self._clock()
+        return Lease(record.holder, self.term_seconds, expires_at)
+
+    def _is_over(self, text: str | None, record: Record) -> bool:
+        now = self._clock()
+        if self._seen is None or self._seen[0] != text:
+            self._seen = text, now
+        return now - self._seen[1] >= record.term_seconds
+
+    def _parsed(self, text: str | None) -> Record:
+        try:
+            return Record.of(text)
+        except (ValueError, TypeError):
+            raise LockError(f"{self.store.name} holds something else than a lease") from None
+
+
+class Keeper:
+    """A thread that renews a lease, or waits for one: calls under way must not let it run out."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        """Take whom it steps for; ``kept`` starts and ends it."""
+        self.candidate = candidate
+        self._ending = Event()
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._run, name="lease", daemon=True)
+        self._complained = False
+
+    def leads(self) -> bool:
+        """Whether the lease is ours at this moment; what ended the thread is raised here."""
+        if self._failure is not None:
+            raise self._failure
+        return self.candidate.leads()
+
+    def start(self) -> None:
+        """Step at once, and again and again."""
+        self._step()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop stepping, and let others have the lease at once."""
+        self._ending.set()
+        with suppress(LockError):
+            self.candidate.resign()
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.wait(self.candidate.term_seconds / STEPS_A_TERM):
+                self._step()
+        except BaseException as error:  # noqa: BLE001  # the loop raises it, where it is heard
+            self._failure = error
+
+    def _step(self) -> None:
+        try:
+            self.candidate.step()
+        except LockError as error:
+            if not self._complained:
+                logger.warning("%s; this replica writes only while its lease lasts", error)
+            self._complained = True
+        else:
+            self._complained = False
+
+
+@contextmanager
+def kept(candidate: Candidate) -> Iterator[Keeper]:
+    """Yield the keeper of a lease, which is let go when the block ends."""
+    keeper = Keeper(candidate)
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.end()

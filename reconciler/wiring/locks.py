@@ -1,0 +1,47 @@
+"""What --lock names, made into a candidate for the lease that is kept there."""
+
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+
+from reconciler.core.errors import UsageError
+from reconciler.core.resources import TargetId
+from reconciler.locks.dynamodb import DynamoStore
+from reconciler.locks.file import FileStore
+from reconciler.locks.lease import Candidate, Store
+from reconciler.settings.target import Choice
+from reconciler.targets.session import Connection, open_client, open_session
+
+
+def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) -> Candidate:
+    """Return this process as a candidate for ``lock``; nothing of it is reached yet.
+
+    UsageError where ``lock`` is neither ``file:PATH`` nor ``dynamodb:TABLE``.
+    """
+    kind, _, place = lock.partition(":")
+    if kind not in ("file", "dynamodb") or not place:
+        raise UsageError(f'--lock takes file:PATH or dynamodb:TABLE, not "{lock}"')
+    store: Store
+    if kind == "file":
+        store = FileStore(Path(place))
+    else:
+        # The table is where the SDK finds it, whatever URL the target has.
+        connection = Connection(None, choice.region, choice.profile)
+        client = open_client(
+            open_session(connection), "dynamodb", connection, workers=1, attempts=1
+        )
+        where = target.account or target.url
+        store = DynamoStore(
+            client, place, f"mesh-reconciler/{where}/{target.region}/{choice.owner}"
+        )
+    holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+    return Candidate(store, holder, term_seconds, steady_seconds, time.time)
+
+
+def steady_seconds() -> float:
+    """Return the seconds of a clock that is never set and goes on while the machine sleeps."""
+    # time.monotonic stands still then on Linux, and a lease would seem to last.
+    boot_clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(boot_clock)

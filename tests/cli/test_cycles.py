@@ -1,0 +1,228 @@
+"""One cycle after the other, whatever goes wrong, on manifests and a target in memory."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from builders import OWNER, TARGET, desired, egress, mesh
+from means import FakeMeans
+
+from reconciler.cli.cycles import Cycles
+from reconciler.core.errors import RefusedError, UnavailableError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import OWNER_TAG, Key
+from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.status import State, Status
+from reconciler.manifest.diagnostics import Code, about_file
+
+START = Status(TARGET, OWNER, "sync", started_at=0, interval_seconds=60)
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+BROKEN = (about_file(Code.YAML, "a.yaml", "is not valid YAML"),)
+
+
+class Life:
+    """A daemon's cycles by hand: the status of each is where the next begins."""
+
+    def __init__(self, *names: str) -> None:
+        self.means = FakeMeans(tuple(desired(name, DROP) for name in names))
+        self.now = 0.0
+        self.status = START
+        self._cycles = Cycles(self.means, lambda: self.now, lambda: 1_000 + self.now)
+
+    def cycle(self, *, fresh: bool = True, forced: bool = False) -> dict[str, State]:
+        self.now += 60
+        begun = replace(self.status, cycle=self.status.cycle + 1)
+        self.status = self._cycles(begun, fresh=fresh, forced=forced)
+        return {one.key.name: one.state for one in self.status.standings}
+
+    def fail(self, name: str, operation: str = "create") -> None:
+        def before(done: str, key: Key) -> None:
+            if (done, key) == (operation, mesh(name)):
+                raise RefusedError("a quota is used up")
+
+        self.means.target.before = before
+
+
+@pytest.fixture(autouse=True)
+def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def messages(told: pytest.LogCaptureFixture, *words: str) -> int:
+    return sum(all(word in record.getMessage() for word in words) for record in told.records)
+
+
+def test_a_cycle_makes_it_so_and_says_how_it_stands() -> None:
+    life = Life("a", "b")
+    assert life.cycle() == {"a": State.IN_SYNC, "b": State.IN_SYNC}
+    assert life.status.exit_code is ExitCode.OK
+    assert life.status.cycle_finished_at == 1_060
+    assert life.status.calls["create"] == 2
+    assert str(life.status.standings[0].origin) == "manifests/a.yaml:1:1"
+
+
+def test_manifests_are_read_when_they_have_to_be() -> None:
+    life = Life("a")
+    life.cycle()
+    life.cycle(fresh=False)
+    assert life.means.reads == 1
+    life.means.diagnostics = BROKEN
+    life.cycle()
+    life.cycle(fresh=False)
+    assert life.means.reads == 3
+
+
+def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture) -> None:
+    life = Life("a", "b")
+    life.fail("a")
+    for _ in range(5):
+        assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
+    assert life.means.counted["create"] == 1 + 3
+    standing = life.status.standings[0]
+    assert (standing.attempts, standing.next_attempt_at) == (3, 1_000 + 240 + 240)
+    assert (standing.why, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
+    assert life.status.exit_code is ExitCode.ERROR
+    rows = [(1, 60), (2, 120), (3, 240)]
+    for attempts, seconds in rows:
+        line = f"mesh/a: failed {attempts} times in a row, tried again in {seconds} s"
+        assert messages(told, line) == 1
+
+
+def test_who_asks_for_a_cycle_does_not_wait_for_what_failed() -> None:
+    life = Life("a")
+    life.fail("a")
+    life.cycle()
+    life.cycle()
+    life.means.target.before = lambda *_: None
+    assert life.cycle() == {"a": State.FAILED}
+    assert life.cycle(forced=True) == {"a": State.IN_SYNC}
+
+
+def test_a_corrected_manifest_does_not_wait_either() -> None:
+    life = Life("a")
+    life.cycle()
+    life.fail("a", "update")
+    life.means.desired = (desired("a", ALLOW),)
+    for _ in range(3):
+        life.cycle()
+    life.means.target.before = lambda *_: None
+    life.means.desired = (desired("a", DROP, tags={"team": "pay"}),)
+    assert life.cycle() == {"a": State.IN_SYNC}
+
+
+def test_what_changed_in_the_manifests_goes_first() -> None:
+    life = Life("a", "b", "c")
+    life.cycle()
+    for key in list(life.means.target.resources):
+        live = life.means.target.resources[key]
+        life.means.target.resources[key] = replace(live, spec={}, version=2)
+    life.means.desired = (*life.means.desired[:2], desired("c", ALLOW))
+    written: list[str] = []
+    life.means.target.before = lambda done, key: written.append(f"{done} {key.name}")
+    life.cycle()
+    assert [one for one in written if one.startswith("update")] == [
+        "update c", "update a", "update b",
+    ]  # fmt: skip
+
+
+def test_a36_a_target_that_cannot_be_read_changes_nothing_and_is_told_of_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+    life.cycle()
+
+    def silent(operation: str, key: Key) -> None:
+        raise UnavailableError(f"{operation} {key}: no answer")
+
+    life.means.target.before = silent
+    for _ in range(3):
+        assert life.cycle() == {"a": State.IN_SYNC}
+        assert life.status.error == "list mesh/*: no answer"
+        assert life.status.exit_code is ExitCode.ERROR
+    assert messages(told, "cycle failed, nothing was changed") == 1
+    life.means.target.before = lambda *_: None
+    life.cycle()
+    assert (life.status.error, life.status.exit_code) == (None, ExitCode.OK)
+    assert messages(told, "can be read again") == 1
+
+
+def test_an_invalid_source_goes_on_repairing_without_deletes_and_is_told_of_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a", "b")
+    life.cycle()
+    life.means.desired, life.means.diagnostics = life.means.desired[:1], BROKEN
+    del life.means.target.resources[mesh("a")]
+    for _ in range(3):
+        assert life.cycle() == {"a": State.IN_SYNC, "b": State.IN_SYNC}
+    assert not life.status.source_valid
+    assert life.status.complaints == ("a.yaml:1:1: error[MR012] is not valid YAML",)
+    assert life.status.exit_code is ExitCode.MANIFESTS
+    assert messages(told, "is not valid YAML") == 1
+    life.means.diagnostics = ()
+    assert life.cycle() == {"a": State.IN_SYNC}
+    assert messages(told, "valid again") == 1
+
+
+def test_i05_a_source_that_is_gone_deletes_nothing() -> None:
+    life = Life("a")
+    life.cycle()
+    life.means.gone = True
+    assert life.cycle() == {"a": State.IN_SYNC}
+    assert life.status.complaints == ("manifests does not exist",)
+
+
+def test_a_source_that_was_never_valid_asks_the_target_nothing(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+    life.means.diagnostics = BROKEN
+    for _ in range(3):
+        assert life.cycle() == {}
+    assert life.means.counted == {}
+    assert life.status.exit_code is ExitCode.MANIFESTS
+    assert messages(told, "never valid") == 1
+
+
+def test_what_is_left_alone_is_told_of_once_and_when_the_reason_changes(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+    life.means.target.by_hand(mesh("a"))
+    for _ in range(3):
+        life.cycle()
+    assert messages(told, "mesh/a left alone: it exists and nobody owns it") == 1
+    assert life.status.exit_code is ExitCode.WITHHELD
+    life.means.target.by_hand(mesh("a"), tags={OWNER_TAG: "others"})
+    life.cycle()
+    assert messages(told, "mesh/a left alone: it is owned by others") == 1
+
+
+def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
+    life = Life("a")
+    life.cycle()
+    life.means.restraint = Restraint(policy=Policy.OBSERVE)
+    live = life.means.target.resources[mesh("a")]
+    life.means.target.resources[mesh("a")] = replace(live, spec={})
+    assert life.cycle() == {"a": State.DRIFTED}
+    assert life.status.calls.get("update") is None
+
+
+def test_p11_who_stands_by_looks_and_writes_nothing() -> None:
+    life = Life("a")
+    life.means.idle = "this replica stands by: other holds the lock"
+    assert life.cycle() == {"a": State.PENDING}
+    assert life.status.standings[0].why == life.means.idle
+    assert life.status.exit_code is ExitCode.HELD
+    assert life.means.target.resources == {}
+    life.means.idle = None
+    assert life.cycle(fresh=False) == {"a": State.IN_SYNC}
+
+
+def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:
+    life = Life("a")
+    life.cycle()
+    life.means.idle = "this replica stands by"
+    life.cycle()
+    assert life.status.exit_code is ExitCode.HELD

@@ -1,0 +1,65 @@
+"""A log that nobody reads, or that nothing takes in, stops nothing."""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.logs import JsonLines, TextLines, Unhindered
+
+SMALLEST_PIPE = 4096
+
+
+def record(message: str) -> logging.LogRecord:
+    return logging.makeLogRecord({"msg": message, "levelname": "INFO", "levelno": logging.INFO})
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, Unhindered]]:
+    """Return the end to read from, and a handler that writes to the other one."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
+    with os.fdopen(writing, "w") as stream:
+        handler = Unhindered(stream)
+        handler.setFormatter(JsonLines())
+        yield reading, handler
+    os.close(reading)
+
+
+def test_p20_a_pipe_that_nobody_reads_loses_records_and_says_how_many(
+    pipe: tuple[int, Unhindered],
+) -> None:
+    reading, handler = pipe
+    for _ in range(200):
+        handler.emit(record("x" * 100))
+    lost = handler.lost
+    assert 0 < lost < 200
+    before = os.read(reading, 1 << 16)
+    assert len(before.splitlines()) == 200 - lost
+    handler.emit(record("again"))
+    told = [json.loads(line)["message"] for line in os.read(reading, 1 << 16).splitlines()]
+    assert told == [f"{lost} records of this log could not be written", "again"]
+    assert handler.lost == 0
+
+
+def test_p20_a_full_disk_and_a_closed_pipe_stop_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed, Path("/dev/full").open("w") as full:
+        for stream in (closed, full):
+            handler = Unhindered(stream)
+            handler.setFormatter(TextLines())
+            handler.emit(record("to nobody"))
+            assert handler.lost == 1
+
+
+def test_a_record_that_is_longer_than_a_pipe_takes_at_once_is_written_whole(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        handler = Unhindered(stream)
+        handler.setFormatter(TextLines("%(message)s"))
+        handler.emit(record("x" * 10_000))
+    assert (tmp_path / "log").read_text() == "x" * 10_000 + "\n"

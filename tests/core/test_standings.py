@@ -1,0 +1,124 @@
+"""How resources stand, told from one report after the other."""
+
+from collections.abc import Mapping
+
+import pytest
+from builders import NOW, OWNER, SYNC, desired, egress, mesh, plan, present
+
+from reconciler.core.changes import Cause
+from reconciler.core.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.resources import Key, Suspension, Unreadable
+from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.standings import Retry, standings
+from reconciler.core.status import Standing, State
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+LATER = NOW.replace(year=2030)
+
+
+def stand(
+    made: Plan,
+    *outcomes: Outcome,
+    before: tuple[Standing, ...] = (),
+    retries: Mapping[Key, Retry] | None = None,
+    now: float = 1.0,
+) -> tuple[Standing, ...]:
+    return standings(
+        Report(made, outcomes), {one.key: one for one in before}, {}, retries or {}, now
+    )
+
+
+def drifted(restraint: Restraint | None = None) -> Plan:
+    want = desired("a", DROP)
+    return plan(want, present("a", ALLOW, applied=want), restraint=restraint)
+
+
+def test_what_is_as_the_manifest_says_is_in_sync_since_it_was_first_seen_so() -> None:
+    want = desired("a", DROP)
+    made = plan(want, present("a", DROP, applied=want))
+    (first,) = stand(made)
+    assert (first.state, first.owner, first.since) == (State.IN_SYNC, OWNER, 1.0)
+    (second,) = stand(made, before=(first,), now=2.0)
+    assert second is first
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Applied, State.IN_SYNC),
+        (Failed, State.FAILED),
+        (Stale, State.STALE),
+        (Skipped, State.DRIFTED),
+    ],
+)
+def test_every_outcome_has_its_state(outcome: type[Outcome], state: State) -> None:
+    made = drifted()
+    (change,) = made.changes
+    (one,) = stand(made, Applied(change) if outcome is Applied else outcome(change, "why"))  # type: ignore[call-arg]
+    assert one.state is state
+    assert one.outcome == (None if outcome is Skipped else f"update {outcome.__name__.lower()}")
+    assert one.why == (None if outcome is Applied else "why")
+    assert bool(one.fields) == (outcome is not Applied)
+
+
+def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -> None:
+    made = drifted(Restraint(policy=Policy.OBSERVE))
+    (one,) = stand(made)
+    assert (one.state, one.cause, one.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
+    assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
+    assert one.traffic == "closes traffic"
+    assert one.why == "policy observe holds it back"
+
+
+def test_what_is_left_alone_says_why_in_its_state() -> None:
+    made = plan(
+        desired("new"),
+        desired("paused", suspend=Suspension(LATER, "a test")),
+        desired("dark"),
+        desired("foreign"),
+        Unreadable(mesh("dark"), "403"),
+        present("foreign", owner="others"),
+        present("old"),
+        restraint=Restraint(policy=Policy.OBSERVE),
+    )
+    assert {one.key.name: one.state for one in stand(made)} == {
+        "new": State.PENDING,
+        "paused": State.SUSPENDED,
+        "dark": State.UNREADABLE,
+        "foreign": State.WITHHELD,
+        "old": State.WITHHELD,
+    }
+
+
+def test_an_orphan_is_left_alone_and_not_pending() -> None:
+    (one,) = stand(plan(present("old")))
+    assert (one.state, one.cause) == (State.WITHHELD, Cause.GONE)
+
+
+def test_what_was_deleted_is_not_there() -> None:
+    made = plan(present("a"), desired("b"), present("b"), restraint=SYNC)
+    change = next(change for change in made.changes if change.key == mesh("a"))
+    others = [Applied(other) for other in made.changes if other is not change]
+    assert [one.key for one in stand(made, *others, Applied(change))] == [mesh("b")]
+    assert mesh("a") in [one.key for one in stand(made, *others, Failed(change, "why"))]
+
+
+def test_since_and_the_last_outcome_are_carried_over() -> None:
+    made = drifted()
+    (change,) = made.changes
+    (failed,) = stand(made, Failed(change, "why"), retries={mesh("a"): Retry(1, 61.0)})
+    assert (failed.attempts, failed.next_attempt_at) == (1, 61.0)
+    (waits,) = stand(
+        made, Failed(change, "why"), before=(failed,), retries={mesh("a"): Retry(1, 61.0)}, now=30
+    )
+    assert (waits.since, waits.outcome_at, waits.attempts) == (1.0, 1.0, 1)
+    (again,) = stand(
+        made, Failed(change, "why"), before=(waits,), retries={mesh("a"): Retry(2, 181.0)}, now=61
+    )
+    assert (again.since, again.outcome_at, again.attempts) == (1.0, 61.0, 2)
+    (applied,) = stand(made, Applied(change), before=(again,), now=181)
+    assert (applied.since, applied.outcome, applied.attempts) == (181.0, "update applied", 0)
+    want = desired("a", DROP)
+    (rests,) = stand(plan(want, present("a", DROP, applied=want)), before=(applied,), now=241)
+    assert (rests.since, rests.outcome, rests.outcome_at) == (181.0, "update applied", 181.0)

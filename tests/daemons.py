@@ -1,0 +1,27 @@
+"""Daemons as processes of their own: waiting for what they say and do, and ending them."""
+
+import subprocess
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 30.0
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def told_of(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until the process says ``words`` in its log."""
+    assert process.stderr is not None
+    while words not in process.stderr.readline():
+        assert process.poll() is None
+
+
+def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
+    process.send_signal(number)
+    _, told = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, told

@@ -1,0 +1,291 @@
+"""One writer at a time, whatever happens to it; time is an argument, threads are real."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Barrier, Lock
+from time import monotonic, sleep
+
+import pytest
+
+from reconciler.core.errors import HeldError, LockError
+from reconciler.locks.lease import NOBODY, STEPS_A_TERM, Candidate, kept
+
+TERM = 15.0
+STEP = TERM / STEPS_A_TERM
+
+
+@dataclass
+class Slate:
+    """A store in memory, which can be out of reach and can lose an answer."""
+
+    name: str = "the slate"
+    text: str | None = None
+    unreachable: bool = False
+    refusals: int = 0
+    loses_answers: bool = False
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self) -> str | None:
+        if self.unreachable:
+            self.refusals += 1
+            raise LockError("the slate cannot be reached")
+        return self.text
+
+    def swap(self, before: str | None, after: str) -> bool:
+        with self.lock:
+            if self.text != before:
+                return False
+            self.text = after
+        if self.loses_answers:
+            raise LockError("no answer came")
+        return True
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Race:
+    """Candidates for one slate, in one time."""
+
+    slate: Slate = field(default_factory=Slate)
+    time: Time = field(default_factory=Time)
+
+    def candidate(self, holder: str) -> Candidate:
+        return Candidate(self.slate, holder, TERM, self.time, lambda: 1_000 + self.time.now)
+
+
+@pytest.fixture
+def race() -> Race:
+    return Race()
+
+
+def test_the_first_one_leads_and_the_second_stands_by(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    for _ in range(20):
+        one.step()
+        two.step()
+        assert (one.leads(), two.leads()) == (True, False)
+        race.time.pass_by(STEP)
+
+
+def test_nobody_leads_before_the_first_step(race: Race) -> None:
+    one = race.candidate("one")
+    assert not one.leads()
+    assert one.lease().holder == NOBODY
+
+
+def test_p11_a_standby_takes_over_within_three_terms_and_never_before_the_lease_is_over(
+    race: Race,
+) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+    for tick in range(3 * int(TERM) * 10):
+        race.time.now = tick / 10
+        if tick % int(STEP * 10) == 0:
+            two.step()
+        assert not (one.leads() and two.leads())
+    assert two.leads()
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1, 1.0, 4.9])
+def test_it_takes_less_than_two_terms_whenever_the_standby_looks(race: Race, offset: float) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+    race.time.pass_by(offset)
+    two.step()
+    while not two.leads():
+        race.time.pass_by(STEP)
+        two.step()
+    assert TERM <= race.time.now < 2 * TERM
+
+
+def test_p10_one_that_was_paused_sees_that_its_lease_is_over_before_it_asks(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+    two.step()
+    race.time.pass_by(TERM)
+    assert not one.leads()
+    two.step()
+    assert two.leads()
+    one.step()
+    assert not one.leads()
+    assert one.lease().holder == "two"
+
+
+def test_one_that_is_cut_off_leads_until_its_term_is_over_and_again_when_nobody_took_it(
+    race: Race,
+) -> None:
+    one = race.candidate("one")
+    one.step()
+    race.slate.unreachable = True
+    race.time.pass_by(TERM - 0.1)
+    with pytest.raises(LockError):
+        one.step()
+    assert one.leads()
+    race.time.pass_by(0.1)
+    assert not one.leads()
+    race.slate.unreachable = False
+    one.step()
+    assert one.leads()
+
+
+def test_a_lost_answer_to_a_renewal_is_found_out_at_the_next_step(race: Race) -> None:
+    one = race.candidate("one")
+    one.step()
+    race.slate.loses_answers = True
+    with pytest.raises(LockError):
+        one.step()
+    race.slate.loses_answers = False
+    one.step()
+    assert one.leads()
+
+
+def test_who_resigns_is_followed_at_once(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+    two.resign()
+    assert one.leads()
+    one.resign()
+    assert not one.leads()
+    two.step()
+    assert two.leads()
+    assert two.lease().holder == "two"
+
+
+def test_who_resigns_too_late_takes_nothing_away(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+    race.slate.text = None
+    two.step()
+    one.resign()
+    assert two.leads()
+    two.step()
+    assert two.leads()
+
+
+def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+    two.step()
+    race.time.pass_by(5)
+    for lease in (one.lease(), two.lease()):
+        assert (lease.holder, lease.term_seconds, lease.expires_at) == ("one", TERM, 1_000 + TERM)
+
+
+@pytest.mark.parametrize("text", ["# readme", "[]", '{"who": 1}', "3"])
+def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race, text: str) -> None:
+    race.slate.text = text
+    with pytest.raises(LockError, match="the slate holds something else than a lease"):
+        race.candidate("one").step()
+    assert race.slate.text == text
+
+
+def test_p18_who_contends_with_a_holder_that_lives_is_told_who_it_is(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    one.step()
+
+    def pause(seconds: float) -> None:
+        race.time.pass_by(seconds)
+        one.step()
+
+    with pytest.raises(HeldError, match="one holds the slate"):
+        two.contend(pause)
+    assert race.time.now <= TERM
+
+
+def test_who_contends_with_a_holder_that_died_waits_for_a_term(race: Race) -> None:
+    race.candidate("one").step()
+    two = race.candidate("two")
+    two.contend(race.time.pass_by)
+    assert two.leads()
+    assert race.time.now == pytest.approx(TERM)
+
+
+def test_who_loses_a_race_while_contending_hears_of_the_winner(race: Race) -> None:
+    two, three = race.candidate("two"), race.candidate("three")
+    race.candidate("one").step()
+    three.step()
+
+    def pause(seconds: float) -> None:
+        race.time.pass_by(seconds)
+        three.step()
+
+    with pytest.raises(HeldError, match="three holds the slate"):
+        two.contend(pause)
+
+
+def test_p11_of_many_at_once_one_leads(race: Race) -> None:
+    for _ in range(50):
+        candidates = [race.candidate(str(number)) for number in range(8)]
+        ready = Barrier(len(candidates))
+
+        def step(candidate: Candidate, ready: Barrier = ready) -> bool:
+            ready.wait()
+            candidate.step()
+            return candidate.leads()
+
+        with ThreadPoolExecutor(len(candidates)) as pool:
+            assert sum(pool.map(step, candidates)) == 1
+        race.slate.text = None
+
+
+def test_a_keeper_steps_at_once_and_lets_go_at_the_end(race: Race) -> None:
+    one, two = race.candidate("one"), race.candidate("two")
+    with kept(one) as keeper:
+        assert keeper.leads()
+    two.step()
+    assert two.leads()
+
+
+def quick(slate: Slate, time: Time) -> Candidate:
+    return Candidate(slate, "quick", 0.03, time, lambda: 0.0)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = monotonic() + 20
+    while not holds():
+        assert monotonic() < deadline, "it never came true"
+        sleep(0.005)
+
+
+def test_a_keeper_renews_what_it_holds(race: Race) -> None:
+    with kept(quick(race.slate, race.time)):
+        wait_until(lambda: '"renewals": 3' in str(race.slate.text))
+
+
+def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
+    race: Race, caplog: pytest.LogCaptureFixture
+) -> None:
+    race.slate.unreachable = True
+    with kept(quick(race.slate, race.time)) as keeper:
+        wait_until(lambda: race.slate.refusals >= 3)
+        assert not keeper.leads()
+        race.slate.unreachable = False
+        wait_until(keeper.leads)
+    assert len([one for one in caplog.records if "cannot be reached" in one.message]) == 1
+
+
+def test_p15_what_ends_the_thread_of_a_keeper_is_heard_in_the_loop(race: Race) -> None:
+    with kept(quick(race.slate, race.time)) as keeper:
+        race.slate.read = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+
+        def fails() -> bool:
+            try:
+                keeper.leads()
+            except ZeroDivisionError:
+                return True
+            return False
+
+        wait_until(fails)
+        race.slate.unreachable = True
+        del race.slate.read

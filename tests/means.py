@@ -1,0 +1,53 @@
+"""The means of a daemon's cycles, in memory: manifests that a test sets, and a fake target."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from builders import NOW, OWNER, SYNC
+from fakes import FakeTarget
+
+from reconciler.core.errors import UsageError
+from reconciler.core.plan import Plan
+from reconciler.core.report import Report
+from reconciler.core.resources import Desired
+from reconciler.core.restraint import Restraint
+from reconciler.engine import Conduct, carry_out, propose
+from reconciler.manifest.diagnostics import Diagnostic
+from reconciler.manifest.loading import Loaded
+
+
+@dataclass
+class FakeMeans:
+    """What a cycle reaches; ``reads`` counts how often the manifests were read."""
+
+    desired: tuple[Desired, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    gone: bool = False
+    target: FakeTarget = field(default_factory=FakeTarget)
+    restraint: Restraint = SYNC
+    idle: str | None = None
+    reads: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def read(self) -> Loaded:
+        self.reads += 1
+        if self.gone:
+            raise UsageError("manifests does not exist")
+        return Loaded(self.desired, self.diagnostics, {})
+
+    def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
+        restraint = replace(self.restraint, partial=partial)
+        return propose(self.target, desired, owner=OWNER, restraint=restraint, now=NOW)
+
+    def carry_out(self, plan: Plan) -> Report:
+        return carry_out(plan, self.target, Conduct(workers=1, pause=lambda _: None))
+
+    def standing_by(self) -> str | None:
+        return self.idle
+
+    def calls(self) -> Mapping[str, int]:
+        """Count the calls since the last time, and forget each."""
+        self.counted.update(operation for operation, _ in self.target.calls)
+        self.target.calls.clear()
+        return dict(self.counted)
