@@ -40,7 +40,7 @@ from reconciler.core.resources import (
     World,
     without_empties,
 )
-from reconciler.targets.errors import name_quota, speaking_our_errors
+from reconciler.targets.errors import name_quota, sort_of, speaking_our_errors
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
@@ -81,6 +81,7 @@ class AppMesh:
         self._reopen = reopen
         self._reopening = Lock()
         self.calls: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
         self._workers = workers
         self._connect(connection)
 
@@ -99,6 +100,7 @@ class AppMesh:
         client.meta.events.register("before-send.app-mesh", self._count)
         client.meta.events.register("after-call.app-mesh", _keep_body)
         client.meta.events.register_first("needs-retry.app-mesh", name_quota)
+        client.meta.events.register("needs-retry.app-mesh", self._count_answer)
         return client
 
     def canonical(self, key: Key, spec: Spec) -> Spec:
@@ -341,6 +343,9 @@ class AppMesh:
 
     def _count(self, event_name: str, **_: Any) -> None:
         self.calls[event_name.rsplit(".", 1)[-1]] += 1
+
+    def _count_answer(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+        self.answers[sort_of(response)] += 1
 
 
 def _items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
