@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core.escaping import escaped
 
-FIELDS = ("event", "key", "outcome", "why", "changes", "exit_code")
+FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
 
 
 class JsonLines(logging.Formatter):
@@ -24,7 +24,8 @@ class JsonLines(logging.Formatter):
         told |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
+        # In ASCII, so that no character of anybody's making steers the terminal that shows it.
+        return json.dumps(told)
 
 
 class TextLines(logging.Formatter):
