@@ -19,6 +19,8 @@ VERBS = {
     "show": "Print a saved plan.",
     "apply": "Plan, ask, and make it so.",
     "run": "Reconcile on change and on an interval.",
+    "status": "Ask a running daemon how everything stands.",
+    "reconcile": "Have a running daemon run a cycle now.",
     "endpoint": "Serve the local App Mesh API.",
     "schema": "Print the JSON Schema of manifests.",
 }

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from reconciler.core.errors import UsageError
 from reconciler.settings.file import File, read_file
 from reconciler.settings.knobs import KNOBS, READING_VERBS, Knob, Take
 from reconciler.settings.target import Said
@@ -29,6 +30,14 @@ class Invocation:
     def __getitem__(self, name: str) -> Any:
         """Return the value of the option with that field name."""
         return self.said.values[name]
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """The host and port of ``--listen``; UsageError where it names none."""
+        host, colon, port = self["listen"].rpartition(":")
+        if not (colon and host and port.isdecimal()):
+            raise UsageError(f'--listen takes HOST:PORT, not "{self["listen"]}"')
+        return host.strip("[]"), int(port)
 
 
 Verb = Callable[[Invocation], int]

@@ -34,8 +34,8 @@ def listening(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket
         allowed = False
     if not allowed:
         raise AddressRefusedError(
-            f"{host} is not a loopback address; nobody is asked for a signature, so another"
-            " address has to be an IP address that is asked for as insecure"
+            f"{host} is not a loopback address; whoever reaches another one is served unasked, so"
+            " it has to be an IP address, and to be asked for with --insecure"
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it, an answer's

@@ -8,8 +8,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-EVERY_VERB = ("validate", "plan", "show", "apply", "run", "endpoint", "schema")
+EVERY_VERB = (
+    "validate",
+    "plan",
+    "show",
+    "apply",
+    "run",
+    "status",
+    "reconcile",
+    "endpoint",
+    "schema",
+)
 MESH_VERBS = ("plan", "apply", "run")
+ASKING_VERBS = ("status", "reconcile")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 READING_VERBS = ("validate", *MESH_VERBS)
 
@@ -128,7 +139,23 @@ KNOBS = (
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
-        verbs=(*READING_VERBS, "show"),
+        verbs=(*READING_VERBS, "show", "status"),
+    ),
+    Knob(
+        "url",
+        Take.TEXT,
+        "Where the daemon serves.",
+        default="http://127.0.0.1:9180",
+        verbs=ASKING_VERBS,
+        metavar="URL",
+    ),
+    Knob(
+        "token-file",
+        Take.TEXT,
+        "The secret of whoever may ask for a cycle; the daemon makes it.",
+        default=".reconciler/token",
+        verbs=("run", "reconcile"),
+        metavar="FILE",
     ),
     Knob(
         "log-level",
@@ -220,6 +247,27 @@ KNOBS = (
         minimum=1,
         metavar="SECONDS",
     ),
+    Knob(
+        "listen",
+        Take.TEXT,
+        "Address to serve health, metrics and status on.",
+        own="run",
+        default="127.0.0.1:9180",
+        metavar="HOST:PORT",
+    ),
+    Knob(
+        "allow-host",
+        Take.TEXTS,
+        "A name that the Host header may have, beside localhost; repeatable.",
+        own="run",
+        metavar="NAME",
+    ),
+    Knob(
+        "insecure",
+        Take.SWITCH,
+        "Listen on other than loopback addresses too: whoever reaches it may read the status.",
+        own="run",
+    ),
     Knob("once", Take.SWITCH, "One cycle, then exit.", own="run", standing=False),
     Knob(
         "listen",
@@ -273,6 +321,14 @@ KNOBS = (
         Take.SWITCH,
         "Listen on other than loopback addresses too: whoever reaches it may do anything.",
         own="endpoint",
+    ),
+    Knob(
+        "format",
+        Take.TEXT,
+        "The status as text or JSON.",
+        own="status",
+        default="text",
+        choices=("text", "json"),
     ),
     Knob(
         "of",
