@@ -1,7 +1,7 @@
 """The means of a daemon's cycles, in memory: manifests that a test sets, and a fake target."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from builders import NOW, OWNER, SYNC
@@ -12,6 +12,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Report
 from reconciler.core.resources import Desired
 from reconciler.core.restraint import Restraint
+from reconciler.core.status import Status
 from reconciler.engine import Conduct, carry_out, propose
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import Loaded
@@ -28,7 +29,7 @@ class FakeMeans:
     restraint: Restraint = SYNC
     idle: str | None = None
     reads: int = 0
-    counted: Counter[str] = field(default_factory=Counter)
+    made: Counter[str] = field(default_factory=Counter)
 
     def read(self) -> Loaded:
         self.reads += 1
@@ -46,8 +47,11 @@ class FakeMeans:
     def standing_by(self) -> str | None:
         return self.idle
 
-    def calls(self) -> Mapping[str, int]:
+    def look_anew(self) -> None:
+        """Do nothing: it takes nothing for granted."""
+
+    def counted(self, status: Status) -> Status:
         """Count the calls since the last time, and forget each."""
-        self.counted.update(operation for operation, _ in self.target.calls)
+        self.made.update(operation for operation, _ in self.target.calls)
         self.target.calls.clear()
-        return dict(self.counted)
+        return replace(status, calls=dict(self.made))

@@ -105,7 +105,7 @@ def main() -> None:
     late = next(one for one in daemon.status().standings if one.key == mesh("late"))
     happened = {
         "cycles": daemon.status().cycle,
-        "calls": month.means.counted,
+        "calls": month.means.made,
         "edits": month.edits,
         "attempts": month.attempts,
         "repaired_within": month.repaired_within,

@@ -40,8 +40,11 @@ class Means(Protocol):
     def standing_by(self) -> str | None:
         """Say why nothing is to be written now; None where it is."""
 
-    def calls(self) -> Mapping[str, int]:
-        """Return how many calls were made so far, by operation."""
+    def look_anew(self) -> None:
+        """Take nothing of the last look for granted in the next one."""
+
+    def counted(self, status: Status) -> Status:
+        """Return ``status`` with what the calls so far came to."""
 
 
 class Cycles:
@@ -69,7 +72,7 @@ class Cycles:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)
         else:
             ended = self._survive(status, self._good, forced=forced)
-        return replace(ended, cycle_finished_at=self._wall(), calls=self._means.calls())
+        return self._means.counted(replace(ended, cycle_finished_at=self._wall()))
 
     def _survive(self, status: Status, desired: Mapping[Key, Desired], *, forced: bool) -> Status:
         try:
@@ -85,6 +88,8 @@ class Cycles:
         Raises:
             TargetError: the target could not be read; nothing was changed.
         """
+        if forced:
+            self._means.look_anew()
         plan = self._means.propose(tuple(desired.values()), partial=self._partial)
         if status.error is not None:
             logger.info("the target can be read again")

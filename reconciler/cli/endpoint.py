@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> int:
     Point any client of App Mesh at it: reconciler, the aws command line, boto3, Terraform.
     """
     start_logging(invocation["log_level"], invocation["log_format"])
-    host, port = _address(invocation["listen"])
+    host, port = invocation.listen
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
     try:
         endpoint = LocalEndpoint(
@@ -57,13 +57,6 @@ def _behaviour(invocation: Invocation) -> Behaviour:
         token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
     )
     return parse_behaviour(invocation["behaviour"], chosen)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isdecimal()):
-        raise UsageError(f'--listen takes HOST:PORT, not "{text}"')
-    return host.strip("[]"), int(port)
 
 
 command = make_command("endpoint", run)

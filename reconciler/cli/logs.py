@@ -26,7 +26,8 @@ class JsonLines(logging.Formatter):
         told |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
+        # In ASCII, so that no character of anybody's making steers the terminal that shows it.
+        return json.dumps(told)
 
 
 class TextLines(logging.Formatter):

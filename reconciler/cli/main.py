@@ -19,6 +19,8 @@ VERBS = {
     "show": "Print a saved plan.",
     "apply": "Plan, ask, and make it so.",
     "run": "Reconcile on change and on an interval.",
+    "status": "Ask a running daemon how everything stands.",
+    "reconcile": "Have a running daemon run a cycle now.",
     "adopt": "Mark what is live and nobody's as ours.",
     "release": "Take our mark off; delete nothing.",
     "export": "Write manifests of what is live.",

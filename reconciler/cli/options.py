@@ -34,6 +34,14 @@ class Invocation:
         """Return the value of the option with that field name."""
         return self.said.values[name]
 
+    @property
+    def listen(self) -> tuple[str, int]:
+        """The host and port of ``--listen``; UsageError where it names none."""
+        host, colon, port = self["listen"].rpartition(":")
+        if not (colon and host and port.isdecimal()):
+            raise UsageError(f'--listen takes HOST:PORT, not "{self["listen"]}"')
+        return host.strip("[]"), int(port)
+
     def read_again(self) -> "Invocation":
         """Return what the same command line means now that its files may say something else.
 

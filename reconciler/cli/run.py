@@ -3,9 +3,10 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 
 from reconciler import engine
@@ -21,12 +22,15 @@ from reconciler.core.report import Applied, Outcome, Report
 from reconciler.core.resources import Desired
 from reconciler.core.status import Lease, Status
 from reconciler.daemon import supervisor
-from reconciler.daemon.loop import Daemon, Senses
+from reconciler.daemon.loop import Cycle, Daemon, Senses
 from reconciler.daemon.watching import watch
 from reconciler.locks.lease import kept
 from reconciler.manifest.loading import Loaded
-from reconciler.render import text
+from reconciler.render import json, text
 from reconciler.source.snapshot import fingerprint
+from reconciler.targets.memory import Memory
+from reconciler.web.metrics import Metrics
+from reconciler.web.server import serve
 from reconciler.wiring.locks import steady_seconds
 from reconciler.wiring.targets import DAEMON_UPDATES
 
@@ -43,11 +47,11 @@ def run(invocation: Invocation) -> int:
         raise UsageError("run watches files and directories; standard input is read once: apply -")
     with (
         stop_on_signals(bounded=not invocation["once"]) as stop,
-        open_work(invocation, max_updates=DAEMON_UPDATES) as work,
+        open_work(invocation, max_updates=DAEMON_UPDATES, memory=(memory := Memory())) as work,
     ):
         place = text.place(work.target.id)
         logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
-        return _once(work, stop) if invocation["once"] else _keep(work, stop)
+        return (_once if invocation["once"] else _keep)(LiveMeans(work, memory, stop))
 
 
 @dataclass
@@ -55,7 +59,9 @@ class LiveMeans:
     """The manifests and the target as they are, and what a cycle on them has to heed."""
 
     work: Work
+    memory: Memory
     stop: Stop
+    metrics: Metrics = field(default_factory=Metrics)
     may_write: Callable[[], bool] = lambda: True
     lease: Callable[[], Lease | None] = lambda: None
     beat: Callable[[], None] = lambda: None
@@ -94,9 +100,19 @@ class LiveMeans:
         lease = self.lease()
         return f"this replica stands by: {(lease and lease.holder) or 'nobody'} holds the lock"
 
-    def calls(self) -> Mapping[str, int]:
-        """Return how many calls were made so far, by operation."""
-        return dict(self.work.target.calls)
+    def look_anew(self) -> None:
+        """Take nothing of the last look for granted in the next one."""
+        self.memory.clear()
+
+    def counted(self, status: Status) -> Status:
+        """Return ``status`` with what the calls so far came to."""
+        target, cycles = self.work.target, self.memory.cycles_of_a_round
+        return replace(
+            status,
+            calls=dict(target.calls),
+            answers=dict(target.answers),
+            recheck_seconds=cycles * status.interval_seconds,
+        )
 
     def _stopping(self) -> bool:
         self.beat()
@@ -104,28 +120,28 @@ class LiveMeans:
 
     def _settle(self, outcome: Outcome) -> None:
         self.beat()
+        self.metrics.count_outcome(outcome)
         key = str(outcome.change.key)
         self._unsettled.pop(key, None)
         level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
 
 
-def _once(work: Work, stop: Stop) -> ExitCode:
+def _once(means: LiveMeans) -> ExitCode:
     """Run one cycle and return its exit code; errors go on as they are."""
-    with sole_writer(work.invocation, work.target.id, work.choice.owner) as may_write:
+    work = means.work
+    with sole_writer(work.invocation, work.target.id, work.choice.owner) as means.may_write:
         desired = {want.key: want for want in insist(work.read(), color=work.invocation["color"])}
-        cycles = Cycles(LiveMeans(work, stop, may_write), steady_seconds, time.time)
+        cycles = Cycles(means, steady_seconds, time.time)
         status = cycles.act(_at_the_start(work), desired, forced=True)
     work.refuse_idle_patterns((standing.key for standing in status.standings), desired.values())
-    return stop.code or status.exit_code or ExitCode.OK
+    return means.stop.code or status.exit_code or ExitCode.OK
 
 
-def _keep(work: Work, stop: Stop) -> ExitCode:
+def _keep(means: LiveMeans) -> ExitCode:
+    work = means.work
+    candidate = candidate_for(work.invocation, work.target.id, work.choice.owner)
     with ExitStack() as opened:
-        means, candidate = (
-            LiveMeans(work, stop),
-            candidate_for(work.invocation, work.target.id, work.choice.owner),
-        )
         if candidate is not None:
             means.may_write = opened.enter_context(kept(candidate)).leads
             means.lease = candidate.lease
@@ -138,14 +154,41 @@ def _keep(work: Work, stop: Stop) -> ExitCode:
             leading=means.may_write,
             lease=means.lease,
         )
-        cycles = Cycles(means, steady_seconds, time.time)
-        daemon = Daemon(cycles, senses, _at_the_start(work))
+        daemon = Daemon(_counted_cycles(means), senses, _at_the_start(work))
         means.beat = daemon.beat
+        work.target.tell(daemon.beat)
+        url = opened.enter_context(_served(work.invocation, daemon, means.metrics))
+        logger.info("status at %s", url)
         heard = opened.enter_context(hear_hang_ups())
         supervisor.tell(supervisor.READY)
         daemon.run(_wakes(means, daemon, heard))
         supervisor.tell(supervisor.STOPPING)
     return ExitCode.OK
+
+
+def _counted_cycles(means: LiveMeans) -> Cycle:
+    cycles = Cycles(means, steady_seconds, time.time)
+
+    def cycle(status: Status, *, fresh: bool, forced: bool) -> Status:
+        ended = cycles(status, fresh=fresh, forced=forced)
+        means.metrics.count_cycle(ended)
+        return ended
+
+    return cycle
+
+
+def _served(
+    invocation: Invocation, daemon: Daemon, metrics: Metrics
+) -> AbstractContextManager[str]:
+    return serve(
+        daemon,
+        *invocation.listen,
+        document=json.render_status,
+        metrics=metrics,
+        token_file=Path(invocation["token_file"]),
+        hosts=invocation["allow_host"],
+        insecure=invocation["insecure"],
+    )
 
 
 def _wakes(means: LiveMeans, daemon: Daemon, heard: Event) -> Iterator[bool]:

@@ -24,6 +24,7 @@ from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
 from reconciler.settings.target import Choice, choose_target
 from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.memory import Memory
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
@@ -91,10 +92,15 @@ class Work:
 
 
 @contextmanager
-def open_work(invocation: Invocation, *, max_updates: Limit) -> Iterator[Work]:
-    """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit."""
+def open_work(
+    invocation: Invocation, *, max_updates: Limit, memory: Memory | None = None
+) -> Iterator[Work]:
+    """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
+
+    With a ``memory`` what lists show unmoved is not read anew in each look.
+    """
     choice = choose(invocation)
-    with open_target(choice, workers=invocation["parallelism"]) as target:
+    with open_target(choice, workers=invocation["parallelism"], memory=memory) as target:
         yield _work(invocation, choice, target, max_updates)
 
 

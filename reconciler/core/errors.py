@@ -8,6 +8,7 @@
       HeldError              nobody: another run is at work
       LockError              whoever runs the place of the lock
       MovedError             whoever agreed to a plan: it is another one by now
+      DaemonError            whoever runs the daemon that was asked
       TargetError            whoever runs the target
         ThrottledError       nobody: wait and try again
         UnavailableError     nobody: wait and look again, the call may have taken effect
@@ -47,6 +48,10 @@ class LockError(ReconcilerError):
 
 class MovedError(ReconcilerError):
     """What would be done now is not what was agreed to."""
+
+
+class DaemonError(ReconcilerError):
+    """A running daemon was asked for something and did not give it."""
 
 
 class TargetError(ReconcilerError):

@@ -43,6 +43,15 @@ class Key:
         shared = f"@{self.mesh_owner}" if self.mesh_owner else ""
         return "/".join((self.kind, mesh + shared, *names))
 
+    @classmethod
+    def parse(cls, text: str) -> "Key":
+        """Return the key that ``text`` is the form of."""
+        kind, mesh, *names = text.split("/")
+        name, at, owner = mesh.rpartition("@")
+        if at and len(owner) == len("111122223333") and owner.isdecimal():
+            return cls(kind, (name, *names), owner)
+        return cls(kind, (mesh, *names))
+
     @property
     def name(self) -> str:
         """The resource's own name, without its parents."""

@@ -65,7 +65,8 @@ class Status:
 
     ``cycle`` is the number of the last cycle begun, from 1; 0 is none yet. ``exit_code`` is that
     of the last cycle finished. ``complaints`` say what is wrong with the source, ``error`` why the
-    target could not be read. ``calls`` counts API calls by operation since the start.
+    target could not be read. ``calls`` counts API calls by operation since the start,
+    ``answers`` what came back: ok, refused, throttled, failed or none.
     ``recheck_seconds`` is how long it takes until all tags were looked at once more. ``leading``
     is whether this daemon writes; without a lock it always does.
     """
@@ -84,6 +85,7 @@ class Status:
     error: str | None = None
     standings: tuple[Standing, ...] = ()
     calls: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
     recheck_seconds: float | None = None
     lease: Lease | None = None
     leading: bool = True

@@ -6,7 +6,6 @@ on the other.
 
 from reconciler.endpoint.behaviours import Behaviour, behaviour_table, parse_behaviour
 from reconciler.endpoint.errors import (
-    AddressRefusedError,
     BehaviourRefusedError,
     EndpointError,
     FaultsRefusedError,
@@ -14,8 +13,9 @@ from reconciler.endpoint.errors import (
     FolderUnusableError,
     StoreRefusedError,
 )
-from reconciler.endpoint.protocol import Limits
 from reconciler.endpoint.server import LocalEndpoint
+from reconciler.serving.listening import AddressRefusedError
+from reconciler.serving.protocol import Limits
 
 __all__ = [
     "AddressRefusedError",

@@ -4,7 +4,6 @@ EndpointError
   FolderHeldError       nobody: another process serves this data; use its URL
   FolderUnusableError   whoever owns the data folder
   StoreRefusedError     whoever owns the data folder: its database is not one that we may open
-  AddressRefusedError   whoever chose the address
   BehaviourRefusedError whoever chose the behaviours
   FaultsRefusedError    whoever wrote the faults
   StoreFailedError      whoever owns the disk; the caller of the API gets a 500 or 503
@@ -34,10 +33,6 @@ class FolderUnusableError(EndpointError):
 
 class StoreRefusedError(EndpointError):
     """The database is damaged, foreign, or of a newer version; it was left untouched."""
-
-
-class AddressRefusedError(EndpointError):
-    """The address is not on this machine alone, or cannot be listened on."""
 
 
 class BehaviourRefusedError(EndpointError):

@@ -1,12 +1,8 @@
 """The endpoint as a thing that starts, has a URL and stops.
 
-It owns the data folder, the socket and the thread; everything else happens in what it starts.
+It owns the data folder and joins what it starts; everything else happens there.
 """
 
-import ipaddress
-import logging
-import socket
-import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
@@ -14,20 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import uvicorn
-
 from reconciler import api
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.errors import AddressRefusedError
 from reconciler.endpoint.faults import read_faults
 from reconciler.endpoint.folder import HeldFolder
 from reconciler.endpoint.operations import Operations
-from reconciler.endpoint.protocol import Limits, bounded
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import Wire
+from reconciler.serving.listening import listening, serving, url_of
+from reconciler.serving.protocol import Limits
 
-_LONGEST_STOP_SECONDS = 5
-_BACKLOG = 2048
+_REFUSALS = {
+    503: b"x-amzn-errortype: ServiceUnavailableException",
+    431: b"x-amzn-errortype: RequestHeaderFieldsTooLarge",
+    408: b"x-amzn-errortype: RequestTimeoutException",
+}
 
 
 class LocalEndpoint:
@@ -95,8 +92,9 @@ class LocalEndpoint:
                 opening.callback(folder.close)
             store = Store(self._data)
             opening.callback(store.close)
-            listening = _listen(self._host, self._port, insecure=self._insecure)
-            opening.callback(listening.close)
+            opened = opening.enter_context(
+                listening(self._host, self._port, insecure=self._insecure)
+            )
             wire = Wire(
                 description,
                 Operations(description, self._behaviour, self._clock),
@@ -105,13 +103,10 @@ class LocalEndpoint:
                 faults=faults,
                 hosts=self._allow_hosts,
             )
-            server = _server(wire, self._limits)
-            serving = threading.Thread(
-                target=server.run, kwargs={"sockets": [listening]}, name="endpoint", daemon=True
+            opening.enter_context(
+                serving(wire, opened, limits=self._limits, refusal_headers=_REFUSALS)
             )
-            serving.start()
-            opening.callback(_stop, server, serving)
-            self.url = _url(listening)
+            self.url = url_of(opened)
             if folder is not None:
                 folder.announce(self.url)
             self._open = opening.pop_all()
@@ -125,67 +120,3 @@ class LocalEndpoint:
     ) -> None:
         """Finish the requests that are under way, and let everything go."""
         self._open.close()
-
-
-def _listen(host: str, port: int, *, insecure: bool) -> socket.socket:
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        allowed = ipaddress.ip_address(address).is_loopback or insecure
-    except ValueError:
-        allowed = False
-    if not allowed:
-        raise AddressRefusedError(
-            f"{host} is not a loopback address; the endpoint checks no signature, so another"
-            " address has to be an IP address that is asked for as insecure"
-        )
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named; with it, an answer's
-    # body waits 40 ms for the acknowledgement of its headers.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((address, port))
-        listening.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise AddressRefusedError(f"cannot listen on {host} port {port}: {error}") from error
-    return listening
-
-
-def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-class _Unhurried(logging.Filter):
-    """Leaves out that a client kept its connection open while we stopped, which is its right."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is about something else."""
-        return not record.msg.startswith("Cancel %s running task(s)")
-
-
-logging.getLogger("uvicorn.error").addFilter(_Unhurried())
-
-
-def _server(wire: Wire, limits: Limits) -> uvicorn.Server:
-    config = uvicorn.Config(
-        wire,
-        http=bounded(limits),
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level=logging.ERROR,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=limits.idle_seconds,
-        timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
-    )
-    return uvicorn.Server(config)
-
-
-def _stop(server: uvicorn.Server, serving: threading.Thread) -> None:
-    server.should_exit = True
-    serving.join()

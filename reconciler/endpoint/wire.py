@@ -5,14 +5,12 @@ look on the wire. It opens no socket.
 """
 
 import asyncio
-import ipaddress
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -30,14 +28,19 @@ from reconciler.endpoint.request import Routes, understand
 from reconciler.endpoint.rules import Call
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.tagging import TARGET, get_resources
+from reconciler.serving.requests import (
+    JSON,
+    CutOffError,
+    Headers,
+    Message,
+    Receive,
+    Send,
+    TooLongError,
+    content_type,
+    is_known_host,
+    read_body,
+)
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = dict[bytes, bytes]
-
-_LONGEST_BODY_BYTES = 1024 * 1024
-_JSON = b"application/json"
 _TAGGING_JSON = b"application/x-amz-json-1.1"
 _XML = b"text/xml"
 
@@ -111,7 +114,7 @@ class Wire:
         try:
             headers: Headers = dict(scope["headers"])
             self._refuse_strange_host(headers.get(b"host", b"").decode("latin-1"))
-            body = await _read(receive)
+            body = await read_body(receive)
             method, path = scope["method"], scope["raw_path"].decode("latin-1")
             if own := self._own_routes.get((method, path)):
                 _refuse_other_content(headers, body)
@@ -125,6 +128,10 @@ class Wire:
             return await (broken(fault, request.perform) if fault else request.perform(None))
         except RefusedError as refusal:
             return self._refused(refusal)
+        except CutOffError as error:
+            return self._refused(RefusedError("BadRequestException", str(error)))
+        except TooLongError as error:
+            return self._refused(RefusedError("RequestEntityTooLargeException", str(error)))
         except StoreFailedError as failure:
             code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
             return self._refused(RefusedError(code, str(failure)))
@@ -188,8 +195,7 @@ class Wire:
         return Answer(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
 
     def _refuse_strange_host(self, host: str) -> None:
-        # A web page can point a name of its own at this machine, but not an IP literal.
-        if not _is_address(name := _without_port(host)) and name not in self._hosts:
+        if not is_known_host(host, self._hosts):
             raise RefusedError(
                 "AccessDeniedException",
                 f"the Host header must be an IP address, localhost or a name that was allowed,"
@@ -231,47 +237,12 @@ async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None
     await receive()
 
 
-def _refuse_other_content(headers: Headers, body: bytes, wanted: bytes = _JSON) -> None:
+def _refuse_other_content(headers: Headers, body: bytes, wanted: bytes = JSON) -> None:
     """Refuse a body that does not call itself JSON: a web page sends that without asking first."""
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    kind = content_type(headers)
     if body and kind != wanted:
         raise RefusedError(
             "UnsupportedMediaTypeException",
             f"the Content-Type of a body must be {wanted.decode()}, not"
             f" {kind.decode('latin-1') or 'absent'}",
         )
-
-
-async def _read(receive: Receive) -> bytes:
-    body = b""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            # What arrived may read as a whole request all the same; it must have no effect.
-            raise RefusedError("BadRequestException", "the connection ended within the request")
-        body += message["body"]
-        more = message["more_body"]
-        if len(body) > _LONGEST_BODY_BYTES:
-            raise RefusedError(
-                "RequestEntityTooLargeException",
-                f"the body must not exceed {_LONGEST_BODY_BYTES} bytes",
-            )
-    return body
-
-
-def _without_port(host: str) -> str:
-    """Return the name in a Host header, small."""
-    name = host.lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0] if name.count(":") == 1 else name
-
-
-@lru_cache
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

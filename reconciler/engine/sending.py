@@ -1,6 +1,6 @@
 """From a change to what was answered: look once more, send, and let no answer pass unread."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -43,16 +43,26 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
     if isinstance(change, Update) and change.detached:
         sent: Sent = _make_way(course, change)
     else:
-        sent = _try(course.target, seen, change)
+        sent = _try(course.target, seen, change, course.why_stop)
     course.note(sent)
     return sent
 
 
-def _try(target: Target, seen: Glance | None, change: Change) -> Sent:
+def _try(
+    target: Target,
+    seen: Glance | None,
+    change: Change,
+    why_not: Callable[[], str | None] = lambda: None,
+) -> Sent:
+    """Look once more and write; ``why_not`` is asked in between, for a look may take long."""
     try:
-        return _recheck(target, seen, change) or _write(target, change)
+        moved = _recheck(target, seen, change)
     except TargetError as error:
         return Failed(change, f"it was not tried, for looking at it once more failed: {error}")
+    if moved is not None:
+        return moved
+    reason = why_not()
+    return _write(target, change) if reason is None else Skipped(change, reason)
 
 
 def _make_way(course: Course, change: Update) -> Outcome:

@@ -1,6 +1,7 @@
-"""A plan or a report for machines: canonical JSON, so that equal inputs give equal bytes."""
+"""Plan, report and status for machines: canonical JSON, so that equal inputs give equal bytes."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import assert_never
 
 from reconciler.core.changes import Change, Detached, Withheld, detached, verb
@@ -16,6 +17,8 @@ from reconciler.core.report import (
     Stale,
 )
 from reconciler.core.resources import Json, Origin, canonical_json
+from reconciler.core.status import Standing, Status
+from reconciler.render.status import worst_first
 
 SCHEMA = 1
 
@@ -45,15 +48,9 @@ def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {})
 
 def plan_document(plan: Plan) -> dict[str, Json]:
     """Return the plan as plain JSON."""
-    target = plan.target
     return {
         "schema": SCHEMA,
-        "target": {
-            "name": target.name,
-            "url": target.url,
-            "account": target.account,
-            "region": target.region,
-        },
+        "target": asdict(plan.target),
         "owner": plan.owner,
         "fingerprint": plan.fingerprint,
         "changes": [_change(change) for change in plan.changes],
@@ -62,8 +59,61 @@ def plan_document(plan: Plan) -> dict[str, Json]:
     }
 
 
+def render_status(status: Status, *, healthy: bool) -> str:
+    """Return a daemon's status as one line of JSON; ``healthy`` is whether its loop moves."""
+    code = status.exit_code
+    lease = status.lease
+    complaints: list[Json] = list(status.complaints)
+    document: Json = {
+        "schema": SCHEMA,
+        "healthy": healthy,
+        "target": asdict(status.target),
+        "owner": status.owner,
+        "policy": status.policy,
+        "started_at": status.started_at,
+        "interval_seconds": status.interval_seconds,
+        "recheck_seconds": status.recheck_seconds,
+        "cycle": {
+            "number": status.cycle,
+            "started_at": status.cycle_started_at,
+            "finished_at": status.cycle_finished_at,
+            **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
+        },
+        "source": {"valid": status.source_valid, "complaints": complaints},
+        "error": status.error,
+        "leading": status.leading,
+        "lease": asdict(lease) if lease else None,
+        "calls": dict(status.calls),
+        "answers": dict(status.answers),
+        "resources": [_standing(standing) for standing in worst_first(status.standings)],
+    }
+    return canonical_json(document) + "\n"
+
+
+def _standing(standing: Standing) -> Json:
+    return {
+        "key": str(standing.key),
+        "state": standing.state.value,
+        "since": standing.since,
+        "origin": _origin(standing.origin),
+        "owner": standing.owner,
+        "cause": standing.cause.value if standing.cause else None,
+        "fields": [_field(field) for field in standing.fields],
+        "traffic": standing.traffic.value if standing.traffic else None,
+        "why": standing.why,
+        "outcome": standing.outcome,
+        "outcome_at": standing.outcome_at,
+        "attempts": standing.attempts,
+        "next_attempt_at": standing.next_attempt_at,
+    }
+
+
+def _code(code: ExitCode) -> dict[str, Json]:
+    return {"exit_code": int(code), "exit_name": code.name.lower()}
+
+
 def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
-    return {"exit_code": int(code), "exit_name": code.name.lower(), "calls": dict(calls)}
+    return {**_code(code), "calls": dict(calls)}
 
 
 def _change(change: Change) -> Json:
@@ -109,9 +159,7 @@ def _withheld(held: Withheld) -> Json:
 
 
 def _origin(origin: Origin | None) -> Json:
-    if origin is None:
-        return None
-    return {"file": origin.file, "line": origin.line, "column": origin.column}
+    return asdict(origin) if origin else None
 
 
 def _outcome(outcome: Outcome) -> Json:

@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Any
 
 MESH_VERBS = ("plan", "apply", "run", "adopt", "describe")
+ASKING_VERBS = ("status", "reconcile")
 READING_VERBS = ("validate", *MESH_VERBS)
 TARGET_VERBS = (*MESH_VERBS, "release", "export", "doctor")
-EVERY_VERB = ("validate", *TARGET_VERBS, "show", "endpoint", "schema")
+EVERY_VERB = ("validate", *TARGET_VERBS, "show", *ASKING_VERBS, "endpoint", "schema")
 # What these are about is said by key; the other verbs that read manifests are told paths.
 KEY_VERBS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
 WRITING_VERBS = ("apply", "adopt", "release")
@@ -172,7 +173,23 @@ KNOBS = (
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
-        verbs=("validate", *TARGET_VERBS, "show"),
+        verbs=("validate", *TARGET_VERBS, "show", "status"),
+    ),
+    Knob(
+        "url",
+        Take.TEXT,
+        "Where the daemon serves.",
+        default="http://127.0.0.1:9180",
+        verbs=ASKING_VERBS,
+        metavar="URL",
+    ),
+    Knob(
+        "token-file",
+        Take.TEXT,
+        "The secret of whoever may ask for a cycle; the daemon makes it.",
+        default=".reconciler/token",
+        verbs=("run", "reconcile"),
+        metavar="FILE",
     ),
     Knob(
         "log-level",
@@ -285,6 +302,27 @@ KNOBS = (
         minimum=1,
         metavar="SECONDS",
     ),
+    Knob(
+        "listen",
+        Take.TEXT,
+        "Address to serve health, metrics and status on.",
+        own="run",
+        default="127.0.0.1:9180",
+        metavar="HOST:PORT",
+    ),
+    Knob(
+        "allow-host",
+        Take.TEXTS,
+        "A name that the Host header may have, beside localhost; repeatable.",
+        own="run",
+        metavar="NAME",
+    ),
+    Knob(
+        "insecure",
+        Take.SWITCH,
+        "Listen on other than loopback addresses too: whoever reaches it may read the status.",
+        own="run",
+    ),
     Knob("once", Take.SWITCH, "One cycle, then exit.", own="run", standing=False),
     Knob(
         "listen",
@@ -338,6 +376,14 @@ KNOBS = (
         Take.SWITCH,
         "Listen on other than loopback addresses too: whoever reaches it may do anything.",
         own="endpoint",
+    ),
+    Knob(
+        "format",
+        Take.TEXT,
+        "The status as text or JSON.",
+        own="status",
+        default="text",
+        choices=("text", "json"),
     ),
     Knob(
         "of",

@@ -5,7 +5,7 @@ verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,6 +64,15 @@ class AppMesh:
     def calls(self) -> Mapping[str, int]:
         """How many requests were sent so far, by operation."""
         return self._calls.made
+
+    @property
+    def answers(self) -> Mapping[str, int]:
+        """How many answers came back, by what they were: ok, refused, throttled, failed or none."""
+        return self._calls.answers
+
+    def tell(self, heard: Callable[[], object]) -> None:
+        """Call ``heard`` whenever an answer came, so that nobody takes a long look for the end."""
+        self._calls.heard = heard
 
     def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""

@@ -14,7 +14,7 @@ from botocore import xform_name
 
 from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
-from reconciler.targets.errors import name_quota, speaking_our_errors
+from reconciler.targets.errors import name_quota, sort_of, speaking_our_errors
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
@@ -28,7 +28,11 @@ TagPage = tuple[dict[str, dict[str, str]], str]
 
 
 class Calls:
-    """The way to one account and region; ``made`` counts every request that went out."""
+    """The way to one account and region.
+
+    ``made`` counts every request that went out by operation, ``answers`` what came back: ok,
+    refused, throttled, failed or none. ``heard`` is called with each of them.
+    """
 
     def __init__(
         self, session: boto3.Session, connection: Connection, *, workers: int, reopen: Reopen | None
@@ -39,6 +43,8 @@ class Calls:
         URL that it is given; it raises where there is none.
         """
         self.made: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.heard: Callable[[], object] = lambda: None
         self._session = session
         self._workers = workers
         self._reopen = reopen
@@ -117,6 +123,7 @@ class Calls:
         client.meta.events.register("before-send.app-mesh", self._count)
         client.meta.events.register("after-call.app-mesh", _keep_body)
         client.meta.events.register_first("needs-retry.app-mesh", name_quota)
+        client.meta.events.register("needs-retry.app-mesh", self._count_answer)
         return client
 
     def _sent(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
@@ -133,6 +140,10 @@ class Calls:
 
     def _count(self, event_name: str, **_: Any) -> None:
         self.made[event_name.rsplit(".", 1)[-1]] += 1
+
+    def _count_answer(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+        self.answers[sort_of(response)] += 1
+        self.heard()
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -90,6 +90,18 @@ def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
         error["Code"] = _QUOTA
 
 
+def sort_of(response: tuple[Any, dict[str, Any]] | None) -> str:
+    """Return the word for what came back from one attempt, as botocore parsed it."""
+    if response is None:
+        return "none"
+    status = response[1]["ResponseMetadata"]["HTTPStatusCode"]
+    if status == _TOO_MANY:
+        return "throttled"
+    if status >= _SERVER_FAULT:
+        return "failed"
+    return "refused" if "Error" in response[1] else "ok"
+
+
 def _by_status(status: int) -> tuple[type[TargetError], str]:
     if status >= _SERVER_FAULT:
         return UnavailableError, "the next run looks again"

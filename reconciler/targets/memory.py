@@ -71,6 +71,11 @@ class Memory:
         calls = len(self._known) if indexed is None else -(-len(indexed) // 100)
         return -(-calls // RECHECKS) or 1
 
+    def clear(self) -> None:
+        """Let everything be read anew."""
+        self._known.clear()
+        self._index = None
+
     def index(self, calls: Calls) -> Index:
         """Return the index: read whole the first time, and some pages of it each time after."""
         if self._index is None or self._index.by_arn is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler.core.errors import HeldError, TargetError, UsageError
 from reconciler.core.resources import TargetId
 from reconciler.core.restraint import Limit
-from reconciler.endpoint import EndpointError, FolderHeldError, LocalEndpoint
+from reconciler.endpoint import AddressRefusedError, EndpointError, FolderHeldError, LocalEndpoint
 from reconciler.settings.target import LOCAL, Choice
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import Calls, Reopen
@@ -79,7 +79,7 @@ def _local_url(opened: ExitStack, lost: str | None) -> str:
             if held.url != lost:
                 return held.url
             time.sleep(LETTING_GO_SECONDS)
-        except EndpointError as error:
+        except (EndpointError, AddressRefusedError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
     raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
 

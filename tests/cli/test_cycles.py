@@ -78,7 +78,7 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
     life.fail("a")
     for _ in range(5):
         assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
-    assert life.means.counted["create"] == 1 + 3
+    assert life.means.made["create"] == 1 + 3
     standing = life.status.standings[0]
     assert (standing.attempts, standing.next_attempt_at) == (3, 1_000 + 240 + 240)
     assert (standing.why, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
@@ -180,7 +180,7 @@ def test_a_source_that_was_never_valid_asks_the_target_nothing(
     life.means.diagnostics = BROKEN
     for _ in range(3):
         assert life.cycle() == {}
-    assert life.means.counted == {}
+    assert life.means.made == {}
     assert life.status.exit_code is ExitCode.MANIFESTS
     assert messages(told, "never valid") == 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.logs import JsonLines, TextLines, Unhindered
+from reconciler.cli.logs import JsonLines, TextLines, Unhindered, start_logging
 
 SMALLEST_PIPE = 4096
 
@@ -63,3 +63,18 @@ def test_a_record_that_is_longer_than_a_pipe_takes_at_once_is_written_whole(tmp_
         handler.setFormatter(TextLines("%(message)s"))
         handler.emit(record("x" * 10_000))
     assert (tmp_path / "log").read_text() == "x" * 10_000 + "\n"
+
+
+def test_e11_a_json_line_has_its_fields_and_steers_no_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    start_logging("info", "json")
+    told = {"event": "cycle", "cycle": 43, "attempts": 2, "unknown": "left out"}
+    logging.getLogger("reconciler.run").info("a\x9b\u202e\n\u00e9", extra=told)
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.isprintable()
+    found = json.loads(line)
+    assert found["message"] == "a\x9b\u202e\n\u00e9"
+    assert (found["event"], found["cycle"], found["attempts"]) == ("cycle", 43, 2)
+    assert "unknown" not in found

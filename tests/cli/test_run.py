@@ -101,6 +101,7 @@ def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
     )  # fmt: skip
     assert process.stderr is not None
     assert "account unknown" in process.stderr.readline()
+    assert "status at http://127.0.0.1:" in process.stderr.readline()
     assert "cycle failed, nothing was changed" in process.stderr.readline()
     with LocalEndpoint(data, port=port) as second:
 

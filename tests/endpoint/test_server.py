@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +85,11 @@ def test_a_port_can_be_chosen_and_taken(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 def test_ipv6(client_of: "Callable[[LocalEndpoint], Client]") -> None:
-    try:
-        serving = LocalEndpoint(None, host="::1").__enter__()
-    except AddressRefusedError as error:
-        pytest.skip(f"no IPv6 loopback here: {error}")
-    with serving:
+    with ExitStack() as opened:
+        try:
+            serving = opened.enter_context(LocalEndpoint(None, host="::1"))
+        except AddressRefusedError as error:
+            pytest.skip(f"no IPv6 loopback here: {error}")
         assert serving.url.startswith("http://[::1]:")
         assert client_of(serving).create("pay").status == 200
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import ACCOUNT, OWNER, SYNC, desired, egress, mesh, plan
+from builders import ACCOUNT, OWNER, SYNC, TARGET, desired, egress, mesh, plan
 from servers import Answer, Script, scripted
 
 from reconciler.core.errors import (
@@ -407,15 +407,40 @@ def test_a06_attempts_are_pinned(status: int, code: str, attempts: int) -> None:
     assert len(requests) == attempts
 
 
-def test_calls_are_counted_with_every_attempt() -> None:
-    def act(target: AppMesh) -> dict[str, int]:
+def test_calls_and_answers_are_counted_with_every_attempt() -> None:
+    def act(target: AppMesh) -> tuple[dict[str, int], dict[str, int]]:
         with pytest.raises(UnavailableError):
             create(target)
         look(target)
-        return dict(target.calls)
+        return dict(target.calls), dict(target.answers)
 
     counts, _ = with_target(world(create=refusal(503, "ServiceUnavailableException")), act)
-    assert counts == {"CreateMesh": 3, "DescribeMesh": 1, "ListTagsForResource": 1}
+    calls = {"CreateMesh": 3, "DescribeMesh": 1, "ListTagsForResource": 1}
+    assert counts == (calls, {"failed": 3, "ok": 2})
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "answers"),
+    [
+        (429, "TooManyRequestsException", {"throttled": 3}),
+        (403, "ForbiddenException", {"refused": 1}),
+    ],
+)
+def test_a_throttle_is_told_from_a_refusal(status: int, code: str, answers: object) -> None:
+    def act(target: AppMesh) -> dict[str, int]:
+        with pytest.raises(TargetError):
+            create(target)
+        return dict(target.answers)
+
+    assert with_target(world(create=refusal(status, code)), act)[0] == answers
+
+
+def test_an_answer_that_never_came_counts_too() -> None:
+    nowhere = Connection("http://127.0.0.1:1", "eu-west-1", credentials=(ACCOUNT, "secret"))
+    target = AppMesh(TARGET, calls(nowhere), workers=1)
+    with pytest.raises(UnreachableError):
+        look(target)
+    assert set(target.answers) == {"none"}
 
 
 def test_an_unknown_account_is_learnt_from_the_first_arns() -> None:

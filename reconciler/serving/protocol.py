@@ -1,11 +1,13 @@
 """HTTP on a socket, bounded: how long a request may take, how large its head, how many at once.
 
 It extends uvicorn's protocol, which bounds none of these, and gives the application a way to hang
-up. What is said over HTTP is decided in ``wire``.
+up.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -24,15 +26,20 @@ class Limits:
     longest_head_bytes: int = 65_536
 
 
-def bounded(limits: Limits) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol for a connection, held to ``limits``."""
-    return type("Bounded", (BoundedProtocol,), {"limits": limits})
+def bounded(limits: Limits, refusal_headers: Mapping[int, bytes]) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol for a connection, held to ``limits``.
+
+    ``refusal_headers`` are lines for the head of a refusal, by its status.
+    """
+    members = {"limits": limits, "refusal_headers": refusal_headers}
+    return type("Bounded", (BoundedProtocol,), members)
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
     limits = Limits()
+    refusal_headers: Mapping[int, bytes] = MappingProxyType({})
     _deadline: asyncio.TimerHandle | None = None
     _whole = False
     _head_bytes = 0
@@ -41,7 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin, unless there are too many already."""
         super().connection_made(transport)
         if len(self.connections) > self.limits.most_connections:
-            self._refuse(503, "ServiceUnavailableException", "too many connections")
+            self._refuse(503, "too many connections")
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -93,7 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _count(self, head: bytes) -> None:
         self._head_bytes += len(head)
         if self._head_bytes > self.limits.longest_head_bytes:
-            self._refuse(431, "RequestHeaderFieldsTooLarge", "the head of the request is too long")
+            self._refuse(431, "the head of the request is too long")
 
     def _watch(self) -> None:
         # Most requests arrive in one piece, so that no timer is ever set for them.
@@ -106,13 +113,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _too_late(self) -> None:
         self._deadline = None
-        self._refuse(408, "RequestTimeoutException", "the request took too long to arrive")
+        self._refuse(408, "the request took too long to arrive")
 
-    def _refuse(self, status: int, name: str, message: str) -> None:
+    def _refuse(self, status: int, message: str) -> None:
         if self.transport.is_closing():
             return
         body = b'{"message":"%b"}' % message.encode()
         head = [b"content-type: application/json", b"connection: close"]
-        head += [b"x-amzn-errortype: %b" % name.encode(), b"content-length: %d" % len(body)]
+        head += [b"content-length: %d" % len(body)]
+        if more := self.refusal_headers.get(status):
+            head.append(more)
         self.transport.write(STATUS_LINE[status] + b"\r\n".join([*head, b"", body]))
         self.transport.close()

@@ -1,0 +1,25 @@
+"""The verb that asks a running daemon how everything stands."""
+
+import time
+
+from reconciler.cli.logs import start_logging
+from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.output import show, wants_color
+from reconciler.core.exit_codes import ExitCode
+from reconciler.render.status import render_status
+from reconciler.web.client import fetch_status
+
+
+def run(invocation: Invocation) -> int:
+    """Show how everything stands, as a running daemon knows it."""
+    start_logging(invocation["log_level"], invocation["log_format"])
+    text, status = fetch_status(invocation["url"])
+    if invocation["format"] == "json":
+        show(text)
+    else:
+        color = wants_color(invocation["color"])
+        show(render_status(status, now=time.time(), color=color))
+    return ExitCode.OK
+
+
+command = make_command("status", run)

@@ -1,0 +1,104 @@
+"""A daemon's status for people: one table, what needs somebody first."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from reconciler.core.escaping import escaped
+from reconciler.core.status import Standing, State, Status
+from reconciler.render.style import Colour, counted, paint, span
+from reconciler.render.text import place
+
+# In the order in which somebody should look at them.
+COLOURS = {
+    State.FAILED: Colour.RED,
+    State.UNREADABLE: Colour.RED,
+    State.DRIFTED: Colour.YELLOW,
+    State.WITHHELD: Colour.YELLOW,
+    State.STALE: Colour.YELLOW,
+    State.PENDING: Colour.CYAN,
+    State.SUSPENDED: Colour.CYAN,
+    State.IN_SYNC: Colour.GREEN,
+}
+_ORDER = {state: place for place, state in enumerate(COLOURS)}
+
+
+def worst_first(standings: Iterable[Standing]) -> list[Standing]:
+    """Return ``standings`` in the order in which somebody should look at them."""
+    return sorted(standings, key=lambda standing: (_ORDER[standing.state], standing.key))
+
+
+def render_status(status: Status, *, now: float, color: bool) -> str:
+    """Return where it goes, how the last cycle ended, what is wrong, and a row a resource."""
+    lines = [
+        f"{place(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
+        *_cycle(status, now),
+        *(paint(f"! {escaped(wrong)}", Colour.RED, on=color) for wrong in _wrong(status)),
+        "",
+        *_table(worst_first(status.standings), now, color=color),
+        paint(_footer(status.standings), Colour.BOLD, on=color),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cycle(status: Status, now: float) -> Iterator[str]:
+    if status.cycle_finished_at is None or status.exit_code is None:
+        yield "No cycle has ended yet."
+    else:
+        code = status.exit_code
+        runs = (status.cycle_started_at or 0) > status.cycle_finished_at
+        cycle = (
+            f"Cycle {status.cycle} is running, the last one" if runs else f"Cycle {status.cycle}"
+        )
+        ended = f"ended {span(now - status.cycle_finished_at)} ago"
+        yield (
+            f"{cycle} {ended} with {int(code)} ({code.name.lower()}); "
+            f"one every {span(status.interval_seconds)}."
+        )
+    if status.lease is not None and not status.leading:
+        yield f"Standing by; {escaped(status.lease.holder) or 'nobody'} holds the lock."
+
+
+def _wrong(status: Status) -> Iterator[str]:
+    if status.error is not None:
+        yield status.error
+    yield from status.complaints
+
+
+def _table(standings: list[Standing], now: float, *, color: bool) -> Iterator[str]:
+    if not standings:
+        return
+    keys = [escaped(str(standing.key)) for standing in standings]
+    width = max(map(len, keys))
+    for standing, key in zip(standings, keys, strict=True):
+        state = paint(f"{standing.state:<10}", COLOURS[standing.state], on=color)
+        told = "; ".join(escaped(part) for part in _told(standing, now))
+        yield f"  {state}  {key:<{width}}  {span(now - standing.since):>6}  {told}".rstrip()
+    yield ""
+
+
+def _told(standing: Standing, now: float) -> Iterator[str]:
+    if standing.cause is not None:
+        yield standing.cause
+    if standing.fields:
+        yield f"{counted(len(standing.fields), 'field')} {_differ(len(standing.fields))}"
+    if standing.traffic is not None:
+        yield standing.traffic
+    if standing.why is not None:
+        yield standing.why
+    if standing.outcome is not None and standing.outcome_at is not None:
+        yield f"{standing.outcome} {span(now - standing.outcome_at)} ago"
+    if standing.next_attempt_at is not None:
+        ahead = span(standing.next_attempt_at - now)
+        yield f"{counted(standing.attempts, 'attempt')} failed, the next in {ahead}"
+    if standing.origin is not None:
+        yield str(standing.origin)
+
+
+def _differ(number: int) -> str:
+    return "differs" if number == 1 else "differ"
+
+
+def _footer(standings: Iterable[Standing]) -> str:
+    tally = Counter(standing.state for standing in standings)
+    told = ", ".join(f"{tally[state]} {state}" for state in COLOURS if tally[state])
+    return f"{counted(tally.total(), 'resource')}{': ' if told else ''}{told}."

@@ -1,0 +1,105 @@
+"""An ASGI application served by a thread of this process, on an address that was allowed."""
+
+import ipaddress
+import logging
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import uvicorn
+
+from reconciler.serving.protocol import Limits, bounded
+from reconciler.serving.requests import Application
+
+_LONGEST_STOP_SECONDS = 5
+_BACKLOG = 2048
+
+
+class AddressRefusedError(Exception):
+    """The address is not on this machine alone, or cannot be listened on."""
+
+
+@contextmanager
+def listening(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
+    """Yield a socket that listens on ``host`` and ``port``; 0 takes a free one.
+
+    ``host`` is ``localhost`` or a loopback address, any IP address where ``insecure``.
+    AddressRefusedError where it is another, or is taken.
+    """
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        allowed = ipaddress.ip_address(address).is_loopback or insecure
+    except ValueError:
+        allowed = False
+    if not allowed:
+        raise AddressRefusedError(
+            f"{host} is not a loopback address; whoever reaches another one is served unasked, so"
+            " it has to be an IP address, and to be asked for with --insecure"
+        )
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it, an answer's
+    # body waits 40 ms for the acknowledgement of its headers.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as opened:
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind((address, port))
+            opened.listen(_BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise AddressRefusedError(f"cannot listen on {host} port {port}: {error}") from error
+        yield opened
+
+
+def url_of(opened: socket.socket) -> str:
+    """Return the URL of a listening socket."""
+    host, port = opened.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def serving(
+    application: Application,
+    opened: socket.socket,
+    *,
+    limits: Limits,
+    refusal_headers: Mapping[int, bytes] | None = None,
+) -> Iterator[None]:
+    """Serve ``application`` until the block ends; requests that are under way are finished.
+
+    ``refusal_headers`` go with a refusal for a limit's sake, by its status.
+    """
+    config = uvicorn.Config(
+        application,
+        http=bounded(limits, refusal_headers or {}),
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.ERROR,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=limits.idle_seconds,
+        timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [opened]}, name="serving", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class _Unhurried(logging.Filter):
+    """Leaves out that a client kept its connection open while we stopped, which is its right."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about something else."""
+        return not record.msg.startswith("Cancel %s running task(s)")
+
+
+logging.getLogger("uvicorn.error").addFilter(_Unhurried())

@@ -1,0 +1,76 @@
+"""What an ASGI application asks of any request before it looks at what is wanted."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers: TypeAlias = dict[bytes, bytes]
+
+LONGEST_BODY_BYTES = 1024 * 1024
+JSON = b"application/json"
+
+
+class CutOffError(Exception):
+    """The connection ended within the request, which must have no effect."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection ended within the request")
+
+
+class TooLongError(Exception):
+    """The body is longer than any that we read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the body must not exceed {LONGEST_BODY_BYTES} bytes")
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the body of a request; CutOffError or TooLongError where there is no such thing."""
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            # What arrived may read as a whole request all the same.
+            raise CutOffError
+        body += message["body"]
+        more = message["more_body"]
+        if len(body) > LONGEST_BODY_BYTES:
+            raise TooLongError
+    return body
+
+
+def is_known_host(host: str, names: Collection[str]) -> bool:
+    """Whether a Host header has an IP address or one of ``names``, which are in small letters.
+
+    A web page can point a name of its own at this machine, but not an IP literal.
+    """
+    name = _without_port(host)
+    return _is_address(name) or name in names
+
+
+def content_type(headers: Headers) -> bytes:
+    """Return what the body is said to be, without parameters; empty where nothing is said."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+def _without_port(host: str) -> str:
+    """Return the name in a Host header, small."""
+    name = host.lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0] if name.count(":") == 1 else name
+
+
+@lru_cache
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

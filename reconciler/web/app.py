@@ -1,0 +1,270 @@
+"""The daemon's own HTTP: an ASGI application with a fixed table of routes.
+
+It decides who may read and who may act. It opens no socket, and acts on nothing but the daemon.
+"""
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Protocol
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Json, canonical_json
+from reconciler.core.status import Status
+from reconciler.serving.requests import (
+    JSON,
+    CutOffError,
+    Headers,
+    Message,
+    Receive,
+    Send,
+    TooLongError,
+    content_type,
+    is_known_host,
+    read_body,
+)
+from reconciler.web.metrics import Metrics
+
+# One API call with all its attempts takes 40 seconds at most, and the loop beats between two.
+HEALTHY_SECONDS = 120.0
+# How long a thread waits for the daemon before it looks whether whoever asked is still there.
+LOOK_SECONDS = 1.0
+
+_TEXT = b"text/plain; charset=utf-8"
+_OUTSIDE = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Daemon(Protocol):
+    """What is shown, and asked for a cycle; each method may be called from any thread."""
+
+    def status(self) -> Status:
+        """Return how everything stands now."""
+
+    def heartbeat(self) -> float:
+        """Return how many seconds ago the loop last moved."""
+
+    def request_cycle(self) -> int:
+        """Ask for a cycle that begins after this call, and return its number."""
+
+    def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
+        """Return the exit code of that cycle, None where it has not ended within the time."""
+
+
+class Document(Protocol):
+    """How a status is spelt as JSON; ``healthy`` is whether the loop moves."""
+
+    def __call__(self, status: Status, /, *, healthy: bool) -> str:
+        """Return the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back."""
+
+    body: bytes
+    content_type: bytes = _TEXT
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class RefusedError(Exception):
+    """The request is not one that is served; the text is for whoever sent it."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+class Web:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        *,
+        document: Document,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+        token: str | None,
+        hosts: Collection[str] = (),
+    ) -> None:
+        """Describe it.
+
+        Args:
+            daemon: Who is shown and asked.
+            document: How a status is spelt as JSON.
+            metrics: What was counted.
+            clock: Seconds since 1970, as in the status.
+            token: What whoever acts must know; None lets nobody.
+            hosts: The names, beside ``localhost``, that a Host header may have.
+        """
+        self._daemon = daemon
+        self._document = document
+        self._metrics = metrics
+        self._clock = clock
+        self._token = token
+        self._hosts = {"localhost", *(host.lower() for host in hosts)}
+        self._was_ready = False
+        self._reads: dict[str, Callable[[], Answer]] = {
+            "/": _page("index.html", b"text/html; charset=utf-8"),
+            "/page.js": _page("page.js", b"text/javascript; charset=utf-8"),
+            "/page.css": _page("page.css", b"text/css; charset=utf-8"),
+            "/status": self._status,
+            "/metrics": self._measured,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+        }
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            answer = await self._answered(scope, receive)
+        except RefusedError as refusal:
+            answer = _refusal(refusal.status, refusal, refusal.headers)
+        except TooLongError as error:
+            answer = _refusal(413, error, ((b"connection", b"close"),))
+        except CutOffError:
+            return
+        headers = [
+            (b"content-type", answer.content_type),
+            (b"content-length", str(len(answer.body)).encode()),
+            *_OUTSIDE,
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answered(self, scope: Message, receive: Receive) -> Answer:
+        headers: Headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not is_known_host(host, self._hosts):
+            raise RefusedError(
+                403, f"the Host header must be an IP address, localhost or allowed, not {host}"
+            )
+        body = await read_body(receive)
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        if read := self._reads.get(path):
+            _insist_on(method, "GET", "HEAD")
+            return read()
+        if path == "/reconcile":
+            _insist_on(method, "POST")
+            self._refuse_stranger(headers)
+            _refuse_other_content(headers, body)
+            return await self._reconcile(receive)
+        raise RefusedError(404, "nothing is served there")
+
+    def _status(self) -> Answer:
+        document = self._document(self._daemon.status(), healthy=self._is_healthy())
+        return Answer(document.encode(errors="backslashreplace"), JSON)
+
+    def _measured(self) -> Answer:
+        text, kind = self._metrics.exposed(self._daemon.status(), self._clock())
+        return Answer(text, kind.encode())
+
+    def _is_healthy(self) -> bool:
+        return self._daemon.heartbeat() < HEALTHY_SECONDS
+
+    def _health(self) -> Answer:
+        age = self._daemon.heartbeat()
+        if age < HEALTHY_SECONDS:
+            return Answer(b"ok\n")
+        return Answer(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
+
+    def _readiness(self) -> Answer:
+        """Answer 200 once a cycle knew both sides; what fails later is no reason to hide it."""
+        status = self._daemon.status()
+        reason = _reason_to_wait(status)
+        self._was_ready = self._was_ready or reason is None
+        if self._was_ready:
+            return Answer(b"ok\n")
+        return Answer(f"{reason}\n".encode(errors="backslashreplace"), status=503)
+
+    def _refuse_stranger(self, headers: Headers) -> None:
+        """Refuse what another web page sends, and whoever does not know the token."""
+        # Browsers say where a request comes from; whoever is none says nothing.
+        site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
+        origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
+        if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
+            raise RefusedError(403, "a page of another origin may not act here")
+        if self._token is None:
+            raise RefusedError(403, "this daemon has no token file, so nobody may act")
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        known = hmac.compare_digest(given.strip(), self._token.encode())
+        if scheme.lower() != b"bearer" or not known:
+            raise RefusedError(
+                401, "the token is missing or wrong", (b"www-authenticate", b"Bearer")
+            )
+
+    async def _reconcile(self, receive: Receive) -> Answer:
+        cycle = self._daemon.request_cycle()
+        leaving = asyncio.ensure_future(receive())
+        try:
+            while True:
+                code = await asyncio.to_thread(self._daemon.wait_for, cycle, LOOK_SECONDS)
+                if code is not None:
+                    break
+                if leaving.done():
+                    raise CutOffError
+                if not self._is_healthy():
+                    raise RefusedError(503, f"cycle {cycle} was asked for, but the loop is stuck")
+        except asyncio.CancelledError as end:
+            raise RefusedError(503, "the daemon stops before that cycle has ended") from end
+        finally:
+            leaving.cancel()
+        told: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.name.lower()}
+        return Answer(canonical_json(told).encode() + b"\n", JSON)
+
+
+def _page(name: str, kind: bytes) -> Callable[[], Answer]:
+    answer = Answer((files("reconciler.web") / "page" / name).read_bytes(), kind)
+    return lambda: answer
+
+
+def _reason_to_wait(status: Status) -> str | None:
+    if status.cycle_finished_at is None:
+        return "the first cycle has not ended"
+    if status.error is not None:
+        return status.error
+    if not status.source_valid and not status.standings:
+        return "the manifests were never valid since the start"
+    return None
+
+
+def _insist_on(method: str, *allowed: str) -> None:
+    if method not in allowed:
+        listed = ", ".join(allowed)
+        raise RefusedError(405, f"only {listed} is served there", (b"allow", listed.encode()))
+
+
+def _refuse_other_content(headers: Headers, body: bytes) -> None:
+    # A page can send a form anywhere without being asked, but not what calls itself JSON.
+    if content_type(headers) != JSON:
+        raise RefusedError(415, "the Content-Type must be application/json")
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if asked != {}:
+        raise RefusedError(400, "the body must be {}")
+
+
+def _refusal(status: int, why: Exception, headers: tuple[tuple[bytes, bytes], ...]) -> Answer:
+    body = json.dumps({"message": str(why)}).encode() + b"\n"
+    return Answer(body, JSON, status, headers)

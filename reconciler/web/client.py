@@ -1,0 +1,152 @@
+"""A running daemon as asked from outside: its status, one resource of it, and a cycle now."""
+
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from reconciler.core.changes import Cause, Traffic
+from reconciler.core.diff import MISSING, FieldChange
+from reconciler.core.errors import DaemonError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Key, Origin, TargetId
+from reconciler.core.status import Lease, Standing, State, Status
+
+SCHEMA = 1
+ANSWER_SECONDS = 10.0
+
+Result = TypeVar("Result")
+
+
+def fetch_status(url: str) -> tuple[str, Status]:
+    """Return the status of the daemon at ``url``, as it was sent and as it reads.
+
+    UsageError where ``url`` is none; DaemonError where no daemon of this version answers there.
+    """
+    text = _ask(url, "GET", "/status", timeout_seconds=ANSWER_SECONDS)
+    return text, _understood(url, text, _status)
+
+
+def fetch_standing(url: str, key: Key) -> Standing | None:
+    """Return how ``key`` stands, None where the daemon does not know it; raises as above."""
+    _, status = fetch_status(url)
+    return next((standing for standing in status.standings if standing.key == key), None)
+
+
+def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
+    """Have the daemon run a cycle, wait until it has ended, and return its number and exit code.
+
+    Raises as above, and DaemonError where the token is wrong.
+    """
+    text = _ask(url, "POST", "/reconcile", timeout_seconds=None, token=token)
+    return _understood(url, text, lambda told: (int(told["cycle"]), ExitCode(told["exit_code"])))
+
+
+def _ask(
+    url: str, method: str, path: str, *, timeout_seconds: float | None, token: str | None = None
+) -> str:
+    connection = _connection(url, timeout_seconds)
+    headers = {"Accept": "application/json"}
+    if token is not None:
+        headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    try:
+        connection.request(method, path, None if token is None else "{}", headers)
+        answer = connection.getresponse()
+        body = answer.read().decode("utf-8", "replace")
+    except ConnectionRefusedError as error:
+        raise DaemonError(
+            f"asking the daemon at {url}: nobody listens there; start it with: reconciler run"
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        told = str(error) or type(error).__name__
+        raise DaemonError(f"asking the daemon at {url}: no answer came: {told}") from error
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise DaemonError(f"asking the daemon at {url}: {_refusal(answer.status, body)}")
+    return body
+
+
+def _connection(url: str, timeout_seconds: float | None) -> http.client.HTTPConnection:
+    # Not urllib: what proxy variables say must not lead a token elsewhere.
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https") or parts.path.strip("/"):
+        raise UsageError(f"--url takes a URL such as http://127.0.0.1:9180, not {url}")
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, port, timeout=timeout_seconds)
+    return http.client.HTTPConnection(host, port, timeout=timeout_seconds)
+
+
+def _refusal(status: int, body: str) -> str:
+    try:
+        why = str(json.loads(body)["message"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return f"it is no daemon of ours (HTTP {status})"
+    if status == http.client.UNAUTHORIZED:
+        return f"{why}; name the daemon's own file with --token-file"
+    return why
+
+
+def _understood(url: str, text: str, read: Callable[[Any], Result]) -> Result:
+    try:
+        return read(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DaemonError(
+            f"asking the daemon at {url}: what answers is no daemon of this version"
+        ) from error
+
+
+def _status(told: Any) -> Status:
+    if told["schema"] != SCHEMA:
+        raise ValueError(told["schema"])
+    cycle, source, lease = told["cycle"], told["source"], told["lease"]
+    code = cycle["exit_code"]
+    return Status(
+        target=TargetId(**told["target"]),
+        owner=told["owner"],
+        policy=told["policy"],
+        started_at=told["started_at"],
+        interval_seconds=told["interval_seconds"],
+        cycle=cycle["number"],
+        cycle_started_at=cycle["started_at"],
+        cycle_finished_at=cycle["finished_at"],
+        exit_code=None if code is None else ExitCode(code),
+        source_valid=source["valid"],
+        complaints=tuple(source["complaints"]),
+        error=told["error"],
+        standings=tuple(map(_standing, told["resources"])),
+        calls=told["calls"],
+        answers=told["answers"],
+        recheck_seconds=told["recheck_seconds"],
+        lease=None if lease is None else Lease(**lease),
+        leading=told["leading"],
+    )
+
+
+def _standing(told: Any) -> Standing:
+    origin, cause, traffic = told["origin"], told["cause"], told["traffic"]
+    return Standing(
+        key=Key.parse(told["key"]),
+        state=State(told["state"]),
+        since=told["since"],
+        origin=None if origin is None else Origin(**origin),
+        owner=told["owner"],
+        cause=None if cause is None else Cause(cause),
+        fields=tuple(map(_field, told["fields"])),
+        traffic=None if traffic is None else Traffic(traffic),
+        why=told["why"],
+        outcome=told["outcome"],
+        outcome_at=told["outcome_at"],
+        attempts=told["attempts"],
+        next_attempt_at=told["next_attempt_at"],
+    )
+
+
+def _field(told: Any) -> FieldChange:
+    before, after = told.get("before", MISSING), told.get("after", MISSING)
+    return FieldChange(told["pointer"], before, after)

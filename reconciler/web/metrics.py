@@ -1,0 +1,139 @@
+"""The daemon in numbers, for Prometheus: no label has a value that anybody outside can choose."""
+
+from collections import Counter as Tally
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, get_args
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from reconciler.core.changes import Cause, Change, verb
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.report import PRECEDENCE, Outcome
+from reconciler.core.status import Standing, State, Status
+
+_PREFIX = "mesh_reconciler"
+_CYCLE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """What was counted since the start."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        # A second series for every one that nobody plots.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it says so of nothing
+        # prometheus_client's own registry is one for all of a process.
+        registry = self._registry = CollectorRegistry()
+        self._cycles = Counter(
+            f"{_PREFIX}_cycles", "Cycles ended, by exit code.", ["result"], registry=registry
+        )
+        self._seconds = Histogram(
+            f"{_PREFIX}_cycle_seconds", "Length of a cycle.", buckets=_CYCLE_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._outcomes = Counter(
+            f"{_PREFIX}_outcomes", "What became of changes.", ["verb", "outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self._success = Gauge(
+            f"{_PREFIX}_last_success_timestamp_seconds",
+            "When a cycle last ended with exit code 0; 0 is never.",
+            registry=registry,
+        )
+        # A series that begins with its first failure hides that failure from rate().
+        for code in (ExitCode.OK, ExitCode.HELD, *PRECEDENCE):
+            self._cycles.labels(code.name.lower())
+        for change in get_args(Change):
+            for outcome in get_args(Outcome):
+                self._outcomes.labels(_word(change), _word(outcome))
+        ProcessCollector(registry=registry)
+
+    def count_outcome(self, outcome: Outcome) -> None:
+        """Count what has just become of a change."""
+        self._outcomes.labels(verb(outcome.change), _word(type(outcome))).inc()
+
+    def count_cycle(self, status: Status) -> None:
+        """Count the cycle that has just ended."""
+        if status.exit_code is None or status.cycle_finished_at is None:
+            return
+        self._cycles.labels(status.exit_code.name.lower()).inc()
+        began = status.cycle_started_at or status.cycle_finished_at
+        # The wall clock may have been set back meanwhile.
+        self._seconds.observe(max(0.0, status.cycle_finished_at - began))
+        if status.exit_code is ExitCode.OK:
+            self._success.set(status.cycle_finished_at)
+
+    def exposed(self, status: Status, now: float) -> tuple[bytes, str]:
+        """Return what was counted and what ``status`` shows, and the content type of that text."""
+        return generate_latest(_Scrape(self._registry, status, now)), CONTENT_TYPE_LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class _Scrape(Collector):
+    """What was counted, and a status as figures."""
+
+    counted: CollectorRegistry
+    status: Status
+    now: float
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every figure."""
+        yield from self.counted.collect()
+        yield from _labelled(self.status)
+        for name, value, told in _plain(self.status, self.now):
+            yield GaugeMetricFamily(f"{_PREFIX}_{name}", told, value)
+
+
+def _labelled(status: Status) -> Iterator[Metric]:
+    gauge, counter = GaugeMetricFamily, CounterMetricFamily
+    versions = {version("mesh-reconciler"): 1}
+    tally = Tally(standing.state for standing in status.standings)
+    states = {state.name.lower(): tally[state] for state in State}
+    answers = {"throttled": 0, **status.answers}
+    came_back = "What came back: ok, refused, throttled, failed or none."
+    kinds: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, str, Any], ...] = (
+        (gauge, "build_info", "The version that runs.", "version", versions),
+        (gauge, "resources", "Resources by state.", "state", states),
+        (counter, "api_calls", "API calls sent.", "operation", status.calls),
+        (counter, "api_answers", came_back, "result", answers),
+    )
+    for kind, name, told, label, values in kinds:
+        family = kind(f"{_PREFIX}_{name}", told, labels=[label])
+        for value, number in values.items():
+            family.add_metric([value], number)
+        yield family
+
+
+def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
+    drifted = [standing.since for standing in status.standings if _is_drift(standing)]
+    age = max(0.0, now - min(drifted)) if drifted else 0.0
+    began = status.cycle_started_at or 0
+    yield "drifted_resources", len(drifted), "Resources that somebody else changed."
+    yield "oldest_drift_seconds", age, "For how long the oldest of them is not repaired."
+    yield "source_valid", status.source_valid, "Whether the manifests are valid."
+    yield "target_readable", status.error is None, "Whether the last cycle read its target."
+    yield "leading", status.leading, "Whether this daemon may write; without a lock, always."
+    yield "cycle_interval_seconds", status.interval_seconds, "Seconds between two cycles."
+    yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."
+
+
+def _is_drift(standing: Standing) -> bool:
+    drift = standing.cause in (Cause.DRIFT, Cause.BOTH) and standing.state is not State.IN_SYNC
+    return drift or standing.state is State.DRIFTED
+
+
+def _word(kind: type[Change] | type[Outcome]) -> str:
+    return kind.__name__.lower()

@@ -1,0 +1,70 @@
+"""The daemon's own HTTP as a thing that starts and stops with it."""
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from reconciler.core.errors import UsageError
+from reconciler.serving.listening import AddressRefusedError, listening, serving, url_of
+from reconciler.serving.protocol import Limits
+from reconciler.web.app import Daemon, Document, Web
+from reconciler.web.metrics import Metrics
+from reconciler.web.token import make_token
+
+# Whoever scrapes, probes and looks is few; what they cost must not be what a mesh costs.
+LIMITS = Limits(most_connections=64)
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def serve(
+    daemon: Daemon,
+    host: str,
+    port: int,
+    *,
+    document: Document,
+    metrics: Metrics,
+    token_file: Path,
+    hosts: Collection[str] = (),
+    insecure: bool = False,
+) -> Iterator[str]:
+    """Serve ``daemon`` until the block ends, and yield the URL.
+
+    Args:
+        daemon: Who is shown and asked.
+        host: ``localhost`` or a loopback address; any IP address where ``insecure``.
+        port: 0 takes a free one.
+        document: How a status is spelt as JSON.
+        metrics: What was counted.
+        token_file: What whoever acts must be able to read; made where it is missing.
+        hosts: The names, beside ``localhost``, that a Host header may have.
+        insecure: Whether others than this machine may read.
+
+    Raises:
+        UsageError: The address is refused or taken, or others may read the token file.
+    """
+    web = Web(
+        daemon,
+        document=document,
+        metrics=metrics,
+        token=_token(token_file),
+        hosts=hosts,
+    )
+    with ExitStack() as opened:
+        try:
+            listener = opened.enter_context(listening(host, port, insecure=insecure))
+        except AddressRefusedError as error:
+            raise UsageError(f"serving the status: {error}") from error
+        opened.enter_context(serving(web, listener, limits=LIMITS))
+        yield url_of(listener)
+
+
+def _token(file: Path) -> str | None:
+    try:
+        return make_token(file)
+    except OSError as error:
+        # A root that is read-only is no reason not to keep a mesh as it should be.
+        logger.warning("nobody may ask for a cycle: making the token file %s: %s", file, error)
+        return None

@@ -1,0 +1,149 @@
+"""A daemon that stands still, and a status that has one of everything."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builders import OWNER, TARGET
+
+from reconciler.core.changes import Cause, Traffic
+from reconciler.core.diff import MISSING, FieldChange
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Key, Origin
+from reconciler.core.status import Lease, Standing, State, Status
+from reconciler.render.json import render_status
+from reconciler.web.metrics import Metrics
+from reconciler.web.server import serve
+
+NOW = 1_764_000_000.0
+TOKEN = "a-token-that-only-tests-know"  # noqa: S105  # it opens nothing
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+
+
+def origin(name: str, line: int = 1) -> Origin:
+    return Origin(f"manifests/{name}.yaml", line, 1)
+
+
+def standings(now: float = NOW) -> tuple[Standing, ...]:
+    egress = FieldChange("/spec/egressFilter/type", "ALLOW_ALL", "DROP_ALL")
+    team = FieldChange("/tags/cost~1centre", MISSING, "payments")
+    return (
+        Standing(
+            Key("mesh", ("payments",)), State.IN_SYNC, now - 86_400 * 3, origin("payments"), OWNER,
+            outcome="updated", outcome_at=now - 86_400 * 3,
+        ),
+        Standing(
+            Key("mesh", ("orders",)), State.DRIFTED, now - 1_260, origin("orders"), OWNER,
+            Cause.DRIFT, (egress,), Traffic.CLOSES, "the policy observe only looks",
+        ),
+        Standing(
+            Key("mesh", ("ledger",)), State.FAILED, now - 240, origin("ledger", 14), OWNER,
+            Cause.MANIFEST, (team, FieldChange("/spec/serviceDiscovery", {"ipPreference": "IPv4"},
+            MISSING)), None,
+            "updating mesh/ledger: TooManyRequestsException: rate exceeded; lower --parallelism, "
+            "or wait", "update failed", now - 12, 3, now + 48,
+        ),
+        Standing(
+            Key("virtual-node", ("payments", "checkout-with-a-name-that-is-long-enough-to-wrap")),
+            State.PENDING, now - 5, origin("teams/payments/checkout/virtual-node", 120), None,
+            Cause.NEW, (FieldChange("/spec/listeners", MISSING, []),),
+        ),
+        Standing(
+            Key("mesh", ("legacy",)), State.WITHHELD, now - 7_200, origin("legacy"),
+            "somebody-else", why="somebody-else owns it; take it off that owner's manifests first",
+        ),
+        Standing(
+            Key("mesh", ("load-test",)), State.SUSPENDED, now - 3_600, origin("load-test"), OWNER,
+            why="suspended until 2026-12-01T00:00:00Z: load test",
+        ),
+        Standing(
+            Key("mesh", ("audit",)), State.STALE, now - 3, origin("audit"), OWNER, Cause.MANIFEST,
+            why="the live side moved since the plan was made", outcome="update stale",
+            outcome_at=now - 3,
+        ),
+        Standing(
+            Key("mesh", ("vault",)), State.UNREADABLE, now - 30, origin("vault"), None,
+            why="describing mesh/vault: AccessDeniedException: not allowed",
+        ),
+        Standing(
+            Key("mesh", (HOSTILE,)), State.WITHHELD, now - 30, Origin(f"{HOSTILE}.yaml", 3, 1),
+            HOSTILE, Cause.UNKNOWN, (FieldChange(f"/tags/{HOSTILE}", HOSTILE, "a\u202eb\x1b[2J"),),
+            why=HOSTILE, outcome=HOSTILE, outcome_at=now - 9,
+        ),
+    )  # fmt: skip
+
+
+def status(now: float = NOW, **changes: object) -> Status:
+    facts: dict[str, object] = {
+        "target": TARGET,
+        "owner": OWNER,
+        "policy": "sync",
+        "started_at": now - 86_400,
+        "interval_seconds": 60.0,
+        "cycle": 42,
+        "cycle_started_at": now - 13,
+        "cycle_finished_at": now - 12,
+        "exit_code": ExitCode.PARTIAL,
+        "source_valid": False,
+        "complaints": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
+        "standings": standings(now),
+        "calls": {"ListMeshes": 84, "DescribeMesh": 12},
+        "answers": {"ok": 93, "throttled": 3},
+        "recheck_seconds": 3_000.0,
+        "lease": Lease("host-1:4711", 15.0, now + 9),
+    }
+    return Status(**(facts | changes))  # type: ignore[arg-type]
+
+
+def calm(now: float = NOW, **changes: object) -> Status:
+    """A status in which nothing needs anybody."""
+    facts: dict[str, object] = {
+        "exit_code": ExitCode.OK,
+        "source_valid": True,
+        "complaints": (),
+        "standings": standings(now)[:1],
+        "lease": None,
+    }
+    return status(now, **(facts | changes))
+
+
+@dataclass
+class StillDaemon:
+    """A daemon whose loop the test turns."""
+
+    shown: Status
+    beaten_seconds_ago: float = 1.0
+    asked: int = 0
+    ends: dict[int, ExitCode] = field(default_factory=dict)
+    waits: threading.Event = field(default_factory=threading.Event)
+
+    def status(self) -> Status:
+        return self.shown
+
+    def heartbeat(self) -> float:
+        return self.beaten_seconds_ago
+
+    def request_cycle(self) -> int:
+        self.asked += 1
+        return self.shown.cycle + 1
+
+    def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
+        assert timeout_seconds <= 1.0
+        self.waits.set()
+        return self.ends.get(cycle)
+
+
+@contextmanager
+def served(daemon: StillDaemon, folder: Path, *, port: int = 0) -> Iterator[str]:
+    """Serve ``daemon`` on loopback, and yield its URL; its token is in ``folder``."""
+    with serve(
+        daemon,
+        "127.0.0.1",
+        port,
+        document=render_status,
+        metrics=Metrics(),
+        token_file=folder / "token",
+    ) as url:
+        yield url

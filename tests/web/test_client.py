@@ -1,0 +1,154 @@
+"""A daemon asked from outside: what it says is what is read, and what is no daemon is named."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from servers import Answer, scripted
+from web.samples import HOSTILE, StillDaemon, calm, served, status
+
+from reconciler.core.errors import DaemonError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Key
+from reconciler.core.status import Status
+from reconciler.render.json import render_status
+from reconciler.render.status import worst_first
+from reconciler.web.client import fetch_standing, fetch_status, request_cycle
+from reconciler.web.token import read_token
+
+
+def in_order(shown: Status) -> list[object]:
+    return list(worst_first(shown.standings))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        status(),
+        calm(),
+        calm(standings=(), exit_code=None, cycle=0, cycle_started_at=None, cycle_finished_at=None),
+    ],
+    ids=["rich", "calm", "new"],
+)
+def test_a_status_is_read_as_it_was(shown: Status, tmp_path: Path) -> None:
+    with served(StillDaemon(shown), tmp_path) as url:
+        text, read = fetch_status(url)
+    assert text == render_status(shown, healthy=True)
+    assert render_status(read, healthy=True) == text
+    assert list(read.standings) == in_order(shown)
+
+
+def test_one_resource_is_found_or_not(tmp_path: Path) -> None:
+    with served(StillDaemon(status()), tmp_path) as url:
+        found = fetch_standing(f"{url}/", Key("mesh", (HOSTILE,)))
+        assert found in status().standings
+        assert fetch_standing(url, Key("mesh", ("nowhere",))) is None
+
+
+def test_a_cycle_is_waited_for(tmp_path: Path) -> None:
+    daemon = StillDaemon(calm(), ends={43: ExitCode.WITHHELD})
+    with served(daemon, tmp_path) as url:
+        assert request_cycle(url, read_token(tmp_path / "token")) == (43, ExitCode.WITHHELD)
+
+
+def test_a_wrong_token_is_said(tmp_path: Path) -> None:
+    with (
+        served(StillDaemon(calm()), tmp_path) as url,
+        pytest.raises(DaemonError, match=r"token is missing or wrong; .* --token-file"),
+    ):
+        request_cycle(url, "another")
+
+
+def test_what_a_daemon_refuses_is_said_in_its_words(tmp_path: Path) -> None:
+    daemon = StillDaemon(calm(), beaten_seconds_ago=500.0)
+    with (
+        served(daemon, tmp_path) as url,
+        pytest.raises(DaemonError, match="but the loop is stuck"),
+    ):
+        request_cycle(url, read_token(tmp_path / "token"))
+
+
+def test_where_nobody_listens_the_way_out_is_named() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(DaemonError, match=f"{port}: nobody listens there; .*reconciler run"):
+        fetch_status(f"http://127.0.0.1:{port}")
+
+
+STRANGERS = {
+    "a web page": Answer(200, b"<html>"),
+    "another JSON": Answer(200, {"status": "ok"}),
+    "a list": Answer(200, []),
+    "another version": Answer(200, {"schema": 2}),
+    "nothing of it": Answer(200, {"schema": 1, "cycle": None, "source": {}, "lease": None}),
+}
+
+
+@pytest.mark.parametrize("answer", STRANGERS.values(), ids=STRANGERS)
+def test_what_is_no_daemon_of_this_version_is_said(answer: Answer) -> None:
+    with (
+        scripted(lambda *_: answer) as server,
+        pytest.raises(DaemonError, match="what answers is no daemon of this version"),
+    ):
+        fetch_status(server.url)
+
+
+@pytest.mark.parametrize("body", [b"<html>not found", b"[]", b"3", b"{}"])
+def test_who_refuses_without_our_words_is_no_daemon(body: bytes) -> None:
+    with (
+        scripted(lambda *_: Answer(404, body)) as server,
+        pytest.raises(DaemonError, match=r"it is no daemon of ours \(HTTP 404\)"),
+    ):
+        fetch_status(server.url)
+
+
+@pytest.fixture
+def garbled() -> Iterator[str]:
+    """The URL of somebody who answers one request, and not in HTTP."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with closing(connection):
+                connection.recv(65_536)
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        speaking = threading.Thread(target=answer)
+        speaking.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        speaking.join()
+
+
+def test_who_speaks_no_http_gives_no_answer(garbled: str) -> None:
+    with pytest.raises(DaemonError, match=r"no answer came: 220 mail\.example"):
+        fetch_status(garbled)
+
+
+def test_a_tls_answer_is_looked_for_where_the_url_says_so(tmp_path: Path) -> None:
+    with (
+        served(StillDaemon(calm()), tmp_path) as url,
+        pytest.raises(DaemonError, match="no answer came"),
+    ):
+        fetch_status(url.replace("http", "https", 1))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:9180", "ftp://localhost", "http://", "http://[::1", "http://localhost:many",
+     "http://localhost/below", "http://localhost:99999"],
+)  # fmt: skip
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="--url takes a URL such as"):
+        fetch_status(url)
+
+
+def test_proxy_variables_lead_no_token_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    daemon = StillDaemon(calm(), ends={43: ExitCode.OK})
+    with served(daemon, tmp_path) as url:
+        assert request_cycle(url, read_token(tmp_path / "token"))[1] is ExitCode.OK
