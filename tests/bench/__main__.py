@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from bench import endpoint, graphs, manifests, plans
+from bench import daemon, endpoint, graphs, manifests, plans
 from bench.costs import measure
 
 RUNS = 5
@@ -35,6 +35,7 @@ SECTIONS = {
     "manifests": manifests.figures,
     "plans": plans.figures,
     "graphs": graphs.figures,
+    "daemon": daemon.figures,
     "endpoint": endpoint.figures,
 }
 
