@@ -37,7 +37,6 @@ bench: $(VENV)/.dev  ## figures, with the machine and the peers named
 	PYTHONPATH=tests $(BIN)/python -m tests.bench
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
-	$(BIN)/pip install --quiet uv
 	$(PIN) --upgrade pyproject.toml --output-file requirements.lock
 	$(PIN) --upgrade --extra dev --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
@@ -49,7 +48,6 @@ sbom: $(VENV)/.dev  ## dist/sbom.json: what is in an installation, as CycloneDX
 	$(BIN)/python tests/supply.py sbom
 
 test-versions: $(VENV)/.dev  ## core and contract suites with the lowest and the newest dependencies
-	$(BIN)/pip install --quiet uv
 	set -e; for versions in lowest-direct highest; do \
 	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$versions; \
 	  $(BIN)/uv pip install --quiet --python build/$$versions --resolution $$versions --requirement pyproject.toml; \

@@ -26,9 +26,9 @@ _PINNED = re.compile(r"^([\w.-]+)==(\S+).*((?:\n    --hash=sha256:\w+.*)+)", re.
 
 def build_wheel(source: Path, into: Path) -> Path:
     """Build the wheel of ``source`` with the backend that deploy/build.lock pins."""
+    options = "--quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation"
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        + ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(into), "."],
+        [sys.executable, "-m", "pip", "wheel", *options.split(), "--wheel-dir", str(into), "."],
         cwd=source,
         env={**os.environ, "SOURCE_DATE_EPOCH": "0"},
         check=True,
