@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
@@ -60,14 +59,14 @@ def test_e25_whatever_pip_fetches_is_pinned_by_a_hash(place: str) -> None:
     assert all("--require-hashes" in line or "--no-deps" in line for line in fetching)
 
 
-def test_the_wheel_alone_does_the_main_job(wheel: Path, tmp_path: Path) -> None:
-    (wheel.parent / "requirements.txt").write_text(requirements(wheel), "utf-8")
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
-    shell = shell_in(tmp_path, tmp_path / "venv" / "bin")
-    shell(f"pip install --quiet --require-hashes --requirement {wheel.parent}/requirements.txt")
-    assert "Usage: reconciler" in shell("reconciler --help")
-    assert "Valid: 0 errors" in shell("reconciler validate manifests")
-    assert "3 to create" in shell("reconciler plan manifests --target local")
-    assert "3 created" in shell("reconciler apply manifests --target local --auto-approve")
-    assert "No changes." in shell("reconciler plan manifests --target local --detailed-exitcode")
+def test_e25_pip_takes_the_wheel_that_the_requirements_name_and_no_other(wheel: Path) -> None:
+    *_, pinned, digest = requirements(wheel).splitlines()
+    text = wheel.parent / "requirements.txt"
+    install = f"{sys.executable} -m pip install --no-index --no-deps --target installed"
+    shell = shell_in(wheel.parent)
+    text.write_text(f"--find-links .\n{pinned}\n{digest[:-8]}00000000\n", "utf-8")
+    assert "DO NOT MATCH" in shell(f"! {install} --requirement {text.name} 2>&1")
+    text.write_text(requirements(wheel), "utf-8")
+    shell(f"{{ echo --find-links .; tail -n 2 {text.name}; }} > alone.txt")
+    shell(f"{install} --requirement alone.txt")
+    assert (wheel.parent / "installed" / "bin" / "reconciler").exists()
