@@ -18,6 +18,7 @@ from reconciler.cli.main import VERBS
 from reconciler.settings.knobs import KNOBS
 
 BIN = Path(sys.executable).parent
+GUIDE = (DEPLOY / "README.md").read_text("utf-8")
 # What is not in the package yet; empty this with the last of them.
 LATER = {"ci": {"--target", "--lock", "--expect"}, "run": {"--lock", "--listen", "--insecure"}}
 
@@ -27,6 +28,8 @@ def commands() -> Iterator[list[str]]:
     for name in ("mesh-reconciler.service", "github/action.yml", "gitlab-ci.yml"):
         for line in re.findall(r"(?:bin/|run: |- )reconciler (.+)", (DEPLOY / name).read_text()):
             yield shlex.split(re.sub(r"\$\{\w+:\+(.+?)\}(?= |$)", r"\1", line))
+    for line in re.findall(r"bin/reconciler (\w+[^#\n]*)", GUIDE):
+        yield shlex.split(line)
     (hook,) = read("pre-commit-hooks.yaml")["repos"][0]["hooks"]
     yield shlex.split(hook["entry"])[1:]
     for service in read("compose.yaml")["services"].values():
@@ -65,6 +68,16 @@ def test_each_file_is_what_its_readers_schema_asks_for(name: str, schema: str) -
         check=False,
     )
     assert checked.returncode == 0, checked.stdout
+
+
+def test_the_guide_leads_to_what_there_is() -> None:
+    for path in re.findall(r"\]\((?!#|http)([^)]+)\)", GUIDE):
+        assert (DEPLOY / path).exists(), path
+    headings = re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= anchors
+    for path in re.findall(r"(?:CHECKOUT/| )(deploy/[\w./-]+)", GUIDE):
+        assert (ROOT / path).exists(), path
 
 
 def test_no_digest_is_written_that_was_not_looked_up() -> None:
