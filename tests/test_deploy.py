@@ -95,7 +95,7 @@ def test_the_workflow_gives_each_job_what_it_needs_and_a_fork_nothing() -> None:
     assert {name: job["permissions"] for name, job in jobs.items()} == {
         "validate": {"contents": "read"},
         "plan": {"contents": "read", "id-token": "write", "pull-requests": "write"},
-        "apply": {"contents": "read", "id-token": "write", "pull-requests": "read"},
+        "apply": {"contents": "read", "id-token": "write", "pull-requests": "write"},
         "drift": {"contents": "read", "id-token": "write"},
     }
     assert "head.repo.full_name == github.repository" in jobs["plan"]["if"]
@@ -114,9 +114,12 @@ def test_a_fork_of_a_gitlab_project_gets_validation_alone() -> None:
     template = read("gitlab-ci.yml")
     (rule,) = template["meshes-validate"]["rules"]
     assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID != $CI_PROJECT_ID" in rule["if"]
-    assert "id_tokens" not in {**template[".meshes"], **template["meshes-validate"]}
+    assert {"id_tokens", "environment"}.isdisjoint(
+        {**template[".meshes"], **template["meshes-validate"]}
+    )
     for job in ("meshes-plan", "meshes-apply", "meshes-drift"):
         assert template[job]["extends"] == ".meshes-on-aws"
+        assert "environment" in template[job]
         assert "SOURCE_PROJECT_ID !=" not in str(template[job]["rules"])
 
 
@@ -145,15 +148,12 @@ def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
     ]
     assert told == [
         f"python <-m> <pip> <install> <--require-hashes> <--requirement> <{HOSTILE}>\n",
-        f"reconciler <validate> <{HOSTILE}> <--format> <github>\n",
         "reconciler <ci>"
         + "".join(f" <{it}>" for it in (HOSTILE, "--target", HOSTILE, "--lock", HOSTILE))
         + f" <--expect> <{HOSTILE}>\n",
     ]
-    unset = dict.fromkeys(steps()[-1]["env"], "") | {"PATHS": "manifests", "TARGET": "production"}
-    assert forge(steps()[-1]["run"], **unset) == (
-        "reconciler <ci> <manifests> <--target> <production>\n"
-    )
+    unset = dict.fromkeys(steps()[-1]["env"], "") | {"PATHS": "manifests"}
+    assert forge(steps()[-1]["run"], **unset) == ("reconciler <ci> <manifests>\n")
     assert not (tmp_path / "broken-out").exists()
 
 
