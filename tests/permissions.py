@@ -31,8 +31,8 @@ Statement = dict[str, Any]
 def policies() -> dict[str, dict[str, Any]]:
     """Return every policy by its name; ``OWNER``, ``TABLE`` are for whoever attaches them."""
     return {
-        "plan": _policy(_reading()),
-        "apply": _policy(_reading(), *_writing()),
+        "plan": _policy(*_reading()),
+        "apply": _policy(*_reading(), *_writing()),
         "lock": _policy(
             {
                 "Sid": "Lease",
@@ -57,12 +57,14 @@ def actions(*verbs: Verb) -> list[str]:
     return sorted(f"appmesh:{it.name}" for it in operations if it.verb in verbs)
 
 
-def _reading() -> Statement:
-    # GetResources and ListMeshes know no narrower resource.
-    return {
+def _reading() -> Iterator[Statement]:
+    # Neither of these knows a narrower resource.
+    everywhere = ["appmesh:ListMeshes", "tag:GetResources"]
+    yield {"Sid": "Find", "Action": everywhere, "Resource": "*"}
+    yield {
         "Sid": "Read",
-        "Action": [*actions(*READING), "tag:GetResources"],
-        "Resource": "*",
+        "Action": [it for it in actions(*READING) if it not in everywhere],
+        "Resource": EVERYTHING,
     }
 
 
