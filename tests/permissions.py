@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,8 @@ def _writing() -> Iterator[Statement]:
 
 
 def _resource(kind: str) -> str:
-    path = load().kinds[kind].arn.format_map(_Stars())
+    path = re.sub(r"{\w+}", "*", load().kinds[kind].arn)
     return f"arn:aws:appmesh:*:*:{path}"
-
-
-class _Stars(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "*"
 
 
 def _policy(*statements: Statement) -> dict[str, Any]:
