@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two workers suit the smallest machine we test on.
 WORKERS ?= 2
+PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-.PHONY: run test format lint types contracts tests soak bench lock clean
+.PHONY: run test format lint types contracts tests soak bench lock wheel sbom test-versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan again of manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -36,9 +37,24 @@ bench: $(VENV)/.dev  ## figures, with the machine and the peers named
 	PYTHONPATH=tests $(BIN)/python -m tests.bench
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
+	$(PIN) --upgrade pyproject.toml --output-file requirements.lock
+	$(PIN) --upgrade --extra dev --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
+
+wheel: $(VENV)/.dev  ## dist/: the wheel, the same bytes each time, and requirements.txt with all hashes
+	$(BIN)/python tests/supply.py dist
+
+sbom: $(VENV)/.dev  ## dist/sbom.json: what is in an installation, as CycloneDX
+	$(BIN)/python tests/supply.py sbom
+
+test-versions: $(VENV)/.dev  ## core and contract suites with the lowest and the newest dependencies
+	set -e; for versions in lowest-direct highest; do \
+	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$versions; \
+	  $(BIN)/uv pip install --quiet --python build/$$versions --resolution $$versions --requirement pyproject.toml; \
+	  $(BIN)/uv pip install --quiet --python build/$$versions --no-deps --editable .; \
+	  $(BIN)/uv pip install --quiet --python build/$$versions pytest hypothesis pytest-timeout pytest-xdist; \
+	  build/$$versions/bin/python -m pytest -q -n $(WORKERS) -p no:cacheprovider tests/core tests/manifest tests/targets/test_contract.py; \
+	done
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
@@ -47,9 +63,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mesh-reconciler needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: $(BIN)/python requirements.lock pyproject.toml
+$(VENV)/.runtime: $(BIN)/python requirements.lock deploy/build.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement deploy/build.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime tests/requirements.lock

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import Cli
 from readme import README, rewritten
+
+from reconciler.cli.main import VERBS
+from reconciler.settings.knobs import EVERY_VERB, TARGET_VERBS
 
 TEXT = README.read_text("utf-8")
 _BLOCKS = re.findall(r"<!-- run -->\n```console\n(.*?)```", TEXT, re.DOTALL)
@@ -18,6 +22,19 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 def test_every_table_is_the_codes_own() -> None:
     assert rewritten(TEXT) == TEXT, "python tests/readme.py brings it up to date"
     assert TEXT.count("<!-- table: ") == 7
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_of_its_help_is_documented_once(verb: str, cli: Cli) -> None:
+    rows = re.findall(r"^\| `--([a-z-]+)[^|]*\| ([^|]+) \|", TEXT, re.MULTILINE)
+    groups = {"every verb": EVERY_VERB, "every verb with a target": TARGET_VERBS}
+    documented = [
+        name for name, of in rows for part in of.split(", ") if verb in groups.get(part, (part,))
+    ]
+    offered = re.findall(r"^  --([a-z-]+)", cli(verb, "--help").out, re.MULTILINE)
+    # Each verb takes the settings file, which the text beside the table tells of.
+    assert sorted(offered) == sorted([*documented, "config"])
+    assert "`--config FILE`" in TEXT
 
 
 def commands(block: str) -> list[tuple[str, str]]:

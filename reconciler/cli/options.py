@@ -87,9 +87,11 @@ def make_command(verb: str, run: Verb) -> click.Command:
         required = not metavar.startswith("[")
         arguments.append(click.Argument(["keys"], nargs=-1, required=required, metavar=metavar))
     elif verb in READING_VERBS:
-        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]"))
+        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif verb == "show":
-        arguments.append(click.Argument(["paths"], metavar="PLANFILE", callback=_alone))
+        arguments.append(
+            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_alone)
+        )
     return Command(
         verb,
         callback=callback,
@@ -141,8 +143,11 @@ def _type(knob: Knob) -> click.ParamType[Any] | None:
             return click.IntRange(min=knob.minimum)
         case Take.SECONDS:
             return Seconds(min=knob.minimum)
+        case Take.TEXT | Take.TEXTS if knob.choices:
+            return click.Choice(knob.choices)
         case Take.TEXT | Take.TEXTS:
-            return click.Choice(knob.choices) if knob.choices else click.STRING
+            # The shell completes the names of files.
+            return click.Path() if knob.metavar in ("FILE", "DIR") else click.STRING
 
 
 def _config_option(verb: str) -> click.Option:

@@ -1,0 +1,66 @@
+"""Shells complete verbs, options, choices and files by what deploy/completion holds."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from shells import Shell, shell_in
+from shipped import DEPLOY
+
+from reconciler.cli.main import VERBS
+
+COMPLETION = DEPLOY / "completion"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return shell_in(tmp_path, Path(sys.executable).parent)
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_each_script_is_what_the_command_prints(shell: Shell, name: str) -> None:
+    printed = shell("reconciler", _RECONCILER_COMPLETE=f"{name}_source")
+    assert (COMPLETION / f"reconciler.{name}").read_text("utf-8") == printed
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("''", [*VERBS]),
+        ("pl", ["plan"]),
+        ("plan --det", ["--detailed-exitcode"]),
+        ("plan --policy ''", ["observe", "create-only", "upsert-only", "sync"]),
+        ("nonsense --ver", ["--version"]),
+    ],
+)
+def test_bash_offers(shell: Shell, words: str, offered: list[str]) -> None:
+    told = shell(
+        f"""
+        source {COMPLETION}/reconciler.bash
+        complete -p reconciler >&2
+        COMP_WORDS=(reconciler {words}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)) COMPREPLY=()
+        _reconciler_completion reconciler
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+    )
+    registered, *completed = told.split("\n")
+    assert registered.endswith("-F _reconciler_completion reconciler")
+    assert [it for it in completed if it] == offered
+
+
+@pytest.mark.parametrize(
+    "words", ["validate m", "show m", "plan --var-file m", "endpoint --data m"]
+)
+def test_files_are_left_to_the_shell(shell: Shell, words: str) -> None:
+    line = {"COMP_WORDS": f"reconciler {words}", "COMP_CWORD": str(len(words.split()))}
+    assert shell("reconciler", _RECONCILER_COMPLETE="bash_complete", **line) == "file,m\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "check"), [("zsh", "zsh --no-exec"), ("fish", "fish --no-execute")]
+)
+def test_its_shell_can_read_the_script(shell: Shell, name: str, check: str) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed: its completion is unchecked here")
+    assert shell(f"{check} {COMPLETION}/reconciler.{name}") == ""

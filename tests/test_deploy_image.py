@@ -1,0 +1,77 @@
+"""The instructions of the Dockerfile, followed in a plain directory."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from servers import Answer, scripted
+from shells import Shell, shell_in
+from shipped import ROOT, instructions
+
+MOST_INSTALLED_BYTES = 100 * 1024 * 1024
+
+
+def make_image(root: Path) -> Shell:
+    """Do below ``root`` what the Dockerfile does, and return a shell of the image."""
+    first, second = (at for at, (word, _) in enumerate(instructions()) if word == "FROM")
+    python = root / "python"
+    subprocess.run([sys.executable, "-m", "venv", python], check=True)
+    shell, place = shell_in(root, python / "bin"), root
+    for word, rest in instructions()[first + 1 : second]:
+        if word == "WORKDIR":
+            place = root / rest.lstrip("/")
+            place.mkdir()
+            shell = shell_in(place, python / "bin")
+        elif word == "COPY":
+            *sources, _ = rest.split()
+            for source in sources:
+                path = ROOT / source
+                if path.is_dir():
+                    ignored = shutil.ignore_patterns("__pycache__")
+                    shutil.copytree(path, place / path.name, ignore=ignored)
+                else:
+                    shutil.copy(path, place)
+        else:
+            assert word == "RUN"
+            shell(re.sub(r"(?<= )/(opt|work)", rf"{root}/\1", rest))
+    return shell_in(root / "work", root / "opt" / "mesh-reconciler" / "bin")
+
+
+@pytest.mark.timeout(600)
+def test_the_wheel_alone_does_the_main_job_in_the_image(tmp_path: Path) -> None:
+    shell = make_image(tmp_path)
+    installed = tmp_path / "opt" / "mesh-reconciler"
+    files = [path for path in installed.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert sum(path.stat().st_size for path in files) < MOST_INSTALLED_BYTES
+    package = next(installed.rglob("site-packages/reconciler"))
+    sources = sorted(path.stem for path in package.rglob("*.py"))
+    assert sorted(path.name.split(".")[0] for path in package.rglob("*.pyc")) == sources
+    assert list(installed.rglob("site-packages/pip")) == []
+
+    shutil.copytree(ROOT / "manifests", tmp_path / "work" / "manifests")
+    assert "Usage: reconciler" in shell("reconciler --help")
+    assert "Valid: 0 errors" in shell("reconciler validate manifests")
+    assert "3 to create" in shell("reconciler plan manifests --target local")
+    told = dict(instructions())
+    command = shlex.join([*json.loads(told["ENTRYPOINT"]), *json.loads(told["CMD"])])
+    assert "3 changes, exit code 0" in shell(f"{command} --target local --once")
+    assert "No changes." in shell("reconciler plan manifests --target local --detailed-exitcode")
+
+
+def test_the_image_runs_as_nobody() -> None:
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", dict(instructions())["USER"])
+
+
+def test_the_images_health_is_the_daemons() -> None:
+    _, _, command = dict(instructions())["HEALTHCHECK"].partition("CMD ")
+    codes = {200: 0, 503: 1}
+    for status, code in codes.items():
+        with scripted(lambda *_: Answer(status)) as server:  # noqa: B023  # called in this turn
+            told = command.replace("http://127.0.0.1:9180", server.url)
+            run = subprocess.run(json.loads(told), capture_output=True, check=False)
+        assert (run.returncode, server.asked) == (code, [("GET /healthz", b"")])
