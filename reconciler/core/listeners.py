@@ -47,8 +47,9 @@ def arrange(
 ) -> Arrangement:
     """Return ``changes`` so that no route stands in the way of its router's new listeners.
 
-    What cannot be arranged is withheld. A route that is detached has its verdict there, and is
-    ``absorbed``; what is ``left_alone`` is not detached.
+    What cannot be arranged is withheld, and with it the routes that only the new listeners would
+    hear. A route that is detached has its verdict there, and is ``absorbed``; what is
+    ``left_alone`` is not detached.
     """
     found = Arrangement([])
     planned = {change.key: change for change in changes}
@@ -66,6 +67,11 @@ def arrange(
             why = f"its listeners cannot change: {'; '.join(refusals)}"
             found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))
             del planned[change.key]
+            why = f"it needs the listeners of {change.key}, which cannot change"
+            for waiting in step.unheard():
+                del planned[waiting.key]
+                held = Withheld(waiting.key, why, Reason.WAITING, waiting.origin, waiting)
+                found.withheld.append(held)
             continue
         found.early |= {it for it in routes if isinstance(it, Key)}
         found.absorbed |= {it.detach.key for it in detached}
@@ -113,6 +119,18 @@ class _Step:
             Delete(live.key, live, Difference(view.before, None)),
             Create(live.key, spec, tags, want.origin, view),
         )
+
+    def unheard(self) -> list[Change]:
+        """Return the routes in it that would be written, and that no listener hears as it is."""
+        listeners = _listeners(self.before)
+        return [
+            plan
+            for key, plan in self.planned.items()
+            if parent_of(key) == self.change.key
+            and not isinstance(plan, Delete)
+            and plan.spec
+            and not _heard(plan.spec, listeners)
+        ]
 
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
         mark = read_mark(live.tags)
@@ -165,6 +183,13 @@ def _listeners(holder: Spec) -> dict[int, str]:
     listeners: object = holder.get("listeners")
     mappings = [it["portMapping"] for it in listeners] if isinstance(listeners, list) else []
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
+
+
+def _heard(route: Spec, listeners: Mapping[int, str]) -> bool:
+    """Whether ``route`` is in the protocol of a listener that it matches."""
+    ports = _matched(route)
+    heard = {it for port, it in listeners.items() if ports is None or port in ports}
+    return any(form.removesuffix("Route") in heard for form in route)
 
 
 def _matched(route: Spec) -> set[int] | None:

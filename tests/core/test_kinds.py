@@ -313,6 +313,24 @@ def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> Non
     assert held.why.endswith("route/m/r/x matches no port")
 
 
+def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
+    grpc: Spec = {"grpcRoute": {"action": {"weightedTargets": [{"virtualNode": "n", "weight": 1}]}}}
+    made = plan(
+        *router(80, 81, protocol="grpc"),
+        desired("route/m/r/x", {**grpc, "priority": 1}),
+        desired("route/m/r/heard", route("n", prefix="/other")),
+        desired("route/m/r/of-the-second", route("n", port=81)),
+        *STANDING,
+        others=("route/m/r/theirs",),
+    )
+    assert keys(made) == ["route/m/r/heard"]
+    held = {str(one.key): one.why for one in made.withheld}
+    assert held.keys() == {"virtual-router/m/r", "route/m/r/x", "route/m/r/of-the-second"}
+    assert held["route/m/r/x"] == (
+        "it needs the listeners of virtual-router/m/r, which cannot change"
+    )
+
+
 def test_a_route_that_is_left_alone_does_not_make_way() -> None:
     pause = Suspension(NOW + timedelta(days=1), "load test")
     waiting = desired("route/m/r/x", route("n", prefix="/new"), suspend=pause)
