@@ -6,20 +6,19 @@ The endpoint is the judge of order: it refuses what names what is not there, and
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from builders import ACCOUNT
+from journeys.worlds import HOST, TOPOLOGIES, UPSERT, Call, World, asked_for
 
-from journeys.worlds import HOST, SYNC, TOPOLOGIES, UPSERT, Call, World, asked_for
 from reconciler.api import load
 from reconciler.core.changes import Change, Create, Delete, Reason, detached
 from reconciler.core.errors import TargetError
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
-from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Report, exit_code
 from reconciler.core.resources import Desired
 from reconciler.endpoint import Behaviour, LocalEndpoint
@@ -76,8 +75,7 @@ def done(world: World, report: Report) -> Plan:
 
 
 @pytest.fixture
-def endpoint(here: object) -> Iterator[LocalEndpoint]:
-    del here
+def endpoint() -> Iterator[LocalEndpoint]:
     # As the user guide has it; else nobody could see what is left in a mesh of others.
     with LocalEndpoint(None, behaviour=Behaviour(shared_meshes="listed")) as serving:
         yield serving
@@ -103,7 +101,10 @@ def untouched(of_others: Strangers) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_comes_up_changes_and_goes_in_order(name: str, endpoint: LocalEndpoint) -> None:
+def test_it_comes_up_changes_and_goes_in_order(
+    name: str, here: object, endpoint: LocalEndpoint
+) -> None:
+    del here
     world = World(endpoint, workers=10)
     of_others = strangers(world)
     first, then = before(name), after(name)
@@ -127,3 +128,76 @@ def test_it_comes_up_changes_and_goes_in_order(name: str, endpoint: LocalEndpoin
     assert len(done(world, world.cycle(())).changes) == len(then)
     assert world.tagged() == set()
     assert untouched(of_others)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the SDK try again at once."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+
+
+Phase = tuple[tuple[Desired, ...], Sequence[Call]]
+"""What is wanted, and all that is sent for it where nothing fails."""
+
+
+def phases(name: str, world: World) -> Iterator[Phase]:
+    """Yield the three journeys of a topology: up, to the other state, and down."""
+    world.reset()
+    strangers(world)
+    for wants in (before(name), after(name), ()):
+        report = world.cycle(wants)
+        yield wants, tuple(world.sent)
+        done(world, report)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("hasty")
+def test_a41_after_any_one_call_that_fails_it_gets_there(
+    name: str, world: World, record_property: Callable[[str, object], None]
+) -> None:
+    planned = list(phases(name, world))
+    broken = told = 0
+    for number in range(1, 1 + max(len(calls) for _, calls in planned)):
+        for turn, fault in enumerate(FAULTS):
+            if ALL or (number + NAMES.index(name)) % len(FAULTS) == turn:
+                heard = heard_of(fault, number, planned, world)
+                broken, told = broken + len(heard), told + sum(heard)
+    record_property("figure", f"faults in {name}: {broken} calls broken, {told} runs that failed")
+
+
+def heard_of(fault: str, number: int, planned: Iterable[Phase], world: World) -> list[bool]:
+    """Return of each phase with a call of that number whether it failed; each gets there after."""
+    world.reset()
+    of_others = strangers(world)
+    heard = []
+    for wants, calls in planned:
+        world.forget()
+        if number <= len(calls):
+            world.breaks(fault, number, calls)
+            heard.append(fails(world, wants))
+            world.mends()
+        left = settled(world, wants)
+        assert (left.changes, left.withheld) == ((), ()), (fault, number)
+        deletes = {call for call in world.sent if call.deletes}
+        assert deletes <= {call for call in calls if call.deletes}, (fault, number)
+        assert world.tagged() == arns(wants), (fault, number)
+    assert untouched(of_others), (fault, number)
+    return heard
+
+
+def fails(world: World, wants: tuple[Desired, ...]) -> bool:
+    try:
+        return exit_code(world.cycle(wants)) is not ExitCode.OK
+    except TargetError:
+        # Where the meshes cannot be listed there is nothing to plan with.
+        return True
+
+
+def settled(world: World, wants: tuple[Desired, ...]) -> Plan:
+    """Return the first plan that finds nothing to do, else the one after so many runs."""
+    for _ in range(RUNS):
+        report = world.cycle(wants)
+        if not report.outcomes:
+            return report.plan
+    return world.plan(wants)

@@ -66,14 +66,20 @@ class World:
         self._target = AppMesh(TargetId("test", self._url, ACCOUNT, REGION), calls, workers=workers)
         self._conduct = Conduct(workers, pause=lambda _: None, patience_seconds=1)
         self._session = boto3.Session()
+        self._clients: dict[tuple[str, str], Any] = {}
         self._tagging = self.by_hand(ACCOUNT, "resourcegroupstaggingapi")
 
     def by_hand(self, account: str = ACCOUNT, service: str = "appmesh") -> Any:
         """Return a client that acts for ``account``, off the record."""
-        where = {"region_name": REGION, "endpoint_url": self._url}
-        return self._session.client(
-            service, aws_access_key_id=account, aws_secret_access_key="secret", **where
-        )
+        if (account, service) not in self._clients:
+            self._clients[account, service] = self._session.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self._url,
+                aws_access_key_id=account,
+                aws_secret_access_key="secret",
+            )
+        return self._clients[account, service]
 
     def plan(self, wants: Iterable[Desired], restraint: Restraint = SYNC) -> Plan:
         """Return what would be done."""
@@ -114,7 +120,9 @@ class World:
     def _ask(self, method: str, path: str, content: Any = None) -> None:
         body = None if content is None else json.dumps(content)
         headers = {"content-type": "application/json"}
-        answer = urllib3.request(method, f"{self._url}/_endpoint/{path}", body=body, headers=headers)
+        answer = urllib3.request(
+            method, f"{self._url}/_endpoint/{path}", body=body, headers=headers
+        )
         assert answer.status == 200, answer.data
 
     def _note(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> None:
