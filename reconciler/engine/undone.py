@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.changes import Change, Create, Delete, detached
 from reconciler.core.dependencies import needs
 from reconciler.core.kinds import named_by, parent_of
 from reconciler.core.report import Applied, Outcome
@@ -24,8 +24,9 @@ class Undone:
         if isinstance(change, Create):
             self.missing.add(change.key)
             return
-        for key in named_by(change.key, change.before.spec):
-            self.held[key] = change.key
+        # What was to be led away in the same step is back where it was.
+        for each in (change, *(way.detach for way in detached(change))):
+            self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
         parent = parent_of(change.key)
         if isinstance(change, Delete) and parent is not None:
             self.held[parent] = change.key

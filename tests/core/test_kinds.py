@@ -250,6 +250,30 @@ def test_a_detached_route_comes_back_as_its_manifest_has_it() -> None:
     assert made.fingerprint != other.fingerprint
 
 
+def test_a_node_that_a_detached_route_is_led_away_from_is_deleted() -> None:
+    made = plan(
+        *wanted("m"),
+        *router(80, protocol="grpc")[-1:],
+        desired("virtual-node/m/new", {}),
+        desired("route/m/r/x", route("new")),
+        *STANDING,
+        restraint=SYNC,
+    )
+    assert keys(made) == ["virtual-node/m/new", "virtual-router/m/r", "virtual-node/m/n"]
+    assert made.withheld == ()
+
+
+def test_what_could_not_be_attached_again_is_not_detached() -> None:
+    made = plan(
+        *router(80, protocol="grpc"), desired("route/m/r/x", route("n", "missing")), *STANDING
+    )
+    assert made.changes == ()
+    (held,) = made.withheld
+    assert (held.key, held.reason) == (key("virtual-router/m/r"), Reason.WAITING)
+    assert held.why.startswith("it needs virtual-node/m/missing, which is not there")
+    assert key("route/m/r/x") in made.keys
+
+
 def test_a_route_of_another_port_stays_where_it_is() -> None:
     there = present("route/m/r/x", route("n", port=80), applied=desired("x"))
     holder = present("virtual-router/m/r", listening(80, 81))
