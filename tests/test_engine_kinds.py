@@ -152,6 +152,26 @@ def test_what_routes_that_came_back_use_is_not_deleted() -> None:
     assert cycle(target, led_away()).converged
 
 
+def test_a_route_waits_for_the_listener_that_would_hear_it() -> None:
+    target = standing()
+    target.before = refusing("update", ROUTER)
+    new, heard = desired("route/m/r/new", route("n", port=81)), desired("route/m/r/z", route("n"))
+    ported = [desired(str(name), route("n", port=80)) for name in (ROUTE, OTHER)]
+    wants = [want for want in graph(listening(80, 81)) if want.key.kind != "route"] + ported
+    report = cycle(target, [*wants, new, heard])
+    assert outcomes(report) == {
+        "route/m/r/x": Applied,
+        "route/m/r/y": Applied,
+        "virtual-router/m/r": Failed,
+        "route/m/r/new": Skipped,
+        "route/m/r/z": Applied,
+    }
+    (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
+    assert skipped.why == "it needs the listeners of virtual-router/m/r, which were not changed"
+    target.before = refusing("no", ROUTER)
+    assert target.resources.keys() >= {ROUTE, OTHER}
+
+
 def failed(report: Report) -> Failed:
     (outcome,) = report.outcomes
     assert isinstance(outcome, Failed)

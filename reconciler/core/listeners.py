@@ -122,14 +122,10 @@ class _Step:
 
     def unheard(self) -> list[Change]:
         """Return the routes in it that would be written, and that no listener hears as it is."""
-        listeners = _listeners(self.before)
         return [
             plan
             for key, plan in self.planned.items()
-            if parent_of(key) == self.change.key
-            and not isinstance(plan, Delete)
-            and plan.spec
-            and not _heard(plan.spec, listeners)
+            if parent_of(key) == self.change.key and not hears(self.before, plan)
         ]
 
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
@@ -141,6 +137,15 @@ class _Step:
         if live.key in self.left_alone:
             return "is left alone"
         return None if _fits(spec, self.after) else "matches no port"
+
+
+def hears(holder: Spec, change: Change) -> bool:
+    """Whether a route that ``change`` writes is in the protocol of a listener that it matches."""
+    if isinstance(change, Delete) or change.spec is None:
+        return True
+    ports = _matched(change.spec)
+    heard = {it for port, it in _listeners(holder).items() if ports is None or port in ports}
+    return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
 def _unseen(step: _Step, world: World) -> Iterator[str]:
@@ -183,13 +188,6 @@ def _listeners(holder: Spec) -> dict[int, str]:
     listeners: object = holder.get("listeners")
     mappings = [it["portMapping"] for it in listeners] if isinstance(listeners, list) else []
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
-
-
-def _heard(route: Spec, listeners: Mapping[int, str]) -> bool:
-    """Whether ``route`` is in the protocol of a listener that it matches."""
-    ports = _matched(route)
-    heard = {it for port, it in listeners.items() if ports is None or port in ports}
-    return any(form.removesuffix("Route") in heard for form in route)
 
 
 def _matched(route: Spec) -> set[int] | None:
