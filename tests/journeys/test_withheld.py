@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from journeys.worlds import HOST, World, asked_for
 
 from reconciler.core.changes import Reason
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Failed, Report, exit_code
 from reconciler.core.resources import Desired, Key, Options
+from reconciler.endpoint import LocalEndpoint, parse_behaviour
 
 
 def up(world: World, name: str) -> tuple[Desired, ...]:
@@ -121,3 +123,16 @@ def test_s06_a_gateway_in_a_mesh_of_others_is_its_owners_to_make(world: World) -
     assert all(isinstance(outcome, Applied) for outcome in report.outcomes)
     assert world.refused == []
     assert len(world.tagged()) == len(guests)
+
+
+@pytest.mark.parametrize("spelt", ["plain", "with-owner"])
+def test_s06_what_guests_leave_behind_is_found_and_goes(spelt: str, here: object) -> None:
+    del here
+    behaviour = parse_behaviour(["shared-meshes=listed", f"shared-arns={spelt}"])
+    with LocalEndpoint(None, behaviour=behaviour) as endpoint:
+        world = World(endpoint)
+        world.by_hand(HOST).create_mesh(meshName="shared")
+        guests = up(world, "shared")
+        assert len(world.cycle(()).outcomes) == len(guests)
+        assert world.tagged() == set()
+        assert world.by_hand(HOST).describe_mesh(meshName="shared")["mesh"]
