@@ -31,7 +31,7 @@ tests: $(VENV)/.dev
 	$(BIN)/python -m tests
 
 soak: $(VENV)/.dev  ## the long form of what takes long: simulation, kills, durability
-	RECONCILER_SOAK=1 RECONCILER_LONG_TESTS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 14400 tests/simulation tests/kills tests/source tests/endpoint
+	RECONCILER_SOAK=1 RECONCILER_LONG_TESTS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 14400 tests/simulation tests/kills tests/source tests/endpoint tests/journeys
 
 bench: $(VENV)/.dev  ## figures, with the machine and the peers named
 	PYTHONPATH=tests $(BIN)/python -m tests.bench

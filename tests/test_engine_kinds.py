@@ -124,6 +124,54 @@ def test_routes_make_way_for_their_listener_and_come_back() -> None:
     assert cycle(target, graph(GRPC, prefix="/new")).outcomes == ()
 
 
+def led_away() -> list[Desired]:
+    """Return a graph in which another node takes over, and the listener changes its protocol."""
+    wants = [want for want in graph(GRPC) if want.key.kind not in ("virtual-node", "route")]
+    wants += [desired(str(name), route("new")) for name in (ROUTE, OTHER)]
+    return [*wants, desired("virtual-node/m/new", {})]
+
+
+def test_nothing_makes_way_that_could_not_come_back() -> None:
+    target = standing()
+    target.before = refusing("create", key("virtual-node/m/new"))
+    assert outcomes(cycle(target, led_away())) == {
+        "virtual-node/m/new": Failed,
+        "virtual-router/m/r": Skipped,
+        "virtual-node/m/n": Skipped,
+    }
+    assert not any(operation == "delete" for operation, _ in target.calls)
+
+
+def test_what_routes_that_came_back_use_is_not_deleted() -> None:
+    target = standing()
+    target.before = refusing("update", ROUTER)
+    report = cycle(target, led_away())
+    assert outcomes(report)["virtual-router/m/r"] is Failed
+    assert outcomes(report)["virtual-node/m/n"] is Skipped
+    target.before = refusing("no", ROUTER)
+    assert cycle(target, led_away()).converged
+
+
+def test_a_route_waits_for_the_listener_that_would_hear_it() -> None:
+    target = standing()
+    target.before = refusing("update", ROUTER)
+    new, heard = desired("route/m/r/new", route("n", port=81)), desired("route/m/r/z", route("n"))
+    ported = [desired(str(name), route("n", port=80)) for name in (ROUTE, OTHER)]
+    wants = [want for want in graph(listening(80, 81)) if want.key.kind != "route"] + ported
+    report = cycle(target, [*wants, new, heard])
+    assert outcomes(report) == {
+        "route/m/r/x": Applied,
+        "route/m/r/y": Applied,
+        "virtual-router/m/r": Failed,
+        "route/m/r/new": Skipped,
+        "route/m/r/z": Applied,
+    }
+    (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
+    assert skipped.why == "it needs the listeners of virtual-router/m/r, which were not changed"
+    target.before = refusing("no", ROUTER)
+    assert target.resources.keys() >= {ROUTE, OTHER}
+
+
 def failed(report: Report) -> Failed:
     (outcome,) = report.outcomes
     assert isinstance(outcome, Failed)

@@ -8,7 +8,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
-from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld
+from reconciler.core.changes import (
+    Adopt,
+    Change,
+    Create,
+    Delete,
+    Reason,
+    Update,
+    Withheld,
+    detached,
+)
 from reconciler.core.kinds import KINDS, named_by, parent_of
 from reconciler.core.resources import Key, Present, Spec, World
 
@@ -19,9 +28,14 @@ Upsert: TypeAlias = Create | Update | Adopt
 
 
 def needs(change: Upsert) -> tuple[Key, ...]:
-    """Return what has to be there for ``change`` to be made, what contains it first."""
+    """Return what has to be there for ``change`` to be made, what contains it first.
+
+    What it detaches is attached again, and needs all that it names.
+    """
     parent = parent_of(change.key)
-    return (*([parent] if parent else []), *named_by(change.key, change.spec))
+    attached = (each.attach for each in detached(change))
+    named = (it for each in (change, *attached) for it in named_by(each.key, each.spec))
+    return (*([parent] if parent else []), *named)
 
 
 def hold_what_cannot_be(
@@ -101,4 +115,5 @@ def _specs_after(upserts: list[Upsert], world: World) -> Mapping[Key, Spec | Non
     after |= {
         key: saw.spec if isinstance(saw, Present) else None for key, saw in world.resources.items()
     }
-    return after | {it.key: it.spec for it in upserts if it.spec is not None or it.key not in after}
+    written = (it for each in upserts for it in (each, *(way.attach for way in detached(each))))
+    return after | {it.key: it.spec for it in written if it.spec is not None or it.key not in after}

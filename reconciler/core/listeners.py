@@ -47,8 +47,9 @@ def arrange(
 ) -> Arrangement:
     """Return ``changes`` so that no route stands in the way of its router's new listeners.
 
-    What cannot be arranged is withheld. A route that is detached has its verdict there, and is
-    ``absorbed``; what is ``left_alone`` is not detached.
+    What cannot be arranged is withheld, and with it the routes that only the new listeners would
+    hear. A route that is detached has its verdict there, and is ``absorbed``; what is
+    ``left_alone`` is not detached.
     """
     found = Arrangement([])
     planned = {change.key: change for change in changes}
@@ -66,6 +67,11 @@ def arrange(
             why = f"its listeners cannot change: {'; '.join(refusals)}"
             found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))
             del planned[change.key]
+            why = f"it needs the listeners of {change.key}, which cannot change"
+            for waiting in step.unheard():
+                del planned[waiting.key]
+                held = Withheld(waiting.key, why, Reason.WAITING, waiting.origin, waiting)
+                found.withheld.append(held)
             continue
         found.early |= {it for it in routes if isinstance(it, Key)}
         found.absorbed |= {it.detach.key for it in detached}
@@ -114,6 +120,14 @@ class _Step:
             Create(live.key, spec, tags, want.origin, view),
         )
 
+    def unheard(self) -> list[Change]:
+        """Return the routes in it that would be written, and that no listener hears as it is."""
+        return [
+            plan
+            for key, plan in self.planned.items()
+            if parent_of(key) == self.change.key and not hears(self.before, plan)
+        ]
+
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
         mark = read_mark(live.tags)
         if live.owner != self.owner:
@@ -123,6 +137,15 @@ class _Step:
         if live.key in self.left_alone:
             return "is left alone"
         return None if _fits(spec, self.after) else "matches no port"
+
+
+def hears(holder: Spec, change: Change) -> bool:
+    """Whether a route that ``change`` writes is in the protocol of a listener that it matches."""
+    if isinstance(change, Delete) or change.spec is None:
+        return True
+    ports = _matched(change.spec)
+    heard = {it for port, it in _listeners(holder).items() if ports is None or port in ports}
+    return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
 def _unseen(step: _Step, world: World) -> Iterator[str]:

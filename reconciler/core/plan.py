@@ -60,10 +60,10 @@ class Plan:
     @property
     def keys(self) -> tuple[Key, ...]:
         """Every key that has a verdict; what is detached has it with what it makes way for."""
-        changes = self.changes
+        meant = (*self.changes, *(held.change for held in self.withheld if held.change))
         return (
-            *(change.key for change in changes),
-            *(it.detach.key for change in changes for it in detached(change)),
+            *(change.key for change in self.changes),
+            *(it.detach.key for change in meant for it in detached(change)),
             *self.unchanged,
             *(held.key for held in self.withheld),
         )

@@ -2,18 +2,23 @@
 
 from dataclasses import dataclass, field
 
-from reconciler.core.changes import Change, Create, Delete
+from reconciler.core.changes import Change, Create, Delete, detached
 from reconciler.core.dependencies import needs
 from reconciler.core.kinds import named_by, parent_of
+from reconciler.core.listeners import HOLDERS, hears
 from reconciler.core.report import Applied, Outcome
-from reconciler.core.resources import Key
+from reconciler.core.resources import Key, Spec
 
 
 @dataclass(slots=True)
 class Undone:
-    """What is ``missing`` since its create was not made, and what is ``held`` by whom."""
+    """What is ``missing`` since its create was not made, and what is ``held`` by whom.
+
+    ``stuck`` is what did not change, as it was.
+    """
 
     missing: set[Key] = field(default_factory=set)
+    stuck: dict[Key, Spec] = field(default_factory=dict)
     held: dict[Key, Key] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
@@ -24,8 +29,11 @@ class Undone:
         if isinstance(change, Create):
             self.missing.add(change.key)
             return
-        for key in named_by(change.key, change.before.spec):
-            self.held[key] = change.key
+        if change.key.kind in HOLDERS:
+            self.stuck[change.key] = change.before.spec
+        # What was to be led away in the same step is back where it was.
+        for each in (change, *(way.detach for way in detached(change))):
+            self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
         parent = parent_of(change.key)
         if isinstance(change, Delete) and parent is not None:
             self.held[parent] = change.key
@@ -35,5 +43,8 @@ class Undone:
         if isinstance(change, Delete):
             holder = self.held.get(change.key)
             return f"{holder}, which holds it, could not be changed or deleted" if holder else None
+        parent = parent_of(change.key)
+        if parent in self.stuck and not hears(self.stuck[parent], change):
+            return f"it needs the listeners of {parent}, which were not changed"
         lacking = next((key for key in needs(change) if key in self.missing), None)
         return f"it needs {lacking}, which was not created" if lacking else None

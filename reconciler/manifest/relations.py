@@ -116,6 +116,20 @@ def _match_port(source: _Source) -> Iterator[Breach]:
             yield key, message, f"give spec.{form}.match.port: {one_of(map(str, ports))}"
 
 
+def _target_port(source: _Source) -> Iterator[Breach]:
+    for key, form, route in _routes(source):
+        target = route["action"].get("target")
+        if target is None or "port" in target:
+            continue
+        for service in named_by(key, source.spec(key)):
+            for provider in named_by(service, source.spec(service)):
+                ports = source.listeners(provider)
+                if len(ports) > 1:
+                    message = f"must name a target port, as {provider} has {len(ports)} listeners"
+                    given = f"give spec.{form}.action.target.port: {one_of(map(str, ports))}"
+                    yield key, message, given
+
+
 def _mismatch(source: _Source) -> Iterator[Breach]:
     for key, form, route in _routes(source):
         parent = parent_of(key)
@@ -172,6 +186,7 @@ RULES: tuple[tuple[Code, Callable[[_Source], Iterator[Breach]]], ...] = (
     (Code.DANGLING, _dangling),
     (Code.ELSEWHERE, _elsewhere),
     (Code.MATCH_PORT, _match_port),
+    (Code.MATCH_PORT, _target_port),
     (Code.TWO_OWNERS, _two_owners),
     (Code.MISMATCH, _mismatch),
     (Code.NO_LISTENER, _no_listener),

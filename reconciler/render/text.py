@@ -92,14 +92,14 @@ def _block(group: words.Group, page: Page) -> Iterator[str]:
         yield page.write(_field(field, gap))
     for way in group.ways:
         yield page.write([Part(f"! {way.told}", (Colour.BOLD,), INDENT)])
-        yield from (page.write(_field(field, "  ")) for field in way.fields)
+        yield from (page.write(_field(field, "  ", INDENT + "  ")) for field in way.fields)
     if change.traffic is not None:
         yield page.write([Part(f"! {change.traffic}", (Colour.BOLD,), INDENT)])
 
 
-def _field(field: words.Field, gap: str) -> list[Part]:
+def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Part]:
     symbol, colour = _mark(field)
-    label = Part(f"{symbol} {field.label}", (colour,), INDENT)
+    label = Part(f"{symbol} {field.label}", (colour,), indent)
     values = [value for value in (field.before, field.after) if value is not None]
     arrows = [Part(f"-> {value}", (colour,), " ") for value in values[1:]]
     return [label, Part(values[0], (colour,), gap), *arrows]

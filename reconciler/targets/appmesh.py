@@ -214,7 +214,7 @@ class AppMesh:
                 ours = not key.mesh_owner
             else:
                 # Of a mesh that no manifest asks for, its delete has to name what is in it.
-                ours = ref["arn"] in owned[1] or (ref["arn"] in owned[0] and key not in asked)
+                ours = key.name in owned[1] or (ref["arn"] in owned[0] and key not in asked)
             if ours:
                 meshes.add(key)
         # A mesh that is not there holds nothing, but a shared one may be there unlisted.

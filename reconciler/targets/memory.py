@@ -43,7 +43,7 @@ class Index:
         return self.by_arn is not None and arn in self.by_arn
 
     def owned(self, owner: str) -> tuple[set[str], set[str]] | None:
-        """Return the ARNs of the meshes of ``owner``, and of those in which it has something else.
+        """Return the ARNs of the meshes of ``owner``, and the names of those with more of it.
 
         None where there is no index.
         """
@@ -51,7 +51,10 @@ class Index:
             return None
         ours = [arn for arn, tags in self.by_arn.items() if tags.get(OWNER_TAG) == owner]
         meshes = {arn for arn in ours if arn.count("/") == 1}
-        return meshes, {"/".join(arn.split("/")[:2]) for arn in ours if arn not in meshes}
+        # The account in an ARN is its resource's: of a shared mesh it has the name alone, or
+        # mesh@owner. A name too many costs a list, and one too few would hide what is ours.
+        names = {arn.split("/")[1] for arn in ours if arn not in meshes}
+        return meshes, names | {name.rpartition("@")[0] for name in names}
 
 
 class Memory:

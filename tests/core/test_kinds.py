@@ -250,6 +250,30 @@ def test_a_detached_route_comes_back_as_its_manifest_has_it() -> None:
     assert made.fingerprint != other.fingerprint
 
 
+def test_a_node_that_a_detached_route_is_led_away_from_is_deleted() -> None:
+    made = plan(
+        *wanted("m"),
+        *router(80, protocol="grpc")[-1:],
+        desired("virtual-node/m/new", {}),
+        desired("route/m/r/x", route("new")),
+        *STANDING,
+        restraint=SYNC,
+    )
+    assert keys(made) == ["virtual-node/m/new", "virtual-router/m/r", "virtual-node/m/n"]
+    assert made.withheld == ()
+
+
+def test_what_could_not_be_attached_again_is_not_detached() -> None:
+    made = plan(
+        *router(80, protocol="grpc"), desired("route/m/r/x", route("n", "missing")), *STANDING
+    )
+    assert made.changes == ()
+    (held,) = made.withheld
+    assert (held.key, held.reason) == (key("virtual-router/m/r"), Reason.WAITING)
+    assert held.why.startswith("it needs virtual-node/m/missing, which is not there")
+    assert key("route/m/r/x") in made.keys
+
+
 def test_a_route_of_another_port_stays_where_it_is() -> None:
     there = present("route/m/r/x", route("n", port=80), applied=desired("x"))
     holder = present("virtual-router/m/r", listening(80, 81))
@@ -311,6 +335,24 @@ def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> Non
     made = plan(*router(80, 81), *wanted("route/m/r/x"), *STANDING)
     (held,) = made.withheld
     assert held.why.endswith("route/m/r/x matches no port")
+
+
+def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
+    grpc: Spec = {"grpcRoute": {"action": {"weightedTargets": [{"virtualNode": "n", "weight": 1}]}}}
+    made = plan(
+        *router(80, 81, protocol="grpc"),
+        desired("route/m/r/x", {**grpc, "priority": 1}),
+        desired("route/m/r/heard", route("n", prefix="/other")),
+        desired("route/m/r/of-the-second", route("n", port=81)),
+        *STANDING,
+        others=("route/m/r/theirs",),
+    )
+    assert keys(made) == ["route/m/r/heard"]
+    held = {str(one.key): one.why for one in made.withheld}
+    assert held.keys() == {"virtual-router/m/r", "route/m/r/x", "route/m/r/of-the-second"}
+    assert held["route/m/r/x"] == (
+        "it needs the listeners of virtual-router/m/r, which cannot change"
+    )
 
 
 def test_a_route_that_is_left_alone_does_not_make_way() -> None:
