@@ -7,6 +7,8 @@
       ManifestError          the author of a manifest
       HeldError              nobody: another run is at work
       MovedError             whoever agreed to a plan: it is another one by now
+      HistoryError           whoever cloned the repository
+      ForgeError             whoever runs the forge, or gave the token for it
       TargetError            whoever runs the target
         ThrottledError       nobody: wait and try again
         UnavailableError     nobody: wait and look again, the call may have taken effect
@@ -42,6 +44,14 @@ class HeldError(ReconcilerError):
 
 class MovedError(ReconcilerError):
     """What would be done now is not what was agreed to."""
+
+
+class HistoryError(ReconcilerError):
+    """An earlier state of the manifests could not be read."""
+
+
+class ForgeError(ReconcilerError):
+    """The forge that runs the CI job did not do what was asked of it."""
 
 
 class TargetError(ReconcilerError):
