@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-MESH_VERBS = ("plan", "apply", "run", "adopt", "describe")
+MESH_VERBS = ("plan", "apply", "ci", "run", "adopt", "describe")
 READING_VERBS = ("validate", *MESH_VERBS)
 TARGET_VERBS = (*MESH_VERBS, "release", "export", "doctor")
 EVERY_VERB = ("validate", *TARGET_VERBS, "show", "endpoint", "schema")
@@ -195,7 +195,7 @@ KNOBS = (
         "out",
         Take.TEXT,
         "Save the plan in a file too, for show and apply --plan.",
-        own="plan",
+        verbs=("plan", "ci"),
         metavar="FILE",
         standing=False,
     ),
@@ -246,7 +246,7 @@ KNOBS = (
         "expect",
         Take.TEXT,
         "Apply only a plan with this fingerprint.",
-        own="apply",
+        verbs=("apply", "ci"),
         metavar="FINGERPRINT",
         standing=False,
     ),
