@@ -68,7 +68,7 @@ def scripted(script: Script, headers: dict[str, str] | None = None) -> Iterator[
             self.end_headers()
             self.wfile.write(answer.content)
 
-        do_GET = do_PUT = do_DELETE = do_POST = _answer  # noqa: N815  # http.server calls them so
+        do_GET = do_PUT = do_DELETE = do_POST = do_PATCH = _answer  # noqa: N815  # http.server calls them so
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

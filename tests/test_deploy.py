@@ -19,8 +19,6 @@ from reconciler.settings.knobs import KNOBS
 
 BIN = Path(sys.executable).parent
 GUIDE = (DEPLOY / "README.md").read_text("utf-8")
-# What is not in the package yet; empty this with the last of them.
-LATER = {"ci": {"--target", "--lock", "--expect"}, "run": {"--lock", "--listen", "--insecure"}}
 
 
 def commands() -> Iterator[list[str]]:
@@ -42,10 +40,10 @@ def commands() -> Iterator[list[str]]:
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
 def test_every_command_is_one_that_the_command_line_takes(command: list[str]) -> None:
     verb, *rest = command
-    assert verb in {*VERBS, *LATER}
+    assert verb in VERBS
     offered = {f"--{knob.name}" for knob in KNOBS if knob.offered_by(verb)}
     said = {it.partition("=")[0] for it in rest if it.startswith("--")}
-    assert said <= offered | LATER.get(verb, set())
+    assert said <= offered
 
 
 @pytest.mark.parametrize(

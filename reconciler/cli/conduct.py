@@ -58,6 +58,26 @@ def conduct(
     if plan.changes and not (invocation["auto_approve"] or _approved()):
         show("Nothing was applied.\n")
         return ExitCode.ERROR
+    report, code = carry(invocation, target, plan, carry_out, readable=readable)
+    if invocation["format"] == "json":
+        show(json.render_report(report, code, target.calls))
+    elif invocation["format"] == "markdown":
+        show(markdown.render_report(report, target.calls))
+    elif plan.changes:
+        show(text.render_report(report, color=color, width=width, calls=target.calls))
+    return code
+
+
+def carry(
+    invocation: Invocation,
+    target: AppMesh,
+    plan: Plan,
+    carry_out: CarryOut = engine.carry_out,
+    *,
+    readable: bool = True,
+) -> tuple[Report, ExitCode]:
+    """Return what became of ``plan``, and the exit code; ``readable`` prints each outcome."""
+    color = wants_color(invocation["color"])
     changes = len(plan.changes)
     with (
         # Not before: a daemon must not wait for somebody who is reading a plan.
@@ -74,14 +94,7 @@ def conduct(
         report = carry_out(plan, target, _manner(invocation, stop, may_write, progress))
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.HELD)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
-    code = stopped if stopped and skipped else exit_code(report)
-    if invocation["format"] == "json":
-        show(json.render_report(report, code, target.calls))
-    elif invocation["format"] == "markdown":
-        show(markdown.render_report(report, target.calls))
-    elif plan.changes:
-        show(text.render_report(report, color=color, width=width, calls=target.calls))
-    return code
+    return report, stopped if stopped and skipped else exit_code(report)
 
 
 def _readable(invocation: Invocation) -> bool:

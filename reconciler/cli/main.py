@@ -18,6 +18,7 @@ VERBS = {
     "plan": "Show what apply would do; write nothing.",
     "show": "Print a saved plan.",
     "apply": "Plan, ask, and make it so.",
+    "ci": "The CI job of a forge: validate, review, apply or watch.",
     "run": "Reconcile on change and on an interval.",
     "status": "Ask a running daemon how everything stands.",
     "reconcile": "Have a running daemon run a cycle now.",
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except ReconcilerError as error:
         complain(str(error), *getattr(error, "choices", ()))
-        return next(code for kind, code in CODES if isinstance(error, kind))
+        return code_of(error)
     except (KeyboardInterrupt, click.Abort):
         # A terminal has just shown ^C in the middle of a line.
         click.echo("\n" if sys.stderr.isatty() else "", nl=False, err=True)
@@ -87,6 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "run again with --log-level debug for the trace, and report it"
         )
         return ExitCode.ERROR
+
+
+def code_of(error: ReconcilerError) -> ExitCode:
+    """Return the exit code of a run that ended in ``error``."""
+    return next(code for kind, code in CODES if isinstance(error, kind))
 
 
 def _explain_usage(error: click.ClickException) -> None:

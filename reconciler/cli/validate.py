@@ -21,10 +21,7 @@ def run(invocation: Invocation) -> int:
     PATH is a file, a directory, or - for standard input.
     """
     start_logging(invocation["log_level"], invocation["log_format"])
-    source = source_of(invocation.said, invocation.file)
-    paths = invocation.paths or (source or DEFAULT_SOURCE,)
-    variables = read_variables(invocation.said.values)
-    loaded = read_manifests(paths, variables, stdin=sys.stdin, allow_empty=False)
+    loaded = read_source(invocation, allow_empty=False)
     match invocation["format"]:
         case "json":
             show(diagnostics.as_json(loaded.diagnostics))
@@ -34,12 +31,26 @@ def run(invocation: Invocation) -> int:
             show(diagnostics.github(loaded.diagnostics))
         case _:
             color = wants_color(invocation["color"])
-            show(diagnostics.text(loaded.diagnostics, color=color) + _summary(loaded))
+            show(diagnostics.text(loaded.diagnostics, color=color) + summary(loaded))
     good = not loaded.diagnostics if invocation["strict"] else loaded.valid
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
 
-def _summary(loaded: Loaded) -> str:
+def read_source(invocation: Invocation, *, allow_empty: bool) -> Loaded:
+    """Return what the manifests of ``invocation`` say, complaints included."""
+    variables = read_variables(invocation.said.values)
+    paths = source_paths(invocation)
+    return read_manifests(paths, variables, stdin=sys.stdin, allow_empty=allow_empty)
+
+
+def source_paths(invocation: Invocation) -> tuple[str, ...]:
+    """Return where the manifests of ``invocation`` are."""
+    source = source_of(invocation.said, invocation.file)
+    return invocation.paths or (source or DEFAULT_SOURCE,)
+
+
+def summary(loaded: Loaded) -> str:
+    """Return one line that says whether the manifests are valid, and counts what they hold."""
     counts = Counter(item.severity.value for item in loaded.diagnostics)
     parts = [counted(counts[severity], severity) for severity in ("error", "warning")]
     parts.append(counted(len(loaded.desired), "resource"))

@@ -168,10 +168,9 @@ def _work(invocation: Invocation, choice: Choice, target: AppMesh, max_updates: 
 
 
 def choose(invocation: Invocation, *, needs_owner: bool = True) -> Choice:
-    """Return the target that the settings of the run name."""
-    choice = choose_target(
-        invocation.said, invocation.file, configured_url, needs_owner=needs_owner
-    )
+    """Return the target that the settings of the run name; a CI job must be told it outright."""
+    implied = (lambda _: None) if invocation.verb == "ci" else configured_url
+    choice = choose_target(invocation.said, invocation.file, implied, needs_owner=needs_owner)
     if choice.region is None:
         # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
         choice = replace(choice, region=os.environ.get("AWS_REGION") or None)

@@ -9,6 +9,8 @@
       LockError              whoever runs the place of the lock
       MovedError             whoever agreed to a plan: it is another one by now
       DaemonError            whoever runs the daemon that was asked
+      HistoryError           whoever cloned the repository
+      ForgeError             whoever runs the forge, or gave the token for it
       TargetError            whoever runs the target
         ThrottledError       nobody: wait and try again
         UnavailableError     nobody: wait and look again, the call may have taken effect
@@ -52,6 +54,14 @@ class MovedError(ReconcilerError):
 
 class DaemonError(ReconcilerError):
     """A running daemon was asked for something and did not give it."""
+
+
+class HistoryError(ReconcilerError):
+    """An earlier state of the manifests could not be read."""
+
+
+class ForgeError(ReconcilerError):
+    """The forge that runs the CI job did not do what was asked of it."""
 
 
 class TargetError(ReconcilerError):

@@ -1,4 +1,4 @@
-"""Complaints about manifests as text for people, and in three forms for machines.
+"""Complaints about manifests as text for people, and in four forms for machines.
 
 Pure: returns text and prints nothing.
 """
@@ -8,6 +8,7 @@ import urllib.parse
 from collections.abc import Sequence
 
 from reconciler.core.escaping import escaped
+from reconciler.core.resources import text_digest
 from reconciler.manifest.diagnostics import Code, Diagnostic, Quote, Severity
 from reconciler.render.style import Colour, cells, paint
 
@@ -50,6 +51,11 @@ def sarif(diagnostics: Sequence[Diagnostic]) -> str:
 def github(diagnostics: Sequence[Diagnostic]) -> str:
     """Return workflow commands, which GitHub shows beside the lines they are about."""
     return "".join(_as_command(item) for item in diagnostics)
+
+
+def code_quality(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return GitLab's code quality report, which a merge request shows beside the lines."""
+    return json.dumps([_as_finding(item) for item in diagnostics], indent=2) + "\n"
 
 
 def sentence(diagnostic: Diagnostic) -> str:
@@ -111,6 +117,18 @@ def _as_result(item: Diagnostic) -> dict[str, object]:
         "level": str(item.severity),
         "message": {"text": sentence(item)},
         "locations": [{"physicalLocation": location}],
+    }
+
+
+def _as_finding(item: Diagnostic) -> dict[str, object]:
+    severity = "major" if item.severity is Severity.ERROR else "minor"
+    return {
+        "description": sentence(item),
+        "check_name": item.code.number,
+        # Of two with one fingerprint GitLab shows the first alone.
+        "fingerprint": text_digest(f"{item.code.number} {item.origin} {sentence(item)}"),
+        "severity": severity,
+        "location": {"path": item.origin.file, "lines": {"begin": item.origin.line}},
     }
 
 

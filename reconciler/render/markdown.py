@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
-from reconciler.core.changes import Change, Traffic, verb
+from reconciler.core.changes import Change, Create, Delete, Traffic, verb
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report
+from reconciler.core.three_way import Clash, Moved, ThreeWay
 from reconciler.render import words
 from reconciler.render.style import counted
 from reconciler.render.text import headline
@@ -25,6 +26,8 @@ RESERVE = 1_000
 # A name takes no more than this where it stands outside the blocks, which are left out whole.
 LONGEST = 300
 LONGEST_HEADLINE = 2_000
+_NOTHING = "**This change asks for nothing else than its base.**"
+_REVIEWED = "<!-- mesh-reconciler:reviewed "
 
 
 class Block(NamedTuple):
@@ -34,9 +37,16 @@ class Block(NamedTuple):
     resources: int
 
 
-def render_plan(plan: Plan, calls: Mapping[str, int] = {}) -> str:
-    """Return the plan; ``calls`` counts the API calls that it took, by operation."""
-    return _comment(plan, words.plan_counts(plan), [], calls)
+def render_plan(
+    plan: Plan, calls: Mapping[str, int] = {}, *, note: str = "", three_way: ThreeWay | None = None
+) -> str:
+    """Return the plan; ``calls`` counts the API calls that it took, by operation.
+
+    ``note`` is what to know before anything else, ``three_way`` what of the plan is due to whom.
+    """
+    noted = [Block(f"**Note:** {_code(escaped(note), LONGEST_HEADLINE)}", 0)] if note else []
+    blocks = noted + (list(_three_way(three_way)) if three_way else [])
+    return _comment(plan, words.plan_counts(plan), blocks, calls)
 
 
 def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
@@ -44,24 +54,42 @@ def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
     return _comment(report.plan, words.report_counts(report), _outcomes(report.outcomes), calls)
 
 
-def marker(plan: Plan) -> str:
+def render_message(title: str, text: str) -> str:
+    """Return ``text`` that is not about a plan, cut where a comment holds no more."""
+    cut = text.encode()[: LIMIT // 2].decode(errors="ignore")
+    return f"### {title}\n\n{_fence(cut.splitlines(), '')}\n"
+
+
+def marker(target: str, owner: str) -> str:
     """Return the invisible first line, by which a later run finds the comment of this one."""
-    target, owner = (
-        quote(text, safe="", errors="surrogatepass") for text in (plan.target.name, plan.owner)
-    )
-    return f"<!-- mesh-reconciler:plan {target}/{owner} -->"
+    names = (quote(text, safe="", errors="surrogatepass") for text in (target, owner))
+    return f"<!-- mesh-reconciler:plan {'/'.join(names)} -->"
 
 
-def _comment(plan: Plan, counts: str, outcomes: list[Block], calls: Mapping[str, int]) -> str:
+def with_reviewed(comment: str, fingerprint: str) -> str:
+    """Return ``comment`` with an invisible second line: the plan that its readers agree to."""
+    first, _, rest = comment.partition("\n")
+    return f"{first}\n{_REVIEWED}{fingerprint} -->\n{rest}"
+
+
+def reviewed_in(comment: str) -> str | None:
+    """Return the fingerprint that ``with_reviewed`` put into ``comment``."""
+    # No later line counts: what stands there may be of anybody's making.
+    second = comment.partition("\n")[2].partition("\n")[0]
+    found = re.fullmatch(rf"{_REVIEWED}([\w-]{{43}}) -->\r?", second)
+    return found[1] if found else None
+
+
+def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, int]) -> str:
     head = [
-        f"{marker(plan)}\n### {counts}",
+        f"{marker(plan.target.name, plan.owner)}\n### {counts}",
         _code(headline(plan), LONGEST_HEADLINE),
         *_warnings(plan.changes),
     ]
     small = [f"fingerprint {plan.fingerprint}", *([words.calls_told(calls)] if calls else [])]
     foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
     withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
-    sections = [outcomes, withheld, [_change(group) for group in words.groups(plan.changes)]]
+    sections = [first, withheld, [_change(group) for group in words.groups(plan.changes)]]
     left = LIMIT - RESERVE - _size(head) - _size(foot)
     for turn, blocks in enumerate(sections):
         # What a section leaves of its share goes to those after it.
@@ -113,6 +141,40 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
     return [_item(told, escaped(why), keys) for (told, why), keys in alike.items()]
 
 
+def _three_way(three_way: ThreeWay) -> Iterator[Block]:
+    yield Block("**What this change does:**" if three_way.proposed else _NOTHING, 0)
+    yield from (_moved(moved) for moved in three_way.proposed)
+    if three_way.reverted:
+        yield Block("**Applying it would also undo where live differs from the base:**", 0)
+        yield from (_moved(moved) for moved in three_way.reverted)
+    if three_way.clashes:
+        yield Block("> [!CAUTION]\n> **Changed here and on the live side too:**", 0)
+        yield from map(_clash, three_way.clashes)
+
+
+def _moved(moved: Moved) -> Block:
+    fields = [words.field_of(field) for field in moved.fields]
+    if not fields[0].pointer:
+        sign = words.SYMBOLS[Create if fields[0].before is None else Delete]
+        return Block(f"- {sign} {_code(escaped(str(moved.key)))}", 1)
+    lines = [
+        f"  - {_code(field.label)}: {_side(field.before)} → {_side(field.after)}"
+        for field in fields
+    ]
+    return Block("\n".join([f"- ~ {_code(escaped(str(moved.key)))}", *lines]), 1)
+
+
+def _clash(clash: Clash) -> Block:
+    sides = {"base": clash.base, "live": clash.live, "here": clash.head}
+    told = ", ".join(f"{word} {_side(words.value(side))}" for word, side in sides.items())
+    place = _code(words.label(clash.pointer))
+    return Block(f"- {_code(escaped(str(clash.key)))} {place}: {told}", 1)
+
+
+def _side(value: str | None) -> str:
+    return "absent" if value is None else _code(value)
+
+
 def _withheld(plan: Plan) -> Iterator[Block]:
     for reason, why, keys in words.reasons(plan.withheld):
         yield _item(reason.value, why, keys)
@@ -152,10 +214,10 @@ def _sides(fields: Sequence[words.Field]) -> Iterator[str]:
         )
 
 
-def _fence(lines: Iterable[str]) -> str:
+def _fence(lines: Iterable[str], language: str = "diff") -> str:
     text = "\n".join(lines)
     ticks = "`" * max(3, _longest_run(text) + 1)
-    return f"{ticks}diff\n{text}\n{ticks}"
+    return f"{ticks}{language}\n{text}\n{ticks}"
 
 
 def _code(text: str, longest: int = LONGEST) -> str:

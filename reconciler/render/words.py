@@ -51,7 +51,7 @@ class Field:
     @property
     def label(self) -> str:
         """Its place, as people write it."""
-        return escaped(".".join(split_pointer(self.pointer)))
+        return label(self.pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,11 @@ def shown(change: Change) -> list[Field]:
     return [field_of(field) for field in fields]
 
 
+def label(pointer: str) -> str:
+    """Return the place that ``pointer`` leads to, as people write it."""
+    return escaped(".".join(split_pointer(pointer)))
+
+
 def gaps(fields: Sequence[Field], most: int = WIDEST_LABEL) -> list[str]:
     """Return what stands after each label so that the values begin in one column.
 
@@ -189,8 +194,9 @@ def calls_told(calls: Mapping[str, int]) -> str:
 
 def field_of(field: FieldChange) -> Field:
     """Return a field that differs as people read it."""
-    return Field(field.pointer, _value(field.before), _value(field.after))
+    return Field(field.pointer, value(field.before), value(field.after))
 
 
-def _value(value: Json | Missing) -> str | None:
-    return None if value is MISSING else escaped(canonical_json(value))
+def value(side: Json | Missing) -> str | None:
+    """Return one side of a field as JSON, None where it is not there."""
+    return None if side is MISSING else escaped(canonical_json(side))

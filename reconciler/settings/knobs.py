@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-MESH_VERBS = ("plan", "apply", "run", "adopt", "describe")
+MESH_VERBS = ("plan", "apply", "ci", "run", "adopt", "describe")
 ASKING_VERBS = ("status", "reconcile")
 READING_VERBS = ("validate", *MESH_VERBS)
 TARGET_VERBS = (*MESH_VERBS, "release", "export", "doctor")
@@ -16,6 +16,7 @@ EVERY_VERB = ("validate", *TARGET_VERBS, "show", *ASKING_VERBS, "endpoint", "sch
 # What these are about is said by key; the other verbs that read manifests are told paths.
 KEY_VERBS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
 WRITING_VERBS = ("apply", "adopt", "release")
+LOCKING_VERBS = (*WRITING_VERBS, "ci", "run")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
 
@@ -146,7 +147,7 @@ KNOBS = (
         "lock",
         Take.TEXT,
         "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
-        verbs=(*WRITING_VERBS, "run"),
+        verbs=LOCKING_VERBS,
         metavar="PLACE",
     ),
     Knob(
@@ -155,7 +156,7 @@ KNOBS = (
         "Seconds for which a lock is held unless renewed.",
         default=15.0,
         minimum=1,
-        verbs=(*WRITING_VERBS, "run"),
+        verbs=LOCKING_VERBS,
         metavar="SECONDS",
     ),
     Knob(
@@ -228,7 +229,7 @@ KNOBS = (
         "out",
         Take.TEXT,
         "Save the plan in a file too, for show and apply --plan.",
-        own="plan",
+        verbs=("plan", "ci"),
         metavar="FILE",
         standing=False,
     ),
@@ -279,7 +280,7 @@ KNOBS = (
         "expect",
         Take.TEXT,
         "Apply only a plan with this fingerprint.",
-        own="apply",
+        verbs=("apply", "ci"),
         metavar="FINGERPRINT",
         standing=False,
     ),

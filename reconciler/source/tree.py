@@ -17,7 +17,7 @@ from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
 STANDARD_INPUT = "-"
 
 # Editors' swap and backup files (.x.yaml.swp, x.yaml~, #x.yaml#, 4913) are hidden or end otherwise.
-_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 MOST_FILES = 10_000
 MOST_DEPTH = 8
@@ -139,7 +139,7 @@ class _Walk:
             self._links.append((name, path, above))
         elif stat.S_ISDIR(status.st_mode):
             self._directory(name, path, above)
-        elif name.endswith(_SUFFIXES):
+        elif name.endswith(SUFFIXES):
             self._file(name, path, status)
 
     def _link(self, root: str, name: str, link: str, above: tuple[str, ...]) -> None:
@@ -150,7 +150,7 @@ class _Walk:
             self._complain(Code.SYMLINK, name, f"leads nowhere: {error.strerror}")
             return
         is_directory = stat.S_ISDIR(status.st_mode)
-        if not is_directory and not name.endswith(_SUFFIXES):
+        if not is_directory and not name.endswith(SUFFIXES):
             return
         if os.path.commonpath((path, root)) != root:
             self._complain(Code.SYMLINK, name, "is a link that leaves the directory")

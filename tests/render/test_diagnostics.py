@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.resources import Origin
 from reconciler.manifest.diagnostics import Code, Diagnostic, Quote
 from reconciler.manifest.loading import load
-from reconciler.render.diagnostics import as_json, github, sarif, text
+from reconciler.render.diagnostics import as_json, code_quality, github, sarif, text
 
 ALLOW = (
     b"apiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata:\n  name: payments\n"
@@ -112,3 +112,11 @@ def test_github_commands_are_escaped() -> None:
         "::error file=a%2Cb%3Ac,line=2,col=3,title=MR025 name that cannot be used"
         "::p: 100%25%0Aof it%0D (h)\n"
     )
+
+
+def test_code_quality_tells_gitlab_the_line_and_no_two_alike() -> None:
+    found = json.loads(code_quality(load([("m/a.yaml", b"a: 1\n---\nb: 1\n")]).diagnostics))
+    assert {item["location"]["path"] for item in found} == {"m/a.yaml"}
+    assert [item["location"]["lines"]["begin"] for item in found] == [1, 3]
+    assert {item["severity"] for item in found} == {"major"}
+    assert len({item["fingerprint"] for item in found}) == len(found) == 2

@@ -4,15 +4,25 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from builders import TARGET, desired, egress, plan, present
-from comments import folded
+from builders import OWNER, TARGET, desired, egress, plan, present
+from comments import blocks_of, folded
 from rich_plan import HOSTILE, rich_plan, rich_report
 
+from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key, Spec, Unreadable
 from reconciler.core.restraint import Policy, Restraint
-from reconciler.render.markdown import LIMIT, marker, render_plan, render_report
+from reconciler.core.three_way import Clash, Moved, ThreeWay
+from reconciler.render.markdown import (
+    LIMIT,
+    marker,
+    render_message,
+    render_plan,
+    render_report,
+    reviewed_in,
+    with_reviewed,
+)
 from reconciler.render.words import groups
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -27,12 +37,11 @@ def test_hostile_text_is_text() -> None:
 
 def test_the_first_line_finds_the_comment_of_the_same_target_and_owner_alone() -> None:
     made = plan()
-    assert render_plan(made).splitlines()[0] == marker(made)
-    assert marker(made) == "<!-- mesh-reconciler:plan test/platform -->"
-    assert render_report(Report(made, ())).splitlines()[0] == marker(made)
-    one = replace(made, owner="b/c", target=replace(TARGET, name="a"))
-    other = replace(made, owner="c", target=replace(TARGET, name="a/b"))
-    assert marker(one) != marker(other)
+    first = marker(made.target.name, made.owner)
+    assert first == "<!-- mesh-reconciler:plan test/platform -->"
+    assert render_plan(made).splitlines()[0] == first
+    assert render_report(Report(made, ())).splitlines()[0] == first
+    assert marker("a", "b/c") != marker("a/b", "c")
 
 
 def test_what_opens_or_closes_traffic_comes_first_and_is_not_folded() -> None:
@@ -112,3 +121,48 @@ def test_names_without_end_leave_room_for_the_rest() -> None:
     assert [content.split()[0] for content in folded(text)] == ["mesh/short"]
     assert "> **opens traffic**: `mesh/nnn" in text
     assert "nnna`, `mesh/nnn" in text
+
+
+def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
+    key, pointer = Key("mesh", (HOSTILE,)), "/spec/" + HOSTILE.replace("~", "~0").replace("/", "~1")
+    field = FieldChange(pointer, HOSTILE, MISSING)
+    compared = ThreeWay(
+        (Moved(key, (field,)), Moved(key, (FieldChange("", MISSING, {"spec": {}}),))),
+        (Moved(key, (FieldChange("", {"spec": HOSTILE}, MISSING),)),),
+        (Clash(key, pointer, HOSTILE, MISSING, HOSTILE),),
+    )
+    text = render_plan(rich_plan(), note=HOSTILE, three_way=compared)
+    assert len(folded(text)) == len(groups(rich_plan().changes))
+    order = (
+        "**Note:** ",
+        "this change does",
+        "live differs from the base",
+        "the live side too",
+        "on purpose",
+    )
+    places = [text.index(told) for told in order]
+    assert places == sorted(places)
+    assert "- + `" in text
+    assert "- - `" in text
+    assert "→ absent" in text
+    nothing = render_plan(plan(), three_way=ThreeWay((), (), ()))
+    assert "**This change asks for nothing else than its base.**" in nothing
+
+
+def test_a_message_is_text_however_long() -> None:
+    assert [block.type for block in blocks_of(render_message("Title", HOSTILE))][-1] == "fence"
+    long = render_message("Title", "é" * LIMIT)
+    assert len(long.encode()) < LIMIT
+    assert long.endswith("é\n```\n")
+
+
+def test_what_was_reviewed_is_read_from_the_second_line_alone() -> None:
+    fingerprint = plan().fingerprint
+    comment = with_reviewed(render_plan(plan()), fingerprint)
+    blocks_of(comment)
+    assert comment.splitlines()[0] == marker("test", OWNER)
+    assert reviewed_in(comment) == fingerprint
+    assert reviewed_in(comment.replace("\n", "\r\n")) == fingerprint
+    assert reviewed_in(render_plan(plan())) is None
+    assert reviewed_in("a\n" + comment) is None
+    assert reviewed_in(comment.replace(fingerprint, fingerprint[1:])) is None

@@ -1,0 +1,116 @@
+"""What a change of the manifests does, beside what happened to the live side since its base.
+
+Base is what the manifests said before the change, head what they say with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.diff import MISSING, FieldChange, Missing, field_changes, overlay, value_at
+from reconciler.core.plan import Canonical, Plan, view
+from reconciler.core.resources import Desired, Json, Key
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The fields of one resource that differ; the pointer of a whole resource is empty."""
+
+    key: Key
+    fields: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A field that the change moves, and that was moved on the live side too."""
+
+    key: Key
+    pointer: str
+    base: Json | Missing
+    live: Json | Missing
+    head: Json | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class ThreeWay:
+    """Base, head and live compared.
+
+    ``proposed`` leads from base to head. ``reverted`` leads from live to head where head is as
+    base: applying it undoes what was done to the live side, or was left undone there.
+    """
+
+    proposed: tuple[Moved, ...]
+    reverted: tuple[Moved, ...]
+    clashes: tuple[Clash, ...]
+
+
+def compare(
+    base: Iterable[Desired], head: Iterable[Desired], plan: Plan, canonical: Canonical
+) -> ThreeWay:
+    """Return what of ``plan``, made for ``head``, is due to the change from ``base``."""
+    before, after = (_views(desired, canonical) for desired in (base, head))
+    changes = {change.key: change for change in plan.changes}
+    proposed: list[Moved] = []
+    reverted: list[Moved] = []
+    clashes: list[Clash] = []
+    for key in sorted(plan.keys):
+        moved = _fields(before.get(key), after.get(key))
+        proposed += [Moved(key, moved)] if moved else []
+        if key in changes and (key in before or key not in after):
+            back, clashing = _since_base(changes[key], before.get(key), moved)
+            reverted += [Moved(key, back)] if back else []
+            clashes += clashing
+    return ThreeWay(tuple(proposed), tuple(reverted), tuple(clashes))
+
+
+def _views(desired: Iterable[Desired], canonical: Canonical) -> Mapping[Key, Json]:
+    return {want.key: _view(want, canonical) for want in desired}
+
+
+def _view(want: Desired, canonical: Canonical) -> Json:
+    spec = want.spec
+    if spec is not None:
+        spec = canonical(want.key, overlay(spec, {}, want.options.ignore), None)
+    return view(spec, want.tags, protect=want.options.protect)
+
+
+def _fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
+    if before is None or after is None:
+        whole = FieldChange("", before or MISSING, after or MISSING)
+        return () if before is after else (whole,)
+    return field_changes(before, after)
+
+
+def _since_base(
+    change: Change, base: Json, moved: tuple[FieldChange, ...]
+) -> tuple[tuple[FieldChange, ...], list[Clash]]:
+    """Return the fields of ``change`` that the manifests did not move, and those that both did."""
+    match change:
+        case Create():
+            return _fields(None, change.difference.after), []
+        case Delete() if base is None:
+            return _fields(change.difference.before, None), []
+        case Delete():
+            was, live = (value_at(side, "/spec") for side in (base, change.difference.before))
+            return (), [] if was == live else [Clash(change.key, "/spec", was, live, MISSING)]
+        case _:
+            return _sorted_out(change, moved)
+
+
+def _sorted_out(
+    change: Update | Adopt, moved: tuple[FieldChange, ...]
+) -> tuple[tuple[FieldChange, ...], list[Clash]]:
+    back: list[FieldChange] = []
+    clashes: list[Clash] = []
+    for field in change.difference.fields:
+        near = [move for move in moved if _overlap(move.pointer, field.pointer)]
+        if not near:
+            back.append(field)
+        elif near != [field]:
+            clash = Clash(change.key, field.pointer, near[0].before, field.before, field.after)
+            clashes.append(clash)
+    return tuple(back), clashes
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

@@ -1,0 +1,1 @@
+"""The forges whose CI jobs run the product, through their environment and their REST APIs."""

@@ -1,0 +1,126 @@
+"""What a CI job needs of the forge that runs it, what the forge runs it for, and the one comment.
+
+A request is a pull request on GitHub and a merge request on GitLab.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+
+class Task(Enum):
+    """What a CI job does."""
+
+    VALIDATE = "validate"
+    REVIEW = "review"
+    APPLY = "apply"
+    WATCH = "watch"
+
+
+class Occasion(Enum):
+    """What made the forge run the job."""
+
+    REQUEST = "request"
+    PUSH = "push"
+    SCHEDULE = "schedule"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the forge runs the job for.
+
+    ``trusted`` is False where the commit comes from another repository than ours. ``main`` says
+    that the job runs on the default branch. ``base`` is the commit from which the change leads to
+    the one at hand; None where the forge names none.
+    """
+
+    occasion: Occasion
+    commit: str
+    base: str | None = None
+    request: int | None = None
+    main: bool = False
+    trusted: bool = True
+
+    @property
+    def task(self) -> Task:
+        """What is to be done: whatever is neither ours nor known is validated and no more."""
+        match self:
+            case Event(occasion=Occasion.REQUEST, trusted=True):
+                return Task.REVIEW
+            case Event(occasion=Occasion.PUSH, main=True):
+                return Task.APPLY
+            case Event(occasion=Occasion.SCHEDULE, main=True):
+                return Task.WATCH
+            case _:
+                return Task.VALIDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on a request."""
+
+    number: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files that a forge reads after the job; one that is None is not read.
+
+    Where there is none for ``annotations``, they are printed as commands to the runner. ``prefix``
+    begins the name of every output.
+    """
+
+    outputs: Path | None
+    prefix: str = ""
+    summary: Path | None = None
+    annotations: Path | None = None
+
+
+class Forge(Protocol):
+    """What a CI job needs of the forge that runs it; its calls raise ``ForgeError``."""
+
+    @property
+    def event(self) -> Event:
+        """What the job is run for."""
+
+    @property
+    def places(self) -> Places:
+        """What is read of the job but its log."""
+
+    def comments(self, request: int) -> Iterator[Comment]:
+        """Yield the comments that may be ours, oldest first."""
+
+    def create(self, request: int, body: str) -> Comment:
+        """Add a comment."""
+
+    def update(self, request: int, number: int, body: str) -> None:
+        """Replace the body of a comment."""
+
+    def delete(self, request: int, number: int) -> None:
+        """Take a comment away."""
+
+    def request_of(self, commit: str) -> int | None:
+        """Return the request that was merged as ``commit``; None where none was."""
+
+
+def find_comment(forge: Forge, request: int, marker: str) -> Comment | None:
+    """Return the oldest comment that begins with ``marker``."""
+    ours = (comment for comment in forge.comments(request) if comment.body.startswith(marker))
+    return next(ours, None)
+
+
+def post_comment(forge: Forge, request: int, marker: str, body: str) -> None:
+    """Make ``body``, which begins with ``marker``, the one comment of ours."""
+    known = find_comment(forge, request, marker)
+    if known is None:
+        created = forge.create(request, body)
+        # Another run may have been as fast, and a call that was repeated may have counted twice.
+        known = find_comment(forge, request, marker)
+        if known is None or known.number == created.number:
+            return
+        forge.delete(request, created.number)
+    forge.update(request, known.number, body)

@@ -1,0 +1,103 @@
+"""GitHub, as its Actions show it to a job and as its REST API (2022-11-28) answers."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.errors import UsageError
+from reconciler.forges.forge import Comment, Event, Occasion, Places
+from reconciler.forges.rest import Rest, checked_token
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+# Others can only begin a comment with our mark to have it taken for ours.
+_TRUSTED = ("OWNER", "MEMBER", "COLLABORATOR")
+
+
+class GitHub:
+    """The repository that runs the job."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read the event; nothing is asked yet. UsageError where it is none that can be served."""
+        repository = environment.get("GITHUB_REPOSITORY", "")
+        if not _REPOSITORY.fullmatch(repository):
+            raise UsageError("GITHUB_REPOSITORY names no repository: is this GitHub Actions?")
+        self.event = _event(environment)
+        files = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
+        outputs, summary = (Path(file) if file else None for file in files)
+        self.places = Places(outputs, summary=summary)
+        self._environment = environment
+        self._path = f"/repos/{repository}"
+
+    @cached_property
+    def _rest(self) -> Rest:
+        token = checked_token(self._environment.get("GITHUB_TOKEN"), "GITHUB_TOKEN")
+        url = self._environment.get("GITHUB_API_URL") or "https://api.github.com"
+        return Rest(url, token, {"X-GitHub-Api-Version": "2022-11-28"})
+
+    def comments(self, request: int) -> Iterator[Comment]:
+        """Yield the comments of bots and of those who belong here, oldest first."""
+        for item in self._rest.pages(f"{self._path}/issues/{request}/comments"):
+            match item:
+                case {"id": int(number), "body": str(body), "user": {"type": "Bot"}}:
+                    yield Comment(number, body)
+                case {"id": int(number), "body": str(body), "author_association": str(who)}:
+                    if who in _TRUSTED:
+                        yield Comment(number, body)
+
+    def create(self, request: int, body: str) -> Comment:
+        """Add a comment."""
+        path = f"{self._path}/issues/{request}/comments"
+        return Comment(self._rest.number("POST", path, {"body": body}), body)
+
+    def update(self, request: int, number: int, body: str) -> None:
+        """Replace the body of a comment."""
+        del request
+        self._rest.ask("PATCH", f"{self._path}/issues/comments/{number}", {"body": body})
+
+    def delete(self, request: int, number: int) -> None:
+        """Take a comment away."""
+        del request
+        self._rest.ask("DELETE", f"{self._path}/issues/comments/{number}")
+
+    def request_of(self, commit: str) -> int | None:
+        """Return the pull request that was merged as ``commit``."""
+        for item in self._rest.pages(f"{self._path}/commits/{commit}/pulls"):
+            match item:
+                case {"number": int(number), "merged_at": str(), "merge_commit_sha": merged}:
+                    if merged == commit:
+                        return number
+        return None
+
+
+def _event(environment: Mapping[str, str]) -> Event:
+    path = environment.get("GITHUB_EVENT_PATH", "")
+    try:
+        told: Any = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"reading the event in GITHUB_EVENT_PATH: {error}") from error
+    commit, ref = environment.get("GITHUB_SHA", ""), environment.get("GITHUB_REF", "")
+    name = environment.get("GITHUB_EVENT_NAME", "")
+    if name == "pull_request_target":
+        raise UsageError(
+            "pull_request_target hands the secrets to whoever opens a pull request: "
+            "run the job on pull_request"
+        )
+    match name, told:
+        case "pull_request", {
+            "number": int(number),
+            "pull_request": {"head": {"repo": head}, "base": {"repo": {"id": ours}, "sha": base}},
+        }:
+            # A fork that was taken away since has no repository.
+            trusted = isinstance(head, dict) and head.get("id") == ours
+            return Event(Occasion.REQUEST, commit, base, number, trusted=trusted)
+        case "push", {"repository": {"default_branch": str(branch)}}:
+            main = ref == f"refs/heads/{branch}"
+            return Event(Occasion.PUSH, commit, told.get("before"), main=main)
+        case "schedule", _:
+            # There are none but on the default branch.
+            return Event(Occasion.SCHEDULE, commit, main=True)
+        case _:
+            return Event(Occasion.OTHER, commit)

@@ -1,0 +1,96 @@
+"""GitLab, as its CI shows it to a job and as its REST API (v4) answers."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from reconciler.core.errors import UsageError
+from reconciler.forges.forge import Comment, Event, Occasion, Places
+from reconciler.forges.rest import Rest, checked_token
+
+_OCCASIONS = {
+    "merge_request_event": Occasion.REQUEST,
+    "push": Occasion.PUSH,
+    "schedule": Occasion.SCHEDULE,
+}
+PLACES = Places(
+    Path("reconciler.env"),
+    # They become variables of later jobs, where RECONCILER_ would make options of them.
+    prefix="mesh_",
+    annotations=Path("gl-code-quality-report.json"),
+)
+# A merge commit, one that holds all of the branch, or the branch's own last one.
+_MERGED_AS = ("merge_commit_sha", "squash_commit_sha", "sha")
+_TOKENS = ("RECONCILER_GITLAB_TOKEN", "GITLAB_TOKEN")
+
+
+class GitLab:
+    """The project that runs the job."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read the event; nothing is asked yet. UsageError where this is no job of a project."""
+        project = environment.get("CI_PROJECT_ID", "")
+        if not project.isdecimal():
+            raise UsageError("CI_PROJECT_ID names no project: is this GitLab CI?")
+        self.event = _event(environment, project)
+        self.places = PLACES
+        self._environment = environment
+        self._path = f"/projects/{project}"
+
+    @cached_property
+    def _rest(self) -> Rest:
+        name = next((name for name in _TOKENS if self._environment.get(name)), _TOKENS[0])
+        token = checked_token(self._environment.get(name), name)
+        return Rest(self._environment.get("CI_API_V4_URL", ""), token)
+
+    def comments(self, request: int) -> Iterator[Comment]:
+        """Yield the comments of the token's own user, oldest first."""
+        me = self._rest.number("GET", "/user")
+        for item in self._rest.pages(self._notes(request)):
+            match item:
+                case {"id": int(number), "body": str(body), "author": {"id": author}}:
+                    if author == me:
+                        yield Comment(number, body)
+
+    def create(self, request: int, body: str) -> Comment:
+        """Add a comment."""
+        return Comment(self._rest.number("POST", self._notes(request), {"body": body}), body)
+
+    def update(self, request: int, number: int, body: str) -> None:
+        """Replace the body of a comment."""
+        self._rest.ask("PUT", f"{self._notes(request)}/{number}", {"body": body})
+
+    def delete(self, request: int, number: int) -> None:
+        """Take a comment away."""
+        self._rest.ask("DELETE", f"{self._notes(request)}/{number}")
+
+    def request_of(self, commit: str) -> int | None:
+        """Return the merge request that was merged as ``commit``."""
+        for item in self._rest.pages(f"{self._path}/repository/commits/{commit}/merge_requests"):
+            match item:
+                case {"iid": int(number), "state": "merged"}:
+                    if commit in map(item.get, _MERGED_AS):
+                        return number
+        return None
+
+    def _notes(self, request: int) -> str:
+        return f"{self._path}/merge_requests/{request}/notes"
+
+
+def _event(environment: Mapping[str, str], project: str) -> Event:
+    occasion = _OCCASIONS.get(environment.get("CI_PIPELINE_SOURCE", ""), Occasion.OTHER)
+    commit = environment.get("CI_COMMIT_SHA", "")
+    if occasion is not Occasion.REQUEST:
+        branch = environment.get("CI_COMMIT_BRANCH")
+        main = bool(branch) and branch == environment.get("CI_DEFAULT_BRANCH")
+        return Event(occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
+    number = environment.get("CI_MERGE_REQUEST_IID", "")
+    if not number.isdecimal():
+        raise UsageError("CI_MERGE_REQUEST_IID names no merge request")
+    # A pipeline for merged results holds what the target branch brought too.
+    base = environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA") or environment.get(
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA"
+    )
+    sources = ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID")
+    trusted = all(environment.get(name) == project for name in sources)
+    return Event(occasion, commit, base, int(number), trusted=trusted)

@@ -1,0 +1,138 @@
+"""Calls to a REST API of JSON: bounded in time, size and number, and never led elsewhere.
+
+No answer is shown to anybody: what a proxy makes of a request may repeat its token.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import urllib3
+
+from reconciler.core.errors import ForgeError
+
+ATTEMPTS = 3
+MOST_PAGES = 50
+PAGE = 100
+MOST_BYTES = 64 << 20
+LONGEST_PAUSE_SECONDS = 10
+_SERVER_ERRORS = 500
+_TIMEOUT = urllib3.Timeout(connect=5, read=20)
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_ADVICE: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: ": the token is not, or no longer, valid",
+    HTTPStatus.FORBIDDEN: ": the token may not do that",
+    HTTPStatus.NOT_FOUND: ": it is not there, or the token may not see it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back; ``status`` is 0 where nothing did, and ``why`` says why."""
+
+    status: int = 0
+    content: bytes = b""
+    retry_after: str = ""
+    why: str = ""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same call may be answered otherwise in a moment."""
+        return self.status in (0, HTTPStatus.TOO_MANY_REQUESTS) or self.status >= _SERVER_ERRORS
+
+    def __str__(self) -> str:
+        """Return what a person is told of it."""
+        return self.why or f"HTTP {self.status}{_ADVICE.get(self.status, '')}"
+
+
+class Rest:
+    """A REST API at ``url``."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Reach nothing yet; ``token`` and ``headers`` go with every request."""
+        self._url = url.rstrip("/")
+        self._headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token}",
+            "User-Agent": "mesh-reconciler",
+            **(headers or {}),
+        }
+        self._sleep = sleep
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+
+    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
+        """Return the answer, None where it is empty; ForgeError where there is no good one.
+
+        What may pass is tried again, so a call that adds something may add it twice.
+        """
+        answer = self._once(method, path, body)
+        for attempt in range(1, ATTEMPTS):
+            if not answer.may_pass:
+                break
+            pause = answer.retry_after
+            wished = float(pause) if pause.isdecimal() else attempt
+            self._sleep(min(wished, LONGEST_PAUSE_SECONDS))
+            answer = self._once(method, path, body)
+        where = f"{method} {self._url}{path}"
+        # Nothing is followed: the token would go along.
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise ForgeError(f"{where}: {answer}")
+        try:
+            return json.loads(answer.content) if answer.content else None
+        except (ValueError, RecursionError) as error:
+            raise ForgeError(f"{where}: the answer is no JSON, or too much of it") from error
+
+    def number(self, method: str, path: str, body: Mapping[str, str] | None = None) -> int:
+        """Return the id in the answer."""
+        match self.ask(method, path, body):
+            case {"id": int(number)}:
+                return number
+        raise ForgeError(f"{method} {self._url}{path}: the answer has no id")
+
+    def pages(self, path: str) -> Iterator[Any]:
+        """Yield the members of a list, page by page; ForgeError where it does not end."""
+        for page in range(1, MOST_PAGES + 1):
+            # A page may be short, of what we may not see; only an empty one is the last.
+            members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE}&page={page}")
+            if not isinstance(members, list):
+                raise ForgeError(f"GET {self._url}{path}: the answer is no list")
+            if not members:
+                return
+            yield from members
+        raise ForgeError(f"GET {self._url}{path}: it holds more than {MOST_PAGES * PAGE:,}")
+
+    def _once(self, method: str, path: str, body: Mapping[str, str] | None) -> _Answer:
+        try:
+            answer = self._pool.request(
+                method,
+                self._url + path,
+                json=body,
+                headers=self._headers,
+                redirect=False,
+                preload_content=False,
+            )
+            # What is cut off here is no JSON.
+            content = answer.read(MOST_BYTES)
+        except urllib3.exceptions.HTTPError as error:
+            return _Answer(why=f"no answer: {type(error).__name__}")
+        finally:
+            self._pool.clear()
+        return _Answer(answer.status, content, answer.headers.get("retry-after", ""))
+
+
+def checked_token(token: str | None, name: str) -> str:
+    """Return ``token`` fit for a header; ForgeError, without it, where there is none."""
+    stripped = (token or "").strip()
+    if not _TOKEN.fullmatch(stripped):
+        raise ForgeError(f"there is no token in {name}, or it holds what no token does")
+    return stripped

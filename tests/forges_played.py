@@ -1,0 +1,162 @@
+"""Servers that play GitHub's and GitLab's REST APIs, and the environments of their CI jobs."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from servers import Answer
+
+CANARY = "canary-of-a-token"
+NUMBER = 7
+OURS, STRANGER = 42, 43
+
+
+def _never(_request: str) -> Answer | None:
+    return None
+
+
+@dataclass
+class Played:
+    """What a forge holds: comments on one request, and the commits that it was merged as.
+
+    ``fault`` is asked first about each request, as "METHOD path".
+    """
+
+    folder: Path
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    merged: list[str] = field(default_factory=list)
+    fault: Callable[[str], Answer | None] = _never
+    _numbers: Any = field(default_factory=lambda: count(100))
+
+    update = "PATCH"
+    comment = r"/repos/acme/mesh/issues/comments/(\d+)"
+    thread = f"/repos/acme/mesh/issues/{NUMBER}/comments"
+    requests = r"/repos/acme/mesh/commits/(\w+)/pulls"
+
+    @property
+    def bodies(self) -> list[str]:
+        return [comment["body"] for comment in self.comments]
+
+    def __call__(self, request: str, body: bytes) -> Answer:
+        broken = self.fault(request)
+        if broken is not None:
+            return broken
+        method, _, target = request.partition(" ")
+        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
+        if path == "/user":
+            return Answer(body={"id": OURS})
+        if path == self.thread:
+            return self._listed(query) if method == "GET" else self._added(json.loads(body))
+        if found := re.fullmatch(self.comment, path):
+            return self._changed(method, int(found[1]), body)
+        if found := re.fullmatch(self.requests, path):
+            known = [self.request_of(found[1])] if found[1] in self.merged else []
+            return Answer(body=known if query["page"] == ["1"] else [])
+        return Answer(404, {"message": "Not Found"})
+
+    def add(self, body: str, author: int = OURS) -> dict[str, Any]:
+        made = {"id": next(self._numbers), "body": body, **self.author(author)}
+        self.comments.append(made)
+        return made
+
+    def _listed(self, query: dict[str, list[str]]) -> Answer:
+        page, size = int(query["page"][0]), int(query["per_page"][0])
+        return Answer(body=self.comments[(page - 1) * size : page * size])
+
+    def _added(self, document: dict[str, Any]) -> Answer:
+        return Answer(201, self.add(document["body"]))
+
+    def _changed(self, method: str, number: int, body: bytes) -> Answer:
+        (known,) = [comment for comment in self.comments if comment["id"] == number]
+        if method == "DELETE":
+            self.comments.remove(known)
+            return Answer(204)
+        assert method == self.update
+        known["body"] = json.loads(body)["body"]
+        return Answer(body=known)
+
+    def author(self, author: int) -> dict[str, Any]:
+        kind = "Bot" if author == OURS else "User"
+        return {"user": {"id": author, "type": kind}, "author_association": "NONE"}
+
+    def request_of(self, commit: str) -> dict[str, Any]:
+        merged = {"merged_at": "2026-11-26T00:00:00Z", "merge_commit_sha": commit}
+        return {"number": NUMBER, **merged}
+
+    def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
+        """Return the variables of a job on a request, a fork, a push, a schedule or a branch."""
+        repository = {"id": 1, "full_name": "acme/mesh", "default_branch": "main"}
+        head = {**repository, "id": 2} if occasion == "fork" else repository
+        sides = {"head": {"repo": head}, "base": {"repo": repository, "sha": base}}
+        event = {"number": NUMBER, "pull_request": sides, "repository": repository, "before": base}
+        (self.folder / "event.json").write_text(json.dumps(event))
+        names = {"request": "pull_request", "fork": "pull_request", "branch": "push"}
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_API_URL": url,
+            "GITHUB_EVENT_NAME": names.get(occasion, occasion),
+            "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
+            "GITHUB_OUTPUT": str(self.folder / "outputs"),
+            "GITHUB_REF": "refs/heads/other" if occasion == "branch" else "refs/heads/main",
+            "GITHUB_REPOSITORY": "acme/mesh",
+            "GITHUB_SHA": commit,
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
+            "GITHUB_TOKEN": CANARY,
+        }
+
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs of the last job."""
+        file = self.folder / "outputs"
+        lines = [line.partition("=") for line in file.read_text().splitlines()]
+        file.unlink()
+        return {name: value for name, _, value in lines}
+
+
+class PlayedGitHub(Played):
+    """GitHub."""
+
+
+class PlayedGitLab(Played):
+    """GitLab."""
+
+    update = "PUT"
+    comment = rf"/projects/1/merge_requests/{NUMBER}/notes/(\d+)"
+    thread = f"/projects/1/merge_requests/{NUMBER}/notes"
+    requests = r"/projects/1/repository/commits/(\w+)/merge_requests"
+
+    def author(self, author: int) -> dict[str, Any]:
+        return {"author": {"id": author}}
+
+    def request_of(self, commit: str) -> dict[str, Any]:
+        return {"iid": NUMBER, "state": "merged", "merge_commit_sha": commit}
+
+    def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
+        names = {"request": "merge_request_event", "fork": "merge_request_event", "branch": "push"}
+        return {
+            "GITLAB_CI": "true",
+            "CI_API_V4_URL": url,
+            "CI_COMMIT_BEFORE_SHA": base,
+            "CI_COMMIT_BRANCH": "other" if occasion == "branch" else "main",
+            "CI_COMMIT_SHA": commit,
+            "CI_DEFAULT_BRANCH": "main",
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,
+            "CI_MERGE_REQUEST_IID": str(NUMBER),
+            "CI_MERGE_REQUEST_PROJECT_ID": "1",
+            "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2" if occasion == "fork" else "1",
+            "CI_PIPELINE_SOURCE": names.get(occasion, occasion),
+            "CI_PROJECT_ID": "1",
+            "RECONCILER_GITLAB_TOKEN": CANARY,
+        }
+
+    def outputs(self) -> dict[str, str]:
+        file = Path("reconciler.env")
+        lines = [
+            line.removeprefix("mesh_").partition("=") for line in file.read_text().splitlines()
+        ]
+        file.unlink()
+        return {name: value for name, _, value in lines}

@@ -1,0 +1,467 @@
+"""The CI job from a pull request to the merge and the watch, on forges that a test plays."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from comments import blocks_of
+from conftest import Cli, Run
+from forges_played import CANARY, OURS, STRANGER, Played, PlayedGitHub, PlayedGitLab
+from manifest_text import mesh_yaml
+from repository import commit_all, git
+from servers import Answer, Scripted, recording, scripted
+
+from reconciler.endpoint import LocalEndpoint
+
+Write = Callable[[str, str], Path]
+Job = Callable[..., Run]
+MARK = "<!-- mesh-reconciler:plan staging/platform -->\n"
+
+
+@pytest.fixture(params=[PlayedGitHub, PlayedGitLab])
+def forge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    made: Played = request.param(tmp_path_factory.mktemp("forge"))
+    return made
+
+
+@pytest.fixture
+def server(forge: Played) -> Iterator[Scripted]:
+    with scripted(forge) as serving:
+        yield serving
+
+
+@pytest.fixture
+def mesh_api(endpoint: LocalEndpoint) -> Iterator[Scripted]:
+    with recording(endpoint.url) as serving:
+        yield serving
+
+
+@pytest.fixture
+def job(
+    cli: Cli,
+    here: Path,
+    write: Write,
+    forge: Played,
+    server: Scripted,
+    mesh_api: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Job:
+    """Return a CI job: ``job("request")``, whose change began at the commit ``base``."""
+    write(
+        "reconciler.toml",
+        f'[targets.staging]\nendpoint_url = "{mesh_api.url}"\nowner = "platform"\n'
+        'source = "manifests"\n',
+    )
+    write(".gitignore", "reconciler.env\ngl-code-quality-report.json\n*.plan\n")
+
+    def run(occasion: str, *arguments: str, base: str = "", target: str = "staging") -> Run:
+        with monkeypatch.context() as environment:
+            for name in os.environ:
+                if name.startswith(("GITHUB_", "GITLAB_", "CI")):
+                    environment.delenv(name)
+            head = git(here, "rev-parse", "HEAD")
+            variables = forge.environment(server.url, occasion, head, base or f"{head}")
+            for name, value in variables.items():
+                environment.setenv(name, value)
+            told = cli("ci", "--target", target, *arguments)
+        assert all("canary" not in body for body in forge.bodies)
+        for file in (*forge.folder.iterdir(), *here.glob("*.env"), *here.glob("*.json")):
+            assert file.is_dir() or "canary" not in file.read_text()
+        return told
+
+    return run
+
+
+def egress(client: Any, name: str) -> str:
+    return str(client.describe_mesh(meshName=name)["mesh"]["spec"]["egressFilter"]["type"])
+
+
+def writes(mesh_api: Scripted) -> list[str]:
+    asked = [request for request, _ in mesh_api.asked if "GET" not in request]
+    return [request for request in asked if "/v20190125" in request]
+
+
+def test_from_a_request_to_the_merge_and_a_hand_edit(
+    job: Job, write: Write, here: Path, forge: Played, server: Scripted, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    assert job("push").code == 0
+    assert egress(by_hand, "a") == "DROP_ALL"
+    assert forge.comments == []
+    forge.outputs()
+
+    git(here, "switch", "--quiet", "--create", "change")
+    write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    commit_all(here)
+    told = job("request", "--out", "p.plan", base=base)
+    assert (told.code, told.err) == (0, "")
+    (comment,) = forge.bodies
+    assert comment.startswith(MARK)
+    assert "### Plan: 1 to create, 1 to update" in comment
+    assert "**This change" not in comment
+    assert '`spec.egressFilter.type`: `"DROP_ALL"` → `"ALLOW_ALL"`' in comment
+    assert "- + `mesh/b`" in comment
+    assert "opens traffic" in comment
+    outputs = forge.outputs()
+    assert (outputs["exit_code"], outputs["changes"], outputs["plan"]) == ("0", "2", "p.plan")
+    assert f"fingerprint {outputs['fingerprint']}" in comment
+    assert f"reviewed {outputs['fingerprint']} -->" in comment
+    assert (here / "p.plan").exists()
+
+    write("manifests/b.yaml", mesh_yaml("b", "ALLOW_ALL"))
+    commit_all(here)
+    assert job("request", base=base).code == 0
+    assert len(forge.bodies) == 1
+    assert forge.bodies[0] != comment
+    assert server.count(forge.update) == 1
+
+    git(here, "switch", "--quiet", "main")
+    git(here, "merge", "--quiet", "--no-ff", "change")
+    forge.merged.append(git(here, "rev-parse", "HEAD"))
+    told = job("push", "--lock", f"file:{here}/ci.lock", base=base)
+    assert (told.code, told.err) == (0, "")
+    assert "Applied: 1 updated, 1 created." in told.out
+    assert egress(by_hand, "b") == "ALLOW_ALL"
+    (comment,) = forge.bodies
+    assert "### Applied: 1 updated, 1 created." in comment
+    again = job("push", base=base)
+    assert again.code == 0
+    assert "No changes" in again.out
+
+    assert job("schedule").code == 0
+    by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "DROP_ALL"}})
+    forge.outputs()
+    told = job("schedule")
+    assert told.code == 2
+    assert "~ mesh/a  drifted" in told.out
+    assert forge.outputs()["exit_code"] == "2"
+    assert len(forge.bodies) == 1
+
+
+def test_what_was_not_reviewed_is_not_applied(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", team="pay"))
+    base = commit_all(here)
+    job("push")
+    write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL", team="pay"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    forge.merged.append(commit_all(here))
+    assert job("request", base=base).code == 0
+    by_hand.update_mesh(meshName="a", spec={"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}})
+    mesh_api.asked.clear()
+    told = job("push", base=base)
+    assert told.code == 6
+    assert writes(mesh_api) == []
+    assert "so nothing was applied: open a request" in told.err
+    (comment,) = forge.bodies
+    assert "**Note:** `the plan is" in comment
+    assert "undo where live differs from the base" in comment
+    assert '`spec.serviceDiscovery.ipPreference`: `"IPv6_ONLY"` → absent' in comment
+    assert "Changed here and on the live side too" in comment
+    assert '`spec.egressFilter.type`: base `"DROP_ALL"`, live absent, here `"ALLOW_ALL"`' in comment
+    # The refusal is no review: it stays one however often the job runs.
+    assert job("push", base=base).code == 6
+    fingerprint = str(re.search(r"the plan is ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    assert job("push", "--expect", fingerprint, base=base).code == 0
+    assert egress(by_hand, "a") == "ALLOW_ALL"
+
+
+def test_what_an_apply_left_over_may_be_tried_again(
+    job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint, by_hand: Any
+) -> None:
+    for name in "ab":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    refused = {"operation": "CreateMesh", "name": "b", "fault": "error", "status": 403}
+    faults = f"{endpoint.url}/_endpoint/faults"
+    urllib3.request("PUT", faults, json={"faults": [refused]})
+    told = job("push")
+    assert told.code == 4
+    assert "### Applied: 1 created, 1 failed." in forge.bodies[0]
+    urllib3.request("DELETE", faults)
+    assert job("push").code == 0
+    assert egress(by_hand, "b") == "DROP_ALL"
+
+
+def test_e26_a_fork_is_validated_and_reaches_nothing(
+    job: Job, write: Write, here: Path, server: Scripted, mesh_api: Scripted, forge: Played
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    assert job("fork").code == 0
+    write("manifests/a.yaml", mesh_yaml("a", "NO"))
+    told = job("fork")
+    assert told.code == 65
+    assert "manifests/a.yaml:6:24: error[MR021]" in told.out
+    if isinstance(forge, PlayedGitHub):
+        assert "::error file=manifests/a.yaml,line=6,col=24," in told.out
+        assert "MR021" in (forge.folder / "summary.md").read_text()
+    else:
+        assert '"begin": 6' in (here / "gl-code-quality-report.json").read_text()
+    assert server.asked == []
+    assert mesh_api.asked == []
+
+
+@pytest.mark.parametrize("source", ["link", "..", "/"])
+def test_e26_a_fork_cannot_have_other_files_than_its_own_read(
+    job: Job, write: Write, here: Path, source: str
+) -> None:
+    (here / "link").symlink_to(here.parent)
+    commit_all(here)
+    write("reconciler.toml", f'[targets.staging]\nsource = "{source}"\n')
+    told = job("fork")
+    assert told.code == 64
+    assert f"{source} leads out of the checkout" in told.err
+
+
+@pytest.mark.parametrize("setting", ['var_file = ["secrets"]', "var_env = true"])
+def test_e26_a_forks_settings_name_no_variables(
+    job: Job, write: Write, here: Path, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("secrets", "VALUE=canary")
+    monkeypatch.setenv("VALUE", "canary")
+    write("manifests/a.yaml", mesh_yaml("a", "$VALUE"))
+    write("reconciler.toml", f"{setting}\n[targets.staging]\n")
+    commit_all(here)
+    told = job("fork")
+    assert told.code == 65
+    assert "error[MR036]" in told.out
+    assert "canary" not in told.out
+
+
+def test_another_branch_is_validated_alone(
+    job: Job, write: Write, here: Path, server: Scripted, mesh_api: Scripted
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    assert job("branch").code == 0
+    assert server.asked == mesh_api.asked == []
+
+
+def test_invalid_manifests_take_the_place_of_the_plan_in_the_comment(
+    job: Job, write: Write, here: Path, forge: Played
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    assert job("request", base=base).code == 0
+    write("manifests/a.yaml", mesh_yaml("a", "NO"))
+    assert job("request", base=base).code == 65
+    (comment,) = forge.bodies
+    assert comment.startswith(f"{MARK}### Manifests\n")
+    assert "error[MR021]" in comment
+    assert "reviewed" not in comment
+
+
+def test_e11_hostile_names_are_text_in_the_comment(
+    job: Job, write: Write, here: Path, forge: Played
+) -> None:
+    hostile = "a`b ``` <img src=x> @all [x](http://y) ::error::x ##[set-output name=x]y --> \\x1b"
+    write("manifests/b.yaml", mesh_yaml("b"))
+    base = commit_all(here)
+    file = "manifests/``` <b> @all.yaml"
+    write(file, mesh_yaml("a"))
+    commit_all(here)
+    assert job("request", base=base).code == 0
+    write(file, mesh_yaml("a").replace("DROP_ALL", f"'{hostile}'"))
+    told = job("request", base=base)
+    assert told.code == 65
+    assert hostile[:30] in forge.bodies[0]
+    blocks_of(forge.bodies[0])
+    if isinstance(forge, PlayedGitHub):
+        # Whatever is not ours is printed while the runner hears no command.
+        (token,) = set(re.findall(r"^::stop-commands::(\w{32})$", told.out, re.MULTILINE))
+        parts = re.split(rf"^::(?:stop-commands::)?{token}(?:::)?\n", told.out, flags=re.MULTILINE)
+        before, unheard, heard, more, after = parts
+        assert before == unheard == after == ""
+        assert heard.startswith("::error file=manifests/``` <b> @all.yaml,line=6,col=24,")
+        assert len(heard.splitlines()) == 1
+        assert "##[set-output" in more
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(401, {"message": CANARY}), "HTTP 401: the token is not, or no longer, valid"),
+        (Answer(403, {}), "HTTP 403: the token may not do that"),
+        (Answer(404, {}), "HTTP 404: it is not there, or the token may not see it"),
+        (Answer(429, {}, {"retry-after": "0"}), "HTTP 429"),
+        (Answer(500, b"<h1>", {"retry-after": "0"}), "HTTP 500"),
+        (Answer(302, b"", {"location": "http://127.0.0.1:1/"}), "HTTP 302"),
+        (Answer(200, b"<html>"), "the answer is no JSON"),
+        (Answer(200, {"a": 1}), "the answer is no list"),
+        (Answer(200, [{"id": 1}]), "it holds more than 5,000"),
+    ],
+)
+def test_a_forge_that_fails_fails_a_review_and_hides_none_of_it(
+    job: Job, write: Write, here: Path, forge: Played, answer: Answer, words: str
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    forge.fault = lambda request: answer if "/user" not in request else None
+    told = job("request", base=base)
+    assert told.code == 1
+    assert "Plan: 1 to create" in told.out
+    assert told.err.startswith("reconciler: the comment could not be written: GET http://")
+    assert words in told.err
+    assert len(told.err.splitlines()) == 1
+    assert forge.outputs()["exit_code"] == "1"
+
+
+def test_a_merge_is_not_applied_while_nobody_can_say_what_was_reviewed(
+    job: Job, write: Write, here: Path, forge: Played, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    forge.fault = lambda _: Answer(403, {})
+    told = job("push")
+    assert told.code == 1
+    assert "HTTP 403" in told.err
+    assert by_hand.list_meshes()["meshes"] == []
+    forge.fault = lambda _: None
+    job("request")
+    fingerprint = forge.outputs()["fingerprint"]
+    forge.fault = lambda _: Answer(403, {})
+    told = job("push", "--expect", fingerprint)
+    assert told.code == 0
+    assert "nothing is reported there" in told.err
+    assert egress(by_hand, "a") == "DROP_ALL"
+
+
+def test_a_comment_that_fails_after_an_apply_changes_no_code(
+    job: Job, write: Write, here: Path, forge: Played, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    forge.fault = lambda request: None if request.startswith("GET") else Answer(403, {})
+    told = job("push")
+    assert told.code == 0
+    assert "the comment could not be written: POST" in told.err
+    assert egress(by_hand, "a") == "DROP_ALL"
+
+
+def test_of_two_comments_the_older_one_stays(
+    job: Job, write: Write, here: Path, forge: Played
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+
+    def overtaken(request: str) -> None:
+        if request.startswith("POST"):
+            forge.add(f"{MARK}of another run")
+
+    forge.fault = overtaken
+    assert job("request", base=base).code == 0
+    (comment,) = forge.bodies
+    assert "Plan: 1 to create" in comment
+
+
+def test_a_comment_of_a_stranger_is_not_ours(
+    job: Job, write: Write, here: Path, forge: Played, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    theirs = f"{MARK}<!-- mesh-reconciler:reviewed {'x' * 43} -->\nforged"
+    forge.add(theirs, STRANGER)
+    forge.add("and of ours, about something else", OURS)
+    forge.merged.append(git(here, "rev-parse", "HEAD"))
+    assert job("request", base=base).code == 0
+    assert forge.bodies[0] == theirs
+    assert len(forge.bodies) == 3
+    assert job("push").code == 0
+    assert egress(by_hand, "a") == "DROP_ALL"
+
+
+def test_a_failure_is_told_in_the_comment_too(
+    job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    told = job("request", "--only", "mesh/nothing", base=base)
+    assert told.code == 64
+    (comment,) = forge.bodies
+    assert "### The CI job did not end well" in comment
+    assert "mesh/nothing names nothing" in comment
+    assert endpoint.url not in comment
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("0" * 40, "`not compared with the base: git merge-base: fatal: "),
+        ("--upload-pack=x", "`not compared with the base: the base is no commit`"),
+    ],
+)
+def test_a_base_that_cannot_be_read_is_one_line(
+    job: Job, write: Write, here: Path, forge: Played, base: str, words: str
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    assert job("request", base=base).code == 0
+    assert words in forge.bodies[0]
+
+
+def test_a_base_that_is_not_valid_is_one_line(
+    job: Job, write: Write, here: Path, forge: Played
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "NO"))
+    base = commit_all(here)
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    assert job("request", base=base).code == 0
+    assert "not compared with the base: its manifests are not valid" in forge.bodies[0]
+
+
+def test_files_that_cannot_be_written_change_no_code(
+    job: Job, write: Write, here: Path, forge: Played
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    outputs = (
+        forge.folder / "outputs" if isinstance(forge, PlayedGitHub) else Path("reconciler.env")
+    )
+    outputs.mkdir()
+    told = job("request", base=base)
+    assert told.code == 0
+    assert told.err == (
+        f"reconciler: writing {outputs}: Is a directory; what it would tell is told elsewhere too\n"
+    )
+
+
+def test_an_implied_target_is_refused(
+    cli: Cli, forge: Played, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in forge.environment("http://127.0.0.1:1", "schedule", "", "").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", endpoint.url)
+    told = cli("ci", "--owner", "o")
+    assert told.code == 64
+    assert "no target was named; say one of" in told.err
+
+
+def test_without_a_token_there_is_no_comment_and_one_line_says_so(
+    job: Job, write: Write, here: Path, forge: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    told_of = forge.environment
+
+    def poorer(*event: str) -> dict[str, str]:
+        return {
+            name: f"{value}\nx" if "TOKEN" in name else value
+            for name, value in told_of(*event).items()
+            if name not in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        }
+
+    monkeypatch.setattr(forge, "environment", poorer)
+    told = job("request", base=base)
+    assert told.code == 1
+    assert not (forge.folder / "outputs").exists()
+    assert "the comment could not be written: there is no token in " in told.err

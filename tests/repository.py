@@ -1,0 +1,41 @@
+"""A git repository to make commits in."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GIT = shutil.which("git")
+_ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    **{f"GIT_{who}_NAME": "somebody" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_EMAIL": "somebody@example.com" for who in ("AUTHOR", "COMMITTER")},
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in ``folder`` and return what it printed; without git the test is skipped."""
+    if GIT is None:
+        pytest.skip("git is not installed: earlier commits are not compared with here")
+    ended = subprocess.run(
+        [GIT, *arguments],
+        cwd=folder,
+        env=_ENVIRONMENT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return ended.stdout.strip()
+
+
+def commit_all(folder: Path) -> str:
+    """Commit everything in ``folder``, a repository or one to be, and return the commit."""
+    if not (folder / ".git").exists():
+        git(folder, "init", "--quiet", "--initial-branch", "main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "a change")
+    return git(folder, "rev-parse", "HEAD")
