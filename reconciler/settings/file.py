@@ -11,9 +11,9 @@ from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
-TARGET_FIELDS = frozenset(
-    {"endpoint_url", "region", "profile", "account", "owner", "policy", "source"}
-)
+# What a target's table says of it, and no option or variable does.
+OF_TABLES_ALONE = frozenset({"endpoint_url", "role_arn", "account", "source"})
+TARGET_FIELDS = OF_TABLES_ALONE | {"region", "profile", "owner", "policy"}
 
 
 @dataclass(frozen=True, slots=True)

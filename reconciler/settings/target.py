@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
-from reconciler.settings.file import BUILT_IN, TARGET_FIELDS, File
+from reconciler.settings.file import BUILT_IN, OF_TABLES_ALONE, TARGET_FIELDS, File
 from reconciler.settings.knobs import POLICIES
 
 LOCAL, AWS = BUILT_IN
@@ -25,8 +25,9 @@ class Choice:
     """The target of a run.
 
     ``owner`` is empty where none was said and none is needed. ``url`` is None on ``local``, which
-    finds its own, and where the SDK resolves it. ``account`` is asserted before
-    anything is planned. ``source`` is all that the owner id stands for, where that is configured.
+    finds its own, and where the SDK resolves it. ``role_arn`` is assumed, ``account`` asserted
+    before anything is planned. ``source`` is all that the owner id stands for, where that is
+    configured.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Choice:
     url: str | None = None
     region: str | None = None
     profile: str | None = None
+    role_arn: str | None = None
     account: str | None = None
     source: str | None = None
 
@@ -74,7 +76,7 @@ def choose_target(
         field: table[field]
         if field in table and not said.outright(field)
         else said.values.get(field)
-        for field in TARGET_FIELDS - {"endpoint_url", "account", "source"}
+        for field in TARGET_FIELDS - OF_TABLES_ALONE
     }
     if name is None:
         url = url or configured_url(chosen["profile"])
@@ -93,6 +95,7 @@ def choose_target(
         url=url,
         region=chosen["region"],
         profile=chosen["profile"],
+        role_arn=table.get("role_arn"),
         account=table.get("account"),
         source=table.get("source"),
     )

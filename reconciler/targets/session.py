@@ -6,12 +6,14 @@ No call leaves the target's URL: with an endpoint URL, the account is asked for 
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from reconciler.core.errors import TargetError, UsageError
@@ -30,13 +32,15 @@ USER_AGENT = "mesh-reconciler"
 class Connection:
     """Where calls go and as whom; None leaves a choice to the AWS SDK's own chain.
 
-    ``credentials`` are an access key id and a secret key, for the local endpoint alone.
+    ``credentials`` are an access key id and a secret key, for the local endpoint alone. With a
+    ``role_arn`` calls are made in that role, which the chain's credentials assume.
     """
 
     url: str | None = None
     region: str | None = None
     profile: str | None = None
     credentials: tuple[str, str] | None = None
+    role_arn: str | None = None
 
 
 def open_session(connection: Connection) -> boto3.Session:
@@ -50,6 +54,8 @@ def open_session(connection: Connection) -> boto3.Session:
         # A profile is looked for when it is first needed; better now than in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", DescriptionLoader())
+        if connection.role_arn is not None:
+            _assume(core, connection.role_arn, connection)
         return boto3.Session(
             botocore_session=core,
             region_name=connection.region,
@@ -58,6 +64,27 @@ def open_session(connection: Connection) -> boto3.Session:
         )
     except BotoCoreError as error:
         raise UsageError(f"opening an AWS session: {error}") from error
+
+
+def _assume(core: botocore.session.Session, role_arn: str, connection: Connection) -> None:
+    """Let ``core`` act in a role, which is asked for when it is first needed."""
+    own = core.get_credentials()
+    if own is None:
+        raise UsageError(f"no credentials were found that could assume {role_arn}")
+    fetcher = AssumeRoleCredentialFetcher(
+        # Asked at the target's own URL: no credential goes anywhere else.
+        partial(
+            core.create_client,
+            endpoint_url=connection.url,
+            region_name=connection.region or core.get_config_variable("region"),
+            config=_config(connection, workers=1, attempts=ATTEMPTS),
+        ),
+        own,
+        role_arn,
+        extra_args={"RoleSessionName": USER_AGENT},
+    )
+    assumed = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    core._credentials = assumed  # noqa: SLF001  # botocore offers no other place
 
 
 def open_client(
@@ -69,15 +96,7 @@ def open_client(
     attempts: int = ATTEMPTS,
 ) -> Any:
     """Return a client of ``service`` that may be shared by ``workers`` threads."""
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": RETRY_MODE, "total_max_attempts": attempts},
-        max_pool_connections=workers,
-        user_agent=USER_AGENT,
-        # A proxy for the internet has no business between us and our own machine.
-        proxies={} if _is_loopback(connection.url) else None,
-    )
+    config = _config(connection, workers=workers, attempts=attempts)
     try:
         return session.client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
@@ -149,6 +168,18 @@ def configured_url(profile: str | None) -> str | None:
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"the endpoint in the AWS environment or profile: {error}") from error
     return None if chosen == resolved else str(chosen)
+
+
+def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": RETRY_MODE, "total_max_attempts": attempts},
+        max_pool_connections=workers,
+        user_agent=USER_AGENT,
+        # A proxy for the internet has no business between us and our own machine.
+        proxies={} if _is_loopback(connection.url) else None,
+    )
 
 
 def _is_loopback(url: str | None) -> bool:

@@ -52,7 +52,7 @@ def _owner(choice: Choice) -> Finding:
 
 def _way(choice: Choice, now: datetime) -> Generator[Finding, None, bool]:
     """Look at credentials and clock; return whether going on makes sense."""
-    connection = Connection(choice.url, choice.region, choice.profile)
+    connection = Connection(choice.url, choice.region, choice.profile, role_arn=choice.role_arn)
     session = open_session(connection)
     source = credentials_of(session)
     if source is None:

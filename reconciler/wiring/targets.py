@@ -38,10 +38,10 @@ def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -
     another account than the one configured.
     """
     with ExitStack() as opened:
-        connection = Connection(choice.url, choice.region, choice.profile)
+        connection = Connection(choice.url, choice.region, choice.profile, role_arn=choice.role_arn)
         if choice.name == LOCAL and choice.url is None:
             # Its own credentials, so that nobody's real ones are sent to a rehearsal.
-            local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL))
+            local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL), role_arn=None)
             region = choice.region or open_session(local).region_name or LOCAL_REGION
 
             def reopen(lost: str | None) -> Connection:

@@ -44,6 +44,42 @@ def test_an_endpoint_that_does_not_answer_leaves_the_account_unknown() -> None:
         assert account_of(open_session(connection), connection) is None
 
 
+ASSUMED = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleResult><Credentials><AccessKeyId>ASSUMED</AccessKeyId>
+<SecretAccessKey>secret</SecretAccessKey><SessionToken>session</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>
+</AssumeRoleResponse>"""
+
+
+def test_a_role_is_assumed_at_the_targets_own_url_and_used_for_its_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OWN")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    seen: dict[str, str] = {}
+    signed: list[str] = []
+
+    def script(request: str, body: bytes) -> Answer:
+        del request
+        signed.append(seen["authorization"])
+        if b"AssumeRole" in body:
+            return Answer(body=ASSUMED, headers={"content-type": "text/xml"})
+        return Answer(body={"meshes": []})
+
+    with scripted(script, seen) as server:
+        connection = Connection(server.url, "eu-west-1", role_arn="arn:aws:iam::1:role/deploy")
+        client = open_client(open_session(connection), "appmesh", connection, workers=1)
+        client.list_meshes()
+        client.list_meshes()
+    assert ["Credential=OWN/" in it for it in signed] == [True, False, False]
+    assert ["Credential=ASSUMED/" in it for it in signed] == [False, True, True]
+
+
+def test_a_role_needs_somebody_who_assumes_it() -> None:
+    with pytest.raises(UsageError, match="could assume arn:aws:iam::1:role/deploy"):
+        open_session(Connection(None, "eu-west-1", role_arn="arn:aws:iam::1:role/deploy"))
+
+
 def test_without_credentials_aws_cannot_be_asked() -> None:
     connection = Connection(None, "eu-west-1")
     with pytest.raises(TargetError, match="credentials"):
