@@ -1,5 +1,6 @@
 """The verb that shows one resource."""
 
+import time
 from dataclasses import replace
 
 from reconciler import engine
@@ -7,12 +8,14 @@ from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
 from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.cli.work import insist, open_work
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Key
 from reconciler.core.restraint import Limit
 from reconciler.render.description import Description, render_json, render_text
+from reconciler.render.status import attempts
 from reconciler.render.style import Page
+from reconciler.web.client import fetch_status
 
 
 def run(invocation: Invocation) -> int:
@@ -39,12 +42,26 @@ def run(invocation: Invocation) -> int:
             )
         (key,) = named
         observed = engine.look_again(work.target, key) if key in listed else None
-        told = Description(key, _alone(plan, key), desired.get(key), observed)
+        lately = _attempts(invocation["url"], plan, key)
+        told = Description(key, _alone(plan, key), desired.get(key), observed, lately)
     if invocation["format"] == "json":
         show(render_json(told))
     else:
         show(render_text(told, Page(wants_color(invocation["color"]), terminal_width())))
     return told.code
+
+
+def _attempts(url: str, plan: Plan, key: Key) -> str | None:
+    """Say what a daemon on the same target and of the same owner did; None where there is none."""
+    try:
+        _, status = fetch_status(url)
+    except DaemonError:
+        return None
+    if (status.target, status.owner) != (plan.target, plan.owner):
+        return None
+    known = (standing for standing in status.standings if standing.key == key)
+    told = [part for standing in known for part in attempts(standing, time.time())]
+    return "; ".join(told) or f"none since the daemon at {url} started"
 
 
 def _alone(plan: Plan, key: Key) -> Plan:

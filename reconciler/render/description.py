@@ -20,7 +20,7 @@ from reconciler.core.resources import (
 from reconciler.render import json, text, words
 from reconciler.render.style import Colour, Page, Part, prose
 
-NO_DAEMON = "a running daemon knows; none was asked"
+NO_DAEMON = "no daemon of this target answers at --url"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,13 +85,18 @@ def _told(standing: Standing, now: float) -> Iterator[str]:
         yield standing.traffic
     if standing.why is not None:
         yield standing.why
+    yield from attempts(standing, now)
+    if standing.origin is not None:
+        yield str(standing.origin)
+
+
+def attempts(standing: Standing, now: float) -> Iterator[str]:
+    """Yield what became of the last attempt, and when the next one is."""
     if standing.outcome is not None and standing.outcome_at is not None:
         yield f"{standing.outcome} {span(now - standing.outcome_at)} ago"
     if standing.next_attempt_at is not None:
         ahead = span(standing.next_attempt_at - now)
         yield f"{counted(standing.attempts, 'attempt')} failed, the next in {ahead}"
-    if standing.origin is not None:
-        yield str(standing.origin)
 
 
 def _differ(number: int) -> str:

@@ -181,7 +181,7 @@ KNOBS = (
         Take.TEXT,
         "Where the daemon serves.",
         default="http://127.0.0.1:9180",
-        verbs=ASKING_VERBS,
+        verbs=(*ASKING_VERBS, "describe"),
         metavar="URL",
     ),
     Knob(

@@ -28,12 +28,6 @@ def fetch_status(url: str) -> tuple[str, Status]:
     return text, _understood(url, text, _status)
 
 
-def fetch_standing(url: str, key: Key) -> Standing | None:
-    """Return how ``key`` stands, None where the daemon does not know it; raises as above."""
-    _, status = fetch_status(url)
-    return next((standing for standing in status.standings if standing.key == key), None)
-
-
 def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
     """Have the daemon run a cycle, wait until it has ended, and return its number and exit code.
 

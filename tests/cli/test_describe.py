@@ -1,6 +1,7 @@
 """describe at the command line: one screen, or the same as JSON."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 import urllib3
 from conftest import Cli, Run
 from manifest_text import mesh_yaml
+from web.samples import StillDaemon, calm, served
 
-from reconciler.core.resources import OWNER_TAG
+from reconciler.core.resources import OWNER_TAG, Key, TargetId
+from reconciler.core.status import Standing, State
 from reconciler.endpoint import LocalEndpoint
 
 Write = Callable[[str, str], Path]
@@ -21,7 +24,9 @@ Say = Callable[..., Run]
 @pytest.fixture
 def say(cli: Cli, endpoint: LocalEndpoint) -> Say:
     def run(*arguments: str) -> Run:
-        return cli(*arguments, "--endpoint-url", endpoint.url, "--owner", "platform")
+        asked = ("--url", "http://127.0.0.1:1") * (arguments[0] == "describe")
+        target = ("--endpoint-url", endpoint.url, "--owner", "platform")
+        return cli(*arguments, *target, *(() if "--url" in arguments else asked))
 
     return run
 
@@ -46,13 +51,42 @@ def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None
         "  version    2",
         f"  arn        {live['arn']}",
         f"  created    {live['createdAt'].astimezone(UTC):%Y-%m-%dT%H:%M:%S}+00:00",
-        "  attempts   a running daemon knows; none was asked",
+        "  attempts   no daemon of this target answers at --url",
         '    spec.egressFilter.type  "DROP_ALL"',
         "    protect                 true",
         '    suspend.reason          "load"',
     ):
         assert any(line.startswith(words) for line in lines), words
     assert len(lines) <= 40
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "words"),
+    [
+        ("a", "platform", "failed 40 s ago; 2 attempts failed, the next in "),
+        ("b", "platform", "none since the daemon at http://127.0.0.1:"),
+        ("a", "another", "no daemon of this target answers at --url"),
+    ],
+)
+def test_a_daemon_says_what_became_of_its_attempts(
+    name: str, owner: str, words: str, write: Write, say: Say, endpoint: LocalEndpoint, here: Path
+) -> None:
+    for each in "ab":
+        write(f"manifests/{each}.yaml", mesh_yaml(each))
+    now = time.time()
+    target = TargetId(endpoint.url, endpoint.url, "123456789012", "eu-west-1")
+    tried = Standing(
+        Key("mesh", ("a",)),
+        State.FAILED,
+        since=now - 60,
+        outcome="failed",
+        outcome_at=now - 40,
+        attempts=2,
+        next_attempt_at=now + 80,
+    )
+    with served(StillDaemon(calm(target=target, owner=owner, standings=(tried,))), here) as url:
+        told = say("describe", f"mesh/{name}", "--url", url)
+    assert f"  attempts   {words}" in told.out
 
 
 def test_json_has_the_same(write: Write, say: Say) -> None:

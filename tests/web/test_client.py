@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 from servers import Answer, scripted
-from web.samples import HOSTILE, StillDaemon, calm, served, status
+from web.samples import StillDaemon, calm, served, status
 
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Key
 from reconciler.core.status import Status
 from reconciler.render.json import render_status
 from reconciler.render.status import worst_first
-from reconciler.web.client import fetch_standing, fetch_status, request_cycle
+from reconciler.web.client import fetch_status, request_cycle
 from reconciler.web.token import read_token
 
 
@@ -39,13 +38,6 @@ def test_a_status_is_read_as_it_was(shown: Status, tmp_path: Path) -> None:
     assert text == render_status(shown, healthy=True)
     assert render_status(read, healthy=True) == text
     assert list(read.standings) == in_order(shown)
-
-
-def test_one_resource_is_found_or_not(tmp_path: Path) -> None:
-    with served(StillDaemon(status()), tmp_path) as url:
-        found = fetch_standing(f"{url}/", Key("mesh", (HOSTILE,)))
-        assert found in status().standings
-        assert fetch_standing(url, Key("mesh", ("nowhere",))) is None
 
 
 def test_a_cycle_is_waited_for(tmp_path: Path) -> None:
