@@ -43,13 +43,14 @@ def _request(sheet: Sheet) -> Iterator[Declared]:
     kind = forms.kind_requested(sheet.root.members)
     names = forms.names(kind)
     members = dict(sheet.root.members)
-    if token := members.pop("clientToken", None):
+    token = members.pop("clientToken", None)
+    if token:
         message = "must not be in a manifest: each request gets a token of its own"
         hint = "leave the field out"
         sheet.complain(Code.CLIENT_TOKEN, token.value.mark, message, ("clientToken",), hint)
     root = sheet.filled(MappingNode(sheet.root.mark, members))
     request: Any = checked(forms.request(kind), root, sheet.complaints, sheet.path)
-    if request is not None:
+    if request is not None and token is None:
         yield sheet.declared(
             names[-1:],
             forms.key_of(kind, request, names),

@@ -66,3 +66,17 @@ def test_a_key_matches_itself_and_globs(pattern: str, expected: bool) -> None:
 
 def test_a_key_that_looks_like_a_glob_still_matches_itself() -> None:
     assert Key("mesh", ("a[b]",)).matches("mesh/a[b]")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        Key("mesh", ("m",)),
+        Key("route", ("m", "r", "x")),
+        Key("virtual-node", ("m", "n"), "111122223333"),
+        Key("mesh", ("m@home",)),
+        Key("mesh", ("111122223333",)),
+    ],
+)
+def test_a_key_is_read_as_it_is_written(key: Key) -> None:
+    assert Key.parse(str(key)) == key
