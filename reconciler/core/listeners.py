@@ -26,6 +26,8 @@ from reconciler.core.marks import read_mark
 from reconciler.core.resources import Desired, Key, Present, Spec, World
 
 HOLDERS = ("virtual-router", "virtual-gateway")
+# The service keeps tags that begin so to itself.
+AWS_PREFIX = "aws:"
 
 
 @dataclass(slots=True)
@@ -136,6 +138,8 @@ class _Step:
             return "is protected"
         if live.key in self.left_alone:
             return "is left alone"
+        if live.unknown or any(tag.casefold().startswith(AWS_PREFIX) for tag in live.tags):
+            return "has what nobody but the service can put back"
         return None if _fits(spec, self.after) else "matches no port"
 
 
