@@ -6,7 +6,7 @@ ports in the same plan it goes first; else it is detached and attached again aro
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.changes import (
@@ -55,13 +55,15 @@ def arrange(
     """
     found = Arrangement([])
     planned = {change.key: change for change in changes}
-    inside = _by_holder(world)
+    inside, unseen, written = _by_holder(world), _unseen(world), _written(changes)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in HOLDERS:
             continue
         step = _Step(change, planned, desired, left_alone, owner)
-        routes = [step.judge(live) for live in inside[change.key] if step.hinders(live)]
-        refusals = [*_unseen(step, world), *(it for it in routes if isinstance(it, str))]
+        routes = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]
+        refusals = [it for it in routes if isinstance(it, str)]
+        if step.hinders({"httpRoute": {"match": {}}}):
+            refusals = [*unseen[change.key], *refusals]
         detached = tuple(it for it in routes if isinstance(it, Detached))
         if isinstance(change, Adopt) and detached:
             refusals.append("it is not ours yet, and routes in it would have to make way")
@@ -70,7 +72,9 @@ def arrange(
             found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))
             del planned[change.key]
             why = f"it needs the listeners of {change.key}, which cannot change"
-            for waiting in step.unheard():
+            for waiting in written[change.key]:
+                if hears(step.before, waiting):
+                    continue
                 del planned[waiting.key]
                 held = Withheld(waiting.key, why, Reason.WAITING, waiting.origin, waiting)
                 found.withheld.append(held)
@@ -101,8 +105,8 @@ class _Step:
     def after(self) -> Spec:
         return self.before if self.change.spec is None else self.change.spec
 
-    def hinders(self, live: Present) -> bool:
-        return _conflicts(live.spec, self.before, self.after)
+    def hinders(self, route: Spec) -> bool:
+        return _conflicts(route, self.before, self.after)
 
     def judge(self, live: Present) -> Key | Detached | str:
         """Return the key of a route that goes first, how it is detached, or why it cannot be."""
@@ -121,14 +125,6 @@ class _Step:
             Delete(live.key, live, Difference(view.before, None)),
             Create(live.key, spec, tags, want.origin, view),
         )
-
-    def unheard(self) -> list[Change]:
-        """Return the routes in it that would be written, and that no listener hears as it is."""
-        return [
-            plan
-            for key, plan in self.planned.items()
-            if parent_of(key) == self.change.key and not hears(self.before, plan)
-        ]
 
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
         mark = read_mark(live.tags)
@@ -152,16 +148,22 @@ def hears(holder: Spec, change: Change) -> bool:
     return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
-def _unseen(step: _Step, world: World) -> Iterator[str]:
-    """Yield the routes that may hinder the change and were not looked at."""
-    if not _conflicts({"httpRoute": {"match": {}}}, step.before, step.after):
-        return
+def _unseen(world: World) -> Mapping[Key | None, list[str]]:
+    """Return what may hinder a change and was not looked at, by what contains it."""
+    unseen: dict[Key | None, list[str]] = defaultdict(list)
     for key in sorted(world.others):
-        if parent_of(key) == step.change.key:
-            yield f"{key} in it is no part of this run"
+        unseen[parent_of(key)].append(f"{key} in it is no part of this run")
     for key, saw in world.resources.items():
-        if parent_of(key) == step.change.key and not isinstance(saw, Present):
-            yield f"{key} could not be read"
+        if not isinstance(saw, Present):
+            unseen[parent_of(key)].append(f"{key} could not be read")
+    return unseen
+
+
+def _written(changes: Collection[Change]) -> Mapping[Key | None, list[Change]]:
+    inside: dict[Key | None, list[Change]] = defaultdict(list)
+    for change in changes:
+        inside[parent_of(change.key)].append(change)
+    return inside
 
 
 def _by_holder(world: World) -> Mapping[Key | None, list[Present]]:
