@@ -67,6 +67,8 @@ def arrange(
         detached = tuple(it for it in routes if isinstance(it, Detached))
         if isinstance(change, Adopt) and detached:
             refusals.append("it is not ours yet, and routes in it would have to make way")
+        if detached and world.gaps:
+            refusals.append(f"nothing makes way because {world.gaps[0]}")
         if refusals:
             why = f"its listeners cannot change: {'; '.join(refusals)}"
             found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))

@@ -414,6 +414,15 @@ def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
     assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
 
 
+def test_nothing_makes_way_while_lists_are_incomplete() -> None:
+    graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x"), *STANDING]
+    made = plan(*graph, gaps=("ListRoutes in virtual-router/m/r: 403",))
+    (held,) = made.withheld
+    assert held.reason is Reason.GUARD
+    assert held.why.endswith("nothing makes way because ListRoutes in virtual-router/m/r: 403")
+    assert key("route/m/r/x") in made.unchanged
+
+
 def test_what_is_not_ours_yet_changes_no_listeners_in_use() -> None:
     made = plan(
         *wanted("m", "virtual-node/m/n", "route/m/r/x"),
