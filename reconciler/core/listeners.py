@@ -146,7 +146,7 @@ def hears(holder: Spec, change: Change) -> bool:
     if isinstance(change, Delete) or change.spec is None:
         return True
     ports = _matched(change.spec)
-    heard = {it for port, it in _listeners(holder).items() if ports is None or port in ports}
+    heard = {it for port, it in listeners(holder).items() if ports is None or port in ports}
     return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
@@ -178,7 +178,7 @@ def _by_holder(world: World) -> Mapping[Key | None, list[Present]]:
 
 def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
     """Whether the API refuses the listeners of ``after`` while ``route`` is in it."""
-    was, becomes = _listeners(before), _listeners(after)
+    was, becomes = listeners(before), listeners(after)
     changed = {port for port, protocol in was.items() if becomes.get(port, protocol) != protocol}
     ports = _matched(route)
     if ports is None:
@@ -188,13 +188,13 @@ def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
 
 def _fits(route: Spec, holder: Spec) -> bool:
     """Whether ``route`` may be written while the listeners are those of ``holder``."""
-    return len(_listeners(holder)) <= 1 or _matched(route) is not None
+    return len(listeners(holder)) <= 1 or _matched(route) is not None
 
 
-def _listeners(holder: Spec) -> dict[int, str]:
+def listeners(holder: Spec) -> dict[int, str]:
     """Return the protocols that a router or gateway listens with, by port."""
-    listeners: object = holder.get("listeners")
-    mappings = [it["portMapping"] for it in listeners] if isinstance(listeners, list) else []
+    listed: object = holder.get("listeners")
+    mappings = [it["portMapping"] for it in listed] if isinstance(listed, list) else []
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 

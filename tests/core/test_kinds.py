@@ -415,8 +415,8 @@ def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
 
 
 def test_nothing_makes_way_while_lists_are_incomplete() -> None:
-    graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x"), *STANDING]
-    made = plan(*graph, gaps=("ListRoutes in virtual-router/m/r: 403",))
+    graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x")]
+    made = plan(*graph, *STANDING, gaps=("ListRoutes in virtual-router/m/r: 403",))
     (held,) = made.withheld
     assert held.reason is Reason.GUARD
     assert held.why.endswith("nothing makes way because ListRoutes in virtual-router/m/r: 403")
