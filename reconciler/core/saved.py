@@ -143,9 +143,6 @@ def _refuse_unsound(document: _Document) -> None:
     """Raise ValueError where it says what no plan of ours can: a digest keeps nobody from lying."""
     plan = document.plan
     ways = [(change.key, way) for change in plan.changes for way in detached(change)]
-    for holder, way in ways:
-        if way.attach.key != way.detach.key or parent_of(way.detach.key) != holder:
-            raise ValueError(f"{way.detach.key} is nothing that makes way for {holder}")
     for change in (*plan.changes, *(part for _, way in ways for part in (way.detach, way.attach))):
         before = getattr(change, "before", None)
         owners = {before.owner} - {None} if before else set()
@@ -155,6 +152,9 @@ def _refuse_unsound(document: _Document) -> None:
             raise ValueError(f"the key of {change.key} is not one")
         if owners != {plan.owner}:
             raise ValueError(f"{change.key} is not of owner {plan.owner}")
+    for holder, way in ways:
+        if way.attach.key != way.detach.key or parent_of(way.detach.key) != holder:
+            raise ValueError(f"{way.detach.key} is nothing that makes way for {holder}")
     if len(set(plan.keys)) < len(plan.keys):
         raise ValueError("one resource has two verdicts")
     if document.fingerprint != plan.fingerprint:

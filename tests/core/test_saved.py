@@ -235,8 +235,9 @@ def detaching() -> Plan:
     [
         (("detach", "before", "tags", OWNER_TAG), "other", "route/m/r/x is not of owner"),
         (("attach", "tags", OWNER_TAG), "other", "route/m/r/x is not of owner"),
-        (("detach", "key", "path"), ["m", "s", "x"], "is nothing that makes way for"),
+        (("detach", "key", "path"), ["m", "s", "x"], "the key of route/m/s/x is not one"),
         (("attach", "key", "path"), ["m", "r", "y"], "is nothing that makes way for"),
+        (("attach", "key", "kind"), "road", "the key of road/m/r/x is not one"),
     ],
 )
 def test_what_makes_way_is_ours_and_stands_in_what_changes(
