@@ -15,7 +15,7 @@ from reconciler.core.changes import Change, Delete, detached, verb
 from reconciler.core.errors import UsageError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.plan import Plan
-from reconciler.core.resources import OWNER_TAG, Json, canonical_json, digest
+from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, digest
 
 SCHEMA = 1
 MOST_BYTES = 16 << 20
@@ -148,7 +148,7 @@ def _refuse_unsound(document: _Document) -> None:
         owners = {before.owner} - {None} if before else set()
         if not isinstance(change, Delete):
             owners.add(change.tags.get(OWNER_TAG))
-        if change.key.kind not in KINDS or (before and before.key != change.key):
+        if not _is_one(change.key) or (before and before.key != change.key):
             raise ValueError(f"the key of {change.key} is not one")
         if owners != {plan.owner}:
             raise ValueError(f"{change.key} is not of owner {plan.owner}")
@@ -159,3 +159,11 @@ def _refuse_unsound(document: _Document) -> None:
         raise ValueError("one resource has two verdicts")
     if document.fingerprint != plan.fingerprint:
         raise ValueError("its fingerprint is another one")
+
+
+def _is_one(key: Key) -> bool:
+    """Whether ``key`` has a name for itself and one for each that contains it."""
+    if key.kind not in KINDS or not key.path:
+        return False
+    parent = parent_of(key)
+    return len(key.path) == 1 if parent is None else _is_one(parent)

@@ -238,6 +238,8 @@ def detaching() -> Plan:
         (("detach", "key", "path"), ["m", "s", "x"], "the key of route/m/s/x is not one"),
         (("attach", "key", "path"), ["m", "r", "y"], "is nothing that makes way for"),
         (("attach", "key", "kind"), "road", "the key of road/m/r/x is not one"),
+        (("attach", "key", "path"), ["m", "r"], "the key of route/m/r is not one"),
+        (("attach", "key", "path"), ["m", "r", "x", "y"], "the key of route/m/r/x/y is not one"),
     ],
 )
 def test_what_makes_way_is_ours_and_stands_in_what_changes(
