@@ -1,7 +1,7 @@
 """The means of a daemon's cycles, in memory: manifests that a test sets, and a fake target."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from builders import NOW, OWNER, SYNC
@@ -9,8 +9,8 @@ from fakes import FakeTarget
 
 from reconciler.core.errors import UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.report import Report
-from reconciler.core.resources import Desired
+from reconciler.core.report import Failed, Report
+from reconciler.core.resources import Desired, Key
 from reconciler.core.restraint import Restraint
 from reconciler.core.status import Status
 from reconciler.engine import Conduct, carry_out, propose
@@ -41,8 +41,8 @@ class FakeMeans:
         restraint = replace(self.restraint, partial=partial)
         return propose(self.target, desired, owner=OWNER, restraint=restraint, now=NOW)
 
-    def carry_out(self, plan: Plan) -> Report:
-        return carry_out(plan, self.target, Conduct(workers=1, pause=lambda _: None))
+    def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        return carry_out(plan, self.target, Conduct(workers=1, pause=lambda _: None), waiting)
 
     def standing_by(self) -> str | None:
         return self.idle

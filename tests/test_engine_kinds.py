@@ -219,6 +219,29 @@ def test_a_route_that_moved_since_the_plan_stops_the_change() -> None:
     assert ROUTE in target.resources
 
 
+def test_nothing_makes_way_for_a_change_that_is_stale_by_now() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    live = target.resources[ROUTER]
+    target.resources[ROUTER] = replace(live, version=live.version + 1)
+    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    assert isinstance(outcome, Stale)
+    assert target.writes == []
+
+
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_a_listener_waits_for_the_route_that_goes_first(operation: str) -> None:
+    target = standing()
+    target.before = refusing(operation, ROUTE)
+    wants = [want for want in graph(listening(80, 81)) if want.key.kind != "route"]
+    ported = [ROUTE, OTHER] if operation == "update" else [OTHER]
+    wants += [desired(str(name), route("n", port=80)) for name in ported]
+    report = cycle(target, wants)
+    assert outcomes(report)["route/m/r/x"] is Failed
+    (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
+    assert skipped.why == "route/m/r/x, which is in its way, could not be changed or deleted"
+
+
 @pytest.mark.parametrize("also", [False, True])
 def test_what_cannot_be_put_back_is_told(also: bool) -> None:
     target = standing()

@@ -13,7 +13,7 @@ from reconciler.core.contests import Contests
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
-from reconciler.core.report import Report, Skipped, exit_code
+from reconciler.core.report import Failed, Report, Skipped, exit_code
 from reconciler.core.resources import Desired, Key
 from reconciler.core.schedule import Schedule, urgent_first
 from reconciler.core.standings import Retry, standings
@@ -34,8 +34,8 @@ class Means(Protocol):
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
         """Return the plan for ``desired``; ``partial`` says why that is not the whole source."""
 
-    def carry_out(self, plan: Plan) -> Report:
-        """Return what became of every change of ``plan``."""
+    def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
 
     def standing_by(self) -> str | None:
         """Say why nothing is to be written now; None where it is."""
@@ -115,10 +115,7 @@ class Cycles:
         if idle is not None:
             return Report(plan, tuple(Skipped(change, idle) for change in plan.changes))
         waiting = {} if forced else self._backoff.waiting(plan, self._clock())
-        trying = tuple(change for change in plan.changes if change.key not in waiting)
-        tried = self._means.carry_out(replace(plan, changes=trying))
-        told = {outcome.change.key: outcome for outcome in tried.outcomes} | waiting
-        report = Report(plan, tuple(told[change.key] for change in plan.changes))
+        report = self._means.carry_out(plan, waiting)
         self._contests = self._contests.after(report)
         self._backoff = self._backoff.after(report, waiting, self._clock(), schedule)
         for key, setback in self._backoff.setbacks.items():
@@ -143,9 +140,12 @@ class Cycles:
     def _code(self, report: Report) -> ExitCode:
         if self._partial is not None:
             return ExitCode.MANIFESTS
+        if self._means.standing_by() is not None:
+            return ExitCode.HELD
+        # What was skipped because something it needs had failed is not held by anybody.
         skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
-        held = skipped or self._means.standing_by() is not None
-        return ExitCode.HELD if held else exit_code(report)
+        code = exit_code(report)
+        return ExitCode.HELD if skipped and code is ExitCode.OK else code
 
     def _read(self) -> None:
         """Take the manifests where they are valid; remember why not all of them count otherwise."""

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +18,8 @@ from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed,
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Outcome, Report
-from reconciler.core.resources import Desired
+from reconciler.core.report import Applied, Failed, Outcome, Report
+from reconciler.core.resources import Desired, Key
 from reconciler.core.status import Lease, Status
 from reconciler.daemon import supervisor
 from reconciler.daemon.loop import Cycle, Daemon, Senses
@@ -80,18 +80,19 @@ class LiveMeans:
         self.beat()
         return self.work.propose(desired, partial=partial)
 
-    def carry_out(self, plan: Plan) -> Report:
-        """Return what became of every change of ``plan``."""
-        for change in plan.changes:
+    def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
+        trying = [change for change in plan.changes if change.key not in waiting]
+        for change in trying:
             logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
-        self._unsettled = {str(change.key): None for change in plan.changes}
+        self._unsettled = {str(change.key): None for change in trying}
         conduct = engine.Conduct(
             workers=self.work.invocation["parallelism"],
             stopping=self._stopping,
             pause=self.stop.wished.wait,
             progress=self._settle,
         )
-        return engine.carry_out(plan, self.work.target, conduct)
+        return engine.carry_out(plan, self.work.target, conduct, waiting)
 
     def standing_by(self) -> str | None:
         """Say who else writes; None where we do."""
@@ -120,9 +121,12 @@ class LiveMeans:
 
     def _settle(self, outcome: Outcome) -> None:
         self.beat()
-        self.metrics.count_outcome(outcome)
         key = str(outcome.change.key)
-        self._unsettled.pop(key, None)
+        if key not in self._unsettled:
+            # It waits, and was told of when it failed.
+            return
+        self.metrics.count_outcome(outcome)
+        del self._unsettled[key]
         level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
 

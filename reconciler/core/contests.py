@@ -31,16 +31,16 @@ class Contests:
 
     def restrain(self, plan: Plan) -> Plan:
         """Return ``plan`` less the changes that were made often enough, which are withheld."""
-        contested = [change for change in plan.changes if self._contested(change)]
+        contested = {change.key: change for change in plan.changes if self._contested(change)}
         if not contested:
             return plan
         held = [
             Withheld(change.key, _why(change), Reason.CONTESTED, change.origin, change)
-            for change in contested
+            for change in contested.values()
         ]
         return replace(
             plan,
-            changes=tuple(change for change in plan.changes if change not in contested),
+            changes=tuple(change for change in plan.changes if change.key not in contested),
             withheld=tuple(sorted((*plan.withheld, *held), key=lambda one: one.key)),
         )
 

@@ -6,7 +6,7 @@ ports in the same plan it goes first; else it is detached and attached again aro
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.changes import (
@@ -26,6 +26,8 @@ from reconciler.core.marks import read_mark
 from reconciler.core.resources import Desired, Key, Present, Spec, World
 
 HOLDERS = ("virtual-router", "virtual-gateway")
+# The service keeps tags that begin so to itself.
+AWS_PREFIX = "aws:"
 
 
 @dataclass(slots=True)
@@ -53,22 +55,28 @@ def arrange(
     """
     found = Arrangement([])
     planned = {change.key: change for change in changes}
-    inside = _by_holder(world)
+    inside, unseen, written = _by_holder(world), _unseen(world), _written(changes)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in HOLDERS:
             continue
         step = _Step(change, planned, desired, left_alone, owner)
-        routes = [step.judge(live) for live in inside[change.key] if step.hinders(live)]
-        refusals = [*_unseen(step, world), *(it for it in routes if isinstance(it, str))]
+        routes = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]
+        refusals = [it for it in routes if isinstance(it, str)]
+        if step.hinders({"httpRoute": {"match": {}}}):
+            refusals = [*unseen[change.key], *refusals]
         detached = tuple(it for it in routes if isinstance(it, Detached))
         if isinstance(change, Adopt) and detached:
             refusals.append("it is not ours yet, and routes in it would have to make way")
+        if detached and world.gaps:
+            refusals.append(f"nothing makes way because {world.gaps[0]}")
         if refusals:
             why = f"its listeners cannot change: {'; '.join(refusals)}"
             found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))
             del planned[change.key]
             why = f"it needs the listeners of {change.key}, which cannot change"
-            for waiting in step.unheard():
+            for waiting in written[change.key]:
+                if hears(step.before, waiting):
+                    continue
                 del planned[waiting.key]
                 held = Withheld(waiting.key, why, Reason.WAITING, waiting.origin, waiting)
                 found.withheld.append(held)
@@ -99,8 +107,8 @@ class _Step:
     def after(self) -> Spec:
         return self.before if self.change.spec is None else self.change.spec
 
-    def hinders(self, live: Present) -> bool:
-        return _conflicts(live.spec, self.before, self.after)
+    def hinders(self, route: Spec) -> bool:
+        return _conflicts(route, self.before, self.after)
 
     def judge(self, live: Present) -> Key | Detached | str:
         """Return the key of a route that goes first, how it is detached, or why it cannot be."""
@@ -120,14 +128,6 @@ class _Step:
             Create(live.key, spec, tags, want.origin, view),
         )
 
-    def unheard(self) -> list[Change]:
-        """Return the routes in it that would be written, and that no listener hears as it is."""
-        return [
-            plan
-            for key, plan in self.planned.items()
-            if parent_of(key) == self.change.key and not hears(self.before, plan)
-        ]
-
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
         mark = read_mark(live.tags)
         if live.owner != self.owner:
@@ -136,6 +136,8 @@ class _Step:
             return "is protected"
         if live.key in self.left_alone:
             return "is left alone"
+        if live.unknown or any(tag.casefold().startswith(AWS_PREFIX) for tag in live.tags):
+            return "has what nobody but the service can put back"
         return None if _fits(spec, self.after) else "matches no port"
 
 
@@ -144,20 +146,26 @@ def hears(holder: Spec, change: Change) -> bool:
     if isinstance(change, Delete) or change.spec is None:
         return True
     ports = _matched(change.spec)
-    heard = {it for port, it in _listeners(holder).items() if ports is None or port in ports}
+    heard = {it for port, it in listeners(holder).items() if ports is None or port in ports}
     return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
-def _unseen(step: _Step, world: World) -> Iterator[str]:
-    """Yield the routes that may hinder the change and were not looked at."""
-    if not _conflicts({"httpRoute": {"match": {}}}, step.before, step.after):
-        return
+def _unseen(world: World) -> Mapping[Key | None, list[str]]:
+    """Return what may hinder a change and was not looked at, by what contains it."""
+    unseen: dict[Key | None, list[str]] = defaultdict(list)
     for key in sorted(world.others):
-        if parent_of(key) == step.change.key:
-            yield f"{key} in it is no part of this run"
+        unseen[parent_of(key)].append(f"{key} in it is no part of this run")
     for key, saw in world.resources.items():
-        if parent_of(key) == step.change.key and not isinstance(saw, Present):
-            yield f"{key} could not be read"
+        if not isinstance(saw, Present):
+            unseen[parent_of(key)].append(f"{key} could not be read")
+    return unseen
+
+
+def _written(changes: Collection[Change]) -> Mapping[Key | None, list[Change]]:
+    inside: dict[Key | None, list[Change]] = defaultdict(list)
+    for change in changes:
+        inside[parent_of(change.key)].append(change)
+    return inside
 
 
 def _by_holder(world: World) -> Mapping[Key | None, list[Present]]:
@@ -170,7 +178,7 @@ def _by_holder(world: World) -> Mapping[Key | None, list[Present]]:
 
 def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
     """Whether the API refuses the listeners of ``after`` while ``route`` is in it."""
-    was, becomes = _listeners(before), _listeners(after)
+    was, becomes = listeners(before), listeners(after)
     changed = {port for port, protocol in was.items() if becomes.get(port, protocol) != protocol}
     ports = _matched(route)
     if ports is None:
@@ -180,13 +188,13 @@ def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
 
 def _fits(route: Spec, holder: Spec) -> bool:
     """Whether ``route`` may be written while the listeners are those of ``holder``."""
-    return len(_listeners(holder)) <= 1 or _matched(route) is not None
+    return len(listeners(holder)) <= 1 or _matched(route) is not None
 
 
-def _listeners(holder: Spec) -> dict[int, str]:
+def listeners(holder: Spec) -> dict[int, str]:
     """Return the protocols that a router or gateway listens with, by port."""
-    listeners: object = holder.get("listeners")
-    mappings = [it["portMapping"] for it in listeners] if isinstance(listeners, list) else []
+    listed: object = holder.get("listeners")
+    mappings = [it["portMapping"] for it in listed] if isinstance(listed, list) else []
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 

@@ -11,17 +11,18 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from reconciler.core.changes import Change, Delete, verb
+from reconciler.core.changes import Change, Delete, detached, verb
 from reconciler.core.errors import UsageError
-from reconciler.core.kinds import KINDS
+from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.plan import Plan
-from reconciler.core.resources import OWNER_TAG, Json, canonical_json, digest
+from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, digest
 
 SCHEMA = 1
 MOST_BYTES = 16 << 20
 DIGEST = "digest"
 # Which of the changes it is, for they hold much the same.
 OPERATION = "operation"
+CHANGES = frozenset(get_args(Change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def _read(hint: Any, told: Any, place: str) -> Any:
         return told
     if get_origin(hint) in (Union, UnionType):
         return _read_choice(get_args(hint), told, place)
+    if hint in CHANGES:
+        return _read_choice((hint,), told, place)
     if isinstance(told, dict | list):
         return _read_many(hint, told, place)
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -127,28 +130,40 @@ def _read_choice(choices: tuple[Any, ...], told: Any, place: str) -> Any:
     if told is None and NoneType in choices:
         return None
     named = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
-    if len(named) == 1:
+    if not set(named.values()) <= CHANGES:
         (hint,) = named.values()
         return _read(hint, told, place)
     if not isinstance(told, dict) or told.get(OPERATION) not in [*named]:
         raise ValueError(f"{place}/{OPERATION} is none of {', '.join(named)}")
     rest = {name: told[name] for name in told if name != OPERATION}
-    return _read(named[told[OPERATION]], rest, place)
+    return _read_many(named[told[OPERATION]], rest, place)
 
 
 def _refuse_unsound(document: _Document) -> None:
     """Raise ValueError where it says what no plan of ours can: a digest keeps nobody from lying."""
     plan = document.plan
-    for change in plan.changes:
+    ways = [(change.key, way) for change in plan.changes for way in detached(change)]
+    for change in (*plan.changes, *(part for _, way in ways for part in (way.detach, way.attach))):
         before = getattr(change, "before", None)
         owners = {before.owner} - {None} if before else set()
         if not isinstance(change, Delete):
             owners.add(change.tags.get(OWNER_TAG))
-        if change.key.kind not in KINDS or (before and before.key != change.key):
+        if not _is_one(change.key) or (before and before.key != change.key):
             raise ValueError(f"the key of {change.key} is not one")
         if owners != {plan.owner}:
             raise ValueError(f"{change.key} is not of owner {plan.owner}")
+    for holder, way in ways:
+        if way.attach.key != way.detach.key or parent_of(way.detach.key) != holder:
+            raise ValueError(f"{way.detach.key} is nothing that makes way for {holder}")
     if len(set(plan.keys)) < len(plan.keys):
         raise ValueError("one resource has two verdicts")
     if document.fingerprint != plan.fingerprint:
         raise ValueError("its fingerprint is another one")
+
+
+def _is_one(key: Key) -> bool:
+    """Whether ``key`` has a name for itself and one for each that contains it."""
+    if key.kind not in KINDS or not key.path:
+        return False
+    parent = parent_of(key)
+    return len(key.path) == 1 if parent is None else _is_one(parent)

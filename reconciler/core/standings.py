@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.core.changes import Cause, Change, Create, Delete, Reason, Withheld, verb
+from reconciler.core.changes import (
+    Cause,
+    Change,
+    Create,
+    Delete,
+    Reason,
+    Withheld,
+    detached,
+    verb,
+)
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
 from reconciler.core.resources import Key, Origin
@@ -35,11 +44,29 @@ def standings(
     What was deleted is not among them. Times, ``now`` too, are those of the clock on the wall.
     """
     plan = report.plan
+    # What makes way for a change stands as that change does.
+    withheld = [
+        *plan.withheld,
+        *(
+            replace(held, key=way.attach.key, origin=way.attach.origin, change=way.attach)
+            for held in plan.withheld
+            if held.change
+            for way in detached(held.change)
+        ),
+    ]
+    outcomes = [
+        *report.outcomes,
+        *(
+            replace(outcome, change=way.attach)
+            for outcome in report.outcomes
+            for way in detached(outcome.change)
+        ),
+    ]
     fresh = [_unchanged(plan, key, before.get(key), origins, now) for key in plan.unchanged]
-    fresh += [_withheld(plan, held, now) for held in plan.withheld]
+    fresh += [_withheld(plan, held, now) for held in withheld]
     fresh += [
         _changed(plan, outcome, now)
-        for outcome in report.outcomes
+        for outcome in outcomes
         if not (isinstance(outcome.change, Delete) and isinstance(outcome, Applied))
     ]
     aged = (

@@ -40,10 +40,14 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
     reason = course.why_stop()
     if reason is not None:
         return Skipped(change, reason)
-    if isinstance(change, Update) and change.detached:
-        sent: Sent = _make_way(course, change)
-    else:
-        sent = _try(course.target, seen, change, course.why_stop)
+
+    def write() -> Sent:
+        if isinstance(change, Update) and change.detached:
+            return _make_way(course, change)
+        return _write(course.target, change)
+
+    # Nothing makes way for what is stale by now: that would interrupt traffic in vain.
+    sent = _try(course.target, seen, change, write, course.why_stop)
     course.note(sent)
     return sent
 
@@ -52,6 +56,7 @@ def _try(
     target: Target,
     seen: Glance | None,
     change: Change,
+    write: Callable[[], Sent],
     why_not: Callable[[], str | None] = lambda: None,
 ) -> Sent:
     """Look once more and write; ``why_not`` is asked in between, for a look may take long."""
@@ -62,7 +67,7 @@ def _try(
     if moved is not None:
         return moved
     reason = why_not()
-    return _write(target, change) if reason is None else Skipped(change, reason)
+    return write() if reason is None else Skipped(change, reason)
 
 
 def _make_way(course: Course, change: Update) -> Outcome:
@@ -98,7 +103,8 @@ def _make_way(course: Course, change: Update) -> Outcome:
 
 
 def _carry(course: Course, change: Change) -> Outcome:
-    return settle(course, change, _try(course.target, None, change), None)
+    sent = _try(course.target, None, change, partial(_write, course.target, change))
+    return settle(course, change, sent, None)
 
 
 def _write(target: Target, change: Change) -> Sent:

@@ -26,6 +26,7 @@ class Undone:
         change = outcome.change
         if isinstance(outcome, Applied):
             return
+        parent = parent_of(change.key)
         if isinstance(change, Create):
             self.missing.add(change.key)
             return
@@ -34,15 +35,16 @@ class Undone:
         # What was to be led away in the same step is back where it was.
         for each in (change, *(way.detach for way in detached(change))):
             self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
-        parent = parent_of(change.key)
-        if isinstance(change, Delete) and parent is not None:
+        if parent is not None and (isinstance(change, Delete) or parent.kind in HOLDERS):
             self.held[parent] = change.key
 
     def why_not(self, change: Change) -> str | None:
         """Say why ``change`` cannot be made now; None where it can."""
+        holder = self.held.get(change.key)
         if isinstance(change, Delete):
-            holder = self.held.get(change.key)
             return f"{holder}, which holds it, could not be changed or deleted" if holder else None
+        if holder is not None and parent_of(holder) == change.key:
+            return f"{holder}, which is in its way, could not be changed or deleted"
         parent = parent_of(change.key)
         if parent in self.stuck and not hears(self.stuck[parent], change):
             return f"it needs the listeners of {parent}, which were not changed"

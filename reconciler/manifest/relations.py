@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.core.escaping import escaped
 from reconciler.core.kinds import named_by, parent_of
+from reconciler.core.listeners import listeners
 from reconciler.core.resources import Key
 from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, one_of
 from reconciler.manifest.sheets import Declared
@@ -36,8 +37,7 @@ class _Source:
 
     def listeners(self, key: Key | None) -> dict[int, str]:
         """Return the ports that ``key`` listens on with their protocols."""
-        mappings = [each["portMapping"] for each in self.spec(key).get("listeners", ())]
-        return {each["port"]: each["protocol"] for each in mappings}
+        return listeners(self.spec(key))
 
     def has_mesh(self, key: Key) -> bool:
         """Whether the mesh that ``key`` is in is declared here."""

@@ -59,9 +59,11 @@ def render_manifest(saw: Present, spec: Spec) -> str:
 def file_name(key: Key) -> str:
     """Return the path of a manifest below its folder: ``route/payments/edge/v1.yaml``.
 
-    Whatever characters the names have, it leads nowhere else.
+    Whatever characters the names have, it leads nowhere else. What is in a mesh of another account
+    is below ``@111122223333``, for two accounts may have meshes of one name.
     """
-    return "/".join((key.kind, *map(_safe, key.path))) + ".yaml"
+    shared = [f"@{key.mesh_owner}"] if key.mesh_owner else []
+    return "/".join((key.kind, *shared, *map(_safe, key.path))) + ".yaml"
 
 
 def _safe(name: str) -> str:

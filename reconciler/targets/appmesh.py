@@ -108,12 +108,13 @@ class AppMesh:
         return World(
             seen | unreadable,
             (*lists.gaps.values(), *(it for it in found.values() if isinstance(it, str))),
-            frozenset(key for key in seen if index.may_lag(lists.refs[key]["arn"])),
+            frozenset(key for key in seen if index.tags(lists.refs[key]["arn"]) is not None),
             frozenset(key for key, it in found.items() if it is None),
         )
 
     def look(self, key: Key) -> Present | None:
         """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
+        self._forget(key)
         try:
             body = self.describe(key)
             if body["status"].get("status") == DELETED:
@@ -154,8 +155,7 @@ class AppMesh:
 
     def apply(self, change: Change, token: str | None) -> Sighting:
         """Make the calls that ``change`` takes, in an order of which every part is sound."""
-        if self._memory is not None:
-            self._memory.forget(change.key)
+        self._forget(change.key)
         if isinstance(change, Delete):
             return self._delete(change.key)
         if isinstance(change, Create):
@@ -198,6 +198,10 @@ class AppMesh:
     def remembered(self, key: Key, ref: Ref) -> Present | None:
         """Return what is known of ``key`` where the list shows it unmoved."""
         return None if self._memory is None else self._memory.recall(key, ref)
+
+    def _forget(self, key: Key) -> None:
+        if self._memory is not None:
+            self._memory.forget(key)
 
     def _index(self) -> Index:
         if self._memory is None:
@@ -320,8 +324,7 @@ class _Look:
         """Return what is there; a gap in words, or None where it is none of our business."""
         ref = self.refs[key]
         of_others, tags = self.target.is_of_others(ref), self.index.tags(ref["arn"])
-        unmarked = self.index.by_arn is not None and tags is None
-        if key not in self.asked and (of_others or unmarked):
+        if key not in self.asked and (of_others or self.index.lacks(ref["arn"])):
             return None
         try:
             known = self.target.remembered(key, ref)

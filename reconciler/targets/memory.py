@@ -21,8 +21,9 @@ class Index:
     """The tags of all that carries an owner's mark, by ARN; None where there is no such index."""
 
     def __init__(self, calls: Calls) -> None:
-        """Read it whole."""
+        """Read it whole; of what is ``unsure`` it knows that it is there, and not its tags."""
         self.by_arn: dict[str, Tags] | None = {}
+        self.unsure: set[str] = set()
         token = ""
         for _ in range(MOST_PAGES):
             page = calls.tagged(OWNER_TAG, token)
@@ -36,11 +37,11 @@ class Index:
 
     def tags(self, arn: str) -> Tags | None:
         """Return the tags that it has of ``arn``."""
-        return None if self.by_arn is None else self.by_arn.get(arn)
+        return None if self.by_arn is None or arn in self.unsure else self.by_arn.get(arn)
 
-    def may_lag(self, arn: str) -> bool:
-        """Whether what is known of the tags of ``arn`` came from here."""
-        return self.by_arn is not None and arn in self.by_arn
+    def lacks(self, arn: str) -> bool:
+        """Whether it says that ``arn`` carries no owner's mark."""
+        return self.by_arn is not None and arn not in self.by_arn
 
     def owned(self, owner: str) -> tuple[set[str], set[str]] | None:
         """Return the ARNs of the meshes of ``owner``, and the names of those with more of it.
@@ -77,7 +78,8 @@ class Memory:
     def clear(self) -> None:
         """Let everything be read anew."""
         self._known.clear()
-        self._index = None
+        self._index, self._token = None, ""
+        self._round.clear()
 
     def index(self, calls: Calls) -> Index:
         """Return the index: read whole the first time, and some pages of it each time after."""
@@ -85,7 +87,7 @@ class Memory:
             self._index = Index(calls)
             self._forget_some()
         else:
-            self._read_on(calls, self._index.by_arn)
+            self._read_on(calls, self._index.by_arn, self._index.unsure)
         return self._index
 
     def recall(self, key: Key, ref: Ref) -> Present | None:
@@ -94,27 +96,34 @@ class Memory:
         return seen if stamp == _stamp(ref) else None
 
     def keep(self, refs: Mapping[Key, Ref], seen: Mapping[Key, Present | Unreadable]) -> None:
-        """Remember what a look saw, and nothing else."""
+        """Remember what a look saw, and nothing else.
+
+        A description that lags behind the list would be taken for what the list shows for ever.
+        """
         self._known = {
-            key: (_stamp(refs[key]), it) for key, it in seen.items() if isinstance(it, Present)
+            key: (_stamp(ref), it)
+            for key, it in seen.items()
+            if isinstance(it, Present)
+            and (it.version, it.created_at) == ((ref := refs[key])["version"], ref["createdAt"])
         }
 
     def forget(self, key: Key) -> None:
-        """Take nothing for granted of what is about to be written."""
+        """Take nothing for granted of what is about to be written, or was just looked at."""
         _, seen = self._known.pop(key, (None, None))
-        if seen is not None and self._index is not None and self._index.by_arn:
-            self._index.by_arn.pop(seen.arn, None)
+        if seen is not None and self._index is not None:
+            self._index.unsure.add(seen.arn)
 
-    def _read_on(self, calls: Calls, by_arn: dict[str, Tags]) -> None:
+    def _read_on(self, calls: Calls, by_arn: dict[str, Tags], unsure: set[str]) -> None:
         for _ in range(RECHECKS):
             page = calls.tagged(OWNER_TAG, self._token)
             if page is None:
                 # It begins anew, and by itself where there is no index any more.
+                self.clear()
                 self._index = Index(calls)
-                self._known.clear()
                 return
             rows, self._token = page
             by_arn |= rows
+            unsure -= rows.keys()
             self._round |= rows.keys()
             if not self._token:
                 for arn in by_arn.keys() - self._round:

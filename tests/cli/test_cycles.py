@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from builders import OWNER, TARGET, desired, egress, mesh
+from builders import OWNER, TARGET, desired, egress, key, listening, mesh, route
 from means import FakeMeans
 
 from reconciler.cli.cycles import Cycles
@@ -114,9 +114,9 @@ def test_a_corrected_manifest_does_not_wait_either() -> None:
 def test_what_changed_in_the_manifests_goes_first() -> None:
     life = Life("a", "b", "c")
     life.cycle()
-    for key in list(life.means.target.resources):
-        live = life.means.target.resources[key]
-        life.means.target.resources[key] = replace(live, spec={}, version=2)
+    for name in list(life.means.target.resources):
+        live = life.means.target.resources[name]
+        life.means.target.resources[name] = replace(live, spec={}, version=2)
     life.means.desired = (*life.means.desired[:2], desired("c", ALLOW))
     written: list[str] = []
     life.means.target.before = lambda done, key: written.append(f"{done} {key.name}")
@@ -226,3 +226,33 @@ def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:
     life.means.idle = "this replica stands by"
     life.cycle()
     assert life.status.exit_code is ExitCode.HELD
+
+
+def test_what_needs_what_waits_is_not_tried_and_makes_no_way() -> None:
+    life = Life("m")
+    life.means.desired += (
+        desired("virtual-node/m/n", {}),
+        desired("virtual-router/m/r", listening(80)),
+        desired("route/m/r/x", route("n")),
+    )
+    life.cycle()
+    life.means.desired = (
+        *life.means.desired[:2],
+        desired("virtual-node/m/new", {}),
+        desired("virtual-router/m/r", listening(80, protocol="grpc")),
+        desired("route/m/r/x", route("new")),
+    )
+
+    def before(done: str, about: Key) -> None:
+        if (done, about) == ("create", key("virtual-node/m/new")):
+            raise RefusedError("a quota is used up")
+
+    life.means.target.before = before
+    for tries in (1, 2, 2):
+        life.cycle()
+        assert life.status.exit_code is ExitCode.ERROR
+        assert life.means.made["create"] == 4 + tries
+        assert life.means.made["delete"] == 0
+    life.means.target.before = lambda *_: None
+    life.cycle(forced=True)
+    assert life.status.exit_code is ExitCode.OK

@@ -1,5 +1,6 @@
 """What contains what, what names what, and in which order all of it comes and goes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -213,6 +214,7 @@ def router(*ports: int, protocol: str = "http") -> list[Desired]:
     ]
 
 
+STACK = {"aws:cloudformation:stack-name": "mesh"}
 STANDING = live("m", "virtual-node/m/n", "virtual-router/m/r", "route/m/r/x")
 
 
@@ -317,9 +319,28 @@ def test_a_route_of_another_port_stays_where_it_is() -> None:
             "is no longer asked for",
         ),
         (live("route/m/r/x")[0], [], "is no longer asked for"),
+        (
+            replace(live("route/m/r/x")[0], tags=STACK | dict(live("route/m/r/x")[0].tags)),
+            wanted("route/m/r/x"),
+            "has what nobody but the service can put back",
+        ),
+        (
+            replace(live("route/m/r/x")[0], unknown=("/httpRoute/new",)),
+            wanted("route/m/r/x"),
+            "has what nobody but the service can put back",
+        ),
         (Unreadable(key("route/m/r/x"), "403"), wanted("route/m/r/x"), "could not be read"),
     ],
-    ids=["another's", "nobody's", "protected", "protected orphan", "orphan", "unreadable"],
+    ids=[
+        "another's",
+        "nobody's",
+        "protected",
+        "protected orphan",
+        "orphan",
+        "of a stack",
+        "unknown field",
+        "unreadable",
+    ],
 )
 def test_what_cannot_make_way_withholds_the_change(
     standing: Present | Unreadable, wish: list[Desired], word: str
@@ -391,6 +412,15 @@ def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
     (held,) = made.withheld
     assert held.why.endswith("route/m/r/theirs in it is no part of this run")
     assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
+
+
+def test_nothing_makes_way_while_lists_are_incomplete() -> None:
+    graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x")]
+    made = plan(*graph, *STANDING, gaps=("ListRoutes in virtual-router/m/r: 403",))
+    (held,) = made.withheld
+    assert held.reason is Reason.GUARD
+    assert held.why.endswith("nothing makes way because ListRoutes in virtual-router/m/r: 403")
+    assert key("route/m/r/x") in made.unchanged
 
 
 def test_what_is_not_ours_yet_changes_no_listeners_in_use() -> None:

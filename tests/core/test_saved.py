@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import SYNC, TARGET, desired, egress, mesh, plan, present
+from builders import SYNC, TARGET, desired, egress, listening, mesh, plan, present, route
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,7 +66,7 @@ def test_every_kind_of_change_comes_back_as_it_was() -> None:
         "create", "update", "adopt", "delete",
     }  # fmt: skip
     assert {held.reason for held in HELD.withheld} == {Reason.POLICY, Reason.ORPHAN}
-    for made in (EVERYTHING, HELD, SMALL, deleting):
+    for made in (EVERYTHING, HELD, SMALL, deleting, detaching()):
         again = parse_plan("p.plan", save(made))
         assert again == made
         assert again.fingerprint == made.fingerprint
@@ -214,3 +214,43 @@ def test_every_kind_of_resource_can_be_saved() -> None:
     for kind in KINDS:
         made = replace(SMALL, changes=(), unchanged=(Key(kind, ("a", "b")),))
         assert parse_plan("p.plan", save(made)) == made
+
+
+def detaching() -> Plan:
+    """Return a plan in which a route makes way for its listener."""
+    return plan(
+        desired("m"),
+        present("m"),
+        desired("virtual-node/m/n", {}),
+        present("virtual-node/m/n", {}),
+        desired("virtual-router/m/r", listening(80, protocol="grpc")),
+        present("virtual-router/m/r", listening(80)),
+        desired("route/m/r/x", route("n")),
+        present("route/m/r/x", route("n")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("detach", "before", "tags", OWNER_TAG), "other", "route/m/r/x is not of owner"),
+        (("attach", "tags", OWNER_TAG), "other", "route/m/r/x is not of owner"),
+        (("detach", "key", "path"), ["m", "s", "x"], "the key of route/m/s/x is not one"),
+        (("attach", "key", "path"), ["m", "r", "y"], "is nothing that makes way for"),
+        (("attach", "key", "kind"), "road", "the key of road/m/r/x is not one"),
+        (("attach", "key", "path"), ["m", "r"], "the key of route/m/r is not one"),
+        (("attach", "key", "path"), ["m", "r", "x", "y"], "the key of route/m/r/x/y is not one"),
+    ],
+)
+def test_what_makes_way_is_ours_and_stands_in_what_changes(
+    path: tuple[str, ...], value: object, told: str
+) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        (place,) = document["plan"]["changes"][0]["detached"]
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    made = detaching()
+    assert parse_plan("p.plan", save(made)) == made
+    assert told in refused(resealed(made, edit))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import pytest
-from builders import NOW, OWNER, SYNC, desired, egress, mesh, plan, present
+from builders import NOW, OWNER, SYNC, desired, egress, key, listening, mesh, plan, present, route
 
 from reconciler.core.changes import Cause
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
-from reconciler.core.resources import Key, Suspension, Unreadable
+from reconciler.core.resources import Desired, Key, Present, Suspension, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 from reconciler.core.standings import Retry, standings
 from reconciler.core.status import Standing, State
@@ -122,3 +122,20 @@ def test_since_and_the_last_outcome_are_carried_over() -> None:
     want = desired("a", DROP)
     (rests,) = stand(plan(want, present("a", DROP, applied=want)), before=(applied,), now=241)
     assert (rests.since, rests.outcome, rests.outcome_at) == (181.0, "update applied", 181.0)
+
+
+def test_what_makes_way_stands_as_what_it_makes_way_for() -> None:
+    graph: list[Desired | Present] = [present("m"), present("virtual-node/m/n", {}), desired("m")]
+    graph += [desired("virtual-router/m/r", listening(80, protocol="grpc"))]
+    graph += [present("virtual-router/m/r", listening(80)), present("route/m/r/x", route("n"))]
+    made = plan(*graph, desired("route/m/r/x", route("n")))
+    (change,) = made.changes
+    done = {one.key: one for one in stand(made, Applied(change))}
+    assert done.keys() == set(made.keys)
+    assert done[key("route/m/r/x")].state is State.IN_SYNC
+    failed = {one.key: one for one in stand(made, Failed(change, "why"))}
+    assert failed[key("route/m/r/x")].why == "why"
+    waiting = plan(*graph, desired("route/m/r/x", route("missing")))
+    held = {one.key: one for one in stand(waiting)}
+    assert held.keys() == set(waiting.keys)
+    assert held[key("route/m/r/x")].state is State.WITHHELD

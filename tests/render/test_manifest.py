@@ -1,5 +1,6 @@
 """What is exported reads back as what was live, whatever it is called, or is refused with words."""
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -101,4 +102,7 @@ def test_no_name_leads_out_of_the_folder(path: list[str]) -> None:
 def test_other_names_are_other_files() -> None:
     paths = [("a.b", "c"), ("a", "b.c"), ("a", "b"), ("A", "b"), ("é" * 80, "b"), ("é" * 81, "b")]
     assert len({file_name(Key("route", path)) for path in paths}) == len(paths)
-    assert file_name(Key("route", ("payments", "edge", "v1"))) == "route/payments/edge/v1.yaml"
+    ours = Key("route", ("payments", "edge", "v1"))
+    assert file_name(ours) == "route/payments/edge/v1.yaml"
+    theirs = replace(ours, mesh_owner="111122223333")
+    assert file_name(theirs) == "route/@111122223333/payments/edge/v1.yaml"

@@ -7,13 +7,14 @@ import pytest
 from builders import ACCOUNT, NOW, OWNER, desired, egress, key, listening, mesh, provided_by, route
 
 from reconciler.core.changes import Cause, Update
+from reconciler.core.errors import ConflictError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Desired, TargetId
 from reconciler.core.restraint import Restraint
 from reconciler.endpoint import LocalEndpoint
 from reconciler.engine import Conduct, carry_out, propose
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import Calls, TagPage
 from reconciler.targets.memory import Memory
 from reconciler.targets.session import Connection, open_session
 
@@ -159,3 +160,60 @@ def test_what_stands_in_a_mesh_is_listed_only_where_it_is_our_business(warm: War
         "ListGatewayRoutes": 1,
     }
     assert key("virtual-node/theirs/n") not in warm.target.observe([], OWNER).others
+
+
+def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -> None:
+    few = WANTS[:2]
+    warm.cycle(few)
+    moved, describe = mesh("m000"), warm.target.describe
+    old = describe(moved)
+    warm.hand.update_mesh(meshName="m000", spec=ALLOW)
+    # As reads do that lag.
+    warm.target.describe = lambda key: old if key == moved else describe(key)  # type: ignore[method-assign]
+    assert warm.plan(few)[0].changes == ()
+    warm.target.describe = describe  # type: ignore[method-assign]  # as it was
+    (change,) = warm.plan(few)[0].changes
+    assert change.key == moved
+
+
+def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    tagged, fresh = warm.calls.tagged, {""}
+
+    def taking(tag: str, token: str) -> TagPage | None:
+        page = tagged(tag, token) if token in fresh else None
+        fresh.update({page[1]} if page else ())
+        return page
+
+    warm.calls.tagged = taking  # type: ignore[method-assign]  # as a target whose tokens end
+    assert warm.plan()[1]["DescribeMesh"] == len(WANTS)
+    for _ in range(3):
+        plan, made = warm.plan()
+        assert plan.changes == ()
+        assert made["DescribeMesh"] == 0
+        assert made["GetResources"] <= 2
+
+
+def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm) -> None:
+    few = [desired(f"m{number:03}", DROP) for number in range(40)]
+    warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
+    warm.cycle(few)
+    warm.plan(few)
+    warm.plan(few)
+    warm.hand.tag_resource(resourceArn=arn(warm, "m039"), tags=[{"key": "a", "value": "b"}])
+    few[39] = desired("m039", ALLOW)
+    assert not carry_out(warm.plan(few)[0], warm.target, Conduct(workers=4)).converged
+    warm.cycle(few)
+
+
+def test_an_orphan_whose_delete_failed_is_seen_in_the_next_cycle(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    warm.hand.create_virtual_node(meshName="m249", virtualNodeName="n", spec={})
+    for _ in range(2):
+        plan, _ = warm.plan(WANTS[:-1])
+        (held,) = plan.withheld
+        assert held.key == mesh("m249")
+        with pytest.raises(ConflictError):
+            warm.target.apply(held.change, None)  # type: ignore[arg-type]  # it is a delete
