@@ -30,7 +30,7 @@ def run(invocation: Invocation) -> int:
         desired = {want.key: want for want in wanted}
         plan = work.propose(wanted)
         work.refuse_idle_patterns(plan.keys, wanted)
-        listed = work.target.everything()
+        listed = work.target.lists.everything()
         known = desired.keys() | set(plan.keys) | listed
         named = sorted(key for key in known if any(map(key.matches, invocation.keys)))
         if len(named) != 1:

@@ -17,7 +17,7 @@ def seen(
     UsageError where one of them names nothing that is live.
     """
     with working(f"looking at {target.id.url}"):
-        listed = target.everything()
+        listed = target.lists.everything()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):
                 raise UsageError(f"{pattern} names nothing that is live")

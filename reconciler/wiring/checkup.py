@@ -92,7 +92,7 @@ def _reads(target: AppMesh) -> Iterator[Finding]:
             yield Finding(Mark.NOTE, what, f"not tried: no {row.parent} is live")
             continue
         try:
-            keys = found[kind] = target.listed(kind, holders)
+            keys = found[kind] = target.lists.all_of(kind, holders)
         except TargetError as error:
             yield Finding(Mark.MISSING, what, str(error))
             if isinstance(error, UnavailableError):

@@ -1,0 +1,41 @@
+"""What answers say, in the words of the core."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.api import load, violations
+from reconciler.core.diff import join_pointer
+from reconciler.core.kinds import KINDS
+from reconciler.core.resources import Json, Key, Present, Sighting
+
+
+def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> Present:
+    """Return what the answer of a describe operation says of ``key``."""
+    metadata = body["metadata"]
+    return Present(
+        key=key,
+        spec=body["spec"],
+        tags=tags,
+        uid=metadata["uid"],
+        version=metadata["version"],
+        arn=metadata["arn"],
+        account=metadata["resourceOwner"],
+        created_at=metadata["createdAt"],
+        unknown=tuple(_unknown_fields(key, body["spec"])),
+    )
+
+
+def sighting(body: Mapping[str, Any]) -> Sighting:
+    """Return what an answer says of a resource beside its spec."""
+    metadata = body["metadata"]
+    return Sighting(metadata["version"], metadata["createdAt"], metadata["uid"], metadata["arn"])
+
+
+def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:
+    shape = load().shapes[f"{KINDS[key.kind].word}Spec"]
+    for violation in violations(shape, spec):
+        if violation.constraint == "unknown":
+            pointer = ""
+            for name in violation.path:
+                pointer = join_pointer(pointer, name)
+            yield pointer

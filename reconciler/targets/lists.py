@@ -1,0 +1,132 @@
+"""All that is there, as whole lists show it: meshes, and what stands in those that concern us."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler import parallel
+from reconciler.core.errors import GoneError, TargetError
+from reconciler.core.kinds import KINDS, parent_of
+from reconciler.core.resources import Key
+from reconciler.targets.calls import Calls, items
+from reconciler.targets.memory import Index
+from reconciler.targets.operations import arguments_of, operation_of, path_of
+
+Ref = Mapping[str, Any]
+
+_KINDS_IN = defaultdict(
+    list,
+    {name: [it for it in KINDS.values() if it.parent == name] for name in KINDS},
+)
+
+
+@dataclass(slots=True)
+class Shown:
+    """What all lists showed, and what could not be listed, by what holds it."""
+
+    refs: dict[Key, Ref]
+    gaps: dict[Key, str] = field(default_factory=dict)
+
+    def hidden(self, key: Key) -> str | None:
+        """Say why ``key`` may be there though no list showed it; None where it is not there."""
+        holder = parent_of(key)
+        while holder is not None:
+            if holder in self.gaps:
+                return self.gaps[holder]
+            holder = parent_of(holder)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The lists of one account and region; ``account`` says whose it is, as far as is known."""
+
+    calls: Calls
+    workers: int
+    account: Callable[[], str | None]
+
+    def read(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
+        """Return all of ``kind`` that stand in ``holder``, which of meshes is None."""
+        operation = operation_of(KINDS[kind].word, "list")
+        where = arguments_of(holder) if holder else {}
+        asking = f"{operation.name} in {holder}" if holder else operation.name
+        own = path_of(kind)[-1]
+        path, mesh_owner = (holder.path, holder.mesh_owner) if holder else ((), "")
+        found = {}
+        account = self.account()
+        for page in self.calls.pages(operation, asking, **where):
+            for ref in items(operation, page):
+                of = mesh_owner
+                if holder is None and account not in (None, ref["meshOwner"]):
+                    of = ref["meshOwner"]
+                found[Key(kind, (*path, ref[own]), of)] = ref
+        return found
+
+    def beside(self, keys: Collection[Key]) -> dict[Key, Ref]:
+        """Return ``keys`` and what stands beside each of them, as far as it is there."""
+        places = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
+        found = parallel.run(lambda it: self._if_any(*it), places, workers=self.workers)
+        return {key: ref for refs in found for key, ref in refs.items()}
+
+    def inside(self, key: Key) -> Iterator[Key]:
+        """Yield what stands in ``key``, as far as it can be listed."""
+        for kind in _KINDS_IN[key.kind]:
+            with suppress(TargetError):
+                yield from self.read(kind.name, key)
+
+    def everything(self) -> frozenset[Key]:
+        """Return all that is there."""
+        found: dict[str | None, list[Key]] = {None: []}
+        for kind, row in KINDS.items():
+            found[kind] = self.all_of(kind, found[row.parent])
+        return frozenset(key for keys in found.values() for key in keys)
+
+    def all_of(self, kind: str, holders: Collection[Key]) -> list[Key]:
+        """Return all of ``kind`` that stand in ``holders``; of meshes, which stand in none, all."""
+        places = [None] if kind == "mesh" else holders
+        lists = parallel.run(lambda it: self.read(kind, it), places, workers=self.workers)
+        return sorted(key for refs in lists for key in refs)
+
+    def of_concern(self, asked: Collection[Key], owner: str, index: Index) -> Shown:
+        """List all meshes, and all that stands in those in which it is our business."""
+        shown = Shown(self.read("mesh", None))
+        meshes = {Key("mesh", it.path[:1], it.mesh_owner) for it in asked if it.kind != "mesh"}
+        owned = index.owned(owner)
+        for key, ref in shown.refs.items():
+            if owned is None:
+                ours = not key.mesh_owner
+            else:
+                # Of a mesh that no manifest asks for, its delete has to name what is in it.
+                ours = key.name in owned[1] or (ref["arn"] in owned[0] and key not in asked)
+            if ours:
+                meshes.add(key)
+        # A mesh that is not there holds nothing, but a shared one may be there unlisted.
+        holders = sorted(key for key in meshes if key in shown.refs or key.mesh_owner)
+        while holders:
+            wanted = [(kind.name, it) for it in holders for kind in _KINDS_IN[it.kind]]
+            found = parallel.run(lambda it: self._or_gap(*it), wanted, workers=self.workers)
+            holders = []
+            for (_, holder), refs in zip(wanted, found, strict=True):
+                if isinstance(refs, str):
+                    shown.gaps[holder] = refs
+                else:
+                    shown.refs |= refs
+                    holders += [key for key in refs if _KINDS_IN[key.kind]]
+        return shown
+
+    def _if_any(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
+        try:
+            return self.read(kind, holder)
+        except GoneError:
+            if holder is None:
+                raise
+            # What is not there holds nothing.
+            return {}
+
+    def _or_gap(self, kind: str, holder: Key) -> dict[Key, Ref] | str:
+        try:
+            return self.read(kind, holder)
+        except TargetError as error:
+            return str(error)
