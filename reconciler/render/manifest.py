@@ -14,6 +14,7 @@ from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
 from reconciler.core.marks import read_mark, users_tags
 from reconciler.core.resources import Key, Present, Spec, text_digest
+from reconciler.manifest.diagnostics import Severity
 from reconciler.manifest.loading import load
 from reconciler.manifest.rules import AWS_PREFIX
 from reconciler.render.diagnostics import sentence
@@ -49,7 +50,9 @@ def render_manifest(saw: Present, spec: Spec) -> str:
     )
     loaded = load([("the manifest.yaml", text.encode())])
     for complaint in loaded.diagnostics:
-        raise ManifestError(f"no manifest can hold it: {sentence(complaint)}")
+        # What it is in and names stands in other files: that is a warning here.
+        if complaint.severity is Severity.ERROR:
+            raise ManifestError(f"no manifest can hold it: {sentence(complaint)}")
     (says,) = loaded.desired
     if (says.key, says.spec, says.tags, says.options.protect) != (saw.key, spec, tags, protect):
         raise ManifestError("no manifest can hold it: it would read otherwise")

@@ -10,6 +10,7 @@ import urllib3
 from conftest import Cli, Run
 from manifest_text import mesh_yaml
 
+from journeys.worlds import TOPOLOGIES
 from reconciler.core.resources import OWNER_TAG
 from reconciler.core.restraint import Policy
 from reconciler.endpoint import LocalEndpoint
@@ -57,6 +58,24 @@ def test_what_was_made_by_hand_is_exported_adopted_and_then_in_sync(
         assert (told.code, told.err) == (0, "")
         assert "No changes. 2 resources are as the manifests say." in told.out
     assert by_hand.describe_mesh(meshName="pay")["mesh"]["metadata"]["version"] == 1
+
+
+@pytest.mark.parametrize("topology", ["canary", "ingress"])
+def test_what_is_in_a_mesh_is_exported_and_adopted_with_it(
+    topology: str, write: Write, say: Say
+) -> None:
+    for name in ("kept.yaml", "before.yaml"):
+        write(f"elsewhere/{name}", (TOPOLOGIES / topology / name).read_text())
+    count = say("apply", "elsewhere").out.count(": created\n")
+    assert count > 1
+    say("release", "*")
+    told = say("export", "--to", "manifests")
+    assert told.code == 0
+    assert f"Exported {count} manifests, {count} of them new.\n" in told.out
+    assert f"Applied: {count} adopted." in say("adopt", "*").out
+    told = say("plan")
+    assert told.code == 0
+    assert f"No changes. {count} resources are as the manifests say." in told.out
 
 
 def test_protection_survives_an_export(write: Write, say: Say, here: Path) -> None:
