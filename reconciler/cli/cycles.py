@@ -21,6 +21,7 @@ from reconciler.core.status import Standing, Status
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
+from reconciler.render.style import counted
 
 logger = logging.getLogger("reconciler.run")
 
@@ -103,8 +104,8 @@ class Cycles:
         stand = standings(report, before, origins, self._retries(), self._wall())
         code, changes = self._code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
-        told = "cycle done: %d changes, exit code %d"
-        logger.info(told, changes, code, extra={"event": "cycle", **facts})
+        told = "cycle done: %s, exit code %d"
+        logger.info(told, counted(changes, "change"), code, extra={"event": "cycle", **facts})
         return replace(status, error=None, standings=stand, exit_code=code)
 
     def _carry_out(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
@@ -121,9 +122,9 @@ class Cycles:
         for key, setback in self._backoff.setbacks.items():
             if key not in waiting:
                 logger.error(
-                    "%s: failed %d times in a row, tried again in %.0f s",
+                    "%s: failed %s in a row, tried again in %.0f s",
                     key,
-                    setback.attempts,
+                    counted(setback.attempts, "time"),
                     setback.next_at - self._clock(),
                     extra={"event": "setback", "key": str(key), "attempts": setback.attempts},
                 )

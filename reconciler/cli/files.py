@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import ReconcilerError, UsageError
+from reconciler.wiring.plans import FAULTS
 
 
 def is_written(path: Path, text: str) -> bool:
@@ -20,7 +21,10 @@ def is_written(path: Path, text: str) -> bool:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there, with its folders; UsageError says why it cannot be."""
+    """Write a file that is not there, with its folders.
+
+    UsageError where it cannot be there, ReconcilerError where the disk cannot hold it.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile("wb", dir=path.parent, prefix=".", suffix=".part") as part:
@@ -30,4 +34,5 @@ def write_new(path: Path, text: str) -> None:
             # A link replaces nothing, unlike a rename.
             os.link(part.name, path)
     except OSError as error:
-        raise UsageError(f"writing {path}: {error.strerror}") from error
+        kind = ReconcilerError if error.errno in FAULTS else UsageError
+        raise kind(f"writing {path}: {error.strerror}") from error

@@ -140,7 +140,7 @@ def _type(knob: Knob) -> click.ParamType[Any] | None:
         case Take.SWITCH:
             return None
         case Take.COUNT:
-            return click.IntRange(min=knob.minimum)
+            return click.IntRange(min=knob.minimum, max=knob.maximum)
         case Take.SECONDS:
             return Seconds(min=knob.minimum)
         case Take.TEXT | Take.TEXTS if knob.choices:

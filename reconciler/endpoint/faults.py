@@ -132,7 +132,8 @@ def read_faults(text: str, operations: Iterable[str]) -> Faults:
     try:
         content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
     except (OSError, ValueError) as error:
-        raise FaultsRefusedError(f"the faults of {text[:80]} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise FaultsRefusedError(f"the faults of {text[:80]} cannot be read: {why}") from error
     return Faults(content, operations)
 
 

@@ -47,7 +47,9 @@ class HeldFolder:
                 os.close(self._file)
                 raise
         except OSError as error:
-            raise FolderUnusableError(f"the data folder {path} cannot be used: {error}") from error
+            raise FolderUnusableError(
+                f"the data folder {path} cannot be used: {error.strerror or error}"
+            ) from error
 
     def announce(self, url: str) -> None:
         """Tell later openers that this process listens at ``url``."""

@@ -46,7 +46,10 @@ def listening(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket
             opened.bind((address, port))
             opened.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
-            raise AddressRefusedError(f"cannot listen on {host} port {port}: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise AddressRefusedError(
+                f"cannot listen on {host} port {port}: {why}; say another one with --listen"
+            ) from error
         yield opened
 
 

@@ -40,7 +40,9 @@ def read_file(path: Path | None) -> File:
         if path is None and not chosen.exists():
             return File()
         document = tomllib.loads(chosen.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UsageError(f"reading {chosen}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
     verbs = {verb: document.pop(verb) for verb in EVERY_VERB if verb in document}

@@ -48,6 +48,7 @@ class Knob:
     choices: tuple[str, ...] = ()
     metavar: str | None = None
     minimum: int = 0
+    maximum: int | None = None
     standing: bool = True
 
     @property
@@ -165,6 +166,8 @@ KNOBS = (
         "Calls at a time.",
         default=10,
         minimum=1,
+        # Each may take a thread, a connection and a place in a pool.
+        maximum=1000,
         metavar="N",
         verbs=TARGET_VERBS,
     ),

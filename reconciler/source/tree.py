@@ -95,6 +95,9 @@ class _Walk:
 
     def start(self, path: str) -> None:
         """Add ``path`` itself, whatever its name, and all below it."""
+        if not path:
+            # A variable of the shell that was never set must not read the working directory.
+            raise UsageError("a PATH is empty: name a file or a directory, . for this one")
         try:
             real = os.path.realpath(path, strict=True)
             status = os.lstat(real)

@@ -78,7 +78,9 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
     except _REFUSALS_OF_OURS as error:
         raise RefusedError(f"{asking}: {error}") from error
     except EndpointConnectionError as error:
-        raise UnreachableError(f"{asking}: {error}") from error
+        raise UnreachableError(
+            f"{asking}: {error}; check the URL, and that it is served"
+        ) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise UnavailableError(f"{asking}: {error}; the next run looks again") from error
 

@@ -83,9 +83,9 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
     assert (standing.attempts, standing.next_attempt_at) == (3, 1_000 + 240 + 240)
     assert (standing.why, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
     assert life.status.exit_code is ExitCode.ERROR
-    rows = [(1, 60), (2, 120), (3, 240)]
+    rows = [("1 time", 60), ("2 times", 120), ("3 times", 240)]
     for attempts, seconds in rows:
-        line = f"mesh/a: failed {attempts} times in a row, tried again in {seconds} s"
+        line = f"mesh/a: failed {attempts} in a row, tried again in {seconds} s"
         assert messages(told, line) == 1
 
 

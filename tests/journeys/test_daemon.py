@@ -212,7 +212,7 @@ def test_a_leader_that_is_cut_off_from_its_lock_stops_writing_and_comes_back(
     (here / "locks").rename(here / "away")
     told_of(process, "stands by")
     live.client.delete_mesh(meshName="a")
-    told_of(process, "cycle done: 1 changes, exit code 7")
+    told_of(process, "cycle done: 1 change, exit code 7")
     assert live() == {}
     (here / "away").rename(here / "locks")
     eventually(lambda: "a" in live())

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import urllib3
 from conftest import Cli, Run
+from journeys.worlds import TOPOLOGIES
 from manifest_text import mesh_yaml
 
-from journeys.worlds import TOPOLOGIES
 from reconciler.core.resources import OWNER_TAG
 from reconciler.core.restraint import Policy
 from reconciler.endpoint import LocalEndpoint

@@ -118,3 +118,8 @@ def test_the_source_is_that_of_the_named_target() -> None:
     file = File(targets=TARGETS)
     assert source_of(said({"target": "staging"}, None, None), file) == "here"
     assert source_of(said(None, None, None), file) is None
+
+
+@pytest.mark.parametrize("field", ["region", "profile"])
+def test_an_empty_value_is_left_to_the_sdk(field: str) -> None:
+    assert getattr(choose(flags={**URL, field: ""}), field) is None

@@ -90,6 +90,11 @@ def test_i05_a_missing_path_is_wrong_usage(tmp_path: Path) -> None:
         snapshot(tmp_path / "gone")
 
 
+def test_i05_an_empty_path_is_not_the_working_directory() -> None:
+    with pytest.raises(UsageError, match="a PATH is empty"):
+        read([""], stdin=io.BytesIO(), sleep=no_pause)
+
+
 def test_i07_an_empty_directory_is_no_error_by_itself(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == Snapshot((), ())
     item = nothing_found([str(tmp_path), "-"])
