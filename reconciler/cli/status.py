@@ -4,9 +4,10 @@ import time
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, wants_color
+from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.render.status import render_status
+from reconciler.render.style import Page
 from reconciler.web.client import fetch_status
 
 
@@ -17,8 +18,8 @@ def run(invocation: Invocation) -> int:
     if invocation["format"] == "json":
         show(text)
     else:
-        color = wants_color(invocation["color"])
-        show(render_status(status, now=time.time(), color=color))
+        page = Page(wants_color(invocation["color"]), terminal_width())
+        show(render_status(status, now=time.time(), page=page))
     return ExitCode.OK
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.core.escaping import escaped
 from reconciler.core.status import Standing, State, Status
-from reconciler.render.style import Colour, counted, paint, span
+from reconciler.render.style import Colour, Page, Part, counted, prose, span
 from reconciler.render.text import place
 
 # In the order in which somebody should look at them.
@@ -27,15 +27,20 @@ def worst_first(standings: Iterable[Standing]) -> list[Standing]:
     return sorted(standings, key=lambda standing: (_ORDER[standing.state], standing.key))
 
 
-def render_status(status: Status, *, now: float, color: bool) -> str:
+def render_status(status: Status, *, now: float, page: Page) -> str:
     """Return where it goes, how the last cycle ended, what is wrong, and a row a resource."""
     lines = [
-        f"{place(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
-        *_cycle(status, now),
-        *(paint(f"! {escaped(wrong)}", Colour.RED, on=color) for wrong in _wrong(status)),
+        page.write(prose(line))
+        for line in (
+            f"{place(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
+            *_cycle(status, now),
+        )
+    ]
+    lines += [
+        *(page.write(prose(f"! {escaped(wrong)}", Colour.RED)) for wrong in _wrong(status)),
         "",
-        *_table(worst_first(status.standings), now, color=color),
-        paint(_footer(status.standings), Colour.BOLD, on=color),
+        *_table(worst_first(status.standings), now, page),
+        page.write(prose(_footer(status.standings), Colour.BOLD)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -64,15 +69,21 @@ def _wrong(status: Status) -> Iterator[str]:
     yield from status.complaints
 
 
-def _table(standings: list[Standing], now: float, *, color: bool) -> Iterator[str]:
+def _table(standings: list[Standing], now: float, page: Page) -> Iterator[str]:
     if not standings:
         return
     keys = [escaped(str(standing.key)) for standing in standings]
-    width = max(map(len, keys))
+    longest = max(map(len, keys))
+    # On a narrow page one long name would push the rest of every row to another line.
+    width = longest if page.width is None or longest <= page.width // 2 else 0
     for standing, key in zip(standings, keys, strict=True):
-        state = paint(f"{standing.state:<10}", COLOURS[standing.state], on=color)
         told = "; ".join(escaped(part) for part in _told(standing, now))
-        yield f"  {state}  {key:<{width}}  {span(now - standing.since):>6}  {told}".rstrip()
+        row = [
+            Part(f"{standing.state:<10}", (COLOURS[standing.state],)),
+            Part(f"{key:<{width}}"),
+            Part(f"{span(now - standing.since):>6}"),
+        ]
+        yield page.write([*row, *(prose(told, gap="  ") if told else ())])
     yield ""
 
 

@@ -9,11 +9,13 @@ from reconciler.core.resources import Key
 from reconciler.core.status import Lease, State
 from reconciler.render.json import render_status as as_json
 from reconciler.render.status import render_status, worst_first
-from reconciler.render.style import span
+from reconciler.render.style import Page, span
+
+PLAIN = Page(color=False)
 
 
 def test_what_needs_somebody_comes_first() -> None:
-    assert render_status(status(standings=standings()[:3]), now=NOW, color=False) == (
+    assert render_status(status(standings=standings()[:3]), now=NOW, page=PLAIN) == (
         "target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, "
         "owner platform, policy sync\n"
         "Cycle 42 ended 12 s ago with 4 (partial); one every 1 min.\n"
@@ -32,19 +34,19 @@ def test_what_needs_somebody_comes_first() -> None:
 
 def test_before_the_first_cycle_there_is_nothing_to_tell() -> None:
     new = calm(cycle=0, cycle_finished_at=None, exit_code=None, standings=(), error="no answer")
-    told = render_status(new, now=NOW, color=False)
+    told = render_status(new, now=NOW, page=PLAIN)
     assert told.endswith("No cycle has ended yet.\n! no answer\n\n0 resources.\n")
 
 
 def test_a_cycle_that_runs_is_told_from_the_one_before() -> None:
-    told = render_status(calm(cycle_started_at=NOW - 1), now=NOW, color=False)
+    told = render_status(calm(cycle_started_at=NOW - 1), now=NOW, page=PLAIN)
     assert "Cycle 42 is running, the last one ended 12 s ago with 0 (ok)" in told
 
 
 @pytest.mark.parametrize(("holder", "who"), [("host-2:1", "host-2:1"), ("", "nobody")])
 def test_a_standby_says_for_whom(holder: str, who: str) -> None:
     waiting = calm(lease=Lease(holder, 15.0, NOW), leading=False)
-    assert f"Standing by; {who} holds the lock." in render_status(waiting, now=NOW, color=False)
+    assert f"Standing by; {who} holds the lock." in render_status(waiting, now=NOW, page=PLAIN)
 
 
 def test_e11_nothing_in_it_steers_a_terminal() -> None:
@@ -56,18 +58,27 @@ def test_e11_nothing_in_it_steers_a_terminal() -> None:
             standings=tuple(standings()[-1:]),
         ),
         now=NOW,
-        color=False,
+        page=PLAIN,
     )
     assert all(line.isprintable() for line in told.splitlines())
     assert HOSTILE in told
 
 
 def test_colours_change_nothing_else() -> None:
-    plain, coloured = (render_status(status(), now=NOW, color=color) for color in (False, True))
+    plain, coloured = (
+        render_status(status(), now=NOW, page=Page(color)) for color in (False, True)
+    )
     assert "\x1b[31mfailed    \x1b[0m" in coloured
     for code in ("\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[1m", "\x1b[0m"):
         coloured = coloured.replace(code, "")
     assert coloured == plain
+
+
+def test_a_narrow_page_breaks_its_lines_and_cuts_none() -> None:
+    told = render_status(status(), now=NOW, page=Page(color=False, width=60))
+    assert max(map(len, told.splitlines())) <= 60
+    whole = render_status(status(), now=NOW, page=PLAIN)
+    assert "".join(told.split()) == "".join(whole.split())
 
 
 def test_every_state_has_its_place() -> None:
