@@ -1,6 +1,7 @@
 """export at the command line: what it writes, and what it never writes over."""
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import urllib3
 from conftest import Cli, Run
 from servers import recording
 
+from reconciler.cli.files import write_new
+from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
@@ -103,6 +106,17 @@ def test_a_folder_that_cannot_be_used_is_one_line(
     assert "out" in told.err
     assert len(told.err.splitlines()) == 1
     assert not list(here.glob("out/mesh/.*"))
+
+
+def test_a_full_disk_is_no_wrong_usage(here: Path) -> None:
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        with pytest.raises(ReconcilerError, match=": File too large") as refused:
+            write_new(here / "out/a.yaml", "text")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    assert not isinstance(refused.value, UsageError)
 
 
 def test_names_with_odd_characters_do_not_leave_the_folder(
