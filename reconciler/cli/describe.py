@@ -6,7 +6,7 @@ from dataclasses import replace
 from reconciler import engine
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.cli.work import insist, open_work
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.plan import Plan
@@ -45,9 +45,9 @@ def run(invocation: Invocation) -> int:
         lately = _attempts(invocation["url"], plan, key)
         told = Description(key, _alone(plan, key), desired.get(key), observed, lately)
     if invocation["format"] == "json":
-        show(render_json(told))
+        show_whole(render_json(told))
     else:
-        show(render_text(told, Page(wants_color(invocation["color"]), terminal_width())))
+        show_whole(render_text(told, Page(wants_color(invocation["color"]), terminal_width())))
     return told.code
 
 

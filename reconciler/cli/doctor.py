@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.cli.progress import working
 from reconciler.cli.work import choose
 from reconciler.core.errors import UsageError
@@ -25,10 +25,10 @@ def run(invocation: Invocation) -> int:
     missing = any(finding.mark is Mark.MISSING for finding in findings)
     code = ExitCode.ERROR if missing else ExitCode.OK
     if invocation["format"] == "json":
-        show(render_json(findings, code))
+        show_whole(render_json(findings, code))
     else:
         page = Page(wants_color(invocation["color"]), terminal_width())
-        show(render_text(findings, page))
+        show_whole(render_text(findings, page))
     return code
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 import click
 
+from reconciler.core.errors import ReconcilerError
 from reconciler.core.escaping import escaped
 
 
@@ -19,6 +20,22 @@ def show(text: str) -> None:
     except OSError as error:
         stop_printing()
         complain(f"writing results: {error.strerror}; what follows is not printed")
+
+
+def show_whole(text: str) -> None:
+    """Print a result that is all there is to a run; a reader who has gone is nobody's fault.
+
+    ReconcilerError where it cannot be written: a part must not pass for the whole.
+    """
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        stop_printing()
+    except OSError as error:
+        stop_printing()
+        raise ReconcilerError(
+            f"writing results: {error.strerror}; what was printed is not all of it"
+        ) from error
 
 
 def stop_printing() -> None:

@@ -4,7 +4,7 @@ import json
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show
+from reconciler.cli.output import show_whole
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.schema import manifest_schema
 from reconciler.render.schema import plan_schema, report_schema
@@ -15,7 +15,7 @@ SCHEMAS = {"manifest": manifest_schema, "plan": plan_schema, "report": report_sc
 def run(invocation: Invocation) -> int:
     """Print the JSON Schema of what the product reads, or of what it prints as JSON."""
     start_logging(invocation["log_level"], invocation["log_format"])
-    show(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
+    show_whole(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
     return ExitCode.OK
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import plan_exit_code
@@ -35,13 +35,13 @@ def show_plan(
     """
     match invocation["format"]:
         case "json":
-            show(json.render_plan(plan, code, calls))
+            show_whole(json.render_plan(plan, code, calls))
         case "markdown":
-            show(markdown.render_plan(plan, calls))
+            show_whole(markdown.render_plan(plan, calls))
         case _:
             color = wants_color(invocation["color"])
-            show(text.render_plan(plan, color=color, width=terminal_width(), calls=calls))
-            show(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
+            show_whole(text.render_plan(plan, color=color, width=terminal_width(), calls=calls))
+            show_whole(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
 
 
 command = make_command("show", run)

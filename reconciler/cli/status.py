@@ -4,7 +4,7 @@ import time
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, terminal_width, wants_color
+from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.render.status import render_status
 from reconciler.render.style import Page
@@ -16,10 +16,10 @@ def run(invocation: Invocation) -> int:
     start_logging(invocation["log_level"], invocation["log_format"])
     text, status = fetch_status(invocation["url"])
     if invocation["format"] == "json":
-        show(text)
+        show_whole(text)
     else:
         page = Page(wants_color(invocation["color"]), terminal_width())
-        show(render_status(status, now=time.time(), page=page))
+        show_whole(render_status(status, now=time.time(), page=page))
     return ExitCode.OK
 
 

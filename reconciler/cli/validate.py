@@ -5,7 +5,7 @@ from collections import Counter
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.options import Invocation, make_command
-from reconciler.cli.output import show, wants_color
+from reconciler.cli.output import show_whole, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
@@ -24,14 +24,14 @@ def run(invocation: Invocation) -> int:
     loaded = read_source(invocation, allow_empty=False)
     match invocation["format"]:
         case "json":
-            show(diagnostics.as_json(loaded.diagnostics))
+            show_whole(diagnostics.as_json(loaded.diagnostics))
         case "sarif":
-            show(diagnostics.sarif(loaded.diagnostics))
+            show_whole(diagnostics.sarif(loaded.diagnostics))
         case "github":
-            show(diagnostics.github(loaded.diagnostics))
+            show_whole(diagnostics.github(loaded.diagnostics))
         case _:
             color = wants_color(invocation["color"])
-            show(diagnostics.text(loaded.diagnostics, color=color) + summary(loaded))
+            show_whole(diagnostics.text(loaded.diagnostics, color=color) + summary(loaded))
     good = not loaded.diagnostics if invocation["strict"] else loaded.valid
     return ExitCode.OK if good else ExitCode.MANIFESTS
 

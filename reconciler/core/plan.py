@@ -174,7 +174,7 @@ def _foreign(question: Question, saw: Present, want: Desired | None = None) -> W
     elif saw.owner is None:
         why = (
             "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
-            "to take it over, say reconcile.adopt: true"
+            "to take it over, run adopt, or say reconcile.adopt: true"
         )
     else:
         why = f"it is owned by {saw.owner}, not by {question.owner}"

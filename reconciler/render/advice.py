@@ -17,7 +17,7 @@ def render_advice(report: Report) -> str:
     """Return the lines; none where everything is done."""
     kinds = Counter(type(outcome) for outcome in report.outcomes)
     lines = [f"{kinds[kind]} {advice}" for kind, advice in OF_OUTCOME.items() if kinds[kind]]
-    held = sum(CODE_OF_REASON[held.reason] is not ExitCode.OK for held in report.plan.withheld)
-    if held:
-        lines.append(f"{held} {OF_WITHHELD}")
+    withheld = report.plan.withheld
+    if any(CODE_OF_REASON[held.reason] is not ExitCode.OK for held in withheld):
+        lines.append(f"{len(withheld)} {OF_WITHHELD}")
     return "".join(f"{line}.\n" for line in lines)

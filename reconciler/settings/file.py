@@ -1,19 +1,33 @@
 """The shape of reconciler.toml: common options at the top, a table a verb, a table a target."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
-from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES
+from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # What a target's table says of it, and no option or variable does.
 OF_TABLES_ALONE = frozenset({"endpoint_url", "role_arn", "account", "source"})
 TARGET_FIELDS = OF_TABLES_ALONE | {"region", "profile", "owner", "policy"}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+# What each sort of option takes in the file, and what it is called there.
+TAKEN: dict[Take, tuple[Callable[[Any], bool], str]] = {
+    Take.TEXT: (lambda it: _is_text(it) or type(it) is int, "text"),
+    Take.COUNT: (lambda it: type(it) is int and it >= 0, "a whole number"),
+    Take.SECONDS: (lambda it: type(it) in (int, float) and it >= 0, "a number of seconds"),
+    Take.SWITCH: (lambda it: type(it) is bool, "true or false"),
+    Take.TEXTS: (lambda it: isinstance(it, list) and all(map(_is_text, it)), "a list of texts"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +60,9 @@ def read_file(path: Path | None) -> File:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
     verbs = {verb: document.pop(verb) for verb in EVERY_VERB if verb in document}
-    standing = [knob for knob in KNOBS if knob.standing]
-    _refuse_unknown(chosen, "", document, {knob.field for knob in standing if not knob.own})
+    _refuse_strange(chosen, "", document, None)
     for verb, table in _tables(chosen, "", verbs).items():
-        own = {knob.field for knob in standing if knob.own == verb}
-        _refuse_unknown(chosen, f"{verb}.", table, own)
+        _refuse_strange(chosen, f"{verb}.", table, verb)
     for name, table in targets.items():
         _refuse_unknown(chosen, f"targets.{name}.", table, TARGET_FIELDS)
         if not all(isinstance(value, str) and value for value in table.values()):
@@ -68,8 +80,21 @@ def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
     raise UsageError(f"{file}: {name or 'a verb'} holds tables, such as [targets.staging] or [run]")
 
 
+def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str | None) -> None:
+    """Refuse what is no option of ``verb``, or a common one, and what no option takes."""
+    knobs = {knob.field: knob for knob in KNOBS if knob.standing and knob.own == verb}
+    _refuse_unknown(file, where, table, knobs.keys())
+    for name, value in table.items():
+        knob = knobs[name]
+        fits, wanted = TAKEN[knob.take]
+        if knob.choices:
+            fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
+        if not fits(value):
+            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {value!r}")
+
+
 def _refuse_unknown(
-    file: Path, where: str, table: Mapping[str, Any], known: frozenset[str] | set[str]
+    file: Path, where: str, table: Mapping[str, Any], known: Collection[str]
 ) -> None:
     for name in table:
         if name not in known:

@@ -69,8 +69,15 @@ def _connection(url: str, timeout_seconds: float | None) -> http.client.HTTPConn
         host, port = parts.hostname, parts.port
     except ValueError:
         host = None
-    if host is None or parts.scheme not in ("http", "https") or parts.path.strip("/"):
-        raise UsageError(f"--url takes a URL such as http://127.0.0.1:9180, not {url}")
+    if (
+        host is None
+        or parts.username
+        or parts.password
+        or parts.scheme not in ("http", "https")
+        or parts.path.strip("/")
+    ):
+        # Its text is not repeated, for it may hold a password.
+        raise UsageError("--url takes a URL such as http://127.0.0.1:9180, and this is none")
     if parts.scheme == "https":
         return http.client.HTTPSConnection(host, port, timeout=timeout_seconds)
     return http.client.HTTPConnection(host, port, timeout=timeout_seconds)

@@ -178,6 +178,20 @@ def test_results_that_cannot_be_written_stop_no_apply(here: Path, write: Write, 
     assert "No changes" in cli("plan", "--target", "local").out
 
 
+@pytest.mark.parametrize("verb", ["plan", "validate", "schema", "doctor", "describe mesh/a"])
+def test_a_result_that_cannot_be_written_whole_is_an_error(
+    verb: str, here: Path, write: Write
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    where = "" if verb in ("validate", "schema") else "--target local"
+    program = f"{sys.executable} -m reconciler {verb} {where} >/dev/full"
+    ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.endswith(
+        b"writing results: No space left on device; what was printed is not all of it\n"
+    )
+
+
 @pytest.mark.parametrize("after_seconds", [0.02, 0.06, 0.1, 0.2, 0.3])
 def test_an_early_interruption_is_no_stack_trace(
     here: Path, write: Write, after_seconds: float
