@@ -6,7 +6,7 @@ ports in the same plan it goes first; else it is detached and attached again aro
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.changes import (
@@ -32,12 +32,43 @@ AWS_PREFIX = "aws:"
 
 @dataclass(slots=True)
 class Arrangement:
-    """Changes with what makes way for them; ``early`` ones come before what contains them."""
+    """What is ``planned`` with what makes way for it, by key.
 
-    changes: list[Change]
+    What is ``early`` comes before what contains it; a route that is detached has its verdict with
+    its router, and is ``absorbed``.
+    """
+
+    planned: dict[Key, Change]
     withheld: list[Withheld] = field(default_factory=list)
     early: set[Key] = field(default_factory=set)
     absorbed: set[Key] = field(default_factory=set)
+
+    @property
+    def changes(self) -> list[Change]:
+        """The changes that stand for themselves."""
+        return [it for key, it in self.planned.items() if key not in self.absorbed]
+
+    def make_way(self, change: Update | Adopt, routes: Collection[Key | Detached]) -> None:
+        """Let ``routes`` go first, or be detached and attached again around ``change``."""
+        detached = tuple(it for it in routes if isinstance(it, Detached))
+        self.early |= {it for it in routes if isinstance(it, Key)}
+        self.absorbed |= {it.detach.key for it in detached}
+        if isinstance(change, Update) and detached:
+            made = replace(change, detached=detached, traffic=Traffic.INTERRUPTS)
+            self.planned[change.key] = made
+
+    def withhold(self, change: Update | Adopt, why: str, routes: Collection[Change]) -> None:
+        """Take ``change`` out, and ``routes`` that only its new listeners would hear."""
+        held = [Withheld(change.key, why, Reason.GUARD, change.origin, change)]
+        why = f"it needs the listeners of {change.key}, which cannot change"
+        held += [
+            Withheld(route.key, why, Reason.WAITING, route.origin, route)
+            for route in routes
+            if not hears(change.before.spec, route)
+        ]
+        for each in held:
+            del self.planned[each.key]
+        self.withheld += held
 
 
 def arrange(
@@ -50,43 +81,34 @@ def arrange(
     """Return ``changes`` so that no route stands in the way of its router's new listeners.
 
     What cannot be arranged is withheld, and with it the routes that only the new listeners would
-    hear. A route that is detached has its verdict there, and is ``absorbed``; what is
-    ``left_alone`` is not detached.
+    hear. What is ``left_alone`` is not detached.
     """
-    found = Arrangement([])
-    planned = {change.key: change for change in changes}
+    found = Arrangement({change.key: change for change in changes})
     inside, unseen, written = _by_holder(world), _unseen(world), _written(changes)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in HOLDERS:
             continue
-        step = _Step(change, planned, desired, left_alone, owner)
-        routes = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]
-        refusals = [it for it in routes if isinstance(it, str)]
+        step = _Step(change, found.planned, desired, left_alone, owner)
+        judged = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]
+        routes = [it for it in judged if not isinstance(it, str)]
+        refusals = [it for it in judged if isinstance(it, str)]
         if step.hinders({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
-        detached = tuple(it for it in routes if isinstance(it, Detached))
-        if isinstance(change, Adopt) and detached:
-            refusals.append("it is not ours yet, and routes in it would have to make way")
-        if detached and world.gaps:
-            refusals.append(f"nothing makes way because {world.gaps[0]}")
+        if any(isinstance(it, Detached) for it in routes):
+            refusals += _why_not_detach(change, world)
         if refusals:
             why = f"its listeners cannot change: {'; '.join(refusals)}"
-            found.withheld.append(Withheld(change.key, why, Reason.GUARD, change.origin, change))
-            del planned[change.key]
-            why = f"it needs the listeners of {change.key}, which cannot change"
-            for waiting in written[change.key]:
-                if hears(step.before, waiting):
-                    continue
-                del planned[waiting.key]
-                held = Withheld(waiting.key, why, Reason.WAITING, waiting.origin, waiting)
-                found.withheld.append(held)
-            continue
-        found.early |= {it for it in routes if isinstance(it, Key)}
-        found.absorbed |= {it.detach.key for it in detached}
-        if isinstance(change, Update) and detached:
-            planned[change.key] = replace(change, detached=detached, traffic=Traffic.INTERRUPTS)
-    found.changes = [it for key, it in planned.items() if key not in found.absorbed]
+            found.withhold(change, why, written[change.key])
+        else:
+            found.make_way(change, routes)
     return found
+
+
+def _why_not_detach(change: Update | Adopt, world: World) -> Iterator[str]:
+    if isinstance(change, Adopt):
+        yield "it is not ours yet, and routes in it would have to make way"
+    if world.gaps:
+        yield f"nothing makes way because {world.gaps[0]}"
 
 
 @dataclass(frozen=True, slots=True)
