@@ -153,7 +153,7 @@ TOML = {
     "a bad policy of a target": ("[targets.t]\npolicy = 'snyc'", "observe"),
     "an empty value": ("[targets.t]\naccount = ''", "empty"),
     "a URL for the local target": ("[targets.local]\nendpoint_url = 'http://x'", "its own"),
-    "a target that is no text": ("target = []", "no target"),
+    "a target that is no text": ("target = []", "target takes text, not []"),
     "nesting without end": ("a = " + "[" * 5_000, "reading"),
 }
 

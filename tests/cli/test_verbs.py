@@ -178,6 +178,12 @@ def test_results_that_cannot_be_written_stop_no_apply(here: Path, write: Write, 
     assert "No changes" in cli("plan", "--target", "local").out
 
 
+def test_a_reader_who_has_gone_is_nobodys_fault(here: Path) -> None:
+    program = f"{sys.executable} -m reconciler schema | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("verb", ["plan", "validate", "schema", "doctor", "describe mesh/a"])
 def test_a_result_that_cannot_be_written_whole_is_an_error(
     verb: str, here: Path, write: Write
