@@ -22,12 +22,10 @@ from reconciler.core.changes import (
     Withheld,
 )
 from reconciler.core.kinds import parent_of
-from reconciler.core.marks import read_mark
+from reconciler.core.marks import is_kept_by_aws, read_mark
 from reconciler.core.resources import Desired, Key, Present, Spec, World
 
 HOLDERS = ("virtual-router", "virtual-gateway")
-# The service keeps tags that begin so to itself.
-AWS_PREFIX = "aws:"
 
 
 @dataclass(slots=True)
@@ -158,7 +156,7 @@ class _Step:
             return "is protected"
         if live.key in self.left_alone:
             return "is left alone"
-        if live.unknown or any(tag.casefold().startswith(AWS_PREFIX) for tag in live.tags):
+        if live.unknown or any(is_kept_by_aws(tag) for tag in live.tags):
             return "has what nobody but the service can put back"
         return None if _fits(spec, self.after) else "matches no port"
 

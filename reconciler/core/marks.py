@@ -76,3 +76,8 @@ def read_mark(tags: Mapping[str, str]) -> Mark | None:
 def users_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return ``tags`` less the two that we write."""
     return {key: value for key, value in tags.items() if key not in RESERVED_TAGS}
+
+
+def is_kept_by_aws(text: str) -> bool:
+    """Whether ``text`` begins as the tags do that AWS writes, and nobody else may."""
+    return text.casefold().startswith("aws:")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from reconciler.core.marks import is_kept_by_aws
 from reconciler.manifest.diagnostics import Code, shown
 
 # API reference, CreateMesh and TagRef; two of the 50 tags of a resource are ours.
@@ -17,7 +18,6 @@ TAG_VALUE_LENGTH = 256
 # Of tags or pointers; far from what is useful, and near enough to be looked through at once.
 MOST_ITEMS = 1_000
 OUR_TAG_PREFIX = "mesh-reconciler:"
-AWS_PREFIX = "aws:"
 
 _ACCOUNT = re.compile("[0-9]{12}")
 _PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{\{|\}\}|<[^<>]*>")
@@ -84,7 +84,7 @@ def _usable_tag_text(text: str, most: int) -> str:
     # AWS's general rules for tags; App Mesh's own model states lengths only.
     if len(text) > most:
         raise Refusal(Code.RESOURCE_TAG, f"must have at most {most} characters, not {len(text)}")
-    if text.casefold().startswith(AWS_PREFIX):
+    if is_kept_by_aws(text):
         raise Refusal(Code.RESOURCE_TAG, "begins with aws:, which AWS has reserved")
     for character in text:
         if not character.isalnum() and character not in _TAG_PUNCTUATION:

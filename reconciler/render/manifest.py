@@ -12,11 +12,10 @@ import yaml
 from reconciler.api import load as load_api
 from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
-from reconciler.core.marks import read_mark, users_tags
+from reconciler.core.marks import is_kept_by_aws, read_mark, users_tags
 from reconciler.core.resources import Key, Present, Spec, text_digest
 from reconciler.manifest.diagnostics import Severity
 from reconciler.manifest.loading import load
-from reconciler.manifest.rules import AWS_PREFIX
 from reconciler.render.diagnostics import sentence
 
 # Text that needs no quotation marks; y and n alone were booleans once.
@@ -32,9 +31,7 @@ def render_manifest(saw: Present, spec: Spec) -> str:
     why where no manifest can say what is live.
     """
     tags = {
-        key: value
-        for key, value in sorted(users_tags(saw.tags).items())
-        if not key.casefold().startswith(AWS_PREFIX)
+        key: value for key, value in sorted(users_tags(saw.tags).items()) if not is_kept_by_aws(key)
     }
     mark = read_mark(saw.tags)
     protect = mark is not None and mark.protect
