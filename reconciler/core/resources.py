@@ -19,6 +19,8 @@ Spec: TypeAlias = dict[str, Json]
 OWNER_TAG = "mesh-reconciler:owner"
 APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
+# Of what is Unreadable: that a list shows it is enough not to take it for absent.
+LISTED_THEN_GONE = "it was listed, and then not found"
 
 
 @dataclass(frozen=True, slots=True, order=True)

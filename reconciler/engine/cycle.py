@@ -12,7 +12,15 @@ from reconciler.core.errors import TargetError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan, Question, make_plan
 from reconciler.core.report import Outcome, Report, Skipped
-from reconciler.core.resources import Desired, Key, Present, Sighting, Unreadable, World
+from reconciler.core.resources import (
+    LISTED_THEN_GONE,
+    Desired,
+    Key,
+    Present,
+    Sighting,
+    Unreadable,
+    World,
+)
 from reconciler.core.restraint import Restraint
 from reconciler.engine.course import Conduct, Course
 from reconciler.engine.glance import glance
@@ -69,7 +77,7 @@ def look_again(target: Target, key: Key) -> Present | Unreadable:
     except TargetError as error:
         return Unreadable(key, str(error))
     # Gone is no fact yet: a list has just shown it.
-    return live or Unreadable(key, "it was listed, and then not found")
+    return live or Unreadable(key, LISTED_THEN_GONE)
 
 
 def carry_out(

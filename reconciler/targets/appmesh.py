@@ -14,6 +14,7 @@ from reconciler.core.changes import Change, Create, Delete
 from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import (
+    LISTED_THEN_GONE,
     OWNER_TAG,
     Key,
     Present,
@@ -33,7 +34,6 @@ from reconciler.targets.operations import arguments_of, operation_of, path_of
 # Of what holds a resource against its delete, so many are named.
 MOST_NAMED = 5
 DELETED = "DELETED"
-LISTED_THEN_GONE = "it was listed, and then not found"
 
 Tags = Mapping[str, str]
 

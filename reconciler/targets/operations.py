@@ -1,10 +1,13 @@
 """Which operation a verb on a kind takes, and how a request names a resource."""
 
+from functools import cache
+
 from reconciler.api import Operation, Verb, load
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 
 
+@cache
 def operation_of(kind: str, verb: Verb) -> Operation:
     """Return the operation for a verb on a kind, which is the API's word for it."""
     of_kind = None if verb in ("tag", "untag") else kind
