@@ -1,17 +1,14 @@
 """Settings made into a target that is ready for calls, and into what holds a run back."""
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
-from reconciler.core.errors import HeldError, TargetError, UsageError
+from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.resources import TargetId
 from reconciler.core.restraint import Limit
-from reconciler.endpoint import AddressRefusedError, EndpointError, FolderHeldError, LocalEndpoint
 from reconciler.settings.target import LOCAL, Choice
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import Calls, Reopen
@@ -21,12 +18,8 @@ from reconciler.targets.session import Connection, account_of, address, open_ses
 # The embedded endpoint takes its caller's account from a 12-digit access key id.
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
-LOCAL_DATA = Path(".reconciler")
 # A daemon that nobody watches updates less at a time than a person who has read the plan.
 DAEMON_UPDATES = Limit(share=Fraction(30, 100), floor=3)
-# A holder that ends stops listening some time before it lets its folder go.
-LETTING_GO_LOOKS = 100
-LETTING_GO_SECONDS = 0.1
 _SHARE = re.compile(r"(\d{1,3})%")
 
 
@@ -40,13 +33,16 @@ def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -
     with ExitStack() as opened:
         connection = Connection(choice.url, choice.region, choice.profile, role_arn=choice.role_arn)
         if choice.name == LOCAL and choice.url is None:
+            # A server with all that it needs, of which no other target needs anything.
+            from reconciler.wiring.local import local_url  # noqa: PLC0415
+
             # Its own credentials, so that nobody's real ones are sent to a rehearsal.
             local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL), role_arn=None)
             region = choice.region or open_session(local).region_name or LOCAL_REGION
 
             def reopen(lost: str | None) -> Connection:
                 # Its holder may have ended; whoever needs it next serves it on.
-                return replace(local, url=_local_url(opened, lost), region=region)
+                return replace(local, url=local_url(opened, lost), region=region)
 
             yield _connect(choice, reopen(None), workers=workers, memory=memory, reopen=reopen)
         else:
@@ -63,25 +59,6 @@ def read_limit(text: str | None, default: Limit) -> Limit:
     if share is None:
         raise UsageError(f'--max-updates takes a number or a share such as 30%, not "{text}"')
     return Limit(share=Fraction(int(share[1]), 100))
-
-
-def _local_url(opened: ExitStack, lost: str | None) -> str:
-    """Return the URL of the embedded endpoint: ours, or that of the process that holds it.
-
-    ``lost`` is where nobody listens any more; its holder may be about to let go.
-    """
-    for _ in range(LETTING_GO_LOOKS):
-        try:
-            return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
-        except FolderHeldError as held:
-            if held.url is None:
-                raise HeldError(str(held)) from held
-            if held.url != lost:
-                return held.url
-            time.sleep(LETTING_GO_SECONDS)
-        except (EndpointError, AddressRefusedError) as error:
-            raise TargetError(f"starting the local endpoint: {error}") from error
-    raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
 
 
 def _connect(

@@ -1,5 +1,6 @@
 """``make bench``: figures of whole processes, with the machine named, and nothing asserted."""
 
+import compileall
 import os
 import platform
 import sys
@@ -9,6 +10,8 @@ from statistics import median
 
 from bench import daemon, endpoint, graphs, manifests, plans
 from bench.costs import measure
+
+import reconciler
 
 RUNS = 5
 
@@ -42,6 +45,9 @@ SECTIONS = {
 
 def main() -> None:
     """Print every figure, or those of the sections named."""
+    # As pip leaves an installed package, whatever PYTHONDONTWRITEBYTECODE says here.
+    for package in reconciler.__path__:
+        compileall.compile_dir(package, quiet=1)
     say = sys.stdout.write
     say(f"{platform.python_implementation()} {platform.python_version()}, ")
     say(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; ")

@@ -10,7 +10,7 @@ from reconciler.core.errors import HeldError, TargetError, UsageError
 from reconciler.core.restraint import Limit
 from reconciler.endpoint.folder import HeldFolder
 from reconciler.settings.target import Choice
-from reconciler.wiring import targets
+from reconciler.wiring import local
 from reconciler.wiring.targets import open_target, read_limit
 
 LOCAL = Choice("local", "o", "observe")
@@ -34,7 +34,7 @@ def test_a_holder_that_says_nothing_is_waited_for_and_then_respected(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(HeldFolder.__init__, "__kwdefaults__", {"patience_seconds": 0.1})
-    holder = HeldFolder(here / targets.LOCAL_DATA)
+    holder = HeldFolder(here / local.LOCAL_DATA)
     try:
         with pytest.raises(HeldError, match="another process"), open_target(LOCAL, workers=1):
             pass
@@ -43,7 +43,7 @@ def test_a_holder_that_says_nothing_is_waited_for_and_then_respected(
 
 
 def test_a_data_folder_that_cannot_be_made_is_an_error_in_words(here: Path) -> None:
-    (here / targets.LOCAL_DATA).write_text("a file in its place")
+    (here / local.LOCAL_DATA).write_text("a file in its place")
     with pytest.raises(TargetError, match="local endpoint"), open_target(LOCAL, workers=1):
         pass
 
@@ -51,9 +51,9 @@ def test_a_data_folder_that_cannot_be_made_is_an_error_in_words(here: Path) -> N
 def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "LETTING_GO_LOOKS", 2)
-    monkeypatch.setattr(targets, "LETTING_GO_SECONDS", 0)
-    holder = HeldFolder(here / targets.LOCAL_DATA)
+    monkeypatch.setattr(local, "LETTING_GO_LOOKS", 2)
+    monkeypatch.setattr(local, "LETTING_GO_SECONDS", 0)
+    holder = HeldFolder(here / local.LOCAL_DATA)
     holder.announce("http://127.0.0.1:1")
     try:
         with open_target(LOCAL, workers=1) as target, pytest.raises(HeldError, match="any more"):

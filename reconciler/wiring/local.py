@@ -1,0 +1,33 @@
+"""The embedded endpoint: served here, or by whoever holds its data."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from reconciler.core.errors import HeldError, TargetError
+from reconciler.endpoint import AddressRefusedError, EndpointError, FolderHeldError, LocalEndpoint
+
+LOCAL_DATA = Path(".reconciler")
+# A holder that ends stops listening some time before it lets its folder go.
+LETTING_GO_LOOKS = 100
+LETTING_GO_SECONDS = 0.1
+
+
+def local_url(opened: ExitStack, lost: str | None) -> str:
+    """Return the URL of the embedded endpoint: ours, or that of the process that holds its data.
+
+    Ours lives as long as ``opened``. ``lost`` is where nobody listens any more; its holder may be
+    about to let go. HeldError where it does not, TargetError where none can be started.
+    """
+    for _ in range(LETTING_GO_LOOKS):
+        try:
+            return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
+        except FolderHeldError as held:
+            if held.url is None:
+                raise HeldError(str(held)) from held
+            if held.url != lost:
+                return held.url
+            time.sleep(LETTING_GO_SECONDS)
+        except (EndpointError, AddressRefusedError) as error:
+            raise TargetError(f"starting the local endpoint: {error}") from error
+    raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
