@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from reconciler.core.errors import UsageError
 from reconciler.settings.file import File, read_file
-from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take
+from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take, is_lock
 from reconciler.settings.target import Said
 
 
@@ -111,6 +111,18 @@ class Seconds(click.FloatRange):
         return number
 
 
+class Lock(click.ParamType[str]):
+    """A place for a lease; told at once, and an empty one is no wish for none."""
+
+    name = "lock"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return ``value``, or fail with what is allowed."""
+        if not is_lock(value):
+            self.fail(f'it takes file:PATH or dynamodb:TABLE, not "{value}"', param, ctx)
+        return value
+
+
 def _alone(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
     return (path,)
 
@@ -143,6 +155,8 @@ def _type(knob: Knob) -> click.ParamType[Any] | None:
             return click.IntRange(min=knob.minimum, max=knob.maximum)
         case Take.SECONDS:
             return Seconds(min=knob.minimum)
+        case Take.LOCK:
+            return Lock()
         case Take.TEXT | Take.TEXTS if knob.choices:
             return click.Choice(knob.choices)
         case Take.TEXT | Take.TEXTS:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
-from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take
+from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take, is_lock
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
@@ -20,6 +20,9 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
+# A device or a pipe may have no end, and settings are small.
+MOST_BYTES = 1 << 20
+
 # What each sort of option takes in the file, and what it is called there.
 TAKEN: dict[Take, tuple[Callable[[Any], bool], str]] = {
     Take.TEXT: (lambda it: _is_text(it) or type(it) is int, "text"),
@@ -27,6 +30,7 @@ TAKEN: dict[Take, tuple[Callable[[Any], bool], str]] = {
     Take.SECONDS: (lambda it: type(it) in (int, float) and it >= 0, "a number of seconds"),
     Take.SWITCH: (lambda it: type(it) is bool, "true or false"),
     Take.TEXTS: (lambda it: isinstance(it, list) and all(map(_is_text, it)), "a list of texts"),
+    Take.LOCK: (lambda it: _is_text(it) and is_lock(it), "file:PATH or dynamodb:TABLE"),
 }
 
 
@@ -43,6 +47,18 @@ class File:
     targets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+def read_bounded(path: Path) -> bytes:
+    """Return what is in ``path``; UsageError where it cannot be read or is over 1 MiB."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"reading {path}: {error.strerror}") from error
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"reading {path}: is larger than {MOST_BYTES >> 20} MiB")
+    return content
+
+
 def read_file(path: Path | None) -> File:
     """Return the settings in ``path``; None is reconciler.toml where there is one.
 
@@ -51,11 +67,11 @@ def read_file(path: Path | None) -> File:
     """
     chosen = path or Path(CONFIG_FILE)
     try:
-        if path is None and not chosen.exists():
+        document = tomllib.loads(read_bounded(chosen).decode())
+    except UsageError as error:
+        if path is None and isinstance(error.__cause__, FileNotFoundError):
             return File()
-        document = tomllib.loads(chosen.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"reading {chosen}: {error.strerror}") from error
+        raise
     except (ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))

@@ -28,6 +28,13 @@ class Take(Enum):
     SECONDS = "seconds"
     SWITCH = "switch"
     TEXTS = "texts"
+    LOCK = "lock"
+
+
+def is_lock(text: str) -> bool:
+    """Whether ``text`` names a place for a lease: ``file:PATH`` or ``dynamodb:TABLE``."""
+    kind, _, place = text.partition(":")
+    return kind in ("file", "dynamodb") and bool(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ KNOBS = (
     ),
     Knob(
         "lock",
-        Take.TEXT,
+        Take.LOCK,
         "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
         verbs=LOCKING_VERBS,
         metavar="PLACE",

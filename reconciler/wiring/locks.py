@@ -6,7 +6,6 @@ import socket
 import time
 from pathlib import Path
 
-from reconciler.core.errors import UsageError
 from reconciler.core.resources import TargetId
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
@@ -16,13 +15,8 @@ from reconciler.targets.session import Connection, open_client, open_session
 
 
 def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) -> Candidate:
-    """Return this process as a candidate for ``lock``; nothing of it is reached yet.
-
-    UsageError where ``lock`` is neither ``file:PATH`` nor ``dynamodb:TABLE``.
-    """
+    """Return this process as a candidate for ``lock``; nothing of it is reached yet."""
     kind, _, place = lock.partition(":")
-    if kind not in ("file", "dynamodb") or not place:
-        raise UsageError(f'--lock takes file:PATH or dynamodb:TABLE, not "{lock}"')
     store: Store
     if kind == "file":
         store = FileStore(Path(place))

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.errors import UsageError
 from reconciler.manifest.variables import from_environment, parse_pairs, parse_variables_file
+from reconciler.settings.file import read_bounded
 
 
 def read_variables(values: Mapping[str, Any]) -> Mapping[str, str]:
@@ -17,9 +17,5 @@ def read_variables(values: Mapping[str, Any]) -> Mapping[str, str]:
     """
     variables = from_environment(os.environ) if values["var_env"] else {}
     for file in values["var_file"]:
-        try:
-            content = Path(file).read_bytes()
-        except OSError as error:
-            raise UsageError(f"reading {file}: {error.strerror}") from error
-        variables |= parse_variables_file(file, content)
+        variables |= parse_variables_file(file, read_bounded(Path(file)))
     return variables | parse_pairs(values["var"])

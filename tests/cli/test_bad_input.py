@@ -125,6 +125,11 @@ USAGE = {
     "a value that a behaviour has not": (["endpoint", "--behaviour", "list-order=x"], "created"),
     "faults that are not there": (["endpoint", "--faults", "no.json"], "no.json"),
     "faults that are none": (["endpoint", "--faults", '{"faults": 5}'], "faults"),
+    "a lock that is none": (["apply", "--auto-approve", "--lock", "x"], "file:PATH"),
+    "a lock of an unset variable": (["run", "--once", "--lock", ""], "file:PATH"),
+    "a lock without a place": (["ci", "--lock", "file:"], "dynamodb:TABLE"),
+    "settings without end": (["plan", "--config", "/dev/zero"], "larger than 1 MiB"),
+    "variables without end": (["validate", "--var-file", "/dev/zero"], "larger than 1 MiB"),
     "an address of others": (["endpoint", "--listen", "0.0.0.0:0"], "loopback"),
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from reconciler.settings.file import read_file
         ("owner = 1.5", "owner takes text"),
         ('[run]\ninterval = "soon"', "run.interval takes a number of seconds, not 'soon'"),
         ("[run]\ninterval = -1", "run.interval takes a number of seconds, not -1"),
+        ('lock = "redis:x"', "lock takes file:PATH or dynamodb:TABLE, not 'redis:x'"),
         ("auto_approve = true", "auto_approve is no setting"),
     ],
 )
@@ -36,7 +37,9 @@ def test_what_no_option_takes_is_refused_where_it_stands(
 
 def test_what_options_take_is_read(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
-    file.write_text('max_updates = 5\nvar = ["A=b"]\nvar_env = true\n[run]\ninterval = 2.5\n')
+    file.write_text(
+        'lock = "file:x"\nmax_updates = 5\nvar = ["A=b"]\nvar_env = true\n[run]\ninterval = 2.5\n'
+    )
     read = read_file(file)
-    assert read.common == {"max_updates": 5, "var": ["A=b"], "var_env": True}
+    assert read.common == {"lock": "file:x", "max_updates": 5, "var": ["A=b"], "var_env": True}
     assert read.verbs == {"run": {"interval": 2.5}}

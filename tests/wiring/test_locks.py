@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from builders import TARGET
 
-from reconciler.core.errors import UsageError
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
 from reconciler.settings.target import Choice
@@ -38,12 +37,6 @@ def test_two_candidates_of_one_process_are_two(here: Path) -> None:
     one.step()
     two.step()
     assert (one.leads(), two.leads()) == (True, False)
-
-
-@pytest.mark.parametrize("lock", ["", "file", "file:", "redis:x", "./lock"])
-def test_anything_else_is_no_lock(lock: str) -> None:
-    with pytest.raises(UsageError, match="--lock takes file:PATH or dynamodb:TABLE"):
-        open_lock(lock, 15, CHOICE, TARGET)
 
 
 def test_the_clock_of_leases_goes_on() -> None:
