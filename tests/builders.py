@@ -71,8 +71,8 @@ def egress(kind: str | None) -> Spec:
     return {} if kind is None else {"egressFilter": {"type": kind}}
 
 
-def canonical(key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
-    del key, beside
+def canonical(spec: Spec, beside: Spec | None = None) -> Spec:
+    del beside
     plain = without_empties(spec)
     assert isinstance(plain, dict)
     return plain
@@ -104,7 +104,7 @@ def present(
     """Return what is live; ``applied`` is the manifest that its mark remembers."""
     ours = {} if owner is None else {OWNER_TAG: owner}
     if applied is not None:
-        managed = None if applied.spec is None else canonical(applied.key, applied.spec)
+        managed = None if applied.spec is None else canonical(applied.spec)
         mark = mark_of(managed, applied.tags, protect=applied.options.protect)
         ours[APPLIED_TAG] = str(mark)
     facts: dict[str, Any] = {

@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.work import insist, open_work
 from reconciler.core.errors import UsageError
 from reconciler.core.ownership import adoption, to_create
-from reconciler.core.restraint import Limit
 
 
 def run(invocation: Invocation) -> int:
@@ -18,9 +16,8 @@ def run(invocation: Invocation) -> int:
     left alone, unless --accept-changes is given. The manifests are those of the target's source,
     else of manifests/.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     refuse_to_ask_nobody(invocation)
-    with open_work(invocation, max_updates=Limit()) as work:
+    with open_work(invocation) as work:
         wanted = [
             replace(want, options=replace(want.options, adopt=True))
             for want in insist(work.read(), color=invocation["color"])
@@ -37,6 +34,3 @@ def run(invocation: Invocation) -> int:
                 )
         plan = adoption(plan, accept_changes=invocation["accept_changes"])
         return conduct(invocation, work.target, plan)
-
-
-command = make_command("adopt", run)

@@ -5,13 +5,11 @@ from contextlib import contextmanager
 
 from reconciler import engine
 from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.saved import carry_out_saved, open_saved
 from reconciler.cli.work import insist, open_work
 from reconciler.core.errors import MovedError
 from reconciler.core.plan import Plan
-from reconciler.core.restraint import Limit
 from reconciler.targets.appmesh import AppMesh
 
 
@@ -20,7 +18,6 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     refuse_to_ask_nobody(invocation)
     saved = invocation["plan"] is not None
     with open_saved(invocation) if saved else _open_planned(invocation) as (plan, target):
@@ -31,7 +28,7 @@ def run(invocation: Invocation) -> int:
 @contextmanager
 def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     """Yield the plan for the manifests and its target; MovedError where --expect has another."""
-    with open_work(invocation, max_updates=Limit()) as work:
+    with open_work(invocation) as work:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
         work.refuse_idle_patterns(plan.keys, desired)
@@ -42,6 +39,3 @@ def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
                 "written: run plan again and agree to what it says"
             )
         yield plan, work.target
-
-
-command = make_command("apply", run)

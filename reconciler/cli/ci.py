@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.cli.conduct import carry
-from reconciler.cli.logs import start_logging
 from reconciler.cli.main import code_of
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import complain, show
 from reconciler.cli.validate import read_source, source_paths, summary
 from reconciler.cli.work import Work, choose, open_work
@@ -19,7 +18,6 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, plan_exit_code
 from reconciler.core.resources import Desired
-from reconciler.core.restraint import Limit
 from reconciler.core.three_way import ThreeWay, compare
 from reconciler.forges.forge import Forge, Task, find_comment, post_comment
 from reconciler.manifest.diagnostics import Diagnostic
@@ -65,7 +63,6 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     forge = open_forge(os.environ)
     token = secrets.token_hex(16)
     if forge.places.annotations is None:
@@ -131,7 +128,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
     if task is Task.VALIDATE or not loaded.valid:
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
         return Ending(code, markdown.render_message("Manifests", told))
-    with open_work(invocation, max_updates=Limit()) as work:
+    with open_work(invocation) as work:
         plan = work.propose(loaded.desired)
         work.refuse_idle_patterns(plan.keys, loaded.desired)
         show(text.render_plan(plan, color=False, calls=work.target.calls))
@@ -234,6 +231,3 @@ def _write(path: Path, content: str, mode: str) -> None:
             file.write(content)
     except OSError as error:
         complain(f"writing {path}: {error.strerror}; what it would tell is told elsewhere too")
-
-
-command = make_command("ci", run)

@@ -45,7 +45,7 @@ class Means(Protocol):
         """Take nothing of the last look for granted in the next one."""
 
     def counted(self, status: Status) -> Status:
-        """Return ``status`` with what the calls so far came to."""
+        """Count the cycle, and return its ``status`` with what the calls so far came to."""
 
 
 class Cycles:

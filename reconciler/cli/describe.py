@@ -4,14 +4,12 @@ import time
 from dataclasses import replace
 
 from reconciler import engine
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.cli.work import insist, open_work
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Key
-from reconciler.core.restraint import Limit
 from reconciler.render.description import Description, render_json, render_text
 from reconciler.render.status import attempts
 from reconciler.render.style import Page
@@ -24,8 +22,7 @@ def run(invocation: Invocation) -> int:
     KEY is such as mesh/payments. The verdict is that of a plan of the whole source, because some
     guards count.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
-    with open_work(invocation, max_updates=Limit()) as work:
+    with open_work(invocation) as work:
         wanted = insist(work.read(), color=invocation["color"])
         desired = {want.key: want for want in wanted}
         plan = work.propose(wanted)
@@ -71,6 +68,3 @@ def _alone(plan: Plan, key: Key) -> Plan:
         unchanged=tuple(same for same in plan.unchanged if same == key),
         withheld=tuple(held for held in plan.withheld if held.key == key),
     )
-
-
-command = make_command("describe", run)

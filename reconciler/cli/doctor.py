@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.cli.progress import working
 from reconciler.cli.work import choose
@@ -20,7 +19,6 @@ def run(invocation: Invocation) -> int:
 
     It says what is missing and writes nothing, so a permission to write is not tried.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     findings = _findings(invocation)
     missing = any(finding.mark is Mark.MISSING for finding in findings)
     code = ExitCode.ERROR if missing else ExitCode.OK
@@ -42,6 +40,3 @@ def _findings(invocation: Invocation) -> list[Finding]:
         return [Finding(Mark.MISSING, "settings", told)]
     with working("looking around"):
         return list(examine(choice, datetime.now(UTC)))
-
-
-command = make_command("doctor", run)

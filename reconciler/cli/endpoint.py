@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show
 from reconciler.cli.signals import stop_on_signals
 from reconciler.core.errors import HeldError, TargetError, UsageError
@@ -27,7 +26,6 @@ def run(invocation: Invocation) -> int:
 
     Point any client of App Mesh at it: reconciler, the aws command line, boto3, Terraform.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     host, port = invocation.listen
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
     try:
@@ -57,6 +55,3 @@ def _behaviour(invocation: Invocation) -> Behaviour:
         token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
     )
     return parse_behaviour(invocation["behaviour"], chosen)
-
-
-command = make_command("endpoint", run)

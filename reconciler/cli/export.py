@@ -5,8 +5,7 @@ from pathlib import Path
 
 from reconciler.cli import live
 from reconciler.cli.files import is_written, write_new
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show, wants_color
 from reconciler.cli.work import choose
 from reconciler.core.errors import ManifestError, UsageError
@@ -26,7 +25,6 @@ def run(invocation: Invocation) -> int:
     KEY is such as mesh/payments; globs are allowed. Without one, everything is written. Once
     adopted, what was exported shows no change.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     if not invocation["to"]:
         raise UsageError("export writes to a folder: say --to DIR")
     tags = _tags(invocation["tag"])
@@ -62,12 +60,12 @@ def run(invocation: Invocation) -> int:
 
 def _manifest(saw: Present | Unreadable, target: AppMesh) -> str:
     if isinstance(saw, Unreadable):
-        raise ManifestError(f"it could not be read: {saw.reason}")
+        raise ManifestError(saw.why)
     # Of a shared mesh what is our own can be declared, and not the mesh itself.
     owner = saw.key.mesh_owner if saw.key.kind == "mesh" else ""
     if target.id.account not in (None, owner or saw.account):
         raise ManifestError(f"it belongs to account {owner or saw.account}")
-    return render_manifest(saw, target.canonical(saw.key, saw.spec))
+    return render_manifest(saw, target.canonical(saw.spec))
 
 
 def _tags(pairs: tuple[str, ...]) -> Mapping[str, str]:
@@ -75,6 +73,3 @@ def _tags(pairs: tuple[str, ...]) -> Mapping[str, str]:
     if not all(equals for _, equals, _ in split):
         raise UsageError("--tag takes KEY=VALUE")
     return {key: value for key, _, value in split}
-
-
-command = make_command("export", run)

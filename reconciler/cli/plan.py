@@ -1,12 +1,10 @@
 """The verb that shows what apply would do."""
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.show import show_plan
 from reconciler.cli.work import insist, open_work
 from reconciler.core.drift import drift_alone
 from reconciler.core.report import plan_exit_code
-from reconciler.core.restraint import Limit
 from reconciler.wiring.plans import write_plan
 
 
@@ -15,8 +13,7 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
-    with open_work(invocation, max_updates=Limit()) as work:
+    with open_work(invocation) as work:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
         work.refuse_idle_patterns(plan.keys, desired)
@@ -27,6 +24,3 @@ def run(invocation: Invocation) -> int:
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
     show_plan(plan, code, invocation, work.target.calls)
     return code
-
-
-command = make_command("plan", run)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show
 from reconciler.web.client import request_cycle
 from reconciler.web.token import read_token
@@ -11,11 +10,7 @@ from reconciler.web.token import read_token
 
 def run(invocation: Invocation) -> int:
     """Have a running daemon run a cycle now, and exit with that cycle's code."""
-    start_logging(invocation["log_level"], invocation["log_format"])
     token = read_token(Path(invocation["token_file"]))
     cycle, code = request_cycle(invocation["url"], token)
-    show(f"Cycle {cycle} ended with {int(code)} ({code.name.lower()}).\n")
+    show(f"Cycle {cycle} ended with {int(code)} ({code.word}).\n")
     return code
-
-
-command = make_command("reconcile", run)

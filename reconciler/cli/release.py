@@ -2,8 +2,7 @@
 
 from reconciler.cli import live
 from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.work import choose
 from reconciler.core.ownership import release
 from reconciler.core.restraint import Policy
@@ -20,13 +19,9 @@ def run(invocation: Invocation) -> int:
     KEY is such as mesh/payments; globs are allowed. What a manifest still names is reported as
     unowned by the next plan.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     refuse_to_ask_nobody(invocation)
     choice = choose(invocation)
     with open_target(choice, workers=invocation["parallelism"]) as target:
         seen = live.seen(target, invocation.keys, choice.owner, workers=invocation["parallelism"])
         plan = release(target.id, choice.owner, seen, Policy(choice.policy))
         return conduct(invocation, target, plan, note=NOTE)
-
-
-command = make_command("release", run)

@@ -4,15 +4,15 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
 from reconciler import engine
 from reconciler.cli.cycles import Cycles
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.logs import log_as
+from reconciler.cli.options import Invocation
 from reconciler.cli.signals import Stop, hear_hang_ups, stop_on_signals
 from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed, sole_writer
 from reconciler.core.errors import UsageError
@@ -22,7 +22,7 @@ from reconciler.core.report import Applied, Failed, Outcome, Report
 from reconciler.core.resources import Desired, Key
 from reconciler.core.status import Lease, Status
 from reconciler.daemon import supervisor
-from reconciler.daemon.loop import Cycle, Daemon, Senses
+from reconciler.daemon.loop import Daemon, Senses
 from reconciler.daemon.watching import watch
 from reconciler.locks.lease import kept
 from reconciler.manifest.loading import Loaded
@@ -42,7 +42,6 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file or a directory.
     """
-    _log_as(invocation)
     if "-" in invocation.paths:
         raise UsageError("run watches files and directories; standard input is read once: apply -")
     with (
@@ -106,7 +105,8 @@ class LiveMeans:
         self.memory.clear()
 
     def counted(self, status: Status) -> Status:
-        """Return ``status`` with what the calls so far came to."""
+        """Count the cycle, and return its ``status`` with what the calls so far came to."""
+        self.metrics.count_cycle(status)
         target, cycles = self.work.target, self.memory.cycles_of_a_round
         return replace(
             status,
@@ -147,7 +147,7 @@ def _keep(means: LiveMeans) -> ExitCode:
     candidate = candidate_for(work.invocation, work.target.id, work.choice.owner)
     with ExitStack() as opened:
         if candidate is not None:
-            means.may_write = opened.enter_context(kept(candidate)).leads
+            means.may_write = opened.enter_context(kept(candidate))
             means.lease = candidate.lease
         senses = Senses(
             fingerprint=lambda: fingerprint(work.paths),
@@ -158,41 +158,25 @@ def _keep(means: LiveMeans) -> ExitCode:
             leading=means.may_write,
             lease=means.lease,
         )
-        daemon = Daemon(_counted_cycles(means), senses, _at_the_start(work))
+        daemon = Daemon(Cycles(means, steady_seconds, time.time), senses, _at_the_start(work))
         means.beat = daemon.beat
         work.target.tell(daemon.beat)
-        url = opened.enter_context(_served(work.invocation, daemon, means.metrics))
+        serving = serve(
+            daemon,
+            *work.invocation.listen,
+            document=json.render_status,
+            metrics=means.metrics,
+            token_file=Path(work.invocation["token_file"]),
+            hosts=work.invocation["allow_host"],
+            insecure=work.invocation["insecure"],
+        )
+        url = opened.enter_context(serving)
         logger.info("status at %s", url)
         heard = opened.enter_context(hear_hang_ups())
         supervisor.tell(supervisor.READY)
         daemon.run(_wakes(means, daemon, heard))
         supervisor.tell(supervisor.STOPPING)
     return ExitCode.OK
-
-
-def _counted_cycles(means: LiveMeans) -> Cycle:
-    cycles = Cycles(means, steady_seconds, time.time)
-
-    def cycle(status: Status, *, fresh: bool, forced: bool) -> Status:
-        ended = cycles(status, fresh=fresh, forced=forced)
-        means.metrics.count_cycle(ended)
-        return ended
-
-    return cycle
-
-
-def _served(
-    invocation: Invocation, daemon: Daemon, metrics: Metrics
-) -> AbstractContextManager[str]:
-    return serve(
-        daemon,
-        *invocation.listen,
-        document=json.render_status,
-        metrics=metrics,
-        token_file=Path(invocation["token_file"]),
-        hosts=invocation["allow_host"],
-        insecure=invocation["insecure"],
-    )
 
 
 def _wakes(means: LiveMeans, daemon: Daemon, heard: Event) -> Iterator[bool]:
@@ -209,7 +193,7 @@ def _reload(means: LiveMeans, daemon: Daemon) -> None:
     except UsageError as error:
         logger.error("the configuration stays as it was: %s", error)  # noqa: TRY400
         return
-    _log_as(work.invocation)
+    log_as(work.invocation)
     logger.info("the configuration was read again; policy %s", work.choice.policy)
     means.work = work
     daemon.reconfigure(work.invocation["interval"], work.choice.policy)
@@ -223,10 +207,3 @@ def _at_the_start(work: Work) -> Status:
         started_at=time.time(),
         interval_seconds=work.invocation["interval"],
     )
-
-
-def _log_as(invocation: Invocation) -> None:
-    start_logging(invocation["log_level"] or "info", invocation["log_format"])
-
-
-command = make_command("run", run)

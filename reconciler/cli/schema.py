@@ -2,8 +2,7 @@
 
 import json
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.schema import manifest_schema
@@ -14,9 +13,5 @@ SCHEMAS = {"manifest": manifest_schema, "plan": plan_schema, "report": report_sc
 
 def run(invocation: Invocation) -> int:
     """Print the JSON Schema of what the product reads, or of what it prints as JSON."""
-    start_logging(invocation["log_level"], invocation["log_format"])
     show_whole(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
     return ExitCode.OK
-
-
-command = make_command("schema", run)

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
@@ -18,7 +17,6 @@ def run(invocation: Invocation) -> int:
 
     The exit code is that of the plan: 0, or 5 or 1 by what is left alone in it.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     (file,) = invocation.paths
     plan = read_plan(file)
     code = plan_exit_code(plan, detailed=False)
@@ -42,6 +40,3 @@ def show_plan(
             color = wants_color(invocation["color"])
             show_whole(text.render_plan(plan, color=color, width=terminal_width(), calls=calls))
             show_whole(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
-
-
-command = make_command("show", run)

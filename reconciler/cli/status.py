@@ -2,8 +2,7 @@
 
 import time
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.render.status import render_status
@@ -13,7 +12,6 @@ from reconciler.web.client import fetch_status
 
 def run(invocation: Invocation) -> int:
     """Show how everything stands, as a running daemon knows it."""
-    start_logging(invocation["log_level"], invocation["log_format"])
     text, status = fetch_status(invocation["url"])
     if invocation["format"] == "json":
         show_whole(text)
@@ -21,6 +19,3 @@ def run(invocation: Invocation) -> int:
         page = Page(wants_color(invocation["color"]), terminal_width())
         show_whole(render_status(status, now=time.time(), page=page))
     return ExitCode.OK
-
-
-command = make_command("status", run)

@@ -3,8 +3,7 @@
 import sys
 from collections import Counter
 
-from reconciler.cli.logs import start_logging
-from reconciler.cli.options import Invocation, make_command
+from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import Loaded
@@ -20,7 +19,6 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    start_logging(invocation["log_level"], invocation["log_format"])
     loaded = read_source(invocation, allow_empty=False)
     match invocation["format"]:
         case "json":
@@ -57,6 +55,3 @@ def summary(loaded: Loaded) -> str:
     if loaded.ignored:
         parts.append(f"{sum(loaded.ignored.values())} of others left alone")
     return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
-
-
-command = make_command("validate", run)

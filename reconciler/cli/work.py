@@ -31,6 +31,7 @@ from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
 from reconciler.wiring.targets import open_target, read_limit
 from reconciler.wiring.variables import read_variables
 
+UNLIMITED = Limit()
 # Options that no run can change its mind about.
 SETTLED = ("lock", "lock_term", "parallelism")
 
@@ -93,7 +94,7 @@ class Work:
 
 @contextmanager
 def open_work(
-    invocation: Invocation, *, max_updates: Limit, memory: Memory | None = None
+    invocation: Invocation, *, max_updates: Limit = UNLIMITED, memory: Memory | None = None
 ) -> Iterator[Work]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
 
@@ -135,12 +136,12 @@ def sole_writer(
         return
     with working(f"waiting for {candidate.store.name}"):
         candidate.contend(time.sleep)
-    with kept(candidate) as keeper:
+    with kept(candidate) as leads:
         held = True
 
         def may_write() -> bool:
             nonlocal held
-            held = held and keeper.leads()
+            held = held and leads()
             return held
 
         yield may_write

@@ -35,3 +35,8 @@ class ExitCode(IntEnum):
     MANIFESTS = 65
     INTERRUPTED = 130
     TERMINATED = 143
+
+    @property
+    def word(self) -> str:
+        """Its name, as users see it."""
+        return self.name.lower()

@@ -6,8 +6,9 @@ ports in the same plan it goes first; else it is detached and attached again aro
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.core.changes import (
     Adopt,
@@ -22,8 +23,10 @@ from reconciler.core.changes import (
     Withheld,
 )
 from reconciler.core.kinds import parent_of
-from reconciler.core.marks import is_kept_by_aws, read_mark
+from reconciler.core.marks import is_kept_by_aws, is_protected
 from reconciler.core.resources import Desired, Key, Present, Spec, World
+
+Item = TypeVar("Item", bound=Change | Present)
 
 HOLDERS = ("virtual-router", "virtual-gateway")
 
@@ -82,7 +85,9 @@ def arrange(
     hear. What is ``left_alone`` is not detached.
     """
     found = Arrangement({change.key: change for change in changes})
-    inside, unseen, written = _by_holder(world), _unseen(world), _written(changes)
+    unseen, written = _unseen(world), _by_parent(changes)
+    seen = (saw for _, saw in sorted(world.resources.items()) if isinstance(saw, Present))
+    inside = _by_parent(seen)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in HOLDERS:
             continue
@@ -149,10 +154,9 @@ class _Step:
         )
 
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
-        mark = read_mark(live.tags)
         if live.owner != self.owner:
             return f"is owned by {live.owner or 'nobody'}"
-        if (mark is not None and mark.protect) or want.options.protect:
+        if is_protected(live.tags) or want.options.protect:
             return "is protected"
         if live.key in self.left_alone:
             return "is left alone"
@@ -181,18 +185,10 @@ def _unseen(world: World) -> Mapping[Key | None, list[str]]:
     return unseen
 
 
-def _written(changes: Collection[Change]) -> Mapping[Key | None, list[Change]]:
-    inside: dict[Key | None, list[Change]] = defaultdict(list)
-    for change in changes:
-        inside[parent_of(change.key)].append(change)
-    return inside
-
-
-def _by_holder(world: World) -> Mapping[Key | None, list[Present]]:
-    inside: dict[Key | None, list[Present]] = defaultdict(list)
-    for key, saw in sorted(world.resources.items()):
-        if isinstance(saw, Present):
-            inside[parent_of(key)].append(saw)
+def _by_parent(items: Iterable[Item]) -> Mapping[Key | None, list[Item]]:
+    inside: dict[Key | None, list[Item]] = defaultdict(list)
+    for item in items:
+        inside[parent_of(item.key)].append(item)
     return inside
 
 

@@ -73,6 +73,12 @@ def read_mark(tags: Mapping[str, str]) -> Mark | None:
             return None
 
 
+def is_protected(tags: Mapping[str, str]) -> bool:
+    """Whether the last apply protected what carries ``tags``."""
+    mark = read_mark(tags)
+    return mark is not None and mark.protect
+
+
 def users_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return ``tags`` less the two that we write."""
     return {key: value for key, value in tags.items() if key not in RESERVED_TAGS}

@@ -14,7 +14,7 @@ from reconciler.core.changes import (
     Withheld,
 )
 from reconciler.core.diff import split_pointer
-from reconciler.core.marks import read_mark, users_tags
+from reconciler.core.marks import is_protected, users_tags
 from reconciler.core.plan import Plan, view
 from reconciler.core.resources import OWNER_TAG, Key, Present, TargetId, Unreadable
 from reconciler.core.restraint import Policy, Restraint, restrain
@@ -83,12 +83,12 @@ def _judged(change: Change | Withheld, *, accept_changes: bool) -> Adopt | Withh
 
 def _released(saw: Present | Unreadable, owner: str) -> Update | Withheld:
     if isinstance(saw, Unreadable):
-        return Withheld(saw.key, f"it could not be read: {saw.reason}", Reason.UNREADABLE)
+        return Withheld(saw.key, saw.why, Reason.UNREADABLE)
     if saw.owner != owner:
         why = f"it is owned by {saw.owner or 'nobody'}, not by {owner}"
         return Withheld(saw.key, why, Reason.FOREIGN)
-    tags, mark = users_tags(saw.tags), read_mark(saw.tags)
-    before = view(None, saw.tags, protect=mark is not None and mark.protect)
+    tags = users_tags(saw.tags)
+    before = view(None, saw.tags, protect=is_protected(saw.tags))
     difference = Difference(before, view(None, tags, protect=False))
     return Update(saw.key, saw, None, tags, None, difference, Cause.RELEASED)
 

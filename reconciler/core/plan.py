@@ -28,7 +28,7 @@ from reconciler.core.dependencies import hold_what_cannot_be
 from reconciler.core.diff import overlay
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.listeners import arrange
-from reconciler.core.marks import Mark, mark_of, read_mark, spec_digest, users_tags
+from reconciler.core.marks import Mark, is_protected, mark_of, read_mark, spec_digest, users_tags
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
@@ -44,7 +44,7 @@ from reconciler.core.resources import (
 )
 from reconciler.core.restraint import Restraint, restrain
 
-Canonical: TypeAlias = Callable[[Key, Spec, Spec | None], Spec]
+Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,7 @@ def _leftover(question: Question, saw: Present | Unreadable) -> Verdict:
 
 def _unreadable(saw: Unreadable, want: Desired | None = None) -> Withheld:
     # Not being able to look is not the same as nothing being there.
-    why = f"it could not be read: {saw.reason}"
-    return Withheld(saw.key, why, Reason.UNREADABLE, want.origin if want else None)
+    return Withheld(saw.key, saw.why, Reason.UNREADABLE, want.origin if want else None)
 
 
 def _foreign(question: Question, saw: Present, want: Desired | None = None) -> Withheld | None:
@@ -194,22 +193,22 @@ def _suspended(question: Question, want: Desired) -> Withheld | None:
 
 
 def _create(question: Question, want: Desired) -> Create:
-    tags = {**want.tags, **_our_tags(question, want, _managed(question, want))}
+    tags = {**want.tags, **_our_tags(question, want, managed_spec(want, question.canonical))}
     # What is ignored is not corrected later, but it is sent now, and so it is shown.
-    spec = None if want.spec is None else question.canonical(want.key, want.spec, None)
+    spec = None if want.spec is None else question.canonical(want.spec, None)
     after = view(spec, tags, protect=want.options.protect)
     return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
 
 
 def _change(question: Question, want: Desired, saw: Present) -> Verdict:
     mark = read_mark(saw.tags)
-    live = question.canonical(saw.key, saw.spec, want.spec)
+    live = question.canonical(saw.spec, want.spec)
     spec = None if want.spec is None else overlay(want.spec, saw.spec, want.options.ignore)
-    after = live if spec is None else question.canonical(saw.key, spec, None)
-    managed = _managed(question, want)
+    after = live if spec is None else question.canonical(spec, None)
+    managed = managed_spec(want, question.canonical)
     tags = _tags_after(want, saw, mark) | _our_tags(question, want, managed)
     difference = Difference(
-        view(live, saw.tags, protect=mark is not None and mark.protect),
+        view(live, saw.tags, protect=is_protected(saw.tags)),
         view(after, tags, protect=want.options.protect),
     )
     if not difference.fields:
@@ -231,19 +230,18 @@ def _change(question: Question, want: Desired, saw: Present) -> Verdict:
 
 
 def _delete(question: Question, saw: Present) -> Delete | Withheld:
-    mark = read_mark(saw.tags)
-    if mark is not None and mark.protect:
+    if is_protected(saw.tags):
         why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
         return Withheld(saw.key, why, Reason.PROTECTED)
-    before = view(question.canonical(saw.key, saw.spec, None), saw.tags, protect=False)
+    before = view(question.canonical(saw.spec, None), saw.tags, protect=False)
     return Delete(saw.key, saw, Difference(before, None))
 
 
-def _managed(question: Question, want: Desired) -> Spec | None:
+def managed_spec(want: Desired, canonical: Canonical) -> Spec | None:
     """Return the canonical part of the desired spec that we manage; None where we manage none."""
     if want.spec is None:
         return None
-    return question.canonical(want.key, overlay(want.spec, {}, want.options.ignore), None)
+    return canonical(overlay(want.spec, {}, want.options.ignore), None)
 
 
 def _our_tags(question: Question, want: Desired, managed: Spec | None) -> dict[str, str]:
@@ -271,8 +269,8 @@ def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -
     live = None
     if want.spec is not None:
         shown = overlay(saw.spec, {}, want.options.ignore)
-        live = question.canonical(saw.key, shown, want.spec)
-    causes = set(_spec_causes(_managed(question, want), live, mark))
+        live = question.canonical(shown, want.spec)
+    causes = set(_spec_causes(managed_spec(want, question.canonical), live, mark))
     causes |= set(_tag_causes(want.tags, users_tags(saw.tags), mark))
     if mark.protect != want.options.protect:
         causes.add(Cause.MANIFEST)

@@ -65,6 +65,11 @@ class Stale:
 Outcome: TypeAlias = Applied | Failed | Skipped | Stale
 
 
+def outcome_name(outcome: Outcome) -> str:
+    """Return the word for what became of a change: applied, failed, skipped or stale."""
+    return type(outcome).__name__.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One cycle on one target: exactly one outcome for every change of the plan, in its order."""

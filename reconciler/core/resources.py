@@ -145,6 +145,11 @@ class Unreadable:
     key: Key
     reason: str
 
+    @property
+    def why(self) -> str:
+        """Why nothing is done about it, as a sentence."""
+        return f"it could not be read: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:

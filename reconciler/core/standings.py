@@ -14,7 +14,7 @@ from reconciler.core.changes import (
     verb,
 )
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, outcome_name
 from reconciler.core.resources import Key, Origin
 from reconciler.core.status import Standing, State
 
@@ -96,7 +96,7 @@ def _withheld(plan: Plan, held: Withheld, now: float) -> Standing:
 
 def _changed(plan: Plan, outcome: Outcome, now: float) -> Standing:
     change = outcome.change
-    told = f"{verb(change)} {type(outcome).__name__.lower()}"
+    told = f"{verb(change)} {outcome_name(outcome)}"
     if isinstance(outcome, Applied):
         standing = Standing(change.key, State.IN_SYNC, now, change.origin, plan.owner)
         return replace(standing, outcome=told, outcome_at=now)

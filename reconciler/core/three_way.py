@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
-from reconciler.core.diff import MISSING, FieldChange, Missing, field_changes, overlay, value_at
-from reconciler.core.plan import Canonical, Plan, view
+from reconciler.core.diff import MISSING, FieldChange, Missing, field_changes, value_at
+from reconciler.core.plan import Canonical, Plan, managed_spec, view
 from reconciler.core.resources import Desired, Json, Key
 
 
@@ -68,10 +68,7 @@ def _views(desired: Iterable[Desired], canonical: Canonical) -> Mapping[Key, Jso
 
 
 def _view(want: Desired, canonical: Canonical) -> Json:
-    spec = want.spec
-    if spec is not None:
-        spec = canonical(want.key, overlay(spec, {}, want.options.ignore), None)
-    return view(spec, want.tags, protect=want.options.protect)
+    return view(managed_spec(want, canonical), want.tags, protect=want.options.protect)
 
 
 def _fields(before: Json, after: Json) -> tuple[FieldChange, ...]:

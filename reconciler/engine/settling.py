@@ -127,5 +127,5 @@ def _matches(target: Target, change: Create | Update | Adopt, live: Present) -> 
         return False
     if change.spec is None:
         return True
-    saw = target.canonical(change.key, live.spec, change.spec)
-    return target.canonical(change.key, change.spec) == saw
+    saw = target.canonical(live.spec, change.spec)
+    return target.canonical(change.spec) == saw

@@ -17,7 +17,7 @@ class Target(Protocol):
     def id(self) -> TargetId:
         """Which world this is."""
 
-    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
+    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
         """Return ``spec`` spelled as the target would show it; pure.
 
         What the service fills in where it is left out does not count where ``beside`` leaves it

@@ -148,58 +148,45 @@ class Candidate:
             raise LockError(f"{self.store.name} holds something else than a lease") from None
 
 
-class Keeper:
-    """A thread that renews a lease, or waits for one: calls under way must not let it run out."""
-
-    def __init__(self, candidate: Candidate) -> None:
-        """Take whom it steps for; ``kept`` starts and ends it."""
-        self.candidate = candidate
-        self._ending = Event()
-        self._failure: BaseException | None = None
-        self._thread = Thread(target=self._run, name="lease", daemon=True)
-        self._complained = False
-
-    def leads(self) -> bool:
-        """Whether the lease is ours at this moment; what ended the thread is raised here."""
-        if self._failure is not None:
-            raise self._failure
-        return self.candidate.leads()
-
-    def start(self) -> None:
-        """Step at once, and again and again."""
-        self._step()
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop stepping, and let others have the lease at once."""
-        self._ending.set()
-        with suppress(LockError):
-            self.candidate.resign()
-
-    def _run(self) -> None:
-        try:
-            while not self._ending.wait(self.candidate.term_seconds / STEPS_A_TERM):
-                self._step()
-        except BaseException as error:  # noqa: BLE001  # the loop raises it, where it is heard
-            self._failure = error
-
-    def _step(self) -> None:
-        try:
-            self.candidate.step()
-        except LockError as error:
-            if not self._complained:
-                logger.warning("%s; this replica writes only while its lease lasts", error)
-            self._complained = True
-        else:
-            self._complained = False
-
-
 @contextmanager
-def kept(candidate: Candidate) -> Iterator[Keeper]:
-    """Yield the keeper of a lease, which is let go when the block ends."""
-    keeper = Keeper(candidate)
-    keeper.start()
+def kept(candidate: Candidate) -> Iterator[Callable[[], bool]]:
+    """Yield whether the lease is ours at the moment of asking; it is let go when the block ends.
+
+    A thread renews it, or waits for it: calls under way must not let it run out. What ended that
+    thread is raised where it is asked.
+    """
+    ending = Event()
+    failures: list[BaseException] = []
+    complained = False
+
+    def leads() -> bool:
+        if failures:
+            raise failures[0]
+        return candidate.leads()
+
+    def step() -> None:
+        nonlocal complained
+        try:
+            candidate.step()
+        except LockError as error:
+            if not complained:
+                logger.warning("%s; this replica writes only while its lease lasts", error)
+            complained = True
+        else:
+            complained = False
+
+    def run() -> None:
+        try:
+            while not ending.wait(candidate.term_seconds / STEPS_A_TERM):
+                step()
+        except BaseException as error:  # noqa: BLE001  # the loop raises it, where it is heard
+            failures.append(error)
+
+    step()
+    Thread(target=run, name="lease", daemon=True).start()
     try:
-        yield keeper
+        yield leads
     finally:
-        keeper.end()
+        ending.set()
+        with suppress(LockError):
+            candidate.resign()

@@ -62,7 +62,7 @@ def render_json(description: Description) -> str:
     document: Json = {
         "schema": json.SCHEMA,
         "exit_code": int(description.code),
-        "exit_name": description.code.name.lower(),
+        "exit_name": description.code.word,
         "key": str(description.key),
         "plan": json.plan_document(description.plan),
         "facts": dict(_facts(description)),
@@ -79,7 +79,7 @@ def _facts(description: Description) -> dict[str, str]:
     if observed is None:
         return {**facts, "live": "no"}
     if isinstance(observed, Unreadable):
-        return {**facts, "live": f"it could not be read: {observed.reason}"}
+        return {**facts, "live": observed.why}
     created = datetime.fromtimestamp(observed.created_at, UTC)
     return {
         **facts,

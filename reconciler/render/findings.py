@@ -37,7 +37,7 @@ def render_json(findings: Sequence[Finding], code: ExitCode) -> str:
     told: Json = {
         "schema": SCHEMA,
         "exit_code": int(code),
-        "exit_name": code.name.lower(),
+        "exit_name": code.word,
         "findings": rows,
     }
     return canonical_json(told) + "\n"

@@ -2,20 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import assert_never
 
 from reconciler.core.changes import Change, Detached, Withheld, detached, verb
 from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
-from reconciler.core.report import (
-    Applied,
-    Failed,
-    Outcome,
-    Report,
-    Skipped,
-    Stale,
-)
+from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, canonical_json
 from reconciler.core.status import Standing, Status
 from reconciler.render.status import worst_first
@@ -109,7 +101,7 @@ def _standing(standing: Standing) -> Json:
 
 
 def _code(code: ExitCode) -> dict[str, Json]:
-    return {"exit_code": int(code), "exit_name": code.name.lower()}
+    return {"exit_code": int(code), "exit_name": code.word}
 
 
 def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
@@ -163,15 +155,9 @@ def _origin(origin: Origin | None) -> Json:
 
 
 def _outcome(outcome: Outcome) -> Json:
-    told: dict[str, Json] = {"key": str(outcome.change.key), "operation": verb(outcome.change)}
-    match outcome:
-        case Applied():
-            return {**told, "outcome": "applied"}
-        case Failed(why=why):
-            return {**told, "outcome": "failed", "why": why}
-        case Skipped(why=why):
-            return {**told, "outcome": "skipped", "why": why}
-        case Stale(why=why):
-            return {**told, "outcome": "stale", "why": why}
-        case _:
-            assert_never(outcome)
+    return {
+        "key": str(outcome.change.key),
+        "operation": verb(outcome.change),
+        "outcome": outcome_name(outcome),
+        **({} if isinstance(outcome, Applied) else {"why": outcome.why}),
+    }

@@ -12,7 +12,7 @@ import yaml
 from reconciler.api import load as load_api
 from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
-from reconciler.core.marks import is_kept_by_aws, read_mark, users_tags
+from reconciler.core.marks import is_kept_by_aws, is_protected, users_tags
 from reconciler.core.resources import Key, Present, Spec, text_digest
 from reconciler.manifest.diagnostics import Severity
 from reconciler.manifest.loading import load
@@ -33,8 +33,7 @@ def render_manifest(saw: Present, spec: Spec) -> str:
     tags = {
         key: value for key, value in sorted(users_tags(saw.tags).items()) if not is_kept_by_aws(key)
     }
-    mark = read_mark(saw.tags)
-    protect = mark is not None and mark.protect
+    protect = is_protected(saw.tags)
     document = {
         "apiVersion": "mesh-reconciler/v1",
         "kind": KINDS[saw.key.kind].word,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from reconciler.core.changes import Change, Create, Delete, Traffic, verb
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Outcome, Report
+from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.three_way import Clash, Moved, ThreeWay
 from reconciler.render import words
 from reconciler.render.style import counted
@@ -136,7 +136,7 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
     alike: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
-            told = f"{verb(outcome.change)} {words.OUTCOMES[type(outcome)]}"
+            told = f"{verb(outcome.change)} {outcome_name(outcome)}"
             alike.setdefault((told, outcome.why), []).append(escaped(str(outcome.change.key)))
     return [_item(told, escaped(why), keys) for (told, why), keys in alike.items()]
 

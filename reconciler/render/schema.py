@@ -38,7 +38,7 @@ def _document(what: str, more: Schema) -> Schema:
         **_object(
             {
                 "exit_code": {"enum": [int(code) for code in ExitCode]},
-                "exit_name": {"enum": [code.name.lower() for code in ExitCode]},
+                "exit_name": {"enum": [code.word for code in ExitCode]},
                 "calls": {
                     "type": "object",
                     "additionalProperties": calls,

@@ -56,7 +56,7 @@ def _cycle(status: Status, now: float) -> Iterator[str]:
         )
         ended = f"ended {span(now - status.cycle_finished_at)} ago"
         yield (
-            f"{cycle} {ended} with {int(code)} ({code.name.lower()}); "
+            f"{cycle} {ended} with {int(code)} ({code.word}); "
             f"one every {span(status.interval_seconds)}."
         )
     if status.lease is not None and not status.leading:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, verb
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
 from reconciler.core.resources import TargetId
 from reconciler.render import words
 from reconciler.render.advice import render_advice
@@ -56,7 +56,7 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
         return paint(f"{key}: {words.DONE[type(outcome.change)]}", colour, on=color)
-    told = f"{key}: {verb(outcome.change)} {words.OUTCOMES[type(outcome)]}"
+    told = f"{key}: {verb(outcome.change)} {outcome_name(outcome)}"
     return f"{paint(told, colour, on=color)}: {escaped(outcome.why)}"
 
 

@@ -21,18 +21,13 @@ from reconciler.core.changes import (
 from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Json, canonical_json
 from reconciler.render.style import cells, counted
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 VERBS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
-OUTCOMES: dict[type[Outcome], str] = {
-    Failed: "failed",
-    Skipped: "skipped",
-    Stale: "stale",
-}
 # Of resources that have something in common, so many are named.
 MOST_NAMED = 5
 # In cells; above it a label moves its own value only, not the column of all.
@@ -176,7 +171,7 @@ def plan_counts(plan: Plan) -> str:
 def report_counts(report: Report) -> str:
     """Return how much was done, in one sentence."""
     counts = Counter(
-        DONE[type(outcome.change)] if isinstance(outcome, Applied) else OUTCOMES[type(outcome)]
+        DONE[type(outcome.change)] if isinstance(outcome, Applied) else outcome_name(outcome)
         for outcome in report.outcomes
     )
     if report.plan.withheld:

@@ -9,6 +9,7 @@ import stat
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
@@ -25,21 +26,13 @@ MOST_BYTES_OF_FILE = 1 << 20
 MOST_BYTES = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What of a file's status changes when its content does."""
+Stamp: TypeAlias = tuple[int, int, int, int, int]
 
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
 
-    @classmethod
-    def of(cls, status: os.stat_result) -> "Stamp":
-        """Return the stamp in ``status``."""
-        times = (status.st_mtime_ns, status.st_ctime_ns)
-        return cls(status.st_dev, status.st_ino, status.st_size, *times)
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Return what of a file's status changes when its content does."""
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +168,7 @@ class _Walk:
             self._complain(Code.LIMIT, name, f"is larger than {MOST_BYTES_OF_FILE >> 20} MiB")
         else:
             self._bytes += status.st_size
-            self.entries[path] = Entry(name, path, Stamp.of(status))
+            self.entries[path] = Entry(name, path, stamp_of(status))
             if len(self.entries) > MOST_FILES:
                 raise _LimitError(name, f"is one more than {MOST_FILES:,} files")
             if self._bytes > MOST_BYTES:

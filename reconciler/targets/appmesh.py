@@ -73,9 +73,8 @@ class AppMesh:
         """Call ``heard`` whenever an answer came, so that nobody takes a long look for the end."""
         self._calls.heard = heard
 
-    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
+    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""
-        del key  # what is spelled in a way of its own is so in every kind that has it
         return canonical(spec, beside)
 
     def observe(self, asked: Collection[Key], owner: str) -> World:

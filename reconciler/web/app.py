@@ -228,7 +228,7 @@ class Web:
             raise RefusedError(503, "the daemon stops before that cycle has ended") from end
         finally:
             leaving.cancel()
-        told: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.name.lower()}
+        told: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
         return Answer(canonical_json(told).encode() + b"\n", JSON)
 
 

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.core.changes import Cause, Change, verb
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.report import PRECEDENCE, Outcome
+from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
 from reconciler.core.status import Standing, State, Status
 
 _PREFIX = "mesh_reconciler"
@@ -55,7 +55,7 @@ class Metrics:
         )
         # A series that begins with its first failure hides that failure from rate().
         for code in (ExitCode.OK, ExitCode.HELD, *PRECEDENCE):
-            self._cycles.labels(code.name.lower())
+            self._cycles.labels(code.word)
         for change in get_args(Change):
             for outcome in get_args(Outcome):
                 self._outcomes.labels(_word(change), _word(outcome))
@@ -63,13 +63,13 @@ class Metrics:
 
     def count_outcome(self, outcome: Outcome) -> None:
         """Count what has just become of a change."""
-        self._outcomes.labels(verb(outcome.change), _word(type(outcome))).inc()
+        self._outcomes.labels(verb(outcome.change), outcome_name(outcome)).inc()
 
     def count_cycle(self, status: Status) -> None:
         """Count the cycle that has just ended."""
         if status.exit_code is None or status.cycle_finished_at is None:
             return
-        self._cycles.labels(status.exit_code.name.lower()).inc()
+        self._cycles.labels(status.exit_code.word).inc()
         began = status.cycle_started_at or status.cycle_finished_at
         # The wall clock may have been set back meanwhile.
         self._seconds.observe(max(0.0, status.cycle_finished_at - began))

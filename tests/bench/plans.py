@@ -75,7 +75,8 @@ def _beside_terraform(folder: Path, url: str, created: Cost, planned: Cost) -> I
     yield line("terraform plan of as many in sync", seen)
     yield (
         f"  {seen.wall / planned.wall:.1f} times our wall time (wanted: 8),"
-        f" {seen.memory / planned.memory:.1f} times our memory (wanted: 4)"
+        f" {seen.memory / planned.memory:.1f} times our memory (wanted: 4),"
+        f" {seen.cpu / planned.cpu:.1f} times our CPU"
     )
 
 

@@ -241,8 +241,8 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
 
 def test_a_keeper_steps_at_once_and_lets_go_at_the_end(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    with kept(one) as keeper:
-        assert keeper.leads()
+    with kept(one) as leads:
+        assert leads()
     two.step()
     assert two.leads()
 
@@ -267,21 +267,21 @@ def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
     race: Race, caplog: pytest.LogCaptureFixture
 ) -> None:
     race.slate.unreachable = True
-    with kept(quick(race.slate, race.time)) as keeper:
+    with kept(quick(race.slate, race.time)) as leads:
         wait_until(lambda: race.slate.refusals >= 3)
-        assert not keeper.leads()
+        assert not leads()
         race.slate.unreachable = False
-        wait_until(keeper.leads)
+        wait_until(leads)
     assert len([one for one in caplog.records if "cannot be reached" in one.message]) == 1
 
 
 def test_p15_what_ends_the_thread_of_a_keeper_is_heard_in_the_loop(race: Race) -> None:
-    with kept(quick(race.slate, race.time)) as keeper:
+    with kept(quick(race.slate, race.time)) as leads:
         race.slate.read = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
 
         def fails() -> bool:
             try:
-                keeper.leads()
+                leads()
             except ZeroDivisionError:
                 return True
             return False

@@ -29,8 +29,8 @@ class ModelTarget:
     wire: Wire
     id: TargetId = TARGET
 
-    def canonical(self, key: Key, spec: Spec, beside: Spec | None = None) -> Spec:
-        del key, beside
+    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
+        del beside
         plain = without_empties(spec)
         assert isinstance(plain, dict)
         return plain

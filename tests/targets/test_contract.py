@@ -267,4 +267,4 @@ def test_an_update_of_what_is_gone_says_so(stage: Stage) -> None:
 
 def test_the_canonical_form_drops_what_is_empty(stage: Stage) -> None:
     spec: Spec = {"egressFilter": {"type": "DROP_ALL"}, "serviceDiscovery": {}}
-    assert stage.target.canonical(mesh("a"), spec) == DROP
+    assert stage.target.canonical(spec) == DROP
