@@ -24,19 +24,24 @@ def _never(_request: str) -> Answer | None:
 class Played:
     """What a forge holds: comments on one request, and the commits that it was merged as.
 
-    ``fault`` is asked first about each request, as "METHOD path".
+    The request came from a ``fork`` or not. The branch is ``at`` a commit, that of the last job
+    where it is empty. ``fault`` is asked first about each request, as "METHOD path".
     """
 
     folder: Path
     comments: list[dict[str, Any]] = field(default_factory=list)
     merged: list[str] = field(default_factory=list)
+    fork: bool = False
+    at: str = ""
     fault: Callable[[str], Answer | None] = _never
+    _ran_for: str = ""
     _numbers: Any = field(default_factory=lambda: count(100))
 
     update = "PATCH"
     comment = r"/repos/acme/mesh/issues/comments/(\d+)"
     thread = f"/repos/acme/mesh/issues/{NUMBER}/comments"
     requests = r"/repos/acme/mesh/commits/(\w+)/pulls"
+    branch = "/repos/acme/mesh/commits/main"
 
     @property
     def bodies(self) -> list[str]:
@@ -48,8 +53,9 @@ class Played:
             return broken
         method, _, target = request.partition(" ")
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
-        if path == "/user":
-            return Answer(body={"id": OURS})
+        facts = {"/user": {"id": OURS}, self.branch: self.newest(self.at or self._ran_for)}
+        if path in facts:
+            return Answer(body=facts[path])
         if path == self.thread:
             return self._listed(query) if method == "GET" else self._added(json.loads(body))
         if found := re.fullmatch(self.comment, path):
@@ -86,10 +92,15 @@ class Played:
 
     def request_of(self, commit: str) -> dict[str, Any]:
         merged = {"merged_at": "2026-11-26T00:00:00Z", "merge_commit_sha": commit}
-        return {"number": NUMBER, **merged}
+        head = {"repo": {"id": 2 if self.fork else 1}}
+        return {"number": NUMBER, **merged, "head": head, "base": {"repo": {"id": 1}}}
+
+    def newest(self, commit: str) -> dict[str, Any]:
+        return {"sha": commit}
 
     def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
         """Return the variables of a job on a request, a fork, a push, a schedule or a branch."""
+        self._ran_for = commit
         repository = {"id": 1, "full_name": "acme/mesh", "default_branch": "main"}
         head = {**repository, "id": 2} if occasion == "fork" else repository
         sides = {"head": {"repo": head}, "base": {"repo": repository, "sha": base}}
@@ -128,14 +139,20 @@ class PlayedGitLab(Played):
     comment = rf"/projects/1/merge_requests/{NUMBER}/notes/(\d+)"
     thread = f"/projects/1/merge_requests/{NUMBER}/notes"
     requests = r"/projects/1/repository/commits/(\w+)/merge_requests"
+    branch = "/projects/1/repository/branches/main"
 
     def author(self, author: int) -> dict[str, Any]:
         return {"author": {"id": author}}
 
     def request_of(self, commit: str) -> dict[str, Any]:
-        return {"iid": NUMBER, "state": "merged", "merge_commit_sha": commit}
+        sides = {"source_project_id": 2 if self.fork else 1, "target_project_id": 1}
+        return {"iid": NUMBER, "state": "merged", "merge_commit_sha": commit, **sides}
+
+    def newest(self, commit: str) -> dict[str, Any]:
+        return {"commit": {"id": commit}}
 
     def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
+        self._ran_for = commit
         names = {"request": "merge_request_event", "fork": "merge_request_event", "branch": "push"}
         return {
             "GITLAB_CI": "true",

@@ -32,12 +32,14 @@ from reconciler.wiring.plans import write_plan
 class Discussion:
     """The request on which a task reports, None where it has none, and the mark of our comment.
 
-    ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known.
+    ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known; where
+    it ``binds``, no other plan is applied, and none where nothing is known.
     """
 
     request: int | None = None
     marker: str = ""
     reviewed: str | None = None
+    binds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,18 @@ def _discussion(invocation: Invocation, forge: Forge) -> Discussion:
         return Discussion(event.request, marker)
     expected = invocation["expect"]
     try:
-        request = forge.request_of(event.commit)
-        comment = find_comment(forge, request, marker) if request is not None else None
+        merged = forge.request_of(event.commit)
+        comment = find_comment(forge, merged.number, marker) if merged else None
     except ForgeError as error:
         if expected is None:
             raise
         complain(f"{error}; nothing is reported there")
-        return Discussion(None, marker, expected)
-    reviewed = markdown.reviewed_in(comment.body) if comment else None
-    return Discussion(request, marker, expected or reviewed)
+        return Discussion(None, marker, expected, binds=True)
+    reviewed = expected or (markdown.reviewed_in(comment.body) if comment else None)
+    if merged is None:
+        return Discussion(None, marker, reviewed, binds=expected is not None)
+    binds = expected is not None or not merged.fork
+    return Discussion(merged.number, marker, reviewed, binds)
 
 
 def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: str) -> Ending:
@@ -140,9 +145,24 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
         if task is Task.REVIEW:
             return _review(work, plan, loaded.desired, forge.event.base)
         # Where nothing is left to do, nothing unseen can be done.
-        if plan.changes and discussion.reviewed not in (None, plan.fingerprint):
-            return _refuse(work, plan, loaded.desired, forge.event.base, str(discussion.reviewed))
+        objection = _objection(forge, discussion, plan) if plan.changes else None
+        if objection:
+            return _refuse(work, plan, loaded.desired, forge.event.base, objection)
         return _apply(work, plan)
+
+
+def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
+    """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
+    if not discussion.binds:
+        # What nobody reviewed may be run again long after, and would bring back what was then.
+        newest = forge.newest()
+        stale = newest != forge.event.commit
+        return f"the branch is at {escaped(newest)} by now" if stale else None
+    if discussion.reviewed is None:
+        return f"the comment on request {discussion.request} shows no plan that was agreed to"
+    if discussion.reviewed != plan.fingerprint:
+        return f"the plan is {plan.fingerprint} by now and not {discussion.reviewed}"
+    return None
 
 
 def _review(work: Work, plan: Plan, head: Sequence[Desired], base: str | None) -> Ending:
@@ -152,10 +172,10 @@ def _review(work: Work, plan: Plan, head: Sequence[Desired], base: str | None) -
 
 
 def _refuse(
-    work: Work, plan: Plan, head: Sequence[Desired], base: str | None, reviewed: str
+    work: Work, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
 ) -> Ending:
-    told = f"the plan is {plan.fingerprint} by now and not {reviewed}, so nothing was applied"
-    complain(f"{told}: open a request that shows the new one, or say --expect")
+    told = f"{objection}, so nothing was applied"
+    complain(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
     three_way, unknown = _since(base, work, plan, head)
     note = "; ".join(filter(None, (told, unknown)))
     body = markdown.render_plan(plan, work.target.calls, note=note, three_way=three_way)

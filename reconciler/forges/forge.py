@@ -59,6 +59,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Merged:
+    """A request that was merged; one from a ``fork`` was never planned, so nobody reviewed that."""
+
+    number: int
+    fork: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """A comment on a request."""
 
@@ -103,8 +111,11 @@ class Forge(Protocol):
     def delete(self, request: int, number: int) -> None:
         """Take a comment away."""
 
-    def request_of(self, commit: str) -> int | None:
+    def request_of(self, commit: str) -> Merged | None:
         """Return the request that was merged as ``commit``; None where none was."""
+
+    def newest(self) -> str:
+        """Return the commit that the branch of the job is at now."""
 
 
 def find_comment(forge: Forge, request: int, marker: str) -> Comment | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from reconciler.core.errors import UsageError
-from reconciler.forges.forge import Comment, Event, Occasion, Places
+from reconciler.core.errors import ForgeError, UsageError
+from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places
 from reconciler.forges.rest import Rest, checked_token
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -62,14 +63,34 @@ class GitHub:
         del request
         self._rest.ask("DELETE", f"{self._path}/issues/comments/{number}")
 
-    def request_of(self, commit: str) -> int | None:
+    def request_of(self, commit: str) -> Merged | None:
         """Return the pull request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/commits/{commit}/pulls"):
             match item:
                 case {"number": int(number), "merged_at": str(), "merge_commit_sha": merged}:
                     if merged == commit:
-                        return number
+                        return Merged(number, _is_of_fork(item))
         return None
+
+    def newest(self) -> str:
+        """Return the commit that the branch of the job is at now."""
+        branch = self._environment.get("GITHUB_REF", "").removeprefix("refs/heads/")
+        path = f"{self._path}/commits/{quote(branch)}"
+        match self._rest.ask("GET", path):
+            case {"sha": str(commit)}:
+                return commit
+        raise ForgeError(f"GET {path}: the answer names no commit")
+
+
+def _is_of_fork(request: Any) -> bool:
+    match request:
+        case {"head": {"repo": {"id": int(theirs)}}, "base": {"repo": {"id": int(ours)}}}:
+            return theirs != ours
+        case {"head": {"repo": None}}:
+            # A fork that was taken away since.
+            return True
+        case _:
+            return False
 
 
 def _event(environment: Mapping[str, str]) -> Event:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
-from reconciler.core.errors import UsageError
-from reconciler.forges.forge import Comment, Event, Occasion, Places
+from reconciler.core.errors import ForgeError, UsageError
+from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places
 from reconciler.forges.rest import Rest, checked_token
 
 _OCCASIONS = {
@@ -64,14 +65,24 @@ class GitLab:
         """Take a comment away."""
         self._rest.ask("DELETE", f"{self._notes(request)}/{number}")
 
-    def request_of(self, commit: str) -> int | None:
+    def request_of(self, commit: str) -> Merged | None:
         """Return the merge request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/repository/commits/{commit}/merge_requests"):
             match item:
                 case {"iid": int(number), "state": "merged"}:
                     if commit in map(item.get, _MERGED_AS):
-                        return number
+                        sides = (item.get(f"{side}_project_id") for side in ("source", "target"))
+                        return Merged(number, fork=len(set(sides)) > 1)
         return None
+
+    def newest(self) -> str:
+        """Return the commit that the branch of the job is at now."""
+        branch = quote(self._environment.get("CI_COMMIT_BRANCH", ""), safe="")
+        path = f"{self._path}/repository/branches/{branch}"
+        match self._rest.ask("GET", path):
+            case {"commit": {"id": str(commit)}}:
+                return commit
+        raise ForgeError(f"GET {path}: the answer names no commit")
 
     def _notes(self, request: int) -> str:
         return f"{self._path}/merge_requests/{request}/notes"

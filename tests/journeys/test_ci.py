@@ -173,6 +173,60 @@ def test_what_was_not_reviewed_is_not_applied(
     assert egress(by_hand, "a") == "ALLOW_ALL"
 
 
+@pytest.mark.parametrize("comment", ["failed", "withdrawn", "unwritten", "taken away"])
+def test_a_request_whose_comment_shows_no_plan_is_not_applied(
+    job: Job,
+    write: Write,
+    here: Path,
+    forge: Played,
+    mesh_api: Scripted,
+    endpoint: LocalEndpoint,
+    comment: str,
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    if comment != "failed":
+        job("request")
+    if comment in ("failed", "withdrawn"):
+        gone = {"operation": "ListMeshes", "fault": "error", "status": 400}
+        faults = f"{endpoint.url}/_endpoint/faults"
+        urllib3.request("PUT", faults, json={"faults": [gone]})
+        assert job("request").code == 1
+        urllib3.request("DELETE", faults)
+    else:
+        forge.comments.clear()
+    if comment == "unwritten":
+        forge.fault = lambda request: None if request.startswith("GET") else Answer(403, {})
+        assert job("request").code == 1
+    told = job("push")
+    assert told.code == 6
+    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in told.err
+    assert writes(mesh_api) == []
+    fingerprint = str(re.search(r"say --expect ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    assert job("push", "--expect", fingerprint).code == 0
+
+
+def test_of_what_nobody_reviewed_only_the_newest_is_applied(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    forge.fork = True
+    forge.at = "f" * 40
+    told = job("push")
+    assert told.code == 6
+    assert f"the branch is at {forge.at} by now, so nothing was applied" in told.err
+    assert writes(mesh_api) == []
+    forge.fault = lambda request: Answer(body={}) if forge.branch in request else None
+    told = job("push")
+    assert told.code == 1
+    assert "the answer names no commit" in told.err
+    forge.fault, forge.at = lambda _: None, ""
+    assert job("push").code == 0
+    forge.merged.clear()
+    assert job("push").code == 0
+
+
 def test_what_an_apply_left_over_may_be_tried_again(
     job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint, by_hand: Any
 ) -> None:
@@ -340,10 +394,11 @@ def test_a_comment_that_fails_after_an_apply_changes_no_code(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     forge.merged.append(commit_all(here))
+    assert job("request").code == 0
     forge.fault = lambda request: None if request.startswith("GET") else Answer(403, {})
     told = job("push")
     assert told.code == 0
-    assert "the comment could not be written: POST" in told.err
+    assert f"the comment could not be written: {forge.update}" in told.err
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
