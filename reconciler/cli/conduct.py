@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeAlias
 
 import click
@@ -10,7 +11,7 @@ from reconciler import engine
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.cli.progress import counting
-from reconciler.cli.signals import Stop, stop_on_signals
+from reconciler.cli.signals import FINISHING, Stop, stop_on_signals
 from reconciler.cli.work import sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -79,10 +80,13 @@ def carry(
     """Return what became of ``plan``, and the exit code; ``readable`` prints each outcome."""
     color = wants_color(invocation["color"])
     changes = len(plan.changes)
+    # Not before: a daemon must not wait for somebody who is reading a plan.
+    writing = (
+        sole_writer(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
+    )
     with (
-        # Not before: a daemon must not wait for somebody who is reading a plan.
-        sole_writer(invocation, target.id, plan.owner) as may_write,
-        stop_on_signals() as stop,
+        writing as may_write,
+        stop_on_signals(told=FINISHING) as stop,
         counting(f"applying {counted(changes, 'change')}", changes) as count,
     ):
 

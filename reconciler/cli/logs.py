@@ -50,12 +50,12 @@ class Unhindered(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write ``record``, and before it how many were lost."""
-        told = [self.format(record)]
-        if self.lost:
-            facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
-            facts["msg"] = f"{self.lost} records of this log could not be written"
-            told.insert(0, self.format(logging.makeLogRecord(facts)))
         try:
+            told = [self.format(record)]
+            if self.lost:
+                facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
+                facts["msg"] = f"{self.lost} records of this log could not be written"
+                told.insert(0, self.format(logging.makeLogRecord(facts)))
             self._write("".join(f"{line}\n" for line in told).encode(errors="backslashreplace"))
         except OSError:
             self.lost += 1
@@ -86,5 +86,5 @@ def start_logging(level: str | None = None, style: str = "text") -> None:
     out.setFormatter(JsonLines() if style == "json" else text)
     logging.basicConfig(handlers=[out], level=(level or "warning").upper(), force=True)
     # botocore logs where it found credentials, and headers with signatures below that.
-    for chatty in ("botocore", "boto3", "urllib3", "s3transfer"):
+    for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -14,7 +14,8 @@ from reconciler.core.escaping import escaped
 def show(text: str) -> None:
     """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
     try:
-        click.echo(text, nl=False)
+        # Named, since a progress bar on the terminal puts itself in the place of sys.stdout.
+        click.echo(text, nl=False, file=sys.stdout)
     except BrokenPipeError:
         stop_printing()
     except OSError as error:
@@ -28,7 +29,8 @@ def show_whole(text: str) -> None:
     ReconcilerError where it cannot be written: a part must not pass for the whole.
     """
     try:
-        click.echo(text, nl=False)
+        # Named, since a progress bar on the terminal puts itself in the place of sys.stdout.
+        click.echo(text, nl=False, file=sys.stdout)
     except BrokenPipeError:
         stop_printing()
     except OSError as error:

@@ -28,7 +28,13 @@ def counting(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415  # as above
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     failed = 0
 
@@ -41,6 +47,7 @@ def counting(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TimeElapsedColumn(),
         TextColumn("{task.fields[told]}", markup=False),
         console=Console(stderr=True),
         transient=True,

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
 
 from reconciler import engine
 from reconciler.cli.cycles import Cycles
 from reconciler.cli.logs import log_as
 from reconciler.cli.options import Invocation
-from reconciler.cli.signals import Stop, hear_hang_ups, stop_on_signals
+from reconciler.cli.signals import FINISHING, Stop, stop_on_signals
 from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed, sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -44,13 +43,14 @@ def run(invocation: Invocation) -> int:
     """
     if "-" in invocation.paths:
         raise UsageError("run watches files and directories; standard input is read once: apply -")
+    once = invocation["once"]
     with (
-        stop_on_signals(bounded=not invocation["once"]) as stop,
+        stop_on_signals(daemon=not once, told=FINISHING if once else "") as stop,
         open_work(invocation, max_updates=DAEMON_UPDATES, memory=(memory := Memory())) as work,
     ):
         place = text.place(work.target.id)
         logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
-        return (_once if invocation["once"] else _keep)(LiveMeans(work, memory, stop))
+        return (_once if once else _keep)(LiveMeans(work, memory, stop))
 
 
 @dataclass
@@ -172,17 +172,16 @@ def _keep(means: LiveMeans) -> ExitCode:
         )
         url = opened.enter_context(serving)
         logger.info("status at %s", url)
-        heard = opened.enter_context(hear_hang_ups())
         supervisor.tell(supervisor.READY)
-        daemon.run(_wakes(means, daemon, heard))
+        daemon.run(_wakes(means, daemon))
         supervisor.tell(supervisor.STOPPING)
     return ExitCode.OK
 
 
-def _wakes(means: LiveMeans, daemon: Daemon, heard: Event) -> Iterator[bool]:
+def _wakes(means: LiveMeans, daemon: Daemon) -> Iterator[bool]:
     for hint in watch(means.work.paths, means.stop.wished):
-        if heard.is_set():
-            heard.clear()
+        if means.stop.hung_up.is_set():
+            means.stop.hung_up.clear()
             _reload(means, daemon)
         yield hint
 

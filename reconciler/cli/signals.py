@@ -1,11 +1,13 @@
 """SIGINT and SIGTERM as a wish to stop: what is under way is finished, nothing new is begun.
 
-SIGHUP is a wish, too: that the configuration is read again.
+SIGHUP, which a terminal sends when it is closed, is such a wish too; a daemon has none, and takes
+it for the wish that the configuration is read again.
 """
 
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event
@@ -13,27 +15,40 @@ from types import FrameType
 
 from reconciler.core.exit_codes import ExitCode
 
-CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+CODES = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.TERMINATED,
+}
 # A supervisor gives ten seconds; these leave two to say what was left.
 PATIENCE_SECONDS = 8.0
+FINISHING = (
+    "stopping: what has begun is brought to an end, which a second signal cuts short; routes may "
+    "stay detached then"
+)
 
 logger = logging.getLogger(__name__)
 
 
 class Stop:
-    """The wish to stop, the exit code of a run that it cut short, and what is under way."""
+    """The wish to stop, the exit code of a run that it cut short, and what is under way.
+
+    ``hung_up`` is set when a daemon is to read its configuration again.
+    """
 
     def __init__(self) -> None:
         self.wished = Event()
+        self.hung_up = Event()
         self.code = ExitCode.OK
         self.under_way: Callable[[], Iterable[str]] = tuple
 
 
 @contextmanager
-def stop_on_signals(*, bounded: bool = False) -> Iterator[Stop]:
+def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[Stop]:
     """Yield a wish that the first signal makes; the second one ends the process at once.
 
-    Where it is ``bounded``, the process ends 8 seconds after the wish, whatever is under way.
+    A ``daemon`` ends 8 seconds after the wish, whatever is under way. A person is ``told`` what
+    the wish means.
     """
     stop = Stop()
 
@@ -45,16 +60,27 @@ def stop_on_signals(*, bounded: bool = False) -> Iterator[Stop]:
         os._exit(ExitCode.OK)
 
     def wish(number: int, _frame: FrameType | None) -> None:
+        if stop.wished.is_set():
+            # A terminal that is closed after Ctrl-C is no second wish.
+            if number != signal.SIGHUP:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            return
         stop.code = CODES[signal.Signals(number)]
-        for known in CODES:
-            signal.signal(known, signal.SIG_DFL)
-        if bounded:
+        stop.wished.set()
+        if daemon:
             # The alarm outlives the block: threads are waited for at the very end of a process.
             signal.signal(signal.SIGALRM, abandon)
             signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
-        stop.wished.set()
+        _tell(told)
 
-    before = {known: signal.signal(known, wish) for known in CODES}
+    handlers = dict.fromkeys(CODES, wish)
+    if daemon:
+        handlers[signal.SIGHUP] = lambda *_: stop.hung_up.set()
+    elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # So nohup starts us.
+        del handlers[signal.SIGHUP]
+    before = {known: signal.signal(known, handler) for known, handler in handlers.items()}
     try:
         yield stop
     finally:
@@ -62,12 +88,7 @@ def stop_on_signals(*, bounded: bool = False) -> Iterator[Stop]:
             signal.signal(known, handler)
 
 
-@contextmanager
-def hear_hang_ups() -> Iterator[Event]:
-    """Yield an event that SIGHUP sets."""
-    heard = Event()
-    before = signal.signal(signal.SIGHUP, lambda *_: heard.set())
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGHUP, before)
+def _tell(words: str) -> None:
+    # The terminal may be gone, and a stream may be in the middle of a line.
+    with suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), f"reconciler: {words}\n".encode() if words else b"")

@@ -1,5 +1,8 @@
 """How text of anybody's making is shown without letting it steer what shows it."""
 
+# Read from a file when it is first used, and there may be no more files to open by then.
+import encodings.unicode_escape  # noqa: F401
+
 
 def escaped(text: str) -> str:
     r"""Return ``text`` with everything spelt out that could move a cursor or reorder a line.

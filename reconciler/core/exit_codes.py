@@ -13,7 +13,7 @@
     64    usage        wrong usage
     65    manifests    invalid manifests
     130   interrupted  stopped by Ctrl-C
-    143   terminated   stopped by SIGTERM
+    143   terminated   stopped by SIGTERM or SIGHUP
 
 Where several hold, the first of 65, 1, 4, 6, 5, 2 counts.
 """

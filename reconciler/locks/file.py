@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,9 @@ class FileStore:
         try:
             file = os.open(self._path, flags, 0o600)
             try:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    # What is written into a device is not there for the next one.
+                    raise LockError(f"{self.name} is no regular file")
                 _lock(file)
                 yield file
             finally:

@@ -50,7 +50,13 @@ class Record:
     @classmethod
     def of(cls, text: str | None) -> "Record":
         """Return what ``text`` says; ValueError or TypeError where it is no record."""
-        return cls() if text is None else cls(**json.loads(text))
+        record = cls() if text is None else cls(**json.loads(text))
+        numbers = record.number, record.renewals
+        if not isinstance(record.holder, str) or not all(type(it) is int for it in numbers):
+            raise TypeError(text)
+        if not 0 <= record.term_seconds < float("inf"):
+            raise ValueError(text)
+        return record
 
     def __str__(self) -> str:
         """Return the text that is kept."""

@@ -1,11 +1,15 @@
 """An ASGI application served by a thread of this process, on an address that was allowed."""
 
+import asyncio
 import ipaddress
 import logging
+import resource
 import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import uvicorn
 
@@ -13,7 +17,11 @@ from reconciler.serving.protocol import Limits, bounded
 from reconciler.serving.requests import Application
 
 _LONGEST_STOP_SECONDS = 5
-_BACKLOG = 2048
+# Where a process may open no more files, asyncio accepts, and fails, so often at a time.
+_BACKLOG = 128
+_OUT_OF_FILES = "socket.accept() out of system resource"
+
+logger = logging.getLogger(__name__)
 
 
 class AddressRefusedError(Exception):
@@ -73,19 +81,20 @@ def serving(
     """
     config = uvicorn.Config(
         application,
-        http=bounded(limits, refusal_headers or {}),
+        http=bounded(_affordable(limits), refusal_headers or {}),
         loop="asyncio",
         ws="none",
         lifespan="off",
         log_config=None,
         log_level=logging.ERROR,
         access_log=False,
+        backlog=_BACKLOG,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [opened]}, name="serving", daemon=True
     )
@@ -95,6 +104,32 @@ def serving(
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _affordable(limits: Limits) -> Limits:
+    """Return ``limits`` with no more connections than leave half of the files that may be open."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return limits
+    return replace(limits, most_connections=min(limits.most_connections, files // 2))
+
+
+class _Server(uvicorn.Server):
+    """A server that says once, and not with each attempt, that it may open no more files."""
+
+    _complained = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        asyncio.get_running_loop().set_exception_handler(self._complain)
+        await super().startup(sockets)
+
+    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if context.get("message") != _OUT_OF_FILES:
+            loop.default_exception_handler(context)
+        elif not self._complained:
+            self._complained = True
+            logger.warning("new connections wait: this process may open no more files (ulimit -n)")
 
 
 class _Unhurried(logging.Filter):

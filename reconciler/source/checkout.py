@@ -25,7 +25,9 @@ def state(path: str) -> tuple[str, bool]:
         name = head.removeprefix("ref: ")
         if not name.startswith("/") and ".." not in name.split("/"):
             head += _text(folder / name)
-    return head, _is(folder / "index.lock", stat.S_ISREG)
+    # git itself runs us as its hook, and waits for us while it holds the lock.
+    is_hook = "GIT_INDEX_FILE" in os.environ
+    return head, _is(folder / "index.lock", stat.S_ISREG) and not is_hook
 
 
 def _git_folder(path: Path) -> Path | None:
@@ -42,7 +44,8 @@ def _git_folder(path: Path) -> Path | None:
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:
     try:
         return kind(path.stat().st_mode)
-    except OSError:
+    except (OSError, ValueError):
+        # A file that names the folder may hold anything, NUL bytes too.
         return False
 
 

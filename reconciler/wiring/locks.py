@@ -26,7 +26,8 @@ def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) 
         client = open_client(
             open_session(connection), "dynamodb", connection, workers=1, attempts=1
         )
-        where = target.account or target.url
+        # What all replicas are told alike: whose credentials they have may be unknown to one.
+        where = choice.account or choice.url or target.account
         store = DynamoStore(
             client, place, f"mesh-reconciler/{where}/{target.region}/{choice.owner}"
         )

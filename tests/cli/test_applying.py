@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import urllib3
 from conftest import Cli
+from daemons import told_of
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
@@ -40,7 +41,9 @@ def created(endpoint: LocalEndpoint) -> int:
     return int(counts.get("CreateMesh", 0))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     command: list[str], endpoint: LocalEndpoint, here: Path, number: int, code: int
 ) -> None:
@@ -53,6 +56,9 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
         assert time.monotonic() < deadline, "it never began"
         time.sleep(0.01)
     process.send_signal(number)
+    told_of(process, "reconciler: stopping: what has begun is brought to an end")
+    # A terminal that is closed meanwhile changes nothing.
+    process.send_signal(signal.SIGHUP)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, err) == (code, "")
     assert created(endpoint) == 1
@@ -62,6 +68,24 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
         "Applied: 1 created, 2 skipped.\n"
         "2 skipped: nothing was sent for it; apply again to go on.\n"
     ) in out
+
+
+def test_p03_under_nohup_a_closed_terminal_stops_nothing(
+    command: list[str], endpoint: LocalEndpoint, here: Path
+) -> None:
+    break_(endpoint, fault="delay", seconds=0.5)
+    process = subprocess.Popen(
+        ["nohup", *command], cwd=here, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not created(endpoint):
+        assert time.monotonic() < deadline, "it never began"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, err) == (0, "")
+    assert "Applied: 3 created." in out
 
 
 @pytest.mark.parametrize(("fast", "counts"), [(True, "1 failed, 2 skipped"), (False, "2 created")])

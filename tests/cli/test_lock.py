@@ -60,6 +60,15 @@ def test_p18_a_run_that_meets_another_one_says_whose_turn_it_is(
     assert live() == {}
 
 
+def test_a_run_that_has_nothing_to_write_asks_for_no_lock(
+    write: Write, locked: Any, other: Candidate
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    assert locked(*VERBS[0]).code == 0
+    with kept(other):
+        assert locked(*VERBS[0]).code == 0
+
+
 def test_a_run_takes_over_from_one_that_died(
     write: Write, locked: Any, live: Any, other: Candidate
 ) -> None:

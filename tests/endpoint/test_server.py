@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+import urllib3
+from daemons import ended, eventually, told_of
 
 from reconciler.endpoint import (
     AddressRefusedError,
@@ -177,3 +179,21 @@ def test_the_amazon_sdk_is_served(tmp_path: Path) -> None:
 def amazon(service: str, url: str) -> Any:
     session = boto3.Session("123456789012", "secret", region_name="eu-west-1")
     return session.client(service, endpoint_url=url)
+
+
+def test_p16_one_that_may_open_no_more_files_says_so_once_and_goes_on() -> None:
+    command = f"ulimit -n 20; exec {sys.executable} -m reconciler endpoint --data :memory:"
+    process = subprocess.Popen(
+        ["sh", "-c", f"{command} --listen 127.0.0.1:0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[4].rstrip(",")
+    with ExitStack() as opened:
+        for _ in range(40):
+            address = ("127.0.0.1", int(url.rpartition(":")[2]))
+            opened.enter_context(socket.create_connection(address))
+        told_of(process, "this process may open no more files")
+    eventually(lambda: urllib3.request("GET", f"{url}/_endpoint/calls").status == 200)
+    code, told = ended(process, signal.SIGTERM)
+    assert (code, told) == (0, "")

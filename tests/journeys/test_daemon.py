@@ -165,8 +165,9 @@ def test_p11_a_leader_that_is_killed_is_followed_within_three_terms(
     lock = here / "lock"
     leader, standby = pair(start, lock)
     eventually(lambda: "a" in live())
+    write("more/b.yaml", mesh_yaml("b"))
     refused = cli(
-        "apply", "manifests", "--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve",
+        "apply", "more", "--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve",
         "--lock", f"file:{lock}", "--lock-term", str(TERM_SECONDS),
     )  # fmt: skip
     assert refused.code == 7
@@ -254,6 +255,22 @@ def test_p03_a_hang_up_reads_the_configuration_again_and_an_invalid_one_changes_
     process.send_signal(signal.SIGHUP)
     told_of(process, "the configuration was read again; policy upsert-only")
     eventually(lambda: "a" in live())
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
+def test_p03_a_hang_up_at_the_start_is_no_end(write: Write, start: Start, live: Any) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    hung_up = signal.getsignal(signal.SIGHUP)
+    # Where nobody has taken the signal yet it is left alone, as a supervisor's child would do it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start("manifests")
+    finally:
+        signal.signal(signal.SIGHUP, hung_up)
+    while "a" not in live():
+        assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
     assert ended(process, signal.SIGTERM)[0] == 0
 
 

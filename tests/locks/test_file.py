@@ -48,6 +48,11 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         store.read()
 
 
+def test_a_device_is_no_lock() -> None:
+    with pytest.raises(LockError, match="the lock file /dev/null is no regular file"):
+        FileStore(Path("/dev/null")).read()
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LockError):

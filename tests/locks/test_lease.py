@@ -182,7 +182,14 @@ def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
         assert (lease.holder, lease.term_seconds, lease.expires_at) == ("one", TERM, 1_000 + TERM)
 
 
-@pytest.mark.parametrize("text", ["# readme", "[]", '{"who": 1}', "3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("# readme", "[]", '{"who": 1}', "3", '{"holder": 1}', '{"number": "a"}'),
+        *('{"renewals": true}', '{"term_seconds": "b"}', '{"term_seconds": null}'),
+        *('{"term_seconds": 1e400}', '{"term_seconds": NaN}', '{"term_seconds": -1}'),
+    ],
+)
 def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race, text: str) -> None:
     race.slate.text = text
     with pytest.raises(LockError, match="the slate holds something else than a lease"):

@@ -315,6 +315,21 @@ def test_i08_git_at_work_is_waited_for(tmp_path: Path) -> None:
     assert len(snapshot(tmp_path / "manifests", sleep=hand).files) == 1
 
 
+def test_a_hook_of_git_is_not_kept_waiting_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a.yaml")
+    put(tmp_path / ".git/index.lock")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index.lock")
+    assert len(snapshot(tmp_path).files) == 1
+
+
+def test_i08_a_file_that_names_no_git_folder_is_none(tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml")
+    put(tmp_path / ".git", "gitdir: \0\0\0")
+    assert len(snapshot(tmp_path).files) == 1
+
+
 @pytest.mark.parametrize("moved", [".git/HEAD", ".git/refs/heads/main"])
 def test_i08_a_commit_checked_out_while_reading_is_seen(tmp_path: Path, moved: str) -> None:
     put(tmp_path / "a.yaml")

@@ -1,6 +1,7 @@
 """What --lock names."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,26 @@ def test_a_file_is_a_lock(here: Path) -> None:
     assert candidate.lease().expires_at == pytest.approx(time.time() + 15, abs=5)
 
 
-def test_a_table_is_a_lock_for_each_owner_in_an_account_and_region(here: Path) -> None:
+@pytest.mark.parametrize(
+    ("choice", "place"),
+    [
+        (CHOICE, TARGET.url),
+        (replace(CHOICE, account="123456789012"), "123456789012"),
+        (replace(CHOICE, url=None), "123456789012"),
+    ],
+)
+def test_p11_a_table_is_a_lock_for_each_owner_in_a_place_that_all_know_alike(
+    here: Path, choice: Choice, place: str
+) -> None:
     del here
-    candidate = open_lock("dynamodb:locks", 15, CHOICE, TARGET)
+    candidate = open_lock("dynamodb:locks", 15, choice, TARGET)
     assert isinstance(candidate.store, DynamoStore)
-    assert candidate.store.name == (
-        "the lock mesh-reconciler/123456789012/eu-west-1/platform in the DynamoDB table locks"
-    )
+    name = f"mesh-reconciler/{place}/eu-west-1/platform"
+    assert candidate.store.name == f"the lock {name} in the DynamoDB table locks"
+    if choice.url is not None:
+        # One of the replicas may have found out less about itself than the other.
+        unknown = open_lock("dynamodb:locks", 15, choice, replace(TARGET, account=None))
+        assert unknown.store.name == candidate.store.name
 
 
 def test_two_candidates_of_one_process_are_two(here: Path) -> None:
