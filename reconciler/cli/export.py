@@ -1,6 +1,6 @@
 """The verb that writes manifests of what is live."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reconciler.cli import live
@@ -12,6 +12,8 @@ from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Present, Unreadable
+from reconciler.manifest.diagnostics import Severity
+from reconciler.manifest.loading import load
 from reconciler.render import text
 from reconciler.render.manifest import file_name, render_manifest
 from reconciler.render.style import Colour, counted, paint
@@ -49,13 +51,23 @@ def run(invocation: Invocation) -> int:
         write_new(path, content)
     color = wants_color(invocation["color"])
     lines = [place, *(f"wrote {escaped(str(path))}" for path in missing)]
-    lines += [paint(escaped(line), Colour.YELLOW, on=color) for line in refused]
+    lines += [
+        paint(escaped(line), Colour.YELLOW, on=color) for line in (*refused, *_wanting(files))
+    ]
     left = f", {len(refused)} left out" if refused else ""
     lines.append(f"Exported {counted(len(files), 'manifest')}, {len(missing)} of them new{left}.")
     show("".join(f"{line}\n" for line in lines))
     if unreadable:
         return ExitCode.ERROR
     return ExitCode.WITHHELD if refused else ExitCode.OK
+
+
+def _wanting(files: Mapping[Path, str]) -> Iterator[str]:
+    """Say what the manifests need and was not exported; each alone was valid."""
+    loaded = load((str(path), content.encode()) for path, content in files.items())
+    for complaint in loaded.diagnostics:
+        if complaint.severity is Severity.ERROR:
+            yield f"! {complaint.origin.file}  needs what was not exported: {complaint.message}"
 
 
 def _manifest(saw: Present | Unreadable, target: AppMesh) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from reconciler import engine, parallel
+from reconciler.cli.options import HOW_KEYS_READ
 from reconciler.cli.progress import working
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import Key, Present, Unreadable
@@ -20,7 +21,7 @@ def seen(
         listed = target.lists.everything()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):
-                raise UsageError(f"{pattern} names nothing that is live")
+                raise UsageError(f"{pattern} names nothing that is live{HOW_KEYS_READ}")
         keys = {key for key in listed if not patterns or any(map(key.matches, patterns))}
         world = target.observe(keys, owner)
         named = sorted(keys & world.resources.keys())

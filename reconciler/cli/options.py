@@ -14,6 +14,8 @@ from reconciler.settings.file import File, read_file
 from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take, is_lock
 from reconciler.settings.target import Said
 
+HOW_KEYS_READ = "; a key reads kind/name, such as mesh/payments or 'route/*'"
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:

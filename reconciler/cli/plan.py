@@ -1,10 +1,12 @@
 """The verb that shows what apply would do."""
 
 from reconciler.cli.options import Invocation
+from reconciler.cli.output import complain
 from reconciler.cli.show import show_plan
 from reconciler.cli.work import insist, open_work
 from reconciler.core.drift import drift_alone
 from reconciler.core.report import plan_exit_code
+from reconciler.render.style import counted
 from reconciler.wiring.plans import write_plan
 
 
@@ -18,7 +20,9 @@ def run(invocation: Invocation) -> int:
         plan = work.propose(desired)
         work.refuse_idle_patterns(plan.keys, desired)
     if invocation["drift"]:
-        plan = drift_alone(plan)
+        whole, plan = plan, drift_alone(plan)
+        if hidden := len(whole.changes) - len(plan.changes):
+            complain(f"--drift leaves out {counted(hidden, 'change')} that manifests ask for")
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])

@@ -190,7 +190,8 @@ def _reload(means: LiveMeans, daemon: Daemon) -> None:
     try:
         work = renewed(means.work, max_updates=DAEMON_UPDATES)
     except UsageError as error:
-        logger.error("the configuration stays as it was: %s", error)  # noqa: TRY400
+        told = " ".join((str(error), *error.choices))
+        logger.error("the configuration stays as it was: %s", told)  # noqa: TRY400
         return
     log_as(work.invocation)
     logger.info("the configuration was read again; policy %s", work.choice.policy)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from reconciler import engine
-from reconciler.cli.options import Invocation
+from reconciler.cli.options import HOW_KEYS_READ, Invocation
 from reconciler.cli.output import wants_color
 from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
@@ -58,15 +58,14 @@ class Work:
 
         It is about what the patterns ``only`` name, where there are any, and --only and --except.
         """
-        restraint = self.restraint
-        if partial is not None:
-            restraint = replace(restraint, partial=partial)
+        # Asked anew each time: a directory may come only after a daemon has begun.
+        partial = partial or _partial(self.invocation, self.choice, self.paths)
         with working(f"looking at {self.target.id.url}"):
             return engine.propose(
                 self.target,
                 desired,
                 owner=self.choice.owner,
-                restraint=restraint,
+                restraint=replace(self.restraint, partial=partial),
                 now=datetime.now(UTC),
                 selects=_selection(self.invocation, only),
             )
@@ -80,7 +79,9 @@ class Work:
         for name in ("only", "except"):
             for pattern in self.invocation[name]:
                 if not any(key.matches(pattern) for key in known):
-                    raise UsageError(f"--{name} {pattern} names nothing, neither desired nor live")
+                    raise UsageError(
+                        f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
+                    )
 
     def read(self) -> Loaded:
         """Return what the manifests say now, complaints included."""
@@ -162,7 +163,6 @@ def _work(invocation: Invocation, choice: Choice, target: AppMesh, max_updates: 
         max_deletes=invocation["max_deletes"],
         max_updates=read_limit(invocation["max_updates"], max_updates),
         allow_empty=invocation["allow_empty"],
-        partial=_partial(invocation, choice, paths),
     )
     variables = read_variables(invocation.said.values)
     return Work(invocation, choice, paths, variables, restraint, target)
@@ -203,7 +203,7 @@ def _partial(invocation: Invocation, choice: Choice, paths: Sequence[str]) -> st
         return None if whole else f"{', '.join(paths)} is not the source {choice.source}"
     default = Path(DEFAULT_SOURCE).resolve()
     for path in given:
-        if default in path.parents or not path.is_dir():
+        if path != default and (default in path.parents or not path.is_dir()):
             return f"{path.name} alone is not known to be all there is; name the target's source"
     return None
 

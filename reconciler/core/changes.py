@@ -86,10 +86,14 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """A route that has to be out of the way while the listeners of what contains it change."""
+    """A route that has to be out of the way while the listeners of what contains it change.
+
+    ``cause`` is why it differs itself; None where it comes back as it was.
+    """
 
     detach: Delete
     attach: Create
+    cause: Cause | None = None
 
     @property
     def restore(self) -> Create:

@@ -24,8 +24,13 @@ def drift_alone(plan: Plan) -> Plan:
 
 
 def _is_drift(change: Change) -> bool:
-    return isinstance(change, Update) and change.cause in DRIFT
+    if not isinstance(change, Update):
+        return False
+    return not DRIFT.isdisjoint((change.cause, *(way.cause for way in change.detached)))
 
 
 def _may_be_drift(held: Withheld) -> bool:
+    if held.reason is Reason.FOREIGN:
+        # What a manifest asks for may have lost our mark.
+        return held.origin is not None
     return held.reason in NOT_COMPARED or (held.change is not None and _is_drift(held.change))

@@ -6,7 +6,7 @@ ports in the same plan it goes first; else it is detached and attached again aro
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -28,6 +28,10 @@ from reconciler.core.resources import Desired, Key, Present, Spec, World
 
 Item = TypeVar("Item", bound=Change | Present)
 
+ADOPT_FIRST = (
+    "it is not ours yet, and routes in it would have to make way: adopt them as export writes "
+    "them, then change them"
+)
 HOLDERS = ("virtual-router", "virtual-gateway")
 
 
@@ -97,21 +101,16 @@ def arrange(
         refusals = [it for it in judged if isinstance(it, str)]
         if step.hinders({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
-        if any(isinstance(it, Detached) for it in routes):
-            refusals += _why_not_detach(change, world)
+        if world.gaps and any(isinstance(it, Detached) for it in routes):
+            refusals.append(f"nothing makes way because {world.gaps[0]}")
+        if isinstance(change, Adopt) and any(not isinstance(it, Key) for it in judged):
+            refusals = [ADOPT_FIRST]
         if refusals:
             why = f"its listeners cannot change: {'; '.join(refusals)}"
             found.withhold(change, why, written[change.key])
         else:
             found.make_way(change, routes)
     return found
-
-
-def _why_not_detach(change: Update | Adopt, world: World) -> Iterator[str]:
-    if isinstance(change, Adopt):
-        yield "it is not ours yet, and routes in it would have to make way"
-    if world.gaps:
-        yield f"nothing makes way because {world.gaps[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +150,7 @@ class _Step:
         return Detached(
             Delete(live.key, live, Difference(view.before, None)),
             Create(live.key, spec, tags, want.origin, view),
+            plan.cause if isinstance(plan, Update) else None,
         )
 
     def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:

@@ -30,6 +30,10 @@ MESH_KINDS = frozenset(kind.word for kind in KINDS.values())
 # The controller has one kind more, of which the API knows nothing.
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
+# What the API's own answers begin with: {"mesh": {…}}.
+_ANSWERS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
+IS_AN_ANSWER = "export writes manifests of what is live"
+
 _LISTS = {("v1", "List")}.union(
     (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
 )
@@ -75,7 +79,7 @@ def resources(root: Node, complaints: Complaints) -> Iterator[tuple[MappingNode,
         if isinstance(node, MappingNode):
             yield node, path
         elif not isinstance(node, BrokenNode):
-            message = "is no manifest: that is a mapping"
+            message = f"is no manifest, which is a mapping: this is {described(node)}"
             complaints.add(Code.UNKNOWN_SHAPE, node.mark, message, path=path)
 
 
@@ -109,10 +113,20 @@ def recognise(root: MappingNode, complaints: Complaints, path: Path) -> Shape | 
     if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Shape.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = next(filter(None, hints), "")
+    hint = IS_AN_ANSWER if _is_answer(root) else next(filter(None, hints), "")
     message = "is no manifest: it has neither apiVersion nor meshName"
     complaints.add(Code.UNKNOWN_SHAPE, root.mark, message, path=path, hint=hint)
     return None
+
+
+def _is_answer(root: MappingNode) -> bool:
+    """Whether ``root`` looks like what a call of the API answers with."""
+    names = list(root.members)
+    return (
+        len(names) == 1
+        and names[0] in _ANSWERS
+        and located(root, (names[0], "metadata"))[1] is not None
+    )
 
 
 def _by_api_version(root: MappingNode, complaints: Complaints, path: Path) -> Shape | None:

@@ -126,6 +126,7 @@ def _way(way: Detached) -> Json:
     difference = way.attach.difference
     return {
         "key": str(way.detach.key),
+        "cause": way.cause.value if way.cause else None,
         "fields": [_field(field) for field in difference.fields],
         "patch": list(difference.patch),
     }

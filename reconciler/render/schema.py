@@ -102,7 +102,14 @@ _DEFINITIONS: Schema = {
     ),
     "way": {
         "description": "a route that is detached, and attached again after the change",
-        **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
+        **_object(
+            {
+                "key": _KEY,
+                "cause": _or_null({"enum": [cause.value for cause in Cause]}),
+                "fields": _list("field"),
+                "patch": _list("step"),
+            }
+        ),
     },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
     "field": _object(

@@ -111,7 +111,8 @@ def ways_made(change: Change) -> tuple[Way, ...]:
     """Return what makes way for ``change`` and comes back."""
     return tuple(
         Way(
-            f"detaches {escaped(str(way.detach.key))} and attaches it again",
+            f"detaches {escaped(str(way.detach.key))} and attaches it again"
+            + (f" ({way.cause})" if way.cause else ""),
             tuple(map(field_of, way.attach.difference.fields)),
         )
         for way in detached(change)

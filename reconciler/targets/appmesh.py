@@ -5,15 +5,24 @@ verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler import parallel
 from reconciler.api import Verb, load
-from reconciler.core.changes import Change, Create, Delete
-from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.errors import (
+    ConflictError,
+    GoneError,
+    RefusedError,
+    TargetError,
+    ThrottledError,
+    UnavailableError,
+)
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import (
+    APPLIED_TAG,
     LISTED_THEN_GONE,
     OWNER_TAG,
     Key,
@@ -157,7 +166,11 @@ class AppMesh:
             self._call("tag", change.key, resourceArn=before.arn, tags=_tag_list(moved))
         if change.spec is None:
             return Sighting(before.version, before.created_at, before.uid, before.arn)
-        return sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
+        try:
+            return sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
+        except (RefusedError, ConflictError, ThrottledError):
+            self._take_back(change)
+            raise
 
     def describe(self, key: Key) -> dict[str, Any]:
         """Return the answer of the describe operation, which is about ``key``."""
@@ -180,6 +193,14 @@ class AppMesh:
     def remembered(self, key: Key, ref: Ref) -> Present | None:
         """Return what is known of ``key`` where the list shows it unmoved."""
         return None if self._memory is None else self._memory.recall(key, ref)
+
+    def _take_back(self, change: Update | Adopt) -> None:
+        """Let the record say again what was applied: else what was refused would read as drift."""
+        known = change.before.tags.get(APPLIED_TAG)
+        if known is not None and known != change.tags.get(APPLIED_TAG):
+            arn, tags = change.before.arn, _tag_list([(APPLIED_TAG, known)])
+            with suppress(TargetError):
+                self._call("tag", change.key, resourceArn=arn, tags=tags)
 
     def _forget(self, key: Key) -> None:
         if self._memory is not None:

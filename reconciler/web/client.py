@@ -1,8 +1,9 @@
-"""A running daemon as asked from outside: its status, one resource of it, and a cycle now."""
+"""A running daemon as asked from outside: its status, and a cycle now."""
 
 import http.client
 import json
 from collections.abc import Callable
+from select import select
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ def fetch_status(url: str) -> tuple[str, Status]:
 
     UsageError where ``url`` is none; DaemonError where no daemon of this version answers there.
     """
-    text = _ask(url, "GET", "/status", timeout_seconds=ANSWER_SECONDS)
+    text = _ask(url, "GET", "/status")
     return text, _understood(url, text, _status)
 
 
@@ -33,19 +34,22 @@ def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
 
     Raises as above, and DaemonError where the token is wrong.
     """
-    text = _ask(url, "POST", "/reconcile", timeout_seconds=None, token=token)
+    text = _ask(url, "POST", "/reconcile", token=token, patient=True)
     return _understood(url, text, lambda told: (int(told["cycle"]), ExitCode(told["exit_code"])))
 
 
 def _ask(
-    url: str, method: str, path: str, *, timeout_seconds: float | None, token: str | None = None
+    url: str, method: str, path: str, *, token: str | None = None, patient: bool = False
 ) -> str:
-    connection = _connection(url, timeout_seconds)
+    """Return the answer; whoever is ``patient`` waits for it as long as the daemon shows itself."""
+    connection = _connection(url)
     headers = {"Accept": "application/json"}
     if token is not None:
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if token is None else "{}", headers)
+        while patient and not select([connection.sock], (), (), ANSWER_SECONDS)[0]:
+            fetch_status(url)
         answer = connection.getresponse()
         body = answer.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
@@ -62,7 +66,7 @@ def _ask(
     return body
 
 
-def _connection(url: str, timeout_seconds: float | None) -> http.client.HTTPConnection:
+def _connection(url: str) -> http.client.HTTPConnection:
     # Not urllib: what proxy variables say must not lead a token elsewhere.
     try:
         parts = urlsplit(url)
@@ -79,8 +83,8 @@ def _connection(url: str, timeout_seconds: float | None) -> http.client.HTTPConn
         # Its text is not repeated, for it may hold a password.
         raise UsageError("--url takes a URL such as http://127.0.0.1:9180, and this is none")
     if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=timeout_seconds)
-    return http.client.HTTPConnection(host, port, timeout=timeout_seconds)
+        return http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS)
+    return http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
 
 
 def _refusal(status: int, body: str) -> str:

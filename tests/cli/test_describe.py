@@ -63,7 +63,7 @@ def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None
 @pytest.mark.parametrize(
     ("name", "owner", "words"),
     [
-        ("a", "platform", "failed 40 s ago; 2 attempts failed, the next in "),
+        ("a", "platform", "failed 40 min ago; 2 attempts failed, the next in "),
         ("b", "platform", "none since the daemon at http://127.0.0.1:"),
         ("a", "another", "no daemon of this target answers at --url"),
     ],
@@ -78,9 +78,9 @@ def test_a_daemon_says_what_became_of_its_attempts(
     tried = Standing(
         Key("mesh", ("a",)),
         State.FAILED,
-        since=now - 60,
+        since=now - 60 * 60,
         outcome="failed",
-        outcome_at=now - 40,
+        outcome_at=now - 40 * 60,
         attempts=2,
         next_attempt_at=now + 80,
     )

@@ -80,6 +80,21 @@ def test_it_reads_well_and_needs_no_owner(
     assert "1 manifest, 0 of them new" in export("mesh/pay").out
 
 
+def test_what_a_part_needs_of_the_rest_is_named(export: Export, here: Path, by_hand: Any) -> None:
+    by_hand.create_mesh(meshName="m")
+    by_hand.create_virtual_node(meshName="m", virtualNodeName="n", spec={})
+    node = {"virtualNode": {"virtualNodeName": "n"}}
+    by_hand.create_virtual_service(meshName="m", virtualServiceName="s", spec={"provider": node})
+    told = export("mesh/m", "virtual-service/*")
+    assert told.code == 0
+    assert (
+        "! out/virtual-service/m/s.yaml  needs what was not exported: names "
+        "virtual-node/m/n, which is not declared while its mesh is" in told.out
+    )
+    assert "needs" not in export("*", "--to", "whole").out
+    del here
+
+
 @pytest.mark.usefixtures("live")
 def test_nothing_is_written_over(export: Export, write: Write, here: Path) -> None:
     write("out/mesh/ops.yaml", "mine\n")

@@ -69,6 +69,19 @@ def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, li
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+def test_a_directory_that_comes_late_is_the_whole_source_too(
+    write: Write, start: Start, live: Any, here: Path
+) -> None:
+    process = start("--interval", "1", "--policy", "sync")
+    told_of(process, "no cycle: the manifests were never valid since the start")
+    for name in "ab":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    eventually(lambda: set(live()) == {"a", "b"})
+    (here / "manifests/b.yaml").unlink()
+    eventually(lambda: set(live()) == {"a"})
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
 def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_deletes(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:

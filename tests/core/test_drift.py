@@ -20,7 +20,6 @@ def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
             present("edited", DROP, applied=before),
             desired("wanted", adopt=True),
             present("wanted", owner=None),
-            desired("foreign"),
             present("foreign", owner="another"),
             present("orphan"),
             desired("same", DROP),
@@ -61,6 +60,8 @@ def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
             Unreadable(mesh("dark"), "no answer came"),
             desired("grown", DROP),
             present("grown", ALLOW, unknown=("/added",)),
+            desired("unmarked"),
+            present("unmarked", owner=None),
             restraint=Restraint(Policy.OBSERVE),
         )
     )
@@ -68,5 +69,6 @@ def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
         "drifted": Reason.POLICY,
         "dark": Reason.UNREADABLE,
         "grown": Reason.UNKNOWN_FIELD,
+        "unmarked": Reason.FOREIGN,
     }
     assert plan_exit_code(told, detailed=True) == 1

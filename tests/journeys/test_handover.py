@@ -1,5 +1,6 @@
 """How resources come under an owner, pass to another one, are left alone for a while, and end."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -192,7 +193,48 @@ def test_drift_is_shown_alone(write: Write, say: Say, by_hand: Any) -> None:
     assert "~ mesh/both  manifest changed and drifted" in told.out
     for absent in ("mesh/edited", "mesh/new", "mesh/deleted"):
         assert absent not in told.out
+    assert told.err == "reconciler: --drift leaves out 3 changes that manifests ask for\n"
     assert "+ mesh/deleted  new" in say("plan").out
+
+
+def test_the_drift_of_a_route_that_makes_way_is_shown(write: Write, say: Say, by_hand: Any) -> None:
+    place = {"meshName": "m", "virtualRouterName": "r"}
+
+    def declare(protocol: str) -> None:
+        listeners = [{"portMapping": {"port": 80, "protocol": protocol}}]
+        routes = {"match": {"prefix": "/"}, "action": target}
+        spec = {f"{protocol}Route": routes}
+        write("manifests/r.json", json.dumps({**place, "spec": {"listeners": listeners}}))
+        write("manifests/v.json", json.dumps({**place, "routeName": "v", "spec": spec}))
+
+    target = {"weightedTargets": [{"virtualNode": "n", "weight": 1}]}
+    node = {"meshName": "m", "virtualNodeName": "n", "spec": {}}
+    write("manifests/m.yaml", mesh_yaml("m"))
+    write("manifests/n.json", json.dumps(node))
+    declare("http")
+    assert say("apply").code == 0
+    hand = {"httpRoute": {"match": {"prefix": "/x"}, "action": target}}
+    by_hand.update_route(**place, routeName="v", spec=hand)
+    declare("http2")
+    told = say("plan", "--drift", "--detailed-exitcode")
+    assert told.code == 2
+    words = "detaches route/m/r/v and attaches it again (manifest changed and drifted)"
+    assert words in told.out
+
+
+def test_an_update_that_was_refused_does_not_read_as_drift(
+    write: Write, say: Say, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
+    say("apply")
+    write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
+    refused = {"operation": "UpdateMesh", "fault": "error", "status": 403}
+    faults = f"{endpoint.url}/_endpoint/faults"
+    urllib3.request("PUT", faults, json={"faults": [refused]})
+    assert say("apply").code == 1
+    urllib3.request("DELETE", faults)
+    assert say("plan", "--drift", "--detailed-exitcode").code == 0
+    assert "~ mesh/a  manifest changed" in say("plan").out
 
 
 def test_drift_alone_can_be_saved_and_corrected(write: Write, say: Say, by_hand: Any) -> None:

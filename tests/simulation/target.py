@@ -1,13 +1,21 @@
 """The model service as the engine's target: one method, the same calls as the real adapter's."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from builders import ACCOUNT, TARGET
 
 from reconciler.core.changes import Change, Create, Delete
-from reconciler.core.errors import GoneError, TargetError
+from reconciler.core.errors import (
+    ConflictError,
+    GoneError,
+    RefusedError,
+    TargetError,
+    ThrottledError,
+)
 from reconciler.core.resources import (
+    APPLIED_TAG,
     OWNER_TAG,
     Key,
     Present,
@@ -98,15 +106,22 @@ class ModelTarget:
             wire.write("TagResource", name, lambda: service.tag(name, moved, US))
         if spec is None:
             return Sighting(before.version, before.created_at, before.uid)
-        return _sighting(
-            wire.write(
+        try:
+            updated = wire.write(
                 "UpdateMesh",
                 name,
                 lambda: service.update(name, spec, token, US),
                 token=token,
                 request=("update", name, spec),
             )
-        )
+        except (RefusedError, ConflictError, ThrottledError):
+            known = before.tags.get(APPLIED_TAG)
+            if known is not None and known != tags.get(APPLIED_TAG):
+                with suppress(TargetError):
+                    back = {APPLIED_TAG: known}
+                    wire.write("TagResource", name, lambda: service.tag(name, back, US))
+            raise
+        return _sighting(updated)
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:
         service = self.wire.service

@@ -13,7 +13,6 @@ import pytest
 
 from reconciler.core import plan, tokens
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
-from reconciler.core.marks import Mark, read_mark
 from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import Present, World
 from reconciler.core.restraint import Policy, restrain
@@ -61,9 +60,8 @@ def _restrained(**changes: Any) -> Callable[..., tuple[list[Change], list[Withhe
     return restrained
 
 
-def _unprotected(tags: Any) -> Mark | None:
-    mark = read_mark(tags)
-    return None if mark is None else replace(mark, protect=False)
+def _unprotected(_tags: object) -> bool:
+    return False
 
 
 def _readable_world(resources: Any, *_: object) -> World:
@@ -166,7 +164,7 @@ TABLE = [
     _row("whole source", plan, "restrain", _restrained(partial=None), "part-of-the-source", KEPT),
     _row("policy", plan, "restrain", _restrained(policy=Policy.SYNC), "orphan", KEPT),
     _row("empty source", plan, "restrain", _restrained(allow_empty=True), "emptied-source", KEPT),
-    _row("protection", plan, "read_mark", _unprotected, "protected", KEPT),
+    _row("protection", plan, "is_protected", _unprotected, "protected", KEPT),
     _row("gaps hold deletes", plan, "_gaps", _no_gaps, "delete-one 3:refused", STILL),
     _row(
         "unreadable is not absent", cycle, "World", _readable_world, "delete-one 3:refused", STILL

@@ -15,6 +15,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.status import Status
 from reconciler.render.json import render_status
 from reconciler.render.status import worst_first
+from reconciler.web import client
 from reconciler.web.client import fetch_status, request_cycle
 from reconciler.web.token import read_token
 
@@ -44,6 +45,28 @@ def test_a_cycle_is_waited_for(tmp_path: Path) -> None:
     daemon = StillDaemon(calm(), ends={43: ExitCode.WITHHELD})
     with served(daemon, tmp_path) as url:
         assert request_cycle(url, read_token(tmp_path / "token")) == (43, ExitCode.WITHHELD)
+
+
+def test_a_cycle_is_waited_for_as_long_as_the_daemon_shows_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    daemon = StillDaemon(calm())
+    with served(daemon, tmp_path) as url:
+        ends = threading.Timer(1.0, daemon.ends.update, [{43: ExitCode.OK}])
+        ends.start()
+        assert request_cycle(url, read_token(tmp_path / "token")) == (43, ExitCode.OK)
+
+
+def test_one_that_is_stopped_meanwhile_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    with closing(socket.create_server(("127.0.0.1", 0))) as stopped:
+        # The kernel takes the connection, and nobody answers.
+        url = f"http://127.0.0.1:{stopped.getsockname()[1]}"
+        with pytest.raises(DaemonError, match="no answer came: timed out"):
+            request_cycle(url, "token")
 
 
 def test_a_wrong_token_is_said(tmp_path: Path) -> None:
