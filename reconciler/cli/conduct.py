@@ -45,7 +45,7 @@ def conduct(
     plan: Plan,
     *,
     note: str = "",
-    carry_out: CarryOut = engine.carry_out,
+    carry_out: CarryOut | None = None,
 ) -> int:
     """Return the exit code of carrying ``plan`` out, once it was shown and agreed to.
 
@@ -73,7 +73,7 @@ def carry(
     invocation: Invocation,
     target: AppMesh,
     plan: Plan,
-    carry_out: CarryOut = engine.carry_out,
+    carry_out: CarryOut | None = None,
     *,
     readable: bool = True,
 ) -> tuple[Report, ExitCode]:
@@ -95,7 +95,9 @@ def carry(
             if readable:
                 show(text.render_outcome(outcome, color=color) + "\n")
 
-        report = carry_out(plan, target, _manner(invocation, stop, may_write, progress))
+        report = (carry_out or engine.carry_out)(
+            plan, target, _manner(invocation, stop, may_write, progress)
+        )
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.HELD)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     return report, stopped if stopped and skipped else exit_code(report)
