@@ -7,7 +7,6 @@ import select
 import sys
 from typing import Any, TextIO
 
-from reconciler.cli.options import Invocation
 from reconciler.core.escaping import escaped
 
 FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
@@ -71,12 +70,6 @@ class Unhindered(logging.StreamHandler[TextIO]):
             if not poll.poll(0):
                 raise BlockingIOError
             os.write(file, content[start : start + select.PIPE_BUF])
-
-
-def log_as(invocation: Invocation) -> None:
-    """Log as the run was asked to; a daemon tells of its cycles unless it is told not to."""
-    level = invocation["log_level"] or ("info" if invocation.verb == "run" else None)
-    start_logging(level, invocation["log_format"])
 
 
 def start_logging(level: str | None = None, style: str = "text") -> None:

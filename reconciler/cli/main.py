@@ -3,13 +3,10 @@
 import logging
 import sys
 from collections.abc import Sequence
-from functools import wraps
-from importlib import import_module
 
 import click
 
-from reconciler.cli.logs import log_as, start_logging
-from reconciler.cli.options import Invocation, Verb, make_command
+from reconciler.cli.logs import start_logging
 from reconciler.cli.output import complain, stop_printing
 from reconciler.core.errors import HeldError, ManifestError, MovedError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -54,14 +51,10 @@ class Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        run: Verb = import_module(f"reconciler.cli.{cmd_name}").run
+        # Help needs no options.
+        from reconciler.cli.options import command_of  # noqa: PLC0415
 
-        @wraps(run)
-        def logged(invocation: Invocation) -> object:
-            log_as(invocation)
-            return run(invocation)
-
-        return make_command(cmd_name, logged)
+        return command_of(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs with their help, importing none of them."""

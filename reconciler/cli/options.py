@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
 from reconciler.settings.file import File, read_file
 from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take, is_lock
@@ -67,6 +70,24 @@ class Command(click.Command):
         """Take ``args`` in, and keep them."""
         ctx.obj = tuple(args)
         return super().parse_args(ctx, args)
+
+
+def log_as(invocation: Invocation) -> None:
+    """Log as the run was asked to; a daemon tells of its cycles unless it is told not to."""
+    level = invocation["log_level"] or ("info" if invocation.verb == "run" else None)
+    start_logging(level, invocation["log_format"])
+
+
+def command_of(verb: str) -> click.Command:
+    """Return the command that imports ``verb``, logs as it was asked to, and runs it."""
+    run: Verb = import_module(f"reconciler.cli.{verb}").run
+
+    @wraps(run)
+    def logged(invocation: Invocation) -> object:
+        log_as(invocation)
+        return run(invocation)
+
+    return make_command(verb, logged)
 
 
 def make_command(verb: str, run: Verb) -> click.Command:

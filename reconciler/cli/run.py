@@ -10,8 +10,7 @@ from pathlib import Path
 
 from reconciler import engine
 from reconciler.cli.cycles import Cycles
-from reconciler.cli.logs import log_as
-from reconciler.cli.options import Invocation
+from reconciler.cli.options import Invocation, log_as
 from reconciler.cli.signals import FINISHING, Stop, stop_on_signals
 from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed, sole_writer
 from reconciler.core.errors import UsageError
