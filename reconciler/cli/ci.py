@@ -118,10 +118,8 @@ def _discussion(invocation: Invocation, forge: Forge) -> Discussion:
         complain(f"{error}; nothing is reported there")
         return Discussion(None, marker, expected, binds=True)
     reviewed = expected or (markdown.reviewed_in(comment.body) if comment else None)
-    if merged is None:
-        return Discussion(None, marker, reviewed, binds=expected is not None)
-    binds = expected is not None or not merged.fork
-    return Discussion(merged.number, marker, reviewed, binds)
+    binds = expected is not None or (merged is not None and not merged.fork)
+    return Discussion(merged.number if merged else None, marker, reviewed, binds)
 
 
 def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: str) -> Ending:

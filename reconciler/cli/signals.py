@@ -89,6 +89,8 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[Stop]:
 
 
 def _tell(words: str) -> None:
+    if not words:
+        return
     # The terminal may be gone, and a stream may be in the middle of a line.
     with suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), f"reconciler: {words}\n".encode() if words else b"")
+        os.write(sys.stderr.fileno(), f"reconciler: {words}\n".encode())
