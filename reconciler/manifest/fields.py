@@ -59,7 +59,13 @@ class Model(BaseModel):
     """Camel case outside, snake case inside, no field that is not declared, no conversion."""
 
     model_config = ConfigDict(
-        alias_generator=api_name, extra="forbid", frozen=True, strict=True, validate_by_name=False
+        alias_generator=api_name,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_by_name=False,
+        # Most runs meet few of the kinds.
+        defer_build=True,
     )
 
 

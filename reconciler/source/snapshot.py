@@ -121,6 +121,11 @@ def _content(entry: Entry) -> tuple[str, bytes] | Diagnostic:
         with os.fdopen(os.open(entry.path, flags), "rb") as file:
             # The survey saw a regular file; opened without waiting, a pipe in its place does
             # no harm, and the second survey finds the exchange out.
-            return entry.name, file.read(MOST_BYTES_OF_FILE)
+            content = file.read(entry.size + 1)
     except OSError as error:
         return about_file(Code.UNREADABLE, entry.name, f"cannot be read: {error.strerror}")
+    if len(content) != entry.size:
+        # If it grew, the second survey shows it; a size that is no size must not cut a file short.
+        message = f"cannot be read: it does not have the {entry.size} bytes that its folder shows"
+        return about_file(Code.UNREADABLE, entry.name, message)
+    return entry.name, content

@@ -43,6 +43,11 @@ class Entry:
     path: str
     stamp: Stamp
 
+    @property
+    def size(self) -> int:
+        """How many bytes it had when it was listed."""
+        return self.stamp[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:

@@ -66,7 +66,7 @@ class AppMesh:
     @property
     def id(self) -> TargetId:
         """Which world it is; another process may serve it meanwhile."""
-        return replace(self._id, url=self._calls.url or self._id.url)
+        return replace(self._id, url=self._calls.url)
 
     @property
     def calls(self) -> Mapping[str, int]:
@@ -93,8 +93,10 @@ class AppMesh:
         what was asked about there is Unreadable. A resource that cannot be read is so too, and a
         stranger whose tags cannot be read leaves a gap, because it might be ours.
         """
-        index = self._index()
-        shown = self.lists.of_concern(asked, owner, index)
+        index, meshes = parallel.both(
+            self._index, lambda: self.lists.read("mesh", None), workers=self._workers
+        )
+        shown = self.lists.of_concern(asked, owner, index, meshes)
         look = _Look(self, frozenset(asked), owner, index, shown.refs)
         found = dict(
             zip(

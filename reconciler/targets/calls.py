@@ -52,9 +52,14 @@ class Calls:
         self._connect(connection)
 
     @property
-    def url(self) -> str | None:
-        """Where calls go; None where the SDK resolves it."""
-        return self._connection.url
+    def url(self) -> str:
+        """Where calls go, by now."""
+        return str(self._client.meta.endpoint_url)
+
+    @property
+    def region(self) -> str:
+        """The region that calls are signed for."""
+        return str(self._client.meta.region_name)
 
     def send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
         """Return the body of the answer, which has all that the description requires of it."""

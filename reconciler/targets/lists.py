@@ -89,9 +89,11 @@ class Lists:
         lists = parallel.run(lambda it: self.read(kind, it), places, workers=self.workers)
         return sorted(key for refs in lists for key in refs)
 
-    def of_concern(self, asked: Collection[Key], owner: str, index: Index) -> Shown:
-        """List all meshes, and all that stands in those in which it is our business."""
-        shown = Shown(self.read("mesh", None))
+    def of_concern(
+        self, asked: Collection[Key], owner: str, index: Index, every_mesh: Mapping[Key, Ref]
+    ) -> Shown:
+        """Return ``every_mesh``, and all that stands in those in which it is our business."""
+        shown = Shown(dict(every_mesh))
         meshes = {Key("mesh", it.path[:1], it.mesh_owner) for it in asked if it.kind != "mesh"}
         owned = index.owned(owner)
         for key, ref in shown.refs.items():

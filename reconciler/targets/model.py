@@ -5,6 +5,7 @@ from what the package carries, and never from botocore's own copy.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import DataNotFoundError
@@ -32,9 +33,14 @@ _ERROR_MESSAGE = "ErrorMessage"
 class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no types
     """botocore's loader, with App Mesh taken from our description."""
 
-    def list_available_services(self, type_name: str) -> list[str]:
-        """Return the services that ``type_name`` exists for, App Mesh among them."""
-        return sorted({*super().list_available_services(type_name), SERVICE})
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+        """Return the services that have a folder, App Mesh among them; ``type_name`` is any.
+
+        botocore's own looks into each of four hundred folders, twice in every run; a type that is
+        not in one is noticed all the same where it is loaded.
+        """
+        found = (folder.name for path in self.search_paths for folder in Path(path).glob("*"))
+        return sorted({SERVICE, *found})
 
     def load_service_model(
         self, service_name: str, type_name: str, api_version: str | None = None

@@ -146,12 +146,6 @@ def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
         return None
 
 
-def address(session: boto3.Session, connection: Connection) -> tuple[str, str]:
-    """Return the URL and the region that App Mesh calls go to."""
-    client = open_client(session, SERVICE, connection, workers=1)
-    return client.meta.endpoint_url, client.meta.region_name
-
-
 def configured_url(profile: str | None) -> str | None:
     """Return the App Mesh endpoint that the AWS environment or the profile names, if any."""
     session = open_session(Connection(profile=profile))

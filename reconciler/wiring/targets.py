@@ -9,11 +9,12 @@ from fractions import Fraction
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.resources import TargetId
 from reconciler.core.restraint import Limit
+from reconciler.parallel import on_one_core
 from reconciler.settings.target import LOCAL, Choice
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import Calls, Reopen
 from reconciler.targets.memory import Memory
-from reconciler.targets.session import Connection, account_of, address, open_session
+from reconciler.targets.session import Connection, account_of, open_session
 
 # The embedded endpoint takes its caller's account from a 12-digit access key id.
 LOCAL_ACCOUNT = "000000000000"
@@ -31,6 +32,9 @@ def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -
     another account than the one configured.
     """
     with ExitStack() as opened:
+        if memory is None:
+            # Who looks once reads everything; a daemon reads little, and its host may forbid more.
+            opened.enter_context(on_one_core())
         connection = Connection(choice.url, choice.region, choice.profile, role_arn=choice.role_arn)
         if choice.name == LOCAL and choice.url is None:
             # A server with all that it needs, of which no other target needs anything.
@@ -70,19 +74,18 @@ def _connect(
     reopen: Reopen | None = None,
 ) -> AppMesh:
     session = open_session(connection)
-    url, region = address(session, connection)
+    calls = Calls(session, connection, workers=workers, reopen=reopen)
     # Nothing is asked of our own endpoint that we know: it may be gone before it answers.
     account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
     if choice.account is not None and account is None:
         raise TargetError(
-            f"target {choice.name} is configured for account {choice.account}, and {url} does not "
-            "say whose credentials these are (GetCallerIdentity)"
+            f"target {choice.name} is configured for account {choice.account}, and {calls.url} does"
+            " not say whose credentials these are (GetCallerIdentity)"
         )
     if choice.account is not None and account != choice.account:
         raise UsageError(
             f"target {choice.name} is configured for account {choice.account}, but these "
             f"credentials belong to {account}"
         )
-    target = TargetId(choice.name, url, account, region)
-    calls = Calls(session, connection, workers=workers, reopen=reopen)
+    target = TargetId(choice.name, calls.url, account, calls.region)
     return AppMesh(target, calls, workers=workers, memory=memory)

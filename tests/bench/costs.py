@@ -57,7 +57,13 @@ def median_of(command: Sequence[str], where: Path, accounts: Iterable[int]) -> C
         )
         for account in accounts
     ]
-    return Cost(*(median(getattr(cost, name) for cost in costs) for name in FIGURES))
+    return median_cost(costs)
+
+
+def median_cost(costs: Iterable[Cost]) -> Cost:
+    """Return the median of each figure."""
+    seen = list(costs)
+    return Cost(*(median(getattr(cost, name) for cost in seen) for name in FIGURES))
 
 
 def line(name: str, cost: Cost, goal: str = "") -> str:

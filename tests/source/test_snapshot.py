@@ -171,7 +171,8 @@ def test_i12_a_pipe_in_place_of_a_file_is_not_waited_for(
     status = put(tmp_path / "b.yaml").lstat()
     entry = Entry("a.yaml", str(tmp_path / "a.yaml"), tree.stamp_of(status))
     monkeypatch.setattr("reconciler.source.snapshot.survey", lambda _: tree.Tree((entry,), ()))
-    assert snapshot(tmp_path).files == (("a.yaml", b""),)
+    found = snapshot(tmp_path)
+    assert (found.files, complaints(found, tmp_path)) == ((), [("a.yaml", Code.UNREADABLE)])
 
 
 def test_i13_a_large_file_is_refused_unread(tmp_path: Path) -> None:
@@ -245,6 +246,18 @@ def test_i26_an_unreadable_file_is_a_complaint(
     assert complaints(found, tmp_path) == [("a.yaml", Code.UNREADABLE)]
     assert found.complaints[0].message == "cannot be read: Permission denied"
     assert names(found, tmp_path) == ["b.yaml"]
+
+
+@pytest.mark.parametrize("shown", [0, 3, 5])
+def test_a_file_system_that_shows_other_sizes_cuts_no_file_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int
+) -> None:
+    put(tmp_path / "a.yaml", "four")
+    monkeypatch.setattr(tree, "stamp_of", lambda _: (1, 2, shown, 3, 4))
+    found = snapshot(tmp_path)
+    assert complaints(found, tmp_path) == [("a.yaml", Code.UNREADABLE)]
+    assert f"does not have the {shown} bytes" in found.complaints[0].message
+    assert found.files == ()
 
 
 def test_i26_an_unreadable_directory_is_a_complaint(

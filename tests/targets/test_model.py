@@ -4,7 +4,12 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore.exceptions import DataNotFoundError, NoRegionError, ParamValidationError
+from botocore.exceptions import (
+    DataNotFoundError,
+    NoRegionError,
+    ParamValidationError,
+    UnknownServiceError,
+)
 from botocore.loaders import Loader
 
 from reconciler.api import load
@@ -46,8 +51,13 @@ def test_other_services_are_still_botocores() -> None:
 
 
 def test_what_we_do_not_describe_is_not_there() -> None:
+    loader = DescriptionLoader()
     with pytest.raises(DataNotFoundError):
-        DescriptionLoader().load_service_model("appmesh", "paginators-1")
+        loader.load_service_model("appmesh", "paginators-1")
+    with pytest.raises(DataNotFoundError):
+        loader.load_service_model("sts", "spells-1")
+    with pytest.raises(UnknownServiceError):
+        loader.load_service_model("conjuring", "service-2")
 
 
 def test_a_mistyped_request_does_not_leave_the_client() -> None:
