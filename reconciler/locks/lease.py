@@ -40,7 +40,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Whose lease it is, the how manieth since the beginning, and how often it was renewed."""
+    """Whose lease it is, its number since the first one, and how often it was renewed."""
 
     holder: str = NOBODY
     number: int = 0

@@ -188,7 +188,7 @@ class Web:
         return Answer(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
 
     def _readiness(self) -> Answer:
-        """Answer 200 once a cycle knew both sides; what fails later is no reason to hide it."""
+        """Answer 200 once a cycle knew both sides and who writes; later failures hide nothing."""
         status = self._daemon.status()
         reason = _reason_to_wait(status)
         self._was_ready = self._was_ready or reason is None
@@ -244,6 +244,8 @@ def _reason_to_wait(status: Status) -> str | None:
         return status.error
     if not status.source_valid and not status.standings:
         return "the manifests were never valid since the start"
+    if status.lease is not None and not status.leading and not status.lease.holder:
+        return "nobody is known to hold the lock"
     return None
 
 

@@ -12,7 +12,7 @@ from web.samples import TOKEN, StillDaemon, calm, status
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Origin
-from reconciler.core.status import Status
+from reconciler.core.status import Lease, Status
 from reconciler.render.json import render_status
 from reconciler.web.app import HEALTHY_SECONDS, Web
 from reconciler.web.metrics import Metrics
@@ -256,6 +256,7 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
         (calm(cycle_finished_at=None, exit_code=None), "the first cycle has not ended"),
         (calm(error="listing meshes: \ud800"), "listing meshes: \\ud800"),
         (status(standings=()), "the manifests were never valid since the start"),
+        (calm(leading=False, lease=Lease("", 15.0, 0.0)), "nobody is known to hold the lock"),
     ],
 )
 def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(shown: Status, why: str) -> None:
@@ -273,6 +274,11 @@ def test_a_file_whose_name_is_no_text_is_told_all_the_same() -> None:
     odd = calm(standings=(replace(one, origin=Origin("\udcff.yaml", 1, 1)),))
     told = json.loads(ask(web(StillDaemon(odd)), "GET", "/status")[2])
     assert told["resources"][0]["origin"]["file"] == "\udcff.yaml"
+
+
+def test_whoever_stands_by_is_ready() -> None:
+    standing_by = calm(leading=False, lease=Lease("another", 15.0, 0.0))
+    assert ask(web(StillDaemon(standing_by)), "GET", "/readyz")[0] == 200
 
 
 def test_invalid_manifests_with_good_ones_before_are_ready() -> None:
