@@ -114,6 +114,8 @@ class Cycles:
             logger.info("%s", idle or "this replica writes from now on")
             self._idle = idle
         if idle is not None:
+            # Whoever writes meanwhile may get done what we could not.
+            self._backoff = Backoff()
             return Report(plan, tuple(Skipped(change, idle) for change in plan.changes))
         waiting = {} if forced else self._backoff.waiting(plan, self._clock())
         report = self._means.carry_out(plan, waiting)

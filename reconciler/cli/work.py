@@ -1,4 +1,4 @@
-"""What plan, apply and run have in common: a target, desired values, and what holds a run back."""
+"""What verbs with a target have in common: the target, desired values, what holds a run back."""
 
 import os
 import sys

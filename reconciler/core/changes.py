@@ -3,12 +3,14 @@
 A change is the whole intention behind one resource; which calls it takes is the target's to know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from reconciler.core import diff
+from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Json, Key, Origin, Present, Spec
 
 
@@ -149,8 +151,21 @@ def verb(change: Change) -> str:
     return type(change).__name__.lower()
 
 
+def waves_of(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Yield ``changes`` in their order, by what may be written at the same time.
+
+    That is what follows each other of one depth, with deletes by themselves.
+    """
+
+    def turn(change: Change) -> tuple[bool, int]:
+        return isinstance(change, Delete), KINDS[change.key.kind].wave
+
+    for _, wave in groupby(changes, key=turn):
+        yield list(wave)
+
+
 class Reason(Enum):
-    """Why a resource was left alone, and whether a run that did so still counts as clean."""
+    """Why a resource was left alone."""
 
     FOREIGN = "foreign"
     GUARD = "guard"

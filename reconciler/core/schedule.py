@@ -5,9 +5,9 @@ All of it as functions of now, in seconds of whatever clock the caller keeps to.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from reconciler.core.changes import Change, Delete
-from reconciler.core.kinds import KINDS
+from reconciler.core.changes import waves_of
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Key
 
@@ -39,10 +39,6 @@ def due(now: float, started: float, pause_seconds: float) -> bool:
 
 
 def urgent_first(plan: Plan, urgent: Collection[Key]) -> Plan:
-    """Return ``plan`` with what is ``urgent`` at the front of each wave."""
-
-    def turn(change: Change) -> tuple[bool, int, bool]:
-        last, wave = isinstance(change, Delete), KINDS[change.key.kind].wave
-        return last, -wave if last else wave, change.key not in urgent
-
-    return replace(plan, changes=tuple(sorted(plan.changes, key=turn)))
+    """Return ``plan`` with what is ``urgent`` at the front of each wave, waves as they were."""
+    waves = (sorted(wave, key=lambda it: it.key not in urgent) for wave in waves_of(plan.changes))
+    return replace(plan, changes=tuple(chain.from_iterable(waves)))

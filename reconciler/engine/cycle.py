@@ -3,13 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
 from types import MappingProxyType
 
 from reconciler import parallel
-from reconciler.core.changes import Change, Delete
+from reconciler.core.changes import Change, waves_of
 from reconciler.core.errors import TargetError
-from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan, Question, make_plan
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
@@ -93,20 +91,12 @@ def carry_out(
     course = Course(target, conduct)
     undone = Undone()
     outcomes: list[Outcome] = []
-    for wave in _waves(plan.changes):
+    for wave in waves_of(plan.changes):
         for outcome in _carry_wave(course, wave, undone, settled):
             undone.note(outcome)
             conduct.progress(outcome)
             outcomes.append(outcome)
     return Report(plan, tuple(outcomes))
-
-
-def _waves(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    def turn(change: Change) -> tuple[bool, int]:
-        return isinstance(change, Delete), KINDS[change.key.kind].wave
-
-    for _, wave in groupby(changes, key=turn):
-        yield list(wave)
 
 
 def _carry_wave(

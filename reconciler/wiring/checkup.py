@@ -85,15 +85,21 @@ def _world(choice: Choice, target: TargetId) -> Iterator[Finding]:
 
 def _reads(target: AppMesh) -> Iterator[Finding]:
     found: dict[str | None, list[Key]] = {}
+    unlisted: set[str | None] = set()
     for kind, row in KINDS.items():
         what = f"list {kind}"
-        holders = found.get(row.parent, [])
-        if row.parent and not holders:
+        parents = found.get(row.parent, [])
+        if row.parent in unlisted:
+            unlisted.add(kind)
+            yield Finding(Mark.NOTE, what, f"not tried: each {row.parent} stayed unseen")
+            continue
+        if row.parent and not parents:
             yield Finding(Mark.NOTE, what, f"not tried: no {row.parent} is live")
             continue
         try:
-            keys = found[kind] = target.lists.all_of(kind, holders)
+            keys = found[kind] = target.lists.all_of(kind, parents)
         except TargetError as error:
+            unlisted.add(kind)
             yield Finding(Mark.MISSING, what, str(error))
             if isinstance(error, UnavailableError):
                 return

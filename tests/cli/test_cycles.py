@@ -220,6 +220,19 @@ def test_p11_who_stands_by_looks_and_writes_nothing() -> None:
     assert life.cycle(fresh=False) == {"a": State.IN_SYNC}
 
 
+def test_who_stands_by_tries_nothing_again_and_nothing_too_early_afterwards() -> None:
+    life = Life("a", "b")
+    life.fail("a")
+    assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
+    assert life.status.standings[0].next_attempt_at == 1_000 + life.now + 60
+    life.means.idle = "this replica stands by: other holds the lock"
+    assert life.cycle() == {"a": State.PENDING, "b": State.IN_SYNC}
+    assert [one.next_attempt_at for one in life.status.standings] == [None, None]
+    life.means.idle, life.means.target.before = None, lambda *_: None
+    assert life.cycle() == {"a": State.IN_SYNC, "b": State.IN_SYNC}
+    assert [one.next_attempt_at for one in life.status.standings] == [None, None]
+
+
 def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:
     life = Life("a")
     life.cycle()

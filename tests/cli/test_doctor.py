@@ -144,6 +144,8 @@ def test_everything_refused(
     said = lines(told)
     assert told.code == 1
     assert "AccessDeniedException" in said["list mesh"][1]
+    assert said["list virtual-router"] == ("!", "not tried: each mesh stayed unseen")
+    assert said["list route"] == ("!", "not tried: each virtual-router stayed unseen")
     assert said["account"] == ("!", "unknown: GetCallerIdentity is not answered there")
     assert said["GetResources"][0] == "!"
     broken(endpoint, {"operation": "ListTagsForResource", **refused})

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from builders import listening, route
 from conftest import Cli, Start, Write
 from daemons import PATIENCE_SECONDS, ended, eventually, told_of
 from manifest_text import mesh_yaml
@@ -42,6 +43,26 @@ def test_once_says_what_it_left_alone(
     told = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
     assert told.code == 5
     assert "mesh/a left alone: it exists and nobody owns it" in told.err
+
+
+def test_a_route_gets_its_port_before_its_router_another_listener(
+    cli: Cli, write: Write, endpoint: LocalEndpoint
+) -> None:
+    def declare(ports: tuple[int, ...], port: int | None) -> None:
+        place = {"meshName": "m", "virtualRouterName": "r"}
+        write("manifests/r.json", json.dumps({**place, "spec": listening(*ports)}))
+        spec = route("n", port=port)
+        write("manifests/x.json", json.dumps({**place, "routeName": "x", "spec": spec}))
+
+    write("manifests/m.yaml", mesh_yaml("m"))
+    node = {"meshName": "m", "virtualNodeName": "n", "spec": {}}
+    write("manifests/n.json", json.dumps(node))
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--once")
+    declare((80,), None)
+    assert cli("run", *where).code == 0
+    declare((80, 90), 80)
+    assert cli("run", *where).code == 0
+    assert cli("plan", *where[:-1], "--detailed-exitcode").code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from builders import SYNC, desired, mesh, plan, present
+from builders import SYNC, desired, listening, mesh, plan, present, route
 
 from reconciler.core.schedule import Schedule, due, urgent_first
 
@@ -41,3 +41,23 @@ def test_what_is_urgent_goes_first_and_deletes_stay_last() -> None:
     ordered = urgent_first(made, {mesh("c"), mesh("y")})
     assert [change.key.name for change in ordered.changes] == ["c", "a", "b", "y", "x"]
     assert urgent_first(made, ()) == made
+
+
+def test_what_has_to_come_before_its_parent_stays_there() -> None:
+    live = [
+        present("m"),
+        present("virtual-node/m/n", {}),
+        present("virtual-router/m/r", listening(80)),
+        present("route/m/r/x", route("n")),
+    ]
+    wanted = [
+        desired("m"),
+        desired("virtual-node/m/n", {}),
+        desired("virtual-router/m/r", listening(80, 90)),
+        desired("route/m/r/x", route("n", port=80)),
+    ]
+    made = plan(*live, *wanted, restraint=SYNC)
+    before = [str(change.key) for change in made.changes]
+    assert before == ["route/m/r/x", "virtual-router/m/r"]
+    assert urgent_first(made, ()) == made
+    assert urgent_first(made, {wanted[2].key}) == made
