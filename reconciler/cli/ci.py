@@ -46,8 +46,8 @@ class Discussion:
 class Ending:
     """How a task ended: its exit code, the words for readers, the plan where there is one.
 
-    ``agreed`` is the fingerprint of what a reader of the words agrees to; None where that is
-    what it was.
+    ``agreed`` is the fingerprint that a reader of the words agrees to; None keeps the one that
+    was agreed to before.
     """
 
     code: ExitCode

@@ -135,7 +135,7 @@ class Seconds(click.FloatRange):
 
 
 class Lock(click.ParamType[str]):
-    """A place for a lease; told at once, and an empty one is no wish for none."""
+    """The place of a lease, checked before anything is read; an empty one is an error, not none."""
 
     name = "lock"
 

@@ -127,9 +127,10 @@ def renewed(work: Work, *, max_updates: Limit) -> Work:
 def sole_writer(
     invocation: Invocation, target: TargetId, owner: str
 ) -> Iterator[Callable[[], bool]]:
-    """Yield whether this run may still write, once it may; HeldError where another run does.
+    """Take the lock, where one is asked for, and yield what tells whether we still hold it.
 
-    Once it may not, it may not again: what it skipped by then stays skipped.
+    Once it is lost it stays lost for this run, which has skipped changes by then. HeldError where
+    another run holds it.
     """
     candidate = candidate_for(invocation, target, owner)
     if candidate is None:

@@ -39,7 +39,7 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     Only add, remove and replace are used: jsonpatch moves a value between places that have
     nothing to do with each other, and a reader would take that for a meaning.
     """
-    # In the order of members that jsonpatch is given, it takes them: no writer's may count.
+    # jsonpatch follows the order of members, and how somebody ordered them must not count.
     document, goal = (json.loads(canonical_json(side)) for side in (before, after))
     operations: list[dict[str, Any]] = []
     for operation in jsonpatch.JsonPatch.from_diff(document, goal).patch:

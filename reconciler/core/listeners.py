@@ -37,10 +37,10 @@ HOLDERS = ("virtual-router", "virtual-gateway")
 
 @dataclass(slots=True)
 class Arrangement:
-    """What is ``planned`` with what makes way for it, by key.
+    """Changes by key, as ``planned`` and as ``withheld``, with the routes that make way for some.
 
-    What is ``early`` comes before what contains it; a route that is detached has its verdict with
-    its router, and is ``absorbed``.
+    Keys that are ``early`` are written before their parent; ``absorbed`` routes are detached, and
+    written as a part of their router's update.
     """
 
     planned: dict[Key, Change]

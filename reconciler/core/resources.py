@@ -19,7 +19,7 @@ Spec: TypeAlias = dict[str, Json]
 OWNER_TAG = "mesh-reconciler:owner"
 APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
-# Of what is Unreadable: that a list shows it is enough not to take it for absent.
+# Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_THEN_GONE = "it was listed, and then not found"
 
 

@@ -6,6 +6,7 @@ It owns the data folder and joins what it starts; everything else happens there.
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,51 +28,28 @@ _REFUSALS = {
 }
 
 
+@dataclass(eq=False)
 class LocalEndpoint:
     """The App Mesh API on a loopback port, served by a thread of this process.
 
-    It is a context manager: ``with LocalEndpoint(data=Path(".reconciler")) as endpoint`` serves at
-    ``endpoint.url`` until the block ends.
+    It is a context manager: ``with LocalEndpoint(Path(".reconciler")) as endpoint`` serves at
+    ``endpoint.url`` until the block ends. With no folder for ``data`` its state is kept in memory;
+    port 0 is a free one; ``faults`` is JSON, or the path of a file of it. A ``host`` other than
+    this machine has to be ``insecure``, a name in the Host header one of ``allow_hosts``.
     """
 
-    url: str
-
-    def __init__(
-        self,
-        data: Path | None,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        behaviour: Behaviour | None = None,
-        faults: str | None = None,
-        allow_hosts: Collection[str] = (),
-        insecure: bool = False,
-        limits: Limits | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """Describe an endpoint; nothing is opened before it is entered.
-
-        Args:
-            data: The folder that holds its state; None keeps it in memory.
-            host: ``localhost`` or a loopback address; any address where ``insecure``.
-            port: 0 takes a free one.
-            behaviour: What it does where nobody knows what the service does.
-            faults: What to break, as JSON or as the path of a file of it.
-            allow_hosts: The names, beside ``localhost``, that a Host header may have.
-            insecure: Whether others than this machine may be served.
-            limits: What one client may cost the others.
-            clock: Seconds since 1970.
-        """
-        self._data = data
-        self._host = host
-        self._port = port
-        self._behaviour = behaviour or Behaviour()
-        self._faults = faults
-        self._allow_hosts = allow_hosts
-        self._insecure = insecure
-        self._limits = limits or Limits()
-        self._clock = clock
-        self._open = ExitStack()
+    data: Path | None
+    _: KW_ONLY
+    host: str = "127.0.0.1"
+    port: int = 0
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    faults: str | None = None
+    allow_hosts: Collection[str] = ()
+    insecure: bool = False
+    limits: Limits = field(default_factory=Limits)
+    clock: Callable[[], float] = time.time
+    url: str = field(init=False, repr=False)
+    _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 
     def __enter__(self) -> Self:
         """Serve.
@@ -84,27 +62,25 @@ class LocalEndpoint:
             FaultsRefusedError: The faults cannot be read, or are none.
         """
         description = api.load()
-        faults = read_faults(self._faults, description.operations) if self._faults else None
+        faults = read_faults(self.faults, description.operations) if self.faults else None
         with ExitStack() as opening:
             folder = None
-            if self._data is not None:
-                folder = HeldFolder(self._data)
+            if self.data is not None:
+                folder = HeldFolder(self.data)
                 opening.callback(folder.close)
-            store = Store(self._data)
+            store = Store(self.data)
             opening.callback(store.close)
-            opened = opening.enter_context(
-                listening(self._host, self._port, insecure=self._insecure)
-            )
+            opened = opening.enter_context(listening(self.host, self.port, insecure=self.insecure))
             wire = Wire(
                 description,
-                Operations(description, self._behaviour, self._clock),
+                Operations(description, self.behaviour, self.clock),
                 store,
-                behaviour=self._behaviour,
+                behaviour=self.behaviour,
                 faults=faults,
-                hosts=self._allow_hosts,
+                hosts=self.allow_hosts,
             )
             opening.enter_context(
-                serving(wire, opened, limits=self._limits, refusal_headers=_REFUSALS)
+                serving(wire, opened, limits=self.limits, refusal_headers=_REFUSALS)
             )
             self.url = url_of(opened)
             if folder is not None:

@@ -12,9 +12,9 @@ from reconciler.core.resources import Key, Spec
 
 @dataclass(slots=True)
 class Undone:
-    """What is ``missing`` since its create was not made, and what is ``held`` by whom.
+    """What was not created (``missing``), and the old specs of what was not updated (``stuck``).
 
-    ``stuck`` is what did not change, as it was.
+    ``held`` names, for what something else still stands in the way of, that other thing.
     """
 
     missing: set[Key] = field(default_factory=set)

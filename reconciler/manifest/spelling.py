@@ -21,7 +21,7 @@ from reconciler.manifest.rules import Refusal
 M = TypeVar("M", bound=BaseModel)
 
 Spelling: TypeAlias = Callable[[str, str], str]
-"""What a structure, the first, calls one of its fields, which is given in snake case."""
+"""From a structure's name and a field of it in snake case to what a dialect calls that field."""
 
 _CAPITALS = frozenset({"acm", "dns", "grpc", "http", "http2", "sds", "tcp", "tls"})
 _SINGULARS = {

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 RESET = "\x1b[0m"
-# What goes on below begins where no line of a plan begins, so that no value can pass for one.
+# Continued lines are indented deeper than any line of a plan, so that no value can pass for one.
 HANG = 8
 NARROWEST = 3 * HANG
 

@@ -21,7 +21,7 @@ class Index:
     """The tags of all that carries an owner's mark, by ARN; None where there is no such index."""
 
     def __init__(self, calls: Calls) -> None:
-        """Read it whole; of what is ``unsure`` it knows that it is there, and not its tags."""
+        """Read every page; of what is ``unsure``, tags are read one resource at a time."""
         self.by_arn: dict[str, Tags] | None = {}
         self.unsure: set[str] = set()
         token = ""

@@ -105,15 +105,10 @@ class Web:
         token: str | None,
         hosts: Collection[str] = (),
     ) -> None:
-        """Describe it.
+        """Show ``daemon``, and ask it for a cycle where somebody knows the ``token``.
 
-        Args:
-            daemon: Who is shown and asked.
-            document: How a status is spelt as JSON.
-            metrics: What was counted.
-            clock: Seconds since 1970, as in the status.
-            token: What whoever acts must know; None lets nobody.
-            hosts: The names, beside ``localhost``, that a Host header may have.
+        ``document`` spells a status as JSON; ``clock`` is in seconds since 1970, as a status is.
+        With no token nobody may ask; ``hosts`` are names that a Host header may have.
         """
         self._daemon = daemon
         self._document = document

@@ -32,18 +32,9 @@ def serve(
 ) -> Iterator[str]:
     """Serve ``daemon`` until the block ends, and yield the URL.
 
-    Args:
-        daemon: Who is shown and asked.
-        host: ``localhost`` or a loopback address; any IP address where ``insecure``.
-        port: 0 takes a free one.
-        document: How a status is spelt as JSON.
-        metrics: What was counted.
-        token_file: What whoever acts must be able to read; made where it is missing.
-        hosts: The names, beside ``localhost``, that a Host header may have.
-        insecure: Whether others than this machine may read.
-
-    Raises:
-        UsageError: The address is refused or taken, or others may read the token file.
+    Port 0 is a free one; ``host`` is any IP address where ``insecure``, else one of this machine.
+    Whoever acts has to read ``token_file``, which is made where it is missing. UsageError where
+    the address is refused or taken, or others may read that file.
     """
     web = Web(
         daemon,

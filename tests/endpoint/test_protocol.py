@@ -15,7 +15,8 @@ WHOLE = HEAD + b"\r\n"
 
 @contextmanager
 def connected(limits: Limits | None = None) -> Iterator[tuple[LocalEndpoint, socket.socket]]:
-    with LocalEndpoint(None, limits=limits) as endpoint, closing(connect(endpoint)) as connection:
+    endpoint = LocalEndpoint(None, limits=limits or Limits())
+    with endpoint, closing(connect(endpoint)) as connection:
         yield endpoint, connection
 
 
