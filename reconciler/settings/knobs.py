@@ -47,13 +47,13 @@ class Knob:
     """
 
     name: str
-    take: Take
     help: str
+    metavar: str | None = None
+    take: Take = Take.TEXT
     default: Any = None
     own: str | None = None
     verbs: tuple[str, ...] = MESH_VERBS
     choices: tuple[str, ...] = ()
-    metavar: str | None = None
     minimum: int = 0
     maximum: int | None = None
     standing: bool = True
@@ -76,111 +76,109 @@ class Knob:
         return self.own == verb if self.own else verb in self.verbs
 
 
+def _format(verb: str, what: str, *choices: str) -> Knob:
+    return Knob("format", what, own=verb, default="text", choices=("text", *choices))
+
+
+def _served(verb: str, listen: str, address: str, may: str) -> tuple[Knob, ...]:
+    """Return the knobs of a verb that listens, beside those of its own."""
+    host = "A name that the Host header may have, beside localhost; repeatable."
+    insecure = f"Listen on other than loopback addresses too: whoever reaches it may {may}."
+    return (
+        Knob("listen", listen, "HOST:PORT", own=verb, default=address),
+        Knob("allow-host", host, "NAME", Take.TEXTS, own=verb),
+        Knob("insecure", insecure, take=Take.SWITCH, own=verb),
+    )
+
+
+_REVIEWABLE = "as text, JSON or Markdown for a pull request."
+
 KNOBS = (
-    Knob(
-        "endpoint-url",
-        Take.TEXT,
-        "URL of an App Mesh API; wins over --target.",
-        metavar="URL",
-        verbs=TARGET_VERBS,
-    ),
+    Knob("endpoint-url", "URL of an App Mesh API; wins over --target.", "URL", verbs=TARGET_VERBS),
     Knob(
         "target",
-        Take.TEXT,
         "local, aws, or a name from reconciler.toml.",
-        metavar="NAME",
+        "NAME",
         verbs=("validate", *TARGET_VERBS),
     ),
-    Knob(
-        "region",
-        Take.TEXT,
-        "AWS region; default: the SDK's.",
-        metavar="REGION",
-        verbs=TARGET_VERBS,
-    ),
-    Knob(
-        "profile", Take.TEXT, "AWS profile; default: the SDK's.", metavar="NAME", verbs=TARGET_VERBS
-    ),
+    Knob("region", "AWS region; default: the SDK's.", "REGION", verbs=TARGET_VERBS),
+    Knob("profile", "AWS profile; default: the SDK's.", "NAME", verbs=TARGET_VERBS),
     Knob(
         "owner",
-        Take.TEXT,
         "The mark of this source on what it owns; must be said except on the local target.",
-        metavar="ID",
+        "ID",
         verbs=TARGET_VERBS,
     ),
     Knob(
         "policy",
-        Take.TEXT,
         "What a run may do; only sync deletes.",
         default="upsert-only",
         choices=POLICIES,
         verbs=(*MESH_VERBS, "release"),
     ),
-    Knob("max-deletes", Take.COUNT, "Over it, nothing is deleted.", default=1, metavar="N"),
+    Knob("max-deletes", "Over it, nothing is deleted.", "N", Take.COUNT, default=1),
     Knob(
         "max-updates",
-        Take.TEXT,
         "Over it, nothing is updated: a number or a share such as 30%; run: 30%, at least 3.",
-        metavar="N",
+        "N",
     ),
     Knob(
         "allow-empty",
-        Take.SWITCH,
         "A source without any manifest means what it says.",
+        take=Take.SWITCH,
         standing=False,
     ),
-    Knob("only", Take.TEXTS, "Only these keys; globs; repeatable.", metavar="KEY"),
-    Knob("except", Take.TEXTS, "All but these keys; globs; repeatable.", metavar="KEY"),
+    Knob("only", "Only these keys; globs; repeatable.", "KEY", Take.TEXTS),
+    Knob("except", "All but these keys; globs; repeatable.", "KEY", Take.TEXTS),
     Knob(
         "var",
-        Take.TEXTS,
         "What ${NAME} stands for in manifests, a parameter in templates; repeatable.",
+        "NAME=VALUE",
+        Take.TEXTS,
         verbs=READING_VERBS,
-        metavar="NAME=VALUE",
     ),
     Knob(
         "var-file",
-        Take.TEXTS,
         "A file with a line NAME=VALUE for each variable; repeatable.",
+        "FILE",
+        Take.TEXTS,
         verbs=READING_VERBS,
-        metavar="FILE",
     ),
     Knob(
         "var-env",
-        Take.SWITCH,
         "Take variables from the environment too, but for secrets.",
+        take=Take.SWITCH,
         verbs=READING_VERBS,
     ),
     Knob(
         "lock",
-        Take.LOCK,
         "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
+        "PLACE",
+        Take.LOCK,
         verbs=LOCKING_VERBS,
-        metavar="PLACE",
     ),
     Knob(
         "lock-term",
-        Take.SECONDS,
         "Seconds for which a lock is held unless renewed.",
-        default=15.0,
+        "SECONDS",
+        Take.SECONDS,
+        15.0,
         minimum=1,
         verbs=LOCKING_VERBS,
-        metavar="SECONDS",
     ),
+    # Each may take a thread, a connection and a place in a pool.
     Knob(
         "parallelism",
-        Take.COUNT,
         "Calls at a time.",
-        default=10,
-        minimum=1,
-        # Each may take a thread, a connection and a place in a pool.
-        maximum=1000,
-        metavar="N",
+        "N",
+        Take.COUNT,
+        10,
         verbs=TARGET_VERBS,
+        minimum=1,
+        maximum=1000,
     ),
     Knob(
         "color",
-        Take.TEXT,
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
@@ -188,217 +186,139 @@ KNOBS = (
     ),
     Knob(
         "url",
-        Take.TEXT,
         "Where the daemon serves.",
+        "URL",
         default="http://127.0.0.1:9180",
         verbs=(*ASKING_VERBS, "describe"),
-        metavar="URL",
     ),
     Knob(
         "token-file",
-        Take.TEXT,
         "The secret of whoever may ask for a cycle; the daemon makes it.",
+        "FILE",
         default=".reconciler/token",
         verbs=("run", "reconcile"),
-        metavar="FILE",
     ),
     Knob(
         "log-level",
-        Take.TEXT,
         "How much is logged on stderr; default: warning, in run info.",
         choices=("debug", "info", "warning", "error"),
         verbs=EVERY_VERB,
     ),
     Knob(
         "log-format",
-        Take.TEXT,
         "Logs as text or as JSON lines.",
         default="text",
         choices=("text", "json"),
         verbs=EVERY_VERB,
     ),
-    Knob(
-        "format",
-        Take.TEXT,
+    _format(
+        "validate",
         "Complaints as text, JSON, SARIF or GitHub annotations.",
-        own="validate",
-        default="text",
-        choices=("text", "json", "sarif", "github"),
+        "json",
+        "sarif",
+        "github",
     ),
-    Knob("strict", Take.SWITCH, "Warnings fail too.", own="validate"),
-    Knob(
-        "format",
-        Take.TEXT,
-        "The plan as text, JSON or Markdown for a pull request.",
-        own="plan",
-        default="text",
-        choices=("text", "json", "markdown"),
-    ),
-    Knob("detailed-exitcode", Take.SWITCH, "Exit 2 where changes are pending.", own="plan"),
+    Knob("strict", "Warnings fail too.", take=Take.SWITCH, own="validate"),
+    _format("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
+    Knob("detailed-exitcode", "Exit 2 where changes are pending.", take=Take.SWITCH, own="plan"),
     Knob(
         "out",
-        Take.TEXT,
         "Save the plan in a file too, for show and apply --plan.",
+        "FILE",
         verbs=("plan", "ci"),
-        metavar="FILE",
         standing=False,
     ),
     Knob(
         "drift",
-        Take.SWITCH,
         "Drift alone; what somebody deleted looks like a new manifest, and is no part of it.",
+        take=Take.SWITCH,
         own="plan",
     ),
-    *(
-        Knob(
-            "format",
-            Take.TEXT,
-            f"The {what} as text, JSON or Markdown for a pull request.",
-            own=verb,
-            default="text",
-            choices=("text", "json", "markdown"),
-        )
-        for verb, what in (("show", "saved plan"), *((verb, "report") for verb in WRITING_VERBS))
-    ),
-    *(
-        Knob(
-            "format",
-            Take.TEXT,
-            f"The {what} as text or JSON.",
-            own=verb,
-            default="text",
-            choices=("text", "json"),
-        )
-        for verb, what in (("describe", "screen"), ("doctor", "findings"))
-    ),
+    _format("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
+    *(_format(verb, f"The report {_REVIEWABLE}", "json", "markdown") for verb in WRITING_VERBS),
+    _format("describe", "The screen as text or JSON.", "json"),
+    _format("doctor", "The findings as text or JSON.", "json"),
     Knob(
         "auto-approve",
-        Take.SWITCH,
         "Do not ask; needed where stdin is no terminal.",
+        take=Take.SWITCH,
         verbs=WRITING_VERBS,
         standing=False,
     ),
     Knob(
         "plan",
-        Take.TEXT,
         "Apply this saved plan and nothing else; no manifest is read.",
+        "FILE",
         own="apply",
-        metavar="FILE",
         standing=False,
     ),
     Knob(
         "expect",
-        Take.TEXT,
         "Apply only a plan with this fingerprint.",
+        "FINGERPRINT",
         verbs=("apply", "ci"),
-        metavar="FINGERPRINT",
         standing=False,
     ),
-    Knob("fail-fast", Take.SWITCH, "Begin nothing new after the first failure.", own="apply"),
+    Knob("fail-fast", "Begin nothing new after the first failure.", take=Take.SWITCH, own="apply"),
     Knob(
         "accept-changes",
-        Take.SWITCH,
         "Adopt what the manifest would change too, and change it.",
+        take=Take.SWITCH,
         own="adopt",
         standing=False,
     ),
-    Knob("to", Take.TEXT, "Folder to write to; must be said.", own="export", metavar="DIR"),
-    Knob("tag", Take.TEXTS, "With this tag; repeatable.", own="export", metavar="KEY=VALUE"),
+    Knob("to", "Folder to write to; must be said.", "DIR", own="export"),
+    Knob("tag", "With this tag; repeatable.", "KEY=VALUE", Take.TEXTS, own="export"),
     Knob(
         "interval",
-        Take.SECONDS,
         "Seconds between two full cycles.",
+        "SECONDS",
+        Take.SECONDS,
+        60.0,
         own="run",
-        default=60.0,
         minimum=1,
-        metavar="SECONDS",
     ),
-    Knob(
-        "listen",
-        Take.TEXT,
+    *_served(
+        "run",
         "Address to serve health, metrics and status on.",
-        own="run",
-        default="127.0.0.1:9180",
-        metavar="HOST:PORT",
+        "127.0.0.1:9180",
+        "read the status",
     ),
-    Knob(
-        "allow-host",
-        Take.TEXTS,
-        "A name that the Host header may have, beside localhost; repeatable.",
-        own="run",
-        metavar="NAME",
-    ),
-    Knob(
-        "insecure",
-        Take.SWITCH,
-        "Listen on other than loopback addresses too: whoever reaches it may read the status.",
-        own="run",
-    ),
-    Knob("once", Take.SWITCH, "One cycle, then exit.", own="run", standing=False),
-    Knob(
-        "listen",
-        Take.TEXT,
-        "Address to serve on.",
-        own="endpoint",
-        default="127.0.0.1:8473",
-        metavar="HOST:PORT",
-    ),
+    Knob("once", "One cycle, then exit.", take=Take.SWITCH, own="run", standing=False),
     Knob(
         "data",
-        Take.TEXT,
         "Folder of the endpoint's data; :memory: for none.",
-        own="endpoint",
+        "DIR",
         default=".reconciler",
-        metavar="DIR",
+        own="endpoint",
     ),
     Knob(
         "token-retention",
-        Take.SECONDS,
         "Seconds for which client tokens are remembered; 0 is not at all.",
+        "SECONDS",
+        Take.SECONDS,
+        129_600.0,
         own="endpoint",
-        default=129_600.0,
-        metavar="SECONDS",
     ),
     Knob(
         "behaviour",
-        Take.TEXTS,
         "What nobody outside AWS can know, chosen; repeatable.",
+        "NAME=VALUE",
+        Take.TEXTS,
         own="endpoint",
-        metavar="NAME=VALUE",
     ),
     Knob(
         "quotas",
-        Take.TEXT,
         "Refuse what exceeds an account's default quotas, or nothing.",
         own="endpoint",
         default="none",
         choices=("none", "aws"),
     ),
-    Knob("faults", Take.TEXT, "What to break, as JSON.", own="endpoint", metavar="FILE"),
-    Knob(
-        "allow-host",
-        Take.TEXTS,
-        "A name that the Host header may have, beside localhost; repeatable.",
-        own="endpoint",
-        metavar="NAME",
-    ),
-    Knob(
-        "insecure",
-        Take.SWITCH,
-        "Listen on other than loopback addresses too: whoever reaches it may do anything.",
-        own="endpoint",
-    ),
-    Knob(
-        "format",
-        Take.TEXT,
-        "The status as text or JSON.",
-        own="status",
-        default="text",
-        choices=("text", "json"),
-    ),
+    Knob("faults", "What to break, as JSON.", "FILE", own="endpoint"),
+    *_served("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
+    _format("status", "The status as text or JSON.", "json"),
     Knob(
         "of",
-        Take.TEXT,
         "What to print the schema of.",
         own="schema",
         default="manifest",
