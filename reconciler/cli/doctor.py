@@ -8,7 +8,7 @@ from reconciler.cli.progress import working
 from reconciler.cli.work import choose
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.findings import Finding, Mark
+from reconciler.core.findings import Finding, Grade
 from reconciler.render.findings import render_json, render_text
 from reconciler.render.style import Page
 from reconciler.wiring.checkup import examine
@@ -20,7 +20,7 @@ def run(invocation: Invocation) -> int:
     It says what is missing and writes nothing, so a permission to write is not tried.
     """
     findings = _findings(invocation)
-    missing = any(finding.mark is Mark.MISSING for finding in findings)
+    missing = any(finding.grade is Grade.MISSING for finding in findings)
     code = ExitCode.ERROR if missing else ExitCode.OK
     if invocation["format"] == "json":
         show_whole(render_json(findings, code))
@@ -37,6 +37,6 @@ def _findings(invocation: Invocation) -> list[Finding]:
         # Of each choice, what to type; the explanation stands behind two spaces.
         choices = " or ".join(choice.split("  ")[0] for choice in error.choices)
         told = ": ".join(filter(None, (str(error), choices)))
-        return [Finding(Mark.MISSING, "settings", told)]
+        return [Finding(Grade.MISSING, "settings", told)]
     with working("looking around"):
         return list(examine(choice, datetime.now(UTC)))

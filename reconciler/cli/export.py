@@ -16,7 +16,7 @@ from reconciler.manifest.diagnostics import Severity
 from reconciler.manifest.loading import load
 from reconciler.render import text
 from reconciler.render.manifest import file_name, render_manifest
-from reconciler.render.style import Colour, counted, paint
+from reconciler.render.style import Style, counted, paint
 from reconciler.targets.appmesh import AppMesh
 from reconciler.wiring.targets import open_target
 
@@ -51,9 +51,7 @@ def run(invocation: Invocation) -> int:
         write_new(path, content)
     color = wants_color(invocation["color"])
     lines = [place, *(f"wrote {escaped(str(path))}" for path in missing)]
-    lines += [
-        paint(escaped(line), Colour.YELLOW, on=color) for line in (*refused, *_wanting(files))
-    ]
+    lines += [paint(escaped(line), Style.YELLOW, on=color) for line in (*refused, *_wanting(files))]
     left = f", {len(refused)} left out" if refused else ""
     lines.append(f"Exported {counted(len(files), 'manifest')}, {len(missing)} of them new{left}.")
     show("".join(f"{line}\n" for line in lines))

@@ -8,7 +8,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import plan_exit_code
 from reconciler.render import json, markdown, text
-from reconciler.render.style import Colour, paint
+from reconciler.render.style import Style, paint
 from reconciler.wiring.plans import read_plan
 
 
@@ -39,4 +39,4 @@ def show_plan(
         case _:
             color = wants_color(invocation["color"])
             show_whole(text.render_plan(plan, color=color, width=terminal_width(), calls=calls))
-            show_whole(paint(f"fingerprint {plan.fingerprint}", Colour.DIM, on=color) + "\n")
+            show_whole(paint(f"fingerprint {plan.fingerprint}", Style.DIM, on=color) + "\n")

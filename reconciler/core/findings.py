@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Mark(StrEnum):
+class Grade(StrEnum):
     """How a finding stands: as it should be, worth knowing, or in the way of a run."""
 
     GOOD = "good"
@@ -16,6 +16,6 @@ class Mark(StrEnum):
 class Finding:
     """One thing that was looked at; ``told`` says how it is and, where need be, what to do."""
 
-    mark: Mark
+    grade: Grade
     what: str
     told: str

@@ -18,7 +18,7 @@ from reconciler.core.resources import (
     canonical_json,
 )
 from reconciler.render import json, text, words
-from reconciler.render.style import Colour, Page, Part, prose
+from reconciler.render.style import Page, Part, Style, prose
 
 NO_DAEMON = "no daemon of this target answers at --url"
 
@@ -48,7 +48,7 @@ class Description:
 
 def render_text(description: Description, page: Page) -> str:
     """Return one screen: the plan for the resource, then what is known of it."""
-    title = Part(escaped(str(description.key)), (Colour.BOLD,), gap="")
+    title = Part(escaped(str(description.key)), (Style.BOLD,), gap="")
     facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
     rows = [[title], *(_row(name, value) for name, value in facts.items())]
     for name, side in (("desired", _desired(description)), ("observed", _observed(description))):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import text_digest
 from reconciler.manifest.diagnostics import Code, Diagnostic, Quote, Severity
-from reconciler.render.style import Colour, cells, paint
+from reconciler.render.style import Style, cells, paint
 
-_COLOURS = {Severity.ERROR: Colour.RED, Severity.WARNING: Colour.YELLOW}
+_STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -66,15 +66,13 @@ def sentence(diagnostic: Diagnostic) -> str:
 
 
 def _as_text(item: Diagnostic, *, color: bool) -> str:
-    colour = _COLOURS[item.severity]
-    label = paint(f"{item.severity}[{item.code.number}]", colour, Colour.BOLD, on=color)
+    style = _STYLES[item.severity]
+    label = paint(f"{item.severity}[{item.code.number}]", style, Style.BOLD, on=color)
     line = f"{escaped(str(item.origin))}: {label} {escaped(sentence(item))}\n"
-    return line + (
-        _excerpt(item.quote, item.origin.line, colour, color=color) if item.quote else ""
-    )
+    return line + (_excerpt(item.quote, item.origin.line, style, color=color) if item.quote else "")
 
 
-def _excerpt(quote: Quote, number: int, colour: Colour, *, color: bool) -> str:
+def _excerpt(quote: Quote, number: int, style: Style, *, color: bool) -> str:
     end = quote.offset + quote.width
     before = _visible(quote.text[: quote.offset])
     marked = _visible(quote.text[quote.offset : end])
@@ -82,7 +80,7 @@ def _excerpt(quote: Quote, number: int, colour: Colour, *, color: bool) -> str:
     gutter = f"{number:>4} | "
     # A tab in the line is answered by a tab below it, whatever the terminal makes of tabs.
     indent = "".join("\t" if character == "\t" else " " * cells(character) for character in before)
-    carets = paint("^" * max(1, cells(marked)), colour, on=color)
+    carets = paint("^" * max(1, cells(marked)), style, on=color)
     return f"{gutter}{before}{marked}{after}\n{' ' * 4} | {indent}{carets}\n"
 
 

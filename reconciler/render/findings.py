@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.findings import Finding, Mark
+from reconciler.core.findings import Finding, Grade
 from reconciler.core.resources import Json, canonical_json
 from reconciler.render.json import SCHEMA
-from reconciler.render.style import Colour, Page, Part, prose
+from reconciler.render.style import Page, Part, Style, prose
 
 SYMBOLS = {
-    Mark.GOOD: ("✓", Colour.GREEN),
-    Mark.NOTE: ("!", Colour.YELLOW),
-    Mark.MISSING: ("✗", Colour.RED),
+    Grade.GOOD: ("✓", Style.GREEN),
+    Grade.NOTE: ("!", Style.YELLOW),
+    Grade.MISSING: ("✗", Style.RED),
 }
 
 
@@ -21,9 +21,9 @@ def render_text(findings: Sequence[Finding], page: Page) -> str:
     width = max(len(finding.what) for finding in findings)
     lines = []
     for finding in findings:
-        symbol, colour = SYMBOLS[finding.mark]
+        symbol, style = SYMBOLS[finding.grade]
         told = escaped(" ".join(finding.told.split()))
-        title = [Part(symbol, (colour,), gap=""), Part(finding.what.ljust(width), gap=" ")]
+        title = [Part(symbol, (style,), gap=""), Part(finding.what.ljust(width), gap=" ")]
         lines.append(page.write([*title, *prose(told, gap="  ")]) + "\n")
     return "".join(lines)
 
@@ -31,7 +31,7 @@ def render_text(findings: Sequence[Finding], page: Page) -> str:
 def render_json(findings: Sequence[Finding], code: ExitCode) -> str:
     """Return the findings as one line of JSON; ``code`` is what the run exits with."""
     rows: list[Json] = [
-        {"mark": finding.mark.value, "what": finding.what, "told": finding.told}
+        {"mark": finding.grade.value, "what": finding.what, "told": finding.told}
         for finding in findings
     ]
     told: Json = {

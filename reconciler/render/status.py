@@ -5,21 +5,21 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.core.escaping import escaped
 from reconciler.core.status import Standing, State, Status
-from reconciler.render.style import Colour, Page, Part, counted, prose, span
+from reconciler.render.style import Page, Part, Style, counted, prose, span
 from reconciler.render.text import place
 
 # In the order in which somebody should look at them.
-COLOURS = {
-    State.FAILED: Colour.RED,
-    State.UNREADABLE: Colour.RED,
-    State.DRIFTED: Colour.YELLOW,
-    State.WITHHELD: Colour.YELLOW,
-    State.STALE: Colour.YELLOW,
-    State.PENDING: Colour.CYAN,
-    State.SUSPENDED: Colour.CYAN,
-    State.IN_SYNC: Colour.GREEN,
+STYLES = {
+    State.FAILED: Style.RED,
+    State.UNREADABLE: Style.RED,
+    State.DRIFTED: Style.YELLOW,
+    State.WITHHELD: Style.YELLOW,
+    State.STALE: Style.YELLOW,
+    State.PENDING: Style.CYAN,
+    State.SUSPENDED: Style.CYAN,
+    State.IN_SYNC: Style.GREEN,
 }
-_ORDER = {state: place for place, state in enumerate(COLOURS)}
+_ORDER = {state: place for place, state in enumerate(STYLES)}
 
 
 def worst_first(standings: Iterable[Standing]) -> list[Standing]:
@@ -37,10 +37,10 @@ def render_status(status: Status, *, now: float, page: Page) -> str:
         )
     ]
     lines += [
-        *(page.write(prose(f"! {escaped(wrong)}", Colour.RED)) for wrong in _wrong(status)),
+        *(page.write(prose(f"! {escaped(wrong)}", Style.RED)) for wrong in _wrong(status)),
         "",
         *_table(worst_first(status.standings), now, page),
-        page.write(prose(_footer(status.standings), Colour.BOLD)),
+        page.write(prose(_footer(status.standings), Style.BOLD)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,7 +79,7 @@ def _table(standings: list[Standing], now: float, page: Page) -> Iterator[str]:
     for standing, key in zip(standings, keys, strict=True):
         told = "; ".join(escaped(part) for part in _told(standing, now))
         row = [
-            Part(f"{standing.state:<10}", (COLOURS[standing.state],)),
+            Part(f"{standing.state:<10}", (STYLES[standing.state],)),
             Part(f"{key:<{width}}"),
             Part(f"{span(now - standing.since):>6}"),
         ]
@@ -116,5 +116,5 @@ def _differ(number: int) -> str:
 
 def _footer(standings: Iterable[Standing]) -> str:
     tally = Counter(standing.state for standing in standings)
-    told = ", ".join(f"{tally[state]} {state}" for state in COLOURS if tally[state])
+    told = ", ".join(f"{tally[state]} {state}" for state in STYLES if tally[state])
     return f"{counted(tally.total(), 'resource')}{': ' if told else ''}{told}."

@@ -1,4 +1,4 @@
-"""How text is laid out on a page of some width, and coloured where a person reads it."""
+"""How text is laid out on a page of some width, and styled where a person reads it."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -13,8 +13,8 @@ HANG = 8
 NARROWEST = 3 * HANG
 
 
-class Colour(StrEnum):
-    """The few colours in use, as ANSI sequences."""
+class Style(StrEnum):
+    """The few styles in use, as ANSI sequences."""
 
     GREEN = "\x1b[32m"
     YELLOW = "\x1b[33m"
@@ -28,7 +28,7 @@ class Part(NamedTuple):
     """A piece of a line that stays on one line where it can; ``gap`` stands before it."""
 
     text: str
-    colours: tuple[Colour, ...] = ()
+    styles: tuple[Style, ...] = ()
     gap: str = "  "
 
 
@@ -46,17 +46,17 @@ class Page:
 
     def _row(self, parts: Iterable[Part]) -> str:
         row = ""
-        for colours, alike in groupby(parts, key=lambda part: part.colours):
+        for styles, alike in groupby(parts, key=lambda part: part.styles):
             first, *others = alike
             told = first.text + "".join(part.gap + part.text for part in others)
-            row += first.gap + paint(told, *colours, on=self.color)
+            row += first.gap + paint(told, *styles, on=self.color)
         return row
 
 
-def prose(text: str, *colours: Colour, gap: str = "") -> list[Part]:
+def prose(text: str, *styles: Style, gap: str = "") -> list[Part]:
     """Return ``text`` as parts that may go to a line each, word by word."""
     first, *others = text.split(" ")
-    return [Part(first, colours, gap), *(Part(word, colours, " ") for word in others)]
+    return [Part(first, styles, gap), *(Part(word, styles, " ") for word in others)]
 
 
 def cells(text: str) -> int:
@@ -64,9 +64,9 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_cells_of, text))
 
 
-def paint(text: str, *colours: Colour, on: bool) -> str:
-    """Return ``text`` in ``colours`` where colour is ``on``, else unchanged."""
-    return f"{''.join(colours)}{text}{RESET}" if on and colours else text
+def paint(text: str, *styles: Style, on: bool) -> str:
+    """Return ``text`` in ``styles`` where styles are ``on``, else unchanged."""
+    return f"{''.join(styles)}{text}{RESET}" if on and styles else text
 
 
 def span(seconds: float) -> str:
@@ -91,11 +91,11 @@ def _rows(parts: Iterable[Part], width: int) -> Iterator[list[Part]]:
             yield row
             row, used, gap = [], 0, " " * HANG
         first, *others = _broken(part.text, width - used - cells(gap), width - HANG)
-        row.append(Part(first, part.colours, gap))
+        row.append(Part(first, part.styles, gap))
         used += cells(gap + first)
         for piece in others:
             yield row
-            row = [Part(piece, part.colours, " " * HANG)]
+            row = [Part(piece, part.styles, " " * HANG)]
             used = HANG + cells(piece)
     yield row
 

@@ -9,19 +9,19 @@ from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, St
 from reconciler.core.resources import TargetId
 from reconciler.render import words
 from reconciler.render.advice import render_advice
-from reconciler.render.style import Colour, Page, Part, paint, prose
+from reconciler.render.style import Page, Part, Style, paint, prose
 
-COLOURS: dict[type[Change], Colour] = {
-    Create: Colour.GREEN,
-    Update: Colour.YELLOW,
-    Adopt: Colour.CYAN,
-    Delete: Colour.RED,
+STYLES: dict[type[Change], Style] = {
+    Create: Style.GREEN,
+    Update: Style.YELLOW,
+    Adopt: Style.CYAN,
+    Delete: Style.RED,
 }
-COLOURS_OF_OUTCOMES: dict[type[Outcome], Colour] = {
-    Applied: Colour.GREEN,
-    Failed: Colour.RED,
-    Skipped: Colour.YELLOW,
-    Stale: Colour.YELLOW,
+STYLES_OF_OUTCOMES: dict[type[Outcome], Style] = {
+    Applied: Style.GREEN,
+    Failed: Style.RED,
+    Skipped: Style.YELLOW,
+    Stale: Style.YELLOW,
 }
 INDENT = " " * 6
 
@@ -52,12 +52,12 @@ def render_report(
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
     """Return one line on what became of a change."""
-    colour = COLOURS_OF_OUTCOMES[type(outcome)]
+    style = STYLES_OF_OUTCOMES[type(outcome)]
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
-        return paint(f"{key}: {words.DONE[type(outcome.change)]}", colour, on=color)
+        return paint(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
     told = f"{key}: {verb(outcome.change)} {outcome_name(outcome)}"
-    return f"{paint(told, colour, on=color)}: {escaped(outcome.why)}"
+    return f"{paint(told, style, on=color)}: {escaped(outcome.why)}"
 
 
 def render_intent(change: Change) -> str:
@@ -82,8 +82,8 @@ def _block(group: words.Group, page: Page) -> Iterator[str]:
     change = group.example
     kind = type(change)
     for key, origin in group.titles:
-        title = Part(f"{words.SYMBOLS[kind]} {key}", (COLOURS[kind], Colour.BOLD))
-        where = [Part(origin, (Colour.DIM,))] if origin else []
+        title = Part(f"{words.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD))
+        where = [Part(origin, (Style.DIM,))] if origin else []
         yield page.write([title, Part(change.cause), *where])
     if group.rest:
         yield page.write(prose(group.rest, gap="    "))
@@ -91,36 +91,36 @@ def _block(group: words.Group, page: Page) -> Iterator[str]:
     for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
         yield page.write(_field(field, gap))
     for way in group.ways:
-        yield page.write([Part(f"! {way.told}", (Colour.BOLD,), INDENT)])
+        yield page.write([Part(f"! {way.told}", (Style.BOLD,), INDENT)])
         yield from (page.write(_field(field, "  ", INDENT + "  ")) for field in way.fields)
     if change.traffic is not None:
-        yield page.write([Part(f"! {change.traffic}", (Colour.BOLD,), INDENT)])
+        yield page.write([Part(f"! {change.traffic}", (Style.BOLD,), INDENT)])
 
 
 def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Part]:
-    symbol, colour = _mark(field)
-    label = Part(f"{symbol} {field.label}", (colour,), indent)
+    symbol, style = _mark(field)
+    label = Part(f"{symbol} {field.label}", (style,), indent)
     values = [value for value in (field.before, field.after) if value is not None]
-    arrows = [Part(f"-> {value}", (colour,), " ") for value in values[1:]]
-    return [label, Part(values[0], (colour,), gap), *arrows]
+    arrows = [Part(f"-> {value}", (style,), " ") for value in values[1:]]
+    return [label, Part(values[0], (style,), gap), *arrows]
 
 
-def _mark(field: words.Field) -> tuple[str, Colour]:
+def _mark(field: words.Field) -> tuple[str, Style]:
     if field.before is None:
-        return "+", Colour.GREEN
-    return ("-", Colour.RED) if field.after is None else ("~", Colour.YELLOW)
+        return "+", Style.GREEN
+    return ("-", Style.RED) if field.after is None else ("~", Style.YELLOW)
 
 
 def _withheld(plan: Plan, page: Page) -> Iterator[str]:
     yield "Left alone on purpose:"
     for reason, why, keys in words.reasons(plan.withheld):
-        colour = Colour.DIM if reason is Reason.ORPHAN else Colour.YELLOW
-        title = prose(f"! {words.named(keys)}", colour, gap="  ")
+        style = Style.DIM if reason is Reason.ORPHAN else Style.YELLOW
+        title = prose(f"! {words.named(keys)}", style, gap="  ")
         yield page.write([*title, *prose(f"{reason.value}: {why}", gap="  ")])
 
 
 def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Page) -> str:
-    lines = [prose(counts, Colour.BOLD), *map(prose, advice.splitlines())]
+    lines = [prose(counts, Style.BOLD), *map(prose, advice.splitlines())]
     if calls:
-        lines.append(prose(words.calls_told(calls), Colour.DIM))
+        lines.append(prose(words.calls_told(calls), Style.DIM))
     return "".join(f"{page.write(line)}\n" for line in lines)

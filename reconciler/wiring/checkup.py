@@ -12,7 +12,7 @@ from reconciler.core.errors import (
     UnavailableError,
     UsageError,
 )
-from reconciler.core.findings import Finding, Mark
+from reconciler.core.findings import Finding, Grade
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, TargetId
 from reconciler.settings.target import AWS, LOCAL, Choice
@@ -32,7 +32,7 @@ ENDED = (
 def examine(choice: Choice, now: datetime) -> Iterator[Finding]:
     """Yield what there is to say of the chosen target and of the way to it."""
     if choice.name == AWS:
-        yield Finding(Mark.NOTE, "service", ENDED)
+        yield Finding(Grade.NOTE, "service", ENDED)
     yield _owner(choice)
     try:
         if choice.name == LOCAL or (yield from _way(choice, now)):
@@ -41,13 +41,13 @@ def examine(choice: Choice, now: datetime) -> Iterator[Finding]:
                 yield from _reads(target)
                 yield _writes()
     except (UsageError, HeldError, TargetError) as error:
-        yield Finding(Mark.MISSING, "target", str(error))
+        yield Finding(Grade.MISSING, "target", str(error))
 
 
 def _owner(choice: Choice) -> Finding:
     if choice.owner:
-        return Finding(Mark.GOOD, "owner", choice.owner)
-    return Finding(Mark.MISSING, "owner", "none, and a plan needs one: say --owner ID")
+        return Finding(Grade.GOOD, "owner", choice.owner)
+    return Finding(Grade.MISSING, "owner", "none, and a plan needs one: say --owner ID")
 
 
 def _way(choice: Choice, now: datetime) -> Generator[Finding, None, bool]:
@@ -57,9 +57,9 @@ def _way(choice: Choice, now: datetime) -> Generator[Finding, None, bool]:
     source = credentials_of(session)
     if source is None:
         told = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say --profile"
-        yield Finding(Mark.MISSING, "credentials", told)
+        yield Finding(Grade.MISSING, "credentials", told)
         return False
-    yield Finding(Mark.GOOD, "credentials", f"found, by {source}")
+    yield Finding(Grade.GOOD, "credentials", f"found, by {source}")
     try:
         theirs = clock_of(session, connection)
     except RefusedError:
@@ -67,20 +67,20 @@ def _way(choice: Choice, now: datetime) -> Generator[Finding, None, bool]:
         return True
     if theirs is not None:
         off = abs((theirs - now).total_seconds())
-        mark = Mark.GOOD if off <= MOST_SKEW_SECONDS else Mark.MISSING
-        yield Finding(mark, "clock", f"{off:.0f} s from the target's")
+        grade = Grade.GOOD if off <= MOST_SKEW_SECONDS else Grade.MISSING
+        yield Finding(grade, "clock", f"{off:.0f} s from the target's")
     return True
 
 
 def _world(choice: Choice, target: TargetId) -> Iterator[Finding]:
     where = " at ".join(dict.fromkeys((target.name, target.url)))
-    yield Finding(Mark.GOOD, "target", f"{where}, region {target.region}")
+    yield Finding(Grade.GOOD, "target", f"{where}, region {target.region}")
     if target.account is None:
         told = "unknown: GetCallerIdentity is not answered there"
-        yield Finding(Mark.NOTE, "account", told)
+        yield Finding(Grade.NOTE, "account", told)
     else:
         configured = ", as configured" if choice.account else ""
-        yield Finding(Mark.GOOD, "account", target.account + configured)
+        yield Finding(Grade.GOOD, "account", target.account + configured)
 
 
 def _reads(target: AppMesh) -> Iterator[Finding]:
@@ -91,47 +91,47 @@ def _reads(target: AppMesh) -> Iterator[Finding]:
         parents = found.get(row.parent, [])
         if row.parent in unlisted:
             unlisted.add(kind)
-            yield Finding(Mark.NOTE, what, f"not tried: each {row.parent} stayed unseen")
+            yield Finding(Grade.NOTE, what, f"not tried: each {row.parent} stayed unseen")
             continue
         if row.parent and not parents:
-            yield Finding(Mark.NOTE, what, f"not tried: no {row.parent} is live")
+            yield Finding(Grade.NOTE, what, f"not tried: no {row.parent} is live")
             continue
         try:
             keys = found[kind] = target.lists.all_of(kind, parents)
         except TargetError as error:
             unlisted.add(kind)
-            yield Finding(Mark.MISSING, what, str(error))
+            yield Finding(Grade.MISSING, what, str(error))
             if isinstance(error, UnavailableError):
                 return
         else:
-            yield Finding(Mark.GOOD, what, f"{len(keys)} live")
+            yield Finding(Grade.GOOD, what, f"{len(keys)} live")
             yield _describe(target, kind, keys)
             yield _headroom(kind, QUOTAS[row.word], keys)
     if target.tags() is None:
         told = "not allowed or not there: tags are read one resource at a time, which takes longer"
-        yield Finding(Mark.NOTE, "GetResources", told)
+        yield Finding(Grade.NOTE, "GetResources", told)
     else:
-        yield Finding(Mark.GOOD, "GetResources", "allowed")
+        yield Finding(Grade.GOOD, "GetResources", "allowed")
 
 
 def _describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> Finding:
     what = f"read {kind}"
     if not keys:
-        return Finding(Mark.NOTE, what, "not tried: none is live")
+        return Finding(Grade.NOTE, what, "not tried: none is live")
     try:
         live = target.look(keys[0])
     except TargetError as error:
-        return Finding(Mark.MISSING, what, str(error))
+        return Finding(Grade.MISSING, what, str(error))
     if live is None:
-        return Finding(Mark.NOTE, what, f"{keys[0]} was listed, and then not found")
-    return Finding(Mark.GOOD, what, f"{keys[0]}, and its tags")
+        return Finding(Grade.NOTE, what, f"{keys[0]} was listed, and then not found")
+    return Finding(Grade.GOOD, what, f"{keys[0]}, and its tags")
 
 
 def _headroom(kind: str, quota: Quota, keys: Sequence[Key]) -> Finding:
     most = max(Counter(key.path[:-1] for key in keys).values(), default=0)
-    mark = Mark.GOOD if most < NEARLY_FULL * quota.most else Mark.NOTE
+    grade = Grade.GOOD if most < NEARLY_FULL * quota.most else Grade.NOTE
     told = f"{most} of {quota.most} {quota.of}, unless AWS raised yours"
-    return Finding(mark, f"quota {kind}", told)
+    return Finding(grade, f"quota {kind}", told)
 
 
 def _writes() -> Finding:
@@ -143,4 +143,4 @@ def _writes() -> Finding:
         and (operation.kind is None or operation.kind.name in words)
     )
     told = f"not tried, for that takes a write: {', '.join(writing)}"
-    return Finding(Mark.NOTE, "writes", told)
+    return Finding(Grade.NOTE, "writes", told)

@@ -1,12 +1,12 @@
 """Findings fit a terminal, and steer none."""
 
-from reconciler.core.findings import Finding, Mark
+from reconciler.core.findings import Finding, Grade
 from reconciler.render.findings import render_text
 from reconciler.render.style import Page
 
 FINDINGS = [
-    Finding(Mark.GOOD, "owner", "platform"),
-    Finding(Mark.MISSING, "target", "no answer came,\n\x1b[31m from there; look whether it runs"),
+    Finding(Grade.GOOD, "owner", "platform"),
+    Finding(Grade.MISSING, "target", "no answer came,\n\x1b[31m from there; look whether it runs"),
 ]
 
 
