@@ -5,14 +5,13 @@ from dataclasses import replace
 
 from reconciler import engine
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show_whole, terminal_width, wants_color
+from reconciler.cli.output import page, show_whole
 from reconciler.cli.work import insist, open_work
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Key
 from reconciler.render.description import Description, render_json, render_text
 from reconciler.render.status import attempts
-from reconciler.render.style import Page
 from reconciler.web.client import fetch_status
 
 
@@ -44,7 +43,7 @@ def run(invocation: Invocation) -> int:
     if invocation["format"] == "json":
         show_whole(render_json(told))
     else:
-        show_whole(render_text(told, Page(wants_color(invocation["color"]), terminal_width())))
+        show_whole(render_text(told, page(invocation["color"])))
     return told.code
 
 

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show_whole, terminal_width, wants_color
+from reconciler.cli.output import page, show_whole
 from reconciler.cli.progress import working
 from reconciler.cli.work import choose
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.findings import Finding, Grade
 from reconciler.render.findings import render_json, render_text
-from reconciler.render.style import Page
 from reconciler.wiring.checkup import examine
 
 
@@ -25,8 +24,7 @@ def run(invocation: Invocation) -> int:
     if invocation["format"] == "json":
         show_whole(render_json(findings, code))
     else:
-        page = Page(wants_color(invocation["color"]), terminal_width())
-        show_whole(render_text(findings, page))
+        show_whole(render_text(findings, page(invocation["color"])))
     return code
 
 

@@ -9,25 +9,26 @@ import click
 
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.escaping import escaped
+from reconciler.render.style import Page
 
 
 def show(text: str) -> None:
     """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
-    try:
-        # Named, since a progress bar on the terminal puts itself in the place of sys.stdout.
-        click.echo(text, nl=False, file=sys.stdout)
-    except BrokenPipeError:
-        stop_printing()
-    except OSError as error:
-        stop_printing()
-        complain(f"writing results: {error.strerror}; what follows is not printed")
+    if why := _unprinted(text):
+        complain(f"writing results: {why}; what follows is not printed")
 
 
 def show_whole(text: str) -> None:
-    """Print a result that is all there is to a run; a reader who has gone is nobody's fault.
+    """Print a result that is all there is to a run.
 
     ReconcilerError where it cannot be written: a part must not pass for the whole.
     """
+    if why := _unprinted(text):
+        raise ReconcilerError(f"writing results: {why}; what was printed is not all of it")
+
+
+def _unprinted(text: str) -> str | None:
+    """Print ``text``, and say why it was not; a reader who has gone is nobody's fault."""
     try:
         # Named, since a progress bar on the terminal puts itself in the place of sys.stdout.
         click.echo(text, nl=False, file=sys.stdout)
@@ -35,9 +36,8 @@ def show_whole(text: str) -> None:
         stop_printing()
     except OSError as error:
         stop_printing()
-        raise ReconcilerError(
-            f"writing results: {error.strerror}; what was printed is not all of it"
-        ) from error
+        return error.strerror or str(error)
+    return None
 
 
 def stop_printing() -> None:
@@ -66,3 +66,8 @@ def wants_color(choice: str, stream: TextIO | None = None) -> bool:
 def terminal_width() -> int | None:
     """Return the width of the terminal that results go to, COLUMNS first; None where none is."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def page(color: str) -> Page:
+    """Return the page that results go to, as wide as its terminal."""
+    return Page(wants_color(color), terminal_width())

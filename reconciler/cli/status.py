@@ -3,10 +3,9 @@
 import time
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show_whole, terminal_width, wants_color
+from reconciler.cli.output import page, show_whole
 from reconciler.core.exit_codes import ExitCode
 from reconciler.render.status import render_status
-from reconciler.render.style import Page
 from reconciler.web.client import fetch_status
 
 
@@ -16,6 +15,5 @@ def run(invocation: Invocation) -> int:
     if invocation["format"] == "json":
         show_whole(text)
     else:
-        page = Page(wants_color(invocation["color"]), terminal_width())
-        show_whole(render_status(status, now=time.time(), page=page))
+        show_whole(render_status(status, now=time.time(), page=page(invocation["color"])))
     return ExitCode.OK
