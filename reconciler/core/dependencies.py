@@ -19,10 +19,10 @@ from reconciler.core.changes import (
     detached,
 )
 from reconciler.core.kinds import KINDS, named_by, parent_of
-from reconciler.core.resources import Key, Present, Spec, World
+from reconciler.core.resources import Key, Present, Spec, World, named
 
 # Of what holds a resource, so many are named.
-MOST_NAMED = 50
+MOST_HOLDERS = 50
 
 Upsert: TypeAlias = Create | Update | Adopt
 
@@ -78,9 +78,8 @@ def _hold_blocked(
     for delete in deletes:
         holders = sorted(hold.on(delete.key))
         if holders:
-            more = len(holders) - MOST_NAMED
-            told = ", ".join(map(str, holders[:MOST_NAMED])) + (f" and {more} more" * (more > 0))
-            why = f"{told} {'stays' if len(holders) == 1 else 'stay'}, and would be without it"
+            stay = "stays" if len(holders) == 1 else "stay"
+            why = f"{named(holders, MOST_HOLDERS)} {stay}, and would be without it"
             withheld.append(Withheld(delete.key, why, Reason.GUARD, None, delete))
         else:
             hold.release(delete.key)

@@ -7,7 +7,7 @@ already checked them with types, so a new kind needs no new code in the core.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -19,6 +19,8 @@ Spec: TypeAlias = dict[str, Json]
 OWNER_TAG = "mesh-reconciler:owner"
 APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
+# Of many, so many are named.
+MOST_NAMED = 5
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_THEN_GONE = "it was listed, and then not found"
 
@@ -226,3 +228,9 @@ def without_empties(value: Json) -> Json:
     if isinstance(value, list):
         return [without_empties(item) for item in value]
     return value
+
+
+def named(keys: Sequence[object], most: int = MOST_NAMED) -> str:
+    """Return ``a, b and 7 more``."""
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(map(str, keys[:most])) + more

@@ -4,7 +4,7 @@ Every guard only takes changes away, and says so; none of them adds one. They ho
 apply and daemon alike, so a pull request fails before the merge and not after.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -105,7 +105,7 @@ def _policy(change: Change, restraint: Restraint) -> Refusal | None:
 def _why_not_delete(
     changes: Sequence[Change], restraint: Restraint, *, nothing_desired: bool, gaps: Sequence[str]
 ) -> Refusal | None:
-    deletes = _count(changes, lambda change: isinstance(change, Delete))
+    deletes = sum(isinstance(change, Delete) for change in changes)
     if restraint.partial is not None:
         return Reason.ORPHAN, f"nothing is deleted because {restraint.partial}"
     if gaps:
@@ -118,11 +118,7 @@ def _why_not_delete(
 
 
 def _why_not_update(changes: Sequence[Change], limit: int | None) -> Refusal | None:
-    updates = _count(changes, lambda change: isinstance(change, Update | Adopt))
+    updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None
     return Reason.GUARD, f"{updates} updates are over --max-updates, which allows {limit} here"
-
-
-def _count(changes: Sequence[Change], wanted: Callable[[Change], bool]) -> int:
-    return sum(map(wanted, changes))

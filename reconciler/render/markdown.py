@@ -14,6 +14,7 @@ from reconciler.core.changes import Change, Create, Delete, Traffic, verb
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
+from reconciler.core.resources import named
 from reconciler.core.three_way import Clash, Moved, ThreeWay
 from reconciler.render import words
 from reconciler.render.style import counted
@@ -127,7 +128,7 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
         if change.traffic in keys:
             keys[change.traffic].append(_code(escaped(str(change.key))))
-    told = [f"> **{traffic}**: {words.named(found)}" for traffic, found in keys.items() if found]
+    told = [f"> **{traffic}**: {named(found)}" for traffic, found in keys.items() if found]
     if told:
         yield "> [!WARNING]\n" + "  \n".join(told)
 
@@ -181,7 +182,7 @@ def _withheld(plan: Plan) -> Iterator[Block]:
 
 
 def _item(what: str, why: str, keys: list[str]) -> Block:
-    told = words.named([_code(key) for key in keys])
+    told = named([_code(key) for key in keys])
     return Block(f"- **{what}** {told}: {_code(why, len(why))}", len(keys))
 
 
@@ -189,7 +190,7 @@ def _change(group: words.Group) -> Block:
     change = group.example
     keys = [f"<code>{html.escape(escaped(str(item.key)))}</code>" for item in group.changes]
     traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
-    summary = f"{words.SYMBOLS[type(change)]} {verb(change)} {words.named(keys)}: {change.cause}"
+    summary = f"{words.SYMBOLS[type(change)]} {verb(change)} {named(keys)}: {change.cause}"
     text = (
         f"<details><summary>{summary}{traffic}</summary>\n\n{_fence(_detail(group))}\n\n</details>"
     )

@@ -6,7 +6,7 @@ from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Updat
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
-from reconciler.core.resources import TargetId
+from reconciler.core.resources import TargetId, named
 from reconciler.render import words
 from reconciler.render.advice import render_advice
 from reconciler.render.style import Page, Part, Style, paint, prose
@@ -115,7 +115,7 @@ def _withheld(plan: Plan, page: Page) -> Iterator[str]:
     yield "Left alone on purpose:"
     for reason, why, keys in words.reasons(plan.withheld):
         style = Style.DIM if reason is Reason.ORPHAN else Style.YELLOW
-        title = prose(f"! {words.named(keys)}", style, gap="  ")
+        title = prose(f"! {named(keys)}", style, gap="  ")
         yield page.write([*title, *prose(f"{reason.value}: {why}", gap="  ")])
 
 

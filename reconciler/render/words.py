@@ -22,14 +22,12 @@ from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
-from reconciler.core.resources import OWNER_TAG, Json, canonical_json
+from reconciler.core.resources import MOST_NAMED, OWNER_TAG, Json, canonical_json
 from reconciler.render.style import cells, counted
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 VERBS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
-# Of resources that have something in common, so many are named.
-MOST_NAMED = 5
 # In cells; above it a label moves its own value only, not the column of all.
 WIDEST_LABEL = 60
 _OWNER = ["tags", OWNER_TAG]
@@ -149,12 +147,6 @@ def reasons(withheld: Iterable[Withheld]) -> list[tuple[Reason, str, list[str]]]
     for held in withheld:
         alike.setdefault((held.reason, held.why), []).append(escaped(str(held.key)))
     return [(reason, escaped(why), keys) for (reason, why), keys in alike.items()]
-
-
-def named(keys: Sequence[str]) -> str:
-    """Return ``a, b and 7 more``."""
-    more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
-    return ", ".join(keys[:MOST_NAMED]) + more
 
 
 def plan_counts(plan: Plan) -> str:

@@ -32,6 +32,7 @@ from reconciler.core.resources import (
     TargetId,
     Unreadable,
     World,
+    named,
 )
 from reconciler.targets.answers import present, sighting
 from reconciler.targets.calls import Calls
@@ -40,8 +41,6 @@ from reconciler.targets.lists import Lists, Ref
 from reconciler.targets.memory import Index, Memory
 from reconciler.targets.operations import arguments_of, operation_of, path_of
 
-# Of what holds a resource against its delete, so many are named.
-MOST_NAMED = 5
 DELETED = "DELETED"
 
 Tags = Mapping[str, str]
@@ -218,12 +217,10 @@ class AppMesh:
             return sighting(self._call("delete", key))
         except ConflictError as error:
             # The service names what holds it in some cases only.
-            holders = [str(inner) for inner in self.lists.inside(key)]
+            holders = list(self.lists.inside(key))
             if not holders:
                 raise
-            more = f" and {len(holders) - MOST_NAMED} more" if len(holders) > MOST_NAMED else ""
-            named = ", ".join(holders[:MOST_NAMED])
-            raise ConflictError(f"{error}; in it are {named}{more}") from error
+            raise ConflictError(f"{error}; in it are {named(holders)}") from error
 
     def _call(self, verb: Verb, key: Key, **arguments: Any) -> dict[str, Any]:
         operation = operation_of(KINDS[key.kind].word, verb)
