@@ -15,10 +15,8 @@ from reconciler.manifest.nodes import (
     BrokenNode,
     MappingNode,
     Member,
-    Node,
     Path,
     ScalarNode,
-    described,
     located,
     text_of,
 )
@@ -52,7 +50,7 @@ def translate_template(sheet: Sheet) -> Iterator[Declared]:
         for name, member in resources.members.items():
             yield from _resource(sheet, resolver, name, member)
     else:
-        _complain_of_type(sheet, resources, ("Resources",))
+        sheet.complain_of_type(resources, ("Resources",))
 
 
 def _resource(sheet: Sheet, resolver: Resolver, name: str, member: Member) -> Iterator[Declared]:
@@ -62,13 +60,13 @@ def _resource(sheet: Sheet, resolver: Resolver, name: str, member: Member) -> It
         sheet.complain(Code.FUNCTION, member.mark, message, path, "write them out")
         return
     if not isinstance(member.value, MappingNode):
-        _complain_of_type(sheet, member.value, path)
+        sheet.complain_of_type(member.value, path)
         return
     mark, type_ = located(member.value, ("Type",))
     if type_ is None:
         sheet.complain(Code.MISSING_FIELD, mark, "is required", (*path, "Type"))
     elif not isinstance(type_, ScalarNode) or type_.value is None:
-        _complain_of_type(sheet, type_, (*path, "Type"), "text")
+        sheet.complain_of_type(type_, (*path, "Type"), "text")
     elif kind := _TYPES.get(type_.text):
         yield from _ours(sheet, resolver, name, member.value, kind)
     elif "appmesh" in type_.text.casefold().replace("-", ""):
@@ -87,7 +85,7 @@ def _ours(
     path = (*path, "Properties")
     mark, properties = located(resource, ("Properties",))
     if properties is not None and not isinstance(properties, MappingNode):
-        _complain_of_type(sheet, properties, path)
+        sheet.complain_of_type(properties, path)
         return
     members = {}
     for field, member in (properties.members if properties else {}).items():
@@ -117,15 +115,9 @@ def _is_made(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode)
     mark, node = resource.members["Condition"]
     path = ("Resources", name, "Condition")
     if not isinstance(node, ScalarNode) or node.value is None:
-        _complain_of_type(sheet, node, path, "the name of a condition")
+        sheet.complain_of_type(node, path, "the name of a condition")
         return False
     holds = resolver.holds(node.text, mark, path)
     if holds is False:
         sheet.ignored[f"{text_of(resource, 'Type')} whose condition does not hold"] += 1
     return holds is True
-
-
-def _complain_of_type(sheet: Sheet, node: Node, path: Path, wanted: str = "a mapping") -> None:
-    if not isinstance(node, BrokenNode) or node.meant:
-        found = "a function" if isinstance(node, BrokenNode) else described(node)
-        sheet.complain(Code.WRONG_TYPE, node.mark, f"must be {wanted}, not {found}", path)

@@ -15,6 +15,7 @@ from reconciler.manifest.nodes import (
     Complaints,
     MappingNode,
     Mark,
+    Node,
     Page,
     Path,
     ScalarNode,
@@ -95,6 +96,12 @@ class Sheet:
         """Complain of a kind that is not among those ``known``, as ``where`` says at ``mark``."""
         message = f"must be {one_of(sorted(known))}, not {shown(kind)}"
         self.complain(Code.KIND, mark, message, where, did_you_mean(kind, known))
+
+    def complain_of_type(self, node: Node, where: Path, wanted: str = "a mapping") -> None:
+        """Complain that ``node`` is not ``wanted``, where nothing was complained of there yet."""
+        if not isinstance(node, BrokenNode) or node.meant:
+            found = "a function" if isinstance(node, BrokenNode) else described(node)
+            self.complain(Code.WRONG_TYPE, node.mark, f"must be {wanted}, not {found}", where)
 
     def complain(self, code: Code, mark: Mark, message: str, where: Path, hint: str = "") -> None:
         """Complain of the place ``mark``, to which ``where`` leads from the root."""

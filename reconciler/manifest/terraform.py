@@ -11,7 +11,6 @@ from reconciler.manifest import forms
 from reconciler.manifest.checking import checked
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
-    BrokenNode,
     ListNode,
     MappingNode,
     Mark,
@@ -19,7 +18,6 @@ from reconciler.manifest.nodes import (
     Node,
     Path,
     ScalarNode,
-    described,
     located,
     text_of,
 )
@@ -92,15 +90,9 @@ def _mappings(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[M
             if isinstance(item, MappingNode):
                 yield item, (*path, index)
             else:
-                _complain_of_type(sheet, item, (*path, index), "a mapping")
+                sheet.complain_of_type(item, (*path, index))
     elif node is not None:
-        _complain_of_type(sheet, node, path, "a list")
-
-
-def _complain_of_type(sheet: Sheet, node: Node, path: Path, wanted: str) -> None:
-    if not isinstance(node, BrokenNode):
-        message = f"must be {wanted}, not {described(node)}"
-        sheet.complain(Code.WRONG_TYPE, node.mark, message, path)
+        sheet.complain_of_type(node, path, "a list")
 
 
 def _unknown_values(root: Node) -> dict[str, _Hidden]:
