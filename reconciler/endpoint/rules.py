@@ -9,13 +9,14 @@ the checks of aws-app-mesh-controller-for-k8s, *TF* terraform-provider-aws. A ru
 says *chosen*: the strictest reading that every known client survives.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.api import ListOf, Operation, Shape, Structure
 from reconciler.endpoint import checks as check
 from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.checks import Check
 from reconciler.endpoint.records import World
 
 Path = tuple[str | int, ...]
@@ -38,27 +39,16 @@ class Call:
         return str(self.parameters.get(kind.path[-1], ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Something that a part of a request has to keep; ``complaints`` yields how it does not."""
-
-    about: str
-    """The shapes of the description whose values it judges; ``Request`` is the whole."""
-    says: str
-    source: str
-    complaints: Callable[[Any, Behaviour], Iterator[str]]
-    code: Callable[[Behaviour], str] = lambda _: "BadRequestException"
-    placed: bool = True
-    """Whether the complaint begins with the place; not where the service's words are known."""
-
-
 def complaints(call: Call, behaviour: Behaviour) -> Iterator[tuple[str, str]]:
     """Yield how a call breaks the rules, each as the error's name and the words."""
     for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
-        for rule in _RULES_ABOUT.get(name if path else "Request", ()):
-            for words in rule.complaints(value, behaviour):
-                place = f"{'.'.join(map(str, path))}: " if path and rule.placed else ""
-                yield rule.code(behaviour), f"{place}{words}"
+        for rule in RULES.get(name if path else "Request", ()):
+            # Where the service's words are known, they come without the place.
+            placed = path and rule not in _IN_ITS_WORDS
+            place = f"{'.'.join(map(str, path))}: " if placed else ""
+            code = behaviour.reserved_tag if rule is check.reserved_tag else "BadRequestException"
+            for words in rule(value, behaviour):
+                yield code, f"{place}{words}"
 
 
 def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Path]]:
@@ -73,160 +63,46 @@ def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Pat
             yield from _parts(shape.item, item, (*path, index))
 
 
-RULES = (
-    Rule(
-        "Request",
-        "a name holds no slash; no control character either, as no path could carry it",
-        "RM 101: a slash in meshName is a 400; control characters: chosen",
-        check.names,
-    ),
-    Rule("Request", "a virtual service's name has 1 to 255 characters", "TF", check.service_name),
-    Rule(
-        "Request",
-        "a virtual router's name holds letters, digits, hyphens and underscores",
-        "UG; a behaviour, and one for meshes",
-        check.word_names,
-    ),
-    Rule(
-        "TagRef",
-        "tag keys and values do not begin with aws:, in any case",
-        "UG on tagging, as for every AWS service",
-        check.reserved_tag,
-        lambda behaviour: behaviour.reserved_tag,
-    ),
-    Rule("TagList", "a request names a tag key once", "chosen", check.repeated_tags),
-    Rule(
-        "Duration", "a duration has a unit and a value", "controller, TF", check.both_of_a_duration
-    ),
-    Rule("MatchRange", "a range begins before it ends", "controller", check.forwards),
-    Rule("RouteSpec", "a route is of one protocol", "UG, TF", check.exactly_one(*check.ROUTES)),
-    Rule(
-        "GatewayRouteSpec",
-        "a gateway route is of one protocol",
-        "UG, controller",
-        check.exactly_one(*check.GATEWAY_ROUTES),
-    ),
-    Rule(
-        "HttpRouteMatch",
-        "a route matches by prefix or by path",
-        "controller",
-        check.exactly_one("prefix", "path"),
-    ),
-    Rule(
-        "HttpGatewayRouteMatch",
-        "a gateway route matches by something",
-        "controller, UG",
+_IN_ITS_WORDS = (check.discovered, check.listening)
+_AN_EVENT = ("httpRetryEvents", "tcpRetryEvents")
+
+# By the shape of the description that a rule judges; ``Request`` is the whole.
+RULES: Mapping[str, tuple[Check, ...]] = {
+    # RM 101: a slash in meshName is a 400; control characters: chosen. Services: TF. Routers: UG.
+    "Request": (check.names, check.service_name, check.word_names),
+    "TagRef": (check.reserved_tag,),  # UG on tagging, as for every AWS service
+    "TagList": (check.repeated_tags,),  # chosen
+    "Duration": (check.both_of_a_duration,),  # controller, TF
+    "MatchRange": (check.forwards,),  # controller
+    "RouteSpec": (check.exactly_one(*check.ROUTES),),  # UG, TF
+    "GatewayRouteSpec": (check.exactly_one(*check.GATEWAY_ROUTES),),  # UG, controller
+    # controller; the slash: API
+    "HttpRouteMatch": (check.exactly_one("prefix", "path"), check.begins("prefix", "/")),
+    # controller, UG; the slash: API; reserved prefixes: UG on gateway routes
+    "HttpGatewayRouteMatch": (
         check.at_least_one("prefix", "path", "hostname"),
-    ),
-    Rule(
-        "HttpGatewayRouteMatch",
-        "a gateway route does not match by prefix and path",
-        "controller",
         check.at_most_one("prefix", "path"),
-    ),
-    Rule(
-        "GrpcGatewayRouteMatch",
-        "a gateway route matches by something",
-        "controller, UG",
-        check.at_least_one("serviceName", "hostname"),
-    ),
-    Rule(
-        "HttpRouteMatch HttpGatewayRouteMatch",
-        "a prefix begins with a slash",
-        "API",
         check.begins("prefix", "/"),
-    ),
-    Rule(
-        "HttpGatewayRouteMatch",
-        "some prefixes are reserved for gateway routes",
-        "UG on gateway routes",
         check.reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
     ),
-    Rule(
-        "GrpcGatewayRouteMatch",
-        "some service names are reserved for gateway routes",
-        "UG on gateway routes",
+    "GrpcGatewayRouteMatch": (  # as above
+        check.at_least_one("serviceName", "hostname"),
         check.reserved("serviceName", "aws.app-mesh", "aws.appmesh"),
     ),
-    Rule(
-        "HttpPathMatch",
-        "a path matches in one way",
-        "controller",
-        check.exactly_one("exact", "regex"),
-    ),
-    Rule(
-        "GatewayRouteHostnameMatch",
-        "a host name matches in one way",
-        "controller",
-        check.exactly_one("exact", "suffix"),
-    ),
-    Rule(
-        "HttpGatewayRouteRewrite",
-        "a rewrite is of the prefix or of the path",
-        "controller",
-        check.at_most_one("prefix", "path"),
-    ),
-    Rule(
-        "HttpGatewayRoutePrefixRewrite",
-        "a prefix is rewritten in one way",
-        "controller",
+    "HttpPathMatch": (check.exactly_one("exact", "regex"),),  # controller, as the next four
+    "GatewayRouteHostnameMatch": (check.exactly_one("exact", "suffix"),),
+    "HttpGatewayRouteRewrite": (check.at_most_one("prefix", "path"),),
+    "HttpGatewayRoutePrefixRewrite": (
         check.exactly_one("defaultPrefix", "value"),
-    ),
-    Rule(
-        "HttpGatewayRoutePrefixRewrite",
-        "a rewritten prefix stands between slashes",
-        "controller",
         check.slashes_around,
     ),
-    Rule("RouteAction", "weights sum up to 100 or less", "model; a behaviour", check.weights),
-    Rule(
-        "HttpRetryPolicy",
-        "a retry policy names an event",
-        "API",
-        check.at_least_one("httpRetryEvents", "tcpRetryEvents"),
-    ),
-    Rule(
-        "GrpcRetryPolicy",
-        "a retry policy names an event",
-        "API",
-        check.at_least_one("grpcRetryEvents", "httpRetryEvents", "tcpRetryEvents"),
-    ),
-    Rule(
-        "HttpRetryPolicy GrpcRetryPolicy",
-        "HTTP events are of four names",
-        "API",
-        check.retry_events,
-    ),
-    Rule("GrpcRouteMatch", "a method is one of a service", "API", check.method_of_a_service),
-    Rule(
-        "Listener VirtualGatewayListener",
-        "connection pool and time-out are of the listener's protocol",
-        "UG for the pool; for the time-out: chosen",
-        check.one_protocol,
-    ),
-    Rule(
-        "VirtualNodeSpec VirtualGatewaySpec",
-        "a health check asks a port that is listened on",
-        "API, controller; a behaviour",
-        check.checked_port,
-    ),
-    Rule(
-        "VirtualNodeSpec",
-        "listeners need service discovery",
-        "API, controller; the words: chosen",
-        check.discovered,
-        placed=False,
-    ),
-    Rule(
-        "VirtualNodeSpec",
-        "service discovery needs a listener",
-        "TF pull request 13337, with these words",
-        check.listening,
-        placed=False,
-    ),
-)
-
-_RULES_ABOUT = {
-    name: [rule for rule in RULES if name in rule.about.split()]
-    for name in " ".join(rule.about for rule in RULES).split()
+    "RouteAction": (check.weights,),  # model; a behaviour
+    "HttpRetryPolicy": (check.at_least_one(*_AN_EVENT), check.retry_events),  # API
+    "GrpcRetryPolicy": (check.at_least_one("grpcRetryEvents", *_AN_EVENT), check.retry_events),
+    "GrpcRouteMatch": (check.method_of_a_service,),  # API
+    "Listener": (check.one_protocol,),  # UG for the pool; for the time-out: chosen
+    "VirtualGatewayListener": (check.one_protocol,),
+    # API, controller; a behaviour. Discovery: TF pull request 13337, with these words
+    "VirtualNodeSpec": (check.checked_port, check.discovered, check.listening),
+    "VirtualGatewaySpec": (check.checked_port,),
 }

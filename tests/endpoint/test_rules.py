@@ -226,10 +226,7 @@ def test_a_rule_is_about_shapes_that_there_are() -> None:
     judged = {"Request"}
     for operation in load().operations.values():
         judged.update(names_of(operation.request))
-    for rule in RULES:
-        assert set(rule.about.split()) <= judged
-        assert rule.says
-        assert rule.source
+    assert RULES.keys() <= judged
 
 
 def names_of(shape: Shape) -> Iterator[str]:
