@@ -7,16 +7,18 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import api_page
 
 from reconciler.core import exit_codes
-from reconciler.endpoint import behaviour_table
+from reconciler.endpoint import Behaviour
 from reconciler.manifest.diagnostics import Code
 from reconciler.settings.knobs import EVERY_VERB, KNOBS, TARGET_VERBS, Knob, Take
 
 README = Path(__file__).parent.parent / "README.md"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
+BEHAVIOURS = Path(__file__).parent / "behaviours.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETS = {
     EVERY_VERB: "every verb",
@@ -32,12 +34,18 @@ def rewritten(text: str) -> str:
         "statements": api_page.tables()[0],
         "errors": api_page.tables()[1],
         "options": _options(),
-        "behaviours": "".join(f"{row}\n" for row in behaviour_table()),
+        "behaviours": _behaviours(),
         "exit_codes": _exit_codes(),
         "complaints": _complaints(),
         "uncovered": _uncovered(),
     }
     return _TABLE.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}", text)
+
+
+def rows_of(table: Path) -> list[list[str]]:
+    """Return the columns of each row of a table in a text file, its comments left out."""
+    lines = table.read_text("utf-8").splitlines()
+    return [line.split(" | ") for line in lines if not line.startswith("#")]
 
 
 def _options() -> str:
@@ -53,6 +61,22 @@ def _option_row(knob: Knob) -> str:
     if isinstance(knob.default, float):
         default = f"`{knob.default:g}`"
     return f"| `--{knob.name}{value}` | {knob.own or verbs} | {default} | {knob.help}{choices} |\n"
+
+
+def _behaviours() -> str:
+    head = "| behaviour | values, the default first | decides | evidence |\n|---|---|---|---|\n"
+    return head + "".join(
+        f"| `{name}` | {_choices(name.replace('-', '_'))} | {decides} | {evidence} |\n"
+        for name, decides, evidence in rows_of(BEHAVIOURS)
+    )
+
+
+def _choices(behaviour: str) -> str:
+    default = getattr(Behaviour(), behaviour)
+    choices = get_args(get_type_hints(Behaviour)[behaviour])
+    if not choices:
+        return f"**{default:g}** · any number of seconds"
+    return " · ".join([f"**{default}**", *(each for each in choices if each != default)])
 
 
 def _exit_codes() -> str:
@@ -72,11 +96,10 @@ def _complaint_rows() -> Iterator[str]:
 
 
 def _uncovered() -> str:
-    rows = (line.split(" | ") for line in CATALOGUE.read_text("utf-8").splitlines())
     told = [
         f"| {row[0]} | {row[1]} | {row[2]} |\n"
-        for row in rows
-        if not row[0].startswith("#") and not row[-1].startswith("covered")
+        for row in rows_of(CATALOGUE)
+        if not row[-1].startswith("covered")
     ]
     return "| id | what happens | why no test |\n|---|---|---|\n" + "".join(told)
 

@@ -5,13 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from conftest import Cli
-from readme import README, rewritten
+from readme import BEHAVIOURS, README, rewritten, rows_of
 
 from reconciler.cli.main import VERBS
+from reconciler.endpoint import Behaviour
 from reconciler.settings.knobs import EVERY_VERB, TARGET_VERBS
 
 TEXT = README.read_text("utf-8")
@@ -22,6 +24,11 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 def test_every_table_is_the_codes_own() -> None:
     assert rewritten(TEXT) == TEXT, "python tests/readme.py brings it up to date"
     assert TEXT.count("<!-- table: ") == 7
+
+
+def test_every_behaviour_has_its_row_and_every_row_its_behaviour() -> None:
+    told = [name for name, *_ in rows_of(BEHAVIOURS)]
+    assert told == [field.name.replace("_", "-") for field in fields(Behaviour)]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -4,18 +4,15 @@ It shares nothing with the client but the description, so that a misunderstandin
 on the other.
 """
 
-from reconciler.endpoint.behaviours import Behaviour, behaviour_table, parse_behaviour
+from reconciler.endpoint.behaviours import Behaviour, parse_behaviour
 from reconciler.endpoint.errors import (
     BehaviourRefusedError,
     EndpointError,
     FaultsRefusedError,
     FolderHeldError,
-    FolderUnusableError,
-    StoreRefusedError,
 )
 from reconciler.endpoint.server import LocalEndpoint
 from reconciler.serving.listening import AddressRefusedError
-from reconciler.serving.protocol import Limits
 
 __all__ = [
     "AddressRefusedError",
@@ -24,10 +21,6 @@ __all__ = [
     "EndpointError",
     "FaultsRefusedError",
     "FolderHeldError",
-    "FolderUnusableError",
-    "Limits",
     "LocalEndpoint",
-    "StoreRefusedError",
-    "behaviour_table",
     "parse_behaviour",
 ]

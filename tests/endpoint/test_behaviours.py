@@ -1,7 +1,6 @@
 """Each behaviour: parsed, refused, shown, and seen to make its difference."""
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,6 @@ from reconciler.endpoint import (
     Behaviour,
     BehaviourRefusedError,
     LocalEndpoint,
-    behaviour_table,
     parse_behaviour,
 )
 
@@ -70,14 +68,6 @@ def test_what_is_no_setting_is_refused_with_words(setting: str, says: str) -> No
     with pytest.raises(BehaviourRefusedError) as caught:
         parse_behaviour([setting])
     assert says in str(caught.value)
-
-
-def test_the_table_has_a_row_for_each() -> None:
-    rows = list(behaviour_table())
-    assert len(rows) == 2 + len(fields(Behaviour))
-    assert all(row.count("|") == 5 for row in rows)
-    assert any(row.startswith("| `create-equal-spec` | **409** · 200 | ") for row in rows)
-    assert any(row.startswith("| `read-lag-seconds` | **0** · any number") for row in rows)
 
 
 @pytest.mark.parametrize(

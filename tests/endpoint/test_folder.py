@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.endpoint import FolderHeldError, FolderUnusableError
+from reconciler.endpoint.errors import FolderHeldError, FolderUnusableError
 from reconciler.endpoint.folder import HeldFolder
 
 URL = "http://127.0.0.1:8473"

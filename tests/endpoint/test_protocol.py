@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from reconciler.endpoint import Limits, LocalEndpoint
+from reconciler.endpoint import LocalEndpoint
+from reconciler.serving.protocol import Limits
 
 HEAD = b"GET /v20190125/meshes HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = HEAD + b"\r\n"

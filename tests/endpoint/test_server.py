@@ -20,8 +20,8 @@ from reconciler.endpoint import (
     EndpointError,
     FolderHeldError,
     LocalEndpoint,
-    StoreRefusedError,
 )
+from reconciler.endpoint.errors import StoreRefusedError
 
 if TYPE_CHECKING:
     from endpoint.conftest import Client
