@@ -84,7 +84,8 @@ def test_one_run_leads_from_any_graph_to_any_other(
         draw = random.Random(seed)  # noqa: S311  # repeatable, and no secret
         world.reset()
         for wants in (list(graph(draw)), list(graph(draw)), []):
-            report = world.cycle(wants)
+            edited = {want.key for want in wants if draw.random() < 0.5}
+            report = world.cycle(wants, urgent=edited)
             assert report.converged, (seed, report.plan.withheld, report.outcomes)
             assert world.refused == [], seed
             changed += len(report.outcomes)

@@ -1,7 +1,7 @@
 """A world on the local endpoint, with our target in it and all that it sends on record."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ from builders import ACCOUNT, NOW, OWNER
 
 from reconciler.core.plan import Plan
 from reconciler.core.report import Report
-from reconciler.core.resources import Desired, TargetId
+from reconciler.core.resources import Desired, Key, TargetId
 from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.schedule import urgent_first
 from reconciler.endpoint import LocalEndpoint
 from reconciler.engine import Conduct, carry_out, propose
 from reconciler.manifest.loading import load
@@ -85,9 +86,12 @@ class World:
         """Return what would be done."""
         return propose(self._target, wants, owner=OWNER, restraint=restraint, now=NOW)
 
-    def cycle(self, wants: Iterable[Desired], restraint: Restraint = SYNC) -> Report:
-        """Return what became of it, done."""
-        return carry_out(self.plan(wants, restraint), self._target, self._conduct)
+    def cycle(
+        self, wants: Iterable[Desired], restraint: Restraint = SYNC, urgent: Collection[Key] = ()
+    ) -> Report:
+        """Return what became of it, done as a daemon does: what is ``urgent`` goes first."""
+        plan = urgent_first(self.plan(wants, restraint), urgent)
+        return carry_out(plan, self._target, self._conduct)
 
     def forget(self) -> None:
         """Begin the record anew."""
