@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from reconciler import parallel
 from reconciler.core.changes import Change, waves_of
-from reconciler.core.errors import TargetError
+from reconciler.core.errors import RefusedError, TargetError
 from reconciler.core.plan import Plan, Question, make_plan
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
@@ -47,6 +47,7 @@ def propose(
     """
     wanted = {want.key: want for want in desired if selects(want.key)}
     world = target.observe(wanted.keys(), owner)
+    _refuse_own_mesh_owner(wanted, target.id.account)
     seen = {key: resource for key, resource in world.resources.items() if selects(key)}
     # What is no part of this run is there all the same.
     others = world.others | (world.resources.keys() - seen.keys())
@@ -97,6 +98,16 @@ def carry_out(
             conduct.progress(outcome)
             outcomes.append(outcome)
     return Report(plan, tuple(outcomes))
+
+
+def _refuse_own_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
+    """Refuse a key that says of our own account whose mesh it is: it has another key by that."""
+    for key in keys:
+        if key.mesh_owner and key.mesh_owner == account:
+            raise RefusedError(
+                f"{key}: its meshOwner is the account of the target itself: leave it out, "
+                "for it says that the mesh is another account's"
+            )
 
 
 def _carry_wave(

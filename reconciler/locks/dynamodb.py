@@ -11,6 +11,8 @@ from reconciler.core.errors import LockError
 
 KEY, RECORD = "LockID", "Lease"
 MOVED = "ConditionalCheckFailedException"
+# How botocore's parsers end on what is not text, or on JSON of another type than they expect.
+_UNPARSED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 class DynamoStore:
@@ -42,7 +44,8 @@ class DynamoStore:
                 "ExpressionAttributeValues": {":before": {"S": before}},
             }
         item = {KEY: {"S": self._item}, RECORD: {"S": after}}
-        return self._call("put_item", Item=item, **condition) is not None
+        # Read back: what a proxy answers with 200 looks to the SDK like a write that was done.
+        return self._call("put_item", Item=item, **condition) is not None and self.read() == after
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         """Return the answer, None where the condition did not hold."""
@@ -52,3 +55,5 @@ class DynamoStore:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
                 return None
             raise LockError(f"{self.name} cannot be used: {error}") from error
+        except _UNPARSED as error:
+            raise LockError(f"{self.name} cannot be used: no answer of DynamoDB's") from error

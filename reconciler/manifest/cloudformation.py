@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.resources import Options
 from reconciler.manifest import forms
 from reconciler.manifest.checking import checked
-from reconciler.manifest.diagnostics import Code, did_you_mean
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
 from reconciler.manifest.functions import Resolver
 from reconciler.manifest.nodes import (
     BrokenNode,
@@ -33,6 +33,7 @@ _SECTIONS = (
 _PREFIX = "AWS::AppMesh::"
 _TYPES = {f"{_PREFIX}{kind}": kind for kind in MESH_KINDS}
 _RETAINED = ("Retain", "RetainExceptOnCreate")
+_POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
 
 def translate_template(sheet: Sheet) -> Iterator[Declared]:
@@ -106,7 +107,7 @@ def _ours(
             forms.key_of(kind, form, names),
             None if form.spec is None else in_api_words(form.spec),
             forms.tags_by_key(form),
-            Options(protect=text_of(resource, "DeletionPolicy") in _RETAINED),
+            Options(protect=_is_retained(sheet, name, resource)),
         )
 
 
@@ -121,3 +122,17 @@ def _is_made(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode)
     if holds is False:
         sheet.ignored[f"{text_of(resource, 'Type')} whose condition does not hold"] += 1
     return holds is True
+
+
+def _is_retained(sheet: Sheet, name: str, resource: MappingNode) -> bool:
+    """Return whether a stack keeps the resource; what cannot be told is complained of."""
+    _, node = located(resource, ("DeletionPolicy",))
+    path = ("Resources", name, "DeletionPolicy")
+    if node is None:
+        return False
+    if not isinstance(node, ScalarNode) or node.value is None:
+        sheet.complain_of_type(node, path, one_of(_POLICIES))
+    elif node.text not in _POLICIES:
+        message = f"must be {one_of(_POLICIES)}, not {shown(node.text)}"
+        sheet.complain(Code.NOT_ALLOWED, node.mark, message, path)
+    return isinstance(node, ScalarNode) and node.text in _RETAINED

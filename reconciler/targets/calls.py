@@ -109,7 +109,7 @@ class Calls:
                 row["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in row["Tags"]}
                 for row in page["ResourceTagMappingList"]
             }
-        except (TargetError, KeyError):
+        except (TargetError, LookupError, TypeError, AttributeError):
             return None
         return rows, page.get("PaginationToken", "")
 

@@ -58,6 +58,8 @@ _REFUSALS_OF_OURS = (
     ProfileNotFound,
     ParamValidationError,
 )
+# How botocore's parsers end on what is not text, or on JSON of another type than they expect.
+_UNPARSED = (ValueError, TypeError, AttributeError, LookupError)
 _SERVER_FAULT = 500
 _TOO_MANY = 429
 
@@ -83,6 +85,10 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
         ) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise UnavailableError(f"{asking}: {error}; the next run looks again") from error
+    except _UNPARSED as error:
+        raise UnavailableError(
+            f"{asking}: the answer is none of this API's; the next run looks again"
+        ) from error
 
 
 def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:

@@ -29,10 +29,13 @@ class Index:
             page = calls.tagged(OWNER_TAG, token)
             if page is None:
                 break
-            rows, token = page
+            rows, following = page
             self.by_arn |= rows
-            if not token:
+            if not following:
                 return
+            if following == token:
+                break
+            token = following
         self.by_arn = None
 
     def tags(self, arn: str) -> Tags | None:

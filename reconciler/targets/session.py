@@ -3,6 +3,7 @@
 No call leaves the target's URL: with an endpoint URL, the account is asked for there too.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -26,6 +27,7 @@ READ_SECONDS = 10
 ATTEMPTS = 3
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
+_ACCOUNT = re.compile("[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,8 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
         if connection.url is None:
             raise
         return None
-    except KeyError:
-        # So botocore ends where a page comes in place of an answer.
-        return None
-    account = identity.get("Account")
-    return str(account) if account else None
+    account = str(identity.get("Account"))
+    return account if _ACCOUNT.fullmatch(account) else None
 
 
 def credentials_of(session: boto3.Session) -> str | None:

@@ -65,6 +65,23 @@ def test_a_route_gets_its_port_before_its_router_another_listener(
     assert cli("plan", *where[:-1], "--detailed-exitcode").code == 0
 
 
+def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, live: Any
+) -> None:
+    node = {"meshName": "m", "virtualNodeName": "n", "spec": {}}
+    where = ("--endpoint-url", endpoint.url, "--owner", "o")
+    write("manifests/m.yaml", mesh_yaml("m"))
+    write("manifests/n.json", json.dumps(node))
+    assert cli("apply", *where, "--auto-approve").code == 0
+    write("manifests/n.json", json.dumps({**node, "meshOwner": "123456789012"}))
+    for verb in ("plan", "apply", "run"):
+        more = {"plan": (), "apply": ("--auto-approve",), "run": ("--once",)}[verb]
+        told = cli(verb, *where, "--policy", "sync", *more)
+        assert told.code == 1
+        assert "its meshOwner is the account of the target itself: leave it out" in told.err
+    assert live.client.list_virtual_nodes(meshName="m")["virtualNodes"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_p02_it_follows_the_files_and_ends_cleanly(
     write: Write, start: Start, live: Any, number: int

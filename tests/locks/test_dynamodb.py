@@ -8,8 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from servers import Answer, scripted
 
 from reconciler.core.errors import LockError
 from reconciler.locks.dynamodb import DynamoStore
@@ -60,6 +62,32 @@ def test_one_that_cannot_be_reached_is_no_lost_race(here: Path) -> None:
     with pytest.raises(LockError, match="cannot be used"):
         DynamoStore(client, "locks", "meshes").read()
     client.close()
+
+
+PAGE = b"<html>login</html>"
+
+
+@pytest.mark.parametrize("body", [PAGE, b"", b"{}"])
+def test_what_a_proxy_answers_grants_no_lease(here: Path, body: bytes) -> None:
+    del here
+    with scripted(lambda *_: Answer(200, body)) as server:
+        client = boto3.client("dynamodb", endpoint_url=server.url)
+        assert not DynamoStore(client, "locks", "meshes").swap(None, "one")
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"[]"), (200, b'{"Item": []}'), (200, b'{"Item": {"Lease": 3}}'), (502, b"\xe9")],
+)
+def test_what_is_no_answer_of_dynamodb_is_no_record(here: Path, status: int, body: bytes) -> None:
+    del here
+    with scripted(lambda *_: Answer(status, body)) as server:
+        options = Config(retries={"total_max_attempts": 1})
+        client = boto3.client("dynamodb", endpoint_url=server.url, config=options)
+        with pytest.raises(LockError):
+            DynamoStore(client, "locks", "meshes").read()
+        client.close()
 
 
 class Table:

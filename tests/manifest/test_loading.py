@@ -435,3 +435,23 @@ def test_a_cluster_is_read_the_same_in_any_order_of_files() -> None:
     files = [(f"{number}.yaml", part.encode()) for number, part in enumerate(text.split("\n---\n"))]
     assert load(files) == load(reversed(files))
     assert len(load(files).desired) == 14
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ("Delete", None),
+        ("Snapshot", None),
+        ("Retain", None),
+        ("retain", 'must be Delete, Snapshot, Retain or RetainExceptOnCreate, not "retain"'),
+        ("!Ref P", "must be Delete, Snapshot, Retain or RetainExceptOnCreate, not a function"),
+        ("[Retain]", "must be Delete, Snapshot, Retain or RetainExceptOnCreate, not a list"),
+    ],
+)
+def test_a_deletion_policy_is_known_or_refused(policy: str, says: str | None) -> None:
+    head = "Parameters: {P: {Type: String, Default: Retain}}\nResources:\n  M:\n"
+    rest = f"    DeletionPolicy: {policy}\n    Properties: {{MeshName: m}}\n"
+    found = loaded(f"{head}    Type: AWS::AppMesh::Mesh\n{rest}", "t.yaml")
+    assert [item.message for item in found.diagnostics] == ([says] if says else [])
+    if says is None:
+        assert found.desired[0].options.protect is (policy == "Retain")

@@ -122,6 +122,47 @@ def test_a20_a_success_that_says_nothing_is_no_answer(operation: str, body: byte
     assert isinstance(result, UnavailableError)
 
 
+UNREADABLE = {
+    "a page in Latin-1": b"<!DOCTYPE html><html>pas de r\xe9ponse</html>",
+    "a list": b"[]",
+    "null": b"null",
+    "a number": b"3",
+    "another type of error": b'{"__type": 3}',
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("status", [403, 502])
+@pytest.mark.parametrize("operation", ["describe", "list", "tags", "create"])
+def test_a20_a_failure_that_botocore_cannot_read_is_one_of_ours(
+    operation: str, status: int, body: bytes
+) -> None:
+    act = {"describe": look, "list": observe, "tags": look, "create": create}[operation]
+    result, _ = with_target(world(**{operation: Answer(status, body)}), act)
+    assert isinstance(result, TargetError)
+
+
+@pytest.mark.parametrize("body", [*UNREADABLE.values(), b'"x"', b'{"ResourceTagMappingList": [3]}'])
+def test_a20_an_index_that_is_none_is_done_without(body: bytes) -> None:
+    result, requests = with_target(world(tagging=Answer(body=body)), observe)
+    assert isinstance(result.resources[mesh("a")], Present)
+    assert any(request.startswith("GET /v20190125/tags") for request in requests)
+
+
+def test_a23_an_index_whose_pages_lead_nowhere_is_done_without() -> None:
+    page = Answer(body={"ResourceTagMappingList": [], "PaginationToken": "x"})
+    asked = 0
+
+    def script(request: str, body: bytes) -> Answer:
+        nonlocal asked
+        asked += request == "POST /"
+        return world(tagging=page)(request, body)
+
+    result, _ = with_target(script, observe)
+    assert isinstance(result.resources[mesh("a")], Present)
+    assert asked == 2
+
+
 @pytest.mark.parametrize("member", ["uid", "version", "arn", "createdAt", "meshOwner"])
 def test_a21_an_answer_without_what_it_must_have_is_no_answer(member: str) -> None:
     broken = deepcopy(MESH)

@@ -35,6 +35,13 @@ def test_the_account_is_asked_for_at_the_targets_own_url() -> None:
         assert (calls.url, calls.region) == (endpoint.url, "eu-west-1")
 
 
+def test_what_is_no_account_is_none() -> None:
+    told = b"<R><GetCallerIdentityResult><Account>abc def</Account></GetCallerIdentityResult></R>"
+    with scripted(lambda *_: Answer(200, told)) as server:
+        connection = Connection(server.url, "eu-west-1", credentials=("a", "b"))
+        assert account_of(open_session(connection), connection) is None
+
+
 def test_an_endpoint_that_does_not_answer_leaves_the_account_unknown() -> None:
     def script(request: str, body: bytes) -> Answer:
         del request, body
