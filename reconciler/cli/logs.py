@@ -78,6 +78,8 @@ def start_logging(level: str | None = None, style: str = "text") -> None:
     text = TextLines("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     out.setFormatter(JsonLines() if style == "json" else text)
     logging.basicConfig(handlers=[out], level=(level or "warning").upper(), force=True)
-    # botocore logs where it found credentials, and headers with signatures below that.
+    # botocore logs where it found credentials, and headers with signatures below that. Warnings
+    # come with traces, and whoever asked tells what they are about.
+    theirs = logging.WARNING if level == "debug" else logging.ERROR
     for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "watchfiles"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger(chatty).setLevel(theirs)

@@ -78,3 +78,13 @@ def test_e11_a_json_line_has_its_fields_and_steers_no_terminal(
     assert found["message"] == "a\x9b\u202e\n\u00e9"
     assert (found["event"], found["cycle"], found["attempts"]) == ("cycle", 43, 2)
     assert "unknown" not in found
+
+
+@pytest.mark.parametrize(("level", "told"), [(None, False), ("info", False), ("debug", True)])
+def test_warnings_of_the_sdk_and_their_traces_are_for_debugging(
+    level: str | None, told: bool
+) -> None:
+    start_logging(level)
+    for name in ("botocore.credentials", "urllib3.connection"):
+        assert logging.getLogger(name).isEnabledFor(logging.WARNING) is told
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
