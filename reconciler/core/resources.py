@@ -158,13 +158,15 @@ class Sighting:
     """What an answer or a list shows of a resource, without its spec.
 
     ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
-    target's own clock. ``arn`` is what tags are asked for by.
+    target's own clock. ``arn`` is what tags are asked for by. ``answer_id`` identifies the answer
+    to a write: no other answer has the same one.
     """
 
     version: int
     created_at: float
     uid: str | None = None
     arn: str = ""
+    answer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

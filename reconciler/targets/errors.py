@@ -1,6 +1,6 @@
 """The border where the errors of botocore and of the API become ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,6 +48,16 @@ UNMODELLED: dict[str, tuple[type[TargetError], str]] = {
     "ThrottlingException": (ThrottledError, "lower --parallelism, or wait"),
     "UnrecognizedClientException": (RefusedError, "check the access key"),
 }
+# What a service may remember together with a client token: refusals that depend on its state.
+# Others are given before the token is looked up, or say nothing of the request.
+REMEMBERED = frozenset(
+    {
+        "BadRequestException",
+        "ConflictException",
+        "LimitExceededException",
+        "NotFoundException",
+    }
+)
 # botocore takes LimitExceededException of any service for a throttle and would ask again; here it
 # is a quota, which asking again does not raise. Under this name it is left alone.
 _QUOTA = "QuotaExceeded"
@@ -74,9 +84,16 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
         said = error.response.get("Error", {})
         code = str(said.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
         told = said.get("Message") or "without a message"
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        metadata = error.response["ResponseMetadata"]
+        status = metadata["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELLED}.get(code) or _by_status(status)
-        raise kind(f"{asking}: {code}: {told}; {advice}") from error
+        name = f"HTTP {status}" if code == str(status) else f"{code} (HTTP {status})"
+        attempts = metadata.get("RetryAttempts", 0) + 1
+        name += f" after {attempts} attempts" if attempts > 1 else ""
+        ours = kind(f"{asking}: {name}: {told}; {advice}")
+        if code in REMEMBERED:
+            ours.answer_id = answer_id(metadata)
+        raise ours from error
     except _REFUSALS_OF_OURS as error:
         raise RefusedError(f"{asking}: {error}") from error
     except EndpointConnectionError as error:
@@ -96,6 +113,15 @@ def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
     error = response[1].get("Error", {}) if response else {}
     if error.get("Code") == "LimitExceededException":
         error["Code"] = _QUOTA
+
+
+def answer_id(metadata: Mapping[str, Any]) -> str:
+    """Return what no other answer has: the id of the request, and the time by the service's clock.
+
+    ``metadata`` is that of an answer as botocore parsed it; empty if it has neither.
+    """
+    date = metadata.get("HTTPHeaders", {}).get("date", "")
+    return f"{metadata.get('RequestId', '')} {date}".strip()
 
 
 def sort_of(response: tuple[Any, dict[str, Any]] | None) -> str:

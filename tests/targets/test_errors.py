@@ -40,7 +40,7 @@ def test_an_error_says_what_was_asked_what_came_and_what_to_do(code: str) -> Non
     error = answered(code, 400)
     kind, advice = (ERRORS | UNMODELLED)[code]
     assert type(error) is kind
-    assert str(error) == f"CreateMesh of mesh/a: {code}: as they say; {advice}"
+    assert str(error) == f"CreateMesh of mesh/a: {code} (HTTP 400): as they say; {advice}"
 
 
 @pytest.mark.parametrize(
