@@ -1,9 +1,13 @@
-"""All schedules, over two processes: every single fault, and a sample of the pairs."""
+"""All schedules, over two processes.
+
+Under every behaviour each single fault; under every pair of behaviours no fault and a sample of the
+single ones; under the standard behaviour a sample of the pairs of faults.
+"""
 
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
@@ -11,12 +15,15 @@ from simulation.faults import kinds_for
 from simulation.properties import violations
 from simulation.runs import Run, Schedule, run
 from simulation.scenarios import SCENARIOS
-from simulation.service import BEHAVIOURS
+from simulation.service import BEHAVIOURS, STANDARD, pairs_of_behaviours
+
+Many = Callable[[str, str, int, str], Iterator[Run]]
 
 PROCESSES = 2
 # At most so many second faults for each first one; ten times as many are nearly all there are.
 SECONDS_OF_A_FIRST = 20
-STANDARD = "tokens-36h"
+# At most so many single faults under each pair of behaviours.
+FAULTS_OF_A_PAIR = 8
 
 
 @dataclass
@@ -24,13 +31,14 @@ class Tally:
     """How many schedules were run, and those that broke a property."""
 
     schedules: int = 0
-    broken: list[tuple[Schedule, str]] = field(default_factory=list)
+    broken: list[tuple[Schedule, list[str]]] = field(default_factory=list)
 
     def add(self, running: Run) -> None:
         """Judge a run."""
         self.schedules += 1
-        for violation in violations(running):
-            self.broken.append((running.schedule, violation))
+        found = violations(running)
+        if found:
+            self.broken.append((running.schedule, found))
 
     def join(self, other: "Tally") -> None:
         """Take another tally's figures in."""
@@ -46,49 +54,62 @@ def singles(name: str, behaviour: str) -> Iterator[Run]:
         yield run(Schedule(name, behaviour, faults))
 
 
-def pairs(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
+def all_singles(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
+    """Run what ``singles`` does: there is nothing to choose from."""
+    del most, seed
+    return singles(name, behaviour)
+
+
+def some_singles(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
+    """Run a scenario without a fault, and with at most ``most`` of its single faults."""
+    base = run(Schedule(name, behaviour, {}))
+    yield base
+    for faults in _some(list(_following(base, 0)), most, base.schedule, seed):
+        yield run(Schedule(name, behaviour, faults))
+
+
+def some_pairs(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
     """Run a scenario with two faults: for each first one, at most ``most`` that can follow it."""
     for first in singles(name, behaviour):
         if not first.schedule.faults:
             continue
         (index,) = first.schedule.faults
-        seconds = list(_following(first, index + 1))
-        chosen = random.Random(f"{seed} {first.schedule}")  # noqa: S311  # repeatable, not secret
-        for faults in chosen.sample(seconds, min(most, len(seconds))):
+        for faults in _some(list(_following(first, index + 1)), most, first.schedule, seed):
             yield run(Schedule(name, behaviour, first.schedule.faults | faults))
 
 
 def campaign(seed: str, *, soak: bool) -> Tally:
-    """Run everything; with ``soak`` ten times as many pairs."""
-    most = SECONDS_OF_A_FIRST * (10 if soak else 1)
-    work = [
-        (name, behaviour, 0, seed)
-        for name, scenario in SCENARIOS.items()
-        for behaviour in scenario.behaviours
-    ]
-    work += [
-        (name, STANDARD, most, seed)
-        for name, scenario in SCENARIOS.items()
-        if STANDARD in scenario.behaviours
-    ]
+    """Run everything; with ``soak`` ten times as much of what is a sample."""
+    more = 10 if soak else 1
+    work: list[tuple[Many, str, str, int, str]] = []
+    for name, scenario in SCENARIOS.items():
+        known = set(scenario.behaviours)
+        pairs = [pair for pair in pairs_of_behaviours() if not known.isdisjoint(pair.split("+"))]
+        standard = known & {STANDARD}
+        work += [(all_singles, name, each, 0, seed) for each in scenario.behaviours]
+        work += [(some_singles, name, each, FAULTS_OF_A_PAIR * more, seed) for each in pairs]
+        work += [(some_pairs, name, each, SECONDS_OF_A_FIRST * more, seed) for each in standard]
+    # What takes longest is begun first.
+    work.sort(key=lambda item: item[0] is not some_pairs)
     total = Tally()
     with ProcessPoolExecutor(PROCESSES) as pool:
-        for tally in pool.map(_tally, *zip(*reversed(work), strict=True)):
+        for tally in pool.map(_tally, *zip(*work, strict=True)):
             total.join(tally)
     return total
 
 
 def main(seed: str) -> int:
-    """Run everything and print one line, and one more for each schedule that breaks a property."""
+    """Run everything; print a line on it, and on each of the first schedules that break it."""
     started = time.monotonic()
     total = campaign(seed, soak=os.environ.get("RECONCILER_SOAK") == "1")
     lines = [
-        f"{violation}\n  PYTHONPATH=tests python -m simulation {schedule}"
-        for schedule, violation in total.broken[:20]
+        f"{found[0]} ({len(found)} violations)\n  PYTHONPATH=tests python -m simulation {schedule}"
+        for schedule, found in total.broken[:20]
     ]
     lines.append(
-        f"simulation: {total.schedules:,} schedules of {len(SCENARIOS)} scenarios and "
-        f"{len(BEHAVIOURS)} behaviours (seed {seed}), {len(total.broken)} violations, "
+        f"simulation: {total.schedules:,} schedules of {len(SCENARIOS)} scenarios under "
+        f"{len(BEHAVIOURS)} behaviours and {len(list(pairs_of_behaviours()))} pairs of them "
+        f"(seed {seed}), {sum(len(found) for _, found in total.broken)} violations, "
         f"{time.monotonic() - started:.0f} s"
     )
     print(*lines, sep="\n")  # noqa: T201  # for a person
@@ -101,8 +122,15 @@ def _following(running: Run, start: int) -> Iterator[dict[int, str]]:
             yield {index: kind}
 
 
-def _tally(name: str, behaviour: str, most: int, seed: str) -> Tally:
+def _some(
+    faults: list[dict[int, str]], most: int, schedule: Schedule, seed: str
+) -> list[dict[int, str]]:
+    chosen = random.Random(f"{seed} {schedule}")  # noqa: S311  # repeatable, not secret
+    return chosen.sample(faults, min(most, len(faults)))
+
+
+def _tally(many: Many, name: str, behaviour: str, most: int, seed: str) -> Tally:
     tally = Tally()
-    for running in pairs(name, behaviour, most, seed) if most else singles(name, behaviour):
+    for running in many(name, behaviour, most, seed):
         tally.add(running)
     return tally

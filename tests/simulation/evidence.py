@@ -51,6 +51,12 @@ def shown_late(running: Run) -> bool:
     return any(effect.actor != US and effect.time > seen for effect in running.service.effects)
 
 
+def longest_lag(running: Run) -> float:
+    """Return for how many seconds reads of some kind do not show a write."""
+    it = running.service.behaviour
+    return max(it.create_lag_seconds, it.read_lag_seconds, it.index_lag_seconds or 0)
+
+
 def plain(spec: Spec) -> object:
     return without_empties(spec)
 

@@ -13,7 +13,7 @@ from reconciler.core.errors import (
     UnavailableError,
 )
 from reconciler.core.resources import OWNER_TAG, Spec
-from simulation.service import DAY, Mesh, Service
+from simulation.service import DAY, Mesh, Request, Service
 
 Answer = TypeVar("Answer", Mesh, list[Mesh])
 STRANGER = "somebody"
@@ -98,11 +98,12 @@ class Wire:
         perform: Callable[[], Answer],
         *,
         token: str | None = None,
-        request: object = None,
+        request: Request = (),
     ) -> Answer:
         """Make a writing call."""
         index = self.begin(reads=False)
         self.calls.append(Call(self.service.now, operation, name, token, request))
+        self._note_refusal(index, token, request)
         try:
             return self._written(index, operation, name, perform)
         except (ConflictError, GoneError, RefusedError) as error:
@@ -133,6 +134,12 @@ class Wire:
         if way == "crash-after":
             raise CrashError
         return answer
+
+    def _note_refusal(self, index: int, token: str | None, request: Request) -> None:
+        """Let the service remember what it is made to refuse."""
+        kind = self.faults.get(index, "")
+        if kind in REFUSALS:
+            self.service.refused(token, request, ERRORS[kind](kind))
 
     def begin(self, *, reads: bool) -> int:
         """Return the number of the call that begins, which ``reads`` or writes."""
@@ -217,7 +224,7 @@ def _take(service: Service, name: str) -> None:
 
 
 def _strip(service: Service, name: str) -> None:
-    if name in service.live:
+    if name in service.live and OWNER_TAG in service.live[name].tags:
         service.untag(name, [OWNER_TAG], STRANGER)
 
 
@@ -239,6 +246,8 @@ ERRORS: dict[str, type[TargetError]] = {
     "not-found": GoneError,
     "conflict": ConflictError,
 }
+# What the service itself answers, and may remember with the token.
+REFUSALS = ("refused", "not-found", "conflict")
 HANDS: dict[str, Callable[[Service, str], None]] = {
     "deleted-by-hand": _delete,
     "replaced-by-stranger": _replace,

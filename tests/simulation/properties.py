@@ -1,12 +1,13 @@
 """What must hold of every run, whatever went wrong in it; each property yields what breaks it."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from builders import OWNER
 
 from reconciler.core.changes import Adopt, Cause, Create, Delete, verb
-from reconciler.core.report import Applied
+from reconciler.core.report import Applied, outcome_name
 from reconciler.core.resources import OWNER_TAG
 from simulation.evidence import (
     calls_of,
@@ -14,6 +15,7 @@ from simulation.evidence import (
     has_old_record,
     is_lied_to,
     is_so,
+    longest_lag,
     our_effects,
     ours,
     remembers,
@@ -36,6 +38,8 @@ Property = Callable[[Run, Scenario], Iterator[str]]
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,36}")
 # A change that meets a lost reply, sixteen replays and a read that lags for two minutes.
 MOST_CALLS_OF_A_CHANGE = 90
+# An answer from the memory of tokens, the create itself, and one that finds out what lags.
+MOST_CREATES = 3
 
 
 def violations(running: Run) -> list[str]:
@@ -258,6 +262,29 @@ def _takes_nothing_of_ours_for_drift(running: Run, scenario: Scenario) -> Iterat
                 yield f"cycle {number}: {change.key} {change.cause}"
 
 
+def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
+    """Without faults every change is made in the cycle that plans it, a create by few requests.
+
+    What lagging reads still hide from the beginning of a cycle is found out during it.
+    """
+    del scenario
+    if running.schedule.faults:
+        return
+    for number, cycle in enumerate(running.cycles):
+        seen = cycle.began - longest_lag(running)
+        hidden = any(seen < effect.time <= cycle.began for effect in running.service.effects)
+        for outcome in cycle.report.outcomes if cycle.report else ():
+            if not isinstance(outcome, Applied) and not hidden:
+                told = f"{verb(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                yield f"cycle {number}: {told}: {outcome.why}"
+        sent = Counter(
+            call.name for call in calls_of(running, number) if call.operation == "CreateMesh"
+        )
+        for name, times in sent.items():
+            if times > MOST_CREATES:
+                yield f"cycle {number}: {times} creates of {name}"
+
+
 PROPERTIES: tuple[Property, ...] = (
     _takes_nothing_of_ours_for_drift,
     _converges,
@@ -271,4 +298,5 @@ PROPERTIES: tuple[Property, ...] = (
     _accounts_for_every_change,
     _stands_still_when_blind,
     _says_what_is_true,
+    _succeeds_undisturbed,
 )

@@ -12,7 +12,7 @@ from reconciler.core.report import Report
 from reconciler.engine import Conduct, carry_out, propose
 from simulation.faults import CrashError, Wire
 from simulation.scenarios import SCENARIOS, Scenario, Step
-from simulation.service import BEHAVIOURS, Service
+from simulation.service import Service, behaviour_of
 from simulation.target import ModelTarget
 
 CYCLES_WITHOUT_FAULTS = 2
@@ -20,7 +20,7 @@ CYCLES_WITHOUT_FAULTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A scenario, a behaviour of the service, and which fault happens at which call."""
+    """A scenario, one or more behaviours of the service, and which fault happens at which call."""
 
     scenario: str
     behaviour: str
@@ -72,12 +72,12 @@ def run(schedule: Schedule) -> Run:
     )
     running = _resume(beginning, schedule)
     for number in range(len(running.cycles), len(scenario.steps)):
-        _cycle(running, scenario, scenario.steps[number])
+        run_cycle(running, scenario, scenario.steps[number])
     running.wire.flush()
     running.calls_with_faults = len(running.wire.calls)
     running.wire.faults = {}
     for _ in range(CYCLES_WITHOUT_FAULTS):
-        _cycle(running, scenario, Step(scenario.wanted))
+        run_cycle(running, scenario, Step(scenario.wanted))
     return running
 
 
@@ -85,17 +85,16 @@ def run(schedule: Schedule) -> Run:
 def beginnings(name: str, behaviour: str) -> Sequence[Run]:
     """Return the states before each step where nothing has gone wrong yet."""
     scenario = SCENARIOS[name]
-    made = Run(
-        Schedule(name, behaviour, {}), Wire(Service(BEHAVIOURS[behaviour]), {}, scenario.victim)
-    )
+    service = Service(behaviour_of(behaviour))
+    made = Run(Schedule(name, behaviour, {}), Wire(service, {}, scenario.victim))
     for one in scenario.made:
-        _cycle(made, scenario, one)
+        run_cycle(made, scenario, one)
     service = made.service.copy()
     service.effects.clear()
     running = Run(made.schedule, Wire(service, {}, scenario.victim))
     found = [_resume(running, made.schedule)]
     for one in scenario.steps[:-1]:
-        _cycle(running, scenario, one)
+        run_cycle(running, scenario, one)
         found.append(_resume(running, made.schedule))
     return found
 
@@ -106,7 +105,7 @@ def _resume(beginning: Run, schedule: Schedule) -> Run:
     return Run(schedule, copied, list(beginning.cycles))
 
 
-def _cycle(running: Run, scenario: Scenario, step: Step) -> None:
+def run_cycle(running: Run, scenario: Scenario, step: Step) -> None:
     wire = running.wire
     service = wire.service
     if service.behaviour.pause_between_cycles:

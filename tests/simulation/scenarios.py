@@ -80,8 +80,12 @@ def tagged(name: str, **tags: str) -> Act:
     return lambda service: service.live.get(name) and service.tag(name, tags, STRANGER)
 
 
-def untagged(name: str, *keys: str) -> Act:
-    return lambda service: service.live.get(name) and service.untag(name, list(keys), STRANGER)
+def untagged(name: str, key: str) -> Act:
+    def act(service: Service) -> None:
+        if name in service.live and key in service.live[name].tags:
+            service.untag(name, [key], STRANGER)
+
+    return act
 
 
 A, KEPT = desired("a", DROP, tags={"team": "ours"}), desired("kept", IPV4)

@@ -3,11 +3,12 @@
 Values are replaced and never changed, so a copy of the service is a copy of its dictionaries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from itertools import combinations
+from typing import Any, NamedTuple, TypeAlias
 
-from reconciler.core.errors import ConflictError, GoneError
+from reconciler.core.errors import ConflictError, GoneError, RefusedError, TargetError
 from reconciler.core.resources import Spec
 
 US = "us"
@@ -20,16 +21,19 @@ class Behaviour:
 
     ``retention_seconds`` is how long tokens are remembered, None where they are ignored.
     ``after_delete`` is what a remembered token answers whose mesh is gone: replay, forget or
-    conflict. Lags are in seconds; ``index_lag_seconds`` is that of the tags that are read in pages,
-    None where there are no such pages. ``order`` is that of lists: name, reverse or newest.
+    conflict; with ``remembers_refusals`` it brings a refusal again too. Lags are in seconds;
+    ``index_lag_seconds`` is that of the tags that are read in pages, None where there are no such
+    pages. ``order`` is that of lists: name, reverse or newest.
     """
 
     retention_seconds: float | None = 1.5 * DAY
     after_delete: str = "replay"
+    remembers_refusals: bool = False
     answers_equal_create: bool = False
     bare_update_clears: bool = True
     idle_update_bumps: bool = True
     tagging_bumps: bool = False
+    refuses_absent_untag: bool = False
     create_lag_seconds: float = 0
     read_lag_seconds: float = 0
     index_lag_seconds: float | None = None
@@ -38,28 +42,61 @@ class Behaviour:
     pause_between_cycles: bool = True
 
 
-BEHAVIOURS = {
-    "tokens-36h": Behaviour(),
-    "tokens-0s": Behaviour(retention_seconds=0),
-    "tokens-60s": Behaviour(retention_seconds=60),
-    "tokens-8h": Behaviour(retention_seconds=DAY / 3),
-    "tokens-for-ever": Behaviour(retention_seconds=float("inf")),
-    "tokens-ignored": Behaviour(retention_seconds=None),
-    "dead-tokens-forgotten": Behaviour(after_delete="forget"),
-    "dead-tokens-conflict": Behaviour(after_delete="conflict"),
-    "equal-create-answered": Behaviour(answers_equal_create=True),
-    "bare-update-keeps": Behaviour(bare_update_clears=False),
-    "idle-update-same-version": Behaviour(idle_update_bumps=False),
-    "tagging-bumps": Behaviour(tagging_bumps=True),
-    "creates-lag": Behaviour(create_lag_seconds=50),
-    "reads-lag": Behaviour(read_lag_seconds=5),
-    "tags-in-pages": Behaviour(index_lag_seconds=0),
-    "tags-in-pages-lag": Behaviour(index_lag_seconds=5),
-    "tags-in-pages-lag-long": Behaviour(index_lag_seconds=90),
-    "lists-reversed": Behaviour(order="reverse"),
-    "lists-newest-first": Behaviour(order="newest"),
-    "all-in-one-second": Behaviour(call_seconds=0.0001, pause_between_cycles=False),
+# No lag ends while no time passes.
+_PAUSES = {"pause_between_cycles": True}
+# What each name sets; several names, joined by a plus, set all that theirs do.
+BEHAVIOURS: dict[str, dict[str, Any]] = {
+    "tokens-36h": {"retention_seconds": 1.5 * DAY},
+    "tokens-0s": {"retention_seconds": 0},
+    "tokens-60s": {"retention_seconds": 60},
+    "tokens-8h": {"retention_seconds": DAY / 3},
+    "tokens-for-ever": {"retention_seconds": float("inf")},
+    "tokens-ignored": {"retention_seconds": None},
+    "dead-tokens-forgotten": {"after_delete": "forget"},
+    "dead-tokens-conflict": {"after_delete": "conflict"},
+    "refusals-remembered": {"remembers_refusals": True},
+    "equal-create-answered": {"answers_equal_create": True},
+    "bare-update-keeps": {"bare_update_clears": False},
+    "idle-update-same-version": {"idle_update_bumps": False},
+    "tagging-bumps": {"tagging_bumps": True},
+    "absent-untag-refused": {"refuses_absent_untag": True},
+    "creates-lag": {"create_lag_seconds": 50, **_PAUSES},
+    "reads-lag-1s": {"read_lag_seconds": 1, **_PAUSES},
+    "reads-lag": {"read_lag_seconds": 5, **_PAUSES},
+    "tags-in-pages": {"index_lag_seconds": 0},
+    "tags-in-pages-lag": {"index_lag_seconds": 5, **_PAUSES},
+    "tags-in-pages-lag-long": {"index_lag_seconds": 90, **_PAUSES},
+    "lists-reversed": {"order": "reverse"},
+    "lists-newest-first": {"order": "newest"},
+    "all-in-one-second": {"call_seconds": 0.0001, "pause_between_cycles": False},
 }
+STANDARD = "tokens-36h"
+
+
+def behaviour_of(names: str) -> Behaviour:
+    """Return what ``names`` such as ``tokens-60s+reads-lag`` set together.
+
+    ValueError if one of them is unknown, or if two of them contradict each other.
+    """
+    fields: dict[str, Any] = {}
+    for name in names.split("+"):
+        if name not in BEHAVIOURS:
+            raise ValueError(f"{name} is not a behaviour: use {', '.join(BEHAVIOURS)}")
+        if _contradict(fields, BEHAVIOURS[name]):
+            raise ValueError(f"{names}: {name} contradicts what is before it")
+        fields |= BEHAVIOURS[name]
+    return Behaviour(**fields)
+
+
+def pairs_of_behaviours() -> Iterator[str]:
+    """Yield each two behaviours that can be combined; the standard would change nothing."""
+    for pair in combinations((name for name in BEHAVIOURS if name != STANDARD), 2):
+        if not _contradict(*map(BEHAVIOURS.__getitem__, pair)):
+            yield "+".join(pair)
+
+
+def _contradict(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return any(one[field] != other[field] for field in one.keys() & other.keys())
 
 
 class Mesh(NamedTuple):
@@ -95,12 +132,15 @@ class Effect(NamedTuple):
         return self.sent != self.call
 
 
+Request: TypeAlias = tuple[object, ...]
+
+
 class Remembered(NamedTuple):
-    """What a token was used for, when, and what was answered."""
+    """What a token was used for, when, and what was answered: a mesh or a refusal."""
 
     time: float
-    request: tuple[object, ...]
-    answer: Mesh
+    request: Request
+    answer: Mesh | TargetError
 
 
 @dataclass(slots=True)
@@ -180,9 +220,15 @@ class Service:
         self, name: str, spec: Spec | None, tags: Mapping[str, str], token: str | None, actor: str
     ) -> Mesh:
         request = ("create", name, spec, tags)
-        remembered = self._recall(token, request)
-        if remembered is not None:
-            return remembered
+        return self._once(token, request, lambda: self._create(name, spec, tags, token, actor))
+
+    def update(self, name: str, spec: Spec | None, token: str | None, actor: str) -> Mesh:
+        request = ("update", name, spec)
+        return self._once(token, request, lambda: self._update(name, spec, token, actor))
+
+    def _create(
+        self, name: str, spec: Spec | None, tags: Mapping[str, str], token: str | None, actor: str
+    ) -> Mesh:
         live = self.live.get(name)
         if live is not None:
             if self.behaviour.answers_equal_create and live.spec == (spec or {}):
@@ -191,20 +237,16 @@ class Service:
         self.incarnations += 1
         uid, created = str(self.incarnations), float(int(self.now))
         made = Mesh(name, uid, 1, created, spec or {}, tags)
-        return self._remember(token, request, self._change(actor, "create", name, made, token))
+        return self._change(actor, "create", name, made, token)
 
-    def update(self, name: str, spec: Spec | None, token: str | None, actor: str) -> Mesh:
-        request = ("update", name, spec)
-        remembered = self._recall(token, request)
-        if remembered is not None:
-            return remembered
+    def _update(self, name: str, spec: Spec | None, token: str | None, actor: str) -> Mesh:
         live = self._there(name)
         after = spec
         if after is None:
             after = {} if self.behaviour.bare_update_clears else live.spec
         bumps = self.behaviour.idle_update_bumps or after != live.spec
         changed = live._replace(spec=after, version=live.version + bumps)
-        return self._remember(token, request, self._change(actor, "update", name, changed, token))
+        return self._change(actor, "update", name, changed, token)
 
     def tag(self, name: str, tags: Mapping[str, str], actor: str) -> Mesh:
         live = self._there(name)
@@ -212,6 +254,8 @@ class Service:
 
     def untag(self, name: str, keys: list[str], actor: str) -> Mesh:
         live = self._there(name)
+        if self.behaviour.refuses_absent_untag and not live.tags.keys() >= set(keys):
+            raise RefusedError(f"mesh {name} does not have all of the tags {', '.join(keys)}")
         kept = {key: value for key, value in live.tags.items() if key not in keys}
         return self._retag(actor, "untag", live, kept)
 
@@ -249,7 +293,25 @@ class Service:
         assert shown is not None
         return shown
 
-    def _recall(self, token: str | None, request: tuple[object, ...]) -> Mesh | None:
+    def _once(self, token: str | None, request: Request, perform: Callable[[], Mesh]) -> Mesh:
+        remembered = self._recall(token, request)
+        if remembered is not None:
+            return remembered
+        try:
+            answer = perform()
+        except TargetError as refusal:
+            self.refused(token, request, refusal)
+            raise
+        if token is not None:
+            self.tokens[token] = Remembered(self.now, request, answer)
+        return answer
+
+    def refused(self, token: str | None, request: Request, refusal: TargetError) -> None:
+        """Take note of a refusal, which the same token may bring again."""
+        if self.behaviour.remembers_refusals and token is not None:
+            self.tokens[token] = Remembered(self.now, request, refusal)
+
+    def _recall(self, token: str | None, request: Request) -> Mesh | None:
         retention = self.behaviour.retention_seconds
         if token is None or retention is None:
             return None
@@ -258,15 +320,13 @@ class Service:
             return None
         if remembered.request != request:
             raise ConflictError("the client token was used with other parameters")
-        live = self.live.get(remembered.answer.name)
-        if live is None or live.uid != remembered.answer.uid:
+        answer = remembered.answer
+        if isinstance(answer, TargetError):
+            raise type(answer)(str(answer))
+        live = self.live.get(answer.name)
+        if live is None or live.uid != answer.uid:
             if self.behaviour.after_delete == "forget":
                 return None
             if self.behaviour.after_delete == "conflict":
                 raise ConflictError("the client token belongs to a mesh that is gone")
-        return remembered.answer
-
-    def _remember(self, token: str | None, request: tuple[object, ...], answer: Mesh) -> Mesh:
-        if token is not None:
-            self.tokens[token] = Remembered(self.now, request, answer)
         return answer

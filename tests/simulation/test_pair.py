@@ -12,7 +12,7 @@ from reconciler.engine import Conduct, carry_out, propose
 from simulation.faults import HANDS, Wire
 from simulation.pair import Work, every_order
 from simulation.scenarios import ALLOW, KEPT, SYNC, A
-from simulation.service import BEHAVIOURS, US, Service
+from simulation.service import US, Service, behaviour_of
 from simulation.target import ModelTarget
 
 OTHER = replace(A, spec=ALLOW)
@@ -40,7 +40,7 @@ def by_hand(act: Callable[[Service, str], object]) -> Work:
 
 def world(*wants: Desired, behaviour: str = "tokens-36h") -> Service:
     """Return a service on which ``wants`` are live and ours."""
-    service = Service(BEHAVIOURS[behaviour])
+    service = Service(behaviour_of(behaviour))
     cycle(*wants)(Wire(service, {}, "a"))
     service.now += 60
     service.effects.clear()

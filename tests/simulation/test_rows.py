@@ -8,12 +8,12 @@ from builders import NOW, OWNER
 from reconciler.core.report import Applied, Failed
 from reconciler.core.resources import OWNER_TAG
 from reconciler.engine import propose
-from simulation.campaign import STANDARD, singles
+from simulation.campaign import singles
 from simulation.faults import READS, WRITES
 from simulation.properties import violations
 from simulation.runs import Run, Schedule, run
 from simulation.scenarios import SCENARIOS
-from simulation.service import US
+from simulation.service import STANDARD, US
 from simulation.target import ModelTarget
 
 TOLD = ["create-several", "there-and-back", "create-delete-create", "tags-and-spec", "all-at-once"]

@@ -12,7 +12,7 @@ from simulation.faults import KINDS
 from simulation.properties import violations
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS
-from simulation.service import BEHAVIOURS
+from simulation.service import BEHAVIOURS, STANDARD, behaviour_of, pairs_of_behaviours
 
 TESTS = Path(__file__).parents[1]
 
@@ -40,11 +40,32 @@ def test_there_is_enough_of_everything() -> None:
     assert len(SCENARIOS) >= 15
     assert len(KINDS) >= 12
     assert len(BEHAVIOURS) >= 12
+    assert len(list(pairs_of_behaviours())) >= 150
+
+
+def test_every_pair_of_behaviours_changes_two_things_that_can_be_at_once() -> None:
+    standard = behaviour_of(STANDARD)
+    for pair in pairs_of_behaviours():
+        alone = [behaviour_of(name) for name in pair.split("+")]
+        assert len({standard, behaviour_of(pair), *alone}) == 4, pair
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        pytest.param("tokens-0s+tokens-60s", "contradicts", id="the same field"),
+        pytest.param("reads-lag+all-in-one-second", "contradicts", id="a lag that never ends"),
+        pytest.param("tokens-0s+nonsense", "not a behaviour", id="unknown"),
+    ],
+)
+def test_what_cannot_be_at_once_is_refused(names: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        behaviour_of(names)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_in_which_nothing_goes_wrong_says_so(name: str) -> None:
-    running = run(Schedule(name, "tokens-36h", {}))
+    running = run(Schedule(name, STANDARD, {}))
     assert violations(running) == []
     for cycle in running.cycles:
         assert cycle.report is not None
