@@ -578,6 +578,18 @@ def test_a27_an_update_that_does_not_show_yet_is_waited_for() -> None:
     assert pauses == [0.5, 1.0]
 
 
+@pytest.mark.parametrize(("lag", "kind"), [(2, Applied), (99, Stale)])
+def test_tags_that_do_not_show_yet_are_waited_for(lag: int, kind: type[Outcome]) -> None:
+    target = LaggingTarget()
+    cycle(target, desired("a", DROP))
+    target.shown = dict(target.resources)
+    plan = proposal(target, desired("a", DROP, tags={"new": "1"}))
+    target.before = meanwhile("update", lambda: setattr(target, "lag", lag))
+    pauses: list[float] = []
+    assert isinstance(only(carry_out(plan, target, conduct(pauses))), kind)
+    assert sum(pauses) < 20
+
+
 def test_a_delete_that_does_not_show_yet_is_waited_for() -> None:
     target = LaggingTarget()
     cycle(target, desired("kept", DROP), desired("a", DROP))

@@ -48,8 +48,6 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
 
     # Nothing makes way for what is stale by now: that would interrupt traffic in vain.
     sent = _try(course.target, seen, change, write, course.why_stop)
-    if isinstance(sent, TargetError):
-        return settle(course, change, sent, None)
     course.note(sent)
     return sent
 

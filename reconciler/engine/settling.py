@@ -142,13 +142,18 @@ def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
     waited, pause = 0.0, FIRST_PAUSE_SECONDS
     while True:
         live = target.look(change.key)
+        found: Outcome | None = None
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
                 return Applied(change)
         elif live is not None and live.version >= answer.version:
-            return judge(target, change, live)
+            found = judge(target, change, live)
+            # Tags move no version: at the same one they may only not show yet.
+            if isinstance(found, Applied) or live.version > answer.version:
+                return found
         if waited >= conduct.patience_seconds or conduct.stopping():
-            return Failed(change, f"it was sent, but does not show after {waited:.0f} s")
+            why = f"it was sent, but does not show after {waited:.0f} s"
+            return found or Failed(change, why)
         conduct.pause(pause)
         waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
 
