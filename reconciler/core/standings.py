@@ -134,7 +134,8 @@ def _aged(standing: Standing, before: Standing | None, retry: Retry | None) -> S
         standing = replace(standing, attempts=retry.attempts, next_attempt_at=retry.at)
     if before is None:
         return standing
-    if standing.state is before.state:
+    just_applied = standing.state is State.IN_SYNC and standing.outcome is not None
+    if standing.state is before.state and not just_applied:
         standing = replace(standing, since=before.since)
     if standing.outcome is None or 0 < standing.attempts == before.attempts:
         standing = replace(standing, outcome=before.outcome, outcome_at=before.outcome_at)
