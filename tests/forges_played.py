@@ -99,7 +99,10 @@ class Played:
         return {"sha": commit}
 
     def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
-        """Return the variables of a job on a request, a fork, a push, a schedule or a branch."""
+        """Return the variables of a job on a request, a fork, a push, a schedule or a branch.
+
+        Those of a manual run begin with ``manual``; what ends with ``branch`` runs on another one.
+        """
         self._ran_for = commit
         repository = {"id": 1, "full_name": "acme/mesh", "default_branch": "main"}
         head = {**repository, "id": 2} if occasion == "fork" else repository
@@ -107,13 +110,14 @@ class Played:
         event = {"number": NUMBER, "pull_request": sides, "repository": repository, "before": base}
         (self.folder / "event.json").write_text(json.dumps(event))
         names = {"request": "pull_request", "fork": "pull_request", "branch": "push"}
+        names |= dict.fromkeys(("manual", "manual branch"), "workflow_dispatch")
         return {
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": url,
             "GITHUB_EVENT_NAME": names.get(occasion, occasion),
             "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
             "GITHUB_OUTPUT": str(self.folder / "outputs"),
-            "GITHUB_REF": "refs/heads/other" if occasion == "branch" else "refs/heads/main",
+            "GITHUB_REF": "refs/heads/other" if occasion.endswith("branch") else "refs/heads/main",
             "GITHUB_REPOSITORY": "acme/mesh",
             "GITHUB_SHA": commit,
             "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
@@ -154,11 +158,12 @@ class PlayedGitLab(Played):
     def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
         self._ran_for = commit
         names = {"request": "merge_request_event", "fork": "merge_request_event", "branch": "push"}
+        names |= dict.fromkeys(("manual", "manual branch"), "web")
         return {
             "GITLAB_CI": "true",
             "CI_API_V4_URL": url,
             "CI_COMMIT_BEFORE_SHA": base,
-            "CI_COMMIT_BRANCH": "other" if occasion == "branch" else "main",
+            "CI_COMMIT_BRANCH": "other" if occasion.endswith("branch") else "main",
             "CI_COMMIT_SHA": commit,
             "CI_DEFAULT_BRANCH": "main",
             "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,

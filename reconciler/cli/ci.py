@@ -1,4 +1,4 @@
-"""The verb that is the CI job of a forge; which of its four tasks is done, the event decides."""
+"""The verb that is the CI job of a forge; which of its tasks is done, the event decides."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.core.three_way import ThreeWay, compare
-from reconciler.forges.forge import Forge, Task, find_comment, post_comment
+from reconciler.forges.forge import Event, Forge, Occasion, Task, find_comment, post_comment
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import load
 from reconciler.render import diagnostics, markdown, text
@@ -27,15 +27,30 @@ from reconciler.source.history import files_at
 from reconciler.wiring.forges import open_forge
 from reconciler.wiring.plans import write_plan
 
+_WHAT_A_TASK_DOES = {
+    Task.VALIDATE: "validates the manifests, and reaches neither the target nor the forge",
+    Task.PREVIEW: "plans, and applies nothing",
+    Task.REVIEW: "plans, and shows the plan in the comment",
+    Task.APPLY: "applies; of a merged request only the plan that its comment shows",
+    Task.WATCH: "plans, applies nothing, and exits 2 if live is not as the manifests say",
+}
+# What is done differently where a person runs the job by hand.
+_WHAT_A_MANUAL_TASK_DOES = {
+    Task.APPLY: "applies the plan of --expect, and no other",
+    Task.WATCH: f"{_WHAT_A_TASK_DOES[Task.WATCH]}; to apply the plan, run it with --expect",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """The request on which a task reports, None where it has none, and the mark of our comment.
+    """What a task is, the request on which it reports, and the mark of our comment.
 
+    ``request`` is None where there is none.
     ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known; where
     it ``binds``, no other plan is applied, and none where nothing is known.
     """
 
+    task: Task
     request: int | None = None
     marker: str = ""
     reviewed: str | None = None
@@ -61,7 +76,8 @@ def run(invocation: Invocation) -> int:
 
     A pull or merge request is validated, planned and commented on; one from a fork is validated
     and no more. A push to the default branch is applied, if that is what was reviewed. On a
-    schedule a difference between files and live exits 2.
+    schedule a difference between files and live exits 2. A manual run does the same, or applies
+    the one plan that --expect names. The first line says which of these is done.
 
     PATH is a file, a directory, or - for standard input.
     """
@@ -70,9 +86,11 @@ def run(invocation: Invocation) -> int:
     if forge.places.annotations is None:
         # What others wrote, and we show, must not be taken for a command to the runner.
         show(f"::stop-commands::{token}\n")
+    task = forge.event.task(expects_plan=invocation["expect"] is not None)
+    show(_announcement(forge.event, task))
     if not forge.event.trusted:
         invocation = _confined(invocation)
-    discussion = _discussion(invocation, forge)
+    discussion = _discussion(invocation, forge, task)
     try:
         ending = _end(invocation, forge, discussion, token)
     except ReconcilerError as error:
@@ -99,15 +117,29 @@ def _confined(invocation: Invocation) -> Invocation:
     return replace(invocation, said=replace(said, values={**said.values, **unsaid}))
 
 
-def _discussion(invocation: Invocation, forge: Forge) -> Discussion:
+def _announcement(event: Event, task: Task) -> str:
+    """Return the line that says what the job does, and for which event."""
+    if event.occasion is Occasion.REQUEST:
+        where = "" if event.trusted else " from a fork"
+    elif event.occasion is Occasion.OTHER:
+        where = ""
+    else:
+        where = f" {'on' if event.main else 'outside of'} the default branch"
+    does = _WHAT_A_TASK_DOES[task]
+    if event.occasion is Occasion.MANUAL:
+        does = _WHAT_A_MANUAL_TASK_DOES.get(task, does)
+    return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
+
+
+def _discussion(invocation: Invocation, forge: Forge, task: Task) -> Discussion:
     """Return where to report; ForgeError where it cannot be known what was reviewed."""
     event = forge.event
-    if event.task is Task.VALIDATE:
-        return Discussion()
+    if task is Task.VALIDATE:
+        return Discussion(task)
     choice = choose(invocation)
     marker = markdown.marker(choice.name, choice.owner)
-    if event.task is not Task.APPLY:
-        return Discussion(event.request, marker)
+    if task is not Task.APPLY:
+        return Discussion(task, event.request, marker)
     expected = invocation["expect"]
     try:
         merged = forge.request_of(event.commit)
@@ -116,10 +148,10 @@ def _discussion(invocation: Invocation, forge: Forge) -> Discussion:
         if expected is None:
             raise
         complain(f"{error}; nothing is reported there")
-        return Discussion(None, marker, expected, binds=True)
+        return Discussion(task, None, marker, expected, binds=True)
     reviewed = expected or (markdown.reviewed_in(comment.body) if comment else None)
     binds = expected is not None or (merged is not None and not merged.fork)
-    return Discussion(merged.number if merged else None, marker, reviewed, binds)
+    return Discussion(task, merged.number if merged else None, marker, reviewed, binds)
 
 
 def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: str) -> Ending:
@@ -127,7 +159,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
     _annotate(forge, loaded.diagnostics, token)
     told = diagnostics.text(loaded.diagnostics, color=False) + summary(loaded)
     show(told)
-    task = forge.event.task
+    task = discussion.task
     if task is Task.VALIDATE or not loaded.valid:
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
         return Ending(code, markdown.render_message("Manifests", told))
@@ -135,10 +167,11 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
         plan = work.propose(loaded.desired)
         work.refuse_idle_patterns(plan.keys, loaded.desired)
         show(text.render_plan(plan, color=False, calls=work.target.calls))
+        show(f"fingerprint {plan.fingerprint}\n")
         if invocation["out"] is not None:
             write_plan(invocation["out"], plan)
-        if task is Task.WATCH:
-            code = plan_exit_code(plan, detailed=True)
+        if task in (Task.PREVIEW, Task.WATCH):
+            code = plan_exit_code(plan, detailed=task is Task.WATCH)
             return Ending(code, markdown.render_plan(plan, work.target.calls), plan)
         if task is Task.REVIEW:
             return _review(work, plan, loaded.desired, forge.event.base)
@@ -227,7 +260,7 @@ def _report(forge: Forge, discussion: Discussion, ending: Ending, out: str | Non
         except ForgeError as error:
             complain(f"the comment could not be written: {error}")
             # There the comment is what the job is for.
-            if forge.event.task is Task.REVIEW and code is ExitCode.OK:
+            if discussion.task is Task.REVIEW and code is ExitCode.OK:
                 code = ExitCode.ERROR
     places = forge.places
     if places.summary is not None:

@@ -15,15 +15,23 @@ from reconciler.core.resources import Json, Key, Origin, Present, Spec
 
 
 class Cause(StrEnum):
-    """Why desired and observed differ, as far as the ``applied`` tag lets us know."""
+    """Why desired and observed differ, as far as the ``applied`` tag lets us know.
+
+    Only a process that saw the resource live tells ``MISSING`` from ``NEW``.
+    """
 
     NEW = "new"
+    MISSING = "missing"
     MANIFEST = "manifest changed"
     DRIFT = "drifted"
     BOTH = "manifest changed and drifted"
     GONE = "manifest gone"
     RELEASED = "released"
     UNKNOWN = "unknown"
+
+
+DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.MISSING})
+"""The causes that are certain to be a change behind our back."""
 
 
 class Traffic(StrEnum):
@@ -63,7 +71,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make a resource that is not there; ``tags`` are all it shall have, ours included."""
+    """Make a resource that is not there; ``tags`` are all it shall have, ours included.
+
+    ``last_seen_at`` is when it was last live, if its cause is ``MISSING``.
+    """
 
     key: Key
     spec: Spec | None
@@ -72,6 +83,7 @@ class Create:
     difference: Difference
     traffic: Traffic | None = None
     cause: Cause = Cause.NEW
+    last_seen_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,8 @@ class World:
 
     A key that is missing was seen to be absent. ``gaps`` says what could not be looked at
     besides the keys marked Unreadable; a world with gaps yields no delete. The tags of what is
-    ``doubtful`` come from an index that may lag behind. ``others`` were listed and not looked at:
-    they are nobody's whom we asked about.
+    ``doubtful`` come from an index that may lag behind. ``others`` are there and were not looked
+    at: they are nobody's whom we asked about.
     """
 
     resources: Mapping[Key, Present | Unreadable]

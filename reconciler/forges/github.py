@@ -113,12 +113,13 @@ def _event(environment: Mapping[str, str]) -> Event:
         }:
             # A fork that was taken away since has no repository.
             trusted = isinstance(head, dict) and head.get("id") == ours
-            return Event(Occasion.REQUEST, commit, base, number, trusted=trusted)
-        case "push", {"repository": {"default_branch": str(branch)}}:
+            return Event(name, Occasion.REQUEST, commit, base, number, trusted=trusted)
+        case (("push" | "workflow_dispatch"), {"repository": {"default_branch": str(branch)}}):
+            occasion = Occasion.PUSH if name == "push" else Occasion.MANUAL
             main = ref == f"refs/heads/{branch}"
-            return Event(Occasion.PUSH, commit, told.get("before"), main=main)
+            return Event(name, occasion, commit, told.get("before"), main=main)
         case "schedule", _:
             # There are none but on the default branch.
-            return Event(Occasion.SCHEDULE, commit, main=True)
+            return Event(name, Occasion.SCHEDULE, commit, main=True)
         case _:
-            return Event(Occasion.OTHER, commit)
+            return Event(name, Occasion.OTHER, commit)

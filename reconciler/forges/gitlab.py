@@ -13,6 +13,7 @@ _OCCASIONS = {
     "merge_request_event": Occasion.REQUEST,
     "push": Occasion.PUSH,
     "schedule": Occasion.SCHEDULE,
+    "web": Occasion.MANUAL,
 }
 PLACES = Places(
     Path("reconciler.env"),
@@ -89,12 +90,13 @@ class GitLab:
 
 
 def _event(environment: Mapping[str, str], project: str) -> Event:
-    occasion = _OCCASIONS.get(environment.get("CI_PIPELINE_SOURCE", ""), Occasion.OTHER)
+    source = environment.get("CI_PIPELINE_SOURCE", "")
+    occasion = _OCCASIONS.get(source, Occasion.OTHER)
     commit = environment.get("CI_COMMIT_SHA", "")
     if occasion is not Occasion.REQUEST:
         branch = environment.get("CI_COMMIT_BRANCH")
         main = bool(branch) and branch == environment.get("CI_DEFAULT_BRANCH")
-        return Event(occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
+        return Event(source, occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
     number = environment.get("CI_MERGE_REQUEST_IID", "")
     if not number.isdecimal():
         raise UsageError("CI_MERGE_REQUEST_IID names no merge request")
@@ -104,4 +106,4 @@ def _event(environment: Mapping[str, str], project: str) -> Event:
     )
     sources = ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID")
     trusted = all(environment.get(name) == project for name in sources)
-    return Event(occasion, commit, base, int(number), trusted=trusted)
+    return Event(source, occasion, commit, base, int(number), trusted=trusted)

@@ -97,6 +97,7 @@ def _standing(standing: Standing) -> Json:
         "outcome_at": standing.outcome_at,
         "attempts": standing.attempts,
         "next_attempt_at": standing.next_attempt_at,
+        "last_seen_at": standing.last_seen_at,
     }
 
 

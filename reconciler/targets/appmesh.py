@@ -113,7 +113,7 @@ class AppMesh:
             seen | unreadable,
             (*shown.gaps.values(), *(it for it in found.values() if isinstance(it, str))),
             frozenset(key for key in seen if index.tags(shown.refs[key]["arn"]) is not None),
-            frozenset(key for key, it in found.items() if it is None),
+            frozenset((*shown.unlisted, *(key for key, it in found.items() if it is None))),
         )
 
     def look(self, key: Key) -> Present | None:

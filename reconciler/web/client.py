@@ -149,6 +149,7 @@ def _standing(told: Any) -> Standing:
         outcome_at=told["outcome_at"],
         attempts=told["attempts"],
         next_attempt_at=told["next_attempt_at"],
+        last_seen_at=told["last_seen_at"],
     )
 
 

@@ -8,6 +8,7 @@ from builders import OWNER, TARGET, desired, egress, key, listening, mesh, route
 from means import FakeMeans
 
 from reconciler.cli.cycles import Cycles
+from reconciler.core.changes import Cause
 from reconciler.core.errors import RefusedError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import OWNER_TAG, Key
@@ -208,6 +209,33 @@ def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
     life.means.target.resources[mesh("a")] = replace(live, spec={})
     assert life.cycle() == {"a": State.DRIFTED}
     assert life.status.calls.get("update") is None
+
+
+def test_a_resource_deleted_by_hand_is_missing_and_reported_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a", "b")
+    life.cycle()
+    life.means.restraint = Restraint(policy=Policy.OBSERVE)
+    life.cycle()
+    del life.means.target.resources[mesh("a")]
+    life.means.desired += (desired("c", DROP),)
+    for _ in range(3):
+        assert life.cycle() == {"a": State.DRIFTED, "b": State.IN_SYNC, "c": State.PENDING}
+    gone, _, new = life.status.standings
+    assert (gone.cause, gone.since, gone.last_seen_at) == (Cause.MISSING, 1_180, 1_120)
+    assert (new.cause, new.last_seen_at) == (Cause.NEW, None)
+    assert messages(told, "mesh/a is missing: last seen at 1970-01-01T00:18:40+00:00") == 1
+    assert messages(told, "is missing") == 1
+
+
+def test_a_missing_resource_is_created_and_in_sync_since_then() -> None:
+    life = Life("a")
+    life.cycle()
+    del life.means.target.resources[mesh("a")]
+    assert life.cycle() == {"a": State.IN_SYNC}
+    (one,) = life.status.standings
+    assert (one.since, one.outcome, one.last_seen_at) == (1_120, "create applied", None)
 
 
 def test_p11_who_stands_by_looks_and_writes_nothing() -> None:

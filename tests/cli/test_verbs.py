@@ -33,6 +33,8 @@ def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     told = cli("validate")
     assert told.code == 0
     assert told.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 of others left alone.\n"
+    document = json.loads(cli("validate", "--format", "json").out)
+    assert (document["resource_count"], document["ignored_count"]) == (1, 1)
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
 
 

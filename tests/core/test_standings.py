@@ -124,6 +124,15 @@ def test_since_and_the_last_outcome_are_carried_over() -> None:
     assert (rests.since, rests.outcome, rests.outcome_at) == (181.0, "update applied", 181.0)
 
 
+def test_a_resource_that_was_repaired_is_in_sync_since_the_repair() -> None:
+    want = desired("a", DROP)
+    (before,) = stand(plan(want, present("a", DROP, applied=want)))
+    made = drifted()
+    (change,) = made.changes
+    (repaired,) = stand(made, Applied(change), before=(before,), now=41.0)
+    assert (repaired.state, repaired.since, repaired.outcome_at) == (State.IN_SYNC, 41.0, 41.0)
+
+
 def test_what_makes_way_stands_as_what_it_makes_way_for() -> None:
     graph: list[Desired | Present] = [present("m"), present("virtual-node/m/n", {}), desired("m")]
     graph += [desired("virtual-router/m/r", listening(80, protocol="grpc"))]

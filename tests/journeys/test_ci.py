@@ -300,6 +300,51 @@ def test_another_branch_is_validated_alone(
     assert server.asked == mesh_api.asked == []
 
 
+def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
+    job: Job, write: Write, here: Path, mesh_api: Scripted, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    for arguments in ((), ("--expect", "A" * 43)):
+        told = job("manual branch", *arguments)
+        assert (told.code, told.err) == (0, "")
+        assert "outside of the default branch: plans, and applies nothing\n" in told.out
+        assert "+ mesh/a" in told.out
+    told = job("manual")
+    assert told.code == 2
+    assert "on the default branch: plans, applies nothing, and exits 2 if live is not" in told.out
+    fingerprint = str(re.search(r"fingerprint ([\w-]{43})", told.out)[1])  # type: ignore[index]
+    assert job("manual", "--expect", "A" * 43).code == 6
+    assert writes(mesh_api) == []
+    told = job("manual", "--expect", fingerprint)
+    assert told.code == 0
+    assert "on the default branch: applies the plan of --expect, and no other\n" in told.out
+    assert egress(by_hand, "a") == "DROP_ALL"
+    assert job("manual").code == 0
+
+
+FIRST_LINES = {
+    "request": "(pull|merge)_request(_event)?: plans, and shows the plan in the comment",
+    "fork": "(pull|merge)_request(_event)? from a fork: validates the manifests, and reaches",
+    "push": "push on the default branch: applies; of a merged request only the plan that",
+    "branch": "push outside of the default branch: validates the manifests, and reaches neither",
+    "schedule": "schedule on the default branch: plans, applies nothing, and exits 2 if live is",
+    "release": "release: validates the manifests, and reaches neither the target nor the forge",
+}
+
+
+@pytest.mark.parametrize(("occasion", "line"), FIRST_LINES.items())
+def test_the_job_says_first_what_it_does_and_for_which_event(
+    job: Job, write: Write, here: Path, occasion: str, line: str
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    lines = job(occasion, base=base).out.splitlines()
+    # GitHub's runner is told first that what follows is no command to it.
+    first = next(it for it in lines if not it.startswith("::"))
+    assert re.search(line, first), first
+
+
 def test_invalid_manifests_take_the_place_of_the_plan_in_the_comment(
     job: Job, write: Write, here: Path, forge: Played
 ) -> None:
@@ -334,7 +379,8 @@ def test_e11_hostile_names_are_text_in_the_comment(
         (token,) = set(re.findall(r"^::stop-commands::(\w{32})$", told.out, re.MULTILINE))
         parts = re.split(rf"^::(?:stop-commands::)?{token}(?:::)?\n", told.out, flags=re.MULTILINE)
         before, unheard, heard, more, after = parts
-        assert before == unheard == after == ""
+        assert before == after == ""
+        assert unheard == "pull_request: plans, and shows the plan in the comment\n"
         assert heard.startswith("::error file=manifests/``` <b> @all.yaml,line=6,col=24,")
         assert len(heard.splitlines()) == 1
         assert "##[set-output" in more

@@ -133,6 +133,20 @@ def test_a16_a36_an_endpoint_that_throttles_or_is_down_for_a_while_is_found_agai
         assert ended(process, signal.SIGTERM)[0] == 0
 
 
+def test_a_resource_deleted_by_hand_is_reported_missing_and_created_again(
+    write: Write, start: Start, live: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    process = start("manifests", "--interval", "1")
+    told_of(process, "mesh/a: create, new")
+    told_of(process, "cycle done")
+    live.client.delete_mesh(meshName="a")
+    told_of(process, "mesh/a is missing: last seen at ")
+    told_of(process, "mesh/a: create, missing")
+    eventually(lambda: "a" in live())
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
 def holder(lock: Path) -> str:
     try:
         return str(json.loads(lock.read_text().splitlines()[0])["holder"])

@@ -59,7 +59,7 @@ def test_what_stands_is_shown() -> None:
     found = figures(status())
     assert found["mesh_reconciler_resources{withheld}"] == 2
     assert found["mesh_reconciler_resources{in_sync}"] == 1
-    assert found["mesh_reconciler_drifted_resources{}"] == 1
+    assert found["mesh_reconciler_drifted_resources{}"] == 2
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 1_260
     assert found["mesh_reconciler_api_calls_total{ListMeshes}"] == 84
     assert found["mesh_reconciler_api_answers_total{throttled}"] == 3
