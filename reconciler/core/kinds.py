@@ -5,8 +5,12 @@ Holds no behaviour of the API; what a kind looks like on the wire is the target'
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from reconciler.core.resources import Json, Key, Spec
+
+Steps: TypeAlias = tuple[str | int, ...]
+"""What leads to a value inside a spec: names of members and indices of items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +84,23 @@ def parent_of(key: Key) -> Key | None:
 
 def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return what ``spec`` of ``key`` names and needs, in order and each once."""
-    mesh = key.path[0]
-    return tuple(
-        dict.fromkeys(
-            Key(kind, (mesh, name), key.mesh_owner)
-            for place, kind in KINDS[key.kind].names
-            for name in _at(spec, place.split("/"))
-        )
-    )
+    return tuple(dict.fromkeys(named for _, named in references(key, spec)))
 
 
-def _at(value: Json, steps: list[str]) -> Iterator[str]:
+def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
+    """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
+    for place, kind in KINDS[key.kind].names:
+        for steps, name in _at(spec, place.split("/"), ()):
+            yield steps, Key(kind, (key.path[0], name), key.mesh_owner)
+
+
+def _at(value: Json, steps: list[str], taken: Steps) -> Iterator[tuple[Steps, str]]:
     match steps:
         case []:
             if isinstance(value, str):
-                yield value
+                yield taken, value
         case ["*", *rest]:
-            for item in value if isinstance(value, list) else ():
-                yield from _at(item, rest)
+            for index, item in enumerate(value if isinstance(value, list) else ()):
+                yield from _at(item, rest, (*taken, index))
         case [name, *rest] if isinstance(value, dict):
-            yield from _at(value.get(name), rest)
+            yield from _at(value.get(name), rest, (*taken, name))

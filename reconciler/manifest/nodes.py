@@ -13,6 +13,7 @@ from reconciler.manifest.diagnostics import (
     Code,
     Diagnostic,
     Quote,
+    Severity,
     shown,
 )
 
@@ -126,6 +127,12 @@ class Complaints:
         if len(self.found) > MOST_COMPLAINTS:
             raise TooManyComplaintsError(self.found)
 
+    def errors_in(self, path: Path) -> list[Diagnostic]:
+        """Return the errors about what ``path`` leads to, and about all that is in it."""
+        outer = dotted(path) if self.found else ""
+        errors = (item for item in self.found if item.severity is Severity.ERROR)
+        return [item for item in errors if is_within(item.path, outer)]
+
 
 class Document(NamedTuple):
     """One document of a file; ``root`` is None where it could not be composed to its end."""
@@ -145,6 +152,11 @@ def dotted(path: Path) -> str:
         else:
             text += f"[{shown(step)}]"
     return escaped(text)
+
+
+def is_within(path: str, outer: str) -> bool:
+    """Whether the dotted ``path`` is ``outer``, or leads into it."""
+    return not outer or path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def described(node: Node) -> str:

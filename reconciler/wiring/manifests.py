@@ -16,7 +16,7 @@ def read_manifests(
 ) -> Loaded:
     """Return what the manifests in ``paths`` say together, with every complaint about them."""
     snapshot = read(paths, stdin=stdin.buffer)
-    loaded = load(snapshot.files, variables)
+    loaded = load(snapshot.files, variables, complete=not snapshot.complaints)
     complaints = [*snapshot.complaints, *loaded.diagnostics]
     if not loaded.desired and not complaints and not allow_empty:
         complaints.append(nothing_found(paths))
