@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
-
 from reconciler import engine
 from reconciler.cli.options import HOW_KEYS_READ, Invocation
-from reconciler.cli.output import wants_color
+from reconciler.cli.output import talk, wants_color
 from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
@@ -183,8 +181,7 @@ def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:
     """Return the desired values; complaints go to stderr, and an error among them ends the run."""
     complaints = loaded.diagnostics
     if complaints:
-        text = diagnostics.text(complaints, color=wants_color(color, sys.stderr))
-        click.echo(text, nl=False, err=True)
+        talk(diagnostics.text(complaints, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so nothing was written")
     return loaded.desired

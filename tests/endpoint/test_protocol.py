@@ -82,22 +82,6 @@ def test_a_refused_head_has_no_body() -> None:
         assert everything(connection).count(b"HTTP/1.1 431 ") == 1
 
 
-def test_connections_have_their_number() -> None:
-    with connected(Limits(most_connections=1)) as (endpoint, first):
-        first.sendall(WHOLE)
-        assert first.recv(15) == b"HTTP/1.1 200 OK"
-        with closing(connect(endpoint)) as second:
-            assert second.recv(12) == b"HTTP/1.1 503"
-        first.close()
-        for _ in range(100):
-            with closing(connect(endpoint)) as third:
-                third.sendall(WHOLE)
-                if third.recv(12) == b"HTTP/1.1 200":
-                    break
-        else:
-            pytest.fail("the place was never free again")
-
-
 @pytest.mark.parametrize(
     "sent",
     [
