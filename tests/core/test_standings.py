@@ -91,6 +91,17 @@ def test_what_is_left_alone_says_why_in_its_state() -> None:
     }
 
 
+def test_what_is_suspended_shows_its_owner_and_what_differs() -> None:
+    want = desired("a", DROP, suspend=Suspension(LATER, "a test"))
+    (one,) = stand(plan(want, present("a", ALLOW, applied=want)))
+    assert (one.state, one.owner, one.cause) == (State.SUSPENDED, OWNER, Cause.DRIFT)
+    assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
+    (same,) = stand(plan(want, present("a", DROP, applied=want)))
+    assert (same.state, same.owner, same.fields) == (State.SUSPENDED, OWNER, ())
+    (theirs,) = stand(plan(want, present("a", DROP, owner="others")))
+    assert (theirs.state, theirs.owner) == (State.WITHHELD, "others")
+
+
 def test_an_orphan_is_left_alone_and_not_pending() -> None:
     (one,) = stand(plan(present("old")))
     assert (one.state, one.cause) == (State.WITHHELD, Cause.GONE)
