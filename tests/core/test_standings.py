@@ -68,7 +68,7 @@ def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -
     assert (one.state, one.cause, one.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
     assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
     assert one.traffic == "closes traffic"
-    assert one.why == "policy observe holds it back"
+    assert one.why == "policy observe allows no update: pass --policy upsert-only"
 
 
 def test_what_is_left_alone_says_why_in_its_state() -> None:
