@@ -166,13 +166,14 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
     with open_work(invocation) as work:
         plan = work.propose(loaded.desired)
         work.refuse_idle_patterns(plan.keys, loaded.desired)
-        show(text.render_plan(plan, color=False, calls=work.target.calls))
+        calls = invocation.printed_calls(work.target.calls)
+        show(text.render_plan(plan, color=False, calls=calls))
         show(f"fingerprint {plan.fingerprint}\n")
         if invocation["out"] is not None:
             write_plan(invocation["out"], plan)
         if task in (Task.PREVIEW, Task.WATCH):
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
-            return Ending(code, markdown.render_plan(plan, work.target.calls), plan)
+            return Ending(code, markdown.render_plan(plan, calls), plan)
         if task is Task.REVIEW:
             return _review(work, plan, loaded.desired, forge.event.base)
         # Where nothing is left to do, nothing unseen can be done.
@@ -198,7 +199,8 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
 
 def _review(work: Work, plan: Plan, head: Sequence[Desired], base: str | None) -> Ending:
     three_way, unknown = _since(base, work, plan, head)
-    body = markdown.render_plan(plan, work.target.calls, note=unknown, three_way=three_way)
+    calls = work.invocation.printed_calls(work.target.calls)
+    body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
     return Ending(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
@@ -209,7 +211,8 @@ def _refuse(
     complain(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
     three_way, unknown = _since(base, work, plan, head)
     note = "; ".join(filter(None, (told, unknown)))
-    body = markdown.render_plan(plan, work.target.calls, note=note, three_way=three_way)
+    calls = work.invocation.printed_calls(work.target.calls)
+    body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
     return Ending(ExitCode.STALE, body, plan)
 
 
@@ -228,7 +231,7 @@ def _since(
 
 def _apply(work: Work, plan: Plan) -> Ending:
     report, code = carry(work.invocation, work.target, plan)
-    calls = work.target.calls
+    calls = work.invocation.printed_calls(work.target.calls)
     show(text.render_report(report, color=False, calls=calls))
     rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
     return Ending(

@@ -195,7 +195,8 @@ class Reason(Enum):
 class Withheld:
     """Something seen and not touched on purpose; ``why`` is shown to the reader.
 
-    ``change`` is what would have been done, where that is known.
+    ``change`` is what would have been done, where that is known. ``live_owner`` is the owner id of
+    the live resource if there is no ``change`` to tell it.
     """
 
     key: Key
@@ -203,3 +204,11 @@ class Withheld:
     reason: Reason
     origin: Origin | None = None
     change: Change | None = None
+    live_owner: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """The owner id of the live resource; None if it has none, is absent or was not read."""
+        if self.change is None:
+            return self.live_owner
+        return None if isinstance(self.change, Create) else self.change.before.owner

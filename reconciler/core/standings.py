@@ -88,7 +88,7 @@ def _unchanged(
 def _withheld(plan: Plan, held: Withheld, now: float) -> Standing:
     state = STATES.get(held.reason, State.WITHHELD)
     if held.change is None:
-        return Standing(held.key, state, now, held.origin, why=held.why)
+        return Standing(held.key, state, now, held.origin, held.owner, why=held.why)
     if held.reason is Reason.POLICY:
         state = _untouched(held.change)
     return replace(_of_change(plan, held.change, state, now), why=held.why)

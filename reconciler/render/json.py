@@ -148,6 +148,7 @@ def _withheld(held: Withheld) -> Json:
         "reason": held.reason.value,
         "why": held.why,
         "origin": _origin(held.origin),
+        "owner": held.owner,
         "change": _change(held.change) if held.change else None,
     }
 

@@ -41,9 +41,9 @@ def is_lock(text: str) -> bool:
 class Knob:
     """One option.
 
-    ``name`` is its flag without the dashes. ``own`` names the verb whose own option it is; the
-    others are common, offered by ``verbs``. ``standing`` is False for what must be said anew with
-    each run, and so has neither variable nor place in the file.
+    ``name`` is its flag without the dashes, ``letter`` its short form. ``own`` names the verb whose
+    own option it is; the others are common, offered by ``verbs``. ``standing`` is False for what
+    must be said anew with each run, and so has neither variable nor place in the file.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Knob:
     minimum: int = 0
     maximum: int | None = None
     standing: bool = True
+    letter: str | None = None
 
     @property
     def field(self) -> str:
@@ -197,6 +198,13 @@ KNOBS = (
         "FILE",
         default=".reconciler/token",
         verbs=("run", "reconcile"),
+    ),
+    Knob(
+        "verbose",
+        "Print the number of API calls too; JSON always has it.",
+        take=Take.SWITCH,
+        verbs=("plan", *WRITING_VERBS, "ci"),
+        letter="v",
     ),
     Knob(
         "log-level",

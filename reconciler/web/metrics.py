@@ -25,6 +25,7 @@ from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
 from reconciler.core.status import Standing, State, Status
 
 _PREFIX = "mesh_reconciler"
+_NO_DRIFT = (State.IN_SYNC, State.SUSPENDED)
 _CYCLE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -131,7 +132,8 @@ def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
 
 
 def _is_drift(standing: Standing) -> bool:
-    drift = standing.cause in DRIFT and standing.state is not State.IN_SYNC
+    # What is suspended differs on purpose, so it must not raise the alert on drift.
+    drift = standing.cause in DRIFT and standing.state not in _NO_DRIFT
     return drift or standing.state is State.DRIFTED
 
 

@@ -326,7 +326,7 @@ def test_show_prints_what_plan_printed_and_reaches_nothing(
         ("json", r'"calls":\{[^}]+\}', '"calls":{}'),
         ("markdown", r" · `\d+ API calls: [^`]*`", ""),
     ):
-        planned = there("plan", "--policy", "sync", "--format", style, "--out", "p.plan")
+        planned = there("plan", "-v", "--policy", "sync", "--format", style, "--out", "p.plan")
         asked = urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()
         shown = cli("show", "p.plan", "--format", style)
         without_calls, count = re.subn(calls, none, planned.out)

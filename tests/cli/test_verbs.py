@@ -383,7 +383,7 @@ def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
         told = cli(verb, "--help")
         assert told.code == 0
         offered = {f"--{knob.name}" for knob in KNOBS if knob.offered_by(verb)}
-        listed = set(re.findall(r"^  (--[a-z-]+)", told.out, re.MULTILINE))
+        listed = set(re.findall(r"^  (?:-v, )?(--[a-z-]+)", told.out, re.MULTILINE))
         assert listed == offered | {"--config"}
     assert cli("--version").out.startswith("reconciler, version ")
 

@@ -89,6 +89,14 @@ def test_drift_that_is_not_repaired_is_drift_whatever_came_of_it(state: State) -
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 60
 
 
+def test_drift_of_what_is_suspended_raises_no_alert() -> None:
+    drifted = status().standings[1]
+    paused = Standing(drifted.key, State.SUSPENDED, NOW - 60, cause=drifted.cause)
+    found = figures(calm(standings=(paused,)))
+    assert found["mesh_reconciler_oldest_drift_seconds{}"] == 0
+    assert found["mesh_reconciler_drifted_resources{}"] == 0
+
+
 def test_e16_no_name_of_a_resource_and_no_url_is_in_them() -> None:
     metrics = Metrics()
     for change in plan(*(desired(f"m{number}") for number in range(500))).changes:
