@@ -5,7 +5,7 @@ choose among is what was collected: a cluster is never asked.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from reconciler.core.resources import Key, Spec
 from reconciler.manifest import forms
 from reconciler.manifest.checking import checked, pruned
 from reconciler.manifest.diagnostics import Code, one_of
-from reconciler.manifest.labels import labels_of, matches
+from reconciler.manifest.labels import Selector, labels_of, selector_of
 from reconciler.manifest.nodes import (
     BrokenNode,
     ListNode,
@@ -44,32 +44,45 @@ _REFERENCE = re.compile(r"v(irtual(?:Node|Router|Service))(Ref|ARN)")
 _ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/v(\w+)/(.+)")
 # A namespace has its own name for a label, whoever made it.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+# Comparisons of selectors, and services taken from groups, in one source: both are products of
+# two numbers of objects, and 100 nodes with the services of 1,000 are far from any mesh.
+MOST_SELECTIONS = 100_000
+
+
+class _TooManySelectionsError(Exception):
+    def __init__(self) -> None:
+        super().__init__(f"the source makes more than {MOST_SELECTIONS:,} selections")
 
 
 class Resource(NamedTuple):
-    """One object on its sheet; a mesh has the namespace ``""``."""
+    """One object on its sheet; a mesh has the namespace ``""``.
+
+    ``namespaces`` and ``routes`` are the selectors in its spec, where it has them.
+    """
 
     sheet: Sheet
     kind: str
     namespace: str
     name: str
-
-    def selector(self, name: str) -> Node | None:
-        """Return a selector in its spec, where it has that."""
-        return located(self.sheet.root, ("spec", name))[1]
+    namespaces: Selector | None
+    routes: Selector | None
 
     def __str__(self) -> str:
         """Return what people call it in a cluster."""
         return "/".join(filter(None, (self.namespace, self.name)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cluster:
     """What the manifests of a source would put into one cluster."""
 
     resources: list[Resource] = field(default_factory=list)
     named: dict[str, dict[tuple[str, str], Resource]] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    _selections: int = 0
+    _by_name: dict[str, list[Resource]] = field(default_factory=dict)
+    _reaching: dict[tuple[str, str], list[Resource]] = field(default_factory=dict)
+    _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
         """Note the labels of a Namespace."""
@@ -91,7 +104,11 @@ class Cluster:
             return
         namespace = "" if kind == "Mesh" else text_of(root, "metadata", "namespace") or ""
         name = text_of(root, "metadata", "name") or ""
-        resource = Resource(replace(sheet, root=root), kind, namespace, name)
+        selectors = (
+            selector_of(located(root, ("spec", selector))[1])
+            for selector in ("namespaceSelector", "gatewayRouteSelector")
+        )
+        resource = Resource(replace(sheet, root=root), kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
 
@@ -146,11 +163,14 @@ class Cluster:
         if reference is not None:
             namespace = "" if kind == "Mesh" else reference.namespace or resource.namespace
             return self._name(kind, namespace, reference.name)
-        candidates = list(self.named.get(kind, {}).values())
-        matching = [each for each in candidates if self._selects(each, resource)] or candidates
-        if len(matching) == 1:
-            return self._name(kind, matching[0].namespace, matching[0].name)
-        which = one_of(sorted(map(str, matching))) if matching else "none is declared here"
+        try:
+            matching = self._selecting(kind, resource)
+        except _TooManySelectionsError as error:
+            which = str(error)
+        else:
+            if len(matching) == 1:
+                return self._name(kind, matching[0].namespace, matching[0].name)
+            which = one_of(map(str, matching)) if matching else "none is declared here"
         member = "meshRef" if kind == "Mesh" else "virtualGatewayRef"
         where = ("metadata", "name")
         message = f"belongs to a {kind} that cannot be told: {which}"
@@ -160,13 +180,33 @@ class Cluster:
         resource.sheet.complain(Code.NO_MESH, mark, escaped(message), where, hint)
         return None
 
-    def _selects(self, container: Resource, resource: Resource) -> bool:
-        own = {_NAMESPACE_LABEL: resource.namespace}
-        labels = self.labels.get(resource.namespace, {}) | own
-        if not matches(container.selector("namespaceSelector"), labels):
-            return False
-        routes = container.selector("gatewayRouteSelector")
-        return routes is None or matches(routes, labels_of(resource.sheet.root))
+    def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
+        """Return, by name, what of ``kind`` selects ``resource``; all of it if nothing does."""
+        if kind not in self._by_name:
+            self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
+        everything, namespace = self._by_name[kind], resource.namespace
+        if (kind, namespace) not in self._reaching:
+            of_namespace = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
+            self._reaching[kind, namespace] = [
+                each
+                for each in everything
+                if each.namespaces is not None and self._matches(each.namespaces, of_namespace)
+            ]
+        labels = labels_of(resource.sheet.root)
+        return [
+            each
+            for each in self._reaching[kind, namespace]
+            if each.routes is None or self._matches(each.routes, labels)
+        ] or everything
+
+    def _matches(self, selector: Selector, labels: Mapping[str, str]) -> bool:
+        self._count(selector.size)
+        return selector.matches(labels)
+
+    def _count(self, selections: int) -> None:
+        self._selections += selections
+        if self._selections > MOST_SELECTIONS:
+            raise _TooManySelectionsError
 
     def _name(self, kind: str, namespace: str, name: str) -> str:
         """Return what App Mesh calls the object that Kubernetes calls so."""
@@ -188,19 +228,30 @@ class Cluster:
             for index, reference in enumerate(document.spec.backend_groups or ())
         }
         for group, index in groups.items():
-            for service in self._services(node, group, ("spec", "backendGroups", index)):
-                if service not in known:
-                    backends.append({"virtualService": {"virtualServiceName": service}})
-                    known.add(service)
+            path = ("spec", "backendGroups", index)
+            try:
+                for service in self._services(node, group, path):
+                    if service not in known:
+                        backends.append({"virtualService": {"virtualServiceName": service}})
+                        known.add(service)
+            except _TooManySelectionsError as error:
+                mark, _ = located(node.sheet.root, path)
+                message = f"cannot be filled in: {error}"
+                node.sheet.complain(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
+                break
         return {"backends": backends} if backends else {}
 
     def _services(self, node: Resource, wanted: tuple[str, str], path: Path) -> Iterator[str]:
         """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
         namespace, name = wanted
         if name == "*":
-            for place, each in sorted(self.named.get("VirtualService", {})):
-                if place == namespace:
-                    yield self._name("VirtualService", place, each)
+            if not self._services_in:
+                for place, each in sorted(self.named.get("VirtualService", {})):
+                    own_name = self._name("VirtualService", place, each)
+                    self._services_in.setdefault(place, []).append(own_name)
+            of_namespace = self._services_in.get(namespace, [])
+            self._count(len(of_namespace))
+            yield from of_namespace
             return
         group = self.named.get("BackendGroup", {}).get(wanted)
         if group is None:
@@ -209,7 +260,9 @@ class Cluster:
             node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
             return
         _, services = located(group.sheet.root, ("spec", "virtualservices"))
-        for service in services.items if isinstance(services, ListNode) else ():
+        listed = services.items if isinstance(services, ListNode) else []
+        self._count(len(listed))
+        for service in listed:
             place = text_of(service, "namespace") or namespace
             yield self._name("VirtualService", place, text_of(service, "name") or "")
 

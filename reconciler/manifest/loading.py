@@ -6,13 +6,14 @@ Takes bytes that somebody else has read, and reads nothing.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Desired, Key
+from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.diagnostics import (
     Code,
     Diagnostic,
@@ -62,24 +63,31 @@ class Loaded:
 
 
 def load(
-    files: Iterable[tuple[str, bytes]], variables: Mapping[str, str] = MappingProxyType({})
+    files: Iterable[tuple[str, bytes]],
+    variables: Mapping[str, str] = MappingProxyType({}),
+    check_time: Callable[[], None] = unlimited,
 ) -> Loaded:
     """Return everything that ``files``, names with contents, declare, and every complaint.
 
     ``variables`` are what manifests may ask for by name. The answer does not depend on the order
-    of ``files``.
+    of ``files``. If ``check_time`` raises TooSlowError, that is the one complaint.
     """
-    source = _Source(variables)
+    source = _Source(variables, check_time)
     diagnostics: list[Diagnostic] = []
-    for file, content in sorted(files, key=itemgetter(0)):
-        page = page_of(file, content)
-        diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
-    diagnostics += _resolve(source)
-    declared = sorted(source.declared, key=lambda item: (item.desired.key, item.desired.origin))
-    diagnostics += _conflicts(declared)
-    if not _has_error(diagnostics):
-        # What cannot be read may be just what others seem to miss.
-        diagnostics += breaches(declared)
+    file = ""
+    try:
+        for file, content in sorted(files, key=itemgetter(0)):
+            check_time()
+            page = page_of(file, content)
+            diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
+        diagnostics += _resolve(source)
+        declared = sorted(source.declared, key=lambda item: (item.desired.key, item.desired.origin))
+        diagnostics += _conflicts(declared)
+        if not _has_error(diagnostics):
+            # What cannot be read may be just what others seem to miss.
+            diagnostics += breaches(declared, check_time)
+    except TooSlowError as error:
+        return Loaded((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
     times = Counter(item.desired.key for item in declared)
     desired = tuple(item.desired for item in declared if times[item.desired.key] == 1)
     return Loaded(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
@@ -90,6 +98,7 @@ class _Source:
     """What has been read so far: what is declared, what is ignored, and what waits for the rest."""
 
     variables: Mapping[str, str]
+    check_time: Callable[[], None]
     declared: list[Declared] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     cluster: Cluster = field(default_factory=Cluster)
@@ -119,6 +128,7 @@ def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
 def _resolve(source: _Source) -> Iterator[Diagnostic]:
     """Add what waited for all of the source, and yield the complaints about it."""
     for resource in source.cluster.resources:
+        source.check_time()
         complaints = resource.sheet.complaints
         before = len(complaints.found)
         try:
@@ -161,6 +171,7 @@ def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
     for root, path in resources(document.root, document.complaints):
+        source.check_time()
         shape = recognise(root, document.complaints, path)
         sheet = Sheet(root, document.complaints, path, source.variables, source.ignored)
         if shape is Shape.FOREIGN:

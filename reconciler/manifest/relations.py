@@ -13,7 +13,9 @@ from reconciler.core.escaping import escaped
 from reconciler.core.kinds import named_by, parent_of
 from reconciler.core.listeners import listeners
 from reconciler.core.resources import Key
+from reconciler.manifest.budget import unlimited
 from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, one_of
+from reconciler.manifest.nodes import MOST_COMPLAINTS
 from reconciler.manifest.sheets import Declared
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
@@ -25,6 +27,7 @@ class _Source:
 
     def __init__(self, declared: Mapping[Key, Declared]) -> None:
         self.declared = declared
+        self._listeners: dict[Key | None, dict[int, str]] = {}
 
     def spec(self, key: Key | None) -> Any:
         """Return the spec of ``key`` as JSON; an empty one where it has none or is not here."""
@@ -37,7 +40,9 @@ class _Source:
 
     def listeners(self, key: Key | None) -> dict[int, str]:
         """Return the ports that ``key`` listens on with their protocols."""
-        return listeners(self.spec(key))
+        if key not in self._listeners:
+            self._listeners[key] = listeners(self.spec(key))
+        return self._listeners[key]
 
     def has_mesh(self, key: Key) -> bool:
         """Whether the mesh that ``key`` is in is declared here."""
@@ -62,11 +67,14 @@ Breach = tuple[Key, str, str]
 """Whose name is pointed at, what is said of it, and a hint."""
 
 
-def breaches(declared: Iterable[Declared]) -> Iterator[Diagnostic]:
+def breaches(
+    declared: Iterable[Declared], check_time: Callable[[], None] = unlimited
+) -> Iterator[Diagnostic]:
     """Yield how the documents of a source do not fit each other."""
     source = _Source({one.desired.key: one for one in declared})
     for code, rule in RULES:
         for key, message, hint in rule(source):
+            check_time()
             yield source.declared[key].complaint(code, escaped(message), escaped(hint))
 
 
@@ -80,11 +88,13 @@ def _of_others(key: Key) -> bool:
 
 
 def _dangling(source: _Source) -> Iterator[Breach]:
-    for key, named, how in source.missing:
-        if source.has_mesh(key):
-            alike = (str(each) for each in source.declared if each.kind == named.kind)
-            message = f"{how} {named}, which is not declared while its mesh is"
-            yield key, message, did_you_mean(str(named), alike)
+    dangling = [row for row in source.missing if source.has_mesh(row[0])]
+    for number, (key, named, how) in enumerate(dangling):
+        alike = (str(each) for each in source.declared if each.kind == named.kind)
+        message = f"{how} {named}, which is not declared while its mesh is"
+        # A hint takes as long as many documents, and no more of one file are shown.
+        hint = did_you_mean(str(named), alike) if number < MOST_COMPLAINTS else ""
+        yield key, message, hint
 
 
 def _elsewhere(source: _Source) -> Iterator[Breach]:
