@@ -81,13 +81,14 @@ class Work:
                         f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
                     )
 
-    def read(self) -> Loaded:
-        """Return what the manifests say now, complaints included."""
+    def read(self, beat: Callable[[], None] = lambda: None) -> Loaded:
+        """Return what the manifests say now, complaints included; ``beat`` is called meanwhile."""
         return read_manifests(
             self.paths,
             self.variables,
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
+            beat=beat,
         )
 
 

@@ -21,6 +21,8 @@ APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
 # Of many, so many are named.
 MOST_NAMED = 5
+# Longer than a glob over the longest names of a route; fnmatch takes quadratic time for some.
+_LONGEST_PATTERN = 1_024
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_THEN_GONE = "it was listed, and then not found"
 
@@ -63,7 +65,9 @@ class Key:
 
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` is this key as users type it, or a glob that takes it in."""
-        return pattern == str(self) or fnmatchcase(str(self), pattern)
+        return pattern == str(self) or (
+            len(pattern) <= _LONGEST_PATTERN and fnmatchcase(str(self), pattern)
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -17,7 +17,7 @@ from reconciler.core.resources import Key, Origin, Spec
 from reconciler.manifest import forms
 from reconciler.manifest.checking import checked, pruned
 from reconciler.manifest.diagnostics import Code, one_of
-from reconciler.manifest.labels import labels_of, matches
+from reconciler.manifest.labels import Selector, labels_of, selector_of
 from reconciler.manifest.nodes import (
     BrokenNode,
     Complaints,
@@ -59,15 +59,28 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
 # A namespace has its own name for a label, whoever made it.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+# Comparisons of selectors, and services taken from groups, in one source: both are products of
+# two numbers of objects, and 100 nodes with the services of 1,000 are far from any mesh.
+MOST_SELECTIONS = 100_000
+
+
+class _TooManySelectionsError(Exception):
+    def __init__(self) -> None:
+        super().__init__(f"the source makes more than {MOST_SELECTIONS:,} selections")
 
 
 class Resource(NamedTuple):
-    """One object on its sheet; a mesh has the namespace ``""``."""
+    """One object on its sheet; a mesh has the namespace ``""``.
+
+    ``namespaces`` and ``routes`` are the selectors in its spec, where it has them.
+    """
 
     sheet: Sheet
     kind: str
     namespace: str
     name: str
+    namespaces: Selector | None
+    routes: Selector | None
 
     @property
     def is_named(self) -> bool:
@@ -76,22 +89,22 @@ class Resource(NamedTuple):
         is_told = own_name is None or text_of(self.sheet.root, "spec", "awsName")
         return bool(self.name and is_told and (self.kind == "Mesh" or self.namespace))
 
-    def selector(self, name: str) -> Node | None:
-        """Return a selector in its spec, where it has that."""
-        return located(self.sheet.root, ("spec", name))[1]
-
     def __str__(self) -> str:
         """Return what people call it in a cluster."""
         return "/".join(filter(None, (self.namespace, self.name)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cluster:
     """What the manifests of a source would put into one cluster."""
 
     resources: list[Resource] = field(default_factory=list)
     named: dict[str, dict[tuple[str, str], Resource]] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    _selections: int = 0
+    _by_name: dict[str, list[Resource]] = field(default_factory=dict)
+    _reaching: dict[tuple[str, str], list[Resource]] = field(default_factory=dict)
+    _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
         """Note the labels of a Namespace."""
@@ -107,7 +120,11 @@ class Cluster:
             return
         namespace = "" if kind == "Mesh" else text_of(root, "metadata", "namespace") or ""
         name = text_of(root, "metadata", "name") or ""
-        resource = Resource(replace(sheet, root=root), kind, namespace, name)
+        selectors = (
+            selector_of(located(root, ("spec", selector))[1])
+            for selector in ("namespaceSelector", "gatewayRouteSelector")
+        )
+        resource = Resource(replace(sheet, root=root), kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
 
@@ -183,27 +200,49 @@ class Cluster:
             name = text_of(reference, "name")
             namespace = text_of(reference, "namespace") or resource.namespace
             return self._name(kind, "" if kind == "Mesh" else namespace, name) if name else None
-        candidates = list(self.named.get(kind, {}).values())
-        matching = [each for each in candidates if self._selects(each, resource)] or candidates
-        if len(matching) == 1:
-            return self._name(kind, matching[0].namespace, matching[0].name)
-        if forms.KEY_KINDS[kind] not in hidden:
-            which = one_of(sorted(map(str, matching))) if matching else "none is declared here"
-            message = f"belongs to a {kind} that cannot be told: {which}"
-            hint = f"give its name in spec.{member}.name"
-            mark, path = fields.name()
-            resource.sheet.complaints.add(
-                Code.NO_MESH, mark, escaped(message), path=path, hint=hint
-            )
+        try:
+            matching = self._selecting(kind, resource)
+        except _TooManySelectionsError as error:
+            which = str(error)
+        else:
+            if len(matching) == 1:
+                return self._name(kind, matching[0].namespace, matching[0].name)
+            if forms.KEY_KINDS[kind] in hidden:
+                return None
+            which = one_of(map(str, matching)) if matching else "none is declared here"
+        message = f"belongs to a {kind} that cannot be told: {which}"
+        hint = f"give its name in spec.{member}.name"
+        mark, path = fields.name()
+        resource.sheet.complaints.add(Code.NO_MESH, mark, escaped(message), path=path, hint=hint)
         return None
 
-    def _selects(self, container: Resource, resource: Resource) -> bool:
-        own = {_NAMESPACE_LABEL: resource.namespace}
-        labels = self.labels.get(resource.namespace, {}) | own
-        if not matches(container.selector("namespaceSelector"), labels):
-            return False
-        routes = container.selector("gatewayRouteSelector")
-        return routes is None or matches(routes, labels_of(resource.sheet.root))
+    def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
+        """Return, by name, what of ``kind`` selects ``resource``; all of it if nothing does."""
+        if kind not in self._by_name:
+            self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
+        everything, namespace = self._by_name[kind], resource.namespace
+        if (kind, namespace) not in self._reaching:
+            of_namespace = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
+            self._reaching[kind, namespace] = [
+                each
+                for each in everything
+                if each.namespaces is not None and self._matches(each.namespaces, of_namespace)
+            ]
+        labels = labels_of(resource.sheet.root)
+        return [
+            each
+            for each in self._reaching[kind, namespace]
+            if each.routes is None or self._matches(each.routes, labels)
+        ] or everything
+
+    def _matches(self, selector: Selector, labels: Mapping[str, str]) -> bool:
+        self._count(selector.size)
+        return selector.matches(labels)
+
+    def _count(self, selections: int) -> None:
+        self._selections += selections
+        if self._selections > MOST_SELECTIONS:
+            raise _TooManySelectionsError
 
     def _name(self, kind: str, namespace: str, name: str) -> str:
         """Return what App Mesh calls the object that Kubernetes calls so."""
@@ -225,10 +264,17 @@ class Cluster:
             for index, reference in enumerate(document.spec.backend_groups or ())
         }
         for group, index in groups.items():
-            for service in self._services(node, group, ("spec", "backendGroups", index), hidden):
-                if service not in known:
-                    backends.append({"virtualService": {"virtualServiceName": service}})
-                    known.add(service)
+            path = ("spec", "backendGroups", index)
+            try:
+                for service in self._services(node, group, path, hidden):
+                    if service not in known:
+                        backends.append({"virtualService": {"virtualServiceName": service}})
+                        known.add(service)
+            except _TooManySelectionsError as error:
+                mark, _ = located(node.sheet.root, path)
+                message = f"cannot be filled in: {error}"
+                node.sheet.complain(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
+                break
         return {"backends": backends} if backends else {}
 
     def _services(
@@ -237,9 +283,13 @@ class Cluster:
         """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
         namespace, name = wanted
         if name == "*":
-            for place, each in sorted(self.named.get("VirtualService", {})):
-                if place == namespace:
-                    yield self._name("VirtualService", place, each)
+            if not self._services_in:
+                for place, each in sorted(self.named.get("VirtualService", {})):
+                    own_name = self._name("VirtualService", place, each)
+                    self._services_in.setdefault(place, []).append(own_name)
+            of_namespace = self._services_in.get(namespace, [])
+            self._count(len(of_namespace))
+            yield from of_namespace
             return
         group = self.named.get("BackendGroup", {}).get(wanted)
         if group is None:
@@ -249,7 +299,9 @@ class Cluster:
                 node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
             return
         _, services = located(group.sheet.root, ("spec", "virtualservices"))
-        for service in services.items if isinstance(services, ListNode) else ():
+        listed = services.items if isinstance(services, ListNode) else []
+        self._count(len(listed))
+        for service in listed:
             place = text_of(service, "namespace") or namespace
             yield self._name("VirtualService", place, text_of(service, "name") or "")
 

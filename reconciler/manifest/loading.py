@@ -6,7 +6,7 @@ Takes bytes that somebody else has read, and reads nothing.
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from reconciler.core.escaping import escaped
 from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Desired, Key, Origin
+from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.diagnostics import (
     Code,
     Diagnostic,
@@ -75,23 +76,30 @@ def load(
     variables: Mapping[str, str] = MappingProxyType({}),
     *,
     complete: bool = True,
+    check_time: Callable[[], None] = unlimited,
 ) -> Loaded:
     """Return everything that ``files``, names with contents, declare, and every complaint.
 
     ``variables`` are what manifests may ask for by name. The answer does not depend on the order
-    of ``files``. They are not ``complete`` if there are others that could not be read.
+    of ``files``. They are not ``complete`` if there are others that could not be read. If
+    ``check_time`` raises TooSlowError, that is the one complaint.
     """
-    source = _Source(variables)
+    source = _Source(variables, check_time)
     diagnostics: list[Diagnostic] = []
-    for file, content in sorted(files, key=itemgetter(0)):
-        page = page_of(file, content)
-        diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
-    hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
-    diagnostics += _resolve(source, hidden)
-    hidden |= _hidden(diagnostics, source.known)
-    declared = sorted(source.declared, key=lambda each: (each.key, each.origin))
-    remarks = [*_conflicts(declared), *_misfits(declared, hidden)]
-    diagnostics += _placed(remarks, source, hidden)
+    file = ""
+    try:
+        for file, content in sorted(files, key=itemgetter(0)):
+            check_time()
+            page = page_of(file, content)
+            diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
+        hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
+        diagnostics += _resolve(source, hidden)
+        hidden |= _hidden(diagnostics, source.known)
+        declared = sorted(source.declared, key=lambda each: (each.key, each.origin))
+        remarks = [*_conflicts(declared), *_misfits(declared, hidden, check_time)]
+        diagnostics += _placed(remarks, source, hidden)
+    except TooSlowError as error:
+        return Loaded((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
     times = Counter(each.key for each in declared)
     desired = tuple(each.desired for each in declared if each.desired and times[each.key] == 1)
     return Loaded(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
@@ -114,6 +122,7 @@ class _Source:
     """
 
     variables: Mapping[str, str]
+    check_time: Callable[[], None]
     found: list[Declared | Unnamed] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     cluster: Cluster = field(default_factory=Cluster)
@@ -190,6 +199,7 @@ def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
 def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
     """Add what waited for all of the source, and yield the complaints about it."""
     for resource in source.cluster.resources:
+        source.check_time()
         complaints = resource.sheet.complaints
         before = len(complaints.found)
         try:
@@ -232,6 +242,7 @@ def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
     for root, path in resources(document.root, document.complaints):
+        source.check_time()
         shape = recognise(root, document.complaints, path)
         sheet = Sheet(
             root, document.complaints, path, source.variables, source.ignored, source.kept
@@ -270,9 +281,11 @@ def _conflicts(declared: Iterable[Declared]) -> Iterator[_Remark]:
             yield _Remark(one, Code.NEARLY_EQUAL, _OWN_NAME, message, hint)
 
 
-def _misfits(declared: Iterable[Declared], hidden: Collection[str]) -> Iterator[_Remark]:
+def _misfits(
+    declared: Iterable[Declared], hidden: Collection[str], check_time: Callable[[], None]
+) -> Iterator[_Remark]:
     """Complain of what does not fit each other."""
-    for one, code, (key, at, message, hint) in breaches(declared, hidden):
+    for one, code, (key, at, message, hint) in breaches(declared, hidden, check_time):
         yield _Remark(one, code, at, f"{key} {message}", hint)
 
 
@@ -292,7 +305,7 @@ def _placed(
     for file, of_file in by_file.items():
         page = of_file[0].declared.complaints.page
         kept: dict[tuple[Key, Origin], Fields] = {}
-        _parse_page(page, _Source(source.variables, kept=kept))
+        _parse_page(page, _Source(source.variables, source.check_time, kept=kept))
         for resource in objects[file]:
             source.cluster.keep(resource, kept, hidden)
         for declared, code, at, message, hint in of_file:

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from reconciler.core.kinds import Steps, named_by, parent_of
 from reconciler.core.listeners import listeners
 from reconciler.core.resources import Key
+from reconciler.manifest.budget import unlimited
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
+from reconciler.manifest.nodes import MOST_COMPLAINTS
 from reconciler.manifest.sheets import Declared
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
@@ -50,6 +52,7 @@ class _Source:
     def __init__(self, declared: Mapping[Key, Declared], hidden: Collection[str]) -> None:
         self.declared = declared
         self.hidden = hidden
+        self._listeners: dict[Key | None, dict[int, str]] = {}
 
     def spec(self, key: Key | None) -> Any:
         """Return the spec of ``key`` as JSON; an empty one where it has none or is not here."""
@@ -62,7 +65,9 @@ class _Source:
 
     def listeners(self, key: Key | None) -> dict[int, str]:
         """Return the ports that ``key`` listens on with their protocols."""
-        return listeners(self.spec(key))
+        if key not in self._listeners:
+            self._listeners[key] = listeners(self.spec(key))
+        return self._listeners[key]
 
     def has_mesh(self, key: Key) -> bool:
         """Whether the mesh that ``key`` is in is declared here."""
@@ -93,7 +98,9 @@ class _Source:
 
 
 def breaches(
-    declared: Iterable[Declared], hidden: Collection[str] = ()
+    declared: Iterable[Declared],
+    hidden: Collection[str] = (),
+    check_time: Callable[[], None] = unlimited,
 ) -> Iterator[tuple[Declared, Code, Breach]]:
     """Yield how the documents of a source do not fit each other.
 
@@ -102,6 +109,7 @@ def breaches(
     source = _Source({one.key: one for one in declared}, hidden)
     for code, rule in RULES:
         for breach in rule(source):
+            check_time()
             yield source.declared[breach.key], code, breach
 
 
@@ -115,11 +123,13 @@ def _of_others(key: Key) -> bool:
 
 
 def _dangling(source: _Source) -> Iterator[Breach]:
-    for key, at, how, named in source.missing:
-        if source.has_mesh(key):
-            alike = (str(each) for each in source.declared if each.kind == named.kind)
-            message = f"{how} {named}, which is not declared while its mesh is"
-            yield Breach(key, at, message, did_you_mean(str(named), alike))
+    dangling = (row for row in source.missing if source.has_mesh(row.key))
+    for number, (key, at, how, named) in enumerate(dangling):
+        alike = (str(each) for each in source.declared if each.kind == named.kind)
+        message = f"{how} {named}, which is not declared while its mesh is"
+        # A hint takes as long as many documents, and no more of one file are shown.
+        hint = did_you_mean(str(named), alike) if number < MOST_COMPLAINTS else ""
+        yield Breach(key, at, message, hint)
 
 
 def _elsewhere(source: _Source) -> Iterator[Breach]:

@@ -112,8 +112,7 @@ class Sheet:
 
     def filled(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
         """Return ``root`` with its variables replaced, but for what is below a key in ``skip``."""
-        # Most files hold none; a backslash may spell the dollar sign.
-        if "$" not in self.complaints.page.text and "\\" not in self.complaints.page.text:
+        if not self.complaints.page.may_hold_variables:
             return root
         return filled_mapping(root, self.variables, self.complaints, self.path, skip)
 

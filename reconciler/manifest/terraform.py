@@ -127,7 +127,9 @@ def _resource(
         sheet.complain_of_kind(type_, mark, (*path, "type"), _KINDS)
     else:
         address = text_of(resource, "address")
-        hidden = [unknown[address]] if address in unknown else []
+        # An address names one resource: what is not known of it is looked through once.
+        of_plan = unknown.pop(address or "", None)
+        hidden = [of_plan] if of_plan else []
         if node := located(resource, ("sensitive_values",))[1]:
             hidden.append(
                 _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))

@@ -46,6 +46,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _whole = False
     _dropped = False
     _head_bytes = 0
+    _unparsed_bytes = 0
+    """Since the parser last found something whole: it joins the pieces of a header by copying."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; if there are too many connections, one that waits for its client makes room."""
@@ -63,13 +65,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, and see that the rest of the request follows in time."""
+        self._unparsed_bytes += len(data)
         super().data_received(data)
+        if self._unparsed_bytes > self.limits.longest_head_bytes:
+            self._refuse(431, "the head of the request is too long")
         self._watch()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._whole = False
-        self._head_bytes = 0
+        self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -96,11 +101,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body in; there is no request to add it to once it was refused."""
+        self._unparsed_bytes = 0
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
+        self._unparsed_bytes = 0
         self._whole = True
         if not self.transport.is_closing():
             super().on_message_complete()
@@ -134,6 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return bool(idle)
 
     def _count(self, head: bytes) -> None:
+        self._unparsed_bytes = 0
         self._head_bytes += len(head)
         if self._head_bytes > self.limits.longest_head_bytes:
             self._refuse(431, "the head of the request is too long")

@@ -1,5 +1,6 @@
 """The shape of reconciler.toml: common options at the top, a table a verb, a table a target."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ def _is_text(value: object) -> bool:
 
 # A device or a pipe may have no end, and settings are small.
 MOST_BYTES = 1 << 20
+# A setting has three parts at most, and a host in a list fewer labels than this.
+_MOST_DOTS = 64
+_AROUND_KEYS = re.compile("[=,]")
 
 # What each sort of option takes in the file, and what it is called there.
 TAKEN: dict[Take, tuple[Callable[[Any], bool], str]] = {
@@ -67,7 +71,9 @@ def read_file(path: Path | None) -> File:
     """
     chosen = path or Path(CONFIG_FILE)
     try:
-        document = tomllib.loads(read_bounded(chosen).decode())
+        text = read_bounded(chosen).decode()
+        _refuse_long_keys(chosen, text)
+        document = tomllib.loads(text)
     except UsageError as error:
         if path is None and isinstance(error.__cause__, FileNotFoundError):
             return File()
@@ -88,6 +94,14 @@ def read_file(path: Path | None) -> File:
         if name in BUILT_IN and "endpoint_url" in table:
             raise UsageError(f"{chosen}: targets.{name}.endpoint_url: {name} finds its own")
     return File(document, verbs, targets)
+
+
+def _refuse_long_keys(file: Path, text: str) -> None:
+    """Refuse keys of many parts, for which tomllib takes quadratic time."""
+    for number, line in enumerate(text.split("\n"), 1):
+        is_comment = line.lstrip().startswith("#")
+        if not is_comment and any(it.count(".") > _MOST_DOTS for it in _AROUND_KEYS.split(line)):
+            raise UsageError(f"{file}:{number}: a key must not have more than {_MOST_DOTS} dots")
 
 
 def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
