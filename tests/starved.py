@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 from importlib import import_module
+from pathlib import Path
 from typing import IO
 
 from reconciler.cli.main import VERBS, main
@@ -26,16 +27,25 @@ def few_files(number: int) -> None:
 
 
 def few_threads(number: int) -> None:
-    """Let the user of this process have ``number`` threads, of which it has one already.
+    """Let this process have ``number`` threads, of which it has one already.
 
-    Root has no such limit. It becomes root without the two capabilities that lift the limit, and
-    with a real user id of its own, whose threads are counted.
+    The limit is one of all that a user has, and root has none. It becomes root without the two
+    capabilities that lift the limit, and with a real user id of its own, whose threads are counted.
     """
     if os.getuid() == 0:
         for capability in (CAP_SYS_ADMIN, CAP_SYS_RESOURCE):
             ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
         os.setresuid(100_000 + os.getpid(), 0, 0)
+    elif number > 1:
+        number += len([task for task in Path("/proc").glob("[0-9]*/task/*") if is_ours(task)])
     resource.setrlimit(resource.RLIMIT_NPROC, (number, number))
+
+
+def is_ours(task: Path) -> bool:
+    try:
+        return task.stat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def sweep(limits: range, commands: list[str]) -> None:

@@ -49,7 +49,8 @@ class Discussion:
 
     ``request`` is None where there is none.
     ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known; where
-    it ``binds``, no other plan is applied, and none where nothing is known.
+    it ``binds``, no other plan is applied, and none where nothing is known. A comment that another
+    user has ``edited`` shows nothing that was agreed to.
     """
 
     task: Task
@@ -57,6 +58,7 @@ class Discussion:
     marker: str = ""
     reviewed: str | None = None
     binds: bool = False
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +148,16 @@ def _discussion(invocation: Invocation, forge: Forge, task: Task) -> Discussion:
     try:
         merged = forge.request_of(event.commit)
         comment = find_comment(forge, merged.number, marker) if merged else None
+        shown = forge.unedited(comment) if comment else None
     except ForgeError as error:
         if expected is None:
             raise
         complain(f"{error}; nothing is reported there")
         return Discussion(task, None, marker, expected, binds=True)
-    reviewed = expected or (markdown.reviewed_in(comment.body) if comment else None)
+    reviewed = expected or (markdown.reviewed_in(shown) if shown else None)
     binds = expected is not None or (merged is not None and not merged.fork)
-    return Discussion(task, merged.number if merged else None, marker, reviewed, binds)
+    edited = comment is not None and shown is None
+    return Discussion(task, merged.number if merged else None, marker, reviewed, binds, edited)
 
 
 def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: str) -> Ending:
@@ -192,6 +196,8 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
         newest = forge.newest()
         stale = newest != forge.event.commit
         return f"the branch is at {escaped(newest)} by now" if stale else None
+    if discussion.reviewed is None and discussion.edited:
+        return f"another user edited the comment on request {discussion.request}"
     if discussion.reviewed is None:
         return f"the comment on request {discussion.request} shows no plan that was agreed to"
     if discussion.reviewed != plan.fingerprint:

@@ -78,10 +78,11 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment on a request."""
+    """A comment on a request; ``node`` is its id in GraphQL if its number does not tell that."""
 
     number: int
     body: str
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,13 @@ class Forge(Protocol):
         """What is read of the job but its log."""
 
     def comments(self, request: int) -> Iterator[Comment]:
-        """Yield the comments that may be ours, oldest first."""
+        """Yield the comments that the user of our token made, oldest first."""
+
+    def unedited(self, comment: Comment) -> str | None:
+        """Return the body of a comment of ours as it is now, None if another user edited it last.
+
+        Members may edit the comments of others, which keep their author.
+        """
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -126,6 +133,11 @@ class Forge(Protocol):
 
     def newest(self) -> str:
         """Return the commit that the branch of the job is at now."""
+
+
+def are_ids(*values: object) -> bool:
+    """Whether all are numbers, as ids are; True, which equals 1, is none."""
+    return all(type(value) is int for value in values)
 
 
 def find_comment(forge: Forge, request: int, marker: str) -> Comment | None:

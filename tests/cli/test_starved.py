@@ -1,6 +1,7 @@
 """A system that gives too few files or threads, or takes no output: words, and no trace."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
+from daemons import ended, told_of
 from manifest_text import mesh_yaml
 
 from reconciler.core.exit_codes import ExitCode
@@ -97,6 +99,22 @@ def test_a_status_that_has_no_thread_to_be_served_in_is_one_line(
     done = starved("threads", 1, f"run --endpoint-url {endpoint.url} --owner o --log-level error")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("reconciler: serving the status: can't start new thread; raise")
+
+
+def test_a_daemon_without_a_thread_to_watch_files_in_looks_at_them(
+    here: Path, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    where = ["--endpoint-url", endpoint.url, "--owner", "o"]
+    process = subprocess.Popen(
+        # One thread serves its status.
+        [*STARVED, "threads", "2", "-m", "reconciler", "run", *where],
+        cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    told_of(process, "files cannot be watched, so they are looked at: can't start new thread")
+    write("manifests/b.yaml", mesh_yaml("b"))
+    told_of(process, "mesh/b: created")
+    assert ended(process, signal.SIGTERM)[0] == 0
 
 
 @pytest.mark.parametrize("threads", [1, 3])

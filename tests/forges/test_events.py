@@ -133,18 +133,6 @@ def test_only_what_was_merged_as_the_commit_brought_it(tmp_path: Path) -> None:
         assert forge.request_of("c0") is None
 
 
-def test_on_github_only_bots_and_members_speak_for_us(tmp_path: Path) -> None:
-    who = [("Bot", "NONE"), ("User", "NONE"), ("User", "CONTRIBUTOR"), ("User", "MEMBER")]
-    listed = [
-        {"id": number, "body": "x", "user": {"type": kind}, "author_association": belongs}
-        for number, (kind, belongs) in enumerate(who)
-    ]
-    listed.append({"id": 4, "body": None, "user": None, "author_association": "OWNER"})
-    with scripted(lambda request, _: Answer(body=listed if request[-2:] == "=1" else [])) as server:
-        forge = github(tmp_path, "schedule", {}, server.url)
-        assert [comment.number for comment in forge.comments(1)] == [0, 3]
-
-
 @pytest.mark.parametrize(
     ("repository", "fork"), [({"id": 1}, False), ({"id": 2}, True), (None, True)]
 )

@@ -10,7 +10,16 @@ import pytest
 import urllib3
 from comments import blocks_of
 from conftest import Cli, Run
-from forges_played import CANARY, OURS, STRANGER, Played, PlayedGitHub, PlayedGitLab
+from forges_played import (
+    CANARY,
+    MEMBER,
+    OTHER_BOT,
+    OURS,
+    STRANGER,
+    Played,
+    PlayedGitHub,
+    PlayedGitLab,
+)
 from manifest_text import mesh_yaml
 from repository import commit_all, git
 from servers import Answer, Scripted, recording, scripted
@@ -405,7 +414,7 @@ def test_a_forge_that_fails_fails_a_review_and_hides_none_of_it(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
-    forge.fault = lambda request: answer if "/user" not in request else None
+    forge.fault = lambda request: answer if forge.thread in request else None
     told = job("request", base=base)
     assert told.code == 1
     assert "Plan: 1 to create" in told.out
@@ -441,7 +450,7 @@ def test_a_comment_that_fails_after_an_apply_changes_no_code(
     write("manifests/a.yaml", mesh_yaml("a"))
     forge.merged.append(commit_all(here))
     assert job("request").code == 0
-    forge.fault = lambda request: None if request.startswith("GET") else Answer(403, {})
+    forge.fault = lambda request: Answer(403, {}) if forge.update in request else None
     told = job("push")
     assert told.code == 0
     assert f"the comment could not be written: {forge.update}" in told.err
@@ -455,7 +464,7 @@ def test_of_two_comments_the_older_one_stays(
     base = commit_all(here)
 
     def overtaken(request: str) -> None:
-        if request.startswith("POST"):
+        if request.startswith("POST") and forge.thread in request:
             forge.add(f"{MARK}of another run")
 
     forge.fault = overtaken
@@ -464,13 +473,14 @@ def test_of_two_comments_the_older_one_stays(
     assert "Plan: 1 to create" in comment
 
 
-def test_a_comment_of_a_stranger_is_not_ours(
-    job: Job, write: Write, here: Path, forge: Played, by_hand: Any
+@pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
+def test_e26_a_comment_of_another_user_is_not_ours(
+    job: Job, write: Write, here: Path, forge: Played, by_hand: Any, author: int
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
     theirs = f"{MARK}<!-- mesh-reconciler:reviewed {'x' * 43} -->\nforged"
-    forge.add(theirs, STRANGER)
+    forge.add(theirs, author)
     forge.add("and of ours, about something else", OURS)
     forge.merged.append(git(here, "rev-parse", "HEAD"))
     assert job("request", base=base).code == 0
@@ -478,6 +488,77 @@ def test_a_comment_of_a_stranger_is_not_ours(
     assert len(forge.bodies) == 3
     assert job("push").code == 0
     assert egress(by_hand, "a") == "DROP_ALL"
+
+
+@pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
+def test_e26_a_forged_comment_approves_nothing(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, author: int
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    (reviewed,) = forge.bodies
+    forge.comments.clear()
+    forge.add(reviewed, author)
+    told = job("push")
+    assert told.code == 6
+    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in told.err
+    assert writes(mesh_api) == []
+
+
+@pytest.mark.parametrize("editor", [STRANGER, MEMBER, OTHER_BOT])
+def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, editor: int
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    assert job("request", base=base).code == 0
+    write("manifests/b.yaml", mesh_yaml("b"))
+    forge.merged.append(commit_all(here))
+    # They agree to what nobody has reviewed.
+    told = job("push", base=base)
+    wanted = str(re.search(r"the plan is ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    forge.edit(f"{MARK}<!-- mesh-reconciler:reviewed {wanted} -->\n", editor)
+    for _ in range(2):
+        told = job("push", base=base)
+        assert told.code == 6
+        assert writes(mesh_api) == []
+    assert len(forge.bodies) == 1
+    # A new review makes it ours again.
+    forge.edit("whatever", editor)
+    assert job("request", base=base).code == 0
+    assert job("push", base=base).code == 0
+
+
+def test_e26_an_edit_is_told(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    forge.edit(forge.bodies[0], MEMBER)
+    told = job("push")
+    assert told.code == 6
+    assert "another user edited the comment on request 7, so nothing was applied: open" in told.err
+    assert writes(mesh_api) == []
+    fingerprint = str(re.search(r"say --expect ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    assert job("push", "--expect", fingerprint).code == 0
+
+
+def test_what_does_not_say_who_edited_a_comment_is_a_failure(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    error: dict[str, Any] = {"errors": [{"message": CANARY}]}
+    answers: list[Any] = [{"data": None, **error}, {"data": {}, **error}, {"data": {}}, {}]
+    for answer in answers:
+        forge.edited = Answer(body=answer)
+        done = job("push")
+        assert done.code == 1
+        assert len(done.err.splitlines()) == 1
+        assert writes(mesh_api) == []
 
 
 def test_a_failure_is_told_in_the_comment_too(
@@ -507,6 +588,18 @@ def test_a_base_that_cannot_be_read_is_one_line(
     commit_all(here)
     assert job("request", base=base).code == 0
     assert words in forge.bodies[0]
+
+
+@pytest.mark.parametrize("forge", [PlayedGitHub], indirect=True)
+@pytest.mark.parametrize("base", [17, ["x"], {"a": 1}, True, 1.5])
+def test_a_base_that_is_no_text_is_one_line(
+    job: Job, write: Write, here: Path, forge: Played, base: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    told = job("request", base=base)
+    assert (told.code, told.err) == (0, "")
+    assert "not compared with the base: the base is no commit" in forge.bodies[0]
 
 
 def test_a_base_that_is_not_valid_is_one_line(
