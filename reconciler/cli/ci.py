@@ -29,17 +29,17 @@ from reconciler.source.history import files_at
 from reconciler.wiring.forges import open_forge
 from reconciler.wiring.plans import write_plan
 
-_WHAT_A_TASK_DOES = {
+_TASK_TEXTS = {
     Task.VALIDATE: "validates the manifests, and reaches neither the target nor the forge",
     Task.PREVIEW: "plans, and applies nothing",
     Task.REVIEW: "plans, and shows the plan in the comment",
     Task.APPLY: "applies; of a merged request only the plan that its comment shows",
     Task.WATCH: "plans, applies nothing, and exits 2 if live is not as the manifests say",
 }
-# What is done differently where a person runs the job by hand.
-_WHAT_A_MANUAL_TASK_DOES = {
+# These differ if a person runs the job by hand.
+_MANUAL_TASK_TEXTS = {
     Task.APPLY: "applies the plan of --expect, and no other",
-    Task.WATCH: f"{_WHAT_A_TASK_DOES[Task.WATCH]}; to apply the plan, run it with --expect",
+    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, run it with --expect",
 }
 
 
@@ -129,9 +129,9 @@ def _announcement(event: Event, task: Task) -> str:
         where = ""
     else:
         where = f" {'on' if event.main else 'outside of'} the default branch"
-    does = _WHAT_A_TASK_DOES[task]
+    does = _TASK_TEXTS[task]
     if event.occasion is Occasion.MANUAL:
-        does = _WHAT_A_MANUAL_TASK_DOES.get(task, does)
+        does = _MANUAL_TASK_TEXTS.get(task, does)
     return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
 
 

@@ -50,8 +50,8 @@ class Event:
     def task(self, *, expects_plan: bool = False) -> Task:
         """Return what is to be done: an event that is not ours or not known is only validated.
 
-        A manual run shows nobody what it would do before it begins, so it applies only on the
-        default branch, and only the plan that its caller expects.
+        No review shows what a manual run would do, so it applies only on the default branch, and
+        only the plan that its caller expects.
         """
         match self:
             case Event(occasion=Occasion.REQUEST, trusted=True):

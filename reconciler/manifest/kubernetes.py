@@ -167,7 +167,7 @@ class Cluster:
     def keep(
         self, resource: Resource, kept: dict[tuple[Key, Origin], Fields], hidden: Collection[str]
     ) -> None:
-        """Keep the fields of what ``resource`` asks for; what is wrong with it has been said."""
+        """Keep the fields of what ``resource`` asks for; report nothing a second time."""
         silent = Complaints(resource.sheet.complaints.page)
         sheet = replace(resource.sheet, complaints=silent, kept=kept)
         with suppress(TooManyComplaintsError):

@@ -147,7 +147,7 @@ class _Source:
 
 
 class _Remark(NamedTuple):
-    """What is to be said of a resource ``at`` a place that is still to be found."""
+    """A complaint about a resource, ``at`` a place that is still to be found."""
 
     declared: Declared
     code: Code
@@ -284,7 +284,7 @@ def _conflicts(declared: Iterable[Declared]) -> Iterator[_Remark]:
 def _misfits(
     declared: Iterable[Declared], hidden: Collection[str], check_time: Callable[[], None]
 ) -> Iterator[_Remark]:
-    """Complain of what does not fit each other."""
+    """Complain of documents that do not fit each other."""
     for one, code, (key, at, message, hint) in breaches(declared, hidden, check_time):
         yield _Remark(one, code, at, f"{key} {message}", hint)
 

@@ -71,7 +71,7 @@ class Fields:
     def references(self, key: Key, errors: list[Diagnostic]) -> Iterator[tuple[Steps, Key]]:
         """Yield what the spec of ``key`` names and needs, as far as that can be read.
 
-        Each comes with the steps that lead to it in the spec; what ``errors`` are about is left
+        Each comes with the steps that lead to it in the spec. One that has an error itself is left
         out.
         """
         wrong = {item.path for item in errors}

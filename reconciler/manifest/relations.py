@@ -23,9 +23,10 @@ _ALLOW_ALL = "ALLOW_ALL"
 
 
 class Breach(NamedTuple):
-    """What is said of a document that does not fit the others, and a hint.
+    """A message about a document that does not fit the others, and a hint.
 
-    ``at`` is what is wrong there: the steps to it in the spec, or the index of a name in the key.
+    ``at`` is the wrong field: the steps that lead to it in the spec, or the index of a name in the
+    key.
     """
 
     key: Key
@@ -79,7 +80,7 @@ class _Source:
 
     @cached_property
     def missing(self) -> list[_Missing]:
-        """Every reference to what is not declared; to what contains others only the first one."""
+        """Every reference to a resource that is not declared; only the first one to a parent."""
         first_in: dict[Key, Key] = {}
         for key in self.declared:
             parent = parent_of(key)
