@@ -44,8 +44,13 @@ class DynamoStore:
                 "ExpressionAttributeValues": {":before": {"S": before}},
             }
         item = {KEY: {"S": self._item}, RECORD: {"S": after}}
-        # Read back: what a proxy answers with 200 looks to the SDK like a write that was done.
-        return self._call("put_item", Item=item, **condition) is not None and self.read() == after
+        if self._call("put_item", Item=item, **condition) is None:
+            return False
+        # What a proxy answers with 200 looks to the SDK like a write that was done.
+        found = self.read()
+        if found is None:
+            raise LockError(f"{self.name} cannot be used: what was written is not there")
+        return found == after
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         """Return the answer, None where the condition did not hold."""

@@ -72,7 +72,8 @@ def test_what_a_proxy_answers_grants_no_lease(here: Path, body: bytes) -> None:
     del here
     with scripted(lambda *_: Answer(200, body)) as server:
         client = boto3.client("dynamodb", endpoint_url=server.url)
-        assert not DynamoStore(client, "locks", "meshes").swap(None, "one")
+        with pytest.raises(LockError, match="what was written is not there"):
+            DynamoStore(client, "locks", "meshes").swap(None, "one")
         client.close()
 
 
