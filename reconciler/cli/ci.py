@@ -20,6 +20,7 @@ from reconciler.core.report import Applied, plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.core.three_way import ThreeWay, compare
 from reconciler.forges.forge import Forge, Task, find_comment, post_comment
+from reconciler.known_secrets import shown
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import load
 from reconciler.render import diagnostics, markdown, text
@@ -155,7 +156,7 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
         # What nobody reviewed may be run again long after, and would bring back what was then.
         newest = forge.newest()
         stale = newest != forge.event.commit
-        return f"the branch is at {escaped(newest)} by now" if stale else None
+        return f"the branch is at {escaped(shown(newest))} by now" if stale else None
     if discussion.reviewed is None:
         return f"the comment on request {discussion.request} shows no plan that was agreed to"
     if discussion.reviewed != plan.fingerprint:

@@ -10,6 +10,7 @@ from reconciler.cli.logs import start_logging
 from reconciler.cli.output import complain, stop_printing
 from reconciler.core.errors import HeldError, ManifestError, MovedError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.known_secrets import shown
 
 # Help must not import a verb: boto3 alone costs more than the whole of --help.
 VERBS = {
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last border: a bug of ours ends in words too
         logging.getLogger(__name__).debug("a bug in mesh-reconciler", exc_info=error)
         complain(
-            f"a bug in mesh-reconciler: {type(error).__name__}: {error}; "
+            f"a bug in mesh-reconciler: {type(error).__name__}: {shown(error)}; "
             "run again with --log-level debug for the trace, and report it"
         )
         return ExitCode.ERROR

@@ -14,6 +14,7 @@ from typing import Any
 import urllib3
 
 from reconciler.core.errors import ForgeError
+from reconciler.known_secrets import remember, shown
 
 ATTEMPTS = 3
 MOST_PAGES = 50
@@ -60,6 +61,7 @@ class Rest:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Reach nothing yet; ``token`` and ``headers`` go with every request."""
+        remember(token)
         self._url = url.rstrip("/")
         self._headers = {
             "Accept": "application/json",
@@ -83,7 +85,7 @@ class Rest:
             wished = float(pause) if pause.isdecimal() else attempt
             self._sleep(min(wished, LONGEST_PAUSE_SECONDS))
             answer = self._once(method, path, body)
-        where = f"{method} {self._url}{path}"
+        where = self._named(method, path)
         # Nothing is followed: the token would go along.
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             raise ForgeError(f"{where}: {answer}")
@@ -97,7 +99,7 @@ class Rest:
         match self.ask(method, path, body):
             case {"id": int(number)}:
                 return number
-        raise ForgeError(f"{method} {self._url}{path}: the answer has no id")
+        raise ForgeError(f"{self._named(method, path)}: the answer has no id")
 
     def pages(self, path: str) -> Iterator[Any]:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
@@ -105,11 +107,15 @@ class Rest:
             # A page may be short, of what we may not see; only an empty one is the last.
             members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE}&page={page}")
             if not isinstance(members, list):
-                raise ForgeError(f"GET {self._url}{path}: the answer is no list")
+                raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
             if not members:
                 return
             yield from members
-        raise ForgeError(f"GET {self._url}{path}: it holds more than {MOST_PAGES * PAGE:,}")
+        raise ForgeError(f"{self._named('GET', path)}: it holds more than {MOST_PAGES * PAGE:,}")
+
+    def _named(self, method: str, path: str) -> str:
+        """Return what a person is told of a call; the runner may give a URL with a password."""
+        return shown(f"{method} {self._url}{path}")
 
     def _once(self, method: str, path: str, body: Mapping[str, str] | None) -> _Answer:
         try:

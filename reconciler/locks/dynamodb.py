@@ -5,9 +5,10 @@ Terraform's lock tables have that key, so one table serves both.
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from reconciler.core.errors import LockError
+from reconciler.known_secrets import shown
 
 KEY, RECORD = "LockID", "Lease"
 MOVED = "ConditionalCheckFailedException"
@@ -59,6 +60,8 @@ class DynamoStore:
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
                 return None
-            raise LockError(f"{self.name} cannot be used: {error}") from error
+            # The text of what botocore did not expect may be parts of a proxy's URL.
+            told = "no answer" if type(error) is HTTPClientError else shown(error)
+            raise LockError(f"{self.name} cannot be used: {told}") from error
         except _UNPARSED as error:
             raise LockError(f"{self.name} cannot be used: no answer of DynamoDB's") from error

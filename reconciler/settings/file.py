@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
+from reconciler.known_secrets import shown
 from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take, is_lock
 
 CONFIG_FILE = "reconciler.toml"
@@ -106,7 +107,7 @@ def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str 
         if knob.choices:
             fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
         if not fits(value):
-            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {value!r}")
+            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {shown(repr(value))}")
 
 
 def _refuse_unknown(

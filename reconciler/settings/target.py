@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
+from reconciler.known_secrets import shown
 from reconciler.settings.file import BUILT_IN, OF_TABLES_ALONE, TARGET_FIELDS, File
 from reconciler.settings.knobs import POLICIES
 
@@ -86,7 +87,7 @@ def choose_target(
         # What a variable or the top of the file says of a URL is not about a target by name.
         url = table.get("endpoint_url")
     if url is not None:
-        _refuse_strange(url)
+        refuse_strange_url(url)
     name = name or str(url)
     return Choice(
         name=name,
@@ -125,11 +126,11 @@ def _table(name: str | None, file: File) -> Mapping[str, str]:
         return {}
     if name not in (LOCAL, AWS, *file.targets):
         known = ", ".join([LOCAL, AWS, *file.targets])
-        raise UsageError(f'there is no target "{name}"; there are {known}')
+        raise UsageError(f'there is no target "{shown(name)}"; there are {known}')
     return file.targets.get(name, {})
 
 
-def _refuse_strange(url: str) -> None:
+def refuse_strange_url(url: str) -> None:
     """Refuse what is no plain URL; its text is not repeated, for it may hold a password."""
     try:
         parts = urlsplit(url)

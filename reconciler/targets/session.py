@@ -1,6 +1,7 @@
 """Sessions and clients: the pinned settings of every call, and whose account it is.
 
-No call leaves the target's URL: with an endpoint URL, the account is asked for there too.
+No call leaves the target's URL: with an endpoint URL, the account is asked for there too. Every
+secret that a session uses is remembered, so that no text shows it.
 """
 
 import re
@@ -8,17 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from json import JSONDecodeError
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 import boto3
 import botocore.session
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    Credentials,
+    DeferredRefreshableCredentials,
+    RefreshableCredentials,
+)
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from reconciler.core.errors import TargetError, UsageError
-from reconciler.targets.errors import speaking_our_errors
+from reconciler.known_secrets import remember, remember_temporary
+from reconciler.settings.target import refuse_strange_url
+from reconciler.targets.errors import speaking_our_errors, text_of
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
 CONNECT_SECONDS = 3
@@ -56,6 +67,9 @@ def open_session(connection: Connection) -> boto3.Session:
         # A profile is looked for when it is first needed; better now than in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", DescriptionLoader())
+        core.register("before-send", _remember_sent)
+        core.register("after-call.sts", _remember_issued)
+        _remember_settings(core)
         if connection.role_arn is not None:
             _assume(core, connection.role_arn, connection)
         return boto3.Session(
@@ -65,7 +79,7 @@ def open_session(connection: Connection) -> boto3.Session:
             aws_secret_access_key=secret_key,
         )
     except BotoCoreError as error:
-        raise UsageError(f"opening an AWS session: {error}") from error
+        raise UsageError(f"opening an AWS session: {text_of(error)}") from error
 
 
 def _assume(core: botocore.session.Session, role_arn: str, connection: Connection) -> None:
@@ -73,6 +87,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
     own = core.get_credentials()
     if own is None:
         raise UsageError(f"no credentials were found that could assume {role_arn}")
+    _remember_credentials(own)
     fetcher = AssumeRoleCredentialFetcher(
         # Asked at the target's own URL: no credential goes anywhere else.
         partial(
@@ -97,16 +112,23 @@ def open_client(
     workers: int,
     attempts: int = ATTEMPTS,
 ) -> Any:
-    """Return a client of ``service`` that may be shared by ``workers`` threads."""
+    """Return a client of ``service`` that may be shared by ``workers`` threads.
+
+    UsageError where none can be made, or where the AWS environment or profile leads it to a URL
+    that no option takes.
+    """
     config = _config(connection, workers=workers, attempts=attempts)
     try:
-        return session.client(
+        client = session.client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
         )
     except NoRegionError as error:
         raise UsageError("no region was named: say --region, or set AWS_REGION") from error
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"making a client for {connection.url or 'AWS'}: {error}") from error
+        raise UsageError(f"making a client of {service}: {_without_url(error)}") from error
+    _remember_credentials(session.get_credentials())
+    refuse_strange_url(client.meta.endpoint_url)
+    return client
 
 
 def account_of(session: boto3.Session, connection: Connection) -> str | None:
@@ -159,7 +181,8 @@ def configured_url(profile: str | None) -> str | None:
             for ignore in (False, True)
         )
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"the endpoint in the AWS environment or profile: {error}") from error
+        told = _without_url(error)
+        raise UsageError(f"the endpoint in the AWS environment or profile: {told}") from error
     return None if chosen == resolved else str(chosen)
 
 
@@ -178,3 +201,41 @@ def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
 def _is_loopback(url: str | None) -> bool:
     host = urlsplit(url or "").hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _remember_sent(request: AWSPreparedRequest, **_: Any) -> None:
+    token = request.headers.get("X-Amz-Security-Token")
+    if token is not None:
+        remember_temporary(token.decode())
+
+
+def _remember_issued(parsed: Any, **_: Any) -> None:
+    """Remember the temporary credentials in an answer of STS."""
+    match parsed:
+        case {"Credentials": {"SecretAccessKey": str(secret_key), "SessionToken": str(token)}}:
+            remember_temporary(secret_key, token)
+
+
+def _remember_credentials(credentials: Credentials | None) -> None:
+    # Those that expire would be fetched here; what is sent of them is remembered when it is sent.
+    if credentials is not None and not isinstance(credentials, RefreshableCredentials):
+        remember(credentials.secret_key, credentials.token)
+
+
+def _remember_settings(core: botocore.session.Session) -> None:
+    """Remember the secrets of all profiles, as one may lead to another, and of the proxies."""
+    for profile in core.full_config["profiles"].values():
+        remember(profile.get("aws_secret_access_key"), profile.get("aws_session_token"))
+    # Taken apart by hand, because a URL that is not one holds a password too.
+    for url in getproxies().values():
+        user, _, password = url.rpartition("@")[0].rpartition("://")[2].partition(":")
+        remember(unquote(password or user))
+
+
+def _without_url(error: BotoCoreError | ValueError) -> str:
+    """Return what a message may show of ``error``, which may repeat parts of a URL."""
+    if isinstance(error, BotoCoreError):
+        return text_of(error)
+    if isinstance(error, JSONDecodeError):
+        return f"credential_process printed no JSON: {error}"
+    return "invalid endpoint URL: use http://HOST:PORT or https://HOST"

@@ -101,7 +101,11 @@ def test_a_missing_profile_is_wrong_usage() -> None:
 
 @pytest.mark.parametrize(
     ("connection", "words"),
-    [(Connection("no url", "eu-west-1"), "no url"), (Connection("http://x"), "--region")],
+    [
+        (Connection("no url", "eu-west-1"), "client of appmesh: invalid endpoint URL"),
+        (Connection("http://x"), "--region"),
+        (Connection(None, "no region"), "client of appmesh: Provided region_name 'no region'"),
+    ],
 )
 def test_an_impossible_address_is_wrong_usage(connection: Connection, words: str) -> None:
     with pytest.raises(UsageError, match=words):
