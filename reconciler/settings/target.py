@@ -28,7 +28,7 @@ class Choice:
     ``owner`` is empty where none was said and none is needed. ``url`` is None on ``local``, which
     finds its own, and where the SDK resolves it. ``role_arn`` is assumed, ``account`` asserted
     before anything is planned. ``source`` is all that the owner id stands for, where that is
-    configured.
+    configured. ``allow_insecure_endpoint`` lets credentials go over plain HTTP to other machines.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Choice:
     role_arn: str | None = None
     account: str | None = None
     source: str | None = None
+    allow_insecure_endpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def choose_target(
         role_arn=table.get("role_arn"),
         account=table.get("account"),
         source=table.get("source"),
+        allow_insecure_endpoint=bool(chosen["allow_insecure_endpoint"]),
     )
 
 
@@ -121,7 +123,7 @@ def _named(said: Said) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _table(name: str | None, file: File) -> Mapping[str, str]:
+def _table(name: str | None, file: File) -> Mapping[str, Any]:
     if name is None:
         return {}
     if name not in (LOCAL, AWS, *file.targets):

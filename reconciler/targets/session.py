@@ -5,10 +5,11 @@ secret that a session uses is remembered, so that no text shows it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from ipaddress import ip_address
 from json import JSONDecodeError
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -46,7 +47,8 @@ class Connection:
     """Where calls go and as whom; None leaves a choice to the AWS SDK's own chain.
 
     ``credentials`` are an access key id and a secret key, for the local endpoint alone. With a
-    ``role_arn`` calls are made in that role, which the chain's credentials assume.
+    ``role_arn`` calls are made in that role, which the chain's credentials assume. Unless
+    ``allow_insecure`` is set, plain HTTP goes to this machine only.
     """
 
     url: str | None = None
@@ -54,6 +56,7 @@ class Connection:
     profile: str | None = None
     credentials: tuple[str, str] | None = None
     role_arn: str | None = None
+    allow_insecure: bool = False
 
 
 def open_session(connection: Connection) -> boto3.Session:
@@ -67,7 +70,7 @@ def open_session(connection: Connection) -> boto3.Session:
         # A profile is looked for when it is first needed; better now than in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", DescriptionLoader())
-        core.register("before-send", _remember_sent)
+        core.register("before-send", partial(_before_send, connection))
         core.register("after-call.sts", _remember_issued)
         _remember_settings(core)
         if connection.role_arn is not None:
@@ -127,7 +130,12 @@ def open_client(
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"making a client of {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())
-    refuse_strange_url(client.meta.endpoint_url)
+    url = client.meta.endpoint_url
+    refuse_strange_url(url)
+    if connection.url is None and _is_loopback(url):
+        # Only now is it known that no proxy may stand in between.
+        connection = replace(connection, url=url)
+        return open_client(session, service, connection, workers=workers, attempts=attempts)
     return client
 
 
@@ -200,13 +208,26 @@ def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
 
 def _is_loopback(url: str | None) -> bool:
     host = urlsplit(url or "").hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
-def _remember_sent(request: AWSPreparedRequest, **_: Any) -> None:
+def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) -> None:
+    """Refuse to send credentials in the clear, whichever client of a session is about to.
+
+    A session has clients that nobody here makes, such as the one that assumes a profile's role.
+    """
     token = request.headers.get("X-Amz-Security-Token")
     if token is not None:
         remember_temporary(token.decode())
+    parts = urlsplit(request.url)
+    if parts.scheme != "https" and not (connection.allow_insecure or _is_loopback(request.url)):
+        raise UsageError(
+            f"http://{parts.netloc.rpartition('@')[2]} would get credentials unencrypted: use "
+            "https://, or pass --allow-insecure-endpoint if you trust every network in between"
+        )
 
 
 def _remember_issued(parsed: Any, **_: Any) -> None:
