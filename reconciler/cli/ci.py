@@ -21,6 +21,7 @@ from reconciler.core.report import Applied, plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.core.three_way import ThreeWay, compare
 from reconciler.forges.forge import Event, Forge, Occasion, Task, find_comment, post_comment
+from reconciler.known_secrets import shown
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import load
@@ -195,7 +196,7 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
         # What nobody reviewed may be run again long after, and would bring back what was then.
         newest = forge.newest()
         stale = newest != forge.event.commit
-        return f"the branch is at {escaped(newest)} by now" if stale else None
+        return f"the branch is at {escaped(shown(newest))} by now" if stale else None
     if discussion.reviewed is None and discussion.edited:
         return f"another user edited the comment on request {discussion.request}"
     if discussion.reviewed is None:

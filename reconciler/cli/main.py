@@ -11,6 +11,7 @@ from reconciler.cli.logs import start_logging
 from reconciler.cli.output import complain, stop_printing, talk
 from reconciler.core.errors import HeldError, ManifestError, MovedError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.known_secrets import shown
 
 # Help must not import a verb: boto3 alone costs more than the whole of --help.
 VERBS = {
@@ -115,7 +116,7 @@ def _explained(error: Exception) -> str:
     if str(error) == "can't start new thread":
         return f"can't start a new thread; {ADVICE[errno.EAGAIN]}"
     return (
-        f"a bug in mesh-reconciler: {type(error).__name__}: {error}; "
+        f"a bug in mesh-reconciler: {type(error).__name__}: {shown(error)}; "
         "run again with --log-level debug for the trace, and report it"
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import urllib3
 
 from reconciler.core.errors import ForgeError
+from reconciler.known_secrets import remember, shown
 
 ATTEMPTS = 3
 MOST_PAGES = 50
@@ -64,6 +65,7 @@ class Rest:
 
         ForgeError if ``url`` is not one of http or https.
         """
+        remember(token)
         self._url = _checked_url(url).rstrip("/")
         # api.github.com/graphql, and /api/graphql next to /api/v3 (GitHub) and /api/v4 (GitLab).
         self._graphql = f"{_VERSION.sub('', self._url)}/graphql"
@@ -89,7 +91,7 @@ class Rest:
         match self._asked("POST", self._graphql, document):
             case {"data": dict(data), **rest} if not rest.get("errors"):
                 return data
-        raise ForgeError(f"POST {self._graphql}: the query was not answered")
+        raise ForgeError(f"{shown(f'POST {self._graphql}')}: the query was not answered")
 
     def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
         answer = self._once(method, url, body)
@@ -100,7 +102,7 @@ class Rest:
             wished = float(pause) if pause.isdecimal() else attempt
             self._sleep(min(wished, LONGEST_PAUSE_SECONDS))
             answer = self._once(method, url, body)
-        where = f"{method} {url}"
+        where = shown(f"{method} {url}")
         # Nothing is followed: the token would go along.
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             raise ForgeError(f"{where}: {answer}")
@@ -114,7 +116,7 @@ class Rest:
         match self.ask(method, path, body):
             case {"id": int(number)}:
                 return number
-        raise ForgeError(f"{method} {self._url}{path}: the answer has no id")
+        raise ForgeError(f"{self._named(method, path)}: the answer has no id")
 
     def pages(self, path: str) -> Iterator[Any]:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
@@ -122,11 +124,15 @@ class Rest:
             # A page may be short, of what we may not see; only an empty one is the last.
             members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE}&page={page}")
             if not isinstance(members, list):
-                raise ForgeError(f"GET {self._url}{path}: the answer is no list")
+                raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
             if not members:
                 return
             yield from members
-        raise ForgeError(f"GET {self._url}{path}: it holds more than {MOST_PAGES * PAGE:,}")
+        raise ForgeError(f"{self._named('GET', path)}: it holds more than {MOST_PAGES * PAGE:,}")
+
+    def _named(self, method: str, path: str) -> str:
+        """Return what a person is told of a call; the runner may give a URL with a password."""
+        return shown(f"{method} {self._url}{path}")
 
     def _once(self, method: str, url: str, body: Mapping[str, object] | None) -> _Answer:
         try:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
+from reconciler.known_secrets import shown
 from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take, is_lock
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # What a target's table says of it, and no option or variable does.
 OF_TABLES_ALONE = frozenset({"endpoint_url", "role_arn", "account", "source"})
-TARGET_FIELDS = OF_TABLES_ALONE | {"region", "profile", "owner", "policy"}
+TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
+TARGET_FIELDS = OF_TABLES_ALONE | TARGET_SWITCHES | {"region", "profile", "owner", "policy"}
 
 
 def _is_text(value: object) -> bool:
@@ -48,7 +50,7 @@ class File:
 
     common: Mapping[str, Any] = field(default_factory=dict)
     verbs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    targets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_bounded(path: Path) -> bytes:
@@ -87,8 +89,14 @@ def read_file(path: Path | None) -> File:
         _refuse_strange(chosen, f"{verb}.", table, verb)
     for name, table in targets.items():
         _refuse_unknown(chosen, f"targets.{name}.", table, TARGET_FIELDS)
-        if not all(isinstance(value, str) and value for value in table.values()):
-            raise UsageError(f"{chosen}: targets.{name}: every value is a string, and not empty")
+        switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
+        if not all(type(value) is bool for value in switches.values()):
+            raise UsageError(f"{chosen}: targets.{name}.{min(switches)} takes true or false")
+        texts = [value for field, value in table.items() if field not in switches]
+        if not all(isinstance(value, str) and value for value in texts):
+            raise UsageError(
+                f"{chosen}: targets.{name}: every other value is a string, and not empty"
+            )
         if table.get("policy", "sync") not in POLICIES:
             raise UsageError(f"{chosen}: targets.{name}.policy is one of {', '.join(POLICIES)}")
         if name in BUILT_IN and "endpoint_url" in table:
@@ -120,7 +128,7 @@ def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str 
         if knob.choices:
             fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
         if not fits(value):
-            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {value!r}")
+            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {shown(repr(value))}")
 
 
 def _refuse_unknown(

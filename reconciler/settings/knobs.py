@@ -105,6 +105,12 @@ KNOBS = (
     Knob("region", "AWS region; default: the SDK's.", "REGION", verbs=TARGET_VERBS),
     Knob("profile", "AWS profile; default: the SDK's.", "NAME", verbs=TARGET_VERBS),
     Knob(
+        "allow-insecure-endpoint",
+        "Send credentials to http:// URLs of other machines too, unencrypted.",
+        take=Take.SWITCH,
+        verbs=TARGET_VERBS,
+    ),
+    Knob(
         "owner",
         "The mark of this source on what it owns; must be said except on the local target.",
         "ID",

@@ -30,6 +30,7 @@ from reconciler.core.resources import (
     World,
     named,
 )
+from reconciler.known_secrets import shown
 from reconciler.targets.answers import present, sighting
 from reconciler.targets.calls import Calls
 from reconciler.targets.canonical import canonical
@@ -178,7 +179,7 @@ class AppMesh:
         body, _ = self._exchange("describe", key, arguments_of(key))
         own = path_of(key.kind)[-1]
         if body[own] != key.name:
-            raise UnavailableError(f"describing {key}: the answer is about {body[own]!r}")
+            raise UnavailableError(f"describing {key}: the answer is about {shown(body[own])!r}")
         return body
 
     def tags_of(self, key: Key, arn: str) -> dict[str, str]:

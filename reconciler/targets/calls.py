@@ -14,6 +14,7 @@ from botocore import xform_name
 
 from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
+from reconciler.known_secrets import shown
 from reconciler.targets.errors import answer_id, name_quota, sort_of, speaking_our_errors
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
@@ -181,4 +182,4 @@ def _check_answer(operation: Operation, body: Any, asking: str) -> None:
     answer = {operation.payload: body} if operation.payload else body
     for violation in violations(shape, answer):
         if violation.constraint in ("required", "type"):
-            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {violation}")
+            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {shown(violation)}")

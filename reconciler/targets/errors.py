@@ -8,6 +8,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -25,6 +26,7 @@ from reconciler.core.errors import (
     UnavailableError,
     UnreachableError,
 )
+from reconciler.known_secrets import shown
 
 # One row for every error that the description declares; a test fails when it grows one more.
 ERRORS: dict[str, tuple[type[TargetError], str]] = {
@@ -68,26 +70,32 @@ _REFUSALS_OF_OURS = (
     ProfileNotFound,
     ParamValidationError,
 )
-# How botocore's parsers end on what is not text, or on JSON of another type than they expect.
-_UNPARSED = (ValueError, TypeError, AttributeError, LookupError)
+# How botocore's parsers end on what is not text, not XML, or JSON of another type than they expect.
+_UNPARSED = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError)
+_MAX_CODE = 80
 _SERVER_FAULT = 500
 _TOO_MANY = 429
 
 
 @contextmanager
 def speaking_our_errors(asking: str) -> Iterator[None]:
-    """Let only ``TargetError`` out, each saying what we were ``asking`` for."""
+    """Let only ``TargetError`` out, each saying what we were ``asking`` for.
+
+    What an answer says is shown without secrets, as far as a message takes it.
+    """
     try:
         yield
     except ClientError as error:
         # A page in place of an STS answer has no error in it.
         said = error.response.get("Error", {})
         code = str(said.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
-        told = said.get("Message") or "without a message"
+        told = shown(said.get("Message") or "without a message")
         metadata = error.response["ResponseMetadata"]
         status = metadata["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELLED}.get(code) or _by_status(status)
-        name = f"HTTP {status}" if code == str(status) else f"{code} (HTTP {status})"
+        name = (
+            f"HTTP {status}" if code == str(status) else f"{shown(code, _MAX_CODE)} (HTTP {status})"
+        )
         attempts = metadata.get("RetryAttempts", 0) + 1
         name += f" after {attempts} attempts" if attempts > 1 else ""
         ours = kind(f"{asking}: {name}: {told}; {advice}")
@@ -95,17 +103,27 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
             ours.answer_id = answer_id(metadata)
         raise ours from error
     except _REFUSALS_OF_OURS as error:
-        raise RefusedError(f"{asking}: {error}") from error
+        raise RefusedError(f"{asking}: {text_of(error)}") from error
     except EndpointConnectionError as error:
         raise UnreachableError(
-            f"{asking}: {error}; check the URL, and that it is served"
+            f"{asking}: {text_of(error)}; check the URL, and that it is served"
         ) from error
-    except (BotoCoreError, ResponseParserError) as error:
-        raise UnavailableError(f"{asking}: {error}; the next run looks again") from error
+    except BotoCoreError as error:
+        raise UnavailableError(f"{asking}: {text_of(error)}; the next run looks again") from error
     except _UNPARSED as error:
+        # Their texts hold the answer, such as the credentials of a role.
         raise UnavailableError(
             f"{asking}: the answer is none of this API's; the next run looks again"
         ) from error
+
+
+def text_of(error: BotoCoreError) -> str:
+    """Return what a message may show of ``error``."""
+    if type(error) is HTTPClientError:
+        # What botocore did not expect. The text of a proxy's URL that cannot be parsed is parts
+        # of that URL.
+        return f"the HTTP client failed: {type(error.kwargs.get('error')).__name__}"
+    return shown(error)
 
 
 def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
