@@ -21,6 +21,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting, World
 from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.selection import Selection
 from reconciler.engine import Conduct, carry_out, propose
 from reconciler.engine.settling import MOST_REPLAYS
 
@@ -117,7 +118,7 @@ def test_keys_that_are_not_selected_are_no_part_of_the_plan() -> None:
         owner=OWNER,
         restraint=SYNC,
         now=NOW,
-        selects=lambda key: key.name == "a",
+        selection=Selection((["mesh/a"],)),
     )
     assert plan.keys == (mesh("a"),)
 

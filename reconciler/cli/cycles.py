@@ -97,6 +97,9 @@ class Cycles:
         before = {standing.key: standing for standing in status.standings}
         plan = urgent_first(self._contests.restrain(plan), self._urgent)
         self._log_withheld(plan, before)
+        for gap in plan.unlisted:
+            if gap not in status.unlisted:
+                logger.error("%s: %s", gap, gap.why)
         schedule = Schedule(status.interval_seconds)
         report = self._carry_out(plan, schedule, forced=forced)
         self._urgent = frozenset()
@@ -106,7 +109,8 @@ class Cycles:
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
         told = "cycle done: %s, exit code %d"
         logger.info(told, counted(changes, "change"), code, extra={"event": "cycle", **facts})
-        return replace(status, error=None, standings=stand, exit_code=code)
+        unlisted = plan.unlisted
+        return replace(status, error=None, unlisted=unlisted, standings=stand, exit_code=code)
 
     def _carry_out(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
         idle = self._means.standing_by()

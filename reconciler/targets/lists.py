@@ -9,7 +9,7 @@ from typing import Any
 from reconciler import parallel
 from reconciler.core.errors import GoneError, TargetError
 from reconciler.core.kinds import KINDS, parent_of
-from reconciler.core.resources import Key
+from reconciler.core.resources import Key, Unlisted
 from reconciler.targets.calls import Calls, items
 from reconciler.targets.memory import Index
 from reconciler.targets.operations import arguments_of, operation_of, path_of
@@ -24,18 +24,17 @@ _KINDS_IN = defaultdict(
 
 @dataclass(slots=True)
 class Shown:
-    """What all lists showed, and what could not be listed, by what holds it."""
+    """What all lists showed, and which could not be read, by kind and parent."""
 
     refs: dict[Key, Ref]
-    gaps: dict[Key, str] = field(default_factory=dict)
+    gaps: dict[tuple[str, Key], Unlisted] = field(default_factory=dict)
 
     def hidden(self, key: Key) -> str | None:
         """Say why ``key`` may be there though no list showed it; None where it is not there."""
-        holder = parent_of(key)
-        while holder is not None:
-            if holder in self.gaps:
-                return self.gaps[holder]
-            holder = parent_of(holder)
+        while (parent := parent_of(key)) is not None:
+            if unlisted := self.gaps.get((key.kind, parent)):
+                return unlisted.reason
+            key = parent
         return None
 
 
@@ -110,9 +109,9 @@ class Lists:
             wanted = [(kind.name, it) for it in holders for kind in _KINDS_IN[it.kind]]
             found = parallel.run(lambda it: self._or_gap(*it), wanted, workers=self.workers)
             holders = []
-            for (_, holder), refs in zip(wanted, found, strict=True):
-                if isinstance(refs, str):
-                    shown.gaps[holder] = refs
+            for place, refs in zip(wanted, found, strict=True):
+                if isinstance(refs, Unlisted):
+                    shown.gaps[place] = refs
                 else:
                     shown.refs |= refs
                     holders += [key for key in refs if _KINDS_IN[key.kind]]
@@ -127,8 +126,8 @@ class Lists:
             # What is not there holds nothing.
             return {}
 
-    def _or_gap(self, kind: str, holder: Key) -> dict[Key, Ref] | str:
+    def _or_gap(self, kind: str, holder: Key) -> dict[Key, Ref] | Unlisted:
         try:
             return self.read(kind, holder)
         except TargetError as error:
-            return str(error)
+            return Unlisted(kind, holder, str(error))
