@@ -18,6 +18,7 @@ from reconciler.core.resources import (
     Present,
     Spec,
     TargetId,
+    Unlisted,
     Unreadable,
     World,
     without_empties,
@@ -123,7 +124,7 @@ def present(
 def plan(
     *items: Desired | Present | Unreadable,
     restraint: Restraint | None = None,
-    gaps: tuple[str, ...] = (),
+    gaps: tuple[Unlisted, ...] = (),
     others: tuple[str, ...] = (),
     target: TargetId = TARGET,
 ) -> Plan:

@@ -22,7 +22,8 @@ def blocks_of(text: str) -> list[Token]:
             ours = re.sub(r"<code>[^<>]*</code>", "", block.content)
             assert re.fullmatch(
                 r"<!-- [\w:%./~ -]+ -->\n|</details>\n?"
-                r"|<details><summary>[+~=-] [\w, ]+: [\w ]+(, <b>[\w ]+</b>)?</summary>\n",
+                r"|<details><summary>(withheld: )?[+~=-] [\w, ]+: [\w ]+(, <b>[\w ]+</b>)?"
+                r"</summary>\n",
                 ours,
             ), ours
     return blocks

@@ -56,20 +56,16 @@ class FakeTarget:
     def observe(self, asked: Collection[Key], owner: str) -> World:
         self._hear("list", Key("mesh", ("*",)))
         seen: dict[Key, Present | Unreadable] = {}
-        gaps = []
         for key, resource in sorted(self.resources.items()):
             if key not in asked and resource.owner != owner:
                 continue
             try:
                 self._hear("describe", key)
             except TargetError as error:
-                if key in asked:
-                    seen[key] = Unreadable(key, str(error))
-                else:
-                    gaps.append(f"{key} could not be read: {error}")
+                seen[key] = Unreadable(key, str(error))
             else:
                 seen[key] = resource
-        return World(seen, tuple(gaps))
+        return World(seen)
 
     def look(self, key: Key) -> Present | None:
         self._hear("look", key)

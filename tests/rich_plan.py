@@ -1,6 +1,7 @@
 """One plan with everything in it that a rendering can show, and all renderings of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from builders import (
@@ -8,6 +9,7 @@ from builders import (
     SYNC,
     desired,
     egress,
+    key,
     listening,
     plan,
     present,
@@ -19,7 +21,7 @@ from reconciler.core.changes import Change
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
-from reconciler.core.resources import Suspension
+from reconciler.core.resources import Suspension, Unlisted
 from reconciler.render import json, markdown, text
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -29,7 +31,7 @@ CALLS = {"DescribeMesh": 10, "ListMeshes": 1, "GetResources": 1}
 
 def rich_plan() -> Plan:
     """Return the plan."""
-    return plan(
+    made = plan(
         *(desired(f"shard-{number}") for number in range(1, 8)),
         desired("blue", DROP, tags={"team": "pay"}),
         desired("green", DROP, tags={"team": "pay"}),
@@ -60,6 +62,7 @@ def rich_plan() -> Plan:
         desired("virtual-service/same/waits", provided_by("virtualNode", "nowhere")),
         restraint=SYNC,
     )
+    return replace(made, unlisted=(Unlisted("virtual-gateway", key("same"), HOSTILE),))
 
 
 def rich_report() -> Report:

@@ -31,6 +31,7 @@ from reconciler.core.report import (
 )
 from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting, World
 from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.selection import Selection
 from reconciler.core.tokens import client_token
 from reconciler.engine import Conduct, carry_out, propose
 
@@ -127,7 +128,7 @@ def test_keys_that_are_not_selected_are_no_part_of_the_plan() -> None:
         owner=OWNER,
         restraint=SYNC,
         now=NOW,
-        selects=lambda key: key.name == "a",
+        selection=Selection((["mesh/a"],)),
     )
     assert plan.keys == (mesh("a"),)
 

@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> int:
             if any(map(want.key.matches, invocation.keys))
         ]
         plan = work.propose(wanted, only=invocation.keys)
-        work.refuse_idle_patterns(plan.keys, wanted)
+        work.refuse_idle_patterns(plan.keys, wanted, plan.unlisted)
         live = {want.key for want in wanted} - to_create(plan)
         for pattern in invocation.keys:
             if not any(key.matches(pattern) for key in live):

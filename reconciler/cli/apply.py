@@ -31,7 +31,7 @@ def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     with open_work(invocation) as work:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
-        work.refuse_idle_patterns(plan.keys, desired)
+        work.refuse_idle_patterns(plan.keys, desired, plan.unlisted)
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):
             raise MovedError(

@@ -172,7 +172,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
         return Ending(code, markdown.render_message("Manifests", told))
     with open_work(invocation) as work:
         plan = work.propose(loaded.desired)
-        work.refuse_idle_patterns(plan.keys, loaded.desired)
+        work.refuse_idle_patterns(plan.keys, loaded.desired, plan.unlisted)
         calls = invocation.printed_calls(work.target.calls)
         show(text.render_plan(plan, color=False, calls=calls))
         show(f"fingerprint {plan.fingerprint}\n")

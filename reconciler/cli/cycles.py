@@ -105,6 +105,9 @@ class Cycles:
         plan = urgent_first(plan, self._urgent)
         self._log_missing(plan, before)
         self._log_withheld(plan, before)
+        for gap in plan.unlisted:
+            if gap not in status.unlisted:
+                logger.error("%s: %s", gap, gap.why)
         schedule = Schedule(status.interval_seconds)
         report = self._carry_out(plan, schedule, forced=forced)
         self._urgent = frozenset()
@@ -115,7 +118,8 @@ class Cycles:
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
         told = "cycle done: %s, exit code %d"
         logger.info(told, counted(changes, "change"), code, extra={"event": "cycle", **facts})
-        return replace(status, error=None, standings=stand, exit_code=code)
+        unlisted = plan.unlisted
+        return replace(status, error=None, unlisted=unlisted, standings=stand, exit_code=code)
 
     def _carry_out(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
         idle = self._means.standing_by()

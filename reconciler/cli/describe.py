@@ -1,17 +1,19 @@
 """The verb that shows one resource."""
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from reconciler import engine
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import page, show_whole
 from reconciler.cli.work import insist, open_work
-from reconciler.core.errors import DaemonError, UsageError
+from reconciler.core.errors import DaemonError, TargetError, UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Key
+from reconciler.core.resources import Key, Present, Unreadable
 from reconciler.render.description import Description, render_json, render_text
 from reconciler.render.status import attempts
+from reconciler.targets.appmesh import AppMesh
 from reconciler.web.client import fetch_status
 
 
@@ -25,10 +27,8 @@ def run(invocation: Invocation) -> int:
         wanted = insist(work.read(), color=invocation["color"])
         desired = {want.key: want for want in wanted}
         plan = work.propose(wanted)
-        work.refuse_idle_patterns(plan.keys, wanted)
-        listed = work.target.lists.everything()
-        known = desired.keys() | set(plan.keys) | listed
-        named = sorted(key for key in known if any(map(key.matches, invocation.keys)))
+        work.refuse_idle_patterns(plan.keys, wanted, plan.unlisted)
+        named = _named(work.target, invocation.keys, {*desired, *plan.keys})
         if len(named) != 1:
             patterns = " ".join(invocation.keys)
             some = f", such as {named[0]} and {named[1]}" if named else ""
@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
                 f"live{some}"
             )
         (key,) = named
-        observed = engine.look_again(work.target, key) if key in listed else None
+        observed = _observed(work.target, key)
         lately = _attempts(invocation["url"], plan, key)
         told = Description(key, _alone(plan, key), desired.get(key), observed, lately)
     if invocation["format"] == "json":
@@ -45,6 +45,30 @@ def run(invocation: Invocation) -> int:
     else:
         show_whole(render_text(told, page(invocation["color"])))
     return told.code
+
+
+def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> list[Key]:
+    """Return what ``patterns`` name among the ``known`` keys and all live ones.
+
+    TargetError if no known key is named and the live ones could not all be listed.
+    """
+    named = {key for key in known if any(map(key.matches, patterns))}
+    try:
+        live = target.lists.everything()
+    except TargetError:
+        if not named:
+            raise
+        # Lists of other meshes may have failed, which does not concern the key that is known.
+        return sorted(named)
+    return sorted(named.union(key for key in live if any(map(key.matches, patterns))))
+
+
+def _observed(target: AppMesh, key: Key) -> Present | Unreadable | None:
+    try:
+        listed = target.lists.beside([key])
+    except TargetError as error:
+        return Unreadable(key, str(error))
+    return engine.look_again(target, key) if key in listed else None
 
 
 def _attempts(url: str, plan: Plan, key: Key) -> str | None:
@@ -66,4 +90,9 @@ def _alone(plan: Plan, key: Key) -> Plan:
         changes=tuple(change for change in plan.changes if change.key == key),
         unchanged=tuple(same for same in plan.unchanged if same == key),
         withheld=tuple(held for held in plan.withheld if held.key == key),
+        unlisted=tuple(gap for gap in plan.unlisted if _mesh_of(gap.parent) == _mesh_of(key)),
     )
+
+
+def _mesh_of(key: Key) -> tuple[str, str]:
+    return key.path[0], key.mesh_owner

@@ -18,7 +18,7 @@ def run(invocation: Invocation) -> int:
     with open_work(invocation) as work:
         desired = insist(work.read(), color=invocation["color"])
         plan = work.propose(desired)
-        work.refuse_idle_patterns(plan.keys, desired)
+        work.refuse_idle_patterns(plan.keys, desired, plan.unlisted)
     if invocation["drift"]:
         whole, plan = plan, drift_alone(plan)
         if hidden := len(whole.changes) - len(plan.changes):

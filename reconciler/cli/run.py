@@ -137,7 +137,8 @@ def _once(means: LiveMeans) -> ExitCode:
         desired = {want.key: want for want in insist(work.read(), color=work.invocation["color"])}
         cycles = Cycles(means, steady_seconds, time.time)
         status = cycles.act(_at_the_start(work), desired, forced=True)
-    work.refuse_idle_patterns((standing.key for standing in status.standings), desired.values())
+    keys = (standing.key for standing in status.standings)
+    work.refuse_idle_patterns(keys, desired.values(), status.unlisted)
     return means.stop.code or status.exit_code or ExitCode.OK
 
 

@@ -15,7 +15,7 @@ from reconciler.wiring.plans import read_plan
 def run(invocation: Invocation) -> int:
     """Print a saved plan; look at no target and at no manifest.
 
-    The exit code is that of the plan: 0, or 5 or 1 by what is left alone in it.
+    The exit code is that of the plan: 0, or 5 or 1 by what is withheld or unread in it.
     """
     (file,) = invocation.paths
     plan = read_plan(file)

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,8 +15,9 @@ from reconciler.cli.output import talk, wants_color
 from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Desired, Key, TargetId
+from reconciler.core.resources import Desired, Key, TargetId, Unlisted
 from reconciler.core.restraint import Limit, Policy, Restraint
+from reconciler.core.selection import Selection
 from reconciler.locks.lease import Candidate, kept
 from reconciler.manifest.loading import Loaded
 from reconciler.render import diagnostics
@@ -65,18 +66,23 @@ class Work:
                 owner=self.choice.owner,
                 restraint=replace(self.restraint, partial=partial),
                 now=datetime.now(UTC),
-                selects=_selection(self.invocation, only),
+                selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
             )
 
-    def refuse_idle_patterns(self, keys: Iterable[Key], desired: Iterable[Desired]) -> None:
+    def refuse_idle_patterns(
+        self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
+    ) -> None:
         """Refuse a pattern of --only or --except that names none of ``keys`` and ``desired``.
 
-        It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which.
+        It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which. If it
+        may name one of ``unlisted``, that is unknown, and the pattern is taken.
         """
         known = {want.key for want in desired} | set(keys)
         for name in ("only", "except"):
             for pattern in self.invocation[name]:
-                if not any(key.matches(pattern) for key in known):
+                if not any(key.matches(pattern) for key in known) and not any(
+                    each.may_match(pattern) for each in unlisted
+                ):
                     raise UsageError(
                         f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
                     )
@@ -205,13 +211,3 @@ def _partial(invocation: Invocation, choice: Choice, paths: Sequence[str]) -> st
         if path != default and (default in path.parents or not path.is_dir()):
             return f"{path.name} alone is not known to be all there is; name the target's source"
     return None
-
-
-def _selection(invocation: Invocation, patterns: Sequence[str]) -> Callable[[Key], bool]:
-    wanted, unwanted = (patterns, invocation["only"]), invocation["except"]
-
-    def selects(key: Key) -> bool:
-        named = all(not each or any(map(key.matches, each)) for each in wanted)
-        return named and not any(map(key.matches, unwanted))
-
-    return selects

@@ -102,7 +102,7 @@ def arrange(
         if step.hinders({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
         if world.gaps and any(isinstance(it, Detached) for it in routes):
-            refusals.append(f"nothing makes way because {world.gaps[0]}")
+            refusals.append(f"nothing makes way because {world.gaps[0]} could not be listed")
         if isinstance(change, Adopt) and any(not isinstance(it, Key) for it in judged):
             refusals = [ADOPT_FIRST]
         if refusals:

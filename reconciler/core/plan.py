@@ -38,6 +38,7 @@ from reconciler.core.resources import (
     Present,
     Spec,
     TargetId,
+    Unlisted,
     Unreadable,
     World,
     digest,
@@ -49,13 +50,19 @@ Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One verdict for every key, in the order in which it would be carried out."""
+    """One verdict for every key, in the order in which it would be carried out.
+
+    Of the resources in ``unlisted`` nothing is known, not even their keys. ``owned`` is how many
+    live resources ``owner`` has; None if they were not counted.
+    """
 
     target: TargetId
     owner: str
     changes: tuple[Change, ...]
     unchanged: tuple[Key, ...]
     withheld: tuple[Withheld, ...]
+    unlisted: tuple[Unlisted, ...] = ()
+    owned: int | None = None
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -66,6 +73,13 @@ class Plan:
             *(it.detach.key for change in meant for it in detached(change)),
             *self.unchanged,
             *(held.key for held in self.withheld),
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that may be ours was read."""
+        return not self.unlisted and not any(
+            held.reason is Reason.UNREADABLE for held in self.withheld
         )
 
     @property
@@ -107,13 +121,14 @@ class Question:
 def make_plan(question: Question) -> Plan:
     """Return the plan that answers ``question``."""
     desired, world = question.desired, question.world
+    owned = count_owned(world.resources.values(), question.owner)
     verdicts = [
         _verdict(question, want, world.resources.get(key)) for key, want in desired.items()
     ] + [_leftover(question, saw) for key, saw in world.resources.items() if key not in desired]
     allowed, restrained = restrain(
         [verdict for verdict in verdicts if isinstance(verdict, Change)],
         question.restraint,
-        owned=sum(_is_ours(question, saw) for saw in world.resources.values()),
+        owned=owned,
         nothing_desired=not desired,
         gaps=_gaps(world),
     )
@@ -133,7 +148,14 @@ def make_plan(question: Question) -> Plan:
                 key=lambda held: held.key,
             )
         ),
+        world.gaps,
+        owned,
     )
+
+
+def count_owned(resources: Iterable[Present | Unreadable], owner: str) -> int:
+    """Return how many of ``resources`` are known to be owned by ``owner``."""
+    return sum(isinstance(saw, Present) and saw.owner == owner for saw in resources)
 
 
 Verdict: TypeAlias = Change | Withheld | Key
@@ -161,7 +183,9 @@ def _leftover(question: Question, saw: Present | Unreadable) -> Verdict:
 
 def _unreadable(saw: Unreadable, want: Desired | None = None) -> Withheld:
     # Not being able to look is not the same as nothing being there.
-    return Withheld(saw.key, saw.why, Reason.UNREADABLE, want.origin if want else None)
+    if want is None:
+        return Withheld(saw.key, f"it may be ours, and {saw.why}", Reason.UNREADABLE)
+    return Withheld(saw.key, saw.why, Reason.UNREADABLE, want.origin)
 
 
 def _foreign(question: Question, saw: Present, want: Desired | None = None) -> Withheld | None:
@@ -184,10 +208,6 @@ def _foreign(question: Question, saw: Present, want: Desired | None = None) -> W
         why = f"it is owned by {saw.owner}, not by {question.owner}"
     origin = want.origin if want else None
     return Withheld(saw.key, why, Reason.FOREIGN, origin, live_owner=saw.owner)
-
-
-def _is_ours(question: Question, saw: Present | Unreadable) -> bool:
-    return isinstance(saw, Present) and saw.owner == question.owner
 
 
 def _unless_suspended(question: Question, want: Desired, verdict: Verdict) -> Verdict:
@@ -324,12 +344,14 @@ def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
 
 
 def _gaps(world: World) -> list[str]:
-    unreadable = [
-        f"{resource.key} could not be read"
-        for resource in world.resources.values()
-        if isinstance(resource, Unreadable)
+    return [
+        *(f"{gap} could not be listed" for gap in world.gaps),
+        *(
+            f"{saw.key} could not be read"
+            for saw in world.resources.values()
+            if isinstance(saw, Unreadable)
+        ),
     ]
-    return [*world.gaps, *unreadable]
 
 
 def _turn(change: Change, early: Collection[Key]) -> tuple[bool, float, Key]:

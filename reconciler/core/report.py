@@ -1,10 +1,9 @@
 """What became of a plan: one outcome for every change, and the exit code they add up to."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from reconciler.core.changes import Change, Reason, Withheld
+from reconciler.core.changes import Change, Reason
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 
@@ -92,7 +91,7 @@ class Report:
 def exit_code(report: Report) -> ExitCode:
     """Return the code of a run that carried a plan out."""
     kinds = {type(outcome) for outcome in report.outcomes}
-    codes = _codes_of(report.plan.withheld)
+    codes = _codes_of(report.plan)
     failures = [outcome for outcome in report.outcomes if isinstance(outcome, Failed)]
     if failures:
         partly = Applied in kinds or any(failure.done for failure in failures)
@@ -104,15 +103,16 @@ def exit_code(report: Report) -> ExitCode:
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     """Return the code of a run that only planned; ``detailed`` makes pending changes count."""
-    codes = _codes_of(plan.withheld)
+    codes = _codes_of(plan)
     held_back = any(held.reason is Reason.POLICY for held in plan.withheld)
     if detailed and (plan.changes or held_back):
         codes.add(ExitCode.PENDING)
     return _first(codes)
 
 
-def _codes_of(withheld: Iterable[Withheld]) -> set[ExitCode]:
-    return {CODE_OF_REASON[held.reason] for held in withheld}
+def _codes_of(plan: Plan) -> set[ExitCode]:
+    codes = {CODE_OF_REASON[held.reason] for held in plan.withheld}
+    return codes | {ExitCode.ERROR} if plan.unlisted else codes
 
 
 def _first(codes: set[ExitCode]) -> ExitCode:

@@ -7,6 +7,7 @@ already checked them with types, so a new kind needs no new code in the core.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -157,6 +158,37 @@ class Unreadable:
         return f"it could not be read: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Unlisted:
+    """All resources of one kind in one parent, whose list could not be read: some may be ours."""
+
+    kind: str
+    parent: Key
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the pattern that matches all of them: ``virtual-node/payments/*``."""
+        return f"{self._prefix}*"
+
+    @property
+    def why(self) -> str:
+        """Why nothing is known of them, as a sentence."""
+        return f"they could not be listed, and some may be ours: {self.reason}"
+
+    def may_match(self, pattern: str) -> bool:
+        """Whether ``pattern`` may match one of them, as far as its text before a wildcard tells."""
+        literal = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        return literal.startswith(self._prefix) or self._prefix.startswith(literal)
+
+    def all_match(self, pattern: str) -> bool:
+        """Whether ``pattern`` matches every one of them, whatever its name is."""
+        return pattern.endswith("*") and fnmatchcase(self._prefix, pattern)
+
+    @property
+    def _prefix(self) -> str:
+        return str(Key(self.kind, (*self.parent.path, ""), self.parent.mesh_owner))
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What an answer or a list shows of a resource, without its spec.
@@ -177,14 +209,14 @@ class Sighting:
 class World:
     """Everything the target showed of what we asked about or own.
 
-    A key that is missing was seen to be absent. ``gaps`` says what could not be looked at
-    besides the keys marked Unreadable; a world with gaps yields no delete. The tags of what is
+    A key that is missing was seen to be absent, unless it is in one of the ``gaps``: lists that
+    could not be read. A world with gaps yields no delete. The tags of what is
     ``doubtful`` come from an index that may lag behind. ``others`` are there and were not looked
     at: they are nobody's whom we asked about.
     """
 
     resources: Mapping[Key, Present | Unreadable]
-    gaps: tuple[str, ...] = ()
+    gaps: tuple[Unlisted, ...] = ()
     doubtful: frozenset[Key] = frozenset()
     others: frozenset[Key] = frozenset()
 

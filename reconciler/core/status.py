@@ -10,7 +10,7 @@ from enum import StrEnum
 from reconciler.core.changes import Cause, Traffic
 from reconciler.core.diff import FieldChange
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Key, Origin, TargetId
+from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 
 
 class State(StrEnum):
@@ -67,8 +67,9 @@ class Status:
 
     ``cycle`` is the number of the last cycle begun, from 1; 0 is none yet. ``exit_code`` is that
     of the last cycle finished. ``complaints`` say what is wrong with the source, ``error`` why the
-    target could not be read. ``calls`` counts API calls by operation since the start,
-    ``answers`` what came back: ok, refused, throttled, failed or none.
+    target could not be read, ``unlisted`` which of its lists could not. ``calls`` counts API
+    calls by operation since the start, ``answers`` what came back: ok, refused, throttled, failed
+    or none.
     ``recheck_seconds`` is how long it takes until all tags were looked at once more. ``leading``
     is whether this daemon writes; without a lock it always does.
     """
@@ -85,6 +86,7 @@ class Status:
     source_valid: bool = True
     complaints: tuple[str, ...] = ()
     error: str | None = None
+    unlisted: tuple[Unlisted, ...] = ()
     standings: tuple[Standing, ...] = ()
     calls: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, int] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """A plan proposed from what is live, and carried out wave by wave."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from reconciler import parallel
 from reconciler.core.changes import Change, waves_of
 from reconciler.core.errors import RefusedError, TargetError
-from reconciler.core.plan import Plan, Question, make_plan
+from reconciler.core.plan import Plan, Question, count_owned, make_plan
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
     LISTED_THEN_GONE,
@@ -20,16 +20,13 @@ from reconciler.core.resources import (
     World,
 )
 from reconciler.core.restraint import Restraint
+from reconciler.core.selection import EVERYTHING, Selection
 from reconciler.engine.course import Conduct, Course
 from reconciler.engine.glance import glance
 from reconciler.engine.sending import MOST_SINGLE_LOOKS, send_wave
 from reconciler.engine.settling import Sent, settle
 from reconciler.engine.target import Target
 from reconciler.engine.undone import Undone
-
-
-def _everything(_: Key) -> bool:
-    return True
 
 
 def propose(
@@ -39,16 +36,17 @@ def propose(
     owner: str,
     restraint: Restraint,
     now: datetime,
-    selects: Callable[[Key], bool] = _everything,
+    selection: Selection = EVERYTHING,
 ) -> Plan:
     """Return the plan that would bring ``target`` to ``desired``; writes nothing.
 
-    Keys that ``selects`` refuses are no part of it, whether desired or live.
+    Keys outside the ``selection`` are no part of it, whether desired or live, nor are lists that
+    could not be read and cannot hold a selected key.
     """
-    wanted = {want.key: want for want in desired if selects(want.key)}
+    wanted = {want.key: want for want in desired if selection.has(want.key)}
     world = target.observe(wanted.keys(), owner)
     _refuse_own_mesh_owner(wanted, target.id.account)
-    seen = {key: resource for key, resource in world.resources.items() if selects(key)}
+    seen = {key: resource for key, resource in world.resources.items() if selection.has(key)}
     # What is no part of this run is there all the same.
     others = world.others | (world.resources.keys() - seen.keys())
     question = Question(
@@ -63,10 +61,15 @@ def propose(
     plan = make_plan(question)
     # Tags that may be old tell a wrong cause, or of a difference that is none.
     doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
-    if not 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
-        return plan
-    fresh = {key: look_again(target, key) for key in doubtful}
-    return make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
+    if 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
+        fresh = {key: look_again(target, key) for key in doubtful}
+        plan = make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
+    # What is owned outside the selection shows as well that the owner id is the right one.
+    return replace(
+        plan,
+        unlisted=tuple(filter(selection.may_have, plan.unlisted)),
+        owned=count_owned(world.resources.values(), owner),
+    )
 
 
 def look_again(target: Target, key: Key) -> Present | Unreadable:

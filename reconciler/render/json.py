@@ -8,7 +8,7 @@ from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
-from reconciler.core.resources import Json, Origin, canonical_json
+from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
 from reconciler.core.status import Standing, Status
 from reconciler.render.status import worst_first
 
@@ -48,6 +48,8 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "changes": [_change(change) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
         "withheld": [_withheld(held) for held in plan.withheld],
+        "unlisted": [_unlisted(unlisted) for unlisted in plan.unlisted],
+        "owned": plan.owned,
     }
 
 
@@ -73,6 +75,7 @@ def render_status(status: Status, *, healthy: bool) -> str:
         },
         "source": {"valid": status.source_valid, "complaints": complaints},
         "error": status.error,
+        "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
         "leading": status.leading,
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
@@ -151,6 +154,10 @@ def _withheld(held: Withheld) -> Json:
         "owner": held.owner,
         "change": _change(held.change) if held.change else None,
     }
+
+
+def _unlisted(unlisted: Unlisted) -> Json:
+    return {"pattern": str(unlisted), "why": unlisted.reason}
 
 
 def _origin(origin: Origin | None) -> Json:

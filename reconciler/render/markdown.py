@@ -27,6 +27,7 @@ RESERVE = 1_000
 # A name takes no more than this where it stands outside the blocks, which are left out whole.
 LONGEST = 300
 LONGEST_HEADLINE = 2_000
+KEYS_PER_BLOCK = 50
 _NOTHING = "**This change asks for nothing else than its base.**"
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
 _REVIEWED_LINE = re.compile(rf"{_REVIEWED}([\w-]{{43}}) -->\r?")
@@ -48,13 +49,16 @@ def render_plan(
     ``note`` is what to know before anything else, ``three_way`` what of the plan is due to whom.
     """
     noted = [Block(f"**Note:** {_code(escaped(note), LONGEST_HEADLINE)}", 0)] if note else []
-    blocks = noted + (list(_three_way(three_way)) if three_way else [])
+    blocks = _owner_note(plan) + noted + (list(_three_way(three_way)) if three_way else [])
     return _comment(plan, words.plan_counts(plan), blocks, calls)
 
 
 def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
     """Return what became of the plan, and the plan; ``calls`` counts those that both took."""
-    return _comment(report.plan, words.report_counts(report), _outcomes(report.outcomes), calls)
+    # What was applied may have made it untrue.
+    noted = [] if report.outcomes else _owner_note(report.plan)
+    blocks = noted + _outcomes(report.outcomes)
+    return _comment(report.plan, words.report_counts(report), blocks, calls)
 
 
 def render_message(title: str, text: str) -> str:
@@ -91,8 +95,10 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     ]
     small = [f"fingerprint {plan.fingerprint}", *([words.calls_told(calls)] if calls else [])]
     foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
+    unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
     withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
-    sections = [first, withheld, [_change(group) for group in words.groups(plan.changes)]]
+    changes = [_change(group) for group in words.groups(plan.changes)]
+    sections = [first, unlisted, withheld, changes]
     left = LIMIT - RESERVE - _size(head) - _size(foot)
     for turn, blocks in enumerate(sections):
         # What a section leaves of its share goes to those after it.
@@ -135,13 +141,20 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
         yield "> [!WARNING]\n" + "  \n".join(told)
 
 
+def _owner_note(plan: Plan) -> list[Block]:
+    note = words.owner_note(plan)
+    return [Block(f"**Note:** {_code(note, LONGEST_HEADLINE)}", 0)] if note else []
+
+
 def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
     alike: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
             told = f"{verb(outcome.change)} {outcome_name(outcome)}"
             alike.setdefault((told, outcome.why), []).append(escaped(str(outcome.change.key)))
-    return [_item(told, escaped(why), keys) for (told, why), keys in alike.items()]
+    return [
+        item for (told, why), keys in alike.items() for item in _items(told, escaped(why), keys)
+    ]
 
 
 def _three_way(three_way: ThreeWay) -> Iterator[Block]:
@@ -179,20 +192,31 @@ def _side(value: str | None) -> str:
 
 
 def _withheld(plan: Plan) -> Iterator[Block]:
-    for reason, why, keys in words.reasons(plan.withheld):
-        yield _item(reason.value, why, keys)
+    for alike in words.reasons(plan.withheld):
+        yield from _items(alike.reason.value, alike.why, alike.keys)
+        yield from (_change(group, "withheld: ") for group in alike.pending)
 
 
-def _item(what: str, why: str, keys: list[str]) -> Block:
-    told = named([_code(key) for key in keys])
-    return Block(f"- **{what}** {told}: {_code(why, len(why))}", len(keys))
+def _unlisted(plan: Plan) -> Iterator[Block]:
+    for unlisted in plan.unlisted:
+        yield from _items("unlisted", escaped(unlisted.why), [escaped(str(unlisted))])
 
 
-def _change(group: words.Group) -> Block:
+def _items(what: str, why: str, keys: list[str]) -> Iterator[Block]:
+    """Yield every one of ``keys``, a bounded number to a block: one that is too large is hidden."""
+    for start in range(0, len(keys), KEYS_PER_BLOCK):
+        some = keys[start : start + KEYS_PER_BLOCK]
+        yield Block(
+            f"- **{what}** {', '.join(map(_code, some))}: {_code(why, len(why))}", len(some)
+        )
+
+
+def _change(group: words.Group, prefix: str = "") -> Block:
     change = group.example
     keys = [f"<code>{html.escape(escaped(str(item.key)))}</code>" for item in group.changes]
     traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
-    summary = f"{words.SYMBOLS[type(change)]} {verb(change)} {named(keys)}: {change.cause}"
+    symbol = words.SYMBOLS[type(change)]
+    summary = f"{prefix}{symbol} {verb(change)} {named(keys)}: {change.cause}"
     text = (
         f"<details><summary>{summary}{traffic}</summary>\n\n{_fence(_detail(group))}\n\n</details>"
     )

@@ -86,6 +86,11 @@ _DEFINITIONS: Schema = {
             "changes": _list("change"),
             "unchanged": {"type": "array", "items": _KEY},
             "withheld": _list("withheld"),
+            "unlisted": _list("unlisted"),
+            "owned": {
+                **_or_null({"type": "integer", "minimum": 0}),
+                "description": "live resources of this owner; null if they were not counted",
+            },
         }
     ),
     "change": _object(
@@ -136,6 +141,15 @@ _DEFINITIONS: Schema = {
             "change": _or_null(_reference("change")),
         }
     ),
+    "unlisted": {
+        "description": "resources whose list could not be read, so that nothing is known of them",
+        **_object(
+            {
+                "pattern": {"type": "string", "description": "as in virtual-node/payments/*"},
+                "why": _TEXT,
+            }
+        ),
+    },
     "outcome": _object(
         {
             "key": _KEY,

@@ -66,6 +66,7 @@ def _cycle(status: Status, now: float) -> Iterator[str]:
 def _wrong(status: Status) -> Iterator[str]:
     if status.error is not None:
         yield status.error
+    yield from (f"{unlisted}: {unlisted.why}" for unlisted in status.unlisted)
     yield from status.complaints
 
 

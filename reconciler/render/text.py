@@ -1,12 +1,12 @@
 """A plan or a report for people, in the symbols that Terraform made familiar."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, verb
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
-from reconciler.core.resources import TargetId, named
+from reconciler.core.resources import TargetId
 from reconciler.render import words
 from reconciler.render.advice import render_advice
 from reconciler.render.style import Page, Part, Style, paint, prose
@@ -29,17 +29,19 @@ INDENT = " " * 6
 def render_plan(
     plan: Plan, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
-    """Return the whole plan: where it goes, a block for every change, what is held back, counts.
+    """Return the whole plan: where it goes, each change, what is withheld or unread, counts.
 
     ``width`` is that of a terminal in cells, None for lines of any length. ``calls`` counts the
     API calls that the plan took by operation; nothing is said of them where there are none.
     """
     page = Page(color, width)
-    blocks = [page.write(prose(headline(plan)))]
-    blocks += ["\n".join(_block(group, page)) for group in words.groups(plan.changes)]
-    if plan.withheld:
-        blocks.append("\n".join(_withheld(plan, page)))
-    return "\n\n".join([*blocks, _footer(words.plan_counts(plan), "", calls, page)])
+    blocks: list[Iterable[list[Part]]] = [[prose(headline(plan))]]
+    blocks += [_block(group, page) for group in words.groups(plan.changes)]
+    blocks += [_withheld(plan, page)] if plan.withheld else []
+    blocks += [_unlisted(plan)] if plan.unlisted else []
+    counts = "\n".join(filter(None, (words.owner_note(plan), words.plan_counts(plan))))
+    written = ("\n".join(map(page.write, block)) for block in blocks)
+    return "\n\n".join([*written, _footer(counts, "", calls, page)])
 
 
 def render_report(
@@ -78,23 +80,23 @@ def place(target: TargetId) -> str:
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
 
 
-def _block(group: words.Group, page: Page) -> Iterator[str]:
+def _block(group: words.Group, page: Page, indent: str = "  ") -> Iterator[list[Part]]:
     change = group.example
     kind = type(change)
     for key, origin in group.titles:
-        title = Part(f"{words.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD))
+        title = Part(f"{words.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD), indent)
         where = [Part(origin, (Style.DIM,))] if origin else []
-        yield page.write([title, Part(change.cause), *where])
+        yield [title, Part(change.cause), *where]
     if group.rest:
-        yield page.write(prose(group.rest, gap="    "))
+        yield prose(group.rest, gap="    ")
     most = words.WIDEST_LABEL if page.width is None else page.width // 2
     for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
-        yield page.write(_field(field, gap))
+        yield _field(field, gap)
     for way in group.ways:
-        yield page.write([Part(f"! {way.told}", (Style.BOLD,), INDENT)])
-        yield from (page.write(_field(field, "  ", INDENT + "  ")) for field in way.fields)
+        yield [Part(f"! {way.told}", (Style.BOLD,), INDENT)]
+        yield from (_field(field, "  ", INDENT + "  ") for field in way.fields)
     if change.traffic is not None:
-        yield page.write([Part(f"! {change.traffic}", (Style.BOLD,), INDENT)])
+        yield [Part(f"! {change.traffic}", (Style.BOLD,), INDENT)]
 
 
 def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Part]:
@@ -111,16 +113,26 @@ def _mark(field: words.Field) -> tuple[str, Style]:
     return ("-", Style.RED) if field.after is None else ("~", Style.YELLOW)
 
 
-def _withheld(plan: Plan, page: Page) -> Iterator[str]:
-    yield "Left alone on purpose:"
-    for reason, why, keys in words.reasons(plan.withheld):
-        style = Style.DIM if reason is Reason.ORPHAN else Style.YELLOW
-        title = prose(f"! {named(keys)}", style, gap="  ")
-        yield page.write([*title, *prose(f"{reason.value}: {why}", gap="  ")])
+def _withheld(plan: Plan, page: Page) -> Iterator[list[Part]]:
+    yield prose("Left alone on purpose:")
+    for alike in words.reasons(plan.withheld):
+        style = Style.DIM if alike.reason is Reason.ORPHAN else Style.YELLOW
+        title = prose(f"! {', '.join(alike.keys)}", style, gap="  ")
+        yield [*title, *prose(f"{alike.reason.value}: {alike.why}", gap="  ")]
+        for group in alike.pending:
+            yield from _block(group, page, "    ")
+
+
+def _unlisted(plan: Plan) -> Iterator[list[Part]]:
+    yield prose("Could not be read:")
+    for unlisted in plan.unlisted:
+        title = Part(f"! {escaped(str(unlisted))}", (Style.RED,))
+        yield [title, *prose(escaped(unlisted.why), gap="  ")]
 
 
 def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Page) -> str:
-    lines = [prose(counts, Style.BOLD), *map(prose, advice.splitlines())]
+    lines = [prose(line, Style.BOLD) for line in counts.splitlines()]
+    lines += map(prose, advice.splitlines())
     if calls:
         lines.append(prose(words.calls_told(calls), Style.DIM))
     return "".join(f"{page.write(line)}\n" for line in lines)

@@ -22,7 +22,7 @@ from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
-from reconciler.core.resources import MOST_NAMED, OWNER_TAG, Json, canonical_json
+from reconciler.core.resources import MOST_NAMED, OWNER_TAG, Json, canonical_json, named
 from reconciler.render.style import cells, counted
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
@@ -95,6 +95,29 @@ class Group:
         return f"and {unnamed} more: {told}" if unnamed > 0 else told
 
 
+@dataclass(frozen=True, slots=True)
+class WithheldGroup:
+    """What is withheld for one reason in the same words."""
+
+    reason: Reason
+    why: str
+    withheld: Sequence[Withheld]
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys: a reader has to see each resource that is not as the manifests say."""
+        return [escaped(str(held.key)) for held in self.withheld]
+
+    @property
+    def pending(self) -> list[Group]:
+        """The changes that are withheld, except deletes, of which the key tells all."""
+        return groups(
+            held.change
+            for held in self.withheld
+            if held.change and not isinstance(held.change, Delete)
+        )
+
+
 def groups(changes: Iterable[Change]) -> list[Group]:
     """Return ``changes`` with those together that a reader could tell by their keys alone."""
     alike: dict[Hashable, list[Change]] = {}
@@ -141,24 +164,56 @@ def gaps(fields: Sequence[Field], most: int = WIDEST_LABEL) -> list[str]:
     return [" " * (max(column - width, 0) + 2) for width in widths]
 
 
-def reasons(withheld: Iterable[Withheld]) -> list[tuple[Reason, str, list[str]]]:
-    """Return every reason, its words, and the keys that were left alone for it."""
-    alike: dict[tuple[Reason, str], list[str]] = {}
+def reasons(withheld: Iterable[Withheld]) -> list[WithheldGroup]:
+    """Return ``withheld`` with those together that have the same reason in the same words."""
+    alike: dict[tuple[Reason, str], list[Withheld]] = {}
     for held in withheld:
-        alike.setdefault((held.reason, held.why), []).append(escaped(str(held.key)))
-    return [(reason, escaped(why), keys) for (reason, why), keys in alike.items()]
+        alike.setdefault((held.reason, held.why), []).append(held)
+    return [WithheldGroup(reason, escaped(why), held) for (reason, why), held in alike.items()]
 
 
 def plan_counts(plan: Plan) -> str:
-    """Return how much there is to do, in one sentence."""
-    held = f", {len(plan.withheld)} left alone" if plan.withheld else ""
+    """Return how much there is to do, in a sentence or two; what is blocked comes first."""
     same = len(plan.unchanged)
-    if not plan.changes:
-        verb_of_same = "is" if same == 1 else "are"
-        return f"No changes. {counted(same, 'resource')} {verb_of_same} as the manifests say{held}."
-    counts = Counter(verb(change) for change in plan.changes)
-    told = ", ".join(f"{counts[word]} to {word}" for word in VERBS)
-    return f"Plan: {told}; {same} unchanged{held}."
+    unread = [_unread(plan)] if plan.unlisted else []
+    if plan.changes:
+        held = [f"{len(plan.withheld)} left alone"] if plan.withheld else []
+        rest = ", ".join([f"{same} unchanged", *held, *unread])
+        return f"Plan: {_to_do(plan.changes, VERBS)}; {rest}."
+    agreeing = f"{counted(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."
+    blocked = ", ".join(([_withheld(plan)] if plan.withheld else []) + unread)
+    return f"Nothing to apply: {blocked}. {agreeing}" if blocked else f"No changes. {agreeing}"
+
+
+def owner_note(plan: Plan) -> str:
+    """Return that the owner id owns nothing, if it may be a wrong one; else an empty text."""
+    others = Counter(held.owner for held in plan.withheld if held.owner)
+    is_empty = not (plan.changes or plan.unchanged or plan.withheld)
+    if plan.owned != 0 or not plan.is_complete or not (others or is_empty):
+        return ""
+    number = others.total()
+    theirs = (
+        f", but {counted(number, 'resource')} {'is' if number == 1 else 'are'} owned by "
+        f"{escaped(named(sorted(others)))}"
+    )
+    return (
+        f"Nothing here is owned by {escaped(plan.owner)}{theirs if others else ''}: check --owner."
+    )
+
+
+def _withheld(plan: Plan) -> str:
+    pending = [held.change for held in plan.withheld if held.change]
+    told = [word for word in VERBS if word in map(verb, pending)]
+    return f"{len(plan.withheld)} withheld" + (f" ({_to_do(pending, told)})" if told else "")
+
+
+def _to_do(changes: Iterable[Change], words: Iterable[str]) -> str:
+    counts = Counter(map(verb, changes))
+    return ", ".join(f"{counts[word]} to {word}" for word in words)
+
+
+def _unread(plan: Plan) -> str:
+    return f"{counted(len(plan.unlisted), 'list')} could not be read"
 
 
 def report_counts(report: Report) -> str:
@@ -169,8 +224,9 @@ def report_counts(report: Report) -> str:
     )
     if report.plan.withheld:
         counts["withheld"] = len(report.plan.withheld)
-    told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"Applied: {told or 'nothing to do'}."
+    told = [f"{count} {word}" for word, count in counts.items()]
+    told += [_unread(report.plan)] if report.plan.unlisted else []
+    return f"Applied: {', '.join(told) or 'nothing to do'}."
 
 
 def calls_told(calls: Mapping[str, int]) -> str:

@@ -85,9 +85,9 @@ class AppMesh:
     def observe(self, asked: Collection[Key], owner: str) -> World:
         """Return what is known of ``asked`` and of all that ``owner`` owns.
 
-        A list of meshes that fails fails the whole; where what stands in a mesh cannot be listed,
-        what was asked about there is Unreadable. A resource that cannot be read is so too, and a
-        stranger whose tags cannot be read leaves a gap, because it might be ours.
+        A list of meshes that fails fails the whole. If another list fails, it is a gap, and what
+        was asked about there is Unreadable. A resource that cannot be read is so too, unless its
+        tags show that it is neither ours nor asked about.
         """
         index, meshes = parallel.both(
             self._index, lambda: self.lists.read("mesh", None), workers=self._workers
@@ -101,7 +101,7 @@ class AppMesh:
                 strict=True,
             )
         )
-        seen = {key: it for key, it in found.items() if isinstance(it, Present | Unreadable)}
+        seen = {key: it for key, it in found.items() if it is not None}
         hidden = {key: shown.hidden(key) for key in asked if key not in shown.refs}
         unreadable = {key: Unreadable(key, why) for key, why in hidden.items() if why}
         if self._id.account is None:
@@ -112,9 +112,9 @@ class AppMesh:
             self._memory.keep(shown.refs, seen)
         return World(
             seen | unreadable,
-            (*shown.gaps.values(), *(it for it in found.values() if isinstance(it, str))),
+            tuple(sorted(shown.gaps.values())),
             frozenset(key for key in seen if index.tags(shown.refs[key]["arn"]) is not None),
-            frozenset((*shown.unlisted, *(key for key, it in found.items() if it is None))),
+            frozenset((*shown.shared, *(key for key, it in found.items() if it is None))),
         )
 
     def look(self, key: Key) -> Present | None:
@@ -239,8 +239,8 @@ class _Look:
     index: Index
     refs: Mapping[Key, Ref]
 
-    def at(self, key: Key) -> Present | Unreadable | str | None:
-        """Return what is there; a gap in words, or None where it is none of our business."""
+    def at(self, key: Key) -> Present | Unreadable | None:
+        """Return what is there; None where it is none of our business."""
         ref = self.refs[key]
         of_others, tags = self.target.is_of_others(ref), self.index.tags(ref["arn"])
         if key not in self.asked and (of_others or self.index.lacks(ref["arn"])):
@@ -259,8 +259,7 @@ class _Look:
             return present(key, self.target.describe(key), tags)
         except TargetError as error:
             # Gone, too, is no fact yet: a list has just shown it.
-            why = LISTED_THEN_GONE if isinstance(error, GoneError) else str(error)
-            return Unreadable(key, why) if key in self.asked else f"{key} may be ours, but {why}"
+            return Unreadable(key, LISTED_THEN_GONE if isinstance(error, GoneError) else str(error))
 
 
 def _tag_list(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

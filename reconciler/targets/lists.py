@@ -9,7 +9,7 @@ from typing import Any
 from reconciler import parallel
 from reconciler.core.errors import GoneError, TargetError
 from reconciler.core.kinds import KINDS, parent_of
-from reconciler.core.resources import Key
+from reconciler.core.resources import Key, Unlisted
 from reconciler.targets.calls import Calls, items
 from reconciler.targets.memory import Index
 from reconciler.targets.operations import arguments_of, operation_of, path_of
@@ -24,35 +24,34 @@ _KINDS_IN = defaultdict(
 
 @dataclass(slots=True)
 class Shown:
-    """What all lists showed, and what could not be listed, by what holds it.
+    """What all lists showed, and which could not be read, by kind and parent.
 
-    ``unlisted`` are meshes of other accounts that no list shows, and that are there all the same.
+    ``shared`` are meshes of other accounts that no list shows, and that are there all the same.
     """
 
     refs: dict[Key, Ref]
-    gaps: dict[Key, str] = field(default_factory=dict)
-    unlisted: set[Key] = field(default_factory=set)
+    gaps: dict[tuple[str, Key], Unlisted] = field(default_factory=dict)
+    shared: set[Key] = field(default_factory=set)
 
     def hidden(self, key: Key) -> str | None:
         """Say why ``key`` may be there though no list showed it; None where it is not there."""
-        holder = parent_of(key)
-        while holder is not None:
-            if holder in self.gaps:
-                return self.gaps[holder]
-            holder = parent_of(holder)
+        while (parent := parent_of(key)) is not None:
+            if unlisted := self.gaps.get((key.kind, parent)):
+                return unlisted.reason
+            key = parent
         return None
 
-    def add(self, holder: Key, lists: Collection[dict[Key, Ref] | TargetError]) -> Iterator[Key]:
-        """Add what the ``lists`` of ``holder`` showed; yield what may hold something itself."""
+    def add(self, holder: Key, lists: Mapping[str, dict[Key, Ref] | TargetError]) -> Iterator[Key]:
+        """Add what the ``lists`` of ``holder`` showed, by kind; yield what may hold something."""
         if holder not in self.refs:
-            if all(isinstance(refs, GoneError) for refs in lists):
+            if all(isinstance(refs, GoneError) for refs in lists.values()):
                 # No list shows it, and it is not found: it is not there, or not shared with us.
                 return
-            if not all(isinstance(refs, TargetError) for refs in lists):
-                self.unlisted.add(holder)
-        for refs in lists:
+            if not all(isinstance(refs, TargetError) for refs in lists.values()):
+                self.shared.add(holder)
+        for kind, refs in lists.items():
             if isinstance(refs, TargetError):
-                self.gaps[holder] = str(refs)
+                self.gaps[kind, holder] = Unlisted(kind, holder, str(refs))
             else:
                 self.refs |= refs
                 yield from (key for key in refs if _KINDS_IN[key.kind])
@@ -128,9 +127,9 @@ class Lists:
         while holders:
             wanted = [(kind.name, it) for it in holders for kind in _KINDS_IN[it.kind]]
             found = parallel.run(lambda it: self._or_error(*it), wanted, workers=self.workers)
-            listed: dict[Key, list[dict[Key, Ref] | TargetError]] = defaultdict(list)
-            for (_, holder), refs in zip(wanted, found, strict=True):
-                listed[holder].append(refs)
+            listed: dict[Key, dict[str, dict[Key, Ref] | TargetError]] = defaultdict(dict)
+            for (kind, holder), refs in zip(wanted, found, strict=True):
+                listed[holder][kind] = refs
             holders = []
             for holder, lists in listed.items():
                 holders += shown.add(holder, lists)

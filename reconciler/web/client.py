@@ -11,7 +11,8 @@ from reconciler.core.changes import Cause, Traffic
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Key, Origin, TargetId
+from reconciler.core.kinds import parent_of
+from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 from reconciler.core.status import Lease, Standing, State, Status
 from reconciler.known_secrets import shown
 
@@ -125,6 +126,7 @@ def _status(told: Any) -> Status:
         source_valid=source["valid"],
         complaints=tuple(source["complaints"]),
         error=told["error"],
+        unlisted=tuple(map(_unlisted, told["unlisted"])),
         standings=tuple(map(_standing, told["resources"])),
         calls=told["calls"],
         answers=told["answers"],
@@ -132,6 +134,14 @@ def _status(told: Any) -> Status:
         lease=None if lease is None else Lease(**lease),
         leading=told["leading"],
     )
+
+
+def _unlisted(told: Any) -> Unlisted:
+    pattern = Key.parse(told["pattern"])
+    parent = parent_of(pattern)
+    if parent is None:
+        raise ValueError(pattern)
+    return Unlisted(pattern.kind, parent, told["why"])
 
 
 def _standing(told: Any) -> Standing:

@@ -125,7 +125,8 @@ def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
     yield "drifted_resources", len(drifted), "Resources changed or deleted behind our back."
     yield "oldest_drift_seconds", age, "For how long the oldest of them is not repaired."
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
-    yield "target_readable", status.error is None, "Whether the last cycle read its target."
+    readable = status.error is None and not status.unlisted
+    yield "target_readable", readable, "Whether the last cycle read all of its target."
     yield "leading", status.leading, "Whether this daemon may write; without a lock, always."
     yield "cycle_interval_seconds", status.interval_seconds, "Seconds between two cycles."
     yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."

@@ -5,7 +5,7 @@ from builders import NOW, desired, egress, mesh, plan, present
 from reconciler.core.changes import Cause, Reason
 from reconciler.core.drift import drift_alone
 from reconciler.core.report import plan_exit_code
-from reconciler.core.resources import APPLIED_TAG, Suspension, Unreadable
+from reconciler.core.resources import APPLIED_TAG, Suspension, Unlisted, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -64,6 +64,11 @@ def test_what_is_suspended_is_drift_only_if_it_drifted() -> None:
     )
     assert [held.key.name for held in told.withheld] == ["drifted"]
     assert plan_exit_code(told, detailed=True) == 0
+
+
+def test_what_could_not_be_listed_may_have_drifted() -> None:
+    told = drift_alone(plan(gaps=(Unlisted("virtual-node", mesh("m"), "403"),)))
+    assert plan_exit_code(told, detailed=True) == 1
 
 
 def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:

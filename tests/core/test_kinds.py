@@ -20,7 +20,16 @@ from builders import (
 from reconciler.core.changes import Adopt, Create, Delete, Reason, Update
 from reconciler.core.kinds import KINDS, named_by, parent_of
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Desired, Json, Key, Present, Spec, Suspension, Unreadable
+from reconciler.core.resources import (
+    Desired,
+    Json,
+    Key,
+    Present,
+    Spec,
+    Suspension,
+    Unlisted,
+    Unreadable,
+)
 from reconciler.core.restraint import Policy, Restraint
 
 MANY = Restraint(policy=Policy.SYNC, max_deletes=99)
@@ -126,7 +135,9 @@ def test_s06_only_the_owner_of_a_mesh_has_gateways_in_it(kind: str) -> None:
 def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
     shared = Desired(Key("virtual-node", ("m", "n"), "999999999999"), {}, {}, desired("x").origin)
     assert keys(plan(shared, others=("mesh/m@999999999999",))) == ["virtual-node/m@999999999999/n"]
-    assert keys(plan(shared, gaps=("a list failed",))) == ["virtual-node/m@999999999999/n"]
+    assert keys(plan(shared, gaps=(Unlisted("mesh", shared.key, "403"),))) == [
+        "virtual-node/m@999999999999/n"
+    ]
     (held,) = plan(shared).withheld
     assert held.reason is Reason.WAITING
     assert held.why == (
@@ -150,9 +161,9 @@ def test_what_others_have_is_there() -> None:
 
 
 def test_where_lists_failed_nobody_says_what_is_not_there() -> None:
-    assert keys(plan(*wanted("virtual-node/m/n"), gaps=("mesh/m could not be listed",))) == [
-        "virtual-node/m/n"
-    ]
+    assert keys(
+        plan(*wanted("virtual-node/m/n"), gaps=(Unlisted("virtual-node", key("m"), "403"),))
+    ) == ["virtual-node/m/n"]
 
 
 def test_a_node_that_a_route_still_uses_is_not_deleted() -> None:
@@ -426,10 +437,10 @@ def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
 
 def test_nothing_makes_way_while_lists_are_incomplete() -> None:
     graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x")]
-    made = plan(*graph, *STANDING, gaps=("ListRoutes in virtual-router/m/r: 403",))
+    made = plan(*graph, *STANDING, gaps=(Unlisted("route", key("virtual-router/m/r"), "403"),))
     (held,) = made.withheld
     assert held.reason is Reason.GUARD
-    assert held.why.endswith("nothing makes way because ListRoutes in virtual-router/m/r: 403")
+    assert held.why.endswith("nothing makes way because route/m/r/* could not be listed")
     assert key("route/m/r/x") in made.unchanged
 
 

@@ -22,6 +22,7 @@ from reconciler.core.report import (
     exit_code,
     plan_exit_code,
 )
+from reconciler.core.resources import Unlisted
 
 EMPTY = plan()
 CHANGE = plan(desired("a")).changes[0]
@@ -74,6 +75,13 @@ def test_converged_means_that_nothing_is_left_to_do() -> None:
     assert Report(EMPTY, (Applied(CHANGE),)).converged
     assert not Report(EMPTY, (Skipped(CHANGE, "interrupted"),)).converged
     assert not Report(EMPTY, (Failed(CHANGE, "no"),)).converged
+
+
+def test_a_list_that_could_not_be_read_is_an_error_and_no_convergence() -> None:
+    made = plan(gaps=(Unlisted("virtual-node", CHANGE.key, "403"),))
+    assert plan_exit_code(made, detailed=True) is ExitCode.ERROR
+    assert exit_code(Report(made, (Applied(CHANGE),))) is ExitCode.ERROR
+    assert not Report(made, ()).converged
 
 
 def test_the_table_in_the_docstring_is_the_enumeration() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import SYNC, TARGET, desired, egress, listening, mesh, plan, present, route
+from builders import NOW, SYNC, TARGET, desired, egress, listening, mesh, plan, present, route
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +14,15 @@ from reconciler.core.changes import Reason, verb
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
-from reconciler.core.resources import OWNER_TAG, Key, Unreadable, canonical_json, digest
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Key,
+    Suspension,
+    Unlisted,
+    Unreadable,
+    canonical_json,
+    digest,
+)
 from reconciler.core.restraint import Policy, Restraint
 from reconciler.core.saved import MOST_BYTES, parse_plan, save
 
@@ -30,8 +38,11 @@ EVERYTHING = plan(
     desired("theirs"),
     present("theirs", owner="somebody"),
     Unreadable(mesh("hidden"), "AccessDenied"),
+    desired("paused", DROP, suspend=Suspension(NOW.replace(year=2030), "load test")),
+    present("paused", ALLOW),
     desired("same"),
     present("same"),
+    gaps=(Unlisted("virtual-node", mesh("same"), "AccessDenied"),),
     restraint=SYNC,
 )
 HELD = plan(

@@ -254,6 +254,24 @@ def test_what_an_apply_left_over_may_be_tried_again(
     assert egress(by_hand, "b") == "DROP_ALL"
 
 
+def test_what_could_not_be_listed_fails_the_job_and_is_in_its_comment(
+    job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    assert job("push").code == 0
+    # Its manifest goes, so that what is in it would have to go first.
+    write("manifests/b.yaml", mesh_yaml("b"))
+    (here / "manifests/a.yaml").unlink()
+    commit_all(here)
+    refused = {"operation": "ListVirtualNodes", "fault": "error", "status": 403}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
+    assert job("schedule").code == 1
+    assert job("request").code == 1
+    assert "- **unlisted** `virtual-node/a/*`: " in forge.bodies[0]
+
+
 def test_e26_a_fork_is_validated_and_reaches_nothing(
     job: Job, write: Write, here: Path, server: Scripted, mesh_api: Scripted, forge: Played
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 
-from builders import SYNC, TARGET, desired, egress, plan, present
+from builders import NOW, SYNC, TARGET, desired, egress, mesh, plan, present
 from comments import folded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from json_schema import faults
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Failed, Report
+from reconciler.core.resources import Suspension, Unlisted
 from reconciler.render import markdown, text
 from reconciler.render.json import render_report
 from reconciler.render.schema import report_schema
@@ -35,8 +36,8 @@ TEXT = st.one_of(
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Return plans in which all that others can choose is any text."""
-    names = draw(st.lists(TEXT.filter(len), min_size=4, max_size=4, unique=True))
-    created, updated, deleted, foreign = names
+    names = draw(st.lists(TEXT.filter(len), min_size=5, max_size=5, unique=True))
+    created, updated, deleted, foreign, paused = names
     tags = draw(st.dictionaries(TEXT, TEXT, max_size=3))
     made = plan(
         desired(created, tags=tags),
@@ -45,9 +46,17 @@ def plans(draw: st.DrawFn) -> Plan:
         present(deleted, tags=tags),
         desired(foreign),
         present(foreign, owner=draw(TEXT)),
+        desired(paused, tags=tags, suspend=Suspension(NOW.replace(year=2030), draw(TEXT))),
         restraint=SYNC,
     )
-    return replace(made, owner=draw(TEXT), target=replace(TARGET, name=draw(TEXT)))
+    return replace(
+        made,
+        owner=draw(TEXT),
+        target=replace(TARGET, name=draw(TEXT)),
+        unlisted=(Unlisted("virtual-node", mesh(draw(TEXT)), draw(TEXT)),)
+        * draw(st.integers(0, 1)),
+        owned=draw(st.integers(0, 1)),
+    )
 
 
 def report_of(made: Plan, why: str) -> Report:
@@ -80,4 +89,5 @@ def test_markdown_holds_no_markup_but_ours(made: Plan, why: str) -> None:
     report = report_of(made, why)
     for comment in (markdown.render_plan(made, {why: 2}), markdown.render_report(report, {why: 2})):
         assert len(comment) <= markdown.LIMIT
-        assert len(folded(comment)) == len(groups(made.changes))
+        # The create that is suspended is folded too.
+        assert len(folded(comment)) == len(groups(made.changes)) + 1

@@ -11,7 +11,7 @@ from rich_plan import HOSTILE, rich_plan, rich_report
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
-from reconciler.core.resources import Key, Spec, Unreadable
+from reconciler.core.resources import Key, Spec, Unlisted, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 from reconciler.core.three_way import Clash, Moved, ThreeWay
 from reconciler.render.markdown import (
@@ -23,15 +23,21 @@ from reconciler.render.markdown import (
     reviewed_in,
     with_reviewed,
 )
-from reconciler.render.words import groups
+from reconciler.render.words import groups, reasons
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def groups_of(made: Plan) -> int:
+    """Return how many groups of changes there are, those that are withheld included."""
+    held = sum(len(alike.pending) for alike in reasons(made.withheld))
+    return len(groups(made.changes)) + held
 
 
 def test_hostile_text_is_text() -> None:
     hostile = replace(rich_plan(), owner=HOSTILE, target=replace(TARGET, name=HOSTILE))
     for text in (render_plan(hostile), render_report(replace(rich_report(), plan=hostile))):
-        assert len(folded(text)) == len(groups(hostile.changes))
+        assert len(folded(text)) == groups_of(hostile)
         assert text.count("-->") == 1 + sum(line.count("-->") for line in text.splitlines()[1:])
 
 
@@ -132,7 +138,7 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
         (Clash(key, pointer, HOSTILE, MISSING, HOSTILE),),
     )
     text = render_plan(rich_plan(), note=HOSTILE, three_way=compared)
-    assert len(folded(text)) == len(groups(rich_plan().changes))
+    assert len(folded(text)) == groups_of(rich_plan())
     order = (
         "**Note:** ",
         "this change does",
@@ -147,6 +153,41 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
     assert "→ absent" in text
     nothing = render_plan(plan(), three_way=ThreeWay((), (), ()))
     assert "**This change asks for nothing else than its base.**" in nothing
+
+
+def test_what_is_blocked_is_named_whole_with_the_change_that_waits() -> None:
+    names = [f"m{number:03}" for number in range(120)]
+    text = render_plan(plan(*map(present, names), restraint=Restraint(policy=Policy.SYNC)))
+    assert "### Nothing to apply: 120 withheld (120 to delete)." in text
+    assert all(f"`mesh/{name}`" in text for name in names)
+    assert text.count("- **guard** ") == 3
+    assert "not shown here" not in text
+    made = plan(*map(present, names), restraint=Restraint(Policy.SYNC, 120, allow_empty=True))
+    failed = Report(made, tuple(Failed(change, "why") for change in made.changes))
+    told = render_report(failed).partition("<details>")[0]
+    assert all(f"`mesh/{name}`" in told for name in names)
+
+
+def test_what_waits_is_told_from_what_is_applied() -> None:
+    held = plan(desired("a", DROP), present("a", ALLOW), restraint=Restraint(Policy.OBSERVE))
+    assert "<summary>withheld: ~ update <code>mesh/a</code>" in render_plan(held)
+
+
+def test_what_could_not_be_listed_and_a_wrong_owner_are_told_of() -> None:
+    unlisted = Unlisted("virtual-node", Key("mesh", ("m",)), "`403`")
+    text = render_plan(plan(gaps=(unlisted,)))
+    assert "### Nothing to apply: 1 list could not be read." in text
+    assert (
+        "**Could not be read:**\n\n- **unlisted** `virtual-node/m/*`: "
+        "`` they could not be listed, and some may be ours: `403` ``\n"
+    ) in text
+    theirs = plan(desired("a"), present("a", owner="team"))
+    note = "`Nothing here is owned by platform, but 1 resource is owned by team: check --owner.`"
+    assert note in render_plan(theirs)
+    assert note in render_report(Report(theirs, ()))
+    some = plan(desired("a"), present("a", owner="team"), desired("b"))
+    assert note in render_plan(some)
+    assert "check --owner" not in render_report(Report(some, (Applied(some.changes[0]),)))
 
 
 def test_a_message_is_text_however_long() -> None:

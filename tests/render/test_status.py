@@ -19,6 +19,8 @@ def test_what_needs_somebody_comes_first() -> None:
         "target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, "
         "owner platform, policy sync\n"
         "Cycle 42 ended 12 s ago with 4 (partial); one every 1 min.\n"
+        "! virtual-node/orders/*: they could not be listed, and some may be ours: "
+        f"403 {HOSTILE}\n"
         "! manifests/a.yaml:2:1: error[MR012] is not valid YAML\n"
         "\n"
         "  failed      mesh/ledger     4 min  manifest changed; 2 fields differ; updating "

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from builders import OWNER
 
 from reconciler.core.changes import Adopt, Cause, Create, Delete, verb
-from reconciler.core.report import Applied, outcome_name
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.report import Applied, exit_code, outcome_name
 from reconciler.core.resources import OWNER_TAG
 from simulation.evidence import (
     calls_of,
@@ -25,7 +26,7 @@ from simulation.evidence import (
     states,
     unlike,
 )
-from simulation.faults import HANDS, WRITES
+from simulation.faults import HANDS, WRITES, Call
 from simulation.runs import Run
 from simulation.scenarios import SCENARIOS, Scenario
 from simulation.service import US, Mesh
@@ -213,16 +214,34 @@ def _accounts_for_every_change(running: Run, scenario: Scenario) -> Iterator[str
 def _stands_still_when_blind(running: Run, scenario: Scenario) -> Iterator[str]:
     """A list that failed leads to no write, and any read that failed before a plan to no delete."""
     del scenario
-    for number, cycle in enumerate(running.cycles):
+    for number in range(len(running.cycles)):
         calls = calls_of(running, number)
-        looks = calls[: cycle.planned_at - cycle.first_call]
-        # Where tags cannot be read in pages, they are read one by one.
-        failed = [call for call in looks if not call.read and call.operation != "GetResources"]
+        failed = _failed_looks(running, number)
         writes = {call.operation for call in calls if call.operation in WRITES}
         if writes and any(call.operation == "ListMeshes" for call in failed):
             yield f"cycle {number}: {writes} after its list had failed"
         if failed and "DeleteMesh" in writes:
             yield f"cycle {number}: deleted after {failed[0].operation} had failed"
+
+
+def _admits_what_it_could_not_read(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A cycle that planned although a read had failed is an error, and has not converged."""
+    del scenario
+    for number, cycle in enumerate(running.cycles):
+        failed = _failed_looks(running, number)
+        if cycle.report is None or not failed:
+            continue
+        code = exit_code(cycle.report)
+        if code is not ExitCode.ERROR or cycle.report.converged:
+            yield f"cycle {number}: {code.word} after {failed[0].operation} had failed"
+
+
+def _failed_looks(running: Run, number: int) -> list[Call]:
+    """Return the reads that failed before the plan of a cycle was made."""
+    cycle = running.cycles[number]
+    looks = calls_of(running, number)[: cycle.planned_at - cycle.first_call]
+    # Where tags cannot be read in pages, they are read one by one.
+    return [call for call in looks if not call.read and call.operation != "GetResources"]
 
 
 def _says_what_is_true(running: Run, scenario: Scenario) -> Iterator[str]:
@@ -297,6 +316,7 @@ PROPERTIES: tuple[Property, ...] = (
     _stays_within_bounds,
     _accounts_for_every_change,
     _stands_still_when_blind,
+    _admits_what_it_could_not_read,
     _says_what_is_true,
     _succeeds_undisturbed,
 )

@@ -37,7 +37,6 @@ class ModelTarget:
 
     def observe(self, asked: Collection[Key], owner: str) -> World:
         resources: dict[Key, Present | Unreadable] = {}
-        gaps = []
         found = sorted(self._list(), key=lambda mesh: mesh.name)
         marked = self.tags()
         for mesh in found:
@@ -49,18 +48,10 @@ class ModelTarget:
                 tags = self._tags(mesh.name) if tags is None else tags
                 if key in asked or tags.get(OWNER_TAG) == owner:
                     resources[key] = _present(key, self._describe(mesh.name), tags)
-            except GoneError:
-                if key in asked:
-                    resources[key] = Unreadable(key, "it was deleted while we looked")
-                else:
-                    gaps.append(f"{key} was listed, and then not found")
             except TargetError as error:
-                if key in asked:
-                    resources[key] = Unreadable(key, str(error))
-                else:
-                    gaps.append(f"{key} could not be read, and may be ours: {error}")
+                resources[key] = Unreadable(key, str(error))
         doubtful = frozenset(key for key in resources if key.name in (marked or {}))
-        return World(resources, tuple(gaps), doubtful)
+        return World(resources, doubtful=doubtful)
 
     def look(self, key: Key) -> Present | None:
         try:

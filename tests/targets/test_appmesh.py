@@ -262,19 +262,14 @@ def test_a33_an_unreadable_tag_makes_what_is_asked_for_unreadable() -> None:
     assert "AccessDenied" in seen.reason
 
 
-def test_a33_a_stranger_whose_tags_cannot_be_read_leaves_a_gap() -> None:
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, "AccessDeniedException"), (404, "NotFoundException")]
+)
+def test_a28_a33_what_may_be_ours_and_cannot_be_read_is_unreadable(status: int, error: str) -> None:
     result, _ = with_target(
-        world(tags=refusal(403, "AccessDeniedException")), lambda target: target.observe([], OWNER)
+        world(tags=refusal(status, error)), lambda target: target.observe([], OWNER)
     )
-    assert result.resources == {}
-    assert result.gaps
-
-
-def test_a28_what_goes_while_we_look_leaves_a_gap() -> None:
-    result, _ = with_target(
-        world(tags=refusal(404, "NotFoundException")), lambda target: target.observe([], OWNER)
-    )
-    assert result.gaps
+    assert isinstance(result.resources[mesh("a")], Unreadable)
 
 
 def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:

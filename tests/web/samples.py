@@ -11,7 +11,7 @@ from builders import OWNER, TARGET
 from reconciler.core.changes import Cause, Traffic
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Key, Origin
+from reconciler.core.resources import Key, Origin, Unlisted
 from reconciler.core.status import Lease, Standing, State, Status
 from reconciler.render.json import render_status
 from reconciler.web.metrics import Metrics
@@ -92,6 +92,7 @@ def status(now: float = NOW, **changes: object) -> Status:
         "exit_code": ExitCode.PARTIAL,
         "source_valid": False,
         "complaints": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
+        "unlisted": (Unlisted("virtual-node", Key("mesh", ("orders",)), f"403 {HOSTILE}"),),
         "standings": standings(now),
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
         "answers": {"ok": 93, "throttled": 3},
@@ -107,6 +108,7 @@ def calm(now: float = NOW, **changes: object) -> Status:
         "exit_code": ExitCode.OK,
         "source_valid": True,
         "complaints": (),
+        "unlisted": (),
         "standings": standings(now)[:1],
         "lease": None,
     }

@@ -93,11 +93,13 @@ def test_where_nobody_listens_the_way_out_is_named() -> None:
         fetch_status(f"http://127.0.0.1:{port}")
 
 
+SPOILT = render_status(status(), healthy=True).replace("virtual-node/orders/*", "mesh/*")
 STRANGERS = {
     "a web page": Answer(200, b"<html>"),
     "another JSON": Answer(200, {"status": "ok"}),
     "a list": Answer(200, []),
     "another version": Answer(200, {"schema": 2}),
+    "a list in nothing": Answer(200, SPOILT.encode()),
     "nothing of it": Answer(200, {"schema": 1, "cycle": None, "source": {}, "lease": None}),
 }
 

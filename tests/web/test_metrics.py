@@ -64,7 +64,8 @@ def test_what_stands_is_shown() -> None:
     assert found["mesh_reconciler_api_calls_total{ListMeshes}"] == 84
     assert found["mesh_reconciler_api_answers_total{throttled}"] == 3
     assert found["mesh_reconciler_source_valid{}"] == 0
-    assert found["mesh_reconciler_target_readable{}"] == 1
+    assert found["mesh_reconciler_target_readable{}"] == 0
+    assert figures(calm())["mesh_reconciler_target_readable{}"] == 1
     assert found["mesh_reconciler_leading{}"] == 1
     assert found["mesh_reconciler_last_attempt_timestamp_seconds{}"] == NOW - 13
     assert found["mesh_reconciler_build_info{0.1.0}"] == 1

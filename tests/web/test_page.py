@@ -147,6 +147,16 @@ def test_a_loop_that_does_not_move_and_a_target_that_cannot_be_read_are_said(
     assert facts["said"] == "No resources yet."
 
 
+def test_what_could_not_be_listed_is_said_and_is_not_in_sync(
+    seen: Callable[..., dict[str, Any]],
+) -> None:
+    shown = calm(time.time(), unlisted=status().unlisted)
+    facts = seen(StillDaemon(shown), 1280)
+    assert facts["title"] == "not all could be read \u00b7 test"
+    (notice,) = facts["notices"]
+    assert notice.startswith("virtual-node/orders/*: could not be listed, and some may be ours")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

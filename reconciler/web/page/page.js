@@ -169,6 +169,7 @@ function notices(status) {
   const found = [];
   if (!status.healthy) found.push("The daemon answers, but its loop does not move: restart it, and report this.");
   if (status.error) found.push(status.error);
+  found.push(...status.unlisted.map((it) => `${it.pattern}: could not be listed, and some may be ours: ${it.why}`));
   if (!status.source.valid) found.push("The manifests are not valid: repairs go on towards the last valid ones, without deletes.");
   found.push(...status.source.complaints);
   const text = found.join("\n");
@@ -186,7 +187,8 @@ function pulse(word, stale) {
 function show(status) {
   shown = status;
   const failing = status.resources.filter((it) => it.state !== "in sync" && it.state !== "suspended").length;
-  document.title = `${failing ? `${failing} not in sync` : "in sync"} \u00b7 ${plain(status.target.name)}`;
+  const synced = status.unlisted.length ? "not all could be read" : "in sync";
+  document.title = `${failing ? `${failing} not in sync` : synced} \u00b7 ${plain(status.target.name)}`;
   facts(status);
   notices(status);
   count(status.resources);
