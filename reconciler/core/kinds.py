@@ -3,7 +3,7 @@
 Holds no behaviour of the API; what a kind looks like on the wire is the target's to know.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from reconciler.core.resources import Json, Key, Spec
@@ -16,8 +16,9 @@ class Kind:
     ``word`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
     go the other way. ``parent`` is the kind that contains it. ``names`` are the places in its spec
     that name a resource of the same mesh which has to exist before it, each with the kind that it
-    names; ``*`` stands for every item of a list. ``owners_alone`` may have it in a shared mesh, and
-    none of those whom it is shared with (UG, sharing).
+    names; ``*`` stands for every item of a list. ``mentions`` are such places, each in the items of
+    a list, whose resource need not exist. ``owners_alone`` may have it in a shared mesh, and none
+    of those whom it is shared with (UG, sharing).
     """
 
     name: str
@@ -25,6 +26,7 @@ class Kind:
     wave: int
     parent: str | None = "mesh"
     names: tuple[tuple[str, str], ...] = ()
+    mentions: tuple[tuple[str, str], ...] = ()
     owners_alone: bool = False
 
 
@@ -36,7 +38,12 @@ KINDS = {
     for kind in (
         Kind("mesh", "Mesh", 0, parent=None),
         # Backends are names only: two nodes may each have the other's service for a backend.
-        Kind("virtual-node", "VirtualNode", 1),
+        Kind(
+            "virtual-node",
+            "VirtualNode",
+            1,
+            mentions=(("backends/*/virtualService/virtualServiceName", "virtual-service"),),
+        ),
         Kind("virtual-router", "VirtualRouter", 2),
         Kind(
             "route",
@@ -80,11 +87,33 @@ def parent_of(key: Key) -> Key | None:
 
 def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return what ``spec`` of ``key`` names and needs, in order and each once."""
-    mesh = key.path[0]
+    return _keys_at(KINDS[key.kind].names, key, spec)
+
+
+def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
+    """Return what ``spec`` of ``key`` names and does not need, in order and each once."""
+    return _keys_at(KINDS[key.kind].mentions, key, spec)
+
+
+def without_mentions(key: Key, spec: Spec, of: Collection[Key]) -> Spec:
+    """Return ``spec`` of ``key`` without the items that mention one of these keys."""
+    found = dict(spec)
+    for place, kind in KINDS[key.kind].mentions:
+        member, _, rest = place.partition("/*/")
+        items = spec.get(member)
+        if isinstance(items, list):
+            place_in_item = ((rest, kind),)
+            found[member] = [
+                item for item in items if not {*_keys_at(place_in_item, key, item)} & {*of}
+            ]
+    return found
+
+
+def _keys_at(places: tuple[tuple[str, str], ...], key: Key, spec: Json) -> tuple[Key, ...]:
     return tuple(
         dict.fromkeys(
-            Key(kind, (mesh, name), key.mesh_owner)
-            for place, kind in KINDS[key.kind].names
+            Key(kind, (key.path[0], name), key.mesh_owner)
+            for place, kind in places
             for name in _at(spec, place.split("/"))
         )
     )

@@ -44,6 +44,8 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
     def write() -> Sent:
         if isinstance(change, Update) and change.detached:
             return _make_way(course, change)
+        if isinstance(change, Delete) and change.unlinked:
+            return _unlink(course, change)
         return _write(course.target, change)
 
     # Nothing makes way for what is stale by now: that would interrupt traffic in vain.
@@ -100,6 +102,17 @@ def _make_way(course: Course, change: Update) -> Outcome:
         told = [] if isinstance(outcome, Applied) else [outcome.why]
         return Failed(change, "; ".join((*told, *lost)))
     return outcome
+
+
+def _unlink(course: Course, change: Delete) -> Outcome:
+    """Update the nodes that name what ``change`` deletes, then delete it."""
+    for link in change.unlinked:
+        updated = _carry(course, link.update)
+        if not isinstance(updated, Applied):
+            return replace(
+                updated, change=change, why=f"{link.before.key} still names it: {updated.why}"
+            )
+    return replace(_carry(course, replace(change, unlinked=())), change=change)
 
 
 def _carry(course: Course, change: Change) -> Outcome:
