@@ -20,7 +20,7 @@ from reconciler.core.report import (
     Stale,
     exit_code,
 )
-from reconciler.core.resources import Desired, Key, Spec
+from reconciler.core.resources import Desired, Json, Key, Spec
 from reconciler.core.restraint import Policy, Restraint
 from reconciler.engine import Conduct, carry_out, propose
 
@@ -352,3 +352,76 @@ def test_a_shared_plan_says_once_what_is_settled() -> None:
     assert outcomes(report)["virtual-node/m/n"] is Stale
     assert outcomes(report)["route/m/r/x"] is Skipped
     assert not any(isinstance(one.change, Update) for one in report.outcomes)
+
+
+NODE, SERVICE = key("virtual-node/m/n"), key("virtual-service/m/s")
+
+
+def in_a_circle() -> FakeTarget:
+    """Return a target with a node that calls the service which it provides."""
+    called: list[Json] = [{"virtualService": {"virtualServiceName": "s"}}]
+    wants = [
+        desired("m"),
+        desired(str(NODE), {"backends": called}),
+        desired(str(SERVICE), provided_by("virtualNode", "n")),
+    ]
+    target = FakeTarget()
+    assert cycle(target, wants).converged
+    target.calls.clear()
+    return target
+
+
+def test_a_node_is_updated_before_its_backend_goes_and_deleted_after_it() -> None:
+    target = in_a_circle()
+    report = cycle(target, [])
+    assert [(str(it.change.key), type(it)) for it in report.outcomes] == [
+        ("virtual-service/m/s", Applied),
+        ("virtual-node/m/n", Applied),
+        ("mesh/m", Applied),
+    ]
+    assert target.writes == [
+        ("update", str(NODE)),
+        ("delete", str(SERVICE)),
+        ("delete", str(NODE)),
+        ("delete", "mesh/m"),
+    ]
+    at = target.calls.index(("delete", str(SERVICE)))
+    assert target.calls[at - 1] == ("look", str(SERVICE))
+    assert target.resources == {}
+
+
+def test_nothing_is_deleted_whose_node_could_not_be_updated() -> None:
+    target = in_a_circle()
+    target.before = refusing("update", NODE)
+    report = cycle(target, [])
+    assert outcomes(report) == {
+        "virtual-service/m/s": Failed,
+        "virtual-node/m/n": Skipped,
+        "mesh/m": Skipped,
+    }
+    failed, skipped, _ = report.outcomes
+    assert getattr(failed, "why", "").startswith("virtual-node/m/n still names it: ")
+    assert getattr(skipped, "why", "").startswith("virtual-service/m/s, which holds it")
+    target.before = refusing("nothing", NODE)
+    assert cycle(target, []).converged
+    assert target.resources == {}
+
+
+def test_a_node_that_moved_since_the_plan_is_neither_updated_nor_deleted() -> None:
+    target = in_a_circle()
+    plan = proposal(target, [])
+    target.by_hand(NODE, {"backends": []})
+    report = carry_out(plan, target, CONDUCT)
+    assert outcomes(report)["virtual-service/m/s"] is Stale
+    assert {NODE, SERVICE} <= target.resources.keys()
+    assert cycle(target, []).converged
+
+
+def test_a_service_that_is_gone_by_itself_leaves_its_node_to_the_next_run() -> None:
+    target = in_a_circle()
+    plan = proposal(target, [])
+    del target.resources[SERVICE]
+    report = carry_out(plan, target, CONDUCT)
+    assert outcomes(report)["virtual-node/m/n"] is Stale
+    assert target.writes == []
+    assert cycle(target, []).converged

@@ -87,8 +87,35 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A node that is deleted later in the plan, and before that updated so that it names less.
+
+    ``before`` is the node as it is, ``spec`` its spec without what the plan deletes before it.
+    """
+
+    before: Present
+    spec: Spec
+    difference: Difference
+
+    @property
+    def update(self) -> "Update":
+        """The update; the tags stay, because the node itself will not."""
+        before = self.before
+        return Update(before.key, before, self.spec, before.tags, None, self.difference, Cause.GONE)
+
+    @property
+    def after(self) -> Present:
+        """The node as the update leaves it."""
+        return replace(self.before, spec=self.spec, version=self.before.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove a resource of ours that no manifest asks for any more."""
+    """Remove a resource of ours that no manifest asks for any more.
+
+    What is ``unlinked`` is updated first, as steps of the delete. The ``before`` of such a node's
+    own delete is what its update leaves.
+    """
 
     key: Key
     before: Present
@@ -96,6 +123,7 @@ class Delete:
     cause: Cause = Cause.GONE
     traffic: Traffic | None = None
     origin: None = None
+    unlinked: tuple[Unlinked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +186,11 @@ def detached(change: Change) -> tuple[Detached, ...]:
     return change.detached if isinstance(change, Update) else ()
 
 
+def unlinked(change: Change) -> tuple[Unlinked, ...]:
+    """Return what is updated first, so that it no longer names what ``change`` deletes."""
+    return change.unlinked if isinstance(change, Delete) else ()
+
+
 def verb(change: Change) -> str:
     """Return the word for what ``change`` does: create, update, adopt or delete."""
     return type(change).__name__.lower()
@@ -166,11 +199,13 @@ def verb(change: Change) -> str:
 def waves_of(changes: Iterable[Change]) -> Iterator[list[Change]]:
     """Yield ``changes`` in their order, by what may be written at the same time.
 
-    That is what follows each other of one depth, with deletes by themselves.
+    That is what follows each other of one depth, with deletes by themselves. A delete that begins
+    with updates is alone: what comes after it may need them.
     """
 
-    def turn(change: Change) -> tuple[bool, int]:
-        return isinstance(change, Delete), KINDS[change.key.kind].wave
+    def turn(change: Change) -> tuple[bool, int, Key | None]:
+        alone = change.key if unlinked(change) else None
+        return isinstance(change, Delete), KINDS[change.key.kind].wave, alone
 
     for _, wave in groupby(changes, key=turn):
         yield list(wave)

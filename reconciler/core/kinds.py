@@ -3,7 +3,7 @@
 Holds no behaviour of the API; what a kind looks like on the wire is the target's to know.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,8 +20,9 @@ class Kind:
     ``word`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
     go the other way. ``parent`` is the kind that contains it. ``names`` are the places in its spec
     that name a resource of the same mesh which has to exist before it, each with the kind that it
-    names; ``*`` stands for every item of a list. ``owners_alone`` may have it in a shared mesh, and
-    none of those whom it is shared with (UG, sharing).
+    names; ``*`` stands for every item of a list. ``mentions`` are such places, each in the items of
+    a list, whose resource need not exist. ``owners_alone`` may have it in a shared mesh, and none
+    of those whom it is shared with (UG, sharing).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Kind:
     wave: int
     parent: str | None = "mesh"
     names: tuple[tuple[str, str], ...] = ()
+    mentions: tuple[tuple[str, str], ...] = ()
     owners_alone: bool = False
 
 
@@ -40,7 +42,12 @@ KINDS = {
     for kind in (
         Kind("mesh", "Mesh", 0, parent=None),
         # Backends are names only: two nodes may each have the other's service for a backend.
-        Kind("virtual-node", "VirtualNode", 1),
+        Kind(
+            "virtual-node",
+            "VirtualNode",
+            1,
+            mentions=(("backends/*/virtualService/virtualServiceName", "virtual-service"),),
+        ),
         Kind("virtual-router", "VirtualRouter", 2),
         Kind(
             "route",
@@ -87,9 +94,36 @@ def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     return tuple(dict.fromkeys(named for _, named in references(key, spec)))
 
 
+def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
+    """Return what ``spec`` of ``key`` names and does not need, in order and each once."""
+    found = _references_at(KINDS[key.kind].mentions, key, spec)
+    return tuple(dict.fromkeys(named for _, named in found))
+
+
+def without_mentions(key: Key, spec: Spec, of: Collection[Key]) -> Spec:
+    """Return ``spec`` of ``key`` without the items that mention one of these keys."""
+    found = dict(spec)
+    for place, kind in KINDS[key.kind].mentions:
+        member, _, rest = place.partition("/*/")
+        items = spec.get(member)
+        if isinstance(items, list):
+            found[member] = [
+                item
+                for item in items
+                if not any(named in of for _, named in _references_at(((rest, kind),), key, item))
+            ]
+    return found
+
+
 def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
     """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
-    for place, kind in KINDS[key.kind].names:
+    return _references_at(KINDS[key.kind].names, key, spec)
+
+
+def _references_at(
+    places: tuple[tuple[str, str], ...], key: Key, spec: Json
+) -> Iterator[tuple[Steps, Key]]:
+    for place, kind in places:
         for steps, name in _at(spec, place.split("/"), ()):
             yield steps, Key(kind, (key.path[0], name), key.mesh_owner)
 

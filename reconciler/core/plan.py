@@ -22,8 +22,10 @@ from reconciler.core.changes import (
     Update,
     Withheld,
     detached,
+    unlinked,
     verb,
 )
+from reconciler.core.delete_order import in_order
 from reconciler.core.dependencies import hold_what_cannot_be
 from reconciler.core.diff import overlay
 from reconciler.core.kinds import KINDS, parent_of
@@ -89,15 +91,17 @@ class Plan:
         No version and no time is in it, so that an unrelated edit leaves it alone.
         """
         changes: list[Json] = [
-            [str(change.key), verb(change), list(change.difference.patch), *_ways_made(change)]
+            [str(change.key), verb(change), list(change.difference.patch), *_steps(change)]
             for change in sorted(self.changes, key=lambda change: change.key)
         ]
         target: list[Json] = [self.target.name, self.target.account, self.target.region]
         return digest([*target, self.owner, changes])
 
 
-def _ways_made(change: Change) -> list[Json]:
-    return [[str(it.detach.key), list(it.attach.difference.patch)] for it in detached(change)]
+def _steps(change: Change) -> list[Json]:
+    steps = [(it.detach.key, it.attach.difference) for it in detached(change)]
+    steps += [(it.before.key, it.difference) for it in unlinked(change)]
+    return [[str(key), list(difference.patch)] for key, difference in steps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def make_plan(question: Question) -> Plan:
     return Plan(
         question.target,
         question.owner,
-        tuple(sorted(possible, key=lambda change: _turn(change, arrangement.early))),
+        _in_order(possible, arrangement.early),
         tuple(sorted(unchanged - arrangement.absorbed)),
         tuple(
             sorted(
@@ -354,15 +358,23 @@ def _gaps(world: World) -> list[str]:
     ]
 
 
-def _turn(change: Change, early: Collection[Key]) -> tuple[bool, float, Key]:
-    """Order writes: parents before children, deletes last and the other way round.
+def _in_order(changes: Iterable[Change], early: Collection[Key]) -> tuple[Change, ...]:
+    """Return writes with parents before children, then deletes the other way round.
 
-    What is ``early`` comes right before what contains it.
+    What is ``early`` comes right before what contains it, deletes too.
     """
-    wave = KINDS[change.key.kind].wave
-    parent = parent_of(change.key)
-    if change.key in early and parent is not None:
-        return False, KINDS[parent.kind].wave - 0.5, change.key
-    if isinstance(change, Delete):
-        return True, -wave, change.key
-    return False, wave, change.key
+    writes: list[Change] = []
+    deletes: list[Delete] = []
+    for change in changes:
+        if isinstance(change, Delete) and change.key not in early:
+            deletes.append(change)
+        else:
+            writes.append(change)
+    return (*sorted(writes, key=lambda it: _turn(it.key, early)), *in_order(deletes))
+
+
+def _turn(key: Key, early: Collection[Key]) -> tuple[float, Key]:
+    parent = parent_of(key)
+    if key in early and parent is not None:
+        return KINDS[parent.kind].wave - 0.5, key
+    return KINDS[key.kind].wave, key

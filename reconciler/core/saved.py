@@ -11,7 +11,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from reconciler.core.changes import Change, Delete, detached, verb
+from reconciler.core.changes import Change, Delete, detached, unlinked, verb
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.plan import Plan
@@ -164,12 +164,20 @@ def _refuse_unsound(document: _Document) -> None:
     for holder, way in ways:
         if way.attach.key != way.detach.key or parent_of(way.detach.key) != holder:
             raise ValueError(f"{way.detach.key} is nothing that makes way for {holder}")
+    _refuse_unsound_links(plan)
     if len(set(plan.keys)) < len(plan.keys):
         raise ValueError("one resource has two verdicts")
     if plan.target.account is None:
         raise ValueError("it is bound to no account")
     if document.fingerprint != plan.fingerprint:
         raise ValueError("its fingerprint is another one")
+
+
+def _refuse_unsound_links(plan: Plan) -> None:
+    deleted = {change.key for change in plan.changes if isinstance(change, Delete)}
+    for node in (link.before for change in plan.changes for link in unlinked(change)):
+        if node.key not in deleted or node.owner != plan.owner:
+            raise ValueError(f"{node.key} is updated first, and is not deleted by this plan")
 
 
 def _is_one(key: Key) -> bool:

@@ -44,6 +44,8 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
     def write() -> Sent:
         if isinstance(change, Update) and change.detached:
             return _make_way(course, change)
+        if isinstance(change, Delete) and change.unlinked:
+            return _unlink(course, change)
         return _write(course.target, change)
 
     # Nothing makes way for what is stale by now: that would interrupt traffic in vain.
@@ -121,6 +123,23 @@ def _why_no_return(target: Target, change: Update) -> str | None:
         return f"whether it could be attached again could not be read: {error}"
     missing = [key for key in needed if key not in there]
     return f"to attach it again it needs {named(missing)}, which is not there" if missing else None
+
+
+def _unlink(course: Course, change: Delete) -> Outcome:
+    """Update the nodes that name what ``change`` deletes, then delete it."""
+    done: tuple[str, ...] = ()
+    for link in change.unlinked:
+        updated = _carry(course, link.update)
+        if not isinstance(updated, Applied):
+            why = f"{link.before.key} still names it: {updated.why}"
+            outcome: Outcome = replace(updated, change=change, why=why)
+            break
+        done = (*done, f"{link.before.key} was updated")
+    else:
+        outcome = replace(_carry(course, replace(change, unlinked=())), change=change)
+    if isinstance(outcome, Failed):
+        return replace(outcome, done=(*done, *outcome.done))
+    return outcome
 
 
 def _carry(course: Course, change: Change, base: str | None = None) -> Outcome:

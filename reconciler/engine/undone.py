@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from reconciler.core.changes import Change, Create, Delete, detached
+from reconciler.core.changes import Change, Create, Delete, detached, unlinked
 from reconciler.core.dependencies import needs
 from reconciler.core.kinds import named_by, parent_of
 from reconciler.core.listeners import HOLDERS, hears
@@ -35,6 +35,8 @@ class Undone:
         # What was to be led away in the same step is back where it was.
         for each in (change, *(way.detach for way in detached(change))):
             self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
+        # What was to be updated first is not as the plan of its own delete takes it to be.
+        self.held |= {link.before.key: change.key for link in unlinked(change)}
         if parent is not None and (isinstance(change, Delete) or parent.kind in HOLDERS):
             self.held[parent] = change.key
 

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from reconciler.core.changes import Change, Detached, Withheld, detached, verb
+from reconciler.core.changes import (
+    Change,
+    Detached,
+    Unlinked,
+    Withheld,
+    detached,
+    unlinked,
+    verb,
+)
 from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
@@ -123,6 +131,7 @@ def _change(change: Change) -> Json:
         "patch": patch,
         "traffic": change.traffic.value if change.traffic else None,
         "detached": [_way(way) for way in detached(change)],
+        "unlinked": [_link(link) for link in unlinked(change)],
     }
 
 
@@ -133,6 +142,14 @@ def _way(way: Detached) -> Json:
         "cause": way.cause.value if way.cause else None,
         "fields": [_field(field) for field in difference.fields],
         "patch": list(difference.patch),
+    }
+
+
+def _link(link: Unlinked) -> Json:
+    return {
+        "key": str(link.before.key),
+        "fields": [_field(field) for field in link.difference.fields],
+        "patch": list(link.difference.patch),
     }
 
 

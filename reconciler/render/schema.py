@@ -103,6 +103,7 @@ _DEFINITIONS: Schema = {
             "patch": _list("step"),
             "traffic": _or_null({"enum": [traffic.value for traffic in Traffic]}),
             "detached": _list("way"),
+            "unlinked": _list("link"),
         }
     ),
     "way": {
@@ -115,6 +116,10 @@ _DEFINITIONS: Schema = {
                 "patch": _list("step"),
             }
         ),
+    },
+    "link": {
+        "description": "a node that is deleted later, and before the change updated to name less",
+        **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
     },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
     "field": _object(

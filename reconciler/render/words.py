@@ -16,6 +16,7 @@ from reconciler.core.changes import (
     Update,
     Withheld,
     detached,
+    unlinked,
     verb,
 )
 from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
@@ -49,7 +50,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What happens to a route that makes way, in words, and the ``fields`` that then differ."""
+    """A step of a change on another resource, in words, and the ``fields`` that then differ."""
 
     told: str
     fields: tuple[Field, ...]
@@ -77,7 +78,7 @@ class Group:
 
     @property
     def ways(self) -> tuple[Way, ...]:
-        """What makes way for the change and comes back."""
+        """The steps of the change on other resources."""
         return ways_made(self.example)
 
     @property
@@ -129,8 +130,8 @@ def groups(changes: Iterable[Change]) -> list[Group]:
 
 
 def ways_made(change: Change) -> tuple[Way, ...]:
-    """Return what makes way for ``change`` and comes back."""
-    return tuple(
+    """Return the steps of ``change`` on other resources: on routes in its way, or on nodes."""
+    routes = (
         Way(
             f"detaches {escaped(str(way.detach.key))} and attaches it again"
             + (f" ({way.cause})" if way.cause else ""),
@@ -138,6 +139,14 @@ def ways_made(change: Change) -> tuple[Way, ...]:
         )
         for way in detached(change)
     )
+    nodes = (
+        Way(
+            f"updates {escaped(str(link.before.key))} first, which is deleted later",
+            tuple(map(field_of, link.difference.fields)),
+        )
+        for link in unlinked(change)
+    )
+    return (*routes, *nodes)
 
 
 def shown(change: Change) -> list[Field]:

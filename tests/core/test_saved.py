@@ -6,7 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import NOW, SYNC, TARGET, desired, egress, listening, mesh, plan, present, route
+from builders import (
+    NOW,
+    SYNC,
+    TARGET,
+    desired,
+    egress,
+    listening,
+    mesh,
+    plan,
+    present,
+    provided_by,
+    route,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +28,7 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
 from reconciler.core.resources import (
     OWNER_TAG,
+    Json,
     Key,
     Suspension,
     Unlisted,
@@ -271,3 +284,28 @@ def test_what_makes_way_is_ours_and_stands_in_what_changes(
     made = detaching()
     assert parse_plan("p.plan", save(made)) == made
     assert told in refused(resealed(made, edit))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(("key", "path"), ["m", "other"]), (("tags", OWNER_TAG), "other")]
+)
+def test_what_is_updated_before_a_delete_is_ours_and_deleted_too(
+    path: tuple[str, ...], value: object
+) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        (link,) = document["plan"]["changes"][0]["unlinked"]
+        place = link["before"]
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    called: list[Json] = [{"virtualService": {"virtualServiceName": "s"}}]
+    made = plan(
+        desired("m"),
+        present("m"),
+        present("virtual-node/m/n", {"backends": called}),
+        present("virtual-service/m/s", provided_by("virtualNode", "n")),
+        restraint=Restraint(policy=Policy.SYNC, max_deletes=2),
+    )
+    assert parse_plan("p.plan", save(made)) == made
+    assert "is updated first, and is not deleted by this plan" in refused(resealed(made, edit))
