@@ -299,8 +299,8 @@ NONE = Answer(
         (NONE, NONE, 0, True),
         # One list that answers shows that the mesh is there, so the others hide what is in it.
         (GONE, NONE, 1, True),
-        (FORBIDDEN, GONE, 1, False),
-        (FORBIDDEN, FORBIDDEN, 1, False),
+        (FORBIDDEN, GONE, 4, False),
+        (FORBIDDEN, FORBIDDEN, 4, False),
     ],
 )
 def test_s06_a_shared_mesh_is_absent_only_where_every_list_in_it_says_so(
