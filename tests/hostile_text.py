@@ -15,7 +15,7 @@ _MOST_UNITS = 12
 
 
 class Text(NamedTuple):
-    """A text of any size: a unit over and over, with what stands before and behind it."""
+    """A text of any size: a unit repeated, with a text before and a text after it."""
 
     before: str
     unit: str
@@ -27,9 +27,9 @@ class Text(NamedTuple):
 
 
 def hostile_texts(pattern: re.Pattern[str]) -> list[Text]:
-    """Return texts whose units are what a beginning of ``pattern``, or of a part of it, matches.
+    """Return texts whose units match a beginning of ``pattern`` or of a part of it.
 
-    Such are an opener that is never closed, one character of a class, or all but the end.
+    Examples are an opener that is never closed, one character of a class, or all but the end.
     """
     tree = _parser.parse(pattern.pattern, pattern.flags)
     units = list(dict.fromkeys(filter(None, _beginnings(tree))))[:_MOST_UNITS]
@@ -98,6 +98,7 @@ _CATEGORIES = {
     "CATEGORY_DIGIT": re.compile(r"\d"),
     "CATEGORY_SPACE": re.compile(r"\s"),
     "CATEGORY_WORD": re.compile(r"\w"),
+    "CATEGORY_NOT_DIGIT": re.compile(r"\D"),
     "CATEGORY_NOT_SPACE": re.compile(r"\S"),
     "CATEGORY_NOT_WORD": re.compile(r"\W"),
 }

@@ -98,7 +98,7 @@ def assert_every_text_is_cheap(
     sizes: Sequence[int] = SIZES,
     floor: float = FLOOR,
 ) -> None:
-    """Fail where the worst of the hostile texts, found on short ones, grows more than linear."""
+    """Fail if the time for the worst of the hostile texts, found on short ones, is not linear."""
 
     def work(text: str) -> object:
         return USES[method](pattern, text)

@@ -22,7 +22,7 @@ APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
 # Of many, so many are named.
 MOST_NAMED = 5
-# Longer than a glob over the longest names of a route; fnmatch takes quadratic time for some.
+# The longest key has about 800 characters; fnmatch takes quadratic time for some patterns.
 _LONGEST_PATTERN = 1_024
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_THEN_GONE = "it was listed, and then not found"

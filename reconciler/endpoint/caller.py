@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from reconciler.endpoint.arns import partition
 from reconciler.endpoint.records import World
 
-# Matched once, where the credential begins; a search would begin at each of many again.
+# Matched at the first credential only: a search would try again at each of thousands.
 _SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
 _DEFAULT = World("000000000000", "us-east-1")

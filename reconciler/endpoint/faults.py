@@ -38,7 +38,7 @@ _ERRORS = {
     500: "InternalServerErrorException",
     503: "ServiceUnavailableException",
 }
-# The longest name; fnmatch takes quadratic time for some patterns.
+# The length of the longest name; fnmatch takes quadratic time for some patterns.
 _LONGEST_PATTERN = 255
 _OTHER_OPERATIONS = ("GetCallerIdentity", "GetResources")
 

@@ -1,6 +1,6 @@
-"""How long reading may take; asked between files, documents and resources.
+"""The time that reading a source may take, checked between files, documents and resources.
 
-Each of these is bounded by itself, so that none of them takes long between two questions.
+Each of these has limits of its own, so the time between two checks is short.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ class TooSlowError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """The time for one reading of the source, which begins now by ``clock``, in seconds.
+    """The time for reading a source once, from now on by ``clock``, in seconds.
 
-    ``beat`` is called about once a second for as long as there is time left.
+    ``check`` calls ``beat`` about once a second while there is time left.
     """
 
     clock: Callable[[], float]
@@ -38,7 +38,7 @@ class Budget:
         self._ends_at = self._beats_at + MOST_SECONDS
 
     def check(self) -> None:
-        """Go on; TooSlowError if the time is over."""
+        """Raise TooSlowError if the time is over."""
         now = self.clock()
         if now > self._ends_at:
             raise TooSlowError
@@ -48,4 +48,4 @@ class Budget:
 
 
 def unlimited() -> None:
-    """Go on, however long it has taken."""
+    """Check nothing: reading may take any time."""

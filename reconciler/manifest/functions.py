@@ -122,7 +122,7 @@ class Resolver:
         return value
 
     def _count(self, value: Node | None) -> None:
-        """Count what a function gave: a short call may stand for a large value many times."""
+        """Count ``value`` and all in it, because short calls can give a large value many times."""
         self._values += 1
         self._refuse_many()
         if isinstance(value, ListNode):

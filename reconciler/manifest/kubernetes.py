@@ -59,8 +59,8 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
 # A namespace has its own name for a label, whoever made it.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# Comparisons of selectors, and services taken from groups, in one source: both are products of
-# two numbers of objects, and 100 nodes with the services of 1,000 are far from any mesh.
+# Comparisons of selectors, and services taken from groups, in one source. Both numbers are products
+# of two numbers of objects. 1,000 nodes that each take 100 services from groups still fit.
 MOST_SELECTIONS = 100_000
 
 
@@ -72,7 +72,7 @@ class _TooManySelectionsError(Exception):
 class Resource(NamedTuple):
     """One object on its sheet; a mesh has the namespace ``""``.
 
-    ``namespaces`` and ``routes`` are the selectors in its spec, where it has them.
+    ``namespaces`` and ``routes`` are the selectors in its spec, if it has them.
     """
 
     sheet: Sheet
@@ -217,7 +217,7 @@ class Cluster:
         return None
 
     def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
-        """Return, by name, what of ``kind`` selects ``resource``; all of it if nothing does."""
+        """Return the objects of ``kind`` that select ``resource``, or all of them if none does."""
         if kind not in self._by_name:
             self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
         everything, namespace = self._by_name[kind], resource.namespace

@@ -21,7 +21,7 @@ from reconciler.manifest.nodes import (
 from reconciler.manifest.variables import MOST_CHARACTERS, hint_for
 from reconciler.manifest.yaml_parser import reread
 
-# CloudFormation's own limit for the value of a parameter is the same.
+# CloudFormation has the same limit for the value of a parameter.
 _TOO_LONG = f"longer than {MOST_CHARACTERS:,} characters"
 
 
@@ -77,7 +77,7 @@ def joined(pieces: Iterable[str]) -> str:
 def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> str | list[str]:
     """Return the value of the parameter ``name``, one of CloudFormation's own included.
 
-    ``variables`` count before defaults. UnresolvedError where it has none.
+    ``variables`` count before defaults. UnresolvedError if it has none.
     """
     _, parameter = located(template, ("Parameters", name))
     if isinstance(parameter, MappingNode):

@@ -128,7 +128,7 @@ def _dangling(source: _Source) -> Iterator[Breach]:
     for number, (key, at, how, named) in enumerate(dangling):
         alike = (str(each) for each in source.declared if each.kind == named.kind)
         message = f"{how} {named}, which is not declared while its mesh is"
-        # A hint takes as long as many documents, and no more of one file are shown.
+        # Finding a hint takes longer than reading a document, and a file shows no more errors.
         hint = did_you_mean(str(named), alike) if number < MOST_COMPLAINTS else ""
         yield Breach(key, at, message, hint)
 

@@ -47,7 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _dropped = False
     _head_bytes = 0
     _unparsed_bytes = 0
-    """Since the parser last found something whole: it joins the pieces of a header by copying."""
+    """Since the parser last completed an element; it joins the pieces of a header by copying."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; if there are too many connections, one that waits for its client makes room."""

@@ -28,7 +28,7 @@ def calls(url: str) -> dict[str, int]:
 
 
 def status_url(process: subprocess.Popen[str]) -> str:
-    """Return where the daemon serves its status, which it says as it starts."""
+    """Return the URL of the daemon's status, from the log of its start."""
     assert process.stderr is not None
     while "status at " not in (line := process.stderr.readline()):
         assert process.poll() is None
