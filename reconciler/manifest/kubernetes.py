@@ -48,7 +48,7 @@ _CLUSTERS_OWN = frozenset(
 )
 _REFERENCE = re.compile(r"v(irtual(?:Node|Router|Service))(Ref|ARN)")
 _ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/v(\w+)/(.+)")
-# What contains a kind, and how a resource refers to that.
+# The parents of a kind, and the field in which a resource refers to each.
 _PARENTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Mesh", "BackendGroup"), ()),
     **dict.fromkeys(
@@ -104,6 +104,7 @@ class Cluster:
     _selections: int = 0
     _by_name: dict[str, list[Resource]] = field(default_factory=dict)
     _reaching: dict[tuple[str, str], list[Resource]] = field(default_factory=dict)
+    _selected: dict[tuple[str, int], list[Resource]] = field(default_factory=dict)
     _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
@@ -131,7 +132,7 @@ class Cluster:
     def declared(self, resource: Resource, hidden: Collection[str]) -> Iterator[Declared | Unnamed]:
         """Yield what ``resource`` asks for, and complain of what is wrong with it.
 
-        Of the kinds that are ``hidden`` there may be more in what cannot be read.
+        What cannot be read may hold more resources of the ``hidden`` kinds.
         """
         sheet, kind = resource.sheet, resource.kind
         word = forms.KEY_KINDS.get(kind, kind)
@@ -174,7 +175,7 @@ class Cluster:
             list(self.declared(resource._replace(sheet=sheet), hidden))
 
     def _key(self, resource: Resource, fields: Fields, hidden: Collection[str]) -> Key | None:
-        """Return the key of ``resource``, valid or not; None where its names cannot be told."""
+        """Return the key of ``resource``, valid or not; None if its names cannot be told."""
         namespace = (*fields.path, "metadata", "namespace")
         if not resource.is_named or resource.sheet.complaints.errors_in(namespace):
             return None
@@ -217,7 +218,14 @@ class Cluster:
         return None
 
     def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
-        """Return the objects of ``kind`` that select ``resource``, or all of them if none does."""
+        """Return, by name, what of ``kind`` selects ``resource``; all of it if nothing does."""
+        # Kept by document, because ``keep`` asks again and must not count the selections twice.
+        asked = kind, id(resource.sheet.root)
+        if asked not in self._selected:
+            self._selected[asked] = self._select(kind, resource)
+        return self._selected[asked]
+
+    def _select(self, kind: str, resource: Resource) -> list[Resource]:
         if kind not in self._by_name:
             self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
         everything, namespace = self._by_name[kind], resource.namespace
@@ -363,7 +371,7 @@ def _by_arn(resource: Resource, kind: str, node: Node, path: Path) -> str | None
 def _fields(resource: Resource, root: MappingNode, model: type[BaseModel]) -> Fields:
     name = ("spec", "awsName") if located(root, ("spec", "awsName"))[1] else ("metadata", "name")
     references = (("spec", _REFERENCES_TO[kind], "name") for kind in _PARENTS[resource.kind])
-    # Where selectors choose what contains it, no field names that.
+    # If selectors choose the parent, no field names it.
     parents = (path if located(root, path)[1] else name for path in references)
     names = (*parents, name)
     return Fields(root, resource.sheet.path, names, ("spec",), forms.spec_in(model))

@@ -132,6 +132,24 @@ def test_the_services_of_groups(group: str) -> None:
     }
 
 
+def test_finding_the_places_of_diagnostics_counts_no_selection_again() -> None:
+    routes = "".join(
+        f"{CLUSTER}kind: GatewayRoute\nmetadata: {{name: r{it}, namespace: d, labels: {{g: a}}}}\n"
+        "spec: {meshRef: {name: m}, httpRoute: {match: {prefix: /}, action: {target: "
+        "{virtualService: {virtualServiceRef: {name: absent}}}}}}\n"
+        for it in range(20)
+    )
+    terms = ", ".join(f"{{key: k{it}, operator: DoesNotExist}}" for it in range(2_999))
+    gateway = (
+        f"{CLUSTER}kind: VirtualGateway\nmetadata: {{name: g, namespace: d}}\n"
+        "spec: {meshRef: {name: m}, namespaceSelector: {}, gatewayRouteSelector: "
+        f"{{matchExpressions: [{terms}]}}, "
+        "listeners: [{portMapping: {port: 80, protocol: http}}]}\n"
+    )
+    found = loaded(f"{MESH}spec: {{}}\n{gateway}{routes}")
+    assert {it.code.name for it in found.diagnostics} == {"DANGLING"}
+
+
 def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
     mesh = '{"type": "aws_appmesh_mesh", "address": "a", "values": {"name": "%s"}}'
     unknown = '{"address": "a", "change": {"after_unknown": {"name": true}}}'
