@@ -98,9 +98,8 @@ def test_each_error_has_its_outcome_attempts_message_and_exit_code(
     def script(request: str, body: bytes) -> Answer:
         del body
         if request.startswith("PUT"):
-            return Answer(
-                error.status, {"message": "as AWS says"}, {"x-amzn-errortype": error.code}
-            )
+            headers = {"x-amzn-errortype": error.code, "x-amzn-requestid": "1"}
+            return Answer(error.status, {"message": "as AWS says"}, headers)
         if request == "GET /v20190125/meshes":
             return Answer(body={"meshes": []})
         return Answer(404, {"message": "none"}, {"x-amzn-errortype": "NotFoundException"})
