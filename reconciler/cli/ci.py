@@ -46,9 +46,9 @@ _MANUAL_TASK_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """What a task is, the request on which it reports, and the mark of our comment.
+    """The task, the request on which it reports, and the marker of our comment.
 
-    ``request`` is None where there is none.
+    ``request`` is None if there is none.
     ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known; where
     it ``binds``, no other plan is applied, and none where nothing is known. A comment that another
     user has ``edited`` shows nothing that was agreed to.
@@ -149,15 +149,15 @@ def _discussion(invocation: Invocation, forge: Forge, task: Task) -> Discussion:
     try:
         merged = forge.request_of(event.commit)
         comment = find_comment(forge, merged.number, marker) if merged else None
-        shown = forge.unedited(comment) if comment else None
+        body = forge.unedited(comment) if comment else None
     except ForgeError as error:
         if expected is None:
             raise
         complain(f"{error}; nothing is reported there")
         return Discussion(task, None, marker, expected, binds=True)
-    reviewed = expected or (markdown.reviewed_in(shown) if shown else None)
+    reviewed = expected or (markdown.reviewed_in(body) if body else None)
     binds = expected is not None or (merged is not None and not merged.fork)
-    edited = comment is not None and shown is None
+    edited = comment is not None and body is None
     return Discussion(task, merged.number if merged else None, marker, reviewed, binds, edited)
 
 

@@ -190,7 +190,7 @@ class Cycles:
 
     @staticmethod
     def _log_missing(plan: Plan, before: Mapping[Key, Standing]) -> None:
-        """Report each resource that was deleted behind our back once, and not in each cycle."""
+        """Log each resource that was deleted outside of mesh-reconciler, once."""
         withheld = (held.change for held in plan.withheld)
         for change in (*plan.changes, *withheld):
             if not isinstance(change, Create) or change.last_seen_at is None:

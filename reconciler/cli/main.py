@@ -101,10 +101,10 @@ def code_of(error: ReconcilerError) -> ExitCode:
 
 
 def _explained(error: Exception) -> str:
-    """Say what ended the run; what the system does not give is no bug of ours."""
+    """Return what ended the run. A lack of system resources is not a bug of ours."""
     if isinstance(error, OSError):
         if error.errno in UNWRITTEN and error.filename is None:
-            # What is written to files names them, so it is what click prints: help, for one.
+            # An error about a file has its name, so this one is about what click prints, such as help.
             stop_printing()
             return f"writing results: {error.strerror}; what was printed is not all of it"
         where = f"{error.filename}: " if error.filename else ""
@@ -112,7 +112,7 @@ def _explained(error: Exception) -> str:
         return f"{where}{error.strerror or error}; {advice}"
     if isinstance(error, MemoryError):
         return "out of memory; raise the memory limit of this process"
-    # CPython has no type of its own for it.
+    # CPython raises a plain RuntimeError.
     if str(error) == "can't start new thread":
         return f"can't start a new thread; {ADVICE[errno.EAGAIN]}"
     return (

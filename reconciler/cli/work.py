@@ -88,7 +88,7 @@ class Work:
                     )
 
     def read(self, beat: Callable[[], None] = lambda: None) -> Loaded:
-        """Return what the manifests say now, complaints included; call ``beat`` while reading."""
+        """Return what the manifests say now, complaints included; ``beat`` is called often."""
         return read_manifests(
             self.paths,
             self.variables,

@@ -31,7 +31,7 @@ class Cause(StrEnum):
 
 
 DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.MISSING})
-"""The causes that are certain to be a change behind our back."""
+"""The causes that prove a change outside of mesh-reconciler."""
 
 
 class Traffic(StrEnum):
@@ -113,8 +113,8 @@ class Unlinked:
 class Delete:
     """Remove a resource of ours that no manifest asks for any more.
 
-    What is ``unlinked`` is updated first, as steps of the delete. The ``before`` of such a node's
-    own delete is what its update leaves.
+    The nodes in ``unlinked`` are updated first, as steps of the delete. The ``before`` of such a
+    node's own delete is what its update leaves.
     """
 
     key: Key
@@ -187,7 +187,7 @@ def detached(change: Change) -> tuple[Detached, ...]:
 
 
 def unlinked(change: Change) -> tuple[Unlinked, ...]:
-    """Return what is updated first, so that it no longer names what ``change`` deletes."""
+    """Return the nodes that ``change`` updates so that they no longer name what it deletes."""
     return change.unlinked if isinstance(change, Delete) else ()
 
 
@@ -231,7 +231,7 @@ class Withheld:
     """Something seen and not touched on purpose; ``why`` is shown to the reader.
 
     ``change`` is what would have been done, where that is known. ``live_owner`` is the owner id of
-    the live resource if there is no ``change`` to tell it.
+    the live resource if there is no ``change`` that has it.
     """
 
     key: Key

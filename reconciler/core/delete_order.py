@@ -30,7 +30,7 @@ def in_order(deletes: Collection[Delete]) -> list[Delete]:
 
 
 def _holders(left: Mapping[Key, Delete]) -> Mapping[Key, list[Key]]:
-    """Return what has to go before each of what is ``left``; what nothing holds is missing."""
+    """Return for each key in ``left`` the keys to delete before it; no entry if there are none."""
     holders: dict[Key, list[Key]] = defaultdict(list)
     for key, delete in left.items():
         spec = delete.before.spec
@@ -64,7 +64,7 @@ def _circle(holders: Mapping[Key, list[Key]]) -> list[Key]:
 
 
 def _unlink(delete: Delete, left: Mapping[Key, Delete]) -> Unlinked:
-    """Return the update after which a node mentions nothing of what is ``left``."""
+    """Return the update after which a node mentions none of the keys in ``left``."""
     before = delete.before
     spec = without_mentions(before.key, before.spec, left.keys())
     return Unlinked(before, spec, Difference({"spec": before.spec}, {"spec": spec}))

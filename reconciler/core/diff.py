@@ -44,8 +44,8 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     operations: list[dict[str, Any]] = []
     for operation in jsonpatch.JsonPatch.from_diff(document, goal).patch:
         steps = _without_move(document, operation)
-        # Copying the document for each operation takes quadratic time; the operations are kept, so
-        # the values that they put into the document are copied.
+        # In place, because a copy for each operation takes quadratic time. The steps are copied,
+        # because later operations change the values that they put into the document.
         document = jsonpatch.apply_patch(document, copy.deepcopy(steps), in_place=True)
         operations += steps
     return operations

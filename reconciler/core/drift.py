@@ -5,7 +5,7 @@ from dataclasses import replace
 from reconciler.core.changes import Cause, Change, Reason, Update, Withheld
 from reconciler.core.plan import Plan
 
-DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
+MAYBE_DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
 # Of these nobody can say that they have not drifted.
 NOT_COMPARED = frozenset({Reason.UNREADABLE, Reason.UNKNOWN_FIELD})
 
@@ -26,7 +26,7 @@ def drift_alone(plan: Plan) -> Plan:
 def _is_drift(change: Change) -> bool:
     if not isinstance(change, Update):
         return False
-    return not DRIFT.isdisjoint((change.cause, *(way.cause for way in change.detached)))
+    return not MAYBE_DRIFT.isdisjoint((change.cause, *(way.cause for way in change.detached)))
 
 
 def _may_be_drift(held: Withheld) -> bool:

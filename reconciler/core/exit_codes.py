@@ -4,9 +4,9 @@
 
     code  name         holds when
     0     ok           nothing to do, or all of it done
-    1     error        something could not be read, or changes failed and none was applied
+    1     error        something could not be read, or changes failed and nothing was changed
     2     pending      changes are pending, and --detailed-exitcode asks for a code
-    4     partial      at least one change failed and at least one was applied
+    4     partial      at least one change failed, and something was changed all the same
     5     withheld     a guard, protection, an unknown field or another owner held something back
     6     stale        the live side moved since the plan was made
     7     held         another run holds the lock

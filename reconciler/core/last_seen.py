@@ -1,4 +1,4 @@
-"""Tells a resource that was deleted behind our back from one that is new.
+"""Tells a resource that was deleted outside of mesh-reconciler from one that is new.
 
 No tag outlives its resource, so a single run cannot know. A process that runs cycle after cycle
 can, because it remembers what it read.

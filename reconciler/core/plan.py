@@ -54,7 +54,7 @@ Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
 class Plan:
     """One verdict for every key, in the order in which it would be carried out.
 
-    Of the resources in ``unlisted`` nothing is known, not even their keys. ``owned`` is how many
+    Nothing is known of the resources in ``unlisted``, not even their keys. ``owned`` is how many
     live resources ``owner`` has; None if they were not counted.
     """
 

@@ -18,7 +18,7 @@ _PREFIX = 16
 _MAX_WHOLE = 64
 _MIN_OPAQUE = 48
 _MAX_READ = 8 * MAX_CHARACTERS
-# How HTML, URLs and JSON may spell a character that is no letter or digit.
+# How HTML, URLs and JSON may spell a character that is not a letter or digit.
 _SPELLINGS = r"|%[0-9a-f]{2}|&#?\w{1,6};|\\u[0-9a-f]{4}|\\."
 
 _Replace = str | Callable[[re.Match[str]], str]
@@ -74,7 +74,7 @@ def _hide_user(url: re.Match[str]) -> str:
 
 
 def _hide_opaque(run: re.Match[str]) -> str:
-    """Hide a run of Base64; a path of names is none."""
+    """Hide a run of Base64, unless it is a path of names."""
     parts = run[0].split("/")
     is_opaque = any(len(part) >= _MIN_OPAQUE and _is_mixed(part) for part in parts)
     return HIDDEN if is_opaque else run[0]
@@ -109,7 +109,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     # In prose a word may follow: "the token file: No such file".
     (re.compile(rf"{_LABEL}{_SPACED})[\w+/=.~-]{{16,}}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(bearer[ \t]{1,4})[\w+/=.~-]{8,}", re.IGNORECASE), rf"\1{HIDDEN}"),
-    # Access key ids are no secrets, but they name who may be attacked.
+    # Access key ids are not secrets, but they tell an attacker which account to try.
     (re.compile(r"(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}(?![A-Z0-9])"), HIDDEN),
     # A JSON web token, and tokens of GitHub and GitLab.
     (re.compile(r"(?<!\w)(?:eyJ|gh[a-z]_|github_pat_|gl[a-z]{2,8}-)[\w.-]{16,}"), HIDDEN),

@@ -211,8 +211,8 @@ class World:
 
     A key that is missing was seen to be absent, unless it is in one of the ``gaps``: lists that
     could not be read. A world with gaps yields no delete. The tags of what is
-    ``doubtful`` come from an index that may lag behind. ``others`` are there and were not looked
-    at: they are nobody's whom we asked about.
+    ``doubtful`` come from an index that may lag behind. ``others`` are live and were
+    not read: they are neither asked about nor known to be ours.
     """
 
     resources: Mapping[Key, Present | Unreadable]

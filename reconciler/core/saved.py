@@ -37,8 +37,9 @@ class _Document:
 def save(plan: Plan) -> bytes:
     """Return the one spelling of ``plan`` in a file.
 
-    UsageError where it would be too large. TargetError where its account is unknown: nothing would
-    keep it from being applied to another one.
+    Raises:
+        TargetError: Its account is unknown, so it could be applied to another one.
+        UsageError: The file would be too large.
     """
     if plan.target.account is None:
         raise TargetError(

@@ -34,7 +34,7 @@ def after_replay(uid: str, answer_id: str) -> str:
 
 
 def after_refusal(answer_id: str) -> str:
-    """Return the base of a request that was refused, perhaps because its token was used before."""
+    """Return the base of a request that repeats a refused one, whose token may be spent."""
     return f"refused:{answer_id}"
 
 

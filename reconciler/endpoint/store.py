@@ -44,7 +44,7 @@ class Store:
 
         Raises:
             StoreRefusedError: There is a database that we may not open.
-            ServingError: This process may start no more threads.
+            ServingError: This process may not start another thread.
         """
         if folder is None:
             self._writing = self._reading = _connect(":memory:", busy_seconds)

@@ -51,6 +51,6 @@ class Course:
         return None
 
     def note(self, found: object) -> None:
-        """Remember a failure; an error that may have had its effect is none yet."""
+        """Record a failure. An error is not one yet if the change may have been made."""
         if isinstance(found, Failed | RefusedError | ThrottledError):
             self.failed.set()

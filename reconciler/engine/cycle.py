@@ -64,7 +64,7 @@ def propose(
     if 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
         fresh = {key: look_again(target, key) for key in doubtful}
         plan = make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
-    # What is owned outside the selection shows as well that the owner id is the right one.
+    # A resource of ours outside the selection also proves that the owner id is right.
     return replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),

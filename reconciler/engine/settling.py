@@ -59,7 +59,7 @@ def _confirms(change: Change, answer: Sighting, seen: Glance) -> bool:
 
 
 def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
-    """Let a fresh read say what a write did that was not answered with success."""
+    """Read again to learn what a write did that was not answered with success."""
     if isinstance(change, Update | Adopt):
         return _after_failed_update(target, change, error)
     doubtful = GoneError if isinstance(change, Delete) else ConflictError
@@ -129,7 +129,7 @@ def _after_create(course: Course, change: Create, answer: Sighting) -> Outcome:
     try:
         answer = target.apply(change, client_token(change, base))
     except ConflictError:
-        # It is there, and does not show yet.
+        # It exists, but reads do not show it yet.
         pass
     except TargetError as error:
         return _after_error(target, change, error)

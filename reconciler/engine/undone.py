@@ -35,7 +35,7 @@ class Undone:
         # What was to be led away in the same step is back where it was.
         for each in (change, *(way.detach for way in detached(change))):
             self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
-        # What was to be updated first is not as the plan of its own delete takes it to be.
+        # A node that was to be updated first is not as its own delete in the plan expects it.
         self.held |= {link.before.key: change.key for link in unlinked(change)}
         if parent is not None and (isinstance(change, Delete) or parent.kind in HOLDERS):
             self.held[parent] = change.key

@@ -136,7 +136,7 @@ class Forge(Protocol):
 
 
 def are_ids(*values: object) -> bool:
-    """Whether all are numbers, as ids are; True, which equals 1, is none."""
+    """Whether all ``values`` are numbers; True, which equals 1, is not."""
     return all(type(value) is int for value in values)
 
 

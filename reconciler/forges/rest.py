@@ -86,7 +86,7 @@ class Rest:
         return self._asked(method, self._url + path, body)
 
     def query(self, text: str, **variables: str) -> dict[str, Any]:
-        """Return the data that a GraphQL query is answered with; ForgeError where there is none."""
+        """Return the data that a GraphQL query is answered with; ForgeError if there is none."""
         document = {"query": text, "variables": variables}
         match self._asked("POST", self._graphql, document):
             case {"data": dict(data), **rest} if not rest.get("errors"):
@@ -131,7 +131,7 @@ class Rest:
         raise ForgeError(f"{self._named('GET', path)}: it holds more than {MOST_PAGES * PAGE:,}")
 
     def _named(self, method: str, path: str) -> str:
-        """Return what a person is told of a call; the runner may give a URL with a password."""
+        """Return a call for a message, without the password that the runner's URL may have."""
         return shown(f"{method} {self._url}{path}")
 
     def _once(self, method: str, url: str, body: Mapping[str, object] | None) -> _Answer:
@@ -167,6 +167,6 @@ def _checked_url(url: str) -> str:
     except urllib3.exceptions.LocationParseError:
         parts = urllib3.util.Url()
     if parts.scheme not in ("http", "https") or not parts.host:
-        # Its text is not repeated, for it may hold a password.
+        # Its text is not repeated, because it may hold a password.
         raise ForgeError("the forge names no URL of its API that begins with http:// or https://")
     return url

@@ -60,7 +60,7 @@ class DynamoStore:
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
                 return None
-            # The text of what botocore did not expect may be parts of a proxy's URL.
+            # The text of an error that botocore did not expect may hold parts of a proxy's URL.
             told = "no answer" if type(error) is HTTPClientError else shown(error)
             raise LockError(f"{self.name} cannot be used: {told}") from error
         except _UNPARSED as error:

@@ -294,7 +294,7 @@ def _placed(
 ) -> Iterator[Diagnostic]:
     """Yield ``remarks`` with their places, for which their files are read again.
 
-    To keep all trees in case there is a remark would take some fifty bytes for each byte read.
+    Keeping all trees in case there is a remark would take some fifty bytes for each byte read.
     """
     by_file: defaultdict[str, list[_Remark]] = defaultdict(list)
     for remark in remarks:

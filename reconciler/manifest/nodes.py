@@ -22,7 +22,7 @@ from reconciler.manifest.diagnostics import (
 MOST_NODES = 20_000
 MOST_DEPTH = 32
 
-# Of one file, which holds 1 MiB at most: a document of use is seldom below 200 bytes.
+# In one file, which holds 1 MiB at most: a useful document seldom has less than 200 bytes.
 MOST_DOCUMENTS = 5_000
 TOO_MANY_DOCUMENTS = f"is one of more than {MOST_DOCUMENTS:,} documents: split the file"
 

@@ -1,4 +1,4 @@
-"""Where a resource has its names and its spec in a document, whatever the form of that is."""
+"""The places of the names and the spec of a resource in a document of any format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

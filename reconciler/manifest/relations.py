@@ -1,8 +1,8 @@
 """What the documents of a source say of each other: rules over all of them, one row each.
 
 They see what was declared, in the API's words, whatever form it was written in. What is live is
-not known here: where a mesh is not declared, the rest of it may be anywhere. Of a document that is
-not valid they see the names.
+not known here: where a mesh is not declared, the rest of it may be anywhere. They see only the
+names in a document that is not valid.
 """
 
 from collections import defaultdict
@@ -47,7 +47,7 @@ class _Missing(NamedTuple):
 class _Source:
     """What a source declares, by key, with the answers that several rules want.
 
-    Of the kinds that are ``hidden`` it may declare more, in what could not be read.
+    It may declare more resources of the ``hidden`` kinds, in what could not be read.
     """
 
     def __init__(self, declared: Mapping[Key, Declared], hidden: Collection[str]) -> None:
@@ -105,7 +105,7 @@ def breaches(
 ) -> Iterator[tuple[Declared, Code, Breach]]:
     """Yield how the documents of a source do not fit each other.
 
-    Of the kinds that are ``hidden`` there may be resources that are not among those ``declared``.
+    There may be resources of the ``hidden`` kinds that are not among those ``declared``.
     """
     source = _Source({one.key: one for one in declared}, hidden)
     for code, rule in RULES:

@@ -30,7 +30,7 @@ from reconciler.manifest.variables import filled_mapping
 class Declared(NamedTuple):
     """A resource that a document declares; ``path`` leads to it there.
 
-    ``desired`` is None if there is an error in it. Then ``readable`` are its references that can
+    ``desired`` is None if there is an error in it. Then ``readable`` are the references that can
     be read, each with the steps that lead to it in the spec.
     """
 
@@ -64,8 +64,8 @@ class Unnamed(NamedTuple):
 class Sheet:
     """One document under translation; ``path`` leads to ``root`` where that is in a list.
 
-    ``ignored`` is where the translation counts what in the document is somebody else's, ``kept``
-    where it puts the fields of each resource, if they are asked for.
+    The translation counts documents of other services in ``ignored``, and puts the fields of each
+    resource into ``kept`` if that is not None.
     """
 
     root: MappingNode

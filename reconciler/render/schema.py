@@ -118,7 +118,7 @@ _DEFINITIONS: Schema = {
         ),
     },
     "link": {
-        "description": "a node that is deleted later, and before the change updated to name less",
+        "description": "a node that is deleted later; before the change it is updated to name less",
         **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
     },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),

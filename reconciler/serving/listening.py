@@ -84,7 +84,7 @@ def serving(
 ) -> Iterator[None]:
     """Serve ``application`` until the block ends; requests that are under way are finished.
 
-    ``refusal_headers`` go with a refusal for a limit's sake, by its status. ServingError where
+    ``refusal_headers`` go with a refusal for a limit's sake, by its status. ServingError if
     this process may not open the files, or start the thread, that a server takes.
     """
     require_files()
@@ -137,7 +137,7 @@ def require_files() -> None:
 
 
 def start(thread: threading.Thread) -> None:
-    """Start ``thread``; ServingError where this process may start no more of them."""
+    """Start ``thread``; ServingError if this process may not start another one."""
     try:
         thread.start()
     except RuntimeError as error:

@@ -240,7 +240,7 @@ class _Look:
     refs: Mapping[Key, Ref]
 
     def at(self, key: Key) -> Present | Unreadable | None:
-        """Return what is there; None where it is none of our business."""
+        """Return what is there; None if it is neither asked about nor ours."""
         ref = self.refs[key]
         of_others, tags = self.target.is_of_others(ref), self.index.tags(ref["arn"])
         if key not in self.asked and (of_others or self.index.lacks(ref["arn"])):

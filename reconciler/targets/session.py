@@ -117,8 +117,8 @@ def open_client(
 ) -> Any:
     """Return a client of ``service`` that may be shared by ``workers`` threads.
 
-    UsageError where none can be made, or where the AWS environment or profile leads it to a URL
-    that no option takes.
+    UsageError if none can be made, or if the AWS environment or profile gives it a URL that no
+    option accepts.
     """
     config = _config(connection, workers=workers, attempts=attempts)
     try:
@@ -215,7 +215,7 @@ def _is_loopback(url: str | None) -> bool:
 
 
 def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) -> None:
-    """Refuse to send credentials in the clear, whichever client of a session is about to.
+    """Refuse to send credentials in the clear, whichever client of a session sends the request.
 
     A session has clients that nobody here makes, such as the one that assumes a profile's role.
     """

@@ -122,7 +122,11 @@ def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
     drifted = [standing.since for standing in status.standings if _is_drift(standing)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
     began = status.cycle_started_at or 0
-    yield "drifted_resources", len(drifted), "Resources changed or deleted behind our back."
+    yield (
+        "drifted_resources",
+        len(drifted),
+        "Resources changed or deleted outside of mesh-reconciler.",
+    )
     yield "oldest_drift_seconds", age, "For how long the oldest of them is not repaired."
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
     readable = status.error is None and not status.unlisted

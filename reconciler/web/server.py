@@ -40,8 +40,8 @@ def serve(
 
     Port 0 is a free one; ``host`` is any IP address where ``insecure``, else one of this machine.
     Whoever acts has to read ``token_file``, which is made where it is missing. UsageError where
-    the address is refused or taken, or others may read that file; ReconcilerError where this
-    process lacks the files or threads for it.
+    the address is refused or taken, or others may read that file; ReconcilerError if this process
+    may not open the files or start the threads that a server takes.
     """
     web = Web(
         daemon,

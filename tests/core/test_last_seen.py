@@ -1,4 +1,4 @@
-"""A resource that was deleted behind our back is told from one that is new."""
+"""A resource that was deleted outside of mesh-reconciler is told from one that is new."""
 
 from dataclasses import replace
 
