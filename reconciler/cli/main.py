@@ -104,7 +104,7 @@ def _explained(error: Exception) -> str:
     """Return what ended the run. A lack of system resources is not a bug of ours."""
     if isinstance(error, OSError):
         if error.errno in UNWRITTEN and error.filename is None:
-            # An error about a file has its name, so this one is about what click prints, such as help.
+            # An error about a file has its name; this one is about what click prints, such as help.
             stop_printing()
             return f"writing results: {error.strerror}; what was printed is not all of it"
         where = f"{error.filename}: " if error.filename else ""
