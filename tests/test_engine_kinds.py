@@ -320,6 +320,14 @@ def test_no_route_is_detached_if_what_it_needs_is_gone() -> None:
     assert target.writes == []
 
 
+def test_routes_are_detached_though_no_list_shows_the_mesh_as_one_of_another_account() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    del target.resources[key("mesh/m")]
+    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    assert isinstance(outcome, Applied)
+
+
 def test_no_route_is_detached_if_what_it_needs_cannot_be_read() -> None:
     target = standing()
     plan = proposal(target, graph(GRPC))

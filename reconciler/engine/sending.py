@@ -8,6 +8,7 @@ from reconciler import parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, Detached, Update
 from reconciler.core.dependencies import needs
 from reconciler.core.errors import ConflictError, TargetError
+from reconciler.core.kinds import parent_of
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, Sighting, named
 from reconciler.core.tokens import after_delete, after_refusal, client_token
@@ -116,7 +117,8 @@ def _make_way(course: Course, change: Update) -> Outcome:
 
 def _why_no_return(target: Target, change: Update) -> str | None:
     """Return why what ``change`` detaches could not be attached again; None if it could."""
-    needed = sorted({key for key in needs(change) if key != change.key})
+    # What contains it is there, as it is itself; no list may show a mesh of another account.
+    needed = sorted(set(needs(change)) - {change.key, parent_of(change.key)})
     try:
         there = target.sightings(needed)
     except TargetError as error:
