@@ -56,7 +56,9 @@ class LastSeen:
 def _live(plan: Plan) -> Iterator[Key]:
     """Yield the key of each resource of ours that `plan` shows live."""
     yield from plan.unchanged
-    for change in (*plan.changes, *(held.change for held in plan.withheld if held.change)):
+    yield from (held.key for held in plan.withheld if held.owner == plan.owner)
+    for change in plan.changes:
         if not isinstance(change, Create) and change.before.owner == plan.owner:
             yield change.key
+    for change in (*plan.changes, *(held.change for held in plan.withheld if held.change)):
         yield from (way.detach.key for way in detached(change))

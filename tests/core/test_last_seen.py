@@ -15,6 +15,7 @@ from reconciler.core.restraint import Policy, Restraint
 
 ABSENT = plan(desired("a"))
 LIVE = plan(desired("a"), present("a", applied=desired("a")))
+PAUSE = Suspension(NOW.replace(year=2030), "a test")
 
 
 def after(*plans: Plan) -> LastSeen:
@@ -43,8 +44,9 @@ def test_a_resource_that_was_never_seen_is_new() -> None:
         plan(desired("a"), present("a", {"egressFilter": {"type": "ALLOW_ALL"}})),
         plan(present("a")),
         plan(present("a"), restraint=SYNC),
+        plan(desired("a", suspend=PAUSE), present("a", applied=desired("a"))),
     ],
-    ids=["in sync", "changed", "orphan", "to delete"],
+    ids=["in sync", "changed", "orphan", "to delete", "in sync and suspended"],
 )
 def test_a_resource_of_ours_that_was_live_is_missing(live: Plan) -> None:
     change = create_in(after(live).explain(ABSENT))
@@ -53,7 +55,7 @@ def test_a_resource_of_ours_that_was_live_is_missing(live: Plan) -> None:
 
 def test_a_missing_resource_stays_so_and_its_time_stays_too() -> None:
     dark = plan(desired("a"), Unreadable(mesh("a"), "403"))
-    paused = plan(desired("a", suspend=Suspension(NOW.replace(year=2030), "a test")))
+    paused = plan(desired("a", suspend=PAUSE))
     seen = after(LIVE, dark, paused, ABSENT, ABSENT)
     held = seen.explain(plan(desired("a"), restraint=Restraint(policy=Policy.OBSERVE)))
     assert create_in(held).last_seen_at == 10.0
