@@ -1,6 +1,6 @@
-"""Limits how long reading takes; checked between files, documents and resources.
+"""The time that reading a source may take, checked between files, documents and resources.
 
-Each of these is bounded by itself, so that none of them takes long between two checks.
+Each of these has limits of its own, so the time between two checks is short.
 """
 
 from collections.abc import Callable
@@ -33,12 +33,12 @@ class Budget:
     _beats_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start the clock."""
+        """Begin."""
         self._beats_at = self.clock()
         self._ends_at = self._beats_at + MOST_SECONDS
 
     def check(self) -> None:
-        """Do nothing while there is time; TooSlowError if it is over."""
+        """Raise TooSlowError if the time is over."""
         now = self.clock()
         if now > self._ends_at:
             raise TooSlowError
@@ -48,4 +48,4 @@ class Budget:
 
 
 def unlimited() -> None:
-    """Allow any time."""
+    """Check nothing: reading may take any time."""

@@ -218,7 +218,7 @@ class Cluster:
         return None
 
     def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
-        """Return, by name, what of ``kind`` selects ``resource``; all of it if nothing does."""
+        """Return the objects of ``kind`` that select ``resource``, or all of them if none does."""
         # Kept by document, because ``keep`` asks again and must not count the selections twice.
         asked = kind, id(resource.sheet.root)
         if asked not in self._selected:

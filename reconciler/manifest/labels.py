@@ -54,7 +54,7 @@ def labels_of(root: Node) -> dict[str, str]:
 
 
 def selector_of(node: Node | None) -> Selector | None:
-    """Return the selector that ``node`` spells; None if there is none."""
+    """Return the selector that ``node`` spells, or None if there is no node."""
     if node is None:
         return None
     if not isinstance(node, MappingNode):

@@ -127,7 +127,7 @@ def _resource(
         sheet.complain_of_kind(type_, mark, (*path, "type"), _KINDS)
     else:
         address = text_of(resource, "address")
-        # An address belongs to one resource, so its unknown values are searched once.
+        # An address names one resource, so its unknown values are searched only once.
         of_plan = unknown.pop(address or "", None)
         hidden = [of_plan] if of_plan else []
         if node := located(resource, ("sensitive_values",))[1]:

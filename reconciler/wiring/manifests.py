@@ -24,7 +24,7 @@ def read_manifests(
 ) -> Loaded:
     """Return what the manifests in ``paths`` say together, with every complaint about them.
 
-    ``beat`` is called about once a second while reading.
+    It calls ``beat`` about once a second while it reads.
     """
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
