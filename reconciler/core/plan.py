@@ -30,7 +30,15 @@ from reconciler.core.dependencies import hold_what_cannot_be
 from reconciler.core.diff import overlay
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.listeners import arrange
-from reconciler.core.marks import Mark, is_protected, mark_of, read_mark, spec_digest, users_tags
+from reconciler.core.marks import (
+    UNMANAGED,
+    Mark,
+    is_protected,
+    mark_of,
+    read_mark,
+    spec_digest,
+    users_tags,
+)
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
@@ -322,7 +330,8 @@ def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -
 def _spec_causes(want: Spec | None, live: Spec | None, mark: Mark) -> list[Cause]:
     if want == live:
         return []
-    if mark.spec == spec_digest(live):
+    # A record without a spec says that the last manifest had none: this one begins to manage it.
+    if mark.spec in (spec_digest(live), UNMANAGED):
         return [Cause.MANIFEST]
     return [Cause.DRIFT if mark.spec == spec_digest(want) else Cause.BOTH]
 

@@ -86,7 +86,7 @@ def fingerprint(paths: Iterable[str]) -> str:
 def nothing_found(paths: Iterable[str]) -> Diagnostic:
     """Return the complaint for ``paths`` that hold no manifest, where that is not allowed."""
     where = ", ".join(map(shown_name, paths))
-    hint = "--allow-empty takes that for an answer"
+    hint = "if that is right, pass --allow-empty to plan, apply or run"
     return about_file(Code.NO_MANIFEST, where, "no manifest found", hint)
 
 

@@ -18,6 +18,8 @@ def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
             desired("new", DROP),
             desired("edited", ALLOW),
             present("edited", DROP, applied=before),
+            desired("managed from now on", ALLOW),
+            present("managed from now on", DROP, applied=desired("any", managed=False)),
             desired("wanted", adopt=True),
             present("wanted", owner=None),
             present("foreign", owner="another"),
