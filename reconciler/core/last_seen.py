@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core.changes import Cause, Change, Create, Delete, detached
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Report
+from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key
 
 
@@ -39,7 +39,11 @@ class LastSeen:
         known = {key: self.at[key] for key in plan.keys if key in self.at}
         known |= dict.fromkeys(_live(plan), read_at)
         for outcome in report.outcomes:
-            if isinstance(outcome, Applied):
+            if isinstance(outcome, Failed):
+                # A route that we detached and could not attach again is not missing.
+                for way in detached(outcome.change):
+                    known.pop(way.detach.key, None)
+            elif isinstance(outcome, Applied):
                 if isinstance(outcome.change, Delete):
                     known.pop(outcome.change.key, None)
                 else:
