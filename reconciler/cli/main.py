@@ -37,10 +37,7 @@ CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (MovedError, ExitCode.STALE),
     (ReconcilerError, ExitCode.ERROR),
 )
-ADVICE = {
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.EAGAIN: "raise the limit of threads (ulimit -u, or the container's limit of pids)",
-}
+ADVICE = {errno.EMFILE: "raise the limit of open files (ulimit -n)"}
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -113,7 +110,7 @@ def _explained(error: Exception) -> str:
         return "out of memory; raise the memory limit of this process"
     # CPython has no type of its own for it.
     if str(error) == "can't start new thread":
-        return f"can't start a new thread; {ADVICE[errno.EAGAIN]}"
+        return f"{error}; raise the limit of threads (ulimit -u, or the container's limit of pids)"
     return (
         f"a bug in mesh-reconciler: {type(error).__name__}: {error}; "
         "run again with --log-level debug for the trace, and report it"
