@@ -29,6 +29,9 @@ def stream(
     If the system gives fewer threads, fewer work; if it gives none, the calling thread does.
     """
     work = list(items)
+    if workers == 1 or len(work) <= 1:
+        yield from map(call, work)
+        return
     futures: list[Future[Result]] = [Future() for _ in work]
     waiting: SimpleQueue[tuple[Item, Future[Result]]] = SimpleQueue()
     for pair in zip(work, futures, strict=True):
@@ -39,13 +42,11 @@ def stream(
             while True:
                 _settle(call, *waiting.get_nowait())
 
-    threads = _started(take, min(workers, len(work))) if workers > 1 and len(work) > 1 else []
-    if not threads:
-        yield from map(call, work)
-        return
+    threads: list[Thread] = []
     try:
-        for future in futures:
-            yield future.result()
+        _start(threads, take, min(workers, len(work)))
+        for item, future in zip(work, futures, strict=True):
+            yield future.result() if threads else call(item)
     except Exception:
         _cancel(futures)
         for thread in threads:
@@ -69,21 +70,19 @@ def _cancel(futures: "Iterable[Future[Result]]") -> None:
         future.cancel()
 
 
-def _started(work: Callable[[], None], number: int) -> list[Thread]:
-    """Return ``number`` threads that do ``work``, fewer if the system gives fewer.
+def _start(threads: list[Thread], work: Callable[[], None], number: int) -> None:
+    """Add ``number`` threads that do ``work`` to ``threads``, fewer if the system gives fewer.
 
     ThreadPoolExecutor.submit raises if a thread cannot be started, after it has queued the call: a
     write may then be made whose outcome is lost.
     """
-    threads: list[Thread] = []
     for _ in range(number):
         thread = Thread(target=work, name="parallel")
         try:
             thread.start()
         except RuntimeError:
-            break
+            return
         threads.append(thread)
-    return threads
 
 
 def both(

@@ -38,10 +38,7 @@ CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (MovedError, ExitCode.STALE),
     (ReconcilerError, ExitCode.ERROR),
 )
-ADVICE = {
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.EAGAIN: "raise the limit of threads (ulimit -u, or the container's limit of pids)",
-}
+ADVICE = {errno.EMFILE: "raise the limit of open files (ulimit -n)"}
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -114,7 +111,7 @@ def _explained(error: Exception) -> str:
         return "out of memory; raise the memory limit of this process"
     # CPython raises a plain RuntimeError.
     if str(error) == "can't start new thread":
-        return f"can't start a new thread; {ADVICE[errno.EAGAIN]}"
+        return f"{error}; raise the limit of threads (ulimit -u, or the container's limit of pids)"
     return (
         f"a bug in mesh-reconciler: {type(error).__name__}: {shown(error)}; "
         "run again with --log-level debug for the trace, and report it"

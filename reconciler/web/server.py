@@ -10,6 +10,7 @@ from reconciler.serving.listening import (
     AddressRefusedError,
     ServingError,
     listening,
+    require_files,
     serving,
     url_of,
 )
@@ -43,15 +44,16 @@ def serve(
     the address is refused or taken, or others may read that file; ReconcilerError if this process
     may not open the files or start the threads that a server takes.
     """
-    web = Web(
-        daemon,
-        document=document,
-        metrics=metrics,
-        token=_token(token_file),
-        hosts=hosts,
-    )
     with ExitStack() as opened:
         try:
+            require_files()
+            web = Web(
+                daemon,
+                document=document,
+                metrics=metrics,
+                token=_token(token_file),
+                hosts=hosts,
+            )
             listener = opened.enter_context(listening(host, port, insecure=insecure))
             opened.enter_context(serving(web, listener, limits=LIMITS))
         except AddressRefusedError as error:

@@ -142,7 +142,7 @@ def test_a_lock_that_no_thread_can_renew_is_let_go(
     done = starved("threads", 1, f"apply --auto-approve {where}")
     assert done.returncode == 1
     assert done.stderr == (
-        "reconciler: can't start a new thread; raise the limit of threads (ulimit -u, or the"
+        "reconciler: can't start new thread; raise the limit of threads (ulimit -u, or the"
         " container's limit of pids)\n"
     )
     assert json.loads((here / "ci.lock").read_text().splitlines()[0])["holder"] == ""
