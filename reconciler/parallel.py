@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -22,21 +24,66 @@ def run(call: Callable[[Item], Result], items: Iterable[Item], *, workers: int) 
 def stream(
     call: Callable[[Item], Result], items: Iterable[Item], *, workers: int
 ) -> Iterator[Result]:
-    """Yield what ``run`` returns, each result as soon as it and those before it are there."""
+    """Yield what ``run`` returns, each result as soon as it and those before it are there.
+
+    If the system gives fewer threads, fewer work; if it gives none, the calling thread does.
+    """
     work = list(items)
-    if workers == 1 or len(work) <= 1:
+    futures: list[Future[Result]] = [Future() for _ in work]
+    waiting: SimpleQueue[tuple[Item, Future[Result]]] = SimpleQueue()
+    for pair in zip(work, futures, strict=True):
+        waiting.put(pair)
+
+    def take() -> None:
+        with suppress(Empty):
+            while True:
+                _settle(call, *waiting.get_nowait())
+
+    threads = _started(take, min(workers, len(work))) if workers > 1 and len(work) > 1 else []
+    if not threads:
         yield from map(call, work)
         return
-    pool = ThreadPoolExecutor(max_workers=min(workers, len(work)))
     try:
-        futures = [pool.submit(call, item) for item in work]
         for future in futures:
             yield future.result()
     except Exception:
-        pool.shutdown(wait=True, cancel_futures=True)
+        _cancel(futures)
+        for thread in threads:
+            thread.join()
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        _cancel(futures)
+
+
+def _settle(call: Callable[[Item], Result], item: Item, future: "Future[Result]") -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(call(item))
+    except BaseException as error:  # noqa: BLE001  # raised where the result is asked for
+        future.set_exception(error)
+
+
+def _cancel(futures: "Iterable[Future[Result]]") -> None:
+    for future in futures:
+        future.cancel()
+
+
+def _started(work: Callable[[], None], number: int) -> list[Thread]:
+    """Return ``number`` threads that do ``work``, fewer if the system gives fewer.
+
+    ThreadPoolExecutor.submit raises if a thread cannot be started, after it has queued the call: a
+    write may then be made whose outcome is lost.
+    """
+    threads: list[Thread] = []
+    for _ in range(number):
+        thread = Thread(target=work, name="parallel")
+        try:
+            thread.start()
+        except RuntimeError:
+            break
+        threads.append(thread)
+    return threads
 
 
 def both(

@@ -38,7 +38,7 @@ def mesh(name: str) -> Key:
 def key(text: str) -> Key:
     """Return the key that ``route/m/r/x`` stands for; a bare name is a mesh's."""
     kind, *path = text.split("/")
-    return Key(kind, tuple(path)) if kind in KINDS and path else mesh(text)
+    return Key.parse(text) if kind in KINDS and path else mesh(text)
 
 
 def listening(*ports: int, protocol: str = "http") -> Spec:

@@ -7,7 +7,7 @@ from itertools import count
 from builders import ACCOUNT, TARGET
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
-from reconciler.core.errors import ConflictError, GoneError, TargetError
+from reconciler.core.errors import ConflictError, GoneError, RefusedError, TargetError
 from reconciler.core.resources import (
     Json,
     Key,
@@ -91,10 +91,17 @@ class FakeTarget:
 
     def apply(self, change: Change, token: str | None) -> Sighting:
         operation = type(change).__name__.lower()
-        self._hear(operation, change.key)
-        resource = self._perform(change, token)
-        self.after(operation, change.key)
-        return Sighting(resource.version, resource.created_at, resource.uid)
+        try:
+            self._hear(operation, change.key)
+            resource = self._perform(change, token)
+            self.after(operation, change.key)
+        except TargetError as error:
+            if token is not None and isinstance(error, GoneError | ConflictError | RefusedError):
+                error.answer_id = self._answer_id()
+            raise
+        return Sighting(
+            resource.version, resource.created_at, resource.uid, answer_id=self._answer_id()
+        )
 
     def by_hand(
         self, key: Key, spec: Spec | None = None, tags: Mapping[str, str] | None = None
@@ -147,6 +154,9 @@ class FakeTarget:
             changed = replace(changed, spec=change.spec, version=live.version + 1)
         self.resources[change.key] = changed
         return changed
+
+    def _answer_id(self) -> str:
+        return f"answer-{next(self.numbers)}"
 
     def _hear(self, operation: str, key: Key) -> None:
         self.calls.append((operation, str(key)))

@@ -13,7 +13,13 @@ from servers import Answer
 
 CANARY = "canary-of-a-token"
 NUMBER = 7
-OURS, STRANGER = 42, 43
+OURS, STRANGER, MEMBER, OTHER_BOT = 42, 43, 44, 45
+LOGINS = {
+    OURS: "github-actions[bot]",
+    STRANGER: "mallory",
+    MEMBER: "carol",
+    OTHER_BOT: "dependabot[bot]",
+}
 
 
 def _never(_request: str) -> Answer | None:
@@ -24,12 +30,15 @@ def _never(_request: str) -> Answer | None:
 class Played:
     """What a forge holds: comments on one request, and the commits that it was merged as.
 
-    The request came from a ``fork`` or not. The branch is ``at`` a commit, that of the last job
-    where it is empty. ``fault`` is asked first about each request, as "METHOD path".
+    ``editors`` tells who edited a comment last, by its number; ``edited`` is said in its place. The
+    request came from a ``fork`` or not. The branch is ``at`` a commit, that of the last job where
+    it is empty. ``fault`` is asked first about each request, as "METHOD path".
     """
 
     folder: Path
     comments: list[dict[str, Any]] = field(default_factory=list)
+    editors: dict[int, int] = field(default_factory=dict)
+    edited: Answer | None = None
     merged: list[str] = field(default_factory=list)
     fork: bool = False
     at: str = ""
@@ -42,6 +51,7 @@ class Played:
     thread = f"/repos/acme/mesh/issues/{NUMBER}/comments"
     requests = r"/repos/acme/mesh/commits/(\w+)/pulls"
     branch = "/repos/acme/mesh/commits/main"
+    api = ""
 
     @property
     def bodies(self) -> list[str]:
@@ -52,10 +62,8 @@ class Played:
         if broken is not None:
             return broken
         method, _, target = request.partition(" ")
-        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
-        facts = {"/user": {"id": OURS}, self.branch: self.newest(self.at or self._ran_for)}
-        if path in facts:
-            return Answer(body=facts[path])
+        path = urlsplit(target).path.removeprefix(self.api)
+        query = parse_qs(urlsplit(target).query)
         if path == self.thread:
             return self._listed(query) if method == "GET" else self._added(json.loads(body))
         if found := re.fullmatch(self.comment, path):
@@ -63,12 +71,24 @@ class Played:
         if found := re.fullmatch(self.requests, path):
             known = [self.request_of(found[1])] if found[1] in self.merged else []
             return Answer(body=known if query["page"] == ["1"] else [])
-        return Answer(404, {"message": "Not Found"})
+        return self._told(path, body)
+
+    def _told(self, path: str, body: bytes) -> Answer:
+        if path in ("/graphql", "/api/graphql"):
+            return self._queried(**json.loads(body))
+        facts = {"/user": self.user(), self.branch: self.newest(self.at or self._ran_for)}
+        return Answer(body=facts[path]) if path in facts else Answer(404, {"message": "Not Found"})
 
     def add(self, body: str, author: int = OURS) -> dict[str, Any]:
-        made = {"id": next(self._numbers), "body": body, **self.author(author)}
+        number = next(self._numbers)
+        made = {"id": number, "node_id": f"IC_{number}", "body": body, **self.author(author)}
         self.comments.append(made)
         return made
+
+    def edit(self, body: str, editor: int) -> None:
+        """Edit the first comment as ``editor``, as the forge's own page does it."""
+        self.comments[0]["body"] = body
+        self.editors[self.comments[0]["id"]] = editor
 
     def _listed(self, query: dict[str, list[str]]) -> Answer:
         page, size = int(query["page"][0]), int(query["per_page"][0])
@@ -84,11 +104,32 @@ class Played:
             return Answer(204)
         assert method == self.update
         known["body"] = json.loads(body)["body"]
+        self.editors[number] = OURS
         return Answer(body=known)
 
+    def _queried(self, query: str, variables: dict[str, str]) -> Answer:
+        if "viewer" in query:
+            return Answer(body={"data": {"viewer": {"login": LOGINS[OURS]}}})
+        return self.edited or Answer(body={"data": self.editor_of(variables["id"])})
+
+    def user(self) -> dict[str, Any]:
+        # A GITHUB_TOKEN may not ask.
+        return {"message": "Resource not accessible by integration"}
+
     def author(self, author: int) -> dict[str, Any]:
-        kind = "Bot" if author == OURS else "User"
-        return {"user": {"id": author, "type": kind}, "author_association": "NONE"}
+        user = {"id": author, "login": LOGINS[author], "type": actor(author)["__typename"]}
+        return {"user": user, "author_association": "MEMBER" if author == MEMBER else "NONE"}
+
+    def editor_of(self, node: str) -> dict[str, Any]:
+        (known,) = [comment for comment in self.comments if comment["node_id"] == node]
+        editor = self.editors.get(known["id"])
+        told = {
+            "body": known["body"],
+            "author": actor(known["user"]["id"]),
+            "lastEditedAt": "2026-11-26T00:00:00Z" if editor else None,
+            "editor": actor(editor) if editor else None,
+        }
+        return {"node": told}
 
     def request_of(self, commit: str) -> dict[str, Any]:
         merged = {"merged_at": "2026-11-26T00:00:00Z", "merge_commit_sha": commit}
@@ -99,7 +140,10 @@ class Played:
         return {"sha": commit}
 
     def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
-        """Return the variables of a job on a request, a fork, a push, a schedule or a branch."""
+        """Return the variables of a job on a request, a fork, a push, a schedule or a branch.
+
+        Those of a manual run begin with ``manual``; what ends with ``branch`` runs on another one.
+        """
         self._ran_for = commit
         repository = {"id": 1, "full_name": "acme/mesh", "default_branch": "main"}
         head = {**repository, "id": 2} if occasion == "fork" else repository
@@ -107,13 +151,14 @@ class Played:
         event = {"number": NUMBER, "pull_request": sides, "repository": repository, "before": base}
         (self.folder / "event.json").write_text(json.dumps(event))
         names = {"request": "pull_request", "fork": "pull_request", "branch": "push"}
+        names |= dict.fromkeys(("manual", "manual branch"), "workflow_dispatch")
         return {
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": url,
             "GITHUB_EVENT_NAME": names.get(occasion, occasion),
             "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
             "GITHUB_OUTPUT": str(self.folder / "outputs"),
-            "GITHUB_REF": "refs/heads/other" if occasion == "branch" else "refs/heads/main",
+            "GITHUB_REF": "refs/heads/other" if occasion.endswith("branch") else "refs/heads/main",
             "GITHUB_REPOSITORY": "acme/mesh",
             "GITHUB_SHA": commit,
             "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
@@ -128,6 +173,12 @@ class Played:
         return {name: value for name, _, value in lines}
 
 
+def actor(user: int) -> dict[str, str]:
+    """Return a user as GitHub's GraphQL shows it: a bot's login is shorter than in REST."""
+    login = LOGINS[user].removesuffix("[bot]")
+    return {"__typename": "User" if login == LOGINS[user] else "Bot", "login": login}
+
+
 class PlayedGitHub(Played):
     """GitHub."""
 
@@ -140,9 +191,24 @@ class PlayedGitLab(Played):
     thread = f"/projects/1/merge_requests/{NUMBER}/notes"
     requests = r"/projects/1/repository/commits/(\w+)/merge_requests"
     branch = "/projects/1/repository/branches/main"
+    api = "/api/v4"
+
+    def user(self) -> dict[str, Any]:
+        return {"id": OURS}
 
     def author(self, author: int) -> dict[str, Any]:
         return {"author": {"id": author}}
+
+    def editor_of(self, node: str) -> dict[str, Any]:
+        number = int(node.removeprefix("gid://gitlab/Note/"))
+        (known,) = [comment for comment in self.comments if comment["id"] == number]
+        editor = self.editors.get(number)
+        told = {
+            "body": known["body"],
+            "author": {"id": f"gid://gitlab/User/{known['author']['id']}"},
+            "lastEditedBy": {"id": f"gid://gitlab/User/{editor}"} if editor else None,
+        }
+        return {"note": told}
 
     def request_of(self, commit: str) -> dict[str, Any]:
         sides = {"source_project_id": 2 if self.fork else 1, "target_project_id": 1}
@@ -154,11 +220,12 @@ class PlayedGitLab(Played):
     def environment(self, url: str, occasion: str, commit: str, base: str) -> dict[str, str]:
         self._ran_for = commit
         names = {"request": "merge_request_event", "fork": "merge_request_event", "branch": "push"}
+        names |= dict.fromkeys(("manual", "manual branch"), "web")
         return {
             "GITLAB_CI": "true",
-            "CI_API_V4_URL": url,
+            "CI_API_V4_URL": f"{url}{self.api}",
             "CI_COMMIT_BEFORE_SHA": base,
-            "CI_COMMIT_BRANCH": "other" if occasion == "branch" else "main",
+            "CI_COMMIT_BRANCH": "other" if occasion.endswith("branch") else "main",
             "CI_COMMIT_SHA": commit,
             "CI_DEFAULT_BRANCH": "main",
             "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,

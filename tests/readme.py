@@ -60,7 +60,8 @@ def _option_row(knob: Knob) -> str:
     default = "" if knob.default is None else f"`{knob.default}`"
     if isinstance(knob.default, float):
         default = f"`{knob.default:g}`"
-    return f"| `--{knob.name}{value}` | {knob.own or verbs} | {default} | {knob.help}{choices} |\n"
+    flag = f"`--{knob.name}{value}`" + (f", `-{knob.letter}`" if knob.letter else "")
+    return f"| {flag} | {knob.own or verbs} | {default} | {knob.help}{choices} |\n"
 
 
 def _behaviours() -> str:

@@ -88,17 +88,28 @@ def _as_it_is(_: str, content: bytes) -> bytes:
     return content
 
 
+def _passed_on(_: str, __: bytes) -> Answer | None:
+    return None
+
+
 @contextmanager
 def recording(
-    url: str, alter: Callable[[str, bytes], bytes] = _as_it_is, *, unsaid: str = "?"
+    url: str,
+    alter: Callable[[str, bytes], bytes] = _as_it_is,
+    *,
+    unsaid: str = "?",
+    instead: Callable[[str, bytes], Answer | None] = _passed_on,
 ) -> Iterator[Scripted]:
     """Serve what the server at ``url`` answers, and keep what it was asked.
 
     ``alter`` is called with "METHOD path" and the content of each answer, and may change it.
-    ``unsaid`` is a query that is not passed on.
+    ``unsaid`` is a query that is not passed on. ``instead`` is called with "METHOD path" and the
+    body of each request, and may answer it.
     """
 
     def forward(request: str, body: bytes) -> Answer:
+        if (given := instead(request, body)) is not None:
+            return given
         method, path = request.split(" ", 1)
         pool = urllib3.PoolManager()
         answer = pool.request(

@@ -46,6 +46,16 @@ def test_every_command_is_one_that_the_command_line_takes(command: list[str]) ->
     assert said <= offered
 
 
+def test_e05_what_is_shipped_sends_credentials_in_the_clear_only_by_an_option() -> None:
+    open_to = re.compile(r"http://(?!127\.|localhost|\[::1\])")
+    clear = [command for command in commands() if open_to.search(" ".join(command))]
+    assert [command[0] for command in clear] == ["run"]
+    for command in clear:
+        assert "--allow-insecure-endpoint" in command
+    for path in DEPLOY.rglob("*.toml"):
+        assert not open_to.search(path.read_text("utf-8")), path
+
+
 @pytest.mark.parametrize(
     ("name", "schema"),
     [
@@ -87,7 +97,7 @@ def test_no_digest_is_written_that_was_not_looked_up() -> None:
 def test_the_workflow_gives_each_job_what_it_needs_and_a_fork_nothing() -> None:
     workflow = read("github/workflow.yml")
     # YAML 1.1 takes the key "on" for a boolean.
-    assert set(workflow[True]) == {"pull_request", "push", "schedule"}
+    assert set(workflow[True]) == {"pull_request", "push", "schedule", "workflow_dispatch"}
     assert workflow["permissions"] == {}
     jobs = workflow["jobs"]
     assert {name: job["permissions"] for name, job in jobs.items()} == {
@@ -102,6 +112,70 @@ def test_the_workflow_gives_each_job_what_it_needs_and_a_fork_nothing() -> None:
     for job in jobs.values():
         assert job["steps"][0]["with"]["persist-credentials"] is False
     assert "${{" not in str([step.get("run") for step in steps()])
+
+
+def holds(condition: str, values: dict[str, str]) -> bool:
+    """Evaluate a condition of GitHub's or GitLab's, in which `values` are known by name."""
+    variable = r"\$\w+|(?:github|inputs)\.[\w.]+"
+    python = re.sub(variable, lambda name: repr(values.get(name[0], "")), condition)
+    for theirs, ours in (("&&", " and "), ("||", " or "), ("!(", " not (")):
+        python = python.replace(theirs, ours)
+    return bool(eval(python, {"__builtins__": {}}))  # noqa: S307  # a file of ours
+
+
+GITHUB_JOBS = {
+    ("pull_request", "change", "", "acme/mesh"): "plan",
+    ("pull_request", "change", "", "fork/mesh"): "validate",
+    ("push", "main", "", ""): "apply",
+    ("schedule", "main", "", ""): "drift",
+    ("workflow_dispatch", "main", "", ""): "drift",
+    ("workflow_dispatch", "main", "a-plan", ""): "apply",
+    ("workflow_dispatch", "change", "", ""): "drift",
+    ("workflow_dispatch", "change", "a-plan", ""): "drift",
+}
+
+
+@pytest.mark.parametrize(("event", "job"), GITHUB_JOBS.items())
+def test_each_event_on_github_has_exactly_one_job(event: tuple[str, ...], job: str) -> None:
+    values = {
+        "github.event_name": event[0],
+        "github.ref_name": event[1],
+        "inputs.expect": event[2],
+        "github.event.pull_request.head.repo.full_name": event[3],
+        "github.repository": "acme/mesh",
+        "github.event.repository.default_branch": "main",
+    }
+    jobs = read("github/workflow.yml")["jobs"]
+    assert [name for name, it in jobs.items() if holds(it["if"], values)] == [job]
+
+
+GITLAB_JOBS = {
+    ("merge_request_event", "", "", "1"): "meshes-plan",
+    ("merge_request_event", "", "", "2"): "meshes-validate",
+    ("push", "main", "", ""): "meshes-apply",
+    ("schedule", "main", "", ""): "meshes-drift",
+    ("web", "main", "", ""): "meshes-drift",
+    ("web", "main", "a-plan", ""): "meshes-apply",
+    ("web", "change", "", ""): "meshes-drift",
+    ("web", "change", "a-plan", ""): "meshes-drift",
+}
+
+
+@pytest.mark.parametrize(("event", "job"), GITLAB_JOBS.items())
+def test_each_event_on_gitlab_has_exactly_one_job(event: tuple[str, ...], job: str) -> None:
+    values = {
+        "$CI_PIPELINE_SOURCE": event[0],
+        "$CI_COMMIT_BRANCH": event[1],
+        "$MESHES_EXPECT": event[2],
+        "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID": event[3],
+        "$CI_PROJECT_ID": "1",
+        "$CI_DEFAULT_BRANCH": "main",
+    }
+    begun = []
+    for name, it in read("gitlab-ci.yml").items():
+        rules = (rule for rule in it.get("rules", ()) if holds(rule["if"], values))
+        begun += [name for rule in list(rules)[:1] if rule.get("when") != "never"]
+    assert begun == [job]
 
 
 def steps() -> list[dict[str, Any]]:

@@ -9,8 +9,17 @@ from fakes import FakeTarget, Hook
 
 from reconciler.core.changes import Update
 from reconciler.core.errors import RefusedError, TargetError, UnavailableError
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.report import (
+    Applied,
+    Failed,
+    Outcome,
+    Report,
+    Skipped,
+    Stale,
+    exit_code,
+)
 from reconciler.core.resources import Desired, Json, Key, Spec
 from reconciler.core.restraint import Policy, Restraint
 from reconciler.engine import Conduct, carry_out, propose
@@ -260,6 +269,67 @@ def test_what_cannot_be_put_back_is_told(also: bool) -> None:
     assert cycle(target, graph(GRPC)).converged
 
 
+@pytest.mark.parametrize("also", [False, True])
+def test_what_was_done_all_the_same_makes_the_run_a_partial_one(also: bool) -> None:
+    target = standing()
+    refuse_create, refuse_update = refusing("create", ROUTE), refusing("update", ROUTER)
+
+    def hook(operation: str, about: Key) -> None:
+        refuse_create(operation, about)
+        if also:
+            refuse_update(operation, about)
+
+    target.before = hook
+    report = cycle(target, graph(GRPC))
+    done = ("route/m/r/x was deleted",)
+    assert failed(report).done == (done if also else ("virtual-router/m/r was updated", *done))
+    assert exit_code(report) is ExitCode.PARTIAL
+
+
+def test_a_route_comes_back_though_a_service_keeps_the_tokens_of_its_lives() -> None:
+    target = standing()
+    for flip in range(40):
+        router = GRPC if flip % 2 == 0 else HTTP
+        target.calls.clear()
+        assert cycle(target, graph(router)).converged
+        creates = [about for operation, about in target.calls if operation == "create"]
+        assert creates == ["route/m/r/x", "route/m/r/y"]
+
+
+def test_a_refused_update_is_asked_again_before_its_routes_come_back() -> None:
+    target = standing()
+    left = [RefusedError("kept with the token")]
+
+    def hook(operation: str, about: Key) -> None:
+        if (operation, about) == ("update", ROUTER) and left:
+            raise left.pop()
+
+    target.before = hook
+    assert cycle(target, graph(GRPC)).converged
+
+
+def test_no_route_is_detached_if_what_it_needs_is_gone() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    del target.resources[key("virtual-node/m/n")]
+    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    assert outcome == Failed(
+        outcome.change,
+        "no route was detached: to attach it again it needs virtual-node/m/n, which is not there",
+    )
+    assert target.writes == []
+
+
+def test_no_route_is_detached_if_what_it_needs_cannot_be_read() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    target.before = refusing("list", key("mesh/*"), UnavailableError("cut"))
+    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    assert isinstance(outcome, Failed)
+    assert outcome.why.startswith("no route was detached: whether it could be attached again could")
+    assert target.writes == []
+
+
 def test_once_begun_it_is_brought_to_an_end_whoever_wants_to_stop() -> None:
     target = standing()
     plan = proposal(target, graph(GRPC))
@@ -335,6 +405,17 @@ def test_nothing_is_deleted_whose_node_could_not_be_updated() -> None:
     target.before = refusing("nothing", NODE)
     assert cycle(target, []).converged
     assert target.resources == {}
+
+
+def test_a_delete_that_fails_after_its_updates_says_what_was_done() -> None:
+    target = in_a_circle()
+    target.before = refusing("delete", SERVICE)
+    report = cycle(target, [])
+    failed = report.outcomes[0]
+    assert isinstance(failed, Failed)
+    assert failed.done == ("virtual-node/m/n was updated",)
+    assert failed.why.startswith("virtual-node/m/n was updated, and then: ")
+    assert exit_code(report) is ExitCode.PARTIAL
 
 
 def test_a_node_that_moved_since_the_plan_is_neither_updated_nor_deleted() -> None:

@@ -38,7 +38,7 @@ def test_every_option_of_its_help_is_documented_once(verb: str, cli: Cli) -> Non
     documented = [
         name for name, of in rows for part in of.split(", ") if verb in groups.get(part, (part,))
     ]
-    offered = re.findall(r"^  --([a-z-]+)", cli(verb, "--help").out, re.MULTILINE)
+    offered = re.findall(r"^  (?:-v, )?--([a-z-]+)", cli(verb, "--help").out, re.MULTILINE)
     # Each verb takes the settings file, which the text beside the table tells of.
     assert sorted(offered) == sorted([*documented, "config"])
     assert "`--config FILE`" in TEXT

@@ -15,6 +15,7 @@ from typing import Any, Literal
 Verb = Literal["create", "update", "describe", "delete", "list", "tag", "untag", "list-tags"]
 Retry = Literal["throttling", "transient"]
 
+_MEMBER = re.compile(r"{(\w+)}")
 _FILE = "appmesh-2019-01-25.json"
 
 
@@ -107,7 +108,7 @@ class Kind:
 
     def __post_init__(self) -> None:
         """Take the path from the ARN, which names every parent in order."""
-        object.__setattr__(self, "path", tuple(re.findall(r"{(\w+)}", self.arn)))
+        object.__setattr__(self, "path", tuple(_MEMBER.findall(self.arn)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

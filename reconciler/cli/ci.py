@@ -1,7 +1,8 @@
-"""The verb that is the CI job of a forge; which of its four tasks is done, the event decides."""
+"""The verb that is the CI job of a forge; which of its tasks is done, the event decides."""
 
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.core.three_way import ThreeWay, compare
-from reconciler.forges.forge import Forge, Task, find_comment, post_comment
+from reconciler.forges.forge import Event, Forge, Occasion, Task, find_comment, post_comment
+from reconciler.known_secrets import shown
+from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import load
 from reconciler.render import diagnostics, markdown, text
@@ -27,19 +30,36 @@ from reconciler.source.history import files_at
 from reconciler.wiring.forges import open_forge
 from reconciler.wiring.plans import write_plan
 
+_TASK_TEXTS = {
+    Task.VALIDATE: "validates the manifests, and reaches neither the target nor the forge",
+    Task.PREVIEW: "plans, and applies nothing",
+    Task.REVIEW: "plans, and shows the plan in the comment",
+    Task.APPLY: "applies; of a merged request only the plan that its comment shows",
+    Task.WATCH: "plans, applies nothing, and exits 2 if live is not as the manifests say",
+}
+# These differ if a person runs the job by hand.
+_MANUAL_TASK_TEXTS = {
+    Task.APPLY: "applies the plan of --expect, and no other",
+    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, run it with --expect",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """The request on which a task reports, None where it has none, and the mark of our comment.
+    """What a task is, the request on which it reports, and the mark of our comment.
 
+    ``request`` is None where there is none.
     ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known; where
-    it ``binds``, no other plan is applied, and none where nothing is known.
+    it ``binds``, no other plan is applied, and none where nothing is known. A comment that another
+    user has ``edited`` shows nothing that was agreed to.
     """
 
+    task: Task
     request: int | None = None
     marker: str = ""
     reviewed: str | None = None
     binds: bool = False
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +81,8 @@ def run(invocation: Invocation) -> int:
 
     A pull or merge request is validated, planned and commented on; one from a fork is validated
     and no more. A push to the default branch is applied, if that is what was reviewed. On a
-    schedule a difference between files and live exits 2.
+    schedule a difference between files and live exits 2. A manual run does the same, or applies
+    the one plan that --expect names. The first line says which of these is done.
 
     PATH is a file, a directory, or - for standard input.
     """
@@ -70,9 +91,11 @@ def run(invocation: Invocation) -> int:
     if forge.places.annotations is None:
         # What others wrote, and we show, must not be taken for a command to the runner.
         show(f"::stop-commands::{token}\n")
+    task = forge.event.task(expects_plan=invocation["expect"] is not None)
+    show(_announcement(forge.event, task))
     if not forge.event.trusted:
         invocation = _confined(invocation)
-    discussion = _discussion(invocation, forge)
+    discussion = _discussion(invocation, forge, task)
     try:
         ending = _end(invocation, forge, discussion, token)
     except ReconcilerError as error:
@@ -99,27 +122,43 @@ def _confined(invocation: Invocation) -> Invocation:
     return replace(invocation, said=replace(said, values={**said.values, **unsaid}))
 
 
-def _discussion(invocation: Invocation, forge: Forge) -> Discussion:
+def _announcement(event: Event, task: Task) -> str:
+    """Return the line that says what the job does, and for which event."""
+    if event.occasion is Occasion.REQUEST:
+        where = "" if event.trusted else " from a fork"
+    elif event.occasion is Occasion.OTHER:
+        where = ""
+    else:
+        where = f" {'on' if event.main else 'outside of'} the default branch"
+    does = _TASK_TEXTS[task]
+    if event.occasion is Occasion.MANUAL:
+        does = _MANUAL_TASK_TEXTS.get(task, does)
+    return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
+
+
+def _discussion(invocation: Invocation, forge: Forge, task: Task) -> Discussion:
     """Return where to report; ForgeError where it cannot be known what was reviewed."""
     event = forge.event
-    if event.task is Task.VALIDATE:
-        return Discussion()
+    if task is Task.VALIDATE:
+        return Discussion(task)
     choice = choose(invocation)
     marker = markdown.marker(choice.name, choice.owner)
-    if event.task is not Task.APPLY:
-        return Discussion(event.request, marker)
+    if task is not Task.APPLY:
+        return Discussion(task, event.request, marker)
     expected = invocation["expect"]
     try:
         merged = forge.request_of(event.commit)
         comment = find_comment(forge, merged.number, marker) if merged else None
+        shown = forge.unedited(comment) if comment else None
     except ForgeError as error:
         if expected is None:
             raise
         complain(f"{error}; nothing is reported there")
-        return Discussion(None, marker, expected, binds=True)
-    reviewed = expected or (markdown.reviewed_in(comment.body) if comment else None)
+        return Discussion(task, None, marker, expected, binds=True)
+    reviewed = expected or (markdown.reviewed_in(shown) if shown else None)
     binds = expected is not None or (merged is not None and not merged.fork)
-    return Discussion(merged.number if merged else None, marker, reviewed, binds)
+    edited = comment is not None and shown is None
+    return Discussion(task, merged.number if merged else None, marker, reviewed, binds, edited)
 
 
 def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: str) -> Ending:
@@ -127,19 +166,21 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
     _annotate(forge, loaded.diagnostics, token)
     told = diagnostics.text(loaded.diagnostics, color=False) + summary(loaded)
     show(told)
-    task = forge.event.task
+    task = discussion.task
     if task is Task.VALIDATE or not loaded.valid:
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
         return Ending(code, markdown.render_message("Manifests", told))
     with open_work(invocation) as work:
         plan = work.propose(loaded.desired)
         work.refuse_idle_patterns(plan.keys, loaded.desired)
-        show(text.render_plan(plan, color=False, calls=work.target.calls))
+        calls = invocation.printed_calls(work.target.calls)
+        show(text.render_plan(plan, color=False, calls=calls))
+        show(f"fingerprint {plan.fingerprint}\n")
         if invocation["out"] is not None:
             write_plan(invocation["out"], plan)
-        if task is Task.WATCH:
-            code = plan_exit_code(plan, detailed=True)
-            return Ending(code, markdown.render_plan(plan, work.target.calls), plan)
+        if task in (Task.PREVIEW, Task.WATCH):
+            code = plan_exit_code(plan, detailed=task is Task.WATCH)
+            return Ending(code, markdown.render_plan(plan, calls), plan)
         if task is Task.REVIEW:
             return _review(work, plan, loaded.desired, forge.event.base)
         # Where nothing is left to do, nothing unseen can be done.
@@ -155,7 +196,9 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
         # What nobody reviewed may be run again long after, and would bring back what was then.
         newest = forge.newest()
         stale = newest != forge.event.commit
-        return f"the branch is at {escaped(newest)} by now" if stale else None
+        return f"the branch is at {escaped(shown(newest))} by now" if stale else None
+    if discussion.reviewed is None and discussion.edited:
+        return f"another user edited the comment on request {discussion.request}"
     if discussion.reviewed is None:
         return f"the comment on request {discussion.request} shows no plan that was agreed to"
     if discussion.reviewed != plan.fingerprint:
@@ -165,7 +208,8 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
 
 def _review(work: Work, plan: Plan, head: Sequence[Desired], base: str | None) -> Ending:
     three_way, unknown = _since(base, work, plan, head)
-    body = markdown.render_plan(plan, work.target.calls, note=unknown, three_way=three_way)
+    calls = work.invocation.printed_calls(work.target.calls)
+    body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
     return Ending(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
@@ -176,7 +220,8 @@ def _refuse(
     complain(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
     three_way, unknown = _since(base, work, plan, head)
     note = "; ".join(filter(None, (told, unknown)))
-    body = markdown.render_plan(plan, work.target.calls, note=note, three_way=three_way)
+    calls = work.invocation.printed_calls(work.target.calls)
+    body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
     return Ending(ExitCode.STALE, body, plan)
 
 
@@ -185,7 +230,8 @@ def _since(
 ) -> tuple[ThreeWay | None, str]:
     """Return what of ``plan`` is due to the change since ``base``, or why that is unknown."""
     try:
-        before = load(files_at(base or "", work.paths), work.variables)
+        budget = Budget(time.monotonic, unlimited)
+        before = load(files_at(base or "", work.paths), work.variables, check_time=budget.check)
     except HistoryError as error:
         return None, f"not compared with the base: {error}"
     if not before.valid:
@@ -195,7 +241,7 @@ def _since(
 
 def _apply(work: Work, plan: Plan) -> Ending:
     report, code = carry(work.invocation, work.target, plan)
-    calls = work.target.calls
+    calls = work.invocation.printed_calls(work.target.calls)
     show(text.render_report(report, color=False, calls=calls))
     rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
     return Ending(
@@ -227,7 +273,7 @@ def _report(forge: Forge, discussion: Discussion, ending: Ending, out: str | Non
         except ForgeError as error:
             complain(f"the comment could not be written: {error}")
             # There the comment is what the job is for.
-            if forge.event.task is Task.REVIEW and code is ExitCode.OK:
+            if discussion.task is Task.REVIEW and code is ExitCode.OK:
                 code = ExitCode.ERROR
     places = forge.places
     if places.summary is not None:

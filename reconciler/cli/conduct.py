@@ -54,18 +54,20 @@ def conduct(
     color, width = wants_color(invocation["color"]), terminal_width()
     readable = _readable(invocation)
     if readable:
-        told = text.render_plan(plan, color=color, width=width, calls=target.calls)
+        calls = invocation.printed_calls(target.calls)
+        told = text.render_plan(plan, color=color, width=width, calls=calls)
         show(told + (note if plan.changes else ""))
     if plan.changes and not (invocation["auto_approve"] or _approved()):
         show("Nothing was applied.\n")
         return ExitCode.ERROR
     report, code = carry(invocation, target, plan, carry_out, readable=readable)
+    calls = invocation.printed_calls(target.calls)
     if invocation["format"] == "json":
-        show(json.render_report(report, code, target.calls))
+        show(json.render_report(report, code, calls))
     elif invocation["format"] == "markdown":
-        show(markdown.render_report(report, target.calls))
+        show(markdown.render_report(report, calls))
     elif plan.changes:
-        show(text.render_report(report, color=color, width=width, calls=target.calls))
+        show(text.render_report(report, color=color, width=width, calls=calls))
     return code
 
 

@@ -1,17 +1,21 @@
 """What the daemon does in one cycle, whatever goes wrong, and what it says of it.
 
-Between two cycles it remembers the last good manifests, and what it repaired and failed at lately.
+Between two cycles it remembers the last good manifests, what it repaired and failed at lately, and
+when it last saw each resource.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from reconciler.core.backoff import Backoff
+from reconciler.core.changes import Create
 from reconciler.core.contests import Contests
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.core.last_seen import LastSeen
 from reconciler.core.plan import Plan
 from reconciler.core.report import Failed, Report, Skipped, exit_code
 from reconciler.core.resources import Desired, Key
@@ -62,6 +66,7 @@ class Cycles:
         self._urgent: frozenset[Key] = frozenset()
         self._contests = Contests()
         self._backoff = Backoff()
+        self._last_seen = LastSeen()
         self._idle: str | None = None
 
     def __call__(self, status: Status, *, fresh: bool, forced: bool) -> Status:
@@ -91,15 +96,19 @@ class Cycles:
         """
         if forced:
             self._means.look_anew()
+        read_at = self._wall()
         plan = self._means.propose(tuple(desired.values()), partial=self._partial)
         if status.error is not None:
             logger.info("the target can be read again")
         before = {standing.key: standing for standing in status.standings}
-        plan = urgent_first(self._contests.restrain(plan), self._urgent)
+        plan = self._contests.restrain(self._last_seen.explain(plan))
+        plan = urgent_first(plan, self._urgent)
+        self._log_missing(plan, before)
         self._log_withheld(plan, before)
         schedule = Schedule(status.interval_seconds)
         report = self._carry_out(plan, schedule, forced=forced)
         self._urgent = frozenset()
+        self._last_seen = self._last_seen.after(report, read_at, self._wall())
         origins = {key: want.origin for key, want in desired.items()}
         stand = standings(report, before, origins, self._retries(), self._wall())
         code, changes = self._code(report), len(report.outcomes)
@@ -174,6 +183,21 @@ class Cycles:
             if self._good is None:
                 logger.error("no cycle: the manifests were never valid since the start")
         self._partial, self._complaints = partial, complaints
+
+    @staticmethod
+    def _log_missing(plan: Plan, before: Mapping[Key, Standing]) -> None:
+        """Report each resource that was deleted behind our back once, and not in each cycle."""
+        withheld = (held.change for held in plan.withheld)
+        for change in (*plan.changes, *withheld):
+            if not isinstance(change, Create) or change.last_seen_at is None:
+                continue
+            known = before.get(change.key)
+            if known is None or known.last_seen_at != change.last_seen_at:
+                seen = datetime.fromtimestamp(change.last_seen_at, UTC).isoformat(
+                    timespec="seconds"
+                )
+                facts = {"event": "missing", "key": str(change.key)}
+                logger.warning("%s is missing: last seen at %s", change.key, seen, extra=facts)
 
     @staticmethod
     def _log_withheld(plan: Plan, before: Mapping[Key, Standing]) -> None:

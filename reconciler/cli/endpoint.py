@@ -15,6 +15,7 @@ from reconciler.endpoint import (
     FaultsRefusedError,
     FolderHeldError,
     LocalEndpoint,
+    ServingError,
     parse_behaviour,
 )
 
@@ -45,7 +46,7 @@ def run(invocation: Invocation) -> int:
         raise HeldError(str(error)) from error
     except (AddressRefusedError, BehaviourRefusedError, FaultsRefusedError) as error:
         raise UsageError(str(error)) from error
-    except EndpointError as error:
+    except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error
     return ExitCode.OK
 

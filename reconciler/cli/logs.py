@@ -8,11 +8,26 @@ import sys
 from typing import Any, TextIO
 
 from reconciler.core.escaping import escaped
+from reconciler.known_secrets import redacted
 
+# A trace holds the texts of other programs' errors, and those may hold a whole answer.
+MAX_CHARACTERS = 1 << 16
 FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
 
 
-class JsonLines(logging.Formatter):
+class Redacted(logging.Formatter):
+    """Hides secrets in messages and traces, the SDK's own included."""
+
+    def message_of(self, record: logging.LogRecord) -> str:
+        """Return what ``record`` says."""
+        return redacted(record.getMessage()[:MAX_CHARACTERS])
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # logging calls it so
+        """Return the trace, in which each error repeats its text."""
+        return redacted(super().formatException(ei)[:MAX_CHARACTERS])
+
+
+class JsonLines(Redacted):
     """One JSON object a record; ``event`` names it for machines."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -21,7 +36,7 @@ class JsonLines(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self.message_of(record),
         }
         told |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
@@ -30,12 +45,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(told)
 
 
-class TextLines(logging.Formatter):
+class TextLines(Redacted):
     """One line a record, in which nothing can steer the terminal that shows it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it so
         """Return the line, without the trace that may follow it."""
-        record.message = escaped(record.message)
+        record.message = escaped(self.message_of(record))
         return super().formatMessage(record)
 
 

@@ -1,5 +1,6 @@
 """Finds the verb, runs it, and lets no error out but as one line and an exit code."""
 
+import errno
 import logging
 import sys
 from collections.abc import Sequence
@@ -7,9 +8,10 @@ from collections.abc import Sequence
 import click
 
 from reconciler.cli.logs import start_logging
-from reconciler.cli.output import complain, stop_printing
+from reconciler.cli.output import complain, stop_printing, talk
 from reconciler.core.errors import HeldError, ManifestError, MovedError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.known_secrets import shown
 
 # Help must not import a verb: boto3 alone costs more than the whole of --help.
 VERBS = {
@@ -36,6 +38,11 @@ CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (MovedError, ExitCode.STALE),
     (ReconcilerError, ExitCode.ERROR),
 )
+ADVICE = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EAGAIN: "raise the limit of threads (ulimit -u, or the container's limit of pids)",
+}
+UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Verbs(click.Group):
@@ -76,18 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code_of(error)
     except (KeyboardInterrupt, click.Abort):
         # A terminal has just shown ^C in the middle of a line.
-        click.echo("\n" if sys.stderr.isatty() else "", nl=False, err=True)
+        talk("\n" if sys.stderr.isatty() else "")
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         stop_printing()
         return ExitCode.ERROR
     except Exception as error:  # the last border: a bug of ours ends in words too
-        logging.getLogger(__name__).debug("a bug in mesh-reconciler", exc_info=error)
-        complain(
-            f"a bug in mesh-reconciler: {type(error).__name__}: {error}; "
-            "run again with --log-level debug for the trace, and report it"
-        )
+        logging.getLogger(__name__).debug("the run has failed", exc_info=error)
+        complain(_explained(error))
         return ExitCode.ERROR
 
 
@@ -96,9 +100,30 @@ def code_of(error: ReconcilerError) -> ExitCode:
     return next(code for kind, code in CODES if isinstance(error, kind))
 
 
+def _explained(error: Exception) -> str:
+    """Say what ended the run; what the system does not give is no bug of ours."""
+    if isinstance(error, OSError):
+        if error.errno in UNWRITTEN and error.filename is None:
+            # What is written to files names them, so it is what click prints: help, for one.
+            stop_printing()
+            return f"writing results: {error.strerror}; what was printed is not all of it"
+        where = f"{error.filename}: " if error.filename else ""
+        advice = ADVICE.get(error.errno or 0, "run again with --log-level debug for the trace")
+        return f"{where}{error.strerror or error}; {advice}"
+    if isinstance(error, MemoryError):
+        return "out of memory; raise the memory limit of this process"
+    # CPython has no type of its own for it.
+    if str(error) == "can't start new thread":
+        return f"can't start a new thread; {ADVICE[errno.EAGAIN]}"
+    return (
+        f"a bug in mesh-reconciler: {type(error).__name__}: {shown(error)}; "
+        "run again with --log-level debug for the trace, and report it"
+    )
+
+
 def _explain_usage(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+        talk(f"{error.format_message()}\n")
     elif isinstance(error, click.UsageError) and error.ctx is not None:
         complain(f"{error.format_message()} (see {error.ctx.command_path} --help)")
     else:

@@ -1,7 +1,7 @@
 """Knobs as click options, and what was said of them as one value."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
@@ -46,6 +46,11 @@ class Invocation:
         if not (colon and host and port.isdecimal()):
             raise UsageError(f'--listen takes HOST:PORT, not "{self["listen"]}"')
         return host.strip("[]"), int(port)
+
+    def printed_calls(self, calls: Mapping[str, int]) -> Mapping[str, int]:
+        """Return ``calls`` if --verbose or JSON asks to print them; else none."""
+        values = self.said.values
+        return calls if values.get("verbose") or values.get("format") == "json" else {}
 
     def read_again(self) -> "Invocation":
         """Return what the same command line means now that its files may say something else.
@@ -159,7 +164,7 @@ def _option(knob: Knob) -> click.Option:
             else f"{text}  [{knob.default}]"
         )
     return click.Option(
-        [f"--{knob.name}", knob.field],
+        [*([f"-{knob.letter}"] if knob.letter else []), f"--{knob.name}", knob.field],
         type=_type(knob),
         default=False if knob.take is Take.SWITCH else knob.default,
         is_flag=knob.take is Take.SWITCH,

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -40,19 +42,28 @@ def _unprinted(text: str) -> str | None:
     return None
 
 
-def stop_printing() -> None:
-    """Send all further results nowhere: whoever read them has gone."""
+def stop_printing(stream: TextIO | None = None) -> None:
+    """Send all further output of ``stream``, stdout if none, nowhere: its reader has gone."""
     # Every later line, and the flush at exit, would fail the same way.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), (stream or sys.stdout).fileno())
 
 
 def complain(message: str, *choices: str) -> None:
     """Print one line of talk for a person, and a line for each choice that is left."""
-    click.echo(f"reconciler: {escaped(' '.join(message.split()))}", err=True)
-    for choice in choices:
-        click.echo(f"  {choice}", err=True)
+    lines = [
+        f"reconciler: {escaped(' '.join(message.split()))}",
+        *(f"  {each}" for each in choices),
+    ]
+    talk("".join(f"{line}\n" for line in lines))
+
+
+def talk(text: str) -> None:
+    """Print ``text`` on stderr if that can be done; if not, the exit code still tells."""
+    try:
+        click.echo(text, nl=False, err=True)
+    except OSError:
+        stop_printing(sys.stderr)
 
 
 def wants_color(choice: str, stream: TextIO | None = None) -> bool:

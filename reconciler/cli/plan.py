@@ -26,5 +26,5 @@ def run(invocation: Invocation) -> int:
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
-    show_plan(plan, code, invocation, work.target.calls)
+    show_plan(plan, code, invocation, invocation.printed_calls(work.target.calls))
     return code

@@ -71,7 +71,7 @@ class LiveMeans:
 
     def read(self) -> Loaded:
         """Return what the manifests say now."""
-        return self.work.read()
+        return self.work.read(self.beat)
 
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
         """Return the plan for ``desired``."""

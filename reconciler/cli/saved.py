@@ -80,7 +80,7 @@ def _refuse_another(plan: Plan, target: TargetId, owner: str) -> None:
         "target": (made.name, target.name),
         # The local endpoint takes whatever port is free.
         "URL": (made.url, made.url if made.name == LOCAL else target.url),
-        "account": (made.account or "unknown", target.account or "unknown"),
+        "account": (made.account, target.account or "unknown"),
         "region": (made.region, target.region),
         "owner": (plan.owner, owner),
     }

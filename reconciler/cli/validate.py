@@ -22,7 +22,8 @@ def run(invocation: Invocation) -> int:
     loaded = read_source(invocation, allow_empty=False)
     match invocation["format"]:
         case "json":
-            show_whole(diagnostics.as_json(loaded.diagnostics))
+            counts = {"resources": len(loaded.desired), "ignored": sum(loaded.ignored.values())}
+            show_whole(diagnostics.as_json(loaded.diagnostics, **counts))
         case "sarif":
             show_whole(diagnostics.sarif(loaded.diagnostics))
         case "github":

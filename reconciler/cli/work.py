@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
-
 from reconciler import engine
 from reconciler.cli.options import HOW_KEYS_READ, Invocation
-from reconciler.cli.output import wants_color
+from reconciler.cli.output import talk, wants_color
 from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
@@ -83,13 +81,14 @@ class Work:
                         f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
                     )
 
-    def read(self) -> Loaded:
-        """Return what the manifests say now, complaints included."""
+    def read(self, beat: Callable[[], None] = lambda: None) -> Loaded:
+        """Return what the manifests say now, complaints included; ``beat`` is called meanwhile."""
         return read_manifests(
             self.paths,
             self.variables,
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
+            beat=beat,
         )
 
 
@@ -183,8 +182,7 @@ def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:
     """Return the desired values; complaints go to stderr, and an error among them ends the run."""
     complaints = loaded.diagnostics
     if complaints:
-        text = diagnostics.text(complaints, color=wants_color(color, sys.stderr))
-        click.echo(text, nl=False, err=True)
+        talk(diagnostics.text(complaints, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so nothing was written")
     return loaded.desired

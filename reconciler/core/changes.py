@@ -15,15 +15,23 @@ from reconciler.core.resources import Json, Key, Origin, Present, Spec
 
 
 class Cause(StrEnum):
-    """Why desired and observed differ, as far as the ``applied`` tag lets us know."""
+    """Why desired and observed differ, as far as the ``applied`` tag lets us know.
+
+    Only a process that saw the resource live tells ``MISSING`` from ``NEW``.
+    """
 
     NEW = "new"
+    MISSING = "missing"
     MANIFEST = "manifest changed"
     DRIFT = "drifted"
     BOTH = "manifest changed and drifted"
     GONE = "manifest gone"
     RELEASED = "released"
     UNKNOWN = "unknown"
+
+
+DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.MISSING})
+"""The causes that are certain to be a change behind our back."""
 
 
 class Traffic(StrEnum):
@@ -63,7 +71,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make a resource that is not there; ``tags`` are all it shall have, ours included."""
+    """Make a resource that is not there; ``tags`` are all it shall have, ours included.
+
+    ``last_seen_at`` is when it was last live, if its cause is ``MISSING``.
+    """
 
     key: Key
     spec: Spec | None
@@ -72,6 +83,7 @@ class Create:
     difference: Difference
     traffic: Traffic | None = None
     cause: Cause = Cause.NEW
+    last_seen_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +230,8 @@ class Reason(Enum):
 class Withheld:
     """Something seen and not touched on purpose; ``why`` is shown to the reader.
 
-    ``change`` is what would have been done, where that is known.
+    ``change`` is what would have been done, where that is known. ``live_owner`` is the owner id of
+    the live resource if there is no ``change`` to tell it.
     """
 
     key: Key
@@ -226,3 +239,11 @@ class Withheld:
     reason: Reason
     origin: Origin | None = None
     change: Change | None = None
+    live_owner: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """The owner id of the live resource; None if it has none, is absent or was not read."""
+        if self.change is None:
+            return self.live_owner
+        return None if isinstance(self.change, Create) else self.change.before.owner

@@ -67,6 +67,8 @@ class Contests:
 def _why(change: Change) -> str:
     if change.cause is Cause.DRIFT:
         other = "a controller, Terraform or a person writes it without our mark"
+    elif change.cause is Cause.MISSING:
+        other = "a controller, Terraform or a person deletes it"
     else:
         other = "another reconciler may have the same owner id and other manifests"
     return (

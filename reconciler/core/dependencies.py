@@ -54,9 +54,10 @@ def _hold_waiting(upserts: list[Upsert], world: World) -> tuple[list[Upsert], li
     kept: list[Upsert] = []
     withheld: list[Withheld] = []
     for change in upserts:
-        missing = [key for key in needs(change) if key not in there and not _unseen(key, world)]
+        # While a list is missing, what it would show may be there.
+        missing = [] if world.gaps else [key for key in needs(change) if key not in there]
         if missing:
-            why = f"it needs {missing[0]}, which is not there and is not created by this run"
+            why = f"it needs {missing[0]}, which is not there and {_remedy(missing[0])}"
             withheld.append(Withheld(change.key, why, Reason.WAITING, change.origin, change))
         else:
             there.add(change.key)
@@ -64,9 +65,10 @@ def _hold_waiting(upserts: list[Upsert], world: World) -> tuple[list[Upsert], li
     return kept, withheld
 
 
-def _unseen(key: Key, world: World) -> bool:
-    """Whether nobody can say that ``key`` is not there: lists failed, or its owner has the list."""
-    return bool(world.gaps) or (bool(key.mesh_owner) and key.kind == "mesh")
+def _remedy(missing: Key) -> str:
+    if missing.kind == "mesh" and missing.mesh_owner:
+        return f"has to be created, and shared with this account, by account {missing.mesh_owner}"
+    return "is not created by this run"
 
 
 def _hold_blocked(

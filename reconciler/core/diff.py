@@ -44,7 +44,8 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     operations: list[dict[str, Any]] = []
     for operation in jsonpatch.JsonPatch.from_diff(document, goal).patch:
         steps = _without_move(document, operation)
-        document = jsonpatch.apply_patch(document, steps)
+        # In place, for a copy for each operation takes quadratic time; of values that are to stay.
+        document = jsonpatch.apply_patch(document, copy.deepcopy(steps), in_place=True)
         operations += steps
     return operations
 

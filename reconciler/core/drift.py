@@ -7,7 +7,7 @@ from reconciler.core.plan import Plan
 
 DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
 # Of these nobody can say that they have not drifted.
-NOT_COMPARED = frozenset({Reason.UNREADABLE, Reason.UNKNOWN_FIELD, Reason.SUSPENDED})
+NOT_COMPARED = frozenset({Reason.UNREADABLE, Reason.UNKNOWN_FIELD})
 
 
 def drift_alone(plan: Plan) -> Plan:

@@ -2,6 +2,7 @@
 
 # Read from a file when it is first used, and there may be no more files to open by then.
 import encodings.unicode_escape  # noqa: F401
+from functools import lru_cache
 
 
 def escaped(text: str) -> str:
@@ -11,9 +12,11 @@ def escaped(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text
-    )
+    return "".join(map(_escaped, text))
+
+
+@lru_cache(maxsize=1024)
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -5,8 +5,12 @@ Holds no behaviour of the API; what a kind looks like on the wire is the target'
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from reconciler.core.resources import Json, Key, Spec
+
+Steps: TypeAlias = tuple[str | int, ...]
+"""What leads to a value inside a spec: names of members and indices of items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,45 +91,47 @@ def parent_of(key: Key) -> Key | None:
 
 def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return what ``spec`` of ``key`` names and needs, in order and each once."""
-    return _keys_at(KINDS[key.kind].names, key, spec)
+    return tuple(dict.fromkeys(named for _, named in references(key, spec)))
+
+
+def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
+    """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
+    return _found_at(KINDS[key.kind].names, key, spec)
 
 
 def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return what ``spec`` of ``key`` names and does not need, in order and each once."""
-    return _keys_at(KINDS[key.kind].mentions, key, spec)
+    places = KINDS[key.kind].mentions
+    return tuple(dict.fromkeys(named for _, named in _found_at(places, key, spec)))
 
 
 def without_mentions(key: Key, spec: Spec, of: Collection[Key]) -> Spec:
-    """Return ``spec`` of ``key`` without the items that mention one of these keys."""
-    found = dict(spec)
-    for place, kind in KINDS[key.kind].mentions:
-        member, _, rest = place.partition("/*/")
-        items = spec.get(member)
-        if isinstance(items, list):
-            place_in_item = ((rest, kind),)
-            found[member] = [
-                item for item in items if not {*_keys_at(place_in_item, key, item)} & {*of}
-            ]
-    return found
+    """Return ``spec`` of ``key`` without the items of lists that mention one of these keys."""
+    found = _found_at(KINDS[key.kind].mentions, key, spec)
+    dropped = {steps[:2] for steps, named in found if named in of}
+    return {
+        name: [item for number, item in enumerate(member) if (name, number) not in dropped]
+        if isinstance(member, list)
+        else member
+        for name, member in spec.items()
+    }
 
 
-def _keys_at(places: tuple[tuple[str, str], ...], key: Key, spec: Json) -> tuple[Key, ...]:
-    return tuple(
-        dict.fromkeys(
-            Key(kind, (key.path[0], name), key.mesh_owner)
-            for place, kind in places
-            for name in _at(spec, place.split("/"))
-        )
-    )
+def _found_at(
+    places: tuple[tuple[str, str], ...], key: Key, spec: Spec | None
+) -> Iterator[tuple[Steps, Key]]:
+    for place, kind in places:
+        for steps, name in _at(spec, place.split("/"), ()):
+            yield steps, Key(kind, (key.path[0], name), key.mesh_owner)
 
 
-def _at(value: Json, steps: list[str]) -> Iterator[str]:
+def _at(value: Json, steps: list[str], taken: Steps) -> Iterator[tuple[Steps, str]]:
     match steps:
         case []:
             if isinstance(value, str):
-                yield value
+                yield taken, value
         case ["*", *rest]:
-            for item in value if isinstance(value, list) else ():
-                yield from _at(item, rest)
+            for index, item in enumerate(value if isinstance(value, list) else ()):
+                yield from _at(item, rest, (*taken, index))
         case [name, *rest] if isinstance(value, dict):
-            yield from _at(value.get(name), rest)
+            yield from _at(value.get(name), rest, (*taken, name))

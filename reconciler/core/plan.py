@@ -151,9 +151,9 @@ def _verdict(question: Question, want: Desired, saw: Present | Unreadable | None
     if isinstance(saw, Unreadable):
         return _unreadable(saw, want)
     if saw is None:
-        return _suspended(question, want) or _create(question, want)
-    return (
-        _foreign(question, saw, want) or _suspended(question, want) or _change(question, want, saw)
+        return _unless_suspended(question, want, _create(question, want))
+    return _foreign(question, saw, want) or _unless_suspended(
+        question, want, _change(question, want, saw)
     )
 
 
@@ -174,6 +174,11 @@ def _foreign(question: Question, saw: Present, want: Desired | None = None) -> W
         why = f"it belongs to account {saw.account}, and this run acts for {account}"
     elif saw.owner == question.owner or (saw.owner is None and want and want.options.adopt):
         return None
+    elif saw.owner is None and APPLIED_TAG in saw.tags:
+        why = (
+            "it has the last-applied record of mesh-reconciler but no owner tag, so that tag was "
+            "removed; to manage it again, run adopt, or set reconcile.adopt: true"
+        )
     elif saw.owner is None:
         why = (
             "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
@@ -181,19 +186,25 @@ def _foreign(question: Question, saw: Present, want: Desired | None = None) -> W
         )
     else:
         why = f"it is owned by {saw.owner}, not by {question.owner}"
-    return Withheld(saw.key, why, Reason.FOREIGN, want.origin if want else None)
+    origin = want.origin if want else None
+    return Withheld(saw.key, why, Reason.FOREIGN, origin, live_owner=saw.owner)
 
 
 def _is_ours(question: Question, saw: Present | Unreadable) -> bool:
     return isinstance(saw, Present) and saw.owner == question.owner
 
 
-def _suspended(question: Question, want: Desired) -> Withheld | None:
+def _unless_suspended(question: Question, want: Desired, verdict: Verdict) -> Verdict:
+    """Return ``verdict``, or while ``want`` is suspended its change as withheld."""
     pause = want.options.suspend
     if pause is None or pause.until <= question.now:
-        return None
+        return verdict
     why = f"suspended until {pause.until.isoformat()}: {pause.reason}"
-    return Withheld(want.key, why, Reason.SUSPENDED, want.origin)
+    if isinstance(verdict, Key):
+        # Nothing differs, so the owner tag is ours.
+        return Withheld(want.key, why, Reason.SUSPENDED, want.origin, live_owner=question.owner)
+    change = verdict.change if isinstance(verdict, Withheld) else verdict
+    return Withheld(want.key, why, Reason.SUSPENDED, want.origin, change)
 
 
 def _create(question: Question, want: Desired) -> Create:
@@ -218,25 +229,28 @@ def _change(question: Question, want: Desired, saw: Present) -> Verdict:
     if not difference.fields:
         return want.key
     replaces = after != live
+    sent = spec if replaces else None
+    means = traffic.meaning(live, after) if replaces else None
+    change: Change
+    if saw.owner is None:
+        change = Adopt(want.key, saw, sent, tags, want.origin, difference, means)
+    else:
+        cause = _cause(question, want, saw, mark)
+        change = Update(want.key, saw, sent, tags, want.origin, difference, cause, means)
     wiped = [field for field in saw.unknown if not _ignored(field, want.options.ignore)]
     if replaces and wiped:
         why = (
             f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
             "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
         )
-        return Withheld(want.key, why, Reason.UNKNOWN_FIELD, want.origin)
-    sent = spec if replaces else None
-    means = traffic.meaning(live, after) if replaces else None
-    if saw.owner is None:
-        return Adopt(want.key, saw, sent, tags, want.origin, difference, means)
-    cause = _cause(question, want, saw, mark)
-    return Update(want.key, saw, sent, tags, want.origin, difference, cause, means)
+        return Withheld(want.key, why, Reason.UNKNOWN_FIELD, want.origin, change)
+    return change
 
 
 def _delete(question: Question, saw: Present) -> Delete | Withheld:
     if is_protected(saw.tags):
         why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
-        return Withheld(saw.key, why, Reason.PROTECTED)
+        return Withheld(saw.key, why, Reason.PROTECTED, live_owner=saw.owner)
     before = view(question.canonical(saw.spec, None), saw.tags, protect=False)
     return Delete(saw.key, saw, Difference(before, None))
 

@@ -40,10 +40,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The change was not made, or could not be seen to be made; ``why`` says what to do."""
+    """The change was not made, or could not be seen to be made; ``why`` says what to do.
+
+    ``done`` are the effects that it had all the same, each as a sentence.
+    """
 
     change: Change
     why: str
+    done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,10 @@ def exit_code(report: Report) -> ExitCode:
     """Return the code of a run that carried a plan out."""
     kinds = {type(outcome) for outcome in report.outcomes}
     codes = _codes_of(report.plan.withheld)
-    if Failed in kinds:
-        codes.add(ExitCode.PARTIAL if Applied in kinds else ExitCode.ERROR)
+    failures = [outcome for outcome in report.outcomes if isinstance(outcome, Failed)]
+    if failures:
+        partly = Applied in kinds or any(failure.done for failure in failures)
+        codes.add(ExitCode.PARTIAL if partly else ExitCode.ERROR)
     if Stale in kinds:
         codes.add(ExitCode.STALE)
     return _first(codes)

@@ -21,6 +21,8 @@ APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
 # Of many, so many are named.
 MOST_NAMED = 5
+# Longer than a glob over the longest names of a route; fnmatch takes quadratic time for some.
+_LONGEST_PATTERN = 1_024
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_THEN_GONE = "it was listed, and then not found"
 
@@ -63,7 +65,9 @@ class Key:
 
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` is this key as users type it, or a glob that takes it in."""
-        return pattern == str(self) or fnmatchcase(str(self), pattern)
+        return pattern == str(self) or (
+            len(pattern) <= _LONGEST_PATTERN and fnmatchcase(str(self), pattern)
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -158,13 +162,15 @@ class Sighting:
     """What an answer or a list shows of a resource, without its spec.
 
     ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
-    target's own clock. ``arn`` is what tags are asked for by.
+    target's own clock. ``arn`` is what tags are asked for by. ``answer_id`` identifies the answer
+    to a write: no other answer has the same one.
     """
 
     version: int
     created_at: float
     uid: str | None = None
     arn: str = ""
+    answer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +179,8 @@ class World:
 
     A key that is missing was seen to be absent. ``gaps`` says what could not be looked at
     besides the keys marked Unreadable; a world with gaps yields no delete. The tags of what is
-    ``doubtful`` come from an index that may lag behind. ``others`` were listed and not looked at:
-    they are nobody's whom we asked about.
+    ``doubtful`` come from an index that may lag behind. ``others`` are there and were not looked
+    at: they are nobody's whom we asked about.
     """
 
     resources: Mapping[Key, Present | Unreadable]

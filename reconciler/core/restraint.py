@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld
+from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld, verb
 
 
 class Policy(StrEnum):
@@ -97,9 +97,12 @@ Refusal = tuple[Reason, str]
 def _policy(change: Change, restraint: Restraint) -> Refusal | None:
     if isinstance(change, ALLOWED[restraint.policy]):
         return None
+    enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
     if isinstance(change, Delete):
-        return Reason.ORPHAN, f"no manifest asks for it; policy {restraint.policy} deletes nothing"
-    return Reason.POLICY, f"policy {restraint.policy} holds it back"
+        why = f"no manifest asks for it; policy {restraint.policy} deletes nothing"
+        return Reason.ORPHAN, f"{why}: pass --policy {enough} to delete it"
+    why = f"policy {restraint.policy} allows no {verb(change)}"
+    return Reason.POLICY, f"{why}: pass --policy {enough}"
 
 
 def _why_not_delete(
@@ -110,15 +113,22 @@ def _why_not_delete(
         return Reason.ORPHAN, f"nothing is deleted because {restraint.partial}"
     if gaps:
         return Reason.GUARD, f"nothing is deleted because {gaps[0]}"
+    causes, options = [], []
     if nothing_desired and not restraint.allow_empty:
-        return Reason.GUARD, "nothing is deleted because no manifest was found (--allow-empty)"
+        causes.append("no manifest was found")
+        options.append("--allow-empty")
     if deletes > restraint.max_deletes:
-        return Reason.GUARD, f"{deletes} deletes are over --max-deletes {restraint.max_deletes}"
-    return None
+        causes.append(f"{deletes} deletes are over --max-deletes {restraint.max_deletes}")
+        options.append(f"--max-deletes {deletes}")
+    if not causes:
+        return None
+    why = f"{' and '.join(causes)}, so nothing is deleted: pass {' '.join(options)}"
+    return Reason.GUARD, why
 
 
 def _why_not_update(changes: Sequence[Change], limit: int | None) -> Refusal | None:
     updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None
-    return Reason.GUARD, f"{updates} updates are over --max-updates, which allows {limit} here"
+    why = f"{updates} updates are over --max-updates, which allows {limit} here"
+    return Reason.GUARD, f"{why}, so nothing is updated: pass --max-updates {updates}"

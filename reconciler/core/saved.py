@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from reconciler.core.changes import Change, Delete, detached, unlinked, verb
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, digest
@@ -35,7 +35,16 @@ class _Document:
 
 
 def save(plan: Plan) -> bytes:
-    """Return the one spelling of ``plan`` in a file; UsageError where it would be too large."""
+    """Return the one spelling of ``plan`` in a file.
+
+    UsageError where it would be too large. TargetError where its account is unknown: nothing would
+    keep it from being applied to another one.
+    """
+    if plan.target.account is None:
+        raise TargetError(
+            f"the account behind {plan.target.url} is unknown (GetCallerIdentity was not "
+            "answered), so no plan was saved: run plan again, or use apply without a saved plan"
+        )
     content = _sealed(_told(_Document(SCHEMA, plan.fingerprint, plan)))
     if len(content) > MOST_BYTES:
         raise UsageError(
@@ -158,6 +167,8 @@ def _refuse_unsound(document: _Document) -> None:
     _refuse_unsound_links(plan)
     if len(set(plan.keys)) < len(plan.keys):
         raise ValueError("one resource has two verdicts")
+    if plan.target.account is None:
+        raise ValueError("it is bound to no account")
     if document.fingerprint != plan.fingerprint:
         raise ValueError("its fingerprint is another one")
 

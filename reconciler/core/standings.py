@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.changes import (
-    Cause,
+    DRIFT,
     Change,
     Create,
     Delete,
@@ -88,7 +88,7 @@ def _unchanged(
 def _withheld(plan: Plan, held: Withheld, now: float) -> Standing:
     state = STATES.get(held.reason, State.WITHHELD)
     if held.change is None:
-        return Standing(held.key, state, now, held.origin, why=held.why)
+        return Standing(held.key, state, now, held.origin, held.owner, why=held.why)
     if held.reason is Reason.POLICY:
         state = _untouched(held.change)
     return replace(_of_change(plan, held.change, state, now), why=held.why)
@@ -118,12 +118,12 @@ def _of_change(plan: Plan, change: Change, state: State, now: float) -> Standing
         cause=change.cause,
         fields=change.difference.fields,
         traffic=change.traffic,
+        last_seen_at=change.last_seen_at if isinstance(change, Create) else None,
     )
 
 
 def _untouched(change: Change) -> State:
-    moved = change.cause in (Cause.DRIFT, Cause.BOTH)
-    return State.DRIFTED if moved else State.PENDING
+    return State.DRIFTED if change.cause in DRIFT else State.PENDING
 
 
 def _aged(standing: Standing, before: Standing | None, retry: Retry | None) -> Standing:
@@ -134,7 +134,8 @@ def _aged(standing: Standing, before: Standing | None, retry: Retry | None) -> S
         standing = replace(standing, attempts=retry.attempts, next_attempt_at=retry.at)
     if before is None:
         return standing
-    if standing.state is before.state:
+    just_applied = standing.state is State.IN_SYNC and standing.outcome is not None
+    if standing.state is before.state and not just_applied:
         standing = replace(standing, since=before.since)
     if standing.outcome is None or 0 < standing.attempts == before.attempts:
         standing = replace(standing, outcome=before.outcome, outcome_at=before.outcome_at)

@@ -32,7 +32,8 @@ class Standing:
 
     ``fields`` are what differs, ``why`` is what a reader is told of it. ``outcome`` is the last
     one, in words, and stays when the resource is in sync again. ``attempts`` counts those that
-    failed in a row; before ``next_attempt_at`` there is no other.
+    failed in a row; before ``next_attempt_at`` there is no other. ``last_seen_at`` is when a
+    resource that is missing was last live.
     """
 
     key: Key
@@ -48,6 +49,7 @@ class Standing:
     outcome_at: float | None = None
     attempts: int = 0
     next_attempt_at: float | None = None
+    last_seen_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ def client_token(change: Create | Update | Adopt, base: str | None = None) -> st
     """Return the token to send with ``change``, the same on every retry.
 
     The token covers the state we are leaving as well as the one we are going to. ``base`` names
-    that state where the change itself does not know it: see ``after_replay``.
+    that state where the change itself does not know it: see the functions below.
     """
     # Hashing only the manifest would give A -> B -> A the same token twice, and the second A
     # could be answered from the service's memory of the first, unapplied.
@@ -23,18 +23,24 @@ def client_token(change: Create | Update | Adopt, base: str | None = None) -> st
     return text_digest(intent)[:TOKEN_LENGTH]
 
 
-def after_replay(uid: str) -> str:
-    """Return the base of a create whose last answer was the memory of ``uid``, now gone.
+def after_replay(uid: str, answer_id: str) -> str:
+    """Return the base of a create that follows an answer about ``uid``, which is not there.
 
-    Each replay names the next base, so the chain is derived from the manifest and needs no
-    state file.
+    A service that remembers tokens gives every round of delete and create the same first answer.
+    ``answer_id`` is in no other answer, so this token was never used before: the number of creates
+    does not grow with the number of rounds.
     """
-    return f"after:{uid}"
+    return f"after:{uid}:{answer_id}"
 
 
-def after_refusal(number: int) -> str:
-    """Return the base of a create whose earlier tokens a service refuses, for they are spent."""
-    return f"refused:{number}"
+def after_refusal(answer_id: str) -> str:
+    """Return the base of a request that was refused, perhaps because its token was used before."""
+    return f"refused:{answer_id}"
+
+
+def after_delete(uid: str) -> str:
+    """Return the base of a create that follows our own delete of ``uid``."""
+    return f"deleted:{uid}"
 
 
 def _base(change: Create | Update | Adopt) -> str:

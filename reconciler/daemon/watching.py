@@ -6,7 +6,7 @@ An event is a hint and never more; what moved is for a fingerprint to say.
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 TICK_SECONDS = 0.5
 # How long a burst of file events may go on before it is taken for one change.
@@ -35,6 +35,7 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
     while not stop.is_set():
         roots, opened = _identities(paths), True
         try:
+            _require_thread()
             for changes in events(
                 *paths,
                 stop_event=stop,
@@ -62,6 +63,13 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                 yield replaced or tick % LOOK_TICKS_UNTOLD == 0
                 if replaced:
                     break
+
+
+def _require_thread() -> None:
+    """Raise RuntimeError if no thread can be started; watchfiles 1.3 would abort the process."""
+    thread = Thread(target=int)
+    thread.start()
+    thread.join()
 
 
 class Looks:

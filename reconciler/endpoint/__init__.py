@@ -12,7 +12,7 @@ from reconciler.endpoint.errors import (
     FolderHeldError,
 )
 from reconciler.endpoint.server import LocalEndpoint
-from reconciler.serving.listening import AddressRefusedError
+from reconciler.serving.listening import AddressRefusedError, ServingError
 
 __all__ = [
     "AddressRefusedError",
@@ -22,5 +22,6 @@ __all__ = [
     "FaultsRefusedError",
     "FolderHeldError",
     "LocalEndpoint",
+    "ServingError",
     "parse_behaviour",
 ]

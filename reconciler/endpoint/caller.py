@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape
 from reconciler.endpoint.arns import partition
 from reconciler.endpoint.records import World
 
-_SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([a-z0-9-]{1,40})/")
+# Matched once, where the credential begins; a search would begin at each of many again.
+_SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
 _DEFAULT = World("000000000000", "us-east-1")
 
@@ -27,10 +28,10 @@ _REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 def world_of(authorization: str) -> World:
     """Return the caller's world from an ``Authorization`` header.
 
-    The region is that of the credential scope, else us-east-1; the account is an access key id of
-    twelve digits, else 000000000000.
+    The region is that of the first credential scope, else us-east-1; the account is an access key
+    id of twelve digits, else 000000000000.
     """
-    scope = _SCOPE.search(authorization)
+    scope = _SCOPE.match(authorization.partition("Credential=")[2])
     if scope is None:
         return _DEFAULT
     account = scope[1] if _ACCOUNT.fullmatch(scope[1]) else _DEFAULT.account

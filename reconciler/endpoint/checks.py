@@ -153,10 +153,10 @@ def checked_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
     """Check that health checks ask ports that are listened on."""
     if behaviour.health_check_elsewhere == "accepted":
         return
-    ports = [listener["portMapping"]["port"] for listener in spec.get("listeners", ())]
+    ports = {listener["portMapping"]["port"] for listener in spec.get("listeners", ())}
     for listener in spec.get("listeners", ()):
-        port = listener.get("healthCheck", {}).get("port", ports[0])
-        if port not in ports:
+        port = listener.get("healthCheck", {}).get("port")
+        if port is not None and port not in ports:
             yield f"healthCheck.port must be that of a listener, not {port}"
 
 

@@ -38,11 +38,13 @@ _ERRORS = {
     500: "InternalServerErrorException",
     503: "ServiceUnavailableException",
 }
+# The longest name; fnmatch takes quadratic time for some patterns.
+_LONGEST_PATTERN = 255
 _OTHER_OPERATIONS = ("GetCallerIdentity", "GetResources")
 
 
-def _text(*values: str) -> Text:
-    return Text("", None, None, None, values, idempotency=False)
+def _text(*values: str, longest: int | None = None) -> Text:
+    return Text("", None, longest, None, values, idempotency=False)
 
 
 def _optional(**members: Shape) -> dict[str, Member]:
@@ -53,8 +55,8 @@ _FAULT = Structure(
     "Fault",
     {"fault": Member(_text(*_WHEN), required=True)}
     | _optional(
-        operation=_text(),
-        name=_text(),
+        operation=_text(longest=_LONGEST_PATTERN),
+        name=_text(longest=_LONGEST_PATTERN),
         calls=ListOf("", Number("", "integer", 1, None), 1, None),
         rate=Timestamp(""),
         status=Number("", "integer", 100, 599),

@@ -57,8 +57,8 @@ class HeldFolder:
             os.pwrite(self._file, f"{url}\n".encode(), 0)
 
     def close(self) -> None:
-        """Let the folder go; the URL goes with it."""
-        with suppress(FileNotFoundError), self._guarded():
+        """Let the folder go; the URL goes with it, or with the next holder if it has to stay."""
+        with suppress(OSError), self._guarded():
             os.ftruncate(self._file, 0)
         os.close(self._file)
 

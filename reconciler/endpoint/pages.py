@@ -77,7 +77,7 @@ def read_token(token: str, size: int) -> list[str]:
     """Return the ``size`` parts of a token; as many empty ones where it is none of ours."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError:
+    except (ValueError, RecursionError):
         parts = None
     if isinstance(parts, list) and [type(part) for part in parts] == [str] * size:
         return parts

@@ -18,7 +18,7 @@ from reconciler.endpoint.folder import HeldFolder
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import Wire
-from reconciler.serving.listening import listening, serving, url_of
+from reconciler.serving.listening import listening, require_files, serving, url_of
 from reconciler.serving.protocol import Limits
 
 _REFUSALS = {
@@ -59,6 +59,7 @@ class LocalEndpoint:
             FolderUnusableError: The folder cannot be made, opened or locked.
             StoreRefusedError: The folder holds a database that we may not open.
             AddressRefusedError: The address is not a loopback address, or is taken.
+            ServingError: This process may not open the files, or start the threads, that it takes.
             FaultsRefusedError: The faults cannot be read, or are none.
         """
         description = api.load()
@@ -68,6 +69,8 @@ class LocalEndpoint:
             if self.data is not None:
                 folder = HeldFolder(self.data)
                 opening.callback(folder.close)
+            # A database that cannot be opened for want of files would pass for a damaged one.
+            require_files()
             store = Store(self.data)
             opening.callback(store.close)
             opened = opening.enter_context(listening(self.host, self.port, insecure=self.insecure))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from reconciler.endpoint.errors import StoreFailedError, StoreRefusedError
 from reconciler.endpoint.records import SCHEMA, Records
+from reconciler.serving.listening import ServingError, start
 
 Outcome = TypeVar("Outcome")
 
@@ -43,6 +44,7 @@ class Store:
 
         Raises:
             StoreRefusedError: There is a database that we may not open.
+            ServingError: This process may start no more threads.
         """
         if folder is None:
             self._writing = self._reading = _connect(":memory:", busy_seconds)
@@ -60,7 +62,11 @@ class Store:
         self._writer = threading.Thread(
             target=self._write_until_closed, name="endpoint-writer", daemon=True
         )
-        self._writer.start()
+        try:
+            start(self._writer)
+        except ServingError:
+            self._disconnect()
+            raise
 
     def read(self, work: Callable[[Records], Outcome]) -> Outcome:
         """Return what ``work`` reads of the committed state.
@@ -87,6 +93,9 @@ class Store:
         """Finish the writes that wait, and close the database."""
         self._waiting.put(None)
         self._writer.join()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         self._reading.close()
         self._writing.close()
 

@@ -113,7 +113,7 @@ class Wire:
     async def _answered(self, scope: Message, receive: Receive, request_id: str) -> Answer:
         try:
             headers: Headers = dict(scope["headers"])
-            self._refuse_strange_host(headers.get(b"host", b"").decode("latin-1"))
+            self._refuse_strange_host(scope, headers)
             body = await read_body(receive)
             method, path = scope["method"], scope["raw_path"].decode("latin-1")
             if own := self._own_routes.get((method, path)):
@@ -194,12 +194,13 @@ class Wire:
             headers.append((b"connection", b"close"))
         return Answer(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
 
-    def _refuse_strange_host(self, host: str) -> None:
-        if not is_known_host(host, self._hosts):
+    def _refuse_strange_host(self, scope: Message, headers: Headers) -> None:
+        if not is_known_host(scope["headers"], self._hosts):
+            host = headers.get(b"host", b"").decode("latin-1")
             raise RefusedError(
                 "AccessDeniedException",
-                f"the Host header must be an IP address, localhost or a name that was allowed,"
-                f" not {host}",
+                "there must be one Host header, with an IP address, localhost or a name that was"
+                f" allowed, not {host}",
             )
 
     async def _show_calls(self, _: bytes) -> Answer:

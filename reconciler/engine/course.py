@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
+from reconciler.core.errors import RefusedError, ThrottledError
 from reconciler.core.report import Failed, Outcome
 from reconciler.engine.target import Target
 
@@ -50,6 +51,6 @@ class Course:
         return None
 
     def note(self, found: object) -> None:
-        """Remember a failure."""
-        if isinstance(found, Failed):
+        """Remember a failure; an error that may have had its effect is none yet."""
+        if isinstance(found, Failed | RefusedError | ThrottledError):
             self.failed.set()

@@ -6,19 +6,19 @@ from functools import partial
 
 from reconciler import parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, Detached, Update
-from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.dependencies import needs
+from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
-from reconciler.core.resources import OWNER_TAG
-from reconciler.core.tokens import after_refusal, client_token
+from reconciler.core.resources import OWNER_TAG, Sighting, named
+from reconciler.core.tokens import after_delete, after_refusal, client_token
 from reconciler.engine.course import Course
 from reconciler.engine.glance import Glance, glance
-from reconciler.engine.settling import MOST_REPLAYS, Sent, judge, settle
+from reconciler.engine.settling import GONE, Sent, settle
 from reconciler.engine.target import Target
 
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
 MOST_SINGLE_LOOKS = 25
 BATCH = 100
-GONE = "it is gone since the plan was made; the next run creates it"
 REPLACED = "another one has taken its place since the plan was made"
 
 
@@ -75,9 +75,12 @@ def _try(
 def _make_way(course: Course, change: Update) -> Outcome:
     """Take out what is in the way of ``change``, make it, and put everything back.
 
-    Once begun it is brought to an end, whoever wants to stop: where the change fails, what was
-    taken out is put back as it was.
+    Nothing is taken out unless all that its return needs is there. Once begun, it is finished even
+    if the run is to stop: if the change fails, what was taken out is put back as it was.
     """
+    reason = _why_no_return(course.target, change)
+    if reason is not None:
+        return Failed(change, f"no route was detached: {reason}")
     taken: list[Detached] = []
     outcome: Outcome = Applied(change)
     for each in change.detached:
@@ -92,53 +95,82 @@ def _make_way(course: Course, change: Update) -> Outcome:
     else:
         outcome = replace(_carry(course, replace(change, detached=())), change=change)
     applied = isinstance(outcome, Applied)
-    back = [_carry(course, each.attach if applied else each.restore) for each in taken]
-    lost = [
-        f"{one.change.key} could not be put back: {one.why}; the next run creates it"
-        for one in back
-        if not isinstance(one, Applied)
+    back = [
+        _carry(
+            course, each.attach if applied else each.restore, after_delete(each.detach.before.uid)
+        )
+        for each in taken
     ]
-    if lost:
-        told = [] if isinstance(outcome, Applied) else [outcome.why]
-        return Failed(change, "; ".join((*told, *lost)))
-    return outcome
+    lost = [one for one in back if not isinstance(one, Applied)]
+    if not lost:
+        return outcome
+    reasons = [] if isinstance(outcome, Applied) else [outcome.why]
+    reasons += [
+        f"{one.change.key} could not be put back: {one.why}; the next run creates it"
+        for one in lost
+    ]
+    done = [f"{change.key} was updated"] if applied else []
+    done += [f"{one.change.key} was deleted" for one in lost]
+    return Failed(change, "; ".join(reasons), tuple(done))
 
 
 def _unlink(course: Course, change: Delete) -> Outcome:
     """Update the nodes that name what ``change`` deletes, then delete it."""
+    done: list[str] = []
     for link in change.unlinked:
-        updated = _carry(course, link.update)
-        if not isinstance(updated, Applied):
-            return replace(
-                updated, change=change, why=f"{link.before.key} still names it: {updated.why}"
-            )
-    return replace(_carry(course, replace(change, unlinked=())), change=change)
+        outcome = _carry(course, link.update)
+        if not isinstance(outcome, Applied):
+            why = f"{link.before.key} still names it: {outcome.why}"
+            outcome = replace(outcome, change=change, why=why)
+            break
+        done.append(f"{link.before.key} was updated")
+    else:
+        outcome = replace(_carry(course, replace(change, unlinked=())), change=change)
+    if isinstance(outcome, Applied) or not done:
+        return outcome
+    return Failed(change, f"{', '.join(done)}, and then: {outcome.why}", tuple(done))
 
 
-def _carry(course: Course, change: Change) -> Outcome:
-    sent = _try(course.target, None, change, partial(_write, course.target, change))
+def _why_no_return(target: Target, change: Update) -> str | None:
+    """Return why what ``change`` detaches could not be attached again; None if it could."""
+    needed = sorted({key for key in needs(change) if key != change.key})
+    try:
+        there = target.sightings(needed)
+    except TargetError as error:
+        return f"whether it could be attached again could not be read: {error}"
+    missing = [key for key in needed if key not in there]
+    return f"to attach it again it needs {named(missing)}, which is not there" if missing else None
+
+
+def _carry(course: Course, change: Change, base: str | None = None) -> Outcome:
+    sent = _try(course.target, None, change, partial(_write, course.target, change, base))
     return settle(course, change, sent, None)
 
 
-def _write(target: Target, change: Change) -> Sent:
+def _write(target: Target, change: Change, base: str | None = None) -> Sent:
+    """Send ``change``; ``base`` is the state it leaves, if the change itself does not know it."""
     try:
-        answer = target.apply(change, _token(change))
-    except UnavailableError:
-        return None
-    except GoneError as error:
-        return _gone(change, error)
-    except ConflictError as error:
-        return _conflict(target, change, error)
+        answer = _answered(target, change, base)
     except TargetError as error:
-        return Failed(change, str(error))
+        return error
     if isinstance(change, Update | Adopt) and answer.uid != change.before.uid:
         return Stale(change, f"{REPLACED}, and in that moment this change met it")
     return answer
 
 
-def _token(change: Change) -> str | None:
-    # The API takes no token for a delete; the look right before it is the only precondition.
-    return None if isinstance(change, Delete) else client_token(change)
+def _answered(target: Target, change: Change, base: str | None) -> Sighting:
+    if isinstance(change, Delete):
+        # The API takes no token for a delete; the look right before it is the only precondition.
+        return target.apply(change, None)
+    try:
+        return target.apply(change, client_token(change, base))
+    except TargetError as error:
+        taken = isinstance(change, Create) and isinstance(error, ConflictError)
+        if not error.answer_id or (taken and target.look(change.key) is not None):
+            raise
+        # The refusal may be an old one that the service keeps with the token, so another token
+        # asks again.
+        return target.apply(change, client_token(change, after_refusal(error.answer_id)))
 
 
 def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | None:
@@ -146,8 +178,10 @@ def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | N
     if isinstance(change, Create):
         # A name that is taken is refused.
         return None
-    if seen is not None and not isinstance(change, Delete):
-        return _recheck_at_a_glance(seen, change)
+    listed = seen.sightings.get(change.key) if seen is not None else None
+    # A list that does not show it proves nothing: only its own description says that it is gone.
+    if seen is not None and listed is not None and not isinstance(change, Delete):
+        return _recheck_at_a_glance(seen, listed, change)
     live, before = target.look(change.key), change.before
     if live is None:
         return Applied(change) if isinstance(change, Delete) else Stale(change, GONE)
@@ -156,11 +190,10 @@ def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | N
     return _moved(change, live.version, live.tags)
 
 
-def _recheck_at_a_glance(all_seen: Glance, change: Update | Adopt) -> Outcome | None:
+def _recheck_at_a_glance(
+    all_seen: Glance, seen: Sighting, change: Update | Adopt
+) -> Outcome | None:
     """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
-    seen = all_seen.sightings.get(change.key)
-    if seen is None:
-        return Stale(change, GONE)
     if seen.created_at != change.before.created_at:
         return Stale(change, REPLACED)
     # What nobody owns is in no index of owners: its tags are then those that nobody marked.
@@ -180,28 +213,3 @@ def _moved(
         # Somebody may have protected it, or corrected what we would; tags move no version.
         return Stale(change, "its tags moved since the plan was made")
     return None
-
-
-def _gone(change: Change, error: GoneError) -> Outcome:
-    if isinstance(change, Delete):
-        return Applied(change)
-    return Failed(change, str(error)) if isinstance(change, Create) else Stale(change, GONE)
-
-
-def _conflict(target: Target, change: Change, error: ConflictError) -> Sent:
-    """Classify a conflict by reading: a lost reply, somebody else, a spent token, or a refusal."""
-    if not isinstance(change, Create):
-        return Failed(change, str(error))
-    try:
-        live = target.look(change.key)
-        for number in range(MOST_REPLAYS):
-            if live is not None:
-                return judge(target, change, live)
-            # The name is not there, so it is the token that was used: for a resource now gone.
-            try:
-                return target.apply(change, client_token(change, after_refusal(number)))
-            except ConflictError:
-                live = target.look(change.key)
-    except TargetError as unread:
-        return Failed(change, f"{error}; and then: {unread}")
-    return Failed(change, str(error)) if live is None else judge(target, change, live)

@@ -1,27 +1,25 @@
 """From what was answered to what became of a change: read back until it is certain."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
-from reconciler.core.errors import ConflictError, TargetError, UnavailableError
+from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
 from reconciler.core.report import Applied, Failed, Outcome, Stale
-from reconciler.core.resources import OWNER_TAG, Present, Sighting
+from reconciler.core.resources import OWNER_TAG, Present, Sighting, named
 from reconciler.core.tokens import after_replay, client_token
 from reconciler.engine.course import Course
 from reconciler.engine.glance import Glance
 from reconciler.engine.target import Target
 
-# Each replay of a remembered create names the next base; nobody deletes behind our back this often.
-MOST_REPLAYS = 16
-FORGETFUL = (
-    f"the target answered {MOST_REPLAYS} times from its memory of creates whose resources are "
-    "gone; wait until its memory of client tokens ends, or change the manifest"
-)
+GONE = "it is gone since the plan was made; the next run creates it"
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
+SPEC_UPDATED = "its spec was updated"
 
-Sent: TypeAlias = Sighting | Outcome | None
-"""The answer to confirm, an outcome where that is known already, or None where no answer came."""
+Sent: TypeAlias = Sighting | Outcome | TargetError
+"""The answer to confirm, an outcome that is known already, or the error that came instead."""
 
 
 def settle(course: Course, change: Change, sent: Sent, seen: Glance | None) -> Outcome:
@@ -32,18 +30,20 @@ def settle(course: Course, change: Change, sent: Sent, seen: Glance | None) -> O
 
 
 def _read_back(
-    course: Course, change: Change, sent: Sighting | None, seen: Glance | None
+    course: Course, change: Change, sent: Sighting | TargetError, seen: Glance | None
 ) -> Outcome:
     try:
-        if sent is None:
-            return _after_silence(course.target, change)
+        if isinstance(sent, TargetError):
+            return _after_error(course.target, change, sent)
         if seen is not None and _confirms(change, sent, seen):
             return Applied(change)
         if isinstance(change, Create):
-            return _chain(course, change, sent)
+            return _after_create(course, change, sent)
         return _wait(course, change, sent)
     except TargetError as error:
-        return Failed(change, f"it was sent, but what became of it could not be read: {error}")
+        first = f"{sent}; and then: " if isinstance(sent, TargetError) else ""
+        why = f"it was sent, but what became of it could not be read: {first}{error}"
+        return Failed(change, why)
 
 
 def _confirms(change: Change, answer: Sighting, seen: Glance) -> bool:
@@ -58,42 +58,82 @@ def _confirms(change: Change, answer: Sighting, seen: Glance) -> bool:
     return shows and OWNER_TAG in change.tags and change.tags.items() <= tags.items()
 
 
-def _after_silence(target: Target, change: Change) -> Outcome:
-    """Let a fresh read say what a write did whose answer never came."""
+def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
+    """Let a fresh read say what a write did that was not answered with success."""
+    if isinstance(change, Update | Adopt):
+        return _after_failed_update(target, change, error)
+    doubtful = GoneError if isinstance(change, Delete) else ConflictError
+    if isinstance(error, doubtful | UnavailableError):
+        live = target.look(change.key)
+        if isinstance(change, Delete):
+            if live is None or live.uid != change.before.uid:
+                return Applied(change)
+        elif live is not None:
+            return judge(target, change, live)
+    return _failed(change, error)
+
+
+def _after_failed_update(target: Target, change: Update | Adopt, error: TargetError) -> Outcome:
     live = target.look(change.key)
-    if isinstance(change, Delete):
-        done = live is None or live.uid != change.before.uid
-    elif isinstance(change, Create) and live is not None:
-        return judge(target, change, live)
-    else:
-        done = live is not None and _matches(target, change, live)
-    if done:
+    if live is None:
+        return Stale(change, GONE)
+    done = tuple(_effects(target, change, live))
+    untouched = live.uid == change.before.uid and live.tags == change.before.tags
+    if untouched and done == (SPEC_UPDATED,) and isinstance(error, UnavailableError):
+        # Only its answer was lost. Its tags follow, so that our record is true.
+        try:
+            target.apply(replace(change, before=live, spec=None), None)
+        except TargetError as following:
+            error = following
+        live = target.look(change.key) or live
+        done = tuple(_effects(target, change, live))
+    if live.uid == change.before.uid and _matches(target, change, live):
         return Applied(change)
-    return Failed(change, "no usable answer came, and it shows no effect; the next run tries again")
+    return _failed(change, error, done)
 
 
-def _chain(course: Course, change: Create, answer: Sighting) -> Outcome:
-    """Create again until the answer is no memory of an earlier create whose resource is gone.
+def _failed(change: Change, error: TargetError, done: tuple[str, ...] = ()) -> Failed:
+    if done:
+        return Failed(change, f"{', '.join(done)}, and then: {error}", done)
+    if isinstance(error, UnavailableError):
+        return Failed(change, f"no effect shows, so the next run tries again: {error}")
+    return Failed(change, str(error))
+
+
+def _effects(target: Target, change: Update | Adopt, live: Present) -> Iterator[str]:
+    """Yield what ``live`` shows of ``change``, as sentences."""
+    before = change.before
+    if live.version != before.version and _has_spec(target, change, live):
+        yield SPEC_UPDATED
+    removed = (before.tags.keys() - change.tags.keys()) - live.tags.keys()
+    if removed:
+        yield f"tags were removed ({named(sorted(removed))})"
+    written = [key for key, _ in (change.tags.items() - before.tags.items()) & live.tags.items()]
+    if written:
+        yield f"tags were set ({named(sorted(written))})"
+
+
+def _after_create(course: Course, change: Create, answer: Sighting) -> Outcome:
+    """Create once more if what was answered is not there, then wait until it shows.
 
     A service that remembers tokens answers a repeated create with its old success and does
     nothing. Reading cannot always tell that from a read that lags, so the next create is sent
-    either way: where the name is there after all, it is refused and nothing is harmed.
+    either way, with a token that was never used: if the name is there after all, it is refused or
+    answered with what is there, and nothing is harmed.
     """
     target = course.target
-    for _ in range(MOST_REPLAYS):
-        live = target.look(change.key)
-        if live is not None:
-            return judge(target, change, live)
-        try:
-            answer = target.apply(change, client_token(change, after_replay(str(answer.uid))))
-        except ConflictError:
-            return _wait(course, change, answer)
-        except UnavailableError:
-            return _after_silence(target, change)
-        except TargetError as error:
-            return Failed(change, str(error))
     live = target.look(change.key)
-    return Failed(change, FORGETFUL) if live is None else judge(target, change, live)
+    if live is not None:
+        return judge(target, change, live)
+    base = after_replay(str(answer.uid), answer.answer_id)
+    try:
+        answer = target.apply(change, client_token(change, base))
+    except ConflictError:
+        # It is there, and does not show yet.
+        pass
+    except TargetError as error:
+        return _after_error(target, change, error)
+    return _wait(course, change, answer)
 
 
 def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
@@ -102,13 +142,18 @@ def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
     waited, pause = 0.0, FIRST_PAUSE_SECONDS
     while True:
         live = target.look(change.key)
+        found: Outcome | None = None
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
                 return Applied(change)
         elif live is not None and live.version >= answer.version:
-            return judge(target, change, live)
+            found = judge(target, change, live)
+            # Tags move no version: at the same one they may only not show yet.
+            if isinstance(found, Applied) or live.version > answer.version:
+                return found
         if waited >= conduct.patience_seconds or conduct.stopping():
-            return Failed(change, f"it was sent, but does not show after {waited:.0f} s")
+            why = f"it was sent, but does not show after {waited:.0f} s"
+            return found or Failed(change, why)
         conduct.pause(pause)
         waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -125,7 +170,11 @@ def judge(target: Target, change: Create | Update | Adopt, live: Present) -> Out
 def _matches(target: Target, change: Create | Update | Adopt, live: Present) -> bool:
     if any(live.tags.get(key) != change.tags.get(key) for key in (OWNER_TAG, *change.tags)):
         return False
+    return change.spec is None or _has_spec(target, change, live)
+
+
+def _has_spec(target: Target, change: Create | Update | Adopt, live: Present) -> bool:
+    """Whether ``live`` has the spec that ``change`` sends."""
     if change.spec is None:
-        return True
-    saw = target.canonical(live.spec, change.spec)
-    return target.canonical(change.spec) == saw
+        return False
+    return target.canonical(change.spec) == target.canonical(live.spec, change.spec)

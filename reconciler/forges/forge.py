@@ -14,6 +14,7 @@ class Task(Enum):
     """What a CI job does."""
 
     VALIDATE = "validate"
+    PREVIEW = "preview"
     REVIEW = "review"
     APPLY = "apply"
     WATCH = "watch"
@@ -25,6 +26,7 @@ class Occasion(Enum):
     REQUEST = "request"
     PUSH = "push"
     SCHEDULE = "schedule"
+    MANUAL = "manual"
     OTHER = "other"
 
 
@@ -32,11 +34,12 @@ class Occasion(Enum):
 class Event:
     """What the forge runs the job for.
 
-    ``trusted`` is False where the commit comes from another repository than ours. ``main`` says
-    that the job runs on the default branch. ``base`` is the commit from which the change leads to
-    the one at hand; None where the forge names none.
+    ``name`` is the forge's own word for it. ``trusted`` is False where the commit comes from
+    another repository than ours. ``main`` says that the job runs on the default branch. ``base`` is
+    the commit from which the change leads to the one at hand; None where the forge names none.
     """
 
+    name: str
     occasion: Occasion
     commit: str
     base: str | None = None
@@ -44,16 +47,23 @@ class Event:
     main: bool = False
     trusted: bool = True
 
-    @property
-    def task(self) -> Task:
-        """What is to be done: whatever is neither ours nor known is validated and no more."""
+    def task(self, *, expects_plan: bool = False) -> Task:
+        """Return what is to be done: an event that is not ours or not known is only validated.
+
+        No review shows what a manual run would do, so it applies only on the default branch, and
+        only the plan that its caller expects.
+        """
         match self:
             case Event(occasion=Occasion.REQUEST, trusted=True):
                 return Task.REVIEW
             case Event(occasion=Occasion.PUSH, main=True):
                 return Task.APPLY
-            case Event(occasion=Occasion.SCHEDULE, main=True):
+            case Event(occasion=Occasion.MANUAL, main=True) if expects_plan:
+                return Task.APPLY
+            case Event(occasion=Occasion.SCHEDULE | Occasion.MANUAL, main=True):
                 return Task.WATCH
+            case Event(occasion=Occasion.MANUAL):
+                return Task.PREVIEW
             case _:
                 return Task.VALIDATE
 
@@ -68,10 +78,11 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment on a request."""
+    """A comment on a request; ``node`` is its id in GraphQL if its number does not tell that."""
 
     number: int
     body: str
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,13 @@ class Forge(Protocol):
         """What is read of the job but its log."""
 
     def comments(self, request: int) -> Iterator[Comment]:
-        """Yield the comments that may be ours, oldest first."""
+        """Yield the comments that the user of our token made, oldest first."""
+
+    def unedited(self, comment: Comment) -> str | None:
+        """Return the body of a comment of ours as it is now, None if another user edited it last.
+
+        Members may edit the comments of others, which keep their author.
+        """
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -116,6 +133,11 @@ class Forge(Protocol):
 
     def newest(self) -> str:
         """Return the commit that the branch of the job is at now."""
+
+
+def are_ids(*values: object) -> bool:
+    """Whether all are numbers, as ids are; True, which equals 1, is none."""
+    return all(type(value) is int for value in values)
 
 
 def find_comment(forge: Forge, request: int, marker: str) -> Comment | None:

@@ -9,12 +9,21 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.errors import ForgeError, UsageError
-from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places
+from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places, are_ids
 from reconciler.forges.rest import Rest, checked_token
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-# Others can only begin a comment with our mark to have it taken for ours.
-_TRUSTED = ("OWNER", "MEMBER", "COLLABORATOR")
+# The tokens of apps, GITHUB_TOKEN among them, may not GET /user (403).
+_VIEWER = "query { viewer { login } }"
+_EDITED = """
+query($id: ID!) {
+  node(id: $id) {
+    ... on IssueComment {
+      body lastEditedAt author { __typename login } editor { __typename login }
+    }
+  }
+}
+"""
 
 
 class GitHub:
@@ -38,15 +47,35 @@ class GitHub:
         url = self._environment.get("GITHUB_API_URL") or "https://api.github.com"
         return Rest(url, token, {"X-GitHub-Api-Version": "2022-11-28"})
 
+    @cached_property
+    def _login(self) -> str:
+        """Whose token it is: github-actions[bot], another app's bot, or a user."""
+        match self._rest.query(_VIEWER):
+            case {"viewer": {"login": str(login)}}:
+                return login
+        raise ForgeError("the viewer query: the answer names no user")
+
     def comments(self, request: int) -> Iterator[Comment]:
-        """Yield the comments of bots and of those who belong here, oldest first."""
+        """Yield the comments that the user of our token made, oldest first."""
         for item in self._rest.pages(f"{self._path}/issues/{request}/comments"):
             match item:
-                case {"id": int(number), "body": str(body), "user": {"type": "Bot"}}:
-                    yield Comment(number, body)
-                case {"id": int(number), "body": str(body), "author_association": str(who)}:
-                    if who in _TRUSTED:
-                        yield Comment(number, body)
+                case {
+                    "id": int(number),
+                    "node_id": str(node),
+                    "body": str(body),
+                    "user": {"login": self._login},
+                }:
+                    yield Comment(number, body, node)
+
+    def unedited(self, comment: Comment) -> str | None:
+        """Return the body of a comment of ours as it is now, None if another user edited it."""
+        match self._rest.query(_EDITED, id=comment.node):
+            case {"node": {"body": str(body), "lastEditedAt": None}}:
+                return body
+            case {"node": {"body": str(body), "author": dict(author), "editor": editor}}:
+                # A user who was deleted since is no editor here.
+                return body if editor == author else None
+        raise ForgeError("the query for a comment's editor: the answer has none")
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -75,7 +104,7 @@ class GitHub:
     def newest(self) -> str:
         """Return the commit that the branch of the job is at now."""
         branch = self._environment.get("GITHUB_REF", "").removeprefix("refs/heads/")
-        path = f"{self._path}/commits/{quote(branch)}"
+        path = f"{self._path}/commits/{quote(branch, errors='surrogateescape')}"
         match self._rest.ask("GET", path):
             case {"sha": str(commit)}:
                 return commit
@@ -84,8 +113,8 @@ class GitHub:
 
 def _is_of_fork(request: Any) -> bool:
     match request:
-        case {"head": {"repo": {"id": int(theirs)}}, "base": {"repo": {"id": int(ours)}}}:
-            return theirs != ours
+        case {"head": {"repo": {"id": theirs}}, "base": {"repo": {"id": ours}}}:
+            return are_ids(theirs, ours) and theirs != ours
         case {"head": {"repo": None}}:
             # A fork that was taken away since.
             return True
@@ -112,13 +141,19 @@ def _event(environment: Mapping[str, str]) -> Event:
             "pull_request": {"head": {"repo": head}, "base": {"repo": {"id": ours}, "sha": base}},
         }:
             # A fork that was taken away since has no repository.
-            trusted = isinstance(head, dict) and head.get("id") == ours
-            return Event(Occasion.REQUEST, commit, base, number, trusted=trusted)
-        case "push", {"repository": {"default_branch": str(branch)}}:
+            theirs = head.get("id") if isinstance(head, dict) else None
+            trusted = are_ids(theirs, ours) and theirs == ours
+            return Event(name, Occasion.REQUEST, commit, _text(base), number, trusted=trusted)
+        case (("push" | "workflow_dispatch"), {"repository": {"default_branch": str(branch)}}):
+            occasion = Occasion.PUSH if name == "push" else Occasion.MANUAL
             main = ref == f"refs/heads/{branch}"
-            return Event(Occasion.PUSH, commit, told.get("before"), main=main)
+            return Event(name, occasion, commit, _text(told.get("before")), main=main)
         case "schedule", _:
             # There are none but on the default branch.
-            return Event(Occasion.SCHEDULE, commit, main=True)
+            return Event(name, Occasion.SCHEDULE, commit, main=True)
         case _:
-            return Event(Occasion.OTHER, commit)
+            return Event(name, Occasion.OTHER, commit)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,18 +1,20 @@
 """GitLab, as its CI shows it to a job and as its REST API (v4) answers."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 from reconciler.core.errors import ForgeError, UsageError
-from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places
+from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places, are_ids
 from reconciler.forges.rest import Rest, checked_token
 
 _OCCASIONS = {
     "merge_request_event": Occasion.REQUEST,
     "push": Occasion.PUSH,
     "schedule": Occasion.SCHEDULE,
+    "web": Occasion.MANUAL,
 }
 PLACES = Places(
     Path("reconciler.env"),
@@ -22,6 +24,11 @@ PLACES = Places(
 )
 # A merge commit, one that holds all of the branch, or the branch's own last one.
 _MERGED_AS = ("merge_commit_sha", "squash_commit_sha", "sha")
+_SIDES = ("source_project_id", "target_project_id")
+_EDITED = """
+query($id: NoteID!) { note(id: $id) { body author { id } lastEditedBy { id } } }
+"""
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _TOKENS = ("RECONCILER_GITLAB_TOKEN", "GITLAB_TOKEN")
 
 
@@ -31,7 +38,7 @@ class GitLab:
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Read the event; nothing is asked yet. UsageError where this is no job of a project."""
         project = environment.get("CI_PROJECT_ID", "")
-        if not project.isdecimal():
+        if not _NUMBER.fullmatch(project):
             raise UsageError("CI_PROJECT_ID names no project: is this GitLab CI?")
         self.event = _event(environment, project)
         self.places = PLACES
@@ -45,13 +52,22 @@ class GitLab:
         return Rest(self._environment.get("CI_API_V4_URL", ""), token)
 
     def comments(self, request: int) -> Iterator[Comment]:
-        """Yield the comments of the token's own user, oldest first."""
+        """Yield the comments that the user of our token made, oldest first."""
         me = self._rest.number("GET", "/user")
         for item in self._rest.pages(self._notes(request)):
             match item:
                 case {"id": int(number), "body": str(body), "author": {"id": author}}:
-                    if author == me:
+                    if are_ids(author, me) and author == me:
                         yield Comment(number, body)
+
+    def unedited(self, comment: Comment) -> str | None:
+        """Return the body of a comment of ours as it is now, None if another user edited it."""
+        match self._rest.query(_EDITED, id=f"gid://gitlab/Note/{comment.number}"):
+            case {"note": {"body": str(body), "lastEditedBy": None}}:
+                return body
+            case {"note": {"body": str(body), "author": dict(author), "lastEditedBy": editor}}:
+                return body if editor == author else None
+        raise ForgeError("the query for a note's editor: the answer has none")
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -71,13 +87,15 @@ class GitLab:
             match item:
                 case {"iid": int(number), "state": "merged"}:
                     if commit in map(item.get, _MERGED_AS):
-                        sides = (item.get(f"{side}_project_id") for side in ("source", "target"))
-                        return Merged(number, fork=len(set(sides)) > 1)
+                        source, target = map(item.get, _SIDES)
+                        fork = are_ids(source, target) and source != target
+                        return Merged(number, fork)
         return None
 
     def newest(self) -> str:
         """Return the commit that the branch of the job is at now."""
-        branch = quote(self._environment.get("CI_COMMIT_BRANCH", ""), safe="")
+        branch = self._environment.get("CI_COMMIT_BRANCH", "")
+        branch = quote(branch, safe="", errors="surrogateescape")
         path = f"{self._path}/repository/branches/{branch}"
         match self._rest.ask("GET", path):
             case {"commit": {"id": str(commit)}}:
@@ -89,14 +107,15 @@ class GitLab:
 
 
 def _event(environment: Mapping[str, str], project: str) -> Event:
-    occasion = _OCCASIONS.get(environment.get("CI_PIPELINE_SOURCE", ""), Occasion.OTHER)
+    source = environment.get("CI_PIPELINE_SOURCE", "")
+    occasion = _OCCASIONS.get(source, Occasion.OTHER)
     commit = environment.get("CI_COMMIT_SHA", "")
     if occasion is not Occasion.REQUEST:
         branch = environment.get("CI_COMMIT_BRANCH")
         main = bool(branch) and branch == environment.get("CI_DEFAULT_BRANCH")
-        return Event(occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
+        return Event(source, occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
     number = environment.get("CI_MERGE_REQUEST_IID", "")
-    if not number.isdecimal():
+    if not _NUMBER.fullmatch(number):
         raise UsageError("CI_MERGE_REQUEST_IID names no merge request")
     # A pipeline for merged results holds what the target branch brought too.
     base = environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA") or environment.get(
@@ -104,4 +123,4 @@ def _event(environment: Mapping[str, str], project: str) -> Event:
     )
     sources = ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID")
     trusted = all(environment.get(name) == project for name in sources)
-    return Event(occasion, commit, base, int(number), trusted=trusted)
+    return Event(source, occasion, commit, base, int(number), trusted=trusted)

@@ -14,6 +14,7 @@ from typing import Any
 import urllib3
 
 from reconciler.core.errors import ForgeError
+from reconciler.known_secrets import remember, shown
 
 ATTEMPTS = 3
 MOST_PAGES = 50
@@ -22,6 +23,7 @@ MOST_BYTES = 64 << 20
 LONGEST_PAUSE_SECONDS = 10
 _SERVER_ERRORS = 500
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)
+_VERSION = re.compile(r"/v\d$")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADVICE: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: ": the token is not, or no longer, valid",
@@ -59,8 +61,14 @@ class Rest:
         headers: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Reach nothing yet; ``token`` and ``headers`` go with every request."""
-        self._url = url.rstrip("/")
+        """Reach nothing yet; ``token`` and ``headers`` go with every request.
+
+        ForgeError if ``url`` is not one of http or https.
+        """
+        remember(token)
+        self._url = _checked_url(url).rstrip("/")
+        # api.github.com/graphql, and /api/graphql next to /api/v3 (GitHub) and /api/v4 (GitLab).
+        self._graphql = f"{_VERSION.sub('', self._url)}/graphql"
         self._headers = {
             "Accept": "application/json",
             "Authorization": f"Bearer {token}",
@@ -70,20 +78,31 @@ class Rest:
         self._sleep = sleep
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
 
-    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
+    def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Return the answer, None where it is empty; ForgeError where there is no good one.
 
         What may pass is tried again, so a call that adds something may add it twice.
         """
-        answer = self._once(method, path, body)
+        return self._asked(method, self._url + path, body)
+
+    def query(self, text: str, **variables: str) -> dict[str, Any]:
+        """Return the data that a GraphQL query is answered with; ForgeError where there is none."""
+        document = {"query": text, "variables": variables}
+        match self._asked("POST", self._graphql, document):
+            case {"data": dict(data), **rest} if not rest.get("errors"):
+                return data
+        raise ForgeError(f"{shown(f'POST {self._graphql}')}: the query was not answered")
+
+    def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
+        answer = self._once(method, url, body)
         for attempt in range(1, ATTEMPTS):
             if not answer.may_pass:
                 break
             pause = answer.retry_after
             wished = float(pause) if pause.isdecimal() else attempt
             self._sleep(min(wished, LONGEST_PAUSE_SECONDS))
-            answer = self._once(method, path, body)
-        where = f"{method} {self._url}{path}"
+            answer = self._once(method, url, body)
+        where = shown(f"{method} {url}")
         # Nothing is followed: the token would go along.
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             raise ForgeError(f"{where}: {answer}")
@@ -97,7 +116,7 @@ class Rest:
         match self.ask(method, path, body):
             case {"id": int(number)}:
                 return number
-        raise ForgeError(f"{method} {self._url}{path}: the answer has no id")
+        raise ForgeError(f"{self._named(method, path)}: the answer has no id")
 
     def pages(self, path: str) -> Iterator[Any]:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
@@ -105,17 +124,21 @@ class Rest:
             # A page may be short, of what we may not see; only an empty one is the last.
             members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE}&page={page}")
             if not isinstance(members, list):
-                raise ForgeError(f"GET {self._url}{path}: the answer is no list")
+                raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
             if not members:
                 return
             yield from members
-        raise ForgeError(f"GET {self._url}{path}: it holds more than {MOST_PAGES * PAGE:,}")
+        raise ForgeError(f"{self._named('GET', path)}: it holds more than {MOST_PAGES * PAGE:,}")
 
-    def _once(self, method: str, path: str, body: Mapping[str, str] | None) -> _Answer:
+    def _named(self, method: str, path: str) -> str:
+        """Return what a person is told of a call; the runner may give a URL with a password."""
+        return shown(f"{method} {self._url}{path}")
+
+    def _once(self, method: str, url: str, body: Mapping[str, object] | None) -> _Answer:
         try:
             answer = self._pool.request(
                 method,
-                self._url + path,
+                url,
                 json=body,
                 headers=self._headers,
                 redirect=False,
@@ -136,3 +159,14 @@ def checked_token(token: str | None, name: str) -> str:
     if not _TOKEN.fullmatch(stripped):
         raise ForgeError(f"there is no token in {name}, or it holds what no token does")
     return stripped
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urllib3.util.parse_url(url)
+    except urllib3.exceptions.LocationParseError:
+        parts = urllib3.util.Url()
+    if parts.scheme not in ("http", "https") or not parts.host:
+        # Its text is not repeated, for it may hold a password.
+        raise ForgeError("the forge names no URL of its API that begins with http:// or https://")
+    return url

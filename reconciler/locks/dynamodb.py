@@ -5,9 +5,10 @@ Terraform's lock tables have that key, so one table serves both.
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from reconciler.core.errors import LockError
+from reconciler.known_secrets import shown
 
 KEY, RECORD = "LockID", "Lease"
 MOVED = "ConditionalCheckFailedException"
@@ -44,8 +45,13 @@ class DynamoStore:
                 "ExpressionAttributeValues": {":before": {"S": before}},
             }
         item = {KEY: {"S": self._item}, RECORD: {"S": after}}
-        # Read back: what a proxy answers with 200 looks to the SDK like a write that was done.
-        return self._call("put_item", Item=item, **condition) is not None and self.read() == after
+        if self._call("put_item", Item=item, **condition) is None:
+            return False
+        # What a proxy answers with 200 looks to the SDK like a write that was done.
+        found = self.read()
+        if found is None:
+            raise LockError(f"{self.name} cannot be used: what was written is not there")
+        return found == after
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         """Return the answer, None where the condition did not hold."""
@@ -54,6 +60,8 @@ class DynamoStore:
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
                 return None
-            raise LockError(f"{self.name} cannot be used: {error}") from error
+            # The text of what botocore did not expect may be parts of a proxy's URL.
+            told = "no answer" if type(error) is HTTPClientError else shown(error)
+            raise LockError(f"{self.name} cannot be used: {told}") from error
         except _UNPARSED as error:
             raise LockError(f"{self.name} cannot be used: no answer of DynamoDB's") from error

@@ -189,8 +189,8 @@ def kept(candidate: Candidate) -> Iterator[Callable[[], bool]]:
             failures.append(error)
 
     step()
-    Thread(target=run, name="lease", daemon=True).start()
     try:
+        Thread(target=run, name="lease", daemon=True).start()
         yield leads
     finally:
         ending.set()

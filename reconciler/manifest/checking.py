@@ -1,6 +1,7 @@
 """The border where pydantic's findings become complaints with a place, in our own words."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -156,6 +157,7 @@ def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
     return model
 
 
+@cache
 def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
     """Return the names of the fields as manifests write them, with the models inside."""
     return {

@@ -21,8 +21,9 @@ from reconciler.manifest.nodes import (
     text_of,
 )
 from reconciler.manifest.parameters import call_in
+from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
-from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.sheets import Declared, Sheet, Unnamed
 from reconciler.manifest.specs import attribute
 from reconciler.manifest.spelling import in_api_words, in_cloudformation, respelt
 
@@ -36,7 +37,7 @@ _RETAINED = ("Retain", "RetainExceptOnCreate")
 _POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
 
-def translate_template(sheet: Sheet) -> Iterator[Declared]:
+def translate_template(sheet: Sheet) -> Iterator[Declared | Unnamed]:
     """Yield what of a mesh is in a template, and complain of what CloudFormation would refuse."""
     for name, member in sheet.root.members.items():
         if name not in _SECTIONS:
@@ -54,7 +55,9 @@ def translate_template(sheet: Sheet) -> Iterator[Declared]:
         sheet.complain_of_type(resources, ("Resources",))
 
 
-def _resource(sheet: Sheet, resolver: Resolver, name: str, member: Member) -> Iterator[Declared]:
+def _resource(
+    sheet: Sheet, resolver: Resolver, name: str, member: Member
+) -> Iterator[Declared | Unnamed]:
     path = ("Resources", name)
     if name.startswith("Fn::") or call_in(member.value, path):
         message = "makes resources that only CloudFormation knows"
@@ -79,7 +82,7 @@ def _resource(sheet: Sheet, resolver: Resolver, name: str, member: Member) -> It
 
 def _ours(
     sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode, kind: str
-) -> Iterator[Declared]:
+) -> Iterator[Declared | Unnamed]:
     path: Path = ("Resources", name)
     if "Condition" in resource.members and not _is_made(sheet, resolver, name, resource):
         return
@@ -100,15 +103,26 @@ def _ours(
         members[own_name] = Member(mark, BrokenNode(mark))
     model = respelt(forms.request(kind), in_cloudformation)
     root = MappingNode(mark, members)
+    fields = Fields(
+        MappingNode(resource.mark, {"Properties": Member(mark, root)}),
+        (*sheet.path, *path[:-1]),
+        tuple(("Properties", in_cloudformation("", attribute(each))) for each in names),
+        ("Properties", "Spec"),
+        forms.spec_in(model),
+        ("Properties", "MeshOwner"),
+    )
     form: Any = checked(model, root, sheet.complaints, (*sheet.path, *path))
-    if form is not None:
-        yield sheet.declared(
-            (*path, own_name),
-            forms.key_of(kind, form, names),
-            None if form.spec is None else in_api_words(form.spec),
-            forms.tags_by_key(form),
-            Options(protect=_is_retained(sheet, name, resource)),
-        )
+    if form is None:
+        word = forms.KEY_KINDS[kind]
+        yield sheet.invalid(fields, word, fields.key(word))
+        return
+    yield sheet.declared(
+        fields,
+        forms.key_of(kind, form, names),
+        None if form.spec is None else in_api_words(form.spec),
+        forms.tags_by_key(form),
+        Options(protect=_is_retained(sheet, name, resource)),
+    )
 
 
 def _is_made(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode) -> bool:

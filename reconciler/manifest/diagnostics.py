@@ -4,7 +4,9 @@ Renders nothing: turning complaints into text for people or machines belongs to 
 """
 
 import difflib
+import heapq
 import json
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -18,6 +20,11 @@ QUOTED_CHARACTERS = 80
 
 # What resembles a word is searched for among so many: a file may hold thousands of names.
 _MOST_COMPARED = 60
+# No message may be as long as the file; no field of the API allows more words than this.
+_MOST_LISTED = 20
+_SIMILAR = 0.6
+# difflib takes up to half a millisecond for two texts, too long for each candidate of each hint.
+_MOST_RATED = 2
 
 
 class Severity(StrEnum):
@@ -33,7 +40,7 @@ class Code(Enum):
     UNREADABLE = "MR001", "file or directory that cannot be read"
     NOT_REGULAR = "MR002", "pipe, device or socket in place of a file"
     SYMLINK = "MR003", "symbolic link that leaves the directory, or leads nowhere"
-    LIMIT = "MR004", "too many, too large or too deep files"
+    LIMIT = "MR004", "files that are too many, too large or too deep, or take too long to read"
     CHANGING = "MR005", "directory that changes while it is read"
     FILE_NAME = "MR006", "file name that is not UTF-8"
     NO_MANIFEST = "MR007", "no manifest found"
@@ -41,7 +48,7 @@ class Code(Enum):
     CHARACTER = "MR011", "control or bidirectional character"
     YAML = "MR012", "invalid YAML"
     JSON = "MR013", "invalid JSON"
-    DOCUMENT_LIMIT = "MR014", "document with too many nodes or too deep nesting"
+    DOCUMENT_LIMIT = "MR014", "too many documents or nodes, or too deep nesting"
     DUPLICATE_KEY = "MR015", "key given twice in one mapping"
     ALIAS = "MR016", "anchor, alias or merge key"
     TAG = "MR017", "YAML tag"
@@ -138,13 +145,32 @@ def shown(value: str) -> str:
 
 
 def one_of(words: Iterable[str]) -> str:
-    """Return ``A``, ``A or B``, or ``A, B or C``."""
-    *others, last = words
+    """Return ``A``, ``A or B``, or ``A, B or C``; after twenty words ``or others``."""
+    *others, last = islice(words, _MOST_LISTED + 1)
+    if len(others) == _MOST_LISTED:
+        last = "others"
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the one of ``known`` that ``word`` resembles most, or nothing."""
-    by_folded = {candidate.casefold(): candidate for candidate in islice(known, _MOST_COMPARED)}
-    close = difflib.get_close_matches(word[:QUOTED_CHARACTERS].casefold(), by_folded, 1, 0.6)
+    folded = word[:QUOTED_CHARACTERS].casefold()
+    by_folded = {
+        candidate.casefold(): candidate
+        for candidate in islice(known, _MOST_COMPARED)
+        if len(candidate) <= 2 * QUOTED_CHARACTERS
+    }
+    pieces = _pieces(folded)
+
+    def likeness(candidate: str) -> float:
+        others = _pieces(candidate)
+        return len(pieces & others) / (len(pieces) + len(others) or 1)
+
+    likely = heapq.nlargest(_MOST_RATED, by_folded, key=likeness)
+    close = difflib.get_close_matches(folded, likely, 1, _SIMILAR)
     return f"did you mean {by_folded[close[0]]}?" if close else ""
+
+
+def _pieces(text: str) -> set[str]:
+    """Return the letters of ``text`` and its pairs of letters."""
+    return {*text, *map(operator.add, text, text[1:])}

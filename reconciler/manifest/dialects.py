@@ -12,36 +12,43 @@ from reconciler.manifest.checking import checked, written
 from reconciler.manifest.cloudformation import translate_template
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import MappingNode
+from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import Shape
-from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.sheets import Declared, Sheet, Unnamed
 from reconciler.manifest.terraform import translate_terraform
 
 
-def translate(shape: Shape, sheet: Sheet) -> Iterator[Declared]:
+def translate(shape: Shape, sheet: Sheet) -> Iterator[Declared | Unnamed]:
     """Yield what a document of the given ``shape`` asks for, and complain of what is wrong."""
     return _TRANSLATIONS[shape](sheet)
 
 
-def _native(sheet: Sheet) -> Iterator[Declared]:
+def _native(sheet: Sheet) -> Iterator[Declared | Unnamed]:
     root = sheet.filled(sheet.root)
     kind = sheet.kind(root)
     if kind is None:
         return
-    document = checked(forms.native(kind), root, sheet.complaints, sheet.path)
-    if document is not None:
-        metadata = document.metadata
-        yield sheet.declared(
-            ("metadata", "name"),
-            forms.key_of(kind, metadata, (*forms.parents(kind), "name")),
-            None if document.spec is None else written(document.spec),
-            metadata.tags,
-            document.reconcile.options(),
-        )
+    model, places = forms.native(kind), (*forms.parents(kind), "name")
+    names = tuple(("metadata", name) for name in places)
+    owner = ("metadata", "meshOwner")
+    fields = Fields(root, sheet.path, names, ("spec",), forms.spec_in(model), owner)
+    document = checked(model, root, sheet.complaints, sheet.path)
+    if document is None:
+        word = forms.KEY_KINDS[kind]
+        yield sheet.invalid(fields, word, fields.key(word))
+        return
+    yield sheet.declared(
+        fields,
+        forms.key_of(kind, document.metadata, places),
+        None if document.spec is None else written(document.spec),
+        document.metadata.tags,
+        document.reconcile.options(),
+    )
 
 
-def _request(sheet: Sheet) -> Iterator[Declared]:
+def _request(sheet: Sheet) -> Iterator[Declared | Unnamed]:
     kind = forms.kind_requested(sheet.root.members)
-    names = forms.names(kind)
+    model, names = forms.request(kind), forms.names(kind)
     members = dict(sheet.root.members)
     token = members.pop("clientToken", None)
     if token:
@@ -49,14 +56,19 @@ def _request(sheet: Sheet) -> Iterator[Declared]:
         hint = "leave the field out"
         sheet.complain(Code.CLIENT_TOKEN, token.value.mark, message, ("clientToken",), hint)
     root = sheet.filled(MappingNode(sheet.root.mark, members))
-    request: Any = checked(forms.request(kind), root, sheet.complaints, sheet.path)
-    if request is not None and token is None:
-        yield sheet.declared(
-            names[-1:],
-            forms.key_of(kind, request, names),
-            None if request.spec is None else written(request.spec),
-            forms.tags_by_key(request),
-        )
+    paths = tuple((name,) for name in names)
+    fields = Fields(root, sheet.path, paths, ("spec",), forms.spec_in(model))
+    request: Any = checked(model, root, sheet.complaints, sheet.path)
+    if request is None:
+        word = forms.KEY_KINDS[kind]
+        yield sheet.invalid(fields, word, fields.key(word))
+        return
+    yield sheet.declared(
+        fields,
+        forms.key_of(kind, request, names),
+        None if request.spec is None else written(request.spec),
+        forms.tags_by_key(request),
+    )
 
 
 _TRANSLATIONS = {

@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from reconciler.api import Structure, load
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, Options, Suspension
 from reconciler.manifest import rules
+from reconciler.manifest.checking import model_in
 from reconciler.manifest.fields import (
     Account,
     FewEnough,
@@ -140,6 +141,13 @@ def key_of(kind: str, form: Model, fields: Iterable[str]) -> Key:
     """Return the key that the ``fields`` of a ``form`` make, the mesh first."""
     path = tuple(getattr(form, attribute(field)) for field in fields)
     return Key(KEY_KINDS[kind], path, getattr(form, "mesh_owner", None) or "")
+
+
+def spec_in(form: type[BaseModel]) -> type[BaseModel]:
+    """Return the model of the spec that a ``form`` has."""
+    spec = model_in(form.model_fields["spec"].annotation)
+    assert spec is not None  # noqa: S101  # each form of a kind has one
+    return spec
 
 
 def tags_by_key(form: Any) -> dict[str, str]:

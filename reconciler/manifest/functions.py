@@ -7,12 +7,14 @@ at its place, once. Values stand where the function stood that gave them.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
 from typing import ClassVar
 
 from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code, shown
 from reconciler.manifest.nodes import (
     MOST_DEPTH,
+    MOST_NODES,
     BrokenNode,
     Complaints,
     ListNode,
@@ -26,13 +28,14 @@ from reconciler.manifest.nodes import (
     located,
     text_of,
 )
-from reconciler.manifest.parameters import Call, UnresolvedError, call_in, joined, said, said_by
+from reconciler.manifest.parameters import Call, UnresolvedError, call_in, joined, said, value_of
+from reconciler.manifest.variables import split_placeholders
 
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 # A name that the template itself gives can be asked for; all other attributes come into being.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
 _MOST_DEPTH = 2 * MOST_DEPTH
+_MOST_VALUES = 2 * MOST_NODES
 
 
 class Resolver:
@@ -46,9 +49,10 @@ class Resolver:
         self, template: MappingNode, variables: Mapping[str, str], complaints: Complaints
     ) -> None:
         self._template = template
-        self._variables = variables
         self._complaints = complaints
+        self._value_of_parameter = cache(partial(value_of, template, variables))
         self._depth = 0
+        self._values = 0
         self._under_way: set[Path] = set()
         # None stands for a condition of which cannot be said whether it holds.
         self._conditions: dict[str, bool | None] = {}
@@ -109,10 +113,28 @@ class Resolver:
 
     def _value_of(self, call: Call) -> Node | None:
         try:
-            return self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
+            self._refuse_many()
+            value = self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
+            self._count(value)
         except UnresolvedError as error:
             self._complain(error, call.mark, call.path)
             return BrokenNode(call.mark)
+        return value
+
+    def _count(self, value: Node | None) -> None:
+        """Count what a function gave: a short call may stand for a large value many times."""
+        self._values += 1
+        self._refuse_many()
+        if isinstance(value, ListNode):
+            for item in value.items:
+                self._count(item)
+        elif isinstance(value, MappingNode):
+            for member in value.members.values():
+                self._count(member.value)
+
+    def _refuse_many(self) -> None:
+        if self._values > _MOST_VALUES:
+            raise UnresolvedError(f"is one of more than {_MOST_VALUES:,} values of functions here")
 
     def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
         members = {}
@@ -127,7 +149,7 @@ class Resolver:
                 yield value
 
     def _text(self, node: Node, path: Path) -> str:
-        value = self._resolved(node, path)
+        value = self._resolved(node, path) if call_in(node, path) else node
         if isinstance(value, BrokenNode):
             raise UnresolvedError
         if isinstance(value, ScalarNode) and value.value is not None:
@@ -144,11 +166,13 @@ class Resolver:
 
     def _ref(self, call: Call) -> Node | None:
         name = self._text(call.argument, call.path)
-        return (
-            None
-            if name == "AWS::NoValue"
-            else said_by(self._template, self._variables, name, call.mark)
-        )
+        return None if name == "AWS::NoValue" else self._parameter(name, call.mark)
+
+    def _parameter(self, name: str, mark: Mark) -> Node:
+        value = self._value_of_parameter(name)
+        if isinstance(value, list):
+            return ListNode(mark, [said(mark, item) for item in value])
+        return said(mark, value)
 
     def _attribute(self, resource: str, name: str) -> Node:
         _, found = located(self._template, ("Resources", resource))
@@ -185,12 +209,11 @@ class Resolver:
         }
 
         def pieces() -> Iterator[str]:
-            end = 0
-            for match in _PLACEHOLDER.finditer(template.text):
-                yield template.text[end : match.start()]
-                yield self._placeholder(match[1], known, call)
-                end = match.end()
-            yield template.text[end:]
+            found, rest = split_placeholders(template.text)
+            for before, name in found:
+                yield before
+                yield self._placeholder(name, known, call)
+            yield rest
 
         return said(call.mark, joined(pieces()))
 
@@ -200,11 +223,7 @@ class Resolver:
         if name in known:
             return known[name]
         resource, dot, attribute = name.partition(".")
-        value = (
-            self._attribute(resource, attribute)
-            if dot
-            else said_by(self._template, self._variables, name, call.mark)
-        )
+        value = self._attribute(resource, attribute) if dot else self._parameter(name, call.mark)
         return self._text(value, call.path)
 
     def _join(self, call: Call) -> Node:

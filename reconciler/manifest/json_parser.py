@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from reconciler.manifest.diagnostics import Code, shown
 from reconciler.manifest.nodes import (
     MOST_DEPTH,
+    MOST_DOCUMENTS,
     MOST_NODES,
+    TOO_MANY_DOCUMENTS,
     Complaints,
     Document,
     ListNode,
@@ -65,6 +67,7 @@ class _Parser:
         self.complaints = Complaints(page)
         self._text = page.text
         self._at = 0
+        self._documents = 0
         self._nodes = 0
         self._line_starts = [0]
         for line in page.lines:
@@ -82,8 +85,12 @@ class _Parser:
 
     def document(self) -> Node:
         """Return the next value."""
+        word, offset = self._token()
+        self._documents += 1
+        if self._documents > MOST_DOCUMENTS:
+            raise _JsonError(Code.DOCUMENT_LIMIT, offset, TOO_MANY_DOCUMENTS)
         self._nodes = 0
-        return self._node(*self._token(), ())
+        return self._node(word, offset, ())
 
     def _token(self) -> tuple[str, int]:
         match = _TOKEN.match(self._text, self._at)

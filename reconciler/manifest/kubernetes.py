@@ -5,31 +5,37 @@ choose among is what was collected: a cluster is never asked.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from reconciler.core.escaping import escaped
-from reconciler.core.resources import Key, Spec
+from reconciler.core.resources import Key, Origin, Spec
 from reconciler.manifest import forms
 from reconciler.manifest.checking import checked, pruned
 from reconciler.manifest.diagnostics import Code, one_of
-from reconciler.manifest.labels import labels_of, matches
+from reconciler.manifest.labels import Selector, labels_of, selector_of
 from reconciler.manifest.nodes import (
     BrokenNode,
+    Complaints,
     ListNode,
     MappingNode,
     Member,
     Node,
     Path,
     ScalarNode,
+    TooManyComplaintsError,
     described,
     located,
     text_of,
 )
+from reconciler.manifest.places import Fields
 from reconciler.manifest.rules import NAME_LENGTH
 from reconciler.manifest.shapes import KUBERNETES, KUBERNETES_KINDS
-from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.sheets import Declared, Sheet, Unnamed
 from reconciler.manifest.specs import attribute, spec_of
 from reconciler.manifest.spelling import in_api_words
 
@@ -42,34 +48,63 @@ _CLUSTERS_OWN = frozenset(
 )
 _REFERENCE = re.compile(r"v(irtual(?:Node|Router|Service))(Ref|ARN)")
 _ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/v(\w+)/(.+)")
+# What contains a kind, and how a resource refers to that.
+_PARENTS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Mesh", "BackendGroup"), ()),
+    **dict.fromkeys(
+        ("VirtualNode", "VirtualRouter", "VirtualService", "VirtualGateway"), ("Mesh",)
+    ),
+    "GatewayRoute": ("Mesh", "VirtualGateway"),
+}
+_REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
 # A namespace has its own name for a label, whoever made it.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+# Comparisons of selectors, and services taken from groups, in one source: both are products of
+# two numbers of objects, and 100 nodes with the services of 1,000 are far from any mesh.
+MOST_SELECTIONS = 100_000
+
+
+class _TooManySelectionsError(Exception):
+    def __init__(self) -> None:
+        super().__init__(f"the source makes more than {MOST_SELECTIONS:,} selections")
 
 
 class Resource(NamedTuple):
-    """One object on its sheet; a mesh has the namespace ``""``."""
+    """One object on its sheet; a mesh has the namespace ``""``.
+
+    ``namespaces`` and ``routes`` are the selectors in its spec, where it has them.
+    """
 
     sheet: Sheet
     kind: str
     namespace: str
     name: str
+    namespaces: Selector | None
+    routes: Selector | None
 
-    def selector(self, name: str) -> Node | None:
-        """Return a selector in its spec, where it has that."""
-        return located(self.sheet.root, ("spec", name))[1]
+    @property
+    def is_named(self) -> bool:
+        """Whether its name in App Mesh can be told, if that of what contains it can."""
+        _, own_name = located(self.sheet.root, ("spec", "awsName"))
+        is_told = own_name is None or text_of(self.sheet.root, "spec", "awsName")
+        return bool(self.name and is_told and (self.kind == "Mesh" or self.namespace))
 
     def __str__(self) -> str:
         """Return what people call it in a cluster."""
         return "/".join(filter(None, (self.namespace, self.name)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cluster:
     """What the manifests of a source would put into one cluster."""
 
     resources: list[Resource] = field(default_factory=list)
     named: dict[str, dict[tuple[str, str], Resource]] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    _selections: int = 0
+    _by_name: dict[str, list[Resource]] = field(default_factory=dict)
+    _reaching: dict[tuple[str, str], list[Resource]] = field(default_factory=dict)
+    _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
         """Note the labels of a Namespace."""
@@ -83,90 +118,131 @@ class Cluster:
         kind = sheet.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
-        version = str(text_of(root, "apiVersion"))
-        if kind != "Mesh" and version != KUBERNETES[0]:
-            mark, _ = located(root, ("apiVersion",))
-            message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
-            sheet.complain(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
-            return
         namespace = "" if kind == "Mesh" else text_of(root, "metadata", "namespace") or ""
         name = text_of(root, "metadata", "name") or ""
-        resource = Resource(replace(sheet, root=root), kind, namespace, name)
+        selectors = (
+            selector_of(located(root, ("spec", selector))[1])
+            for selector in ("namespaceSelector", "gatewayRouteSelector")
+        )
+        resource = Resource(replace(sheet, root=root), kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
 
-    def declared(self, resource: Resource) -> Iterator[Declared]:
-        """Yield what ``resource`` asks for, and complain of what is wrong with it."""
+    def declared(self, resource: Resource, hidden: Collection[str]) -> Iterator[Declared | Unnamed]:
+        """Yield what ``resource`` asks for, and complain of what is wrong with it.
+
+        Of the kinds that are ``hidden`` there may be more in what cannot be read.
+        """
         sheet, kind = resource.sheet, resource.kind
-        old = text_of(sheet.root, "apiVersion") != KUBERNETES[0]
-        model = forms.kubernetes(kind, old=old)
-        known = pruned(model, self._resolved(resource), sheet.complaints, sheet.path)
+        word = forms.KEY_KINDS.get(kind, kind)
+        version = str(text_of(sheet.root, "apiVersion"))
+        if kind != "Mesh" and version != KUBERNETES[0]:
+            mark, _ = located(sheet.root, ("apiVersion",))
+            message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
+            sheet.complain(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
+            yield Unnamed(word, sheet.complaints, sheet.path)
+            return
+        model = forms.kubernetes(kind, old=version != KUBERNETES[0])
+        known: Any = pruned(model, self._resolved(resource), sheet.complaints, sheet.path)
         document: Any = checked(model, known, sheet.complaints, sheet.path)
-        if document is None or kind == "BackendGroup":
+        fields = _fields(resource, known, model)
+        key = None if kind == "BackendGroup" else self._key(resource, fields, hidden)
+        if document is None or key is None:
+            yield sheet.invalid(fields, word, key)
             return
-        name = ("spec", "awsName") if document.spec.aws_name else ("metadata", "name")
-        own_name = self._name(kind, resource.namespace, resource.name)
-        if len(own_name) > NAME_LENGTH:
-            message = f"is too long with its namespace: {len(own_name)} characters"
-            mark, _ = located(sheet.root, name)
-            sheet.complain(Code.NAME, mark, message, name, "give a shorter one in spec.awsName")
-            return
-        path = (own_name,)
         spec = _in_api_words(kind, document.spec)
         if kind == "Mesh":
             _warn_of_namespace(resource, document)
-            yield sheet.declared(name, Key("mesh", path), spec)
-            return
-        parent = self._parent(resource, document)
-        if parent is None:
-            return
         if kind == "VirtualNode":
-            spec |= self._backends(resource, document, spec)
-        yield sheet.declared(name, Key(forms.KEY_KINDS[kind], (*parent, *path)), spec)
+            spec |= self._backends(resource, document, spec, hidden)
+        yield sheet.declared(fields, key, spec)
         if kind == "VirtualRouter":
             for index, route in enumerate(document.spec.routes or ()):
-                key = Key("route", (*parent, *path, route.name))
-                where = ("spec", "routes", index, "name")
-                yield sheet.declared(where, key, _in_api_words("Route", route))
+                where = ("spec", "routes", index)
+                names = (*fields.names, (*where, "name"))
+                inside = replace(fields, names=names, spec=where, form=type(route))
+                own_key = Key("route", (*key.path, route.name))
+                yield sheet.declared(inside, own_key, _in_api_words("Route", route))
 
-    def _parent(self, resource: Resource, document: Any) -> tuple[str, ...] | None:
-        """Return the names of what contains ``resource``, the mesh first."""
-        mesh = self._chosen("Mesh", resource, document.spec.mesh_ref)
-        if mesh is None:
+    def keep(
+        self, resource: Resource, kept: dict[tuple[Key, Origin], Fields], hidden: Collection[str]
+    ) -> None:
+        """Keep the fields of what ``resource`` asks for; report nothing a second time."""
+        silent = Complaints(resource.sheet.complaints.page)
+        sheet = replace(resource.sheet, complaints=silent, kept=kept)
+        with suppress(TooManyComplaintsError):
+            list(self.declared(resource._replace(sheet=sheet), hidden))
+
+    def _key(self, resource: Resource, fields: Fields, hidden: Collection[str]) -> Key | None:
+        """Return the key of ``resource``, valid or not; None where its names cannot be told."""
+        namespace = (*fields.path, "metadata", "namespace")
+        if not resource.is_named or resource.sheet.complaints.errors_in(namespace):
             return None
-        if resource.kind != "GatewayRoute":
-            return (mesh,)
-        gateway = self._chosen("VirtualGateway", resource, document.spec.virtual_gateway_ref)
-        return None if gateway is None else (mesh, gateway)
+        parents = [self._chosen(kind, resource, fields, hidden) for kind in _PARENTS[resource.kind]]
+        if None in parents:
+            return None
+        name = self._name(resource.kind, resource.namespace, resource.name)
+        if len(name) > NAME_LENGTH:
+            message = f"is too long with its namespace: {len(name)} characters"
+            hint = "give a shorter one in spec.awsName"
+            mark, path = fields.name()
+            resource.sheet.complaints.add(Code.NAME, mark, message, path=path, hint=hint)
+            return None
+        return Key(forms.KEY_KINDS[resource.kind], (*map(str, parents), name))
 
     def _chosen(
-        self, kind: str, resource: Resource, reference: forms.Reference | None
+        self, kind: str, resource: Resource, fields: Fields, hidden: Collection[str]
     ) -> str | None:
         """Return the name of what of ``kind`` contains ``resource``; None where that is unclear."""
+        root, member = resource.sheet.root, _REFERENCES_TO[kind]
+        _, reference = located(root, ("spec", member))
         if reference is not None:
-            namespace = "" if kind == "Mesh" else reference.namespace or resource.namespace
-            return self._name(kind, namespace, reference.name)
-        candidates = list(self.named.get(kind, {}).values())
-        matching = [each for each in candidates if self._selects(each, resource)] or candidates
-        if len(matching) == 1:
-            return self._name(kind, matching[0].namespace, matching[0].name)
-        which = one_of(sorted(map(str, matching))) if matching else "none is declared here"
-        member = "meshRef" if kind == "Mesh" else "virtualGatewayRef"
-        where = ("metadata", "name")
+            name = text_of(reference, "name")
+            namespace = text_of(reference, "namespace") or resource.namespace
+            return self._name(kind, "" if kind == "Mesh" else namespace, name) if name else None
+        try:
+            matching = self._selecting(kind, resource)
+        except _TooManySelectionsError as error:
+            which = str(error)
+        else:
+            if len(matching) == 1:
+                return self._name(kind, matching[0].namespace, matching[0].name)
+            if forms.KEY_KINDS[kind] in hidden:
+                return None
+            which = one_of(map(str, matching)) if matching else "none is declared here"
         message = f"belongs to a {kind} that cannot be told: {which}"
-        key_mark, node = located(resource.sheet.root, where)
-        mark = node.mark if node else key_mark
         hint = f"give its name in spec.{member}.name"
-        resource.sheet.complain(Code.NO_MESH, mark, escaped(message), where, hint)
+        mark, path = fields.name()
+        resource.sheet.complaints.add(Code.NO_MESH, mark, escaped(message), path=path, hint=hint)
         return None
 
-    def _selects(self, container: Resource, resource: Resource) -> bool:
-        own = {_NAMESPACE_LABEL: resource.namespace}
-        labels = self.labels.get(resource.namespace, {}) | own
-        if not matches(container.selector("namespaceSelector"), labels):
-            return False
-        routes = container.selector("gatewayRouteSelector")
-        return routes is None or matches(routes, labels_of(resource.sheet.root))
+    def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
+        """Return, by name, what of ``kind`` selects ``resource``; all of it if nothing does."""
+        if kind not in self._by_name:
+            self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
+        everything, namespace = self._by_name[kind], resource.namespace
+        if (kind, namespace) not in self._reaching:
+            of_namespace = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
+            self._reaching[kind, namespace] = [
+                each
+                for each in everything
+                if each.namespaces is not None and self._matches(each.namespaces, of_namespace)
+            ]
+        labels = labels_of(resource.sheet.root)
+        return [
+            each
+            for each in self._reaching[kind, namespace]
+            if each.routes is None or self._matches(each.routes, labels)
+        ] or everything
+
+    def _matches(self, selector: Selector, labels: Mapping[str, str]) -> bool:
+        self._count(selector.size)
+        return selector.matches(labels)
+
+    def _count(self, selections: int) -> None:
+        self._selections += selections
+        if self._selections > MOST_SELECTIONS:
+            raise _TooManySelectionsError
 
     def _name(self, kind: str, namespace: str, name: str) -> str:
         """Return what App Mesh calls the object that Kubernetes calls so."""
@@ -178,7 +254,7 @@ class Cluster:
             return name
         return f"{name}.{namespace}" if kind == "VirtualService" else f"{name}_{namespace}"
 
-    def _backends(self, node: Resource, document: Any, spec: Spec) -> Spec:
+    def _backends(self, node: Resource, document: Any, spec: Spec, hidden: Collection[str]) -> Spec:
         """Return the backends of a node with those of its groups; nothing where it has none."""
         given: Any = spec.get("backends", [])
         backends = [*given]
@@ -188,28 +264,44 @@ class Cluster:
             for index, reference in enumerate(document.spec.backend_groups or ())
         }
         for group, index in groups.items():
-            for service in self._services(node, group, ("spec", "backendGroups", index)):
-                if service not in known:
-                    backends.append({"virtualService": {"virtualServiceName": service}})
-                    known.add(service)
+            path = ("spec", "backendGroups", index)
+            try:
+                for service in self._services(node, group, path, hidden):
+                    if service not in known:
+                        backends.append({"virtualService": {"virtualServiceName": service}})
+                        known.add(service)
+            except _TooManySelectionsError as error:
+                mark, _ = located(node.sheet.root, path)
+                message = f"cannot be filled in: {error}"
+                node.sheet.complain(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
+                break
         return {"backends": backends} if backends else {}
 
-    def _services(self, node: Resource, wanted: tuple[str, str], path: Path) -> Iterator[str]:
+    def _services(
+        self, node: Resource, wanted: tuple[str, str], path: Path, hidden: Collection[str]
+    ) -> Iterator[str]:
         """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
         namespace, name = wanted
         if name == "*":
-            for place, each in sorted(self.named.get("VirtualService", {})):
-                if place == namespace:
-                    yield self._name("VirtualService", place, each)
+            if not self._services_in:
+                for place, each in sorted(self.named.get("VirtualService", {})):
+                    own_name = self._name("VirtualService", place, each)
+                    self._services_in.setdefault(place, []).append(own_name)
+            of_namespace = self._services_in.get(namespace, [])
+            self._count(len(of_namespace))
+            yield from of_namespace
             return
         group = self.named.get("BackendGroup", {}).get(wanted)
         if group is None:
-            message = f"names {namespace}/{name}, which is not declared"
-            mark, _ = located(node.sheet.root, path)
-            node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
+            if "BackendGroup" not in hidden:
+                message = f"names {namespace}/{name}, which is not declared"
+                mark, _ = located(node.sheet.root, path)
+                node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
             return
         _, services = located(group.sheet.root, ("spec", "virtualservices"))
-        for service in services.items if isinstance(services, ListNode) else ():
+        listed = services.items if isinstance(services, ListNode) else []
+        self._count(len(listed))
+        for service in listed:
             place = text_of(service, "namespace") or namespace
             yield self._name("VirtualService", place, text_of(service, "name") or "")
 
@@ -244,7 +336,9 @@ class Cluster:
                 resource.sheet.complain(Code.NOT_ALLOWED, mark, message, here)
             find = self._by_reference if name == reference else _by_arn
             told = find(resource, kind, value, here)
-            found = BrokenNode(value.mark) if told is None else ScalarNode(value.mark, told, told)
+            _, own_name = located(value, ("name",))
+            place = own_name.mark if own_name else value.mark
+            found = BrokenNode(value.mark) if told is None else ScalarNode(place, told, told)
             members[reference] = Member(mark, found)
         return MappingNode(node.mark, members)
 
@@ -264,6 +358,15 @@ def _by_arn(resource: Resource, kind: str, node: Node, path: Path) -> str | None
         message = f"must be the ARN of a {kind}, not {described(node)}"
         resource.sheet.complain(Code.NOT_ALLOWED, node.mark, message, path)
     return None
+
+
+def _fields(resource: Resource, root: MappingNode, model: type[BaseModel]) -> Fields:
+    name = ("spec", "awsName") if located(root, ("spec", "awsName"))[1] else ("metadata", "name")
+    references = (("spec", _REFERENCES_TO[kind], "name") for kind in _PARENTS[resource.kind])
+    # Where selectors choose what contains it, no field names that.
+    parents = (path if located(root, path)[1] else name for path in references)
+    names = (*parents, name)
+    return Fields(root, resource.sheet.path, names, ("spec",), forms.spec_in(model))
 
 
 def _in_api_words(kind: str, form: Any) -> Spec:

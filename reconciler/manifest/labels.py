@@ -1,11 +1,75 @@
 """Labels of Kubernetes objects, and the selectors that choose among objects by them."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from reconciler.manifest.nodes import ListNode, MappingNode, Node, ScalarNode, located, text_of
+
+
+class Expression(NamedTuple):
+    """One of a selector's ``matchExpressions``."""
+
+    label: str
+    operator: str | None
+    values: frozenset[str]
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these ``labels`` is chosen."""
+        value = labels.get(self.label)
+        match self.operator:
+            case "In":
+                return value in self.values
+            case "NotIn":
+                return value not in self.values
+            case "Exists":
+                return value is not None
+            case "DoesNotExist":
+                return value is None
+        return False
+
+
+class Selector(NamedTuple):
+    """A label selector, read once for all the objects that it is compared with.
+
+    ``size`` is the number of comparisons for one object, at least one.
+    """
+
+    wanted: Mapping[str, str]
+    expressions: tuple[Expression, ...]
+    size: int
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether the selector chooses an object with these ``labels``."""
+        return self.wanted.items() <= labels.items() and all(
+            each.holds(labels) for each in self.expressions
+        )
+
+
+_CHOOSES_NOTHING = Selector({}, (Expression("", None, frozenset()),), 1)
 
 
 def labels_of(root: Node) -> dict[str, str]:
     """Return the labels of the object ``root``."""
     return _texts(located(root, ("metadata", "labels"))[1])
+
+
+def selector_of(node: Node | None) -> Selector | None:
+    """Return the selector that ``node`` spells; None where there is none."""
+    if node is None:
+        return None
+    if not isinstance(node, MappingNode):
+        return _CHOOSES_NOTHING
+    wanted = _texts(located(node, ("matchLabels",))[1])
+    _, expressions = located(node, ("matchExpressions",))
+    found = expressions.items if isinstance(expressions, ListNode) else []
+    return Selector(wanted, tuple(map(_expression, found)), 1 + len(wanted) + len(found))
+
+
+def _expression(node: Node) -> Expression:
+    _, values = located(node, ("values",))
+    words = values.items if isinstance(values, ListNode) else ()
+    texts = frozenset(each.text for each in words if isinstance(each, ScalarNode))
+    return Expression(text_of(node, "key") or "", text_of(node, "operator"), texts)
 
 
 def _texts(node: Node | None) -> dict[str, str]:
@@ -15,33 +79,3 @@ def _texts(node: Node | None) -> dict[str, str]:
         for name, member in members.items()
         if isinstance(member.value, ScalarNode)
     }
-
-
-def matches(selector: Node | None, labels: dict[str, str]) -> bool:
-    """Whether a Kubernetes label selector chooses what has these ``labels``."""
-    if not isinstance(selector, MappingNode):
-        return False
-    wanted = _texts(located(selector, ("matchLabels",))[1])
-    _, expressions = located(selector, ("matchExpressions",))
-    rest = expressions.items if isinstance(expressions, ListNode) else []
-    return wanted.items() <= labels.items() and all(_holds(each, labels) for each in rest)
-
-
-def _holds(expression: Node, labels: dict[str, str]) -> bool:
-    label = labels.get(text_of(expression, "key") or "")
-    _, values = located(expression, ("values",))
-    words = [
-        each.text
-        for each in (values.items if isinstance(values, ListNode) else ())
-        if isinstance(each, ScalarNode)
-    ]
-    match text_of(expression, "operator"):
-        case "In":
-            return label in words
-        case "NotIn":
-            return label not in words
-        case "Exists":
-            return label is not None
-        case "DoesNotExist":
-            return label is None
-    return False

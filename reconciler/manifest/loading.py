@@ -5,14 +5,17 @@ Takes bytes that somebody else has read, and reads nothing.
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
+from typing import NamedTuple
 
 from reconciler.core.escaping import escaped
-from reconciler.core.resources import Desired, Key
+from reconciler.core.kinds import KINDS, Steps
+from reconciler.core.resources import Desired, Key, Origin
+from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.diagnostics import (
     Code,
     Diagnostic,
@@ -21,24 +24,31 @@ from reconciler.manifest.diagnostics import (
     in_order,
 )
 from reconciler.manifest.dialects import translate
+from reconciler.manifest.forms import KEY_KINDS
 from reconciler.manifest.json_parser import parse_json
-from reconciler.manifest.kubernetes import Cluster
+from reconciler.manifest.kubernetes import Cluster, Resource
 from reconciler.manifest.nodes import (
     MOST_COMPLAINTS,
     Complaints,
     Document,
     Page,
+    Path,
     TooManyComplaintsError,
+    dotted,
     text_of,
 )
 from reconciler.manifest.pages import page_of
+from reconciler.manifest.places import Fields
 from reconciler.manifest.relations import breaches
 from reconciler.manifest.shapes import Shape, recognise, resources
-from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.sheets import Declared, Sheet, Unnamed
 from reconciler.manifest.yaml_parser import parse_yaml
 
 _YAML_NAMES = (".yaml", ".yml")
 _LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')
+# The controller has one kind more than App Mesh.
+_ALL_KINDS = frozenset((*KINDS, "BackendGroup"))
+_OWN_NAME = -1
 _DECIDES_THE_FORM = frozenset({"apiVersion", "kind", "meshName"})
 
 
@@ -62,37 +72,107 @@ class Loaded:
 
 
 def load(
-    files: Iterable[tuple[str, bytes]], variables: Mapping[str, str] = MappingProxyType({})
+    files: Iterable[tuple[str, bytes]],
+    variables: Mapping[str, str] = MappingProxyType({}),
+    *,
+    complete: bool = True,
+    check_time: Callable[[], None] = unlimited,
 ) -> Loaded:
     """Return everything that ``files``, names with contents, declare, and every complaint.
 
     ``variables`` are what manifests may ask for by name. The answer does not depend on the order
-    of ``files``.
+    of ``files``. They are not ``complete`` if there are others that could not be read. If
+    ``check_time`` raises TooSlowError, that is the one complaint.
     """
-    source = _Source(variables)
+    source = _Source(variables, check_time)
     diagnostics: list[Diagnostic] = []
-    for file, content in sorted(files, key=itemgetter(0)):
-        page = page_of(file, content)
-        diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
-    diagnostics += _resolve(source)
-    declared = sorted(source.declared, key=lambda item: (item.desired.key, item.desired.origin))
-    diagnostics += _conflicts(declared)
-    if not _has_error(diagnostics):
-        # What cannot be read may be just what others seem to miss.
-        diagnostics += breaches(declared)
-    times = Counter(item.desired.key for item in declared)
-    desired = tuple(item.desired for item in declared if times[item.desired.key] == 1)
+    file = ""
+    try:
+        for file, content in sorted(files, key=itemgetter(0)):
+            check_time()
+            page = page_of(file, content)
+            diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
+        hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
+        diagnostics += _resolve(source, hidden)
+        hidden |= _hidden(diagnostics, source.known)
+        declared = sorted(source.declared, key=lambda each: (each.key, each.origin))
+        remarks = [*_conflicts(declared), *_misfits(declared, hidden, check_time)]
+        diagnostics += _placed(remarks, source, hidden)
+    except TooSlowError as error:
+        return Loaded((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
+    times = Counter(each.key for each in declared)
+    desired = tuple(each.desired for each in declared if each.desired and times[each.key] == 1)
     return Loaded(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
+
+
+class _Known(NamedTuple):
+    """A resource of which a document tells the kind; ``named`` is whether it tells the name too."""
+
+    kind: str
+    complaints: Complaints
+    path: Path
+    named: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What has been read so far: what is declared, what is ignored, and what waits for the rest."""
+    """What has been read so far: what is declared, what is ignored, and what waits for the rest.
+
+    ``kept`` are the fields of what was declared, if they are asked for.
+    """
 
     variables: Mapping[str, str]
-    declared: list[Declared] = field(default_factory=list)
+    check_time: Callable[[], None]
+    found: list[Declared | Unnamed] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     cluster: Cluster = field(default_factory=Cluster)
+    kept: dict[tuple[Key, Origin], Fields] | None = None
+
+    @property
+    def declared(self) -> Iterator[Declared]:
+        """What is declared, valid or not."""
+        return (each for each in self.found if isinstance(each, Declared))
+
+    @property
+    def known(self) -> Iterator[_Known]:
+        """Every resource of which something is known."""
+        for each in self.found:
+            if isinstance(each, Declared):
+                yield _Known(each.key.kind, each.complaints, each.path, named=True)
+            else:
+                yield _Known(each.kind, each.complaints, each.path, named=False)
+        for resource in self.cluster.resources:
+            kind, sheet = KEY_KINDS.get(resource.kind, resource.kind), resource.sheet
+            yield _Known(kind, sheet.complaints, sheet.path, resource.is_named)
+
+
+class _Remark(NamedTuple):
+    """A complaint about a resource, ``at`` a place that is still to be found."""
+
+    declared: Declared
+    code: Code
+    at: Steps | int
+    message: str
+    hint: str = ""
+
+
+def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> frozenset[str]:
+    """Return the kinds of which there may be more resources than those whose names are known.
+
+    An error hides the name of a resource if that cannot be read. An error that is about no
+    resource that is known, such as invalid YAML, may hide resources of every kind.
+    """
+    errors = {item for item in diagnostics if item.severity is Severity.ERROR}
+    if not errors:
+        return frozenset()
+    hidden: set[str] = set()
+    explained: set[Diagnostic] = set()
+    for kind, complaints, path, named in known:
+        about = complaints.errors_in(path)
+        explained.update(about)
+        if about and not named:
+            hidden.add(kind)
+    return _ALL_KINDS if errors - explained else frozenset(hidden)
 
 
 def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
@@ -116,13 +196,14 @@ def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
     return found
 
 
-def _resolve(source: _Source) -> Iterator[Diagnostic]:
+def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
     """Add what waited for all of the source, and yield the complaints about it."""
     for resource in source.cluster.resources:
+        source.check_time()
         complaints = resource.sheet.complaints
         before = len(complaints.found)
         try:
-            source.declared.extend(source.cluster.declared(resource))
+            source.found.extend(source.cluster.declared(resource, hidden))
         except TooManyComplaintsError:
             yield _cut(complaints.page.file)
         yield from complaints.found[before:]
@@ -161,8 +242,11 @@ def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
     for root, path in resources(document.root, document.complaints):
+        source.check_time()
         shape = recognise(root, document.complaints, path)
-        sheet = Sheet(root, document.complaints, path, source.variables, source.ignored)
+        sheet = Sheet(
+            root, document.complaints, path, source.variables, source.ignored, source.kept
+        )
         if shape is Shape.FOREIGN:
             named = [text_of(root, "apiVersion"), text_of(root, "kind")]
             source.ignored[" ".join(filter(None, named)) or document.complaints.page.file] += 1
@@ -173,7 +257,7 @@ def _read(document: Document, source: _Source) -> None:
         elif shape is Shape.KUBERNETES:
             source.cluster.add(sheet)
         elif shape:
-            source.declared.extend(translate(shape, sheet))
+            source.found.extend(translate(shape, sheet))
 
 
 def _forgive(complaints: Complaints) -> None:
@@ -181,21 +265,54 @@ def _forgive(complaints: Complaints) -> None:
     complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
 
 
-def _conflicts(declared: list[Declared]) -> Iterator[Diagnostic]:
+def _conflicts(declared: Iterable[Declared]) -> Iterator[_Remark]:
     """Complain of keys declared twice, and of names that a reader cannot tell apart."""
     first_of_key: dict[Key, Declared] = {}
     first_of_look: dict[tuple[str, ...], Declared] = {}
     for one in declared:
-        key = one.desired.key
-        first = first_of_key.setdefault(key, one)
-        alike = first_of_look.setdefault(_look(key), one)
+        first = first_of_key.setdefault(one.key, one)
+        alike = first_of_look.setdefault(_look(one.key), one)
         if first is not one:
-            message = f"{escaped(str(key))} is declared at {first.desired.origin} too"
-            yield one.complaint(Code.DECLARED_TWICE, message)
-        elif alike.desired.key != key:
-            other = f"{escaped(str(alike.desired.key))} at {alike.desired.origin}"
-            message = f"differs from {other} in case or normal form only"
-            yield one.complaint(Code.NEARLY_EQUAL, message, "App Mesh takes them for two")
+            message = f"{one.key} is declared at {first.origin} too"
+            yield _Remark(one, Code.DECLARED_TWICE, _OWN_NAME, message)
+        elif alike.key != one.key:
+            message = f"differs from {alike.key} at {alike.origin} in case or normal form only"
+            hint = "App Mesh takes them for two"
+            yield _Remark(one, Code.NEARLY_EQUAL, _OWN_NAME, message, hint)
+
+
+def _misfits(
+    declared: Iterable[Declared], hidden: Collection[str], check_time: Callable[[], None]
+) -> Iterator[_Remark]:
+    """Complain of documents that do not fit each other."""
+    for one, code, (key, at, message, hint) in breaches(declared, hidden, check_time):
+        yield _Remark(one, code, at, f"{key} {message}", hint)
+
+
+def _placed(
+    remarks: Iterable[_Remark], source: _Source, hidden: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Yield ``remarks`` with their places, for which their files are read again.
+
+    To keep all trees in case there is a remark would take some fifty bytes for each byte read.
+    """
+    by_file: defaultdict[str, list[_Remark]] = defaultdict(list)
+    for remark in remarks:
+        by_file[remark.declared.complaints.page.file].append(remark)
+    objects: defaultdict[str, list[Resource]] = defaultdict(list)
+    for resource in source.cluster.resources if by_file else ():
+        objects[resource.sheet.complaints.page.file].append(resource)
+    for file, of_file in by_file.items():
+        page = of_file[0].declared.complaints.page
+        kept: dict[tuple[Key, Origin], Fields] = {}
+        _parse_page(page, _Source(source.variables, source.check_time, kept=kept))
+        for resource in objects[file]:
+            source.cluster.keep(resource, kept, hidden)
+        for declared, code, at, message, hint in of_file:
+            fields = kept[declared.key, declared.origin]
+            mark, path = fields.name(at) if isinstance(at, int) else fields.in_spec(at)
+            origin, quote = Origin(file, mark.line, mark.column), page.quote(mark)
+            yield Diagnostic(code, origin, escaped(message), dotted(path), escaped(hint), quote)
 
 
 def _look(key: Key) -> tuple[str, ...]:

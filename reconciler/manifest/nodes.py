@@ -4,6 +4,7 @@ Both parsers produce these nodes; nothing here knows YAML, JSON or what a mesh i
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from reconciler.core.escaping import escaped
@@ -13,12 +14,17 @@ from reconciler.manifest.diagnostics import (
     Code,
     Diagnostic,
     Quote,
+    Severity,
     shown,
 )
 
 # Of one document; the guard against files made to exhaust memory or the stack.
 MOST_NODES = 20_000
 MOST_DEPTH = 32
+
+# Of one file, which holds 1 MiB at most: a document of use is seldom below 200 bytes.
+MOST_DOCUMENTS = 5_000
+TOO_MANY_DOCUMENTS = f"is one of more than {MOST_DOCUMENTS:,} documents: split the file"
 
 # About one file: who has made more mends the first of them and looks again.
 MOST_COMPLAINTS = 100
@@ -82,13 +88,18 @@ class BrokenNode(NamedTuple):
 Node: TypeAlias = ScalarNode | ListNode | MappingNode | BrokenNode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """The text of one file; lines end in LF, CRLF counts as LF."""
 
     file: str
     text: str
     lines: list[str]
+
+    @cached_property
+    def may_hold_variables(self) -> bool:
+        """Whether a ``$`` may be in a value; a backslash may spell one."""
+        return "$" in self.text or "\\" in self.text
 
     def quote(self, mark: Mark) -> Quote | None:
         """Return the part of the line around ``mark``, short enough to show."""
@@ -126,6 +137,12 @@ class Complaints:
         if len(self.found) > MOST_COMPLAINTS:
             raise TooManyComplaintsError(self.found)
 
+    def errors_in(self, path: Path) -> list[Diagnostic]:
+        """Return the errors about what ``path`` leads to, and about all that is in it."""
+        outer = dotted(path) if self.found else ""
+        errors = (item for item in self.found if item.severity is Severity.ERROR)
+        return [item for item in errors if is_within(item.path, outer)]
+
 
 class Document(NamedTuple):
     """One document of a file; ``root`` is None where it could not be composed to its end."""
@@ -140,11 +157,16 @@ def dotted(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif step.replace("-", "_").isidentifier():
+        elif len(step) <= QUOTED_CHARACTERS and step.replace("-", "_").isidentifier():
             text += f".{step}" if text else step
         else:
             text += f"[{shown(step)}]"
     return escaped(text)
+
+
+def is_within(path: str, outer: str) -> bool:
+    """Whether the dotted ``path`` is ``outer``, or leads into it."""
+    return not outer or path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def described(node: Node) -> str:

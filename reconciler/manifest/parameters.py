@@ -21,6 +21,9 @@ from reconciler.manifest.nodes import (
 from reconciler.manifest.variables import MOST_CHARACTERS, hint_for
 from reconciler.manifest.yaml_parser import reread
 
+# CloudFormation's own limit for the value of a parameter is the same.
+_TOO_LONG = f"longer than {MOST_CHARACTERS:,} characters"
+
 
 class Call(NamedTuple):
     """A function with its argument, where it stands, and the path to it."""
@@ -67,23 +70,23 @@ def joined(pieces: Iterable[str]) -> str:
         found.append(piece)
         length += len(piece)
         if length > MOST_CHARACTERS:
-            raise UnresolvedError(f"is longer than {MOST_CHARACTERS:,} characters")
+            raise UnresolvedError(f"is {_TOO_LONG}")
     return "".join(found)
 
 
-def said_by(template: MappingNode, variables: Mapping[str, str], name: str, mark: Mark) -> Node:
+def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> str | list[str]:
     """Return the value of the parameter ``name``, one of CloudFormation's own included.
 
-    It stands at ``mark``. ``variables`` count before defaults. UnresolvedError where it has none.
+    ``variables`` count before defaults. UnresolvedError where it has none.
     """
     _, parameter = located(template, ("Parameters", name))
     if isinstance(parameter, MappingNode):
-        return _value(name, parameter, variables, mark)
+        return _value(name, parameter, variables)
     if name.startswith("AWS::"):
         if name not in variables:
             hint = hint_for(name, variables)
             raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
-        return said(mark, variables[name])
+        return variables[name]
     if located(template, ("Resources", name))[1]:
         hint = "Fn::GetAtt gives names that the template itself gives, such as MeshName"
         raise UnresolvedError(f"needs the physical id of {name}, which a stack gives", hint)
@@ -93,13 +96,15 @@ def said_by(template: MappingNode, variables: Mapping[str, str], name: str, mark
     raise UnresolvedError(message, did_you_mean(name, known))
 
 
-def _value(name: str, parameter: MappingNode, variables: Mapping[str, str], mark: Mark) -> Node:
+def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> str | list[str]:
     type_ = text_of(parameter, "Type") or "String"
     default = None if type_.startswith("AWS::SSM::") else text_of(parameter, "Default")
     text = variables.get(name, default)
     if text is None:
         hint = hint_for(name, variables)
         raise UnresolvedError(f"needs the parameter {name}, which has no value", hint)
+    if len(text) > MOST_CHARACTERS:
+        raise UnresolvedError(f"needs the parameter {name}, which is {_TOO_LONG}")
     if (text_of(parameter, "NoEcho") or "").casefold() == "true":
         raise UnresolvedError(f"needs the parameter {name}, which is secret")
     _, allowed = located(parameter, ("AllowedValues",))
@@ -109,5 +114,5 @@ def _value(name: str, parameter: MappingNode, variables: Mapping[str, str], mark
             message = f"needs the parameter {name}, which must not be {shown(text)}"
             raise UnresolvedError(message, did_you_mean(text, words))
     if type_ == "CommaDelimitedList" or type_.startswith("List<"):
-        return ListNode(mark, [said(mark, item.strip()) for item in text.split(",")])
-    return said(mark, text)
+        return [item.strip() for item in text.split(",")]
+    return text

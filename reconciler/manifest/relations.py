@@ -1,35 +1,64 @@
 """What the documents of a source say of each other: rules over all of them, one row each.
 
 They see what was declared, in the API's words, whatever form it was written in. What is live is
-not known here: where a mesh is not declared, the rest of it may be anywhere.
+not known here: where a mesh is not declared, the rest of it may be anywhere. Of a document that is
+not valid they see the names.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from reconciler.core.escaping import escaped
-from reconciler.core.kinds import named_by, parent_of
+from reconciler.core.kinds import Steps, named_by, parent_of
 from reconciler.core.listeners import listeners
 from reconciler.core.resources import Key
-from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, one_of
+from reconciler.manifest.budget import unlimited
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
+from reconciler.manifest.nodes import MOST_COMPLAINTS
 from reconciler.manifest.sheets import Declared
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 _ALLOW_ALL = "ALLOW_ALL"
 
 
-class _Source:
-    """What a source declares, by key, with the answers that several rules want."""
+class Breach(NamedTuple):
+    """A message about a document that does not fit the others, and a hint.
 
-    def __init__(self, declared: Mapping[Key, Declared]) -> None:
+    ``at`` is the wrong field: the steps that lead to it in the spec, or the index of a name in the
+    key.
+    """
+
+    key: Key
+    at: Steps | int
+    message: str
+    hint: str = ""
+
+
+class _Missing(NamedTuple):
+    """A reference from ``key``, ``at`` a place, to ``named``, which no document declares."""
+
+    key: Key
+    at: Steps | int
+    how: str
+    named: Key
+
+
+class _Source:
+    """What a source declares, by key, with the answers that several rules want.
+
+    Of the kinds that are ``hidden`` it may declare more, in what could not be read.
+    """
+
+    def __init__(self, declared: Mapping[Key, Declared], hidden: Collection[str]) -> None:
         self.declared = declared
+        self.hidden = hidden
+        self._listeners: dict[Key | None, dict[int, str]] = {}
 
     def spec(self, key: Key | None) -> Any:
         """Return the spec of ``key`` as JSON; an empty one where it has none or is not here."""
         one = self.declared.get(key) if key else None
-        return (one and one.desired.spec) or {}
+        return one.spec if one else {}
 
     def of(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
         """Yield the keys of these kinds with their specs."""
@@ -37,37 +66,52 @@ class _Source:
 
     def listeners(self, key: Key | None) -> dict[int, str]:
         """Return the ports that ``key`` listens on with their protocols."""
-        return listeners(self.spec(key))
+        if key not in self._listeners:
+            self._listeners[key] = listeners(self.spec(key))
+        return self._listeners[key]
 
     def has_mesh(self, key: Key) -> bool:
         """Whether the mesh that ``key`` is in is declared here."""
         return _mesh_of(key) in self.declared
 
+    def lacks(self, key: Key) -> bool:
+        """Whether it is certain that ``key`` is not declared here."""
+        return key not in self.declared and key.kind not in self.hidden
+
     @cached_property
-    def missing(self) -> list[tuple[Key, Key, str]]:
-        """Who needs what that is not declared, and how; a parent only for the first in it."""
+    def missing(self) -> list[_Missing]:
+        """Every reference to a resource that is not declared; only the first one to a parent."""
         first_in: dict[Key, Key] = {}
         for key in self.declared:
             parent = parent_of(key)
-            if parent and parent not in self.declared and not _of_others(parent):
+            if parent and self.lacks(parent) and not _of_others(parent):
                 first_in.setdefault(parent, key)
-        found = [(key, parent, "is in") for parent, key in first_in.items()]
-        for key in self.declared:
-            names = named_by(key, self.spec(key))
-            found += [(key, each, "names") for each in names if each not in self.declared]
+        found = [
+            _Missing(key, len(parent.path) - 1, "is in", parent) for parent, key in first_in.items()
+        ]
+        for key, one in self.declared.items():
+            found += [
+                _Missing(key, steps, "names", named)
+                for steps, named in one.references
+                if self.lacks(named)
+            ]
         return found
 
 
-Breach = tuple[Key, str, str]
-"""Whose name is pointed at, what is said of it, and a hint."""
+def breaches(
+    declared: Iterable[Declared],
+    hidden: Collection[str] = (),
+    check_time: Callable[[], None] = unlimited,
+) -> Iterator[tuple[Declared, Code, Breach]]:
+    """Yield how the documents of a source do not fit each other.
 
-
-def breaches(declared: Iterable[Declared]) -> Iterator[Diagnostic]:
-    """Yield how the documents of a source do not fit each other."""
-    source = _Source({one.desired.key: one for one in declared})
+    Of the kinds that are ``hidden`` there may be resources that are not among those ``declared``.
+    """
+    source = _Source({one.key: one for one in declared}, hidden)
     for code, rule in RULES:
-        for key, message, hint in rule(source):
-            yield source.declared[key].complaint(code, escaped(message), escaped(hint))
+        for breach in rule(source):
+            check_time()
+            yield source.declared[breach.key], code, breach
 
 
 def _mesh_of(key: Key) -> Key:
@@ -80,21 +124,20 @@ def _of_others(key: Key) -> bool:
 
 
 def _dangling(source: _Source) -> Iterator[Breach]:
-    for key, named, how in source.missing:
-        if source.has_mesh(key):
-            alike = (str(each) for each in source.declared if each.kind == named.kind)
-            message = f"{how} {named}, which is not declared while its mesh is"
-            yield key, message, did_you_mean(str(named), alike)
+    dangling = (row for row in source.missing if source.has_mesh(row.key))
+    for number, (key, at, how, named) in enumerate(dangling):
+        alike = (str(each) for each in source.declared if each.kind == named.kind)
+        message = f"{how} {named}, which is not declared while its mesh is"
+        # A hint takes as long as many documents, and no more of one file are shown.
+        hint = did_you_mean(str(named), alike) if number < MOST_COMPLAINTS else ""
+        yield Breach(key, at, message, hint)
 
 
 def _elsewhere(source: _Source) -> Iterator[Breach]:
-    for key, named, how in source.missing:
-        if not source.has_mesh(key):
-            yield (
-                key,
-                f"{how} {named}, which no manifest here declares",
-                "it has to be live already",
-            )
+    for key, at, how, named in source.missing:
+        if not source.has_mesh(key) and "mesh" not in source.hidden:
+            message = f"{how} {named}, which no manifest here declares"
+            yield Breach(key, at, message, "it has to be live already")
 
 
 def _two_owners(source: _Source) -> Iterator[Breach]:
@@ -104,7 +147,8 @@ def _two_owners(source: _Source) -> Iterator[Breach]:
     for name, by_owner in meshes.items():
         if len(by_owner) > 1:
             message = f"is in one of several meshes {name}, of {' and '.join(by_owner)}"
-            yield list(by_owner.values())[-1], message, "is a meshOwner missing?"
+            key = list(by_owner.values())[-1]
+            yield Breach(key, 0, message, "is a meshOwner missing?")
 
 
 def _match_port(source: _Source) -> Iterator[Breach]:
@@ -113,7 +157,8 @@ def _match_port(source: _Source) -> Iterator[Breach]:
         ports = source.listeners(parent)
         if len(ports) > 1 and "port" not in route.get("match", {}):
             message = f"must match a port, as {parent} has {len(ports)} listeners"
-            yield key, message, f"give spec.{form}.match.port: {one_of(map(str, ports))}"
+            at = (form, "match", "port")
+            yield Breach(key, at, message, f"give {one_of(map(str, ports))}")
 
 
 def _target_port(source: _Source) -> Iterator[Breach]:
@@ -126,53 +171,60 @@ def _target_port(source: _Source) -> Iterator[Breach]:
                 ports = source.listeners(provider)
                 if len(ports) > 1:
                     message = f"must name a target port, as {provider} has {len(ports)} listeners"
-                    given = f"give spec.{form}.action.target.port: {one_of(map(str, ports))}"
-                    yield key, message, given
+                    at = (form, "action", "target", "port")
+                    yield Breach(key, at, message, f"give {one_of(map(str, ports))}")
 
 
 def _mismatch(source: _Source) -> Iterator[Breach]:
     for key, form, route in _routes(source):
-        parent = parent_of(key)
-        protocol = form.removesuffix("Route")
-        yield from _unheard(source, key, parent, protocol, route.get("match", {}).get("port"))
-        for target in route["action"].get("weightedTargets", ()):
+        port = route.get("match", {}).get("port")
+        matched = (form, "match", "port") if port else (form,)
+        yield from _unheard(source, key, parent_of(key), port, matched)
+        for index, target in enumerate(route["action"].get("weightedTargets", ())):
             node = Key("virtual-node", (key.path[0], target["virtualNode"]), key.mesh_owner)
-            yield from _unheard(source, key, node, protocol, target.get("port"))
+            port = target.get("port")
+            field = "port" if port else "virtualNode"
+            sent = (form, "action", "weightedTargets", index, field)
+            yield from _unheard(source, key, node, port, sent)
 
 
 def _unheard(
-    source: _Source, key: Key, listener: Key | None, protocol: str, port: int | None
+    source: _Source, key: Key, listener: Key | None, port: int | None, at: Steps
 ) -> Iterator[Breach]:
-    """Yield what ``key`` sends to ``listener`` and that does not listen for."""
+    """Yield what ``key`` sends to ``listener``, as it says ``at``, and that does not listen for."""
+    protocol = str(at[0]).removesuffix("Route")
     ports = source.listeners(listener)
     heard = {port: ports.get(port)} if port else ports
     if ports and protocol not in heard.values():
         where = f"{protocol} on port {port}" if port else protocol
         listens = one_of(f"{number} for {each}" for number, each in ports.items())
-        yield key, f"is for {where}, but {listener} listens on {listens}", ""
+        message = f"is for {where}, but {listener} listens on {listens}"
+        yield Breach(key, at, message)
 
 
 def _no_listener(source: _Source) -> Iterator[Breach]:
     with_routes = {parent_of(key) for key, _ in source.of("route", "gateway-route")}
     for key, spec in source.of("virtual-router", "virtual-gateway"):
-        if key in with_routes and not spec.get("listeners"):
-            yield key, "has routes and no listener, so nothing can reach them", ""
+        if source.declared[key].desired and key in with_routes and not spec.get("listeners"):
+            message = "has routes and no listener, so nothing can reach them"
+            yield Breach(key, ("listeners",), message)
 
 
 def _cut_off(source: _Source) -> Iterator[Breach]:
     for key, spec in source.of("virtual-node"):
-        mesh = _mesh_of(key)
+        mesh = source.declared.get(_mesh_of(key))
         # Without a spec, the live one counts, which is not known.
-        if mesh not in source.declared or source.declared[mesh].desired.spec is None:
+        if mesh is None or mesh.desired is None or mesh.desired.spec is None:
             continue
-        if source.spec(mesh).get("egressFilter", {}).get("type") == _ALLOW_ALL:
+        if mesh.spec.get("egressFilter", {}).get("type") == _ALLOW_ALL:
             continue
-        for backend in spec.get("backends", ()):
+        for index, backend in enumerate(spec.get("backends", ())):
             name = backend["virtualService"]["virtualServiceName"]
-            service = Key("virtual-service", (*mesh.path, name), mesh.mesh_owner)
-            if service not in source.declared and not name.startswith("arn:"):
+            service = Key("virtual-service", (*mesh.key.path, name), mesh.key.mesh_owner)
+            if source.lacks(service) and not name.startswith("arn:"):
+                at = ("backends", index, "virtualService", "virtualServiceName")
                 message = f"has the backend {name}, which is no virtual service here"
-                yield key, message, f"{mesh} drops what goes to anything else"
+                yield Breach(key, at, message, f"{mesh.key} drops what goes to anything else")
 
 
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:

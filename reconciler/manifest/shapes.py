@@ -53,6 +53,7 @@ _GROUPS_WITH_OUR_KINDS = frozenset(
     }
 )
 _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
+_NO_LETTER = re.compile(r"[^a-z]")
 _GROUP = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
 # Measured on the groups of AWS's own controllers: elbv2.k8s.aws is 0.64 like appmesh.k8s.aws.
@@ -159,7 +160,7 @@ def _is_foreign(api_version: str, kind: str) -> bool:
 
 
 def _is_like_ours(group: str) -> bool:
-    squeezed = re.sub(r"[^a-z]", "", group.casefold())
+    squeezed = _NO_LETTER.sub("", group.casefold())
     if "appmesh" in squeezed or "reconcil" in squeezed:
         return True
     return bool(difflib.get_close_matches(group.casefold(), _OUR_GROUPS, cutoff=_SIMILAR))

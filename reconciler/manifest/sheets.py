@@ -4,48 +4,68 @@ What the forms have in common; each form's own way is in a module of its own.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from reconciler.core.kinds import Steps, references
 from reconciler.core.resources import Desired, Key, Options, Origin, Spec
-from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, one_of, shown
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
 from reconciler.manifest.nodes import (
     BrokenNode,
     Complaints,
     MappingNode,
     Mark,
     Node,
-    Page,
     Path,
     ScalarNode,
     described,
-    dotted,
     located,
 )
+from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
 from reconciler.manifest.variables import filled_mapping
 
 
 class Declared(NamedTuple):
-    """What a document asks for, and where on its page and in its tree the name stands."""
+    """A resource that a document declares; ``path`` leads to it there.
 
-    desired: Desired
-    page: Page
-    mark: Mark
+    ``desired`` is None if there is an error in it. Then ``readable`` are its references that can
+    be read, each with the steps that lead to it in the spec.
+    """
+
+    key: Key
+    origin: Origin
+    complaints: Complaints
     path: Path
+    desired: Desired | None
+    readable: tuple[tuple[Steps, Key], ...] = ()
 
-    def complaint(self, code: Code, message: str, hint: str = "") -> Diagnostic:
-        """Return a complaint about the name."""
-        quote = self.page.quote(self.mark)
-        return Diagnostic(code, self.desired.origin, message, dotted(self.path), hint, quote)
+    @property
+    def spec(self) -> Any:
+        """Its spec as JSON; an empty one if it has none, or if it is not valid."""
+        return (self.desired and self.desired.spec) or {}
+
+    @property
+    def references(self) -> Iterable[tuple[Steps, Key]]:
+        """What its spec names and needs."""
+        return references(self.key, self.spec) if self.desired else self.readable
+
+
+class Unnamed(NamedTuple):
+    """A resource of which only the kind is known, because its names cannot be relied on."""
+
+    kind: str
+    complaints: Complaints
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One document under translation; ``path`` leads to ``root`` where that is in a list.
 
-    ``ignored`` is where the translation counts what in the document is somebody else's.
+    ``ignored`` is where the translation counts what in the document is somebody else's, ``kept``
+    where it puts the fields of each resource, if they are asked for.
     """
 
     root: MappingNode
@@ -53,26 +73,46 @@ class Sheet:
     path: Path
     variables: Mapping[str, str]
     ignored: Counter[str]
+    kept: dict[tuple[Key, Origin], Fields] | None = None
 
     def declared(
         self,
-        name: Path,
+        fields: Fields,
         key: Key,
         spec: Spec | None,
         tags: dict[str, str] | None = None,
         options: Options | None = None,
-    ) -> Declared:
-        """Return what the document asks for; ``name`` leads to where its name stands."""
-        key_mark, node = located(self.root, name)
-        mark = node.mark if node else key_mark
-        origin = Origin(self.complaints.page.file, mark.line, mark.column)
-        desired = Desired(key, spec, tags or {}, origin, options or Options())
-        return Declared(desired, self.complaints.page, mark, (*self.path, *name))
+    ) -> Declared | Unnamed:
+        """Return what the document asks for."""
+        desired = Desired(key, spec, tags or {}, self._origin(fields), options or Options())
+        return self._known(fields, key.kind, key, desired)
+
+    def invalid(self, fields: Fields, kind: str, key: Key | None) -> Declared | Unnamed:
+        """Return what is known of a resource that is not valid: its ``key`` at best."""
+        return self._known(fields, kind, key, None)
+
+    def _known(
+        self, fields: Fields, kind: str, key: Key | None, desired: Desired | None
+    ) -> Declared | Unnamed:
+        complaints, path = self.complaints, fields.path
+        errors = complaints.errors_in(path)
+        if key is None or (errors and not fields.are_named(errors)):
+            return Unnamed(kind, complaints, path)
+        origin = self._origin(fields)
+        if self.kept is not None:
+            self.kept[key, origin] = fields
+        if desired is None or errors:
+            readable = tuple(fields.references(key, errors))
+            return Declared(key, origin, complaints, path, None, readable)
+        return Declared(key, origin, complaints, path, desired)
+
+    def _origin(self, fields: Fields) -> Origin:
+        mark = fields.name().mark
+        return Origin(self.complaints.page.file, mark.line, mark.column)
 
     def filled(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
         """Return ``root`` with its variables replaced, but for what is below a key in ``skip``."""
-        # Most files hold none; a backslash may spell the dollar sign.
-        if "$" not in self.complaints.page.text and "\\" not in self.complaints.page.text:
+        if not self.complaints.page.may_hold_variables:
             return root
         return filled_mapping(root, self.variables, self.complaints, self.path, skip)
 

@@ -16,6 +16,7 @@ from reconciler.manifest import fields
 from reconciler.manifest.fields import Model, Rule
 from reconciler.manifest.spec_rules import RULES, exactly_one
 
+_CAPITAL = re.compile("[A-Z]")
 # What we ask of these is more than the description says.
 _TYPES: Mapping[str, Any] = {
     "AccountId": fields.Account,
@@ -26,7 +27,7 @@ _TYPES: Mapping[str, Any] = {
 
 def attribute(name: str) -> str:
     """Return the attribute of a model for a field that the API calls ``name``."""
-    snake = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+    snake = _CAPITAL.sub(lambda letter: f"_{letter[0].lower()}", name)
     return f"{snake}_" if hasattr(Model, snake) else snake
 
 

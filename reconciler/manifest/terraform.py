@@ -21,8 +21,9 @@ from reconciler.manifest.nodes import (
     located,
     text_of,
 )
+from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
-from reconciler.manifest.sheets import Declared, Sheet
+from reconciler.manifest.sheets import Declared, Sheet, Unnamed
 from reconciler.manifest.specs import attribute
 from reconciler.manifest.spelling import in_api_words, in_terraform, respelt
 
@@ -45,7 +46,7 @@ class _Hidden(NamedTuple):
     path: Path
 
 
-def translate_terraform(sheet: Sheet) -> Iterator[Declared]:
+def translate_terraform(sheet: Sheet) -> Iterator[Declared | Unnamed]:
     """Yield what of a mesh is in a state or in what a plan leads to."""
     if text_of(sheet.root, "errored") == "true":
         mark, _ = located(sheet.root, ("errored",))
@@ -111,7 +112,7 @@ def _unknown_values(root: Node) -> dict[str, _Hidden]:
 
 def _resource(
     sheet: Sheet, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
-) -> Iterator[Declared]:
+) -> Iterator[Declared | Unnamed]:
     type_ = text_of(resource, "type")
     if type_ is None:
         mark, _ = located(resource, ("type",))
@@ -126,7 +127,9 @@ def _resource(
         sheet.complain_of_kind(type_, mark, (*path, "type"), _KINDS)
     else:
         address = text_of(resource, "address")
-        hidden = [unknown[address]] if address in unknown else []
+        # An address names one resource: what is not known of it is looked through once.
+        of_plan = unknown.pop(address or "", None)
+        hidden = [of_plan] if of_plan else []
         if node := located(resource, ("sensitive_values",))[1]:
             hidden.append(
                 _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))
@@ -136,46 +139,57 @@ def _resource(
 
 def _ours(
     sheet: Sheet, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
-) -> Iterator[Declared]:
+) -> Iterator[Declared | Unnamed]:
     mark, values = located(resource, ("values",))
-    path = (*path, "values")
+    inside = (*path, "values")
     if not isinstance(values, MappingNode):
-        sheet.complain(Code.MISSING_FIELD, mark, "is required", path)
+        sheet.complain(Code.MISSING_FIELD, mark, "is required", inside)
         return
     # The provider's default tags are in tags_all alone, and the live mesh carries them too.
     _, all_tags = located(values, ("tags_all",))
     tags = "tags_all" if all_tags and _is_set(all_tags) else "tags"
-    places = tuple(map(attribute, forms.names(kind)[:-1]))
-    fields = {"name", *places, "spec", tags}
+    names = (*map(attribute, forms.names(kind)[:-1]), "name")
+    wanted = {*names, "spec", tags}
     for why, node, where in hidden:
-        for name in sorted(fields):
+        for name in sorted(wanted):
             for place, steps in _marked(*located(node, (name,))):
                 if steps[-3::2] in _FILLED_IN:
                     continue
                 sheet.complain(Code.STATE, place, why, (*where, name, *steps))
     owner, account = text_of(values, "mesh_owner"), text_of(values, "resource_owner")
     if owner and owner != account and kind != "Mesh":
-        fields.add("mesh_owner")
+        wanted.add("mesh_owner")
     elif owner and account and owner != account:
         place, _ = located(values, ("mesh_owner",))
         message = "says that the mesh is another account's, which is not ours to create or change"
-        sheet.complain(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
+        sheet.complain(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
     members = {
         name: Member(mark, value if name.startswith("tags") else _without_unset(value))
         for name, (mark, value) in values.members.items()
-        if name in fields and _is_set(value)
+        if name in wanted and _is_set(value)
     }
     model = respelt(forms.terraform(kind), in_terraform, in_blocks=True)
     root = MappingNode(values.mark, members)
-    form: Any = checked(model, root, sheet.complaints, (*sheet.path, *path))
-    if form is not None:
-        yield sheet.declared(
-            (*path, "name"),
-            forms.key_of(kind, form, (*places, "name")),
-            # The provider sends an empty spec where the configuration has none.
-            in_api_words(form.spec) if form.spec else {},
-            form.tags_all or form.tags,
-        )
+    fields = Fields(
+        MappingNode(resource.mark, {"values": Member(mark, root)}),
+        (*sheet.path, *path),
+        tuple(("values", name) for name in names),
+        ("values", "spec"),
+        forms.spec_in(model),
+        ("values", "mesh_owner"),
+    )
+    form: Any = checked(model, root, sheet.complaints, (*sheet.path, *inside))
+    if form is None:
+        word = forms.KEY_KINDS[kind]
+        yield sheet.invalid(fields, word, fields.key(word))
+        return
+    yield sheet.declared(
+        fields,
+        forms.key_of(kind, form, names),
+        # The provider sends an empty spec where the configuration has none.
+        in_api_words(form.spec) if form.spec else {},
+        form.tags_all or form.tags,
+    )
 
 
 def _is_set(node: Node) -> bool:

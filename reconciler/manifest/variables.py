@@ -27,7 +27,6 @@ MOST_CHARACTERS = 4096
 
 # CloudFormation's own parameters, AWS::Region, are given like any other variable.
 _NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _WHOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(r"""(["'])(.*)\1""")
 # What a manifest asks for shows in plans, and so in logs and in pull requests.
@@ -116,28 +115,38 @@ def filled_mapping(
     return mapping(root, path)
 
 
+def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Return the text before each ``${…}`` with the expression in its braces, and the text left.
+
+    An opener that is never closed is text.
+    """
+    # A pattern would search for the closing brace from each unclosed opener again.
+    found, end = [], 0
+    while (start := text.find("${", end)) >= 0 and (close := text.find("}", start)) >= 0:
+        found.append((text[end:start], text[start + 2 : close]))
+        end = close + 1
+    return found, text[end:]
+
+
 def _filled_scalar(
     node: ScalarNode, variables: Mapping[str, str], complaints: Complaints, path: Path
 ) -> Node:
     whole = _WHOLE.fullmatch(node.text)
-    text = f"${{{whole[1]}}}" if whole else node.text
+    found, rest = split_placeholders(f"${{{whole[1]}}}" if whole else node.text)
     parts: list[str] = []
-    end = length = 0
-    for match in _PLACEHOLDER.finditer(text):
-        value, message, hint = _value(match[1], variables)
+    length = 0
+    for before, expression in found:
+        value, message, hint = _value(expression, variables)
         if value is None:
             complaints.add(Code.VARIABLE, node.mark, message, path=path, hint=hint)
             return BrokenNode(node.mark)
-        parts += text[end : match.start()], value
-        length += match.start() - end + len(value)
-        end = match.end()
+        parts += before, value
+        length += len(before) + len(value)
         if length > MOST_CHARACTERS:
             message = f"is longer than {MOST_CHARACTERS:,} characters with its variables"
             complaints.add(Code.VARIABLE, node.mark, message, path=path)
             return BrokenNode(node.mark)
-    if not parts:
-        return node
-    return reread(node, "".join([*parts, text[end:]]))
+    return reread(node, "".join([*parts, rest]))
 
 
 def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, str, str]:

@@ -24,7 +24,9 @@ from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
     MOST_DEPTH,
+    MOST_DOCUMENTS,
     MOST_NODES,
+    TOO_MANY_DOCUMENTS,
     BrokenNode,
     Complaints,
     Document,
@@ -146,6 +148,7 @@ class _Composer:
         self.complaints = Complaints(page)
         # Of this loader only libyaml's events are used, and nothing that builds values.
         self._next = CSafeLoader(page.text).get_event
+        self._documents = 0
         self._nodes = 0
         self._short_tags: list[tuple[Mark, str, Path]] = []
 
@@ -156,6 +159,9 @@ class _Composer:
         while True:
             event = self._next()
             if type(event) is DocumentStartEvent:
+                self._documents += 1
+                if self._documents > MOST_DOCUMENTS:
+                    raise _LimitError(_mark(event), TOO_MANY_DOCUMENTS)
                 root = self._node(self._next(), ())
                 if not is_template(root):
                     for mark, tag, path in self._short_tags:

@@ -10,6 +10,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import (
+    APPLIED_TAG,
     Desired,
     Json,
     Key,
@@ -83,12 +84,16 @@ def _facts(description: Description) -> dict[str, str]:
     created = datetime.fromtimestamp(observed.created_at, UTC)
     return {
         **facts,
-        "owner": observed.owner or "nobody",
+        "owner": observed.owner or _without_owner(observed),
         "uid": observed.uid,
         "version": str(observed.version),
         "created": created.isoformat(timespec="seconds"),
         "arn": observed.arn,
     }
+
+
+def _without_owner(live: Present) -> str:
+    return "none, but it has our last-applied record" if APPLIED_TAG in live.tags else "nobody"
 
 
 def _desired(description: Description) -> dict[str, Json] | None:

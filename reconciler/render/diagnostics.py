@@ -21,14 +21,19 @@ def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
     return "".join(_as_text(item, color=color) for item in diagnostics)
 
 
-def as_json(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return a JSON object with the complaints and their number by severity."""
+def as_json(diagnostics: Sequence[Diagnostic], *, resources: int, ignored: int) -> str:
+    """Return a JSON object with the diagnostics, their number by severity, and what was counted.
+
+    ``resources`` are those of the manifests, ``ignored`` those of other services.
+    """
     errors = sum(item.severity is Severity.ERROR for item in diagnostics)
     document = {
         "format_version": "1.0",
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": len(diagnostics) - errors,
+        "resource_count": resources,
+        "ignored_count": ignored,
         "diagnostics": [_as_object(item) for item in diagnostics],
     }
     return json.dumps(document, indent=2) + "\n"

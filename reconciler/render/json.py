@@ -105,6 +105,7 @@ def _standing(standing: Standing) -> Json:
         "outcome_at": standing.outcome_at,
         "attempts": standing.attempts,
         "next_attempt_at": standing.next_attempt_at,
+        "last_seen_at": standing.last_seen_at,
     }
 
 
@@ -164,6 +165,7 @@ def _withheld(held: Withheld) -> Json:
         "reason": held.reason.value,
         "why": held.why,
         "origin": _origin(held.origin),
+        "owner": held.owner,
         "change": _change(held.change) if held.change else None,
     }
 

@@ -67,7 +67,8 @@ def file_name(key: Key) -> str:
 
 def _safe(name: str) -> str:
     # A file whose name begins with a dot is left out where manifests are read.
-    safe = re.sub(r"^\.", "%2E", quote(name, safe="", errors="surrogatepass"))
+    safe = quote(name, safe="", errors="surrogatepass")
+    safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
     return safe if len(safe) <= LONGEST_NAME else f"{safe[:LONGEST_NAME]}-{text_digest(safe)}"
 
 

@@ -29,6 +29,8 @@ LONGEST = 300
 LONGEST_HEADLINE = 2_000
 _NOTHING = "**This change asks for nothing else than its base.**"
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
+_REVIEWED_LINE = re.compile(rf"{_REVIEWED}([\w-]{{43}}) -->\r?")
+_TICKS = re.compile("`+")
 
 
 class Block(NamedTuple):
@@ -77,7 +79,7 @@ def reviewed_in(comment: str) -> str | None:
     """Return the fingerprint that ``with_reviewed`` put into ``comment``."""
     # No later line counts: what stands there may be of anybody's making.
     second = comment.partition("\n")[2].partition("\n")[0]
-    found = re.fullmatch(rf"{_REVIEWED}([\w-]{{43}}) -->\r?", second)
+    found = _REVIEWED_LINE.fullmatch(second)
     return found[1] if found else None
 
 
@@ -231,4 +233,4 @@ def _code(text: str, longest: int = LONGEST) -> str:
 
 
 def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)
+    return max(map(len, _TICKS.findall(text)), default=0)

@@ -137,6 +137,7 @@ _DEFINITIONS: Schema = {
             "reason": {"enum": [reason.value for reason in Reason]},
             "why": _TEXT,
             "origin": _or_null(_reference("origin")),
+            "owner": _or_null(_TEXT),
             "change": _or_null(_reference("change")),
         }
     ),

@@ -90,6 +90,8 @@ def _table(standings: list[Standing], now: float, page: Page) -> Iterator[str]:
 def _told(standing: Standing, now: float) -> Iterator[str]:
     if standing.cause is not None:
         yield standing.cause
+    if standing.last_seen_at is not None:
+        yield f"last seen {span(now - standing.last_seen_at)} ago"
     if standing.fields:
         yield f"{counted(len(standing.fields), 'field')} {_differ(len(standing.fields))}"
     if standing.traffic is not None:

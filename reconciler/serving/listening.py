@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import logging
+import os
 import resource
 import socket
 import threading
@@ -17,6 +18,8 @@ from reconciler.serving.protocol import Limits, bounded
 from reconciler.serving.requests import Application
 
 _LONGEST_STOP_SECONDS = 5
+# An event loop, a database, the connections of ten workers at both ends, and what imports open.
+_FILES = 64
 # Where a process may open no more files, asyncio accepts, and fails, so often at a time.
 _BACKLOG = 128
 _OUT_OF_FILES = "socket.accept() out of system resource"
@@ -24,7 +27,11 @@ _OUT_OF_FILES = "socket.accept() out of system resource"
 logger = logging.getLogger(__name__)
 
 
-class AddressRefusedError(Exception):
+class ServingError(Exception):
+    """The server cannot be started."""
+
+
+class AddressRefusedError(ServingError):
     """The address is not on this machine alone, or cannot be listened on."""
 
 
@@ -77,8 +84,10 @@ def serving(
 ) -> Iterator[None]:
     """Serve ``application`` until the block ends; requests that are under way are finished.
 
-    ``refusal_headers`` go with a refusal for a limit's sake, by its status.
+    ``refusal_headers`` go with a refusal for a limit's sake, by its status. ServingError where
+    this process may not open the files, or start the thread, that a server takes.
     """
+    require_files()
     config = uvicorn.Config(
         application,
         http=bounded(_affordable(limits), refusal_headers or {}),
@@ -94,16 +103,47 @@ def serving(
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
     )
+    # Imports the rest of uvicorn while an error still reaches the caller.
+    config.load()
     server = _Server(config)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [opened]}, name="serving", daemon=True
     )
-    thread.start()
+    start(thread)
     try:
         yield
     finally:
         server.should_exit = True
         thread.join()
+
+
+def require_files() -> None:
+    """Raise ServingError unless this process may open the files that a server takes.
+
+    One that starts with too few of them accepts nothing, and its clients wait for an answer.
+    """
+    files: list[int] = []
+    try:
+        for _ in range(_FILES):
+            files.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401  # all are closed below
+    except OSError as error:
+        raise ServingError(
+            f"{error.strerror}: a server takes {_FILES} more than are open; raise the limit"
+            " (ulimit -n)"
+        ) from error
+    finally:
+        for file in files:
+            os.close(file)
+
+
+def start(thread: threading.Thread) -> None:
+    """Start ``thread``; ServingError where this process may start no more of them."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise ServingError(
+            f"{error}; raise the limit of threads (ulimit -u, or the container's limit of pids)"
+        ) from error
 
 
 def _affordable(limits: Limits) -> Limits:

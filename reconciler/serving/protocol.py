@@ -7,6 +7,7 @@ up.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -40,14 +41,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     limits = Limits()
     refusal_headers: Mapping[int, bytes] = MappingProxyType({})
+    idle_since = 0.0
     _deadline: asyncio.TimerHandle | None = None
     _whole = False
+    _dropped = False
     _head_bytes = 0
+    _unparsed_bytes = 0
+    """Since the parser last found something whole: it joins the pieces of a header by copying."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, unless there are too many already."""
+        """Begin; if there are too many connections, one that waits for its client makes room."""
         super().connection_made(transport)
-        if len(self.connections) > self.limits.most_connections:
+        self.idle_since = self.loop.time()
+        if len(self.connections) > self.limits.most_connections and not self._drop_idlest():
             self._refuse(503, "too many connections")
         self._watch()
 
@@ -59,13 +65,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, and see that the rest of the request follows in time."""
+        self._unparsed_bytes += len(data)
         super().data_received(data)
+        if self._unparsed_bytes > self.limits.longest_head_bytes:
+            self._refuse(431, "the head of the request is too long")
         self._watch()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._whole = False
-        self._head_bytes = 0
+        self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -82,22 +91,57 @@ class BoundedProtocol(HttpToolsProtocol):
         """Let the application begin, able to hang up."""
         if self.transport.is_closing():
             return
+        if not self.url.startswith(b"/"):
+            # Its host would count, and not that of the Host header (RFC 9112, 3.2.2).
+            self._refuse(400, "the request target must be a path")
+            return
         scope: Any = self.scope
         scope["extensions"] = {"hang_up": self.transport.close}
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body in; there is no request to add it to once it was refused."""
-        if self.cycle is not None:
+        self._unparsed_bytes = 0
+        if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
+        self._unparsed_bytes = 0
         self._whole = True
-        if self.cycle is not None:
+        if not self.transport.is_closing():
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """End an answer."""
+        self.idle_since = self.loop.time()
+        super().on_response_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for its client: to send the rest of a request, or to read an answer."""
+        answering = self._whole and self.cycle is not None and not self.cycle.response_complete
+        return not self._dropped and (not answering or self.flow.write_paused)
+
+    def drop(self) -> None:
+        """End at once, and not only when the client has read what was written."""
+        self._dropped = True
+        self.transport.abort()
+
+    def _drop_idlest(self) -> bool:
+        """Drop the connection that is idle for longest; False if none is.
+
+        However many clients keep silent, a probe gets through. A connection is idle from its first
+        moment or last answer to a whole request, so a byte now and then does not count.
+        """
+        others = (other for other in self.connections if other is not self)
+        idle = [each for each in others if isinstance(each, BoundedProtocol) and each.is_idle]
+        if idle:
+            min(idle, key=attrgetter("idle_since")).drop()
+        return bool(idle)
+
     def _count(self, head: bytes) -> None:
+        self._unparsed_bytes = 0
         self._head_bytes += len(head)
         if self._head_bytes > self.limits.longest_head_bytes:
             self._refuse(431, "the head of the request is too long")

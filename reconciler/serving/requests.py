@@ -1,7 +1,8 @@
 """What an ASGI application asks of any request before it looks at what is wanted."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -13,6 +14,9 @@ Headers: TypeAlias = dict[bytes, bytes]
 
 LONGEST_BODY_BYTES = 1024 * 1024
 JSON = b"application/json"
+# No zone, which Python's IPv6 addresses may have, and which may be anything.
+_LITERAL = r"\[(?P<literal>[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]"
+_HOST = re.compile(rf"(?:{_LITERAL}|(?P<name>[^\[\]:]+))(?::[0-9]{{0,5}})?")
 
 
 class CutOffError(Exception):
@@ -45,26 +49,23 @@ async def read_body(receive: Receive) -> bytes:
     return body
 
 
-def is_known_host(host: str, names: Collection[str]) -> bool:
-    """Whether a Host header has an IP address or one of ``names``, which are in small letters.
+def is_known_host(headers: Iterable[tuple[bytes, bytes]], names: Collection[str]) -> bool:
+    """Whether there is one Host header, and it holds an IP address or one of ``names``.
 
-    A web page can point a name of its own at this machine, but not an IP literal.
+    ``names`` are in small letters. A web page can point a name of its own at this machine, but not
+    an IP literal.
     """
-    name = _without_port(host)
-    return _is_address(name) or name in names
+    hosts = [value for name, value in headers if name == b"host"]
+    host = _HOST.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
+    if host is None:
+        return False
+    name = host["literal"] or host["name"]
+    return _is_address(name) or name.lower() in names
 
 
 def content_type(headers: Headers) -> bytes:
     """Return what the body is said to be, without parameters; empty where nothing is said."""
     return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-
-
-def _without_port(host: str) -> str:
-    """Return the name in a Host header, small."""
-    name = host.lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0] if name.count(":") == 1 else name
 
 
 @lru_cache

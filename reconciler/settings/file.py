@@ -1,5 +1,6 @@
 """The shape of reconciler.toml: common options at the top, a table a verb, a table a target."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -7,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
+from reconciler.known_secrets import shown
 from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take, is_lock
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # What a target's table says of it, and no option or variable does.
 OF_TABLES_ALONE = frozenset({"endpoint_url", "role_arn", "account", "source"})
-TARGET_FIELDS = OF_TABLES_ALONE | {"region", "profile", "owner", "policy"}
+TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
+TARGET_FIELDS = OF_TABLES_ALONE | TARGET_SWITCHES | {"region", "profile", "owner", "policy"}
 
 
 def _is_text(value: object) -> bool:
@@ -22,6 +25,9 @@ def _is_text(value: object) -> bool:
 
 # A device or a pipe may have no end, and settings are small.
 MOST_BYTES = 1 << 20
+# A setting has three parts at most, and a host in a list fewer labels than this.
+_MOST_DOTS = 64
+_AROUND_KEYS = re.compile("[=,]")
 
 # What each sort of option takes in the file, and what it is called there.
 TAKEN: dict[Take, tuple[Callable[[Any], bool], str]] = {
@@ -44,7 +50,7 @@ class File:
 
     common: Mapping[str, Any] = field(default_factory=dict)
     verbs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    targets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_bounded(path: Path) -> bytes:
@@ -67,7 +73,9 @@ def read_file(path: Path | None) -> File:
     """
     chosen = path or Path(CONFIG_FILE)
     try:
-        document = tomllib.loads(read_bounded(chosen).decode())
+        text = read_bounded(chosen).decode()
+        _refuse_long_keys(chosen, text)
+        document = tomllib.loads(text)
     except UsageError as error:
         if path is None and isinstance(error.__cause__, FileNotFoundError):
             return File()
@@ -81,13 +89,27 @@ def read_file(path: Path | None) -> File:
         _refuse_strange(chosen, f"{verb}.", table, verb)
     for name, table in targets.items():
         _refuse_unknown(chosen, f"targets.{name}.", table, TARGET_FIELDS)
-        if not all(isinstance(value, str) and value for value in table.values()):
-            raise UsageError(f"{chosen}: targets.{name}: every value is a string, and not empty")
+        switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
+        if not all(type(value) is bool for value in switches.values()):
+            raise UsageError(f"{chosen}: targets.{name}.{min(switches)} takes true or false")
+        texts = [value for field, value in table.items() if field not in switches]
+        if not all(isinstance(value, str) and value for value in texts):
+            raise UsageError(
+                f"{chosen}: targets.{name}: every other value is a string, and not empty"
+            )
         if table.get("policy", "sync") not in POLICIES:
             raise UsageError(f"{chosen}: targets.{name}.policy is one of {', '.join(POLICIES)}")
         if name in BUILT_IN and "endpoint_url" in table:
             raise UsageError(f"{chosen}: targets.{name}.endpoint_url: {name} finds its own")
     return File(document, verbs, targets)
+
+
+def _refuse_long_keys(file: Path, text: str) -> None:
+    """Refuse keys of many parts, for which tomllib takes quadratic time."""
+    for number, line in enumerate(text.split("\n"), 1):
+        is_comment = line.lstrip().startswith("#")
+        if not is_comment and any(it.count(".") > _MOST_DOTS for it in _AROUND_KEYS.split(line)):
+            raise UsageError(f"{file}:{number}: a key must not have more than {_MOST_DOTS} dots")
 
 
 def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
@@ -106,7 +128,7 @@ def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str 
         if knob.choices:
             fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
         if not fits(value):
-            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {value!r}")
+            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {shown(repr(value))}")
 
 
 def _refuse_unknown(

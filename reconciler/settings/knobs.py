@@ -41,9 +41,9 @@ def is_lock(text: str) -> bool:
 class Knob:
     """One option.
 
-    ``name`` is its flag without the dashes. ``own`` names the verb whose own option it is; the
-    others are common, offered by ``verbs``. ``standing`` is False for what must be said anew with
-    each run, and so has neither variable nor place in the file.
+    ``name`` is its flag without the dashes, ``letter`` its short form. ``own`` names the verb whose
+    own option it is; the others are common, offered by ``verbs``. ``standing`` is False for what
+    must be said anew with each run, and so has neither variable nor place in the file.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Knob:
     minimum: int = 0
     maximum: int | None = None
     standing: bool = True
+    letter: str | None = None
 
     @property
     def field(self) -> str:
@@ -103,6 +104,12 @@ KNOBS = (
     ),
     Knob("region", "AWS region; default: the SDK's.", "REGION", verbs=TARGET_VERBS),
     Knob("profile", "AWS profile; default: the SDK's.", "NAME", verbs=TARGET_VERBS),
+    Knob(
+        "allow-insecure-endpoint",
+        "Send credentials to http:// URLs of other machines too, unencrypted.",
+        take=Take.SWITCH,
+        verbs=TARGET_VERBS,
+    ),
     Knob(
         "owner",
         "The mark of this source on what it owns; must be said except on the local target.",
@@ -197,6 +204,13 @@ KNOBS = (
         "FILE",
         default=".reconciler/token",
         verbs=("run", "reconcile"),
+    ),
+    Knob(
+        "verbose",
+        "Print the number of API calls too; JSON always has it.",
+        take=Take.SWITCH,
+        verbs=("plan", *WRITING_VERBS, "ci"),
+        letter="v",
     ),
     Knob(
         "log-level",

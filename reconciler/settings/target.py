@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
+from reconciler.known_secrets import shown
 from reconciler.settings.file import BUILT_IN, OF_TABLES_ALONE, TARGET_FIELDS, File
 from reconciler.settings.knobs import POLICIES
 
@@ -27,7 +28,7 @@ class Choice:
     ``owner`` is empty where none was said and none is needed. ``url`` is None on ``local``, which
     finds its own, and where the SDK resolves it. ``role_arn`` is assumed, ``account`` asserted
     before anything is planned. ``source`` is all that the owner id stands for, where that is
-    configured.
+    configured. ``allow_insecure_endpoint`` lets credentials go over plain HTTP to other machines.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Choice:
     role_arn: str | None = None
     account: str | None = None
     source: str | None = None
+    allow_insecure_endpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def choose_target(
         # What a variable or the top of the file says of a URL is not about a target by name.
         url = table.get("endpoint_url")
     if url is not None:
-        _refuse_strange(url)
+        refuse_strange_url(url)
     name = name or str(url)
     return Choice(
         name=name,
@@ -98,6 +100,7 @@ def choose_target(
         role_arn=table.get("role_arn"),
         account=table.get("account"),
         source=table.get("source"),
+        allow_insecure_endpoint=bool(chosen["allow_insecure_endpoint"]),
     )
 
 
@@ -120,16 +123,16 @@ def _named(said: Said) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _table(name: str | None, file: File) -> Mapping[str, str]:
+def _table(name: str | None, file: File) -> Mapping[str, Any]:
     if name is None:
         return {}
     if name not in (LOCAL, AWS, *file.targets):
         known = ", ".join([LOCAL, AWS, *file.targets])
-        raise UsageError(f'there is no target "{name}"; there are {known}')
+        raise UsageError(f'there is no target "{shown(name)}"; there are {known}')
     return file.targets.get(name, {})
 
 
-def _refuse_strange(url: str) -> None:
+def refuse_strange_url(url: str) -> None:
     """Refuse what is no plain URL; its text is not repeated, for it may hold a password."""
     try:
         parts = urlsplit(url)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from reconciler.core.errors import UsageError
+from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import checkout
 from reconciler.source.tree import (
@@ -39,9 +40,15 @@ class Snapshot:
 
 
 def read(
-    paths: Sequence[str], *, stdin: BinaryIO, sleep: Callable[[float], None] = time.sleep
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO,
+    sleep: Callable[[float], None] = time.sleep,
+    check_time: Callable[[], None] = unlimited,
 ) -> Snapshot:
     """Return the manifests in ``paths`` as they were at one moment; ``-`` is ``stdin``.
+
+    If ``check_time`` raises TooSlowError, that is the one complaint.
 
     Raises:
         UsageError: one of ``paths`` does not exist.
@@ -57,7 +64,11 @@ def read(
             files.append((STANDARD_INPUT, content))
     on_disk = [path for path in paths if path != STANDARD_INPUT]
     if on_disk:
-        snapshot = _stable(on_disk, sleep)
+        try:
+            snapshot = _stable(on_disk, sleep, check_time)
+        except TooSlowError as error:
+            where = ", ".join(map(shown_name, on_disk))
+            return Snapshot((), (about_file(Code.LIMIT, where, str(error), error.hint),))
         files += snapshot.files
         complaints += snapshot.complaints
     return Snapshot(tuple(files), tuple(complaints))
@@ -91,17 +102,22 @@ class _Sight:
         return any(busy for _, busy in self.checkouts)
 
 
-def _sight(paths: Iterable[str]) -> _Sight:
+def _sight(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Sight:
     paths = tuple(paths)
-    return _Sight(survey(paths), tuple(map(checkout.state, paths)))
+    return _Sight(survey(paths, check_time), tuple(map(checkout.state, paths)))
 
 
-def _stable(paths: Sequence[str], sleep: Callable[[float], None]) -> Snapshot:
-    before = _sight(paths)
+def _stable(
+    paths: Sequence[str], sleep: Callable[[float], None], check_time: Callable[[], None]
+) -> Snapshot:
+    before = _sight(paths, check_time)
     for pause in _PAUSES:
-        contents = [_content(entry) for entry in before.tree.entries]
+        contents = []
+        for entry in before.tree.entries:
+            check_time()
+            contents.append(_content(entry))
         sleep(pause)
-        after = _sight(paths)
+        after = _sight(paths, check_time)
         if after == before and not before.git_is_at_work:
             files = tuple(item for item in contents if not isinstance(item, Diagnostic))
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))

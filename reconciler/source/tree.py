@@ -7,12 +7,13 @@ once however many names it has. What cannot be looked at is a complaint, never a
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
+from reconciler.manifest.budget import unlimited
 from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
 
 STANDARD_INPUT = "-"
@@ -65,12 +66,13 @@ class _LimitError(Exception):
         self.name = name
 
 
-def survey(paths: Iterable[str]) -> Tree:
+def survey(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Tree:
     """List the manifests in ``paths``; UsageError where one of them does not exist.
 
     Over a limit on number, depth or size nothing is listed: a part would look like removals.
+    ``check_time`` is called for each directory, and what it raises is passed on.
     """
-    walk = _Walk()
+    walk = _Walk(check_time)
     try:
         for path in paths:
             walk.start(path)
@@ -84,7 +86,8 @@ def survey(paths: Iterable[str]) -> Tree:
 class _Walk:
     """What was found so far; ``entries`` is by real path, so that no file counts twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, check_time: Callable[[], None]) -> None:
+        self._check_time = check_time
         self.entries: dict[str, Entry] = {}
         self.complaints: list[Diagnostic] = []
         self._directories: set[str] = set()
@@ -115,6 +118,7 @@ class _Walk:
             self._link(real, *self._links.popleft())
 
     def _directory(self, name: str, path: str, above: tuple[str, ...]) -> None:
+        self._check_time()
         if path in self._directories:
             return
         if len(above) > MOST_DEPTH:

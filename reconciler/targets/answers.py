@@ -25,10 +25,10 @@ def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> Prese
     )
 
 
-def sighting(body: Mapping[str, Any]) -> Sighting:
+def sighting(body: Mapping[str, Any], answer_id: str) -> Sighting:
     """Return what an answer says of a resource beside its spec."""
-    metadata = body["metadata"]
-    return Sighting(metadata["version"], metadata["createdAt"], metadata["uid"], metadata["arn"])
+    of = body["metadata"]
+    return Sighting(of["version"], of["createdAt"], of["uid"], of["arn"], answer_id)
 
 
 def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:

@@ -5,7 +5,6 @@ verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +14,11 @@ from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import (
     ConflictError,
     GoneError,
-    RefusedError,
     TargetError,
-    ThrottledError,
     UnavailableError,
 )
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import (
-    APPLIED_TAG,
     LISTED_THEN_GONE,
     OWNER_TAG,
     Key,
@@ -34,6 +30,7 @@ from reconciler.core.resources import (
     World,
     named,
 )
+from reconciler.known_secrets import shown
 from reconciler.targets.answers import present, sighting
 from reconciler.targets.calls import Calls
 from reconciler.targets.canonical import canonical
@@ -117,7 +114,7 @@ class AppMesh:
             seen | unreadable,
             (*shown.gaps.values(), *(it for it in found.values() if isinstance(it, str))),
             frozenset(key for key in seen if index.tags(shown.refs[key]["arn"]) is not None),
-            frozenset(key for key, it in found.items() if it is None),
+            frozenset((*shown.unlisted, *(key for key, it in found.items() if it is None))),
         )
 
     def look(self, key: Key) -> Present | None:
@@ -125,11 +122,16 @@ class AppMesh:
         self._forget(key)
         try:
             body = self.describe(key)
-            if body["status"].get("status") == DELETED:
-                return None
-            return present(key, body, self.tags_of(key, body["metadata"]["arn"]))
         except GoneError:
             return None
+        if body["status"].get("status") == DELETED:
+            return None
+        try:
+            tags = self.tags_of(key, body["metadata"]["arn"])
+        except GoneError as error:
+            # It was just described: that its tags are not found does not make it absent.
+            raise UnavailableError(f"{error}, though {key} was described") from error
+        return present(key, body, tags)
 
     def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
@@ -152,33 +154,32 @@ class AppMesh:
             return self._delete(change.key)
         if isinstance(change, Create):
             spec = {} if change.spec is None else {"spec": change.spec}
-            body = self._call(
-                "create", change.key, tags=_tag_list(change.tags.items()), clientToken=token, **spec
-            )
-            return sighting(body)
+            tags = _tag_list(change.tags.items())
+            return self._write("create", change.key, tags=tags, clientToken=token, **spec)
         before = change.before
-        # The record of what we manage is written last among the tags: until then a dropped tag
-        # is still known to be ours.
         dropped = sorted(before.tags.keys() - change.tags.keys())
-        if dropped:
-            self._call("untag", change.key, resourceArn=before.arn, tagKeys=dropped)
         moved = change.tags.items() - before.tags.items()
+        answer = Sighting(before.version, before.created_at, before.uid, before.arn)
+        if change.spec is not None:
+            if isinstance(change, Adopt):
+                # Nothing is written to what is not ours yet.
+                self._tag(change, {(OWNER_TAG, change.tags[OWNER_TAG])})
+            answer = self._write("update", change.key, spec=change.spec, clientToken=token)
+        # The record of the last apply is written after the spec: it must not say that a spec was
+        # applied that never was. It is written after dropped tags are gone, too, for without it
+        # they would count as set by others.
+        if dropped:
+            self._exchange("untag", change.key, {"resourceArn": before.arn, "tagKeys": dropped})
         if moved:
-            self._call("tag", change.key, resourceArn=before.arn, tags=_tag_list(moved))
-        if change.spec is None:
-            return Sighting(before.version, before.created_at, before.uid, before.arn)
-        try:
-            return sighting(self._call("update", change.key, spec=change.spec, clientToken=token))
-        except (RefusedError, ConflictError, ThrottledError):
-            self._take_back(change)
-            raise
+            self._tag(change, moved)
+        return answer
 
     def describe(self, key: Key) -> dict[str, Any]:
         """Return the answer of the describe operation, which is about ``key``."""
-        body = self._call("describe", key)
+        body, _ = self._exchange("describe", key, arguments_of(key))
         own = path_of(key.kind)[-1]
         if body[own] != key.name:
-            raise UnavailableError(f"describing {key}: the answer is about {body[own]!r}")
+            raise UnavailableError(f"describing {key}: the answer is about {shown(body[own])!r}")
         return body
 
     def tags_of(self, key: Key, arn: str) -> dict[str, str]:
@@ -195,13 +196,9 @@ class AppMesh:
         """Return what is known of ``key`` where the list shows it unmoved."""
         return None if self._memory is None else self._memory.recall(key, ref)
 
-    def _take_back(self, change: Update | Adopt) -> None:
-        """Let the record say again what was applied: else what was refused would read as drift."""
-        known = change.before.tags.get(APPLIED_TAG)
-        if known is not None and known != change.tags.get(APPLIED_TAG):
-            arn, tags = change.before.arn, _tag_list([(APPLIED_TAG, known)])
-            with suppress(TargetError):
-                self._call("tag", change.key, resourceArn=arn, tags=tags)
+    def _tag(self, change: Update | Adopt, tags: Iterable[tuple[str, str]]) -> None:
+        arguments = {"resourceArn": change.before.arn, "tags": _tag_list(tags)}
+        self._exchange("tag", change.key, arguments)
 
     def _forget(self, key: Key) -> None:
         if self._memory is not None:
@@ -214,7 +211,7 @@ class AppMesh:
 
     def _delete(self, key: Key) -> Sighting:
         try:
-            return sighting(self._call("delete", key))
+            return self._write("delete", key)
         except ConflictError as error:
             # The service names what holds it in some cases only.
             holders = list(self.lists.inside(key))
@@ -222,11 +219,14 @@ class AppMesh:
                 raise
             raise ConflictError(f"{error}; in it are {named(holders)}") from error
 
-    def _call(self, verb: Verb, key: Key, **arguments: Any) -> dict[str, Any]:
+    def _write(self, verb: Verb, key: Key, **arguments: Any) -> Sighting:
+        return sighting(*self._exchange(verb, key, arguments | arguments_of(key)))
+
+    def _exchange(
+        self, verb: Verb, key: Key, arguments: dict[str, Any]
+    ) -> tuple[dict[str, Any], str]:
         operation = operation_of(KINDS[key.kind].word, verb)
-        if verb not in ("tag", "untag"):
-            arguments |= arguments_of(key)
-        return self._calls.send(operation, f"{operation.name} of {key}", **arguments)
+        return self._calls.exchange(operation, f"{operation.name} of {key}", **arguments)
 
 
 @dataclass(frozen=True, slots=True)

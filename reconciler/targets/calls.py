@@ -14,7 +14,8 @@ from botocore import xform_name
 
 from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
-from reconciler.targets.errors import name_quota, sort_of, speaking_our_errors
+from reconciler.known_secrets import shown
+from reconciler.targets.errors import answer_id, name_quota, sort_of, speaking_our_errors
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
@@ -63,17 +64,27 @@ class Calls:
 
     def send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
         """Return the body of the answer, which has all that the description requires of it."""
+        return self.exchange(operation, asking, **arguments)[0]
+
+    def exchange(
+        self, operation: Operation, asking: str, **arguments: Any
+    ) -> tuple[dict[str, Any], str]:
+        """Return what ``send`` returns, and the id of the answer, which no other answer has."""
         while True:
             connection = self._connection
             try:
-                body = self._sent(operation, asking, arguments)
+                answer = self._sent(operation, asking, arguments)
             except UnreachableError:
                 # Nobody listened, so nothing was done, and it may be sent elsewhere.
                 if not self._reconnected(connection):
                     raise
+            except TargetError as error:
+                if "clientToken" not in arguments:
+                    error.answer_id = ""
+                raise
             else:
-                _check_answer(operation, body, asking)
-                return dict(body)
+                _check_answer(operation, answer[_BODY], asking)
+                return dict(answer[_BODY]), answer_id(answer["ResponseMetadata"])
 
     def pages(
         self, operation: Operation, asking: str, **arguments: Any
@@ -134,7 +145,7 @@ class Calls:
     def _sent(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
         client = self._client_without_retries if operation.verb == "delete" else self._client
         with speaking_our_errors(asking):
-            return getattr(client, xform_name(operation.name))(**arguments)[_BODY]
+            return getattr(client, xform_name(operation.name))(**arguments)
 
     def _reconnected(self, lost: Connection) -> bool:
         """Whether there is another way to the same world than ``lost``, taken by now."""
@@ -171,4 +182,4 @@ def _check_answer(operation: Operation, body: Any, asking: str) -> None:
     answer = {operation.payload: body} if operation.payload else body
     for violation in violations(shape, answer):
         if violation.constraint in ("required", "type"):
-            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {violation}")
+            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {shown(violation)}")

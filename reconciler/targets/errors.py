@@ -1,6 +1,6 @@
 """The border where the errors of botocore and of the API become ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +8,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -25,6 +26,7 @@ from reconciler.core.errors import (
     UnavailableError,
     UnreachableError,
 )
+from reconciler.known_secrets import shown
 
 # One row for every error that the description declares; a test fails when it grows one more.
 ERRORS: dict[str, tuple[type[TargetError], str]] = {
@@ -48,6 +50,16 @@ UNMODELLED: dict[str, tuple[type[TargetError], str]] = {
     "ThrottlingException": (ThrottledError, "lower --parallelism, or wait"),
     "UnrecognizedClientException": (RefusedError, "check the access key"),
 }
+# What a service may remember together with a client token: refusals that depend on its state.
+# Others are given before the token is looked up, or say nothing of the request.
+REMEMBERED = frozenset(
+    {
+        "BadRequestException",
+        "ConflictException",
+        "LimitExceededException",
+        "NotFoundException",
+    }
+)
 # botocore takes LimitExceededException of any service for a throttle and would ask again; here it
 # is a quota, which asking again does not raise. Under this name it is left alone.
 _QUOTA = "QuotaExceeded"
@@ -58,37 +70,60 @@ _REFUSALS_OF_OURS = (
     ProfileNotFound,
     ParamValidationError,
 )
-# How botocore's parsers end on what is not text, or on JSON of another type than they expect.
-_UNPARSED = (ValueError, TypeError, AttributeError, LookupError)
+# How botocore's parsers end on what is not text, not XML, or JSON of another type than they expect.
+_UNPARSED = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError)
+_MAX_CODE = 80
 _SERVER_FAULT = 500
 _TOO_MANY = 429
 
 
 @contextmanager
 def speaking_our_errors(asking: str) -> Iterator[None]:
-    """Let only ``TargetError`` out, each saying what we were ``asking`` for."""
+    """Let only ``TargetError`` out, each saying what we were ``asking`` for.
+
+    What an answer says is shown without secrets, as far as a message takes it.
+    """
     try:
         yield
     except ClientError as error:
         # A page in place of an STS answer has no error in it.
         said = error.response.get("Error", {})
         code = str(said.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
-        told = said.get("Message") or "without a message"
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        told = shown(said.get("Message") or "without a message")
+        metadata = error.response["ResponseMetadata"]
+        status = metadata["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELLED}.get(code) or _by_status(status)
-        raise kind(f"{asking}: {code}: {told}; {advice}") from error
+        name = (
+            f"HTTP {status}" if code == str(status) else f"{shown(code, _MAX_CODE)} (HTTP {status})"
+        )
+        attempts = metadata.get("RetryAttempts", 0) + 1
+        name += f" after {attempts} attempts" if attempts > 1 else ""
+        ours = kind(f"{asking}: {name}: {told}; {advice}")
+        if code in REMEMBERED:
+            ours.answer_id = answer_id(metadata)
+        raise ours from error
     except _REFUSALS_OF_OURS as error:
-        raise RefusedError(f"{asking}: {error}") from error
+        raise RefusedError(f"{asking}: {text_of(error)}") from error
     except EndpointConnectionError as error:
         raise UnreachableError(
-            f"{asking}: {error}; check the URL, and that it is served"
+            f"{asking}: {text_of(error)}; check the URL, and that it is served"
         ) from error
-    except (BotoCoreError, ResponseParserError) as error:
-        raise UnavailableError(f"{asking}: {error}; the next run looks again") from error
+    except BotoCoreError as error:
+        raise UnavailableError(f"{asking}: {text_of(error)}; the next run looks again") from error
     except _UNPARSED as error:
+        # Their texts hold the answer, such as the credentials of a role.
         raise UnavailableError(
             f"{asking}: the answer is none of this API's; the next run looks again"
         ) from error
+
+
+def text_of(error: BotoCoreError) -> str:
+    """Return what a message may show of ``error``."""
+    if type(error) is HTTPClientError:
+        # What botocore did not expect. The text of a proxy's URL that cannot be parsed is parts
+        # of that URL.
+        return f"the HTTP client failed: {type(error.kwargs.get('error')).__name__}"
+    return shown(error)
 
 
 def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
@@ -96,6 +131,15 @@ def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
     error = response[1].get("Error", {}) if response else {}
     if error.get("Code") == "LimitExceededException":
         error["Code"] = _QUOTA
+
+
+def answer_id(metadata: Mapping[str, Any]) -> str:
+    """Return what no other answer has: the id of the request, and the time by the service's clock.
+
+    ``metadata`` is that of an answer as botocore parsed it; empty if it has neither.
+    """
+    date = metadata.get("HTTPHeaders", {}).get("date", "")
+    return f"{metadata.get('RequestId', '')} {date}".strip()
 
 
 def sort_of(response: tuple[Any, dict[str, Any]] | None) -> str:

@@ -24,10 +24,14 @@ _KINDS_IN = defaultdict(
 
 @dataclass(slots=True)
 class Shown:
-    """What all lists showed, and what could not be listed, by what holds it."""
+    """What all lists showed, and what could not be listed, by what holds it.
+
+    ``unlisted`` are meshes of other accounts that no list shows, and that are there all the same.
+    """
 
     refs: dict[Key, Ref]
     gaps: dict[Key, str] = field(default_factory=dict)
+    unlisted: set[Key] = field(default_factory=set)
 
     def hidden(self, key: Key) -> str | None:
         """Say why ``key`` may be there though no list showed it; None where it is not there."""
@@ -37,6 +41,21 @@ class Shown:
                 return self.gaps[holder]
             holder = parent_of(holder)
         return None
+
+    def add(self, holder: Key, lists: Collection[dict[Key, Ref] | TargetError]) -> Iterator[Key]:
+        """Add what the ``lists`` of ``holder`` showed; yield what may hold something itself."""
+        if holder not in self.refs:
+            if all(isinstance(refs, GoneError) for refs in lists):
+                # No list shows it, and it is not found: it is not there, or not shared with us.
+                return
+            if not all(isinstance(refs, TargetError) for refs in lists):
+                self.unlisted.add(holder)
+        for refs in lists:
+            if isinstance(refs, TargetError):
+                self.gaps[holder] = str(refs)
+            else:
+                self.refs |= refs
+                yield from (key for key in refs if _KINDS_IN[key.kind])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +127,13 @@ class Lists:
         holders = sorted(key for key in meshes if key in shown.refs or key.mesh_owner)
         while holders:
             wanted = [(kind.name, it) for it in holders for kind in _KINDS_IN[it.kind]]
-            found = parallel.run(lambda it: self._or_gap(*it), wanted, workers=self.workers)
-            holders = []
+            found = parallel.run(lambda it: self._or_error(*it), wanted, workers=self.workers)
+            listed: dict[Key, list[dict[Key, Ref] | TargetError]] = defaultdict(list)
             for (_, holder), refs in zip(wanted, found, strict=True):
-                if isinstance(refs, str):
-                    shown.gaps[holder] = refs
-                else:
-                    shown.refs |= refs
-                    holders += [key for key in refs if _KINDS_IN[key.kind]]
+                listed[holder].append(refs)
+            holders = []
+            for holder, lists in listed.items():
+                holders += shown.add(holder, lists)
         return shown
 
     def _if_any(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
@@ -127,8 +145,8 @@ class Lists:
             # What is not there holds nothing.
             return {}
 
-    def _or_gap(self, kind: str, holder: Key) -> dict[Key, Ref] | str:
+    def _or_error(self, kind: str, holder: Key) -> dict[Key, Ref] | TargetError:
         try:
             return self.read(kind, holder)
         except TargetError as error:
-            return str(error)
+            return error

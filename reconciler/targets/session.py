@@ -1,24 +1,36 @@
 """Sessions and clients: the pinned settings of every call, and whose account it is.
 
-No call leaves the target's URL: with an endpoint URL, the account is asked for there too.
+No call leaves the target's URL: with an endpoint URL, the account is asked for there too. Every
+secret that a session uses is remembered, so that no text shows it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from ipaddress import ip_address
+from json import JSONDecodeError
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 import boto3
 import botocore.session
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    Credentials,
+    DeferredRefreshableCredentials,
+    RefreshableCredentials,
+)
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from reconciler.core.errors import TargetError, UsageError
-from reconciler.targets.errors import speaking_our_errors
+from reconciler.known_secrets import remember, remember_temporary
+from reconciler.settings.target import refuse_strange_url
+from reconciler.targets.errors import speaking_our_errors, text_of
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
 CONNECT_SECONDS = 3
@@ -35,7 +47,8 @@ class Connection:
     """Where calls go and as whom; None leaves a choice to the AWS SDK's own chain.
 
     ``credentials`` are an access key id and a secret key, for the local endpoint alone. With a
-    ``role_arn`` calls are made in that role, which the chain's credentials assume.
+    ``role_arn`` calls are made in that role, which the chain's credentials assume. Unless
+    ``allow_insecure`` is set, plain HTTP goes to this machine only.
     """
 
     url: str | None = None
@@ -43,6 +56,7 @@ class Connection:
     profile: str | None = None
     credentials: tuple[str, str] | None = None
     role_arn: str | None = None
+    allow_insecure: bool = False
 
 
 def open_session(connection: Connection) -> boto3.Session:
@@ -56,6 +70,9 @@ def open_session(connection: Connection) -> boto3.Session:
         # A profile is looked for when it is first needed; better now than in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", DescriptionLoader())
+        core.register("before-send", partial(_before_send, connection))
+        core.register("after-call.sts", _remember_issued)
+        _remember_settings(core)
         if connection.role_arn is not None:
             _assume(core, connection.role_arn, connection)
         return boto3.Session(
@@ -65,7 +82,7 @@ def open_session(connection: Connection) -> boto3.Session:
             aws_secret_access_key=secret_key,
         )
     except BotoCoreError as error:
-        raise UsageError(f"opening an AWS session: {error}") from error
+        raise UsageError(f"opening an AWS session: {text_of(error)}") from error
 
 
 def _assume(core: botocore.session.Session, role_arn: str, connection: Connection) -> None:
@@ -73,6 +90,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
     own = core.get_credentials()
     if own is None:
         raise UsageError(f"no credentials were found that could assume {role_arn}")
+    _remember_credentials(own)
     fetcher = AssumeRoleCredentialFetcher(
         # Asked at the target's own URL: no credential goes anywhere else.
         partial(
@@ -97,16 +115,28 @@ def open_client(
     workers: int,
     attempts: int = ATTEMPTS,
 ) -> Any:
-    """Return a client of ``service`` that may be shared by ``workers`` threads."""
+    """Return a client of ``service`` that may be shared by ``workers`` threads.
+
+    UsageError where none can be made, or where the AWS environment or profile leads it to a URL
+    that no option takes.
+    """
     config = _config(connection, workers=workers, attempts=attempts)
     try:
-        return session.client(
+        client = session.client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
         )
     except NoRegionError as error:
         raise UsageError("no region was named: say --region, or set AWS_REGION") from error
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"making a client for {connection.url or 'AWS'}: {error}") from error
+        raise UsageError(f"making a client of {service}: {_without_url(error)}") from error
+    _remember_credentials(session.get_credentials())
+    url = client.meta.endpoint_url
+    refuse_strange_url(url)
+    if connection.url is None and _is_loopback(url):
+        # Only now is it known that no proxy may stand in between.
+        connection = replace(connection, url=url)
+        return open_client(session, service, connection, workers=workers, attempts=attempts)
+    return client
 
 
 def account_of(session: boto3.Session, connection: Connection) -> str | None:
@@ -159,7 +189,8 @@ def configured_url(profile: str | None) -> str | None:
             for ignore in (False, True)
         )
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"the endpoint in the AWS environment or profile: {error}") from error
+        told = _without_url(error)
+        raise UsageError(f"the endpoint in the AWS environment or profile: {told}") from error
     return None if chosen == resolved else str(chosen)
 
 
@@ -177,4 +208,55 @@ def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
 
 def _is_loopback(url: str | None) -> bool:
     host = urlsplit(url or "").hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) -> None:
+    """Refuse to send credentials in the clear, whichever client of a session is about to.
+
+    A session has clients that nobody here makes, such as the one that assumes a profile's role.
+    """
+    token = request.headers.get("X-Amz-Security-Token")
+    if token is not None:
+        remember_temporary(token.decode())
+    parts = urlsplit(request.url)
+    if parts.scheme != "https" and not (connection.allow_insecure or _is_loopback(request.url)):
+        raise UsageError(
+            f"http://{parts.netloc.rpartition('@')[2]} would get credentials unencrypted: use "
+            "https://, or pass --allow-insecure-endpoint if you trust every network in between"
+        )
+
+
+def _remember_issued(parsed: Any, **_: Any) -> None:
+    """Remember the temporary credentials in an answer of STS."""
+    match parsed:
+        case {"Credentials": {"SecretAccessKey": str(secret_key), "SessionToken": str(token)}}:
+            remember_temporary(secret_key, token)
+
+
+def _remember_credentials(credentials: Credentials | None) -> None:
+    # Those that expire would be fetched here; what is sent of them is remembered when it is sent.
+    if credentials is not None and not isinstance(credentials, RefreshableCredentials):
+        remember(credentials.secret_key, credentials.token)
+
+
+def _remember_settings(core: botocore.session.Session) -> None:
+    """Remember the secrets of all profiles, as one may lead to another, and of the proxies."""
+    for profile in core.full_config["profiles"].values():
+        remember(profile.get("aws_secret_access_key"), profile.get("aws_session_token"))
+    # Taken apart by hand, because a URL that is not one holds a password too.
+    for url in getproxies().values():
+        user, _, password = url.rpartition("@")[0].rpartition("://")[2].partition(":")
+        remember(unquote(password or user))
+
+
+def _without_url(error: BotoCoreError | ValueError) -> str:
+    """Return what a message may show of ``error``, which may repeat parts of a URL."""
+    if isinstance(error, BotoCoreError):
+        return text_of(error)
+    if isinstance(error, JSONDecodeError):
+        return f"credential_process printed no JSON: {error}"
+    return "invalid endpoint URL: use http://HOST:PORT or https://HOST"

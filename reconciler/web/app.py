@@ -31,8 +31,8 @@ from reconciler.web.metrics import Metrics
 
 # One API call with all its attempts takes 40 seconds at most, and the loop beats between two.
 HEALTHY_SECONDS = 120.0
-# How long a thread waits for the daemon before it looks whether whoever asked is still there.
-LOOK_SECONDS = 1.0
+# How often a request that waits for a cycle asks the daemon for it.
+LOOK_SECONDS = 0.05
 
 _TEXT = b"text/plain; charset=utf-8"
 _OUTSIDE = (
@@ -148,10 +148,12 @@ class Web:
 
     async def _answered(self, scope: Message, receive: Receive) -> Answer:
         headers: Headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1")
-        if not is_known_host(host, self._hosts):
+        if not is_known_host(scope["headers"], self._hosts):
+            host = headers.get(b"host", b"").decode("latin-1")
             raise RefusedError(
-                403, f"the Host header must be an IP address, localhost or allowed, not {host}"
+                403,
+                "there must be one Host header, with an IP address, localhost or an allowed name,"
+                f" not {host}",
             )
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
@@ -211,14 +213,12 @@ class Web:
         cycle = self._daemon.request_cycle()
         leaving = asyncio.ensure_future(receive())
         try:
-            while True:
-                code = await asyncio.to_thread(self._daemon.wait_for, cycle, LOOK_SECONDS)
-                if code is not None:
-                    break
+            while (code := self._daemon.wait_for(cycle, 0)) is None:
                 if leaving.done():
                     raise CutOffError
                 if not self._is_healthy():
                     raise RefusedError(503, f"cycle {cycle} was asked for, but the loop is stuck")
+                await asyncio.sleep(LOOK_SECONDS)
         except asyncio.CancelledError as end:
             raise RefusedError(503, "the daemon stops before that cycle has ended") from end
         finally:

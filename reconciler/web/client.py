@@ -13,6 +13,7 @@ from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, TargetId
 from reconciler.core.status import Lease, Standing, State, Status
+from reconciler.known_secrets import shown
 
 SCHEMA = 1
 ANSWER_SECONDS = 10.0
@@ -57,7 +58,7 @@ def _ask(
             f"asking the daemon at {url}: nobody listens there; start it with: reconciler run"
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        told = str(error) or type(error).__name__
+        told = shown(error) or type(error).__name__
         raise DaemonError(f"asking the daemon at {url}: no answer came: {told}") from error
     finally:
         connection.close()
@@ -89,7 +90,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
 
 def _refusal(status: int, body: str) -> str:
     try:
-        why = str(json.loads(body)["message"])
+        why = shown(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return f"it is no daemon of ours (HTTP {status})"
     if status == http.client.UNAUTHORIZED:
@@ -149,6 +150,7 @@ def _standing(told: Any) -> Standing:
         outcome_at=told["outcome_at"],
         attempts=told["attempts"],
         next_attempt_at=told["next_attempt_at"],
+        last_seen_at=told["last_seen_at"],
     )
 
 

@@ -19,12 +19,13 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reconciler.core.changes import Cause, Change, verb
+from reconciler.core.changes import DRIFT, Change, verb
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
 from reconciler.core.status import Standing, State, Status
 
 _PREFIX = "mesh_reconciler"
+_NO_DRIFT = (State.IN_SYNC, State.SUSPENDED)
 _CYCLE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -121,7 +122,7 @@ def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
     drifted = [standing.since for standing in status.standings if _is_drift(standing)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
     began = status.cycle_started_at or 0
-    yield "drifted_resources", len(drifted), "Resources that somebody else changed."
+    yield "drifted_resources", len(drifted), "Resources changed or deleted behind our back."
     yield "oldest_drift_seconds", age, "For how long the oldest of them is not repaired."
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
     yield "target_readable", status.error is None, "Whether the last cycle read its target."
@@ -131,7 +132,8 @@ def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
 
 
 def _is_drift(standing: Standing) -> bool:
-    drift = standing.cause in (Cause.DRIFT, Cause.BOTH) and standing.state is not State.IN_SYNC
+    # What is suspended differs on purpose, so it must not raise the alert on drift.
+    drift = standing.cause in DRIFT and standing.state not in _NO_DRIFT
     return drift or standing.state is State.DRIFTED
 
 

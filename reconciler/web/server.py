@@ -5,8 +5,14 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from reconciler.core.errors import UsageError
-from reconciler.serving.listening import AddressRefusedError, listening, serving, url_of
+from reconciler.core.errors import ReconcilerError, UsageError
+from reconciler.serving.listening import (
+    AddressRefusedError,
+    ServingError,
+    listening,
+    serving,
+    url_of,
+)
 from reconciler.serving.protocol import Limits
 from reconciler.web.app import Daemon, Document, Web
 from reconciler.web.metrics import Metrics
@@ -34,7 +40,8 @@ def serve(
 
     Port 0 is a free one; ``host`` is any IP address where ``insecure``, else one of this machine.
     Whoever acts has to read ``token_file``, which is made where it is missing. UsageError where
-    the address is refused or taken, or others may read that file.
+    the address is refused or taken, or others may read that file; ReconcilerError where this
+    process lacks the files or threads for it.
     """
     web = Web(
         daemon,
@@ -46,9 +53,11 @@ def serve(
     with ExitStack() as opened:
         try:
             listener = opened.enter_context(listening(host, port, insecure=insecure))
+            opened.enter_context(serving(web, listener, limits=LIMITS))
         except AddressRefusedError as error:
             raise UsageError(f"serving the status: {error}") from error
-        opened.enter_context(serving(web, listener, limits=LIMITS))
+        except ServingError as error:
+            raise ReconcilerError(f"serving the status: {error}") from error
         yield url_of(listener)
 
 

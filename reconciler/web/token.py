@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reconciler.core.errors import UsageError
+from reconciler.known_secrets import remember
 
 _BYTES = 32
 _LONGEST_BYTES = 1024
@@ -39,6 +40,7 @@ def read_token(path: Path) -> str:
         raise UsageError(
             f"the token file {path} holds no token; remove it and start the daemon anew"
         )
+    remember(token.decode())
     return token.decode()
 
 

@@ -17,8 +17,8 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, TargetId
 from reconciler.settings.target import AWS, LOCAL, Choice
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.session import Connection, clock_of, credentials_of, open_session
-from reconciler.wiring.targets import open_target
+from reconciler.targets.session import clock_of, credentials_of, open_session
+from reconciler.wiring.targets import connection_of, open_target
 
 # AWS refuses signatures that are five minutes off.
 MOST_SKEW_SECONDS = 240
@@ -52,7 +52,7 @@ def _owner(choice: Choice) -> Finding:
 
 def _way(choice: Choice, now: datetime) -> Generator[Finding, None, bool]:
     """Look at credentials and clock; return whether going on makes sense."""
-    connection = Connection(choice.url, choice.region, choice.profile, role_arn=choice.role_arn)
+    connection = connection_of(choice)
     session = open_session(connection)
     source = credentials_of(session)
     if source is None:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from reconciler.core.errors import HeldError, TargetError
-from reconciler.endpoint import AddressRefusedError, EndpointError, FolderHeldError, LocalEndpoint
+from reconciler.endpoint import EndpointError, FolderHeldError, LocalEndpoint, ServingError
 
 LOCAL_DATA = Path(".reconciler")
 # A holder that ends stops listening some time before it lets its folder go.
@@ -28,6 +28,6 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
             if held.url != lost:
                 return held.url
             time.sleep(LETTING_GO_SECONDS)
-        except (EndpointError, AddressRefusedError) as error:
+        except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
     raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")

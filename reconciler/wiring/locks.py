@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.core.resources import TargetId
@@ -11,7 +12,8 @@ from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
 from reconciler.locks.lease import Candidate, Store
 from reconciler.settings.target import Choice
-from reconciler.targets.session import Connection, open_client, open_session
+from reconciler.targets.session import open_client, open_session
+from reconciler.wiring.targets import connection_of
 
 
 def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) -> Candidate:
@@ -22,7 +24,7 @@ def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) 
         store = FileStore(Path(place))
     else:
         # The table is where the SDK finds it, whatever URL the target has.
-        connection = Connection(None, choice.region, choice.profile)
+        connection = replace(connection_of(choice), url=None, role_arn=None)
         client = open_client(
             open_session(connection), "dynamodb", connection, workers=1, attempts=1
         )

@@ -1,9 +1,11 @@
 """Paths made into desired values and complaints."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
 
+from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.diagnostics import in_order
 from reconciler.manifest.loading import Loaded, load
 from reconciler.source.snapshot import nothing_found, read
@@ -12,11 +14,23 @@ DEFAULT_SOURCE = "manifests"
 
 
 def read_manifests(
-    paths: Sequence[str], variables: Mapping[str, str], *, stdin: TextIO, allow_empty: bool
+    paths: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    stdin: TextIO,
+    allow_empty: bool,
+    beat: Callable[[], None] = unlimited,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Loaded:
-    """Return what the manifests in ``paths`` say together, with every complaint about them."""
-    snapshot = read(paths, stdin=stdin.buffer)
-    loaded = load(snapshot.files, variables)
+    """Return what the manifests in ``paths`` say together, with every complaint about them.
+
+    ``beat`` is called about once a second meanwhile.
+    """
+    budget = Budget(clock, beat)
+    snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
+    loaded = load(
+        snapshot.files, variables, complete=not snapshot.complaints, check_time=budget.check
+    )
     complaints = [*snapshot.complaints, *loaded.diagnostics]
     if not loaded.desired and not complaints and not allow_empty:
         complaints.append(nothing_found(paths))

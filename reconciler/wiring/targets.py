@@ -35,7 +35,7 @@ def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -
         if memory is None:
             # Who looks once reads everything; a daemon reads little, and its host may forbid more.
             opened.enter_context(on_one_core())
-        connection = Connection(choice.url, choice.region, choice.profile, role_arn=choice.role_arn)
+        connection = connection_of(choice)
         if choice.name == LOCAL and choice.url is None:
             # A server with all that it needs, of which no other target needs anything.
             from reconciler.wiring.local import local_url  # noqa: PLC0415
@@ -51,6 +51,17 @@ def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -
             yield _connect(choice, reopen(None), workers=workers, memory=memory, reopen=reopen)
         else:
             yield _connect(choice, connection, workers=workers, memory=memory)
+
+
+def connection_of(choice: Choice) -> Connection:
+    """Return the way to the chosen target, with the credentials of the SDK's own chain."""
+    return Connection(
+        choice.url,
+        choice.region,
+        choice.profile,
+        role_arn=choice.role_arn,
+        allow_insecure=choice.allow_insecure_endpoint,
+    )
 
 
 def read_limit(text: str | None, default: Limit) -> Limit:

@@ -8,6 +8,7 @@ from builders import OWNER, TARGET, desired, egress, key, listening, mesh, route
 from means import FakeMeans
 
 from reconciler.cli.cycles import Cycles
+from reconciler.core.changes import Cause
 from reconciler.core.errors import RefusedError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import OWNER_TAG, Key
@@ -78,7 +79,8 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
     life.fail("a")
     for _ in range(5):
         assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
-    assert life.means.made["create"] == 1 + 3
+    # Each refusal is asked again once, for the service may keep it with the token.
+    assert life.means.made["create"] == 1 + 2 * 3
     standing = life.status.standings[0]
     assert (standing.attempts, standing.next_attempt_at) == (3, 1_000 + 240 + 240)
     assert (standing.why, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
@@ -209,6 +211,33 @@ def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
     assert life.status.calls.get("update") is None
 
 
+def test_a_resource_deleted_by_hand_is_missing_and_reported_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a", "b")
+    life.cycle()
+    life.means.restraint = Restraint(policy=Policy.OBSERVE)
+    life.cycle()
+    del life.means.target.resources[mesh("a")]
+    life.means.desired += (desired("c", DROP),)
+    for _ in range(3):
+        assert life.cycle() == {"a": State.DRIFTED, "b": State.IN_SYNC, "c": State.PENDING}
+    gone, _, new = life.status.standings
+    assert (gone.cause, gone.since, gone.last_seen_at) == (Cause.MISSING, 1_180, 1_120)
+    assert (new.cause, new.last_seen_at) == (Cause.NEW, None)
+    assert messages(told, "mesh/a is missing: last seen at 1970-01-01T00:18:40+00:00") == 1
+    assert messages(told, "is missing") == 1
+
+
+def test_a_missing_resource_is_created_and_in_sync_since_then() -> None:
+    life = Life("a")
+    life.cycle()
+    del life.means.target.resources[mesh("a")]
+    assert life.cycle() == {"a": State.IN_SYNC}
+    (one,) = life.status.standings
+    assert (one.since, one.outcome, one.last_seen_at) == (1_120, "create applied", None)
+
+
 def test_p11_who_stands_by_looks_and_writes_nothing() -> None:
     life = Life("a")
     life.means.idle = "this replica stands by: other holds the lock"
@@ -264,7 +293,7 @@ def test_what_needs_what_waits_is_not_tried_and_makes_no_way() -> None:
     for tries in (1, 2, 2):
         life.cycle()
         assert life.status.exit_code is ExitCode.ERROR
-        assert life.means.made["create"] == 4 + tries
+        assert life.means.made["create"] == 4 + 2 * tries
         assert life.means.made["delete"] == 0
     life.means.target.before = lambda *_: None
     life.cycle(forced=True)

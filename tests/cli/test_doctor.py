@@ -119,7 +119,7 @@ def test_a_closed_port(doctor: Callable[..., Run]) -> None:
     [
         (200, "list mesh", "the answer is not App Mesh's"),
         (403, "list mesh", "HTTP 403 is no answer of App Mesh: check the endpoint URL"),
-        (502, "target", "502: Bad Gateway"),
+        (502, "target", "HTTP 502: Bad Gateway"),
     ],
 )
 def test_a_page_in_place_of_an_answer(

@@ -88,8 +88,9 @@ def test_what_a_part_needs_of_the_rest_is_named(export: Export, here: Path, by_h
     told = export("mesh/m", "virtual-service/*")
     assert told.code == 0
     assert (
-        "! out/virtual-service/m/s.yaml  needs what was not exported: names "
-        "virtual-node/m/n, which is not declared while its mesh is" in told.out
+        "! out/virtual-service/m/s.yaml  needs what was not exported: "
+        "virtual-service/m/s names virtual-node/m/n, which is not declared while its mesh is"
+        in told.out
     )
     assert "needs" not in export("*", "--to", "whole").out
     del here

@@ -38,11 +38,25 @@ def test_json_is_as_its_schema_says_and_counts_the_calls_that_arrived(
     assert arrived.keys() - told["calls"].keys() <= {"GetCallerIdentity"}
 
 
+def test_calls_are_counted_with_verbose_and_in_json_only(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    where = ("--endpoint-url", endpoint.url, "--owner", "o")
+    commands = [("plan",), ("plan", "--format", "markdown"), ("apply", "--auto-approve")]
+    assert not any("API call" in cli(*command, *where).out for command in commands)
+    assert all("API calls: " in cli(*command, *where, "-v").out for command in commands)
+    told = json.loads(cli("plan", "--format", "json", *where).out)
+    assert told["calls"]["ListMeshes"] == 1
+    monkeypatch.setenv("RECONCILER_VERBOSE", "1")
+    assert "API calls: " in cli("plan", *where).out
+
+
 def test_markdown_is_one_comment_from_the_plan_to_its_end(
     cli: Cli, write: Write, endpoint: LocalEndpoint
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--format", "markdown")
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--format", "markdown", "-v")
     planned, applied = cli("plan", *where), cli("apply", *where, "--auto-approve")
     assert planned.out.splitlines()[0] == applied.out.splitlines()[0]
     assert "### Plan: 1 to create, " in planned.out

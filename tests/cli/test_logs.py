@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from reconciler.cli.logs import JsonLines, TextLines, Unhindered, start_logging
 
@@ -78,6 +79,25 @@ def test_e11_a_json_line_has_its_fields_and_steers_no_terminal(
     assert found["message"] == "a\x9b\u202e\n\u00e9"
     assert (found["event"], found["cycle"], found["attempts"]) == ("cycle", 43, 2)
     assert "unknown" not in found
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_e01_e02_no_record_and_no_trace_holds_a_secret(
+    style: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start_logging("debug", style)
+    answer = {"Error": {"Code": "X", "Message": f"x-amz-security-token:{'canary/' * 9}"}}
+    error = RuntimeError("https://me:canary@127.0.0.1")
+    error.__cause__ = ClientError(answer, "CreateMesh")
+    logging.getLogger("botocore.x").warning("a Bearer canary-canary", exc_info=error)
+    large = ValueError("words " * 100_000)
+    logging.getLogger("botocore.x").warning("large", exc_info=large)
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    told, large_one = capfd.readouterr().err.split("large")[:2]
+    assert "canary" not in told
+    assert "127.0.0.1" in told
+    assert "RuntimeError: https://[redacted]@127.0.0.1" in told
+    assert len(large_one) < 70_000
 
 
 @pytest.mark.parametrize(("level", "told"), [(None, False), ("info", False), ("debug", True)])

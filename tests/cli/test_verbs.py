@@ -33,7 +33,32 @@ def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     told = cli("validate")
     assert told.code == 0
     assert told.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 of others left alone.\n"
+    document = json.loads(cli("validate", "--format", "json").out)
+    assert (document["resource_count"], document["ignored_count"]) == (1, 1)
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
+
+
+def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
+    cli: Cli, write: Write
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a", "NO"))
+    where = "apiVersion: mesh-reconciler/v1\nkind: VirtualService\nmetadata: {name: s, mesh: a}\n"
+    provider = "spec: {provider: {virtualNode: {virtualNodeName: gone}}}\n"
+    write("manifests/s.yaml", where + provider)
+    told = cli("validate")
+    assert told.code == 65
+    wrong = "virtual-service/a/s names virtual-node/a/gone, which is not declared while its mesh is"
+    assert told.out.splitlines()[3:] == [
+        f"manifests/s.yaml:4:50: error[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
+        "   4 | spec: {provider: {virtualNode: {virtualNodeName: gone}}}",
+        "     |                                                  ^^^^",
+        "Not valid: 2 errors, 0 warnings, 1 resource.",
+    ]
+    Path("manifests/n.yaml").symlink_to("nowhere")
+    told = cli("validate")
+    # What cannot be read may be just what others name.
+    assert "error[MR003]" in told.out
+    assert "MR060" not in told.out
 
 
 @pytest.mark.parametrize("style", ["json", "sarif", "github"])
@@ -358,7 +383,7 @@ def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
         told = cli(verb, "--help")
         assert told.code == 0
         offered = {f"--{knob.name}" for knob in KNOBS if knob.offered_by(verb)}
-        listed = set(re.findall(r"^  (--[a-z-]+)", told.out, re.MULTILINE))
+        listed = set(re.findall(r"^  (?:-v, )?(--[a-z-]+)", told.out, re.MULTILINE))
         assert listed == offered | {"--config"}
     assert cli("--version").out.startswith("reconciler, version ")
 

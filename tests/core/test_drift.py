@@ -1,11 +1,11 @@
 """Drift is what nobody asked for in a manifest."""
 
-from builders import desired, egress, mesh, plan, present
+from builders import NOW, desired, egress, mesh, plan, present
 
 from reconciler.core.changes import Cause, Reason
 from reconciler.core.drift import drift_alone
 from reconciler.core.report import plan_exit_code
-from reconciler.core.resources import APPLIED_TAG, Unreadable
+from reconciler.core.resources import APPLIED_TAG, Suspension, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -47,6 +47,23 @@ def test_each_kind_of_drift_keeps_its_name() -> None:
         "unknown": Cause.UNKNOWN,
     }
     assert plan_exit_code(told, detailed=True) == 2
+
+
+def test_what_is_suspended_is_drift_only_if_it_drifted() -> None:
+    pause = Suspension(NOW.replace(year=2030), "load test")
+    told = drift_alone(
+        plan(
+            desired("drifted", DROP, suspend=pause),
+            present("drifted", ALLOW, applied=desired("drifted", DROP)),
+            desired("edited", ALLOW, suspend=pause),
+            present("edited", DROP, applied=desired("edited", DROP)),
+            desired("same", DROP, suspend=pause),
+            present("same", DROP),
+            desired("new", DROP, suspend=pause),
+        )
+    )
+    assert [held.key.name for held in told.withheld] == ["drifted"]
+    assert plan_exit_code(told, detailed=True) == 0
 
 
 def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:

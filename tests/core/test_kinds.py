@@ -68,7 +68,10 @@ def test_it_is_torn_down_the_other_way_round() -> None:
 def test_one_delete_too_many_deletes_nothing_of_any_kind() -> None:
     held = plan(*live(), restraint=Restraint(policy=Policy.SYNC, max_deletes=6, allow_empty=True))
     assert held.changes == ()
-    assert {one.why for one in held.withheld} == {"7 deletes are over --max-deletes 6"}
+    (why,) = {one.why for one in held.withheld}
+    assert why == (
+        "7 deletes are over --max-deletes 6, so nothing is deleted: pass --max-deletes 7"
+    )
 
 
 def test_an_unchanged_graph_stays() -> None:
@@ -120,9 +123,16 @@ def test_s06_only_the_owner_of_a_mesh_has_gateways_in_it(kind: str) -> None:
     assert KINDS[kind].owners_alone
 
 
-def test_s06_a_mesh_of_another_account_need_not_be_seen() -> None:
+def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
     shared = Desired(Key("virtual-node", ("m", "n"), "999999999999"), {}, {}, desired("x").origin)
-    assert keys(plan(shared)) == ["virtual-node/m@999999999999/n"]
+    assert keys(plan(shared, others=("mesh/m@999999999999",))) == ["virtual-node/m@999999999999/n"]
+    assert keys(plan(shared, gaps=("a list failed",))) == ["virtual-node/m@999999999999/n"]
+    (held,) = plan(shared).withheld
+    assert held.reason is Reason.WAITING
+    assert held.why == (
+        "it needs mesh/m@999999999999, which is not there and has to be created, "
+        "and shared with this account, by account 999999999999"
+    )
 
 
 def test_what_lacks_what_it_needs_waits_and_so_does_what_needs_it() -> None:

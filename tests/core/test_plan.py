@@ -127,6 +127,7 @@ def test_a39_a_field_that_we_do_not_know_withholds_the_update() -> None:
     held = only_withheld(plan(desired("a", ALLOW), live))
     assert held.reason is Reason.UNKNOWN_FIELD
     assert "/novel" in held.why
+    assert isinstance(held.change, Update)
     allowed = update(desired("a", ALLOW, ignore=("/novel",)), live)
     assert allowed.spec == {**ALLOW, "novel": 1}
 
@@ -232,7 +233,19 @@ def test_adoption_is_asked_for_and_takes_only_what_nobody_owns() -> None:
     assert change.spec == ALLOW
     assert change.tags[OWNER_TAG] == OWNER
     held = only_withheld(plan(want, present("a", DROP, owner="somebody")))
-    assert held.reason is Reason.FOREIGN
+    assert (held.reason, held.owner) == (Reason.FOREIGN, "somebody")
+
+
+def test_what_lost_its_owner_tag_alone_is_told_from_what_was_made_by_hand() -> None:
+    want = desired("a", DROP)
+    lost = only_withheld(plan(want, present("a", DROP, owner=None, applied=want)))
+    assert (lost.reason, lost.owner) == (Reason.FOREIGN, None)
+    assert "last-applied record of mesh-reconciler but no owner tag" in lost.why
+    assert "run adopt, or set reconcile.adopt: true" in lost.why
+    by_hand = only_withheld(plan(want, present("a", DROP, owner=None)))
+    assert "made by hand" in by_hand.why
+    again = desired("a", DROP, adopt=True)
+    assert isinstance(only_change(plan(again, present("a", DROP, owner=None, applied=want))), Adopt)
 
 
 def test_adopting_an_equal_mesh_sends_no_spec() -> None:
@@ -248,6 +261,32 @@ def test_a_suspended_mesh_waits_until_its_end() -> None:
     assert only_withheld(plan(paused)).reason is Reason.SUSPENDED
     ended = desired("a", ALLOW, suspend=Suspension(earlier, "load test"))
     assert only_change(plan(ended, present("a", DROP)))
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        (),
+        (present("a", DROP, applied=desired("a", DROP)),),
+        (present("a", {**DROP, "novel": 1}, unknown=("/novel",)),),
+    ],
+    ids=["absent", "differs", "has an unknown field"],
+)
+def test_a_suspended_mesh_has_the_change_that_it_would_have(live: tuple[Present, ...]) -> None:
+    pause = Suspension(NOW + timedelta(seconds=1), "load test")
+    made, paused = (plan(desired("a", ALLOW, suspend=it), *live) for it in (None, pause))
+    held = only_withheld(paused)
+    pending = made.changes[0] if made.changes else only_withheld(made).change
+    assert pending is not None
+    assert (held.reason, held.change) == (Reason.SUSPENDED, pending)
+    assert held.owner == (OWNER if live else None)
+    assert (paused.changes, paused.unchanged) == ((), ())
+
+
+def test_a_suspended_mesh_in_sync_has_its_owner_and_no_change() -> None:
+    pause = Suspension(NOW + timedelta(seconds=1), "load test")
+    held = only_withheld(plan(desired("a", DROP, suspend=pause), present("a", DROP)))
+    assert (held.reason, held.change, held.owner) == (Reason.SUSPENDED, None, OWNER)
 
 
 def test_what_cannot_be_read_is_never_taken_for_absent() -> None:

@@ -76,6 +76,43 @@ def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
     assert "--only was given" in made.withheld[0].why
 
 
+@pytest.mark.parametrize(
+    ("restraint", "options"),
+    [
+        (Restraint(Policy.SYNC, max_deletes=1), "--allow-empty --max-deletes 3"),
+        (Restraint(Policy.SYNC, max_deletes=3), "--allow-empty"),
+        (Restraint(Policy.SYNC, max_deletes=1, allow_empty=True), "--max-deletes 3"),
+        (Restraint(Policy.UPSERT_ONLY), "--policy sync to delete it"),
+    ],
+)
+def test_what_is_withheld_names_every_option_that_lets_it_pass(
+    restraint: Restraint, options: str
+) -> None:
+    items = [present(name, DROP) for name in "abc"]
+    assert {
+        held.why.partition(": pass ")[2] for held in plan(*items, restraint=restraint).withheld
+    } == {options}
+    allowed = Restraint(Policy.SYNC, max_deletes=3, allow_empty=True)
+    assert deletes(plan(*items, restraint=allowed)) == 3
+
+
+@pytest.mark.parametrize(
+    ("policy", "verb", "enough"),
+    [
+        (Policy.OBSERVE, "create", Policy.CREATE_ONLY),
+        (Policy.OBSERVE, "update", Policy.UPSERT_ONLY),
+        (Policy.CREATE_ONLY, "update", Policy.UPSERT_ONLY),
+    ],
+)
+def test_what_a_policy_withholds_names_the_least_policy_that_allows_it(
+    policy: Policy, verb: str, enough: Policy
+) -> None:
+    made = everything(Restraint(policy))
+    wanted = f"policy {policy} allows no {verb}: pass --policy {enough}"
+    assert wanted in [held.why for held in made.withheld]
+    assert wanted not in [held.why for held in everything(Restraint(enough)).withheld]
+
+
 def test_an_incomplete_look_deletes_nothing() -> None:
     blind = present("blind")
     for made in (
@@ -97,6 +134,7 @@ def test_over_the_limit_not_one_is_updated() -> None:
     refused = plan(*items, desired("new", DROP), restraint=Restraint(max_updates=Limit(3)))
     assert [type(change) for change in refused.changes] == [Create]
     assert {held.reason for held in refused.withheld} == {Reason.GUARD}
+    assert all(held.why.endswith("pass --max-updates 4") for held in refused.withheld)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.changes import Reason, verb
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Json, Key, Unreadable, canonical_json, digest
@@ -44,7 +44,6 @@ EVERYTHING = plan(
     desired("same"),
     present("same"),
     restraint=SYNC,
-    target=replace(TARGET, account=None),
 )
 HELD = plan(
     desired("new"),
@@ -154,6 +153,12 @@ def test_a_plan_too_large_to_be_read_is_not_saved() -> None:
         save(plan(desired("a", {"text": "x" * (9 << 20)})))
 
 
+def test_e08_a_plan_whose_account_is_unknown_is_bound_to_nothing_and_not_saved() -> None:
+    unknown = replace(SMALL, target=replace(TARGET, account=None))
+    with pytest.raises(TargetError, match=r"^the account behind http://127\.0\.0\.1:1 is unknown"):
+        save(unknown)
+
+
 def change(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def find(document: dict[str, Any]) -> dict[str, Any]:
         changes: list[dict[str, Any]] = document["plan"]["changes"]
@@ -207,6 +212,7 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a resource twice": (
         lambda it: it["plan"]["changes"].append(CREATED(it)), "one resource has two verdicts",
     ),
+    "no account": (lambda it: it["plan"]["target"].update(account=None), "bound to no account"),
     "another fingerprint": (lambda it: it.update(fingerprint="x"), "fingerprint"),
     "another intention": (lambda it: CREATED(it)["difference"].update(after={}), "fingerprint"),
 }  # fmt: skip

@@ -68,7 +68,7 @@ def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -
     assert (one.state, one.cause, one.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
     assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
     assert one.traffic == "closes traffic"
-    assert one.why == "policy observe holds it back"
+    assert one.why == "policy observe allows no update: pass --policy upsert-only"
 
 
 def test_what_is_left_alone_says_why_in_its_state() -> None:
@@ -89,6 +89,17 @@ def test_what_is_left_alone_says_why_in_its_state() -> None:
         "foreign": State.WITHHELD,
         "old": State.WITHHELD,
     }
+
+
+def test_what_is_suspended_shows_its_owner_and_what_differs() -> None:
+    want = desired("a", DROP, suspend=Suspension(LATER, "a test"))
+    (one,) = stand(plan(want, present("a", ALLOW, applied=want)))
+    assert (one.state, one.owner, one.cause) == (State.SUSPENDED, OWNER, Cause.DRIFT)
+    assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
+    (same,) = stand(plan(want, present("a", DROP, applied=want)))
+    assert (same.state, same.owner, same.fields) == (State.SUSPENDED, OWNER, ())
+    (theirs,) = stand(plan(want, present("a", DROP, owner="others")))
+    assert (theirs.state, theirs.owner) == (State.WITHHELD, "others")
 
 
 def test_an_orphan_is_left_alone_and_not_pending() -> None:
@@ -122,6 +133,15 @@ def test_since_and_the_last_outcome_are_carried_over() -> None:
     want = desired("a", DROP)
     (rests,) = stand(plan(want, present("a", DROP, applied=want)), before=(applied,), now=241)
     assert (rests.since, rests.outcome, rests.outcome_at) == (181.0, "update applied", 181.0)
+
+
+def test_a_resource_that_was_repaired_is_in_sync_since_the_repair() -> None:
+    want = desired("a", DROP)
+    (before,) = stand(plan(want, present("a", DROP, applied=want)))
+    made = drifted()
+    (change,) = made.changes
+    (repaired,) = stand(made, Applied(change), before=(before,), now=41.0)
+    assert (repaired.state, repaired.since, repaired.outcome_at) == (State.IN_SYNC, 41.0, 41.0)
 
 
 def test_what_makes_way_stands_as_what_it_makes_way_for() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from builders import desired, egress, plan, present
 
 from reconciler.core.changes import Adopt, Create, Update
-from reconciler.core.tokens import after_replay, client_token
+from reconciler.core.tokens import after_delete, after_refusal, after_replay, client_token
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{36}")
 
@@ -43,10 +43,13 @@ def test_a11_the_token_covers_what_is_left_as_well_as_what_is_wanted() -> None:
         client_token(update("DROP_ALL")),
         client_token(update("DROP_ALL", version=2)),
         client_token(update("DROP_ALL", uid="another")),
-        client_token(create("DROP_ALL"), after_replay("u1")),
-        client_token(create("DROP_ALL"), after_replay("u2")),
+        client_token(create("DROP_ALL"), after_replay("u1", "answer 1")),
+        client_token(create("DROP_ALL"), after_replay("u2", "answer 1")),
+        client_token(create("DROP_ALL"), after_replay("u2", "answer 2")),
+        client_token(create("DROP_ALL"), after_refusal("answer 1")),
+        client_token(create("DROP_ALL"), after_delete("u1")),
     }
-    assert len(tokens) == 8
+    assert len(tokens) == 11
 
 
 def test_an_adoption_leaves_a_base_too() -> None:

@@ -59,7 +59,9 @@ def test_limits(client: "Client", limit: str) -> None:
     assert reply.body["message"].startswith("limit: must be")
 
 
-@pytest.mark.parametrize("token", ["x", "%FF", "bnVsbA==", "WyJMaXN0UGF5Il0=", "e30="])
+@pytest.mark.parametrize(
+    "token", ["x", "%FF", "bnVsbA==", "WyJMaXN0UGF5Il0=", "e30=", "W1tb" * 9_000]
+)
 def test_a_token_of_nobody_is_refused(client: "Client", token: str) -> None:
     assert client.send("GET", f"{MESHES}?nextToken={token}").refusal == (400, "BadRequestException")
 

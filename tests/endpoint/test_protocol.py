@@ -75,27 +75,33 @@ def test_a_head_has_its_bound() -> None:
             assert everything(another).count(b"HTTP/1.1 ") == 2
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        HEAD + b"X-A: ",
+        HEAD,
+        WHOLE + HEAD + b"X-A: ",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;",
+    ],
+    ids=["value", "name", "second", "extension"],
+)
+def test_a_header_without_end_is_not_read_on(begun: bytes) -> None:
+    with connected(Limits(request_seconds=60)) as (_, connection):
+        connection.sendall(begun)
+
+        def send_on() -> None:
+            for _ in range(1_000):
+                connection.sendall(b"a" * 10_000)
+
+        with pytest.raises(ConnectionError):
+            send_on()
+
+
 def test_a_refused_head_has_no_body() -> None:
     with connected() as (_, connection):
         body = b"Content-Length: 2\r\n\r\n{}"
         connection.sendall(HEAD + b"X-A: " + b"a" * 65_540 + b"\r\n" + body)
         assert everything(connection).count(b"HTTP/1.1 431 ") == 1
-
-
-def test_connections_have_their_number() -> None:
-    with connected(Limits(most_connections=1)) as (endpoint, first):
-        first.sendall(WHOLE)
-        assert first.recv(15) == b"HTTP/1.1 200 OK"
-        with closing(connect(endpoint)) as second:
-            assert second.recv(12) == b"HTTP/1.1 503"
-        first.close()
-        for _ in range(100):
-            with closing(connect(endpoint)) as third:
-                third.sendall(WHOLE)
-                if third.recv(12) == b"HTTP/1.1 200":
-                    break
-        else:
-            pytest.fail("the place was never free again")
 
 
 @pytest.mark.parametrize(

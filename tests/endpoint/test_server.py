@@ -182,7 +182,7 @@ def amazon(service: str, url: str) -> Any:
 
 
 def test_p16_one_that_may_open_no_more_files_says_so_once_and_goes_on() -> None:
-    command = f"ulimit -n 20; exec {sys.executable} -m reconciler endpoint --data :memory:"
+    command = f"ulimit -n 80; exec {sys.executable} -m reconciler endpoint --data :memory:"
     process = subprocess.Popen(
         ["sh", "-c", f"{command} --listen 127.0.0.1:0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -190,9 +190,12 @@ def test_p16_one_that_may_open_no_more_files_says_so_once_and_goes_on() -> None:
     assert process.stdout is not None
     url = process.stdout.readline().split()[4].rstrip(",")
     with ExitStack() as opened:
-        for _ in range(40):
+        # So that it has to accept all of them at once.
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(100):
             address = ("127.0.0.1", int(url.rpartition(":")[2]))
             opened.enter_context(socket.create_connection(address))
+        process.send_signal(signal.SIGCONT)
         told_of(process, "this process may open no more files")
     eventually(lambda: urllib3.request("GET", f"{url}/_endpoint/calls").status == 200)
     code, told = ended(process, signal.SIGTERM)

@@ -20,6 +20,8 @@ TASKS = {
     "push": Task.APPLY,
     "schedule": Task.WATCH,
     "branch": Task.VALIDATE,
+    "manual": Task.WATCH,
+    "manual branch": Task.PREVIEW,
     "anything else": Task.VALIDATE,
 }
 
@@ -31,7 +33,9 @@ def test_the_event_decides_what_is_done(
 ) -> None:
     environment = played(tmp_path).environment("http://127.0.0.1:1", occasion, "c0", "ba5e")
     event = open_forge(environment).event
-    assert event.task is task
+    assert event.task() is task
+    expecting = Task.APPLY if occasion == "manual" else task
+    assert event.task(expects_plan=True) is expecting
     assert event.commit == "c0"
     assert event.base == ("ba5e" if task in (Task.REVIEW, Task.APPLY) else event.base)
     assert event.request == (7 if occasion in ("request", "fork") else None)
@@ -57,7 +61,7 @@ def test_a_pull_request_whose_repository_is_not_known_to_be_ours_is_not_trusted(
 ) -> None:
     sides = {"head": {"repo": head}, "base": {"repo": {"id": 1}, "sha": "ba5e"}}
     event = github(tmp_path, "pull_request", {"number": 1, "pull_request": sides}).event
-    assert event.task is Task.VALIDATE
+    assert event.task() is Task.VALIDATE
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_a_pull_request_whose_repository_is_not_known_to_be_ours_is_not_trusted(
 def test_an_event_that_is_not_understood_is_only_validated(
     tmp_path: Path, name: str, event: Any
 ) -> None:
-    assert github(tmp_path, name, event).event.task is Task.VALIDATE
+    assert github(tmp_path, name, event).event.task() is Task.VALIDATE
 
 
 def test_e26_an_event_that_hands_out_secrets_is_refused(tmp_path: Path) -> None:
@@ -104,7 +108,7 @@ def test_a_merge_request_that_does_not_say_whose_it_is_is_not_trusted(
 ) -> None:
     environment = PlayedGitLab(tmp_path).environment("", "request", "c0", "ba5e")
     del environment[f"CI_MERGE_REQUEST_{missing}"]
-    assert GitLab(environment).event.task is Task.VALIDATE
+    assert GitLab(environment).event.task() is Task.VALIDATE
 
 
 def test_a_pipeline_for_merged_results_starts_at_the_target_branch(tmp_path: Path) -> None:
@@ -127,18 +131,6 @@ def test_only_what_was_merged_as_the_commit_brought_it(tmp_path: Path) -> None:
         assert forge.request_of("c0") == Merged(3, fork=False)
         pages[1] = []
         assert forge.request_of("c0") is None
-
-
-def test_on_github_only_bots_and_members_speak_for_us(tmp_path: Path) -> None:
-    who = [("Bot", "NONE"), ("User", "NONE"), ("User", "CONTRIBUTOR"), ("User", "MEMBER")]
-    listed = [
-        {"id": number, "body": "x", "user": {"type": kind}, "author_association": belongs}
-        for number, (kind, belongs) in enumerate(who)
-    ]
-    listed.append({"id": 4, "body": None, "user": None, "author_association": "OWNER"})
-    with scripted(lambda request, _: Answer(body=listed if request[-2:] == "=1" else [])) as server:
-        forge = github(tmp_path, "schedule", {}, server.url)
-        assert [comment.number for comment in forge.comments(1)] == [0, 3]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,16 @@ import pytest
 import urllib3
 from comments import blocks_of
 from conftest import Cli, Run
-from forges_played import CANARY, OURS, STRANGER, Played, PlayedGitHub, PlayedGitLab
+from forges_played import (
+    CANARY,
+    MEMBER,
+    OTHER_BOT,
+    OURS,
+    STRANGER,
+    Played,
+    PlayedGitHub,
+    PlayedGitLab,
+)
 from manifest_text import mesh_yaml
 from repository import commit_all, git
 from servers import Answer, Scripted, recording, scripted
@@ -300,6 +309,51 @@ def test_another_branch_is_validated_alone(
     assert server.asked == mesh_api.asked == []
 
 
+def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
+    job: Job, write: Write, here: Path, mesh_api: Scripted, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    for arguments in ((), ("--expect", "A" * 43)):
+        told = job("manual branch", *arguments)
+        assert (told.code, told.err) == (0, "")
+        assert "outside of the default branch: plans, and applies nothing\n" in told.out
+        assert "+ mesh/a" in told.out
+    told = job("manual")
+    assert told.code == 2
+    assert "on the default branch: plans, applies nothing, and exits 2 if live is not" in told.out
+    fingerprint = str(re.search(r"fingerprint ([\w-]{43})", told.out)[1])  # type: ignore[index]
+    assert job("manual", "--expect", "A" * 43).code == 6
+    assert writes(mesh_api) == []
+    told = job("manual", "--expect", fingerprint)
+    assert told.code == 0
+    assert "on the default branch: applies the plan of --expect, and no other\n" in told.out
+    assert egress(by_hand, "a") == "DROP_ALL"
+    assert job("manual").code == 0
+
+
+FIRST_LINES = {
+    "request": "(pull|merge)_request(_event)?: plans, and shows the plan in the comment",
+    "fork": "(pull|merge)_request(_event)? from a fork: validates the manifests, and reaches",
+    "push": "push on the default branch: applies; of a merged request only the plan that",
+    "branch": "push outside of the default branch: validates the manifests, and reaches neither",
+    "schedule": "schedule on the default branch: plans, applies nothing, and exits 2 if live is",
+    "release": "release: validates the manifests, and reaches neither the target nor the forge",
+}
+
+
+@pytest.mark.parametrize(("occasion", "line"), FIRST_LINES.items())
+def test_the_job_says_first_what_it_does_and_for_which_event(
+    job: Job, write: Write, here: Path, occasion: str, line: str
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    lines = job(occasion, base=base).out.splitlines()
+    # GitHub's runner is told first that what follows is no command to it.
+    first = next(it for it in lines if not it.startswith("::"))
+    assert re.search(line, first), first
+
+
 def test_invalid_manifests_take_the_place_of_the_plan_in_the_comment(
     job: Job, write: Write, here: Path, forge: Played
 ) -> None:
@@ -334,7 +388,8 @@ def test_e11_hostile_names_are_text_in_the_comment(
         (token,) = set(re.findall(r"^::stop-commands::(\w{32})$", told.out, re.MULTILINE))
         parts = re.split(rf"^::(?:stop-commands::)?{token}(?:::)?\n", told.out, flags=re.MULTILINE)
         before, unheard, heard, more, after = parts
-        assert before == unheard == after == ""
+        assert before == after == ""
+        assert unheard == "pull_request: plans, and shows the plan in the comment\n"
         assert heard.startswith("::error file=manifests/``` <b> @all.yaml,line=6,col=24,")
         assert len(heard.splitlines()) == 1
         assert "##[set-output" in more
@@ -359,7 +414,7 @@ def test_a_forge_that_fails_fails_a_review_and_hides_none_of_it(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
-    forge.fault = lambda request: answer if "/user" not in request else None
+    forge.fault = lambda request: answer if forge.thread in request else None
     told = job("request", base=base)
     assert told.code == 1
     assert "Plan: 1 to create" in told.out
@@ -395,7 +450,7 @@ def test_a_comment_that_fails_after_an_apply_changes_no_code(
     write("manifests/a.yaml", mesh_yaml("a"))
     forge.merged.append(commit_all(here))
     assert job("request").code == 0
-    forge.fault = lambda request: None if request.startswith("GET") else Answer(403, {})
+    forge.fault = lambda request: Answer(403, {}) if forge.update in request else None
     told = job("push")
     assert told.code == 0
     assert f"the comment could not be written: {forge.update}" in told.err
@@ -409,7 +464,7 @@ def test_of_two_comments_the_older_one_stays(
     base = commit_all(here)
 
     def overtaken(request: str) -> None:
-        if request.startswith("POST"):
+        if request.startswith("POST") and forge.thread in request:
             forge.add(f"{MARK}of another run")
 
     forge.fault = overtaken
@@ -418,13 +473,14 @@ def test_of_two_comments_the_older_one_stays(
     assert "Plan: 1 to create" in comment
 
 
-def test_a_comment_of_a_stranger_is_not_ours(
-    job: Job, write: Write, here: Path, forge: Played, by_hand: Any
+@pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
+def test_e26_a_comment_of_another_user_is_not_ours(
+    job: Job, write: Write, here: Path, forge: Played, by_hand: Any, author: int
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
     theirs = f"{MARK}<!-- mesh-reconciler:reviewed {'x' * 43} -->\nforged"
-    forge.add(theirs, STRANGER)
+    forge.add(theirs, author)
     forge.add("and of ours, about something else", OURS)
     forge.merged.append(git(here, "rev-parse", "HEAD"))
     assert job("request", base=base).code == 0
@@ -432,6 +488,77 @@ def test_a_comment_of_a_stranger_is_not_ours(
     assert len(forge.bodies) == 3
     assert job("push").code == 0
     assert egress(by_hand, "a") == "DROP_ALL"
+
+
+@pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
+def test_e26_a_forged_comment_approves_nothing(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, author: int
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    (reviewed,) = forge.bodies
+    forge.comments.clear()
+    forge.add(reviewed, author)
+    told = job("push")
+    assert told.code == 6
+    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in told.err
+    assert writes(mesh_api) == []
+
+
+@pytest.mark.parametrize("editor", [STRANGER, MEMBER, OTHER_BOT])
+def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, editor: int
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    assert job("request", base=base).code == 0
+    write("manifests/b.yaml", mesh_yaml("b"))
+    forge.merged.append(commit_all(here))
+    # They agree to what nobody has reviewed.
+    told = job("push", base=base)
+    wanted = str(re.search(r"the plan is ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    forge.edit(f"{MARK}<!-- mesh-reconciler:reviewed {wanted} -->\n", editor)
+    for _ in range(2):
+        told = job("push", base=base)
+        assert told.code == 6
+        assert writes(mesh_api) == []
+    assert len(forge.bodies) == 1
+    # A new review makes it ours again.
+    forge.edit("whatever", editor)
+    assert job("request", base=base).code == 0
+    assert job("push", base=base).code == 0
+
+
+def test_e26_an_edit_is_told(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    forge.edit(forge.bodies[0], MEMBER)
+    told = job("push")
+    assert told.code == 6
+    assert "another user edited the comment on request 7, so nothing was applied: open" in told.err
+    assert writes(mesh_api) == []
+    fingerprint = str(re.search(r"say --expect ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    assert job("push", "--expect", fingerprint).code == 0
+
+
+def test_what_does_not_say_who_edited_a_comment_is_a_failure(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    forge.merged.append(commit_all(here))
+    assert job("request").code == 0
+    error: dict[str, Any] = {"errors": [{"message": CANARY}]}
+    answers: list[Any] = [{"data": None, **error}, {"data": {}, **error}, {"data": {}}, {}]
+    for answer in answers:
+        forge.edited = Answer(body=answer)
+        done = job("push")
+        assert done.code == 1
+        assert len(done.err.splitlines()) == 1
+        assert writes(mesh_api) == []
 
 
 def test_a_failure_is_told_in_the_comment_too(
@@ -461,6 +588,18 @@ def test_a_base_that_cannot_be_read_is_one_line(
     commit_all(here)
     assert job("request", base=base).code == 0
     assert words in forge.bodies[0]
+
+
+@pytest.mark.parametrize("forge", [PlayedGitHub], indirect=True)
+@pytest.mark.parametrize("base", [17, ["x"], {"a": 1}, True, 1.5])
+def test_a_base_that_is_no_text_is_one_line(
+    job: Job, write: Write, here: Path, forge: Played, base: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    told = job("request", base=base)
+    assert (told.code, told.err) == (0, "")
+    assert "not compared with the base: the base is no commit" in forge.bodies[0]
 
 
 def test_a_base_that_is_not_valid_is_one_line(

@@ -14,6 +14,7 @@ import pytest
 import urllib3
 from conftest import Cli, Start, Write
 from daemons import ended, eventually, told_of
+from hostile_manifests import HOSTILE
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
@@ -24,6 +25,14 @@ GIT = shutil.which("git")
 
 def calls(url: str) -> dict[str, int]:
     return dict(urllib3.request("GET", f"{url}/_endpoint/calls").json()["calls"])
+
+
+def status_url(process: subprocess.Popen[str]) -> str:
+    """Return where the daemon serves its status, which it says as it starts."""
+    assert process.stderr is not None
+    while "status at " not in (line := process.stderr.readline()):
+        assert process.poll() is None
+    return line.partition("status at ")[2].strip()
 
 
 def break_it(url: str, *faults: dict[str, Any]) -> None:
@@ -54,6 +63,29 @@ def test_i01_i02_i03_what_editors_do_to_a_file_ends_in_what_it_says(
     assert ended(process, signal.SIGTERM)[0] == 0
     assert set(live()) == {"a"}
     assert "DeleteMesh" not in calls(endpoint.url)
+
+
+def test_e29_manifests_that_are_made_to_take_long_silence_no_probe(
+    write: Write, start: Start, live: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    process = start("manifests", "--interval", "3600", "--policy", "sync")
+    url = status_url(process)
+    eventually(lambda: "a" in live())
+
+    def is_valid() -> bool:
+        # A liveness probe waits for a second, and gives up after the third in a row.
+        assert urllib3.request("GET", f"{url}/healthz", timeout=3, retries=False).data == b"ok\n"
+        return bool(urllib3.request("GET", f"{url}/status").json()["source"]["valid"])
+
+    for shape in ("openers with a default", "Sub of openers", "openers in many values"):
+        file, content = HOSTILE[shape]
+        path = write(f"manifests/{file}", content(200 * 1024))
+        eventually(lambda: not is_valid())
+        path.unlink()
+        eventually(is_valid)
+    assert set(live()) == {"a"}
+    assert ended(process, signal.SIGTERM)[0] == 0
 
 
 def test_i05_i06_a_directory_that_is_removed_emptied_or_replaced_deletes_nothing(
@@ -131,6 +163,20 @@ def test_a16_a36_an_endpoint_that_throttles_or_is_down_for_a_while_is_found_agai
     with LocalEndpoint(here / "data", port=int(first.url.rsplit(":", 1)[1])) as second:
         eventually(lambda: "CreateMesh" in calls(second.url))
         assert ended(process, signal.SIGTERM)[0] == 0
+
+
+def test_a_resource_deleted_by_hand_is_reported_missing_and_created_again(
+    write: Write, start: Start, live: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    process = start("manifests", "--interval", "1")
+    told_of(process, "mesh/a: create, new")
+    told_of(process, "cycle done")
+    live.client.delete_mesh(meshName="a")
+    told_of(process, "mesh/a is missing: last seen at ")
+    told_of(process, "mesh/a: create, missing")
+    eventually(lambda: "a" in live())
+    assert ended(process, signal.SIGTERM)[0] == 0
 
 
 def holder(lock: Path) -> str:

@@ -125,6 +125,20 @@ def test_s06_a_gateway_in_a_mesh_of_others_is_its_owners_to_make(world: World) -
     assert len(world.tagged()) == len(guests)
 
 
+@pytest.mark.parametrize("shares", ["by-owner", "listed", "none"])
+def test_s06_what_needs_an_absent_mesh_waits_whoever_owns_that(shares: str, here: object) -> None:
+    del here
+    with LocalEndpoint(None, behaviour=parse_behaviour([f"shared-meshes={shares}"])) as endpoint:
+        world = World(endpoint)
+        guests = asked_for("shared", "kept.yaml", "before.yaml")
+        own = [replace(want, key=replace(want.key, mesh_owner="")) for want in guests]
+        report = world.cycle([*guests, *own])
+        assert exit_code(report) is exit_code(world.cycle(own)) is ExitCode.WITHHELD
+        assert {held.reason for held in report.plan.withheld} == {Reason.WAITING}
+        assert set(report.plan.keys) == {want.key for want in (*guests, *own)}
+        assert not any(call.writes for call in world.sent)
+
+
 @pytest.mark.parametrize("spelt", ["plain", "with-owner"])
 def test_s06_what_guests_leave_behind_is_found_and_goes(spelt: str, here: object) -> None:
     del here

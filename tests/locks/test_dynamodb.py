@@ -64,6 +64,15 @@ def test_one_that_cannot_be_reached_is_no_lost_race(here: Path) -> None:
     client.close()
 
 
+def test_e02_no_part_of_a_proxys_url_is_shown(here: Path) -> None:
+    del here
+    proxies = Config(proxies={"https": "http://me:canary/x@127.0.0.1:9"})
+    client = boto3.client("dynamodb", endpoint_url="https://127.0.0.1:9", config=proxies)
+    with pytest.raises(LockError, match=r"cannot be used: no answer$"):
+        DynamoStore(client, "locks", "meshes").read()
+    client.close()
+
+
 PAGE = b"<html>login</html>"
 
 
@@ -72,7 +81,8 @@ def test_what_a_proxy_answers_grants_no_lease(here: Path, body: bytes) -> None:
     del here
     with scripted(lambda *_: Answer(200, body)) as server:
         client = boto3.client("dynamodb", endpoint_url=server.url)
-        assert not DynamoStore(client, "locks", "meshes").swap(None, "one")
+        with pytest.raises(LockError, match="what was written is not there"):
+            DynamoStore(client, "locks", "meshes").swap(None, "one")
         client.close()
 
 

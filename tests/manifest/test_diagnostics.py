@@ -27,11 +27,18 @@ def test_lists_of_words() -> None:
         "A or B",
         "A, B or C",
     ]
+    words = [str(number) for number in range(20)]
+    assert one_of(words) == f"{', '.join(words[:-1])} or 19"
+    assert one_of([*words, "20", "21"]) == f"{', '.join(words)} or others"
 
 
 def test_suggestions() -> None:
     assert did_you_mean("ALOW", ["ALLOW", "DROP"]) == "did you mean ALLOW?"
     assert did_you_mean("x", ["ALLOW", "DROP"]) == ""
+    assert did_you_mean("", ["DROP"]) == ""
+    names = [f"virtual-node/payments/checkout-{number}" for number in range(50)]
+    assert did_you_mean("virtual-node/payments/chekout-31", names) == f"did you mean {names[31]}?"
+    assert did_you_mean("a" * 500, ["a" * 500, "a" * 79]) == f"did you mean {'a' * 79}?"
 
 
 def test_paths() -> None:
@@ -39,6 +46,7 @@ def test_paths() -> None:
     assert dotted(("spec", "tags", 0, "key")) == "spec.tags[0].key"
     assert dotted(("metadata", "tags", "cost-center")) == "metadata.tags.cost-center"
     assert dotted(("tags", "a.b")) == 'tags["a.b"]'
+    assert dotted(("a" * 80, "b" * 81)) == f'{"a" * 80}["{"b" * 79}…"]'
 
 
 def quote(line: str, mark: Mark) -> Quote | None:

@@ -43,8 +43,9 @@ WORDS = (
 
 def check(content: bytes, name: str) -> Loaded:
     loaded = load([(name, content)], VARIABLES)
-    for style in (rendered.as_json, rendered.sarif, rendered.github):
-        assert style(loaded.diagnostics).isascii() or style is rendered.github
+    assert rendered.as_json(loaded.diagnostics, resources=1, ignored=0).isascii()
+    assert rendered.sarif(loaded.diagnostics).isascii()
+    rendered.github(loaded.diagnostics)
     assert "\x1b" not in rendered.text(loaded.diagnostics, color=False)
     lines = content.count(b"\n") + 1
     assert all(1 <= item.origin.line <= lines for item in loaded.diagnostics)

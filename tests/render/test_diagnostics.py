@@ -59,12 +59,14 @@ def test_the_caret_stands_below_what_is_meant(quote: Quote, excerpt: str) -> Non
 
 
 def test_json_counts_and_lists() -> None:
-    document = json.loads(as_json(found()))
+    document = json.loads(as_json(found(), resources=3, ignored=2))
     assert document == {
         "format_version": "1.0",
         "valid": False,
         "error_count": 1,
         "warning_count": 0,
+        "resource_count": 3,
+        "ignored_count": 2,
         "diagnostics": [
             {
                 "code": "MR021",
@@ -83,7 +85,8 @@ def test_json_counts_and_lists() -> None:
 
 
 def test_json_of_nothing_is_valid() -> None:
-    document = json.loads(as_json([Diagnostic(Code.NAMESPACE, Origin("f", 1, 1), "m")]))
+    warning = Diagnostic(Code.NAMESPACE, Origin("f", 1, 1), "m")
+    document = json.loads(as_json([warning], resources=0, ignored=0))
     assert (document["valid"], document["warning_count"]) == (True, 1)
     assert document["diagnostics"][0]["source"] is None
 

@@ -32,6 +32,12 @@ def test_what_needs_somebody_comes_first() -> None:
     )
 
 
+def test_a_missing_resource_shows_when_it_was_last_seen() -> None:
+    missing = [one for one in standings() if one.key.name == "ghost"]
+    told = render_status(calm(standings=tuple(missing)), now=NOW, page=PLAIN)
+    assert "  drifted     mesh/ghost    20 s  missing; last seen 1 min ago; the policy" in told
+
+
 def test_before_the_first_cycle_there_is_nothing_to_tell() -> None:
     new = calm(cycle=0, cycle_finished_at=None, exit_code=None, standings=(), error="no answer")
     told = render_status(new, now=NOW, page=PLAIN)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from builders import OWNER
+from builders import OWNER, canonical
 
 from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.diff import overlay
-from reconciler.core.marks import users_tags
-from reconciler.core.resources import OWNER_TAG, Desired, Spec, without_empties
+from reconciler.core.marks import read_mark, spec_digest, users_tags
+from reconciler.core.resources import OWNER_TAG, Desired, Present, Spec, without_empties
 from simulation.faults import LIES, Call
 from simulation.runs import Cycle, Run
 from simulation.service import DAY, US, Effect, Mesh
@@ -30,6 +30,18 @@ def unlike(mesh: Mesh, want: Desired) -> Iterator[str]:
         yield f"{mesh.name} has the tags {users_tags(mesh.tags)}"
     if "old" in mesh.tags:
         yield f"{mesh.name} still has a tag that its manifest dropped"
+
+
+def has_old_record(running: Run, live: Present) -> bool:
+    """Whether the record on ``live`` is that of the spec before an update of ours."""
+    record = read_mark(live.tags)
+    return record is not None and any(
+        effect.operation == "update"
+        and effect.before is not None
+        and effect.before.uid == live.uid
+        and record.spec == spec_digest(canonical(effect.before.spec))
+        for effect in our_effects(running)
+    )
 
 
 def shown_late(running: Run) -> bool:

@@ -102,9 +102,19 @@ class Wire:
     ) -> Answer:
         """Make a writing call."""
         index = self.begin(reads=False)
-        kind = self.faults.get(index)
         self.calls.append(Call(self.service.now, operation, name, token, request))
         self._note_refusal(index, token, request)
+        try:
+            return self._written(index, operation, name, perform)
+        except (ConflictError, GoneError, RefusedError) as error:
+            # A service may keep these with the token of the request.
+            error.answer_id = self.service.answer_id if token else ""
+            raise
+
+    def _written(
+        self, index: int, operation: str, name: str, perform: Callable[[], Answer]
+    ) -> Answer:
+        kind = self.faults.get(index)
         if kind is None:
             return perform()
         self._before(kind, name, operation)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 from builders import OWNER
 
-from reconciler.core.changes import Delete, verb
+from reconciler.core.changes import Adopt, Cause, Create, Delete, verb
 from reconciler.core.report import Applied, outcome_name
 from reconciler.core.resources import OWNER_TAG
 from simulation.evidence import (
     calls_of,
     excused,
+    has_old_record,
     is_lied_to,
     is_so,
     longest_lag,
@@ -27,7 +28,7 @@ from simulation.evidence import (
 from simulation.faults import HANDS, WRITES
 from simulation.runs import Run
 from simulation.scenarios import SCENARIOS, Scenario
-from simulation.service import Mesh
+from simulation.service import US, Mesh
 
 # What may lie between a look and a write: the other writes of the change, or of the batch.
 UNSEEING = (*WRITES, "ListMeshes")
@@ -242,6 +243,25 @@ def _says_what_is_true(running: Run, scenario: Scenario) -> Iterator[str]:
                 yield f"cycle {number}: {verb(change)} of {change.key} is reported as applied"
 
 
+def _takes_nothing_of_ours_for_drift(running: Run, scenario: Scenario) -> Iterator[str]:
+    """Where only we write, whatever went wrong, no plan says that something drifted.
+
+    Between the update of a spec and the record of it lies one call: a run that ends there leaves a
+    record that is too old, and what it did cannot be told from what others do.
+    """
+    del scenario
+    if is_lied_to(running) or any(effect.actor != US for effect in running.service.effects):
+        return
+    for number, cycle in enumerate(running.cycles):
+        for change in cycle.plan.changes if cycle.plan else ():
+            if isinstance(change, Create | Delete | Adopt) or has_old_record(
+                running, change.before
+            ):
+                continue
+            if change.cause in (Cause.DRIFT, Cause.BOTH):
+                yield f"cycle {number}: {change.key} {change.cause}"
+
+
 def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
     """Without faults every change is made in the cycle that plans it, a create by few requests.
 
@@ -266,6 +286,7 @@ def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
 
 
 PROPERTIES: tuple[Property, ...] = (
+    _takes_nothing_of_ours_for_drift,
     _converges,
     _comes_to_rest,
     _owns_what_it_writes,

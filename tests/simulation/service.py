@@ -158,6 +158,11 @@ class Service:
     late_since: int | None = None
     moved: str = ""
 
+    @property
+    def answer_id(self) -> str:
+        """What tells the answer to the call under way from every other: it and the time."""
+        return f"{self.call} {self.now:.0f}"
+
     def copy(self) -> "Service":
         """Return a service that goes its own way from here."""
         return replace(

@@ -1,21 +1,13 @@
 """The model service as the engine's target: one method, the same calls as the real adapter's."""
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from builders import ACCOUNT, TARGET
 
-from reconciler.core.changes import Change, Create, Delete
-from reconciler.core.errors import (
-    ConflictError,
-    GoneError,
-    RefusedError,
-    TargetError,
-    ThrottledError,
-)
+from reconciler.core.changes import Adopt, Change, Create, Delete
+from reconciler.core.errors import GoneError, TargetError, UnavailableError
 from reconciler.core.resources import (
-    APPLIED_TAG,
     OWNER_TAG,
     Key,
     Present,
@@ -72,9 +64,13 @@ class ModelTarget:
 
     def look(self, key: Key) -> Present | None:
         try:
-            return _present(key, self._describe(key.name), self._tags(key.name))
+            mesh = self._describe(key.name)
         except GoneError:
             return None
+        try:
+            return _present(key, mesh, self._tags(key.name))
+        except GoneError as error:
+            raise UnavailableError("its tags were not found, though it was described") from error
 
     def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
         return {
@@ -85,10 +81,10 @@ class ModelTarget:
     def apply(self, change: Change, token: str | None) -> Sighting:
         wire, service, name = self.wire, self.wire.service, change.key.name
         if isinstance(change, Delete):
-            return _sighting(wire.write("DeleteMesh", name, lambda: service.delete(name, US)))
+            return self._answered(wire.write("DeleteMesh", name, lambda: service.delete(name, US)))
         spec, tags = change.spec, change.tags
         if isinstance(change, Create):
-            return _sighting(
+            return self._answered(
                 wire.write(
                     "CreateMesh",
                     name,
@@ -98,30 +94,32 @@ class ModelTarget:
                 )
             )
         before = change.before
+        answer = Sighting(before.version, before.created_at, before.uid)
+        if spec is not None:
+            if isinstance(change, Adopt):
+                owner = {OWNER_TAG: tags[OWNER_TAG]}
+                wire.write("TagResource", name, lambda: service.tag(name, owner, US))
+            answer = self._answered(
+                wire.write(
+                    "UpdateMesh",
+                    name,
+                    lambda: service.update(name, spec, token, US),
+                    token=token,
+                    request=("update", name, spec),
+                )
+            )
         dropped = sorted(before.tags.keys() - tags.keys())
         if dropped:
             wire.write("UntagResource", name, lambda: service.untag(name, dropped, US))
         moved = dict(sorted(tags.items() - before.tags.items()))
         if moved:
             wire.write("TagResource", name, lambda: service.tag(name, moved, US))
-        if spec is None:
-            return Sighting(before.version, before.created_at, before.uid)
-        try:
-            updated = wire.write(
-                "UpdateMesh",
-                name,
-                lambda: service.update(name, spec, token, US),
-                token=token,
-                request=("update", name, spec),
-            )
-        except (RefusedError, ConflictError, ThrottledError):
-            known = before.tags.get(APPLIED_TAG)
-            if known is not None and known != tags.get(APPLIED_TAG):
-                with suppress(TargetError):
-                    back = {APPLIED_TAG: known}
-                    wire.write("TagResource", name, lambda: service.tag(name, back, US))
-            raise
-        return _sighting(updated)
+        return answer
+
+    def _answered(self, mesh: Mesh) -> Sighting:
+        return Sighting(
+            mesh.version, mesh.created_at, mesh.uid, answer_id=self.wire.service.answer_id
+        )
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:
         service = self.wire.service
@@ -180,7 +178,3 @@ def _present(key: Key, mesh: Mesh, tags: Mapping[str, str]) -> Present:
         account=ACCOUNT,
         created_at=mesh.created_at,
     )
-
-
-def _sighting(mesh: Mesh) -> Sighting:
-    return Sighting(mesh.version, mesh.created_at, mesh.uid)

@@ -36,6 +36,14 @@ def _token_without_base(change: Any, base: str | None = None) -> str:
     return tokens.client_token(change, base or "any")
 
 
+def _no_base(*_: str) -> str:
+    return tokens.ABSENT
+
+
+def _base_of_uid(uid: str, _: str) -> str:
+    return uid
+
+
 def _believed(_course: object, change: Change, sent: Sent, _: object) -> Outcome:
     return sent if isinstance(sent, Outcome) else Applied(change)
 
@@ -108,20 +116,44 @@ TABLE = [
         "drift-of-spec",
         "converges",
     ),
-    _row("chain of replays", settling, "MOST_REPLAYS", 0, "create-delete-create", "converges"),
+    _row(
+        "another token after a replay",
+        settling,
+        "after_replay",
+        _no_base,
+        "create-delete-create",
+        "converges",
+    ),
+    _row(
+        "the answer's id in that token",
+        settling,
+        "after_replay",
+        _base_of_uid,
+        "deleted-four-times",
+        "converges",
+    ),
+    _row(
+        "another token after a refusal",
+        sending,
+        "after_refusal",
+        _no_base,
+        "create-delete-create",
+        "converges",
+        "dead-tokens-conflict",
+    ),
     _row("read-back", cycle, "settle", _believed, "create-delete-create", "converges"),
     _row(
         "reading after silence",
         settling,
-        "_after_silence",
+        "_after_error",
         _applied,
         "create-one 1:request-lost",
         TRUE,
     ),
     _row(
         "reading after a conflict",
-        sending,
-        "_conflict",
+        settling,
+        "_after_error",
         _applied,
         "create-one 1:replaced-by-stranger",
         TRUE,

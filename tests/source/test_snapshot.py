@@ -170,7 +170,7 @@ def test_i12_a_pipe_in_place_of_a_file_is_not_waited_for(
     os.mkfifo(tmp_path / "a.yaml")
     status = put(tmp_path / "b.yaml").lstat()
     entry = Entry("a.yaml", str(tmp_path / "a.yaml"), tree.stamp_of(status))
-    monkeypatch.setattr("reconciler.source.snapshot.survey", lambda _: tree.Tree((entry,), ()))
+    monkeypatch.setattr("reconciler.source.snapshot.survey", lambda *_: tree.Tree((entry,), ()))
     found = snapshot(tmp_path)
     assert (found.files, complaints(found, tmp_path)) == ((), [("a.yaml", Code.UNREADABLE)])
 

@@ -44,6 +44,10 @@ REF = {**METADATA, "meshName": "a"}
 TAGS = {"tags": [{"key": OWNER_TAG, "value": OWNER}]}
 
 
+def refusal(status: int, code: str) -> Answer:
+    return Answer(status, {"message": "because"}, {"x-amzn-errortype": code})
+
+
 def calls(connection: Connection, reopen: Any = None) -> Calls:
     return Calls(open_session(connection), connection, workers=2, reopen=reopen)
 
@@ -225,10 +229,6 @@ def test_a23_an_empty_next_token_is_the_end() -> None:
     assert len(requests) == 1
 
 
-def refusal(status: int, code: str) -> Answer:
-    return Answer(status, {"message": "because"}, {"x-amzn-errortype": code})
-
-
 def test_a29_a_deleted_status_is_absence() -> None:
     gone = {**MESH, "status": {"status": "DELETED"}}
     assert with_target(world(describe=Answer(body=gone)), look)[0] is None
@@ -288,6 +288,38 @@ def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:
     assert [request for request in requests if request.startswith("GET")] == [
         "GET /v20190125/meshes"
     ]
+
+
+GUEST = Key("virtual-node", ("a", "n"), "999999999999")
+GONE, FORBIDDEN = refusal(404, "NotFoundException"), refusal(403, "ForbiddenException")
+NONE = Answer(
+    body={f"virtual{kind}s": [] for kind in ("Gateway", "Node", "Router", "Service")},
+)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "others", "gaps", "there"),
+    [
+        (GONE, GONE, 0, False),
+        (NONE, NONE, 0, True),
+        # One list that answers shows that the mesh is there, so the others hide what is in it.
+        (GONE, NONE, 1, True),
+        (FORBIDDEN, GONE, 1, False),
+        (FORBIDDEN, FORBIDDEN, 1, False),
+    ],
+)
+def test_s06_a_shared_mesh_is_absent_only_where_every_list_in_it_says_so(
+    nodes: Answer, others: Answer, gaps: int, *, there: bool
+) -> None:
+    def script(request: str, body: bytes) -> Answer:
+        if "meshOwner=999999999999" in request:
+            return nodes if "/virtualNodes" in request else others
+        return world(list=Answer(body={"meshes": []}))(request, body)
+
+    result, _ = with_target(script, lambda target: target.observe([GUEST], OWNER))
+    assert len(result.gaps) == gaps
+    assert (Key("mesh", ("a",), "999999999999") in result.others) is there
+    assert isinstance(result.resources.get(GUEST), Unreadable) is bool(gaps)
 
 
 def test_a39_an_ignored_field_that_we_do_not_know_is_sent_back_as_it_is() -> None:

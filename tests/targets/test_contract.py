@@ -160,9 +160,12 @@ def test_a_name_that_is_taken_is_refused(stage: Stage) -> None:
 def test_a_token_brings_back_its_answer_even_after_a_delete(stage: Stage) -> None:
     change = planned(stage.target, desired("a", DROP))
     first = stage.target.apply(change, "t")
-    assert stage.target.apply(change, "t") == first
+    again = stage.target.apply(change, "t")
+    assert replace(again, answer_id=first.answer_id) == first
     stage.remove(mesh("a"))
-    assert stage.target.apply(change, "t") == first
+    after = stage.target.apply(change, "t")
+    assert replace(after, answer_id=first.answer_id) == first
+    assert len({first.answer_id, again.answer_id, after.answer_id}) == 3
     assert stage.target.look(mesh("a")) is None
     second = stage.target.apply(change, "u")
     assert second.uid != first.uid

@@ -5,6 +5,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
 )
@@ -40,7 +41,7 @@ def test_an_error_says_what_was_asked_what_came_and_what_to_do(code: str) -> Non
     error = answered(code, 400)
     kind, advice = (ERRORS | UNMODELLED)[code]
     assert type(error) is kind
-    assert str(error) == f"CreateMesh of mesh/a: {code}: as they say; {advice}"
+    assert str(error) == f"CreateMesh of mesh/a: {code} (HTTP 400): as they say; {advice}"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,21 @@ def test_an_error_without_a_message_is_still_a_sentence() -> None:
 def test_no_answer_is_neither_done_nor_refused(error: Exception) -> None:
     with pytest.raises(UnavailableError), speaking_our_errors("asking"):
         raise error
+
+
+def test_the_parts_of_a_url_in_an_error_of_the_http_client_are_not_shown() -> None:
+    error = HTTPClientError(error=ValueError("Failed to parse: 'me:pass'"))
+    with (
+        pytest.raises(UnavailableError, match=r"^asking: the HTTP client failed: ValueError; "),
+        speaking_our_errors("asking"),
+    ):
+        raise error
+
+
+def test_e01_a_long_answer_is_shown_in_part_and_its_code_too() -> None:
+    told = str(answered("N" * 1000, 400, "refused " * 10_000))
+    assert len(told) < 1300
+    assert "N" * 80 + "…: refused refused" in told
 
 
 def test_missing_credentials_are_a_refusal() -> None:

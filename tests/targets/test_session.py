@@ -1,8 +1,11 @@
 """Sessions: whose account it is, where calls go, and what is refused in words."""
 
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from servers import Answer, scripted
 
 from reconciler.core.errors import TargetError, UsageError
@@ -101,7 +104,11 @@ def test_a_missing_profile_is_wrong_usage() -> None:
 
 @pytest.mark.parametrize(
     ("connection", "words"),
-    [(Connection("no url", "eu-west-1"), "no url"), (Connection("http://x"), "--region")],
+    [
+        (Connection("no url", "eu-west-1"), "client of appmesh: invalid endpoint URL"),
+        (Connection("http://x"), "--region"),
+        (Connection(None, "no region"), "client of appmesh: Provided region_name 'no region'"),
+    ],
 )
 def test_an_impossible_address_is_wrong_usage(connection: Connection, words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -125,9 +132,65 @@ def test_no_proxy_stands_between_us_and_our_own_machine(monkeypatch: pytest.Monk
         assert account_of(open_session(connection), connection) == "123456789012"
 
 
+def test_no_proxy_gets_what_the_environment_sends_to_our_own_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with LocalEndpoint(None) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        connection = Connection(None, "eu-west-1", credentials=("123456789012", "x"))
+        assert account_of(open_session(connection), connection) == "123456789012"
+
+
 def test_a_strange_endpoint_in_the_environment_is_wrong_usage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", "no url")
     with pytest.raises(UsageError, match="AWS environment"):
         configured_url(None)
+
+
+HOSTS = {
+    "127.0.0.1": True, "127.8.9.10": True, "[::1]": True, "localhost": True, "LOCALHOST": True,
+    "127.0.0.1.example": False, "127.example": False, "localhost.example": False,
+    "192.0.2.1": False, "[2001:db8::1]": False, "2130706433": False, "[::ffff:192.0.2.1]": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "loopback"), HOSTS.items())
+def test_e05_credentials_go_unencrypted_to_this_machine_alone(
+    host: str, loopback: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    sent: list[str] = []
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        sent.append(request.url)
+        return AWSResponse(request.url, 404, {}, BytesIO())
+
+    for allowed in (False, True):
+        connection = Connection(f"http://{host}:1", "eu-west-1", credentials=("a", "b"))
+        session = open_session(replace(connection, allow_insecure=allowed))
+        # Behind ours: what gets there would be sent.
+        session.events.register_last("before-send", answer)
+        if loopback or allowed:
+            assert account_of(session, connection) is None
+        else:
+            with pytest.raises(UsageError, match="pass --allow-insecure-endpoint"):
+                account_of(session, connection)
+        assert len(sent) == (loopback or allowed)
+        sent.clear()
+
+
+def test_e05_a_role_that_a_profile_names_is_not_assumed_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(
+        "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = s\n"
+        "[profile s]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://192.0.2.1")
+    connection = Connection("https://127.0.0.1:1", "eu-west-1", "p")
+    client = open_client(open_session(connection), "appmesh", connection, workers=1)
+    with pytest.raises(UsageError, match=r"^http://192\.0\.2\.1 would get credentials unencrypted"):
+        client.list_meshes()

@@ -70,6 +70,7 @@ function facts(page, view) {
     chosen,
     all: sifted(""),
     two: sifted("MANIFESTS/or drifted"),
+    missing: sifted("ghost missing last seen ago"),
     none: sifted("no such thing"),
     said: texts("#none")[0],
   };

@@ -64,6 +64,10 @@ def standings(now: float = NOW) -> tuple[Standing, ...]:
             outcome_at=now - 3,
         ),
         Standing(
+            Key("mesh", ("ghost",)), State.DRIFTED, now - 20, origin("ghost"), OWNER, Cause.MISSING,
+            why="the policy observe only looks", last_seen_at=now - 80,
+        ),
+        Standing(
             Key("mesh", ("vault",)), State.UNREADABLE, now - 30, origin("vault"), None,
             why="describing mesh/vault: AccessDeniedException: not allowed",
         ),

@@ -59,7 +59,7 @@ def test_what_stands_is_shown() -> None:
     found = figures(status())
     assert found["mesh_reconciler_resources{withheld}"] == 2
     assert found["mesh_reconciler_resources{in_sync}"] == 1
-    assert found["mesh_reconciler_drifted_resources{}"] == 1
+    assert found["mesh_reconciler_drifted_resources{}"] == 2
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 1_260
     assert found["mesh_reconciler_api_calls_total{ListMeshes}"] == 84
     assert found["mesh_reconciler_api_answers_total{throttled}"] == 3
@@ -87,6 +87,14 @@ def test_drift_that_is_not_repaired_is_drift_whatever_came_of_it(state: State) -
     failing = Standing(drifted.key, state, NOW - 60, cause=drifted.cause)
     found = figures(calm(standings=(failing,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 60
+
+
+def test_drift_of_what_is_suspended_raises_no_alert() -> None:
+    drifted = status().standings[1]
+    paused = Standing(drifted.key, State.SUSPENDED, NOW - 60, cause=drifted.cause)
+    found = figures(calm(standings=(paused,)))
+    assert found["mesh_reconciler_oldest_drift_seconds{}"] == 0
+    assert found["mesh_reconciler_drifted_resources{}"] == 0
 
 
 def test_e16_no_name_of_a_resource_and_no_url_is_in_them() -> None:

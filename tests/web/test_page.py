@@ -91,7 +91,7 @@ def test_everything_is_shown_at_every_width(
     assert facts["width"] == width
     assert facts["overflow"] <= width
     assert facts["counts"] == [
-        "9 resources", "1 failed", "1 unreadable", "1 drifted", "2 withheld", "1 stale",
+        "10 resources", "1 failed", "1 unreadable", "2 drifted", "2 withheld", "1 stale",
         "1 pending", "1 suspended", "1 in sync",
     ]  # fmt: skip
     assert facts["states"][0] == "failed"
@@ -102,11 +102,12 @@ def test_everything_is_shown_at_every_width(
     assert "account123456789012, eu-west-1" in facts["facts"]
     assert re.search(r"cycle42 ended \d+ s ago with 4 \(partial\)", facts["facts"])
     assert "manifests/a.yaml:2:1: error[MR012] is not valid YAML" in facts["notices"]
-    assert facts["title"] == "7 not in sync \u00b7 test"
+    assert facts["title"] == "8 not in sync \u00b7 test"
     assert facts["head"] is (width > 960)
-    assert (facts["all"], facts["two"], facts["none"], facts["chosen"]) == (9, 1, 0, 2)
+    assert (facts["all"], facts["two"], facts["none"], facts["chosen"]) == (10, 1, 0, 2)
+    assert facts["missing"] == 1
     assert facts["said"] == "No resource matches the filter."
-    assert facts["cells"] == 9 * 5
+    assert facts["cells"] == 10 * 5
     assert facts["unlabelled"] == 0
     assert facts["least"]["ratio"] >= 4.5, facts["least"]
 
@@ -115,7 +116,7 @@ def test_e14_what_looks_like_markup_is_text(seen: Callable[..., dict[str, Any]])
     facts = seen(StillDaemon(status(time.time())), 1280)
     assert f"mesh/{HOSTILE}" in facts["keys"]
     assert facts["markup"] == 0
-    assert facts["title"].startswith("7 not in sync")
+    assert facts["title"].startswith("8 not in sync")
     (item,) = (item for item in facts["items"] if item.startswith("tags.<img"))
     # What would turn the text around it is spelt out.
     assert item.endswith('"a\\u{202e}b\\u001b[2J"')
@@ -127,7 +128,7 @@ def test_a_daemon_that_stops_answering_is_shown_as_stale(
     facts = seen(StillDaemon(status(time.time())), 1280, pulse="stale", answers=1)
     assert facts["stale"]
     assert re.match(r"stale: no answer since \d", facts["pulse"])
-    assert len(facts["states"]) == 9
+    assert len(facts["states"]) == 10
 
 
 def test_a_daemon_that_never_answered_is_said(seen: Callable[..., dict[str, Any]]) -> None:

@@ -70,7 +70,8 @@ function explained(it) {
   const cause = it.cause === "unknown" ? "cause unknown" : it.cause;
   const head = [cause, it.traffic].filter(Boolean).join(", ");
   const fields = it.fields.length ? element("ul", {}, ...it.fields.map(difference)) : null;
-  return [head ? element("div", { class: "cause" }, head) : null, it.why ? element("div", {}, it.why) : null, fields];
+  const seen = it.last_seen_at === null ? null : element("div", {}, "last seen ", moment(it.last_seen_at));
+  return [head ? element("div", { class: "cause" }, head) : null, seen, it.why ? element("div", {}, it.why) : null, fields];
 }
 
 function cell(label, ...content) {

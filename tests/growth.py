@@ -1,0 +1,71 @@
+"""How the time that some work takes grows with the size of what it is given.
+
+Times are CPU seconds of this process, the least of several runs, so that a busy machine does not
+count. What takes less than ``FLOOR`` says more about the clock than about the work.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+T = TypeVar("T")
+
+KIB = 1024
+SIZES = (64 * KIB, 128 * KIB, 256 * KIB)
+MOST_SECONDS = 0.3
+FLOOR = 0.04
+# Twice the size takes twice the time, and four times where the work is quadratic.
+MOST_GROWTH = 3.0
+RUNS = 5
+
+
+def repeated(unit: str, size: int) -> str:
+    """Return ``unit`` again and again, ``size`` characters or a few less."""
+    return unit * (size // len(unit))
+
+
+def assert_linear(
+    work: Callable[[T], object],
+    given: Callable[[int], T],
+    *,
+    sizes: Sequence[int] = SIZES,
+    most_seconds: float = MOST_SECONDS,
+    floor: float = FLOOR,
+) -> None:
+    """Fail where ``work`` takes too long for what is ``given``, or grows faster than its size."""
+    inputs = [given(size) for size in sizes]
+    times = [0.0] * len(sizes)
+    told = ""
+    # What other tests have left is not to be looked through again and again.
+    gc.collect()
+    gc.freeze()
+    try:
+        for run in range(RUNS):
+            for number, each in enumerate(inputs):
+                took = seconds(work, each)
+                times[number] = min(times[number], took) if run else took
+                assert took < 10 * most_seconds, f"{sizes[number]} bytes took {took:.1f} s"
+            told = _objection(times, most_seconds, floor)
+            if not told:
+                return
+    finally:
+        gc.unfreeze()
+    raise AssertionError(told)
+
+
+def seconds(work: Callable[[T], object], given: T) -> float:
+    """Return the CPU seconds of one run."""
+    begun = time.process_time()
+    work(given)
+    return time.process_time() - begun
+
+
+def _objection(times: Sequence[float], most_seconds: float, floor: float) -> str:
+    told = ", ".join(f"{each:.3f} s" for each in times)
+    if times[-1] > most_seconds:
+        return f"{told}: more than {most_seconds} s"
+    if any(more > MOST_GROWTH * less for less, more in pairwise(times) if less > floor):
+        return f"{told}: more than linear"
+    return ""

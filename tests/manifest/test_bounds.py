@@ -1,0 +1,181 @@
+"""What a small source may ask for has its bounds, and each of them says what to do."""
+
+from itertools import count
+
+import pytest
+from clocks import SteppingClock
+
+from reconciler.manifest.budget import MOST_SECONDS, Budget
+from reconciler.manifest.diagnostics import Diagnostic
+from reconciler.manifest.kubernetes import MOST_SELECTIONS
+from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.nodes import MOST_DOCUMENTS, MOST_NODES
+from reconciler.manifest.variables import MOST_CHARACTERS
+
+CLUSTER = "---\napiVersion: appmesh.k8s.aws/v1beta2\n"
+MESH = f"{CLUSTER}kind: Mesh\nmetadata: {{name: m}}\n"
+
+
+def loaded(text: str, file: str = "m.yaml") -> Loaded:
+    return load([(file, text.encode())])
+
+
+def told(found: Loaded) -> set[tuple[str, str, str, str]]:
+    return {(it.code.name, it.path, it.message, it.hint) for it in found.diagnostics}
+
+
+def only(found: Loaded) -> Diagnostic:
+    (diagnostic,) = found.diagnostics
+    return diagnostic
+
+
+@pytest.mark.parametrize(
+    ("file", "document"),
+    [
+        ("m.yaml", "---\napiVersion: v1\nkind: Pod\n"),
+        ("m.json", '{"apiVersion":"v1","kind":"Pod"}\n'),
+    ],
+)
+def test_the_documents_of_a_file(file: str, document: str) -> None:
+    assert loaded(document * MOST_DOCUMENTS, file).valid
+    over = only(loaded(document * (MOST_DOCUMENTS + 1), file))
+    assert over.code.name == "DOCUMENT_LIMIT"
+    assert over.message == "is one of more than 5,000 documents: split the file"
+    assert over.origin.line >= MOST_DOCUMENTS
+
+
+def template(properties: str, count: int, head: str) -> str:
+    mesh = "  M{}: {{Type: AWS::AppMesh::Mesh, Properties: {{MeshName: m{}, {}}}}}\n"
+    meshes = "".join(mesh.format(number, number, properties) for number in range(count))
+    return f"{head}\nResources:\n{meshes}"
+
+
+def test_the_values_that_functions_give() -> None:
+    items = 1_000
+    head = f"Parameters: {{L: {{Type: CommaDelimitedList, Default: '{'a,' * (items - 1)}a'}}}}"
+    fitting = 2 * MOST_NODES // (items + 1)
+    within = told(loaded(template("Spec: !Ref L", fitting, head)))
+    assert {code for code, *_ in within} == {"WRONG_TYPE"}
+    over = told(loaded(template("Spec: !Ref L", fitting + 2, head))) - within
+    message = "is one of more than 40,000 values of functions here"
+    where = {f"Resources.M{number}.Properties.Spec" for number in (fitting, fitting + 1)}
+    assert over == {("FUNCTION", path, message, "") for path in where}
+
+
+def test_every_value_in_what_a_function_gives_counts() -> None:
+    values = ", ".join(f"k{number}: [a]" for number in range(3_000))
+    head = f"Conditions: {{C: !Equals [a, a]}}\nMappings: {{a: {{b: {{c: [{{{values}}}]}}}}}}"
+    found = told(loaded(template("Spec: !FindInMap [a, b, c]", 8, head)))
+    assert "is one of more than 40,000 values of functions here" in {each[2] for each in found}
+
+
+def test_the_length_of_a_parameter() -> None:
+    head = "Parameters: {{P: {{Type: String, Default: {}}}}}"
+    longest, longer = "a" * MOST_CHARACTERS, "a" * (MOST_CHARACTERS + 1)
+    asking = "Tags: [{Key: a, Value: !Ref P}]"
+    code, *_ = only(loaded(template(asking, 1, head.format(longest)))).code.name, ""
+    assert code == "RESOURCE_TAG"
+    over = only(loaded(template(asking, 1, head.format(longer))))
+    assert over.message == "needs the parameter P, which is longer than 4,096 characters"
+
+
+def nodes(number: int, spec: str = "", namespace: str = "d") -> str:
+    return "".join(
+        f"{CLUSTER}kind: VirtualNode\nmetadata: {{name: n{it}, namespace: {namespace}{it}}}\n"
+        f"spec: {{{spec}}}\n"
+        for it in range(number)
+    )
+
+
+def test_the_comparisons_of_selectors() -> None:
+    terms = ", ".join(f"{{key: k{it}, operator: DoesNotExist}}" for it in range(999))
+    selector = f"spec: {{namespaceSelector: {{matchExpressions: [{terms}]}}}}\n"
+    fitting = MOST_SELECTIONS // 1_000
+    assert loaded(MESH + selector + nodes(fitting)).valid
+    over = loaded(MESH + selector + nodes(fitting + 1))
+    assert told(over) == {
+        (
+            "NO_MESH",
+            "metadata.name",
+            "belongs to a Mesh that cannot be told: the source makes more than 100,000 selections",
+            "give its name in spec.meshRef.name",
+        )
+    }
+    # One namespace is compared once, whatever is in it.
+    assert loaded(MESH + selector + nodes(fitting + 1).replace("d100", "d99")).valid
+
+
+@pytest.mark.parametrize("group", ["'*'", "g"])
+def test_the_services_of_groups(group: str) -> None:
+    services = "".join(
+        f"{CLUSTER}kind: VirtualService\nmetadata: {{name: s{it}, namespace: d}}\nspec: {{}}\n"
+        for it in range(1_000)
+    )
+    listed = ", ".join(f"{{name: s{it}}}" for it in range(1_000))
+    services += (
+        f"{CLUSTER}kind: BackendGroup\nmetadata: {{name: g, namespace: d}}\n"
+        f"spec: {{virtualservices: [{listed}]}}\n"
+    )
+    asking = f"meshRef: {{name: m}}, backendGroups: [{{name: {group}, namespace: d}}]"
+    fitting = MOST_SELECTIONS // 1_000
+    # Each of the services asks for its mesh too, in one namespace.
+    selections = f"{MESH}spec: {{}}\n{services}"
+    assert loaded(selections + nodes(fitting, asking)).valid
+    over = loaded(selections + nodes(fitting + 1, asking))
+    assert told(over) == {
+        (
+            "NOT_ALLOWED",
+            "spec.backendGroups[0]",
+            "cannot be filled in: the source makes more than 100,000 selections",
+            "name fewer services",
+        )
+    }
+
+
+def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
+    mesh = '{"type": "aws_appmesh_mesh", "address": "a", "values": {"name": "%s"}}'
+    unknown = '{"address": "a", "change": {"after_unknown": {"name": true}}}'
+    found = loaded(
+        f'{{"format_version": "1.0", "planned_values": {{"root_module": {{"resources": '
+        f'[{mesh % "a"}, {mesh % "b"}]}}}}, "resource_changes": [{unknown}]}}',
+        "m.json",
+    )
+    assert [it.message for it in found.diagnostics] == ["is known after the apply only"]
+
+
+def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted() -> None:
+    files = [(f"{it}.yaml", MESH.replace("m}", f"m{it}}}").encode()) for it in range(9)]
+    budget = Budget(SteppingClock(MOST_SECONDS / 8), lambda: None)
+    found = load(files, {}, check_time=budget.check)
+    assert (found.desired, found.valid) == ((), False)
+    over = only(found)
+    assert over.code.name == "LIMIT"
+    assert over.message == "reading the source takes longer than 300 s"
+    assert over.hint == "name a smaller directory, or give the process more CPU"
+    assert load(files, {}, check_time=Budget(SteppingClock(1), lambda: None).check).valid
+
+
+@pytest.mark.parametrize("slow", range(1, 30))
+def test_time_is_looked_at_wherever_it_may_pass(slow: int) -> None:
+    route = (
+        "---\napiVersion: mesh-reconciler/v1\nkind: VirtualNode\nmetadata: {mesh: m, name: n}\n"
+        "spec: {backends: [{virtualService: {virtualServiceName: s}}]}\n"
+    )
+    files = [("m.yaml", f"{MESH}{nodes(3)}{route}".encode())]
+    looks = count(1)
+
+    def check() -> None:
+        if next(looks) == slow:
+            budget.check()
+
+    budget = Budget(SteppingClock(2 * MOST_SECONDS), lambda: None)
+    found = load(files, {}, check_time=check)
+    assert found.valid == (next(looks) <= slow)
+
+
+def test_the_beat_goes_on_while_there_is_time() -> None:
+    beats: list[None] = []
+    budget = Budget(SteppingClock(0.25), lambda: beats.append(None))
+    for _ in range(40):
+        budget.check()
+    assert len(beats) == 10

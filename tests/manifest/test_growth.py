@@ -1,0 +1,31 @@
+"""Reading takes time in proportion to what is read, whatever it holds."""
+
+import pytest
+from growth import assert_linear
+from hostile_manifests import HOSTILE, ORDINARY, Content
+
+from reconciler.manifest.loading import load
+from reconciler.render import diagnostics as rendered
+
+# Empty, so that the text that asks for it does not grow beyond what is taken.
+VARIABLES = {"A": ""}
+
+
+def read(manifest: tuple[str, bytes]) -> None:
+    """Read a manifest, and say what is wrong with it in every form."""
+    found = load([manifest], VARIABLES).diagnostics
+    rendered.text(found, color=True)
+    rendered.as_json(found, resources=0, ignored=0)
+    for style in (rendered.sarif, rendered.github, rendered.code_quality):
+        style(found)
+
+
+@pytest.mark.parametrize(("file", "content"), HOSTILE.values(), ids=HOSTILE)
+def test_e29_no_manifest_takes_long(file: str, content: Content) -> None:
+    assert_linear(read, lambda size: (file, content(size).encode()))
+
+
+@pytest.mark.parametrize(("file", "content"), ORDINARY.values(), ids=ORDINARY)
+def test_many_resources_take_as_long_as_they_are_many(file: str, content: Content) -> None:
+    # Thousands of resources that are right take more time than text that is refused.
+    assert_linear(read, lambda size: (file, content(size).encode()), most_seconds=3)

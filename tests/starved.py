@@ -1,0 +1,84 @@
+"""Runs the command line where the system gives few files or threads.
+
+``python starved.py files|threads N ARGUMENT…`` becomes a Python with these arguments.
+``python starved.py sweep LOWEST HIGHEST COMMAND…`` runs each command at each limit of open files in
+a fork of one process, which imports everything once, and prints a line of JSON for each run.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+
+from reconciler.cli.main import VERBS, main
+
+PATIENCE_SECONDS = 60
+PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24
+
+
+def few_files(number: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
+
+
+def few_threads(number: int) -> None:
+    """Let this process have ``number`` threads, of which it has one already.
+
+    The limit is one of all that a user has, and root has none. It becomes root without the two
+    capabilities that lift the limit, and with a real user id of its own, whose threads are counted.
+    """
+    if os.getuid() == 0:
+        for capability in (CAP_SYS_ADMIN, CAP_SYS_RESOURCE):
+            ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+        os.setresuid(100_000 + os.getpid(), 0, 0)
+    elif number > 1:
+        number += len([task for task in Path("/proc").glob("[0-9]*/task/*") if is_ours(task)])
+    resource.setrlimit(resource.RLIMIT_NPROC, (number, number))
+
+
+def is_ours(task: Path) -> bool:
+    try:
+        return task.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+def sweep(limits: range, commands: list[str]) -> None:
+    for module in ("wiring.local", *(f"cli.{verb}" for verb in VERBS)):
+        import_module(f"reconciler.{module}")
+    for files in limits:
+        for command in commands:
+            with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+                child = os.fork()
+                if child == 0:
+                    run(command, files, out, err)
+                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                told = []
+                for file in (out, err):
+                    file.seek(0)
+                    told.append(file.read())
+            sys.stdout.write(json.dumps([files, command, code, *told]) + "\n")
+            sys.stdout.flush()
+
+
+def run(command: str, files: int, out: IO[str], err: IO[str]) -> None:
+    signal.alarm(PATIENCE_SECONDS)
+    for number, file in enumerate((out, err), start=1):
+        os.dup2(file.fileno(), number)
+        file.close()
+    few_files(files)
+    os._exit(main(command.split()))
+
+
+if __name__ == "__main__":
+    what, number, *rest = sys.argv[1:]
+    if what == "sweep":
+        sweep(range(int(number), int(rest[0]) + 1), rest[1:])
+    else:
+        {"files": few_files, "threads": few_threads}[what](int(number))
+        os.execv(sys.executable, [sys.executable, *rest])

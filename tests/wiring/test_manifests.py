@@ -1,0 +1,57 @@
+"""Reading a source has a budget of time, and shows that it goes on meanwhile."""
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clocks import SteppingClock
+from manifest_text import mesh_yaml
+
+from reconciler.manifest.budget import MOST_SECONDS
+from reconciler.manifest.diagnostics import Code
+from reconciler.manifest.loading import Loaded
+from reconciler.wiring.manifests import read_manifests
+
+STEP = 10.0
+
+
+def read(path: Path, clock: Callable[[], float], beats: list[float]) -> Loaded:
+    return read_manifests(
+        [str(path)],
+        {},
+        stdin=io.TextIOWrapper(io.BytesIO()),
+        allow_empty=False,
+        beat=lambda: beats.append(0),
+        clock=clock,
+    )
+
+
+def directory(path: Path, files: int) -> Path:
+    for number in range(files):
+        (path / f"{number}.yaml").write_text(mesh_yaml(f"m{number}"), "utf-8")
+    return path
+
+
+def test_a_source_is_read_within_its_time_and_beats_meanwhile(tmp_path: Path) -> None:
+    beats: list[float] = []
+    source = directory(tmp_path, 3)
+    assert read(source, SteppingClock(STEP), beats).valid
+    assert len(beats) > 10
+    assert read(source, time.monotonic, []).valid
+
+
+@pytest.mark.parametrize("files", [12, 40])
+def test_e29_a_source_that_takes_too_long_is_refused_whole(files: int, tmp_path: Path) -> None:
+    # With 40 files the time is over while they are read, with 12 while they are understood.
+    beats: list[float] = []
+    source = directory(tmp_path, files)
+    found = read(source, SteppingClock(STEP), beats)
+    assert (found.desired, found.valid) == ((), False)
+    (over,) = found.diagnostics
+    assert over.code is Code.LIMIT
+    assert over.message == f"reading the source takes longer than {MOST_SECONDS} s"
+    assert over.origin.file.startswith(str(source))
+    assert (over.origin.file == str(source)) == (files == 40)
+    assert len(beats) <= MOST_SECONDS / STEP
