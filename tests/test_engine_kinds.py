@@ -415,6 +415,17 @@ def test_nothing_is_deleted_whose_node_could_not_be_updated() -> None:
     assert target.resources == {}
 
 
+def test_a_delete_that_fails_after_its_updates_says_what_was_done() -> None:
+    target = in_a_circle()
+    target.before = refusing("delete", SERVICE)
+    report = cycle(target, [])
+    failed = report.outcomes[0]
+    assert isinstance(failed, Failed)
+    assert failed.done == ("virtual-node/m/n was updated",)
+    assert failed.why.startswith("virtual-node/m/n was updated, and then: ")
+    assert exit_code(report) is ExitCode.PARTIAL
+
+
 def test_a_node_that_moved_since_the_plan_is_neither_updated_nor_deleted() -> None:
     target = in_a_circle()
     plan = proposal(target, [])

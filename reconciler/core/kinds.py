@@ -94,34 +94,31 @@ def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     return tuple(dict.fromkeys(named for _, named in references(key, spec)))
 
 
+def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
+    """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
+    return _found_at(KINDS[key.kind].names, key, spec)
+
+
 def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return what ``spec`` of ``key`` names and does not need, in order and each once."""
-    found = _references_at(KINDS[key.kind].mentions, key, spec)
-    return tuple(dict.fromkeys(named for _, named in found))
+    places = KINDS[key.kind].mentions
+    return tuple(dict.fromkeys(named for _, named in _found_at(places, key, spec)))
 
 
 def without_mentions(key: Key, spec: Spec, of: Collection[Key]) -> Spec:
-    """Return ``spec`` of ``key`` without the items that mention one of these keys."""
-    found = dict(spec)
-    for place, kind in KINDS[key.kind].mentions:
-        member, _, rest = place.partition("/*/")
-        items = spec.get(member)
-        if isinstance(items, list):
-            found[member] = [
-                item
-                for item in items
-                if not any(named in of for _, named in _references_at(((rest, kind),), key, item))
-            ]
-    return found
+    """Return ``spec`` of ``key`` without the items of lists that mention one of these keys."""
+    found = _found_at(KINDS[key.kind].mentions, key, spec)
+    dropped = {steps[:2] for steps, named in found if named in of}
+    return {
+        name: [item for number, item in enumerate(member) if (name, number) not in dropped]
+        if isinstance(member, list)
+        else member
+        for name, member in spec.items()
+    }
 
 
-def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
-    """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
-    return _references_at(KINDS[key.kind].names, key, spec)
-
-
-def _references_at(
-    places: tuple[tuple[str, str], ...], key: Key, spec: Json
+def _found_at(
+    places: tuple[tuple[str, str], ...], key: Key, spec: Spec | None
 ) -> Iterator[tuple[Steps, Key]]:
     for place, kind in places:
         for steps, name in _at(spec, place.split("/"), ()):

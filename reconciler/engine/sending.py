@@ -115,6 +115,23 @@ def _make_way(course: Course, change: Update) -> Outcome:
     return Failed(change, "; ".join(reasons), tuple(done))
 
 
+def _unlink(course: Course, change: Delete) -> Outcome:
+    """Update the nodes that name what ``change`` deletes, then delete it."""
+    done: list[str] = []
+    for link in change.unlinked:
+        outcome = _carry(course, link.update)
+        if not isinstance(outcome, Applied):
+            why = f"{link.before.key} still names it: {outcome.why}"
+            outcome = replace(outcome, change=change, why=why)
+            break
+        done.append(f"{link.before.key} was updated")
+    else:
+        outcome = replace(_carry(course, replace(change, unlinked=())), change=change)
+    if isinstance(outcome, Applied) or not done:
+        return outcome
+    return Failed(change, f"{', '.join(done)}, and then: {outcome.why}", tuple(done))
+
+
 def _why_no_return(target: Target, change: Update) -> str | None:
     """Return why what ``change`` detaches could not be attached again; None if it could."""
     # What contains it is there, as it is itself; no list may show a mesh of another account.
@@ -125,23 +142,6 @@ def _why_no_return(target: Target, change: Update) -> str | None:
         return f"whether it could be attached again could not be read: {error}"
     missing = [key for key in needed if key not in there]
     return f"to attach it again it needs {named(missing)}, which is not there" if missing else None
-
-
-def _unlink(course: Course, change: Delete) -> Outcome:
-    """Update the nodes that name what ``change`` deletes, then delete it."""
-    done: tuple[str, ...] = ()
-    for link in change.unlinked:
-        updated = _carry(course, link.update)
-        if not isinstance(updated, Applied):
-            why = f"{link.before.key} still names it: {updated.why}"
-            outcome: Outcome = replace(updated, change=change, why=why)
-            break
-        done = (*done, f"{link.before.key} was updated")
-    else:
-        outcome = replace(_carry(course, replace(change, unlinked=())), change=change)
-    if isinstance(outcome, Failed):
-        return replace(outcome, done=(*done, *outcome.done))
-    return outcome
 
 
 def _carry(course: Course, change: Change, base: str | None = None) -> Outcome:

@@ -69,6 +69,19 @@ def test_a_backend_that_stays_or_is_not_there_changes_nothing() -> None:
     assert links_of(made) == {}
 
 
+def test_a_node_that_stays_loses_its_backend_before_the_service_goes() -> None:
+    made = plan(
+        desired("m"),
+        present("m"),
+        desired("virtual-node/m/a", calling()),
+        node("a", "s"),
+        service("s", "a"),
+        restraint=DOWN,
+    )
+    assert keys(made.changes) == ["virtual-node/m/a", "virtual-service/m/s"]
+    assert links_of(made) == {}
+
+
 def test_a_node_whose_backend_it_provides_is_updated_first() -> None:
     made = torn_down(node("a", "a", "elsewhere"), service("a", "a"))
     assert keys(made.changes) == ["virtual-service/m/a", "virtual-node/m/a", "mesh/m"]

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from journeys.graphs import graph
 from journeys.random_graphs import LONG, SCHEDULES, violations
+from journeys.random_schedules import AT_A_CALL, FAULTS, every_setting, schedule
 from journeys.worlds import World
 
 from reconciler.core.changes import detached
+from reconciler.core.kinds import KINDS
 
 SEEDS = 1000 if LONG else 25
 WORKERS = 4
@@ -66,3 +68,15 @@ def test_a_schedule_is_the_same_each_time_that_it_is_run() -> None:
         assert violations(2, lines.append)[0] == []
     assert told[0] == told[1]
     assert len(told[0]) > 100
+
+
+def test_every_behaviour_kind_and_disturbance_is_among_the_schedules() -> None:
+    drawn = [schedule(random.Random(seed)) for seed in range(SCHEDULES)]  # noqa: S311  # as above
+    settings = {setting for it in drawn for setting in it.settings}
+    assert settings == {setting for each in every_setting() for setting in each}
+    phases = [phase for it in drawn for phase in it.phases]
+    assert {want.key.kind for phase in phases for want in phase.wants} == KINDS.keys()
+    disturbances = [each for phase in phases for each in phase.disturbances]
+    assert {each.what for each in disturbances} == {"", *AT_A_CALL}
+    faults = [fault for each in disturbances for fault in each.faults]
+    assert all(any(known.items() <= fault.items() for fault in faults) for known in FAULTS)
