@@ -50,13 +50,23 @@ def tree_of(module: ModuleType) -> ast.Module:
     return ast.parse(Path(str(module.__file__)).read_text("utf-8"))
 
 
+def patterns_in(value: object) -> Iterator[re.Pattern[str]]:
+    """Yield the patterns in a constant: itself, or those of its rows."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from patterns_in(each)
+
+
 def patterns() -> dict[str, tuple[re.Pattern[str], set[str]]]:
     """Return the patterns of the package by name, with the methods that are called of each."""
     found: dict[int, tuple[str, re.Pattern[str], set[str]]] = {}
     for module in modules():
         for name, value in vars(module).items():
-            if isinstance(value, re.Pattern):
-                found.setdefault(id(value), (f"{module.__name__}.{name}", value, set()))
+            for number, each in enumerate(patterns_in(value)):
+                own_name = f"{module.__name__}.{name}{f'[{number}]' if number else ''}"
+                found.setdefault(id(each), (own_name, each, set()))
     for module in modules():
         for node in ast.walk(tree_of(module)):
             match node:
@@ -77,12 +87,22 @@ def test_no_pattern_escapes() -> None:
     strays = []
     for module in modules():
         tree = tree_of(module)
-        constants = [it.value for it in tree.body if isinstance(it, ast.Assign)]
+        constants = {
+            node
+            for it in tree.body
+            if isinstance(it, ast.Assign | ast.AnnAssign) and it.value is not None
+            for node in ast.walk(it.value)
+        }
+        # The pattern of the secrets in use is made while running; test_redaction shows that it is
+        # linear.
+        made = [it for it in tree.body if isinstance(it, ast.FunctionDef) and it.name == "_known"]
+        if module.__name__ == "reconciler.core.redaction":
+            constants |= {node for it in made for node in ast.walk(it)}
         for node in ast.walk(tree):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=name)):
                     is_constant = name == "compile" and node in constants
-                    if not is_constant and module.__name__ != DESCRIPTION:
+                    if not is_constant and name != "escape" and module.__name__ != DESCRIPTION:
                         strays.append(f"{module.__name__}:{node.lineno} re.{name}")
                 case ast.ImportFrom(module="re" | "regex"):
                     strays.append(f"{module.__name__}:{node.lineno}")

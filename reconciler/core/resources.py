@@ -26,6 +26,7 @@ MOST_NAMED = 5
 _LONGEST_PATTERN = 1_024
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_THEN_GONE = "it was listed, and then not found"
+_WILDCARD = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -177,7 +178,7 @@ class Unlisted:
 
     def may_match(self, pattern: str) -> bool:
         """Whether ``pattern`` may match one of them, as far as its text before a wildcard tells."""
-        literal = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        literal = _WILDCARD.split(pattern, maxsplit=1)[0]
         return literal.startswith(self._prefix) or self._prefix.startswith(literal)
 
     def all_match(self, pattern: str) -> bool:
