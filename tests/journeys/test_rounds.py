@@ -59,6 +59,7 @@ def creates(door: Direct, ours: Reconciler, wants: tuple[Desired, ...]) -> dict[
     return {name: len(tokens) for name, tokens in attempt.creates.items()}
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("door", MEMORIES, indirect=True)
 def test_an_environment_that_comes_and_goes(
     door: Direct, record_property: Callable[[str, object], None]
@@ -72,6 +73,7 @@ def test_an_environment_that_comes_and_goes(
     record_property("figure", f"an environment came and went {ROUNDS} times")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("door", MEMORIES, indirect=True)
 def test_a_route_that_makes_way_for_its_listener_over_and_over(door: Direct) -> None:
     ours = Reconciler(door)

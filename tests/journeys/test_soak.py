@@ -50,4 +50,5 @@ def test_p09_p17_a16_thirty_days_at_a_minute_stay_within_their_bounds(
     assert 0.98 * 2.5 * DAY / 300 <= len(attempts) <= 2.5 * DAY / 300
     assert happened["late"] == ["failed", len(attempts)]
     assert happened["blocks"][-1] - happened["blocks"][2] < 2_000
-    assert happened["seconds"] < 60
+    # 50 s on an idle machine; the other half of the suite runs beside it.
+    assert happened["seconds"] < 90
