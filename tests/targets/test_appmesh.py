@@ -243,6 +243,12 @@ def test_only_app_meshs_own_not_found_is_absence() -> None:
     assert "endpoint URL" in str(result)
 
 
+def test_tags_that_are_not_found_make_nothing_absent() -> None:
+    result, _ = with_target(world(tags=refusal(404, "NotFoundException")), look)
+    assert isinstance(result, UnavailableError)
+    assert "though mesh/a was described" in str(result)
+
+
 def test_a35_a_redirect_is_not_followed() -> None:
     moved = Answer(302, b"", {"location": "http://127.0.0.1:9/elsewhere"})
     result, requests = with_target(world(describe=moved), look)
