@@ -1,15 +1,16 @@
 """A resource that was deleted outside of mesh-reconciler is told from one that is new."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from builders import NOW, SYNC, desired, key, listening, mesh, plan, present, route
 
-from reconciler.core.changes import Cause, Create, Reason
+from reconciler.core.changes import Cause, Change, Create, Reason
 from reconciler.core.contests import MOST_REPAIRS, Contests
 from reconciler.core.last_seen import LastSeen
 from reconciler.core.plan import Plan
-from reconciler.core.report import Applied, Failed, Report, Skipped
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
 from reconciler.core.resources import Desired, Present, Suspension, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 
@@ -82,19 +83,23 @@ def test_a_resource_in_no_manifest_and_not_live_is_forgotten() -> None:
     assert after(LIVE, plan(desired("b"), present("b"))).at == {mesh("b"): 20.0}
 
 
-@pytest.mark.parametrize("outcome", [Applied, Failed, Skipped])
+@pytest.mark.parametrize(
+    ("outcome", "live"),
+    [
+        (Applied, True),
+        (lambda change: Failed(change, "why"), False),
+        (lambda change: Skipped(change, "why"), True),
+    ],
+)
 def test_a_detached_route_was_live_unless_it_may_be_lost(
-    outcome: type[Applied | Failed | Skipped],
+    outcome: Callable[[Change], Outcome], *, live: bool
 ) -> None:
     graph: list[Desired | Present] = [present("m"), present("virtual-node/m/n", {}), desired("m")]
     graph += [desired("virtual-router/m/r", listening(80, protocol="grpc"))]
     graph += [present("virtual-router/m/r", listening(80)), present("route/m/r/x", route("n"))]
     made = plan(*graph, desired("route/m/r/x", route("n")))
-    outcomes = tuple(
-        Applied(change) if outcome is Applied else outcome(change, "why") for change in made.changes
-    )
-    seen = LastSeen().after(Report(made, outcomes), 10.0, 15.0)
-    assert (key("route/m/r/x") in seen.at) == (outcome is not Failed)
+    report = Report(made, tuple(map(outcome, made.changes)))
+    assert (key("route/m/r/x") in LastSeen().after(report, 10.0, 15.0).at) == live
 
 
 def test_who_deletes_again_and_again_is_named() -> None:
