@@ -20,8 +20,6 @@ FLOOR = 0.04
 # Twice the size takes twice the time, and four times where the work is quadratic.
 MOST_GROWTH = 3.0
 RUNS = 5
-# Where branches are measured, every line costs a call more, and a server's thread cannot be spared.
-WHILE_MEASURED = 5 if sys.gettrace() else 1
 
 
 def repeated(unit: str, size: int) -> str:
@@ -39,7 +37,6 @@ def assert_linear(
 ) -> None:
     """Fail where ``work`` takes too long for what is ``given``, or grows faster than its size."""
     inputs = [given(size) for size in sizes]
-    most_seconds *= WHILE_MEASURED
     times = [0.0] * len(sizes)
     told = ""
     # What other tests have left is not to be looked through again and again.
@@ -60,10 +57,15 @@ def assert_linear(
 
 
 def seconds(work: Callable[[T], object], given: T) -> float:
-    """Return the CPU seconds of one run."""
-    begun = time.process_time()
-    work(given)
-    return time.process_time() - begun
+    """Return the CPU seconds of one run, during which this thread's branches are not measured."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        begun = time.process_time()
+        work(given)
+        return time.process_time() - begun
+    finally:
+        sys.settrace(tracer)
 
 
 def _objection(times: Sequence[float], most_seconds: float, floor: float) -> str:

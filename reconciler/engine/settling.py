@@ -53,7 +53,8 @@ def _confirms(change: Change, answer: Sighting, seen: Glance) -> bool:
         return False
     if isinstance(change, Delete):
         return listed.created_at != change.before.created_at
-    shows = listed.created_at == answer.created_at and listed.version >= answer.version
+    # At a later version others have written, too, which only reading all of it tells.
+    shows = listed.created_at == answer.created_at and listed.version == answer.version
     # Of what was released the index knows nothing, which proves nothing.
     return shows and OWNER_TAG in change.tags and change.tags.items() <= tags.items()
 

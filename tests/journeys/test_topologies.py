@@ -14,7 +14,7 @@ from builders import ACCOUNT
 from journeys.worlds import HOST, TOPOLOGIES, UPSERT, Call, World, asked_for
 
 from reconciler.api import load
-from reconciler.core.changes import Change, Create, Delete, Reason, detached
+from reconciler.core.changes import Change, Create, Delete, Reason, detached, unlinked
 from reconciler.core.errors import TargetError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import KINDS
@@ -53,6 +53,8 @@ def calls_of(change: Change) -> Iterator[str]:
     """Yield the writes that a change takes where nothing fails, less those of its tags."""
     for each in detached(change):
         yield from (*calls_of(each.detach), *calls_of(each.attach))
+    for link in unlinked(change):
+        yield f"Update{KINDS[link.before.key.kind].word}"
     if isinstance(change, Create | Delete) or change.spec is not None:
         yield f"{type(change).__name__}{KINDS[change.key.kind].word}"
 

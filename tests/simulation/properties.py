@@ -94,7 +94,12 @@ def _owns_what_it_writes(running: Run, scenario: Scenario) -> Iterator[str]:
         if mesh is None or not _is_for_us(call.name, mesh, scenario):
             yield f"{told}: not ours"
         between = running.wire.calls[at + 1 : index]
-        if any(other.operation not in UNSEEING for other in between):
+        # What a list of all does not show is described before the first write of a batch.
+        if any(
+            other.operation not in UNSEEING
+            and (other.operation != "DescribeMesh" or other.name == call.name)
+            for other in between
+        ):
             yield f"{told}: not right before"
         if call.operation == "DeleteMesh" and between:
             yield f"{told}: more than one call before"

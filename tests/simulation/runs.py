@@ -91,6 +91,7 @@ def beginnings(name: str, behaviour: str) -> Sequence[Run]:
         run_cycle(made, scenario, one)
     service = made.service.copy()
     service.effects.clear()
+    service.calls_before = len(made.wire.calls)
     running = Run(made.schedule, Wire(service, {}, scenario.victim))
     found = [_resume(running, made.schedule)]
     for one in scenario.steps[:-1]:

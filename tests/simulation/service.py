@@ -154,6 +154,7 @@ class Service:
     tokens: dict[str, Remembered] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     incarnations: int = 0
+    calls_before: int = 0
     call: int = 0
     late_since: int | None = None
     moved: str = ""
@@ -161,7 +162,7 @@ class Service:
     @property
     def answer_id(self) -> str:
         """What tells the answer to the call under way from every other: it and the time."""
-        return f"{self.call} {self.now:.0f}"
+        return f"{self.calls_before + self.call} {self.now:.0f}"
 
     def copy(self) -> "Service":
         """Return a service that goes its own way from here."""

@@ -248,7 +248,7 @@ def test_i08_the_fingerprint_of_a_snapshot_is_missed(
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"new"}
     monkeypatch.undo()
     seen = snapshot._sight([str(tmp_path)])  # noqa: SLF001  # the guard itself
-    monkeypatch.setattr(snapshot, "_sight", lambda _: seen)
+    monkeypatch.setattr(snapshot, "_sight", lambda _paths, _check_time: seen)
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"old", b"new"}
 
 
