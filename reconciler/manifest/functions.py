@@ -35,7 +35,7 @@ from reconciler.manifest.variables import split_placeholders
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
 _MOST_DEPTH = 2 * MOST_DEPTH
-_MOST_VALUES = 2 * MOST_NODES
+_MOST_VALUES = MOST_NODES
 
 
 class Resolver:

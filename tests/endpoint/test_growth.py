@@ -3,9 +3,11 @@
 import base64
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from growth import KIB, SIZES, assert_linear, repeated
@@ -67,8 +69,14 @@ BODIES: dict[str, Callable[[int], str]] = {
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the addresses of an endpoint and of a daemon's HTTP."""
     folder: Path = tmp_path_factory.mktemp("web")
-    with LocalEndpoint(None) as endpoint, served(StillDaemon(calm()), folder) as url:
-        yield {"endpoint": endpoint.url, "daemon": url}
+    tracer = threading.gettrace()
+    # The branches of its threads are not measured here, for the time counts.
+    threading.settrace(cast("Any", None))
+    try:
+        with LocalEndpoint(None) as endpoint, served(StillDaemon(calm()), folder) as url:
+            yield {"endpoint": endpoint.url, "daemon": url}
+    finally:
+        threading.settrace(cast("Any", tracer))
 
 
 def answered(url: str, request: str) -> bytes:

@@ -53,11 +53,11 @@ def template(properties: str, count: int, head: str) -> str:
 def test_the_values_that_functions_give() -> None:
     items = 1_000
     head = f"Parameters: {{L: {{Type: CommaDelimitedList, Default: '{'a,' * (items - 1)}a'}}}}"
-    fitting = 2 * MOST_NODES // (items + 1)
+    fitting = MOST_NODES // (items + 1)
     within = told(loaded(template("Spec: !Ref L", fitting, head)))
     assert {code for code, *_ in within} == {"WRONG_TYPE"}
     over = told(loaded(template("Spec: !Ref L", fitting + 2, head))) - within
-    message = "is one of more than 40,000 values of functions here"
+    message = "is one of more than 20,000 values of functions here"
     where = {f"Resources.M{number}.Properties.Spec" for number in (fitting, fitting + 1)}
     assert over == {("FUNCTION", path, message, "") for path in where}
 
@@ -66,7 +66,7 @@ def test_every_value_in_what_a_function_gives_counts() -> None:
     values = ", ".join(f"k{number}: [a]" for number in range(3_000))
     head = f"Conditions: {{C: !Equals [a, a]}}\nMappings: {{a: {{b: {{c: [{{{values}}}]}}}}}}"
     found = told(loaded(template("Spec: !FindInMap [a, b, c]", 8, head)))
-    assert "is one of more than 40,000 values of functions here" in {each[2] for each in found}
+    assert "is one of more than 20,000 values of functions here" in {each[2] for each in found}
 
 
 def test_the_length_of_a_parameter() -> None:
