@@ -7,13 +7,13 @@ import sys
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 INTERRUPTED = 130
 # What a run makes it keeps: a search for garbage at every 700 objects, the default, finds none.
-OBJECTS_BETWEEN_SEARCHES = 10_000
+GC_THRESHOLD = 10_000
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     _open_missing_streams()
-    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
+    gc.set_threshold(GC_THRESHOLD)
     try:
         # Imported here, so that Ctrl-C during the imports is no stack trace either.
         from reconciler.cli.main import main as run  # noqa: PLC0415

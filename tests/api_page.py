@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 REFUSED = "refused"
-TAKEN = "taken"
+ACCEPTED = "taken"
 SENT = "sent"
 
 
@@ -70,35 +70,35 @@ def cases() -> Iterator[Case]:
     name = "meshName: 1 to 255 characters; required"
     yield Case(name, "absent", {}, REFUSED, REFUSED, 400)
     yield Case(name, "0 characters", {"meshName": ""}, REFUSED, REFUSED, 400)
-    yield Case(name, "1 character", {"meshName": "a"}, TAKEN, SENT, 200)
-    yield Case(name, "255 characters", {"meshName": "a" * 255}, TAKEN, SENT, 200)
+    yield Case(name, "1 character", {"meshName": "a"}, ACCEPTED, SENT, 200)
+    yield Case(name, "255 characters", {"meshName": "a" * 255}, ACCEPTED, SENT, 200)
     yield Case(name, "256 characters", {"meshName": "a" * 256}, REFUSED, SENT, 400)
     spec = "spec: a MeshSpec; not required"
-    yield Case(spec, "absent", {"meshName": "ecs-mesh"}, TAKEN, SENT, 200)
-    yield Case(spec, "`{}`", _of("spec", {}), TAKEN, SENT, 200)
+    yield Case(spec, "absent", {"meshName": "ecs-mesh"}, ACCEPTED, SENT, 200)
+    yield Case(spec, "`{}`", _of("spec", {}), ACCEPTED, SENT, 200)
     yield Case(spec, "an unknown member", _of("spec", {"x": 1}), REFUSED, SENT, 400)
     egress = "spec.egressFilter.type: a string"
     for value, verdict, status in (
-        ("ALLOW_ALL", TAKEN, 200),
-        ("DROP_ALL", TAKEN, 200),
+        ("ALLOW_ALL", ACCEPTED, 200),
+        ("DROP_ALL", ACCEPTED, 200),
         ("ALLOW", REFUSED, 400),
     ):
         body = _of("spec", {"egressFilter": {"type": value}})
         yield Case(egress, value, body, verdict, SENT, status)
     preference = "spec.serviceDiscovery.ipPreference: a string"
     for value, verdict, status in (
-        ("IPv6_PREFERRED", TAKEN, 200),
-        ("IPv4_PREFERRED", TAKEN, 200),
-        ("IPv4_ONLY", TAKEN, 200),
-        ("IPv6_ONLY", TAKEN, 200),
+        ("IPv6_PREFERRED", ACCEPTED, 200),
+        ("IPv4_PREFERRED", ACCEPTED, 200),
+        ("IPv4_ONLY", ACCEPTED, 200),
+        ("IPv6_ONLY", ACCEPTED, 200),
         ("IPv5_ONLY", REFUSED, 400),
     ):
         body = _of("spec", {"serviceDiscovery": {"ipPreference": value}})
         yield Case(preference, value, body, verdict, SENT, status)
     tags = "tags: 0 to 50 items; not required"
     for count, verdict, status in (
-        (0, TAKEN, 200),
-        (48, TAKEN, 200),
+        (0, ACCEPTED, 200),
+        (48, ACCEPTED, 200),
         (49, REFUSED, 200),
         (50, REFUSED, 200),
         (51, REFUSED, 400),
@@ -106,12 +106,12 @@ def cases() -> Iterator[Case]:
         yield Case(tags, f"{count} items", _of("tags", _tags(count)), verdict, SENT, status)
     key = "tags.key: up to 128 characters"
     yield Case(key, "0 characters", _tag("", "v"), REFUSED, REFUSED, 400)
-    yield Case(key, "1 character", _tag("k", "v"), TAKEN, SENT, 200)
-    yield Case(key, "128 characters", _tag("k" * 128, "v"), TAKEN, SENT, 200)
+    yield Case(key, "1 character", _tag("k", "v"), ACCEPTED, SENT, 200)
+    yield Case(key, "128 characters", _tag("k" * 128, "v"), ACCEPTED, SENT, 200)
     yield Case(key, "129 characters", _tag("k" * 129, "v"), REFUSED, SENT, 400)
     value_of_tag = "tags.value: up to 256 characters"
-    yield Case(value_of_tag, "0 characters", _tag("k", ""), TAKEN, SENT, 200)
-    yield Case(value_of_tag, "256 characters", _tag("k", "v" * 256), TAKEN, SENT, 200)
+    yield Case(value_of_tag, "0 characters", _tag("k", ""), ACCEPTED, SENT, 200)
+    yield Case(value_of_tag, "256 characters", _tag("k", "v" * 256), ACCEPTED, SENT, 200)
     yield Case(value_of_tag, "257 characters", _tag("k", "v" * 257), REFUSED, SENT, 400)
 
 

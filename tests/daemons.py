@@ -4,11 +4,11 @@ import subprocess
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.02)
@@ -23,5 +23,5 @@ def told_of(process: subprocess.Popen[str], words: str) -> None:
 
 def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
     process.send_signal(number)
-    _, told = process.communicate(timeout=PATIENCE_SECONDS)
+    _, told = process.communicate(timeout=TIMEOUT_SECONDS)
     return process.returncode, told

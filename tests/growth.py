@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from reconciler.__main__ import OBJECTS_BETWEEN_SEARCHES
+from reconciler.__main__ import GC_THRESHOLD
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def assert_linear(
     gc.collect()
     gc.freeze()
     thresholds = gc.get_threshold()
-    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
+    gc.set_threshold(GC_THRESHOLD)
     try:
         for run in range(RUNS):
             for number, each in enumerate(inputs):

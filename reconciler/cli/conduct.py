@@ -11,7 +11,7 @@ from reconciler import engine
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.cli.progress import counting
-from reconciler.cli.signals import FINISHING, Stop, stop_on_signals
+from reconciler.cli.signals import FINISHING_MESSAGE, Stop, stop_on_signals
 from reconciler.cli.work import sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -88,7 +88,7 @@ def carry(
     )
     with (
         writing as may_write,
-        stop_on_signals(told=FINISHING) as stop,
+        stop_on_signals(told=FINISHING_MESSAGE) as stop,
         counting(f"applying {counted(changes, 'change')}", changes) as count,
     ):
 

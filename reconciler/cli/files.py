@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from reconciler.core.errors import ReconcilerError, UsageError
-from reconciler.wiring.plans import FAULTS
+from reconciler.wiring.plans import DISK_ERRORS
 
 
 def is_written(path: Path, text: str) -> bool:
@@ -34,5 +34,5 @@ def write_new(path: Path, text: str) -> None:
             # A link replaces nothing, unlike a rename.
             os.link(part.name, path)
     except OSError as error:
-        kind = ReconcilerError if error.errno in FAULTS else UsageError
+        kind = ReconcilerError if error.errno in DISK_ERRORS else UsageError
         raise kind(f"writing {path}: {error.strerror}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler import engine
 from reconciler.cli.cycles import Cycles
 from reconciler.cli.options import Invocation, log_as
-from reconciler.cli.signals import FINISHING, Stop, stop_on_signals
+from reconciler.cli.signals import FINISHING_MESSAGE, Stop, stop_on_signals
 from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed, sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -44,7 +44,7 @@ def run(invocation: Invocation) -> int:
         raise UsageError("run watches files and directories; standard input is read once: apply -")
     once = invocation["once"]
     with (
-        stop_on_signals(daemon=not once, told=FINISHING if once else "") as stop,
+        stop_on_signals(daemon=not once, told=FINISHING_MESSAGE if once else "") as stop,
         open_work(invocation, max_updates=DAEMON_UPDATES, memory=(memory := Memory())) as work,
     ):
         place = text.place(work.target.id)

@@ -19,7 +19,7 @@ from reconciler.wiring.plans import read_plan
 from reconciler.wiring.targets import open_target
 
 # What shapes a plan; a saved one has its shape, and ignoring a guard would be worse than refusing.
-SHAPING = (
+PLANNING_OPTIONS = (
     "policy",
     "max_deletes",
     "max_updates",
@@ -32,7 +32,7 @@ SHAPING = (
     "expect",
 )
 
-TAKEN = "it is there now, and was not when the plan was made"
+EXISTS_REASON = "it is there now, and was not when the plan was made"
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def open_saved(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     UsageError where it was made for another one, or where something said beside it is about
     making a plan.
     """
-    for name in SHAPING:
+    for name in PLANNING_OPTIONS:
         if name in invocation.said.flags:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for making a plan, and --plan brings one: leave it out")
@@ -70,7 +70,7 @@ def carry_out_saved(plan: Plan, target: AppMesh, conduct: engine.Conduct) -> Rep
     """
     creates = [change for change in plan.changes if isinstance(change, Create)]
     there = target.sightings([change.key for change in creates])
-    taken = {change.key: Stale(change, TAKEN) for change in creates if change.key in there}
+    taken = {change.key: Stale(change, EXISTS_REASON) for change in creates if change.key in there}
     return engine.carry_out(plan, target, conduct, settled=taken)
 
 

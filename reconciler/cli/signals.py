@@ -21,8 +21,8 @@ CODES = {
     signal.SIGHUP: ExitCode.TERMINATED,
 }
 # A supervisor gives ten seconds; these leave two to say what was left.
-PATIENCE_SECONDS = 8.0
-FINISHING = (
+ABANDON_TIMEOUT_SECONDS = 8.0
+FINISHING_MESSAGE = (
     "stopping: what has begun is brought to an end, which a second signal cuts short; routes may "
     "stay detached then"
 )
@@ -71,7 +71,7 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[Stop]:
         if daemon:
             # The alarm outlives the block: threads are waited for at the very end of a process.
             signal.signal(signal.SIGALRM, abandon)
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, ABANDON_TIMEOUT_SECONDS)
         _tell(told)
 
     handlers = dict.fromkeys(CODES, wish)

@@ -32,7 +32,7 @@ from reconciler.wiring.variables import read_variables
 
 UNLIMITED = Limit()
 # Options that no run can change its mind about.
-SETTLED = ("lock", "lock_term", "parallelism")
+RESTART_ONLY_OPTIONS = ("lock", "lock_term", "parallelism")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def renewed(work: Work, *, max_updates: Limit) -> Work:
     invocation = work.invocation.read_again()
     choice = choose(invocation)
     settled = replace(choice, policy=work.choice.policy) == work.choice and all(
-        invocation[name] == work.invocation[name] for name in SETTLED
+        invocation[name] == work.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not settled:
         raise UsageError(

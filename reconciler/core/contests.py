@@ -12,7 +12,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report
 from reconciler.core.resources import Key, canonical_json
 
-MOST_REPAIRS = 3
+MAX_REPAIRS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Contests:
         return Contests(repairs | {key: self.repairs[key] for key in held})
 
     def _contested(self, change: Change) -> bool:
-        return self._once_more(change).count > MOST_REPAIRS
+        return self._once_more(change).count > MAX_REPAIRS
 
     def _once_more(self, change: Change) -> Repairs:
         difference = canonical_json([list(change.difference.patch)])
@@ -72,6 +72,6 @@ def _why(change: Change) -> str:
     else:
         other = "another reconciler may have the same owner id and other manifests"
     return (
-        f"the same difference came back after each of {MOST_REPAIRS} repairs: {other}; this "
+        f"the same difference came back after each of {MAX_REPAIRS} repairs: {other}; this "
         "process leaves it alone until the difference is another one"
     )

@@ -22,7 +22,7 @@ from reconciler.core.kinds import KINDS, named_by, parent_of
 from reconciler.core.resources import Key, Present, Spec, World, named
 
 # Of what holds a resource, so many are named.
-MOST_HOLDERS = 50
+MAX_REFERRERS_NAMED = 50
 
 Upsert: TypeAlias = Create | Update | Adopt
 
@@ -81,7 +81,7 @@ def _hold_blocked(
         holders = sorted(hold.on(delete.key))
         if holders:
             stay = "stays" if len(holders) == 1 else "stay"
-            why = f"{named(holders, MOST_HOLDERS)} {stay}, and would be without it"
+            why = f"{named(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
             withheld.append(Withheld(delete.key, why, Reason.GUARD, None, delete))
         else:
             hold.release(delete.key)

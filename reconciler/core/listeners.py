@@ -32,7 +32,7 @@ ADOPT_FIRST = (
     "it is not ours yet, and routes in it would have to make way: adopt them as export writes "
     "them, then change them"
 )
-HOLDERS = ("virtual-router", "virtual-gateway")
+LISTENER_KINDS = ("virtual-router", "virtual-gateway")
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def arrange(
     seen = (saw for _, saw in sorted(world.resources.items()) if isinstance(saw, Present))
     inside = _by_parent(seen)
     for change in changes:
-        if not isinstance(change, Update | Adopt) or change.key.kind not in HOLDERS:
+        if not isinstance(change, Update | Adopt) or change.key.kind not in LISTENER_KINDS:
             continue
         step = _Step(change, found.planned, desired, left_alone, owner)
         judged = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]

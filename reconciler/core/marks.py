@@ -20,8 +20,8 @@ SCHEMA = "1"
 # dot after it 1, the mark of protection 2. With all 48 tags in use each key still gets 4.
 SPEC_DIGEST_LENGTH = 12
 KEY_DIGESTS_LENGTH = 256 - 2 - SPEC_DIGEST_LENGTH - 1 - 2
-LONGEST_KEY_DIGEST = 11
-SHORTEST_KEY_DIGEST = 4
+MAX_KEY_DIGEST_LENGTH = 11
+MIN_KEY_DIGEST_LENGTH = 4
 UNMANAGED = "-"
 PROTECTED = "p"
 
@@ -56,7 +56,7 @@ def spec_digest(spec: Spec | None) -> str:
 def mark_of(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> Mark:
     """Return the mark of applying canonical ``spec`` and tags of the given keys."""
     keys = sorted(tag_keys)
-    width = min(LONGEST_KEY_DIGEST, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
+    width = min(MAX_KEY_DIGEST_LENGTH, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
     return Mark(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
 
 
@@ -66,7 +66,7 @@ def read_mark(tags: Mapping[str, str]) -> Mark | None:
         case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
             known = tuple(keys.split(":")) if keys else ()
             # A shorter digest would claim the tags of others by chance.
-            if any(len(key) < SHORTEST_KEY_DIGEST for key in known):
+            if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in known):
                 return None
             return Mark(spec, known, protect=bool(rest))
         case _:

@@ -21,11 +21,11 @@ OWNER_TAG = "mesh-reconciler:owner"
 APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
 # Of many, so many are named.
-MOST_NAMED = 5
+MAX_NAMED = 5
 # The longest key has about 800 characters; fnmatch takes quadratic time for some patterns.
 _LONGEST_PATTERN = 1_024
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
-LISTED_THEN_GONE = "it was listed, and then not found"
+LISTED_BUT_NOT_FOUND = "it was listed, and then not found"
 _WILDCARD = re.compile(r"[*?[]")
 
 
@@ -269,7 +269,7 @@ def without_empties(value: Json) -> Json:
     return value
 
 
-def named(keys: Sequence[object], most: int = MOST_NAMED) -> str:
+def named(keys: Sequence[object], most: int = MAX_NAMED) -> str:
     """Return ``a, b and 7 more``."""
     more = f" and {len(keys) - most} more" if len(keys) > most else ""
     return ", ".join(map(str, keys[:most])) + more

@@ -18,7 +18,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, digest
 
 SCHEMA = 1
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 DIGEST = "digest"
 # Which of the changes it is, for they hold much the same.
 OPERATION = "operation"
@@ -47,9 +47,9 @@ def save(plan: Plan) -> bytes:
             "answered), so no plan was saved: run plan again, or use apply without a saved plan"
         )
     content = _sealed(_told(_Document(SCHEMA, plan.fingerprint, plan)))
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise UsageError(
-            f"a saved plan holds {MOST_BYTES >> 20} MiB at most, and this one takes "
+            f"a saved plan holds {MAX_BYTES >> 20} MiB at most, and this one takes "
             f"{len(content) / (1 << 20):.1f}: make several plans with --only"
         )
     return content
@@ -60,8 +60,8 @@ def parse_plan(file: str, content: bytes) -> Plan:
 
     UsageError, in which ``file`` is named, where it is anything else.
     """
-    if len(content) > MOST_BYTES:
-        raise UsageError(f"{file} is larger than {MOST_BYTES >> 20} MiB, which no saved plan is")
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{file} is larger than {MAX_BYTES >> 20} MiB, which no saved plan is")
     try:
         rest = dict(json.loads(content))
         rest.pop(DIGEST, None)

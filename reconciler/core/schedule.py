@@ -13,7 +13,7 @@ from reconciler.core.resources import Key
 
 # Replicas and daemons that were started together must not go on calling together.
 JITTER = 0.1
-LONGEST_WAIT_SECONDS = 300.0
+MAX_DELAY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Schedule:
     def wait(self, attempts: int) -> float:
         """Return for how long to leave alone what failed ``attempts`` times in a row, from 1."""
         # The power is bounded, for a float is not.
-        return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), LONGEST_WAIT_SECONDS)
+        return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), MAX_DELAY_SECONDS)
 
 
 def due(now: float, started: float, pause_seconds: float) -> bool:

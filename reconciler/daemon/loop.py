@@ -14,9 +14,9 @@ from reconciler.core.status import Lease, Status
 from reconciler.daemon.watching import Looks
 
 # The content of files is read though nothing of them moved that can be seen from outside.
-READ_CYCLES = 10
+CYCLES_PER_READ = 10
 # Exit codes are kept for those who wait for a cycle, and for no longer.
-CODES_KEPT = 100
+MAX_CODES = 100
 
 
 class Cycle(Protocol):
@@ -128,14 +128,14 @@ class Daemon:
             forced = self._asked_for >= number
             begun = replace(self._status, cycle=number, cycle_started_at=self._senses.wall())
             self._status = begun
-        fresh = forced or fingerprint != self._seen or number % READ_CYCLES == 0
+        fresh = forced or fingerprint != self._seen or number % CYCLES_PER_READ == 0
         self._seen = fingerprint
         ended = self._cycle(begun, fresh=fresh, forced=forced)
         self._pause_seconds = self._pause(ended)
         with self._changed:
             self._status = ended
             self._codes[number] = ended.exit_code
-            self._codes.pop(number - CODES_KEPT, None)
+            self._codes.pop(number - MAX_CODES, None)
             self._changed.notify_all()
         self.beat()
 

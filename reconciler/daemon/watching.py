@@ -12,12 +12,12 @@ TICK_SECONDS = 0.5
 # How long a burst of file events may go on before it is taken for one change.
 BURST_SECONDS = 0.4
 # After so many ticks without a watch it is tried again.
-PATIENCE_TICKS = 60
+WATCH_RETRY_TICKS = 60
 # How often the source is looked at though no event came; the second where none can be trusted.
-LOOK_TICKS = 20
-LOOK_TICKS_UNTOLD = 4
+POLL_TICKS = 20
+POLL_TICKS_WITHOUT_EVENTS = 4
 # For so long an event of what was seen to have moved may still come.
-MISSING_TICKS = 6
+EVENT_GRACE_TICKS = 6
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +56,11 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
             if not deaf:
                 logger.warning("files cannot be watched, so they are looked at: %s", error)
             deaf = True
-            for tick in range(PATIENCE_TICKS):
+            for tick in range(WATCH_RETRY_TICKS):
                 if stop.wait(TICK_SECONDS):
                     return
                 replaced = _identities(paths) != roots
-                yield replaced or tick % LOOK_TICKS_UNTOLD == 0
+                yield replaced or tick % POLL_TICKS_WITHOUT_EVENTS == 0
                 if replaced:
                     break
 
@@ -77,7 +77,7 @@ class Looks:
 
     def __init__(self) -> None:
         self._tick = 0
-        self._every = LOOK_TICKS
+        self._every = POLL_TICKS
         self._untold_at: int | None = None
 
     def due(self, hint: bool) -> bool:  # noqa: FBT001  # it is what a wake is
@@ -85,14 +85,14 @@ class Looks:
         self._tick += 1
         if hint:
             self._untold_at = None
-        elif self._untold_at is not None and self._tick - self._untold_at >= MISSING_TICKS:
+        elif self._untold_at is not None and self._tick - self._untold_at >= EVENT_GRACE_TICKS:
             logger.warning("files change without an event here, so they are looked at more often")
-            self._every, self._untold_at = LOOK_TICKS_UNTOLD, None
+            self._every, self._untold_at = POLL_TICKS_WITHOUT_EVENTS, None
         return hint or self._tick % self._every == 0
 
     def untold(self) -> None:
         """Hear that something has moved of which this wake's events said nothing."""
-        if self._every == LOOK_TICKS:
+        if self._every == POLL_TICKS:
             self._untold_at = self._tick
 
 

@@ -11,10 +11,10 @@ from reconciler.endpoint.behaviours import Behaviour
 
 Check = Callable[[Any, Behaviour], Iterator[str]]
 
-_UNSPEAKABLE = re.compile(r"[/\x00-\x1f\x7f]")
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
-_LONGEST_SERVICE_NAME = 255
-_ALL = 100
+_INVALID_IN_PATH = re.compile(r"[/\x00-\x1f\x7f]")
+_WORD_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
+_MAX_SERVICE_NAME_LENGTH = 255
+_WEIGHT_TOTAL = 100
 _HTTP_RETRY_EVENTS = ("client-error", "gateway-error", "server-error", "stream-error")
 ROUTES = ("grpcRoute", "http2Route", "httpRoute", "tcpRoute")
 GATEWAY_ROUTES = ("grpcRoute", "http2Route", "httpRoute")
@@ -73,22 +73,22 @@ def reserved(member: str, *beginnings: str) -> Check:
 def names(request: Any, _: Behaviour) -> Iterator[str]:
     """Check that a path can carry every name."""
     for member, value in request.items():
-        if member.endswith("Name") and _UNSPEAKABLE.search(value):
+        if member.endswith("Name") and _INVALID_IN_PATH.search(value):
             yield f"{member}: must not contain a slash or a control character"
 
 
 def service_name(request: Any, _: Behaviour) -> Iterator[str]:
     """Check the length of a virtual service's name, which the model leaves open."""
     size = len(request.get("virtualServiceName", "x"))
-    if not 1 <= size <= _LONGEST_SERVICE_NAME:
-        yield f"virtualServiceName: must have 1 to {_LONGEST_SERVICE_NAME} characters, not {size}"
+    if not 1 <= size <= _MAX_SERVICE_NAME_LENGTH:
+        yield f"virtualServiceName: must have 1 to {_MAX_SERVICE_NAME_LENGTH} characters, not {size}"
 
 
 def word_names(request: Any, behaviour: Behaviour) -> Iterator[str]:
     """Check the characters of names that may be held to a few."""
     strict = {"virtualRouterName": behaviour.router_names, "meshName": behaviour.mesh_names}
     for member, names in strict.items():
-        if names == "word" and not _WORD.fullmatch(request.get(member, "x")):
+        if names == "word" and not _WORD_PATTERN.fullmatch(request.get(member, "x")):
             yield f"{member}: may hold letters, digits, hyphens and underscores alone"
 
 
@@ -123,7 +123,7 @@ def weights(action: Any, behaviour: Behaviour) -> Iterator[str]:
     """Check the sum of the weights."""
     total = sum(target["weight"] for target in action["weightedTargets"])
     exactly = behaviour.weights == "exactly-100"
-    if total > _ALL or (exactly and total < _ALL):
+    if total > _WEIGHT_TOTAL or (exactly and total < _WEIGHT_TOTAL):
         yield f"the weights must sum up to {'' if exactly else 'at most '}100, not {total}"
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from reconciler.endpoint.errors import FolderHeldError, FolderUnusableError
 
 _LOCK = "endpoint.lock"
-_LONGEST_URL_BYTES = 200
-_PAUSE_SECONDS = 0.02
+_MAX_URL_BYTES = 200
+_RETRY_DELAY_SECONDS = 0.02
 
 
 class HeldFolder:
@@ -68,13 +68,13 @@ class HeldFolder:
                 try:
                     fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    url = os.pread(self._file, _LONGEST_URL_BYTES, 0).decode().strip()
+                    url = os.pread(self._file, _MAX_URL_BYTES, 0).decode().strip()
                 else:
                     os.ftruncate(self._file, 0)
                     return
             if url or time.monotonic() >= deadline:
                 raise FolderHeldError(self.path, url or None)
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_RETRY_DELAY_SECONDS)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

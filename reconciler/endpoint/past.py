@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from reconciler.endpoint.records import Resource, Shelf
 
-_MOST_RESOURCES = 1000
-_MOST_STATES = 16
+_MAX_RESOURCES = 1000
+_MAX_STATES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Past:
         """Remember what a resource was until ``now``, a time in milliseconds."""
         states = self._states.setdefault((shelf, name), [])
         states.append((now, before))
-        del states[:-_MOST_STATES]
+        del states[:-_MAX_STATES]
         self._states.move_to_end((shelf, name))
-        if len(self._states) > _MOST_RESOURCES:
+        if len(self._states) > _MAX_RESOURCES:
             self._states.popitem(last=False)
 
     def seen(

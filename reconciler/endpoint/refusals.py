@@ -9,14 +9,14 @@ TAGS_PER_RESOURCE = 50
 """Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
 
 # Not in the model, yet answered: the status of each is that of the public examples.
-UNMODELLED_STATUS = {
+UNMODELED_STATUS = {
     "AccessDeniedException": 403,
     "InvalidParameterException": 400,
     "RequestEntityTooLargeException": 413,
     "UnknownOperationException": 404,
     "UnsupportedMediaTypeException": 415,
 }
-_MOST_LISTED = 5
+_MAX_LISTED = 5
 
 
 def absent(shelf: Shelf, name: str, code: str = "NotFoundException") -> RefusedError:
@@ -97,8 +97,8 @@ def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> Ref
 def listing(names: Iterable[str]) -> str:
     """Return up to five names in brackets."""
     names = sorted(names)
-    more = ", …" if len(names) > _MOST_LISTED else ""
-    return f"[{', '.join(names[:_MOST_LISTED])}{more}]"
+    more = ", …" if len(names) > _MAX_LISTED else ""
+    return f"[{', '.join(names[:_MAX_LISTED])}{more}]"
 
 
 def _under(shelf: Shelf) -> str:

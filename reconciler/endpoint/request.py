@@ -16,7 +16,7 @@ from reconciler.endpoint.errors import RefusedError
 from reconciler.endpoint.records import World
 from reconciler.endpoint.rules import Call
 
-_MOST_COMPLAINTS = 5
+_MAX_VIOLATIONS = 5
 
 
 class Routes:
@@ -86,7 +86,7 @@ def understand(
 
 
 def _refuse_if_any(complaints: Iterable[tuple[str, str]]) -> None:
-    if found := list(islice(complaints, _MOST_COMPLAINTS)):
+    if found := list(islice(complaints, _MAX_VIOLATIONS)):
         raise RefusedError(found[0][0], "; ".join(words for _, words in found))
 
 

@@ -44,7 +44,7 @@ def complaints(call: Call, behaviour: Behaviour) -> Iterator[tuple[str, str]]:
     for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
         for rule in RULES.get(name if path else "Request", ()):
             # Where the service's words are known, they come without the place.
-            placed = path and rule not in _IN_ITS_WORDS
+            placed = path and rule not in _ROUTE_CHECKS
             place = f"{'.'.join(map(str, path))}: " if placed else ""
             code = behaviour.reserved_tag if rule is check.reserved_tag else "BadRequestException"
             for words in rule(value, behaviour):
@@ -63,8 +63,8 @@ def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Pat
             yield from _parts(shape.item, item, (*path, index))
 
 
-_IN_ITS_WORDS = (check.discovered, check.listening)
-_AN_EVENT = ("httpRetryEvents", "tcpRetryEvents")
+_ROUTE_CHECKS = (check.discovered, check.listening)
+_RETRY_EVENT_FIELDS = ("httpRetryEvents", "tcpRetryEvents")
 
 # By the shape of the description that a rule judges; ``Request`` is the whole.
 RULES: Mapping[str, tuple[Check, ...]] = {
@@ -97,8 +97,11 @@ RULES: Mapping[str, tuple[Check, ...]] = {
         check.slashes_around,
     ),
     "RouteAction": (check.weights,),  # model; a behaviour
-    "HttpRetryPolicy": (check.at_least_one(*_AN_EVENT), check.retry_events),  # API
-    "GrpcRetryPolicy": (check.at_least_one("grpcRetryEvents", *_AN_EVENT), check.retry_events),
+    "HttpRetryPolicy": (check.at_least_one(*_RETRY_EVENT_FIELDS), check.retry_events),  # API
+    "GrpcRetryPolicy": (
+        check.at_least_one("grpcRetryEvents", *_RETRY_EVENT_FIELDS),
+        check.retry_events,
+    ),
     "GrpcRouteMatch": (check.method_of_a_service,),  # API
     "Listener": (check.one_protocol,),  # UG for the pool; for the time-out: chosen
     "VirtualGatewayListener": (check.one_protocol,),

@@ -21,7 +21,7 @@ from reconciler.endpoint.wire import Wire
 from reconciler.serving.listening import listening, require_files, serving, url_of
 from reconciler.serving.protocol import Limits
 
-_REFUSALS = {
+_REFUSAL_HEADERS = {
     503: b"x-amzn-errortype: ServiceUnavailableException",
     431: b"x-amzn-errortype: RequestHeaderFieldsTooLarge",
     408: b"x-amzn-errortype: RequestTimeoutException",
@@ -83,7 +83,7 @@ class LocalEndpoint:
                 hosts=self.allow_hosts,
             )
             opening.enter_context(
-                serving(wire, opened, limits=self.limits, refusal_headers=_REFUSALS)
+                serving(wire, opened, limits=self.limits, refusal_headers=_REFUSAL_HEADERS)
             )
             self.url = url_of(opened)
             if folder is not None:

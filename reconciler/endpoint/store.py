@@ -23,7 +23,7 @@ Outcome = TypeVar("Outcome")
 _FILE = "state.sqlite3"
 _APPLICATION_ID = 0x6D657368  # "mesh"
 _VERSION = 2
-_MOST_IN_A_COMMIT = 256
+_MAX_WRITES_PER_COMMIT = 256
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _REMEDY = "it was left untouched: restore it from a copy, move it away, or name another data folder"
 
@@ -103,7 +103,7 @@ class Store:
         closing = False
         while not closing:
             batch = [self._waiting.get()]
-            while batch[-1] is not None and len(batch) < _MOST_IN_A_COMMIT:
+            while batch[-1] is not None and len(batch) < _MAX_WRITES_PER_COMMIT:
                 try:
                     batch.append(self._waiting.get_nowait())
                 except queue.Empty:

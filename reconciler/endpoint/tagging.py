@@ -9,7 +9,7 @@ from reconciler.endpoint.pages import read_token, write_token
 from reconciler.endpoint.records import Records, Resource, World
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."
-_PAGE = 50
+_PAGE_SIZE = 50
 
 
 def _text(shortest: int | None, longest: int | None) -> Text:
@@ -54,7 +54,7 @@ def get_resources(
     after = read_token(token, 4)
     if token and not any(after):
         raise RefusedError("InvalidParameterException", "PaginationToken: is not one of ours")
-    size = request.get("ResourcesPerPage", _PAGE)
+    size = request.get("ResourcesPerPage", _PAGE_SIZE)
     page: list[Resource] = []
     following = ""
     for resource in records.tagged(world, (after[0], after[1], after[2], after[3])):

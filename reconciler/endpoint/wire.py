@@ -23,7 +23,7 @@ from reconciler.endpoint.faults import Faults
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.past import Lag
 from reconciler.endpoint.records import World
-from reconciler.endpoint.refusals import UNMODELLED_STATUS
+from reconciler.endpoint.refusals import UNMODELED_STATUS
 from reconciler.endpoint.request import Routes, understand
 from reconciler.endpoint.rules import Call
 from reconciler.endpoint.store import Store
@@ -69,7 +69,7 @@ class Wire:
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
-        self._status = UNMODELLED_STATUS | {
+        self._status = UNMODELED_STATUS | {
             error.name: error.status for error in description.errors.values()
         }
         self._operations = operations

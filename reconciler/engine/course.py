@@ -10,7 +10,7 @@ from reconciler.core.report import Failed, Outcome
 from reconciler.engine.target import Target
 
 # App Mesh's reads lagged behind its writes by up to two minutes (appmesh-api, read-after-create).
-PATIENCE_SECONDS = 120.0
+VERIFY_TIMEOUT_SECONDS = 120.0
 
 
 def _unheard(_: Outcome) -> None:
@@ -30,7 +30,7 @@ class Conduct:
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[Outcome], None] = _unheard
     pause: Callable[[float], object] = time.sleep
-    patience_seconds: float = PATIENCE_SECONDS
+    patience_seconds: float = VERIFY_TIMEOUT_SECONDS
     fail_fast: bool = False
 
 

@@ -11,7 +11,7 @@ from reconciler.core.errors import RefusedError, TargetError
 from reconciler.core.plan import Plan, Question, count_owned, make_plan
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
-    LISTED_THEN_GONE,
+    LISTED_BUT_NOT_FOUND,
     Desired,
     Key,
     Present,
@@ -23,7 +23,7 @@ from reconciler.core.restraint import Restraint
 from reconciler.core.selection import EVERYTHING, Selection
 from reconciler.engine.course import Conduct, Course
 from reconciler.engine.glance import glance
-from reconciler.engine.sending import MOST_SINGLE_LOOKS, send_wave
+from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS, send_wave
 from reconciler.engine.settling import Sent, settle
 from reconciler.engine.target import Target
 from reconciler.engine.undone import Undone
@@ -61,7 +61,7 @@ def propose(
     plan = make_plan(question)
     # Tags that may be old tell a wrong cause, or of a difference that is none.
     doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
-    if 0 < len(doubtful) <= MOST_SINGLE_LOOKS:
+    if 0 < len(doubtful) <= MAX_INDIVIDUAL_RECHECKS:
         fresh = {key: look_again(target, key) for key in doubtful}
         plan = make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
     # A resource of ours outside the selection also proves that the owner id is right.
@@ -79,7 +79,7 @@ def look_again(target: Target, key: Key) -> Present | Unreadable:
     except TargetError as error:
         return Unreadable(key, str(error))
     # Gone is no fact yet: a list has just shown it.
-    return live or Unreadable(key, LISTED_THEN_GONE)
+    return live or Unreadable(key, LISTED_BUT_NOT_FOUND)
 
 
 def carry_out(

@@ -14,24 +14,24 @@ from reconciler.core.resources import OWNER_TAG, Sighting, named
 from reconciler.core.tokens import after_delete, after_refusal, client_token
 from reconciler.engine.course import Course
 from reconciler.engine.glance import Glance, glance
-from reconciler.engine.settling import GONE, Sent, settle
+from reconciler.engine.settling import DELETED_REASON, Sent, settle
 from reconciler.engine.target import Target
 
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
-MOST_SINGLE_LOOKS = 25
-BATCH = 100
-REPLACED = "another one has taken its place since the plan was made"
+MAX_INDIVIDUAL_RECHECKS = 25
+RECHECK_BATCH = 100
+REPLACED_REASON = "another one has taken its place since the plan was made"
 
 
 def send_wave(course: Course, wave: list[Change]) -> list[Sent]:
     """Return what was answered to each change of ``wave``, in its order."""
     workers = course.conduct.workers
     updates = sum(isinstance(change, Update | Adopt) for change in wave)
-    if updates <= MOST_SINGLE_LOOKS:
+    if updates <= MAX_INDIVIDUAL_RECHECKS:
         return parallel.run(partial(_send, course, None), wave, workers=workers)
     sent: list[Sent] = []
-    for start in range(0, len(wave), BATCH):
-        batch = wave[start : start + BATCH]
+    for start in range(0, len(wave), RECHECK_BATCH):
+        batch = wave[start : start + RECHECK_BATCH]
         seen = glance(course.target, [change.key for change in batch])
         sent += parallel.run(partial(_send, course, seen), batch, workers=workers)
     return sent
@@ -156,7 +156,7 @@ def _write(target: Target, change: Change, base: str | None = None) -> Sent:
     except TargetError as error:
         return error
     if isinstance(change, Update | Adopt) and answer.uid != change.before.uid:
-        return Stale(change, f"{REPLACED}, and in that moment this change met it")
+        return Stale(change, f"{REPLACED_REASON}, and in that moment this change met it")
     return answer
 
 
@@ -186,9 +186,9 @@ def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | N
         return _recheck_at_a_glance(seen, listed, change)
     live, before = target.look(change.key), change.before
     if live is None:
-        return Applied(change) if isinstance(change, Delete) else Stale(change, GONE)
+        return Applied(change) if isinstance(change, Delete) else Stale(change, DELETED_REASON)
     if live.uid != before.uid:
-        return Stale(change, REPLACED)
+        return Stale(change, REPLACED_REASON)
     return _moved(change, live.version, live.tags)
 
 
@@ -197,7 +197,7 @@ def _recheck_at_a_glance(
 ) -> Outcome | None:
     """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
     if seen.created_at != change.before.created_at:
-        return Stale(change, REPLACED)
+        return Stale(change, REPLACED_REASON)
     # What nobody owns is in no index of owners: its tags are then those that nobody marked.
     unmarked = change.before.tags if change.before.owner is None else {}
     return _moved(change, seen.version, all_seen.tags.get(change.key, unmarked))

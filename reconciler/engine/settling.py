@@ -13,9 +13,9 @@ from reconciler.engine.course import Course
 from reconciler.engine.glance import Glance
 from reconciler.engine.target import Target
 
-GONE = "it is gone since the plan was made; the next run creates it"
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 8.0
+DELETED_REASON = "it is gone since the plan was made; the next run creates it"
+FIRST_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 8.0
 SPEC_UPDATED = "its spec was updated"
 
 Sent: TypeAlias = Sighting | Outcome | TargetError
@@ -77,7 +77,7 @@ def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
 def _after_failed_update(target: Target, change: Update | Adopt, error: TargetError) -> Outcome:
     live = target.look(change.key)
     if live is None:
-        return Stale(change, GONE)
+        return Stale(change, DELETED_REASON)
     done = tuple(_effects(target, change, live))
     untouched = live.uid == change.before.uid and live.tags == change.before.tags
     if untouched and done == (SPEC_UPDATED,) and isinstance(error, UnavailableError):
@@ -140,7 +140,7 @@ def _after_create(course: Course, change: Create, answer: Sighting) -> Outcome:
 def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
     """Look until the write shows, or patience ends."""
     target, conduct = course.target, course.conduct
-    waited, pause = 0.0, FIRST_PAUSE_SECONDS
+    waited, pause = 0.0, FIRST_DELAY_SECONDS
     while True:
         live = target.look(change.key)
         found: Outcome | None = None
@@ -156,7 +156,7 @@ def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
             why = f"it was sent, but does not show after {waited:.0f} s"
             return found or Failed(change, why)
         conduct.pause(pause)
-        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
+        waited, pause = waited + pause, min(2 * pause, MAX_DELAY_SECONDS)
 
 
 def judge(target: Target, change: Create | Update | Adopt, live: Present) -> Outcome:

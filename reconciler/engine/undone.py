@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from reconciler.core.changes import Change, Create, Delete, detached, unlinked
 from reconciler.core.dependencies import needs
 from reconciler.core.kinds import named_by, parent_of
-from reconciler.core.listeners import HOLDERS, hears
+from reconciler.core.listeners import LISTENER_KINDS, hears
 from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import Key, Spec
 
@@ -30,14 +30,14 @@ class Undone:
         if isinstance(change, Create):
             self.missing.add(change.key)
             return
-        if change.key.kind in HOLDERS:
+        if change.key.kind in LISTENER_KINDS:
             self.stuck[change.key] = change.before.spec
         # What was to be led away in the same step is back where it was.
         for each in (change, *(way.detach for way in detached(change))):
             self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
         # A node that was to be updated first is not as its own delete in the plan expects it.
         self.held |= {link.before.key: change.key for link in unlinked(change)}
-        if parent is not None and (isinstance(change, Delete) or parent.kind in HOLDERS):
+        if parent is not None and (isinstance(change, Delete) or parent.kind in LISTENER_KINDS):
             self.held[parent] = change.key
 
     def why_not(self, change: Change) -> str | None:

@@ -16,11 +16,11 @@ import urllib3
 from reconciler.core.errors import ForgeError
 from reconciler.known_secrets import remember, shown
 
-ATTEMPTS = 3
-MOST_PAGES = 50
-PAGE = 100
-MOST_BYTES = 64 << 20
-LONGEST_PAUSE_SECONDS = 10
+MAX_ATTEMPTS = 3
+MAX_PAGES = 50
+PAGE_SIZE = 100
+MAX_BYTES = 64 << 20
+MAX_DELAY_SECONDS = 10
 _SERVER_ERRORS = 500
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)
 _VERSION = re.compile(r"/v\d$")
@@ -95,12 +95,12 @@ class Rest:
 
     def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
         answer = self._once(method, url, body)
-        for attempt in range(1, ATTEMPTS):
+        for attempt in range(1, MAX_ATTEMPTS):
             if not answer.may_pass:
                 break
             pause = answer.retry_after
             wished = float(pause) if pause.isdecimal() else attempt
-            self._sleep(min(wished, LONGEST_PAUSE_SECONDS))
+            self._sleep(min(wished, MAX_DELAY_SECONDS))
             answer = self._once(method, url, body)
         where = shown(f"{method} {url}")
         # Nothing is followed: the token would go along.
@@ -120,15 +120,17 @@ class Rest:
 
     def pages(self, path: str) -> Iterator[Any]:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MAX_PAGES + 1):
             # A page may be short, of what we may not see; only an empty one is the last.
-            members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE}&page={page}")
+            members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE_SIZE}&page={page}")
             if not isinstance(members, list):
                 raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
             if not members:
                 return
             yield from members
-        raise ForgeError(f"{self._named('GET', path)}: it holds more than {MOST_PAGES * PAGE:,}")
+        raise ForgeError(
+            f"{self._named('GET', path)}: it holds more than {MAX_PAGES * PAGE_SIZE:,}"
+        )
 
     def _named(self, method: str, path: str) -> str:
         """Return a call for a message, without the password that the runner's URL may have."""
@@ -145,7 +147,7 @@ class Rest:
                 preload_content=False,
             )
             # What is cut off here is no JSON.
-            content = answer.read(MOST_BYTES)
+            content = answer.read(MAX_BYTES)
         except urllib3.exceptions.HTTPError as error:
             return _Answer(why=f"no answer: {type(error).__name__}")
         finally:

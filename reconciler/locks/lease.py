@@ -17,8 +17,8 @@ from reconciler.core.status import Lease
 
 # Of a holder who is gone the record is last seen to move within one step, is over a term later,
 # and is taken at the step after: within two terms where three steps make one.
-STEPS_A_TERM = 3
-NOBODY = ""
+RENEWALS_PER_TERM = 3
+NO_HOLDER = ""
 NEVER = float("-inf")
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Store(Protocol):
 class Record:
     """Whose lease it is, its number since the first one, and how often it was renewed."""
 
-    holder: str = NOBODY
+    holder: str = NO_HOLDER
     number: int = 0
     renewals: int = 0
     term_seconds: float = 0.0
@@ -103,7 +103,7 @@ class Candidate:
                     "try again when it has ended"
                 )
             before = text
-            sleep(self.term_seconds / STEPS_A_TERM)
+            sleep(self.term_seconds / RENEWALS_PER_TERM)
             self.step()
 
     def step(self) -> None:
@@ -116,7 +116,7 @@ class Candidate:
         record = self._parsed(text)
         if record.holder == self.holder:
             after = replace(record, renewals=record.renewals + 1, term_seconds=self.term_seconds)
-        elif record.holder == NOBODY or self._is_over(text, record):
+        elif record.holder == NO_HOLDER or self._is_over(text, record):
             after = Record(self.holder, record.number + 1, 0, self.term_seconds)
         else:
             self._until = NEVER
@@ -132,7 +132,7 @@ class Candidate:
             text = self.store.read()
             record = self._parsed(text)
             if record.holder == self.holder:
-                self.store.swap(text, str(replace(record, holder=NOBODY)))
+                self.store.swap(text, str(replace(record, holder=NO_HOLDER)))
 
     def lease(self) -> Lease:
         """Return whose lease it is, as far as was seen."""
@@ -183,7 +183,7 @@ def kept(candidate: Candidate) -> Iterator[Callable[[], bool]]:
 
     def run() -> None:
         try:
-            while not ending.wait(candidate.term_seconds / STEPS_A_TERM):
+            while not ending.wait(candidate.term_seconds / RENEWALS_PER_TERM):
                 step()
         except BaseException as error:  # noqa: BLE001  # the loop raises it, where it is heard
             failures.append(error)

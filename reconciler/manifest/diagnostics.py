@@ -19,7 +19,7 @@ from reconciler.core.resources import Origin
 QUOTED_CHARACTERS = 80
 
 # What resembles a word is searched for among so many: a file may hold thousands of names.
-_MOST_COMPARED = 60
+_MAX_COMPARED_LENGTH = 60
 # No message may be as long as the file; no field of the API allows more words than this.
 _MOST_LISTED = 20
 _SIMILAR = 0.6
@@ -157,7 +157,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     folded = word[:QUOTED_CHARACTERS].casefold()
     by_folded = {
         candidate.casefold(): candidate
-        for candidate in islice(known, _MOST_COMPARED)
+        for candidate in islice(known, _MAX_COMPARED_LENGTH)
         if len(candidate) <= 2 * QUOTED_CHARACTERS
     }
     pieces = _pieces(folded)

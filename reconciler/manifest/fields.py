@@ -78,7 +78,7 @@ Flag = Annotated[bool, Resolved]
 Name = Annotated[
     Text,
     AfterValidator(rules.usable_name),
-    _described(minLength=1, maxLength=rules.NAME_LENGTH, pattern="^[^/]+$"),
+    _described(minLength=1, maxLength=rules.MAX_NAME_LENGTH, pattern="^[^/]+$"),
 ]
 Account = Annotated[
     Text,
@@ -87,13 +87,13 @@ Account = Annotated[
 ]
 TagKey = Annotated[Text, AfterValidator(rules.usable_tag_key)]
 TagValue = Annotated[
-    Text, AfterValidator(rules.usable_tag_value), _described(maxLength=rules.TAG_VALUE_LENGTH)
+    Text, AfterValidator(rules.usable_tag_value), _described(maxLength=rules.MAX_TAG_VALUE_LENGTH)
 ]
 Tags = Annotated[
     dict[TagKey, TagValue],
     FewEnough,
     AfterValidator(_few_enough_tags),
-    Field(json_schema_extra={"maxProperties": rules.MOST_TAGS}),
+    Field(json_schema_extra={"maxProperties": rules.MAX_TAGS}),
 ]
 Pointer = Annotated[Text, AfterValidator(rules.member_pointer), _described(pattern="^/")]
 Moment = Annotated[datetime, BeforeValidator(_moment)]

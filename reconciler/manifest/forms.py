@@ -218,7 +218,7 @@ class Reference(Model):
 
 
 _SELECTOR = (Ignored, None)
-_PLACED = {"aws_name": (Name | None, None), "mesh_ref": (Reference | None, None)}
+_MESH_MEMBER_FIELDS = {"aws_name": (Name | None, None), "mesh_ref": (Reference | None, None)}
 # The fields of the controller's resources that the API does not have; of those that are ignored
 # here, selectors are read where membership is decided.
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
@@ -228,19 +228,19 @@ _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
         "namespace_selector": _SELECTOR,
     },
     "VirtualNode": {
-        **_PLACED,
+        **_MESH_MEMBER_FIELDS,
         "pod_selector": _SELECTOR,
         "backend_groups": (Annotated[list[Reference], FewEnough] | None, None),
     },
-    "VirtualRouter": _PLACED,
-    "VirtualService": _PLACED,
+    "VirtualRouter": _MESH_MEMBER_FIELDS,
+    "VirtualService": _MESH_MEMBER_FIELDS,
     "VirtualGateway": {
-        **_PLACED,
+        **_MESH_MEMBER_FIELDS,
         "pod_selector": _SELECTOR,
         "namespace_selector": _SELECTOR,
         "gateway_route_selector": _SELECTOR,
     },
-    "GatewayRoute": {**_PLACED, "virtual_gateway_ref": (Reference | None, None)},
+    "GatewayRoute": {**_MESH_MEMBER_FIELDS, "virtual_gateway_ref": (Reference | None, None)},
 }
 
 

@@ -13,8 +13,8 @@ from typing import ClassVar
 from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code, shown
 from reconciler.manifest.nodes import (
-    MOST_DEPTH,
-    MOST_NODES,
+    MAX_DEPTH,
+    MAX_NODES,
     BrokenNode,
     Complaints,
     ListNode,
@@ -34,8 +34,8 @@ from reconciler.manifest.variables import split_placeholders
 # A name that the template itself gives can be asked for; all other attributes come into being.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
-_MOST_DEPTH = 2 * MOST_DEPTH
-_MOST_VALUES = MOST_NODES
+_MAX_DEPTH = 2 * MAX_DEPTH
+_MOST_VALUES = MAX_NODES
 
 
 class Resolver:
@@ -94,7 +94,7 @@ class Resolver:
     def _deeper(self) -> Iterator[None]:
         self._depth += 1
         try:
-            if self._depth > _MOST_DEPTH:
+            if self._depth > _MAX_DEPTH:
                 raise UnresolvedError("leads through too many others")
             yield
         finally:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from reconciler.manifest.diagnostics import Code, shown
 from reconciler.manifest.nodes import (
-    MOST_DEPTH,
+    MAX_DEPTH,
+    MAX_NODES,
     MOST_DOCUMENTS,
-    MOST_NODES,
     TOO_MANY_DOCUMENTS,
     Complaints,
     Document,
@@ -31,7 +31,7 @@ _SPACE = re.compile(r"[ \t\r\n]*+")
 _TOKEN = re.compile(r'[ \t\r\n]*+([\[\]{},:]|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[^\s\[\]{},:"]++|")')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
-_MOST_DIGITS = 19
+_MAX_DIGITS = 19
 
 
 class _JsonError(Exception):
@@ -103,11 +103,11 @@ class _Parser:
 
     def _node(self, word: str, offset: int, path: Path) -> Node:
         self._nodes += 1
-        if self._nodes > MOST_NODES:
-            message = f"has more than {MOST_NODES:,} nodes in one document"
+        if self._nodes > MAX_NODES:
+            message = f"has more than {MAX_NODES:,} nodes in one document"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
-        if len(path) > MOST_DEPTH:
-            message = f"is nested more than {MOST_DEPTH} levels deep"
+        if len(path) > MAX_DEPTH:
+            message = f"is nested more than {MAX_DEPTH} levels deep"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
         mark = self.mark(offset, len(word))
         match word[0]:
@@ -125,7 +125,7 @@ class _Parser:
         if word in _WORDS:
             return _WORDS[word]
         number = _NUMBER.fullmatch(word)
-        if number is None or len(word) > _MOST_DIGITS:
+        if number is None or len(word) > _MAX_DIGITS:
             raise self._unexpected(word, offset, "a value")
         return float(word) if number[1] or number[2] else int(word)
 

@@ -33,14 +33,14 @@ from reconciler.manifest.nodes import (
     text_of,
 )
 from reconciler.manifest.places import Fields
-from reconciler.manifest.rules import NAME_LENGTH
+from reconciler.manifest.rules import MAX_NAME_LENGTH
 from reconciler.manifest.shapes import KUBERNETES, KUBERNETES_KINDS
 from reconciler.manifest.sheets import Declared, Sheet, Unnamed
 from reconciler.manifest.specs import attribute, spec_of
 from reconciler.manifest.spelling import in_api_words
 
 # Of a Kubernetes object these are not ours to read, so a placeholder in them is no fault.
-_CLUSTERS_OWN = frozenset(
+_NOT_SUBSTITUTED = frozenset(
     {
         *("annotations", "gatewayRouteSelector", "labels", "managedFields", "namespaceSelector"),
         *("podSelector", "status"),
@@ -115,7 +115,7 @@ class Cluster:
 
     def add(self, sheet: Sheet) -> None:
         """Note an object, and complain where it is of no kind that can be translated."""
-        root = sheet.filled(sheet.root, skip=_CLUSTERS_OWN)
+        root = sheet.filled(sheet.root, skip=_NOT_SUBSTITUTED)
         kind = sheet.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
@@ -183,7 +183,7 @@ class Cluster:
         if None in parents:
             return None
         name = self._name(resource.kind, resource.namespace, resource.name)
-        if len(name) > NAME_LENGTH:
+        if len(name) > MAX_NAME_LENGTH:
             message = f"is too long with its namespace: {len(name)} characters"
             hint = "give a shorter one in spec.awsName"
             mark, path = fields.name()

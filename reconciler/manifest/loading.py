@@ -28,7 +28,7 @@ from reconciler.manifest.forms import KEY_KINDS
 from reconciler.manifest.json_parser import parse_json
 from reconciler.manifest.kubernetes import Cluster, Resource
 from reconciler.manifest.nodes import (
-    MOST_COMPLAINTS,
+    MAX_DIAGNOSTICS,
     Complaints,
     Document,
     Page,
@@ -49,7 +49,7 @@ _LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')
 # The controller has one kind more than App Mesh.
 _ALL_KINDS = frozenset((*KINDS, "BackendGroup"))
 _OWN_NAME = -1
-_DECIDES_THE_FORM = frozenset({"apiVersion", "kind", "meshName"})
+_FORMAT_FIELDS = frozenset({"apiVersion", "kind", "meshName"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +184,11 @@ def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
             empty = False
             _read(document, source)
             found += document.complaints.found
-            if len(found) > MOST_COMPLAINTS:
+            if len(found) > MAX_DIAGNOSTICS:
                 break
     except TooManyComplaintsError as error:
         found += error.found
-    if len(found) > MOST_COMPLAINTS:
+    if len(found) > MAX_DIAGNOSTICS:
         return [*found, _cut(page.file)]
     if empty:
         hint = "delete the file if nothing is wanted of it"
@@ -210,7 +210,7 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
 
 
 def _cut(file: str) -> Diagnostic:
-    message = f"has more than {MOST_COMPLAINTS} faults, of which the rest is not shown"
+    message = f"has more than {MAX_DIAGNOSTICS} faults, of which the rest is not shown"
     return about_file(Code.TOO_MANY, file, message)
 
 
@@ -220,9 +220,9 @@ def _shown(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     for item in diagnostics:
         of_file.setdefault(item.origin.file, []).append(item)
     for file, found in of_file.items():
-        if len(found) > MOST_COMPLAINTS and _has_error(found):
+        if len(found) > MAX_DIAGNOSTICS and _has_error(found):
             others = [item for item in found if item.code is not Code.TOO_MANY]
-            yield from (*others[:MOST_COMPLAINTS], _cut(file))
+            yield from (*others[:MAX_DIAGNOSTICS], _cut(file))
         else:
             yield from found
 
@@ -262,7 +262,7 @@ def _read(document: Document, source: _Source) -> None:
 
 def _forgive(complaints: Complaints) -> None:
     """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
-    complaints.found[:] = [item for item in complaints.found if item.path in _DECIDES_THE_FORM]
+    complaints.found[:] = [item for item in complaints.found if item.path in _FORMAT_FIELDS]
 
 
 def _conflicts(declared: Iterable[Declared]) -> Iterator[_Remark]:

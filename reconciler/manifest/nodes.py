@@ -19,15 +19,15 @@ from reconciler.manifest.diagnostics import (
 )
 
 # Of one document; the guard against files made to exhaust memory or the stack.
-MOST_NODES = 20_000
-MOST_DEPTH = 32
+MAX_NODES = 20_000
+MAX_DEPTH = 32
 
 # In one file, which holds 1 MiB at most: a useful document seldom has less than 200 bytes.
 MOST_DOCUMENTS = 5_000
 TOO_MANY_DOCUMENTS = f"is one of more than {MOST_DOCUMENTS:,} documents: split the file"
 
 # About one file: who has made more mends the first of them and looks again.
-MOST_COMPLAINTS = 100
+MAX_DIAGNOSTICS = 100
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -134,7 +134,7 @@ class Complaints:
         origin = Origin(self.page.file, mark.line, mark.column)
         quote = self.page.quote(mark)
         self.found.append(Diagnostic(code, origin, message, dotted(path), hint, quote))
-        if len(self.found) > MOST_COMPLAINTS:
+        if len(self.found) > MAX_DIAGNOSTICS:
             raise TooManyComplaintsError(self.found)
 
     def errors_in(self, path: Path) -> list[Diagnostic]:

@@ -18,11 +18,11 @@ from reconciler.manifest.nodes import (
     located,
     text_of,
 )
-from reconciler.manifest.variables import MOST_CHARACTERS, hint_for
+from reconciler.manifest.variables import MAX_CHARACTERS, hint_for
 from reconciler.manifest.yaml_parser import reread
 
 # CloudFormation has the same limit for the value of a parameter.
-_TOO_LONG = f"longer than {MOST_CHARACTERS:,} characters"
+_TOO_LONG = f"longer than {MAX_CHARACTERS:,} characters"
 
 
 class Call(NamedTuple):
@@ -69,7 +69,7 @@ def joined(pieces: Iterable[str]) -> str:
     for piece in pieces:
         found.append(piece)
         length += len(piece)
-        if length > MOST_CHARACTERS:
+        if length > MAX_CHARACTERS:
             raise UnresolvedError(f"is {_TOO_LONG}")
     return "".join(found)
 
@@ -103,7 +103,7 @@ def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> s
     if text is None:
         hint = hint_for(name, variables)
         raise UnresolvedError(f"needs the parameter {name}, which has no value", hint)
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise UnresolvedError(f"needs the parameter {name}, which is {_TOO_LONG}")
     if (text_of(parameter, "NoEcho") or "").casefold() == "true":
         raise UnresolvedError(f"needs the parameter {name}, which is secret")

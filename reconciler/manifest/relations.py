@@ -15,7 +15,7 @@ from reconciler.core.listeners import listeners
 from reconciler.core.resources import Key
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
-from reconciler.manifest.nodes import MOST_COMPLAINTS
+from reconciler.manifest.nodes import MAX_DIAGNOSTICS
 from reconciler.manifest.sheets import Declared
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
@@ -129,7 +129,7 @@ def _dangling(source: _Source) -> Iterator[Breach]:
         alike = (str(each) for each in source.declared if each.kind == named.kind)
         message = f"{how} {named}, which is not declared while its mesh is"
         # Finding a hint takes longer than reading a document, and a file shows no more errors.
-        hint = did_you_mean(str(named), alike) if number < MOST_COMPLAINTS else ""
+        hint = did_you_mean(str(named), alike) if number < MAX_DIAGNOSTICS else ""
         yield Breach(key, at, message, hint)
 
 

@@ -11,12 +11,12 @@ from reconciler.core.marks import is_kept_by_aws
 from reconciler.manifest.diagnostics import Code, shown
 
 # API reference, CreateMesh and TagRef; two of the 50 tags of a resource are ours.
-NAME_LENGTH = 255
-MOST_TAGS = 48
-TAG_KEY_LENGTH = 128
-TAG_VALUE_LENGTH = 256
+MAX_NAME_LENGTH = 255
+MAX_TAGS = 48
+MAX_TAG_KEY_LENGTH = 128
+MAX_TAG_VALUE_LENGTH = 256
 # Of tags or pointers; far from what is useful, and near enough to be looked through at once.
-MOST_ITEMS = 1_000
+MAX_ITEMS = 1_000
 OUR_TAG_PREFIX = "mesh-reconciler:"
 
 _ACCOUNT = re.compile("[0-9]{12}")
@@ -39,7 +39,7 @@ class Refusal(ValueError):  # noqa: N818  # pydantic collects ValueErrors; this 
 # What makes a name unusable, and what to say of it, the first that holds.
 _BAD_NAMES: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda name: not name, "must not be empty"),
-    (lambda name: len(name) > NAME_LENGTH, f"must have at most {NAME_LENGTH} characters"),
+    (lambda name: len(name) > MAX_NAME_LENGTH, f"must have at most {MAX_NAME_LENGTH} characters"),
     (_PLACEHOLDER.search, "holds a placeholder that nothing has replaced"),
     # The SDK sends dots as they are, and the path then names something else.
     (lambda name: name in {".", ".."}, "must not be . or .., which a path understands otherwise"),
@@ -72,12 +72,12 @@ def usable_tag_key(key: str) -> str:
         raise Refusal(
             Code.RESOURCE_TAG, f"begins with {OUR_TAG_PREFIX}, where we keep our own tags"
         )
-    return _usable_tag_text(key, TAG_KEY_LENGTH)
+    return _usable_tag_text(key, MAX_TAG_KEY_LENGTH)
 
 
 def usable_tag_value(value: str) -> str:
     """Return ``value`` where AWS takes it; an empty one is fine."""
-    return _usable_tag_text(value, TAG_VALUE_LENGTH)
+    return _usable_tag_text(value, MAX_TAG_VALUE_LENGTH)
 
 
 def _usable_tag_text(text: str, most: int) -> str:
@@ -96,15 +96,15 @@ def _usable_tag_text(text: str, most: int) -> str:
 
 def few_enough_tags(count: int) -> None:
     """Refuse more tags than leave room for our two."""
-    if count > MOST_TAGS:
-        message = f"must hold at most {MOST_TAGS} tags, not {count}: of AWS's 50 two are ours"
+    if count > MAX_TAGS:
+        message = f"must hold at most {MAX_TAGS} tags, not {count}: of AWS's 50 two are ours"
         raise Refusal(Code.RESOURCE_TAG, message)
 
 
 def few_enough_items(count: int) -> None:
     """Refuse a list or mapping of more than anybody writes."""
-    if count > MOST_ITEMS:
-        raise Refusal(Code.NOT_ALLOWED, f"must hold at most {MOST_ITEMS:,} items, not {count:,}")
+    if count > MAX_ITEMS:
+        raise Refusal(Code.NOT_ALLOWED, f"must hold at most {MAX_ITEMS:,} items, not {count:,}")
 
 
 def distinct_tag_keys(keys: Sequence[str]) -> None:

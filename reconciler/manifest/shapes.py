@@ -31,8 +31,8 @@ MESH_KINDS = frozenset(kind.word for kind in KINDS.values())
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
 # What the API's own answers begin with: {"mesh": {…}}.
-_ANSWERS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
-IS_AN_ANSWER = "export writes manifests of what is live"
+_RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
+USE_EXPORT = "export writes manifests of what is live"
 
 _LISTS = {("v1", "List")}.union(
     (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
@@ -114,7 +114,7 @@ def recognise(root: MappingNode, complaints: Complaints, path: Path) -> Shape | 
     if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Shape.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = IS_AN_ANSWER if _is_answer(root) else next(filter(None, hints), "")
+    hint = USE_EXPORT if _is_answer(root) else next(filter(None, hints), "")
     message = "is no manifest: it has neither apiVersion nor meshName"
     complaints.add(Code.UNKNOWN_SHAPE, root.mark, message, path=path, hint=hint)
     return None
@@ -125,7 +125,7 @@ def _is_answer(root: MappingNode) -> bool:
     names = list(root.members)
     return (
         len(names) == 1
-        and names[0] in _ANSWERS
+        and names[0] in _RESPONSE_KEYS
         and located(root, (names[0], "metadata"))[1] is not None
     )
 

@@ -14,7 +14,7 @@ from reconciler.manifest.rules import Refusal
 
 ROUTES = ("grpc_route", "http_route", "http2_route", "tcp_route")
 _RETRY_EVENTS = ("server-error", "gateway-error", "client-error", "stream-error")
-_WHOLE = 100
+_WEIGHT_TOTAL = 100
 
 
 def _given(model: Model, names: Iterable[str]) -> list[str]:
@@ -91,8 +91,8 @@ def _slashes(model: Any) -> None:
 
 def _weights(model: Any) -> None:
     total = sum(target.weight for target in model.weighted_targets)
-    if total > _WHOLE:
-        _refuse(f"has weights that add up to {total}, which is more than {_WHOLE}")
+    if total > _WEIGHT_TOTAL:
+        _refuse(f"has weights that add up to {total}, which is more than {_WEIGHT_TOTAL}")
 
 
 def _retry_events(model: Any) -> None:

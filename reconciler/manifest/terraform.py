@@ -32,7 +32,7 @@ _KINDS = {f"{_PREFIX}{attribute(kind)[1:]}": kind for kind in MESH_KINDS}
 # Of numbers that may be left out, a state shows 0 for one that is; the provider never sends it.
 _ZERO_IS_UNSET = frozenset({"max_pending_requests", "port", "priority"})
 # Where the configuration leaves these out, App Mesh fills them in, and they are no part of it.
-_FILLED_IN = {("health_check", "port"), ("weighted_target", "port")}
+_DEFAULTED_FIELDS = {("health_check", "port"), ("weighted_target", "port")}
 # A state has the first, a plan the second; a plan's own record of the state is not looked at.
 _VALUES = ("values", "planned_values")
 _SHOW = "give what terraform show -json prints"
@@ -153,7 +153,7 @@ def _ours(
     for why, node, where in hidden:
         for name in sorted(wanted):
             for place, steps in _marked(*located(node, (name,))):
-                if steps[-3::2] in _FILLED_IN:
+                if steps[-3::2] in _DEFAULTED_FIELDS:
                     continue
                 sheet.complain(Code.STATE, place, why, (*where, name, *steps))
     owner, account = text_of(values, "mesh_owner"), text_of(values, "resource_owner")

@@ -23,16 +23,16 @@ from reconciler.manifest.pages import page_of
 from reconciler.manifest.yaml_parser import reread
 
 # No field of App Mesh takes more, and a small file must not be able to ask for a large text.
-MOST_CHARACTERS = 4096
+MAX_CHARACTERS = 4096
 
 # CloudFormation's own parameters, AWS::Region, are given like any other variable.
 _NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
-_WHOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_UNBRACED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(r"""(["'])(.*)\1""")
 # What a manifest asks for shows in plans, and so in logs and in pull requests.
 _SECRET = re.compile("SECRET|TOKEN|PASS|CREDENTIAL|PRIVATE|KEY|AUTH", re.IGNORECASE)
 
-_RULE = "a name has letters, digits and _"
+_NAME_HINT = "a name has letters, digits and _"
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not _NAME.fullmatch(name):
             # A value may be meant for nobody's eyes, so it is not repeated.
-            raise UsageError(f"--var takes NAME=VALUE, not {shown(name)}; {_RULE}")
+            raise UsageError(f"--var takes NAME=VALUE, not {shown(name)}; {_NAME_HINT}")
         variables[name] = value
     return variables
 
@@ -63,7 +63,7 @@ def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not _NAME.fullmatch(name):
-            raise UsageError(f"{page.file}:{number}: must be NAME=VALUE; {_RULE}")
+            raise UsageError(f"{page.file}:{number}: must be NAME=VALUE; {_NAME_HINT}")
         if name in variables:
             raise UsageError(f"{page.file}:{number}: {name} is given for the second time")
         quoted = _QUOTED.fullmatch(value)
@@ -131,7 +131,7 @@ def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
 def _filled_scalar(
     node: ScalarNode, variables: Mapping[str, str], complaints: Complaints, path: Path
 ) -> Node:
-    whole = _WHOLE.fullmatch(node.text)
+    whole = _UNBRACED.fullmatch(node.text)
     found, rest = split_placeholders(f"${{{whole[1]}}}" if whole else node.text)
     parts: list[str] = []
     length = 0
@@ -142,8 +142,8 @@ def _filled_scalar(
             return BrokenNode(node.mark)
         parts += before, value
         length += len(before) + len(value)
-        if length > MOST_CHARACTERS:
-            message = f"is longer than {MOST_CHARACTERS:,} characters with its variables"
+        if length > MAX_CHARACTERS:
+            message = f"is longer than {MAX_CHARACTERS:,} characters with its variables"
             complaints.add(Code.VARIABLE, node.mark, message, path=path)
             return BrokenNode(node.mark)
     return reread(node, "".join([*parts, rest]))

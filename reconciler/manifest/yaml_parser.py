@@ -23,9 +23,9 @@ from yaml.events import (
 from reconciler.core.escaping import escaped
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
-    MOST_DEPTH,
+    MAX_DEPTH,
+    MAX_NODES,
     MOST_DOCUMENTS,
-    MOST_NODES,
     TOO_MANY_DOCUMENTS,
     BrokenNode,
     Complaints,
@@ -175,10 +175,10 @@ class _Composer:
         self._nodes += 1
         # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
         # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
-        if self._nodes > MOST_NODES:
-            raise _LimitError(mark, f"has more than {MOST_NODES:,} nodes in one document")
-        if len(path) > MOST_DEPTH:
-            raise _LimitError(mark, f"is nested more than {MOST_DEPTH} levels deep")
+        if self._nodes > MAX_NODES:
+            raise _LimitError(mark, f"has more than {MAX_NODES:,} nodes in one document")
+        if len(path) > MAX_DEPTH:
+            raise _LimitError(mark, f"is nested more than {MAX_DEPTH} levels deep")
         sound = self._is_sound(event, mark, path)
         node: Node
         match event:

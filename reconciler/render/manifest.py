@@ -21,7 +21,7 @@ from reconciler.render.diagnostics import sentence
 # Text that needs no quotation marks; y and n alone were booleans once.
 _PLAIN = re.compile(r"(?![yn]$)[a-z][\w/-]*(?:\.[\w/-]+)*", re.ASCII | re.IGNORECASE)
 # A file's name has at most 255 bytes on most systems.
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
 
 def render_manifest(saw: Present, spec: Spec) -> str:
@@ -69,7 +69,7 @@ def _safe(name: str) -> str:
     # A file whose name begins with a dot is left out where manifests are read.
     safe = quote(name, safe="", errors="surrogatepass")
     safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
-    return safe if len(safe) <= LONGEST_NAME else f"{safe[:LONGEST_NAME]}-{text_digest(safe)}"
+    return safe if len(safe) <= MAX_NAME_LENGTH else f"{safe[:MAX_NAME_LENGTH]}-{text_digest(safe)}"
 
 
 def _names(key: Key) -> dict[str, str]:

@@ -21,12 +21,12 @@ from reconciler.render.style import counted
 from reconciler.render.text import headline
 
 # What a comment on GitHub may hold, in characters; counted here in bytes, which are never fewer.
-LIMIT = 65_536
+MAX_CHARACTERS = 65_536
 # Room for the sentences on what is not shown.
-RESERVE = 1_000
+RESERVED_CHARACTERS = 1_000
 # A name takes no more than this where it stands outside the blocks, which are left out whole.
-LONGEST = 300
-LONGEST_HEADLINE = 2_000
+MAX_VALUE_LENGTH = 300
+MAX_HEADLINE_LENGTH = 2_000
 KEYS_PER_BLOCK = 50
 _NOTHING = "**This change asks for nothing else than its base.**"
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
@@ -48,7 +48,7 @@ def render_plan(
 
     ``note`` is what to know before anything else, ``three_way`` what of the plan is due to whom.
     """
-    noted = [Block(f"**Note:** {_code(escaped(note), LONGEST_HEADLINE)}", 0)] if note else []
+    noted = [Block(f"**Note:** {_code(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
     blocks = _owner_note(plan) + noted + (list(_three_way(three_way)) if three_way else [])
     return _comment(plan, words.plan_counts(plan), blocks, calls)
 
@@ -63,7 +63,7 @@ def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
 
 def render_message(title: str, text: str) -> str:
     """Return ``text`` that is not about a plan, cut where a comment holds no more."""
-    cut = text.encode()[: LIMIT // 2].decode(errors="ignore")
+    cut = text.encode()[: MAX_CHARACTERS // 2].decode(errors="ignore")
     return f"### {title}\n\n{_fence(cut.splitlines(), '')}\n"
 
 
@@ -90,7 +90,7 @@ def reviewed_in(comment: str) -> str | None:
 def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, int]) -> str:
     head = [
         f"{marker(plan.target.name, plan.owner)}\n### {counts}",
-        _code(headline(plan), LONGEST_HEADLINE),
+        _code(headline(plan), MAX_HEADLINE_LENGTH),
         *_warnings(plan.changes),
     ]
     small = [f"fingerprint {plan.fingerprint}", *([words.calls_told(calls)] if calls else [])]
@@ -99,7 +99,7 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
     changes = [_change(group) for group in words.groups(plan.changes)]
     sections = [first, unlisted, withheld, changes]
-    left = LIMIT - RESERVE - _size(head) - _size(foot)
+    left = MAX_CHARACTERS - RESERVED_CHARACTERS - _size(head) - _size(foot)
     for turn, blocks in enumerate(sections):
         # What a section leaves of its share goes to those after it.
         shown = list(_fitting(blocks, left // (len(sections) - turn)))
@@ -143,7 +143,7 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
 
 def _owner_note(plan: Plan) -> list[Block]:
     note = words.owner_note(plan)
-    return [Block(f"**Note:** {_code(note, LONGEST_HEADLINE)}", 0)] if note else []
+    return [Block(f"**Note:** {_code(note, MAX_HEADLINE_LENGTH)}", 0)] if note else []
 
 
 def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
@@ -247,7 +247,7 @@ def _fence(lines: Iterable[str], language: str = "diff") -> str:
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
-def _code(text: str, longest: int = LONGEST) -> str:
+def _code(text: str, longest: int = MAX_VALUE_LENGTH) -> str:
     if len(text) > longest:
         text = f"{text[: longest // 2]}…{text[-longest // 2 :]}"
     ticks = "`" * (_longest_run(text) + 1)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 RESET = "\x1b[0m"
 # Continued lines are indented deeper than any line of a plan, so that no value can pass for one.
-HANG = 8
-NARROWEST = 3 * HANG
+HANGING_INDENT = 8
+MIN_WIDTH = 3 * HANGING_INDENT
 
 
 class Style(StrEnum):
@@ -41,7 +41,7 @@ class Page:
 
     def write(self, parts: Iterable[Part]) -> str:
         """Return ``parts`` as one line, or several where the page is too narrow: none is cut."""
-        rows = [list(parts)] if self.width is None else _rows(parts, max(self.width, NARROWEST))
+        rows = [list(parts)] if self.width is None else _rows(parts, max(self.width, MIN_WIDTH))
         return "\n".join(map(self._row, rows))
 
     def _row(self, parts: Iterable[Part]) -> str:
@@ -89,14 +89,14 @@ def _rows(parts: Iterable[Part], width: int) -> Iterator[list[Part]]:
         gap = part.gap
         if row and used + cells(gap + part.text) > width:
             yield row
-            row, used, gap = [], 0, " " * HANG
-        first, *others = _broken(part.text, width - used - cells(gap), width - HANG)
+            row, used, gap = [], 0, " " * HANGING_INDENT
+        first, *others = _broken(part.text, width - used - cells(gap), width - HANGING_INDENT)
         row.append(Part(first, part.styles, gap))
         used += cells(gap + first)
         for piece in others:
             yield row
-            row = [Part(piece, part.styles, " " * HANG)]
-            used = HANG + cells(piece)
+            row = [Part(piece, part.styles, " " * HANGING_INDENT)]
+            used = HANGING_INDENT + cells(piece)
     yield row
 
 

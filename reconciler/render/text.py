@@ -17,7 +17,7 @@ STYLES: dict[type[Change], Style] = {
     Adopt: Style.CYAN,
     Delete: Style.RED,
 }
-STYLES_OF_OUTCOMES: dict[type[Outcome], Style] = {
+OUTCOME_STYLES: dict[type[Outcome], Style] = {
     Applied: Style.GREEN,
     Failed: Style.RED,
     Skipped: Style.YELLOW,
@@ -54,7 +54,7 @@ def render_report(
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
     """Return one line on what became of a change."""
-    style = STYLES_OF_OUTCOMES[type(outcome)]
+    style = OUTCOME_STYLES[type(outcome)]
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
         return paint(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
@@ -89,7 +89,7 @@ def _block(group: words.Group, page: Page, indent: str = "  ") -> Iterator[list[
         yield [title, Part(change.cause), *where]
     if group.rest:
         yield prose(group.rest, gap="    ")
-    most = words.WIDEST_LABEL if page.width is None else page.width // 2
+    most = words.MAX_LABEL_WIDTH if page.width is None else page.width // 2
     for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
         yield _field(field, gap)
     for way in group.ways:

@@ -23,14 +23,14 @@ from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
-from reconciler.core.resources import MOST_NAMED, OWNER_TAG, Json, canonical_json, named
+from reconciler.core.resources import MAX_NAMED, OWNER_TAG, Json, canonical_json, named
 from reconciler.render.style import cells, counted
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 VERBS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
 # In cells; above it a label moves its own value only, not the column of all.
-WIDEST_LABEL = 60
+MAX_LABEL_WIDTH = 60
 _OWNER = ["tags", OWNER_TAG]
 
 
@@ -84,7 +84,7 @@ class Group:
     @property
     def _named(self) -> int:
         # Whoever agrees to a delete has read its name.
-        return len(self.changes) if isinstance(self.example, Delete) else MOST_NAMED
+        return len(self.changes) if isinstance(self.example, Delete) else MAX_NAMED
 
     @property
     def rest(self) -> str:
@@ -163,7 +163,7 @@ def label(pointer: str) -> str:
     return escaped(".".join(split_pointer(pointer)))
 
 
-def gaps(fields: Sequence[Field], most: int = WIDEST_LABEL) -> list[str]:
+def gaps(fields: Sequence[Field], most: int = MAX_LABEL_WIDTH) -> list[str]:
     """Return what stands after each label so that the values begin in one column.
 
     Labels of more than ``most`` cells stand out of it.

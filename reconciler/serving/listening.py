@@ -17,7 +17,7 @@ import uvicorn
 from reconciler.serving.protocol import Limits, bounded
 from reconciler.serving.requests import Application
 
-_LONGEST_STOP_SECONDS = 5
+_STOP_TIMEOUT_SECONDS = 5
 # An event loop, a database, the connections of ten workers at both ends, and what imports open.
 _FILES = 64
 # Where a process may open no more files, asyncio accepts, and fails, so often at a time.
@@ -101,7 +101,7 @@ def serving(
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=limits.idle_seconds,
-        timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
+        timeout_graceful_shutdown=_STOP_TIMEOUT_SECONDS,
     )
     # Imports the rest of uvicorn while an error still reaches the caller.
     config.load()

@@ -14,9 +14,9 @@ from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take, is_lock
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # What a target's table says of it, and no option or variable does.
-OF_TABLES_ALONE = frozenset({"endpoint_url", "role_arn", "account", "source"})
+TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", "source"})
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
-TARGET_FIELDS = OF_TABLES_ALONE | TARGET_SWITCHES | {"region", "profile", "owner", "policy"}
+TARGET_FIELDS = TARGET_ONLY_FIELDS | TARGET_SWITCHES | {"region", "profile", "owner", "policy"}
 
 
 def _is_text(value: object) -> bool:
@@ -24,13 +24,13 @@ def _is_text(value: object) -> bool:
 
 
 # A device or a pipe may have no end, and settings are small.
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 # A setting has three parts at most, and a host in a list fewer labels than this.
 _MOST_DOTS = 64
 _AROUND_KEYS = re.compile("[=,]")
 
 # What each sort of option takes in the file, and what it is called there.
-TAKEN: dict[Take, tuple[Callable[[Any], bool], str]] = {
+TYPE_CHECKS: dict[Take, tuple[Callable[[Any], bool], str]] = {
     Take.TEXT: (lambda it: _is_text(it) or type(it) is int, "text"),
     Take.COUNT: (lambda it: type(it) is int and it >= 0, "a whole number"),
     Take.SECONDS: (lambda it: type(it) in (int, float) and it >= 0, "a number of seconds"),
@@ -57,11 +57,11 @@ def read_bounded(path: Path) -> bytes:
     """Return what is in ``path``; UsageError where it cannot be read or is over 1 MiB."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"reading {path}: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise UsageError(f"reading {path}: is larger than {MOST_BYTES >> 20} MiB")
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"reading {path}: is larger than {MAX_BYTES >> 20} MiB")
     return content
 
 
@@ -124,7 +124,7 @@ def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str 
     _refuse_unknown(file, where, table, knobs.keys())
     for name, value in table.items():
         knob = knobs[name]
-        fits, wanted = TAKEN[knob.take]
+        fits, wanted = TYPE_CHECKS[knob.take]
         if knob.choices:
             fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
         if not fits(value):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
-from reconciler.settings.file import BUILT_IN, OF_TABLES_ALONE, TARGET_FIELDS, File
+from reconciler.settings.file import BUILT_IN, TARGET_FIELDS, TARGET_ONLY_FIELDS, File
 from reconciler.settings.knobs import POLICIES
 
 LOCAL, AWS = BUILT_IN
@@ -78,7 +78,7 @@ def choose_target(
         field: table[field]
         if field in table and not said.outright(field)
         else said.values.get(field)
-        for field in TARGET_FIELDS - OF_TABLES_ALONE
+        for field in TARGET_FIELDS - TARGET_ONLY_FIELDS
     }
     if name is None:
         url = url or configured_url(chosen["profile"])

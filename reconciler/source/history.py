@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.core.errors import HistoryError
 from reconciler.source.tree import (
-    MOST_BYTES,
-    MOST_BYTES_OF_FILE,
-    MOST_FILES,
+    MAX_BYTES,
+    MAX_FILE_BYTES,
+    MAX_FILES,
     STANDARD_INPUT,
     SUFFIXES,
 )
@@ -31,9 +31,9 @@ _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "none",
     "LC_ALL": "C",
 }
-_KEPT = ("PATH", "HOME")
-_MOST_SECONDS = 60
-_MOST_CHARACTERS = 200
+_KEPT_VARIABLES = ("PATH", "HOME")
+_TIMEOUT_SECONDS = 60
+_MAX_CHARACTERS = 200
 _REGULAR = (b"100644", b"100755")
 
 
@@ -50,7 +50,7 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     names = [os.path.relpath(path) for path in paths]
     listed = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
     found = dict(_manifests(listed, names))
-    if len(found) > MOST_FILES or sum(size for _, size in found.values()) > MOST_BYTES:
+    if len(found) > MAX_FILES or sum(size for _, size in found.values()) > MAX_BYTES:
         raise HistoryError("the base holds more than a directory of manifests does")
     blobs = [blob for blob, _ in found.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
@@ -68,7 +68,7 @@ def _manifests(listed: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple
             raise HistoryError("the base holds a link or a submodule, which is not followed")
         if name.endswith(SUFFIXES) or name in names:
             # Git writes BAD for what a partial clone lacks.
-            if not size.isdigit() or int(size) > MOST_BYTES_OF_FILE:
+            if not size.isdigit() or int(size) > MAX_FILE_BYTES:
                 raise HistoryError("the base holds a file that is too large, or not in the clone")
             yield name, (blob, int(size))
 
@@ -83,7 +83,7 @@ def _contents(answer: bytes, number: int) -> Iterator[bytes]:
 
 
 def _git(*arguments: str, stdin: bytes = b"") -> bytes:
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     try:
         ended = subprocess.run(  # noqa: S603  # no word of it but validated commits and our paths
             [*_GIT, *arguments],
@@ -91,11 +91,11 @@ def _git(*arguments: str, stdin: bytes = b"") -> bytes:
             env=environment | _ENVIRONMENT,
             capture_output=True,
             check=False,
-            timeout=_MOST_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HistoryError(f"git {arguments[0]}: {error}") from error
     if ended.returncode:
-        why = " ".join(ended.stderr.decode(errors="replace").split())[:_MOST_CHARACTERS]
+        why = " ".join(ended.stderr.decode(errors="replace").split())[:_MAX_CHARACTERS]
         raise HistoryError(f"git {arguments[0]}: {why or 'the clone holds no way to it'}")
     return ended.stdout

@@ -16,7 +16,7 @@ from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import checkout
 from reconciler.source.tree import (
-    MOST_BYTES_OF_FILE,
+    MAX_FILE_BYTES,
     STANDARD_INPUT,
     Entry,
     Tree,
@@ -25,7 +25,7 @@ from reconciler.source.tree import (
 )
 
 # How long to watch for a change, in seconds; each entry is one attempt.
-_PAUSES = (0.03, 0.06, 0.12, 0.24, 0.48)
+_RETRY_DELAYS = (0.03, 0.06, 0.12, 0.24, 0.48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def read(
     files: list[tuple[str, bytes]] = []
     complaints: list[Diagnostic] = []
     if STANDARD_INPUT in paths:
-        content = stdin.read(MOST_BYTES_OF_FILE + 1)
-        if len(content) > MOST_BYTES_OF_FILE:
-            message = f"is larger than {MOST_BYTES_OF_FILE >> 20} MiB"
+        content = stdin.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            message = f"is larger than {MAX_FILE_BYTES >> 20} MiB"
             complaints.append(about_file(Code.LIMIT, STANDARD_INPUT, message))
         else:
             files.append((STANDARD_INPUT, content))
@@ -111,7 +111,7 @@ def _stable(
     paths: Sequence[str], sleep: Callable[[float], None], check_time: Callable[[], None]
 ) -> Snapshot:
     before = _sight(paths, check_time)
-    for pause in _PAUSES:
+    for pause in _RETRY_DELAYS:
         contents = []
         for entry in before.tree.entries:
             check_time()

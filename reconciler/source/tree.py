@@ -21,10 +21,10 @@ STANDARD_INPUT = "-"
 # Editors' swap and backup files (.x.yaml.swp, x.yaml~, #x.yaml#, 4913) are hidden or end otherwise.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
-MOST_FILES = 10_000
-MOST_DEPTH = 8
-MOST_BYTES_OF_FILE = 1 << 20
-MOST_BYTES = 64 << 20
+MAX_FILES = 10_000
+MAX_DEPTH = 8
+MAX_FILE_BYTES = 1 << 20
+MAX_BYTES = 64 << 20
 
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
@@ -121,8 +121,8 @@ class _Walk:
         self._check_time()
         if path in self._directories:
             return
-        if len(above) > MOST_DEPTH:
-            raise _LimitError(name, f"is more than {MOST_DEPTH} directories deep")
+        if len(above) > MAX_DEPTH:
+            raise _LimitError(name, f"is more than {MAX_DEPTH} directories deep")
         self._directories.add(path)
         try:
             with os.scandir(path) as listing:
@@ -173,15 +173,15 @@ class _Walk:
             self._complain(Code.FILE_NAME, name, "has a name that is not UTF-8")
         elif not stat.S_ISREG(status.st_mode):
             self._complain(Code.NOT_REGULAR, name, "is no regular file", "name - to read a pipe")
-        elif status.st_size > MOST_BYTES_OF_FILE:
-            self._complain(Code.LIMIT, name, f"is larger than {MOST_BYTES_OF_FILE >> 20} MiB")
+        elif status.st_size > MAX_FILE_BYTES:
+            self._complain(Code.LIMIT, name, f"is larger than {MAX_FILE_BYTES >> 20} MiB")
         else:
             self._bytes += status.st_size
             self.entries[path] = Entry(name, path, stamp_of(status))
-            if len(self.entries) > MOST_FILES:
-                raise _LimitError(name, f"is one more than {MOST_FILES:,} files")
-            if self._bytes > MOST_BYTES:
-                raise _LimitError(name, f"makes more than {MOST_BYTES >> 20} MiB in all")
+            if len(self.entries) > MAX_FILES:
+                raise _LimitError(name, f"is one more than {MAX_FILES:,} files")
+            if self._bytes > MAX_BYTES:
+                raise _LimitError(name, f"makes more than {MAX_BYTES >> 20} MiB in all")
 
     def _complain(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.complaints.append(about_file(code, shown_name(name), message, hint))

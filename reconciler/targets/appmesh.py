@@ -19,7 +19,7 @@ from reconciler.core.errors import (
 )
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import (
-    LISTED_THEN_GONE,
+    LISTED_BUT_NOT_FOUND,
     OWNER_TAG,
     Key,
     Present,
@@ -259,7 +259,9 @@ class _Look:
             return present(key, self.target.describe(key), tags)
         except TargetError as error:
             # Gone, too, is no fact yet: a list has just shown it.
-            return Unreadable(key, LISTED_THEN_GONE if isinstance(error, GoneError) else str(error))
+            return Unreadable(
+                key, LISTED_BUT_NOT_FOUND if isinstance(error, GoneError) else str(error)
+            )
 
 
 def _tag_list(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

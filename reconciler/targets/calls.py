@@ -19,9 +19,9 @@ from reconciler.targets.errors import answer_id, name_quota, sort_of, speaking_o
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
-MOST_PAGES = 1_000
+MAX_PAGES = 1_000
 TAGGING = "resourcegroupstaggingapi"
-TAGGED_PER_PAGE = 100
+TAG_PAGE_SIZE = 100
 _BODY = "reconciler:body"
 
 Reopen = Callable[[str | None], Connection]
@@ -91,7 +91,7 @@ class Calls:
     ) -> Iterator[dict[str, Any]]:
         """Yield every page of a list; a page that fails, or that leads nowhere, fails the list."""
         token: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self.send(operation, asking, **arguments, **token)
             yield page
             following = page.get("nextToken")
@@ -100,7 +100,7 @@ class Calls:
             if token.get("nextToken") == following:
                 raise UnavailableError(f"{asking}: two pages gave the same nextToken")
             token = {"nextToken": following}
-        raise UnavailableError(f"{asking}: more than {MOST_PAGES:,} pages")
+        raise UnavailableError(f"{asking}: more than {MAX_PAGES:,} pages")
 
     def tagged(self, tag: str, token: str) -> TagPage | None:
         """Return one page of all that carries ``tag``: tags by ARN, and the next page's token.
@@ -113,7 +113,7 @@ class Calls:
                 page = self._tagging.get_resources(
                     TagFilters=[{"Key": tag}],
                     ResourceTypeFilters=[SERVICE],
-                    ResourcesPerPage=TAGGED_PER_PAGE,
+                    ResourcesPerPage=TAG_PAGE_SIZE,
                     PaginationToken=token,
                 )
             rows = {

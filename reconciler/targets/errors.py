@@ -42,7 +42,7 @@ ERRORS: dict[str, tuple[type[TargetError], str]] = {
     "TooManyTagsException": (RefusedError, "50 tags are allowed, two of them are ours"),
 }
 # IAM's refusals are in no model of the API (seen in public issues, appmesh-api section 3).
-UNMODELLED: dict[str, tuple[type[TargetError], str]] = {
+UNMODELED: dict[str, tuple[type[TargetError], str]] = {
     "AccessDeniedException": (RefusedError, "allow the action to these credentials"),
     "ExpiredTokenException": (RefusedError, "renew the credentials"),
     "IncompleteSignatureException": (RefusedError, "check the credentials"),
@@ -52,7 +52,7 @@ UNMODELLED: dict[str, tuple[type[TargetError], str]] = {
 }
 # What a service may remember together with a client token: refusals that depend on its state.
 # Others are given before the token is looked up, or say nothing of the request.
-REMEMBERED = frozenset(
+REPLAYED_ERRORS = frozenset(
     {
         "BadRequestException",
         "ConflictException",
@@ -63,7 +63,7 @@ REMEMBERED = frozenset(
 # botocore takes LimitExceededException of any service for a throttle and would ask again; here it
 # is a quota, which asking again does not raise. Under this name it is left alone.
 _QUOTA = "QuotaExceeded"
-_REFUSALS_OF_OURS = (
+_CONFIGURATION_ERRORS = (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -92,17 +92,17 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
         told = shown(said.get("Message") or "without a message")
         metadata = error.response["ResponseMetadata"]
         status = metadata["HTTPStatusCode"]
-        kind, advice = {**ERRORS, **UNMODELLED}.get(code) or _by_status(status)
+        kind, advice = {**ERRORS, **UNMODELED}.get(code) or _by_status(status)
         name = (
             f"HTTP {status}" if code == str(status) else f"{shown(code, _MAX_CODE)} (HTTP {status})"
         )
         attempts = metadata.get("RetryAttempts", 0) + 1
         name += f" after {attempts} attempts" if attempts > 1 else ""
         ours = kind(f"{asking}: {name}: {told}; {advice}")
-        if code in REMEMBERED:
+        if code in REPLAYED_ERRORS:
             ours.answer_id = answer_id(metadata)
         raise ours from error
-    except _REFUSALS_OF_OURS as error:
+    except _CONFIGURATION_ERRORS as error:
         raise RefusedError(f"{asking}: {text_of(error)}") from error
     except EndpointConnectionError as error:
         raise UnreachableError(

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.resources import OWNER_TAG, Key, Present, Unreadable
-from reconciler.targets.calls import MOST_PAGES, Calls
+from reconciler.targets.calls import MAX_PAGES, Calls
 
 # Calls of the rolling re-check in one cycle.
-RECHECKS = 2
+TAG_PAGES_PER_CYCLE = 2
 
 Ref = Mapping[str, Any]
 Tags = Mapping[str, str]
@@ -25,7 +25,7 @@ class Index:
         self.by_arn: dict[str, Tags] | None = {}
         self.unsure: set[str] = set()
         token = ""
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = calls.tagged(OWNER_TAG, token)
             if page is None:
                 break
@@ -76,7 +76,7 @@ class Memory:
         """After how many cycles every tag has been read again."""
         indexed = self._index.by_arn if self._index else None
         calls = len(self._known) if indexed is None else -(-len(indexed) // 100)
-        return -(-calls // RECHECKS) or 1
+        return -(-calls // TAG_PAGES_PER_CYCLE) or 1
 
     def clear(self) -> None:
         """Let everything be read anew."""
@@ -117,7 +117,7 @@ class Memory:
             self._index.unsure.add(seen.arn)
 
     def _read_on(self, calls: Calls, by_arn: dict[str, Tags], unsure: set[str]) -> None:
-        for _ in range(RECHECKS):
+        for _ in range(TAG_PAGES_PER_CYCLE):
             page = calls.tagged(OWNER_TAG, self._token)
             if page is None:
                 # It begins anew, and by itself where there is no index any more.
@@ -139,9 +139,9 @@ class Memory:
     def _forget_some(self) -> None:
         """Without an index, let some be read anew in each cycle."""
         keys = sorted(self._known)
-        for key in keys[self._turn : self._turn + RECHECKS]:
+        for key in keys[self._turn : self._turn + TAG_PAGES_PER_CYCLE]:
             del self._known[key]
-        self._turn = self._turn + RECHECKS if self._turn < len(keys) else 0
+        self._turn = self._turn + TAG_PAGES_PER_CYCLE if self._turn < len(keys) else 0
 
 
 def _stamp(ref: Ref) -> tuple[Any, ...]:

@@ -33,10 +33,10 @@ from reconciler.settings.target import refuse_strange_url
 from reconciler.targets.errors import speaking_our_errors, text_of
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
-CONNECT_SECONDS = 3
-READ_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 10
 # botocore's own default changed between versions, so the mode and the attempts are pinned.
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
 _ACCOUNT = re.compile("[0-9]{12}")
@@ -97,7 +97,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
             core.create_client,
             endpoint_url=connection.url,
             region_name=connection.region or core.get_config_variable("region"),
-            config=_config(connection, workers=1, attempts=ATTEMPTS),
+            config=_config(connection, workers=1, attempts=MAX_ATTEMPTS),
         ),
         own,
         role_arn,
@@ -113,7 +113,7 @@ def open_client(
     connection: Connection,
     *,
     workers: int,
-    attempts: int = ATTEMPTS,
+    attempts: int = MAX_ATTEMPTS,
 ) -> Any:
     """Return a client of ``service`` that may be shared by ``workers`` threads.
 
@@ -196,8 +196,8 @@ def configured_url(profile: str | None) -> str | None:
 
 def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
     return Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": RETRY_MODE, "total_max_attempts": attempts},
         max_pool_connections=workers,
         user_agent=USER_AGENT,

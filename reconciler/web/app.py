@@ -30,9 +30,9 @@ from reconciler.serving.requests import (
 from reconciler.web.metrics import Metrics
 
 # One API call with all its attempts takes 40 seconds at most, and the loop beats between two.
-HEALTHY_SECONDS = 120.0
+HEARTBEAT_TIMEOUT_SECONDS = 120.0
 # How often a request that waits for a cycle asks the daemon for it.
-LOOK_SECONDS = 0.05
+CYCLE_POLL_SECONDS = 0.05
 
 _TEXT = b"text/plain; charset=utf-8"
 _OUTSIDE = (
@@ -176,11 +176,11 @@ class Web:
         return Answer(text, kind.encode())
 
     def _is_healthy(self) -> bool:
-        return self._daemon.heartbeat() < HEALTHY_SECONDS
+        return self._daemon.heartbeat() < HEARTBEAT_TIMEOUT_SECONDS
 
     def _health(self) -> Answer:
         age = self._daemon.heartbeat()
-        if age < HEALTHY_SECONDS:
+        if age < HEARTBEAT_TIMEOUT_SECONDS:
             return Answer(b"ok\n")
         return Answer(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
 
@@ -218,7 +218,7 @@ class Web:
                     raise CutOffError
                 if not self._is_healthy():
                     raise RefusedError(503, f"cycle {cycle} was asked for, but the loop is stuck")
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(CYCLE_POLL_SECONDS)
         except asyncio.CancelledError as end:
             raise RefusedError(503, "the daemon stops before that cycle has ended") from end
         finally:

@@ -17,7 +17,7 @@ from reconciler.core.status import Lease, Standing, State, Status
 from reconciler.known_secrets import shown
 
 SCHEMA = 1
-ANSWER_SECONDS = 10.0
+RESPONSE_TIMEOUT_SECONDS = 10.0
 
 Result = TypeVar("Result")
 
@@ -50,7 +50,7 @@ def _ask(
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if token is None else "{}", headers)
-        while patient and not select([connection.sock], (), (), ANSWER_SECONDS)[0]:
+        while patient and not select([connection.sock], (), (), RESPONSE_TIMEOUT_SECONDS)[0]:
             fetch_status(url)
         answer = connection.getresponse()
         body = answer.read().decode("utf-8", "replace")
@@ -85,8 +85,8 @@ def _connection(url: str) -> http.client.HTTPConnection:
         # Its text is not repeated, for it may hold a password.
         raise UsageError("--url takes a URL such as http://127.0.0.1:9180, and this is none")
     if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS)
-    return http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+        return http.client.HTTPSConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
+    return http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
 
 
 def _refusal(status: int, body: str) -> str:

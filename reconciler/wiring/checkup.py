@@ -21,9 +21,9 @@ from reconciler.targets.session import clock_of, credentials_of, open_session
 from reconciler.wiring.targets import connection_of, open_target
 
 # AWS refuses signatures that are five minutes off.
-MOST_SKEW_SECONDS = 240
-NEARLY_FULL = 0.8
-ENDED = (
+MAX_CLOCK_SKEW_SECONDS = 240
+QUOTA_WARNING_SHARE = 0.8
+SERVICE_ENDED = (
     "AWS ended App Mesh on 30 September 2026, so nothing may answer there; an endpoint of your "
     "own is --endpoint-url URL, a rehearsal --target local"
 )
@@ -32,7 +32,7 @@ ENDED = (
 def examine(choice: Choice, now: datetime) -> Iterator[Finding]:
     """Yield what there is to say of the chosen target and of the way to it."""
     if choice.name == AWS:
-        yield Finding(Grade.NOTE, "service", ENDED)
+        yield Finding(Grade.NOTE, "service", SERVICE_ENDED)
     yield _owner(choice)
     try:
         if choice.name == LOCAL or (yield from _way(choice, now)):
@@ -67,7 +67,7 @@ def _way(choice: Choice, now: datetime) -> Generator[Finding, None, bool]:
         return True
     if theirs is not None:
         off = abs((theirs - now).total_seconds())
-        grade = Grade.GOOD if off <= MOST_SKEW_SECONDS else Grade.MISSING
+        grade = Grade.GOOD if off <= MAX_CLOCK_SKEW_SECONDS else Grade.MISSING
         yield Finding(grade, "clock", f"{off:.0f} s from the target's")
     return True
 
@@ -129,7 +129,7 @@ def _describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> Finding:
 
 def _headroom(kind: str, quota: Quota, keys: Sequence[Key]) -> Finding:
     most = max(Counter(key.path[:-1] for key in keys).values(), default=0)
-    grade = Grade.GOOD if most < NEARLY_FULL * quota.most else Grade.NOTE
+    grade = Grade.GOOD if most < QUOTA_WARNING_SHARE * quota.most else Grade.NOTE
     told = f"{most} of {quota.most} {quota.of}, unless AWS raised yours"
     return Finding(grade, f"quota {kind}", told)
 

@@ -9,8 +9,8 @@ from reconciler.endpoint import EndpointError, FolderHeldError, LocalEndpoint, S
 
 LOCAL_DATA = Path(".reconciler")
 # A holder that ends stops listening some time before it lets its folder go.
-LETTING_GO_LOOKS = 100
-LETTING_GO_SECONDS = 0.1
+RELEASE_ATTEMPTS = 100
+RELEASE_DELAY_SECONDS = 0.1
 
 
 def local_url(opened: ExitStack, lost: str | None) -> str:
@@ -19,7 +19,7 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
     Ours lives as long as ``opened``. ``lost`` is where nobody listens any more; its holder may be
     about to let go. HeldError where it does not, TargetError where none can be started.
     """
-    for _ in range(LETTING_GO_LOOKS):
+    for _ in range(RELEASE_ATTEMPTS):
         try:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
         except FolderHeldError as held:
@@ -27,7 +27,7 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
                 raise HeldError(str(held)) from held
             if held.url != lost:
                 return held.url
-            time.sleep(LETTING_GO_SECONDS)
+            time.sleep(RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
     raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")

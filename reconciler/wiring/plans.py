@@ -11,7 +11,7 @@ from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.plan import Plan
 
 # What a disk does, and no choice of name can help.
-FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def write_plan(file: str, plan: Plan) -> None:
@@ -34,7 +34,7 @@ def write_plan(file: str, plan: Plan) -> None:
         finally:
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
-        kind = ReconcilerError if error.errno in FAULTS else UsageError
+        kind = ReconcilerError if error.errno in DISK_ERRORS else UsageError
         raise kind(f"saving the plan in {file}: {error.strerror}; nothing was saved") from error
 
 
@@ -45,7 +45,7 @@ def read_plan(file: str) -> Plan:
         with open(file, "rb", opener=_open_plain) as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
                 raise UsageError(f"{file} is no regular file: name the plan itself")
-            content = source.read(saved.MOST_BYTES + 1)
+            content = source.read(saved.MAX_BYTES + 1)
     except OSError as error:
         why = "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
         raise UsageError(f"reading the plan {file}: {why}") from error

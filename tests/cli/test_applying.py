@@ -19,7 +19,7 @@ from manifest_text import mesh_yaml
 from reconciler.endpoint import LocalEndpoint
 
 Write = Callable[[str, str], Path]
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     process = subprocess.Popen(
         command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not created(endpoint):
         assert time.monotonic() < deadline, "it never began"
         time.sleep(0.01)
@@ -59,7 +59,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     told_of(process, "reconciler: stopping: what has begun is brought to an end")
     # A terminal that is closed meanwhile changes nothing.
     process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, err) == (code, "")
     assert created(endpoint) == 1
     assert "mesh/a: created" in out
@@ -78,12 +78,12 @@ def test_p03_under_nohup_a_closed_terminal_stops_nothing(
         ["nohup", *command], cwd=here, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not created(endpoint):
         assert time.monotonic() < deadline, "it never began"
         time.sleep(0.01)
     process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, err) == (0, "")
     assert "Applied: 3 created." in out
 

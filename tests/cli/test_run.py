@@ -12,7 +12,7 @@ import pytest
 import urllib3
 from builders import listening, route
 from conftest import Cli, Start, Write
-from daemons import PATIENCE_SECONDS, ended, eventually, told_of
+from daemons import TIMEOUT_SECONDS, ended, eventually, told_of
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
@@ -162,7 +162,7 @@ def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
 
         eventually(created)
         process.terminate()
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0
 
 
@@ -223,6 +223,6 @@ def test_the_endpoint_serves_until_it_is_told_to_stop(here: Path) -> None:
     url = process.stdout.readline().split()[4].rstrip(",")
     assert urllib3.request("GET", f"{url}/v20190125/meshes").json() == {"meshes": []}
     process.terminate()
-    process.communicate(timeout=PATIENCE_SECONDS)
+    process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0
     assert not (here / ".reconciler").exists()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import urllib3
 from conftest import Cli, Run, Start, Write
-from daemons import PATIENCE_SECONDS, eventually
+from daemons import TIMEOUT_SECONDS, eventually
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
@@ -203,7 +203,7 @@ def test_a_daemon_is_not_in_sync_with_what_it_could_not_list(
     url = next(it["message"].split()[-1] for it in lines if "status at" in it["message"])
 
     def document() -> Any:
-        return urllib3.request("GET", f"{url}/status", timeout=PATIENCE_SECONDS).json()
+        return urllib3.request("GET", f"{url}/status", timeout=TIMEOUT_SECONDS).json()
 
     eventually(lambda: document()["cycle"]["exit_code"] == 1)
     assert [it["pattern"] for it in document()["unlisted"]] == ["virtual-node/m/*"]

@@ -7,7 +7,7 @@ import pytest
 from builders import NOW, SYNC, desired, key, listening, mesh, plan, present, route
 
 from reconciler.core.changes import Cause, Change, Create, Reason
-from reconciler.core.contests import MOST_REPAIRS, Contests
+from reconciler.core.contests import MAX_REPAIRS, Contests
 from reconciler.core.last_seen import LastSeen
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
@@ -105,7 +105,7 @@ def test_a_detached_route_was_live_unless_it_may_be_lost(
 def test_who_deletes_again_and_again_is_named() -> None:
     missing = after(LIVE).explain(ABSENT)
     contests = Contests()
-    for _ in range(MOST_REPAIRS):
+    for _ in range(MAX_REPAIRS):
         contests = contests.after(Report(missing, tuple(map(Applied, missing.changes))))
     (held,) = contests.restrain(missing).withheld
     assert held.reason is Reason.CONTESTED

@@ -37,7 +37,7 @@ from reconciler.core.resources import (
     digest,
 )
 from reconciler.core.restraint import Policy, Restraint
-from reconciler.core.saved import MOST_BYTES, parse_plan, save
+from reconciler.core.saved import MAX_BYTES, parse_plan, save
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 EVERYTHING = plan(
@@ -158,7 +158,7 @@ def test_a_newer_schema_is_told_from_an_edit() -> None:
 
 
 def test_e10_a_huge_file_is_refused_unread() -> None:
-    assert "larger than 16 MiB" in refused(b"[" * (MOST_BYTES + 1))
+    assert "larger than 16 MiB" in refused(b"[" * (MAX_BYTES + 1))
 
 
 def test_a_plan_too_large_to_be_read_is_not_saved() -> None:

@@ -10,7 +10,7 @@ from builders import TARGET, mesh
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.status import Lease, Standing, State, Status
-from reconciler.daemon.loop import CODES_KEPT, READ_CYCLES, Daemon, Senses
+from reconciler.daemon.loop import CYCLES_PER_READ, MAX_CODES, Daemon, Senses
 
 START = Status(TARGET, "o", "sync", started_at=0, interval_seconds=60)
 
@@ -108,8 +108,8 @@ def test_p09_a_leap_of_the_clock_is_one_cycle(world: World) -> None:
 
 
 def test_the_source_is_read_when_it_moved_and_in_every_tenth_cycle(world: World) -> None:
-    world.tick(60 * 2 * READ_CYCLES)
-    assert [n for n, one in enumerate(world.ran, 1) if one.fresh] == [1, READ_CYCLES, 20]
+    world.tick(60 * 2 * CYCLES_PER_READ)
+    assert [n for n, one in enumerate(world.ran, 1) if one.fresh] == [1, CYCLES_PER_READ, 20]
 
 
 def test_what_failed_is_tried_again_at_its_own_time(world: World) -> None:
@@ -227,6 +227,6 @@ def test_who_waits_is_woken_by_the_end_of_his_cycle(world: World) -> None:
 
 
 def test_exit_codes_are_not_kept_for_ever(world: World) -> None:
-    world.tick(60 * (CODES_KEPT + 5))
+    world.tick(60 * (MAX_CODES + 5))
     assert world.daemon.wait_for(1, 0) is None
-    assert world.daemon.wait_for(CODES_KEPT, 0) is ExitCode.OK
+    assert world.daemon.wait_for(MAX_CODES, 0) is ExitCode.OK

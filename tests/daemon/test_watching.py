@@ -9,10 +9,10 @@ from threading import Event
 import pytest
 
 from reconciler.daemon.watching import (
-    LOOK_TICKS,
-    LOOK_TICKS_UNTOLD,
-    MISSING_TICKS,
-    PATIENCE_TICKS,
+    EVENT_GRACE_TICKS,
+    POLL_TICKS,
+    POLL_TICKS_WITHOUT_EVENTS,
+    WATCH_RETRY_TICKS,
     Looks,
     watch,
 )
@@ -65,8 +65,8 @@ def test_what_cannot_be_watched_is_tried_again_and_complained_of_once(
 ) -> None:
     stop = Hasty()
     wakes = watch([str(tmp_path / "none")], stop)
-    hints = [next(wakes) for _ in range(3 * PATIENCE_TICKS)]
-    assert sum(hints) == len(hints) / LOOK_TICKS_UNTOLD
+    hints = [next(wakes) for _ in range(3 * WATCH_RETRY_TICKS)]
+    assert sum(hints) == len(hints) / POLL_TICKS_WITHOUT_EVENTS
     stop.set()
     assert list(wakes) == []
     assert len(caplog.records) == 1
@@ -119,9 +119,9 @@ def test_i31_where_changes_come_without_events_it_looks_more_often_and_says_so_o
         if looks.due(hint=False):
             looked.append(tick)
             looks.untold()
-    slow = [LOOK_TICKS]
-    first = LOOK_TICKS + MISSING_TICKS
-    quick = [tick for tick in range(first, 60) if tick % LOOK_TICKS_UNTOLD == 0]
+    slow = [POLL_TICKS]
+    first = POLL_TICKS + EVENT_GRACE_TICKS
+    quick = [tick for tick in range(first, 60) if tick % POLL_TICKS_WITHOUT_EVENTS == 0]
     assert looked == slow + quick
     assert len(caplog.records) == 1
 
@@ -131,7 +131,7 @@ def test_an_event_that_comes_a_little_late_is_no_missing_one(
 ) -> None:
     looks = Looks()
     for tick in range(1, 60):
-        hint = tick % LOOK_TICKS == MISSING_TICKS - 1
+        hint = tick % POLL_TICKS == EVENT_GRACE_TICKS - 1
         if looks.due(hint) and not hint:
             looks.untold()
     assert caplog.records == []

@@ -27,7 +27,7 @@ from servers import Answer, Scripted, recording, scripted
 
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
-from reconciler.targets.errors import ERRORS, UNMODELLED
+from reconciler.targets.errors import ERRORS, UNMODELED
 
 SOAK = os.environ.get("RECONCILER_SOAK") == "1"
 WORD = "canary"
@@ -75,7 +75,7 @@ class Planted:
     def answers(self) -> dict[str, Answer]:
         """Return all that an API may answer except what it should; XML is what STS speaks."""
         key, token, texts = self.key, self.token, [*self.spellings.values()]
-        codes = [*ERRORS, *UNMODELLED, "SomeNovelException"]
+        codes = [*ERRORS, *UNMODELED, "SomeNovelException"]
         return {
             **{
                 code: refusal(code, texts[number % len(texts)], STATUS.get(code, 400))

@@ -20,7 +20,7 @@ from reconciler.engine import Conduct, carry_out, propose
 from reconciler.manifest.loading import load
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import Calls
-from reconciler.targets.session import ATTEMPTS, Connection, open_session
+from reconciler.targets.session import MAX_ATTEMPTS, Connection, open_session
 
 TOPOLOGIES = Path(__file__).with_name("topologies")
 REGION = "eu-west-1"
@@ -113,7 +113,7 @@ class World:
         ``of`` are the calls where nothing fails. What the SDK tries again fails again, so that
         the engine hears of it.
         """
-        attempts = 1 if of[number - 1].deletes else ATTEMPTS
+        attempts = 1 if of[number - 1].deletes else MAX_ATTEMPTS
         calls = list(range(number, number + attempts))
         self._ask("PUT", "faults", {"faults": [{"fault": fault, "calls": calls}]})
 

@@ -9,10 +9,10 @@ from time import monotonic, sleep
 import pytest
 
 from reconciler.core.errors import HeldError, LockError
-from reconciler.locks.lease import NOBODY, STEPS_A_TERM, Candidate, kept
+from reconciler.locks.lease import NO_HOLDER, RENEWALS_PER_TERM, Candidate, kept
 
 TERM = 15.0
-STEP = TERM / STEPS_A_TERM
+STEP = TERM / RENEWALS_PER_TERM
 
 
 @dataclass
@@ -81,7 +81,7 @@ def test_the_first_one_leads_and_the_second_stands_by(race: Race) -> None:
 def test_nobody_leads_before_the_first_step(race: Race) -> None:
     one = race.candidate("one")
     assert not one.leads()
-    assert one.lease().holder == NOBODY
+    assert one.lease().holder == NO_HOLDER
 
 
 def test_p11_a_standby_takes_over_within_three_terms_and_never_before_the_lease_is_over(

@@ -9,8 +9,8 @@ from reconciler.manifest.budget import MOST_SECONDS, Budget
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.kubernetes import MOST_SELECTIONS
 from reconciler.manifest.loading import Loaded, load
-from reconciler.manifest.nodes import MOST_DOCUMENTS, MOST_NODES
-from reconciler.manifest.variables import MOST_CHARACTERS
+from reconciler.manifest.nodes import MAX_NODES, MOST_DOCUMENTS
+from reconciler.manifest.variables import MAX_CHARACTERS
 
 CLUSTER = "---\napiVersion: appmesh.k8s.aws/v1beta2\n"
 MESH = f"{CLUSTER}kind: Mesh\nmetadata: {{name: m}}\n"
@@ -53,7 +53,7 @@ def template(properties: str, count: int, head: str) -> str:
 def test_the_values_that_functions_give() -> None:
     items = 1_000
     head = f"Parameters: {{L: {{Type: CommaDelimitedList, Default: '{'a,' * (items - 1)}a'}}}}"
-    fitting = MOST_NODES // (items + 1)
+    fitting = MAX_NODES // (items + 1)
     within = told(loaded(template("Spec: !Ref L", fitting, head)))
     assert {code for code, *_ in within} == {"WRONG_TYPE"}
     over = told(loaded(template("Spec: !Ref L", fitting + 2, head))) - within
@@ -71,7 +71,7 @@ def test_every_value_in_what_a_function_gives_counts() -> None:
 
 def test_the_length_of_a_parameter() -> None:
     head = "Parameters: {{P: {{Type: String, Default: {}}}}}"
-    longest, longer = "a" * MOST_CHARACTERS, "a" * (MOST_CHARACTERS + 1)
+    longest, longer = "a" * MAX_CHARACTERS, "a" * (MAX_CHARACTERS + 1)
     asking = "Tags: [{Key: a, Value: !Ref P}]"
     code, *_ = only(loaded(template(asking, 1, head.format(longest)))).code.name, ""
     assert code == "RESOURCE_TAG"

@@ -17,7 +17,7 @@ from reconciler.core.resources import Suspension, Unlisted
 from reconciler.render import markdown, text
 from reconciler.render.json import render_report
 from reconciler.render.schema import report_schema
-from reconciler.render.style import NARROWEST, cells
+from reconciler.render.style import MIN_WIDTH, cells
 from reconciler.render.words import groups
 
 SCHEMA = report_schema()
@@ -63,7 +63,7 @@ def report_of(made: Plan, why: str) -> Report:
     return Report(made, tuple(Failed(change, why) for change in made.changes))
 
 
-@given(plans(), st.integers(NARROWEST, 200))
+@given(plans(), st.integers(MIN_WIDTH, 200))
 def test_text_has_no_control_characters_and_keeps_to_its_width(made: Plan, width: int) -> None:
     wide = text.render_plan(made, color=False)
     narrow = text.render_plan(made, color=False, width=width)
@@ -88,6 +88,6 @@ def test_json_is_one_line_of_what_the_schema_says(made: Plan, why: str) -> None:
 def test_markdown_holds_no_markup_but_ours(made: Plan, why: str) -> None:
     report = report_of(made, why)
     for comment in (markdown.render_plan(made, {why: 2}), markdown.render_report(report, {why: 2})):
-        assert len(comment) <= markdown.LIMIT
+        assert len(comment) <= markdown.MAX_CHARACTERS
         # The create that is suspended is folded too.
         assert len(folded(comment)) == len(groups(made.changes)) + 1

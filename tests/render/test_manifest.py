@@ -13,8 +13,8 @@ from reconciler.core.errors import ManifestError
 from reconciler.core.resources import Key, Spec
 from reconciler.manifest.loading import load
 from reconciler.manifest.rules import (
-    TAG_KEY_LENGTH,
-    TAG_VALUE_LENGTH,
+    MAX_TAG_KEY_LENGTH,
+    MAX_TAG_VALUE_LENGTH,
     Refusal,
     usable_name,
 )
@@ -22,8 +22,8 @@ from reconciler.render.manifest import file_name, render_manifest
 
 _WORDS = ["no", "y", "N", "on", "null", "1e3", "0o7", "1_000", "12:30:45", ".inf", "2026-01-01"]
 _SIGNS = st.sampled_from(" +-=._:/@0aéß中")
-tag_keys = st.sampled_from(_WORDS) | st.text(_SIGNS, min_size=1, max_size=TAG_KEY_LENGTH)
-tag_values = st.sampled_from(_WORDS) | st.text(_SIGNS, max_size=TAG_VALUE_LENGTH)
+tag_keys = st.sampled_from(_WORDS) | st.text(_SIGNS, min_size=1, max_size=MAX_TAG_KEY_LENGTH)
+tag_values = st.sampled_from(_WORDS) | st.text(_SIGNS, max_size=MAX_TAG_VALUE_LENGTH)
 names = st.sampled_from(_WORDS) | st.text(min_size=1, max_size=255)
 specs = st.sampled_from(
     [{}, egress("DROP_ALL"), {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}]
@@ -38,7 +38,7 @@ def is_usable(name: str) -> bool:
 
 
 @given(names.filter(is_usable), st.dictionaries(tag_keys, tag_values, max_size=3), specs)
-@example("y", {"n": "0x10", "a" * TAG_KEY_LENGTH: ""}, {})
+@example("y", {"n": "0x10", "a" * MAX_TAG_KEY_LENGTH: ""}, {})
 @example("a: b # c", {"- ": "= "}, egress("ALLOW_ALL"))
 @example("'\"\\", {}, {})
 def test_an_exported_manifest_reads_back_equal(name: str, tags: dict[str, str], spec: Spec) -> None:

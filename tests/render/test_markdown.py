@@ -15,7 +15,7 @@ from reconciler.core.resources import Key, Spec, Unlisted, Unreadable
 from reconciler.core.restraint import Policy, Restraint
 from reconciler.core.three_way import Clash, Moved, ThreeWay
 from reconciler.render.markdown import (
-    LIMIT,
+    MAX_CHARACTERS,
     marker,
     render_message,
     render_plan,
@@ -102,7 +102,7 @@ def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> No
     made = make()
     failed = Report(made, tuple(Failed(change, f"why {change.key}") for change in made.changes))
     for text in (render_plan(made), render_report(failed)):
-        assert LIMIT - 4_000 < len(text.encode()) <= LIMIT
+        assert MAX_CHARACTERS - 4_000 < len(text.encode()) <= MAX_CHARACTERS
         shown = folded(text)
         assert len(shown) > 50
         assert f"**{len(made.changes) - len(shown)} resources not shown here**" in text
@@ -110,20 +110,20 @@ def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> No
 
 
 def test_a_change_too_large_for_a_comment_hides_no_other() -> None:
-    huge: Spec = {"logging": {"format": {"text": "x" * LIMIT}}}
+    huge: Spec = {"logging": {"format": {"text": "x" * MAX_CHARACTERS}}}
     text = render_plan(plan(desired("a"), desired("b", huge), desired("c", DROP)))
     assert [content.split()[0] for content in folded(text)] == ["mesh/a", "mesh/c"]
     assert "**1 resource not shown here**" in text
 
 
 def test_names_without_end_leave_room_for_the_rest() -> None:
-    long = "n" * LIMIT
+    long = "n" * MAX_CHARACTERS
     made = plan(
         *(item for end in "ab" for item in (desired(long + end, ALLOW), present(long + end, DROP))),
         desired("short"),
     )
     text = render_plan(replace(made, target=replace(TARGET, url=long)))
-    assert len(text.encode()) <= LIMIT
+    assert len(text.encode()) <= MAX_CHARACTERS
     assert [content.split()[0] for content in folded(text)] == ["mesh/short"]
     assert "> **opens traffic**: `mesh/nnn" in text
     assert "nnna`, `mesh/nnn" in text
@@ -192,8 +192,8 @@ def test_what_could_not_be_listed_and_a_wrong_owner_are_told_of() -> None:
 
 def test_a_message_is_text_however_long() -> None:
     assert [block.type for block in blocks_of(render_message("Title", HOSTILE))][-1] == "fence"
-    long = render_message("Title", "é" * LIMIT)
-    assert len(long.encode()) < LIMIT
+    long = render_message("Title", "é" * MAX_CHARACTERS)
+    assert len(long.encode()) < MAX_CHARACTERS
     assert long.endswith("é\n```\n")
 
 

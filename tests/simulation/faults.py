@@ -18,7 +18,7 @@ from simulation.service import DAY, Mesh, Request, Service
 Answer = TypeVar("Answer", Mesh, list[Mesh])
 STRANGER = "somebody"
 TIME_OUT_SECONDS = 10.0
-LONGEST_LATENESS_CALLS = 9
+MAX_LATENESS_CALLS = 9
 
 LISTS = ("ListMeshes", "GetResources", "ListTagsForResource")
 READS = (*LISTS, "DescribeMesh")
@@ -277,10 +277,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     "twice": WRITES,
     "again+1": WRITES,
     "again+4": WRITES,
-    f"again+{LONGEST_LATENESS_CALLS}": WRITES,
+    f"again+{MAX_LATENESS_CALLS}": WRITES,
     "delayed+1": WRITES,
     "delayed+4": WRITES,
-    f"delayed+{LONGEST_LATENESS_CALLS}": WRITES,
+    f"delayed+{MAX_LATENESS_CALLS}": WRITES,
     "crash-delayed+1": WRITES,
     "crash-delayed+4": WRITES,
     **dict.fromkeys(HANDS, EVERY),

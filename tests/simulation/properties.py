@@ -38,7 +38,7 @@ Property = Callable[[Run, Scenario], Iterator[str]]
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,36}")
 # A change that meets a lost reply, sixteen replays and a read that lags for two minutes.
-MOST_CALLS_OF_A_CHANGE = 90
+MAX_CALLS_PER_CHANGE = 90
 # An answer from the memory of tokens, the create itself, and one that finds out what lags.
 MOST_CREATES = 3
 
@@ -200,7 +200,7 @@ def _stays_within_bounds(running: Run, scenario: Scenario) -> Iterator[str]:
         # What an index shows, and a plan would rest on, is looked at by itself.
         looks = 2 if running.service.behaviour.index_lag_seconds is None else 4
         changes = len(cycle.plan.changes) if cycle.plan else 0
-        if len(calls) > 3 + 2 * meshes + MOST_CALLS_OF_A_CHANGE * changes:
+        if len(calls) > 3 + 2 * meshes + MAX_CALLS_PER_CHANGE * changes:
             yield f"cycle {number}: {len(calls)} calls for {meshes} meshes and {changes} changes"
         if not changes and len(calls) > 2 + looks * meshes:
             yield f"cycle {number}: {len(calls)} calls for nothing to do"

@@ -7,7 +7,7 @@ from builders import desired, egress
 
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
 from reconciler.core.restraint import Policy, Restraint
-from reconciler.engine.sending import MOST_SINGLE_LOOKS
+from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS
 from simulation.faults import STRANGER
 from simulation.service import BEHAVIOURS, Service
 
@@ -90,7 +90,7 @@ def untagged(name: str, key: str) -> Act:
 
 A, KEPT = desired("a", DROP, tags={"team": "ours"}), desired("kept", IPV4)
 # One more than are looked at one by one.
-_MANY = (*(desired(f"m{number:02}", DROP) for number in range(MOST_SINGLE_LOOKS)), A)
+_MANY = (*(desired(f"m{number:02}", DROP) for number in range(MAX_INDIVIDUAL_RECHECKS)), A)
 _ONE = (step(A),)
 _TWO = (step(A, KEPT),)
 

@@ -10,7 +10,7 @@ from repository import commit_all, git
 from reconciler.core.errors import HistoryError
 from reconciler.source import history
 from reconciler.source.history import files_at
-from reconciler.source.tree import MOST_BYTES_OF_FILE
+from reconciler.source.tree import MAX_FILE_BYTES
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_links_are_not_followed_and_too_much_is_not_read(
     with pytest.raises(HistoryError, match="a link or a submodule"):
         files_at(linked, ["m"])
     (here / "m/link").unlink()
-    (here / "m/a.yaml").write_bytes(b" " * (MOST_BYTES_OF_FILE + 1))
+    (here / "m/a.yaml").write_bytes(b" " * (MAX_FILE_BYTES + 1))
     large = commit_all(here)
     with pytest.raises(HistoryError, match="too large"):
         files_at(large, ["m"])

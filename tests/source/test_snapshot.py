@@ -205,7 +205,7 @@ def test_i14_over_a_limit_nothing_is_read(
 
 
 def test_i14_the_limits() -> None:
-    assert (tree.MOST_FILES, tree.MOST_BYTES, tree.MOST_BYTES_OF_FILE, tree.MOST_DEPTH) == (
+    assert (tree.MAX_FILES, tree.MAX_BYTES, tree.MAX_FILE_BYTES, tree.MAX_DEPTH) == (
         10_000,
         64 << 20,
         1 << 20,

@@ -19,7 +19,7 @@ from reconciler.core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from reconciler.targets.errors import ERRORS, UNMODELLED, speaking_our_errors
+from reconciler.targets.errors import ERRORS, UNMODELED, speaking_our_errors
 
 
 def answered(code: str, status: int, message: str = "as they say") -> TargetError:
@@ -36,10 +36,10 @@ def test_every_declared_error_has_a_row_and_every_row_an_error() -> None:
     assert set(ERRORS) == set(load().errors)
 
 
-@pytest.mark.parametrize("code", [*ERRORS, *UNMODELLED])
+@pytest.mark.parametrize("code", [*ERRORS, *UNMODELED])
 def test_an_error_says_what_was_asked_what_came_and_what_to_do(code: str) -> None:
     error = answered(code, 400)
-    kind, advice = (ERRORS | UNMODELLED)[code]
+    kind, advice = (ERRORS | UNMODELED)[code]
     assert type(error) is kind
     assert str(error) == f"CreateMesh of mesh/a: {code} (HTTP 400): as they say; {advice}"
 

@@ -14,7 +14,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Origin
 from reconciler.core.status import Lease, Status
 from reconciler.render.json import render_status
-from reconciler.web.app import HEALTHY_SECONDS, Web
+from reconciler.web.app import HEARTBEAT_TIMEOUT_SECONDS, Web
 from reconciler.web.metrics import Metrics
 
 ROUTES = ("/", "/page.js", "/page.css", "/status", "/metrics", "/healthz", "/readyz")
@@ -188,7 +188,7 @@ def test_whoever_knows_the_token_gets_a_cycle_and_its_code(more: dict[str, str])
 
 
 def test_a_loop_that_is_stuck_lets_nobody_wait() -> None:
-    daemon = StillDaemon(calm(), beaten_seconds_ago=HEALTHY_SECONDS)
+    daemon = StillDaemon(calm(), beaten_seconds_ago=HEARTBEAT_TIMEOUT_SECONDS)
     code, _, body = ask(web(daemon), "POST", "/reconcile", KNOWN, "{}")
     assert (code, json.loads(body)["message"]) == (
         503,
@@ -240,7 +240,7 @@ def test_a_body_has_its_bound() -> None:
     assert (code, headers["connection"], daemon.asked) == (413, "close", 0)
 
 
-@pytest.mark.parametrize(("seconds", "code"), [(1.0, 200), (HEALTHY_SECONDS, 503)])
+@pytest.mark.parametrize(("seconds", "code"), [(1.0, 200), (HEARTBEAT_TIMEOUT_SECONDS, 503)])
 def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     daemon = StillDaemon(calm(), beaten_seconds_ago=seconds)
     told, _, body = ask(web(daemon), "GET", "/healthz")

@@ -12,7 +12,7 @@ from builders import desired, egress, plan
 
 from reconciler.core.errors import UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.saved import MOST_BYTES, save
+from reconciler.core.saved import MAX_BYTES, save
 from reconciler.wiring.plans import read_plan, write_plan
 
 SMALL = plan(desired("a", egress("DROP_ALL")))
@@ -126,4 +126,4 @@ def test_e10_a_huge_file_takes_no_memory(here: Path) -> None:
     with pytest.raises(UsageError, match="larger than 16 MiB"):
         read_plan("p.plan")
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
-    assert grown < 4 * MOST_BYTES
+    assert grown < 4 * MAX_BYTES
