@@ -6,30 +6,30 @@ from typing import Any
 
 from reconciler.core.kinds import KINDS
 from reconciler.core.marks import mark_of
-from reconciler.core.plan import Plan, Question, make_plan
+from reconciler.core.plan import Plan, PlanInput, make_plan
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
     Desired,
     Json,
     Key,
+    LiveResource,
+    LiveState,
     Options,
     Origin,
-    Present,
     Spec,
     TargetId,
     Unlisted,
     Unreadable,
-    World,
     without_empties,
 )
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OWNER = "platform"
 ACCOUNT = "123456789012"
 TARGET = TargetId("test", "http://127.0.0.1:1", ACCOUNT, "eu-west-1")
-SYNC = Restraint(policy=Policy.SYNC)
+SYNC = GuardSettings(policy=Policy.SYNC)
 
 
 def mesh(name: str) -> Key:
@@ -101,7 +101,7 @@ def present(
     applied: Desired | None = None,
     tags: Mapping[str, str] | None = None,
     **changes: Any,
-) -> Present:
+) -> LiveResource:
     """Return what is live; ``applied`` is the manifest that its mark remembers."""
     ours = {} if owner is None else {OWNER_TAG: owner}
     if applied is not None:
@@ -118,12 +118,12 @@ def present(
         "account": ACCOUNT,
         "created_at": 1_700_000_000.0,
     }
-    return Present(**(facts | changes))
+    return LiveResource(**(facts | changes))
 
 
 def plan(
-    *items: Desired | Present | Unreadable,
-    restraint: Restraint | None = None,
+    *items: Desired | LiveResource | Unreadable,
+    restraint: GuardSettings | None = None,
     gaps: tuple[Unlisted, ...] = (),
     others: tuple[str, ...] = (),
     target: TargetId = TARGET,
@@ -131,7 +131,7 @@ def plan(
     """Return the plan for the desired among ``items`` in a world made of the others."""
     wanted = {item.key: item for item in items if isinstance(item, Desired)}
     seen = {item.key: item for item in items if not isinstance(item, Desired)}
-    world = World(seen, gaps, others=frozenset(map(key, others)))
+    world = LiveState(seen, gaps, others=frozenset(map(key, others)))
     return make_plan(
-        Question(target, OWNER, wanted, world, canonical, restraint or Restraint(), NOW)
+        PlanInput(target, OWNER, wanted, world, canonical, restraint or GuardSettings(), NOW)
     )

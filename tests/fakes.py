@@ -7,16 +7,16 @@ from itertools import count
 from builders import ACCOUNT, TARGET
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
-from reconciler.core.errors import ConflictError, GoneError, RefusedError, TargetError
+from reconciler.core.errors import ConflictError, NotFoundError, RejectedError, TargetError
 from reconciler.core.resources import (
     Json,
     Key,
-    Present,
-    Sighting,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
     Spec,
     TargetId,
     Unreadable,
-    World,
     without_empties,
 )
 
@@ -36,11 +36,11 @@ class FakeTarget:
     """
 
     id: TargetId = TARGET
-    resources: dict[Key, Present] = field(default_factory=dict)
+    resources: dict[Key, LiveResource] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     before: Hook = _nothing
     after: Hook = _nothing
-    answers: dict[str, tuple[Json, Present]] = field(default_factory=dict)
+    answers: dict[str, tuple[Json, LiveResource]] = field(default_factory=dict)
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
@@ -53,9 +53,9 @@ class FakeTarget:
         assert isinstance(plain, dict)
         return plain
 
-    def observe(self, asked: Collection[Key], owner: str) -> World:
+    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
         self._hear("list", Key("mesh", ("*",)))
-        seen: dict[Key, Present | Unreadable] = {}
+        seen: dict[Key, LiveResource | Unreadable] = {}
         for key, resource in sorted(self.resources.items()):
             if key not in asked and resource.owner != owner:
                 continue
@@ -65,17 +65,17 @@ class FakeTarget:
                 seen[key] = Unreadable(key, str(error))
             else:
                 seen[key] = resource
-        return World(seen)
+        return LiveState(seen)
 
-    def look(self, key: Key) -> Present | None:
+    def look(self, key: Key) -> LiveResource | None:
         self._hear("look", key)
         return self.resources.get(key)
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         kinds = {key.kind for key in keys}
         self._hear("list", Key("mesh", ("*",)))
         return {
-            key: Sighting(resource.version, resource.created_at, arn=resource.arn)
+            key: ResourceVersion(resource.version, resource.created_at, arn=resource.arn)
             for key, resource in self.resources.items()
             if key.kind in kinds
         }
@@ -85,26 +85,28 @@ class FakeTarget:
         live = self.resources.values()
         return {resource.arn: resource.tags for resource in live if resource.owner is not None}
 
-    def apply(self, change: Change, token: str | None) -> Sighting:
+    def apply(self, change: Change, token: str | None) -> ResourceVersion:
         operation = type(change).__name__.lower()
         try:
             self._hear(operation, change.key)
             resource = self._perform(change, token)
             self.after(operation, change.key)
         except TargetError as error:
-            if token is not None and isinstance(error, GoneError | ConflictError | RefusedError):
+            if token is not None and isinstance(
+                error, NotFoundError | ConflictError | RejectedError
+            ):
                 error.answer_id = self._answer_id()
             raise
-        return Sighting(
+        return ResourceVersion(
             resource.version, resource.created_at, resource.uid, answer_id=self._answer_id()
         )
 
     def by_hand(
         self, key: Key, spec: Spec | None = None, tags: Mapping[str, str] | None = None
-    ) -> Present:
+    ) -> LiveResource:
         """Make a resource as somebody else would."""
         number = next(self.numbers)
-        made = Present(
+        made = LiveResource(
             key=key,
             spec=spec or {},
             tags=dict(tags or {}),
@@ -117,10 +119,10 @@ class FakeTarget:
         self.resources[key] = made
         return made
 
-    def _perform(self, change: Change, token: str | None) -> Present:
+    def _perform(self, change: Change, token: str | None) -> LiveResource:
         if isinstance(change, Delete):
             if change.key not in self.resources:
-                raise GoneError(f"{change.key} is not there")
+                raise NotFoundError(f"{change.key} is not there")
             return self.resources.pop(change.key)
         request: Json = [change.spec, dict(change.tags)]
         if token in self.answers:
@@ -138,10 +140,10 @@ class FakeTarget:
             self.answers[token] = (request, made)
         return made
 
-    def _change(self, change: Update | Adopt) -> Present:
+    def _change(self, change: Update | Adopt) -> LiveResource:
         live = self.resources.get(change.key)
         if live is None:
-            raise GoneError(f"{change.key} is not there")
+            raise NotFoundError(f"{change.key} is not there")
         dropped = change.before.tags.keys() - change.tags.keys()
         moved = dict(change.tags.items() - change.before.tags.items())
         kept = {key: value for key, value in live.tags.items() if key not in dropped}

@@ -11,38 +11,38 @@ from reconciler.core.errors import UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.report import Failed, Report
 from reconciler.core.resources import Desired, Key
-from reconciler.core.restraint import Restraint
-from reconciler.core.status import Status
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.core.restraint import GuardSettings
+from reconciler.core.status import DaemonStatus
+from reconciler.engine import ApplyOptions, carry_out, propose
 from reconciler.manifest.diagnostics import Diagnostic
-from reconciler.manifest.loading import Loaded
+from reconciler.manifest.loading import LoadResult
 
 
 @dataclass
-class FakeMeans:
+class FakeCycleTarget:
     """What a cycle reaches; ``reads`` counts how often the manifests were read."""
 
     desired: tuple[Desired, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     gone: bool = False
     target: FakeTarget = field(default_factory=FakeTarget)
-    restraint: Restraint = SYNC
+    restraint: GuardSettings = SYNC
     idle: str | None = None
     reads: int = 0
     made: Counter[str] = field(default_factory=Counter)
 
-    def read(self) -> Loaded:
+    def read(self) -> LoadResult:
         self.reads += 1
         if self.gone:
             raise UsageError("manifests does not exist")
-        return Loaded(self.desired, self.diagnostics, {})
+        return LoadResult(self.desired, self.diagnostics, {})
 
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
         restraint = replace(self.restraint, partial=partial)
         return propose(self.target, desired, owner=OWNER, restraint=restraint, now=NOW)
 
     def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
-        return carry_out(plan, self.target, Conduct(workers=1, pause=lambda _: None), waiting)
+        return carry_out(plan, self.target, ApplyOptions(workers=1, pause=lambda _: None), waiting)
 
     def standing_by(self) -> str | None:
         return self.idle
@@ -50,7 +50,7 @@ class FakeMeans:
     def look_anew(self) -> None:
         """Do nothing: it takes nothing for granted."""
 
-    def counted(self, status: Status) -> Status:
+    def counted(self, status: DaemonStatus) -> DaemonStatus:
         """Count the calls since the last time, and forget each."""
         self.made.update(operation for operation, _ in self.target.calls)
         self.target.calls.clear()

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reconciler.api import Verb, load
+from reconciler.api import Action, load
 from reconciler.core.resources import OWNER_TAG
 
 IAM = Path(__file__).parent.parent / "deploy" / "iam"
-READING: tuple[Verb, ...] = ("describe", "list", "list-tags")
-CHANGING: tuple[Verb, ...] = ("update", "delete", "tag", "untag")
+READING: tuple[Action, ...] = ("describe", "list", "list-tags")
+CHANGING: tuple[Action, ...] = ("update", "delete", "tag", "untag")
 # An update is authorized for what its spec names as well (service authorization reference).
 NAMED = {
     "GatewayRoute": ("VirtualService",),
@@ -52,7 +52,7 @@ def rendered(policy: dict[str, Any]) -> str:
     return json.dumps(policy, indent=2) + "\n"
 
 
-def actions(*verbs: Verb) -> list[str]:
+def actions(*verbs: Action) -> list[str]:
     """Return the actions of ``verbs`` on every kind."""
     operations = load().operations.values()
     return sorted(f"appmesh:{it.name}" for it in operations if it.verb in verbs)

@@ -14,18 +14,23 @@ import api_page
 from reconciler.core import exit_codes
 from reconciler.endpoint import Behaviour
 from reconciler.manifest.diagnostics import Code
-from reconciler.settings.knobs import EVERY_VERB, KNOBS, TARGET_VERBS, Knob, Take
+from reconciler.settings.knobs import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
 
 README = Path(__file__).parent.parent / "README.md"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
 BEHAVIOURS = Path(__file__).parent / "behaviours.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETS = {
-    EVERY_VERB: "every verb",
-    TARGET_VERBS: "every verb with a target",
-    ("validate", *TARGET_VERBS): "validate, every verb with a target",
+    ALL_COMMANDS: "every verb",
+    TARGET_COMMANDS: "every verb with a target",
+    ("validate", *TARGET_COMMANDS): "validate, every verb with a target",
 }
-_VALUES = {Take.COUNT: "N", Take.SECONDS: "SECONDS", Take.TEXT: "TEXT", Take.TEXTS: "TEXT"}
+_VALUES = {
+    OptionType.COUNT: "N",
+    OptionType.SECONDS: "SECONDS",
+    OptionType.TEXT: "TEXT",
+    OptionType.TEXT_LIST: "TEXT",
+}
 
 
 def rewritten(text: str) -> str:
@@ -50,11 +55,11 @@ def rows_of(table: Path) -> list[list[str]]:
 
 def _options() -> str:
     head = "| option | of | default | meaning |\n|---|---|---|---|\n"
-    return head + "".join(_option_row(knob) for knob in KNOBS)
+    return head + "".join(_option_row(knob) for knob in OPTIONS)
 
 
-def _option_row(knob: Knob) -> str:
-    value = "" if knob.take is Take.SWITCH else f" {knob.metavar or _VALUES[knob.take]}"
+def _option_row(knob: Option) -> str:
+    value = "" if knob.take is OptionType.FLAG else f" {knob.metavar or _VALUES[knob.take]}"
     verbs = _SETS.get(knob.verbs) or ", ".join(knob.verbs)
     choices = f" One of {', '.join(knob.choices)}." if knob.choices else ""
     default = "" if knob.default is None else f"`{knob.default}`"

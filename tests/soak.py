@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from builders import TARGET, desired, egress, mesh
-from means import FakeMeans
+from means import FakeCycleTarget
 
-from reconciler.cli.cycles import Cycles
-from reconciler.core.errors import RefusedError, UnavailableError
+from reconciler.cli.cycles import CycleRunner
+from reconciler.core.errors import RejectedError, UnavailableError
 from reconciler.core.resources import Key
-from reconciler.core.status import Status
-from reconciler.daemon.loop import Daemon, Senses
+from reconciler.core.status import DaemonStatus
+from reconciler.daemon.loop import Daemon, LoopInputs
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 DAYS = 30
@@ -33,7 +33,7 @@ QUOTA_FROM = (DAYS - 3) * DAY
 class Month:
     """What happens to ten meshes: a clock that somebody sets, outages, hands, edits, a quota."""
 
-    means: FakeMeans = field(default_factory=FakeMeans)
+    means: FakeCycleTarget = field(default_factory=FakeCycleTarget)
     now: int = 0
     attempts: list[int] = field(default_factory=list)
     repaired_within: list[int] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Month:
             raise UnavailableError("no answer")
         if operation == "create" and key == mesh("late"):
             self.attempts.append(self.now)
-            raise RefusedError("a quota is used up")
+            raise RejectedError("a quota is used up")
         if operation == "update" and self.drifted_at is not None:
             hidden = max(self.drifted_at, self.now // DAY * DAY + OUTAGE.stop)
             since = hidden if self.drifted_at % DAY in OUTAGE else self.drifted_at
@@ -92,14 +92,14 @@ def main() -> None:
     month.edit()
     month.means.target.before = month.meddle
     daemon = Daemon(
-        Cycles(month.means, lambda: float(month.now), month.wall),
-        Senses(
+        CycleRunner(month.means, lambda: float(month.now), month.wall),
+        LoopInputs(
             fingerprint=lambda: str(month.edits),
             clock=lambda: float(month.now),
             wall=month.wall,
             chance=random.Random(8).random,  # noqa: S311  # a fixed course of chances
         ),
-        Status(TARGET, "o", "sync", started_at=0, interval_seconds=MINUTE),
+        DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=MINUTE),
     )
     daemon.run(month.wakes())
     late = next(one for one in daemon.status().standings if one.key == mesh("late"))

@@ -14,8 +14,8 @@ import pytest
 from shells import Shell, shell_in
 from shipped import DEPLOY, ROOT, instructions, read
 
-from reconciler.cli.main import VERBS
-from reconciler.settings.knobs import KNOBS
+from reconciler.cli.main import COMMANDS
+from reconciler.settings.knobs import OPTIONS
 
 BIN = Path(sys.executable).parent
 GUIDE = (DEPLOY / "README.md").read_text("utf-8")
@@ -40,8 +40,8 @@ def commands() -> Iterator[list[str]]:
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
 def test_every_command_is_one_that_the_command_line_takes(command: list[str]) -> None:
     verb, *rest = command
-    assert verb in VERBS
-    offered = {f"--{knob.name}" for knob in KNOBS if knob.offered_by(verb)}
+    assert verb in COMMANDS
+    offered = {f"--{knob.name}" for knob in OPTIONS if knob.offered_by(verb)}
     said = {it.partition("=")[0] for it in rest if it.startswith("--")}
     assert said <= offered
 
@@ -294,7 +294,7 @@ def test_every_alert_asks_for_what_the_daemon_counts() -> None:
     )
     status = pytest.importorskip("reconciler.core.status")
     builders = pytest.importorskip("builders")
-    now = status.Status(builders.TARGET, "platform", "sync", 0.0, 60.0)
+    now = status.DaemonStatus(builders.TARGET, "platform", "sync", 0.0, 60.0)
     text = metrics.Metrics().exposed(now, 0.0)[0].decode()
     (group,) = read("alerts.yaml")["groups"]
     for rule in group["rules"]:

@@ -8,7 +8,7 @@ import pytest
 from shells import Shell, shell_in
 from shipped import DEPLOY
 
-from reconciler.cli.main import VERBS
+from reconciler.cli.main import COMMANDS
 
 COMPLETION = DEPLOY / "completion"
 
@@ -27,7 +27,7 @@ def test_each_script_is_what_the_command_prints(shell: Shell, name: str) -> None
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("''", [*VERBS]),
+        ("''", [*COMMANDS]),
         ("pl", ["plan"]),
         ("plan --det", ["--detailed-exitcode"]),
         ("plan --policy ''", ["observe", "create-only", "upsert-only", "sync"]),

@@ -17,7 +17,7 @@ from manifest_text import mesh_yaml
 from permissions import IAM, policies, rendered
 from servers import Scripted, recording
 
-from reconciler.api import Kind, Operation, load
+from reconciler.api import ApiKind, Operation, load
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
@@ -87,7 +87,7 @@ def judged(server: Scripted, live: dict[str, dict[str, str]]) -> Iterator[Reques
                 live[arn].pop(key, None)
 
 
-def place_of(operation: Operation, kind: Kind) -> str:
+def place_of(operation: Operation, kind: ApiKind) -> str:
     """Return the ARN, still with names to fill in, that IAM judges an operation by."""
     if operation.verb != "list":
         return f"{ARNS}:{kind.arn}"

@@ -11,8 +11,8 @@ from fakes import FakeTarget, Hook
 from reconciler.core.changes import Adopt, Cause, Change, Create, Reason, Update
 from reconciler.core.errors import (
     ConflictError,
-    GoneError,
-    RefusedError,
+    NotFoundError,
+    RejectedError,
     TargetError,
     ThrottledError,
     UnavailableError,
@@ -29,23 +29,30 @@ from reconciler.core.report import (
     Stale,
     exit_code,
 )
-from reconciler.core.resources import OWNER_TAG, Desired, Key, Present, Sighting, World
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Desired,
+    Key,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
+)
+from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.core.selection import Selection
 from reconciler.core.tokens import client_token
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.engine import ApplyOptions, carry_out, propose
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
-SYNC = Restraint(policy=Policy.SYNC, max_deletes=99)
+SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99)
 
 
-def proposal(target: FakeTarget, *wants: Desired, restraint: Restraint = SYNC) -> Plan:
+def proposal(target: FakeTarget, *wants: Desired, restraint: GuardSettings = SYNC) -> Plan:
     return propose(target, wants, owner=OWNER, restraint=restraint, now=NOW)
 
 
-def conduct(pauses: list[float] | None = None) -> Conduct:
+def conduct(pauses: list[float] | None = None) -> ApplyOptions:
     waits = [] if pauses is None else pauses
-    return Conduct(workers=1, pause=waits.append, patience_seconds=10)
+    return ApplyOptions(workers=1, pause=waits.append, patience_seconds=10)
 
 
 def cycle(target: FakeTarget, *wants: Desired) -> Report:
@@ -196,7 +203,7 @@ class StepwiseTarget(FakeTarget):
 
     failing: Mapping[str, list[TargetError]]
 
-    def _change(self, change: Update | Adopt) -> Present:
+    def _change(self, change: Update | Adopt) -> LiveResource:
         before = dict(self.resources[change.key].tags)
         dropped = before.keys() - change.tags.keys()
         kept = {name: value for name, value in before.items() if name not in dropped}
@@ -224,7 +231,7 @@ def test_a_change_that_stops_midway_says_what_was_done(failing: str, done: tuple
     target = StepwiseTarget()
     target.failing = {}
     cycle(target, desired("a", DROP, tags={"old": "1"}), desired("kept"))
-    target.failing = {failing: [RefusedError("denied")] * 2}
+    target.failing = {failing: [RejectedError("denied")] * 2}
     report = cycle(target, desired("a", ALLOW, tags={"new": "1"}), desired("kept"))
     outcome = only(report)
     assert isinstance(outcome, Failed)
@@ -270,7 +277,7 @@ def test_what_the_target_refuses_has_failed_with_its_words(operation: str) -> No
     live = {"create": [], "update": [desired("a", DROP)], "delete": [desired("a", DROP)]}
     wanted = {"create": [desired("a", DROP)], "update": [desired("a", ALLOW)], "delete": []}
     cycle(target, desired("kept", DROP), *live[operation])
-    target.before = failing(operation, RefusedError("a quota is used up"), times=2)
+    target.before = failing(operation, RejectedError("a quota is used up"), times=2)
     outcome = only(cycle(target, desired("kept", DROP), *wanted[operation]))
     assert outcome == Failed(outcome.change, "a quota is used up")
 
@@ -280,9 +287,9 @@ class RememberingTarget(FakeTarget):
 
     refused: set[str | None]
 
-    def apply(self, change: Change, token: str | None) -> Sighting:
+    def apply(self, change: Change, token: str | None) -> ResourceVersion:
         if token in self.refused:
-            error = RefusedError("a quota is used up")
+            error = RejectedError("a quota is used up")
             error.answer_id = str(len(self.calls))
             self.calls.append(("refused", str(change.key)))
             raise error
@@ -357,7 +364,7 @@ def test_a14_no_token_is_sent_twice_where_tokens_are_refused() -> None:
     tokens: list[str | None] = []
 
     class Refusing(FakeTarget):
-        def apply(self, change: Change, token: str | None) -> Sighting:
+        def apply(self, change: Change, token: str | None) -> ResourceVersion:
             del change
             tokens.append(token)
             error = ConflictError("the token was used otherwise")
@@ -467,7 +474,7 @@ def test_an_update_of_what_went_in_that_moment_is_stale() -> None:
 def test_a_write_that_finds_nothing_proves_no_absence(operation: str) -> None:
     target = FakeTarget()
     cycle(target, desired("kept", DROP), desired("a", DROP))
-    target.before = failing(operation, GoneError("not found"), times=2)
+    target.before = failing(operation, NotFoundError("not found"), times=2)
     wants = [desired("a", ALLOW)] if operation == "update" else []
     outcome = only(cycle(target, desired("kept", DROP), *wants))
     assert outcome == Failed(outcome.change, "not found")
@@ -475,7 +482,7 @@ def test_a_write_that_finds_nothing_proves_no_absence(operation: str) -> None:
 
 def test_a_create_whose_parent_is_not_there_has_failed() -> None:
     target = FakeTarget()
-    target.before = failing("create", GoneError("no mesh"), times=2)
+    target.before = failing("create", NotFoundError("no mesh"), times=2)
     outcome = only(cycle(target, desired("a", DROP)))
     assert outcome == Failed(outcome.change, "no mesh")
 
@@ -503,7 +510,7 @@ def test_a_look_that_fails_before_the_write_tries_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("error", "kind"),
-    [(RefusedError("a quota"), Failed), (UnavailableError("cut"), Failed)],
+    [(RejectedError("a quota"), Failed), (UnavailableError("cut"), Failed)],
 )
 def test_a_create_sent_again_that_fails_is_told_as_it_is(
     error: TargetError, kind: type[Outcome]
@@ -529,7 +536,7 @@ def test_a_create_sent_again_that_fails_is_told_as_it_is(
 
 def test_a41_tags_that_did_not_arrive_are_no_success() -> None:
     class Deaf(FakeTarget):
-        def _change(self, change: Update | Adopt) -> Present:
+        def _change(self, change: Update | Adopt) -> LiveResource:
             return self.resources[change.key]
 
     target = Deaf()
@@ -542,16 +549,16 @@ class LaggingTarget(FakeTarget):
     """Reads that show what was there some looks ago, as App Mesh's own did after a create."""
 
     lag = 0
-    shown: dict[Key, Present]
+    shown: dict[Key, LiveResource]
 
-    def look(self, key: Key) -> Present | None:
+    def look(self, key: Key) -> LiveResource | None:
         now = super().look(key)
         if self.lag > 0:
             self.lag -= 1
             return self.shown.get(key)
         return now
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         del keys  # a list lags longest of all
         return {}
 
@@ -757,14 +764,14 @@ def test_a_target_without_an_index_of_tags_has_each_looked_at() -> None:
 class Lagging(FakeTarget):
     """Its index of tags still shows the tag ``team`` as it was long ago."""
 
-    def observe(self, asked: Collection[Key], owner: str) -> World:
+    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
         world = super().observe(asked, owner)
         seen = {
             key: replace(live, tags={**live.tags, "team": "old"})
             for key, live in world.resources.items()
-            if isinstance(live, Present)
+            if isinstance(live, LiveResource)
         }
-        return World(seen, world.gaps, frozenset(seen))
+        return LiveState(seen, world.gaps, frozenset(seen))
 
 
 def test_a_plan_does_not_rest_on_tags_that_may_be_old() -> None:

@@ -8,7 +8,7 @@ from builders import NOW, OWNER, desired, key, listening, provided_by, route
 from fakes import FakeTarget, Hook
 
 from reconciler.core.changes import Update
-from reconciler.core.errors import RefusedError, TargetError, UnavailableError
+from reconciler.core.errors import RejectedError, TargetError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import (
@@ -21,11 +21,11 @@ from reconciler.core.report import (
     exit_code,
 )
 from reconciler.core.resources import Desired, Json, Key, Spec
-from reconciler.core.restraint import Policy, Restraint
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.core.restraint import GuardSettings, Policy
+from reconciler.engine import ApplyOptions, carry_out, propose
 
-SYNC = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
-CONDUCT = Conduct(workers=1, pause=lambda _: None, patience_seconds=1)
+SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+CONDUCT = ApplyOptions(workers=1, pause=lambda _: None, patience_seconds=1)
 ROUTER, ROUTE, OTHER = key("virtual-router/m/r"), key("route/m/r/x"), key("route/m/r/y")
 HTTP, GRPC = listening(80), listening(80, protocol="grpc")
 
@@ -61,7 +61,7 @@ def refusing(operation: str, which: Key, error: TargetError | None = None) -> Ho
 
     def hook(called: str, about: Key) -> None:
         if (called, about) == (operation, which):
-            raise error or RefusedError("no")
+            raise error or RejectedError("no")
 
     return hook
 
@@ -298,7 +298,7 @@ def test_a_route_comes_back_though_a_service_keeps_the_tokens_of_its_lives() -> 
 
 def test_a_refused_update_is_asked_again_before_its_routes_come_back() -> None:
     target = standing()
-    left = [RefusedError("kept with the token")]
+    left = [RejectedError("kept with the token")]
 
     def hook(operation: str, about: Key) -> None:
         if (operation, about) == ("update", ROUTER) and left:

@@ -20,7 +20,7 @@ import reconciler
 from reconciler.api import Text
 from reconciler.api import load as load_api
 from reconciler.core.resources import Key
-from reconciler.endpoint.errors import FaultsRefusedError
+from reconciler.endpoint.errors import InvalidFaultsError
 from reconciler.endpoint.faults import Faults
 
 PACKAGE = Path(reconciler.__file__).parent
@@ -174,7 +174,7 @@ def test_any_glob_is_matched_in_linear_time(unit: str) -> None:
     def refused(glob: str) -> None:
         for field in ("name", "operation"):
             description = {"faults": [{"fault": "error", field: glob}]}
-            with pytest.raises(FaultsRefusedError, match="must have 0 to 255 characters"):
+            with pytest.raises(InvalidFaultsError, match="must have 0 to 255 characters"):
                 Faults(json.loads(json.dumps(description)), ["CreateMesh"])
 
     assert_linear(refused, lambda size: repeated(unit, size))

@@ -12,9 +12,9 @@ import pytest
 from conftest import Cli
 from readme import BEHAVIOURS, README, rewritten, rows_of
 
-from reconciler.cli.main import VERBS
+from reconciler.cli.main import COMMANDS
 from reconciler.endpoint import Behaviour
-from reconciler.settings.knobs import EVERY_VERB, TARGET_VERBS
+from reconciler.settings.knobs import ALL_COMMANDS, TARGET_COMMANDS
 
 TEXT = README.read_text("utf-8")
 _BLOCKS = re.findall(r"<!-- run -->\n```console\n(.*?)```", TEXT, re.DOTALL)
@@ -31,10 +31,10 @@ def test_every_behaviour_has_its_row_and_every_row_its_behaviour() -> None:
     assert told == [field.name.replace("_", "-") for field in fields(Behaviour)]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_option_of_its_help_is_documented_once(verb: str, cli: Cli) -> None:
     rows = re.findall(r"^\| `--([a-z-]+)[^|]*\| ([^|]+) \|", TEXT, re.MULTILINE)
-    groups = {"every verb": EVERY_VERB, "every verb with a target": TARGET_VERBS}
+    groups = {"every verb": ALL_COMMANDS, "every verb with a target": TARGET_COMMANDS}
     documented = [
         name for name, of in rows for part in of.split(", ") if verb in groups.get(part, (part,))
     ]

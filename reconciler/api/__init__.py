@@ -1,10 +1,11 @@
 """The App Mesh API as data, and the one thing to do with data: compare a value with it."""
 
 from reconciler.api.description import (
+    Action,
     ApiError,
+    ApiKind,
     Boolean,
     Description,
-    Kind,
     ListOf,
     Member,
     Number,
@@ -14,7 +15,6 @@ from reconciler.api.description import (
     Structure,
     Text,
     Timestamp,
-    Verb,
     load,
 )
 from reconciler.api.quotas import BACKENDS, QUOTAS, Quota
@@ -26,7 +26,7 @@ __all__ = [
     "ApiError",
     "Boolean",
     "Description",
-    "Kind",
+    "ApiKind",
     "ListOf",
     "Member",
     "Number",
@@ -37,7 +37,7 @@ __all__ = [
     "Structure",
     "Text",
     "Timestamp",
-    "Verb",
+    "Action",
     "Violation",
     "load",
     "violations",

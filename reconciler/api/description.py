@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-Verb = Literal["create", "update", "describe", "delete", "list", "tag", "untag", "list-tags"]
+Action = Literal["create", "update", "describe", "delete", "list", "tag", "untag", "list-tags"]
 Retry = Literal["throttling", "transient"]
 
 _MEMBER = re.compile(r"{(\w+)}")
@@ -98,7 +98,7 @@ class ApiError:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ApiKind:
     """A kind of resource, such as ``Mesh``; ``arn`` is the part behind the account."""
 
     name: str
@@ -116,8 +116,8 @@ class Operation:
     """One operation: how it is asked for, how it answers, and which errors it declares."""
 
     name: str
-    verb: Verb
-    kind: Kind | None
+    verb: Action
+    kind: ApiKind | None
     """The kind that it is about; None where an ARN says that."""
     method: Literal["GET", "PUT", "DELETE"]
     path: str
@@ -154,7 +154,7 @@ class Description:
     """The whole API, by name."""
 
     service: Service
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ApiKind]
     errors: Mapping[str, ApiError]
     operations: Mapping[str, Operation]
     shapes: Mapping[str, Shape]
@@ -170,7 +170,7 @@ def load() -> Description:
         for name, row in facts["errors"].items()
     }
     everywhere = {name for name, row in facts["errors"].items() if row.get("everywhere")}
-    kinds = {name: Kind(name, **row) for name, row in facts["kinds"].items()}
+    kinds = {name: ApiKind(name, **row) for name, row in facts["kinds"].items()}
     operations = {}
     for name, row in facts["operations"].items():
         method, path = row["request"].split(" ")

@@ -8,7 +8,7 @@ from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
 from reconciler.cli.options import Invocation
 from reconciler.cli.saved import carry_out_saved, open_saved
 from reconciler.cli.work import insist, open_work
-from reconciler.core.errors import MovedError
+from reconciler.core.errors import PlanChangedError
 from reconciler.core.plan import Plan
 from reconciler.targets.appmesh import AppMesh
 
@@ -34,7 +34,7 @@ def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
         work.refuse_idle_patterns(plan.keys, desired, plan.unlisted)
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):
-            raise MovedError(
+            raise PlanChangedError(
                 f"the plan is {plan.fingerprint} by now and not {expected}, so nothing was "
                 "written: run plan again and agree to what it says"
             )

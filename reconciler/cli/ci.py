@@ -12,7 +12,7 @@ from reconciler.cli.main import code_of
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import complain, show
 from reconciler.cli.validate import read_source, source_paths, summary
-from reconciler.cli.work import Work, choose, open_work
+from reconciler.cli.work import RunContext, choose, open_work
 from reconciler.core.errors import ForgeError, HistoryError, ReconcilerError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
@@ -20,7 +20,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.core.three_way import ThreeWay, compare
-from reconciler.forges.forge import Event, Forge, Occasion, Task, find_comment, post_comment
+from reconciler.forges.forge import Event, EventKind, Forge, Task, find_comment, post_comment
 from reconciler.known_secrets import shown
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.diagnostics import Diagnostic
@@ -45,7 +45,7 @@ _MANUAL_TASK_TEXTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Discussion:
+class ReviewState:
     """The task, the request on which it reports, and the marker of our comment.
 
     ``request`` is None if there is none.
@@ -63,7 +63,7 @@ class Discussion:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class JobResult:
     """How a task ended: its exit code, the words for readers, the plan where there is one.
 
     ``agreed`` is the fingerprint that a reader of the words agrees to; None keeps the one that
@@ -100,7 +100,7 @@ def run(invocation: Invocation) -> int:
         ending = _end(invocation, forge, discussion, token)
     except ReconcilerError as error:
         told = markdown.render_message("The CI job did not end well", escaped(str(error)))
-        _report(forge, discussion, Ending(code_of(error), told), invocation["out"])
+        _report(forge, discussion, JobResult(code_of(error), told), invocation["out"])
         raise
     code = _report(forge, discussion, ending, invocation["out"])
     if forge.places.annotations is None:
@@ -124,27 +124,27 @@ def _confined(invocation: Invocation) -> Invocation:
 
 def _announcement(event: Event, task: Task) -> str:
     """Return the line that says what the job does, and for which event."""
-    if event.occasion is Occasion.REQUEST:
+    if event.occasion is EventKind.REQUEST:
         where = "" if event.trusted else " from a fork"
-    elif event.occasion is Occasion.OTHER:
+    elif event.occasion is EventKind.OTHER:
         where = ""
     else:
         where = f" {'on' if event.main else 'outside of'} the default branch"
     does = _TASK_TEXTS[task]
-    if event.occasion is Occasion.MANUAL:
+    if event.occasion is EventKind.MANUAL:
         does = _MANUAL_TASK_TEXTS.get(task, does)
     return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
 
 
-def _discussion(invocation: Invocation, forge: Forge, task: Task) -> Discussion:
+def _discussion(invocation: Invocation, forge: Forge, task: Task) -> ReviewState:
     """Return where to report; ForgeError where it cannot be known what was reviewed."""
     event = forge.event
     if task is Task.VALIDATE:
-        return Discussion(task)
+        return ReviewState(task)
     choice = choose(invocation)
     marker = markdown.marker(choice.name, choice.owner)
     if task is not Task.APPLY:
-        return Discussion(task, event.request, marker)
+        return ReviewState(task, event.request, marker)
     expected = invocation["expect"]
     try:
         merged = forge.request_of(event.commit)
@@ -154,14 +154,14 @@ def _discussion(invocation: Invocation, forge: Forge, task: Task) -> Discussion:
         if expected is None:
             raise
         complain(f"{error}; nothing is reported there")
-        return Discussion(task, None, marker, expected, binds=True)
+        return ReviewState(task, None, marker, expected, binds=True)
     reviewed = expected or (markdown.reviewed_in(body) if body else None)
     binds = expected is not None or (merged is not None and not merged.fork)
     edited = comment is not None and body is None
-    return Discussion(task, merged.number if merged else None, marker, reviewed, binds, edited)
+    return ReviewState(task, merged.number if merged else None, marker, reviewed, binds, edited)
 
 
-def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: str) -> Ending:
+def _end(invocation: Invocation, forge: Forge, discussion: ReviewState, token: str) -> JobResult:
     loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
     _annotate(forge, loaded.diagnostics, token)
     told = diagnostics.text(loaded.diagnostics, color=False) + summary(loaded)
@@ -169,7 +169,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
     task = discussion.task
     if task is Task.VALIDATE or not loaded.valid:
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
-        return Ending(code, markdown.render_message("Manifests", told))
+        return JobResult(code, markdown.render_message("Manifests", told))
     with open_work(invocation) as work:
         plan = work.propose(loaded.desired)
         work.refuse_idle_patterns(plan.keys, loaded.desired, plan.unlisted)
@@ -180,7 +180,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
             write_plan(invocation["out"], plan)
         if task in (Task.PREVIEW, Task.WATCH):
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
-            return Ending(code, markdown.render_plan(plan, calls), plan)
+            return JobResult(code, markdown.render_plan(plan, calls), plan)
         if task is Task.REVIEW:
             return _review(work, plan, loaded.desired, forge.event.base)
         # Where nothing is left to do, nothing unseen can be done.
@@ -190,7 +190,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: Discussion, token: st
         return _apply(work, plan)
 
 
-def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
+def _objection(forge: Forge, discussion: ReviewState, plan: Plan) -> str | None:
     """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
     if not discussion.binds:
         # What nobody reviewed may be run again long after, and would bring back what was then.
@@ -206,27 +206,27 @@ def _objection(forge: Forge, discussion: Discussion, plan: Plan) -> str | None:
     return None
 
 
-def _review(work: Work, plan: Plan, head: Sequence[Desired], base: str | None) -> Ending:
+def _review(work: RunContext, plan: Plan, head: Sequence[Desired], base: str | None) -> JobResult:
     three_way, unknown = _since(base, work, plan, head)
     calls = work.invocation.printed_calls(work.target.calls)
     body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
-    return Ending(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
+    return JobResult(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
 def _refuse(
-    work: Work, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
-) -> Ending:
+    work: RunContext, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
+) -> JobResult:
     told = f"{objection}, so nothing was applied"
     complain(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
     three_way, unknown = _since(base, work, plan, head)
     note = "; ".join(filter(None, (told, unknown)))
     calls = work.invocation.printed_calls(work.target.calls)
     body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
-    return Ending(ExitCode.STALE, body, plan)
+    return JobResult(ExitCode.STALE, body, plan)
 
 
 def _since(
-    base: str | None, work: Work, plan: Plan, head: Sequence[Desired]
+    base: str | None, work: RunContext, plan: Plan, head: Sequence[Desired]
 ) -> tuple[ThreeWay | None, str]:
     """Return what of ``plan`` is due to the change since ``base``, or why that is unknown."""
     try:
@@ -239,12 +239,12 @@ def _since(
     return compare(before.desired, head, plan, work.target.canonical), ""
 
 
-def _apply(work: Work, plan: Plan) -> Ending:
+def _apply(work: RunContext, plan: Plan) -> JobResult:
     report, code = carry(work.invocation, work.target, plan)
     calls = work.invocation.printed_calls(work.target.calls)
     show(text.render_report(report, color=False, calls=calls))
     rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
-    return Ending(
+    return JobResult(
         code,
         markdown.render_report(report, calls),
         plan,
@@ -260,7 +260,7 @@ def _annotate(forge: Forge, found: Sequence[Diagnostic], token: str) -> None:
         show(f"::{token}::\n{diagnostics.github(found)}::stop-commands::{token}\n")
 
 
-def _report(forge: Forge, discussion: Discussion, ending: Ending, out: str | None) -> ExitCode:
+def _report(forge: Forge, discussion: ReviewState, ending: JobResult, out: str | None) -> ExitCode:
     """Tell everybody how it ended and return the exit code; a task that cannot tell goes on."""
     code = ending.code
     if discussion.request is not None:

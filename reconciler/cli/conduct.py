@@ -11,7 +11,7 @@ from reconciler import engine
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import show, terminal_width, wants_color
 from reconciler.cli.progress import counting
-from reconciler.cli.signals import FINISHING_MESSAGE, Stop, stop_on_signals
+from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
 from reconciler.cli.work import sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -21,7 +21,7 @@ from reconciler.render import json, markdown, text
 from reconciler.render.style import counted
 from reconciler.targets.appmesh import AppMesh
 
-CarryOut: TypeAlias = Callable[[Plan, AppMesh, engine.Conduct], Report]
+ApplyFunction: TypeAlias = Callable[[Plan, AppMesh, engine.ApplyOptions], Report]
 
 
 def refuse_to_ask_nobody(invocation: Invocation) -> None:
@@ -45,7 +45,7 @@ def conduct(
     plan: Plan,
     *,
     note: str = "",
-    carry_out: CarryOut | None = None,
+    carry_out: ApplyFunction | None = None,
 ) -> int:
     """Return the exit code of carrying ``plan`` out, once it was shown and agreed to.
 
@@ -75,7 +75,7 @@ def carry(
     invocation: Invocation,
     target: AppMesh,
     plan: Plan,
-    carry_out: CarryOut | None = None,
+    carry_out: ApplyFunction | None = None,
     *,
     readable: bool = True,
 ) -> tuple[Report, ExitCode]:
@@ -115,11 +115,11 @@ def _approved() -> bool:
 
 def _manner(
     invocation: Invocation,
-    stop: Stop,
+    stop: StopRequest,
     may_write: Callable[[], bool],
     progress: Callable[[Outcome], None],
-) -> engine.Conduct:
-    return engine.Conduct(
+) -> engine.ApplyOptions:
+    return engine.ApplyOptions(
         workers=invocation["parallelism"],
         stopping=lambda: stop.wished.is_set() or not may_write(),
         pause=stop.wished.wait,

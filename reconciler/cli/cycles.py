@@ -12,7 +12,7 @@ from typing import Protocol
 
 from reconciler.core.backoff import Backoff
 from reconciler.core.changes import Create
-from reconciler.core.contests import Contests
+from reconciler.core.contests import RepairLoops
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.last_seen import LastSeen
@@ -20,20 +20,20 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Failed, Report, Skipped, exit_code
 from reconciler.core.resources import Desired, Key
 from reconciler.core.schedule import Schedule, urgent_first
-from reconciler.core.standings import Retry, standings
-from reconciler.core.status import Standing, Status
+from reconciler.core.standings import NextAttempt, standings
+from reconciler.core.status import DaemonStatus, ResourceStatus
 from reconciler.manifest.diagnostics import Diagnostic
-from reconciler.manifest.loading import Loaded
+from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostics
 from reconciler.render.style import counted
 
 logger = logging.getLogger("reconciler.run")
 
 
-class Means(Protocol):
+class CycleTarget(Protocol):
     """How a cycle reaches the manifests and the target."""
 
-    def read(self) -> Loaded:
+    def read(self) -> LoadResult:
         """Return what the manifests say; UsageError where they are not there."""
 
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
@@ -48,14 +48,16 @@ class Means(Protocol):
     def look_anew(self) -> None:
         """Take nothing of the last look for granted in the next one."""
 
-    def counted(self, status: Status) -> Status:
+    def counted(self, status: DaemonStatus) -> DaemonStatus:
         """Count the cycle, and return its ``status`` with what the calls so far came to."""
 
 
-class Cycles:
+class CycleRunner:
     """Cycle after cycle over one target."""
 
-    def __init__(self, means: Means, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self, means: CycleTarget, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
         """Remember nothing yet; ``clock`` is never set, the one on the ``wall`` is for people."""
         self._means = means
         self._clock = clock
@@ -64,12 +66,12 @@ class Cycles:
         self._partial: str | None = None
         self._complaints: tuple[str, ...] = ()
         self._urgent: frozenset[Key] = frozenset()
-        self._contests = Contests()
+        self._contests = RepairLoops()
         self._backoff = Backoff()
         self._last_seen = LastSeen()
         self._idle: str | None = None
 
-    def __call__(self, status: Status, *, fresh: bool, forced: bool) -> Status:
+    def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
         """Run one cycle; what goes wrong is logged and shown, and the next one tries again."""
         if fresh or self._partial is not None:
             self._read()
@@ -80,7 +82,9 @@ class Cycles:
             ended = self._survive(status, self._good, forced=forced)
         return self._means.counted(replace(ended, cycle_finished_at=self._wall()))
 
-    def _survive(self, status: Status, desired: Mapping[Key, Desired], *, forced: bool) -> Status:
+    def _survive(
+        self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
+    ) -> DaemonStatus:
         try:
             return self.act(status, desired, forced=forced)
         except TargetError as error:
@@ -88,7 +92,9 @@ class Cycles:
                 logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
             return replace(status, error=str(error), exit_code=ExitCode.ERROR)
 
-    def act(self, status: Status, desired: Mapping[Key, Desired], *, forced: bool) -> Status:
+    def act(
+        self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
+    ) -> DaemonStatus:
         """Return how things stand once ``desired`` was compared and carried out.
 
         Raises:
@@ -145,11 +151,11 @@ class Cycles:
                 )
         return report
 
-    def _retries(self) -> dict[Key, Retry]:
+    def _retries(self) -> dict[Key, NextAttempt]:
         """Return what is tried again, with its time as the clock on the wall will show it."""
         set_off = self._wall() - self._clock()
         return {
-            key: Retry(setback.attempts, set_off + setback.next_at)
+            key: NextAttempt(setback.attempts, set_off + setback.next_at)
             for key, setback in self._backoff.setbacks.items()
         }
 
@@ -189,7 +195,7 @@ class Cycles:
         self._partial, self._complaints = partial, complaints
 
     @staticmethod
-    def _log_missing(plan: Plan, before: Mapping[Key, Standing]) -> None:
+    def _log_missing(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
         """Log each resource that was deleted outside of mesh-reconciler, once."""
         withheld = (held.change for held in plan.withheld)
         for change in (*plan.changes, *withheld):
@@ -204,7 +210,7 @@ class Cycles:
                 logger.warning("%s is missing: last seen at %s", change.key, seen, extra=facts)
 
     @staticmethod
-    def _log_withheld(plan: Plan, before: Mapping[Key, Standing]) -> None:
+    def _log_withheld(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
         """Say what is left alone once, and not in each cycle."""
         for held in plan.withheld:
             if held.key not in before or before[held.key].why != held.why:

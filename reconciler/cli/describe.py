@@ -10,8 +10,8 @@ from reconciler.cli.output import page, show_whole
 from reconciler.cli.work import insist, open_work
 from reconciler.core.errors import DaemonError, TargetError, UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Key, Present, Unreadable
-from reconciler.render.description import Description, render_json, render_text
+from reconciler.core.resources import Key, LiveResource, Unreadable
+from reconciler.render.description import ResourceDescription, render_json, render_text
 from reconciler.render.status import attempts
 from reconciler.targets.appmesh import AppMesh
 from reconciler.web.client import fetch_status
@@ -39,7 +39,7 @@ def run(invocation: Invocation) -> int:
         (key,) = named
         observed = _observed(work.target, key)
         lately = _attempts(invocation["url"], plan, key)
-        told = Description(key, _alone(plan, key), desired.get(key), observed, lately)
+        told = ResourceDescription(key, _alone(plan, key), desired.get(key), observed, lately)
     if invocation["format"] == "json":
         show_whole(render_json(told))
     else:
@@ -63,7 +63,7 @@ def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> 
     return sorted(named.union(key for key in live if any(map(key.matches, patterns))))
 
 
-def _observed(target: AppMesh, key: Key) -> Present | Unreadable | None:
+def _observed(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
     try:
         listed = target.lists.beside([key])
     except TargetError as error:

@@ -5,15 +5,15 @@ from pathlib import Path
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import show
 from reconciler.cli.signals import stop_on_signals
-from reconciler.core.errors import HeldError, TargetError, UsageError
+from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import (
-    AddressRefusedError,
     Behaviour,
-    BehaviourRefusedError,
+    DataDirectoryLockedError,
     EndpointError,
-    FaultsRefusedError,
-    FolderHeldError,
+    InvalidAddressError,
+    InvalidBehaviorError,
+    InvalidFaultsError,
     LocalEndpoint,
     ServingError,
     parse_behaviour,
@@ -42,9 +42,9 @@ def run(invocation: Invocation) -> int:
         with stop_on_signals() as stop, endpoint:
             show(f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n")
             stop.wished.wait()
-    except FolderHeldError as error:
-        raise HeldError(str(error)) from error
-    except (AddressRefusedError, BehaviourRefusedError, FaultsRefusedError) as error:
+    except DataDirectoryLockedError as error:
+        raise LockHeldError(str(error)) from error
+    except (InvalidAddressError, InvalidBehaviorError, InvalidFaultsError) as error:
         raise UsageError(str(error)) from error
     except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error

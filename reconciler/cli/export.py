@@ -11,7 +11,7 @@ from reconciler.cli.work import choose
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Present, Unreadable
+from reconciler.core.resources import LiveResource, Unreadable
 from reconciler.manifest.diagnostics import Severity
 from reconciler.manifest.loading import load
 from reconciler.render import text
@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
         for saw in live.seen(
             target, invocation.keys, choice.owner, workers=invocation["parallelism"]
         ):
-            if isinstance(saw, Present) and not tags.items() <= saw.tags.items():
+            if isinstance(saw, LiveResource) and not tags.items() <= saw.tags.items():
                 continue
             try:
                 files[Path(invocation["to"], file_name(saw.key))] = _manifest(saw, target)
@@ -68,7 +68,7 @@ def _wanting(files: Mapping[Path, str]) -> Iterator[str]:
             yield f"! {complaint.origin.file}  needs what was not exported: {complaint.message}"
 
 
-def _manifest(saw: Present | Unreadable, target: AppMesh) -> str:
+def _manifest(saw: LiveResource | Unreadable, target: AppMesh) -> str:
     if isinstance(saw, Unreadable):
         raise ManifestError(saw.why)
     # Of a shared mesh what is our own can be declared, and not the mesh itself.

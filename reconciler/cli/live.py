@@ -6,13 +6,13 @@ from reconciler import engine, parallel
 from reconciler.cli.options import HOW_KEYS_READ
 from reconciler.cli.progress import working
 from reconciler.core.errors import UsageError
-from reconciler.core.resources import Key, Present, Unreadable
+from reconciler.core.resources import Key, LiveResource, Unreadable
 from reconciler.targets.appmesh import AppMesh
 
 
 def seen(
     target: AppMesh, patterns: Sequence[str], owner: str, *, workers: int
-) -> list[Present | Unreadable]:
+) -> list[LiveResource | Unreadable]:
     """Return what ``patterns`` name, in order of keys; everything where there are none.
 
     UsageError where one of them names nothing that is live.
@@ -26,7 +26,7 @@ def seen(
         world = target.observe(keys, owner)
         named = sorted(keys & world.resources.keys())
 
-        def seen_now(key: Key) -> Present | Unreadable:
+        def seen_now(key: Key) -> LiveResource | Unreadable:
             # Tags that may be old would be written down, or taken off in vain.
             doubtful = key in world.doubtful
             return engine.look_again(target, key) if doubtful else world.resources[key]

@@ -27,7 +27,7 @@ class Redacted(logging.Formatter):
         return redacted(super().formatException(ei)[:MAX_CHARACTERS])
 
 
-class JsonLines(Redacted):
+class JsonFormatter(Redacted):
     """One JSON object a record; ``event`` names it for machines."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -45,7 +45,7 @@ class JsonLines(Redacted):
         return json.dumps(told)
 
 
-class TextLines(Redacted):
+class TextFormatter(Redacted):
     """One line a record, in which nothing can steer the terminal that shows it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it so
@@ -54,7 +54,7 @@ class TextLines(Redacted):
         return super().formatMessage(record)
 
 
-class Unhindered(logging.StreamHandler[TextIO]):
+class NonBlockingHandler(logging.StreamHandler[TextIO]):
     """Writes a record where that can be done at once; counts the others, and says so later.
 
     A full disk, or a reader that has stopped reading, is no reason to leave meshes alone.
@@ -89,9 +89,9 @@ class Unhindered(logging.StreamHandler[TextIO]):
 
 def start_logging(level: str | None = None, style: str = "text") -> None:
     """Send the records of ``level`` and above to stderr."""
-    out = Unhindered(sys.stderr)
-    text = TextLines("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
-    out.setFormatter(JsonLines() if style == "json" else text)
+    out = NonBlockingHandler(sys.stderr)
+    text = TextFormatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    out.setFormatter(JsonFormatter() if style == "json" else text)
     logging.basicConfig(handlers=[out], level=(level or "warning").upper(), force=True)
     # botocore logs where it found credentials, and headers with signatures below that. Warnings
     # come with traces, and whoever asked tells what they are about.

@@ -9,12 +9,18 @@ import click
 
 from reconciler.cli.logs import start_logging
 from reconciler.cli.output import complain, stop_printing, talk
-from reconciler.core.errors import HeldError, ManifestError, MovedError, ReconcilerError, UsageError
+from reconciler.core.errors import (
+    LockHeldError,
+    ManifestError,
+    PlanChangedError,
+    ReconcilerError,
+    UsageError,
+)
 from reconciler.core.exit_codes import ExitCode
 from reconciler.known_secrets import shown
 
 # Help must not import a verb: boto3 alone costs more than the whole of --help.
-VERBS = {
+COMMANDS = {
     "validate": "Read manifests and print every complaint at once.",
     "plan": "Show what apply would do; write nothing.",
     "show": "Print a saved plan.",
@@ -34,26 +40,26 @@ VERBS = {
 CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (ManifestError, ExitCode.MANIFESTS),
-    (HeldError, ExitCode.HELD),
-    (MovedError, ExitCode.STALE),
+    (LockHeldError, ExitCode.HELD),
+    (PlanChangedError, ExitCode.STALE),
     (ReconcilerError, ExitCode.ERROR),
 )
 ADVICE = {errno.EMFILE: "raise the limit of open files (ulimit -n)"}
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class Verbs(click.Group):
+class Commands(click.Group):
     """The verbs, each imported when it is run and not before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of their use."""
         del ctx
-        return list(VERBS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a verb, None for a word that is none."""
         del ctx
-        if cmd_name not in VERBS:
+        if cmd_name not in COMMANDS:
             return None
         # Help needs no options.
         from reconciler.cli.options import command_of  # noqa: PLC0415
@@ -64,7 +70,7 @@ class Verbs(click.Group):
         """Write the verbs with their help, importing none of them."""
         del ctx
         with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,8 +133,8 @@ def _explain_usage(error: click.ClickException) -> None:
         complain(error.format_message())
 
 
-def _group() -> Verbs:
-    group = Verbs(
+def _group() -> Commands:
+    group = Commands(
         help="Files become meshes: a declarative reconciler for the AWS App Mesh API.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )

@@ -13,9 +13,16 @@ from click.core import ParameterSource
 
 from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
-from reconciler.settings.file import File, read_file
-from reconciler.settings.knobs import KEY_VERBS, KNOBS, READING_VERBS, Knob, Take, is_lock
-from reconciler.settings.target import Said
+from reconciler.settings.file import ConfigFile, read_file
+from reconciler.settings.knobs import (
+    KEY_COMMANDS,
+    OPTIONS,
+    SOURCE_COMMANDS,
+    Option,
+    OptionType,
+    is_lock,
+)
+from reconciler.settings.target import OptionValues
 
 HOW_KEYS_READ = "; a key reads kind/name, such as mesh/payments or 'route/*'"
 
@@ -29,10 +36,10 @@ class Invocation:
     """
 
     verb: str
-    said: Said
+    said: OptionValues
     paths: tuple[str, ...]
     keys: tuple[str, ...]
-    file: File
+    file: ConfigFile
     line: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
@@ -65,7 +72,7 @@ class Invocation:
         return invocation
 
 
-Verb = Callable[[Invocation], object]
+CommandFunction = Callable[[Invocation], object]
 
 
 class Command(click.Command):
@@ -85,7 +92,7 @@ def log_as(invocation: Invocation) -> None:
 
 def command_of(verb: str) -> click.Command:
     """Return the command that imports ``verb``, logs as it was asked to, and runs it."""
-    run: Verb = import_module(f"reconciler.cli.{verb}").run
+    run: CommandFunction = import_module(f"reconciler.cli.{verb}").run
 
     @wraps(run)
     def logged(invocation: Invocation) -> object:
@@ -95,7 +102,7 @@ def command_of(verb: str) -> click.Command:
     return make_command(verb, logged)
 
 
-def make_command(verb: str, run: Verb) -> click.Command:
+def make_command(verb: str, run: CommandFunction) -> click.Command:
     """Return the click command of ``verb``; its docstring is its help."""
 
     def callback(**parameters: Any) -> object:
@@ -104,17 +111,17 @@ def make_command(verb: str, run: Verb) -> click.Command:
             frozenset(name for name in parameters if context.get_parameter_source(name) is source)
             for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
         )
-        file: File = parameters.pop("config", None) or read_file(None)
+        file: ConfigFile = parameters.pop("config", None) or read_file(None)
         paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
-        said = Said(parameters, flags, variables)
+        said = OptionValues(parameters, flags, variables)
         return run(Invocation(verb, said, paths, keys, file, context.obj))
 
-    options: list[click.Parameter] = [_option(knob) for knob in KNOBS if knob.offered_by(verb)]
+    options: list[click.Parameter] = [_option(knob) for knob in OPTIONS if knob.offered_by(verb)]
     arguments: list[click.Parameter] = []
-    if metavar := KEY_VERBS.get(verb):
+    if metavar := KEY_COMMANDS.get(verb):
         required = not metavar.startswith("[")
         arguments.append(click.Argument(["keys"], nargs=-1, required=required, metavar=metavar))
-    elif verb in READING_VERBS:
+    elif verb in SOURCE_COMMANDS:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif verb == "show":
         arguments.append(
@@ -155,9 +162,9 @@ def _alone(_context: click.Context, _parameter: click.Parameter, path: str) -> t
     return (path,)
 
 
-def _option(knob: Knob) -> click.Option:
+def _option(knob: Option) -> click.Option:
     text = knob.help
-    if knob.default is not None and knob.take is not Take.SWITCH:
+    if knob.default is not None and knob.take is not OptionType.FLAG:
         text = (
             f"{text}  [{knob.default:g}]"
             if isinstance(knob.default, float)
@@ -166,28 +173,28 @@ def _option(knob: Knob) -> click.Option:
     return click.Option(
         [*([f"-{knob.letter}"] if knob.letter else []), f"--{knob.name}", knob.field],
         type=_type(knob),
-        default=False if knob.take is Take.SWITCH else knob.default,
-        is_flag=knob.take is Take.SWITCH,
-        multiple=knob.take is Take.TEXTS,
+        default=False if knob.take is OptionType.FLAG else knob.default,
+        is_flag=knob.take is OptionType.FLAG,
+        multiple=knob.take is OptionType.TEXT_LIST,
         envvar=knob.variable,
         metavar=knob.metavar,
         help=text,
     )
 
 
-def _type(knob: Knob) -> click.ParamType[Any] | None:
+def _type(knob: Option) -> click.ParamType[Any] | None:
     match knob.take:
-        case Take.SWITCH:
+        case OptionType.FLAG:
             return None
-        case Take.COUNT:
+        case OptionType.COUNT:
             return click.IntRange(min=knob.minimum, max=knob.maximum)
-        case Take.SECONDS:
+        case OptionType.SECONDS:
             return Seconds(min=knob.minimum)
-        case Take.LOCK:
+        case OptionType.LOCK:
             return Lock()
-        case Take.TEXT | Take.TEXTS if knob.choices:
+        case OptionType.TEXT | OptionType.TEXT_LIST if knob.choices:
             return click.Choice(knob.choices)
-        case Take.TEXT | Take.TEXTS:
+        case OptionType.TEXT | OptionType.TEXT_LIST:
             # The shell completes the names of files.
             return click.Path() if knob.metavar in ("FILE", "DIR") else click.STRING
 
@@ -204,7 +211,7 @@ def _config_option(verb: str) -> click.Option:
     )
 
 
-def _take_defaults(context: click.Context, verb: str, path: Path | None) -> File:
+def _take_defaults(context: click.Context, verb: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
     own = file.verbs.get(verb, {})
     context.default_map = {**file.common, **own}

@@ -11,7 +11,7 @@ import click
 
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.escaping import escaped
-from reconciler.render.style import Page
+from reconciler.render.style import Layout
 
 
 def show(text: str) -> None:
@@ -79,6 +79,6 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def page(color: str) -> Page:
+def page(color: str) -> Layout:
     """Return the page that results go to, as wide as its terminal."""
-    return Page(wants_color(color), terminal_width())
+    return Layout(wants_color(color), terminal_width())

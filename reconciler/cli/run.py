@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler import engine
-from reconciler.cli.cycles import Cycles
+from reconciler.cli.cycles import CycleRunner
 from reconciler.cli.options import Invocation, log_as
-from reconciler.cli.signals import FINISHING_MESSAGE, Stop, stop_on_signals
-from reconciler.cli.work import Work, candidate_for, insist, open_work, renewed, sole_writer
+from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
+from reconciler.cli.work import RunContext, candidate_for, insist, open_work, renewed, sole_writer
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report
 from reconciler.core.resources import Desired, Key
-from reconciler.core.status import Lease, Status
+from reconciler.core.status import DaemonStatus, LeaseStatus
 from reconciler.daemon import supervisor
-from reconciler.daemon.loop import Daemon, Senses
+from reconciler.daemon.loop import Daemon, LoopInputs
 from reconciler.daemon.watching import watch
 from reconciler.locks.lease import kept
-from reconciler.manifest.loading import Loaded
+from reconciler.manifest.loading import LoadResult
 from reconciler.render import json, text
 from reconciler.source.snapshot import fingerprint
-from reconciler.targets.memory import Memory
+from reconciler.targets.memory import ReadCache
 from reconciler.web.metrics import Metrics
 from reconciler.web.server import serve
 from reconciler.wiring.locks import steady_seconds
@@ -45,23 +45,23 @@ def run(invocation: Invocation) -> int:
     once = invocation["once"]
     with (
         stop_on_signals(daemon=not once, told=FINISHING_MESSAGE if once else "") as stop,
-        open_work(invocation, max_updates=DAEMON_UPDATES, memory=(memory := Memory())) as work,
+        open_work(invocation, max_updates=DAEMON_UPDATES, memory=(memory := ReadCache())) as work,
     ):
         place = text.place(work.target.id)
         logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
-        return (_once if once else _keep)(LiveMeans(work, memory, stop))
+        return (_once if once else _keep)(DaemonRun(work, memory, stop))
 
 
 @dataclass
-class LiveMeans:
+class DaemonRun:
     """The manifests and the target as they are, and what a cycle on them has to heed."""
 
-    work: Work
-    memory: Memory
-    stop: Stop
+    work: RunContext
+    memory: ReadCache
+    stop: StopRequest
     metrics: Metrics = field(default_factory=Metrics)
     may_write: Callable[[], bool] = lambda: True
-    lease: Callable[[], Lease | None] = lambda: None
+    lease: Callable[[], LeaseStatus | None] = lambda: None
     beat: Callable[[], None] = lambda: None
     _unsettled: dict[str, None] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class LiveMeans:
         """Let whoever stops us know what is under way."""
         self.stop.under_way = lambda: tuple(self._unsettled)
 
-    def read(self) -> Loaded:
+    def read(self) -> LoadResult:
         """Return what the manifests say now."""
         return self.work.read(self.beat)
 
@@ -84,7 +84,7 @@ class LiveMeans:
         for change in trying:
             logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
         self._unsettled = {str(change.key): None for change in trying}
-        conduct = engine.Conduct(
+        conduct = engine.ApplyOptions(
             workers=self.work.invocation["parallelism"],
             stopping=self._stopping,
             pause=self.stop.wished.wait,
@@ -103,7 +103,7 @@ class LiveMeans:
         """Take nothing of the last look for granted in the next one."""
         self.memory.clear()
 
-    def counted(self, status: Status) -> Status:
+    def counted(self, status: DaemonStatus) -> DaemonStatus:
         """Count the cycle, and return its ``status`` with what the calls so far came to."""
         self.metrics.count_cycle(status)
         target, cycles = self.work.target, self.memory.cycles_of_a_round
@@ -130,26 +130,26 @@ class LiveMeans:
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
 
 
-def _once(means: LiveMeans) -> ExitCode:
+def _once(means: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code; errors go on as they are."""
     work = means.work
     with sole_writer(work.invocation, work.target.id, work.choice.owner) as means.may_write:
         desired = {want.key: want for want in insist(work.read(), color=work.invocation["color"])}
-        cycles = Cycles(means, steady_seconds, time.time)
+        cycles = CycleRunner(means, steady_seconds, time.time)
         status = cycles.act(_at_the_start(work), desired, forced=True)
     keys = (standing.key for standing in status.standings)
     work.refuse_idle_patterns(keys, desired.values(), status.unlisted)
     return means.stop.code or status.exit_code or ExitCode.OK
 
 
-def _keep(means: LiveMeans) -> ExitCode:
+def _keep(means: DaemonRun) -> ExitCode:
     work = means.work
     candidate = candidate_for(work.invocation, work.target.id, work.choice.owner)
     with ExitStack() as opened:
         if candidate is not None:
             means.may_write = opened.enter_context(kept(candidate))
             means.lease = candidate.lease
-        senses = Senses(
+        senses = LoopInputs(
             fingerprint=lambda: fingerprint(work.paths),
             clock=steady_seconds,
             wall=time.time,
@@ -158,7 +158,7 @@ def _keep(means: LiveMeans) -> ExitCode:
             leading=means.may_write,
             lease=means.lease,
         )
-        daemon = Daemon(Cycles(means, steady_seconds, time.time), senses, _at_the_start(work))
+        daemon = Daemon(CycleRunner(means, steady_seconds, time.time), senses, _at_the_start(work))
         means.beat = daemon.beat
         work.target.tell(daemon.beat)
         serving = serve(
@@ -178,7 +178,7 @@ def _keep(means: LiveMeans) -> ExitCode:
     return ExitCode.OK
 
 
-def _wakes(means: LiveMeans, daemon: Daemon) -> Iterator[bool]:
+def _wakes(means: DaemonRun, daemon: Daemon) -> Iterator[bool]:
     for hint in watch(means.work.paths, means.stop.wished):
         if means.stop.hung_up.is_set():
             means.stop.hung_up.clear()
@@ -186,7 +186,7 @@ def _wakes(means: LiveMeans, daemon: Daemon) -> Iterator[bool]:
         yield hint
 
 
-def _reload(means: LiveMeans, daemon: Daemon) -> None:
+def _reload(means: DaemonRun, daemon: Daemon) -> None:
     try:
         work = renewed(means.work, max_updates=DAEMON_UPDATES)
     except UsageError as error:
@@ -199,8 +199,8 @@ def _reload(means: LiveMeans, daemon: Daemon) -> None:
     daemon.reconfigure(work.invocation["interval"], work.choice.policy)
 
 
-def _at_the_start(work: Work) -> Status:
-    return Status(
+def _at_the_start(work: RunContext) -> DaemonStatus:
+    return DaemonStatus(
         target=work.target.id,
         owner=work.choice.owner,
         policy=work.choice.policy,

@@ -62,7 +62,7 @@ def open_saved(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
         yield plan, target
 
 
-def carry_out_saved(plan: Plan, target: AppMesh, conduct: engine.Conduct) -> Report:
+def carry_out_saved(plan: Plan, target: AppMesh, conduct: engine.ApplyOptions) -> Report:
     """Return what became of every change of a saved plan; a create whose name is taken is Stale.
 
     Sent a second time, it could be answered from a memory of the first, whatever has become of

@@ -30,7 +30,7 @@ FINISHING_MESSAGE = (
 logger = logging.getLogger(__name__)
 
 
-class Stop:
+class StopRequest:
     """The wish to stop, the exit code of a run that it cut short, and what is under way.
 
     ``hung_up`` is set when a daemon is to read its configuration again.
@@ -44,13 +44,13 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[Stop]:
+def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopRequest]:
     """Yield a wish that the first signal makes; the second one ends the process at once.
 
     A ``daemon`` ends 8 seconds after the wish, whatever is under way. A person is ``told`` what
     the wish means.
     """
-    stop = Stop()
+    stop = StopRequest()
 
     def abandon(_number: int, _frame: FrameType | None) -> None:
         # Nothing that goes wrong with the words may keep the process here.

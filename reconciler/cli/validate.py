@@ -6,7 +6,7 @@ from collections import Counter
 from reconciler.cli.options import Invocation
 from reconciler.cli.output import show_whole, wants_color
 from reconciler.core.exit_codes import ExitCode
-from reconciler.manifest.loading import Loaded
+from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostics
 from reconciler.render.style import counted
 from reconciler.settings.target import source_of
@@ -35,7 +35,7 @@ def run(invocation: Invocation) -> int:
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
 
-def read_source(invocation: Invocation, *, allow_empty: bool) -> Loaded:
+def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
     """Return what the manifests of ``invocation`` say, complaints included."""
     variables = read_variables(invocation.said.values)
     paths = source_paths(invocation)
@@ -48,7 +48,7 @@ def source_paths(invocation: Invocation) -> tuple[str, ...]:
     return invocation.paths or (source or DEFAULT_SOURCE,)
 
 
-def summary(loaded: Loaded) -> str:
+def summary(loaded: LoadResult) -> str:
     """Return one line that says whether the manifests are valid, and counts what they hold."""
     counts = Counter(item.severity.value for item in loaded.diagnostics)
     parts = [counted(counts[severity], severity) for severity in ("error", "warning")]

@@ -16,14 +16,14 @@ from reconciler.cli.progress import working
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
-from reconciler.core.restraint import Limit, Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Limit, Policy
 from reconciler.core.selection import Selection
-from reconciler.locks.lease import Candidate, kept
-from reconciler.manifest.loading import Loaded
+from reconciler.locks.lease import Elector, kept
+from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostics
-from reconciler.settings.target import Choice, choose_target
+from reconciler.settings.target import TargetConfig, choose_target
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.memory import Memory
+from reconciler.targets.memory import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
@@ -36,14 +36,14 @@ RESTART_ONLY_OPTIONS = ("lock", "lock_term", "parallelism")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RunContext:
     """A run that is ready to look and to act."""
 
     invocation: Invocation
-    choice: Choice
+    choice: TargetConfig
     paths: tuple[str, ...]
     variables: Mapping[str, str]
-    restraint: Restraint
+    restraint: GuardSettings
     target: AppMesh
 
     def propose(
@@ -87,7 +87,7 @@ class Work:
                         f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
                     )
 
-    def read(self, beat: Callable[[], None] = lambda: None) -> Loaded:
+    def read(self, beat: Callable[[], None] = lambda: None) -> LoadResult:
         """Return what the manifests say now, complaints included; ``beat`` is called often."""
         return read_manifests(
             self.paths,
@@ -100,8 +100,8 @@ class Work:
 
 @contextmanager
 def open_work(
-    invocation: Invocation, *, max_updates: Limit = UNLIMITED, memory: Memory | None = None
-) -> Iterator[Work]:
+    invocation: Invocation, *, max_updates: Limit = UNLIMITED, memory: ReadCache | None = None
+) -> Iterator[RunContext]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
 
     With a ``memory`` what lists show unmoved is not read anew in each look.
@@ -111,7 +111,7 @@ def open_work(
         yield _work(invocation, choice, target, max_updates)
 
 
-def renewed(work: Work, *, max_updates: Limit) -> Work:
+def renewed(work: RunContext, *, max_updates: Limit) -> RunContext:
     """Return ``work`` as the configuration has it now, on the target that is open.
 
     UsageError where it is not valid, or asks for what is settled once for a process.
@@ -154,7 +154,7 @@ def sole_writer(
         yield may_write
 
 
-def candidate_for(invocation: Invocation, target: TargetId, owner: str) -> Candidate | None:
+def candidate_for(invocation: Invocation, target: TargetId, owner: str) -> Elector | None:
     """Return this process as a candidate for the lock; None where none is asked for."""
     if not invocation["lock"]:
         return None
@@ -162,19 +162,21 @@ def candidate_for(invocation: Invocation, target: TargetId, owner: str) -> Candi
     return open_lock(invocation["lock"], invocation["lock_term"], choice, target)
 
 
-def _work(invocation: Invocation, choice: Choice, target: AppMesh, max_updates: Limit) -> Work:
+def _work(
+    invocation: Invocation, choice: TargetConfig, target: AppMesh, max_updates: Limit
+) -> RunContext:
     paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
-    restraint = Restraint(
+    restraint = GuardSettings(
         policy=Policy(choice.policy),
         max_deletes=invocation["max_deletes"],
         max_updates=read_limit(invocation["max_updates"], max_updates),
         allow_empty=invocation["allow_empty"],
     )
     variables = read_variables(invocation.said.values)
-    return Work(invocation, choice, paths, variables, restraint, target)
+    return RunContext(invocation, choice, paths, variables, restraint, target)
 
 
-def choose(invocation: Invocation, *, needs_owner: bool = True) -> Choice:
+def choose(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
     """Return the target that the settings of the run name; a CI job must be told it outright."""
     implied = (lambda _: None) if invocation.verb == "ci" else configured_url
     choice = choose_target(invocation.said, invocation.file, implied, needs_owner=needs_owner)
@@ -184,7 +186,7 @@ def choose(invocation: Invocation, *, needs_owner: bool = True) -> Choice:
     return choice
 
 
-def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:
+def insist(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
     """Return the desired values; complaints go to stderr, and an error among them ends the run."""
     complaints = loaded.diagnostics
     if complaints:
@@ -194,7 +196,7 @@ def insist(loaded: Loaded, *, color: str) -> tuple[Desired, ...]:
     return loaded.desired
 
 
-def _partial(invocation: Invocation, choice: Choice, paths: Sequence[str]) -> str | None:
+def _partial(invocation: Invocation, choice: TargetConfig, paths: Sequence[str]) -> str | None:
     """Say why a run does not cover the whole source; None where it does."""
     for name in ("only", "except"):
         if invocation[name]:

@@ -15,7 +15,7 @@ from reconciler.core.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Setback:
+class FailureRecord:
     """A change that failed ``attempts`` times in a row, the last time for ``why``."""
 
     fields: tuple[FieldChange, ...]
@@ -28,7 +28,7 @@ class Setback:
 class Backoff:
     """What the cycles of this process failed at, by key."""
 
-    setbacks: Mapping[Key, Setback] = field(default_factory=dict)
+    setbacks: Mapping[Key, FailureRecord] = field(default_factory=dict)
 
     def waiting(self, plan: Plan, now: float) -> dict[Key, Failed]:
         """Return the outcomes of what ``plan`` would try too early, by key."""
@@ -55,13 +55,13 @@ class Backoff:
             }
         )
 
-    def _once_more(self, outcome: Failed, now: float, schedule: Schedule) -> Setback:
+    def _once_more(self, outcome: Failed, now: float, schedule: Schedule) -> FailureRecord:
         before = self._of(outcome.change)
         attempts = before.attempts + 1 if before else 1
         fields = outcome.change.difference.fields
-        return Setback(fields, attempts, now + schedule.wait(attempts), outcome.why)
+        return FailureRecord(fields, attempts, now + schedule.wait(attempts), outcome.why)
 
-    def _of(self, change: Change) -> Setback | None:
+    def _of(self, change: Change) -> FailureRecord | None:
         setback = self.setbacks.get(change.key)
         same = setback is not None and setback.fields == change.difference.fields
         return setback if same else None

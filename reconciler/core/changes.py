@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from reconciler.core import diff
 from reconciler.core.kinds import KINDS
-from reconciler.core.resources import Json, Key, Origin, Present, Spec
+from reconciler.core.resources import Json, Key, LiveResource, Origin, Spec
 
 
 class Cause(StrEnum):
@@ -34,7 +34,7 @@ DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.MISSING})
 """The causes that prove a change outside of mesh-reconciler."""
 
 
-class Traffic(StrEnum):
+class TrafficEffect(StrEnum):
     """What a change means for traffic, where a reader should look twice."""
 
     OPENS = "opens traffic"
@@ -81,7 +81,7 @@ class Create:
     tags: Mapping[str, str]
     origin: Origin
     difference: Difference
-    traffic: Traffic | None = None
+    traffic: TrafficEffect | None = None
     cause: Cause = Cause.NEW
     last_seen_at: float | None = None
 
@@ -93,7 +93,7 @@ class Unlinked:
     ``before`` is the node as it is, ``spec`` its spec without what the plan deletes before it.
     """
 
-    before: Present
+    before: LiveResource
     spec: Spec
     difference: Difference
 
@@ -104,7 +104,7 @@ class Unlinked:
         return Update(before.key, before, self.spec, before.tags, None, self.difference, Cause.GONE)
 
     @property
-    def after(self) -> Present:
+    def after(self) -> LiveResource:
         """The node as the update leaves it."""
         return replace(self.before, spec=self.spec, version=self.before.version + 1)
 
@@ -118,16 +118,16 @@ class Delete:
     """
 
     key: Key
-    before: Present
+    before: LiveResource
     difference: Difference
     cause: Cause = Cause.GONE
-    traffic: Traffic | None = None
+    traffic: TrafficEffect | None = None
     origin: None = None
     unlinked: tuple[Unlinked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Detached:
+class DetachedRoute:
     """A route that has to be out of the way while the listeners of what contains it change.
 
     ``cause`` is why it differs itself; None where it comes back as it was.
@@ -154,14 +154,14 @@ class Update:
     """
 
     key: Key
-    before: Present
+    before: LiveResource
     spec: Spec | None
     tags: Mapping[str, str]
     origin: Origin | None
     difference: Difference
     cause: Cause
-    traffic: Traffic | None = None
-    detached: tuple[Detached, ...] = ()
+    traffic: TrafficEffect | None = None
+    detached: tuple[DetachedRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +169,19 @@ class Adopt:
     """Mark a resource that nobody owns as ours, and make it what the manifest says."""
 
     key: Key
-    before: Present
+    before: LiveResource
     spec: Spec | None
     tags: Mapping[str, str]
     origin: Origin
     difference: Difference
-    traffic: Traffic | None = None
+    traffic: TrafficEffect | None = None
     cause: Cause = Cause.UNKNOWN
 
 
 Change: TypeAlias = Create | Update | Adopt | Delete
 
 
-def detached(change: Change) -> tuple[Detached, ...]:
+def detached(change: Change) -> tuple[DetachedRoute, ...]:
     """Return what makes way for ``change`` and is put back after it."""
     return change.detached if isinstance(change, Update) else ()
 

@@ -16,7 +16,7 @@ MAX_REPAIRS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Repairs:
+class RepairCount:
     """How many cycles running one difference of a resource was repaired."""
 
     difference: str
@@ -24,10 +24,10 @@ class Repairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Contests:
+class RepairLoops:
     """What the cycles of this process have repaired lately, by key."""
 
-    repairs: Mapping[Key, Repairs] = field(default_factory=dict)
+    repairs: Mapping[Key, RepairCount] = field(default_factory=dict)
 
     def restrain(self, plan: Plan) -> Plan:
         """Return ``plan`` less the changes that were made often enough, which are withheld."""
@@ -44,7 +44,7 @@ class Contests:
             withheld=tuple(sorted((*plan.withheld, *held), key=lambda one: one.key)),
         )
 
-    def after(self, report: Report) -> "Contests":
+    def after(self, report: Report) -> "RepairLoops":
         """Return what is known after a cycle; what did not come back is forgotten."""
         repairs = {
             outcome.change.key: self._once_more(outcome.change)
@@ -52,16 +52,16 @@ class Contests:
             if isinstance(outcome, Applied) and not isinstance(outcome.change, Delete)
         }
         held = (one.key for one in report.plan.withheld if one.reason is Reason.CONTESTED)
-        return Contests(repairs | {key: self.repairs[key] for key in held})
+        return RepairLoops(repairs | {key: self.repairs[key] for key in held})
 
     def _contested(self, change: Change) -> bool:
         return self._once_more(change).count > MAX_REPAIRS
 
-    def _once_more(self, change: Change) -> Repairs:
+    def _once_more(self, change: Change) -> RepairCount:
         difference = canonical_json([list(change.difference.patch)])
         before = self.repairs.get(change.key)
         same = before is not None and before.difference == difference
-        return Repairs(difference, before.count + 1 if same and before else 1)
+        return RepairCount(difference, before.count + 1 if same and before else 1)
 
 
 def _why(change: Change) -> str:

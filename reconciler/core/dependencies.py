@@ -19,7 +19,7 @@ from reconciler.core.changes import (
     detached,
 )
 from reconciler.core.kinds import KINDS, named_by, parent_of
-from reconciler.core.resources import Key, Present, Spec, World, named
+from reconciler.core.resources import Key, LiveResource, LiveState, Spec, named
 
 # Of what holds a resource, so many are named.
 MAX_REFERRERS_NAMED = 50
@@ -39,7 +39,7 @@ def needs(change: Upsert) -> tuple[Key, ...]:
 
 
 def hold_what_cannot_be(
-    changes: Iterable[Change], world: World
+    changes: Iterable[Change], world: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
     """Return the changes that can be made, and those that cannot with the reason of each."""
     ordered = sorted(changes, key=lambda change: KINDS[change.key.kind].wave)
@@ -49,7 +49,7 @@ def hold_what_cannot_be(
     return [*kept, *gone], [*withheld, *blocked]
 
 
-def _hold_waiting(upserts: list[Upsert], world: World) -> tuple[list[Upsert], list[Withheld]]:
+def _hold_waiting(upserts: list[Upsert], world: LiveState) -> tuple[list[Upsert], list[Withheld]]:
     there = {*world.resources, *world.others}
     kept: list[Upsert] = []
     withheld: list[Withheld] = []
@@ -72,7 +72,7 @@ def _remedy(missing: Key) -> str:
 
 
 def _hold_blocked(
-    deletes: list[Delete], upserts: list[Upsert], world: World
+    deletes: list[Delete], upserts: list[Upsert], world: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
     hold = _Hold(_specs_after(upserts, world))
     gone: list[Change] = []
@@ -110,11 +110,12 @@ class _Hold:
             self._holders[each].discard(key)
 
 
-def _specs_after(upserts: list[Upsert], world: World) -> Mapping[Key, Spec | None]:
+def _specs_after(upserts: list[Upsert], world: LiveState) -> Mapping[Key, Spec | None]:
     """Return what there will be, each with the spec that it will have, as far as that is seen."""
     after: dict[Key, Spec | None] = dict.fromkeys(world.others)
     after |= {
-        key: saw.spec if isinstance(saw, Present) else None for key, saw in world.resources.items()
+        key: saw.spec if isinstance(saw, LiveResource) else None
+        for key, saw in world.resources.items()
     }
     written = (it for each in upserts for it in (each, *(way.attach for way in detached(each))))
     return after | {it.key: it.spec for it in written if it.spec is not None or it.key not in after}

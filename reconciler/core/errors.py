@@ -40,7 +40,7 @@ class ManifestError(ReconcilerError):
     """The manifests could not be read, or are not valid."""
 
 
-class HeldError(ReconcilerError):
+class LockHeldError(ReconcilerError):
     """Another run holds the lock."""
 
 
@@ -48,7 +48,7 @@ class LockError(ReconcilerError):
     """The lock could not be read or written, so who holds it is not known."""
 
 
-class MovedError(ReconcilerError):
+class PlanChangedError(ReconcilerError):
     """What would be done now is not what was agreed to."""
 
 
@@ -86,7 +86,7 @@ class UnreachableError(UnavailableError):
     """Nobody listens where the target should be; the call was not even sent."""
 
 
-class GoneError(TargetError):
+class NotFoundError(TargetError):
     """The resource is not there."""
 
 
@@ -94,5 +94,5 @@ class ConflictError(TargetError):
     """The name is taken, the token was used otherwise, or something still holds the resource."""
 
 
-class RefusedError(TargetError):
+class RejectedError(TargetError):
     """The target understood the call and refused it."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Grade(StrEnum):
+class CheckStatus(StrEnum):
     """How a finding stands: as it should be, worth knowing, or in the way of a run."""
 
     GOOD = "good"
@@ -13,9 +13,9 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at; ``told`` says how it is and, where need be, what to do."""
 
-    grade: Grade
+    grade: CheckStatus
     what: str
     told: str

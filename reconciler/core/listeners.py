@@ -15,18 +15,18 @@ from reconciler.core.changes import (
     Change,
     Create,
     Delete,
-    Detached,
+    DetachedRoute,
     Difference,
     Reason,
-    Traffic,
+    TrafficEffect,
     Update,
     Withheld,
 )
 from reconciler.core.kinds import parent_of
 from reconciler.core.marks import is_kept_by_aws, is_protected
-from reconciler.core.resources import Desired, Key, Present, Spec, World
+from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec
 
-Item = TypeVar("Item", bound=Change | Present)
+Item = TypeVar("Item", bound=Change | LiveResource)
 
 ADOPT_FIRST = (
     "it is not ours yet, and routes in it would have to make way: adopt them as export writes "
@@ -36,7 +36,7 @@ LISTENER_KINDS = ("virtual-router", "virtual-gateway")
 
 
 @dataclass(slots=True)
-class Arrangement:
+class ListenerPlan:
     """Changes by key, as ``planned`` and as ``withheld``, with the routes that make way for some.
 
     Keys that are ``early`` are written before their parent; ``absorbed`` routes are detached, and
@@ -53,13 +53,13 @@ class Arrangement:
         """The changes that stand for themselves."""
         return [it for key, it in self.planned.items() if key not in self.absorbed]
 
-    def make_way(self, change: Update | Adopt, routes: Collection[Key | Detached]) -> None:
+    def make_way(self, change: Update | Adopt, routes: Collection[Key | DetachedRoute]) -> None:
         """Let ``routes`` go first, or be detached and attached again around ``change``."""
-        detached = tuple(it for it in routes if isinstance(it, Detached))
+        detached = tuple(it for it in routes if isinstance(it, DetachedRoute))
         self.early |= {it for it in routes if isinstance(it, Key)}
         self.absorbed |= {it.detach.key for it in detached}
         if isinstance(change, Update) and detached:
-            made = replace(change, detached=detached, traffic=Traffic.INTERRUPTS)
+            made = replace(change, detached=detached, traffic=TrafficEffect.INTERRUPTS)
             self.planned[change.key] = made
 
     def withhold(self, change: Update | Adopt, why: str, routes: Collection[Change]) -> None:
@@ -80,28 +80,28 @@ def arrange(
     changes: Collection[Change],
     desired: Mapping[Key, Desired],
     left_alone: Collection[Key],
-    world: World,
+    world: LiveState,
     owner: str,
-) -> Arrangement:
+) -> ListenerPlan:
     """Return ``changes`` so that no route stands in the way of its router's new listeners.
 
     What cannot be arranged is withheld, and with it the routes that only the new listeners would
     hear. What is ``left_alone`` is not detached.
     """
-    found = Arrangement({change.key: change for change in changes})
+    found = ListenerPlan({change.key: change for change in changes})
     unseen, written = _unseen(world), _by_parent(changes)
-    seen = (saw for _, saw in sorted(world.resources.items()) if isinstance(saw, Present))
+    seen = (saw for _, saw in sorted(world.resources.items()) if isinstance(saw, LiveResource))
     inside = _by_parent(seen)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in LISTENER_KINDS:
             continue
-        step = _Step(change, found.planned, desired, left_alone, owner)
+        step = _ListenerChange(change, found.planned, desired, left_alone, owner)
         judged = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]
         routes = [it for it in judged if not isinstance(it, str)]
         refusals = [it for it in judged if isinstance(it, str)]
         if step.hinders({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
-        if world.gaps and any(isinstance(it, Detached) for it in routes):
+        if world.gaps and any(isinstance(it, DetachedRoute) for it in routes):
             refusals.append(f"nothing makes way because {world.gaps[0]} could not be listed")
         if isinstance(change, Adopt) and any(not isinstance(it, Key) for it in judged):
             refusals = [ADOPT_FIRST]
@@ -114,7 +114,7 @@ def arrange(
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _ListenerChange:
     """One change of listeners, and all that may come with it."""
 
     change: Update | Adopt
@@ -134,7 +134,7 @@ class _Step:
     def hinders(self, route: Spec) -> bool:
         return _conflicts(route, self.before, self.after)
 
-    def judge(self, live: Present) -> Key | Detached | str:
+    def judge(self, live: LiveResource) -> Key | DetachedRoute | str:
         """Return the key of a route that goes first, how it is detached, or why it cannot be."""
         plan, want = self.planned.get(live.key), self.desired.get(live.key)
         if isinstance(plan, Delete):
@@ -147,13 +147,13 @@ class _Step:
         if want is None or (refusal := self._refusal(live, spec, want)):
             return f"{live.key} {refusal if want else 'is no longer asked for'}"
         view = Difference({"spec": live.spec}, {"spec": spec})
-        return Detached(
+        return DetachedRoute(
             Delete(live.key, live, Difference(view.before, None)),
             Create(live.key, spec, tags, want.origin, view),
             plan.cause if isinstance(plan, Update) else None,
         )
 
-    def _refusal(self, live: Present, spec: Spec, want: Desired) -> str | None:
+    def _refusal(self, live: LiveResource, spec: Spec, want: Desired) -> str | None:
         if live.owner != self.owner:
             return f"is owned by {live.owner or 'nobody'}"
         if is_protected(live.tags) or want.options.protect:
@@ -174,13 +174,13 @@ def hears(holder: Spec, change: Change) -> bool:
     return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
-def _unseen(world: World) -> Mapping[Key | None, list[str]]:
+def _unseen(world: LiveState) -> Mapping[Key | None, list[str]]:
     """Return what may hinder a change and was not looked at, by what contains it."""
     unseen: dict[Key | None, list[str]] = defaultdict(list)
     for key in sorted(world.others):
         unseen[parent_of(key)].append(f"{key} in it is no part of this run")
     for key, saw in world.resources.items():
-        if not isinstance(saw, Present):
+        if not isinstance(saw, LiveResource):
             unseen[parent_of(key)].append(f"{key} could not be read")
     return unseen
 

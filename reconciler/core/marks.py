@@ -27,7 +27,7 @@ PROTECTED = "p"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LastApplied:
     """The last apply, as far as the tag tells.
 
     ``spec`` is a short digest of the managed part of the spec, ``keys`` hold the beginnings of
@@ -53,14 +53,14 @@ def spec_digest(spec: Spec | None) -> str:
     return UNMANAGED if spec is None else digest(spec)[:SPEC_DIGEST_LENGTH]
 
 
-def mark_of(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> Mark:
+def mark_of(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> LastApplied:
     """Return the mark of applying canonical ``spec`` and tags of the given keys."""
     keys = sorted(tag_keys)
     width = min(MAX_KEY_DIGEST_LENGTH, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
-    return Mark(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
+    return LastApplied(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
 
 
-def read_mark(tags: Mapping[str, str]) -> Mark | None:
+def read_mark(tags: Mapping[str, str]) -> LastApplied | None:
     """Return the mark in ``tags``, or None where it is lost or not ours."""
     match tags.get(APPLIED_TAG, "").split("."):
         case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
@@ -68,7 +68,7 @@ def read_mark(tags: Mapping[str, str]) -> Mark | None:
             # A shorter digest would claim the tags of others by chance.
             if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in known):
                 return None
-            return Mark(spec, known, protect=bool(rest))
+            return LastApplied(spec, known, protect=bool(rest))
         case _:
             return None
 

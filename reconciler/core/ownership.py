@@ -16,8 +16,8 @@ from reconciler.core.changes import (
 from reconciler.core.diff import split_pointer
 from reconciler.core.marks import is_protected, users_tags
 from reconciler.core.plan import Plan, view
-from reconciler.core.resources import OWNER_TAG, Key, Present, TargetId, Unreadable
-from reconciler.core.restraint import Policy, Restraint, restrain
+from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
+from reconciler.core.restraint import GuardSettings, Policy, restrain
 
 NO_LIVE_DIFFERENCE = (["tags", OWNER_TAG], ["protect"])
 
@@ -49,13 +49,13 @@ def to_create(plan: Plan) -> frozenset[Key]:
 
 
 def release(
-    target: TargetId, owner: str, seen: Iterable[Present | Unreadable], policy: Policy
+    target: TargetId, owner: str, seen: Iterable[LiveResource | Unreadable], policy: Policy
 ) -> Plan:
     """Return the plan that takes our tags off what was ``seen``, and changes nothing else."""
     verdicts = [_released(resource, owner) for resource in seen]
     allowed, restrained = restrain(
         [verdict for verdict in verdicts if isinstance(verdict, Update)],
-        Restraint(policy),
+        GuardSettings(policy),
         owned=0,
         nothing_desired=False,
         gaps=(),
@@ -81,7 +81,7 @@ def _judged(change: Change | Withheld, *, accept_changes: bool) -> Adopt | Withh
     return Withheld(change.key, why, Reason.GUARD, change.origin, change)
 
 
-def _released(saw: Present | Unreadable, owner: str) -> Update | Withheld:
+def _released(saw: LiveResource | Unreadable, owner: str) -> Update | Withheld:
     if isinstance(saw, Unreadable):
         return Withheld(saw.key, saw.why, Reason.UNREADABLE)
     if saw.owner != owner:

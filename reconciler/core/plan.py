@@ -32,7 +32,7 @@ from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.listeners import arrange
 from reconciler.core.marks import (
     UNMANAGED,
-    Mark,
+    LastApplied,
     is_protected,
     mark_of,
     read_mark,
@@ -45,15 +45,15 @@ from reconciler.core.resources import (
     Desired,
     Json,
     Key,
-    Present,
+    LiveResource,
+    LiveState,
     Spec,
     TargetId,
     Unlisted,
     Unreadable,
-    World,
     digest,
 )
-from reconciler.core.restraint import Restraint, restrain
+from reconciler.core.restraint import GuardSettings, restrain
 
 Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
 
@@ -113,7 +113,7 @@ def _steps(change: Change) -> list[Json]:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PlanInput:
     """All that a plan is made from.
 
     ``canonical`` spells a spec as the target would show it, and less what the service filled in
@@ -124,13 +124,13 @@ class Question:
     target: TargetId
     owner: str
     desired: Mapping[Key, Desired]
-    world: World
+    world: LiveState
     canonical: Canonical
-    restraint: Restraint
+    restraint: GuardSettings
     now: datetime
 
 
-def make_plan(question: Question) -> Plan:
+def make_plan(question: PlanInput) -> Plan:
     """Return the plan that answers ``question``."""
     desired, world = question.desired, question.world
     owned = count_owned(world.resources.values(), question.owner)
@@ -165,16 +165,16 @@ def make_plan(question: Question) -> Plan:
     )
 
 
-def count_owned(resources: Iterable[Present | Unreadable], owner: str) -> int:
+def count_owned(resources: Iterable[LiveResource | Unreadable], owner: str) -> int:
     """Return how many of ``resources`` are known to be owned by ``owner``."""
-    return sum(isinstance(saw, Present) and saw.owner == owner for saw in resources)
+    return sum(isinstance(saw, LiveResource) and saw.owner == owner for saw in resources)
 
 
 Verdict: TypeAlias = Change | Withheld | Key
 """What becomes of a key; the key itself where nothing has to change."""
 
 
-def _verdict(question: Question, want: Desired, saw: Present | Unreadable | None) -> Verdict:
+def _verdict(question: PlanInput, want: Desired, saw: LiveResource | Unreadable | None) -> Verdict:
     if want.key.mesh_owner and KINDS[want.key.kind].owners_alone:
         why = f"only account {want.key.mesh_owner}, whose mesh it is, may have one in it"
         return Withheld(want.key, why, Reason.FOREIGN, want.origin)
@@ -187,7 +187,7 @@ def _verdict(question: Question, want: Desired, saw: Present | Unreadable | None
     )
 
 
-def _leftover(question: Question, saw: Present | Unreadable) -> Verdict:
+def _leftover(question: PlanInput, saw: LiveResource | Unreadable) -> Verdict:
     if isinstance(saw, Unreadable):
         return _unreadable(saw)
     return _foreign(question, saw) or _delete(question, saw)
@@ -200,7 +200,9 @@ def _unreadable(saw: Unreadable, want: Desired | None = None) -> Withheld:
     return Withheld(saw.key, saw.why, Reason.UNREADABLE, want.origin)
 
 
-def _foreign(question: Question, saw: Present, want: Desired | None = None) -> Withheld | None:
+def _foreign(
+    question: PlanInput, saw: LiveResource, want: Desired | None = None
+) -> Withheld | None:
     account = question.target.account
     if account is not None and saw.account != account:
         why = f"it belongs to account {saw.account}, and this run acts for {account}"
@@ -222,7 +224,7 @@ def _foreign(question: Question, saw: Present, want: Desired | None = None) -> W
     return Withheld(saw.key, why, Reason.FOREIGN, origin, live_owner=saw.owner)
 
 
-def _unless_suspended(question: Question, want: Desired, verdict: Verdict) -> Verdict:
+def _unless_suspended(question: PlanInput, want: Desired, verdict: Verdict) -> Verdict:
     """Return ``verdict``, or while ``want`` is suspended its change as withheld."""
     pause = want.options.suspend
     if pause is None or pause.until <= question.now:
@@ -235,7 +237,7 @@ def _unless_suspended(question: Question, want: Desired, verdict: Verdict) -> Ve
     return Withheld(want.key, why, Reason.SUSPENDED, want.origin, change)
 
 
-def _create(question: Question, want: Desired) -> Create:
+def _create(question: PlanInput, want: Desired) -> Create:
     tags = {**want.tags, **_our_tags(question, want, managed_spec(want, question.canonical))}
     # What is ignored is not corrected later, but it is sent now, and so it is shown.
     spec = None if want.spec is None else question.canonical(want.spec, None)
@@ -243,7 +245,7 @@ def _create(question: Question, want: Desired) -> Create:
     return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
 
 
-def _change(question: Question, want: Desired, saw: Present) -> Verdict:
+def _change(question: PlanInput, want: Desired, saw: LiveResource) -> Verdict:
     mark = read_mark(saw.tags)
     live = question.canonical(saw.spec, want.spec)
     spec = None if want.spec is None else overlay(want.spec, saw.spec, want.options.ignore)
@@ -275,7 +277,7 @@ def _change(question: Question, want: Desired, saw: Present) -> Verdict:
     return change
 
 
-def _delete(question: Question, saw: Present) -> Delete | Withheld:
+def _delete(question: PlanInput, saw: LiveResource) -> Delete | Withheld:
     if is_protected(saw.tags):
         why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
         return Withheld(saw.key, why, Reason.PROTECTED, live_owner=saw.owner)
@@ -290,12 +292,12 @@ def managed_spec(want: Desired, canonical: Canonical) -> Spec | None:
     return canonical(overlay(want.spec, {}, want.options.ignore), None)
 
 
-def _our_tags(question: Question, want: Desired, managed: Spec | None) -> dict[str, str]:
+def _our_tags(question: PlanInput, want: Desired, managed: Spec | None) -> dict[str, str]:
     mark = mark_of(managed, want.tags, protect=want.options.protect)
     return {OWNER_TAG: question.owner, APPLIED_TAG: str(mark)}
 
 
-def _tags_after(want: Desired, saw: Present, mark: Mark | None) -> dict[str, str]:
+def _tags_after(want: Desired, saw: LiveResource, mark: LastApplied | None) -> dict[str, str]:
     """Return what others put there, less what the manifest dropped, and what it asks for now."""
     kept = {
         key: value
@@ -309,7 +311,9 @@ def _ignored(field: str, pointers: Iterable[str]) -> bool:
     return any(field == pointer or field.startswith(f"{pointer}/") for pointer in pointers)
 
 
-def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -> Cause:
+def _cause(
+    question: PlanInput, want: Desired, saw: LiveResource, mark: LastApplied | None
+) -> Cause:
     if mark is None:
         return Cause.UNKNOWN
     live = None
@@ -327,7 +331,7 @@ def _cause(question: Question, want: Desired, saw: Present, mark: Mark | None) -
     return known.pop() if known else Cause.UNKNOWN
 
 
-def _spec_causes(want: Spec | None, live: Spec | None, mark: Mark) -> list[Cause]:
+def _spec_causes(want: Spec | None, live: Spec | None, mark: LastApplied) -> list[Cause]:
     if want == live:
         return []
     # A record without a spec says that the last manifest had none: this one begins to manage it.
@@ -336,7 +340,7 @@ def _spec_causes(want: Spec | None, live: Spec | None, mark: Mark) -> list[Cause
     return [Cause.DRIFT if mark.spec == spec_digest(want) else Cause.BOTH]
 
 
-def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: Mark) -> list[Cause]:
+def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: LastApplied) -> list[Cause]:
     causes = [Cause.MANIFEST for key in live if key not in want and mark.manages(key)]
     for key, value in want.items():
         if not mark.manages(key):
@@ -356,7 +360,7 @@ def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
     return {**view, "protect": True} if protect else view
 
 
-def _gaps(world: World) -> list[str]:
+def _gaps(world: LiveState) -> list[str]:
     return [
         *(f"{gap} could not be listed" for gap in world.gaps),
         *(

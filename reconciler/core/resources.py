@@ -122,7 +122,7 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class LiveResource:
     """A live resource as the target showed it.
 
     ``account`` is whose it is, 12 digits; not always who owns the mesh that it is in.
@@ -191,7 +191,7 @@ class Unlisted:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class ResourceVersion:
     """What an answer or a list shows of a resource, without its spec.
 
     ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
@@ -207,7 +207,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class LiveState:
     """Everything the target showed of what we asked about or own.
 
     A key that is missing was seen to be absent, unless it is in one of the ``gaps``: lists that
@@ -216,7 +216,7 @@ class World:
     not read: they are neither asked about nor known to be ours.
     """
 
-    resources: Mapping[Key, Present | Unreadable]
+    resources: Mapping[Key, LiveResource | Unreadable]
     gaps: tuple[Unlisted, ...] = ()
     doubtful: frozenset[Key] = frozenset()
     others: frozenset[Key] = frozenset()

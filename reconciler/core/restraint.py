@@ -45,7 +45,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Restraint:
+class GuardSettings:
     """Everything that holds a run back.
 
     ``partial`` says why the run does not cover the whole source, None where it does: only a run
@@ -62,7 +62,7 @@ class Restraint:
 
 def restrain(
     changes: Sequence[Change],
-    restraint: Restraint,
+    restraint: GuardSettings,
     *,
     owned: int,
     nothing_desired: bool,
@@ -91,10 +91,10 @@ def restrain(
     return allowed, withheld
 
 
-Refusal = tuple[Reason, str]
+GuardHit = tuple[Reason, str]
 
 
-def _policy(change: Change, restraint: Restraint) -> Refusal | None:
+def _policy(change: Change, restraint: GuardSettings) -> GuardHit | None:
     if isinstance(change, ALLOWED[restraint.policy]):
         return None
     enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
@@ -106,8 +106,12 @@ def _policy(change: Change, restraint: Restraint) -> Refusal | None:
 
 
 def _why_not_delete(
-    changes: Sequence[Change], restraint: Restraint, *, nothing_desired: bool, gaps: Sequence[str]
-) -> Refusal | None:
+    changes: Sequence[Change],
+    restraint: GuardSettings,
+    *,
+    nothing_desired: bool,
+    gaps: Sequence[str],
+) -> GuardHit | None:
     deletes = sum(isinstance(change, Delete) for change in changes)
     if restraint.partial is not None:
         return Reason.ORPHAN, f"nothing is deleted because {restraint.partial}"
@@ -126,7 +130,7 @@ def _why_not_delete(
     return Reason.GUARD, why
 
 
-def _why_not_update(changes: Sequence[Change], limit: int | None) -> Refusal | None:
+def _why_not_update(changes: Sequence[Change], limit: int | None) -> GuardHit | None:
     updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None

@@ -16,7 +16,7 @@ from reconciler.core.changes import (
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, outcome_name
 from reconciler.core.resources import Key, Origin
-from reconciler.core.status import Standing, State
+from reconciler.core.status import ResourceStatus, State
 
 STATES = {
     Reason.SUSPENDED: State.SUSPENDED,
@@ -25,7 +25,7 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class NextAttempt:
     """How often in a row something failed, and when it is tried again."""
 
     attempts: int
@@ -34,11 +34,11 @@ class Retry:
 
 def standings(
     report: Report,
-    before: Mapping[Key, Standing],
+    before: Mapping[Key, ResourceStatus],
     origins: Mapping[Key, Origin],
-    retries: Mapping[Key, Retry],
+    retries: Mapping[Key, NextAttempt],
     now: float,
-) -> tuple[Standing, ...]:
+) -> tuple[ResourceStatus, ...]:
     """Return the standing of every key that has a verdict, ordered by key.
 
     What was deleted is not among them. Times, ``now`` too, are those of the clock on the wall.
@@ -76,29 +76,29 @@ def standings(
 
 
 def _unchanged(
-    plan: Plan, key: Key, before: Standing | None, origins: Mapping[Key, Origin], now: float
-) -> Standing:
+    plan: Plan, key: Key, before: ResourceStatus | None, origins: Mapping[Key, Origin], now: float
+) -> ResourceStatus:
     origin = origins.get(key)
     if before is not None and before.state is State.IN_SYNC and before.origin == origin:
         # Most are, in most cycles: a thousand equal values are not made anew each minute.
         return before
-    return Standing(key, State.IN_SYNC, now, origin, plan.owner)
+    return ResourceStatus(key, State.IN_SYNC, now, origin, plan.owner)
 
 
-def _withheld(plan: Plan, held: Withheld, now: float) -> Standing:
+def _withheld(plan: Plan, held: Withheld, now: float) -> ResourceStatus:
     state = STATES.get(held.reason, State.WITHHELD)
     if held.change is None:
-        return Standing(held.key, state, now, held.origin, held.owner, why=held.why)
+        return ResourceStatus(held.key, state, now, held.origin, held.owner, why=held.why)
     if held.reason is Reason.POLICY:
         state = _untouched(held.change)
     return replace(_of_change(plan, held.change, state, now), why=held.why)
 
 
-def _changed(plan: Plan, outcome: Outcome, now: float) -> Standing:
+def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
     change = outcome.change
     told = f"{verb(change)} {outcome_name(outcome)}"
     if isinstance(outcome, Applied):
-        standing = Standing(change.key, State.IN_SYNC, now, change.origin, plan.owner)
+        standing = ResourceStatus(change.key, State.IN_SYNC, now, change.origin, plan.owner)
         return replace(standing, outcome=told, outcome_at=now)
     if isinstance(outcome, Skipped):
         # Nothing became of it, so there is no outcome to show.
@@ -108,8 +108,8 @@ def _changed(plan: Plan, outcome: Outcome, now: float) -> Standing:
     return replace(standing, why=outcome.why, outcome=told, outcome_at=now)
 
 
-def _of_change(plan: Plan, change: Change, state: State, now: float) -> Standing:
-    return Standing(
+def _of_change(plan: Plan, change: Change, state: State, now: float) -> ResourceStatus:
+    return ResourceStatus(
         change.key,
         state,
         now,
@@ -126,7 +126,9 @@ def _untouched(change: Change) -> State:
     return State.DRIFTED if change.cause in DRIFT else State.PENDING
 
 
-def _aged(standing: Standing, before: Standing | None, retry: Retry | None) -> Standing:
+def _aged(
+    standing: ResourceStatus, before: ResourceStatus | None, retry: NextAttempt | None
+) -> ResourceStatus:
     """Carry over since when it is so, and the last outcome where there is no newer one."""
     if standing is before:
         return standing

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.core.changes import Cause, Traffic
+from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import FieldChange
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
@@ -27,7 +27,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ResourceStatus:
     """How one resource stands since ``since``.
 
     ``fields`` are what differs, ``why`` is what a reader is told of it. ``outcome`` is the last
@@ -43,7 +43,7 @@ class Standing:
     owner: str | None = None
     cause: Cause | None = None
     fields: tuple[FieldChange, ...] = ()
-    traffic: Traffic | None = None
+    traffic: TrafficEffect | None = None
     why: str | None = None
     outcome: str | None = None
     outcome_at: float | None = None
@@ -53,7 +53,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class LeaseStatus:
     """Who may write, and until when that is known; ``holder`` is empty while nobody is known to."""
 
     holder: str
@@ -62,7 +62,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class DaemonStatus:
     """One daemon and its target.
 
     ``cycle`` is the number of the last cycle begun, from 1; 0 is none yet. ``exit_code`` is that
@@ -87,9 +87,9 @@ class Status:
     complaints: tuple[str, ...] = ()
     error: str | None = None
     unlisted: tuple[Unlisted, ...] = ()
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[ResourceStatus, ...] = ()
     calls: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, int] = field(default_factory=dict)
     recheck_seconds: float | None = None
-    lease: Lease | None = None
+    lease: LeaseStatus | None = None
     leading: bool = True

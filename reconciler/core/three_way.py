@@ -13,7 +13,7 @@ from reconciler.core.resources import Desired, Json, Key
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class FieldDiff:
     """The fields of one resource that differ; the pointer of a whole resource is empty."""
 
     key: Key
@@ -21,7 +21,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class MergeConflict:
     """A field that the change moves, and that was moved on the live side too."""
 
     key: Key
@@ -39,9 +39,9 @@ class ThreeWay:
     base: applying it undoes what was done to the live side, or was left undone there.
     """
 
-    proposed: tuple[Moved, ...]
-    reverted: tuple[Moved, ...]
-    clashes: tuple[Clash, ...]
+    proposed: tuple[FieldDiff, ...]
+    reverted: tuple[FieldDiff, ...]
+    clashes: tuple[MergeConflict, ...]
 
 
 def compare(
@@ -50,15 +50,15 @@ def compare(
     """Return what of ``plan``, made for ``head``, is due to the change from ``base``."""
     before, after = (_views(desired, canonical) for desired in (base, head))
     changes = {change.key: change for change in plan.changes}
-    proposed: list[Moved] = []
-    reverted: list[Moved] = []
-    clashes: list[Clash] = []
+    proposed: list[FieldDiff] = []
+    reverted: list[FieldDiff] = []
+    clashes: list[MergeConflict] = []
     for key in sorted(plan.keys):
         moved = _fields(before.get(key), after.get(key))
-        proposed += [Moved(key, moved)] if moved else []
+        proposed += [FieldDiff(key, moved)] if moved else []
         if key in changes and (key in before or key not in after):
             back, clashing = _since_base(changes[key], before.get(key), moved)
-            reverted += [Moved(key, back)] if back else []
+            reverted += [FieldDiff(key, back)] if back else []
             clashes += clashing
     return ThreeWay(tuple(proposed), tuple(reverted), tuple(clashes))
 
@@ -80,7 +80,7 @@ def _fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
 
 def _since_base(
     change: Change, base: Json, moved: tuple[FieldChange, ...]
-) -> tuple[tuple[FieldChange, ...], list[Clash]]:
+) -> tuple[tuple[FieldChange, ...], list[MergeConflict]]:
     """Return the fields of ``change`` that the manifests did not move, and those that both did."""
     match change:
         case Create():
@@ -89,22 +89,26 @@ def _since_base(
             return _fields(change.difference.before, None), []
         case Delete():
             was, live = (value_at(side, "/spec") for side in (base, change.difference.before))
-            return (), [] if was == live else [Clash(change.key, "/spec", was, live, MISSING)]
+            return (), [] if was == live else [
+                MergeConflict(change.key, "/spec", was, live, MISSING)
+            ]
         case _:
             return _sorted_out(change, moved)
 
 
 def _sorted_out(
     change: Update | Adopt, moved: tuple[FieldChange, ...]
-) -> tuple[tuple[FieldChange, ...], list[Clash]]:
+) -> tuple[tuple[FieldChange, ...], list[MergeConflict]]:
     back: list[FieldChange] = []
-    clashes: list[Clash] = []
+    clashes: list[MergeConflict] = []
     for field in change.difference.fields:
         near = [move for move in moved if _overlap(move.pointer, field.pointer)]
         if not near:
             back.append(field)
         elif near != [field]:
-            clash = Clash(change.key, field.pointer, near[0].before, field.before, field.after)
+            clash = MergeConflict(
+                change.key, field.pointer, near[0].before, field.before, field.after
+            )
             clashes.append(clash)
     return tuple(back), clashes
 

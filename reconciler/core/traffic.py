@@ -1,6 +1,6 @@
 """What a change of a spec means for traffic, where a reader should look twice."""
 
-from reconciler.core.changes import Traffic
+from reconciler.core.changes import TrafficEffect
 from reconciler.core.diff import MISSING, value_at
 from reconciler.core.resources import Spec
 
@@ -8,11 +8,11 @@ from reconciler.core.resources import Spec
 CLOSED = "DROP_ALL"
 
 
-def meaning(before: Spec, after: Spec) -> Traffic | None:
+def meaning(before: Spec, after: Spec) -> TrafficEffect | None:
     """Return what replacing ``before`` by ``after`` does to traffic leaving a mesh."""
     was, becomes = (value_at(spec, "/egressFilter/type") for spec in (before, after))
     if was == becomes:
         return None
     if (CLOSED if was is MISSING else was) == (CLOSED if becomes is MISSING else becomes):
-        return Traffic.SAME
-    return Traffic.CLOSES if becomes in (MISSING, CLOSED) else Traffic.OPENS
+        return TrafficEffect.SAME
+    return TrafficEffect.CLOSES if becomes in (MISSING, CLOSED) else TrafficEffect.OPENS

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.schedule import Schedule, due
-from reconciler.core.status import Lease, Status
-from reconciler.daemon.watching import Looks
+from reconciler.core.status import DaemonStatus, LeaseStatus
+from reconciler.daemon.watching import PollSchedule
 
 # The content of files is read though nothing of them moved that can be seen from outside.
 CYCLES_PER_READ = 10
@@ -26,12 +26,12 @@ class Cycle(Protocol):
     and does not want to hear that it is too early.
     """
 
-    def __call__(self, status: Status, *, fresh: bool, forced: bool) -> Status:
+    def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
         """Run the cycle."""
 
 
 @dataclass(frozen=True, slots=True)
-class Senses:
+class LoopInputs:
     """What the loop takes in.
 
     The ``fingerprint`` of the source, a ``clock`` that is never set and the one on the ``wall``,
@@ -44,14 +44,14 @@ class Senses:
     wall: Callable[[], float]
     chance: Callable[[], float]
     leading: Callable[[], bool] = lambda: True
-    lease: Callable[[], Lease | None] = lambda: None
+    lease: Callable[[], LeaseStatus | None] = lambda: None
     beat: Callable[[], None] = lambda: None
 
 
 class Daemon:
     """The loop, and its answers."""
 
-    def __init__(self, cycle: Cycle, senses: Senses, status: Status) -> None:
+    def __init__(self, cycle: Cycle, senses: LoopInputs, status: DaemonStatus) -> None:
         """Take what a cycle is and how things stand before the first one."""
         self._cycle = cycle
         self._senses = senses
@@ -65,7 +65,7 @@ class Daemon:
         self._pause_seconds = 0.0
         self._led = False
 
-    def status(self) -> Status:
+    def status(self) -> DaemonStatus:
         """Return how things stand; never waits."""
         senses = self._senses
         return replace(self._status, lease=senses.lease(), leading=senses.leading())
@@ -102,7 +102,7 @@ class Daemon:
         ``wakes`` says True where files may have moved, False where only time went by; it ends
         when the daemon shall.
         """
-        looks = Looks()
+        looks = PollSchedule()
         self._turn()
         for hint in wakes:
             self.beat()
@@ -139,7 +139,7 @@ class Daemon:
             self._changed.notify_all()
         self.beat()
 
-    def _pause(self, status: Status) -> float:
+    def _pause(self, status: DaemonStatus) -> float:
         """Return the seconds from the start of this cycle to the next one."""
         schedule = Schedule(status.interval_seconds)
         pause = schedule.pause(self._senses.chance())

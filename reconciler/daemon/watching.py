@@ -72,7 +72,7 @@ def _require_thread() -> None:
     thread.join()
 
 
-class Looks:
+class PollSchedule:
     """When to look at the source: at each event, and now and then in case there are none."""
 
     def __init__(self) -> None:

@@ -6,21 +6,21 @@ on the other.
 
 from reconciler.endpoint.behaviours import Behaviour, parse_behaviour
 from reconciler.endpoint.errors import (
-    BehaviourRefusedError,
+    DataDirectoryLockedError,
     EndpointError,
-    FaultsRefusedError,
-    FolderHeldError,
+    InvalidBehaviorError,
+    InvalidFaultsError,
 )
 from reconciler.endpoint.server import LocalEndpoint
-from reconciler.serving.listening import AddressRefusedError, ServingError
+from reconciler.serving.listening import InvalidAddressError, ServingError
 
 __all__ = [
-    "AddressRefusedError",
+    "InvalidAddressError",
     "Behaviour",
-    "BehaviourRefusedError",
+    "InvalidBehaviorError",
     "EndpointError",
-    "FaultsRefusedError",
-    "FolderHeldError",
+    "InvalidFaultsError",
+    "DataDirectoryLockedError",
     "LocalEndpoint",
     "ServingError",
     "parse_behaviour",

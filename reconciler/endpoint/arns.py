@@ -3,30 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.api import Kind
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.records import World
+from reconciler.api import ApiKind
+from reconciler.endpoint.errors import ApiError
+from reconciler.endpoint.records import Scope
 
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 _PARTS = 6  # arn, partition, service, region, account, path
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ParsedArn:
     """What an ARN names; ``mesh_owner`` is None where it does not say whose mesh that is."""
 
     owner: str
     mesh_owner: str | None
-    kind: Kind
+    kind: ApiKind
     names: tuple[str, ...]
 
 
-def write_arn(world: World, path: str) -> str:
+def write_arn(world: Scope, path: str) -> str:
     """Return an ARN of ``world``, whose account owns the resource; ``path`` is its own part."""
     return f"arn:{partition(world.region)}:appmesh:{world.region}:{world.account}:{path}"
 
 
-def read_arn(text: str, region: str, kinds: Mapping[str, Kind]) -> Named:
+def read_arn(text: str, region: str, kinds: Mapping[str, ApiKind]) -> ParsedArn:
     """Return what an ARN of ``region`` names.
 
     Raises:
@@ -39,7 +39,7 @@ def read_arn(text: str, region: str, kinds: Mapping[str, Kind]) -> Named:
             template = kind.arn.split("/")
             if len(steps) == len(template) and steps[::2] == template[::2]:
                 return _named(parts[4], kind, steps[1::2])
-    raise RefusedError("BadRequestException", f"{text} is an invalid ARN")
+    raise ApiError("BadRequestException", f"{text} is an invalid ARN")
 
 
 def partition(region: str) -> str:
@@ -47,9 +47,9 @@ def partition(region: str) -> str:
     return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
-def _named(owner: str, kind: Kind, names: list[str]) -> Named:
+def _named(owner: str, kind: ApiKind, names: list[str]) -> ParsedArn:
     mesh, at, mesh_owner = names[0].partition("@")
     # Only a twelve-digit owner makes it mesh@owner: a mesh's own name may hold an @.
     if at and mesh_owner.isdecimal() and len(names) > 1:
-        return Named(owner, mesh_owner, kind, (mesh, *names[1:]))
-    return Named(owner, None, kind, tuple(names))
+        return ParsedArn(owner, mesh_owner, kind, (mesh, *names[1:]))
+    return ParsedArn(owner, None, kind, tuple(names))

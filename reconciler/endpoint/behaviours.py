@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_type_hints
 
-from reconciler.endpoint.errors import BehaviourRefusedError
+from reconciler.endpoint.errors import InvalidBehaviorError
 
 YesNo = Literal["yes", "no"]
 
@@ -78,7 +78,7 @@ def parse_behaviour(settings: Iterable[str], base: Behaviour | None = None) -> B
         key = name.strip().replace("-", "_")
         if not equals or key not in _TYPES:
             known = ", ".join(map(_shown, _TYPES))
-            raise BehaviourRefusedError(f'"{setting}" is no NAME=VALUE of a behaviour: {known}')
+            raise InvalidBehaviorError(f'"{setting}" is no NAME=VALUE of a behaviour: {known}')
         changes[key] = _value(key, value.strip())
     return replace(base or Behaviour(), **changes)
 
@@ -88,14 +88,14 @@ def _value(key: str, text: str) -> str | float:
     if choices:
         if text not in choices:
             wanted = " or ".join(choices)
-            raise BehaviourRefusedError(f'{_shown(key)} takes {wanted}, not "{text}"')
+            raise InvalidBehaviorError(f'{_shown(key)} takes {wanted}, not "{text}"')
         return text
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise BehaviourRefusedError(f'{_shown(key)} takes a number of seconds, not "{text}"')
+        raise InvalidBehaviorError(f'{_shown(key)} takes a number of seconds, not "{text}"')
     return seconds
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from reconciler.endpoint.errors import EndpointError, RefusedError
+from reconciler.endpoint.errors import ApiError, EndpointError
 from reconciler.endpoint.faults import Fault
 from reconciler.endpoint.past import Lag
 
@@ -17,7 +17,7 @@ _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One HTTP answer; ``headers`` are those beyond the ones that every answer has."""
 
     status: int
@@ -28,7 +28,7 @@ class Answer:
     """Whether the connection ends in the middle of the body."""
 
 
-Perform = Callable[[Lag | None], Awaitable[Answer]]
+Perform = Callable[[Lag | None], Awaitable[Response]]
 
 
 class HangUpError(EndpointError):
@@ -39,7 +39,7 @@ class HangUpError(EndpointError):
         self.after_seconds = after_seconds
 
 
-async def broken(fault: Fault, perform: Perform) -> Answer:
+async def broken(fault: Fault, perform: Perform) -> Response:
     """Return the answer of a request that a fault strikes; ``perform`` carries the request out.
 
     Raises:
@@ -57,30 +57,30 @@ async def broken(fault: Fault, perform: Perform) -> Answer:
         case "duplicate":
             return await _twice(fault, perform)
         case _:
-            answer = Answer(200, '{"message": "nothing was done"}')
+            answer = Response(200, '{"message": "nothing was done"}')
             if fault.effect == "after":
-                with suppress(RefusedError):
+                with suppress(ApiError):
                     answer = await perform(None)
             return _instead(fault, answer)
 
 
-def _instead(fault: Fault, answer: Answer) -> Answer:
+def _instead(fault: Fault, answer: Response) -> Response:
     match fault.fault:
         case "throttle" | "error":
-            raise RefusedError(fault.code, "a fault that was asked for", status=fault.status)
+            raise ApiError(fault.code, "a fault that was asked for", status=fault.status)
         case "html":
-            return Answer(fault.status, _HTML.format(f"{fault.status} a fault"), b"text/html")
+            return Response(fault.status, _HTML.format(f"{fault.status} a fault"), b"text/html")
         case "empty":
-            return Answer(fault.status, "")
+            return Response(fault.status, "")
         case "cut":
-            return Answer(fault.status, answer.body, cut=True)
+            return Response(fault.status, answer.body, cut=True)
         case "lost-reply":
             raise HangUpError(0)
         case _:
             raise HangUpError(fault.seconds)
 
 
-async def _delayed(fault: Fault, perform: Perform) -> Answer:
+async def _delayed(fault: Fault, perform: Perform) -> Response:
     if fault.effect == "before":
         await asyncio.sleep(fault.seconds or 0)
         return await perform(None)
@@ -89,7 +89,7 @@ async def _delayed(fault: Fault, perform: Perform) -> Answer:
     return answer
 
 
-async def _twice(fault: Fault, perform: Perform) -> Answer:
+async def _twice(fault: Fault, perform: Perform) -> Response:
     answer = await perform(None)
 
     async def again() -> None:

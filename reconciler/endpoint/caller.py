@@ -7,12 +7,12 @@ import re
 from xml.sax.saxutils import escape
 
 from reconciler.endpoint.arns import partition
-from reconciler.endpoint.records import World
+from reconciler.endpoint.records import Scope
 
 # Matched at the first credential only: a search would try again at each of thousands.
 _SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
-_DEFAULT = World("000000000000", "us-east-1")
+_DEFAULT = Scope("000000000000", "us-east-1")
 
 _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <GetCallerIdentityResult><Arn>arn:{partition}:iam::{account}:root</Arn><UserId>{account}</UserId>\
@@ -25,7 +25,7 @@ _REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 </ErrorResponse>"""
 
 
-def world_of(authorization: str) -> World:
+def world_of(authorization: str) -> Scope:
     """Return the caller's world from an ``Authorization`` header.
 
     The region is that of the first credential scope, else us-east-1; the account is an access key
@@ -35,10 +35,10 @@ def world_of(authorization: str) -> World:
     if scope is None:
         return _DEFAULT
     account = scope[1] if _ACCOUNT.fullmatch(scope[1]) else _DEFAULT.account
-    return World(account, scope[2])
+    return Scope(account, scope[2])
 
 
-def caller_identity(world: World, request_id: str) -> str:
+def caller_identity(world: Scope, request_id: str) -> str:
     """Return the answer of STS GetCallerIdentity, as XML."""
     return _IDENTITY.format(
         partition=partition(world.region), account=world.account, request_id=request_id

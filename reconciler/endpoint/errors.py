@@ -17,7 +17,7 @@ class EndpointError(Exception):
     """Anything that the endpoint raises on purpose."""
 
 
-class FolderHeldError(EndpointError):
+class DataDirectoryLockedError(EndpointError):
     """Another process serves the data folder; ``url`` is where, None if it has not said."""
 
     def __init__(self, folder: Path, url: str | None) -> None:
@@ -27,19 +27,19 @@ class FolderHeldError(EndpointError):
         self.url = url
 
 
-class FolderUnusableError(EndpointError):
+class DataDirectoryUnusableError(EndpointError):
     """The data folder cannot be made, opened or locked."""
 
 
-class StoreRefusedError(EndpointError):
+class InvalidStoreError(EndpointError):
     """The database is damaged, foreign, or of a newer version; it was left untouched."""
 
 
-class BehaviourRefusedError(EndpointError):
+class InvalidBehaviorError(EndpointError):
     """A setting is no behaviour, or not one of its values."""
 
 
-class FaultsRefusedError(EndpointError):
+class InvalidFaultsError(EndpointError):
     """The description of faults cannot be read, or is not one; the text says every reason."""
 
 
@@ -54,7 +54,7 @@ class StoreFailedError(EndpointError):
         self.busy = busy
 
 
-class RefusedError(EndpointError):
+class ApiError(EndpointError):
     """The request is refused with the API's error ``code``; the text is its message.
 
     ``status`` is the HTTP status where it is to be another than the API's.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.api import ListOf, Member, Number, Shape, Structure, Text, Timestamp, violations
-from reconciler.endpoint.errors import FaultsRefusedError
+from reconciler.endpoint.errors import InvalidFaultsError
 
 # Each fault, and when it strikes unless the description says: before the effect or after it.
 _WHEN = {
@@ -101,7 +101,7 @@ class Faults:
         """
         problems = list(_problems(content, [*operations, *_OTHER_OPERATIONS]))
         if problems:
-            raise FaultsRefusedError(f"the faults are refused: {'; '.join(problems)}")
+            raise InvalidFaultsError(f"the faults are refused: {'; '.join(problems)}")
         self.content = content
         self._seed = content.get("seed", 0)
         self._rows = list(content["faults"])
@@ -135,7 +135,7 @@ def read_faults(text: str, operations: Iterable[str]) -> Faults:
         content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise FaultsRefusedError(f"the faults of {text[:80]} cannot be read: {why}") from error
+        raise InvalidFaultsError(f"the faults of {text[:80]} cannot be read: {why}") from error
     return Faults(content, operations)
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from reconciler.endpoint.errors import FolderHeldError, FolderUnusableError
+from reconciler.endpoint.errors import DataDirectoryLockedError, DataDirectoryUnusableError
 
 _LOCK = "endpoint.lock"
 _MAX_URL_BYTES = 200
 _RETRY_DELAY_SECONDS = 0.02
 
 
-class HeldFolder:
+class DataDirectoryLock:
     """A data folder that this process holds until it closes it, or ends in whatever way.
 
     The lock file carries the holder's URL. It is emptied while the lock is taken and filled once
@@ -47,7 +47,7 @@ class HeldFolder:
                 os.close(self._file)
                 raise
         except OSError as error:
-            raise FolderUnusableError(
+            raise DataDirectoryUnusableError(
                 f"the data folder {path} cannot be used: {error.strerror or error}"
             ) from error
 
@@ -73,7 +73,7 @@ class HeldFolder:
                     os.ftruncate(self._file, 0)
                     return
             if url or time.monotonic() >= deadline:
-                raise FolderHeldError(self.path, url or None)
+                raise DataDirectoryLockedError(self.path, url or None)
             time.sleep(_RETRY_DELAY_SECONDS)
 
     @contextmanager

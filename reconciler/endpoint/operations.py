@@ -10,19 +10,19 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
-from reconciler.api import Description, Kind
+from reconciler.api import ApiKind, Description
 from reconciler.endpoint import pages, refusals
 from reconciler.endpoint.arns import read_arn
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.past import Lag, Past
+from reconciler.endpoint.errors import ApiError
+from reconciler.endpoint.past import Lag, WriteHistory
 from reconciler.endpoint.quotas import refuse_over_quota
-from reconciler.endpoint.records import Records, Resource, Shelf
+from reconciler.endpoint.records import Collection, Resource, Tables
 from reconciler.endpoint.references import refuse_if_held, refuse_missing_parents, refuse_unfit
 from reconciler.endpoint.rules import Call
 from reconciler.endpoint.spelling import spelled
 from reconciler.endpoint.tokens import Tokens, as_json
-from reconciler.endpoint.views import Answer, Views
+from reconciler.endpoint.views import ResponseBody, Views
 
 _BY_CONSUMERS = ("VirtualNode", "VirtualRouter", "Route", "VirtualService")
 """What an account may create in a mesh of another one (UG on sharing)."""
@@ -37,15 +37,15 @@ class Operations:
         self._kinds = description.kinds
         self._behaviour = behaviour
         self._clock = clock
-        self._past = Past()
+        self._past = WriteHistory()
         self._tokens = Tokens(description.kinds, behaviour)
         self.views = Views(description.kinds, behaviour, self._now)
-        self._reads: dict[str, Callable[[Call, Records, Lag], Answer]] = {
+        self._reads: dict[str, Callable[[Call, Tables, Lag], ResponseBody]] = {
             "describe": self._describe,
             "list": self._list,
             "list-tags": self._list_tags,
         }
-        self._writes: dict[str, Callable[[Call, Records, int], Answer]] = {
+        self._writes: dict[str, Callable[[Call, Tables, int], ResponseBody]] = {
             "create": self._create,
             "update": self._update,
             "delete": self._delete,
@@ -57,7 +57,7 @@ class Operations:
         """Say whether a call leaves the state as it is."""
         return call.operation.verb in self._reads
 
-    def read(self, call: Call, records: Records, lag: Lag | None = None) -> str:
+    def read(self, call: Call, records: Tables, lag: Lag | None = None) -> str:
         """Return the answer to a reading call, as JSON, as a reader sees it who lags behind.
 
         Raises:
@@ -66,7 +66,7 @@ class Operations:
         lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
         return as_json(self._reads[call.operation.verb](call, records, lag))
 
-    def write(self, call: Call, records: Records) -> str | RefusedError:
+    def write(self, call: Call, records: Tables) -> str | ApiError:
         """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
 
         A client token that is remembered brings back the answer of then, and no effect.
@@ -78,12 +78,12 @@ class Operations:
         perform = partial(self._writes[call.operation.verb], call, records, now)
         return self._tokens.answer(call, records, now, perform)
 
-    def empty(self, records: Records) -> None:
+    def empty(self, records: Tables) -> None:
         """Empty every world, and every memory."""
         records.clear()
         self._past.clear()
 
-    def _create(self, call: Call, records: Records, now: int) -> Answer:
+    def _create(self, call: Call, records: Tables, now: int) -> ResponseBody:
         shelf, name = self._place(call)
         parent = refuse_missing_parents(records, shelf)
         spec = self._spelled(call, shelf, records)
@@ -105,7 +105,7 @@ class Operations:
         self._put(records, None, resource, now)
         return self.views.shown(resource)
 
-    def _update(self, call: Call, records: Records, now: int) -> Answer:
+    def _update(self, call: Call, records: Tables, now: int) -> ResponseBody:
         before = self._asked_for(call, records)
         if before.owner != call.world.account:
             raise self._denied(call, before)
@@ -121,7 +121,7 @@ class Operations:
             self._put(records, before, after, now)
         return self.views.shown(after)
 
-    def _delete(self, call: Call, records: Records, now: int) -> Answer:
+    def _delete(self, call: Call, records: Tables, now: int) -> ResponseBody:
         resource = self._asked_for(call, records)
         if call.world.account not in (resource.owner, resource.shelf.world.account):
             raise self._denied(call, resource)
@@ -134,10 +134,10 @@ class Operations:
             last = replace(last, version=resource.version)
         return self.views.shown(last, "DELETED")
 
-    def _describe(self, call: Call, records: Records, lag: Lag) -> Answer:
+    def _describe(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
         return self.views.shown(self._asked_for(call, records, lag))
 
-    def _list(self, call: Call, records: Records, lag: Lag) -> Answer:
+    def _list(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
         shelf, _ = self._place(call)
         refuse_missing_parents(records, shelf)
         size = pages.page_size(call)
@@ -148,13 +148,15 @@ class Operations:
         found = read(shelf, after, size + 1, order.expression)
         now = self._now()
         seen = [self._past.seen(it.shelf, it.name, it, lag, now) for it in found[:size]]
-        answer: Answer = {pages.listed_as(call): [self.views.listed(each) for each in seen if each]}
+        answer: ResponseBody = {
+            pages.listed_as(call): [self.views.listed(each) for each in seen if each]
+        }
         if len(found) > size:
             last = order.place(found[size - 1])
             answer["nextToken"] = pages.next_token(call, shelf.parent, last)
         return answer
 
-    def _tag(self, call: Call, records: Records, now: int) -> Answer:
+    def _tag(self, call: Call, records: Tables, now: int) -> ResponseBody:
         resource = self._named_by_arn(call, records)
         tags = resource.tags | _tags(call)
         if len(tags) > refusals.TAGS_PER_RESOURCE:
@@ -162,42 +164,42 @@ class Operations:
         self._put_tags(records, resource, tags, now)
         return {}
 
-    def _untag(self, call: Call, records: Records, now: int) -> Answer:
+    def _untag(self, call: Call, records: Tables, now: int) -> ResponseBody:
         resource = self._named_by_arn(call, records)
         dropped = set(call.parameters["tagKeys"])
         if self._behaviour.untag_of_absent == "refused" and dropped - set(resource.tags):
             unknown = ", ".join(sorted(dropped - set(resource.tags)))
-            raise RefusedError("BadRequestException", f"tagKeys: not on the resource: {unknown}")
+            raise ApiError("BadRequestException", f"tagKeys: not on the resource: {unknown}")
         kept = {key: value for key, value in resource.tags.items() if key not in dropped}
         self._put_tags(records, resource, kept, now)
         return {}
 
-    def _list_tags(self, call: Call, records: Records, lag: Lag) -> Answer:
+    def _list_tags(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
         resource = self._named_by_arn(call, records, lag)
         size = pages.page_size(call)
         after = pages.position(call, call.parameters["resourceArn"])
         left = sorted(key for key in resource.tags if key > after)
         page = left[:size]
         tags = [{"key": key, "value": resource.tags[key]} for key in page]
-        answer: Answer = {pages.listed_as(call): tags}
+        answer: ResponseBody = {pages.listed_as(call): tags}
         if len(left) > size:
             answer["nextToken"] = pages.next_token(call, call.parameters["resourceArn"], page[-1])
         return answer
 
-    def _put(self, records: Records, before: Resource | None, after: Resource, now: int) -> None:
+    def _put(self, records: Tables, before: Resource | None, after: Resource, now: int) -> None:
         self._past.note(after.shelf, after.name, before, now)
         records.put(after)
 
     def _put_tags(
-        self, records: Records, resource: Resource, tags: dict[str, str], now: int
+        self, records: Tables, resource: Resource, tags: dict[str, str], now: int
     ) -> None:
         after = replace(resource, tags=tags)
         if self._behaviour.tagging_bumps_version == "yes":
             after = _raised(after, now)
         self._put(records, resource, after, now)
 
-    def _spelled(self, call: Call, shelf: Shelf, records: Records) -> dict[str, Any]:
-        nodes = Shelf(shelf.world, "VirtualNode", shelf.parent.partition("/")[0])
+    def _spelled(self, call: Call, shelf: Collection, records: Tables) -> dict[str, Any]:
+        nodes = Collection(shelf.world, "VirtualNode", shelf.parent.partition("/")[0])
 
         def node(name: str) -> dict[str, Any] | None:
             found = records.find(nodes, name)
@@ -205,27 +207,27 @@ class Operations:
 
         return spelled(shelf.kind, call.parameters.get("spec", {}), self._behaviour, node)
 
-    def _place(self, call: Call) -> tuple[Shelf, str]:
+    def _place(self, call: Call) -> tuple[Collection, str]:
         """Return where a call's resource stands, and its name; a list has no name."""
-        kind = cast("Kind", call.operation.kind)
+        kind = cast("ApiKind", call.operation.kind)
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
         world = replace(call.world, account=call.parameters.get("meshOwner", call.world.account))
         if world != call.world and self._behaviour.shared_meshes == "none":
-            raise refusals.absent(Shelf(world, "Mesh", ""), call.parameters["meshName"])
-        return Shelf(world, kind.name, "/".join(parents)), name
+            raise refusals.absent(Collection(world, "Mesh", ""), call.parameters["meshName"])
+        return Collection(world, kind.name, "/".join(parents)), name
 
-    def _asked_for(self, call: Call, records: Records, lag: Lag | None = None) -> Resource:
+    def _asked_for(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
         shelf, name = self._place(call)
         return self._found(shelf, name, records.find(shelf, name), records, lag)
 
-    def _named_by_arn(self, call: Call, records: Records, lag: Lag | None = None) -> Resource:
+    def _named_by_arn(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
         text: str = call.parameters["resourceArn"]
         named = read_arn(text, call.world.region, self._kinds)
         if named.owner != call.world.account:
             raise refusals.foreign_arn(text, named.owner, self._behaviour.denial)
         *parents, name = named.names
         world = replace(call.world, account=named.mesh_owner or call.world.account)
-        shelf = Shelf(world, named.kind.name, "/".join(parents))
+        shelf = Collection(world, named.kind.name, "/".join(parents))
         found = records.find(shelf, name)
         # A consumer's ARN does not say whose mesh it is in.
         if found is None or found.owner != named.owner:
@@ -233,7 +235,12 @@ class Operations:
         return self._found(found.shelf if found else shelf, name, found, records, lag)
 
     def _found(
-        self, shelf: Shelf, name: str, resource: Resource | None, records: Records, lag: Lag | None
+        self,
+        shelf: Collection,
+        name: str,
+        resource: Resource | None,
+        records: Tables,
+        lag: Lag | None,
     ) -> Resource:
         if lag:
             resource = self._past.seen(shelf, name, resource, lag, self._now())
@@ -242,7 +249,7 @@ class Operations:
             raise refusals.absent(shelf, name)
         return resource
 
-    def _denied(self, call: Call, resource: Resource) -> RefusedError:
+    def _denied(self, call: Call, resource: Resource) -> ApiError:
         name, code = call.operation.name, self._behaviour.denial
         return refusals.denied(call.world.account, name, self.views.arn(resource), code)
 

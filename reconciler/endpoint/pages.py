@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from reconciler.api import Number
-from reconciler.endpoint.errors import RefusedError
+from reconciler.endpoint.errors import ApiError
 from reconciler.endpoint.records import Resource
 from reconciler.endpoint.rules import Call
 
@@ -64,7 +64,7 @@ def position(call: Call, of_what: str) -> str:
         return ""
     name, about, last = read_token(token, 3)
     if (name, about) != (call.operation.name, of_what):
-        raise RefusedError("BadRequestException", "nextToken: is not one that this list gave")
+        raise ApiError("BadRequestException", "nextToken: is not one that this list gave")
     return last
 
 

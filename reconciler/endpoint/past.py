@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from reconciler.endpoint.records import Resource, Shelf
+from reconciler.endpoint.records import Collection, Resource
 
 _MAX_RESOURCES = 1000
 _MAX_STATES = 16
@@ -17,14 +17,14 @@ class Lag:
     seconds: float = 0.0
 
 
-class Past:
+class WriteHistory:
     """The earlier states of the resources written last; it lives as long as the process."""
 
     def __init__(self) -> None:
-        self._states: OrderedDict[tuple[Shelf, str], list[tuple[int, Resource | None]]]
+        self._states: OrderedDict[tuple[Collection, str], list[tuple[int, Resource | None]]]
         self._states = OrderedDict()
 
-    def note(self, shelf: Shelf, name: str, before: Resource | None, now: int) -> None:
+    def note(self, shelf: Collection, name: str, before: Resource | None, now: int) -> None:
         """Remember what a resource was until ``now``, a time in milliseconds."""
         states = self._states.setdefault((shelf, name), [])
         states.append((now, before))
@@ -34,7 +34,7 @@ class Past:
             self._states.popitem(last=False)
 
     def seen(
-        self, shelf: Shelf, name: str, resource: Resource | None, lag: Lag, now: int
+        self, shelf: Collection, name: str, resource: Resource | None, lag: Lag, now: int
     ) -> Resource | None:
         """Return a resource as a reader sees it who lags behind; None where it saw none."""
         states = list(self._states.get((shelf, name), ()))

@@ -2,10 +2,10 @@
 
 from reconciler.api import BACKENDS, QUOTAS
 from reconciler.endpoint import refusals
-from reconciler.endpoint.records import Records, Resource
+from reconciler.endpoint.records import Resource, Tables
 
 
-def refuse_over_quota(records: Records, resource: Resource) -> None:
+def refuse_over_quota(records: Tables, resource: Resource) -> None:
     """Refuse a resource about to be written that would be one too many.
 
     Raises:

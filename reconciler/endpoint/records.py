@@ -26,7 +26,7 @@ SCHEMA = (
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Scope:
     """One account in one region: nothing in it is seen from another one."""
 
     account: str
@@ -34,13 +34,13 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Collection:
     """Where resources of one kind stand side by side.
 
     ``parent`` holds the names of their parents, joined by slashes; it is empty for meshes.
     """
 
-    world: World
+    world: Scope
     kind: str
     parent: str
 
@@ -52,7 +52,7 @@ class Resource:
     ``owner`` is the account that created it, which in a shared mesh need not be the mesh's own.
     """
 
-    shelf: Shelf
+    shelf: Collection
     name: str
     owner: str
     uid: str
@@ -64,20 +64,20 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class TokenRecord:
     """What a client token was used for: the digest of its request, and the answer it got."""
 
     request: str
     answer: str
 
 
-class Records:
+class Tables:
     """The statements over one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
 
-    def find(self, shelf: Shelf, name: str) -> Resource | None:
+    def find(self, shelf: Collection, name: str) -> Resource | None:
         """Return the resource of that name, None where there is none."""
         found = self._where(
             "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
@@ -85,7 +85,9 @@ class Records:
         )
         return next(found, None)
 
-    def page(self, shelf: Shelf, after: str, limit: int, order: str = "name") -> list[Resource]:
+    def page(
+        self, shelf: Collection, after: str, limit: int, order: str = "name"
+    ) -> list[Resource]:
         """Return up to ``limit`` resources of a shelf that follow ``after`` in an order.
 
         ``order`` and what ``after`` is compared with is an expression over the columns.
@@ -94,13 +96,15 @@ class Records:
         tail = f"ORDER BY {order} LIMIT ?"
         return list(self._where(where, (*_place(shelf), after, limit), tail))
 
-    def in_all_accounts(self, shelf: Shelf, after: str, limit: int, order: str) -> list[Resource]:
+    def in_all_accounts(
+        self, shelf: Collection, after: str, limit: int, order: str
+    ) -> list[Resource]:
         """Return a page as ``page`` does, of the same shelf in every account of the region."""
         _, *place = _place(shelf)
         where = f"region = ? AND kind = ? AND parent = ? AND {order} > ?"
         return list(self._where(where, (*place, after, limit), f"ORDER BY {order} LIMIT ?"))
 
-    def below(self, mesh: Shelf, name: str, kind: str, text: str = "") -> Iterator[Resource]:
+    def below(self, mesh: Collection, name: str, kind: str, text: str = "") -> Iterator[Resource]:
         """Yield the resources of a kind within a mesh whose spec, as JSON, contains ``text``."""
         where = (
             "account = ? AND region = ? AND kind = ? AND parent >= ? AND parent < ?"
@@ -113,7 +117,7 @@ class Records:
             if found.shelf.parent.partition("/")[0] == name:
                 yield found
 
-    def tagged(self, owner: World, after: tuple[str, str, str, str]) -> Iterator[Resource]:
+    def tagged(self, owner: Scope, after: tuple[str, str, str, str]) -> Iterator[Resource]:
         """Yield what an account created and tagged, by account, kind, parent and name."""
         where = (
             "owner = ? AND region = ? AND tags <> '{}'"
@@ -122,13 +126,13 @@ class Records:
         tail = "ORDER BY account, kind, parent, name"
         return self._where(where, (owner.account, owner.region, *after), tail)
 
-    def owned_elsewhere(self, owner: World, kind: str, parent: str, name: str) -> Resource | None:
+    def owned_elsewhere(self, owner: Scope, kind: str, parent: str, name: str) -> Resource | None:
         """Return what an account created under that name in a mesh of another account."""
         where = "owner = ? AND region = ? AND kind = ? AND parent = ? AND name = ?"
         values = (owner.account, owner.region, kind, parent, name)
         return next(self._where(where, values, "ORDER BY account"), None)
 
-    def count(self, shelf: Shelf) -> int:
+    def count(self, shelf: Collection) -> int:
         """Return how many resources stand on a shelf."""
         row = self._execute(
             "SELECT count(*) FROM resource"
@@ -162,15 +166,15 @@ class Records:
             (*_place(resource.shelf), resource.name),
         )
 
-    def recall(self, world: World, token: str) -> Remembered | None:
+    def recall(self, world: Scope, token: str) -> TokenRecord | None:
         """Return what a client token was used for, None where it is not remembered."""
         row = self._execute(
             "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
             (world.account, world.region, token),
         ).fetchone()
-        return Remembered(*row) if row else None
+        return TokenRecord(*row) if row else None
 
-    def remember(self, world: World, token: str, what: Remembered, now: int) -> None:
+    def remember(self, world: Scope, token: str, what: TokenRecord, now: int) -> None:
         """Remember what a client token was used for, last."""
         self._execute(
             "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
@@ -194,12 +198,12 @@ class Records:
         return map(_resource, rows)
 
 
-def _place(shelf: Shelf) -> tuple[str, str, str, str]:
+def _place(shelf: Collection) -> tuple[str, str, str, str]:
     return shelf.world.account, shelf.world.region, shelf.kind, shelf.parent
 
 
 def _resource(row: tuple[Any, ...]) -> Resource:
-    shelf = Shelf(World(*row[:2]), *row[2:4])
+    shelf = Collection(Scope(*row[:2]), *row[2:4])
     name, owner, uid, version, created, updated, spec, tags = row[4:]
     spec, tags = json.loads(spec), json.loads(tags)
     return Resource(shelf, name, owner, uid, version, created, updated, spec, tags)

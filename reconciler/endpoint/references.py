@@ -11,8 +11,8 @@ from typing import Any
 
 from reconciler.endpoint import refusals
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.records import Records, Resource, Shelf
+from reconciler.endpoint.errors import ApiError
+from reconciler.endpoint.records import Collection, Resource, Tables
 
 Spec = dict[str, Any]
 
@@ -83,7 +83,7 @@ CONTAINMENTS = (
 _IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway")
 
 
-def refuse_missing_parents(records: Records, shelf: Shelf) -> Resource | None:
+def refuse_missing_parents(records: Tables, shelf: Collection) -> Resource | None:
     """Return the resource that a shelf stands in, None for the shelf of meshes.
 
     Raises:
@@ -92,19 +92,19 @@ def refuse_missing_parents(records: Records, shelf: Shelf) -> Resource | None:
     if not shelf.parent:
         return None
     *above, name = shelf.parent.split("/")
-    mesh = Shelf(shelf.world, "Mesh", "")
+    mesh = Collection(shelf.world, "Mesh", "")
     within = mesh
     if above:
-        refuse_missing_parents(records, Shelf(shelf.world, "", above[0]))
+        refuse_missing_parents(records, Collection(shelf.world, "", above[0]))
         kind = next(each.within for each in CONTAINMENTS if each.kind == shelf.kind)
-        within = Shelf(shelf.world, kind, above[0])
+        within = Collection(shelf.world, kind, above[0])
     found = records.find(within, name)
     if found is None:
         raise refusals.absent(within, name)
     return found
 
 
-def refuse_unfit(records: Records, resource: Resource, behaviour: Behaviour) -> None:
+def refuse_unfit(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse a resource about to be written whose spec does not fit the others.
 
     Raises:
@@ -119,14 +119,14 @@ def refuse_unfit(records: Records, resource: Resource, behaviour: Behaviour) -> 
             _refuse_ambiguous_listeners(records, resource, each)
 
 
-def refuse_if_held(records: Records, resource: Resource, behaviour: Behaviour) -> None:
+def refuse_if_held(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse the delete of a resource that others stand in or name.
 
     Raises:
         RefusedError: The first of them, by name.
     """
     mesh, kind = resource.shelf.parent, resource.shelf.kind
-    shelf = Shelf(resource.shelf.world, "Mesh", "")
+    shelf = Collection(resource.shelf.world, "Mesh", "")
     inner = f"{mesh}/{resource.name}" if mesh else resource.name
     within = [each.kind for each in CONTAINMENTS if each.within == kind] + (
         list(_IN_A_MESH) if kind == "Mesh" else []
@@ -134,7 +134,7 @@ def refuse_if_held(records: Records, resource: Resource, behaviour: Behaviour) -
     holders = {
         each: inside
         for each in within
-        if (inside := records.page(Shelf(shelf.world, each, inner), "", 6))
+        if (inside := records.page(Collection(shelf.world, each, inner), "", 6))
     }
     quoted = json.dumps(resource.name)
     hold = behaviour.backends_hold_services == "yes"
@@ -153,12 +153,12 @@ def refuse_if_held(records: Records, resource: Resource, behaviour: Behaviour) -
         raise refusals.in_use(resource, holders)
 
 
-def _refuse_missing_targets(records: Records, resource: Resource, behaviour: Behaviour) -> None:
+def _refuse_missing_targets(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
     world = resource.shelf.world
     mesh = resource.shelf.parent.partition("/")[0]
     for reference in REFERENCES:
         if reference.holder == resource.shelf.kind:
-            shelf = Shelf(world, reference.target, mesh)
+            shelf = Collection(world, reference.target, mesh)
             for name in reference.names(resource.spec):
                 target = records.find(shelf, name)
                 # What another account made is not for this one to refer to (UG on sharing).
@@ -166,39 +166,39 @@ def _refuse_missing_targets(records: Records, resource: Resource, behaviour: Beh
                     raise refusals.absent(shelf, name, behaviour.reference_not_found)
 
 
-def _refuse_ambiguous_route(records: Records, route: Resource, each: Containment) -> None:
+def _refuse_ambiguous_route(records: Tables, route: Resource, each: Containment) -> None:
     parent = refuse_missing_parents(records, route.shelf)
     if parent and len(_listeners(parent)) > 1 and _without_port(route):
-        raise RefusedError(
+        raise ApiError(
             "BadRequestException",
             f"{each.routes} must define a port match criteria if the {each.title} has multiple"
             " listeners",
         )
-    mesh = Shelf(route.shelf.world, "VirtualService", route.shelf.parent.partition("/")[0])
+    mesh = Collection(route.shelf.world, "VirtualService", route.shelf.parent.partition("/")[0])
     for protocol in _protocols(route.spec):
         target = protocol["action"].get("target")
         if target is None or "port" in target:
             continue
         service = records.find(mesh, target["virtualService"]["virtualServiceName"])
         for provider in (REFERENCES[0], REFERENCES[1]) if service else ():
-            shelf = Shelf(mesh.world, provider.target, mesh.parent)
+            shelf = Collection(mesh.world, provider.target, mesh.parent)
             for name in provider.names(service.spec if service else {}):
                 found = records.find(shelf, name)
                 if found and len(_listeners(found)) > 1:
-                    raise RefusedError(
+                    raise ApiError(
                         "BadRequestException",
                         f"{each.routes} must define a target port if the provider of the Virtual"
                         " Service has multiple listeners",
                     )
 
 
-def _refuse_ambiguous_listeners(records: Records, parent: Resource, each: Containment) -> None:
-    shelf = Shelf(parent.shelf.world, each.kind, f"{parent.shelf.parent}/{parent.name}")
+def _refuse_ambiguous_listeners(records: Tables, parent: Resource, each: Containment) -> None:
+    shelf = Collection(parent.shelf.world, each.kind, f"{parent.shelf.parent}/{parent.name}")
     routes = records.page(shelf, "", -1)
     unported = [route.name for route in routes if _without_port(route)]
     ports = _listeners(parent)
     if len(ports) > 1 and unported:
-        raise RefusedError(
+        raise ApiError(
             "BadRequestException",
             f"All {each.routes}s for this {each.title} must define a port match before adding"
             f" multiple listeners to this {each.title}. {len(unported)} {each.routes}(s) are"
@@ -212,7 +212,7 @@ def _refuse_ambiguous_listeners(records: Records, parent: Resource, each: Contai
     }
     using = [route.name for route in routes if changed & _ports(route, ports)]
     if using:
-        raise RefusedError(
+        raise ApiError(
             "BadRequestException",
             f"The protocol of a listener cannot change while {each.routes}s use it:"
             f" {refusals.listing(using)}",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.records import Resource, Shelf
+from reconciler.endpoint.errors import ApiError
+from reconciler.endpoint.records import Collection, Resource
 
 TAGS_PER_RESOURCE = 50
 """Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
@@ -19,76 +19,76 @@ UNMODELED_STATUS = {
 _MAX_LISTED = 5
 
 
-def absent(shelf: Shelf, name: str, code: str = "NotFoundException") -> RefusedError:
+def absent(shelf: Collection, name: str, code: str = "NotFoundException") -> ApiError:
     """Return the refusal for a resource that is not there (the form of RM 173)."""
-    return RefusedError(
+    return ApiError(
         code,
         f"{shelf.kind} with name {name} is not present{_under(shelf)}"
         f" for account {shelf.world.account}",
     )
 
 
-def taken(shelf: Shelf, name: str) -> RefusedError:
+def taken(shelf: Collection, name: str) -> ApiError:
     """Return the refusal for a name in use: the one modelled error that fits (model)."""
-    return RefusedError(
+    return ApiError(
         "ConflictException",
         f"{shelf.kind} with name {name} already exists{_under(shelf)}"
         f" for account {shelf.world.account}",
     )
 
 
-def token_reused(why: str) -> RefusedError:
+def token_reused(why: str) -> ApiError:
     """Return the refusal for a client token that cannot be used again (API)."""
-    return RefusedError(
+    return ApiError(
         "ConflictException", f"the client token was used before for {why}; send a new one"
     )
 
 
-def too_many_tags(count: int) -> RefusedError:
+def too_many_tags(count: int) -> ApiError:
     """Return the refusal for a resource that would have more tags than it may (UG)."""
-    return RefusedError(
+    return ApiError(
         "TooManyTagsException",
         f"the resource would have {count} tags; it may have {TAGS_PER_RESOURCE}",
     )
 
 
-def over_quota(what: str, most: int) -> RefusedError:
+def over_quota(what: str, most: int) -> ApiError:
     """Return the refusal for more than an account's quotas allow (the words: chosen)."""
-    return RefusedError("LimitExceededException", f"the quota of {what} is {most}")
+    return ApiError("LimitExceededException", f"the quota of {what} is {most}")
 
 
-def foreign_arn(text: str, account: str, code: str) -> RefusedError:
+def foreign_arn(text: str, account: str, code: str) -> ApiError:
     """Return the refusal for another account's ARN (the form of a report in the UG's threads)."""
-    return RefusedError(
+    return ApiError(
         code, f"{text} is an invalid ARN. Invalid account id in the ARN provided : {account}"
     )
 
 
-def denied(account: str, operation: str, arn: str, code: str) -> RefusedError:
+def denied(account: str, operation: str, arn: str, code: str) -> ApiError:
     """Return the refusal for what a caller may not do (the form of public reports)."""
-    return RefusedError(
+    return ApiError(
         code,
         f"User: arn:aws:iam::{account}:root is not authorized to perform:"
         f" appmesh:{operation} on resource: {arn}",
     )
 
 
-def provides(resource: Resource, services: Iterable[Resource]) -> RefusedError:
+def provides(resource: Resource, services: Iterable[Resource]) -> ApiError:
     """Return the refusal to delete a provider (the controller's issue 25, and who it is)."""
-    return RefusedError(
+    return ApiError(
         "ResourceInUseException",
         f"{resource.shelf.kind} with name {resource.name} cannot be deleted because it is a"
         f" VirtualService provider: {listing(each.name for each in services)}",
     )
 
 
-def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> RefusedError:
+def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> ApiError:
     """Return the refusal to delete what others need (the form of aws-nuke 913)."""
     held = ", ".join(
         f"{_shouted(kind)}: {listing(each.name for each in those)}"
         for kind, those in holders.items()
     )
-    return RefusedError(
+    return ApiError(
         "ResourceInUseException",
         f"{resource.shelf.kind} {resource.name} is being referenced in the following: {held}",
     )
@@ -101,7 +101,7 @@ def listing(names: Iterable[str]) -> str:
     return f"[{', '.join(names[:_MAX_LISTED])}{more}]"
 
 
-def _under(shelf: Shelf) -> str:
+def _under(shelf: Collection) -> str:
     if not shelf.parent:
         return ""
     mesh, _, parent = shelf.parent.partition("/")

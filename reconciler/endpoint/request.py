@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, unquote
 from reconciler.api import Number, Operation, Violation, violations
 from reconciler.endpoint import rules
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.records import World
+from reconciler.endpoint.errors import ApiError
+from reconciler.endpoint.records import Scope
 from reconciler.endpoint.rules import Call
 
 _MAX_VIOLATIONS = 5
@@ -46,14 +46,14 @@ class Routes:
                     break
             else:
                 return operation, names
-        raise RefusedError(
+        raise ApiError(
             "UnknownOperationException", f"{method} {raw_path} is no operation of this API"
         )
 
 
 def understand(
     route: tuple[Operation, Mapping[str, str]],
-    world: World,
+    world: Scope,
     query: str,
     body: bytes,
     behaviour: Behaviour,
@@ -87,7 +87,7 @@ def understand(
 
 def _refuse_if_any(complaints: Iterable[tuple[str, str]]) -> None:
     if found := list(islice(complaints, _MAX_VIOLATIONS)):
-        raise RefusedError(found[0][0], "; ".join(words for _, words in found))
+        raise ApiError(found[0][0], "; ".join(words for _, words in found))
 
 
 def _code(departure: Violation, operation: Operation, behaviour: Behaviour) -> str:
@@ -118,9 +118,9 @@ def _body(body: bytes) -> dict[str, Any]:
         if b"\\u" in body:
             json.dumps(members, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise RefusedError("BadRequestException", f"the body is not JSON: {error}") from error
+        raise ApiError("BadRequestException", f"the body is not JSON: {error}") from error
     if not isinstance(members, dict):
-        raise RefusedError("BadRequestException", "the body is not a JSON object")
+        raise ApiError("BadRequestException", "the body is not a JSON object")
     return members
 
 

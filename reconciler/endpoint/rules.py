@@ -17,7 +17,7 @@ from reconciler.api import ListOf, Operation, Shape, Structure
 from reconciler.endpoint import checks as check
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.checks import Check
-from reconciler.endpoint.records import World
+from reconciler.endpoint.records import Scope
 
 Path = tuple[str | int, ...]
 
@@ -27,7 +27,7 @@ class Call:
     """One request, understood: who asks for what, with parameters as JSON has them."""
 
     operation: Operation
-    world: World
+    world: Scope
     parameters: Mapping[str, Any]
 
     @property

@@ -14,10 +14,10 @@ from typing import Self
 from reconciler import api
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.faults import read_faults
-from reconciler.endpoint.folder import HeldFolder
+from reconciler.endpoint.folder import DataDirectoryLock
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.store import Store
-from reconciler.endpoint.wire import Wire
+from reconciler.endpoint.wire import EndpointApp
 from reconciler.serving.listening import listening, require_files, serving, url_of
 from reconciler.serving.protocol import Limits
 
@@ -67,14 +67,14 @@ class LocalEndpoint:
         with ExitStack() as opening:
             folder = None
             if self.data is not None:
-                folder = HeldFolder(self.data)
+                folder = DataDirectoryLock(self.data)
                 opening.callback(folder.close)
             # A database that cannot be opened for want of files would pass for a damaged one.
             require_files()
             store = Store(self.data)
             opening.callback(store.close)
             opened = opening.enter_context(listening(self.host, self.port, insecure=self.insecure))
-            wire = Wire(
+            wire = EndpointApp(
                 description,
                 Operations(description, self.behaviour, self.clock),
                 store,

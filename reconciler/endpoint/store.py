@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from reconciler.endpoint.errors import StoreFailedError, StoreRefusedError
-from reconciler.endpoint.records import SCHEMA, Records
+from reconciler.endpoint.errors import InvalidStoreError, StoreFailedError
+from reconciler.endpoint.records import SCHEMA, Tables
 from reconciler.serving.listening import ServingError, start
 
 Outcome = TypeVar("Outcome")
@@ -68,7 +68,7 @@ class Store:
             self._disconnect()
             raise
 
-    def read(self, work: Callable[[Records], Outcome]) -> Outcome:
+    def read(self, work: Callable[[Tables], Outcome]) -> Outcome:
         """Return what ``work`` reads of the committed state.
 
         Raises:
@@ -76,11 +76,11 @@ class Store:
         """
         try:
             with self._shared:
-                return work(Records(self._reading))
+                return work(Tables(self._reading))
         except sqlite3.Error as error:
             raise _failed(error) from error
 
-    def write(self, work: Callable[[Records], Outcome]) -> "Future[Outcome]":
+    def write(self, work: Callable[[Tables], Outcome]) -> "Future[Outcome]":
         """Return the future outcome of ``work``, which is there once its effect is durable.
 
         The future raises what ``work`` raised, then without effect, or StoreFailedError.
@@ -139,11 +139,11 @@ class Store:
             if _identity(path) != identity:
                 raise FileNotFoundError(f"{path} was replaced while it was served")
 
-    def _attempt(self, work: Callable[[Records], Any]) -> tuple[Any, Exception | None]:
+    def _attempt(self, work: Callable[[Tables], Any]) -> tuple[Any, Exception | None]:
         execute = self._writing.execute
         execute("SAVEPOINT attempt")
         try:
-            outcome, problem = work(Records(self._writing)), None
+            outcome, problem = work(Tables(self._writing)), None
         except sqlite3.Error:
             raise  # the whole transaction may be gone, so nobody in it may be told of success
         except Exception as error:  # noqa: BLE001 - it belongs to its caller, not to the neighbours
@@ -153,7 +153,7 @@ class Store:
         return outcome, problem
 
 
-_Write = tuple[Callable[[Records], Any], "Future[Any]"]
+_Write = tuple[Callable[[Tables], Any], "Future[Any]"]
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -189,7 +189,7 @@ def _open(path: Path, busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.
             # Opens the write-ahead log, so that it is there to be watched.
             reading.execute("SELECT count(*) FROM token").fetchone()
         except (OSError, sqlite3.Error) as error:
-            raise StoreRefusedError(f"{path} cannot be opened ({error}); {_REMEDY}") from error
+            raise InvalidStoreError(f"{path} cannot be opened ({error}); {_REMEDY}") from error
         opened.pop_all()
     return writing, reading
 
@@ -200,7 +200,7 @@ def _create(path: Path) -> None:
     An empty or half-made file at ``path`` is therefore always damage, never a beginning.
     """
     if path.with_name(f"{path.name}-wal").exists():
-        raise StoreRefusedError(f"{path} is gone but its write-ahead log is there; {_REMEDY}")
+        raise InvalidStoreError(f"{path} is gone but its write-ahead log is there; {_REMEDY}")
     making = path.with_name(f"{path.name}.new")
     making.unlink(missing_ok=True)
     os.close(os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -228,14 +228,14 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
     if pragma("application_id") != _APPLICATION_ID:
-        raise StoreRefusedError(f"{path} is not a database of this endpoint; {_REMEDY}")
+        raise InvalidStoreError(f"{path} is not a database of this endpoint; {_REMEDY}")
     if (version := pragma("user_version")) != _VERSION:
-        raise StoreRefusedError(
+        raise InvalidStoreError(
             f"{path} has version {version}, this endpoint reads version {_VERSION}; {_REMEDY}"
         )
     if (verdict := pragma("quick_check(1)")) != "ok":
-        raise StoreRefusedError(f"{path} is damaged ({verdict}); {_REMEDY}")
+        raise InvalidStoreError(f"{path} is damaged ({verdict}); {_REMEDY}")
     # Not one trigger or view more than ours: they would run inside our own statements.
     found = {row[0] for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql <> ''")}
     if found != set(SCHEMA):
-        raise StoreRefusedError(f"{path} has tables or triggers that are not ours; {_REMEDY}")
+        raise InvalidStoreError(f"{path} has tables or triggers that are not ours; {_REMEDY}")

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.api import Boolean, ListOf, Member, Number, Shape, Structure, Text, violations
-from reconciler.endpoint.errors import RefusedError
+from reconciler.endpoint.errors import ApiError
 from reconciler.endpoint.pages import read_token, write_token
-from reconciler.endpoint.records import Records, Resource, World
+from reconciler.endpoint.records import Resource, Scope, Tables
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."
 _PAGE_SIZE = 50
@@ -37,7 +37,7 @@ _REQUEST = _structure(
 
 
 def get_resources(
-    request: Any, world: World, records: Records, arn: Callable[[Resource], str]
+    request: Any, world: Scope, records: Tables, arn: Callable[[Resource], str]
 ) -> dict[str, Any]:
     """Return the answer of GetResources: what the caller created and tagged, in pages.
 
@@ -49,11 +49,11 @@ def get_resources(
         RefusedError: The request is not one that the API allows.
     """
     if found := [str(each) for each in violations(_REQUEST, request)]:
-        raise RefusedError("InvalidParameterException", "; ".join(found[:5]))
+        raise ApiError("InvalidParameterException", "; ".join(found[:5]))
     token = request.get("PaginationToken") or ""
     after = read_token(token, 4)
     if token and not any(after):
-        raise RefusedError("InvalidParameterException", "PaginationToken: is not one of ours")
+        raise ApiError("InvalidParameterException", "PaginationToken: is not one of ours")
     size = request.get("ResourcesPerPage", _PAGE_SIZE)
     page: list[Resource] = []
     following = ""

@@ -5,13 +5,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.api import Kind
+from reconciler.api import ApiKind
 from reconciler.endpoint import refusals
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.errors import RefusedError
-from reconciler.endpoint.records import Records, Remembered, Shelf
+from reconciler.endpoint.errors import ApiError
+from reconciler.endpoint.records import Collection, Tables, TokenRecord
 from reconciler.endpoint.rules import Call
-from reconciler.endpoint.views import Answer
+from reconciler.endpoint.views import ResponseBody
 
 _REFUSED = "refused"
 
@@ -19,14 +19,14 @@ _REFUSED = "refused"
 class Tokens:
     """The rules of client tokens over records."""
 
-    def __init__(self, kinds: Mapping[str, Kind], behaviour: Behaviour) -> None:
+    def __init__(self, kinds: Mapping[str, ApiKind], behaviour: Behaviour) -> None:
         self._kinds = kinds
         self._behaviour = behaviour
         self._retention = int(behaviour.token_retention_seconds * 1000)
 
     def answer(
-        self, call: Call, records: Records, now: int, perform: Callable[[], Answer]
-    ) -> str | RefusedError:
+        self, call: Call, records: Tables, now: int, perform: Callable[[], ResponseBody]
+    ) -> str | ApiError:
         """Return the answer that a token brings back, or that of ``perform``, to be remembered.
 
         A refusal is returned where it is to be remembered: what is raised leaves nothing behind.
@@ -44,21 +44,21 @@ class Tokens:
             if remembered.request != request:
                 raise refusals.token_reused("a request with other parameters")
         else:
-            remembered = Remembered(request, self._performed(perform))
+            remembered = TokenRecord(request, self._performed(perform))
             records.remember(call.world, token, remembered, now)
         if remembered.answer.startswith(f'{{"{_REFUSED}":'):
-            return RefusedError(*json.loads(remembered.answer)[_REFUSED])
+            return ApiError(*json.loads(remembered.answer)[_REFUSED])
         return remembered.answer
 
-    def _performed(self, perform: Callable[[], Answer]) -> str:
+    def _performed(self, perform: Callable[[], ResponseBody]) -> str:
         try:
             return as_json(perform())
-        except RefusedError as refusal:
+        except ApiError as refusal:
             if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - no password
                 raise
             return as_json({_REFUSED: [refusal.code, str(refusal)]})
 
-    def _outlived(self, call: Call, records: Records, remembered: Remembered) -> bool:
+    def _outlived(self, call: Call, records: Tables, remembered: TokenRecord) -> bool:
         """Say whether a token is free again because its resource is gone."""
         after = self._behaviour.token_after_delete
         answer = json.loads(remembered.answer)
@@ -71,7 +71,7 @@ class Tokens:
         *parents, name = (answer[member] for member in path)
         metadata = answer["metadata"]
         world = replace(call.world, account=metadata["meshOwner"])
-        live = records.find(Shelf(world, kind.name, "/".join(parents)), name)
+        live = records.find(Collection(world, kind.name, "/".join(parents)), name)
         if live and live.uid == metadata["uid"]:
             return False
         if after == "conflicts":
@@ -79,7 +79,7 @@ class Tokens:
         return True
 
 
-def as_json(answer: Answer) -> str:
+def as_json(answer: ResponseBody) -> str:
     """Return an answer as it is sent."""
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 

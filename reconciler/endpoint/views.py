@@ -3,25 +3,25 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.api import Kind
+from reconciler.api import ApiKind
 from reconciler.endpoint.arns import write_arn
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.records import Resource, World
+from reconciler.endpoint.records import Resource, Scope
 
-Answer = dict[str, Any]
+ResponseBody = dict[str, Any]
 
 
 class Views:
     """The ways to show resources of ``kinds``; ``now`` gives milliseconds since 1970."""
 
     def __init__(
-        self, kinds: Mapping[str, Kind], behaviour: Behaviour, now: Callable[[], int]
+        self, kinds: Mapping[str, ApiKind], behaviour: Behaviour, now: Callable[[], int]
     ) -> None:
         self._kinds = kinds
         self._behaviour = behaviour
         self._now = now
 
-    def shown(self, resource: Resource, status: str = "ACTIVE") -> Answer:
+    def shown(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
         """Return a resource as every operation but a list shows it."""
         waits = self._behaviour.inactive_seconds * 1000
         if status == "ACTIVE" and self._now() < resource.created + waits:
@@ -33,7 +33,7 @@ class Views:
             "status": {"status": status},
         }
 
-    def listed(self, resource: Resource) -> Answer:
+    def listed(self, resource: Resource) -> ResponseBody:
         """Return a resource as a list shows it: flat, with neither uid nor spec nor status."""
         return self._metadata(resource) | self._names(resource)
 
@@ -44,14 +44,14 @@ class Views:
         if resource.owner != mesh_owner and self._behaviour.shared_arns == "with-owner":
             names["meshName"] += f"@{mesh_owner}"
         path = self._kinds[resource.shelf.kind].arn.format_map(names)
-        return write_arn(World(resource.owner, resource.shelf.world.region), path)
+        return write_arn(Scope(resource.owner, resource.shelf.world.region), path)
 
     def _names(self, resource: Resource) -> dict[str, str]:
         kind = self._kinds[resource.shelf.kind]
         parents = resource.shelf.parent.split("/") if resource.shelf.parent else []
         return dict(zip(kind.path, [*parents, resource.name], strict=True))
 
-    def _metadata(self, resource: Resource) -> Answer:
+    def _metadata(self, resource: Resource) -> ResponseBody:
         return {
             "arn": self.arn(resource),
             "createdAt": resource.created / 1000,

@@ -17,12 +17,12 @@ from uuid import uuid4
 from reconciler.api import Description
 from reconciler.endpoint import caller
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.breaking import Answer, HangUpError, Perform, broken
-from reconciler.endpoint.errors import FaultsRefusedError, RefusedError, StoreFailedError
+from reconciler.endpoint.breaking import HangUpError, Perform, Response, broken
+from reconciler.endpoint.errors import ApiError, InvalidFaultsError, StoreFailedError
 from reconciler.endpoint.faults import Faults
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.past import Lag
-from reconciler.endpoint.records import World
+from reconciler.endpoint.records import Scope
 from reconciler.endpoint.refusals import UNMODELED_STATUS
 from reconciler.endpoint.request import Routes, understand
 from reconciler.endpoint.rules import Call
@@ -54,7 +54,7 @@ class Request:
     perform: Perform
 
 
-class Wire:
+class EndpointApp:
     """The ASGI application that serves a store as the App Mesh API."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Wire:
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._calls: Counter[str] = Counter()
-        self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Answer]]] = {
+        self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
             ("GET", "/_endpoint/calls"): self._show_calls,
             ("DELETE", "/_endpoint/calls"): self._forget_calls,
             ("DELETE", "/_endpoint/state"): self._empty_state,
@@ -110,7 +110,7 @@ class Wire:
         else:
             await send({"type": "http.response.body", "body": body})
 
-    async def _answered(self, scope: Message, receive: Receive, request_id: str) -> Answer:
+    async def _answered(self, scope: Message, receive: Receive, request_id: str) -> Response:
         try:
             headers: Headers = dict(scope["headers"])
             self._refuse_strange_host(scope, headers)
@@ -126,17 +126,17 @@ class Wire:
                 request = self._understood(scope, world, headers, body)
             fault = self._faults and self._faults.strike(request.operation, request.name)
             return await (broken(fault, request.perform) if fault else request.perform(None))
-        except RefusedError as refusal:
+        except ApiError as refusal:
             return self._refused(refusal)
         except CutOffError as error:
-            return self._refused(RefusedError("BadRequestException", str(error)))
+            return self._refused(ApiError("BadRequestException", str(error)))
         except TooLongError as error:
-            return self._refused(RefusedError("RequestEntityTooLargeException", str(error)))
+            return self._refused(ApiError("RequestEntityTooLargeException", str(error)))
         except StoreFailedError as failure:
             code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
-            return self._refused(RefusedError(code, str(failure)))
+            return self._refused(ApiError(code, str(failure)))
 
-    def _understood(self, scope: Message, world: World, headers: Headers, body: bytes) -> Request:
+    def _understood(self, scope: Message, world: Scope, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
         operation, _ = route
         self._calls[operation.name] += 1
@@ -145,24 +145,24 @@ class Wire:
         call = understand(route, world, query, body, self._behaviour)
         return Request(operation.name, call.name, partial(self._perform, call))
 
-    async def _perform(self, call: Call, lag: Lag | None) -> Answer:
+    async def _perform(self, call: Call, lag: Lag | None) -> Response:
         if self._operations.reads(call):
-            return Answer(200, self._store.read(partial(self._operations.read, call, lag=lag)))
+            return Response(200, self._store.read(partial(self._operations.read, call, lag=lag)))
         writing = self._store.write(partial(self._operations.write, call))
         outcome = await asyncio.wrap_future(writing)
-        if isinstance(outcome, RefusedError):
+        if isinstance(outcome, ApiError):
             raise outcome
-        return Answer(200, outcome)
+        return Response(200, outcome)
 
     def _other_service(
-        self, world: World, headers: Headers, body: bytes, request_id: str
+        self, world: Scope, headers: Headers, body: bytes, request_id: str
     ) -> Request:
         """Return the request to one of the two operations of other services."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
         if target:
             action = target.removeprefix(TARGET)
             if action == target or action != "GetResources":
-                raise RefusedError("UnknownOperationException", f"{target} is not served here")
+                raise ApiError("UnknownOperationException", f"{target} is not served here")
             _refuse_other_content(headers, body, _TAGGING_JSON)
             self._calls[action] += 1
             return Request(action, "", lambda _: self._find_tagged(world, body))
@@ -171,60 +171,60 @@ class Wire:
             self._calls[action] += 1
         return Request(action, "", lambda _: self._identify(action, world, request_id))
 
-    async def _identify(self, action: str, world: World, request_id: str) -> Answer:
+    async def _identify(self, action: str, world: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
-            return Answer(400, caller.unknown_action(action, request_id), _XML)
-        return Answer(200, caller.caller_identity(world, request_id), _XML)
+            return Response(400, caller.unknown_action(action, request_id), _XML)
+        return Response(200, caller.caller_identity(world, request_id), _XML)
 
-    async def _find_tagged(self, world: World, body: bytes) -> Answer:
+    async def _find_tagged(self, world: Scope, body: bytes) -> Response:
         try:
             request = json.loads(body or b"{}")
         except (ValueError, RecursionError) as error:
-            raise RefusedError("InvalidParameterException", f"no JSON: {error}") from error
+            raise ApiError("InvalidParameterException", f"no JSON: {error}") from error
         arn = self._operations.views.arn
         found = self._store.read(lambda records: get_resources(request, world, records, arn))
-        return Answer(200, json.dumps(found), _TAGGING_JSON)
+        return Response(200, json.dumps(found), _TAGGING_JSON)
 
-    def _refused(self, refusal: RefusedError) -> Answer:
+    def _refused(self, refusal: ApiError) -> Response:
         # Clients of every age find the error's name in the header alone (aws-sdk-go v1 reads
         # neither of the two names that it may have in the body).
         headers = [(b"x-amzn-errortype", refusal.code.encode())]
         status = refusal.status or self._status[refusal.code]
         if status == 413:  # noqa: PLR2004 - the rest of that body is not worth reading
             headers.append((b"connection", b"close"))
-        return Answer(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
+        return Response(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
 
     def _refuse_strange_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):
             host = headers.get(b"host", b"").decode("latin-1")
-            raise RefusedError(
+            raise ApiError(
                 "AccessDeniedException",
                 "there must be one Host header, with an IP address, localhost or a name that was"
                 f" allowed, not {host}",
             )
 
-    async def _show_calls(self, _: bytes) -> Answer:
-        return Answer(200, json.dumps({"calls": self._calls}, sort_keys=True))
+    async def _show_calls(self, _: bytes) -> Response:
+        return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))
 
-    async def _forget_calls(self, _: bytes) -> Answer:
+    async def _forget_calls(self, _: bytes) -> Response:
         self._calls.clear()
-        return Answer(200, "{}")
+        return Response(200, "{}")
 
-    async def _empty_state(self, _: bytes) -> Answer:
+    async def _empty_state(self, _: bytes) -> Response:
         await asyncio.wrap_future(self._store.write(self._operations.empty))
-        return Answer(200, "{}")
+        return Response(200, "{}")
 
-    async def _show_faults(self, _: bytes) -> Answer:
-        return Answer(200, json.dumps(self._faults.content if self._faults else {"faults": []}))
+    async def _show_faults(self, _: bytes) -> Response:
+        return Response(200, json.dumps(self._faults.content if self._faults else {"faults": []}))
 
-    async def _take_faults(self, body: bytes) -> Answer:
+    async def _take_faults(self, body: bytes) -> Response:
         try:
             self._faults = Faults(json.loads(body), self._names)
-        except (ValueError, RecursionError, FaultsRefusedError) as error:
-            raise RefusedError("BadRequestException", str(error)) from error
+        except (ValueError, RecursionError, InvalidFaultsError) as error:
+            raise ApiError("BadRequestException", str(error)) from error
         return await self._show_faults(body)
 
-    async def _drop_faults(self, body: bytes) -> Answer:
+    async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._show_faults(body)
 
@@ -242,7 +242,7 @@ def _refuse_other_content(headers: Headers, body: bytes, wanted: bytes = JSON) -
     """Refuse a body that does not call itself JSON: a web page sends that without asking first."""
     kind = content_type(headers)
     if body and kind != wanted:
-        raise RefusedError(
+        raise ApiError(
             "UnsupportedMediaTypeException",
             f"the Content-Type of a body must be {wanted.decode()}, not"
             f" {kind.decode('latin-1') or 'absent'}",

@@ -4,8 +4,8 @@ Every write is re-checked before and read back after. A call whose answer was lo
 done nor failed until a fresh read says which. Only ``TargetError`` is caught: a bug stops us.
 """
 
-from reconciler.engine.course import Conduct
+from reconciler.engine.course import ApplyOptions
 from reconciler.engine.cycle import carry_out, look_again, propose
 from reconciler.engine.target import Target
 
-__all__ = ["Conduct", "Target", "carry_out", "look_again", "propose"]
+__all__ = ["ApplyOptions", "Target", "carry_out", "look_again", "propose"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
-from reconciler.core.errors import RefusedError, ThrottledError
+from reconciler.core.errors import RejectedError, ThrottledError
 from reconciler.core.report import Failed, Outcome
 from reconciler.engine.target import Target
 
@@ -18,7 +18,7 @@ def _unheard(_: Outcome) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class ApplyOptions:
     """How a plan is carried out.
 
     At most ``workers`` calls run at a time. Once ``stopping`` says so, nothing new is begun; with
@@ -35,11 +35,11 @@ class Conduct:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Execution:
     """One plan under way: on what target, how, and whether anything failed so far."""
 
     target: Target
-    conduct: Conduct
+    conduct: ApplyOptions
     failed: Event = field(default_factory=Event)
 
     def why_stop(self) -> str | None:
@@ -52,5 +52,5 @@ class Course:
 
     def note(self, found: object) -> None:
         """Record a failure. An error is not one yet if the change may have been made."""
-        if isinstance(found, Failed | RefusedError | ThrottledError):
+        if isinstance(found, Failed | RejectedError | ThrottledError):
             self.failed.set()

@@ -7,26 +7,26 @@ from types import MappingProxyType
 
 from reconciler import parallel
 from reconciler.core.changes import Change, waves_of
-from reconciler.core.errors import RefusedError, TargetError
-from reconciler.core.plan import Plan, Question, count_owned, make_plan
+from reconciler.core.errors import RejectedError, TargetError
+from reconciler.core.plan import Plan, PlanInput, count_owned, make_plan
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
     LISTED_BUT_NOT_FOUND,
     Desired,
     Key,
-    Present,
-    Sighting,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
     Unreadable,
-    World,
 )
-from reconciler.core.restraint import Restraint
+from reconciler.core.restraint import GuardSettings
 from reconciler.core.selection import EVERYTHING, Selection
-from reconciler.engine.course import Conduct, Course
+from reconciler.engine.course import ApplyOptions, Execution
 from reconciler.engine.glance import glance
 from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS, send_wave
-from reconciler.engine.settling import Sent, settle
+from reconciler.engine.settling import WriteResult, settle
 from reconciler.engine.target import Target
-from reconciler.engine.undone import Undone
+from reconciler.engine.undone import BlockedChanges
 
 
 def propose(
@@ -34,7 +34,7 @@ def propose(
     desired: Iterable[Desired],
     *,
     owner: str,
-    restraint: Restraint,
+    restraint: GuardSettings,
     now: datetime,
     selection: Selection = EVERYTHING,
 ) -> Plan:
@@ -49,11 +49,11 @@ def propose(
     seen = {key: resource for key, resource in world.resources.items() if selection.has(key)}
     # What is no part of this run is there all the same.
     others = world.others | (world.resources.keys() - seen.keys())
-    question = Question(
+    question = PlanInput(
         target=target.id,
         owner=owner,
         desired=wanted,
-        world=World(seen, world.gaps, world.doubtful, others),
+        world=LiveState(seen, world.gaps, world.doubtful, others),
         canonical=target.canonical,
         restraint=restraint,
         now=now,
@@ -63,7 +63,9 @@ def propose(
     doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
     if 0 < len(doubtful) <= MAX_INDIVIDUAL_RECHECKS:
         fresh = {key: look_again(target, key) for key in doubtful}
-        plan = make_plan(replace(question, world=World(seen | fresh, world.gaps, others=others)))
+        plan = make_plan(
+            replace(question, world=LiveState(seen | fresh, world.gaps, others=others))
+        )
     # A resource of ours outside the selection also proves that the owner id is right.
     return replace(
         plan,
@@ -72,7 +74,7 @@ def propose(
     )
 
 
-def look_again(target: Target, key: Key) -> Present | Unreadable:
+def look_again(target: Target, key: Key) -> LiveResource | Unreadable:
     """Return what was just listed as it is now."""
     try:
         live = target.look(key)
@@ -85,15 +87,15 @@ def look_again(target: Target, key: Key) -> Present | Unreadable:
 def carry_out(
     plan: Plan,
     target: Target,
-    conduct: Conduct,
+    conduct: ApplyOptions,
     settled: Mapping[Key, Outcome] = MappingProxyType({}),
 ) -> Report:
     """Return what became of every change of ``plan``, wave by wave, in the plan's order.
 
     What is ``settled`` is so already, and not tried.
     """
-    course = Course(target, conduct)
-    undone = Undone()
+    course = Execution(target, conduct)
+    undone = BlockedChanges()
     outcomes: list[Outcome] = []
     for wave in waves_of(plan.changes):
         for outcome in _carry_wave(course, wave, undone, settled):
@@ -107,23 +109,23 @@ def _refuse_own_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
     """Refuse a key that says of our own account whose mesh it is: it has another key by that."""
     for key in keys:
         if key.mesh_owner and key.mesh_owner == account:
-            raise RefusedError(
+            raise RejectedError(
                 f"{key}: its meshOwner is the account of the target itself: leave it out, "
                 "for it says that the mesh is another account's"
             )
 
 
 def _carry_wave(
-    course: Course, wave: list[Change], undone: Undone, settled: Mapping[Key, Outcome]
+    course: Execution, wave: list[Change], undone: BlockedChanges, settled: Mapping[Key, Outcome]
 ) -> Iterator[Outcome]:
-    impossible: dict[Key, Sent] = {
+    impossible: dict[Key, WriteResult] = {
         change.key: Skipped(change, why) for change in wave if (why := undone.why_not(change))
     }
     impossible |= {change.key: settled[change.key] for change in wave if change.key in settled}
     possible = [change for change in wave if change.key not in impossible]
     answers = zip(possible, send_wave(course, possible), strict=True)
     sent = impossible | {change.key: answer for change, answer in answers}
-    written = [key for key, answer in sent.items() if isinstance(answer, Sighting)]
+    written = [key for key, answer in sent.items() if isinstance(answer, ResourceVersion)]
     seen = glance(course.target, written) if written else None
     return parallel.stream(
         lambda change: settle(course, change, sent[change.key], seen),

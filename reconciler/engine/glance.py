@@ -4,19 +4,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.errors import TargetError
-from reconciler.core.resources import Key, Sighting
+from reconciler.core.resources import Key, ResourceVersion
 from reconciler.engine.target import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class BulkRead:
     """What whole lists, and the tags in pages, showed."""
 
-    sightings: Mapping[Key, Sighting]
+    sightings: Mapping[Key, ResourceVersion]
     tags: Mapping[Key, Mapping[str, str]]
 
 
-def glance(target: Target, keys: Collection[Key]) -> Glance | None:
+def glance(target: Target, keys: Collection[Key]) -> BulkRead | None:
     """Return a fresh look at ``keys``; None where each has to be looked at by itself."""
     try:
         tags = target.tags()
@@ -26,4 +26,4 @@ def glance(target: Target, keys: Collection[Key]) -> Glance | None:
     except TargetError:
         # One failed list must not fail a wave.
         return None
-    return Glance(seen, {key: tags[it.arn] for key, it in seen.items() if it.arn in tags})
+    return BulkRead(seen, {key: tags[it.arn] for key, it in seen.items() if it.arn in tags})

@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 
 from reconciler import parallel
-from reconciler.core.changes import Adopt, Change, Create, Delete, Detached, Update
+from reconciler.core.changes import Adopt, Change, Create, Delete, DetachedRoute, Update
 from reconciler.core.dependencies import needs
 from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.kinds import parent_of
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
-from reconciler.core.resources import OWNER_TAG, Sighting, named
+from reconciler.core.resources import OWNER_TAG, ResourceVersion, named
 from reconciler.core.tokens import after_delete, after_refusal, client_token
-from reconciler.engine.course import Course
-from reconciler.engine.glance import Glance, glance
-from reconciler.engine.settling import DELETED_REASON, Sent, settle
+from reconciler.engine.course import Execution
+from reconciler.engine.glance import BulkRead, glance
+from reconciler.engine.settling import DELETED_REASON, WriteResult, settle
 from reconciler.engine.target import Target
 
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
@@ -23,13 +23,13 @@ RECHECK_BATCH = 100
 REPLACED_REASON = "another one has taken its place since the plan was made"
 
 
-def send_wave(course: Course, wave: list[Change]) -> list[Sent]:
+def send_wave(course: Execution, wave: list[Change]) -> list[WriteResult]:
     """Return what was answered to each change of ``wave``, in its order."""
     workers = course.conduct.workers
     updates = sum(isinstance(change, Update | Adopt) for change in wave)
     if updates <= MAX_INDIVIDUAL_RECHECKS:
         return parallel.run(partial(_send, course, None), wave, workers=workers)
-    sent: list[Sent] = []
+    sent: list[WriteResult] = []
     for start in range(0, len(wave), RECHECK_BATCH):
         batch = wave[start : start + RECHECK_BATCH]
         seen = glance(course.target, [change.key for change in batch])
@@ -37,12 +37,12 @@ def send_wave(course: Course, wave: list[Change]) -> list[Sent]:
     return sent
 
 
-def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
+def _send(course: Execution, seen: BulkRead | None, change: Change) -> WriteResult:
     reason = course.why_stop()
     if reason is not None:
         return Skipped(change, reason)
 
-    def write() -> Sent:
+    def write() -> WriteResult:
         if isinstance(change, Update) and change.detached:
             return _make_way(course, change)
         if isinstance(change, Delete) and change.unlinked:
@@ -57,11 +57,11 @@ def _send(course: Course, seen: Glance | None, change: Change) -> Sent:
 
 def _try(
     target: Target,
-    seen: Glance | None,
+    seen: BulkRead | None,
     change: Change,
-    write: Callable[[], Sent],
+    write: Callable[[], WriteResult],
     why_not: Callable[[], str | None] = lambda: None,
-) -> Sent:
+) -> WriteResult:
     """Look once more and write; ``why_not`` is asked in between, for a look may take long."""
     try:
         moved = _recheck(target, seen, change)
@@ -73,7 +73,7 @@ def _try(
     return write() if reason is None else Skipped(change, reason)
 
 
-def _make_way(course: Course, change: Update) -> Outcome:
+def _make_way(course: Execution, change: Update) -> Outcome:
     """Take out what is in the way of ``change``, make it, and put everything back.
 
     Nothing is taken out unless all that its return needs is there. Once begun, it is finished even
@@ -82,7 +82,7 @@ def _make_way(course: Course, change: Update) -> Outcome:
     reason = _why_no_return(course.target, change)
     if reason is not None:
         return Failed(change, f"no route was detached: {reason}")
-    taken: list[Detached] = []
+    taken: list[DetachedRoute] = []
     outcome: Outcome = Applied(change)
     for each in change.detached:
         out = _carry(course, each.detach)
@@ -115,7 +115,7 @@ def _make_way(course: Course, change: Update) -> Outcome:
     return Failed(change, "; ".join(reasons), tuple(done))
 
 
-def _unlink(course: Course, change: Delete) -> Outcome:
+def _unlink(course: Execution, change: Delete) -> Outcome:
     """Update the nodes that name what ``change`` deletes, then delete it."""
     done: list[str] = []
     for link in change.unlinked:
@@ -144,12 +144,12 @@ def _why_no_return(target: Target, change: Update) -> str | None:
     return f"to attach it again it needs {named(missing)}, which is not there" if missing else None
 
 
-def _carry(course: Course, change: Change, base: str | None = None) -> Outcome:
+def _carry(course: Execution, change: Change, base: str | None = None) -> Outcome:
     sent = _try(course.target, None, change, partial(_write, course.target, change, base))
     return settle(course, change, sent, None)
 
 
-def _write(target: Target, change: Change, base: str | None = None) -> Sent:
+def _write(target: Target, change: Change, base: str | None = None) -> WriteResult:
     """Send ``change``; ``base`` is the state it leaves, if the change itself does not know it."""
     try:
         answer = _answered(target, change, base)
@@ -160,7 +160,7 @@ def _write(target: Target, change: Change, base: str | None = None) -> Sent:
     return answer
 
 
-def _answered(target: Target, change: Change, base: str | None) -> Sighting:
+def _answered(target: Target, change: Change, base: str | None) -> ResourceVersion:
     if isinstance(change, Delete):
         # The API takes no token for a delete; the look right before it is the only precondition.
         return target.apply(change, None)
@@ -175,7 +175,7 @@ def _answered(target: Target, change: Change, base: str | None) -> Sighting:
         return target.apply(change, client_token(change, after_refusal(error.answer_id)))
 
 
-def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | None:
+def _recheck(target: Target, seen: BulkRead | None, change: Change) -> Outcome | None:
     """Return what speaks against the write, read right before it; None where nothing does."""
     if isinstance(change, Create):
         # A name that is taken is refused.
@@ -193,7 +193,7 @@ def _recheck(target: Target, seen: Glance | None, change: Change) -> Outcome | N
 
 
 def _recheck_at_a_glance(
-    all_seen: Glance, seen: Sighting, change: Update | Adopt
+    all_seen: BulkRead, seen: ResourceVersion, change: Update | Adopt
 ) -> Outcome | None:
     """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
     if seen.created_at != change.before.created_at:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
-from reconciler.core.errors import ConflictError, GoneError, TargetError, UnavailableError
+from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
 from reconciler.core.report import Applied, Failed, Outcome, Stale
-from reconciler.core.resources import OWNER_TAG, Present, Sighting, named
+from reconciler.core.resources import OWNER_TAG, LiveResource, ResourceVersion, named
 from reconciler.core.tokens import after_replay, client_token
-from reconciler.engine.course import Course
-from reconciler.engine.glance import Glance
+from reconciler.engine.course import Execution
+from reconciler.engine.glance import BulkRead
 from reconciler.engine.target import Target
 
 DELETED_REASON = "it is gone since the plan was made; the next run creates it"
@@ -18,11 +18,11 @@ FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 8.0
 SPEC_UPDATED = "its spec was updated"
 
-Sent: TypeAlias = Sighting | Outcome | TargetError
+WriteResult: TypeAlias = ResourceVersion | Outcome | TargetError
 """The answer to confirm, an outcome that is known already, or the error that came instead."""
 
 
-def settle(course: Course, change: Change, sent: Sent, seen: Glance | None) -> Outcome:
+def settle(course: Execution, change: Change, sent: WriteResult, seen: BulkRead | None) -> Outcome:
     """Return what became of ``change``; ``seen`` is a look at everything after the whole wave."""
     outcome = sent if isinstance(sent, Outcome) else _read_back(course, change, sent, seen)
     course.note(outcome)
@@ -30,7 +30,7 @@ def settle(course: Course, change: Change, sent: Sent, seen: Glance | None) -> O
 
 
 def _read_back(
-    course: Course, change: Change, sent: Sighting | TargetError, seen: Glance | None
+    course: Execution, change: Change, sent: ResourceVersion | TargetError, seen: BulkRead | None
 ) -> Outcome:
     try:
         if isinstance(sent, TargetError):
@@ -46,7 +46,7 @@ def _read_back(
         return Failed(change, why)
 
 
-def _confirms(change: Change, answer: Sighting, seen: Glance) -> bool:
+def _confirms(change: Change, answer: ResourceVersion, seen: BulkRead) -> bool:
     """Whether a list and the tags in pages show all of the write."""
     listed, tags = seen.sightings.get(change.key), seen.tags.get(change.key, {})
     if listed is None:
@@ -63,7 +63,7 @@ def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
     """Read again to learn what a write did that was not answered with success."""
     if isinstance(change, Update | Adopt):
         return _after_failed_update(target, change, error)
-    doubtful = GoneError if isinstance(change, Delete) else ConflictError
+    doubtful = NotFoundError if isinstance(change, Delete) else ConflictError
     if isinstance(error, doubtful | UnavailableError):
         live = target.look(change.key)
         if isinstance(change, Delete):
@@ -101,7 +101,7 @@ def _failed(change: Change, error: TargetError, done: tuple[str, ...] = ()) -> F
     return Failed(change, str(error))
 
 
-def _effects(target: Target, change: Update | Adopt, live: Present) -> Iterator[str]:
+def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iterator[str]:
     """Yield what ``live`` shows of ``change``, as sentences."""
     before = change.before
     if live.version != before.version and _has_spec(target, change, live):
@@ -114,7 +114,7 @@ def _effects(target: Target, change: Update | Adopt, live: Present) -> Iterator[
         yield f"tags were set ({named(sorted(written))})"
 
 
-def _after_create(course: Course, change: Create, answer: Sighting) -> Outcome:
+def _after_create(course: Execution, change: Create, answer: ResourceVersion) -> Outcome:
     """Create once more if what was answered is not there, then wait until it shows.
 
     A service that remembers tokens answers a repeated create with its old success and does
@@ -137,7 +137,7 @@ def _after_create(course: Course, change: Create, answer: Sighting) -> Outcome:
     return _wait(course, change, answer)
 
 
-def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
+def _wait(course: Execution, change: Change, answer: ResourceVersion) -> Outcome:
     """Look until the write shows, or patience ends."""
     target, conduct = course.target, course.conduct
     waited, pause = 0.0, FIRST_DELAY_SECONDS
@@ -159,7 +159,7 @@ def _wait(course: Course, change: Change, answer: Sighting) -> Outcome:
         waited, pause = waited + pause, min(2 * pause, MAX_DELAY_SECONDS)
 
 
-def judge(target: Target, change: Create | Update | Adopt, live: Present) -> Outcome:
+def judge(target: Target, change: Create | Update | Adopt, live: LiveResource) -> Outcome:
     """Compare what is there now with what was sent."""
     if live.owner != change.tags.get(OWNER_TAG):
         return Stale(change, f"it is there now, and owned by {live.owner or 'nobody'}")
@@ -168,13 +168,13 @@ def judge(target: Target, change: Create | Update | Adopt, live: Present) -> Out
     return Stale(change, "it is ours, but differs from what was sent; the next run updates it")
 
 
-def _matches(target: Target, change: Create | Update | Adopt, live: Present) -> bool:
+def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
     if any(live.tags.get(key) != change.tags.get(key) for key in (OWNER_TAG, *change.tags)):
         return False
     return change.spec is None or _has_spec(target, change, live)
 
 
-def _has_spec(target: Target, change: Create | Update | Adopt, live: Present) -> bool:
+def _has_spec(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
     """Whether ``live`` has the spec that ``change`` sends."""
     if change.spec is None:
         return False

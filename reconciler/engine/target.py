@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from reconciler.core.changes import Change
-from reconciler.core.resources import Key, Present, Sighting, Spec, TargetId, World
+from reconciler.core.resources import Key, LiveResource, LiveState, ResourceVersion, Spec, TargetId
 
 
 class Target(Protocol):
@@ -24,13 +24,13 @@ class Target(Protocol):
         out.
         """
 
-    def observe(self, asked: Collection[Key], owner: str) -> World:
+    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
         """Return what is known of the keys ``asked`` about and of all that ``owner`` owns."""
 
-    def look(self, key: Key) -> Present | None:
+    def look(self, key: Key) -> LiveResource | None:
         """Return one resource, read now; None where the target says that it is not there."""
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:
@@ -39,5 +39,5 @@ class Target(Protocol):
         They may lag: what they show was so, what they do not show may be so all the same.
         """
 
-    def apply(self, change: Change, token: str | None) -> Sighting:
+    def apply(self, change: Change, token: str | None) -> ResourceVersion:
         """Make the calls that ``change`` takes and return what the last answer said."""

@@ -11,7 +11,7 @@ from reconciler.core.resources import Key, Spec
 
 
 @dataclass(slots=True)
-class Undone:
+class BlockedChanges:
     """What was not created (``missing``), and the old specs of what was not updated (``stuck``).
 
     ``held`` names, for what something else still stands in the way of, that other thing.

@@ -20,7 +20,7 @@ class Task(Enum):
     WATCH = "watch"
 
 
-class Occasion(Enum):
+class EventKind(Enum):
     """What made the forge run the job."""
 
     REQUEST = "request"
@@ -40,7 +40,7 @@ class Event:
     """
 
     name: str
-    occasion: Occasion
+    occasion: EventKind
     commit: str
     base: str | None = None
     request: int | None = None
@@ -54,22 +54,22 @@ class Event:
         only the plan that its caller expects.
         """
         match self:
-            case Event(occasion=Occasion.REQUEST, trusted=True):
+            case Event(occasion=EventKind.REQUEST, trusted=True):
                 return Task.REVIEW
-            case Event(occasion=Occasion.PUSH, main=True):
+            case Event(occasion=EventKind.PUSH, main=True):
                 return Task.APPLY
-            case Event(occasion=Occasion.MANUAL, main=True) if expects_plan:
+            case Event(occasion=EventKind.MANUAL, main=True) if expects_plan:
                 return Task.APPLY
-            case Event(occasion=Occasion.SCHEDULE | Occasion.MANUAL, main=True):
+            case Event(occasion=EventKind.SCHEDULE | EventKind.MANUAL, main=True):
                 return Task.WATCH
-            case Event(occasion=Occasion.MANUAL):
+            case Event(occasion=EventKind.MANUAL):
                 return Task.PREVIEW
             case _:
                 return Task.VALIDATE
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedRequest:
     """A request that was merged; one from a ``fork`` was never planned, so nobody reviewed that."""
 
     number: int
@@ -86,7 +86,7 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class JobFiles:
     """The files that a forge reads after the job; one that is None is not read.
 
     Where there is none for ``annotations``, they are printed as commands to the runner. ``prefix``
@@ -107,7 +107,7 @@ class Forge(Protocol):
         """What the job is run for."""
 
     @property
-    def places(self) -> Places:
+    def places(self) -> JobFiles:
         """What is read of the job but its log."""
 
     def comments(self, request: int) -> Iterator[Comment]:
@@ -128,7 +128,7 @@ class Forge(Protocol):
     def delete(self, request: int, number: int) -> None:
         """Take a comment away."""
 
-    def request_of(self, commit: str) -> Merged | None:
+    def request_of(self, commit: str) -> MergedRequest | None:
         """Return the request that was merged as ``commit``; None where none was."""
 
     def newest(self) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.errors import ForgeError, UsageError
-from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places, are_ids
-from reconciler.forges.rest import Rest, checked_token
+from reconciler.forges.forge import Comment, Event, EventKind, JobFiles, MergedRequest, are_ids
+from reconciler.forges.rest import RestClient, checked_token
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 # The tokens of apps, GITHUB_TOKEN among them, may not GET /user (403).
@@ -37,15 +37,15 @@ class GitHub:
         self.event = _event(environment)
         files = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
         outputs, summary = (Path(file) if file else None for file in files)
-        self.places = Places(outputs, summary=summary)
+        self.places = JobFiles(outputs, summary=summary)
         self._environment = environment
         self._path = f"/repos/{repository}"
 
     @cached_property
-    def _rest(self) -> Rest:
+    def _rest(self) -> RestClient:
         token = checked_token(self._environment.get("GITHUB_TOKEN"), "GITHUB_TOKEN")
         url = self._environment.get("GITHUB_API_URL") or "https://api.github.com"
-        return Rest(url, token, {"X-GitHub-Api-Version": "2022-11-28"})
+        return RestClient(url, token, {"X-GitHub-Api-Version": "2022-11-28"})
 
     @cached_property
     def _login(self) -> str:
@@ -92,13 +92,13 @@ class GitHub:
         del request
         self._rest.ask("DELETE", f"{self._path}/issues/comments/{number}")
 
-    def request_of(self, commit: str) -> Merged | None:
+    def request_of(self, commit: str) -> MergedRequest | None:
         """Return the pull request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/commits/{commit}/pulls"):
             match item:
                 case {"number": int(number), "merged_at": str(), "merge_commit_sha": merged}:
                     if merged == commit:
-                        return Merged(number, _is_of_fork(item))
+                        return MergedRequest(number, _is_of_fork(item))
         return None
 
     def newest(self) -> str:
@@ -143,16 +143,16 @@ def _event(environment: Mapping[str, str]) -> Event:
             # A fork that was taken away since has no repository.
             theirs = head.get("id") if isinstance(head, dict) else None
             trusted = are_ids(theirs, ours) and theirs == ours
-            return Event(name, Occasion.REQUEST, commit, _text(base), number, trusted=trusted)
+            return Event(name, EventKind.REQUEST, commit, _text(base), number, trusted=trusted)
         case (("push" | "workflow_dispatch"), {"repository": {"default_branch": str(branch)}}):
-            occasion = Occasion.PUSH if name == "push" else Occasion.MANUAL
+            occasion = EventKind.PUSH if name == "push" else EventKind.MANUAL
             main = ref == f"refs/heads/{branch}"
             return Event(name, occasion, commit, _text(told.get("before")), main=main)
         case "schedule", _:
             # There are none but on the default branch.
-            return Event(name, Occasion.SCHEDULE, commit, main=True)
+            return Event(name, EventKind.SCHEDULE, commit, main=True)
         case _:
-            return Event(name, Occasion.OTHER, commit)
+            return Event(name, EventKind.OTHER, commit)
 
 
 def _text(value: Any) -> str | None:

@@ -7,16 +7,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 from reconciler.core.errors import ForgeError, UsageError
-from reconciler.forges.forge import Comment, Event, Merged, Occasion, Places, are_ids
-from reconciler.forges.rest import Rest, checked_token
+from reconciler.forges.forge import Comment, Event, EventKind, JobFiles, MergedRequest, are_ids
+from reconciler.forges.rest import RestClient, checked_token
 
 _OCCASIONS = {
-    "merge_request_event": Occasion.REQUEST,
-    "push": Occasion.PUSH,
-    "schedule": Occasion.SCHEDULE,
-    "web": Occasion.MANUAL,
+    "merge_request_event": EventKind.REQUEST,
+    "push": EventKind.PUSH,
+    "schedule": EventKind.SCHEDULE,
+    "web": EventKind.MANUAL,
 }
-PLACES = Places(
+PLACES = JobFiles(
     Path("reconciler.env"),
     # They become variables of later jobs, where RECONCILER_ would make options of them.
     prefix="mesh_",
@@ -46,10 +46,10 @@ class GitLab:
         self._path = f"/projects/{project}"
 
     @cached_property
-    def _rest(self) -> Rest:
+    def _rest(self) -> RestClient:
         name = next((name for name in _TOKENS if self._environment.get(name)), _TOKENS[0])
         token = checked_token(self._environment.get(name), name)
-        return Rest(self._environment.get("CI_API_V4_URL", ""), token)
+        return RestClient(self._environment.get("CI_API_V4_URL", ""), token)
 
     def comments(self, request: int) -> Iterator[Comment]:
         """Yield the comments that the user of our token made, oldest first."""
@@ -81,7 +81,7 @@ class GitLab:
         """Take a comment away."""
         self._rest.ask("DELETE", f"{self._notes(request)}/{number}")
 
-    def request_of(self, commit: str) -> Merged | None:
+    def request_of(self, commit: str) -> MergedRequest | None:
         """Return the merge request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/repository/commits/{commit}/merge_requests"):
             match item:
@@ -89,7 +89,7 @@ class GitLab:
                     if commit in map(item.get, _MERGED_AS):
                         source, target = map(item.get, _SIDES)
                         fork = are_ids(source, target) and source != target
-                        return Merged(number, fork)
+                        return MergedRequest(number, fork)
         return None
 
     def newest(self) -> str:
@@ -108,9 +108,9 @@ class GitLab:
 
 def _event(environment: Mapping[str, str], project: str) -> Event:
     source = environment.get("CI_PIPELINE_SOURCE", "")
-    occasion = _OCCASIONS.get(source, Occasion.OTHER)
+    occasion = _OCCASIONS.get(source, EventKind.OTHER)
     commit = environment.get("CI_COMMIT_SHA", "")
-    if occasion is not Occasion.REQUEST:
+    if occasion is not EventKind.REQUEST:
         branch = environment.get("CI_COMMIT_BRANCH")
         main = bool(branch) and branch == environment.get("CI_DEFAULT_BRANCH")
         return Event(source, occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)

@@ -33,7 +33,7 @@ _ADVICE: Mapping[int, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     """What came back; ``status`` is 0 where nothing did, and ``why`` says why."""
 
     status: int = 0
@@ -51,7 +51,7 @@ class _Answer:
         return self.why or f"HTTP {self.status}{_ADVICE.get(self.status, '')}"
 
 
-class Rest:
+class RestClient:
     """A REST API at ``url``."""
 
     def __init__(
@@ -136,7 +136,7 @@ class Rest:
         """Return a call for a message, without the password that the runner's URL may have."""
         return shown(f"{method} {self._url}{path}")
 
-    def _once(self, method: str, url: str, body: Mapping[str, object] | None) -> _Answer:
+    def _once(self, method: str, url: str, body: Mapping[str, object] | None) -> _Response:
         try:
             answer = self._pool.request(
                 method,
@@ -149,10 +149,10 @@ class Rest:
             # What is cut off here is no JSON.
             content = answer.read(MAX_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            return _Answer(why=f"no answer: {type(error).__name__}")
+            return _Response(why=f"no answer: {type(error).__name__}")
         finally:
             self._pool.clear()
-        return _Answer(answer.status, content, answer.headers.get("retry-after", ""))
+        return _Response(answer.status, content, answer.headers.get("retry-after", ""))
 
 
 def checked_token(token: str | None, name: str) -> str:

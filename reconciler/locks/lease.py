@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from threading import Event, Thread
 from typing import Protocol
 
-from reconciler.core.errors import HeldError, LockError
-from reconciler.core.status import Lease
+from reconciler.core.errors import LockError, LockHeldError
+from reconciler.core.status import LeaseStatus
 
 # Of a holder who is gone the record is last seen to move within one step, is over a term later,
 # and is taken at the step after: within two terms where three steps make one.
@@ -24,7 +24,7 @@ NEVER = float("-inf")
 logger = logging.getLogger(__name__)
 
 
-class Store(Protocol):
+class LeaseStore(Protocol):
     """Where one record is kept. Its calls raise ``LockError`` where that cannot be reached."""
 
     @property
@@ -39,7 +39,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LeaseRecord:
     """Whose lease it is, its number since the first one, and how often it was renewed."""
 
     holder: str = NO_HOLDER
@@ -48,7 +48,7 @@ class Record:
     term_seconds: float = 0.0
 
     @classmethod
-    def of(cls, text: str | None) -> "Record":
+    def of(cls, text: str | None) -> "LeaseRecord":
         """Return what ``text`` says; ValueError or TypeError where it is no record."""
         record = cls() if text is None else cls(**json.loads(text))
         numbers = record.number, record.renewals
@@ -63,7 +63,7 @@ class Record:
         return json.dumps(asdict(self))
 
 
-class Candidate:
+class Elector:
     """One of those who would write; ``holder`` is a name that no other one has.
 
     ``clock`` is in seconds, is never set, and goes on while the machine sleeps; the one on the
@@ -72,7 +72,7 @@ class Candidate:
 
     def __init__(
         self,
-        store: Store,
+        store: LeaseStore,
         holder: str,
         term_seconds: float,
         clock: Callable[[], float],
@@ -98,7 +98,7 @@ class Candidate:
         while not self.leads():
             text = self._seen[0] if self._seen else None
             if before is not None and text != before:
-                raise HeldError(
+                raise LockHeldError(
                     f"{self._parsed(text).holder} holds {self.store.name}; "
                     "try again when it has ended"
                 )
@@ -117,7 +117,7 @@ class Candidate:
         if record.holder == self.holder:
             after = replace(record, renewals=record.renewals + 1, term_seconds=self.term_seconds)
         elif record.holder == NO_HOLDER or self._is_over(text, record):
-            after = Record(self.holder, record.number + 1, 0, self.term_seconds)
+            after = LeaseRecord(self.holder, record.number + 1, 0, self.term_seconds)
         else:
             self._until = NEVER
             return
@@ -134,28 +134,28 @@ class Candidate:
             if record.holder == self.holder:
                 self.store.swap(text, str(replace(record, holder=NO_HOLDER)))
 
-    def lease(self) -> Lease:
+    def lease(self) -> LeaseStatus:
         """Return whose lease it is, as far as was seen."""
         text, since = self._seen or (None, self._clock())
         record = self._parsed(text)
         expires_at = self._wall() + since + record.term_seconds - self._clock()
-        return Lease(record.holder, self.term_seconds, expires_at)
+        return LeaseStatus(record.holder, self.term_seconds, expires_at)
 
-    def _is_over(self, text: str | None, record: Record) -> bool:
+    def _is_over(self, text: str | None, record: LeaseRecord) -> bool:
         now = self._clock()
         if self._seen is None or self._seen[0] != text:
             self._seen = text, now
         return now - self._seen[1] >= record.term_seconds
 
-    def _parsed(self, text: str | None) -> Record:
+    def _parsed(self, text: str | None) -> LeaseRecord:
         try:
-            return Record.of(text)
+            return LeaseRecord.of(text)
         except (ValueError, TypeError):
             raise LockError(f"{self.store.name} holds something else than a lease") from None
 
 
 @contextmanager
-def kept(candidate: Candidate) -> Iterator[Callable[[], bool]]:
+def kept(candidate: Elector) -> Iterator[Callable[[], bool]]:
     """Yield whether the lease is ours at the moment of asking; it is let go when the block ends.
 
     A thread renews it, or waits for it: calls under way must not let it run out. What ended that

@@ -9,18 +9,18 @@ from pydantic import BaseModel, ValidationError
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.fields import Unquoted
 from reconciler.manifest.nodes import (
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
+    InvalidNode,
+    KeyValue,
     ListNode,
     MappingNode,
-    Member,
     Node,
     Path,
     ScalarNode,
     described,
     located,
 )
-from reconciler.manifest.rules import Refusal
+from reconciler.manifest.rules import InvalidValue
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,7 +50,7 @@ _BOUNDS = {
 _EMPTY = frozenset({"string_too_short", "too_short"})
 
 
-def checked(model: type[M], node: Node, complaints: Complaints, path: Path = ()) -> M | None:
+def checked(model: type[M], node: Node, complaints: DiagnosticList, path: Path = ()) -> M | None:
     """Return ``node`` as a ``model``; else complain of everything that is wrong with it.
 
     ``path`` leads to ``node`` in its document.
@@ -68,7 +68,7 @@ def written(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(by_alias=True, exclude_unset=True)
 
 
-def pruned(model: type[BaseModel], node: Node, complaints: Complaints, path: Path) -> Node:
+def pruned(model: type[BaseModel], node: Node, complaints: DiagnosticList, path: Path) -> Node:
     """Return ``node`` without the fields that ``model`` lacks, each with a warning.
 
     That is what the Kubernetes API server does with fields outside of a resource's schema.
@@ -81,12 +81,12 @@ def pruned(model: type[BaseModel], node: Node, complaints: Complaints, path: Pat
     if not isinstance(node, MappingNode):
         return node
     fields = _fields(model)
-    kept: dict[str, Member] = {}
+    kept: dict[str, KeyValue] = {}
     for name, (mark, value) in node.members.items():
         here = (*path, name)
         if name in fields:
             inner = fields[name]
-            kept[name] = Member(mark, pruned(inner, value, complaints, here) if inner else value)
+            kept[name] = KeyValue(mark, pruned(inner, value, complaints, here) if inner else value)
         else:
             message = "is not a field of this resource: Kubernetes would drop it, and so do we"
             hint = did_you_mean(name, fields)
@@ -99,7 +99,7 @@ def _plain(node: Node) -> Any:
         return {name: _plain(member.value) for name, member in node.members.items()}
     if isinstance(node, ListNode):
         return [_plain(item) for item in node.items]
-    if isinstance(node, BrokenNode) or node.value is None:
+    if isinstance(node, InvalidNode) or node.value is None:
         return _NOTHING
     if node.unquoted and not isinstance(node.value, str):
         return Unquoted(node.text, node.value)
@@ -107,7 +107,7 @@ def _plain(node: Node) -> Any:
 
 
 def _complain(
-    finding: Any, model: type[BaseModel], root: Node, complaints: Complaints, path: Path
+    finding: Any, model: type[BaseModel], root: Node, complaints: DiagnosticList, path: Path
 ) -> None:
     # pydantic marks a complaint about a key, rather than its value, with one more step.
     about_key = finding["loc"][-1:] == ("[key]",)
@@ -121,7 +121,7 @@ def _complain(
         message = f"is not a field here; the fields are {', '.join(known)}"
         hint = did_you_mean(str(steps[-1]), known)
         complaints.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
-    elif not isinstance(node, BrokenNode):
+    elif not isinstance(node, InvalidNode):
         code, message, hint = _about_value(finding, node)
         mark = key_mark if about_key else node.mark
         complaints.add(code, mark, message, path=here, hint=hint)
@@ -130,7 +130,7 @@ def _complain(
 def _about_value(finding: Any, node: Node) -> tuple[Code, str, str]:
     """Return what to say of ``node``, which ``finding`` refuses."""
     context = finding.get("ctx", {})
-    if isinstance(refusal := context.get("error"), Refusal):
+    if isinstance(refusal := context.get("error"), InvalidValue):
         return refusal.code, str(refusal), refusal.hint
     scalar = node if isinstance(node, ScalarNode) else None
     if scalar and scalar.value is None:

@@ -12,9 +12,9 @@ from reconciler.manifest.checking import checked
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
 from reconciler.manifest.functions import Resolver
 from reconciler.manifest.nodes import (
-    BrokenNode,
+    InvalidNode,
+    KeyValue,
     MappingNode,
-    Member,
     Path,
     ScalarNode,
     located,
@@ -23,7 +23,7 @@ from reconciler.manifest.nodes import (
 from reconciler.manifest.parameters import call_in
 from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
-from reconciler.manifest.sheets import Declared, Sheet, Unnamed
+from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.specs import attribute
 from reconciler.manifest.spelling import in_api_words, in_cloudformation, respelt
 
@@ -37,7 +37,7 @@ _RETAINED = ("Retain", "RetainExceptOnCreate")
 _POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
 
-def translate_template(sheet: Sheet) -> Iterator[Declared | Unnamed]:
+def translate_template(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what of a mesh is in a template, and complain of what CloudFormation would refuse."""
     for name, member in sheet.root.members.items():
         if name not in _SECTIONS:
@@ -56,8 +56,8 @@ def translate_template(sheet: Sheet) -> Iterator[Declared | Unnamed]:
 
 
 def _resource(
-    sheet: Sheet, resolver: Resolver, name: str, member: Member
-) -> Iterator[Declared | Unnamed]:
+    sheet: DocumentContext, resolver: Resolver, name: str, member: KeyValue
+) -> Iterator[DeclaredResource | Unnamed]:
     path = ("Resources", name)
     if name.startswith("Fn::") or call_in(member.value, path):
         message = "makes resources that only CloudFormation knows"
@@ -81,8 +81,8 @@ def _resource(
 
 
 def _ours(
-    sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode, kind: str
-) -> Iterator[Declared | Unnamed]:
+    sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
+) -> Iterator[DeclaredResource | Unnamed]:
     path: Path = ("Resources", name)
     if "Condition" in resource.members and not _is_made(sheet, resolver, name, resource):
         return
@@ -94,17 +94,17 @@ def _ours(
     members = {}
     for field, member in (properties.members if properties else {}).items():
         if value := resolver.property(name, field):
-            members[field] = Member(member.mark, value)
+            members[field] = KeyValue(member.mark, value)
     names = forms.names(kind)
     own_name = in_cloudformation("", attribute(names[-1]))
     if own_name not in members:
         message = "is required: CloudFormation would make up a name, which only the stack knows"
         sheet.complain(Code.MISSING_FIELD, mark, message, (*path, own_name))
-        members[own_name] = Member(mark, BrokenNode(mark))
+        members[own_name] = KeyValue(mark, InvalidNode(mark))
     model = respelt(forms.request(kind), in_cloudformation)
     root = MappingNode(mark, members)
     fields = Fields(
-        MappingNode(resource.mark, {"Properties": Member(mark, root)}),
+        MappingNode(resource.mark, {"Properties": KeyValue(mark, root)}),
         (*sheet.path, *path[:-1]),
         tuple(("Properties", in_cloudformation("", attribute(each))) for each in names),
         ("Properties", "Spec"),
@@ -125,7 +125,7 @@ def _ours(
     )
 
 
-def _is_made(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode) -> bool:
+def _is_made(sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode) -> bool:
     """Return whether the condition of ``resource`` holds; no too where it is complained about."""
     mark, node = resource.members["Condition"]
     path = ("Resources", name, "Condition")
@@ -138,7 +138,7 @@ def _is_made(sheet: Sheet, resolver: Resolver, name: str, resource: MappingNode)
     return holds is True
 
 
-def _is_retained(sheet: Sheet, name: str, resource: MappingNode) -> bool:
+def _is_retained(sheet: DocumentContext, name: str, resource: MappingNode) -> bool:
     """Return whether a stack keeps the resource; what cannot be told is complained of."""
     _, node = located(resource, ("DeletionPolicy",))
     path = ("Resources", name, "DeletionPolicy")

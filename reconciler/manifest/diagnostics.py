@@ -94,7 +94,7 @@ class Code(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class SourceExcerpt:
     """A piece of a source line; ``offset`` and ``width`` say which of its characters are meant."""
 
     text: str
@@ -117,7 +117,7 @@ class Diagnostic:
     message: str
     path: str = ""
     hint: str = ""
-    quote: Quote | None = None
+    quote: SourceExcerpt | None = None
 
     @property
     def severity(self) -> Severity:

@@ -13,17 +13,17 @@ from reconciler.manifest.cloudformation import translate_template
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import MappingNode
 from reconciler.manifest.places import Fields
-from reconciler.manifest.shapes import Shape
-from reconciler.manifest.sheets import Declared, Sheet, Unnamed
+from reconciler.manifest.shapes import Format
+from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.terraform import translate_terraform
 
 
-def translate(shape: Shape, sheet: Sheet) -> Iterator[Declared | Unnamed]:
+def translate(shape: Format, sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what a document of the given ``shape`` asks for, and complain of what is wrong."""
     return _TRANSLATIONS[shape](sheet)
 
 
-def _native(sheet: Sheet) -> Iterator[Declared | Unnamed]:
+def _native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     root = sheet.filled(sheet.root)
     kind = sheet.kind(root)
     if kind is None:
@@ -46,7 +46,7 @@ def _native(sheet: Sheet) -> Iterator[Declared | Unnamed]:
     )
 
 
-def _request(sheet: Sheet) -> Iterator[Declared | Unnamed]:
+def _request(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     kind = forms.kind_requested(sheet.root.members)
     model, names = forms.request(kind), forms.names(kind)
     members = dict(sheet.root.members)
@@ -72,8 +72,8 @@ def _request(sheet: Sheet) -> Iterator[Declared | Unnamed]:
 
 
 _TRANSLATIONS = {
-    Shape.NATIVE: _native,
-    Shape.REQUEST: _request,
-    Shape.TEMPLATE: translate_template,
-    Shape.TERRAFORM: translate_terraform,
+    Format.NATIVE: _native,
+    Format.REQUEST: _request,
+    Format.TEMPLATE: translate_template,
+    Format.TERRAFORM: translate_terraform,
 }

@@ -209,7 +209,7 @@ class NamespacedMetadata(KubernetesMetadata):
     namespace: Name
 
 
-class Reference(Model):
+class KubernetesReference(Model):
     """How one Kubernetes object names another; the namespace is its own where none is given."""
 
     name: Name
@@ -218,7 +218,10 @@ class Reference(Model):
 
 
 _SELECTOR = (Ignored, None)
-_MESH_MEMBER_FIELDS = {"aws_name": (Name | None, None), "mesh_ref": (Reference | None, None)}
+_MESH_MEMBER_FIELDS = {
+    "aws_name": (Name | None, None),
+    "mesh_ref": (KubernetesReference | None, None),
+}
 # The fields of the controller's resources that the API does not have; of those that are ignored
 # here, selectors are read where membership is decided.
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
@@ -230,7 +233,7 @@ _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "VirtualNode": {
         **_MESH_MEMBER_FIELDS,
         "pod_selector": _SELECTOR,
-        "backend_groups": (Annotated[list[Reference], FewEnough] | None, None),
+        "backend_groups": (Annotated[list[KubernetesReference], FewEnough] | None, None),
     },
     "VirtualRouter": _MESH_MEMBER_FIELDS,
     "VirtualService": _MESH_MEMBER_FIELDS,
@@ -240,15 +243,18 @@ _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
         "namespace_selector": _SELECTOR,
         "gateway_route_selector": _SELECTOR,
     },
-    "GatewayRoute": {**_MESH_MEMBER_FIELDS, "virtual_gateway_ref": (Reference | None, None)},
+    "GatewayRoute": {
+        **_MESH_MEMBER_FIELDS,
+        "virtual_gateway_ref": (KubernetesReference | None, None),
+    },
 }
 
 
 class BackendGroupSpec(Model):
     """Virtual services that nodes may name together."""
 
-    virtualservices: list[Reference] = Field(default_factory=list)
-    mesh_ref: Reference | None = None
+    virtualservices: list[KubernetesReference] = Field(default_factory=list)
+    mesh_ref: KubernetesReference | None = None
 
 
 @cache

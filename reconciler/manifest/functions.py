@@ -15,20 +15,27 @@ from reconciler.manifest.diagnostics import Code, shown
 from reconciler.manifest.nodes import (
     MAX_DEPTH,
     MAX_NODES,
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
+    InvalidNode,
+    KeyValue,
     ListNode,
     MappingNode,
-    Mark,
-    Member,
     Node,
     Path,
+    Position,
     ScalarNode,
     described,
     located,
     text_of,
 )
-from reconciler.manifest.parameters import Call, UnresolvedError, call_in, joined, said, value_of
+from reconciler.manifest.parameters import (
+    FunctionCall,
+    UnresolvedError,
+    call_in,
+    joined,
+    said,
+    value_of,
+)
 from reconciler.manifest.variables import split_placeholders
 
 # A name that the template itself gives can be asked for; all other attributes come into being.
@@ -46,7 +53,7 @@ class Resolver:
     """
 
     def __init__(
-        self, template: MappingNode, variables: Mapping[str, str], complaints: Complaints
+        self, template: MappingNode, variables: Mapping[str, str], complaints: DiagnosticList
     ) -> None:
         self._template = template
         self._complaints = complaints
@@ -67,7 +74,7 @@ class Resolver:
                 self._properties[path] = self._resolved(node, path) if node else None
         return self._properties[path]
 
-    def holds(self, condition: str, mark: Mark, path: Path) -> bool | None:
+    def holds(self, condition: str, mark: Position, path: Path) -> bool | None:
         """Return whether ``condition`` holds; None where that cannot be said, which is told."""
         try:
             return self._named_condition(condition)
@@ -75,7 +82,7 @@ class Resolver:
             self._complain(error, mark, path)
             return None
 
-    def _complain(self, error: UnresolvedError, mark: Mark, path: Path) -> None:
+    def _complain(self, error: UnresolvedError, mark: Position, path: Path) -> None:
         if str(error):
             self._complaints.add(Code.FUNCTION, mark, str(error), path=path, hint=error.hint)
 
@@ -111,14 +118,14 @@ class Resolver:
                 return self._mapping(node, path)
             return node
 
-    def _value_of(self, call: Call) -> Node | None:
+    def _value_of(self, call: FunctionCall) -> Node | None:
         try:
             self._refuse_many()
             value = self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
             self._count(value)
         except UnresolvedError as error:
             self._complain(error, call.mark, call.path)
-            return BrokenNode(call.mark)
+            return InvalidNode(call.mark)
         return value
 
     def _count(self, value: Node | None) -> None:
@@ -140,7 +147,7 @@ class Resolver:
         members = {}
         for name, (mark, inner) in node.members.items():
             if value := self._resolved(inner, (*path, name)):
-                members[name] = Member(mark, value)
+                members[name] = KeyValue(mark, value)
         return MappingNode(node.mark, members)
 
     def _items(self, items: Iterable[Node], path: Path) -> Iterator[Node]:
@@ -150,7 +157,7 @@ class Resolver:
 
     def _text(self, node: Node, path: Path) -> str:
         value = self._resolved(node, path) if call_in(node, path) else node
-        if isinstance(value, BrokenNode):
+        if isinstance(value, InvalidNode):
             raise UnresolvedError
         if isinstance(value, ScalarNode) and value.value is not None:
             return value.text
@@ -158,17 +165,17 @@ class Resolver:
 
     def _list(self, node: Node, path: Path) -> list[Node]:
         value = self._resolved(node, path)
-        if isinstance(value, BrokenNode):
+        if isinstance(value, InvalidNode):
             raise UnresolvedError
         if isinstance(value, ListNode):
             return value.items
         raise UnresolvedError(f"needs a list, not {described(value) if value else 'nothing'}")
 
-    def _ref(self, call: Call) -> Node | None:
+    def _ref(self, call: FunctionCall) -> Node | None:
         name = self._text(call.argument, call.path)
         return None if name == "AWS::NoValue" else self._parameter(name, call.mark)
 
-    def _parameter(self, name: str, mark: Mark) -> Node:
+    def _parameter(self, name: str, mark: Position) -> Node:
         value = self._value_of_parameter(name)
         if isinstance(value, list):
             return ListNode(mark, [said(mark, item) for item in value])
@@ -186,7 +193,7 @@ class Resolver:
             raise UnresolvedError(f"needs {name} of {resource}, which only CloudFormation knows")
         return value
 
-    def _get_attribute(self, call: Call) -> Node:
+    def _get_attribute(self, call: FunctionCall) -> Node:
         match call.argument:
             case ScalarNode(text=text) if "." in text:
                 resource, _, name = text.partition(".")
@@ -197,7 +204,7 @@ class Resolver:
         value = self._attribute(resource, name)
         return value._replace(mark=call.mark)
 
-    def _substitute(self, call: Call) -> Node:
+    def _substitute(self, call: FunctionCall) -> Node:
         template, given = call.argument, None
         if isinstance(template, ListNode) and len(template.items) == 2:  # noqa: PLR2004
             template, given = template.items
@@ -217,7 +224,7 @@ class Resolver:
 
         return said(call.mark, joined(pieces()))
 
-    def _placeholder(self, name: str, known: Mapping[str, str], call: Call) -> str:
+    def _placeholder(self, name: str, known: Mapping[str, str], call: FunctionCall) -> str:
         if name.startswith("!"):
             return f"${{{name[1:]}}}"
         if name in known:
@@ -226,7 +233,7 @@ class Resolver:
         value = self._attribute(resource, attribute) if dot else self._parameter(name, call.mark)
         return self._text(value, call.path)
 
-    def _join(self, call: Call) -> Node:
+    def _join(self, call: FunctionCall) -> Node:
         delimiter, items = self._arguments(call, 2)
         between = self._text(delimiter, call.path)
 
@@ -237,19 +244,19 @@ class Resolver:
 
         return said(call.mark, joined(pieces()))
 
-    def _find_in_map(self, call: Call) -> Node:
+    def _find_in_map(self, call: FunctionCall) -> Node:
         steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
         _, value = located(self._template, ("Mappings", *steps))
         if not isinstance(value, ScalarNode | ListNode):
             raise UnresolvedError(f"finds nothing at {shown('.'.join(steps))} in Mappings")
         return value._replace(mark=call.mark)
 
-    def _if(self, call: Call) -> Node | None:
+    def _if(self, call: FunctionCall) -> Node | None:
         condition, yes, no = self._arguments(call, 3)
         holds = self._named_condition(self._text(condition, call.path))
         return self._resolved(yes if holds else no, call.path)
 
-    def _arguments(self, call: Call, count: int) -> list[Node]:
+    def _arguments(self, call: FunctionCall, count: int) -> list[Node]:
         if isinstance(call.argument, ListNode) and len(call.argument.items) == count:
             return call.argument.items
         raise UnresolvedError(f"takes a list of {count}")
@@ -274,25 +281,27 @@ class Resolver:
     def _truth(self, node: Node, path: Path) -> bool:
         with self._deeper():
             match call_in(node, path):
-                case Call(name="Condition", argument=argument):
+                case FunctionCall(name="Condition", argument=argument):
                     return self._named_condition(self._text(argument, path))
-                case Call(name="Fn::Equals") as call:
+                case FunctionCall(name="Fn::Equals") as call:
                     one, other = (self._text(side, path) for side in self._arguments(call, 2))
                     return one == other
-                case Call(name="Fn::Not") as call:
+                case FunctionCall(name="Fn::Not") as call:
                     return not self._truth(self._arguments(call, 1)[0], path)
-                case Call(name="Fn::And" | "Fn::Or" as name, argument=ListNode(items=items)):
+                case FunctionCall(
+                    name="Fn::And" | "Fn::Or" as name, argument=ListNode(items=items)
+                ):
                     truths = [self._truth(item, path) for item in items]
                     return all(truths) if name == "Fn::And" else any(truths)
-                case None if isinstance(node, BrokenNode):
+                case None if isinstance(node, InvalidNode):
                     raise UnresolvedError
                 case _:
                     raise UnresolvedError("is no condition that can be resolved here")
 
-    def _unknown(self, call: Call) -> Node:
+    def _unknown(self, call: FunctionCall) -> Node:
         raise UnresolvedError(f"calls {escaped(call.name)}, which cannot be resolved here")
 
-    _FUNCTIONS: ClassVar[Mapping[str, Callable[["Resolver", Call], Node | None]]] = {
+    _FUNCTIONS: ClassVar[Mapping[str, Callable[["Resolver", FunctionCall], Node | None]]] = {
         "Ref": _ref,
         "Fn::FindInMap": _find_in_map,
         "Fn::GetAtt": _get_attribute,

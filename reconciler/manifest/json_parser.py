@@ -14,16 +14,16 @@ from reconciler.manifest.nodes import (
     MAX_NODES,
     MOST_DOCUMENTS,
     TOO_MANY_DOCUMENTS,
-    Complaints,
+    DiagnosticList,
     Document,
+    KeyValue,
     ListNode,
     MappingNode,
-    Mark,
-    Member,
     Node,
-    Page,
     Path,
+    Position,
     ScalarNode,
+    SourceText,
 )
 from reconciler.manifest.pages import UNSAFE_CHARACTERS
 
@@ -43,14 +43,14 @@ class _JsonError(Exception):
         self.offset = offset
 
 
-def parse_json(page: Page) -> Iterator[Document]:
+def parse_json(page: SourceText) -> Iterator[Document]:
     """Yield the JSON values of ``page``, which may stand one behind the other.
 
     A syntax error or a document over a limit is the last that is yielded.
     """
     parser = _Parser(page)
     while not parser.at_end():
-        parser.complaints = Complaints(page)
+        parser.complaints = DiagnosticList(page)
         try:
             root = parser.document()
         except _JsonError as error:
@@ -63,8 +63,8 @@ def parse_json(page: Page) -> Iterator[Document]:
 class _Parser:
     """Reads one value after the other; a token is its text and its offset."""
 
-    def __init__(self, page: Page) -> None:
-        self.complaints = Complaints(page)
+    def __init__(self, page: SourceText) -> None:
+        self.complaints = DiagnosticList(page)
         self._text = page.text
         self._at = 0
         self._documents = 0
@@ -78,10 +78,10 @@ class _Parser:
         space = _SPACE.match(self._text, self._at)
         return space is not None and space.end() == len(self._text)
 
-    def mark(self, offset: int, width: int = 1) -> Mark:
+    def mark(self, offset: int, width: int = 1) -> Position:
         """Return the place of the character at ``offset``."""
         line = bisect.bisect_right(self._line_starts, offset)
-        return Mark(line, offset - self._line_starts[line - 1] + 1, width)
+        return Position(line, offset - self._line_starts[line - 1] + 1, width)
 
     def document(self) -> Node:
         """Return the next value."""
@@ -139,7 +139,7 @@ class _Parser:
             raise _JsonError(Code.CHARACTER, offset, message)
         return text
 
-    def _list(self, mark: Mark, path: Path) -> ListNode:
+    def _list(self, mark: Position, path: Path) -> ListNode:
         items: list[Node] = []
         word, offset = self._token()
         while word != "]":
@@ -147,8 +147,8 @@ class _Parser:
             word, offset = self._separator("]")
         return ListNode(mark, items)
 
-    def _mapping(self, mark: Mark, path: Path) -> MappingNode:
-        members: dict[str, Member] = {}
+    def _mapping(self, mark: Position, path: Path) -> MappingNode:
+        members: dict[str, KeyValue] = {}
         word, offset = self._token()
         while word != "}":
             if not word.startswith('"'):
@@ -162,7 +162,7 @@ class _Parser:
                 message = f"is given twice: first in line {members[key].mark.line}"
                 self.complaints.add(Code.DUPLICATE_KEY, key_mark, message, path=(*path, key))
             else:
-                members[key] = Member(key_mark, value)
+                members[key] = KeyValue(key_mark, value)
             word, offset = self._separator("}")
         return MappingNode(mark, members)
 

@@ -19,15 +19,15 @@ from reconciler.manifest.checking import checked, pruned
 from reconciler.manifest.diagnostics import Code, one_of
 from reconciler.manifest.labels import Selector, labels_of, selector_of
 from reconciler.manifest.nodes import (
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
+    InvalidNode,
+    KeyValue,
     ListNode,
     MappingNode,
-    Member,
     Node,
     Path,
     ScalarNode,
-    TooManyComplaintsError,
+    TooManyDiagnosticsError,
     described,
     located,
     text_of,
@@ -35,7 +35,7 @@ from reconciler.manifest.nodes import (
 from reconciler.manifest.places import Fields
 from reconciler.manifest.rules import MAX_NAME_LENGTH
 from reconciler.manifest.shapes import KUBERNETES, KUBERNETES_KINDS
-from reconciler.manifest.sheets import Declared, Sheet, Unnamed
+from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.specs import attribute, spec_of
 from reconciler.manifest.spelling import in_api_words
 
@@ -69,13 +69,13 @@ class _TooManySelectionsError(Exception):
         super().__init__(f"the source makes more than {MOST_SELECTIONS:,} selections")
 
 
-class Resource(NamedTuple):
+class KubernetesResource(NamedTuple):
     """One object on its sheet; a mesh has the namespace ``""``.
 
     ``namespaces`` and ``routes`` are the selectors in its spec, if it has them.
     """
 
-    sheet: Sheet
+    sheet: DocumentContext
     kind: str
     namespace: str
     name: str
@@ -98,13 +98,13 @@ class Resource(NamedTuple):
 class Cluster:
     """What the manifests of a source would put into one cluster."""
 
-    resources: list[Resource] = field(default_factory=list)
-    named: dict[str, dict[tuple[str, str], Resource]] = field(default_factory=dict)
+    resources: list[KubernetesResource] = field(default_factory=list)
+    named: dict[str, dict[tuple[str, str], KubernetesResource]] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     _selections: int = 0
-    _by_name: dict[str, list[Resource]] = field(default_factory=dict)
-    _reaching: dict[tuple[str, str], list[Resource]] = field(default_factory=dict)
-    _selected: dict[tuple[str, int], list[Resource]] = field(default_factory=dict)
+    _by_name: dict[str, list[KubernetesResource]] = field(default_factory=dict)
+    _reaching: dict[tuple[str, str], list[KubernetesResource]] = field(default_factory=dict)
+    _selected: dict[tuple[str, int], list[KubernetesResource]] = field(default_factory=dict)
     _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
@@ -113,7 +113,7 @@ class Cluster:
         if name is not None:
             self.labels[name] = labels_of(root)
 
-    def add(self, sheet: Sheet) -> None:
+    def add(self, sheet: DocumentContext) -> None:
         """Note an object, and complain where it is of no kind that can be translated."""
         root = sheet.filled(sheet.root, skip=_NOT_SUBSTITUTED)
         kind = sheet.kind(root, KUBERNETES_KINDS)
@@ -125,11 +125,13 @@ class Cluster:
             selector_of(located(root, ("spec", selector))[1])
             for selector in ("namespaceSelector", "gatewayRouteSelector")
         )
-        resource = Resource(replace(sheet, root=root), kind, namespace, name, *selectors)
+        resource = KubernetesResource(replace(sheet, root=root), kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
 
-    def declared(self, resource: Resource, hidden: Collection[str]) -> Iterator[Declared | Unnamed]:
+    def declared(
+        self, resource: KubernetesResource, hidden: Collection[str]
+    ) -> Iterator[DeclaredResource | Unnamed]:
         """Yield what ``resource`` asks for, and complain of what is wrong with it.
 
         What cannot be read may hold more resources of the ``hidden`` kinds.
@@ -166,15 +168,20 @@ class Cluster:
                 yield sheet.declared(inside, own_key, _in_api_words("Route", route))
 
     def keep(
-        self, resource: Resource, kept: dict[tuple[Key, Origin], Fields], hidden: Collection[str]
+        self,
+        resource: KubernetesResource,
+        kept: dict[tuple[Key, Origin], Fields],
+        hidden: Collection[str],
     ) -> None:
         """Keep the fields of what ``resource`` asks for; report nothing a second time."""
-        silent = Complaints(resource.sheet.complaints.page)
+        silent = DiagnosticList(resource.sheet.complaints.page)
         sheet = replace(resource.sheet, complaints=silent, kept=kept)
-        with suppress(TooManyComplaintsError):
+        with suppress(TooManyDiagnosticsError):
             list(self.declared(resource._replace(sheet=sheet), hidden))
 
-    def _key(self, resource: Resource, fields: Fields, hidden: Collection[str]) -> Key | None:
+    def _key(
+        self, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
+    ) -> Key | None:
         """Return the key of ``resource``, valid or not; None if its names cannot be told."""
         namespace = (*fields.path, "metadata", "namespace")
         if not resource.is_named or resource.sheet.complaints.errors_in(namespace):
@@ -192,7 +199,7 @@ class Cluster:
         return Key(forms.KEY_KINDS[resource.kind], (*map(str, parents), name))
 
     def _chosen(
-        self, kind: str, resource: Resource, fields: Fields, hidden: Collection[str]
+        self, kind: str, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
     ) -> str | None:
         """Return the name of what of ``kind`` contains ``resource``; None where that is unclear."""
         root, member = resource.sheet.root, _REFERENCES_TO[kind]
@@ -217,7 +224,7 @@ class Cluster:
         resource.sheet.complaints.add(Code.NO_MESH, mark, escaped(message), path=path, hint=hint)
         return None
 
-    def _selecting(self, kind: str, resource: Resource) -> list[Resource]:
+    def _selecting(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
         """Return the objects of ``kind`` that select ``resource``, or all of them if none does."""
         # Kept by document, because ``keep`` asks again and must not count the selections twice.
         asked = kind, id(resource.sheet.root)
@@ -225,7 +232,7 @@ class Cluster:
             self._selected[asked] = self._select(kind, resource)
         return self._selected[asked]
 
-    def _select(self, kind: str, resource: Resource) -> list[Resource]:
+    def _select(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
         if kind not in self._by_name:
             self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
         everything, namespace = self._by_name[kind], resource.namespace
@@ -262,7 +269,9 @@ class Cluster:
             return name
         return f"{name}.{namespace}" if kind == "VirtualService" else f"{name}_{namespace}"
 
-    def _backends(self, node: Resource, document: Any, spec: Spec, hidden: Collection[str]) -> Spec:
+    def _backends(
+        self, node: KubernetesResource, document: Any, spec: Spec, hidden: Collection[str]
+    ) -> Spec:
         """Return the backends of a node with those of its groups; nothing where it has none."""
         given: Any = spec.get("backends", [])
         backends = [*given]
@@ -286,7 +295,7 @@ class Cluster:
         return {"backends": backends} if backends else {}
 
     def _services(
-        self, node: Resource, wanted: tuple[str, str], path: Path, hidden: Collection[str]
+        self, node: KubernetesResource, wanted: tuple[str, str], path: Path, hidden: Collection[str]
     ) -> Iterator[str]:
         """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
         namespace, name = wanted
@@ -313,16 +322,16 @@ class Cluster:
             place = text_of(service, "namespace") or namespace
             yield self._name("VirtualService", place, text_of(service, "name") or "")
 
-    def _resolved(self, resource: Resource) -> MappingNode:
+    def _resolved(self, resource: KubernetesResource) -> MappingNode:
         """Return the object with a name in the place of every reference to another."""
         root = resource.sheet.root
         members = dict(root.members)
         if spec := members.get("spec"):
             value = self._without_references(resource, spec.value, ("spec",))
-            members["spec"] = Member(spec.mark, value)
+            members["spec"] = KeyValue(spec.mark, value)
         return MappingNode(root.mark, members)
 
-    def _without_references(self, resource: Resource, node: Node, path: Path) -> Node:
+    def _without_references(self, resource: KubernetesResource, node: Node, path: Path) -> Node:
         if isinstance(node, ListNode):
             items = [
                 self._without_references(resource, item, (*path, index))
@@ -331,12 +340,12 @@ class Cluster:
             return ListNode(node.mark, items)
         if not isinstance(node, MappingNode):
             return node
-        members: dict[str, Member] = {}
+        members: dict[str, KeyValue] = {}
         for name, (mark, value) in node.members.items():
             here = (*path, name)
             match = _REFERENCE.fullmatch(name)
             if match is None:
-                members[name] = Member(mark, self._without_references(resource, value, here))
+                members[name] = KeyValue(mark, self._without_references(resource, value, here))
                 continue
             kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
             if reference in members:
@@ -346,29 +355,31 @@ class Cluster:
             told = find(resource, kind, value, here)
             _, own_name = located(value, ("name",))
             place = own_name.mark if own_name else value.mark
-            found = BrokenNode(value.mark) if told is None else ScalarNode(place, told, told)
-            members[reference] = Member(mark, found)
+            found = InvalidNode(value.mark) if told is None else ScalarNode(place, told, told)
+            members[reference] = KeyValue(mark, found)
         return MappingNode(node.mark, members)
 
-    def _by_reference(self, resource: Resource, kind: str, node: Node, path: Path) -> str | None:
+    def _by_reference(
+        self, resource: KubernetesResource, kind: str, node: Node, path: Path
+    ) -> str | None:
         sheet = resource.sheet
-        found = checked(forms.Reference, node, sheet.complaints, (*sheet.path, *path))
+        found = checked(forms.KubernetesReference, node, sheet.complaints, (*sheet.path, *path))
         if found is None:
             return None
         return self._name(kind, found.namespace or resource.namespace, found.name)
 
 
-def _by_arn(resource: Resource, kind: str, node: Node, path: Path) -> str | None:
+def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> str | None:
     match = _ARN.fullmatch(node.text) if isinstance(node, ScalarNode) else None
     if match and f"V{match[1]}" == kind:
         return match[2]
-    if not isinstance(node, BrokenNode):
+    if not isinstance(node, InvalidNode):
         message = f"must be the ARN of a {kind}, not {described(node)}"
         resource.sheet.complain(Code.NOT_ALLOWED, node.mark, message, path)
     return None
 
 
-def _fields(resource: Resource, root: MappingNode, model: type[BaseModel]) -> Fields:
+def _fields(resource: KubernetesResource, root: MappingNode, model: type[BaseModel]) -> Fields:
     name = ("spec", "awsName") if located(root, ("spec", "awsName"))[1] else ("metadata", "name")
     references = (("spec", _REFERENCES_TO[kind], "name") for kind in _PARENTS[resource.kind])
     # If selectors choose the parent, no field names it.
@@ -383,7 +394,7 @@ def _in_api_words(kind: str, form: Any) -> Spec:
     return {name: value for name, value in in_api_words(form).items() if attribute(name) in known}
 
 
-def _warn_of_namespace(mesh: Resource, document: Any) -> None:
+def _warn_of_namespace(mesh: KubernetesResource, document: Any) -> None:
     if "namespace" in document.metadata.model_fields_set:
         where = ("metadata", "namespace")
         mark, _ = located(mesh.sheet.root, where)

@@ -26,22 +26,22 @@ from reconciler.manifest.diagnostics import (
 from reconciler.manifest.dialects import translate
 from reconciler.manifest.forms import KEY_KINDS
 from reconciler.manifest.json_parser import parse_json
-from reconciler.manifest.kubernetes import Cluster, Resource
+from reconciler.manifest.kubernetes import Cluster, KubernetesResource
 from reconciler.manifest.nodes import (
     MAX_DIAGNOSTICS,
-    Complaints,
+    DiagnosticList,
     Document,
-    Page,
     Path,
-    TooManyComplaintsError,
+    SourceText,
+    TooManyDiagnosticsError,
     dotted,
     text_of,
 )
 from reconciler.manifest.pages import page_of
 from reconciler.manifest.places import Fields
 from reconciler.manifest.relations import breaches
-from reconciler.manifest.shapes import Shape, recognise, resources
-from reconciler.manifest.sheets import Declared, Sheet, Unnamed
+from reconciler.manifest.shapes import Format, recognise, resources
+from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.yaml_parser import parse_yaml
 
 _YAML_NAMES = (".yaml", ".yml")
@@ -53,7 +53,7 @@ _FORMAT_FIELDS = frozenset({"apiVersion", "kind", "meshName"})
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """What some files say together.
 
     ``desired`` is ordered by key and holds no key twice; it is all there is only where the
@@ -77,7 +77,7 @@ def load(
     *,
     complete: bool = True,
     check_time: Callable[[], None] = unlimited,
-) -> Loaded:
+) -> LoadResult:
     """Return everything that ``files``, names with contents, declare, and every complaint.
 
     ``variables`` are what manifests may ask for by name. The answer does not depend on the order
@@ -99,17 +99,17 @@ def load(
         remarks = [*_conflicts(declared), *_misfits(declared, hidden, check_time)]
         diagnostics += _placed(remarks, source, hidden)
     except TooSlowError as error:
-        return Loaded((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
+        return LoadResult((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
     times = Counter(each.key for each in declared)
     desired = tuple(each.desired for each in declared if each.desired and times[each.key] == 1)
-    return Loaded(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
+    return LoadResult(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
 
 
 class _Known(NamedTuple):
     """A resource of which a document tells the kind; ``named`` is whether it tells the name too."""
 
     kind: str
-    complaints: Complaints
+    complaints: DiagnosticList
     path: Path
     named: bool
 
@@ -123,21 +123,21 @@ class _Source:
 
     variables: Mapping[str, str]
     check_time: Callable[[], None]
-    found: list[Declared | Unnamed] = field(default_factory=list)
+    found: list[DeclaredResource | Unnamed] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     cluster: Cluster = field(default_factory=Cluster)
     kept: dict[tuple[Key, Origin], Fields] | None = None
 
     @property
-    def declared(self) -> Iterator[Declared]:
+    def declared(self) -> Iterator[DeclaredResource]:
         """What is declared, valid or not."""
-        return (each for each in self.found if isinstance(each, Declared))
+        return (each for each in self.found if isinstance(each, DeclaredResource))
 
     @property
     def known(self) -> Iterator[_Known]:
         """Every resource of which something is known."""
         for each in self.found:
-            if isinstance(each, Declared):
+            if isinstance(each, DeclaredResource):
                 yield _Known(each.key.kind, each.complaints, each.path, named=True)
             else:
                 yield _Known(each.kind, each.complaints, each.path, named=False)
@@ -149,7 +149,7 @@ class _Source:
 class _Remark(NamedTuple):
     """A complaint about a resource, ``at`` a place that is still to be found."""
 
-    declared: Declared
+    declared: DeclaredResource
     code: Code
     at: Steps | int
     message: str
@@ -175,7 +175,7 @@ def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> froze
     return _ALL_KINDS if errors - explained else frozenset(hidden)
 
 
-def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
+def _parse_page(page: SourceText, source: _Source) -> list[Diagnostic]:
     """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
     found: list[Diagnostic] = []
     empty = True
@@ -186,7 +186,7 @@ def _parse_page(page: Page, source: _Source) -> list[Diagnostic]:
             found += document.complaints.found
             if len(found) > MAX_DIAGNOSTICS:
                 break
-    except TooManyComplaintsError as error:
+    except TooManyDiagnosticsError as error:
         found += error.found
     if len(found) > MAX_DIAGNOSTICS:
         return [*found, _cut(page.file)]
@@ -204,7 +204,7 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
         before = len(complaints.found)
         try:
             source.found.extend(source.cluster.declared(resource, hidden))
-        except TooManyComplaintsError:
+        except TooManyDiagnosticsError:
             yield _cut(complaints.page.file)
         yield from complaints.found[before:]
 
@@ -231,7 +231,7 @@ def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(item.severity is Severity.ERROR for item in diagnostics)
 
 
-def _documents(page: Page) -> Iterator[Document]:
+def _documents(page: SourceText) -> Iterator[Document]:
     is_json = page.file.endswith(".json") or (
         not page.file.endswith(_YAML_NAMES) and _LOOKS_LIKE_JSON.match(page.text)
     )
@@ -244,31 +244,31 @@ def _read(document: Document, source: _Source) -> None:
     for root, path in resources(document.root, document.complaints):
         source.check_time()
         shape = recognise(root, document.complaints, path)
-        sheet = Sheet(
+        sheet = DocumentContext(
             root, document.complaints, path, source.variables, source.ignored, source.kept
         )
-        if shape is Shape.FOREIGN:
+        if shape is Format.FOREIGN:
             named = [text_of(root, "apiVersion"), text_of(root, "kind")]
             source.ignored[" ".join(filter(None, named)) or document.complaints.page.file] += 1
             if named == ["v1", "Namespace"]:
                 source.cluster.add_namespace(root)
             if not path:
                 _forgive(document.complaints)
-        elif shape is Shape.KUBERNETES:
+        elif shape is Format.KUBERNETES:
             source.cluster.add(sheet)
         elif shape:
             source.found.extend(translate(shape, sheet))
 
 
-def _forgive(complaints: Complaints) -> None:
+def _forgive(complaints: DiagnosticList) -> None:
     """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
     complaints.found[:] = [item for item in complaints.found if item.path in _FORMAT_FIELDS]
 
 
-def _conflicts(declared: Iterable[Declared]) -> Iterator[_Remark]:
+def _conflicts(declared: Iterable[DeclaredResource]) -> Iterator[_Remark]:
     """Complain of keys declared twice, and of names that a reader cannot tell apart."""
-    first_of_key: dict[Key, Declared] = {}
-    first_of_look: dict[tuple[str, ...], Declared] = {}
+    first_of_key: dict[Key, DeclaredResource] = {}
+    first_of_look: dict[tuple[str, ...], DeclaredResource] = {}
     for one in declared:
         first = first_of_key.setdefault(one.key, one)
         alike = first_of_look.setdefault(_look(one.key), one)
@@ -282,7 +282,7 @@ def _conflicts(declared: Iterable[Declared]) -> Iterator[_Remark]:
 
 
 def _misfits(
-    declared: Iterable[Declared], hidden: Collection[str], check_time: Callable[[], None]
+    declared: Iterable[DeclaredResource], hidden: Collection[str], check_time: Callable[[], None]
 ) -> Iterator[_Remark]:
     """Complain of documents that do not fit each other."""
     for one, code, (key, at, message, hint) in breaches(declared, hidden, check_time):
@@ -299,7 +299,7 @@ def _placed(
     by_file: defaultdict[str, list[_Remark]] = defaultdict(list)
     for remark in remarks:
         by_file[remark.declared.complaints.page.file].append(remark)
-    objects: defaultdict[str, list[Resource]] = defaultdict(list)
+    objects: defaultdict[str, list[KubernetesResource]] = defaultdict(list)
     for resource in source.cluster.resources if by_file else ():
         objects[resource.sheet.complaints.page.file].append(resource)
     for file, of_file in by_file.items():

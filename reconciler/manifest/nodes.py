@@ -13,8 +13,8 @@ from reconciler.manifest.diagnostics import (
     QUOTED_CHARACTERS,
     Code,
     Diagnostic,
-    Quote,
     Severity,
+    SourceExcerpt,
     shown,
 )
 
@@ -32,7 +32,7 @@ MAX_DIAGNOSTICS = 100
 Path: TypeAlias = tuple[str | int, ...]
 
 
-class Mark(NamedTuple):
+class Position(NamedTuple):
     """A place on a page: line and column from 1, and how many characters are meant."""
 
     line: int
@@ -47,7 +47,7 @@ class ScalarNode(NamedTuple):
     counts and not the value, so that ``010`` and ``no`` stay what the user wrote.
     """
 
-    mark: Mark
+    mark: Position
     text: str
     value: str | int | float | bool | None
     unquoted: bool = False
@@ -56,40 +56,40 @@ class ScalarNode(NamedTuple):
 class ListNode(NamedTuple):
     """A sequence."""
 
-    mark: Mark
+    mark: Position
     items: "list[Node]"
 
 
-class Member(NamedTuple):
+class KeyValue(NamedTuple):
     """A key's place and its value."""
 
-    mark: Mark
+    mark: Position
     value: "Node"
 
 
 class MappingNode(NamedTuple):
     """A mapping; the order is that of the page."""
 
-    mark: Mark
-    members: dict[str, Member]
+    mark: Position
+    members: dict[str, KeyValue]
 
 
-class BrokenNode(NamedTuple):
+class InvalidNode(NamedTuple):
     """Something that was complained about already, so that nothing more is said about it.
 
     ``meant`` is what a short tag such as ``!Ref`` stands for. In a template, and nowhere else,
     such a node is no fault: then nothing was complained about, and ``meant`` counts.
     """
 
-    mark: Mark
+    mark: Position
     meant: MappingNode | None = None
 
 
-Node: TypeAlias = ScalarNode | ListNode | MappingNode | BrokenNode
+Node: TypeAlias = ScalarNode | ListNode | MappingNode | InvalidNode
 
 
 @dataclass(frozen=True)
-class Page:
+class SourceText:
     """The text of one file; lines end in LF, CRLF counts as LF."""
 
     file: str
@@ -101,7 +101,7 @@ class Page:
         """Whether a ``$`` may be in a value; a backslash may spell one."""
         return "$" in self.text or "\\" in self.text
 
-    def quote(self, mark: Mark) -> Quote | None:
+    def quote(self, mark: Position) -> SourceExcerpt | None:
         """Return the part of the line around ``mark``, short enough to show."""
         if mark.line > len(self.lines):
             return None
@@ -111,10 +111,10 @@ class Page:
             start = max(0, min(mark.column - 1 - 30, len(line) - QUOTED_CHARACTERS))
         text = line[start : start + QUOTED_CHARACTERS]
         offset = min(mark.column - 1 - start, len(text))
-        return Quote(text, offset, max(1, min(mark.width, len(text) - offset)))
+        return SourceExcerpt(text, offset, max(1, min(mark.width, len(text) - offset)))
 
 
-class TooManyComplaintsError(Exception):
+class TooManyDiagnosticsError(Exception):
     """A document has more faults than are shown, so the rest of its file is not looked at."""
 
     def __init__(self, found: list[Diagnostic]) -> None:
@@ -123,19 +123,21 @@ class TooManyComplaintsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Complaints:
+class DiagnosticList:
     """What is wrong with one document on a page."""
 
-    page: Page
+    page: SourceText
     found: list[Diagnostic] = field(default_factory=list)
 
-    def add(self, code: Code, mark: Mark, message: str, *, path: Path = (), hint: str = "") -> None:
+    def add(
+        self, code: Code, mark: Position, message: str, *, path: Path = (), hint: str = ""
+    ) -> None:
         """Complain about the place ``mark``; TooManyComplaintsError past the last one shown."""
         origin = Origin(self.page.file, mark.line, mark.column)
         quote = self.page.quote(mark)
         self.found.append(Diagnostic(code, origin, message, dotted(path), hint, quote))
         if len(self.found) > MAX_DIAGNOSTICS:
-            raise TooManyComplaintsError(self.found)
+            raise TooManyDiagnosticsError(self.found)
 
     def errors_in(self, path: Path) -> list[Diagnostic]:
         """Return the errors about what ``path`` leads to, and about all that is in it."""
@@ -148,7 +150,7 @@ class Document(NamedTuple):
     """One document of a file; ``root`` is None where it could not be composed to its end."""
 
     root: Node | None
-    complaints: Complaints
+    complaints: DiagnosticList
 
 
 def dotted(path: Path) -> str:
@@ -190,7 +192,7 @@ def text_of(node: Node, *steps: str) -> str | None:
     return None
 
 
-def located(root: Node, steps: Path) -> tuple[Mark, Node | None]:
+def located(root: Node, steps: Path) -> tuple[Position, Node | None]:
     """Return the place of the key and the value that ``steps`` lead to.
 
     Where the last step leads nowhere, that is the place of the mapping that lacks it, and None.

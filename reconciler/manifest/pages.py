@@ -9,7 +9,7 @@ import re
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
 from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
-from reconciler.manifest.nodes import Complaints, Mark, Page
+from reconciler.manifest.nodes import DiagnosticList, Position, SourceText
 
 # Also the line breaks that YAML 1.1 knew and 1.2 does not (NEL, LS, PS), and byte order marks
 # elsewhere than at the start: they would make our line numbers differ from an editor's.
@@ -19,7 +19,7 @@ UNSAFE_CHARACTERS = re.compile(
 )
 
 
-def page_of(file: str, content: bytes) -> Page | Diagnostic:
+def page_of(file: str, content: bytes) -> SourceText | Diagnostic:
     """Return the text of ``file``, or why it cannot be taken."""
     file = escaped(file)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -32,11 +32,11 @@ def page_of(file: str, content: bytes) -> Page | Diagnostic:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"is not UTF-8: byte 0x{content[error.start]:02x} does not belong here"
         return Diagnostic(Code.ENCODING, Origin(file, line, column), message)
-    page = Page(file, text, text.split("\n"))
+    page = SourceText(file, text, text.split("\n"))
     if unsafe := UNSAFE_CHARACTERS.search(text):
         before = text[: unsafe.start()]
-        mark = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        complaints = Complaints(page)
+        mark = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        complaints = DiagnosticList(page)
         message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
         complaints.add(Code.CHARACTER, mark, message, hint="remove it")
         return complaints.found[0]

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from reconciler.manifest.diagnostics import did_you_mean, shown
 from reconciler.manifest.nodes import (
-    BrokenNode,
+    InvalidNode,
     ListNode,
     MappingNode,
-    Mark,
     Node,
     Path,
+    Position,
     ScalarNode,
     located,
     text_of,
@@ -25,10 +25,10 @@ from reconciler.manifest.yaml_parser import reread
 _TOO_LONG = f"longer than {MAX_CHARACTERS:,} characters"
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """A function with its argument, where it stands, and the path to it."""
 
-    mark: Mark
+    mark: Position
     name: str
     argument: Node
     path: Path
@@ -42,22 +42,22 @@ class UnresolvedError(Exception):
         self.hint = hint
 
 
-def call_in(node: Node, path: Path) -> Call | None:
+def call_in(node: Node, path: Path) -> FunctionCall | None:
     """Return the function that ``node`` calls, if it calls one."""
-    if isinstance(node, BrokenNode) and node.meant:
+    if isinstance(node, InvalidNode) and node.meant:
         node = node.meant
     if not isinstance(node, MappingNode):
         return None
     for name, member in node.members.items():
         if len(node.members) == 1 and name in {"Ref", "Condition"}:
-            return Call(node.mark, name, member.value, path)
+            return FunctionCall(node.mark, name, member.value, path)
         if name.startswith("Fn::"):
             others = "" if len(node.members) == 1 else " beside other keys"
-            return Call(member.mark, f"{name}{others}", member.value, path)
+            return FunctionCall(member.mark, f"{name}{others}", member.value, path)
     return None
 
 
-def said(mark: Mark, text: str) -> ScalarNode:
+def said(mark: Position, text: str) -> ScalarNode:
     """Return ``text`` as CloudFormation takes it: a number or a boolean where one is meant."""
     return reread(ScalarNode(mark, text, text, unquoted=True), text)
 

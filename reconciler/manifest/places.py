@@ -13,9 +13,9 @@ from reconciler.manifest.diagnostics import Code, Diagnostic
 from reconciler.manifest.nodes import (
     ListNode,
     MappingNode,
-    Mark,
     Node,
     Path,
+    Position,
     ScalarNode,
     dotted,
     is_within,
@@ -29,7 +29,7 @@ _ANY_ITEM = "*"
 class Place(NamedTuple):
     """A position on a page, and the path that leads to it in the document."""
 
-    mark: Mark
+    mark: Position
     path: Path
 
 

@@ -16,13 +16,13 @@ from reconciler.core.resources import Key
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.nodes import MAX_DIAGNOSTICS
-from reconciler.manifest.sheets import Declared
+from reconciler.manifest.sheets import DeclaredResource
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 _ALLOW_ALL = "ALLOW_ALL"
 
 
-class Breach(NamedTuple):
+class CrossCheckFailure(NamedTuple):
     """A message about a document that does not fit the others, and a hint.
 
     ``at`` is the wrong field: the steps that lead to it in the spec, or the index of a name in the
@@ -50,7 +50,7 @@ class _Source:
     It may declare more resources of the ``hidden`` kinds, in what could not be read.
     """
 
-    def __init__(self, declared: Mapping[Key, Declared], hidden: Collection[str]) -> None:
+    def __init__(self, declared: Mapping[Key, DeclaredResource], hidden: Collection[str]) -> None:
         self.declared = declared
         self.hidden = hidden
         self._listeners: dict[Key | None, dict[int, str]] = {}
@@ -99,10 +99,10 @@ class _Source:
 
 
 def breaches(
-    declared: Iterable[Declared],
+    declared: Iterable[DeclaredResource],
     hidden: Collection[str] = (),
     check_time: Callable[[], None] = unlimited,
-) -> Iterator[tuple[Declared, Code, Breach]]:
+) -> Iterator[tuple[DeclaredResource, Code, CrossCheckFailure]]:
     """Yield how the documents of a source do not fit each other.
 
     There may be resources of the ``hidden`` kinds that are not among those ``declared``.
@@ -123,24 +123,24 @@ def _of_others(key: Key) -> bool:
     return key.kind == "mesh" and key.mesh_owner != ""
 
 
-def _dangling(source: _Source) -> Iterator[Breach]:
+def _dangling(source: _Source) -> Iterator[CrossCheckFailure]:
     dangling = (row for row in source.missing if source.has_mesh(row.key))
     for number, (key, at, how, named) in enumerate(dangling):
         alike = (str(each) for each in source.declared if each.kind == named.kind)
         message = f"{how} {named}, which is not declared while its mesh is"
         # Finding a hint takes longer than reading a document, and a file shows no more errors.
         hint = did_you_mean(str(named), alike) if number < MAX_DIAGNOSTICS else ""
-        yield Breach(key, at, message, hint)
+        yield CrossCheckFailure(key, at, message, hint)
 
 
-def _elsewhere(source: _Source) -> Iterator[Breach]:
+def _elsewhere(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, at, how, named in source.missing:
         if not source.has_mesh(key) and "mesh" not in source.hidden:
             message = f"{how} {named}, which no manifest here declares"
-            yield Breach(key, at, message, "it has to be live already")
+            yield CrossCheckFailure(key, at, message, "it has to be live already")
 
 
-def _two_owners(source: _Source) -> Iterator[Breach]:
+def _two_owners(source: _Source) -> Iterator[CrossCheckFailure]:
     meshes: defaultdict[str, dict[str, Key]] = defaultdict(dict)
     for key in source.declared:
         meshes[key.path[0]].setdefault(key.mesh_owner or "your own account", key)
@@ -148,20 +148,20 @@ def _two_owners(source: _Source) -> Iterator[Breach]:
         if len(by_owner) > 1:
             message = f"is in one of several meshes {name}, of {' and '.join(by_owner)}"
             key = list(by_owner.values())[-1]
-            yield Breach(key, 0, message, "is a meshOwner missing?")
+            yield CrossCheckFailure(key, 0, message, "is a meshOwner missing?")
 
 
-def _match_port(source: _Source) -> Iterator[Breach]:
+def _match_port(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, form, route in _routes(source):
         parent = parent_of(key)
         ports = source.listeners(parent)
         if len(ports) > 1 and "port" not in route.get("match", {}):
             message = f"must match a port, as {parent} has {len(ports)} listeners"
             at = (form, "match", "port")
-            yield Breach(key, at, message, f"give {one_of(map(str, ports))}")
+            yield CrossCheckFailure(key, at, message, f"give {one_of(map(str, ports))}")
 
 
-def _target_port(source: _Source) -> Iterator[Breach]:
+def _target_port(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, form, route in _routes(source):
         target = route["action"].get("target")
         if target is None or "port" in target:
@@ -172,10 +172,10 @@ def _target_port(source: _Source) -> Iterator[Breach]:
                 if len(ports) > 1:
                     message = f"must name a target port, as {provider} has {len(ports)} listeners"
                     at = (form, "action", "target", "port")
-                    yield Breach(key, at, message, f"give {one_of(map(str, ports))}")
+                    yield CrossCheckFailure(key, at, message, f"give {one_of(map(str, ports))}")
 
 
-def _mismatch(source: _Source) -> Iterator[Breach]:
+def _mismatch(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, form, route in _routes(source):
         port = route.get("match", {}).get("port")
         matched = (form, "match", "port") if port else (form,)
@@ -190,7 +190,7 @@ def _mismatch(source: _Source) -> Iterator[Breach]:
 
 def _unheard(
     source: _Source, key: Key, listener: Key | None, port: int | None, at: Steps
-) -> Iterator[Breach]:
+) -> Iterator[CrossCheckFailure]:
     """Yield what ``key`` sends to ``listener``, as it says ``at``, and that does not listen for."""
     protocol = str(at[0]).removesuffix("Route")
     ports = source.listeners(listener)
@@ -199,18 +199,18 @@ def _unheard(
         where = f"{protocol} on port {port}" if port else protocol
         listens = one_of(f"{number} for {each}" for number, each in ports.items())
         message = f"is for {where}, but {listener} listens on {listens}"
-        yield Breach(key, at, message)
+        yield CrossCheckFailure(key, at, message)
 
 
-def _no_listener(source: _Source) -> Iterator[Breach]:
+def _no_listener(source: _Source) -> Iterator[CrossCheckFailure]:
     with_routes = {parent_of(key) for key, _ in source.of("route", "gateway-route")}
     for key, spec in source.of("virtual-router", "virtual-gateway"):
         if source.declared[key].desired and key in with_routes and not spec.get("listeners"):
             message = "has routes and no listener, so nothing can reach them"
-            yield Breach(key, ("listeners",), message)
+            yield CrossCheckFailure(key, ("listeners",), message)
 
 
-def _cut_off(source: _Source) -> Iterator[Breach]:
+def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, spec in source.of("virtual-node"):
         mesh = source.declared.get(_mesh_of(key))
         # Without a spec, the live one counts, which is not known.
@@ -224,7 +224,9 @@ def _cut_off(source: _Source) -> Iterator[Breach]:
             if source.lacks(service) and not name.startswith("arn:"):
                 at = ("backends", index, "virtualService", "virtualServiceName")
                 message = f"has the backend {name}, which is no virtual service here"
-                yield Breach(key, at, message, f"{mesh.key} drops what goes to anything else")
+                yield CrossCheckFailure(
+                    key, at, message, f"{mesh.key} drops what goes to anything else"
+                )
 
 
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
@@ -234,7 +236,7 @@ def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
                 yield key, form, spec[form]
 
 
-RULES: tuple[tuple[Code, Callable[[_Source], Iterator[Breach]]], ...] = (
+RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...] = (
     (Code.DANGLING, _dangling),
     (Code.ELSEWHERE, _elsewhere),
     (Code.MATCH_PORT, _match_port),

@@ -27,7 +27,7 @@ _LIST_ELEMENT = re.compile(r"/(?:[0-9]+|-)(?:/|$)")
 _TAG_PUNCTUATION = frozenset(" +-=._:/@")
 
 
-class Refusal(ValueError):  # noqa: N818  # pydantic collects ValueErrors; this one is an answer
+class InvalidValue(ValueError):  # noqa: N818  # pydantic collects ValueErrors; this one is an answer
     """A value breaks a rule; pydantic collects these with their places."""
 
     def __init__(self, code: Code, message: str, hint: str = "") -> None:
@@ -53,23 +53,23 @@ def usable_name(name: str) -> str:
     """Return ``name`` where it is safe to put into a request's path and to compare."""
     for is_bad, message in _BAD_NAMES:
         if is_bad(name):
-            raise Refusal(Code.NAME, message)
+            raise InvalidValue(Code.NAME, message)
     return name
 
 
 def account(number: str) -> str:
     """Return ``number`` where it is that of an AWS account."""
     if not _ACCOUNT.fullmatch(number):
-        raise Refusal(Code.MESH_OWNER, "must be an account of 12 digits")
+        raise InvalidValue(Code.MESH_OWNER, "must be an account of 12 digits")
     return number
 
 
 def usable_tag_key(key: str) -> str:
     """Return ``key`` where AWS takes it and nobody has reserved it."""
     if not key:
-        raise Refusal(Code.RESOURCE_TAG, "must not be an empty key")
+        raise InvalidValue(Code.RESOURCE_TAG, "must not be an empty key")
     if key.casefold().startswith(OUR_TAG_PREFIX):
-        raise Refusal(
+        raise InvalidValue(
             Code.RESOURCE_TAG, f"begins with {OUR_TAG_PREFIX}, where we keep our own tags"
         )
     return _usable_tag_text(key, MAX_TAG_KEY_LENGTH)
@@ -83,14 +83,16 @@ def usable_tag_value(value: str) -> str:
 def _usable_tag_text(text: str, most: int) -> str:
     # AWS's general rules for tags; App Mesh's own model states lengths only.
     if len(text) > most:
-        raise Refusal(Code.RESOURCE_TAG, f"must have at most {most} characters, not {len(text)}")
+        raise InvalidValue(
+            Code.RESOURCE_TAG, f"must have at most {most} characters, not {len(text)}"
+        )
     if is_kept_by_aws(text):
-        raise Refusal(Code.RESOURCE_TAG, "begins with aws:, which AWS has reserved")
+        raise InvalidValue(Code.RESOURCE_TAG, "begins with aws:, which AWS has reserved")
     for character in text:
         if not character.isalnum() and character not in _TAG_PUNCTUATION:
             message = f"must not hold {shown(character)}"
             hint = "letters, digits, spaces and + - = . _ : / @ are allowed"
-            raise Refusal(Code.RESOURCE_TAG, message, hint)
+            raise InvalidValue(Code.RESOURCE_TAG, message, hint)
     return text
 
 
@@ -98,13 +100,15 @@ def few_enough_tags(count: int) -> None:
     """Refuse more tags than leave room for our two."""
     if count > MAX_TAGS:
         message = f"must hold at most {MAX_TAGS} tags, not {count}: of AWS's 50 two are ours"
-        raise Refusal(Code.RESOURCE_TAG, message)
+        raise InvalidValue(Code.RESOURCE_TAG, message)
 
 
 def few_enough_items(count: int) -> None:
     """Refuse a list or mapping of more than anybody writes."""
     if count > MAX_ITEMS:
-        raise Refusal(Code.NOT_ALLOWED, f"must hold at most {MAX_ITEMS:,} items, not {count:,}")
+        raise InvalidValue(
+            Code.NOT_ALLOWED, f"must hold at most {MAX_ITEMS:,} items, not {count:,}"
+        )
 
 
 def distinct_tag_keys(keys: Sequence[str]) -> None:
@@ -112,7 +116,7 @@ def distinct_tag_keys(keys: Sequence[str]) -> None:
     seen: set[str] = set()
     for key in keys:
         if key in seen:
-            raise Refusal(Code.RESOURCE_TAG, f"gives the key {shown(key)} twice")
+            raise InvalidValue(Code.RESOURCE_TAG, f"gives the key {shown(key)} twice")
         seen.add(key)
 
 
@@ -120,10 +124,10 @@ def member_pointer(pointer: str) -> str:
     """Return ``pointer`` where it leads, by RFC 6901, to a member of an object."""
     if not _POINTER.fullmatch(pointer):
         hint = "write /egressFilter/type; ~0 stands for ~ and ~1 for /"
-        raise Refusal(Code.POINTER, "must be a JSON pointer into spec", hint)
+        raise InvalidValue(Code.POINTER, "must be a JSON pointer into spec", hint)
     if _LIST_ELEMENT.search(pointer):
         message = "must not lead to an element of a list: elements move"
-        raise Refusal(Code.POINTER, message, "ignore the whole list")
+        raise InvalidValue(Code.POINTER, message, "ignore the whole list")
     return pointer
 
 
@@ -133,13 +137,13 @@ def moment(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         hint = "write 2026-12-01T00:00:00Z"
-        raise Refusal(Code.TIMESTAMP, "must be a date and time in ISO 8601", hint) from error
+        raise InvalidValue(Code.TIMESTAMP, "must be a date and time in ISO 8601", hint) from error
     if time.tzinfo is None:
-        raise Refusal(Code.TIMESTAMP, "must name its time zone", "append Z for UTC, or +02:00")
+        raise InvalidValue(Code.TIMESTAMP, "must name its time zone", "append Z for UTC, or +02:00")
     return time
 
 
 def no_mesh_owner(_: object) -> object:
     """Refuse the account that owns a mesh: it is stated where that is not our own."""
     message = "says that the mesh is another account's, which is not ours to create or change"
-    raise Refusal(Code.MESH_OWNER, message, "leave the field out where the mesh is your own")
+    raise InvalidValue(Code.MESH_OWNER, message, "leave the field out where the mesh is your own")

@@ -12,8 +12,8 @@ from enum import Enum, auto
 from reconciler.core.kinds import KINDS
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.nodes import (
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
+    InvalidNode,
     ListNode,
     MappingNode,
     Node,
@@ -60,7 +60,7 @@ _OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
 _SIMILAR = 0.8
 
 
-class Shape(Enum):
+class Format(Enum):
     """The forms that a document can have."""
 
     NATIVE = auto()
@@ -71,7 +71,7 @@ class Shape(Enum):
     FOREIGN = auto()
 
 
-def resources(root: Node, complaints: Complaints) -> Iterator[tuple[MappingNode, Path]]:
+def resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
     """Yield the resources in a document: itself, or its items where it is a Kubernetes list.
 
     The path is that of the resource in the document. Complains of what is no mapping.
@@ -79,7 +79,7 @@ def resources(root: Node, complaints: Complaints) -> Iterator[tuple[MappingNode,
     for node, path in _items(root) or [(root, ())]:
         if isinstance(node, MappingNode):
             yield node, path
-        elif not isinstance(node, BrokenNode):
+        elif not isinstance(node, InvalidNode):
             message = f"is no manifest, which is a mapping: this is {described(node)}"
             complaints.add(Code.UNKNOWN_SHAPE, node.mark, message, path=path)
 
@@ -99,20 +99,20 @@ def is_template(root: Node) -> bool:
     return "Resources" in root.members or "AWSTemplateFormatVersion" in root.members
 
 
-def recognise(root: MappingNode, complaints: Complaints, path: Path) -> Shape | None:
+def recognise(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
     """Return the form of the resource ``root``; None where it has none, and it is said why."""
     if "apiVersion" in root.members:
         return _by_api_version(root, complaints, path)
     if "meshName" in root.members and "kind" not in root.members:
-        return Shape.REQUEST
+        return Format.REQUEST
     if is_template(root):
-        return Shape.TEMPLATE
+        return Format.TEMPLATE
     # Both what ``terraform show -json`` prints and the raw state, which is told so.
     if "format_version" in root.members or "terraform_version" in root.members:
-        return Shape.TERRAFORM
+        return Format.TERRAFORM
     # kustomize is alone in letting its own files go without an apiVersion.
     if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
-        return Shape.FOREIGN
+        return Format.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
     hint = USE_EXPORT if _is_answer(root) else next(filter(None, hints), "")
     message = "is no manifest: it has neither apiVersion nor meshName"
@@ -130,16 +130,16 @@ def _is_answer(root: MappingNode) -> bool:
     )
 
 
-def _by_api_version(root: MappingNode, complaints: Complaints, path: Path) -> Shape | None:
+def _by_api_version(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
     api_version, kind = text_of(root, "apiVersion"), text_of(root, "kind")
     if api_version == NATIVE:
-        return Shape.NATIVE
+        return Format.NATIVE
     if api_version in KUBERNETES:
-        return Shape.KUBERNETES
+        return Format.KUBERNETES
     if api_version and kind and _is_foreign(api_version, kind):
-        return Shape.FOREIGN
+        return Format.FOREIGN
     value = root.members["apiVersion"].value
-    if not isinstance(value, BrokenNode):
+    if not isinstance(value, InvalidNode):
         known = (NATIVE, *KUBERNETES)
         message = f"must be {one_of(known)} for one of ours, not {described(value)}"
         hint = did_you_mean(api_version or "", known)

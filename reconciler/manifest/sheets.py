@@ -12,12 +12,12 @@ from reconciler.core.kinds import Steps, references
 from reconciler.core.resources import Desired, Key, Options, Origin, Spec
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
 from reconciler.manifest.nodes import (
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
+    InvalidNode,
     MappingNode,
-    Mark,
     Node,
     Path,
+    Position,
     ScalarNode,
     described,
     located,
@@ -27,7 +27,7 @@ from reconciler.manifest.shapes import MESH_KINDS
 from reconciler.manifest.variables import filled_mapping
 
 
-class Declared(NamedTuple):
+class DeclaredResource(NamedTuple):
     """A resource that a document declares; ``path`` leads to it there.
 
     ``desired`` is None if there is an error in it. Then ``readable`` are the references that can
@@ -36,7 +36,7 @@ class Declared(NamedTuple):
 
     key: Key
     origin: Origin
-    complaints: Complaints
+    complaints: DiagnosticList
     path: Path
     desired: Desired | None
     readable: tuple[tuple[Steps, Key], ...] = ()
@@ -56,12 +56,12 @@ class Unnamed(NamedTuple):
     """A resource of which only the kind is known, because its names cannot be relied on."""
 
     kind: str
-    complaints: Complaints
+    complaints: DiagnosticList
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class DocumentContext:
     """One document under translation; ``path`` leads to ``root`` where that is in a list.
 
     The translation counts documents of other services in ``ignored``, and puts the fields of each
@@ -69,7 +69,7 @@ class Sheet:
     """
 
     root: MappingNode
-    complaints: Complaints
+    complaints: DiagnosticList
     path: Path
     variables: Mapping[str, str]
     ignored: Counter[str]
@@ -82,18 +82,18 @@ class Sheet:
         spec: Spec | None,
         tags: dict[str, str] | None = None,
         options: Options | None = None,
-    ) -> Declared | Unnamed:
+    ) -> DeclaredResource | Unnamed:
         """Return what the document asks for."""
         desired = Desired(key, spec, tags or {}, self._origin(fields), options or Options())
         return self._known(fields, key.kind, key, desired)
 
-    def invalid(self, fields: Fields, kind: str, key: Key | None) -> Declared | Unnamed:
+    def invalid(self, fields: Fields, kind: str, key: Key | None) -> DeclaredResource | Unnamed:
         """Return what is known of a resource that is not valid: its ``key`` at best."""
         return self._known(fields, kind, key, None)
 
     def _known(
         self, fields: Fields, kind: str, key: Key | None, desired: Desired | None
-    ) -> Declared | Unnamed:
+    ) -> DeclaredResource | Unnamed:
         complaints, path = self.complaints, fields.path
         errors = complaints.errors_in(path)
         if key is None or (errors and not fields.are_named(errors)):
@@ -103,8 +103,8 @@ class Sheet:
             self.kept[key, origin] = fields
         if desired is None or errors:
             readable = tuple(fields.references(key, errors))
-            return Declared(key, origin, complaints, path, None, readable)
-        return Declared(key, origin, complaints, path, desired)
+            return DeclaredResource(key, origin, complaints, path, None, readable)
+        return DeclaredResource(key, origin, complaints, path, desired)
 
     def _origin(self, fields: Fields) -> Origin:
         mark = fields.name().mark
@@ -125,13 +125,13 @@ class Sheet:
             if node.text in supported:
                 return node.text
             self.complain_of_kind(node.text, node.mark, ("kind",), supported)
-        elif not isinstance(node, BrokenNode):
+        elif not isinstance(node, InvalidNode):
             message = f"must be the name of a kind, not {described(node)}"
             self.complain(Code.WRONG_TYPE, node.mark, message, ("kind",))
         return None
 
     def complain_of_kind(
-        self, kind: str, mark: Mark, where: Path, known: Collection[str] = MESH_KINDS
+        self, kind: str, mark: Position, where: Path, known: Collection[str] = MESH_KINDS
     ) -> None:
         """Complain of a kind that is not among those ``known``, as ``where`` says at ``mark``."""
         message = f"must be {one_of(sorted(known))}, not {shown(kind)}"
@@ -139,10 +139,12 @@ class Sheet:
 
     def complain_of_type(self, node: Node, where: Path, wanted: str = "a mapping") -> None:
         """Complain that ``node`` is not ``wanted``, where nothing was complained of there yet."""
-        if not isinstance(node, BrokenNode) or node.meant:
-            found = "a function" if isinstance(node, BrokenNode) else described(node)
+        if not isinstance(node, InvalidNode) or node.meant:
+            found = "a function" if isinstance(node, InvalidNode) else described(node)
             self.complain(Code.WRONG_TYPE, node.mark, f"must be {wanted}, not {found}", where)
 
-    def complain(self, code: Code, mark: Mark, message: str, where: Path, hint: str = "") -> None:
+    def complain(
+        self, code: Code, mark: Position, message: str, where: Path, hint: str = ""
+    ) -> None:
         """Complain of the place ``mark``, to which ``where`` leads from the root."""
         self.complaints.add(code, mark, message, path=(*self.path, *where), hint=hint)

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
 from reconciler.manifest.fields import Model, Rule
-from reconciler.manifest.rules import Refusal
+from reconciler.manifest.rules import InvalidValue
 
 ROUTES = ("grpc_route", "http_route", "http2_route", "tcp_route")
 _RETRY_EVENTS = ("server-error", "gateway-error", "client-error", "stream-error")
@@ -27,7 +27,7 @@ def _spelt(model: Model, names: Iterable[str]) -> list[str]:
 
 
 def _refuse(message: str, hint: str = "") -> None:
-    raise Refusal(Code.NOT_ALLOWED, message, hint)
+    raise InvalidValue(Code.NOT_ALLOWED, message, hint)
 
 
 def exactly_one(*names: str) -> Rule:

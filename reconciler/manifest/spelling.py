@@ -16,11 +16,11 @@ from pydantic.alias_generators import to_pascal
 from reconciler.manifest.checking import model_in
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.fields import api_name
-from reconciler.manifest.rules import Refusal
+from reconciler.manifest.rules import InvalidValue
 
 M = TypeVar("M", bound=BaseModel)
 
-Spelling: TypeAlias = Callable[[str, str], str]
+FieldNaming: TypeAlias = Callable[[str, str], str]
 """From a structure's name and a field of it in snake case to what a dialect calls that field."""
 
 _CAPITALS = frozenset({"acm", "dns", "grpc", "http", "http2", "sds", "tcp", "tls"})
@@ -63,7 +63,7 @@ def in_kubernetes(structure: str, field: str) -> str:
 
 
 @cache
-def respelt(model: type[M], spell: Spelling, *, in_blocks: bool = False) -> type[M]:
+def respelt(model: type[M], spell: FieldNaming, *, in_blocks: bool = False) -> type[M]:
     """Return ``model`` with each field, at any depth, called what ``spell`` makes of its name.
 
     Where objects come ``in_blocks``, each one stands in a list of its own; an empty list is none.
@@ -131,5 +131,5 @@ def _replaced(annotation: Any, twin: type[BaseModel]) -> Any:
 
 def _only_one(blocks: list[BaseModel]) -> BaseModel | None:
     if len(blocks) > 1:
-        raise Refusal(Code.WRONG_TYPE, f"must hold at most one block, not {len(blocks)}")
+        raise InvalidValue(Code.WRONG_TYPE, f"must hold at most one block, not {len(blocks)}")
     return blocks[0] if blocks else None

@@ -11,19 +11,19 @@ from reconciler.manifest import forms
 from reconciler.manifest.checking import checked
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
+    KeyValue,
     ListNode,
     MappingNode,
-    Mark,
-    Member,
     Node,
     Path,
+    Position,
     ScalarNode,
     located,
     text_of,
 )
 from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
-from reconciler.manifest.sheets import Declared, Sheet, Unnamed
+from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.specs import attribute
 from reconciler.manifest.spelling import in_api_words, in_terraform, respelt
 
@@ -46,7 +46,7 @@ class _Hidden(NamedTuple):
     path: Path
 
 
-def translate_terraform(sheet: Sheet) -> Iterator[Declared | Unnamed]:
+def translate_terraform(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what of a mesh is in a state or in what a plan leads to."""
     if text_of(sheet.root, "errored") == "true":
         mark, _ = located(sheet.root, ("errored",))
@@ -77,13 +77,17 @@ def translate_terraform(sheet: Sheet) -> Iterator[Declared | Unnamed]:
         yield from _resource(sheet, resource, path, unknown)
 
 
-def _resources(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[MappingNode, Path]]:
+def _resources(
+    sheet: DocumentContext, module: MappingNode, path: Path
+) -> Iterator[tuple[MappingNode, Path]]:
     yield from _mappings(sheet, module, (*path, "resources"))
     for child, where in _mappings(sheet, module, (*path, "child_modules")):
         yield from _resources(sheet, child, where)
 
 
-def _mappings(sheet: Sheet, module: MappingNode, path: Path) -> Iterator[tuple[MappingNode, Path]]:
+def _mappings(
+    sheet: DocumentContext, module: MappingNode, path: Path
+) -> Iterator[tuple[MappingNode, Path]]:
     """Yield each mapping in the list that ``path`` ends with, and complain of what is none."""
     _, node = located(module, path[-1:])
     if isinstance(node, ListNode):
@@ -111,8 +115,8 @@ def _unknown_values(root: Node) -> dict[str, _Hidden]:
 
 
 def _resource(
-    sheet: Sheet, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
-) -> Iterator[Declared | Unnamed]:
+    sheet: DocumentContext, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
+) -> Iterator[DeclaredResource | Unnamed]:
     type_ = text_of(resource, "type")
     if type_ is None:
         mark, _ = located(resource, ("type",))
@@ -138,8 +142,8 @@ def _resource(
 
 
 def _ours(
-    sheet: Sheet, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
-) -> Iterator[Declared | Unnamed]:
+    sheet: DocumentContext, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
+) -> Iterator[DeclaredResource | Unnamed]:
     mark, values = located(resource, ("values",))
     inside = (*path, "values")
     if not isinstance(values, MappingNode):
@@ -164,14 +168,14 @@ def _ours(
         message = "says that the mesh is another account's, which is not ours to create or change"
         sheet.complain(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
     members = {
-        name: Member(mark, value if name.startswith("tags") else _without_unset(value))
+        name: KeyValue(mark, value if name.startswith("tags") else _without_unset(value))
         for name, (mark, value) in values.members.items()
         if name in wanted and _is_set(value)
     }
     model = respelt(forms.terraform(kind), in_terraform, in_blocks=True)
     root = MappingNode(values.mark, members)
     fields = Fields(
-        MappingNode(resource.mark, {"values": Member(mark, root)}),
+        MappingNode(resource.mark, {"values": KeyValue(mark, root)}),
         (*sheet.path, *path),
         tuple(("values", name) for name in names),
         ("values", "spec"),
@@ -203,7 +207,7 @@ def _without_unset(node: Node) -> Node:
         return ListNode(node.mark, [_without_unset(item) for item in items])
     if isinstance(node, MappingNode):
         kept = {
-            name: Member(mark, _as_list(value) if name == "attributes" else _without_unset(value))
+            name: KeyValue(mark, _as_list(value) if name == "attributes" else _without_unset(value))
             for name, (mark, value) in node.members.items()
             if not _is_left_out(name, value)
         }
@@ -224,13 +228,13 @@ def _as_list(node: Node) -> Node:
     if not isinstance(node, MappingNode):
         return node
     items = [
-        {"key": Member(mark, ScalarNode(mark, name, name)), "value": Member(mark, value)}
+        {"key": KeyValue(mark, ScalarNode(mark, name, name)), "value": KeyValue(mark, value)}
         for name, (mark, value) in node.members.items()
     ]
     return ListNode(node.mark, [MappingNode(node.mark, item) for item in items])
 
 
-def _marked(mark: Mark, node: Node | None) -> Iterator[tuple[Mark, Path]]:
+def _marked(mark: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
     """Yield the place of every ``true`` in ``node``, and the path to it."""
     match node:
         case ScalarNode(value=True):

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from reconciler.core.errors import UsageError
 from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, shown
 from reconciler.manifest.nodes import (
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
+    InvalidNode,
+    KeyValue,
     ListNode,
     MappingNode,
-    Member,
     Node,
     Path,
     ScalarNode,
@@ -83,7 +83,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def filled_mapping(
     root: MappingNode,
     variables: Mapping[str, str],
-    complaints: Complaints,
+    complaints: DiagnosticList,
     path: Path,
     skip: Collection[str] = (),
 ) -> MappingNode:
@@ -107,7 +107,7 @@ def filled_mapping(
 
     def mapping(node: MappingNode, path: Path) -> MappingNode:
         members = {
-            name: Member(mark, value if name in skip else filled(value, (*path, name)))
+            name: KeyValue(mark, value if name in skip else filled(value, (*path, name)))
             for name, (mark, value) in node.members.items()
         }
         return MappingNode(node.mark, members)
@@ -129,7 +129,7 @@ def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def _filled_scalar(
-    node: ScalarNode, variables: Mapping[str, str], complaints: Complaints, path: Path
+    node: ScalarNode, variables: Mapping[str, str], complaints: DiagnosticList, path: Path
 ) -> Node:
     whole = _UNBRACED.fullmatch(node.text)
     found, rest = split_placeholders(f"${{{whole[1]}}}" if whole else node.text)
@@ -139,13 +139,13 @@ def _filled_scalar(
         value, message, hint = _value(expression, variables)
         if value is None:
             complaints.add(Code.VARIABLE, node.mark, message, path=path, hint=hint)
-            return BrokenNode(node.mark)
+            return InvalidNode(node.mark)
         parts += before, value
         length += len(before) + len(value)
         if length > MAX_CHARACTERS:
             message = f"is longer than {MAX_CHARACTERS:,} characters with its variables"
             complaints.add(Code.VARIABLE, node.mark, message, path=path)
-            return BrokenNode(node.mark)
+            return InvalidNode(node.mark)
     return reread(node, "".join([*parts, rest]))
 
 

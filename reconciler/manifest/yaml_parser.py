@@ -27,17 +27,17 @@ from reconciler.manifest.nodes import (
     MAX_NODES,
     MOST_DOCUMENTS,
     TOO_MANY_DOCUMENTS,
-    BrokenNode,
-    Complaints,
+    DiagnosticList,
     Document,
+    InvalidNode,
+    KeyValue,
     ListNode,
     MappingNode,
-    Mark,
-    Member,
     Node,
-    Page,
     Path,
+    Position,
     ScalarNode,
+    SourceText,
 )
 from reconciler.manifest.pages import UNSAFE_CHARACTERS
 from reconciler.manifest.shapes import is_template
@@ -81,12 +81,12 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 class _LimitError(Exception):
     """The document is larger or deeper than any manifest."""
 
-    def __init__(self, mark: Mark, message: str) -> None:
+    def __init__(self, mark: Position, message: str) -> None:
         super().__init__(message)
         self.mark = mark
 
 
-def parse_yaml(page: Page) -> Iterator[Document]:
+def parse_yaml(page: SourceText) -> Iterator[Document]:
     """Yield the documents of ``page``, empty ones left out.
 
     A syntax error or a document over a limit is the last that is yielded: what stands behind
@@ -98,7 +98,7 @@ def parse_yaml(page: Page) -> Iterator[Document]:
         return
     composer = _Composer(page)
     while True:
-        composer.complaints = Complaints(page)
+        composer.complaints = DiagnosticList(page)
         try:
             root = composer.next_document()
         except YAMLError as error:
@@ -115,23 +115,23 @@ def parse_yaml(page: Page) -> Iterator[Document]:
             yield Document(root, composer.complaints)
 
 
-def _refused_lines(page: Page) -> Complaints | None:
-    complaints = Complaints(page)
+def _refused_lines(page: SourceText) -> DiagnosticList | None:
+    complaints = DiagnosticList(page)
     for pattern, code, message, hint in (
         (_TAG_DIRECTIVE, Code.TAG, "declares a YAML tag", "tags are not supported"),
         (_CONFLICT, Code.YAML, "is an unresolved merge conflict", ""),
     ):
         if match := pattern.search(page.text):
             line = page.text.count("\n", 0, match.start()) + 1
-            complaints.add(code, Mark(line, 1, len(match[0].rstrip())), message, hint=hint)
+            complaints.add(code, Position(line, 1, len(match[0].rstrip())), message, hint=hint)
     return complaints if complaints.found else None
 
 
-def _complain_of_syntax(error: Any, complaints: Complaints) -> None:
+def _complain_of_syntax(error: Any, complaints: DiagnosticList) -> None:
     lines, line = complaints.page.lines, error.problem_mark.line + 1
     # A text that ends too early is reported one line below one that ends without a line break.
-    at_end = Mark(len(lines), len(lines[-1]) + 1)
-    mark = Mark(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
+    at_end = Position(len(lines), len(lines[-1]) + 1)
+    mark = Position(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
     quote = complaints.page.quote(mark)
     at_tab = quote is not None and quote.text[quote.offset : quote.offset + 1] == "\t"
     hint = "indent with spaces: YAML allows no tabs there" if at_tab else ""
@@ -144,13 +144,13 @@ def _complain_of_syntax(error: Any, complaints: Complaints) -> None:
 class _Composer:
     """Builds one document after the other from a stream of events."""
 
-    def __init__(self, page: Page) -> None:
-        self.complaints = Complaints(page)
+    def __init__(self, page: SourceText) -> None:
+        self.complaints = DiagnosticList(page)
         # Of this loader only libyaml's events are used, and nothing that builds values.
         self._next = CSafeLoader(page.text).get_event
         self._documents = 0
         self._nodes = 0
-        self._short_tags: list[tuple[Mark, str, Path]] = []
+        self._short_tags: list[tuple[Position, str, Path]] = []
 
     def next_document(self) -> Node | None:
         """Return the root of the next document, None at the end of the stream."""
@@ -189,16 +189,16 @@ class _Composer:
             case MappingStartEvent():
                 node = self._mapping(mark, path)
             case _:
-                node = BrokenNode(mark)
+                node = InvalidNode(mark)
         if not sound:
-            return BrokenNode(mark)
+            return InvalidNode(mark)
         if event.tag in _SHORT_TAGS:
             self._short_tags.append((mark, event.tag, path))
-            meant = {_SHORT_TAGS[event.tag]: Member(mark, node)}
-            return BrokenNode(mark, MappingNode(mark, meant))
+            meant = {_SHORT_TAGS[event.tag]: KeyValue(mark, node)}
+            return InvalidNode(mark, MappingNode(mark, meant))
         return node
 
-    def _is_sound(self, event: Any, mark: Mark, path: Path) -> bool:
+    def _is_sound(self, event: Any, mark: Position, path: Path) -> bool:
         if type(event) is AliasEvent:
             self._refuse(Code.ALIAS, mark, f"is the alias *{event.anchor}", path)
             return False
@@ -216,18 +216,18 @@ class _Composer:
             self.complaints.add(Code.CHARACTER, mark, message, path=path, hint="remove it")
         return not unsafe
 
-    def _refuse(self, code: Code, mark: Mark, message: str, path: Path) -> None:
+    def _refuse(self, code: Code, mark: Position, message: str, path: Path) -> None:
         hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
         self.complaints.add(code, mark, escaped(message), path=path, hint=hint)
 
-    def _list(self, mark: Mark, path: Path) -> ListNode:
+    def _list(self, mark: Position, path: Path) -> ListNode:
         items: list[Node] = []
         while type(event := self._next()) is not SequenceEndEvent:
             items.append(self._node(event, (*path, len(items))))
         return ListNode(mark, items)
 
-    def _mapping(self, mark: Mark, path: Path) -> MappingNode | BrokenNode:
-        members: dict[str, Member] = {}
+    def _mapping(self, mark: Position, path: Path) -> MappingNode | InvalidNode:
+        members: dict[str, KeyValue] = {}
         whole = True
         while type(event := self._next()) is not MappingEndEvent:
             key = self._key(event, path)
@@ -239,8 +239,8 @@ class _Composer:
                 message = f"is given twice: first in line {first}"
                 self.complaints.add(Code.DUPLICATE_KEY, key.mark, message, path=(*path, key.text))
             else:
-                members[key.text] = Member(key.mark, value)
-        return MappingNode(mark, members) if whole else BrokenNode(mark)
+                members[key.text] = KeyValue(key.mark, value)
+        return MappingNode(mark, members) if whole else InvalidNode(mark)
 
     def _key(self, event: Any, path: Path) -> ScalarNode | None:
         node = self._node(event, (*path, "?"))
@@ -248,26 +248,26 @@ class _Composer:
             if node.text != "<<" or not node.unquoted:
                 return node
             self._refuse(Code.ALIAS, node.mark, "is merged into with <<", path)
-        elif not isinstance(node, BrokenNode) or node.meant:
+        elif not isinstance(node, InvalidNode) or node.meant:
             hint = "quote text that begins with { or [, and fill in templates first"
             message = "has a key that is not text"
             self.complaints.add(Code.KEY, node.mark, message, path=path, hint=hint)
         return None
 
 
-def _mark(event: Any) -> Mark:
+def _mark(event: Any) -> Position:
     start, end = event.start_mark, event.end_mark
     width = 1
     if type(event) is ScalarEvent:
         width = end.column - start.column if end.line == start.line else 80
-    return Mark(start.line + 1, start.column + 1, width)
+    return Position(start.line + 1, start.column + 1, width)
 
 
 def _is_double_quoted(event: Any) -> bool:
     return type(event) is ScalarEvent and event.style == '"'
 
 
-def _scalar(event: Any, mark: Mark) -> ScalarNode:
+def _scalar(event: Any, mark: Position) -> ScalarNode:
     text = event.value
     # The first of the pair says that the plain form needs no tag: it was written unquoted.
     if event.implicit[0] and event.tag is None:

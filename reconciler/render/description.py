@@ -14,18 +14,18 @@ from reconciler.core.resources import (
     Desired,
     Json,
     Key,
-    Present,
+    LiveResource,
     Unreadable,
     canonical_json,
 )
 from reconciler.render import json, text, words
-from reconciler.render.style import Page, Part, Style, prose
+from reconciler.render.style import Layout, Span, Style, prose
 
 NO_DAEMON = "no daemon of this target answers at --url"
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class ResourceDescription:
     """One resource.
 
     ``plan`` is about ``key`` alone; it is empty where nobody wants the resource and it is not
@@ -36,7 +36,7 @@ class Description:
     key: Key
     plan: Plan
     desired: Desired | None
-    observed: Present | Unreadable | None
+    observed: LiveResource | Unreadable | None
     attempts: str | None = None
 
     @property
@@ -47,18 +47,18 @@ class Description:
         return plan_exit_code(self.plan, detailed=False)
 
 
-def render_text(description: Description, page: Page) -> str:
+def render_text(description: ResourceDescription, page: Layout) -> str:
     """Return one screen: the plan for the resource, then what is known of it."""
-    title = Part(escaped(str(description.key)), (Style.BOLD,), gap="")
+    title = Span(escaped(str(description.key)), (Style.BOLD,), gap="")
     facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
     rows = [[title], *(_row(name, value) for name, value in facts.items())]
     for name, side in (("desired", _desired(description)), ("observed", _observed(description))):
-        rows += [[Part(name)], *_fields(side)] if side else []
+        rows += [[Span(name)], *_fields(side)] if side else []
     plan = text.render_plan(description.plan, color=page.color, width=page.width)
     return "\n".join([plan, *map(page.write, rows)]) + "\n"
 
 
-def render_json(description: Description) -> str:
+def render_json(description: ResourceDescription) -> str:
     """Return the same as one line of canonical JSON."""
     document: Json = {
         "schema": json.SCHEMA,
@@ -74,7 +74,7 @@ def render_json(description: Description) -> str:
     return canonical_json(document) + "\n"
 
 
-def _facts(description: Description) -> dict[str, str]:
+def _facts(description: ResourceDescription) -> dict[str, str]:
     desired, observed = description.desired, description.observed
     facts = {"manifest": str(desired.origin) if desired else "none names it"}
     if observed is None:
@@ -92,11 +92,11 @@ def _facts(description: Description) -> dict[str, str]:
     }
 
 
-def _without_owner(live: Present) -> str:
+def _without_owner(live: LiveResource) -> str:
     return "none, but it has our last-applied record" if APPLIED_TAG in live.tags else "nobody"
 
 
-def _desired(description: Description) -> dict[str, Json] | None:
+def _desired(description: ResourceDescription) -> dict[str, Json] | None:
     want = description.desired
     if want is None:
         return None
@@ -112,16 +112,16 @@ def _desired(description: Description) -> dict[str, Json] | None:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _observed(description: Description) -> dict[str, Json] | None:
+def _observed(description: ResourceDescription) -> dict[str, Json] | None:
     saw = description.observed
-    return {"spec": saw.spec, "tags": dict(saw.tags)} if isinstance(saw, Present) else None
+    return {"spec": saw.spec, "tags": dict(saw.tags)} if isinstance(saw, LiveResource) else None
 
 
-def _fields(side: Json) -> Iterator[list[Part]]:
+def _fields(side: Json) -> Iterator[list[Span]]:
     added = [words.field_of(change) for change in field_changes({}, side)]
     for field, gap in zip(added, words.gaps(added), strict=True):
-        yield [Part(field.label, gap="    "), Part(str(field.after), gap=gap)]
+        yield [Span(field.label, gap="    "), Span(str(field.after), gap=gap)]
 
 
-def _row(name: str, value: str) -> list[Part]:
-    return [Part(f"{name:<9}"), *prose(escaped(value), gap="  ")]
+def _row(name: str, value: str) -> list[Span]:
+    return [Span(f"{name:<9}"), *prose(escaped(value), gap="  ")]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import text_digest
-from reconciler.manifest.diagnostics import Code, Diagnostic, Quote, Severity
+from reconciler.manifest.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
 from reconciler.render.style import Style, cells, paint
 
 _STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
@@ -77,7 +77,7 @@ def _as_text(item: Diagnostic, *, color: bool) -> str:
     return line + (_excerpt(item.quote, item.origin.line, style, color=color) if item.quote else "")
 
 
-def _excerpt(quote: Quote, number: int, style: Style, *, color: bool) -> str:
+def _excerpt(quote: SourceExcerpt, number: int, style: Style, *, color: bool) -> str:
     end = quote.offset + quote.width
     before = _visible(quote.text[: quote.offset])
     marked = _visible(quote.text[quote.offset : end])

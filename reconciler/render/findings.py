@@ -4,31 +4,31 @@ from collections.abc import Sequence
 
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.findings import Finding, Grade
+from reconciler.core.findings import CheckResult, CheckStatus
 from reconciler.core.resources import Json, canonical_json
 from reconciler.render.json import SCHEMA
-from reconciler.render.style import Page, Part, Style, prose
+from reconciler.render.style import Layout, Span, Style, prose
 
 SYMBOLS = {
-    Grade.GOOD: ("✓", Style.GREEN),
-    Grade.NOTE: ("!", Style.YELLOW),
-    Grade.MISSING: ("✗", Style.RED),
+    CheckStatus.GOOD: ("✓", Style.GREEN),
+    CheckStatus.NOTE: ("!", Style.YELLOW),
+    CheckStatus.MISSING: ("✗", Style.RED),
 }
 
 
-def render_text(findings: Sequence[Finding], page: Page) -> str:
+def render_text(findings: Sequence[CheckResult], page: Layout) -> str:
     """Return a line for each finding."""
     width = max(len(finding.what) for finding in findings)
     lines = []
     for finding in findings:
         symbol, style = SYMBOLS[finding.grade]
         told = escaped(" ".join(finding.told.split()))
-        title = [Part(symbol, (style,), gap=""), Part(finding.what.ljust(width), gap=" ")]
+        title = [Span(symbol, (style,), gap=""), Span(finding.what.ljust(width), gap=" ")]
         lines.append(page.write([*title, *prose(told, gap="  ")]) + "\n")
     return "".join(lines)
 
 
-def render_json(findings: Sequence[Finding], code: ExitCode) -> str:
+def render_json(findings: Sequence[CheckResult], code: ExitCode) -> str:
     """Return the findings as one line of JSON; ``code`` is what the run exits with."""
     rows: list[Json] = [
         {"mark": finding.grade.value, "what": finding.what, "told": finding.told}

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from reconciler.core.changes import (
     Change,
-    Detached,
+    DetachedRoute,
     Unlinked,
     Withheld,
     detached,
@@ -17,7 +17,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
-from reconciler.core.status import Standing, Status
+from reconciler.core.status import DaemonStatus, ResourceStatus
 from reconciler.render.status import worst_first
 
 SCHEMA = 1
@@ -61,7 +61,7 @@ def plan_document(plan: Plan) -> dict[str, Json]:
     }
 
 
-def render_status(status: Status, *, healthy: bool) -> str:
+def render_status(status: DaemonStatus, *, healthy: bool) -> str:
     """Return a daemon's status as one line of JSON; ``healthy`` is whether its loop moves."""
     code = status.exit_code
     lease = status.lease
@@ -93,7 +93,7 @@ def render_status(status: Status, *, healthy: bool) -> str:
     return canonical_json(document) + "\n"
 
 
-def _standing(standing: Standing) -> Json:
+def _standing(standing: ResourceStatus) -> Json:
     return {
         "key": str(standing.key),
         "state": standing.state.value,
@@ -135,7 +135,7 @@ def _change(change: Change) -> Json:
     }
 
 
-def _way(way: Detached) -> Json:
+def _way(way: DetachedRoute) -> Json:
     difference = way.attach.difference
     return {
         "key": str(way.detach.key),

@@ -13,7 +13,7 @@ from reconciler.api import load as load_api
 from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
 from reconciler.core.marks import is_kept_by_aws, is_protected, users_tags
-from reconciler.core.resources import Key, Present, Spec, text_digest
+from reconciler.core.resources import Key, LiveResource, Spec, text_digest
 from reconciler.manifest.diagnostics import Severity
 from reconciler.manifest.loading import load
 from reconciler.render.diagnostics import sentence
@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"(?![yn]$)[a-z][\w/-]*(?:\.[\w/-]+)*", re.ASCII | re.IGNORE
 MAX_NAME_LENGTH = 200
 
 
-def render_manifest(saw: Present, spec: Spec) -> str:
+def render_manifest(saw: LiveResource, spec: Spec) -> str:
     """Return the manifest of ``saw`` with its ``spec`` in canonical form.
 
     Neither our two tags are in it nor those of AWS; they stay where they are. ManifestError says

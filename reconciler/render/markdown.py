@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
-from reconciler.core.changes import Change, Create, Delete, Traffic, verb
+from reconciler.core.changes import Change, Create, Delete, TrafficEffect, verb
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import named
-from reconciler.core.three_way import Clash, Moved, ThreeWay
+from reconciler.core.three_way import FieldDiff, MergeConflict, ThreeWay
 from reconciler.render import words
 from reconciler.render.style import counted
 from reconciler.render.text import headline
@@ -128,10 +128,10 @@ def _size(texts: Iterable[str]) -> int:
 
 
 def _warnings(changes: Iterable[Change]) -> Iterator[str]:
-    keys: dict[Traffic, list[str]] = {
-        Traffic.OPENS: [],
-        Traffic.CLOSES: [],
-        Traffic.INTERRUPTS: [],
+    keys: dict[TrafficEffect, list[str]] = {
+        TrafficEffect.OPENS: [],
+        TrafficEffect.CLOSES: [],
+        TrafficEffect.INTERRUPTS: [],
     }
     for change in changes:
         if change.traffic in keys:
@@ -168,7 +168,7 @@ def _three_way(three_way: ThreeWay) -> Iterator[Block]:
         yield from map(_clash, three_way.clashes)
 
 
-def _moved(moved: Moved) -> Block:
+def _moved(moved: FieldDiff) -> Block:
     fields = [words.field_of(field) for field in moved.fields]
     if not fields[0].pointer:
         sign = words.SYMBOLS[Create if fields[0].before is None else Delete]
@@ -180,7 +180,7 @@ def _moved(moved: Moved) -> Block:
     return Block("\n".join([f"- ~ {_code(escaped(str(moved.key)))}", *lines]), 1)
 
 
-def _clash(clash: Clash) -> Block:
+def _clash(clash: MergeConflict) -> Block:
     sides = {"base": clash.base, "live": clash.live, "here": clash.head}
     told = ", ".join(f"{word} {_side(words.value(side))}" for word, side in sides.items())
     place = _code(words.label(clash.pointer))
@@ -211,7 +211,7 @@ def _items(what: str, why: str, keys: list[str]) -> Iterator[Block]:
         )
 
 
-def _change(group: words.Group, prefix: str = "") -> Block:
+def _change(group: words.ChangeGroup, prefix: str = "") -> Block:
     change = group.example
     keys = [f"<code>{html.escape(escaped(str(item.key)))}</code>" for item in group.changes]
     traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
@@ -223,7 +223,7 @@ def _change(group: words.Group, prefix: str = "") -> Block:
     return Block(text, len(group.changes))
 
 
-def _detail(group: words.Group) -> Iterator[str]:
+def _detail(group: words.ChangeGroup) -> Iterator[str]:
     yield from (f"  {key}  {origin}".rstrip() for key, origin in group.titles)
     if group.rest:
         yield f"  {group.rest}"

@@ -6,7 +6,7 @@ not know; the schemas are those of this version, and closed.
 
 from typing import Any
 
-from reconciler.core.changes import Cause, Reason, Traffic
+from reconciler.core.changes import Cause, Reason, TrafficEffect
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.schema import DRAFT
 from reconciler.render.json import SCHEMA
@@ -101,7 +101,7 @@ _DEFINITIONS: Schema = {
             "origin": _or_null(_reference("origin")),
             "fields": _list("field"),
             "patch": _list("step"),
-            "traffic": _or_null({"enum": [traffic.value for traffic in Traffic]}),
+            "traffic": _or_null({"enum": [traffic.value for traffic in TrafficEffect]}),
             "detached": _list("way"),
             "unlinked": _list("link"),
         }

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from reconciler.core.escaping import escaped
-from reconciler.core.status import Standing, State, Status
-from reconciler.render.style import Page, Part, Style, counted, prose, span
+from reconciler.core.status import DaemonStatus, ResourceStatus, State
+from reconciler.render.style import Layout, Span, Style, counted, prose, span
 from reconciler.render.text import place
 
 # In the order in which somebody should look at them.
@@ -22,12 +22,12 @@ STYLES = {
 _ORDER = {state: place for place, state in enumerate(STYLES)}
 
 
-def worst_first(standings: Iterable[Standing]) -> list[Standing]:
+def worst_first(standings: Iterable[ResourceStatus]) -> list[ResourceStatus]:
     """Return ``standings`` in the order in which somebody should look at them."""
     return sorted(standings, key=lambda standing: (_ORDER[standing.state], standing.key))
 
 
-def render_status(status: Status, *, now: float, page: Page) -> str:
+def render_status(status: DaemonStatus, *, now: float, page: Layout) -> str:
     """Return where it goes, how the last cycle ended, what is wrong, and a row a resource."""
     lines = [
         page.write(prose(line))
@@ -45,7 +45,7 @@ def render_status(status: Status, *, now: float, page: Page) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cycle(status: Status, now: float) -> Iterator[str]:
+def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
     if status.cycle_finished_at is None or status.exit_code is None:
         yield "No cycle has ended yet."
     else:
@@ -63,14 +63,14 @@ def _cycle(status: Status, now: float) -> Iterator[str]:
         yield f"Standing by; {escaped(status.lease.holder) or 'nobody'} holds the lock."
 
 
-def _wrong(status: Status) -> Iterator[str]:
+def _wrong(status: DaemonStatus) -> Iterator[str]:
     if status.error is not None:
         yield status.error
     yield from (f"{unlisted}: {unlisted.why}" for unlisted in status.unlisted)
     yield from status.complaints
 
 
-def _table(standings: list[Standing], now: float, page: Page) -> Iterator[str]:
+def _table(standings: list[ResourceStatus], now: float, page: Layout) -> Iterator[str]:
     if not standings:
         return
     keys = [escaped(str(standing.key)) for standing in standings]
@@ -80,15 +80,15 @@ def _table(standings: list[Standing], now: float, page: Page) -> Iterator[str]:
     for standing, key in zip(standings, keys, strict=True):
         told = "; ".join(escaped(part) for part in _told(standing, now))
         row = [
-            Part(f"{standing.state:<10}", (STYLES[standing.state],)),
-            Part(f"{key:<{width}}"),
-            Part(f"{span(now - standing.since):>6}"),
+            Span(f"{standing.state:<10}", (STYLES[standing.state],)),
+            Span(f"{key:<{width}}"),
+            Span(f"{span(now - standing.since):>6}"),
         ]
         yield page.write([*row, *(prose(told, gap="  ") if told else ())])
     yield ""
 
 
-def _told(standing: Standing, now: float) -> Iterator[str]:
+def _told(standing: ResourceStatus, now: float) -> Iterator[str]:
     if standing.cause is not None:
         yield standing.cause
     if standing.last_seen_at is not None:
@@ -104,7 +104,7 @@ def _told(standing: Standing, now: float) -> Iterator[str]:
         yield str(standing.origin)
 
 
-def attempts(standing: Standing, now: float) -> Iterator[str]:
+def attempts(standing: ResourceStatus, now: float) -> Iterator[str]:
     """Yield what became of the last attempt, and when the next one is."""
     if standing.outcome is not None and standing.outcome_at is not None:
         yield f"{standing.outcome} {span(now - standing.outcome_at)} ago"
@@ -117,7 +117,7 @@ def _differ(number: int) -> str:
     return "differs" if number == 1 else "differ"
 
 
-def _footer(standings: Iterable[Standing]) -> str:
+def _footer(standings: Iterable[ResourceStatus]) -> str:
     tally = Counter(standing.state for standing in standings)
     told = ", ".join(f"{tally[state]} {state}" for state in STYLES if tally[state])
     return f"{counted(tally.total(), 'resource')}{': ' if told else ''}{told}."

@@ -24,7 +24,7 @@ class Style(StrEnum):
     DIM = "\x1b[2m"
 
 
-class Part(NamedTuple):
+class Span(NamedTuple):
     """A piece of a line that stays on one line where it can; ``gap`` stands before it."""
 
     text: str
@@ -33,18 +33,18 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Layout:
     """What text is written on: coloured or not, ``width`` cells wide, None for endless."""
 
     color: bool
     width: int | None = None
 
-    def write(self, parts: Iterable[Part]) -> str:
+    def write(self, parts: Iterable[Span]) -> str:
         """Return ``parts`` as one line, or several where the page is too narrow: none is cut."""
         rows = [list(parts)] if self.width is None else _rows(parts, max(self.width, MIN_WIDTH))
         return "\n".join(map(self._row, rows))
 
-    def _row(self, parts: Iterable[Part]) -> str:
+    def _row(self, parts: Iterable[Span]) -> str:
         row = ""
         for styles, alike in groupby(parts, key=lambda part: part.styles):
             first, *others = alike
@@ -53,10 +53,10 @@ class Page:
         return row
 
 
-def prose(text: str, *styles: Style, gap: str = "") -> list[Part]:
+def prose(text: str, *styles: Style, gap: str = "") -> list[Span]:
     """Return ``text`` as parts that may go to a line each, word by word."""
     first, *others = text.split(" ")
-    return [Part(first, styles, gap), *(Part(word, styles, " ") for word in others)]
+    return [Span(first, styles, gap), *(Span(word, styles, " ") for word in others)]
 
 
 def cells(text: str) -> int:
@@ -82,8 +82,8 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _rows(parts: Iterable[Part], width: int) -> Iterator[list[Part]]:
-    row: list[Part] = []
+def _rows(parts: Iterable[Span], width: int) -> Iterator[list[Span]]:
+    row: list[Span] = []
     used = 0
     for part in parts:
         gap = part.gap
@@ -91,11 +91,11 @@ def _rows(parts: Iterable[Part], width: int) -> Iterator[list[Part]]:
             yield row
             row, used, gap = [], 0, " " * HANGING_INDENT
         first, *others = _broken(part.text, width - used - cells(gap), width - HANGING_INDENT)
-        row.append(Part(first, part.styles, gap))
+        row.append(Span(first, part.styles, gap))
         used += cells(gap + first)
         for piece in others:
             yield row
-            row = [Part(piece, part.styles, " " * HANGING_INDENT)]
+            row = [Span(piece, part.styles, " " * HANGING_INDENT)]
             used = HANGING_INDENT + cells(piece)
     yield row
 

@@ -9,7 +9,7 @@ from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, St
 from reconciler.core.resources import TargetId
 from reconciler.render import words
 from reconciler.render.advice import render_advice
-from reconciler.render.style import Page, Part, Style, paint, prose
+from reconciler.render.style import Layout, Span, Style, paint, prose
 
 STYLES: dict[type[Change], Style] = {
     Create: Style.GREEN,
@@ -34,8 +34,8 @@ def render_plan(
     ``width`` is that of a terminal in cells, None for lines of any length. ``calls`` counts the
     API calls that the plan took by operation; nothing is said of them where there are none.
     """
-    page = Page(color, width)
-    blocks: list[Iterable[list[Part]]] = [[prose(headline(plan))]]
+    page = Layout(color, width)
+    blocks: list[Iterable[list[Span]]] = [[prose(headline(plan))]]
     blocks += [_block(group, page) for group in words.groups(plan.changes)]
     blocks += [_withheld(plan, page)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
@@ -49,7 +49,7 @@ def render_report(
 ) -> str:
     """Return counts and advice; the outcomes were printed one by one as they came."""
     counts = words.report_counts(report)
-    return _footer(counts, render_advice(report), calls, Page(color, width))
+    return _footer(counts, render_advice(report), calls, Layout(color, width))
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
@@ -64,7 +64,7 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
 
 def render_intent(change: Change) -> str:
     """Return one line on what a change would do, for a log."""
-    endless = Page(color=False)
+    endless = Layout(color=False)
     fields = ", ".join(endless.write(_field(field, "  ")).strip() for field in words.shown(change))
     return f"{escaped(str(change.key))}: {verb(change)}, {change.cause}: {fields or 'as it is'}"
 
@@ -80,31 +80,31 @@ def place(target: TargetId) -> str:
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
 
 
-def _block(group: words.Group, page: Page, indent: str = "  ") -> Iterator[list[Part]]:
+def _block(group: words.ChangeGroup, page: Layout, indent: str = "  ") -> Iterator[list[Span]]:
     change = group.example
     kind = type(change)
     for key, origin in group.titles:
-        title = Part(f"{words.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD), indent)
-        where = [Part(origin, (Style.DIM,))] if origin else []
-        yield [title, Part(change.cause), *where]
+        title = Span(f"{words.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD), indent)
+        where = [Span(origin, (Style.DIM,))] if origin else []
+        yield [title, Span(change.cause), *where]
     if group.rest:
         yield prose(group.rest, gap="    ")
     most = words.MAX_LABEL_WIDTH if page.width is None else page.width // 2
     for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
         yield _field(field, gap)
     for way in group.ways:
-        yield [Part(f"! {way.told}", (Style.BOLD,), INDENT)]
+        yield [Span(f"! {way.told}", (Style.BOLD,), INDENT)]
         yield from (_field(field, "  ", INDENT + "  ") for field in way.fields)
     if change.traffic is not None:
-        yield [Part(f"! {change.traffic}", (Style.BOLD,), INDENT)]
+        yield [Span(f"! {change.traffic}", (Style.BOLD,), INDENT)]
 
 
-def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Part]:
+def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Span]:
     symbol, style = _mark(field)
-    label = Part(f"{symbol} {field.label}", (style,), indent)
+    label = Span(f"{symbol} {field.label}", (style,), indent)
     values = [value for value in (field.before, field.after) if value is not None]
-    arrows = [Part(f"-> {value}", (style,), " ") for value in values[1:]]
-    return [label, Part(values[0], (style,), gap), *arrows]
+    arrows = [Span(f"-> {value}", (style,), " ") for value in values[1:]]
+    return [label, Span(values[0], (style,), gap), *arrows]
 
 
 def _mark(field: words.Field) -> tuple[str, Style]:
@@ -113,7 +113,7 @@ def _mark(field: words.Field) -> tuple[str, Style]:
     return ("-", Style.RED) if field.after is None else ("~", Style.YELLOW)
 
 
-def _withheld(plan: Plan, page: Page) -> Iterator[list[Part]]:
+def _withheld(plan: Plan, page: Layout) -> Iterator[list[Span]]:
     yield prose("Left alone on purpose:")
     for alike in words.reasons(plan.withheld):
         style = Style.DIM if alike.reason is Reason.ORPHAN else Style.YELLOW
@@ -123,14 +123,14 @@ def _withheld(plan: Plan, page: Page) -> Iterator[list[Part]]:
             yield from _block(group, page, "    ")
 
 
-def _unlisted(plan: Plan) -> Iterator[list[Part]]:
+def _unlisted(plan: Plan) -> Iterator[list[Span]]:
     yield prose("Could not be read:")
     for unlisted in plan.unlisted:
-        title = Part(f"! {escaped(str(unlisted))}", (Style.RED,))
+        title = Span(f"! {escaped(str(unlisted))}", (Style.RED,))
         yield [title, *prose(escaped(unlisted.why), gap="  ")]
 
 
-def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Page) -> str:
+def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Layout) -> str:
     lines = [prose(line, Style.BOLD) for line in counts.splitlines()]
     lines += map(prose, advice.splitlines())
     if calls:

@@ -49,7 +49,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DetachedRouteText:
     """A step of a change on another resource, in words, and the ``fields`` that then differ."""
 
     told: str
@@ -57,7 +57,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ChangeGroup:
     """The same change, of the same ``fields``, on one resource or many."""
 
     changes: Sequence[Change]
@@ -77,7 +77,7 @@ class Group:
         ]
 
     @property
-    def ways(self) -> tuple[Way, ...]:
+    def ways(self) -> tuple[DetachedRouteText, ...]:
         """The steps of the change on other resources."""
         return ways_made(self.example)
 
@@ -110,7 +110,7 @@ class WithheldGroup:
         return [escaped(str(held.key)) for held in self.withheld]
 
     @property
-    def pending(self) -> list[Group]:
+    def pending(self) -> list[ChangeGroup]:
         """The changes that are withheld, except deletes, of which the key tells all."""
         return groups(
             held.change
@@ -119,20 +119,20 @@ class WithheldGroup:
         )
 
 
-def groups(changes: Iterable[Change]) -> list[Group]:
+def groups(changes: Iterable[Change]) -> list[ChangeGroup]:
     """Return ``changes`` with those together that a reader could tell by their keys alone."""
     alike: dict[Hashable, list[Change]] = {}
     for change in changes:
         fields = tuple(shown(change))
         same = (type(change), change.cause, change.traffic, fields, ways_made(change))
         alike.setdefault(same, []).append(change)
-    return [Group(together, tuple(shown(together[0]))) for together in alike.values()]
+    return [ChangeGroup(together, tuple(shown(together[0]))) for together in alike.values()]
 
 
-def ways_made(change: Change) -> tuple[Way, ...]:
+def ways_made(change: Change) -> tuple[DetachedRouteText, ...]:
     """Return the steps of ``change`` on other resources: on routes in its way, or on nodes."""
     routes = (
-        Way(
+        DetachedRouteText(
             f"detaches {escaped(str(way.detach.key))} and attaches it again"
             + (f" ({way.cause})" if way.cause else ""),
             tuple(map(field_of, way.attach.difference.fields)),
@@ -140,7 +140,7 @@ def ways_made(change: Change) -> tuple[Way, ...]:
         for way in detached(change)
     )
     nodes = (
-        Way(
+        DetachedRouteText(
             f"updates {escaped(str(link.before.key))} first, which is deleted later",
             tuple(map(field_of, link.difference.fields)),
         )

@@ -31,7 +31,7 @@ class ServingError(Exception):
     """The server cannot be started."""
 
 
-class AddressRefusedError(ServingError):
+class InvalidAddressError(ServingError):
     """The address is not on this machine alone, or cannot be listened on."""
 
 
@@ -48,7 +48,7 @@ def listening(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket
     except ValueError:
         allowed = False
     if not allowed:
-        raise AddressRefusedError(
+        raise InvalidAddressError(
             f"{host} is not a loopback address; whoever reaches another one is served unasked, so"
             " it has to be an IP address, and to be asked for with --insecure"
         )
@@ -62,7 +62,7 @@ def listening(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket
             opened.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
-            raise AddressRefusedError(
+            raise InvalidAddressError(
                 f"cannot listen on {host} port {port}: {why}; say another one with --listen"
             ) from error
         yield opened
@@ -172,7 +172,7 @@ class _Server(uvicorn.Server):
             logger.warning("new connections wait: this process may open no more files (ulimit -n)")
 
 
-class _Unhurried(logging.Filter):
+class _NoShutdownWarning(logging.Filter):
     """Leaves out that a client kept its connection open while we stopped, which is its right."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -180,4 +180,4 @@ class _Unhurried(logging.Filter):
         return not record.msg.startswith("Cancel %s running task(s)")
 
 
-logging.getLogger("uvicorn.error").addFilter(_Unhurried())
+logging.getLogger("uvicorn.error").addFilter(_NoShutdownWarning())

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
-from reconciler.settings.knobs import EVERY_VERB, KNOBS, POLICIES, Take, is_lock
+from reconciler.settings.knobs import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
@@ -30,18 +30,21 @@ _MOST_DOTS = 64
 _AROUND_KEYS = re.compile("[=,]")
 
 # What each sort of option takes in the file, and what it is called there.
-TYPE_CHECKS: dict[Take, tuple[Callable[[Any], bool], str]] = {
-    Take.TEXT: (lambda it: _is_text(it) or type(it) is int, "text"),
-    Take.COUNT: (lambda it: type(it) is int and it >= 0, "a whole number"),
-    Take.SECONDS: (lambda it: type(it) in (int, float) and it >= 0, "a number of seconds"),
-    Take.SWITCH: (lambda it: type(it) is bool, "true or false"),
-    Take.TEXTS: (lambda it: isinstance(it, list) and all(map(_is_text, it)), "a list of texts"),
-    Take.LOCK: (lambda it: _is_text(it) and is_lock(it), "file:PATH or dynamodb:TABLE"),
+TYPE_CHECKS: dict[OptionType, tuple[Callable[[Any], bool], str]] = {
+    OptionType.TEXT: (lambda it: _is_text(it) or type(it) is int, "text"),
+    OptionType.COUNT: (lambda it: type(it) is int and it >= 0, "a whole number"),
+    OptionType.SECONDS: (lambda it: type(it) in (int, float) and it >= 0, "a number of seconds"),
+    OptionType.FLAG: (lambda it: type(it) is bool, "true or false"),
+    OptionType.TEXT_LIST: (
+        lambda it: isinstance(it, list) and all(map(_is_text, it)),
+        "a list of texts",
+    ),
+    OptionType.LOCK: (lambda it: _is_text(it) and is_lock(it), "file:PATH or dynamodb:TABLE"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ConfigFile:
     """What reconciler.toml says.
 
     ``common`` holds the common options by field name, ``verbs`` each verb's own, ``targets`` the
@@ -65,7 +68,7 @@ def read_bounded(path: Path) -> bytes:
     return content
 
 
-def read_file(path: Path | None) -> File:
+def read_file(path: Path | None) -> ConfigFile:
     """Return the settings in ``path``; None is reconciler.toml where there is one.
 
     UsageError where the file is missing, unreadable, broken or holds what we do not know: a
@@ -78,12 +81,12 @@ def read_file(path: Path | None) -> File:
         document = tomllib.loads(text)
     except UsageError as error:
         if path is None and isinstance(error.__cause__, FileNotFoundError):
-            return File()
+            return ConfigFile()
         raise
     except (ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
-    verbs = {verb: document.pop(verb) for verb in EVERY_VERB if verb in document}
+    verbs = {verb: document.pop(verb) for verb in ALL_COMMANDS if verb in document}
     _refuse_strange(chosen, "", document, None)
     for verb, table in _tables(chosen, "", verbs).items():
         _refuse_strange(chosen, f"{verb}.", table, verb)
@@ -101,7 +104,7 @@ def read_file(path: Path | None) -> File:
             raise UsageError(f"{chosen}: targets.{name}.policy is one of {', '.join(POLICIES)}")
         if name in BUILT_IN and "endpoint_url" in table:
             raise UsageError(f"{chosen}: targets.{name}.endpoint_url: {name} finds its own")
-    return File(document, verbs, targets)
+    return ConfigFile(document, verbs, targets)
 
 
 def _refuse_long_keys(file: Path, text: str) -> None:
@@ -120,7 +123,7 @@ def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
 
 def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str | None) -> None:
     """Refuse what is no option of ``verb``, or a common one, and what no option takes."""
-    knobs = {knob.field: knob for knob in KNOBS if knob.standing and knob.own == verb}
+    knobs = {knob.field: knob for knob in OPTIONS if knob.standing and knob.own == verb}
     _refuse_unknown(file, where, table, knobs.keys())
     for name, value in table.items():
         knob = knobs[name]

@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-MESH_VERBS = ("plan", "apply", "ci", "run", "adopt", "describe")
-ASKING_VERBS = ("status", "reconcile")
-READING_VERBS = ("validate", *MESH_VERBS)
-TARGET_VERBS = (*MESH_VERBS, "release", "export", "doctor")
-EVERY_VERB = ("validate", *TARGET_VERBS, "show", *ASKING_VERBS, "endpoint", "schema")
+MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
+DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
+SOURCE_COMMANDS = ("validate", *MESH_COMMANDS)
+TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "doctor")
+ALL_COMMANDS = ("validate", *TARGET_COMMANDS, "show", *DAEMON_CLIENT_COMMANDS, "endpoint", "schema")
 # What these are about is said by key; the other verbs that read manifests are told paths.
-KEY_VERBS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
-WRITING_VERBS = ("apply", "adopt", "release")
-LOCKING_VERBS = (*WRITING_VERBS, "ci", "run")
+KEY_COMMANDS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
+WRITING_COMMANDS = ("apply", "adopt", "release")
+LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
 
-class Take(Enum):
+class OptionType(Enum):
     """What a knob takes."""
 
     TEXT = "text"
     COUNT = "count"
     SECONDS = "seconds"
-    SWITCH = "switch"
-    TEXTS = "texts"
+    FLAG = "switch"
+    TEXT_LIST = "texts"
     LOCK = "lock"
 
 
@@ -38,7 +38,7 @@ def is_lock(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class Option:
     """One option.
 
     ``name`` is its flag without the dashes, ``letter`` its short form. ``own`` names the verb whose
@@ -49,10 +49,10 @@ class Knob:
     name: str
     help: str
     metavar: str | None = None
-    take: Take = Take.TEXT
+    take: OptionType = OptionType.TEXT
     default: Any = None
     own: str | None = None
-    verbs: tuple[str, ...] = MESH_VERBS
+    verbs: tuple[str, ...] = MESH_COMMANDS
     choices: tuple[str, ...] = ()
     minimum: int = 0
     maximum: int | None = None
@@ -77,153 +77,155 @@ class Knob:
         return self.own == verb if self.own else verb in self.verbs
 
 
-def _format(verb: str, what: str, *choices: str) -> Knob:
-    return Knob("format", what, own=verb, default="text", choices=("text", *choices))
+def _format(verb: str, what: str, *choices: str) -> Option:
+    return Option("format", what, own=verb, default="text", choices=("text", *choices))
 
 
-def _served(verb: str, listen: str, address: str, may: str) -> tuple[Knob, ...]:
+def _served(verb: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
     """Return the knobs of a verb that listens, beside those of its own."""
     host = "A name that the Host header may have, beside localhost; repeatable."
     insecure = f"Listen on other than loopback addresses too: whoever reaches it may {may}."
     return (
-        Knob("listen", listen, "HOST:PORT", own=verb, default=address),
-        Knob("allow-host", host, "NAME", Take.TEXTS, own=verb),
-        Knob("insecure", insecure, take=Take.SWITCH, own=verb),
+        Option("listen", listen, "HOST:PORT", own=verb, default=address),
+        Option("allow-host", host, "NAME", OptionType.TEXT_LIST, own=verb),
+        Option("insecure", insecure, take=OptionType.FLAG, own=verb),
     )
 
 
 _REVIEWABLE = "as text, JSON or Markdown for a pull request."
 
-KNOBS = (
-    Knob("endpoint-url", "URL of an App Mesh API; wins over --target.", "URL", verbs=TARGET_VERBS),
-    Knob(
+OPTIONS = (
+    Option(
+        "endpoint-url", "URL of an App Mesh API; wins over --target.", "URL", verbs=TARGET_COMMANDS
+    ),
+    Option(
         "target",
         "local, aws, or a name from reconciler.toml.",
         "NAME",
-        verbs=("validate", *TARGET_VERBS),
+        verbs=("validate", *TARGET_COMMANDS),
     ),
-    Knob("region", "AWS region; default: the SDK's.", "REGION", verbs=TARGET_VERBS),
-    Knob("profile", "AWS profile; default: the SDK's.", "NAME", verbs=TARGET_VERBS),
-    Knob(
+    Option("region", "AWS region; default: the SDK's.", "REGION", verbs=TARGET_COMMANDS),
+    Option("profile", "AWS profile; default: the SDK's.", "NAME", verbs=TARGET_COMMANDS),
+    Option(
         "allow-insecure-endpoint",
         "Send credentials to http:// URLs of other machines too, unencrypted.",
-        take=Take.SWITCH,
-        verbs=TARGET_VERBS,
+        take=OptionType.FLAG,
+        verbs=TARGET_COMMANDS,
     ),
-    Knob(
+    Option(
         "owner",
         "The mark of this source on what it owns; must be said except on the local target.",
         "ID",
-        verbs=TARGET_VERBS,
+        verbs=TARGET_COMMANDS,
     ),
-    Knob(
+    Option(
         "policy",
         "What a run may do; only sync deletes.",
         default="upsert-only",
         choices=POLICIES,
-        verbs=(*MESH_VERBS, "release"),
+        verbs=(*MESH_COMMANDS, "release"),
     ),
-    Knob("max-deletes", "Over it, nothing is deleted.", "N", Take.COUNT, default=1),
-    Knob(
+    Option("max-deletes", "Over it, nothing is deleted.", "N", OptionType.COUNT, default=1),
+    Option(
         "max-updates",
         "Over it, nothing is updated: a number or a share such as 30%; run: 30%, at least 3.",
         "N",
     ),
-    Knob(
+    Option(
         "allow-empty",
         "A source without any manifest means what it says.",
-        take=Take.SWITCH,
+        take=OptionType.FLAG,
         standing=False,
     ),
-    Knob("only", "Only these keys; globs; repeatable.", "KEY", Take.TEXTS),
-    Knob("except", "All but these keys; globs; repeatable.", "KEY", Take.TEXTS),
-    Knob(
+    Option("only", "Only these keys; globs; repeatable.", "KEY", OptionType.TEXT_LIST),
+    Option("except", "All but these keys; globs; repeatable.", "KEY", OptionType.TEXT_LIST),
+    Option(
         "var",
         "What ${NAME} stands for in manifests, a parameter in templates; repeatable.",
         "NAME=VALUE",
-        Take.TEXTS,
-        verbs=READING_VERBS,
+        OptionType.TEXT_LIST,
+        verbs=SOURCE_COMMANDS,
     ),
-    Knob(
+    Option(
         "var-file",
         "A file with a line NAME=VALUE for each variable; repeatable.",
         "FILE",
-        Take.TEXTS,
-        verbs=READING_VERBS,
+        OptionType.TEXT_LIST,
+        verbs=SOURCE_COMMANDS,
     ),
-    Knob(
+    Option(
         "var-env",
         "Take variables from the environment too, but for secrets.",
-        take=Take.SWITCH,
-        verbs=READING_VERBS,
+        take=OptionType.FLAG,
+        verbs=SOURCE_COMMANDS,
     ),
-    Knob(
+    Option(
         "lock",
         "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
         "PLACE",
-        Take.LOCK,
-        verbs=LOCKING_VERBS,
+        OptionType.LOCK,
+        verbs=LOCKING_COMMANDS,
     ),
-    Knob(
+    Option(
         "lock-term",
         "Seconds for which a lock is held unless renewed.",
         "SECONDS",
-        Take.SECONDS,
+        OptionType.SECONDS,
         15.0,
         minimum=1,
-        verbs=LOCKING_VERBS,
+        verbs=LOCKING_COMMANDS,
     ),
     # Each may take a thread, a connection and a place in a pool.
-    Knob(
+    Option(
         "parallelism",
         "Calls at a time.",
         "N",
-        Take.COUNT,
+        OptionType.COUNT,
         10,
-        verbs=TARGET_VERBS,
+        verbs=TARGET_COMMANDS,
         minimum=1,
         maximum=1000,
     ),
-    Knob(
+    Option(
         "color",
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
-        verbs=("validate", *TARGET_VERBS, "show", "status"),
+        verbs=("validate", *TARGET_COMMANDS, "show", "status"),
     ),
-    Knob(
+    Option(
         "url",
         "Where the daemon serves.",
         "URL",
         default="http://127.0.0.1:9180",
-        verbs=(*ASKING_VERBS, "describe"),
+        verbs=(*DAEMON_CLIENT_COMMANDS, "describe"),
     ),
-    Knob(
+    Option(
         "token-file",
         "The secret of whoever may ask for a cycle; the daemon makes it.",
         "FILE",
         default=".reconciler/token",
         verbs=("run", "reconcile"),
     ),
-    Knob(
+    Option(
         "verbose",
         "Print the number of API calls too; JSON always has it.",
-        take=Take.SWITCH,
-        verbs=("plan", *WRITING_VERBS, "ci"),
+        take=OptionType.FLAG,
+        verbs=("plan", *WRITING_COMMANDS, "ci"),
         letter="v",
     ),
-    Knob(
+    Option(
         "log-level",
         "How much is logged on stderr; default: warning, in run info.",
         choices=("debug", "info", "warning", "error"),
-        verbs=EVERY_VERB,
+        verbs=ALL_COMMANDS,
     ),
-    Knob(
+    Option(
         "log-format",
         "Logs as text or as JSON lines.",
         default="text",
         choices=("text", "json"),
-        verbs=EVERY_VERB,
+        verbs=ALL_COMMANDS,
     ),
     _format(
         "validate",
@@ -232,62 +234,66 @@ KNOBS = (
         "sarif",
         "github",
     ),
-    Knob("strict", "Warnings fail too.", take=Take.SWITCH, own="validate"),
+    Option("strict", "Warnings fail too.", take=OptionType.FLAG, own="validate"),
     _format("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
-    Knob("detailed-exitcode", "Exit 2 where changes are pending.", take=Take.SWITCH, own="plan"),
-    Knob(
+    Option(
+        "detailed-exitcode", "Exit 2 where changes are pending.", take=OptionType.FLAG, own="plan"
+    ),
+    Option(
         "out",
         "Save the plan in a file too, for show and apply --plan.",
         "FILE",
         verbs=("plan", "ci"),
         standing=False,
     ),
-    Knob(
+    Option(
         "drift",
         "Drift alone; what somebody deleted looks like a new manifest, and is no part of it.",
-        take=Take.SWITCH,
+        take=OptionType.FLAG,
         own="plan",
     ),
     _format("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
-    *(_format(verb, f"The report {_REVIEWABLE}", "json", "markdown") for verb in WRITING_VERBS),
+    *(_format(verb, f"The report {_REVIEWABLE}", "json", "markdown") for verb in WRITING_COMMANDS),
     _format("describe", "The screen as text or JSON.", "json"),
     _format("doctor", "The findings as text or JSON.", "json"),
-    Knob(
+    Option(
         "auto-approve",
         "Do not ask; needed where stdin is no terminal.",
-        take=Take.SWITCH,
-        verbs=WRITING_VERBS,
+        take=OptionType.FLAG,
+        verbs=WRITING_COMMANDS,
         standing=False,
     ),
-    Knob(
+    Option(
         "plan",
         "Apply this saved plan and nothing else; no manifest is read.",
         "FILE",
         own="apply",
         standing=False,
     ),
-    Knob(
+    Option(
         "expect",
         "Apply only a plan with this fingerprint.",
         "FINGERPRINT",
         verbs=("apply", "ci"),
         standing=False,
     ),
-    Knob("fail-fast", "Begin nothing new after the first failure.", take=Take.SWITCH, own="apply"),
-    Knob(
+    Option(
+        "fail-fast", "Begin nothing new after the first failure.", take=OptionType.FLAG, own="apply"
+    ),
+    Option(
         "accept-changes",
         "Adopt what the manifest would change too, and change it.",
-        take=Take.SWITCH,
+        take=OptionType.FLAG,
         own="adopt",
         standing=False,
     ),
-    Knob("to", "Folder to write to; must be said.", "DIR", own="export"),
-    Knob("tag", "With this tag; repeatable.", "KEY=VALUE", Take.TEXTS, own="export"),
-    Knob(
+    Option("to", "Folder to write to; must be said.", "DIR", own="export"),
+    Option("tag", "With this tag; repeatable.", "KEY=VALUE", OptionType.TEXT_LIST, own="export"),
+    Option(
         "interval",
         "Seconds between two full cycles.",
         "SECONDS",
-        Take.SECONDS,
+        OptionType.SECONDS,
         60.0,
         own="run",
         minimum=1,
@@ -298,40 +304,40 @@ KNOBS = (
         "127.0.0.1:9180",
         "read the status",
     ),
-    Knob("once", "One cycle, then exit.", take=Take.SWITCH, own="run", standing=False),
-    Knob(
+    Option("once", "One cycle, then exit.", take=OptionType.FLAG, own="run", standing=False),
+    Option(
         "data",
         "Folder of the endpoint's data; :memory: for none.",
         "DIR",
         default=".reconciler",
         own="endpoint",
     ),
-    Knob(
+    Option(
         "token-retention",
         "Seconds for which client tokens are remembered; 0 is not at all.",
         "SECONDS",
-        Take.SECONDS,
+        OptionType.SECONDS,
         129_600.0,
         own="endpoint",
     ),
-    Knob(
+    Option(
         "behaviour",
         "What nobody outside AWS can know, chosen; repeatable.",
         "NAME=VALUE",
-        Take.TEXTS,
+        OptionType.TEXT_LIST,
         own="endpoint",
     ),
-    Knob(
+    Option(
         "quotas",
         "Refuse what exceeds an account's default quotas, or nothing.",
         own="endpoint",
         default="none",
         choices=("none", "aws"),
     ),
-    Knob("faults", "What to break, as JSON.", "FILE", own="endpoint"),
+    Option("faults", "What to break, as JSON.", "FILE", own="endpoint"),
     *_served("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
     _format("status", "The status as text or JSON.", "json"),
-    Knob(
+    Option(
         "of",
         "What to print the schema of.",
         own="schema",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
-from reconciler.settings.file import BUILT_IN, TARGET_FIELDS, TARGET_ONLY_FIELDS, File
+from reconciler.settings.file import BUILT_IN, TARGET_FIELDS, TARGET_ONLY_FIELDS, ConfigFile
 from reconciler.settings.knobs import POLICIES
 
 LOCAL, AWS = BUILT_IN
@@ -22,7 +22,7 @@ _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TargetConfig:
     """The target of a run.
 
     ``owner`` is empty where none was said and none is needed. ``url`` is None on ``local``, which
@@ -44,7 +44,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class OptionValues:
     """What was said, and how: ``flags`` and ``variables`` hold the names of options set so.
 
     ``values`` are the options by field name, those of the file and the defaults included.
@@ -60,12 +60,12 @@ class Said:
 
 
 def choose_target(
-    said: Said,
-    file: File,
+    said: OptionValues,
+    file: ConfigFile,
     configured_url: Callable[[str | None], str | None],
     *,
     needs_owner: bool = True,
-) -> Choice:
+) -> TargetConfig:
     """Return the target that the settings name.
 
     A verb that takes no policy only looks. ``configured_url`` finds the endpoint in the AWS
@@ -90,7 +90,7 @@ def choose_target(
     if url is not None:
         refuse_strange_url(url)
     name = name or str(url)
-    return Choice(
+    return TargetConfig(
         name=name,
         owner=_owner(chosen["owner"], name, needed=needs_owner),
         policy=chosen["policy"] or POLICIES[0],
@@ -104,13 +104,13 @@ def choose_target(
     )
 
 
-def source_of(said: Said, file: File) -> str | None:
+def source_of(said: OptionValues, file: ConfigFile) -> str | None:
     """Return where the manifests of the named target are, None where nothing says so."""
     _, name = _named(said)
     return _table(name, file).get("source")
 
 
-def _named(said: Said) -> tuple[str | None, str | None]:
+def _named(said: OptionValues) -> tuple[str | None, str | None]:
     """Return a URL or the name of a target; neither, where only the AWS environment can say.
 
     A flag counts before a variable and that before the file; on one level a URL before a name.
@@ -123,7 +123,7 @@ def _named(said: Said) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _table(name: str | None, file: File) -> Mapping[str, Any]:
+def _table(name: str | None, file: ConfigFile) -> Mapping[str, Any]:
     if name is None:
         return {}
     if name not in (LOCAL, AWS, *file.targets):

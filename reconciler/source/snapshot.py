@@ -18,8 +18,8 @@ from reconciler.source import checkout
 from reconciler.source.tree import (
     MAX_FILE_BYTES,
     STANDARD_INPUT,
-    Entry,
-    Tree,
+    FileEntry,
+    FileTree,
     shown_name,
     survey,
 )
@@ -91,10 +91,10 @@ def nothing_found(paths: Iterable[str]) -> Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
+class _Scan:
     """What can be seen of some paths without reading the files in them."""
 
-    tree: Tree
+    tree: FileTree
     checkouts: tuple[tuple[str, bool], ...]
 
     @property
@@ -102,9 +102,9 @@ class _Sight:
         return any(busy for _, busy in self.checkouts)
 
 
-def _sight(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Sight:
+def _sight(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Scan:
     paths = tuple(paths)
-    return _Sight(survey(paths, check_time), tuple(map(checkout.state, paths)))
+    return _Scan(survey(paths, check_time), tuple(map(checkout.state, paths)))
 
 
 def _stable(
@@ -131,7 +131,7 @@ def _stable(
     return Snapshot((), (about_file(Code.CHANGING, where, message, hint),))
 
 
-def _content(entry: Entry) -> tuple[str, bytes] | Diagnostic:
+def _content(entry: FileEntry) -> tuple[str, bytes] | Diagnostic:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(entry.path, flags), "rb") as file:

@@ -37,7 +37,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """A file to read: the name to show, where it really is, and its stamp when it was listed."""
 
     name: str
@@ -51,10 +51,10 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class FileTree:
     """The manifests below what was named, ordered by name, and what is wrong there."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[FileEntry, ...]
     complaints: tuple[Diagnostic, ...]
 
 
@@ -66,7 +66,7 @@ class _LimitError(Exception):
         self.name = name
 
 
-def survey(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Tree:
+def survey(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> FileTree:
     """List the manifests in ``paths``; UsageError where one of them does not exist.
 
     Over a limit on number, depth or size nothing is listed: a part would look like removals.
@@ -78,9 +78,9 @@ def survey(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> 
             walk.start(path)
     except _LimitError as error:
         over = about_file(Code.LIMIT, error.name, str(error), "name a smaller directory")
-        return Tree((), (*walk.complaints, over))
+        return FileTree((), (*walk.complaints, over))
     entries = sorted(walk.entries.values(), key=lambda entry: entry.name)
-    return Tree(tuple(entries), tuple(walk.complaints))
+    return FileTree(tuple(entries), tuple(walk.complaints))
 
 
 class _Walk:
@@ -88,7 +88,7 @@ class _Walk:
 
     def __init__(self, check_time: Callable[[], None]) -> None:
         self._check_time = check_time
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, FileEntry] = {}
         self.complaints: list[Diagnostic] = []
         self._directories: set[str] = set()
         self._links: deque[tuple[str, str, tuple[str, ...]]] = deque()
@@ -177,7 +177,7 @@ class _Walk:
             self._complain(Code.LIMIT, name, f"is larger than {MAX_FILE_BYTES >> 20} MiB")
         else:
             self._bytes += status.st_size
-            self.entries[path] = Entry(name, path, stamp_of(status))
+            self.entries[path] = FileEntry(name, path, stamp_of(status))
             if len(self.entries) > MAX_FILES:
                 raise _LimitError(name, f"is one more than {MAX_FILES:,} files")
             if self._bytes > MAX_BYTES:

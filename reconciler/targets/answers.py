@@ -6,13 +6,13 @@ from typing import Any
 from reconciler.api import load, violations
 from reconciler.core.diff import join_pointer
 from reconciler.core.kinds import KINDS
-from reconciler.core.resources import Json, Key, Present, Sighting
+from reconciler.core.resources import Json, Key, LiveResource, ResourceVersion
 
 
-def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> Present:
+def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> LiveResource:
     """Return what the answer of a describe operation says of ``key``."""
     metadata = body["metadata"]
-    return Present(
+    return LiveResource(
         key=key,
         spec=body["spec"],
         tags=tags,
@@ -25,10 +25,10 @@ def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> Prese
     )
 
 
-def sighting(body: Mapping[str, Any], answer_id: str) -> Sighting:
+def sighting(body: Mapping[str, Any], answer_id: str) -> ResourceVersion:
     """Return what an answer says of a resource beside its spec."""
     of = body["metadata"]
-    return Sighting(of["version"], of["createdAt"], of["uid"], of["arn"], answer_id)
+    return ResourceVersion(of["version"], of["createdAt"], of["uid"], of["arn"], answer_id)
 
 
 def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler import parallel
-from reconciler.api import Verb, load
+from reconciler.api import Action, load
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import (
     ConflictError,
-    GoneError,
+    NotFoundError,
     TargetError,
     UnavailableError,
 )
@@ -22,20 +22,20 @@ from reconciler.core.resources import (
     LISTED_BUT_NOT_FOUND,
     OWNER_TAG,
     Key,
-    Present,
-    Sighting,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
     Spec,
     TargetId,
     Unreadable,
-    World,
     named,
 )
 from reconciler.known_secrets import shown
 from reconciler.targets.answers import present, sighting
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import ApiClient
 from reconciler.targets.canonical import canonical
-from reconciler.targets.lists import Lists, Ref
-from reconciler.targets.memory import Index, Memory
+from reconciler.targets.lists import Lister, Ref
+from reconciler.targets.memory import ReadCache, TagIndex
 from reconciler.targets.operations import arguments_of, operation_of, path_of
 
 DELETED = "DELETED"
@@ -47,7 +47,12 @@ class AppMesh:
     """One account and region of App Mesh, or of any endpoint that speaks its API."""
 
     def __init__(
-        self, target: TargetId, calls: Calls, *, workers: int = 10, memory: Memory | None = None
+        self,
+        target: TargetId,
+        calls: ApiClient,
+        *,
+        workers: int = 10,
+        memory: ReadCache | None = None,
     ) -> None:
         """Call nothing yet.
 
@@ -57,7 +62,7 @@ class AppMesh:
         self._calls = calls
         self._workers = workers
         self._memory = memory
-        self.lists = Lists(calls, workers, lambda: self._id.account)
+        self.lists = Lister(calls, workers, lambda: self._id.account)
 
     @property
     def id(self) -> TargetId:
@@ -82,7 +87,7 @@ class AppMesh:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""
         return canonical(spec, beside)
 
-    def observe(self, asked: Collection[Key], owner: str) -> World:
+    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
         """Return what is known of ``asked`` and of all that ``owner`` owns.
 
         A list of meshes that fails fails the whole. If another list fails, it is a gap, and what
@@ -93,7 +98,7 @@ class AppMesh:
             self._index, lambda: self.lists.read("mesh", None), workers=self._workers
         )
         shown = self.lists.of_concern(asked, owner, index, meshes)
-        look = _Look(self, frozenset(asked), owner, index, shown.refs)
+        look = _Reader(self, frozenset(asked), owner, index, shown.refs)
         found = dict(
             zip(
                 shown.refs,
@@ -106,37 +111,39 @@ class AppMesh:
         unreadable = {key: Unreadable(key, why) for key, why in hidden.items() if why}
         if self._id.account is None:
             # Where the endpoint answers no GetCallerIdentity, the ARNs of what is ours tell.
-            ours = (it for it in seen.values() if isinstance(it, Present) and it.owner == owner)
+            ours = (
+                it for it in seen.values() if isinstance(it, LiveResource) and it.owner == owner
+            )
             self._id = replace(self._id, account=next((it.account for it in ours), None))
         if self._memory is not None:
             self._memory.keep(shown.refs, seen)
-        return World(
+        return LiveState(
             seen | unreadable,
             tuple(sorted(shown.gaps.values())),
             frozenset(key for key in seen if index.tags(shown.refs[key]["arn"]) is not None),
             frozenset((*shown.shared, *(key for key, it in found.items() if it is None))),
         )
 
-    def look(self, key: Key) -> Present | None:
+    def look(self, key: Key) -> LiveResource | None:
         """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
         self._forget(key)
         try:
             body = self.describe(key)
-        except GoneError:
+        except NotFoundError:
             return None
         if body["status"].get("status") == DELETED:
             return None
         try:
             tags = self.tags_of(key, body["metadata"]["arn"])
-        except GoneError as error:
+        except NotFoundError as error:
             # It was just described: that its tags are not found does not make it absent.
             raise UnavailableError(f"{error}, though {key} was described") from error
         return present(key, body, tags)
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
         return {
-            key: Sighting(ref["version"], ref["createdAt"], arn=ref["arn"])
+            key: ResourceVersion(ref["version"], ref["createdAt"], arn=ref["arn"])
             for key, ref in self.lists.beside(keys).items()
         }
 
@@ -145,9 +152,9 @@ class AppMesh:
 
         Then tags are read one resource at a time.
         """
-        return Index(self._calls).by_arn
+        return TagIndex(self._calls).by_arn
 
-    def apply(self, change: Change, token: str | None) -> Sighting:
+    def apply(self, change: Change, token: str | None) -> ResourceVersion:
         """Make the calls that ``change`` takes, in an order of which every part is sound."""
         self._forget(change.key)
         if isinstance(change, Delete):
@@ -159,7 +166,7 @@ class AppMesh:
         before = change.before
         dropped = sorted(before.tags.keys() - change.tags.keys())
         moved = change.tags.items() - before.tags.items()
-        answer = Sighting(before.version, before.created_at, before.uid, before.arn)
+        answer = ResourceVersion(before.version, before.created_at, before.uid, before.arn)
         if change.spec is not None:
             if isinstance(change, Adopt):
                 # Nothing is written to what is not ours yet.
@@ -192,7 +199,7 @@ class AppMesh:
         """Whether another account made it: its tags cannot be listed, and it is not ours."""
         return self._id.account is not None and ref["resourceOwner"] != self._id.account
 
-    def remembered(self, key: Key, ref: Ref) -> Present | None:
+    def remembered(self, key: Key, ref: Ref) -> LiveResource | None:
         """Return what is known of ``key`` where the list shows it unmoved."""
         return None if self._memory is None else self._memory.recall(key, ref)
 
@@ -204,12 +211,12 @@ class AppMesh:
         if self._memory is not None:
             self._memory.forget(key)
 
-    def _index(self) -> Index:
+    def _index(self) -> TagIndex:
         if self._memory is None:
-            return Index(self._calls)
+            return TagIndex(self._calls)
         return self._memory.index(self._calls)
 
-    def _delete(self, key: Key) -> Sighting:
+    def _delete(self, key: Key) -> ResourceVersion:
         try:
             return self._write("delete", key)
         except ConflictError as error:
@@ -219,27 +226,27 @@ class AppMesh:
                 raise
             raise ConflictError(f"{error}; in it are {named(holders)}") from error
 
-    def _write(self, verb: Verb, key: Key, **arguments: Any) -> Sighting:
+    def _write(self, verb: Action, key: Key, **arguments: Any) -> ResourceVersion:
         return sighting(*self._exchange(verb, key, arguments | arguments_of(key)))
 
     def _exchange(
-        self, verb: Verb, key: Key, arguments: dict[str, Any]
+        self, verb: Action, key: Key, arguments: dict[str, Any]
     ) -> tuple[dict[str, Any], str]:
         operation = operation_of(KINDS[key.kind].word, verb)
         return self._calls.exchange(operation, f"{operation.name} of {key}", **arguments)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Reader:
     """How each thing that lists showed is looked at: as far as it is our business."""
 
     target: AppMesh
     asked: frozenset[Key]
     owner: str
-    index: Index
+    index: TagIndex
     refs: Mapping[Key, Ref]
 
-    def at(self, key: Key) -> Present | Unreadable | None:
+    def at(self, key: Key) -> LiveResource | Unreadable | None:
         """Return what is there; None if it is neither asked about nor ours."""
         ref = self.refs[key]
         of_others, tags = self.target.is_of_others(ref), self.index.tags(ref["arn"])
@@ -260,7 +267,7 @@ class _Look:
         except TargetError as error:
             # Gone, too, is no fact yet: a list has just shown it.
             return Unreadable(
-                key, LISTED_BUT_NOT_FOUND if isinstance(error, GoneError) else str(error)
+                key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
             )
 
 

@@ -28,7 +28,7 @@ Reopen = Callable[[str | None], Connection]
 TagPage = tuple[dict[str, dict[str, str]], str]
 
 
-class Calls:
+class ApiClient:
     """The way to one account and region.
 
     ``made`` counts every request that went out by operation, ``answers`` what came back: ok,

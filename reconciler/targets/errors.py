@@ -19,8 +19,8 @@ from botocore.parsers import ResponseParserError
 
 from reconciler.core.errors import (
     ConflictError,
-    GoneError,
-    RefusedError,
+    NotFoundError,
+    RejectedError,
     TargetError,
     ThrottledError,
     UnavailableError,
@@ -30,25 +30,25 @@ from reconciler.known_secrets import shown
 
 # One row for every error that the description declares; a test fails when it grows one more.
 ERRORS: dict[str, tuple[type[TargetError], str]] = {
-    "BadRequestException": (RefusedError, "correct the manifest"),
+    "BadRequestException": (RejectedError, "correct the manifest"),
     "ConflictException": (ConflictError, "look at what holds the name"),
-    "ForbiddenException": (RefusedError, "the credentials may not do this"),
+    "ForbiddenException": (RejectedError, "the credentials may not do this"),
     "InternalServerErrorException": (UnavailableError, "the next run looks again"),
-    "LimitExceededException": (RefusedError, "a quota is used up: raise it or remove something"),
-    "NotFoundException": (GoneError, "the next run looks again"),
+    "LimitExceededException": (RejectedError, "a quota is used up: raise it or remove something"),
+    "NotFoundException": (NotFoundError, "the next run looks again"),
     "ResourceInUseException": (ConflictError, "remove what still uses it first"),
     "ServiceUnavailableException": (UnavailableError, "the next run looks again"),
     "TooManyRequestsException": (ThrottledError, "lower --parallelism, or wait"),
-    "TooManyTagsException": (RefusedError, "50 tags are allowed, two of them are ours"),
+    "TooManyTagsException": (RejectedError, "50 tags are allowed, two of them are ours"),
 }
 # IAM's refusals are in no model of the API (seen in public issues, appmesh-api section 3).
 UNMODELED: dict[str, tuple[type[TargetError], str]] = {
-    "AccessDeniedException": (RefusedError, "allow the action to these credentials"),
-    "ExpiredTokenException": (RefusedError, "renew the credentials"),
-    "IncompleteSignatureException": (RefusedError, "check the credentials"),
-    "InvalidSignatureException": (RefusedError, "check the secret key and this machine's clock"),
+    "AccessDeniedException": (RejectedError, "allow the action to these credentials"),
+    "ExpiredTokenException": (RejectedError, "renew the credentials"),
+    "IncompleteSignatureException": (RejectedError, "check the credentials"),
+    "InvalidSignatureException": (RejectedError, "check the secret key and this machine's clock"),
     "ThrottlingException": (ThrottledError, "lower --parallelism, or wait"),
-    "UnrecognizedClientException": (RefusedError, "check the access key"),
+    "UnrecognizedClientException": (RejectedError, "check the access key"),
 }
 # What a service may remember together with a client token: refusals that depend on its state.
 # Others are given before the token is looked up, or say nothing of the request.
@@ -103,7 +103,7 @@ def speaking_our_errors(asking: str) -> Iterator[None]:
             ours.answer_id = answer_id(metadata)
         raise ours from error
     except _CONFIGURATION_ERRORS as error:
-        raise RefusedError(f"{asking}: {text_of(error)}") from error
+        raise RejectedError(f"{asking}: {text_of(error)}") from error
     except EndpointConnectionError as error:
         raise UnreachableError(
             f"{asking}: {text_of(error)}; check the URL, and that it is served"
@@ -159,4 +159,4 @@ def _by_status(status: int) -> tuple[type[TargetError], str]:
         return UnavailableError, "the next run looks again"
     if status == _TOO_MANY:
         return ThrottledError, "lower --parallelism, or wait"
-    return RefusedError, f"HTTP {status} is no answer of App Mesh: check the endpoint URL"
+    return RejectedError, f"HTTP {status} is no answer of App Mesh: check the endpoint URL"

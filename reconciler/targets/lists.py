@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler import parallel
-from reconciler.core.errors import GoneError, TargetError
+from reconciler.core.errors import NotFoundError, TargetError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.resources import Key, Unlisted
-from reconciler.targets.calls import Calls, items
-from reconciler.targets.memory import Index
+from reconciler.targets.calls import ApiClient, items
+from reconciler.targets.memory import TagIndex
 from reconciler.targets.operations import arguments_of, operation_of, path_of
 
 Ref = Mapping[str, Any]
@@ -23,7 +23,7 @@ _KINDS_IN = defaultdict(
 
 
 @dataclass(slots=True)
-class Shown:
+class Listing:
     """What all lists showed, and which could not be read, by kind and parent.
 
     ``shared`` are meshes of other accounts that no list shows, and that are there all the same.
@@ -44,7 +44,7 @@ class Shown:
     def add(self, holder: Key, lists: Mapping[str, dict[Key, Ref] | TargetError]) -> Iterator[Key]:
         """Add what the ``lists`` of ``holder`` showed, by kind; yield what may hold something."""
         if holder not in self.refs:
-            if all(isinstance(refs, GoneError) for refs in lists.values()):
+            if all(isinstance(refs, NotFoundError) for refs in lists.values()):
                 # No list shows it, and it is not found: it is not there, or not shared with us.
                 return
             if not all(isinstance(refs, TargetError) for refs in lists.values()):
@@ -58,10 +58,10 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class Lister:
     """The lists of one account and region; ``account`` says whose it is, as far as is known."""
 
-    calls: Calls
+    calls: ApiClient
     workers: int
     account: Callable[[], str | None]
 
@@ -108,10 +108,10 @@ class Lists:
         return sorted(key for refs in lists for key in refs)
 
     def of_concern(
-        self, asked: Collection[Key], owner: str, index: Index, every_mesh: Mapping[Key, Ref]
-    ) -> Shown:
+        self, asked: Collection[Key], owner: str, index: TagIndex, every_mesh: Mapping[Key, Ref]
+    ) -> Listing:
         """Return ``every_mesh``, and all that stands in those in which it is our business."""
-        shown = Shown(dict(every_mesh))
+        shown = Listing(dict(every_mesh))
         meshes = {Key("mesh", it.path[:1], it.mesh_owner) for it in asked if it.kind != "mesh"}
         owned = index.owned(owner)
         for key, ref in shown.refs.items():
@@ -138,7 +138,7 @@ class Lists:
     def _if_any(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
         try:
             return self.read(kind, holder)
-        except GoneError:
+        except NotFoundError:
             if holder is None:
                 raise
             # What is not there holds nothing.

@@ -7,8 +7,8 @@ version: they are read again part by part, so that drift of tags shows within on
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.resources import OWNER_TAG, Key, Present, Unreadable
-from reconciler.targets.calls import MAX_PAGES, Calls
+from reconciler.core.resources import OWNER_TAG, Key, LiveResource, Unreadable
+from reconciler.targets.calls import MAX_PAGES, ApiClient
 
 # Calls of the rolling re-check in one cycle.
 TAG_PAGES_PER_CYCLE = 2
@@ -17,10 +17,10 @@ Ref = Mapping[str, Any]
 Tags = Mapping[str, str]
 
 
-class Index:
+class TagIndex:
     """The tags of all that carries an owner's mark, by ARN; None where there is no such index."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: ApiClient) -> None:
         """Read every page; of what is ``unsure``, tags are read one resource at a time."""
         self.by_arn: dict[str, Tags] | None = {}
         self.unsure: set[str] = set()
@@ -61,12 +61,12 @@ class Index:
         return meshes, names | {name.rpartition("@")[0] for name in names}
 
 
-class Memory:
+class ReadCache:
     """What the last look saw; for who looks again and again at one target."""
 
     def __init__(self) -> None:
-        self._known: dict[Key, tuple[tuple[Any, ...], Present]] = {}
-        self._index: Index | None = None
+        self._known: dict[Key, tuple[tuple[Any, ...], LiveResource]] = {}
+        self._index: TagIndex | None = None
         self._round: set[str] = set()
         self._token = ""
         self._turn = 0
@@ -84,21 +84,21 @@ class Memory:
         self._index, self._token = None, ""
         self._round.clear()
 
-    def index(self, calls: Calls) -> Index:
+    def index(self, calls: ApiClient) -> TagIndex:
         """Return the index: read whole the first time, and some pages of it each time after."""
         if self._index is None or self._index.by_arn is None:
-            self._index = Index(calls)
+            self._index = TagIndex(calls)
             self._forget_some()
         else:
             self._read_on(calls, self._index.by_arn, self._index.unsure)
         return self._index
 
-    def recall(self, key: Key, ref: Ref) -> Present | None:
+    def recall(self, key: Key, ref: Ref) -> LiveResource | None:
         """Return what was seen of ``key``, where the list shows it unmoved."""
         stamp, seen = self._known.get(key, (None, None))
         return seen if stamp == _stamp(ref) else None
 
-    def keep(self, refs: Mapping[Key, Ref], seen: Mapping[Key, Present | Unreadable]) -> None:
+    def keep(self, refs: Mapping[Key, Ref], seen: Mapping[Key, LiveResource | Unreadable]) -> None:
         """Remember what a look saw, and nothing else.
 
         A description that lags behind the list would be taken for what the list shows for ever.
@@ -106,7 +106,7 @@ class Memory:
         self._known = {
             key: (_stamp(ref), it)
             for key, it in seen.items()
-            if isinstance(it, Present)
+            if isinstance(it, LiveResource)
             and (it.version, it.created_at) == ((ref := refs[key])["version"], ref["createdAt"])
         }
 
@@ -116,13 +116,13 @@ class Memory:
         if seen is not None and self._index is not None:
             self._index.unsure.add(seen.arn)
 
-    def _read_on(self, calls: Calls, by_arn: dict[str, Tags], unsure: set[str]) -> None:
+    def _read_on(self, calls: ApiClient, by_arn: dict[str, Tags], unsure: set[str]) -> None:
         for _ in range(TAG_PAGES_PER_CYCLE):
             page = calls.tagged(OWNER_TAG, self._token)
             if page is None:
                 # It begins anew, and by itself where there is no index any more.
                 self.clear()
-                self._index = Index(calls)
+                self._index = TagIndex(calls)
                 return
             rows, self._token = page
             by_arn |= rows

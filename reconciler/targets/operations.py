@@ -2,13 +2,13 @@
 
 from functools import cache
 
-from reconciler.api import Operation, Verb, load
+from reconciler.api import Action, Operation, load
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 
 
 @cache
-def operation_of(kind: str, verb: Verb) -> Operation:
+def operation_of(kind: str, verb: Action) -> Operation:
     """Return the operation for a verb on a kind, which is the API's word for it."""
     of_kind = None if verb in ("tag", "untag") else kind
     return next(

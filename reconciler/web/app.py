@@ -14,7 +14,7 @@ from typing import Protocol
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Json, canonical_json
-from reconciler.core.status import Status
+from reconciler.core.status import DaemonStatus
 from reconciler.serving.requests import (
     JSON,
     CutOffError,
@@ -50,10 +50,10 @@ _OUTSIDE = (
 )
 
 
-class Daemon(Protocol):
+class DaemonControl(Protocol):
     """What is shown, and asked for a cycle; each method may be called from any thread."""
 
-    def status(self) -> Status:
+    def status(self) -> DaemonStatus:
         """Return how everything stands now."""
 
     def heartbeat(self) -> float:
@@ -66,15 +66,15 @@ class Daemon(Protocol):
         """Return the exit code of that cycle, None where it has not ended within the time."""
 
 
-class Document(Protocol):
+class RenderStatus(Protocol):
     """How a status is spelt as JSON; ``healthy`` is whether the loop moves."""
 
-    def __call__(self, status: Status, /, *, healthy: bool) -> str:
+    def __call__(self, status: DaemonStatus, /, *, healthy: bool) -> str:
         """Return the text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What is sent back."""
 
     body: bytes
@@ -83,7 +83,7 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class RefusedError(Exception):
+class HttpError(Exception):
     """The request is not one that is served; the text is for whoever sent it."""
 
     def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
@@ -92,14 +92,14 @@ class RefusedError(Exception):
         self.headers = headers
 
 
-class Web:
+class StatusApp:
     """The ASGI application."""
 
     def __init__(
         self,
-        daemon: Daemon,
+        daemon: DaemonControl,
         *,
-        document: Document,
+        document: RenderStatus,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         token: str | None,
@@ -117,7 +117,7 @@ class Web:
         self._token = token
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._was_ready = False
-        self._reads: dict[str, Callable[[], Answer]] = {
+        self._reads: dict[str, Callable[[], Response]] = {
             "/": _page("index.html", b"text/html; charset=utf-8"),
             "/page.js": _page("page.js", b"text/javascript; charset=utf-8"),
             "/page.css": _page("page.css", b"text/css; charset=utf-8"),
@@ -131,7 +131,7 @@ class Web:
         """Answer one request."""
         try:
             answer = await self._answered(scope, receive)
-        except RefusedError as refusal:
+        except HttpError as refusal:
             answer = _refusal(refusal.status, refusal, refusal.headers)
         except TooLongError as error:
             answer = _refusal(413, error, ((b"connection", b"close"),))
@@ -146,11 +146,11 @@ class Web:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answered(self, scope: Message, receive: Receive) -> Answer:
+    async def _answered(self, scope: Message, receive: Receive) -> Response:
         headers: Headers = dict(scope["headers"])
         if not is_known_host(scope["headers"], self._hosts):
             host = headers.get(b"host", b"").decode("latin-1")
-            raise RefusedError(
+            raise HttpError(
                 403,
                 "there must be one Host header, with an IP address, localhost or an allowed name,"
                 f" not {host}",
@@ -165,33 +165,33 @@ class Web:
             self._refuse_stranger(headers)
             _refuse_other_content(headers, body)
             return await self._reconcile(receive)
-        raise RefusedError(404, "nothing is served there")
+        raise HttpError(404, "nothing is served there")
 
-    def _status(self) -> Answer:
+    def _status(self) -> Response:
         document = self._document(self._daemon.status(), healthy=self._is_healthy())
-        return Answer(document.encode(errors="backslashreplace"), JSON)
+        return Response(document.encode(errors="backslashreplace"), JSON)
 
-    def _measured(self) -> Answer:
+    def _measured(self) -> Response:
         text, kind = self._metrics.exposed(self._daemon.status(), self._clock())
-        return Answer(text, kind.encode())
+        return Response(text, kind.encode())
 
     def _is_healthy(self) -> bool:
         return self._daemon.heartbeat() < HEARTBEAT_TIMEOUT_SECONDS
 
-    def _health(self) -> Answer:
+    def _health(self) -> Response:
         age = self._daemon.heartbeat()
         if age < HEARTBEAT_TIMEOUT_SECONDS:
-            return Answer(b"ok\n")
-        return Answer(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
+            return Response(b"ok\n")
+        return Response(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
 
-    def _readiness(self) -> Answer:
+    def _readiness(self) -> Response:
         """Answer 200 once a cycle knew both sides and who writes; later failures hide nothing."""
         status = self._daemon.status()
         reason = _reason_to_wait(status)
         self._was_ready = self._was_ready or reason is None
         if self._was_ready:
-            return Answer(b"ok\n")
-        return Answer(f"{reason}\n".encode(errors="backslashreplace"), status=503)
+            return Response(b"ok\n")
+        return Response(f"{reason}\n".encode(errors="backslashreplace"), status=503)
 
     def _refuse_stranger(self, headers: Headers) -> None:
         """Refuse what another web page sends, and whoever does not know the token."""
@@ -199,17 +199,15 @@ class Web:
         site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
         origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
         if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
-            raise RefusedError(403, "a page of another origin may not act here")
+            raise HttpError(403, "a page of another origin may not act here")
         if self._token is None:
-            raise RefusedError(403, "this daemon has no token file, so nobody may act")
+            raise HttpError(403, "this daemon has no token file, so nobody may act")
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         known = hmac.compare_digest(given.strip(), self._token.encode())
         if scheme.lower() != b"bearer" or not known:
-            raise RefusedError(
-                401, "the token is missing or wrong", (b"www-authenticate", b"Bearer")
-            )
+            raise HttpError(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
 
-    async def _reconcile(self, receive: Receive) -> Answer:
+    async def _reconcile(self, receive: Receive) -> Response:
         cycle = self._daemon.request_cycle()
         leaving = asyncio.ensure_future(receive())
         try:
@@ -217,22 +215,22 @@ class Web:
                 if leaving.done():
                     raise CutOffError
                 if not self._is_healthy():
-                    raise RefusedError(503, f"cycle {cycle} was asked for, but the loop is stuck")
+                    raise HttpError(503, f"cycle {cycle} was asked for, but the loop is stuck")
                 await asyncio.sleep(CYCLE_POLL_SECONDS)
         except asyncio.CancelledError as end:
-            raise RefusedError(503, "the daemon stops before that cycle has ended") from end
+            raise HttpError(503, "the daemon stops before that cycle has ended") from end
         finally:
             leaving.cancel()
         told: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
-        return Answer(canonical_json(told).encode() + b"\n", JSON)
+        return Response(canonical_json(told).encode() + b"\n", JSON)
 
 
-def _page(name: str, kind: bytes) -> Callable[[], Answer]:
-    answer = Answer((files("reconciler.web") / "page" / name).read_bytes(), kind)
+def _page(name: str, kind: bytes) -> Callable[[], Response]:
+    answer = Response((files("reconciler.web") / "page" / name).read_bytes(), kind)
     return lambda: answer
 
 
-def _reason_to_wait(status: Status) -> str | None:
+def _reason_to_wait(status: DaemonStatus) -> str | None:
     if status.cycle_finished_at is None:
         return "the first cycle has not ended"
     if status.error is not None:
@@ -247,21 +245,21 @@ def _reason_to_wait(status: Status) -> str | None:
 def _insist_on(method: str, *allowed: str) -> None:
     if method not in allowed:
         listed = ", ".join(allowed)
-        raise RefusedError(405, f"only {listed} is served there", (b"allow", listed.encode()))
+        raise HttpError(405, f"only {listed} is served there", (b"allow", listed.encode()))
 
 
 def _refuse_other_content(headers: Headers, body: bytes) -> None:
     # A page can send a form anywhere without being asked, but not what calls itself JSON.
     if content_type(headers) != JSON:
-        raise RefusedError(415, "the Content-Type must be application/json")
+        raise HttpError(415, "the Content-Type must be application/json")
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
         asked = None
     if asked != {}:
-        raise RefusedError(400, "the body must be {}")
+        raise HttpError(400, "the body must be {}")
 
 
-def _refusal(status: int, why: Exception, headers: tuple[tuple[bytes, bytes], ...]) -> Answer:
+def _refusal(status: int, why: Exception, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
     body = json.dumps({"message": str(why)}).encode() + b"\n"
-    return Answer(body, JSON, status, headers)
+    return Response(body, JSON, status, headers)

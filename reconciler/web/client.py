@@ -7,13 +7,13 @@ from select import select
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from reconciler.core.changes import Cause, Traffic
+from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
-from reconciler.core.status import Lease, Standing, State, Status
+from reconciler.core.status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.known_secrets import shown
 
 SCHEMA = 1
@@ -22,7 +22,7 @@ RESPONSE_TIMEOUT_SECONDS = 10.0
 Result = TypeVar("Result")
 
 
-def fetch_status(url: str) -> tuple[str, Status]:
+def fetch_status(url: str) -> tuple[str, DaemonStatus]:
     """Return the status of the daemon at ``url``, as it was sent and as it reads.
 
     UsageError where ``url`` is none; DaemonError where no daemon of this version answers there.
@@ -108,12 +108,12 @@ def _understood(url: str, text: str, read: Callable[[Any], Result]) -> Result:
         ) from error
 
 
-def _status(told: Any) -> Status:
+def _status(told: Any) -> DaemonStatus:
     if told["schema"] != SCHEMA:
         raise ValueError(told["schema"])
     cycle, source, lease = told["cycle"], told["source"], told["lease"]
     code = cycle["exit_code"]
-    return Status(
+    return DaemonStatus(
         target=TargetId(**told["target"]),
         owner=told["owner"],
         policy=told["policy"],
@@ -131,7 +131,7 @@ def _status(told: Any) -> Status:
         calls=told["calls"],
         answers=told["answers"],
         recheck_seconds=told["recheck_seconds"],
-        lease=None if lease is None else Lease(**lease),
+        lease=None if lease is None else LeaseStatus(**lease),
         leading=told["leading"],
     )
 
@@ -144,9 +144,9 @@ def _unlisted(told: Any) -> Unlisted:
     return Unlisted(pattern.kind, parent, told["why"])
 
 
-def _standing(told: Any) -> Standing:
+def _standing(told: Any) -> ResourceStatus:
     origin, cause, traffic = told["origin"], told["cause"], told["traffic"]
-    return Standing(
+    return ResourceStatus(
         key=Key.parse(told["key"]),
         state=State(told["state"]),
         since=told["since"],
@@ -154,7 +154,7 @@ def _standing(told: Any) -> Standing:
         owner=told["owner"],
         cause=None if cause is None else Cause(cause),
         fields=tuple(map(_field, told["fields"])),
-        traffic=None if traffic is None else Traffic(traffic),
+        traffic=None if traffic is None else TrafficEffect(traffic),
         why=told["why"],
         outcome=told["outcome"],
         outcome_at=told["outcome_at"],

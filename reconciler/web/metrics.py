@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from reconciler.core.changes import DRIFT, Change, verb
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
-from reconciler.core.status import Standing, State, Status
+from reconciler.core.status import DaemonStatus, ResourceStatus, State
 
 _PREFIX = "mesh_reconciler"
 _NO_DRIFT = (State.IN_SYNC, State.SUSPENDED)
@@ -66,7 +66,7 @@ class Metrics:
         """Count what has just become of a change."""
         self._outcomes.labels(verb(outcome.change), outcome_name(outcome)).inc()
 
-    def count_cycle(self, status: Status) -> None:
+    def count_cycle(self, status: DaemonStatus) -> None:
         """Count the cycle that has just ended."""
         if status.exit_code is None or status.cycle_finished_at is None:
             return
@@ -77,7 +77,7 @@ class Metrics:
         if status.exit_code is ExitCode.OK:
             self._success.set(status.cycle_finished_at)
 
-    def exposed(self, status: Status, now: float) -> tuple[bytes, str]:
+    def exposed(self, status: DaemonStatus, now: float) -> tuple[bytes, str]:
         """Return what was counted and what ``status`` shows, and the content type of that text."""
         return generate_latest(_Scrape(self._registry, status, now)), CONTENT_TYPE_LATEST
 
@@ -87,7 +87,7 @@ class _Scrape(Collector):
     """What was counted, and a status as figures."""
 
     counted: CollectorRegistry
-    status: Status
+    status: DaemonStatus
     now: float
 
     def collect(self) -> Iterator[Metric]:
@@ -98,7 +98,7 @@ class _Scrape(Collector):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", told, value)
 
 
-def _labelled(status: Status) -> Iterator[Metric]:
+def _labelled(status: DaemonStatus) -> Iterator[Metric]:
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
     versions = {version("mesh-reconciler"): 1}
     tally = Tally(standing.state for standing in status.standings)
@@ -118,7 +118,7 @@ def _labelled(status: Status) -> Iterator[Metric]:
         yield family
 
 
-def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
+def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:
     drifted = [standing.since for standing in status.standings if _is_drift(standing)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
     began = status.cycle_started_at or 0
@@ -136,7 +136,7 @@ def _plain(status: Status, now: float) -> Iterator[tuple[str, float, str]]:
     yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."
 
 
-def _is_drift(standing: Standing) -> bool:
+def _is_drift(standing: ResourceStatus) -> bool:
     # What is suspended differs on purpose, so it must not raise the alert on drift.
     drift = standing.cause in DRIFT and standing.state not in _NO_DRIFT
     return drift or standing.state is State.DRIFTED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.serving.listening import (
-    AddressRefusedError,
+    InvalidAddressError,
     ServingError,
     listening,
     require_files,
@@ -15,7 +15,7 @@ from reconciler.serving.listening import (
     url_of,
 )
 from reconciler.serving.protocol import Limits
-from reconciler.web.app import Daemon, Document, Web
+from reconciler.web.app import DaemonControl, RenderStatus, StatusApp
 from reconciler.web.metrics import Metrics
 from reconciler.web.token import make_token
 
@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def serve(
-    daemon: Daemon,
+    daemon: DaemonControl,
     host: str,
     port: int,
     *,
-    document: Document,
+    document: RenderStatus,
     metrics: Metrics,
     token_file: Path,
     hosts: Collection[str] = (),
@@ -47,7 +47,7 @@ def serve(
     with ExitStack() as opened:
         try:
             require_files()
-            web = Web(
+            web = StatusApp(
                 daemon,
                 document=document,
                 metrics=metrics,
@@ -56,7 +56,7 @@ def serve(
             )
             listener = opened.enter_context(listening(host, port, insecure=insecure))
             opened.enter_context(serving(web, listener, limits=LIMITS))
-        except AddressRefusedError as error:
+        except InvalidAddressError as error:
             raise UsageError(f"serving the status: {error}") from error
         except ServingError as error:
             raise ReconcilerError(f"serving the status: {error}") from error

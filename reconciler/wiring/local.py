@@ -4,8 +4,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from reconciler.core.errors import HeldError, TargetError
-from reconciler.endpoint import EndpointError, FolderHeldError, LocalEndpoint, ServingError
+from reconciler.core.errors import LockHeldError, TargetError
+from reconciler.endpoint import DataDirectoryLockedError, EndpointError, LocalEndpoint, ServingError
 
 LOCAL_DATA = Path(".reconciler")
 # A holder that ends stops listening some time before it lets its folder go.
@@ -22,12 +22,12 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
     for _ in range(RELEASE_ATTEMPTS):
         try:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
-        except FolderHeldError as held:
+        except DataDirectoryLockedError as held:
             if held.url is None:
-                raise HeldError(str(held)) from held
+                raise LockHeldError(str(held)) from held
             if held.url != lost:
                 return held.url
             time.sleep(RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
-    raise HeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
+    raise LockHeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")

@@ -10,16 +10,16 @@ from pathlib import Path
 from reconciler.core.resources import TargetId
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
-from reconciler.locks.lease import Candidate, Store
-from reconciler.settings.target import Choice
+from reconciler.locks.lease import Elector, LeaseStore
+from reconciler.settings.target import TargetConfig
 from reconciler.targets.session import open_client, open_session
 from reconciler.wiring.targets import connection_of
 
 
-def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) -> Candidate:
+def open_lock(lock: str, term_seconds: float, choice: TargetConfig, target: TargetId) -> Elector:
     """Return this process as a candidate for ``lock``; nothing of it is reached yet."""
     kind, _, place = lock.partition(":")
-    store: Store
+    store: LeaseStore
     if kind == "file":
         store = FileStore(Path(place))
     else:
@@ -34,7 +34,7 @@ def open_lock(lock: str, term_seconds: float, choice: Choice, target: TargetId) 
             client, place, f"mesh-reconciler/{where}/{target.region}/{choice.owner}"
         )
     holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-    return Candidate(store, holder, term_seconds, steady_seconds, time.time)
+    return Elector(store, holder, term_seconds, steady_seconds, time.time)
 
 
 def steady_seconds() -> float:

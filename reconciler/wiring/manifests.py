@@ -7,7 +7,7 @@ from typing import TextIO
 
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.diagnostics import in_order
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 from reconciler.source.snapshot import nothing_found, read
 
 DEFAULT_SOURCE = "manifests"
@@ -21,7 +21,7 @@ def read_manifests(
     allow_empty: bool,
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
-) -> Loaded:
+) -> LoadResult:
     """Return what the manifests in ``paths`` say together, with every complaint about them.
 
     It calls ``beat`` about once a second while it reads.

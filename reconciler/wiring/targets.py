@@ -10,10 +10,10 @@ from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.resources import TargetId
 from reconciler.core.restraint import Limit
 from reconciler.parallel import on_one_core
-from reconciler.settings.target import LOCAL, Choice
+from reconciler.settings.target import LOCAL, TargetConfig
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls, Reopen
-from reconciler.targets.memory import Memory
+from reconciler.targets.calls import ApiClient, Reopen
+from reconciler.targets.memory import ReadCache
 from reconciler.targets.session import Connection, account_of, open_session
 
 # The embedded endpoint takes its caller's account from a 12-digit access key id.
@@ -25,7 +25,9 @@ _SHARE = re.compile(r"(\d{1,3})%")
 
 
 @contextmanager
-def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -> Iterator[AppMesh]:
+def open_target(
+    choice: TargetConfig, *, workers: int, memory: ReadCache | None = None
+) -> Iterator[AppMesh]:
     """Yield the chosen target, ready for ``workers`` calls at a time.
 
     The embedded endpoint lives as long as the block. UsageError where the credentials belong to
@@ -53,7 +55,7 @@ def open_target(choice: Choice, *, workers: int, memory: Memory | None = None) -
             yield _connect(choice, connection, workers=workers, memory=memory)
 
 
-def connection_of(choice: Choice) -> Connection:
+def connection_of(choice: TargetConfig) -> Connection:
     """Return the way to the chosen target, with the credentials of the SDK's own chain."""
     return Connection(
         choice.url,
@@ -77,15 +79,15 @@ def read_limit(text: str | None, default: Limit) -> Limit:
 
 
 def _connect(
-    choice: Choice,
+    choice: TargetConfig,
     connection: Connection,
     *,
     workers: int,
-    memory: Memory | None,
+    memory: ReadCache | None,
     reopen: Reopen | None = None,
 ) -> AppMesh:
     session = open_session(connection)
-    calls = Calls(session, connection, workers=workers, reopen=reopen)
+    calls = ApiClient(session, connection, workers=workers, reopen=reopen)
     # Nothing is asked of our own endpoint that we know: it may be gone before it answers.
     account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
     if choice.account is not None and account is None:

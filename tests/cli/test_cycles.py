@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 from builders import OWNER, TARGET, desired, egress, key, listening, mesh, route
-from means import FakeMeans
+from means import FakeCycleTarget
 
-from reconciler.cli.cycles import Cycles
+from reconciler.cli.cycles import CycleRunner
 from reconciler.core.changes import Cause
-from reconciler.core.errors import RefusedError, UnavailableError
+from reconciler.core.errors import RejectedError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import OWNER_TAG, Key
-from reconciler.core.restraint import Policy, Restraint
-from reconciler.core.status import State, Status
+from reconciler.core.restraint import GuardSettings, Policy
+from reconciler.core.status import DaemonStatus, State
 from reconciler.manifest.diagnostics import Code, about_file
 
-START = Status(TARGET, OWNER, "sync", started_at=0, interval_seconds=60)
+START = DaemonStatus(TARGET, OWNER, "sync", started_at=0, interval_seconds=60)
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 BROKEN = (about_file(Code.YAML, "a.yaml", "is not valid YAML"),)
 
@@ -25,10 +25,10 @@ class Life:
     """A daemon's cycles by hand: the status of each is where the next begins."""
 
     def __init__(self, *names: str) -> None:
-        self.means = FakeMeans(tuple(desired(name, DROP) for name in names))
+        self.means = FakeCycleTarget(tuple(desired(name, DROP) for name in names))
         self.now = 0.0
         self.status = START
-        self._cycles = Cycles(self.means, lambda: self.now, lambda: 1_000 + self.now)
+        self._cycles = CycleRunner(self.means, lambda: self.now, lambda: 1_000 + self.now)
 
     def cycle(self, *, fresh: bool = True, forced: bool = False) -> dict[str, State]:
         self.now += 60
@@ -39,7 +39,7 @@ class Life:
     def fail(self, name: str, operation: str = "create") -> None:
         def before(done: str, key: Key) -> None:
             if (done, key) == (operation, mesh(name)):
-                raise RefusedError("a quota is used up")
+                raise RejectedError("a quota is used up")
 
         self.means.target.before = before
 
@@ -204,7 +204,7 @@ def test_what_is_left_alone_is_told_of_once_and_when_the_reason_changes(
 def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
     life = Life("a")
     life.cycle()
-    life.means.restraint = Restraint(policy=Policy.OBSERVE)
+    life.means.restraint = GuardSettings(policy=Policy.OBSERVE)
     live = life.means.target.resources[mesh("a")]
     life.means.target.resources[mesh("a")] = replace(live, spec={})
     assert life.cycle() == {"a": State.DRIFTED}
@@ -216,7 +216,7 @@ def test_a_resource_deleted_by_hand_is_missing_and_reported_once(
 ) -> None:
     life = Life("a", "b")
     life.cycle()
-    life.means.restraint = Restraint(policy=Policy.OBSERVE)
+    life.means.restraint = GuardSettings(policy=Policy.OBSERVE)
     life.cycle()
     del life.means.target.resources[mesh("a")]
     life.means.desired += (desired("c", DROP),)
@@ -287,7 +287,7 @@ def test_what_needs_what_waits_is_not_tried_and_makes_no_way() -> None:
 
     def before(done: str, about: Key) -> None:
         if (done, about) == ("create", key("virtual-node/m/new")):
-            raise RefusedError("a quota is used up")
+            raise RejectedError("a quota is used up")
 
     life.means.target.before = before
     for tries in (1, 2, 2):

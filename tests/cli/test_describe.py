@@ -14,7 +14,7 @@ from manifest_text import mesh_yaml
 from web.samples import StillDaemon, calm, served
 
 from reconciler.core.resources import OWNER_TAG, Key, TargetId
-from reconciler.core.status import Standing, State
+from reconciler.core.status import ResourceStatus, State
 from reconciler.endpoint import LocalEndpoint
 
 Write = Callable[[str, str], Path]
@@ -75,7 +75,7 @@ def test_a_daemon_says_what_became_of_its_attempts(
         write(f"manifests/{each}.yaml", mesh_yaml(each))
     now = time.time()
     target = TargetId(endpoint.url, endpoint.url, "123456789012", "eu-west-1")
-    tried = Standing(
+    tried = ResourceStatus(
         Key("mesh", ("a",)),
         State.FAILED,
         since=now - 60 * 60,

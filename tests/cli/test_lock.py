@@ -14,16 +14,16 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 from reconciler.locks.file import FileStore
-from reconciler.locks.lease import Candidate, Record, kept
+from reconciler.locks.lease import Elector, LeaseRecord, kept
 
 TERM_SECONDS = 1.0
 VERBS = [("apply", "--auto-approve"), ("run", "--once")]
 
 
 @pytest.fixture
-def other(here: Path) -> Candidate:
+def other(here: Path) -> Elector:
     """Return another run that would write."""
-    return Candidate(FileStore(here / "lock"), "other", TERM_SECONDS, time.monotonic, time.time)
+    return Elector(FileStore(here / "lock"), "other", TERM_SECONDS, time.monotonic, time.time)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def locked(cli: Cli, endpoint: LocalEndpoint, here: Path) -> Any:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_run_takes_the_lock_and_lets_it_go(
-    write: Write, locked: Any, live: Any, other: Candidate, verb: tuple[str, str]
+    write: Write, locked: Any, live: Any, other: Elector, verb: tuple[str, str]
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     assert locked(*verb).code == 0
@@ -50,7 +50,7 @@ def test_a_run_takes_the_lock_and_lets_it_go(
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_p18_a_run_that_meets_another_one_says_whose_turn_it_is(
-    write: Write, locked: Any, live: Any, other: Candidate, verb: tuple[str, str]
+    write: Write, locked: Any, live: Any, other: Elector, verb: tuple[str, str]
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     with kept(other):
@@ -61,7 +61,7 @@ def test_p18_a_run_that_meets_another_one_says_whose_turn_it_is(
 
 
 def test_a_run_that_has_nothing_to_write_asks_for_no_lock(
-    write: Write, locked: Any, other: Candidate
+    write: Write, locked: Any, other: Elector
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     assert locked(*VERBS[0]).code == 0
@@ -70,7 +70,7 @@ def test_a_run_that_has_nothing_to_write_asks_for_no_lock(
 
 
 def test_a_run_takes_over_from_one_that_died(
-    write: Write, locked: Any, live: Any, other: Candidate
+    write: Write, locked: Any, live: Any, other: Elector
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     other.step()
@@ -93,7 +93,7 @@ def test_a_run_that_loses_its_lease_begins_nothing_new_and_says_so(
 
         eventually(creating)
         store = FileStore(here / "lock")
-        usurper = Record("usurper", 9, 0, 60)
+        usurper = LeaseRecord("usurper", 9, 0, 60)
         eventually(lambda: store.swap(store.read(), str(usurper)))
 
     thread = threading.Thread(target=usurp)

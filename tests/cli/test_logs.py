@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from reconciler.cli.logs import JsonLines, TextLines, Unhindered, start_logging
+from reconciler.cli.logs import JsonFormatter, NonBlockingHandler, TextFormatter, start_logging
 
 SMALLEST_PIPE = 4096
 
@@ -20,19 +20,19 @@ def record(message: str) -> logging.LogRecord:
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, Unhindered]]:
+def pipe() -> Iterator[tuple[int, NonBlockingHandler]]:
     """Return the end to read from, and a handler that writes to the other one."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
     with os.fdopen(writing, "w") as stream:
-        handler = Unhindered(stream)
-        handler.setFormatter(JsonLines())
+        handler = NonBlockingHandler(stream)
+        handler.setFormatter(JsonFormatter())
         yield reading, handler
     os.close(reading)
 
 
 def test_p20_a_pipe_that_nobody_reads_loses_records_and_says_how_many(
-    pipe: tuple[int, Unhindered],
+    pipe: tuple[int, NonBlockingHandler],
 ) -> None:
     reading, handler = pipe
     for _ in range(200):
@@ -52,16 +52,16 @@ def test_p20_a_full_disk_and_a_closed_pipe_stop_nothing() -> None:
     os.close(reading)
     with os.fdopen(writing, "w") as closed, Path("/dev/full").open("w") as full:
         for stream in (closed, full):
-            handler = Unhindered(stream)
-            handler.setFormatter(TextLines())
+            handler = NonBlockingHandler(stream)
+            handler.setFormatter(TextFormatter())
             handler.emit(record("to nobody"))
             assert handler.lost == 1
 
 
 def test_a_record_that_is_longer_than_a_pipe_takes_at_once_is_written_whole(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as stream:
-        handler = Unhindered(stream)
-        handler.setFormatter(TextLines("%(message)s"))
+        handler = NonBlockingHandler(stream)
+        handler.setFormatter(TextFormatter("%(message)s"))
         handler.emit(record("x" * 10_000))
     assert (tmp_path / "log").read_text() == "x" * 10_000 + "\n"
 

@@ -22,7 +22,7 @@ from reconciler.cli import main as main_module
 from reconciler.cli.output import wants_color
 from reconciler.core.report import Report
 from reconciler.endpoint import LocalEndpoint
-from reconciler.settings.knobs import KNOBS
+from reconciler.settings.knobs import OPTIONS
 
 Write = Callable[[str, str], Path]
 COMMAND = [sys.executable, "-m", "reconciler"]
@@ -380,11 +380,11 @@ def test_json_says_the_code_of_a_run_that_was_cut_short(
 
 
 def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
-    for verb in main_module.VERBS:
+    for verb in main_module.COMMANDS:
         assert verb in cli("--help").out
         told = cli(verb, "--help")
         assert told.code == 0
-        offered = {f"--{knob.name}" for knob in KNOBS if knob.offered_by(verb)}
+        offered = {f"--{knob.name}" for knob in OPTIONS if knob.offered_by(verb)}
         listed = set(re.findall(r"^  (?:-v, )?(--[a-z-]+)", told.out, re.MULTILINE))
         assert listed == offered | {"--config"}
     assert cli("--version").out.startswith("reconciler, version ")

@@ -4,7 +4,7 @@ import pytest
 from builders import desired, egress, mesh, plan, present
 
 from reconciler.core.changes import Reason
-from reconciler.core.contests import MAX_REPAIRS, Contests
+from reconciler.core.contests import MAX_REPAIRS, RepairLoops
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Spec
@@ -17,14 +17,14 @@ def fought_over(live: Spec = ALLOW, applied: Spec = DROP) -> Plan:
     return plan(desired("a", DROP), present("a", live, applied=desired("a", applied)))
 
 
-def cycle(contests: Contests, made: Plan) -> tuple[Contests, Plan]:
+def cycle(contests: RepairLoops, made: Plan) -> tuple[RepairLoops, Plan]:
     """Return what is known after carrying out what is left of ``made``, and that."""
     left = contests.restrain(made)
     return contests.after(Report(left, tuple(map(Applied, left.changes)))), left
 
 
-def after_repairs(count: int, made: Plan) -> Contests:
-    contests = Contests()
+def after_repairs(count: int, made: Plan) -> RepairLoops:
+    contests = RepairLoops()
     for _ in range(count):
         contests, left = cycle(contests, made)
         assert left == made
@@ -63,7 +63,7 @@ def test_one_cycle_of_peace_ends_a_contest() -> None:
 
 
 def test_what_failed_is_tried_again_without_end() -> None:
-    contests, made = Contests(), fought_over()
+    contests, made = RepairLoops(), fought_over()
     for _ in range(9):
         contests = contests.after(Report(made, (Failed(made.changes[0], "500"),)))
     assert contests.restrain(made) == made

@@ -9,10 +9,10 @@ from builders import desired, key, plan, present, provided_by
 from reconciler.core.changes import Cause, Change, Delete, Unlinked, unlinked, waves_of
 from reconciler.core.kinds import mentioned_by, named_by, parent_of, without_mentions
 from reconciler.core.plan import Plan
-from reconciler.core.resources import Json, Key, Present, Spec
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.resources import Json, Key, LiveResource, Spec
+from reconciler.core.restraint import GuardSettings, Policy
 
-DOWN = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+DOWN = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
 GRAPHS = 300
 
 
@@ -22,15 +22,15 @@ def calling(*services: str) -> Spec:
     return {"backends": found}
 
 
-def torn_down(*nodes_and_services: Present) -> Plan:
+def torn_down(*nodes_and_services: LiveResource) -> Plan:
     return plan(present("m"), *nodes_and_services, restraint=DOWN)
 
 
-def node(name: str, *services: str) -> Present:
+def node(name: str, *services: str) -> LiveResource:
     return present(f"virtual-node/m/{name}", calling(*services))
 
 
-def service(name: str, provider: str) -> Present:
+def service(name: str, provider: str) -> LiveResource:
     return present(f"virtual-service/m/{name}", provided_by("virtualNode", provider))
 
 

@@ -6,7 +6,7 @@ from reconciler.core.changes import Cause, Reason
 from reconciler.core.drift import drift_alone
 from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import APPLIED_TAG, Suspension, Unlisted, Unreadable
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
@@ -86,7 +86,7 @@ def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
             present("grown", ALLOW, unknown=("/added",)),
             desired("unmarked"),
             present("unmarked", owner=None),
-            restraint=Restraint(Policy.OBSERVE),
+            restraint=GuardSettings(Policy.OBSERVE),
         )
     )
     assert {held.key.name: held.reason for held in told.withheld} == {

@@ -24,15 +24,15 @@ from reconciler.core.resources import (
     Desired,
     Json,
     Key,
-    Present,
+    LiveResource,
     Spec,
     Suspension,
     Unlisted,
     Unreadable,
 )
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 
-MANY = Restraint(policy=Policy.SYNC, max_deletes=99)
+MANY = GuardSettings(policy=Policy.SYNC, max_deletes=99)
 GRAPH: dict[str, Spec | None] = {
     "m": None,
     "virtual-node/m/n": {},
@@ -48,7 +48,7 @@ def wanted(*names: str) -> list[Desired]:
     return [desired(name, GRAPH[name]) for name in names or GRAPH]
 
 
-def live(*names: str) -> list[Present]:
+def live(*names: str) -> list[LiveResource]:
     chosen = names or tuple(GRAPH)
     return [present(name, GRAPH[name], applied=desired(name, GRAPH[name])) for name in chosen]
 
@@ -70,12 +70,16 @@ def test_a_graph_comes_up_from_what_holds_to_what_is_held() -> None:
 
 
 def test_it_is_torn_down_the_other_way_round() -> None:
-    made = plan(*live(), restraint=Restraint(policy=Policy.SYNC, max_deletes=7, allow_empty=True))
+    made = plan(
+        *live(), restraint=GuardSettings(policy=Policy.SYNC, max_deletes=7, allow_empty=True)
+    )
     assert keys(made) == list(reversed(keys(plan(*wanted()))))
 
 
 def test_one_delete_too_many_deletes_nothing_of_any_kind() -> None:
-    held = plan(*live(), restraint=Restraint(policy=Policy.SYNC, max_deletes=6, allow_empty=True))
+    held = plan(
+        *live(), restraint=GuardSettings(policy=Policy.SYNC, max_deletes=6, allow_empty=True)
+    )
     assert held.changes == ()
     (why,) = {one.why for one in held.withheld}
     assert why == (
@@ -364,7 +368,7 @@ def test_a_route_of_another_port_stays_where_it_is() -> None:
     ],
 )
 def test_what_cannot_make_way_withholds_the_change(
-    standing: Present | Unreadable, wish: list[Desired], word: str
+    standing: LiveResource | Unreadable, wish: list[Desired], word: str
 ) -> None:
     made = plan(*router(80, protocol="grpc"), *wish, *STANDING[:3], standing)
     (held,) = [one for one in made.withheld if one.key == key("virtual-router/m/r")]

@@ -7,12 +7,12 @@ import pytest
 from builders import NOW, SYNC, desired, key, listening, mesh, plan, present, route
 
 from reconciler.core.changes import Cause, Change, Create, Reason
-from reconciler.core.contests import MAX_REPAIRS, Contests
+from reconciler.core.contests import MAX_REPAIRS, RepairLoops
 from reconciler.core.last_seen import LastSeen
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
-from reconciler.core.resources import Desired, Present, Suspension, Unreadable
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.resources import Desired, LiveResource, Suspension, Unreadable
+from reconciler.core.restraint import GuardSettings, Policy
 
 ABSENT = plan(desired("a"))
 LIVE = plan(desired("a"), present("a", applied=desired("a")))
@@ -58,7 +58,7 @@ def test_a_missing_resource_stays_so_and_its_time_stays_too() -> None:
     dark = plan(desired("a"), Unreadable(mesh("a"), "403"))
     paused = plan(desired("a", suspend=PAUSE))
     seen = after(LIVE, dark, paused, ABSENT, ABSENT)
-    held = seen.explain(plan(desired("a"), restraint=Restraint(policy=Policy.OBSERVE)))
+    held = seen.explain(plan(desired("a"), restraint=GuardSettings(policy=Policy.OBSERVE)))
     assert create_in(held).last_seen_at == 10.0
     assert create_in(held).cause is Cause.MISSING
 
@@ -94,7 +94,11 @@ def test_a_resource_in_no_manifest_and_not_live_is_forgotten() -> None:
 def test_a_detached_route_was_live_unless_it_may_be_lost(
     outcome: Callable[[Change], Outcome], *, live: bool
 ) -> None:
-    graph: list[Desired | Present] = [present("m"), present("virtual-node/m/n", {}), desired("m")]
+    graph: list[Desired | LiveResource] = [
+        present("m"),
+        present("virtual-node/m/n", {}),
+        desired("m"),
+    ]
     graph += [desired("virtual-router/m/r", listening(80, protocol="grpc"))]
     graph += [present("virtual-router/m/r", listening(80)), present("route/m/r/x", route("n"))]
     made = plan(*graph, desired("route/m/r/x", route("n")))
@@ -104,7 +108,7 @@ def test_a_detached_route_was_live_unless_it_may_be_lost(
 
 def test_who_deletes_again_and_again_is_named() -> None:
     missing = after(LIVE).explain(ABSENT)
-    contests = Contests()
+    contests = RepairLoops()
     for _ in range(MAX_REPAIRS):
         contests = contests.after(Report(missing, tuple(map(Applied, missing.changes))))
     (held,) = contests.restrain(missing).withheld

@@ -6,8 +6,8 @@ from builders import OWNER, TARGET, desired, egress, mesh, plan, present
 from reconciler.core.changes import Adopt, Cause, Reason, Update
 from reconciler.core.ownership import adoption, release, to_create
 from reconciler.core.report import plan_exit_code
-from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, Present, Unreadable
-from reconciler.core.restraint import Limit, Policy, Restraint
+from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, LiveResource, Unreadable
+from reconciler.core.restraint import GuardSettings, Limit, Policy
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
@@ -60,7 +60,7 @@ def test_the_guards_of_apply_hold_for_adopting_too() -> None:
         desired("a", adopt=True),
         present("a", owner=None),
         desired("new"),
-        restraint=Restraint(Policy.OBSERVE, max_updates=Limit(0)),
+        restraint=GuardSettings(Policy.OBSERVE, max_updates=Limit(0)),
     )
     took = adoption(proposed, accept_changes=True)
     assert [held.reason for held in took.withheld] == [Reason.POLICY]
@@ -88,7 +88,7 @@ def test_what_is_ours_loses_our_two_tags_and_nothing_else() -> None:
     ],
 )
 def test_what_is_not_known_to_be_ours_is_not_given_up(
-    seen: Present | Unreadable, words: str, code: int
+    seen: LiveResource | Unreadable, words: str, code: int
 ) -> None:
     refused = release(TARGET, OWNER, [seen], Policy.SYNC)
     assert refused.changes == ()

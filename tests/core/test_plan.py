@@ -15,7 +15,7 @@ from reconciler.core.changes import (
     Create,
     Delete,
     Reason,
-    Traffic,
+    TrafficEffect,
     Update,
     Withheld,
     verb,
@@ -26,7 +26,7 @@ from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
     Desired,
-    Present,
+    LiveResource,
     Spec,
     Suspension,
     TargetId,
@@ -48,7 +48,7 @@ def only_withheld(made: Plan) -> Withheld:
     return held
 
 
-def update(*items: Desired | Present) -> Update:
+def update(*items: Desired | LiveResource) -> Update:
     change = only_change(plan(*items))
     assert isinstance(change, Update)
     return change
@@ -91,7 +91,7 @@ def test_what_a_create_sends_is_shown_though_it_is_ignored_later() -> None:
     ],
     ids=["equal", "empty is absent", "spec not managed", "tags of others", "ignored"],
 )
-def test_what_is_as_wanted_is_left_alone(want: Desired, live: Present) -> None:
+def test_what_is_as_wanted_is_left_alone(want: Desired, live: LiveResource) -> None:
     made = plan(want, live)
     assert made.changes == ()
     assert made.withheld == ()
@@ -272,7 +272,7 @@ def test_a_suspended_mesh_waits_until_its_end() -> None:
     ],
     ids=["absent", "differs", "has an unknown field"],
 )
-def test_a_suspended_mesh_has_the_change_that_it_would_have(live: tuple[Present, ...]) -> None:
+def test_a_suspended_mesh_has_the_change_that_it_would_have(live: tuple[LiveResource, ...]) -> None:
     pause = Suspension(NOW + timedelta(seconds=1), "load test")
     made, paused = (plan(desired("a", ALLOW, suspend=it), *live) for it in (None, pause))
     held = only_withheld(paused)
@@ -330,17 +330,17 @@ def test_a_change_of_protection_alone_is_a_change() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "meaning"),
     [
-        (DROP, ALLOW, Traffic.OPENS),
-        ({}, ALLOW, Traffic.OPENS),
-        (ALLOW, DROP, Traffic.CLOSES),
-        (ALLOW, {}, Traffic.CLOSES),
-        ({}, DROP, Traffic.SAME),
-        (DROP, {}, Traffic.SAME),
+        (DROP, ALLOW, TrafficEffect.OPENS),
+        ({}, ALLOW, TrafficEffect.OPENS),
+        (ALLOW, DROP, TrafficEffect.CLOSES),
+        (ALLOW, {}, TrafficEffect.CLOSES),
+        ({}, DROP, TrafficEffect.SAME),
+        (DROP, {}, TrafficEffect.SAME),
         ({"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}, {}, None),
     ],
 )
 def test_a_change_says_what_it_means_for_traffic(
-    before: Spec, after: Spec, meaning: Traffic | None
+    before: Spec, after: Spec, meaning: TrafficEffect | None
 ) -> None:
     assert update(desired("a", after), present("a", before)).traffic is meaning
 
@@ -366,9 +366,9 @@ living = st.builds(
 
 @given(st.lists(wanted), st.lists(living), st.randoms(use_true_random=False))
 def test_c12_a_plan_gives_every_key_one_verdict_whatever_the_order(
-    wants: list[Desired], lives: list[Present], luck: random.Random
+    wants: list[Desired], lives: list[LiveResource], luck: random.Random
 ) -> None:
-    items: list[Desired | Present] = [*{want.key: want for want in wants}.values()]
+    items: list[Desired | LiveResource] = [*{want.key: want for want in wants}.values()]
     items += {live.key: live for live in lives}.values()
     made = plan(*items, restraint=SYNC)
     verdicts = [

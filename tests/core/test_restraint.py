@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from reconciler.core.changes import Create, Delete, Reason, Update
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Unlisted, Unreadable
-from reconciler.core.restraint import Limit, Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Limit, Policy
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 
-def everything(restraint: Restraint) -> Plan:
+def everything(restraint: GuardSettings) -> Plan:
     """A world in which there is one of each to do."""
     return plan(
         desired("new", DROP),
@@ -36,14 +36,14 @@ def everything(restraint: Restraint) -> Plan:
     ],
 )
 def test_each_policy_allows_what_it_says(policy: Policy, allowed: set[type]) -> None:
-    made = everything(Restraint(policy=policy))
+    made = everything(GuardSettings(policy=policy))
     assert {type(change) for change in made.changes} == allowed
     assert len(made.changes) + len(made.withheld) == 3
     assert all(held.change is not None for held in made.withheld)
 
 
 def test_a_leftover_is_an_orphan_where_nothing_may_be_deleted() -> None:
-    (held,) = everything(Restraint()).withheld
+    (held,) = everything(GuardSettings()).withheld
     assert held.reason is Reason.ORPHAN
     assert "upsert-only" in held.why
 
@@ -58,7 +58,7 @@ def deletes(made: Plan) -> int:
 @given(st.integers(1, 200), st.integers(0, 200))
 def test_s02_over_the_limit_not_one_is_deleted(leftovers: int, limit: int) -> None:
     items = [present(f"old-{number}", DROP) for number in range(leftovers)]
-    restraint = Restraint(policy=Policy.SYNC, max_deletes=limit)
+    restraint = GuardSettings(policy=Policy.SYNC, max_deletes=limit)
     made = plan(desired("kept", DROP), *items, restraint=restraint)
     assert deletes(made) == (leftovers if leftovers <= limit else 0)
 
@@ -66,15 +66,15 @@ def test_s02_over_the_limit_not_one_is_deleted(leftovers: int, limit: int) -> No
 @pytest.mark.parametrize("fleet", [1, 2, 9])
 def test_s01_s03_an_empty_source_deletes_nothing_however_small_the_fleet(fleet: int) -> None:
     items = [present(f"old-{number}", DROP) for number in range(fleet)]
-    made = plan(*items, restraint=Restraint(policy=Policy.SYNC, max_deletes=99))
+    made = plan(*items, restraint=GuardSettings(policy=Policy.SYNC, max_deletes=99))
     assert made.changes == ()
     assert {held.reason for held in made.withheld} == {Reason.GUARD}
-    meant = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+    meant = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
     assert deletes(plan(*items, restraint=meant)) == fleet
 
 
 def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
-    made = everything(Restraint(policy=Policy.SYNC, partial="--only was given"))
+    made = everything(GuardSettings(policy=Policy.SYNC, partial="--only was given"))
     assert deletes(made) == 0
     assert "--only was given" in made.withheld[0].why
 
@@ -82,20 +82,20 @@ def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("restraint", "options"),
     [
-        (Restraint(Policy.SYNC, max_deletes=1), "--allow-empty --max-deletes 3"),
-        (Restraint(Policy.SYNC, max_deletes=3), "--allow-empty"),
-        (Restraint(Policy.SYNC, max_deletes=1, allow_empty=True), "--max-deletes 3"),
-        (Restraint(Policy.UPSERT_ONLY), "--policy sync to delete it"),
+        (GuardSettings(Policy.SYNC, max_deletes=1), "--allow-empty --max-deletes 3"),
+        (GuardSettings(Policy.SYNC, max_deletes=3), "--allow-empty"),
+        (GuardSettings(Policy.SYNC, max_deletes=1, allow_empty=True), "--max-deletes 3"),
+        (GuardSettings(Policy.UPSERT_ONLY), "--policy sync to delete it"),
     ],
 )
 def test_what_is_withheld_names_every_option_that_lets_it_pass(
-    restraint: Restraint, options: str
+    restraint: GuardSettings, options: str
 ) -> None:
     items = [present(name, DROP) for name in "abc"]
     assert {
         held.why.partition(": pass ")[2] for held in plan(*items, restraint=restraint).withheld
     } == {options}
-    allowed = Restraint(Policy.SYNC, max_deletes=3, allow_empty=True)
+    allowed = GuardSettings(Policy.SYNC, max_deletes=3, allow_empty=True)
     assert deletes(plan(*items, restraint=allowed)) == 3
 
 
@@ -110,10 +110,10 @@ def test_what_is_withheld_names_every_option_that_lets_it_pass(
 def test_what_a_policy_withholds_names_the_least_policy_that_allows_it(
     policy: Policy, verb: str, enough: Policy
 ) -> None:
-    made = everything(Restraint(policy))
+    made = everything(GuardSettings(policy))
     wanted = f"policy {policy} allows no {verb}: pass --policy {enough}"
     assert wanted in [held.why for held in made.withheld]
-    assert wanted not in [held.why for held in everything(Restraint(enough)).withheld]
+    assert wanted not in [held.why for held in everything(GuardSettings(enough)).withheld]
 
 
 def test_an_incomplete_look_deletes_nothing() -> None:
@@ -132,9 +132,9 @@ def test_over_the_limit_not_one_is_updated() -> None:
         for number in range(4)
         for item in (desired(f"m{number}", DROP), present(f"m{number}", ALLOW))
     ]
-    allowed = plan(*items, restraint=Restraint(max_updates=Limit(4)))
+    allowed = plan(*items, restraint=GuardSettings(max_updates=Limit(4)))
     assert len(allowed.changes) == 4
-    refused = plan(*items, desired("new", DROP), restraint=Restraint(max_updates=Limit(3)))
+    refused = plan(*items, desired("new", DROP), restraint=GuardSettings(max_updates=Limit(3)))
     assert [type(change) for change in refused.changes] == [Create]
     assert {held.reason for held in refused.withheld} == {Reason.GUARD}
     assert all(held.why.endswith("pass --max-updates 4") for held in refused.withheld)

@@ -36,7 +36,7 @@ from reconciler.core.resources import (
     canonical_json,
     digest,
 )
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.core.saved import MAX_BYTES, parse_plan, save
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -63,7 +63,7 @@ HELD = plan(
     desired("moved", ALLOW),
     present("moved", DROP),
     present("gone"),
-    restraint=Restraint(policy=Policy.OBSERVE),
+    restraint=GuardSettings(policy=Policy.OBSERVE),
 )
 SMALL = plan(desired("a", DROP), desired("b", ALLOW), present("b", DROP))
 
@@ -305,7 +305,7 @@ def test_what_is_updated_before_a_delete_is_ours_and_deleted_too(
         present("m"),
         present("virtual-node/m/n", {"backends": called}),
         present("virtual-service/m/s", provided_by("virtualNode", "n")),
-        restraint=Restraint(policy=Policy.SYNC, max_deletes=2),
+        restraint=GuardSettings(policy=Policy.SYNC, max_deletes=2),
     )
     assert parse_plan("p.plan", save(made)) == made
     assert "is updated first, and is not deleted by this plan" in refused(resealed(made, edit))

@@ -8,10 +8,10 @@ from builders import NOW, OWNER, SYNC, desired, egress, key, listening, mesh, pl
 from reconciler.core.changes import Cause
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
-from reconciler.core.resources import Desired, Key, Present, Suspension, Unreadable
-from reconciler.core.restraint import Policy, Restraint
-from reconciler.core.standings import Retry, standings
-from reconciler.core.status import Standing, State
+from reconciler.core.resources import Desired, Key, LiveResource, Suspension, Unreadable
+from reconciler.core.restraint import GuardSettings, Policy
+from reconciler.core.standings import NextAttempt, standings
+from reconciler.core.status import ResourceStatus, State
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 LATER = NOW.replace(year=2030)
@@ -20,16 +20,16 @@ LATER = NOW.replace(year=2030)
 def stand(
     made: Plan,
     *outcomes: Outcome,
-    before: tuple[Standing, ...] = (),
-    retries: Mapping[Key, Retry] | None = None,
+    before: tuple[ResourceStatus, ...] = (),
+    retries: Mapping[Key, NextAttempt] | None = None,
     now: float = 1.0,
-) -> tuple[Standing, ...]:
+) -> tuple[ResourceStatus, ...]:
     return standings(
         Report(made, outcomes), {one.key: one for one in before}, {}, retries or {}, now
     )
 
 
-def drifted(restraint: Restraint | None = None) -> Plan:
+def drifted(restraint: GuardSettings | None = None) -> Plan:
     want = desired("a", DROP)
     return plan(want, present("a", ALLOW, applied=want), restraint=restraint)
 
@@ -63,7 +63,7 @@ def test_every_outcome_has_its_state(outcome: type[Outcome], state: State) -> No
 
 
 def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -> None:
-    made = drifted(Restraint(policy=Policy.OBSERVE))
+    made = drifted(GuardSettings(policy=Policy.OBSERVE))
     (one,) = stand(made)
     assert (one.state, one.cause, one.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
     assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
@@ -80,7 +80,7 @@ def test_what_is_left_alone_says_why_in_its_state() -> None:
         Unreadable(mesh("dark"), "403"),
         present("foreign", owner="others"),
         present("old"),
-        restraint=Restraint(policy=Policy.OBSERVE),
+        restraint=GuardSettings(policy=Policy.OBSERVE),
     )
     assert {one.key.name: one.state for one in stand(made)} == {
         "new": State.PENDING,
@@ -118,14 +118,22 @@ def test_what_was_deleted_is_not_there() -> None:
 def test_since_and_the_last_outcome_are_carried_over() -> None:
     made = drifted()
     (change,) = made.changes
-    (failed,) = stand(made, Failed(change, "why"), retries={mesh("a"): Retry(1, 61.0)})
+    (failed,) = stand(made, Failed(change, "why"), retries={mesh("a"): NextAttempt(1, 61.0)})
     assert (failed.attempts, failed.next_attempt_at) == (1, 61.0)
     (waits,) = stand(
-        made, Failed(change, "why"), before=(failed,), retries={mesh("a"): Retry(1, 61.0)}, now=30
+        made,
+        Failed(change, "why"),
+        before=(failed,),
+        retries={mesh("a"): NextAttempt(1, 61.0)},
+        now=30,
     )
     assert (waits.since, waits.outcome_at, waits.attempts) == (1.0, 1.0, 1)
     (again,) = stand(
-        made, Failed(change, "why"), before=(waits,), retries={mesh("a"): Retry(2, 181.0)}, now=61
+        made,
+        Failed(change, "why"),
+        before=(waits,),
+        retries={mesh("a"): NextAttempt(2, 181.0)},
+        now=61,
     )
     assert (again.since, again.outcome_at, again.attempts) == (1.0, 61.0, 2)
     (applied,) = stand(made, Applied(change), before=(again,), now=181)
@@ -145,7 +153,11 @@ def test_a_resource_that_was_repaired_is_in_sync_since_the_repair() -> None:
 
 
 def test_what_makes_way_stands_as_what_it_makes_way_for() -> None:
-    graph: list[Desired | Present] = [present("m"), present("virtual-node/m/n", {}), desired("m")]
+    graph: list[Desired | LiveResource] = [
+        present("m"),
+        present("virtual-node/m/n", {}),
+        desired("m"),
+    ]
     graph += [desired("virtual-router/m/r", listening(80, protocol="grpc"))]
     graph += [present("virtual-router/m/r", listening(80)), present("route/m/r/x", route("n"))]
     made = plan(*graph, desired("route/m/r/x", route("n")))

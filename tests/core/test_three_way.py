@@ -4,22 +4,22 @@ import pytest
 from builders import canonical, desired, egress, mesh, plan, present
 
 from reconciler.core.diff import MISSING, FieldChange
-from reconciler.core.resources import Desired, Present, Spec
-from reconciler.core.restraint import Policy, Restraint
-from reconciler.core.three_way import Clash, Moved, ThreeWay, compare
+from reconciler.core.resources import Desired, LiveResource, Spec
+from reconciler.core.restraint import GuardSettings, Policy
+from reconciler.core.three_way import FieldDiff, MergeConflict, ThreeWay, compare
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 IPV4: Spec = {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
-EVERYTHING = Restraint(policy=Policy.SYNC, allow_empty=True)
+EVERYTHING = GuardSettings(policy=Policy.SYNC, allow_empty=True)
 TYPE = "/spec/egressFilter/type"
 
 
-def three_way(base: list[Desired], head: list[Desired], *live: Present) -> ThreeWay:
+def three_way(base: list[Desired], head: list[Desired], *live: LiveResource) -> ThreeWay:
     return compare(base, head, plan(*head, *live, restraint=EVERYTHING), canonical)
 
 
-def moved(pointer: str, before: object, after: object) -> tuple[Moved, ...]:
-    return (Moved(mesh("a"), (FieldChange(pointer, before, after),)),)  # type: ignore[arg-type]
+def moved(pointer: str, before: object, after: object) -> tuple[FieldDiff, ...]:
+    return (FieldDiff(mesh("a"), (FieldChange(pointer, before, after),)),)  # type: ignore[arg-type]
 
 
 def test_what_the_change_moves_is_its_own() -> None:
@@ -41,7 +41,7 @@ def test_what_both_moved_clashes() -> None:
     assert three_way([base], [head], present("a", {}, applied=base)) == ThreeWay(
         moved(TYPE, "DROP_ALL", "ALLOW_ALL"),
         (),
-        (Clash(mesh("a"), TYPE, "DROP_ALL", MISSING, "ALLOW_ALL"),),
+        (MergeConflict(mesh("a"), TYPE, "DROP_ALL", MISSING, "ALLOW_ALL"),),
     )
 
 
@@ -81,7 +81,7 @@ def test_a_manifest_that_goes_takes_the_resource_along() -> None:
     assert [field.after for field in compared.proposed[0].fields] == [MISSING]
     assert (compared.reverted, compared.clashes) == ((), ())
     drifted = three_way([base], [], present("a", ALLOW, applied=base))
-    assert drifted.clashes == (Clash(mesh("a"), "/spec", DROP, ALLOW, MISSING),)
+    assert drifted.clashes == (MergeConflict(mesh("a"), "/spec", DROP, ALLOW, MISSING),)
 
 
 def test_what_no_manifest_asked_for_before_either_is_not_the_changes_doing() -> None:

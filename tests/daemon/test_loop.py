@@ -9,10 +9,10 @@ import pytest
 from builders import TARGET, mesh
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.status import Lease, Standing, State, Status
-from reconciler.daemon.loop import CYCLES_PER_READ, MAX_CODES, Daemon, Senses
+from reconciler.core.status import DaemonStatus, LeaseStatus, ResourceStatus, State
+from reconciler.daemon.loop import CYCLES_PER_READ, MAX_CODES, Daemon, LoopInputs
 
-START = Status(TARGET, "o", "sync", started_at=0, interval_seconds=60)
+START = DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=60)
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class World:
     leads: bool = True
     ran: list[Ran] = field(default_factory=list)
     beats: int = 0
-    ends: Callable[[Status], Status] = lambda status: status
+    ends: Callable[[DaemonStatus], DaemonStatus] = lambda status: status
 
     @cached_property
     def daemon(self) -> Daemon:
         return Daemon(
             self.cycle,
-            Senses(
+            LoopInputs(
                 fingerprint=lambda: self.source,
                 clock=lambda: self.now,
                 wall=lambda: 1_000 + self.now,
                 chance=lambda: 0.5,
                 leading=lambda: self.leads,
-                lease=lambda: Lease("o", 15, self.now),
+                lease=lambda: LeaseStatus("o", 15, self.now),
                 beat=self.beat,
             ),
             START,
@@ -54,7 +54,7 @@ class World:
     def beat(self) -> None:
         self.beats += 1
 
-    def cycle(self, status: Status, *, fresh: bool, forced: bool) -> Status:
+    def cycle(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
         self.ran.append(Ran(self.now, fresh, forced))
         ended = replace(status, exit_code=ExitCode.OK, cycle_finished_at=1_000 + self.now)
         return self.ends(ended)
@@ -113,17 +113,17 @@ def test_the_source_is_read_when_it_moved_and_in_every_tenth_cycle(world: World)
 
 
 def test_what_failed_is_tried_again_at_its_own_time(world: World) -> None:
-    def fails(status: Status) -> Status:
+    def fails(status: DaemonStatus) -> DaemonStatus:
         again = world.now + 10 if world.now < 5 else world.now + 500
-        standing = Standing(mesh("a"), State.FAILED, 0, next_attempt_at=1_000 + again)
-        return replace(status, standings=(standing, Standing(mesh("b"), State.IN_SYNC, 0)))
+        standing = ResourceStatus(mesh("a"), State.FAILED, 0, next_attempt_at=1_000 + again)
+        return replace(status, standings=(standing, ResourceStatus(mesh("b"), State.IN_SYNC, 0)))
 
     world.ends = fails
     assert world.tick(100) == [0, 10, 70]
 
 
 def test_a_target_that_cannot_be_read_is_asked_again_within_five_minutes(world: World) -> None:
-    old = Standing(mesh("a"), State.FAILED, 0, next_attempt_at=1_000)
+    old = ResourceStatus(mesh("a"), State.FAILED, 0, next_attempt_at=1_000)
     world.ends = lambda status: replace(status, error="no answer", standings=(old,))
     world.daemon.reconfigure(3600, "sync")
     assert world.tick(700) == [0, 300, 600]
@@ -162,7 +162,7 @@ def test_status_is_that_of_the_last_cycle_with_the_lease_of_now(world: World) ->
     world.now, world.leads = 70, False
     status = world.daemon.status()
     assert (status.cycle, status.cycle_started_at, status.exit_code) == (2, 1_060, ExitCode.OK)
-    assert (status.lease, status.leading) == (Lease("o", 15, 70), False)
+    assert (status.lease, status.leading) == (LeaseStatus("o", 15, 70), False)
 
 
 def test_the_heartbeat_is_as_old_as_the_last_beat(world: World) -> None:
@@ -175,7 +175,7 @@ def test_the_heartbeat_is_as_old_as_the_last_beat(world: World) -> None:
 
 
 def test_p15_a_bug_in_a_cycle_ends_the_loop_and_the_heartbeat_with_it(world: World) -> None:
-    def bug(status: Status) -> Status:
+    def bug(status: DaemonStatus) -> DaemonStatus:
         raise MemoryError(status.cycle)
 
     world.ends = bug
@@ -208,7 +208,7 @@ def test_a_cycle_that_is_asked_for_runs_at_the_next_wake_and_tells_its_exit_code
 def test_who_asks_during_a_cycle_gets_the_one_after_it(world: World) -> None:
     asked: list[int] = []
 
-    def ask(status: Status) -> Status:
+    def ask(status: DaemonStatus) -> DaemonStatus:
         if status.cycle == 1:
             asked.append(world.daemon.request_cycle())
         return status

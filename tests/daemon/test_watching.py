@@ -13,7 +13,7 @@ from reconciler.daemon.watching import (
     POLL_TICKS,
     POLL_TICKS_WITHOUT_EVENTS,
     WATCH_RETRY_TICKS,
-    Looks,
+    PollSchedule,
     watch,
 )
 
@@ -113,7 +113,7 @@ def test_p16_without_a_file_descriptor_left_time_goes_by_with_one_warning(
 def test_i31_where_changes_come_without_events_it_looks_more_often_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    looks = Looks()
+    looks = PollSchedule()
     looked = []
     for tick in range(1, 60):
         if looks.due(hint=False):
@@ -129,7 +129,7 @@ def test_i31_where_changes_come_without_events_it_looks_more_often_and_says_so_o
 def test_an_event_that_comes_a_little_late_is_no_missing_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    looks = Looks()
+    looks = PollSchedule()
     for tick in range(1, 60):
         hint = tick % POLL_TICKS == EVENT_GRACE_TICKS - 1
         if looks.due(hint) and not hint:

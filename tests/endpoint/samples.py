@@ -119,7 +119,7 @@ ORDER = tuple(SPECS)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Sample:
     """A request as HTTP has it."""
 
     method: str
@@ -149,7 +149,7 @@ def parameters(operation: Operation, kind: str = "Mesh") -> dict[str, Any]:
     }
 
 
-def request_of(operation: Operation, kind: str = "Mesh") -> Wanted:
+def request_of(operation: Operation, kind: str = "Mesh") -> Sample:
     """Return a sound request."""
     values = parameters(operation, kind)
     path = operation.path.format_map(values)
@@ -157,7 +157,7 @@ def request_of(operation: Operation, kind: str = "Mesh") -> Wanted:
         f"{name}={quote(values[name], safe='')}" for name in operation.query if name in values
     )
     body = {name: values[name] for name in operation.body if name in values}
-    return Wanted(operation.method, f"{path}?{query}" if query else path, body or None)
+    return Sample(operation.method, f"{path}?{query}" if query else path, body or None)
 
 
 def named(verb: str, kind: str) -> Operation:

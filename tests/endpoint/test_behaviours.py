@@ -9,7 +9,7 @@ from endpoint.test_kinds import do
 
 from reconciler.endpoint import (
     Behaviour,
-    BehaviourRefusedError,
+    InvalidBehaviorError,
     LocalEndpoint,
     parse_behaviour,
 )
@@ -65,7 +65,7 @@ def test_settings_are_laid_over_the_defaults() -> None:
     ],
 )
 def test_what_is_no_setting_is_refused_with_words(setting: str, says: str) -> None:
-    with pytest.raises(BehaviourRefusedError) as caught:
+    with pytest.raises(InvalidBehaviorError) as caught:
         parse_behaviour([setting])
     assert says in str(caught.value)
 

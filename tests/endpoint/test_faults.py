@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.endpoint import FaultsRefusedError, LocalEndpoint
+from reconciler.endpoint import InvalidFaultsError, LocalEndpoint
 from reconciler.endpoint.faults import Faults, read_faults
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_the_first_that_strikes_is_the_only_one() -> None:
 def test_bad_descriptions_are_refused_with_words(
     client: "Client", content: object, says: str
 ) -> None:
-    with pytest.raises(FaultsRefusedError) as caught:
+    with pytest.raises(InvalidFaultsError) as caught:
         Faults(content, OPERATIONS)  # type: ignore[arg-type]
     assert says in str(caught.value)
     reply = client.send("PUT", FAULTS, content)
@@ -98,13 +98,13 @@ def test_they_are_read_from_a_file_or_from_text(tmp_path: Path) -> None:
         assert read_faults(source, OPERATIONS).content == json.loads(text)
     file.write_text("{")
     for wrong in (str(file), str(tmp_path / "none"), str(tmp_path), "{"):
-        with pytest.raises(FaultsRefusedError, match="cannot be read"):
+        with pytest.raises(InvalidFaultsError, match="cannot be read"):
             read_faults(wrong, OPERATIONS)
 
 
 def test_a_bad_file_stops_the_start(tmp_path: Path) -> None:
     with (
-        pytest.raises(FaultsRefusedError),
+        pytest.raises(InvalidFaultsError),
         LocalEndpoint(tmp_path, faults='{"faults": [{"fault": "x"}]}'),
     ):
         pytest.fail("it was served")

@@ -2,11 +2,11 @@
 
 from endpoint.test_store import SHELF, mesh
 
-from reconciler.endpoint.past import Lag, Past
+from reconciler.endpoint.past import Lag, WriteHistory
 
 
 def test_the_resources_written_last_are_remembered() -> None:
-    past = Past()
+    past = WriteHistory()
     now = mesh("now")
     for number in range(1001):
         past.note(SHELF, f"m{number}", None, number)
@@ -15,7 +15,7 @@ def test_the_resources_written_last_are_remembered() -> None:
 
 
 def test_sixteen_states_are_the_most() -> None:
-    past = Past()
+    past = WriteHistory()
     states = [mesh(f"{number}") for number in range(20)]
     for number, state in enumerate(states):
         past.note(SHELF, "m", state, number)
@@ -24,7 +24,7 @@ def test_sixteen_states_are_the_most() -> None:
 
 
 def test_seconds_are_counted_from_now() -> None:
-    past = Past()
+    past = WriteHistory()
     first, second = mesh("first"), mesh("second")
     past.note(SHELF, "m", None, 1000)
     past.note(SHELF, "m", first, 2000)

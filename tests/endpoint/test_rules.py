@@ -9,7 +9,7 @@ from endpoint.samples import HTTP_ROUTE, NAMES, ORDER, SECOND, SPECS, named, par
 
 from reconciler.api import ListOf, Shape, Structure, load
 from reconciler.endpoint import Behaviour
-from reconciler.endpoint.records import World
+from reconciler.endpoint.records import Scope
 from reconciler.endpoint.rules import RULES, Call, complaints
 
 ACTION = HTTP_ROUTE["action"]
@@ -20,7 +20,7 @@ NODE_LISTENER = SPECS["VirtualNode"]["listeners"][0]
 def complaints_of(kind: str, spec: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
     operation = named("create", kind)
     values = parameters(operation) | ({"spec": spec} if spec is not None else {}) | more
-    call = Call(operation, World("000000000000", "us-east-1"), values)
+    call = Call(operation, Scope("000000000000", "us-east-1"), values)
     return [words for _, words in complaints(call, Behaviour())]
 
 
@@ -241,6 +241,6 @@ def names_of(shape: Shape) -> Iterator[str]:
 
 def test_a_call_knows_whom_it_is_about() -> None:
     for operation in load().operations.values():
-        call = Call(operation, World("0", "r"), parameters(operation, "Route"))
+        call = Call(operation, Scope("0", "r"), parameters(operation, "Route"))
         expected = NAMES[operation.kind.path[-1]] if operation.kind else "v1"
         assert call.name == ("" if operation.verb == "list" else expected)

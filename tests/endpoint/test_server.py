@@ -16,12 +16,12 @@ import urllib3
 from daemons import ended, eventually, told_of
 
 from reconciler.endpoint import (
-    AddressRefusedError,
+    DataDirectoryLockedError,
     EndpointError,
-    FolderHeldError,
+    InvalidAddressError,
     LocalEndpoint,
 )
-from reconciler.endpoint.errors import StoreRefusedError
+from reconciler.endpoint.errors import InvalidStoreError
 
 if TYPE_CHECKING:
     from endpoint.conftest import Client
@@ -60,14 +60,14 @@ def test_nothing_is_on_disk_without_a_folder(
 
 def test_a_held_folder_names_the_holder(tmp_path: Path) -> None:
     with LocalEndpoint(tmp_path) as endpoint:
-        with pytest.raises(FolderHeldError) as caught, LocalEndpoint(tmp_path):
+        with pytest.raises(DataDirectoryLockedError) as caught, LocalEndpoint(tmp_path):
             pytest.fail("two processes served one folder")
         assert caught.value.url == endpoint.url
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org", ""])  # noqa: S104
 def test_only_loopback_is_listened_on(host: str) -> None:
-    with pytest.raises(AddressRefusedError, match="loopback"), LocalEndpoint(None, host=host):
+    with pytest.raises(InvalidAddressError, match="loopback"), LocalEndpoint(None, host=host):
         pytest.fail("it was")
 
 
@@ -75,13 +75,13 @@ def test_a_port_can_be_chosen_and_taken(tmp_path: Path) -> None:
     with LocalEndpoint(None, host="localhost") as endpoint:
         port = int(endpoint.url.rpartition(":")[2])
         with (
-            pytest.raises(AddressRefusedError, match=f"port {port}"),
+            pytest.raises(InvalidAddressError, match=f"port {port}"),
             LocalEndpoint(tmp_path, port=port),
         ):
             pytest.fail("it was served twice")
     with LocalEndpoint(tmp_path, port=port) as endpoint:
         assert endpoint.url == f"http://127.0.0.1:{port}"
-    with pytest.raises(AddressRefusedError), LocalEndpoint(None, port=65536):
+    with pytest.raises(InvalidAddressError), LocalEndpoint(None, port=65536):
         pytest.fail("there is no such port")
 
 
@@ -90,7 +90,7 @@ def test_ipv6(client_of: "Callable[[LocalEndpoint], Client]") -> None:
     with ExitStack() as opened:
         try:
             serving = opened.enter_context(LocalEndpoint(None, host="::1"))
-        except AddressRefusedError as error:
+        except InvalidAddressError as error:
             pytest.skip(f"no IPv6 loopback here: {error}")
         assert serving.url.startswith("http://[::1]:")
         assert client_of(serving).create("pay").status == 200
@@ -106,7 +106,7 @@ def test_other_addresses_are_listened_on_where_that_is_asked_for(
         loopback.address = f"127.0.0.1:{port}"
         assert loopback.create("pay").status == 200
     with (
-        pytest.raises(AddressRefusedError, match="IP address"),
+        pytest.raises(InvalidAddressError, match="IP address"),
         LocalEndpoint(None, host="example.org", insecure=True),
     ):
         pytest.fail("a name was listened on")
@@ -115,9 +115,9 @@ def test_other_addresses_are_listened_on_where_that_is_asked_for(
 def test_a_refused_database_lets_the_folder_go(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite3").touch()
     for _ in range(2):
-        with pytest.raises(StoreRefusedError), LocalEndpoint(tmp_path):
+        with pytest.raises(InvalidStoreError), LocalEndpoint(tmp_path):
             pytest.fail("it was opened")
-    assert issubclass(StoreRefusedError, EndpointError)
+    assert issubclass(InvalidStoreError, EndpointError)
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     names = [f"m{number}" for number in range(20)]
     process, url = serve_alone(tmp_path)
-    with pytest.raises(FolderHeldError) as caught, LocalEndpoint(tmp_path):
+    with pytest.raises(DataDirectoryLockedError) as caught, LocalEndpoint(tmp_path):
         pytest.fail("two processes served one folder")
     assert caught.value.url == url
     appmesh = amazon("appmesh", url)

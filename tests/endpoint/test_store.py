@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.endpoint.errors import RefusedError, StoreFailedError, StoreRefusedError
-from reconciler.endpoint.records import Records, Resource, Shelf, World
+from reconciler.endpoint.errors import ApiError, InvalidStoreError, StoreFailedError
+from reconciler.endpoint.records import Collection, Resource, Scope, Tables
 from reconciler.endpoint.store import Store
 
-SHELF = Shelf(World("000000000000", "us-east-1"), "Mesh", "")
+SHELF = Collection(Scope("000000000000", "us-east-1"), "Mesh", "")
 FILE = "state.sqlite3"
 
 
@@ -20,7 +20,7 @@ def mesh(name: str) -> Resource:
     return Resource(SHELF, name, "000000000000", "uid", 1, 0, 0, {}, {})
 
 
-def putting(name: str) -> Callable[[Records], None]:
+def putting(name: str) -> Callable[[Tables], None]:
     return lambda records: records.put(mesh(name))
 
 
@@ -40,12 +40,12 @@ def test_what_is_written_is_read(store: Store) -> None:
 
 
 def test_a_refused_write_leaves_its_neighbours_alone(store: Store) -> None:
-    def refused(records: Records) -> None:
+    def refused(records: Tables) -> None:
         records.put(mesh("half"))
-        raise RefusedError("ConflictException", "no")
+        raise ApiError("ConflictException", "no")
 
     writes = [store.write(work) for work in (putting("one"), refused, putting("two"))]
-    with pytest.raises(RefusedError):
+    with pytest.raises(ApiError):
         writes[1].result()
     writes[2].result()
     assert names(store) == ["one", "two"]
@@ -54,11 +54,11 @@ def test_a_refused_write_leaves_its_neighbours_alone(store: Store) -> None:
 def test_a_database_error_undoes_everybody_who_shared_the_commit(store: Store) -> None:
     begun, going = threading.Event(), threading.Event()
 
-    def wait(_: Records) -> None:
+    def wait(_: Tables) -> None:
         begun.set()
         going.wait()
 
-    def failing(_: Records) -> None:
+    def failing(_: Tables) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     first = store.write(wait)
@@ -76,7 +76,7 @@ def test_a_database_error_undoes_everybody_who_shared_the_commit(store: Store) -
 
 
 def test_a_failed_read_is_our_error(store: Store) -> None:
-    def failing(_: Records) -> None:
+    def failing(_: Tables) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     with pytest.raises(StoreFailedError):
@@ -87,11 +87,11 @@ def test_writes_that_wait_share_one_commit(tmp_path: Path) -> None:
     begun, going = threading.Event(), threading.Event()
     seen: list[int] = []
 
-    def wait(_: Records) -> None:
+    def wait(_: Tables) -> None:
         begun.set()
         going.wait()
 
-    def look(_: Records) -> None:
+    def look(_: Tables) -> None:
         with closing(sqlite3.connect(tmp_path / FILE)) as other:
             seen.append(other.execute("SELECT count(*) FROM resource").fetchone()[0])
 
@@ -109,7 +109,7 @@ def test_writes_that_wait_share_one_commit(tmp_path: Path) -> None:
 def test_a_write_that_nobody_waits_for_any_more_is_not_begun(store: Store) -> None:
     begun, going = threading.Event(), threading.Event()
 
-    def wait(_: Records) -> None:
+    def wait(_: Tables) -> None:
         begun.set()
         going.wait()
 
@@ -194,7 +194,7 @@ def test_a_strange_database_is_refused_and_left_alone(
     harm(path)
     before = path.read_bytes() if path.is_file() else None
     for _ in range(2):
-        with pytest.raises(StoreRefusedError, match=says) as caught:
+        with pytest.raises(InvalidStoreError, match=says) as caught:
             Store(tmp_path)
         assert "left untouched" in str(caught.value)
     assert (path.read_bytes() if path.is_file() else None) == before

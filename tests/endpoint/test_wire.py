@@ -16,7 +16,7 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.store import Store
-from reconciler.endpoint.wire import Wire
+from reconciler.endpoint.wire import EndpointApp
 
 if TYPE_CHECKING:
     from endpoint.conftest import Client
@@ -153,7 +153,7 @@ def sent_to(store: Store, messages: list[dict[str, object]], method: str = "PUT"
     """Give the application a request whose body arrives as ``messages``; return its answer."""
     description = api.load()
     operations = Operations(description, Behaviour(), time.time)
-    wire = Wire(description, operations, store)
+    wire = EndpointApp(description, operations, store)
     answered: list[Any] = []
     scope = {
         "type": "http",

@@ -9,7 +9,7 @@ from forges_played import Played, PlayedGitHub, PlayedGitLab
 from servers import Answer, scripted
 
 from reconciler.core.errors import UsageError
-from reconciler.forges.forge import Merged, Task
+from reconciler.forges.forge import MergedRequest, Task
 from reconciler.forges.github import GitHub
 from reconciler.forges.gitlab import GitLab
 from reconciler.wiring.forges import open_forge
@@ -128,7 +128,7 @@ def test_only_what_was_merged_as_the_commit_brought_it(tmp_path: Path) -> None:
 
     with scripted(played) as server:
         forge = github(tmp_path, "schedule", {}, server.url)
-        assert forge.request_of("c0") == Merged(3, fork=False)
+        assert forge.request_of("c0") == MergedRequest(3, fork=False)
         pages[1] = []
         assert forge.request_of("c0") is None
 
@@ -142,7 +142,9 @@ def test_a_fork_that_is_gone_is_one(
     sides = {"head": {"repo": repository}, "base": {"repo": {"id": 1}}}
     merged = {"number": 1, "merged_at": "then", "merge_commit_sha": "c0", **sides}
     with scripted(lambda *_: Answer(body=[merged])) as server:
-        assert github(tmp_path, "schedule", {}, server.url).request_of("c0") == Merged(1, fork)
+        assert github(tmp_path, "schedule", {}, server.url).request_of("c0") == MergedRequest(
+            1, fork
+        )
 
 
 @pytest.mark.parametrize("name", ["merge_commit_sha", "squash_commit_sha", "sha"])
@@ -153,7 +155,7 @@ def test_gitlab_merges_in_three_ways(tmp_path: Path, name: str) -> None:
     ) as server:
         forge = GitLab(PlayedGitLab(tmp_path).environment(server.url, "push", "c0", ""))
         assert forge.request_of("c0") is None
-        assert forge.request_of("c1") == Merged(2, fork=False)
+        assert forge.request_of("c1") == MergedRequest(2, fork=False)
 
 
 @pytest.mark.parametrize(

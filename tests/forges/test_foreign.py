@@ -11,7 +11,7 @@ from forges_played import MEMBER, Played, PlayedGitHub, PlayedGitLab
 from servers import Answer, scripted
 
 from reconciler.core.errors import ForgeError, UsageError
-from reconciler.forges.forge import Comment, Event, Forge, Merged, Task
+from reconciler.forges.forge import Comment, Event, Forge, MergedRequest, Task
 from reconciler.wiring.forges import open_forge
 
 VALUES: tuple[Any, ...] = (None, True, 0, -7, 1.5, 10**30, "", "x", "\ud800", [], [1], {}, {"a": 1})
@@ -104,7 +104,7 @@ def unedited(forge: Forge) -> None:
 
 def merged(forge: Forge) -> None:
     known = forge.request_of("c0")
-    assert isinstance(known, Merged | None)
+    assert isinstance(known, MergedRequest | None)
     assert known is None or (isinstance(known.number, int) and isinstance(known.fork, bool))
 
 

@@ -8,7 +8,7 @@ from servers import Answer, scripted
 
 from reconciler.core.errors import ForgeError
 from reconciler.forges import rest
-from reconciler.forges.rest import Rest, checked_token
+from reconciler.forges.rest import RestClient, checked_token
 
 
 def test_what_may_pass_is_tried_again_after_the_pause_that_was_asked_for() -> None:
@@ -24,7 +24,7 @@ def test_what_may_pass_is_tried_again_after_the_pause_that_was_asked_for() -> No
     )
     pauses: list[float] = []
     with scripted(lambda *_: next(answers)) as server:
-        api = Rest(server.url, "t", sleep=pauses.append)
+        api = RestClient(server.url, "t", sleep=pauses.append)
         assert api.number("GET", "/x") == 1
         assert pauses == [1, 7]
         with pytest.raises(ForgeError, match=f"GET {server.url}/x: HTTP 500$"):
@@ -38,7 +38,7 @@ def test_what_will_not_pass_is_asked_once_and_nothing_is_followed(status: int) -
     away = Answer(status, headers={"location": "/elsewhere"})
     with scripted(lambda *_: away) as server:
         with pytest.raises(ForgeError, match=f"HTTP {status}"):
-            Rest(server.url, "t").ask("GET", "/x")
+            RestClient(server.url, "t").ask("GET", "/x")
         assert [request for request, _ in server.asked] == ["GET /x"]
 
 
@@ -48,11 +48,11 @@ def test_no_answer_is_told_without_what_was_sent(monkeypatch: pytest.MonkeyPatch
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ForgeError, match="no answer: ReadTimeoutError") as late:
-            Rest(url, "canary", sleep=pauses.append).ask("POST", "/x", {"a": "canary"})
+            RestClient(url, "canary", sleep=pauses.append).ask("POST", "/x", {"a": "canary"})
     assert "canary" not in str(late.value)
     assert pauses == [1, 2]
     with pytest.raises(ForgeError, match="no answer: NewConnectionError"):
-        Rest(url, "t", sleep=pauses.append).ask("GET", "/x")
+        RestClient(url, "t", sleep=pauses.append).ask("GET", "/x")
 
 
 @pytest.mark.parametrize("content", [b"<html>", b'{"id": 1', b"[" * 100_000, b'"\xff"'])
@@ -61,18 +61,18 @@ def test_what_is_no_json_is_no_answer(content: bytes) -> None:
         scripted(lambda *_: Answer(body=content)) as server,
         pytest.raises(ForgeError, match="the answer is no JSON"),
     ):
-        Rest(server.url, "t").ask("GET", "/x")
+        RestClient(server.url, "t").ask("GET", "/x")
 
 
 def test_too_long_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest, "MOST_BYTES", 9)
     with scripted(lambda *_: Answer(body=[1, 2, 3])) as server:
-        assert list(Rest(server.url, "t").ask("GET", "/x")) == [1, 2, 3]
+        assert list(RestClient(server.url, "t").ask("GET", "/x")) == [1, 2, 3]
     with (
         scripted(lambda *_: Answer(body=[1, 2, 34])) as server,
         pytest.raises(ForgeError, match="or too much of it"),
     ):
-        Rest(server.url, "t").ask("GET", "/x")
+        RestClient(server.url, "t").ask("GET", "/x")
 
 
 def test_what_should_be_a_list_is_one() -> None:
@@ -80,7 +80,7 @@ def test_what_should_be_a_list_is_one() -> None:
         scripted(lambda *_: Answer(body={})) as server,
         pytest.raises(ForgeError, match="the answer is no list"),
     ):
-        next(Rest(server.url, "t").pages("/x"))
+        next(RestClient(server.url, "t").pages("/x"))
 
 
 def test_an_answer_without_an_id_has_no_number() -> None:
@@ -88,7 +88,7 @@ def test_an_answer_without_an_id_has_no_number() -> None:
         scripted(lambda *_: Answer(body={"id": "1"})) as server,
         pytest.raises(ForgeError, match="the answer has no id"),
     ):
-        Rest(server.url, "t").number("POST", "/x")
+        RestClient(server.url, "t").number("POST", "/x")
 
 
 @pytest.mark.parametrize("token", [None, "", " \n", "a b", "a\nb", "é"])

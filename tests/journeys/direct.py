@@ -30,22 +30,22 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
 from reconciler.core.report import Report, outcome_name
 from reconciler.core.resources import Desired, Key, TargetId
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.core.schedule import urgent_first
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.operations import Operations
-from reconciler.endpoint.records import Resource, Shelf, World
+from reconciler.endpoint.records import Collection, Resource, Scope
 from reconciler.endpoint.store import Store
-from reconciler.endpoint.wire import Wire
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.endpoint.wire import EndpointApp
+from reconciler.engine import ApplyOptions, carry_out, propose
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls
-from reconciler.targets.memory import Memory
+from reconciler.targets.calls import ApiClient
+from reconciler.targets.memory import ReadCache
 from reconciler.targets.session import Connection, open_session
 
 URL, REGION = "http://127.0.0.1:1", "eu-west-1"
-HERE = World(ACCOUNT, REGION)
-SYNC = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+HERE = Scope(ACCOUNT, REGION)
+SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
 SECONDS_OF_A_CALL = 0.05
 _CONNECTION = Connection(URL, REGION, credentials=(ACCOUNT, "secret"))
 _SPLIT = re.compile("([A-Z][a-z]+)(.*)")
@@ -77,14 +77,14 @@ class Direct:
         description = api.load()
         self.store = Store(None)
         operations = Operations(description, self.behaviour, lambda: self.now)
-        self._app = Wire(description, operations, self.store, behaviour=self.behaviour)
+        self._app = EndpointApp(description, operations, self.store, behaviour=self.behaviour)
 
     def close(self) -> None:
         """End what serves."""
         self.store.close()
         self._loop.close()
 
-    def find(self, shelf: Shelf, name: str) -> Resource | None:
+    def find(self, shelf: Collection, name: str) -> Resource | None:
         """Return a live resource."""
         return self.store.read(lambda records: records.find(shelf, name))
 
@@ -195,9 +195,9 @@ class Sdk:
         others.events.register("before-send", self._carry_by_hand)
         self.by_hand = others.client("appmesh", region_name=REGION, endpoint_url=URL)
 
-    def target(self, memory: Memory | None) -> AppMesh:
+    def target(self, memory: ReadCache | None) -> AppMesh:
         """Return a target as a new process has it."""
-        calls = Calls(self._ours, _CONNECTION, workers=1, reopen=None)
+        calls = ApiClient(self._ours, _CONNECTION, workers=1, reopen=None)
         return AppMesh(TargetId("test", URL, ACCOUNT, REGION), calls, workers=1, memory=memory)
 
     def _carry(self, **event: Any) -> AWSResponse:
@@ -258,7 +258,7 @@ class Reconciler:
         try:
             plan = propose(self._target, wants, owner=OWNER, restraint=SYNC, now=NOW)
             plan = urgent_first(plan, urgent)
-            report = carry_out(plan, self._target, Conduct(workers=1, pause=self.door.pause))
+            report = carry_out(plan, self._target, ApplyOptions(workers=1, pause=self.door.pause))
         except TargetError as error:
             self.tell(f"  no plan: {error}")
         except CrashError:
@@ -270,7 +270,7 @@ class Reconciler:
         return Attempt(plan, report, self._creates, self._deletes, self._refused)
 
     def _start(self) -> None:
-        self._target = sdk().target(Memory() if self._daemon else None)
+        self._target = sdk().target(ReadCache() if self._daemon else None)
 
     def _note(self, operation: str, path: str, body: bytes, status: int) -> None:
         self.tell(f"    {status:3} {operation} {path}")

@@ -36,7 +36,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Desired
 from reconciler.endpoint.behaviours import parse_behaviour
-from reconciler.endpoint.records import Resource, Shelf
+from reconciler.endpoint.records import Collection, Resource
 from reconciler.targets.canonical import canonical
 
 LONG = os.environ.get("RECONCILER_LONG_TESTS") == "1"
@@ -49,12 +49,12 @@ MOST_RUNS = 2
 MOST_CREATES = 3
 _THEIRS = [{"key": OWNER_TAG, "value": "another"}]
 # What is not ours: another mesh, and in ours a node that we may want and a gateway.
-STRANGERS: list[tuple[Shelf, str, dict[str, Any]]] = [
-    (Shelf(HERE, "Mesh", ""), "elsewhere", {}),
-    (Shelf(HERE, "VirtualNode", "elsewhere"), "n0", {"spec": {}}),
-    (Shelf(HERE, "VirtualNode", "m"), "n3", {"spec": {}}),
+STRANGERS: list[tuple[Collection, str, dict[str, Any]]] = [
+    (Collection(HERE, "Mesh", ""), "elsewhere", {}),
+    (Collection(HERE, "VirtualNode", "elsewhere"), "n0", {"spec": {}}),
+    (Collection(HERE, "VirtualNode", "m"), "n3", {"spec": {}}),
     (
-        Shelf(HERE, "VirtualGateway", "m"),
+        Collection(HERE, "VirtualGateway", "m"),
         "theirs",
         {
             "spec": {"listeners": [{"portMapping": {"port": 80, "protocol": "http"}}]},

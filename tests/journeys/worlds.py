@@ -13,21 +13,21 @@ from builders import ACCOUNT, NOW, OWNER
 from reconciler.core.plan import Plan
 from reconciler.core.report import Report
 from reconciler.core.resources import Desired, Key, TargetId
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.core.schedule import urgent_first
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.engine import ApplyOptions, carry_out, propose
 from reconciler.manifest.loading import load
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import MAX_ATTEMPTS, Connection, open_session
 
 TOPOLOGIES = Path(__file__).with_name("topologies")
 REGION = "eu-west-1"
 # Whose mesh we are guests in.
 HOST = "999999999999"
-SYNC = Restraint(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
-UPSERT = Restraint()
+SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
+UPSERT = GuardSettings()
 
 
 def asked_for(name: str, *files: str) -> tuple[Desired, ...]:
@@ -63,9 +63,9 @@ class World:
         session = open_session(connection)
         session.events.register("before-send", self._note)
         session.events.register("response-received", self._judge)
-        calls = Calls(session, connection, workers=workers, reopen=None)
+        calls = ApiClient(session, connection, workers=workers, reopen=None)
         self._target = AppMesh(TargetId("test", self._url, ACCOUNT, REGION), calls, workers=workers)
-        self._conduct = Conduct(workers, pause=lambda _: None, patience_seconds=1)
+        self._conduct = ApplyOptions(workers, pause=lambda _: None, patience_seconds=1)
         self._session = boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
         self._tagging = self.by_hand(ACCOUNT, "resourcegroupstaggingapi")
@@ -82,12 +82,15 @@ class World:
             )
         return self._clients[account, service]
 
-    def plan(self, wants: Iterable[Desired], restraint: Restraint = SYNC) -> Plan:
+    def plan(self, wants: Iterable[Desired], restraint: GuardSettings = SYNC) -> Plan:
         """Return what would be done."""
         return propose(self._target, wants, owner=OWNER, restraint=restraint, now=NOW)
 
     def cycle(
-        self, wants: Iterable[Desired], restraint: Restraint = SYNC, urgent: Collection[Key] = ()
+        self,
+        wants: Iterable[Desired],
+        restraint: GuardSettings = SYNC,
+        urgent: Collection[Key] = (),
     ) -> Report:
         """Return what became of it, done as a daemon does: what is ``urgent`` goes first."""
         plan = urgent_first(self.plan(wants, restraint), urgent)

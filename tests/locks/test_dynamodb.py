@@ -15,7 +15,7 @@ from servers import Answer, scripted
 
 from reconciler.core.errors import LockError
 from reconciler.locks.dynamodb import DynamoStore
-from reconciler.locks.lease import Candidate
+from reconciler.locks.lease import Elector
 
 
 @pytest.fixture
@@ -126,11 +126,11 @@ class Table:
 def test_p11_races_have_one_winner_in_every_round() -> None:
     table, now = Table(), [0.0]
     candidates = [
-        Candidate(DynamoStore(table, "t", "i"), str(n), 15, lambda: now[0], lambda: 0.0)
+        Elector(DynamoStore(table, "t", "i"), str(n), 15, lambda: now[0], lambda: 0.0)
         for n in range(6)
     ]
 
-    def step(candidate: Candidate) -> None:
+    def step(candidate: Elector) -> None:
         candidate.step()
 
     with ThreadPoolExecutor(len(candidates)) as pool:

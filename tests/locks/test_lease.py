@@ -8,8 +8,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from reconciler.core.errors import HeldError, LockError
-from reconciler.locks.lease import NO_HOLDER, RENEWALS_PER_TERM, Candidate, kept
+from reconciler.core.errors import LockError, LockHeldError
+from reconciler.locks.lease import NO_HOLDER, RENEWALS_PER_TERM, Elector, kept
 
 TERM = 15.0
 STEP = TERM / RENEWALS_PER_TERM
@@ -60,8 +60,8 @@ class Race:
     slate: Slate = field(default_factory=Slate)
     time: Time = field(default_factory=Time)
 
-    def candidate(self, holder: str) -> Candidate:
-        return Candidate(self.slate, holder, TERM, self.time, lambda: 1_000 + self.time.now)
+    def candidate(self, holder: str) -> Elector:
+        return Elector(self.slate, holder, TERM, self.time, lambda: 1_000 + self.time.now)
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_p18_who_contends_with_a_holder_that_lives_is_told_who_it_is(race: Race)
         race.time.pass_by(seconds)
         one.step()
 
-    with pytest.raises(HeldError, match="one holds the slate"):
+    with pytest.raises(LockHeldError, match="one holds the slate"):
         two.contend(pause)
     assert race.time.now <= TERM
 
@@ -227,7 +227,7 @@ def test_who_loses_a_race_while_contending_hears_of_the_winner(race: Race) -> No
         race.time.pass_by(seconds)
         three.step()
 
-    with pytest.raises(HeldError, match="three holds the slate"):
+    with pytest.raises(LockHeldError, match="three holds the slate"):
         two.contend(pause)
 
 
@@ -236,7 +236,7 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
         candidates = [race.candidate(str(number)) for number in range(8)]
         ready = Barrier(len(candidates))
 
-        def step(candidate: Candidate, ready: Barrier = ready) -> bool:
+        def step(candidate: Elector, ready: Barrier = ready) -> bool:
             ready.wait()
             candidate.step()
             return candidate.leads()
@@ -254,8 +254,8 @@ def test_a_keeper_steps_at_once_and_lets_go_at_the_end(race: Race) -> None:
     assert two.leads()
 
 
-def quick(slate: Slate, time: Time) -> Candidate:
-    return Candidate(slate, "quick", 0.03, time, lambda: 0.0)
+def quick(slate: Slate, time: Time) -> Elector:
+    return Elector(slate, "quick", 0.03, time, lambda: 0.0)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -8,7 +8,7 @@ from clocks import SteppingClock
 from reconciler.manifest.budget import MOST_SECONDS, Budget
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.kubernetes import MOST_SELECTIONS
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 from reconciler.manifest.nodes import MAX_NODES, MOST_DOCUMENTS
 from reconciler.manifest.variables import MAX_CHARACTERS
 
@@ -16,15 +16,15 @@ CLUSTER = "---\napiVersion: appmesh.k8s.aws/v1beta2\n"
 MESH = f"{CLUSTER}kind: Mesh\nmetadata: {{name: m}}\n"
 
 
-def loaded(text: str, file: str = "m.yaml") -> Loaded:
+def loaded(text: str, file: str = "m.yaml") -> LoadResult:
     return load([(file, text.encode())])
 
 
-def told(found: Loaded) -> set[tuple[str, str, str, str]]:
+def told(found: LoadResult) -> set[tuple[str, str, str, str]]:
     return {(it.code.name, it.path, it.message, it.hint) for it in found.diagnostics}
 
 
-def only(found: Loaded) -> Diagnostic:
+def only(found: LoadResult) -> Diagnostic:
     (diagnostic,) = found.diagnostics
     return diagnostic
 

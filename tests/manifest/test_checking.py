@@ -8,7 +8,7 @@ from pydantic import Field
 from reconciler.manifest.checking import checked
 from reconciler.manifest.fields import Model
 from reconciler.manifest.loading import load
-from reconciler.manifest.nodes import Complaints, Page
+from reconciler.manifest.nodes import DiagnosticList, SourceText
 from reconciler.manifest.pages import page_of
 from reconciler.manifest.yaml_parser import parse_yaml
 
@@ -151,9 +151,9 @@ class Ports(Model):
 
 def test_a_model_in_a_list_and_a_finding_without_words_of_its_own() -> None:
     page = page_of("m.yaml", b"ports: [{port: '1'}, {prt: 1}, {port: x}]")
-    assert isinstance(page, Page)
+    assert isinstance(page, SourceText)
     (document,) = parse_yaml(page)
-    complaints_ = Complaints(page)
+    complaints_ = DiagnosticList(page)
     assert document.root is not None
     assert checked(Ports, document.root, complaints_) is None
     assert [(item.path, item.message, item.hint) for item in complaints_.found] == [

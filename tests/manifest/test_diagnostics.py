@@ -3,8 +3,8 @@
 import pytest
 
 from reconciler.core.escaping import escaped
-from reconciler.manifest.diagnostics import Quote, did_you_mean, one_of, shown
-from reconciler.manifest.nodes import Mark, Page, dotted
+from reconciler.manifest.diagnostics import SourceExcerpt, did_you_mean, one_of, shown
+from reconciler.manifest.nodes import Position, SourceText, dotted
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ def test_paths() -> None:
     assert dotted(("a" * 80, "b" * 81)) == f'{"a" * 80}["{"b" * 79}…"]'
 
 
-def quote(line: str, mark: Mark) -> Quote | None:
-    return Page("f", line, line.split("\n")).quote(mark)
+def quote(line: str, mark: Position) -> SourceExcerpt | None:
+    return SourceText("f", line, line.split("\n")).quote(mark)
 
 
 def test_a_quote_says_which_characters_are_meant() -> None:
-    assert quote("a: bc\r", Mark(1, 4, 2)) == Quote("a: bc", 3, 2)
-    assert quote("a: |", Mark(1, 4, 80)) == Quote("a: |", 3, 1)
-    assert quote("a:", Mark(1, 3)) == Quote("a:", 2, 1)
-    assert quote("a", Mark(2, 1)) is None
+    assert quote("a: bc\r", Position(1, 4, 2)) == SourceExcerpt("a: bc", 3, 2)
+    assert quote("a: |", Position(1, 4, 80)) == SourceExcerpt("a: |", 3, 1)
+    assert quote("a:", Position(1, 3)) == SourceExcerpt("a:", 2, 1)
+    assert quote("a", Position(2, 1)) is None
 
 
 def test_e23_a_quote_is_a_window_of_a_long_line() -> None:
     line = "".join(chr(ord("a") + number % 26) for number in range(300))
-    assert quote(line, Mark(1, 11, 3)) == Quote(line[:80], 10, 3)
-    assert quote(line, Mark(1, 151, 3)) == Quote(line[120:200], 30, 3)
-    assert quote(line, Mark(1, 299, 9)) == Quote(line[220:], 78, 2)
+    assert quote(line, Position(1, 11, 3)) == SourceExcerpt(line[:80], 10, 3)
+    assert quote(line, Position(1, 151, 3)) == SourceExcerpt(line[120:200], 30, 3)
+    assert quote(line, Position(1, 299, 9)) == SourceExcerpt(line[220:], 78, 2)

@@ -9,12 +9,12 @@ import pytest
 from goldens import FIXTURES, SUFFIX, VARIABLES, fixtures, golden_of, result_of
 
 from reconciler.manifest.diagnostics import Code
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 
 ALL = fixtures()
 
 
-def loaded(name: str) -> Loaded:
+def loaded(name: str) -> LoadResult:
     return load([(name, (FIXTURES / name).read_bytes())], VARIABLES)
 
 

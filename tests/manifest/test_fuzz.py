@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.api import load as load_api
 from reconciler.core.resources import canonical_json
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 from reconciler.manifest.rules import usable_name
 from reconciler.render import diagnostics as rendered
 
@@ -41,7 +41,7 @@ WORDS = (
 )
 
 
-def check(content: bytes, name: str) -> Loaded:
+def check(content: bytes, name: str) -> LoadResult:
     loaded = load([(name, content)], VARIABLES)
     assert rendered.as_json(loaded.diagnostics, resources=1, ignored=0).isascii()
     assert rendered.sarif(loaded.diagnostics).isascii()

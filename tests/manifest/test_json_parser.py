@@ -3,13 +3,20 @@
 import pytest
 
 from reconciler.manifest.json_parser import parse_json
-from reconciler.manifest.nodes import ListNode, MappingNode, Mark, Member, Page, ScalarNode
+from reconciler.manifest.nodes import (
+    KeyValue,
+    ListNode,
+    MappingNode,
+    Position,
+    ScalarNode,
+    SourceText,
+)
 from reconciler.manifest.pages import page_of
 
 
-def page(text: str) -> Page:
+def page(text: str) -> SourceText:
     found = page_of("m.json", text.encode())
-    assert isinstance(found, Page)
+    assert isinstance(found, SourceText)
     return found
 
 
@@ -25,15 +32,15 @@ def test_values_keep_their_places() -> None:
     (document,) = parse_json(page('{\r\n  "a": [1, -2.5, true],\n  "\\u0062": "x\\/y"}\n'))
     assert document.complaints.found == []
     items = [
-        ScalarNode(Mark(2, 9, 1), "1", 1),
-        ScalarNode(Mark(2, 12, 4), "-2.5", -2.5),
-        ScalarNode(Mark(2, 18, 4), "true", value=True),
+        ScalarNode(Position(2, 9, 1), "1", 1),
+        ScalarNode(Position(2, 12, 4), "-2.5", -2.5),
+        ScalarNode(Position(2, 18, 4), "true", value=True),
     ]
     assert document.root == MappingNode(
-        Mark(1, 1),
+        Position(1, 1),
         {
-            "a": Member(Mark(2, 3, 3), ListNode(Mark(2, 8), items)),  # type: ignore[arg-type]
-            "b": Member(Mark(3, 3, 8), ScalarNode(Mark(3, 13, 6), "x/y", "x/y")),
+            "a": KeyValue(Position(2, 3, 3), ListNode(Position(2, 8), items)),  # type: ignore[arg-type]
+            "b": KeyValue(Position(3, 3, 8), ScalarNode(Position(3, 13, 6), "x/y", "x/y")),
         },
     )
 

@@ -10,13 +10,13 @@ from goldens import FIXTURES
 
 from reconciler.core.resources import Desired, Key, Options, Origin, Suspension
 from reconciler.manifest.diagnostics import Code, Severity
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 CONTROLLER = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n"
 
 
-def loaded(text: str, file: str = "m.yaml") -> Loaded:
+def loaded(text: str, file: str = "m.yaml") -> LoadResult:
     return load([(file, text.encode())])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.manifest.diagnostics import Diagnostic
-from reconciler.manifest.nodes import Page
+from reconciler.manifest.nodes import SourceText
 from reconciler.manifest.pages import page_of
 
 
@@ -12,7 +12,7 @@ from reconciler.manifest.pages import page_of
 )
 def test_text_that_is_taken(content: bytes) -> None:
     page = page_of("f", content)
-    assert isinstance(page, Page)
+    assert isinstance(page, SourceText)
     assert page.text == content.decode("utf-8-sig")
 
 
@@ -70,5 +70,5 @@ def test_i17_characters_that_are_refused(character: str) -> None:
 
 def test_e11_a_file_name_cannot_steer_a_terminal() -> None:
     page = page_of("a\x1b[31m\n.yaml", b"")
-    assert isinstance(page, Page)
+    assert isinstance(page, SourceText)
     assert page.file == "a\\x1b[31m\\n.yaml"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.manifest.diagnostics import Diagnostic, Severity
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 
 SHOP = """\
 kind: Mesh
@@ -88,11 +88,11 @@ NAME_FAULTS = {
 Said = set[tuple[str, str, str]]
 
 
-def said(loaded: Loaded) -> Said:
+def said(loaded: LoadResult) -> Said:
     return {(item.code.number, str(item.origin), item.path) for item in loaded.diagnostics}
 
 
-def shop_with(*faults: tuple[str, str]) -> Loaded:
+def shop_with(*faults: tuple[str, str]) -> LoadResult:
     text = SHOP
     for before, after in faults:
         assert text.count(before) == 1

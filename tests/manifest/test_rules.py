@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 
 
-def native(**parts: object) -> Loaded:
+def native(**parts: object) -> LoadResult:
     document = {
         "apiVersion": "mesh-reconciler/v1",
         "kind": "Mesh",
@@ -17,7 +17,7 @@ def native(**parts: object) -> Loaded:
     return load([("m.json", json.dumps(document).encode())])
 
 
-def refusal(result: Loaded) -> tuple[str, str, str]:
+def refusal(result: LoadResult) -> tuple[str, str, str]:
     (item,) = result.diagnostics
     return item.code.name, item.path, item.message
 

@@ -10,12 +10,12 @@ from endpoint.samples import NAMES, SCOPE, SPECS
 
 from reconciler.api import Boolean, ListOf, Member, Number, Shape, Structure, Text, load, violations
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.records import World
+from reconciler.endpoint.records import Scope
 from reconciler.endpoint.rules import Call
 from reconciler.endpoint.rules import complaints as refusals
 from reconciler.manifest import specs
 from reconciler.manifest.fields import api_name
-from reconciler.manifest.loading import Loaded
+from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.loading import load as load_manifests
 from reconciler.manifest.schema import manifest_schema
 
@@ -102,7 +102,7 @@ def test_what_is_in_no_spec_has_no_model() -> None:
         specs.structure_of(odd, {})
 
 
-def manifest(kind: str, spec: Any) -> Loaded:
+def manifest(kind: str, spec: Any) -> LoadResult:
     names = [NAMES[name] for name in API.kinds[kind].path]
     places = (name.removesuffix("Name") for name in API.kinds[kind].path[:-1])
     metadata = dict(zip(places, names, strict=False)) | {"name": names[-1]}
@@ -147,7 +147,7 @@ def test_what_the_service_refuses_is_refused_before(kind: str) -> None:
         faults = [str(fault) for fault in violations(API.shapes[f"{kind}Spec"], spec)]
         if not faults:
             names = {name: NAMES[name] for name in API.kinds[kind].path}
-            call = Call(operation, World(*SCOPE), {**names, "spec": spec})
+            call = Call(operation, Scope(*SCOPE), {**names, "spec": spec})
             faults = [words for _, words in refusals(call, Behaviour())]
         if faults:
             refused += 1

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.core.errors import UsageError
-from reconciler.manifest.loading import Loaded, load
+from reconciler.manifest.loading import LoadResult, load
 from reconciler.manifest.variables import (
     MAX_CHARACTERS,
     from_environment,
@@ -15,7 +15,7 @@ NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 GIVEN = {"NAME": "payments", "EMPTY": "", "YES": "true", "NULL": "null", "ASKING": "${NAME}"}
 
 
-def loaded(text: str, file: str = "m.yaml") -> Loaded:
+def loaded(text: str, file: str = "m.yaml") -> LoadResult:
     return load([(file, text.encode())], GIVEN)
 
 

@@ -5,16 +5,16 @@ import tracemalloc
 import pytest
 
 from reconciler.manifest.loading import load
-from reconciler.manifest.nodes import Page, ScalarNode, located
+from reconciler.manifest.nodes import ScalarNode, SourceText, located
 from reconciler.manifest.pages import page_of
 from reconciler.manifest.yaml_parser import parse_yaml, resolved
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 
 
-def page(text: str) -> Page:
+def page(text: str) -> SourceText:
     found = page_of("m.yaml", text.encode())
-    assert isinstance(found, Page)
+    assert isinstance(found, SourceText)
     return found
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from reconciler.core.resources import Origin
-from reconciler.manifest.diagnostics import Code, Diagnostic, Quote
+from reconciler.manifest.diagnostics import Code, Diagnostic, SourceExcerpt
 from reconciler.manifest.loading import load
 from reconciler.render.diagnostics import as_json, code_quality, github, sarif, text
 
@@ -45,15 +45,15 @@ def test_colours_change_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("quote", "excerpt"),
     [
-        (Quote("\ta: b", 4, 1), "   1 | \ta: b\n     | \t   ^\n"),
-        (Quote("\ud55c\uad6d: x", 4, 1), "   1 | \ud55c\uad6d: x\n     |       ^\n"),
-        (Quote("e\u0301: x", 4, 1), "   1 | e\u0301: x\n     |    ^\n"),
-        (Quote("a\u202eb", 1, 1), "   1 | a\\u202eb\n     |  ^^^^^^\n"),
-        (Quote("\x1bb", 1, 1), "   1 | \\x1bb\n     |     ^\n"),
-        (Quote("a:", 2, 1), "   1 | a:\n     |   ^\n"),
+        (SourceExcerpt("\ta: b", 4, 1), "   1 | \ta: b\n     | \t   ^\n"),
+        (SourceExcerpt("\ud55c\uad6d: x", 4, 1), "   1 | \ud55c\uad6d: x\n     |       ^\n"),
+        (SourceExcerpt("e\u0301: x", 4, 1), "   1 | e\u0301: x\n     |    ^\n"),
+        (SourceExcerpt("a\u202eb", 1, 1), "   1 | a\\u202eb\n     |  ^^^^^^\n"),
+        (SourceExcerpt("\x1bb", 1, 1), "   1 | \\x1bb\n     |     ^\n"),
+        (SourceExcerpt("a:", 2, 1), "   1 | a:\n     |   ^\n"),
     ],
 )
-def test_the_caret_stands_below_what_is_meant(quote: Quote, excerpt: str) -> None:
+def test_the_caret_stands_below_what_is_meant(quote: SourceExcerpt, excerpt: str) -> None:
     item = Diagnostic(Code.NAME, Origin("f", 1, 1), "m", quote=quote)
     assert text([item], color=False).partition("\n")[2] == excerpt
 

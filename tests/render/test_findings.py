@@ -1,23 +1,25 @@
 """Findings fit a terminal, and steer none."""
 
-from reconciler.core.findings import Finding, Grade
+from reconciler.core.findings import CheckResult, CheckStatus
 from reconciler.render.findings import render_text
-from reconciler.render.style import Page
+from reconciler.render.style import Layout
 
 FINDINGS = [
-    Finding(Grade.GOOD, "owner", "platform"),
-    Finding(Grade.MISSING, "target", "no answer came,\n\x1b[31m from there; look whether it runs"),
+    CheckResult(CheckStatus.GOOD, "owner", "platform"),
+    CheckResult(
+        CheckStatus.MISSING, "target", "no answer came,\n\x1b[31m from there; look whether it runs"
+    ),
 ]
 
 
 def test_each_is_a_line_where_nobody_measures() -> None:
-    assert render_text(FINDINGS, Page(color=False)) == (
+    assert render_text(FINDINGS, Layout(color=False)) == (
         "✓ owner   platform\n✗ target  no answer came, \\x1b[31m from there; look whether it runs\n"
     )
 
 
 def test_it_is_folded_at_words_below_itself() -> None:
-    told = render_text(FINDINGS, Page(color=True, width=40)).splitlines()
+    told = render_text(FINDINGS, Layout(color=True, width=40)).splitlines()
     assert told[0] == "\x1b[32m✓\x1b[0m owner   platform"
     assert told[1:] == [
         "\x1b[31m✗\x1b[0m target  no answer came, \\x1b[31m from",

@@ -7,11 +7,11 @@ from builders import SYNC, desired, listening, plan, present
 from growth import assert_linear, repeated
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Desired, Present, Spec
+from reconciler.core.resources import Desired, LiveResource, Spec
 from reconciler.render import json, markdown, text
 
 NODE = "virtual-node/m/n"
-Items = list[Desired | Present]
+Items = list[Desired | LiveResource]
 
 
 def host(name: str) -> Spec:

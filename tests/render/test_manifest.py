@@ -15,7 +15,7 @@ from reconciler.manifest.loading import load
 from reconciler.manifest.rules import (
     MAX_TAG_KEY_LENGTH,
     MAX_TAG_VALUE_LENGTH,
-    Refusal,
+    InvalidValue,
     usable_name,
 )
 from reconciler.render.manifest import file_name, render_manifest
@@ -33,7 +33,7 @@ specs = st.sampled_from(
 def is_usable(name: str) -> bool:
     try:
         return usable_name(name) == name
-    except Refusal:
+    except InvalidValue:
         return False
 
 

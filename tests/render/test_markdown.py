@@ -12,8 +12,8 @@ from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key, Spec, Unlisted, Unreadable
-from reconciler.core.restraint import Policy, Restraint
-from reconciler.core.three_way import Clash, Moved, ThreeWay
+from reconciler.core.restraint import GuardSettings, Policy
+from reconciler.core.three_way import FieldDiff, MergeConflict, ThreeWay
 from reconciler.render.markdown import (
     MAX_CHARACTERS,
     marker,
@@ -85,7 +85,7 @@ def creates() -> Plan:
 
 def deletes() -> Plan:
     live = (present(f"m{number}", tags={"n": number}) for number in NUMBERS)
-    allowed = Restraint(policy=Policy.SYNC, max_deletes=len(NUMBERS), allow_empty=True)
+    allowed = GuardSettings(policy=Policy.SYNC, max_deletes=len(NUMBERS), allow_empty=True)
     return plan(*live, restraint=allowed)
 
 
@@ -133,9 +133,9 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
     key, pointer = Key("mesh", (HOSTILE,)), "/spec/" + HOSTILE.replace("~", "~0").replace("/", "~1")
     field = FieldChange(pointer, HOSTILE, MISSING)
     compared = ThreeWay(
-        (Moved(key, (field,)), Moved(key, (FieldChange("", MISSING, {"spec": {}}),))),
-        (Moved(key, (FieldChange("", {"spec": HOSTILE}, MISSING),)),),
-        (Clash(key, pointer, HOSTILE, MISSING, HOSTILE),),
+        (FieldDiff(key, (field,)), FieldDiff(key, (FieldChange("", MISSING, {"spec": {}}),))),
+        (FieldDiff(key, (FieldChange("", {"spec": HOSTILE}, MISSING),)),),
+        (MergeConflict(key, pointer, HOSTILE, MISSING, HOSTILE),),
     )
     text = render_plan(rich_plan(), note=HOSTILE, three_way=compared)
     assert len(folded(text)) == groups_of(rich_plan())
@@ -157,19 +157,19 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
 
 def test_what_is_blocked_is_named_whole_with_the_change_that_waits() -> None:
     names = [f"m{number:03}" for number in range(120)]
-    text = render_plan(plan(*map(present, names), restraint=Restraint(policy=Policy.SYNC)))
+    text = render_plan(plan(*map(present, names), restraint=GuardSettings(policy=Policy.SYNC)))
     assert "### Nothing to apply: 120 withheld (120 to delete)." in text
     assert all(f"`mesh/{name}`" in text for name in names)
     assert text.count("- **guard** ") == 3
     assert "not shown here" not in text
-    made = plan(*map(present, names), restraint=Restraint(Policy.SYNC, 120, allow_empty=True))
+    made = plan(*map(present, names), restraint=GuardSettings(Policy.SYNC, 120, allow_empty=True))
     failed = Report(made, tuple(Failed(change, "why") for change in made.changes))
     told = render_report(failed).partition("<details>")[0]
     assert all(f"`mesh/{name}`" in told for name in names)
 
 
 def test_what_waits_is_told_from_what_is_applied() -> None:
-    held = plan(desired("a", DROP), present("a", ALLOW), restraint=Restraint(Policy.OBSERVE))
+    held = plan(desired("a", DROP), present("a", ALLOW), restraint=GuardSettings(Policy.OBSERVE))
     assert "<summary>withheld: ~ update <code>mesh/a</code>" in render_plan(held)
 
 

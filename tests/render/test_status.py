@@ -6,12 +6,12 @@ import pytest
 from web.samples import HOSTILE, NOW, calm, standings, status
 
 from reconciler.core.resources import Key
-from reconciler.core.status import Lease, State
+from reconciler.core.status import LeaseStatus, State
 from reconciler.render.json import render_status as as_json
 from reconciler.render.status import render_status, worst_first
-from reconciler.render.style import Page, span
+from reconciler.render.style import Layout, span
 
-PLAIN = Page(color=False)
+PLAIN = Layout(color=False)
 
 
 def test_what_needs_somebody_comes_first() -> None:
@@ -53,7 +53,7 @@ def test_a_cycle_that_runs_is_told_from_the_one_before() -> None:
 
 @pytest.mark.parametrize(("holder", "who"), [("host-2:1", "host-2:1"), ("", "nobody")])
 def test_a_standby_says_for_whom(holder: str, who: str) -> None:
-    waiting = calm(lease=Lease(holder, 15.0, NOW), leading=False)
+    waiting = calm(lease=LeaseStatus(holder, 15.0, NOW), leading=False)
     assert f"Standing by; {who} holds the lock." in render_status(waiting, now=NOW, page=PLAIN)
 
 
@@ -74,7 +74,7 @@ def test_e11_nothing_in_it_steers_a_terminal() -> None:
 
 def test_colours_change_nothing_else() -> None:
     plain, coloured = (
-        render_status(status(), now=NOW, page=Page(color)) for color in (False, True)
+        render_status(status(), now=NOW, page=Layout(color)) for color in (False, True)
     )
     assert "\x1b[31mfailed    \x1b[0m" in coloured
     for code in ("\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[1m", "\x1b[0m"):
@@ -83,7 +83,7 @@ def test_colours_change_nothing_else() -> None:
 
 
 def test_a_narrow_page_breaks_its_lines_and_cuts_none() -> None:
-    told = render_status(status(), now=NOW, page=Page(color=False, width=60))
+    told = render_status(status(), now=NOW, page=Layout(color=False, width=60))
     assert max(map(len, told.splitlines())) <= 60
     whole = render_status(status(), now=NOW, page=PLAIN)
     assert "".join(told.split()) == "".join(whole.split())

@@ -11,13 +11,13 @@ from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
 from reconciler.core.resources import (
     Desired,
     Key,
-    Present,
+    LiveResource,
     Suspension,
     TargetId,
     Unlisted,
     Unreadable,
 )
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.render.advice import render_advice
 from reconciler.render.style import MIN_WIDTH, cells
 from reconciler.render.text import render_outcome, render_plan, render_report
@@ -81,10 +81,10 @@ BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
     [
         ([desired("a"), present("a", owner="x")], SYNC, (), "1 withheld"),
         ([present("b"), present("c")], SYNC, (), "2 withheld (2 to delete)"),
-        ([present("b")], Restraint(), (), "1 withheld (1 to delete)"),
+        ([present("b")], GuardSettings(), (), "1 withheld (1 to delete)"),
         (
             [desired("a", DROP), desired("b", DROP), present("b", ALLOW)],
-            Restraint(Policy.OBSERVE),
+            GuardSettings(Policy.OBSERVE),
             (),
             "2 withheld (1 to create, 1 to update)",
         ),
@@ -99,8 +99,8 @@ BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
     ],
 )
 def test_it_never_reads_no_changes_while_anything_is_blocked(
-    items: list[Desired | Present | Unreadable],
-    restraint: Restraint,
+    items: list[Desired | LiveResource | Unreadable],
+    restraint: GuardSettings,
     gaps: tuple[Unlisted, ...],
     blocked: str,
 ) -> None:
@@ -220,7 +220,7 @@ def test_e11_hostile_names_cannot_steer_a_terminal() -> None:
     assert told.isascii()
     assert all(line.isprintable() for line in told.splitlines())
     assert "\\x1b[2J\\u202ecod\\n" in told
-    live: Present = present("a", DROP, owner="evil\x1b[0m")
+    live: LiveResource = present("a", DROP, owner="evil\x1b[0m")
     assert "\x1b" not in render_plan(plan(desired("a"), live), color=False)
 
 

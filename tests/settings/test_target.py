@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.errors import UsageError
-from reconciler.settings.file import TARGET_FIELDS, File
-from reconciler.settings.target import Choice, Said, choose_target, source_of
+from reconciler.settings.file import TARGET_FIELDS, ConfigFile
+from reconciler.settings.target import OptionValues, TargetConfig, choose_target, source_of
 
 STAGING = {
     "endpoint_url": "http://staging",
@@ -23,19 +23,19 @@ def choose(
     variables: dict[str, str] | None = None,
     top: dict[str, str] | None = None,
     configured: str | None = None,
-) -> Choice:
+) -> TargetConfig:
     """Return the choice; ``top`` is what the file says outside of tables."""
-    file = File(common=top or {}, targets=TARGETS)
+    file = ConfigFile(common=top or {}, targets=TARGETS)
     return choose_target(said(flags, variables, top), file, lambda _: configured)
 
 
 def said(
     flags: dict[str, str] | None, variables: dict[str, str] | None, top: dict[str, str] | None
-) -> Said:
+) -> OptionValues:
     flags, variables = flags or {}, variables or {}
     values: dict[str, Any] = dict.fromkeys((*TARGET_FIELDS, "target"))
     values |= {"policy": "upsert-only", **(top or {}), **variables, **flags}
-    return Said(values, frozenset(flags), frozenset(variables))
+    return OptionValues(values, frozenset(flags), frozenset(variables))
 
 
 URL = {"endpoint_url": "http://u", "owner": "o"}
@@ -115,7 +115,7 @@ def test_no_target_and_no_owner_are_refused() -> None:
 
 
 def test_the_source_is_that_of_the_named_target() -> None:
-    file = File(targets=TARGETS)
+    file = ConfigFile(targets=TARGETS)
     assert source_of(said({"target": "staging"}, None, None), file) == "here"
     assert source_of(said(None, None, None), file) is None
 

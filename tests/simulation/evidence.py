@@ -7,7 +7,7 @@ from builders import OWNER, canonical
 from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.diff import overlay
 from reconciler.core.marks import read_mark, spec_digest, users_tags
-from reconciler.core.resources import OWNER_TAG, Desired, Present, Spec, without_empties
+from reconciler.core.resources import OWNER_TAG, Desired, LiveResource, Spec, without_empties
 from simulation.faults import LIES, Call
 from simulation.runs import Cycle, Run
 from simulation.service import DAY, US, Effect, Mesh
@@ -32,7 +32,7 @@ def unlike(mesh: Mesh, want: Desired) -> Iterator[str]:
         yield f"{mesh.name} still has a tag that its manifest dropped"
 
 
-def has_old_record(running: Run, live: Present) -> bool:
+def has_old_record(running: Run, live: LiveResource) -> bool:
     """Whether the record on ``live`` is that of the spec before an update of ours."""
     record = read_mark(live.tags)
     return record is not None and any(

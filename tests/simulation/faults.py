@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeVar
 
 from reconciler.core.errors import (
     ConflictError,
-    GoneError,
-    RefusedError,
+    NotFoundError,
+    RejectedError,
     TargetError,
     ThrottledError,
     UnavailableError,
@@ -79,7 +79,7 @@ class Wire:
             self._before(kind, name, operation)
         try:
             answer = empty if kind == "empty" else perform(kind == "stale")
-        except GoneError:
+        except NotFoundError:
             self.calls[index] = call._replace(read=True)
             raise
         if isinstance(answer, Mesh):
@@ -106,7 +106,7 @@ class Wire:
         self._note_refusal(index, token, request)
         try:
             return self._written(index, operation, name, perform)
-        except (ConflictError, GoneError, RefusedError) as error:
+        except (ConflictError, NotFoundError, RejectedError) as error:
             # A service may keep these with the token of the request.
             error.answer_id = self.service.answer_id if token else ""
             raise
@@ -240,10 +240,10 @@ def _sleep(service: Service, name: str) -> None:
 
 ERRORS: dict[str, type[TargetError]] = {
     "throttled": ThrottledError,
-    "refused": RefusedError,
+    "refused": RejectedError,
     "failed-before": UnavailableError,
     "page-missing": UnavailableError,
-    "not-found": GoneError,
+    "not-found": NotFoundError,
     "conflict": ConflictError,
 }
 # What the service itself answers, and may remember with the token.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from builders import desired, egress
 
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
-from reconciler.core.restraint import Policy, Restraint
+from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS
 from simulation.faults import STRANGER
 from simulation.service import BEHAVIOURS, Service
@@ -16,7 +16,7 @@ Act = Callable[[Service], object]
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 IPV4: Spec = {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
 IPV6: Spec = {"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}}
-SYNC = Restraint(policy=Policy.SYNC, max_deletes=9)
+SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=9)
 MINUTE, HOURS = 60.0, 10 * 3600.0
 
 
@@ -39,7 +39,7 @@ class Scenario:
 
     made: tuple[Step, ...]
     steps: tuple[Step, ...]
-    restraint: Restraint = SYNC
+    restraint: GuardSettings = SYNC
     left: frozenset[str] = field(default=frozenset())
     victim: str = "a"
     behaviours: tuple[str, ...] = tuple(BEHAVIOURS)
@@ -153,7 +153,7 @@ SCENARIOS: dict[str, Scenario] = {
         restraint=replace(SYNC, partial="--only was given"),
         left=frozenset({"a"}),
     ),
-    "orphan": Scenario(_TWO, (step(KEPT),), restraint=Restraint(), left=frozenset({"a"})),
+    "orphan": Scenario(_TWO, (step(KEPT),), restraint=GuardSettings(), left=frozenset({"a"})),
     "emptied-source": Scenario(_TWO, (step(),), left=frozenset({"a", "kept"})),
     "renamed": Scenario(_TWO, (step(replace(A, key=desired("z").key), KEPT),)),
     "tags-and-spec": Scenario(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
-from reconciler.core.errors import ConflictError, GoneError, RefusedError, TargetError
+from reconciler.core.errors import ConflictError, NotFoundError, RejectedError, TargetError
 from reconciler.core.resources import Spec
 
 US = "us"
@@ -135,7 +135,7 @@ class Effect(NamedTuple):
 Request: TypeAlias = tuple[object, ...]
 
 
-class Remembered(NamedTuple):
+class TokenRecord(NamedTuple):
     """What a token was used for, when, and what was answered: a mesh or a refusal."""
 
     time: float
@@ -151,7 +151,7 @@ class Service:
     now: float = 1_700_000_000.0
     live: dict[str, Mesh] = field(default_factory=dict)
     past: dict[str, tuple[tuple[float, Mesh | None], ...]] = field(default_factory=dict)
-    tokens: dict[str, Remembered] = field(default_factory=dict)
+    tokens: dict[str, TokenRecord] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     incarnations: int = 0
     calls_before: int = 0
@@ -214,7 +214,7 @@ class Service:
         """Return one mesh."""
         mesh = self.shown(name)
         if mesh is None:
-            raise GoneError(f"mesh {name} is not there")
+            raise NotFoundError(f"mesh {name} is not there")
         return mesh
 
     def create(
@@ -256,7 +256,7 @@ class Service:
     def untag(self, name: str, keys: list[str], actor: str) -> Mesh:
         live = self._there(name)
         if self.behaviour.refuses_absent_untag and not live.tags.keys() >= set(keys):
-            raise RefusedError(f"mesh {name} does not have all of the tags {', '.join(keys)}")
+            raise RejectedError(f"mesh {name} does not have all of the tags {', '.join(keys)}")
         kept = {key: value for key, value in live.tags.items() if key not in keys}
         return self._retag(actor, "untag", live, kept)
 
@@ -268,7 +268,7 @@ class Service:
     def _there(self, name: str) -> Mesh:
         live = self.live.get(name)
         if live is None:
-            raise GoneError(f"mesh {name} is not there")
+            raise NotFoundError(f"mesh {name} is not there")
         return live
 
     def _retag(self, actor: str, operation: str, live: Mesh, tags: Mapping[str, str]) -> Mesh:
@@ -304,13 +304,13 @@ class Service:
             self.refused(token, request, refusal)
             raise
         if token is not None:
-            self.tokens[token] = Remembered(self.now, request, answer)
+            self.tokens[token] = TokenRecord(self.now, request, answer)
         return answer
 
     def refused(self, token: str | None, request: Request, refusal: TargetError) -> None:
         """Take note of a refusal, which the same token may bring again."""
         if self.behaviour.remembers_refusals and token is not None:
-            self.tokens[token] = Remembered(self.now, request, refusal)
+            self.tokens[token] = TokenRecord(self.now, request, refusal)
 
     def _recall(self, token: str | None, request: Request) -> Mesh | None:
         retention = self.behaviour.retention_seconds

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from builders import ACCOUNT, TARGET
 
 from reconciler.core.changes import Adopt, Change, Create, Delete
-from reconciler.core.errors import GoneError, TargetError, UnavailableError
+from reconciler.core.errors import NotFoundError, TargetError, UnavailableError
 from reconciler.core.resources import (
     OWNER_TAG,
     Key,
-    Present,
-    Sighting,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
     Spec,
     TargetId,
     Unreadable,
-    World,
     without_empties,
 )
 from simulation.faults import Wire
@@ -35,8 +35,8 @@ class ModelTarget:
         assert isinstance(plain, dict)
         return plain
 
-    def observe(self, asked: Collection[Key], owner: str) -> World:
-        resources: dict[Key, Present | Unreadable] = {}
+    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
+        resources: dict[Key, LiveResource | Unreadable] = {}
         found = sorted(self._list(), key=lambda mesh: mesh.name)
         marked = self.tags()
         for mesh in found:
@@ -51,25 +51,25 @@ class ModelTarget:
             except TargetError as error:
                 resources[key] = Unreadable(key, str(error))
         doubtful = frozenset(key for key in resources if key.name in (marked or {}))
-        return World(resources, doubtful=doubtful)
+        return LiveState(resources, doubtful=doubtful)
 
-    def look(self, key: Key) -> Present | None:
+    def look(self, key: Key) -> LiveResource | None:
         try:
             mesh = self._describe(key.name)
-        except GoneError:
+        except NotFoundError:
             return None
         try:
             return _present(key, mesh, self._tags(key.name))
-        except GoneError as error:
+        except NotFoundError as error:
             raise UnavailableError("its tags were not found, though it was described") from error
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, Sighting]:
+    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         return {
-            Key("mesh", (mesh.name,)): Sighting(mesh.version, mesh.created_at, arn=mesh.name)
+            Key("mesh", (mesh.name,)): ResourceVersion(mesh.version, mesh.created_at, arn=mesh.name)
             for mesh in (self._list() if keys else ())
         }
 
-    def apply(self, change: Change, token: str | None) -> Sighting:
+    def apply(self, change: Change, token: str | None) -> ResourceVersion:
         wire, service, name = self.wire, self.wire.service, change.key.name
         if isinstance(change, Delete):
             return self._answered(wire.write("DeleteMesh", name, lambda: service.delete(name, US)))
@@ -85,7 +85,7 @@ class ModelTarget:
                 )
             )
         before = change.before
-        answer = Sighting(before.version, before.created_at, before.uid)
+        answer = ResourceVersion(before.version, before.created_at, before.uid)
         if spec is not None:
             if isinstance(change, Adopt):
                 owner = {OWNER_TAG: tags[OWNER_TAG]}
@@ -107,8 +107,8 @@ class ModelTarget:
             wire.write("TagResource", name, lambda: service.tag(name, moved, US))
         return answer
 
-    def _answered(self, mesh: Mesh) -> Sighting:
-        return Sighting(
+    def _answered(self, mesh: Mesh) -> ResourceVersion:
+        return ResourceVersion(
             mesh.version, mesh.created_at, mesh.uid, answer_id=self.wire.service.answer_id
         )
 
@@ -151,15 +151,15 @@ class ModelTarget:
             return self.wire.service.describe(name)
         older = self.wire.service.previous(name)
         if older is None:
-            raise GoneError(f"mesh {name} is not there yet")
+            raise NotFoundError(f"mesh {name} is not there yet")
         return older
 
 
 _NOTHING = Mesh("", "", 0, 0.0, {}, {})
 
 
-def _present(key: Key, mesh: Mesh, tags: Mapping[str, str]) -> Present:
-    return Present(
+def _present(key: Key, mesh: Mesh, tags: Mapping[str, str]) -> LiveResource:
+    return LiveResource(
         key=key,
         spec=mesh.spec,
         tags=tags,

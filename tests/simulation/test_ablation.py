@@ -14,10 +14,10 @@ import pytest
 from reconciler.core import plan, tokens
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
 from reconciler.core.report import Applied, Outcome
-from reconciler.core.resources import Present, World
+from reconciler.core.resources import LiveResource, LiveState
 from reconciler.core.restraint import Policy, restrain
 from reconciler.engine import cycle, sending, settling
-from reconciler.engine.settling import Sent
+from reconciler.engine.settling import WriteResult
 from reconciler.source import snapshot
 from simulation import runs
 from simulation.properties import violations
@@ -28,7 +28,7 @@ def _nothing(*_: object) -> None:
     return None
 
 
-def _no_gaps(_: World) -> list[str]:
+def _no_gaps(_: LiveState) -> list[str]:
     return []
 
 
@@ -44,7 +44,7 @@ def _base_of_uid(uid: str, _: str) -> str:
     return uid
 
 
-def _believed(_course: object, change: Change, sent: Sent, _: object) -> Outcome:
+def _believed(_course: object, change: Change, sent: WriteResult, _: object) -> Outcome:
     return sent if isinstance(sent, Outcome) else Applied(change)
 
 
@@ -72,8 +72,8 @@ def _unprotected(_tags: object) -> bool:
     return False
 
 
-def _readable_world(resources: Any, *_: object) -> World:
-    return World({key: saw for key, saw in resources.items() if isinstance(saw, Present)})
+def _readable_world(resources: Any, *_: object) -> LiveState:
+    return LiveState({key: saw for key, saw in resources.items() if isinstance(saw, LiveResource)})
 
 
 @dataclass(frozen=True)
@@ -258,5 +258,5 @@ def test_i08_the_lock_of_git_is_missed(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("old", "new"):
         (tmp_path / f"{name}.yaml").write_text(name)
     assert snapshot.read([str(tmp_path)], stdin=BytesIO(), sleep=_nothing).files == ()
-    monkeypatch.setattr(snapshot._Sight, "git_is_at_work", False)  # noqa: SLF001  # the guard itself
+    monkeypatch.setattr(snapshot._Scan, "git_is_at_work", False)  # noqa: SLF001  # the guard itself
     assert len(snapshot.read([str(tmp_path)], stdin=BytesIO(), sleep=_nothing).files) == 2

@@ -8,9 +8,9 @@ from builders import ACCOUNT, NOW, OWNER
 
 from reconciler.core.resources import APPLIED_TAG, TargetId
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.engine import ApplyOptions, carry_out, propose
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import Connection, open_session
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS, Scenario
@@ -30,7 +30,9 @@ def real() -> Iterator[AppMesh]:
         connection = Connection(endpoint.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
         identity = TargetId("test", endpoint.url, ACCOUNT, "eu-west-1")
         yield AppMesh(
-            identity, Calls(open_session(connection), connection, workers=1, reopen=None), workers=1
+            identity,
+            ApiClient(open_session(connection), connection, workers=1, reopen=None),
+            workers=1,
         )
 
 
@@ -42,7 +44,7 @@ def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
         if number == len(scenario.made):
             target._calls.made.clear()  # noqa: SLF001  # what was made before does not count
         plan = propose(target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW)
-        report = carry_out(plan, target, Conduct(workers=1))
+        report = carry_out(plan, target, ApplyOptions(workers=1))
         told.append([type(outcome).__name__ for outcome in report.outcomes])
     return told[len(scenario.made) :]
 

@@ -8,7 +8,7 @@ from builders import NOW, OWNER
 
 from reconciler.core.errors import TargetError
 from reconciler.core.resources import OWNER_TAG, Desired, without_empties
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.engine import ApplyOptions, carry_out, propose
 from simulation.faults import HANDS, Wire
 from simulation.pair import Work, every_order
 from simulation.scenarios import ALLOW, KEPT, SYNC, A
@@ -25,7 +25,7 @@ def cycle(*wants: Desired) -> Work:
             plan = propose(target, wants, owner=OWNER, restraint=SYNC, now=NOW)
         except TargetError:
             return
-        carry_out(plan, target, Conduct(workers=1, pause=wire.pause))
+        carry_out(plan, target, ApplyOptions(workers=1, pause=wire.pause))
 
     return work
 

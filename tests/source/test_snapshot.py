@@ -11,7 +11,7 @@ from reconciler.core.errors import UsageError
 from reconciler.manifest.diagnostics import Code
 from reconciler.source import tree
 from reconciler.source.snapshot import Snapshot, fingerprint, nothing_found, read
-from reconciler.source.tree import Entry, survey
+from reconciler.source.tree import FileEntry, survey
 
 
 def no_pause(_seconds: float) -> None:
@@ -169,8 +169,8 @@ def test_i12_a_pipe_in_place_of_a_file_is_not_waited_for(
 ) -> None:
     os.mkfifo(tmp_path / "a.yaml")
     status = put(tmp_path / "b.yaml").lstat()
-    entry = Entry("a.yaml", str(tmp_path / "a.yaml"), tree.stamp_of(status))
-    monkeypatch.setattr("reconciler.source.snapshot.survey", lambda *_: tree.Tree((entry,), ()))
+    entry = FileEntry("a.yaml", str(tmp_path / "a.yaml"), tree.stamp_of(status))
+    monkeypatch.setattr("reconciler.source.snapshot.survey", lambda *_: tree.FileTree((entry,), ()))
     found = snapshot(tmp_path)
     assert (found.files, complaints(found, tmp_path)) == ((), [("a.yaml", Code.UNREADABLE)])
 

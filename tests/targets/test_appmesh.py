@@ -12,17 +12,17 @@ from servers import Answer, Script, scripted
 
 from reconciler.core.errors import (
     ConflictError,
-    GoneError,
-    RefusedError,
+    NotFoundError,
+    RejectedError,
     TargetError,
     UnavailableError,
     UnreachableError,
 )
-from reconciler.core.resources import OWNER_TAG, Key, Present, TargetId, Unreadable
+from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
 from reconciler.targets import calls as wire
 from reconciler.targets import memory
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import Connection, open_session
 
 ARN = f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/a"
@@ -48,8 +48,8 @@ def refusal(status: int, code: str) -> Answer:
     return Answer(status, {"message": "because"}, {"x-amzn-errortype": code})
 
 
-def calls(connection: Connection, reopen: Any = None) -> Calls:
-    return Calls(open_session(connection), connection, workers=2, reopen=reopen)
+def calls(connection: Connection, reopen: Any = None) -> ApiClient:
+    return ApiClient(open_session(connection), connection, workers=2, reopen=reopen)
 
 
 def world(**changes: Any) -> Script:
@@ -102,7 +102,7 @@ def create(target: AppMesh) -> Any:
 
 def test_a_good_answer_is_a_present_resource() -> None:
     live, _ = with_target(world(), look)
-    assert isinstance(live, Present)
+    assert isinstance(live, LiveResource)
     assert (live.uid, live.version, live.owner) == (MESH["metadata"]["uid"], 1, OWNER)  # type: ignore[index]  # a literal above
 
 
@@ -149,7 +149,7 @@ def test_a20_a_failure_that_botocore_cannot_read_is_one_of_ours(
 @pytest.mark.parametrize("body", [*UNREADABLE.values(), b'"x"', b'{"ResourceTagMappingList": [3]}'])
 def test_a20_an_index_that_is_none_is_done_without(body: bytes) -> None:
     result, requests = with_target(world(tagging=Answer(body=body)), observe)
-    assert isinstance(result.resources[mesh("a")], Present)
+    assert isinstance(result.resources[mesh("a")], LiveResource)
     assert any(request.startswith("GET /v20190125/tags") for request in requests)
 
 
@@ -163,7 +163,7 @@ def test_a23_an_index_whose_pages_lead_nowhere_is_done_without() -> None:
         return world(tagging=page)(request, body)
 
     result, _ = with_target(script, observe)
-    assert isinstance(result.resources[mesh("a")], Present)
+    assert isinstance(result.resources[mesh("a")], LiveResource)
     assert asked == 2
 
 
@@ -199,7 +199,7 @@ def test_a22_a_page_that_fails_fails_the_list() -> None:
         return world()(request, body)
 
     result, requests = with_target(script, observe)
-    assert isinstance(result, RefusedError)
+    assert isinstance(result, RejectedError)
     assert len(requests) == 2
 
 
@@ -239,7 +239,7 @@ def test_only_app_meshs_own_not_found_is_absence() -> None:
     assert with_target(world(describe=own), look)[0] is None
     proxy = Answer(404, b"<html>not here</html>", {"content-type": "text/html"})
     result, _ = with_target(world(describe=proxy), look)
-    assert isinstance(result, RefusedError)
+    assert isinstance(result, RejectedError)
     assert "endpoint URL" in str(result)
 
 
@@ -362,7 +362,7 @@ def test_where_nobody_listens_another_connection_is_taken() -> None:
         gone = replace(good, url="http://127.0.0.1:1")
         identity = TargetId("test", "http://127.0.0.1:1", ACCOUNT, "eu-west-1")
         target = AppMesh(identity, calls(gone, reopen=lambda _: good), workers=2)
-        assert isinstance(target.look(mesh("a")), Present)
+        assert isinstance(target.look(mesh("a")), LiveResource)
         assert target.id.url == server.url
         lonely = AppMesh(identity, calls(gone), workers=2)
         with pytest.raises(UnreachableError):
@@ -528,4 +528,4 @@ def test_an_unknown_account_is_learnt_from_the_first_arns() -> None:
 
 def test_what_is_gone_is_gone_in_every_call() -> None:
     result, _ = with_target(world(create=refusal(404, "NotFoundException")), create)
-    assert isinstance(result, GoneError)
+    assert isinstance(result, NotFoundError)

@@ -10,12 +10,12 @@ from builders import ACCOUNT, OWNER, SYNC, desired, egress, mesh, plan
 from fakes import FakeTarget
 
 from reconciler.core.changes import Adopt, Cause, Change, Create, Delete, Update
-from reconciler.core.errors import ConflictError, GoneError
+from reconciler.core.errors import ConflictError, NotFoundError
 from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, Key, Spec, TargetId
 from reconciler.endpoint import LocalEndpoint
 from reconciler.engine import Target
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import Connection, open_session
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -84,7 +84,9 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         connection = Connection(endpoint.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
         session = open_session(connection)
         identity = TargetId("test", endpoint.url, ACCOUNT, "eu-west-1")
-        target = AppMesh(identity, Calls(session, connection, workers=2, reopen=None), workers=2)
+        target = AppMesh(
+            identity, ApiClient(session, connection, workers=2, reopen=None), workers=2
+        )
         by_hand = boto3.client(
             "appmesh",
             endpoint_url=endpoint.url,
@@ -256,7 +258,7 @@ def test_a_delete_takes_it_away_and_a_second_one_finds_nothing(stage: Stage) -> 
     change = deletion(stage.target)
     stage.target.apply(change, None)
     assert stage.target.look(mesh("a")) is None
-    with pytest.raises(GoneError):
+    with pytest.raises(NotFoundError):
         stage.target.apply(change, None)
 
 
@@ -264,7 +266,7 @@ def test_an_update_of_what_is_gone_says_so(stage: Stage) -> None:
     create(stage.target)
     change = planned(stage.target, desired("a", ALLOW))
     stage.remove(mesh("a"))
-    with pytest.raises(GoneError):
+    with pytest.raises(NotFoundError):
         stage.target.apply(change, "t")
 
 

@@ -13,8 +13,8 @@ from botocore.exceptions import (
 from reconciler.api import load
 from reconciler.core.errors import (
     ConflictError,
-    GoneError,
-    RefusedError,
+    NotFoundError,
+    RejectedError,
     TargetError,
     ThrottledError,
     UnavailableError,
@@ -50,9 +50,9 @@ def test_an_error_says_what_was_asked_what_came_and_what_to_do(code: str) -> Non
         ("500", 500, UnavailableError),
         ("502", 502, UnavailableError),
         ("429", 429, ThrottledError),
-        ("404", 404, RefusedError),
-        ("301", 301, RefusedError),
-        ("NovelException", 400, RefusedError),
+        ("404", 404, RejectedError),
+        ("301", 301, RejectedError),
+        ("NovelException", 400, RejectedError),
     ],
 )
 def test_a34_a35_what_is_not_app_meshs_is_judged_by_its_status(
@@ -60,7 +60,7 @@ def test_a34_a35_what_is_not_app_meshs_is_judged_by_its_status(
 ) -> None:
     error = answered(code, status)
     assert type(error) is kind
-    assert not isinstance(error, GoneError | ConflictError)
+    assert not isinstance(error, NotFoundError | ConflictError)
 
 
 def test_an_error_without_a_message_is_still_a_sentence() -> None:
@@ -96,7 +96,7 @@ def test_e01_a_long_answer_is_shown_in_part_and_its_code_too() -> None:
 
 
 def test_missing_credentials_are_a_refusal() -> None:
-    with pytest.raises(RefusedError, match="credentials"), speaking_our_errors("asking"):
+    with pytest.raises(RejectedError, match="credentials"), speaking_our_errors("asking"):
         raise NoCredentialsError
 
 

@@ -5,7 +5,7 @@ from builders import ACCOUNT, OWNER, SYNC, desired, egress, key, plan
 from targets.test_memory import Warm
 
 from reconciler.core.changes import Delete
-from reconciler.core.errors import ConflictError, GoneError
+from reconciler.core.errors import ConflictError, NotFoundError
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
@@ -71,8 +71,8 @@ def test_what_is_not_there_holds_nothing(warm: Warm) -> None:
 
 def test_a_list_of_meshes_that_is_not_there_is_no_empty_one(warm: Warm) -> None:
     def gone(*_: object, **__: object) -> None:
-        raise GoneError("no such service")
+        raise NotFoundError("no such service")
 
     warm.calls.pages = gone  # type: ignore[assignment,method-assign]  # as a strange service
-    with pytest.raises(GoneError):
+    with pytest.raises(NotFoundError):
         warm.target.sightings([key("m")])

@@ -10,12 +10,12 @@ from reconciler.core.changes import Cause, Update
 from reconciler.core.errors import ConflictError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Desired, TargetId
-from reconciler.core.restraint import Restraint
+from reconciler.core.restraint import GuardSettings
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import Conduct, carry_out, propose
+from reconciler.engine import ApplyOptions, carry_out, propose
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import Calls, TagPage
-from reconciler.targets.memory import Memory
+from reconciler.targets.calls import ApiClient, TagPage
+from reconciler.targets.memory import ReadCache
 from reconciler.targets.session import Connection, open_session
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -27,8 +27,8 @@ class Warm:
 
     def __init__(self, url: str) -> None:
         connection = Connection(url, "eu-west-1", credentials=(ACCOUNT, "secret"))
-        self.calls = Calls(open_session(connection), connection, workers=4, reopen=None)
-        self.memory = Memory()
+        self.calls = ApiClient(open_session(connection), connection, workers=4, reopen=None)
+        self.memory = ReadCache()
         identity = TargetId("test", url, ACCOUNT, "eu-west-1")
         self.target = AppMesh(identity, self.calls, workers=4, memory=self.memory)
         self.hand = boto3.client(
@@ -41,11 +41,11 @@ class Warm:
 
     def plan(self, wants: list[Desired] = WANTS) -> tuple[Plan, Counter[str]]:
         self.calls.made.clear()
-        plan = propose(self.target, wants, owner=OWNER, restraint=Restraint(), now=NOW)
+        plan = propose(self.target, wants, owner=OWNER, restraint=GuardSettings(), now=NOW)
         return plan, Counter(self.calls.made)
 
     def cycle(self, wants: list[Desired] = WANTS) -> None:
-        assert carry_out(self.plan(wants)[0], self.target, Conduct(workers=4)).converged
+        assert carry_out(self.plan(wants)[0], self.target, ApplyOptions(workers=4)).converged
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm
     warm.plan(few)
     warm.hand.tag_resource(resourceArn=arn(warm, "m039"), tags=[{"key": "a", "value": "b"}])
     few[39] = desired("m039", ALLOW)
-    assert not carry_out(warm.plan(few)[0], warm.target, Conduct(workers=4)).converged
+    assert not carry_out(warm.plan(few)[0], warm.target, ApplyOptions(workers=4)).converged
     warm.cycle(few)
 
 

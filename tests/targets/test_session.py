@@ -10,7 +10,7 @@ from servers import Answer, scripted
 
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.endpoint import LocalEndpoint
-from reconciler.targets.calls import Calls
+from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import (
     Connection,
     account_of,
@@ -34,7 +34,7 @@ def test_the_account_is_asked_for_at_the_targets_own_url() -> None:
         connection = Connection(endpoint.url, "eu-west-1", credentials=("123456789012", "x"))
         session = open_session(connection)
         assert account_of(session, connection) == "123456789012"
-        calls = Calls(session, connection, workers=1, reopen=None)
+        calls = ApiClient(session, connection, workers=1, reopen=None)
         assert (calls.url, calls.region) == (endpoint.url, "eu-west-1")
 
 

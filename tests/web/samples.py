@@ -8,11 +8,11 @@ from pathlib import Path
 
 from builders import OWNER, TARGET
 
-from reconciler.core.changes import Cause, Traffic
+from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, Unlisted
-from reconciler.core.status import Lease, Standing, State, Status
+from reconciler.core.status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.render.json import render_status
 from reconciler.web.metrics import Metrics
 from reconciler.web.server import serve
@@ -26,52 +26,52 @@ def origin(name: str, line: int = 1) -> Origin:
     return Origin(f"manifests/{name}.yaml", line, 1)
 
 
-def standings(now: float = NOW) -> tuple[Standing, ...]:
+def standings(now: float = NOW) -> tuple[ResourceStatus, ...]:
     egress = FieldChange("/spec/egressFilter/type", "ALLOW_ALL", "DROP_ALL")
     team = FieldChange("/tags/cost~1centre", MISSING, "payments")
     return (
-        Standing(
+        ResourceStatus(
             Key("mesh", ("payments",)), State.IN_SYNC, now - 86_400 * 3, origin("payments"), OWNER,
             outcome="updated", outcome_at=now - 86_400 * 3,
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("orders",)), State.DRIFTED, now - 1_260, origin("orders"), OWNER,
-            Cause.DRIFT, (egress,), Traffic.CLOSES, "the policy observe only looks",
+            Cause.DRIFT, (egress,), TrafficEffect.CLOSES, "the policy observe only looks",
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("ledger",)), State.FAILED, now - 240, origin("ledger", 14), OWNER,
             Cause.MANIFEST, (team, FieldChange("/spec/serviceDiscovery", {"ipPreference": "IPv4"},
             MISSING)), None,
             "updating mesh/ledger: TooManyRequestsException: rate exceeded; lower --parallelism, "
             "or wait", "update failed", now - 12, 3, now + 48,
         ),
-        Standing(
+        ResourceStatus(
             Key("virtual-node", ("payments", "checkout-with-a-name-that-is-long-enough-to-wrap")),
             State.PENDING, now - 5, origin("teams/payments/checkout/virtual-node", 120), None,
             Cause.NEW, (FieldChange("/spec/listeners", MISSING, []),),
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("legacy",)), State.WITHHELD, now - 7_200, origin("legacy"),
             "somebody-else", why="somebody-else owns it; take it off that owner's manifests first",
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("load-test",)), State.SUSPENDED, now - 3_600, origin("load-test"), OWNER,
             why="suspended until 2026-12-01T00:00:00Z: load test",
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("audit",)), State.STALE, now - 3, origin("audit"), OWNER, Cause.MANIFEST,
             why="the live side moved since the plan was made", outcome="update stale",
             outcome_at=now - 3,
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("ghost",)), State.DRIFTED, now - 20, origin("ghost"), OWNER, Cause.MISSING,
             why="the policy observe only looks", last_seen_at=now - 80,
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", ("vault",)), State.UNREADABLE, now - 30, origin("vault"), None,
             why="describing mesh/vault: AccessDeniedException: not allowed",
         ),
-        Standing(
+        ResourceStatus(
             Key("mesh", (HOSTILE,)), State.WITHHELD, now - 30, Origin(f"{HOSTILE}.yaml", 3, 1),
             HOSTILE, Cause.UNKNOWN, (FieldChange(f"/tags/{HOSTILE}", HOSTILE, "a\u202eb\x1b[2J"),),
             why=HOSTILE, outcome=HOSTILE, outcome_at=now - 9,
@@ -79,7 +79,7 @@ def standings(now: float = NOW) -> tuple[Standing, ...]:
     )  # fmt: skip
 
 
-def status(now: float = NOW, **changes: object) -> Status:
+def status(now: float = NOW, **changes: object) -> DaemonStatus:
     facts: dict[str, object] = {
         "target": TARGET,
         "owner": OWNER,
@@ -97,12 +97,12 @@ def status(now: float = NOW, **changes: object) -> Status:
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
         "answers": {"ok": 93, "throttled": 3},
         "recheck_seconds": 3_000.0,
-        "lease": Lease("host-1:4711", 15.0, now + 9),
+        "lease": LeaseStatus("host-1:4711", 15.0, now + 9),
     }
-    return Status(**(facts | changes))  # type: ignore[arg-type]
+    return DaemonStatus(**(facts | changes))  # type: ignore[arg-type]
 
 
-def calm(now: float = NOW, **changes: object) -> Status:
+def calm(now: float = NOW, **changes: object) -> DaemonStatus:
     """A status in which nothing needs anybody."""
     facts: dict[str, object] = {
         "exit_code": ExitCode.OK,
@@ -119,13 +119,13 @@ def calm(now: float = NOW, **changes: object) -> Status:
 class StillDaemon:
     """A daemon whose loop the test turns."""
 
-    shown: Status
+    shown: DaemonStatus
     beaten_seconds_ago: float = 1.0
     asked: int = 0
     ends: dict[int, ExitCode] = field(default_factory=dict)
     waits: threading.Event = field(default_factory=threading.Event)
 
-    def status(self) -> Status:
+    def status(self) -> DaemonStatus:
         return self.shown
 
     def heartbeat(self) -> float:

@@ -12,9 +12,9 @@ from web.samples import TOKEN, StillDaemon, calm, status
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Origin
-from reconciler.core.status import Lease, Status
+from reconciler.core.status import DaemonStatus, LeaseStatus
 from reconciler.render.json import render_status
-from reconciler.web.app import HEARTBEAT_TIMEOUT_SECONDS, Web
+from reconciler.web.app import HEARTBEAT_TIMEOUT_SECONDS, StatusApp
 from reconciler.web.metrics import Metrics
 
 ROUTES = ("/", "/page.js", "/page.css", "/status", "/metrics", "/healthz", "/readyz")
@@ -22,8 +22,8 @@ KNOWN = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
 Answer = tuple[int, dict[str, str], str]
 
 
-def web(daemon: StillDaemon, token: str | None = TOKEN) -> Web:
-    return Web(
+def web(daemon: StillDaemon, token: str | None = TOKEN) -> StatusApp:
+    return StatusApp(
         daemon,
         document=render_status,
         metrics=Metrics(),
@@ -33,7 +33,7 @@ def web(daemon: StillDaemon, token: str | None = TOKEN) -> Web:
 
 
 async def exchange(
-    application: Web,
+    application: StatusApp,
     method: str,
     path: str,
     headers: dict[str, str],
@@ -62,7 +62,11 @@ async def exchange(
 
 
 def ask(
-    application: Web, method: str, path: str, headers: dict[str, str] | None = None, body: str = ""
+    application: StatusApp,
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    body: str = "",
 ) -> Answer:
     given = {"host": "127.0.0.1:9180"} | (headers or {})
     part = {"type": "http.request", "body": body.encode(), "more_body": False}
@@ -256,10 +260,12 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
         (calm(cycle_finished_at=None, exit_code=None), "the first cycle has not ended"),
         (calm(error="listing meshes: \ud800"), "listing meshes: \\ud800"),
         (status(standings=()), "the manifests were never valid since the start"),
-        (calm(leading=False, lease=Lease("", 15.0, 0.0)), "nobody is known to hold the lock"),
+        (calm(leading=False, lease=LeaseStatus("", 15.0, 0.0)), "nobody is known to hold the lock"),
     ],
 )
-def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(shown: Status, why: str) -> None:
+def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(
+    shown: DaemonStatus, why: str
+) -> None:
     daemon = StillDaemon(shown)
     application = web(daemon)
     assert ask(application, "GET", "/readyz")[::2] == (503, f"{why}\n")
@@ -277,7 +283,7 @@ def test_a_file_whose_name_is_no_text_is_told_all_the_same() -> None:
 
 
 def test_whoever_stands_by_is_ready() -> None:
-    standing_by = calm(leading=False, lease=Lease("another", 15.0, 0.0))
+    standing_by = calm(leading=False, lease=LeaseStatus("another", 15.0, 0.0))
     assert ask(web(StillDaemon(standing_by)), "GET", "/readyz")[0] == 200
 
 

@@ -12,7 +12,7 @@ from web.samples import StillDaemon, calm, served, status
 
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.status import Status
+from reconciler.core.status import DaemonStatus
 from reconciler.render.json import render_status
 from reconciler.render.status import worst_first
 from reconciler.web import client
@@ -20,7 +20,7 @@ from reconciler.web.client import fetch_status, request_cycle
 from reconciler.web.token import read_token
 
 
-def in_order(shown: Status) -> list[object]:
+def in_order(shown: DaemonStatus) -> list[object]:
     return list(worst_first(shown.standings))
 
 
@@ -33,7 +33,7 @@ def in_order(shown: Status) -> list[object]:
     ],
     ids=["rich", "calm", "new"],
 )
-def test_a_status_is_read_as_it_was(shown: Status, tmp_path: Path) -> None:
+def test_a_status_is_read_as_it_was(shown: DaemonStatus, tmp_path: Path) -> None:
     with served(StillDaemon(shown), tmp_path) as url:
         text, read = fetch_status(url)
     assert text == render_status(shown, healthy=True)

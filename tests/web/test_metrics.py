@@ -9,11 +9,11 @@ from web.samples import HOSTILE, NOW, calm, status
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Failed
-from reconciler.core.status import Standing, State, Status
+from reconciler.core.status import DaemonStatus, ResourceStatus, State
 from reconciler.web.metrics import Metrics
 
 
-def figures(shown: Status, metrics: Metrics | None = None) -> dict[str, float]:
+def figures(shown: DaemonStatus, metrics: Metrics | None = None) -> dict[str, float]:
     """Return every sample by its name and labels."""
     text = (metrics or Metrics()).exposed(shown, NOW)[0].decode()
     return {
@@ -85,14 +85,14 @@ def test_before_the_first_cycle_nothing_is_there_but_zeros() -> None:
 @pytest.mark.parametrize("state", [State.FAILED, State.WITHHELD])
 def test_drift_that_is_not_repaired_is_drift_whatever_came_of_it(state: State) -> None:
     drifted = status().standings[1]
-    failing = Standing(drifted.key, state, NOW - 60, cause=drifted.cause)
+    failing = ResourceStatus(drifted.key, state, NOW - 60, cause=drifted.cause)
     found = figures(calm(standings=(failing,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 60
 
 
 def test_drift_of_what_is_suspended_raises_no_alert() -> None:
     drifted = status().standings[1]
-    paused = Standing(drifted.key, State.SUSPENDED, NOW - 60, cause=drifted.cause)
+    paused = ResourceStatus(drifted.key, State.SUSPENDED, NOW - 60, cause=drifted.cause)
     found = figures(calm(standings=(paused,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 0
     assert found["mesh_reconciler_drifted_resources{}"] == 0

@@ -13,7 +13,7 @@ from web.samples import StillDaemon, calm, served
 
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.status import Status
+from reconciler.core.status import DaemonStatus
 from reconciler.web.metrics import Metrics
 from reconciler.web.server import serve
 
@@ -25,7 +25,7 @@ def get(url: str, path: str, method: str = "GET") -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def plain(shown: Status, *, healthy: bool) -> str:
+def plain(shown: DaemonStatus, *, healthy: bool) -> str:
     return f"{shown.cycle} {healthy}"
 
 

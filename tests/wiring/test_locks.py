@@ -9,10 +9,10 @@ from builders import TARGET
 
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
-from reconciler.settings.target import Choice
+from reconciler.settings.target import TargetConfig
 from reconciler.wiring.locks import open_lock, steady_seconds
 
-CHOICE = Choice("test", "platform", "sync", url=TARGET.url, region="eu-west-1")
+CHOICE = TargetConfig("test", "platform", "sync", url=TARGET.url, region="eu-west-1")
 
 
 def test_a_file_is_a_lock(here: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_file_is_a_lock(here: Path) -> None:
     ],
 )
 def test_p11_a_table_is_a_lock_for_each_owner_in_a_place_that_all_know_alike(
-    here: Path, choice: Choice, place: str
+    here: Path, choice: TargetConfig, place: str
 ) -> None:
     del here
     candidate = open_lock("dynamodb:locks", 15, choice, TARGET)

@@ -11,13 +11,13 @@ from manifest_text import mesh_yaml
 
 from reconciler.manifest.budget import MOST_SECONDS
 from reconciler.manifest.diagnostics import Code
-from reconciler.manifest.loading import Loaded
+from reconciler.manifest.loading import LoadResult
 from reconciler.wiring.manifests import read_manifests
 
 STEP = 10.0
 
 
-def read(path: Path, clock: Callable[[], float], beats: list[float]) -> Loaded:
+def read(path: Path, clock: Callable[[], float], beats: list[float]) -> LoadResult:
     return read_manifests(
         [str(path)],
         {},

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from builders import mesh
 
-from reconciler.core.errors import HeldError, TargetError, UsageError
+from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.restraint import Limit
-from reconciler.endpoint.folder import HeldFolder
-from reconciler.settings.target import Choice
+from reconciler.endpoint.folder import DataDirectoryLock
+from reconciler.settings.target import TargetConfig
 from reconciler.wiring import local
 from reconciler.wiring.targets import open_target, read_limit
 
-LOCAL = Choice("local", "o", "observe")
+LOCAL = TargetConfig("local", "o", "observe")
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def test_anything_else_is_no_limit(text: str) -> None:
 def test_a_holder_that_says_nothing_is_waited_for_and_then_respected(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HeldFolder.__init__, "__kwdefaults__", {"patience_seconds": 0.1})
-    holder = HeldFolder(here / local.LOCAL_DATA)
+    monkeypatch.setattr(DataDirectoryLock.__init__, "__kwdefaults__", {"patience_seconds": 0.1})
+    holder = DataDirectoryLock(here / local.LOCAL_DATA)
     try:
-        with pytest.raises(HeldError, match="another process"), open_target(LOCAL, workers=1):
+        with pytest.raises(LockHeldError, match="another process"), open_target(LOCAL, workers=1):
             pass
     finally:
         holder.close()
@@ -53,10 +53,13 @@ def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
 ) -> None:
     monkeypatch.setattr(local, "LETTING_GO_LOOKS", 2)
     monkeypatch.setattr(local, "LETTING_GO_SECONDS", 0)
-    holder = HeldFolder(here / local.LOCAL_DATA)
+    holder = DataDirectoryLock(here / local.LOCAL_DATA)
     holder.announce("http://127.0.0.1:1")
     try:
-        with open_target(LOCAL, workers=1) as target, pytest.raises(HeldError, match="any more"):
+        with (
+            open_target(LOCAL, workers=1) as target,
+            pytest.raises(LockHeldError, match="any more"),
+        ):
             target.sightings([mesh("a")])
     finally:
         holder.close()
@@ -64,6 +67,6 @@ def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
 
 def test_a_configured_account_that_nobody_can_confirm_stops_everything(here: Path) -> None:
     del here
-    choice = Choice("t", "o", "observe", url="http://127.0.0.1:1", account="123456789012")
+    choice = TargetConfig("t", "o", "observe", url="http://127.0.0.1:1", account="123456789012")
     with pytest.raises(TargetError, match="does not say"), open_target(choice, workers=1):
         pass
