@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.kinds import KINDS
-from reconciler.core.marks import mark_of
+from reconciler.core.marks import last_applied_for
 from reconciler.core.plan import Plan, PlanInput, make_plan
 from reconciler.core.resources import (
     APPLIED_TAG,
@@ -21,7 +21,7 @@ from reconciler.core.resources import (
     TargetId,
     Unlisted,
     Unreadable,
-    without_empties,
+    drop_empty,
 )
 from reconciler.core.restraint import GuardSettings, Policy
 
@@ -74,7 +74,7 @@ def egress(kind: str | None) -> Spec:
 
 def canonical(spec: Spec, beside: Spec | None = None) -> Spec:
     del beside
-    plain = without_empties(spec)
+    plain = drop_empty(spec)
     assert isinstance(plain, dict)
     return plain
 
@@ -106,7 +106,7 @@ def present(
     ours = {} if owner is None else {OWNER_TAG: owner}
     if applied is not None:
         managed = None if applied.spec is None else canonical(applied.spec)
-        mark = mark_of(managed, applied.tags, protect=applied.options.protect)
+        mark = last_applied_for(managed, applied.tags, protect=applied.options.protect)
         ours[APPLIED_TAG] = str(mark)
     facts: dict[str, Any] = {
         "key": key(name),

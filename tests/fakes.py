@@ -17,7 +17,7 @@ from reconciler.core.resources import (
     Spec,
     TargetId,
     Unreadable,
-    without_empties,
+    drop_empty,
 )
 
 Hook = Callable[[str, Key], None]
@@ -49,11 +49,11 @@ class FakeTarget:
 
     def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
         del beside
-        plain = without_empties(spec)
+        plain = drop_empty(spec)
         assert isinstance(plain, dict)
         return plain
 
-    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
         self._hear("list", Key("mesh", ("*",)))
         seen: dict[Key, LiveResource | Unreadable] = {}
         for key, resource in sorted(self.resources.items()):
@@ -67,11 +67,11 @@ class FakeTarget:
                 seen[key] = resource
         return LiveState(seen)
 
-    def look(self, key: Key) -> LiveResource | None:
+    def read(self, key: Key) -> LiveResource | None:
         self._hear("look", key)
         return self.resources.get(key)
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
+    def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         kinds = {key.kind for key in keys}
         self._hear("list", Key("mesh", ("*",)))
         return {

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich_plan import RENDERINGS
 
 from reconciler.core.resources import canonical_json
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.render.diagnostics import text
 
 FIXTURES = Path(__file__).parent / "manifest" / "fixtures"
@@ -38,7 +38,7 @@ def golden_of(fixture: Path) -> Path:
 
 def result_of(fixture: Path) -> str:
     """Return what ``fixture`` says: its desired values, what is left alone, every complaint."""
-    loaded = load([(fixture.name, fixture.read_bytes())], VARIABLES)
+    loaded = load_manifests([(fixture.name, fixture.read_bytes())], VARIABLES)
     lines = []
     for desired in loaded.desired:
         lines.append(f"{desired.key}  from {desired.origin}")

@@ -13,7 +13,7 @@ from reconciler.core.report import Failed, Report
 from reconciler.core.resources import Desired, Key
 from reconciler.core.restraint import GuardSettings
 from reconciler.core.status import DaemonStatus
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import LoadResult
 
@@ -41,16 +41,16 @@ class FakeCycleTarget:
         restraint = replace(self.restraint, partial=partial)
         return propose(self.target, desired, owner=OWNER, restraint=restraint, now=NOW)
 
-    def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
-        return carry_out(plan, self.target, ApplyOptions(workers=1, pause=lambda _: None), waiting)
+    def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        return apply(plan, self.target, ApplyOptions(workers=1, pause=lambda _: None), waiting)
 
-    def standing_by(self) -> str | None:
+    def standby_reason(self) -> str | None:
         return self.idle
 
-    def look_anew(self) -> None:
+    def drop_cache(self) -> None:
         """Do nothing: it takes nothing for granted."""
 
-    def counted(self, status: DaemonStatus) -> DaemonStatus:
+    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
         """Count the calls since the last time, and forget each."""
         self.made.update(operation for operation, _ in self.target.calls)
         self.target.calls.clear()

@@ -15,7 +15,7 @@ from manifest_text import mesh_yaml
 from servers import Answer, scripted
 
 from reconciler.endpoint import LocalEndpoint
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.targets.session import Connection, open_client, open_session
 
 # As in the page's sample, with the account and the region of its answer.
@@ -37,7 +37,7 @@ def name_of(case: Case) -> str:
 
 @pytest.mark.parametrize("case", tuple(cases()), ids=name_of)
 def test_manifests_take_what_the_page_allows_and_leave_us_two_tags(case: Case) -> None:
-    loaded = load([("request.json", json.dumps(case.body).encode())])
+    loaded = load_manifests([("request.json", json.dumps(case.body).encode())])
     assert (ACCEPTED if loaded.valid else REFUSED) == case.manifest
     assert len(loaded.desired) == loaded.valid
 

@@ -45,13 +45,13 @@ class Request:
             self.action in statement["Action"]
             and any(fnmatchcase(self.resource, pattern) for pattern in listed)
             and all(
-                self._holds(operator, key, wanted)
+                self._expression_matches(operator, key, wanted)
                 for operator, keys in statement.get("Condition", {}).items()
                 for key, wanted in keys.items()
             )
         )
 
-    def _holds(self, operator: str, key: str, wanted: str) -> bool:
+    def _expression_matches(self, operator: str, key: str, wanted: str) -> bool:
         place, _, tag = key.partition("/")
         tags = {"aws:RequestTag": self.asked, "aws:ResourceTag": self.carried}[place]
         value = tags.get(tag)

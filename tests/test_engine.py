@@ -18,7 +18,7 @@ from reconciler.core.errors import (
     UnavailableError,
 )
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.ownership import release
+from reconciler.core.ownership import plan_release
 from reconciler.core.plan import Plan
 from reconciler.core.report import (
     Applied,
@@ -40,7 +40,7 @@ from reconciler.core.resources import (
 from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.core.selection import Selection
 from reconciler.core.tokens import client_token
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99)
@@ -56,7 +56,7 @@ def conduct(pauses: list[float] | None = None) -> ApplyOptions:
 
 
 def cycle(target: FakeTarget, *wants: Desired) -> Report:
-    return carry_out(proposal(target, *wants), target, conduct())
+    return apply(proposal(target, *wants), target, conduct())
 
 
 def only(report: Report) -> Outcome:
@@ -113,7 +113,7 @@ def test_a_wave_is_read_back_by_one_list() -> None:
     target = FakeTarget()
     plan = proposal(target, *(desired(f"m{number}", DROP) for number in range(50)))
     target.calls.clear()
-    carry_out(plan, target, conduct())
+    apply(plan, target, conduct())
     assert [call for call, _ in target.calls] == ["create"] * 50 + ["tags", "list"]
 
 
@@ -121,7 +121,7 @@ def test_outcomes_are_heard_in_the_order_of_the_plan() -> None:
     target = FakeTarget()
     heard: list[Outcome] = []
     plan = proposal(target, *(desired(name, DROP) for name in "cab"))
-    report = carry_out(plan, target, replace(conduct(), progress=heard.append, workers=3))
+    report = apply(plan, target, replace(conduct(), progress=heard.append, workers=3))
     assert tuple(heard) == report.outcomes
     assert [outcome.change.key.name for outcome in heard] == ["a", "b", "c"]
 
@@ -493,7 +493,7 @@ def test_s09_what_was_protected_since_the_plan_is_not_deleted() -> None:
     plan = proposal(target, desired("kept", DROP))
     live = target.resources[mesh("a")]
     target.resources[mesh("a")] = replace(live, tags={**live.tags, "by": "hand"})
-    outcome = only(carry_out(plan, target, conduct()))
+    outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, Stale)
     assert mesh("a") in target.resources
 
@@ -529,7 +529,7 @@ def test_a_create_sent_again_that_fails_is_told_as_it_is(
                 raise error
 
     target.before = hook
-    outcome = only(carry_out(plan, target, conduct()))
+    outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, kind)
     assert "what became of it" not in outcome.why  # type: ignore[union-attr]  # a failure says why
 
@@ -541,7 +541,7 @@ def test_a41_tags_that_did_not_arrive_are_no_success() -> None:
 
     target = Deaf()
     target.by_hand(mesh("a"), DROP)
-    report = carry_out(proposal(target, desired("a", DROP, adopt=True)), target, conduct())
+    report = apply(proposal(target, desired("a", DROP, adopt=True)), target, conduct())
     assert not isinstance(only(report), Applied)
 
 
@@ -551,14 +551,14 @@ class LaggingTarget(FakeTarget):
     lag = 0
     shown: dict[Key, LiveResource]
 
-    def look(self, key: Key) -> LiveResource | None:
-        now = super().look(key)
+    def read(self, key: Key) -> LiveResource | None:
+        now = super().read(key)
         if self.lag > 0:
             self.lag -= 1
             return self.shown.get(key)
         return now
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
+    def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         del keys  # a list lags longest of all
         return {}
 
@@ -569,7 +569,7 @@ def test_a26_a_create_that_does_not_show_yet_is_waited_for(lag: int) -> None:
     target.shown = {}
     target.lag = lag
     pauses: list[float] = []
-    report = carry_out(proposal(target, desired("a", DROP)), target, conduct(pauses))
+    report = apply(proposal(target, desired("a", DROP)), target, conduct(pauses))
     assert isinstance(only(report), Applied)
     assert pauses == [0.5, 1.0, 2.0, 4.0][: lag - 1]
     assert target.resources[mesh("a")].version == 1
@@ -582,7 +582,7 @@ def test_a27_an_update_that_does_not_show_yet_is_waited_for() -> None:
     plan = proposal(target, desired("a", ALLOW))
     target.before = meanwhile("update", lambda: setattr(target, "lag", 2))
     pauses: list[float] = []
-    assert isinstance(only(carry_out(plan, target, conduct(pauses))), Applied)
+    assert isinstance(only(apply(plan, target, conduct(pauses))), Applied)
     assert pauses == [0.5, 1.0]
 
 
@@ -594,7 +594,7 @@ def test_tags_that_do_not_show_yet_are_waited_for(lag: int, kind: type[Outcome])
     plan = proposal(target, desired("a", DROP, tags={"new": "1"}))
     target.before = meanwhile("update", lambda: setattr(target, "lag", lag))
     pauses: list[float] = []
-    assert isinstance(only(carry_out(plan, target, conduct(pauses))), kind)
+    assert isinstance(only(apply(plan, target, conduct(pauses))), kind)
     assert sum(pauses) < 20
 
 
@@ -605,7 +605,7 @@ def test_a_delete_that_does_not_show_yet_is_waited_for() -> None:
     plan = proposal(target, desired("kept", DROP))
     target.before = meanwhile("delete", lambda: setattr(target, "lag", 1))
     pauses: list[float] = []
-    assert isinstance(only(carry_out(plan, target, conduct(pauses))), Applied)
+    assert isinstance(only(apply(plan, target, conduct(pauses))), Applied)
     assert pauses == [0.5]
 
 
@@ -614,7 +614,7 @@ def test_patience_ends() -> None:
     target.shown = {}
     target.lag = 99
     pauses: list[float] = []
-    outcome = only(carry_out(proposal(target, desired("a", DROP)), target, conduct(pauses)))
+    outcome = only(apply(proposal(target, desired("a", DROP)), target, conduct(pauses)))
     assert isinstance(outcome, Failed)
     assert "does not show" in outcome.why
     assert 10 <= sum(pauses) < 20
@@ -624,7 +624,7 @@ def test_a_list_that_fails_after_the_writes_fails_no_write() -> None:
     target = FakeTarget()
     plan = proposal(target, desired("a", DROP), desired("b", DROP))
     target.before = failing("list", UnavailableError("500"))
-    report = carry_out(plan, target, conduct())
+    report = apply(plan, target, conduct())
     assert [type(outcome) for outcome in report.outcomes] == [Applied, Applied]
 
 
@@ -638,7 +638,7 @@ def test_what_cannot_be_read_back_has_failed() -> None:
             raise UnavailableError("500")
 
     target.before = hook
-    outcome = only(carry_out(plan, target, conduct()))
+    outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, Failed)
     assert "could not be read" in outcome.why
 
@@ -648,7 +648,7 @@ def test_p02_once_stopped_nothing_new_is_begun() -> None:
     stop = Event()
     plan = proposal(target, *(desired(name, DROP) for name in "abc"))
     target.after = meanwhile("create", stop.set)
-    report = carry_out(plan, target, replace(conduct(), stopping=stop.is_set))
+    report = apply(plan, target, replace(conduct(), stopping=stop.is_set))
     assert [type(outcome) for outcome in report.outcomes] == [Applied, Skipped, Skipped]
 
 
@@ -659,7 +659,7 @@ def test_a_stop_ends_the_waiting_too() -> None:
     stop = Event()
     plan = proposal(target, desired("a", DROP))
     patient = replace(conduct(), stopping=stop.is_set, pause=lambda _: stop.set())
-    assert isinstance(only(carry_out(plan, target, patient)), Failed)
+    assert isinstance(only(apply(plan, target, patient)), Failed)
 
 
 def test_a22_a_list_that_fails_before_the_plan_fails_the_cycle() -> None:
@@ -695,7 +695,7 @@ def test_adoption_is_re_checked_too() -> None:
     target.by_hand(mesh("a"), DROP)
     plan = proposal(target, desired("a", DROP, adopt=True))
     target.resources[mesh("a")] = present("a", DROP, owner="somebody", uid="uid-1")
-    outcome = only(carry_out(plan, target, conduct()))
+    outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, Stale)
 
 
@@ -708,7 +708,7 @@ def test_c9_many_updates_are_re_checked_by_lists_and_each_deletion_by_a_look() -
     cycle(target, *many(250, "DROP_ALL"), desired("gone", DROP))
     plan = proposal(target, *many(250, "ALLOW_ALL"))
     target.calls.clear()
-    report = carry_out(plan, target, conduct())
+    report = apply(plan, target, conduct())
     assert {type(outcome) for outcome in report.outcomes} == {Applied}
     reads = [call for call, _ in target.calls if call not in ("update", "delete")]
     assert reads == ["tags", "list"] * 3 + ["tags", "list", "look", "tags", "list", "look"]
@@ -732,7 +732,7 @@ def test_what_moved_is_not_overwritten_among_many_either(
     live = target.resources.pop(mesh("m007"))
     if change is not None:
         target.resources[mesh("m007")] = replace(live, **change)  # type: ignore[arg-type]  # a table of fields
-    report = carry_out(plan, target, conduct())
+    report = apply(plan, target, conduct())
     (stale,) = [outcome for outcome in report.outcomes if isinstance(outcome, Stale)]
     assert stale.change.key == mesh("m007")
     assert word in stale.why
@@ -746,7 +746,7 @@ def test_where_no_glance_can_be_had_each_is_looked_at(broken: str) -> None:
     plan = proposal(target, *many(30, "ALLOW_ALL"))
     target.calls.clear()
     target.before = failing(broken, UnavailableError("500"))
-    report = carry_out(plan, target, conduct())
+    report = apply(plan, target, conduct())
     assert {type(outcome) for outcome in report.outcomes} == {Applied}
     assert sum(call == "look" for call, _ in target.calls) == 30
 
@@ -764,8 +764,8 @@ def test_a_target_without_an_index_of_tags_has_each_looked_at() -> None:
 class Lagging(FakeTarget):
     """Its index of tags still shows the tag ``team`` as it was long ago."""
 
-    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
-        world = super().observe(asked, owner)
+    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
+        world = super().read_all(asked, owner)
         seen = {
             key: replace(live, tags={**live.tags, "team": "old"})
             for key, live in world.resources.items()
@@ -803,7 +803,7 @@ def test_with_fail_fast_nothing_is_begun_after_a_failure() -> None:
     plan = proposal(target, *(desired(name, DROP) for name in "abc"))
     target.before = failing("create", ThrottledError("no"))
     course = replace(conduct(), workers=1, fail_fast=True)
-    report = carry_out(plan, target, course)
+    report = apply(plan, target, course)
     assert [type(outcome) for outcome in report.outcomes] == [Failed, Skipped, Skipped]
     assert "--fail-fast" in report.outcomes[1].why  # type: ignore[union-attr]  # it was skipped
     assert [call for call, _ in target.calls].count("create") == 1
@@ -813,18 +813,18 @@ def test_without_it_the_others_go_on() -> None:
     target = FakeTarget()
     plan = proposal(target, *(desired(name, DROP) for name in "abc"))
     target.before = failing("create", ThrottledError("no"))
-    report = carry_out(plan, target, replace(conduct(), workers=1))
+    report = apply(plan, target, replace(conduct(), workers=1))
     assert [type(outcome) for outcome in report.outcomes] == [Failed, Applied, Applied]
 
 
 def given_up(target: FakeTarget) -> Plan:
-    return release(target.id, OWNER, list(target.resources.values()), Policy.UPSERT_ONLY)
+    return plan_release(target.id, OWNER, list(target.resources.values()), Policy.UPSERT_ONLY)
 
 
 def test_a_release_takes_our_tags_off_and_deletes_nothing() -> None:
     target = FakeTarget()
     cycle(target, desired("a", DROP, tags={"team": "pay"}))
-    report = carry_out(given_up(target), target, conduct())
+    report = apply(given_up(target), target, conduct())
     assert isinstance(only(report), Applied)
     live = target.resources[mesh("a")]
     assert (live.spec, live.tags, live.version) == (DROP, {"team": "pay"}, 1)
@@ -840,7 +840,7 @@ def test_a_release_whose_answer_is_lost_is_done_only_where_the_mark_is_gone() ->
             target.after = failing("update", lost)
         else:
             target.before = failing("update", lost)
-        outcome = only(carry_out(plan, target, conduct()))
+        outcome = only(apply(plan, target, conduct()))
         assert isinstance(outcome, Applied if done else Failed)
         assert (target.resources[mesh("a")].owner is None) is done
 
@@ -855,6 +855,6 @@ def test_a_release_is_not_believed_because_the_index_of_tags_is_silent() -> None
         target.resources[mesh("a")] = replace(live, tags={OWNER_TAG: "another"})
 
     target.before = meanwhile("tags", marked_again)
-    outcome = only(carry_out(plan, target, conduct()))
+    outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, Stale)
     assert "owned by another" in outcome.why

@@ -22,7 +22,7 @@ from reconciler.core.report import (
 )
 from reconciler.core.resources import Desired, Json, Key, Spec
 from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 
 SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
 CONDUCT = ApplyOptions(workers=1, pause=lambda _: None, patience_seconds=1)
@@ -46,7 +46,7 @@ def proposal(target: FakeTarget, wants: list[Desired]) -> Plan:
 
 
 def cycle(target: FakeTarget, wants: list[Desired]) -> Report:
-    return carry_out(proposal(target, wants), target, CONDUCT)
+    return apply(proposal(target, wants), target, CONDUCT)
 
 
 def standing() -> FakeTarget:
@@ -221,7 +221,7 @@ def test_a_route_that_moved_since_the_plan_stops_the_change() -> None:
     plan = proposal(target, graph(GRPC))
     live = target.resources[OTHER]
     target.resources[OTHER] = replace(live, version=live.version + 1)
-    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Stale)
     assert outcome.why.startswith("route/m/r/y, which has to make way: it was at version")
     assert target.resources[ROUTER].spec == HTTP
@@ -233,7 +233,7 @@ def test_nothing_makes_way_for_a_change_that_is_stale_by_now() -> None:
     plan = proposal(target, graph(GRPC))
     live = target.resources[ROUTER]
     target.resources[ROUTER] = replace(live, version=live.version + 1)
-    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Stale)
     assert target.writes == []
 
@@ -312,7 +312,7 @@ def test_no_route_is_detached_if_what_it_needs_is_gone() -> None:
     target = standing()
     plan = proposal(target, graph(GRPC))
     del target.resources[key("virtual-node/m/n")]
-    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert outcome == Failed(
         outcome.change,
         "no route was detached: to attach it again it needs virtual-node/m/n, which is not there",
@@ -324,7 +324,7 @@ def test_routes_are_detached_though_no_list_shows_the_mesh_as_one_of_another_acc
     target = standing()
     plan = proposal(target, graph(GRPC))
     del target.resources[key("mesh/m")]
-    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Applied)
 
 
@@ -332,7 +332,7 @@ def test_no_route_is_detached_if_what_it_needs_cannot_be_read() -> None:
     target = standing()
     plan = proposal(target, graph(GRPC))
     target.before = refusing("list", key("mesh/*"), UnavailableError("cut"))
-    (outcome,) = carry_out(plan, target, CONDUCT).outcomes
+    (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Failed)
     assert outcome.why.startswith("no route was detached: whether it could be attached again could")
     assert target.writes == []
@@ -342,7 +342,7 @@ def test_once_begun_it_is_brought_to_an_end_whoever_wants_to_stop() -> None:
     target = standing()
     plan = proposal(target, graph(GRPC))
     stop = stops_after(target, "delete")
-    (outcome,) = carry_out(plan, target, replace(CONDUCT, stopping=stop)).outcomes
+    (outcome,) = apply(plan, target, replace(CONDUCT, stopping=stop)).outcomes
     assert isinstance(outcome, Applied)
     assert target.resources.keys() >= {ROUTE, OTHER}
 
@@ -356,7 +356,7 @@ def test_a_shared_plan_says_once_what_is_settled() -> None:
     plan = proposal(target, graph())
     node = next(one for one in plan.changes if one.key.kind == "virtual-node")
     settled = {node.key: Stale(node, "taken")}
-    report = carry_out(plan, target, CONDUCT, settled)
+    report = apply(plan, target, CONDUCT, settled)
     assert outcomes(report)["virtual-node/m/n"] is Stale
     assert outcomes(report)["route/m/r/x"] is Skipped
     assert not any(isinstance(one.change, Update) for one in report.outcomes)
@@ -430,7 +430,7 @@ def test_a_node_that_moved_since_the_plan_is_neither_updated_nor_deleted() -> No
     target = in_a_circle()
     plan = proposal(target, [])
     target.by_hand(NODE, {"backends": []})
-    report = carry_out(plan, target, CONDUCT)
+    report = apply(plan, target, CONDUCT)
     assert outcomes(report)["virtual-service/m/s"] is Stale
     assert {NODE, SERVICE} <= target.resources.keys()
     assert cycle(target, []).converged
@@ -440,7 +440,7 @@ def test_a_service_that_is_gone_by_itself_leaves_its_node_to_the_next_run() -> N
     target = in_a_circle()
     plan = proposal(target, [])
     del target.resources[SERVICE]
-    report = carry_out(plan, target, CONDUCT)
+    report = apply(plan, target, CONDUCT)
     assert outcomes(report)["virtual-node/m/n"] is Stale
     assert target.writes == []
     assert cycle(target, []).converged

@@ -188,7 +188,7 @@ def load() -> Description:
             payload=row.get("payload"),
             errors=tuple(errors[error] for error in sorted(declared)),
         )
-    everything = {name: shapes.named(name) for name in facts["shapes"]}
+    everything = {name: shapes.get(name) for name in facts["shapes"]}
     return Description(Service(**facts["service"]), kinds, errors, operations, everything)
 
 
@@ -199,14 +199,14 @@ class _Shapes:
         self._rows = rows
         self._made: dict[str, Shape] = {}
 
-    def named(self, name: str) -> Shape:
+    def get(self, name: str) -> Shape:
         if name not in self._made:
             self._made[name] = self._make(name, self._rows[name])
         return self._made[name]
 
     def members(self, row: Mapping[str, str]) -> dict[str, Member]:
         return {
-            name.removesuffix("*"): Member(self.named(shape), required=name.endswith("*"))
+            name.removesuffix("*"): Member(self.get(shape), required=name.endswith("*"))
             for name, shape in row.items()
         }
 
@@ -216,7 +216,7 @@ class _Shapes:
             case "structure":
                 return Structure(name, self.members(row["members"]), row.get("union", False))
             case "list":
-                return ListOf(name, self.named(row["item"]), fewest, most)
+                return ListOf(name, self.get(row["item"]), fewest, most)
             case "integer" | "long" as width:
                 return Number(name, width, fewest, most)
             case "boolean":

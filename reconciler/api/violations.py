@@ -85,8 +85,8 @@ def _of_list(shape: ListOf, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, list):
         yield _mistyped(path, "a list", value)
         return
-    if not _within(len(value), shape.fewest, shape.most):
-        words = f"must have {_between(shape.fewest, shape.most)} items, not {len(value)}"
+    if not _is_within(len(value), shape.fewest, shape.most):
+        words = f"must have {_range_text(shape.fewest, shape.most)} items, not {len(value)}"
         yield Violation(path, "size", words)
     for index, item in enumerate(value):
         yield from violations(shape.item, item, (*path, index))
@@ -96,8 +96,10 @@ def _of_text(shape: Text, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, str):
         yield _mistyped(path, "a string", value)
         return
-    if not _within(len(value), shape.shortest, shape.longest):
-        words = f"must have {_between(shape.shortest, shape.longest)} characters, not {len(value)}"
+    if not _is_within(len(value), shape.shortest, shape.longest):
+        words = (
+            f"must have {_range_text(shape.shortest, shape.longest)} characters, not {len(value)}"
+        )
         yield Violation(path, "size", words)
     if shape.values and value not in shape.values:
         words = f"must be {' or '.join(shape.values)}, not {_excerpt(value)}"
@@ -110,8 +112,8 @@ def _of_text(shape: Text, value: object, path: Path) -> Iterator[Violation]:
 def _of_number(shape: Number, value: object, path: Path) -> Iterator[Violation]:
     if isinstance(value, bool) or not isinstance(value, int):
         yield _mistyped(path, "a whole number", value)
-    elif not _within(value, shape.lowest, shape.highest):
-        words = f"must be {_between(shape.lowest, shape.highest)}, not {_excerpt(value)}"
+    elif not _is_within(value, shape.lowest, shape.highest):
+        words = f"must be {_range_text(shape.lowest, shape.highest)}, not {_excerpt(value)}"
         yield Violation(path, "range", words)
 
 
@@ -119,11 +121,11 @@ def _mistyped(path: Path, wanted: str, value: object) -> Violation:
     return Violation(path, "type", f"must be {wanted}, not {_excerpt(value)}")
 
 
-def _within(figure: int, lowest: int | None, highest: int | None) -> bool:
+def _is_within(figure: int, lowest: int | None, highest: int | None) -> bool:
     return (lowest is None or lowest <= figure) and (highest is None or figure <= highest)
 
 
-def _between(lowest: int | None, highest: int | None) -> str:
+def _range_text(lowest: int | None, highest: int | None) -> str:
     if highest is None:
         return f"{lowest} or more"
     return f"{lowest}" if lowest == highest else f"{lowest or 0} to {highest}"

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
+from reconciler.cli.conduct import confirm_and_apply, require_confirmation_possible
 from reconciler.cli.options import Invocation
-from reconciler.cli.work import insist, open_work
+from reconciler.cli.work import open_run, require_valid
 from reconciler.core.errors import UsageError
-from reconciler.core.ownership import adoption, to_create
+from reconciler.core.ownership import keys_to_create, plan_adoption
 
 
 def run(invocation: Invocation) -> int:
@@ -16,21 +16,21 @@ def run(invocation: Invocation) -> int:
     left alone, unless --accept-changes is given. The manifests are those of the target's source,
     else of manifests/.
     """
-    refuse_to_ask_nobody(invocation)
-    with open_work(invocation) as work:
+    require_confirmation_possible(invocation)
+    with open_run(invocation) as work:
         wanted = [
             replace(want, options=replace(want.options, adopt=True))
-            for want in insist(work.read(), color=invocation["color"])
+            for want in require_valid(work.read(), color=invocation["color"])
             if any(map(want.key.matches, invocation.keys))
         ]
         plan = work.propose(wanted, only=invocation.keys)
-        work.refuse_idle_patterns(plan.keys, wanted, plan.unlisted)
-        live = {want.key for want in wanted} - to_create(plan)
+        work.require_patterns_to_match(plan.keys, wanted, plan.unlisted)
+        live = {want.key for want in wanted} - keys_to_create(plan)
         for pattern in invocation.keys:
             if not any(key.matches(pattern) for key in live):
                 raise UsageError(
                     f"adopt {pattern}: no manifest in {', '.join(work.paths)} names such "
                     "a live resource; export writes manifests of those, apply creates the rest"
                 )
-        plan = adoption(plan, accept_changes=invocation["accept_changes"])
-        return conduct(invocation, work.target, plan)
+        plan = plan_adoption(plan, accept_changes=invocation["accept_changes"])
+        return confirm_and_apply(invocation, work.target, plan)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reconciler import engine
-from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
+from reconciler.cli.conduct import confirm_and_apply, require_confirmation_possible
 from reconciler.cli.options import Invocation
-from reconciler.cli.saved import carry_out_saved, open_saved
-from reconciler.cli.work import insist, open_work
+from reconciler.cli.saved import apply_saved_plan, open_saved_plan
+from reconciler.cli.work import open_run, require_valid
 from reconciler.core.errors import PlanChangedError
 from reconciler.core.plan import Plan
 from reconciler.targets.appmesh import AppMesh
@@ -18,20 +18,20 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    refuse_to_ask_nobody(invocation)
+    require_confirmation_possible(invocation)
     saved = invocation["plan"] is not None
-    with open_saved(invocation) if saved else _open_planned(invocation) as (plan, target):
-        carry_out = carry_out_saved if saved else engine.carry_out
-        return conduct(invocation, target, plan, carry_out=carry_out)
+    with open_saved_plan(invocation) if saved else _open_planned(invocation) as (plan, target):
+        carry_out = apply_saved_plan if saved else engine.apply
+        return confirm_and_apply(invocation, target, plan, carry_out=carry_out)
 
 
 @contextmanager
 def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     """Yield the plan for the manifests and its target; MovedError where --expect has another."""
-    with open_work(invocation) as work:
-        desired = insist(work.read(), color=invocation["color"])
+    with open_run(invocation) as work:
+        desired = require_valid(work.read(), color=invocation["color"])
         plan = work.propose(desired)
-        work.refuse_idle_patterns(plan.keys, desired, plan.unlisted)
+        work.require_patterns_to_match(plan.keys, desired, plan.unlisted)
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):
             raise PlanChangedError(

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.cli.conduct import carry
+from reconciler.cli.conduct import apply_plan
 from reconciler.cli.main import code_of
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import complain, show
+from reconciler.cli.output import print_error, print_result
 from reconciler.cli.validate import read_source, source_paths, summary
-from reconciler.cli.work import RunContext, choose, open_work
+from reconciler.cli.work import RunContext, open_run, resolve_target
 from reconciler.core.errors import ForgeError, HistoryError, ReconcilerError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
@@ -24,7 +24,7 @@ from reconciler.forges.forge import Event, EventKind, Forge, Task, find_comment,
 from reconciler.known_secrets import shown
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.diagnostics import Diagnostic
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.render import diagnostics, markdown, text
 from reconciler.source.history import files_at
 from reconciler.wiring.forges import open_forge
@@ -90,25 +90,25 @@ def run(invocation: Invocation) -> int:
     token = secrets.token_hex(16)
     if forge.places.annotations is None:
         # What others wrote, and we show, must not be taken for a command to the runner.
-        show(f"::stop-commands::{token}\n")
+        print_result(f"::stop-commands::{token}\n")
     task = forge.event.task(expects_plan=invocation["expect"] is not None)
-    show(_announcement(forge.event, task))
+    print_result(_announcement(forge.event, task))
     if not forge.event.trusted:
-        invocation = _confined(invocation)
-    discussion = _discussion(invocation, forge, task)
+        invocation = _restrict_for_fork(invocation)
+    discussion = _review_state(invocation, forge, task)
     try:
-        ending = _end(invocation, forge, discussion, token)
+        ending = _run_task(invocation, forge, discussion, token)
     except ReconcilerError as error:
         told = markdown.render_message("The CI job did not end well", escaped(str(error)))
         _report(forge, discussion, JobResult(code_of(error), told), invocation["out"])
         raise
     code = _report(forge, discussion, ending, invocation["out"])
     if forge.places.annotations is None:
-        show(f"::{token}::\n")
+        print_result(f"::{token}::\n")
     return code
 
 
-def _confined(invocation: Invocation) -> Invocation:
+def _restrict_for_fork(invocation: Invocation) -> Invocation:
     """Return ``invocation`` with nothing in it by which a stranger's files lead to ours.
 
     What is read shows in complaints. UsageError where the manifests are outside of the checkout.
@@ -118,7 +118,7 @@ def _confined(invocation: Invocation) -> Invocation:
             raise UsageError(f"{path} leads out of the checkout, which a fork's manifests may not")
     said = invocation.said
     none = {"var_file": (), "var_env": False}
-    unsaid = {name: value for name, value in none.items() if not said.outright(name)}
+    unsaid = {name: value for name, value in none.items() if not said.is_explicit(name)}
     return replace(invocation, said=replace(said, values={**said.values, **unsaid}))
 
 
@@ -136,24 +136,24 @@ def _announcement(event: Event, task: Task) -> str:
     return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
 
 
-def _discussion(invocation: Invocation, forge: Forge, task: Task) -> ReviewState:
+def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewState:
     """Return where to report; ForgeError where it cannot be known what was reviewed."""
     event = forge.event
     if task is Task.VALIDATE:
         return ReviewState(task)
-    choice = choose(invocation)
+    choice = resolve_target(invocation)
     marker = markdown.marker(choice.name, choice.owner)
     if task is not Task.APPLY:
         return ReviewState(task, event.request, marker)
     expected = invocation["expect"]
     try:
-        merged = forge.request_of(event.commit)
+        merged = forge.request_for_commit(event.commit)
         comment = find_comment(forge, merged.number, marker) if merged else None
         body = forge.unedited(comment) if comment else None
     except ForgeError as error:
         if expected is None:
             raise
-        complain(f"{error}; nothing is reported there")
+        print_error(f"{error}; nothing is reported there")
         return ReviewState(task, None, marker, expected, binds=True)
     reviewed = expected or (markdown.reviewed_in(body) if body else None)
     binds = expected is not None or (merged is not None and not merged.fork)
@@ -161,21 +161,23 @@ def _discussion(invocation: Invocation, forge: Forge, task: Task) -> ReviewState
     return ReviewState(task, merged.number if merged else None, marker, reviewed, binds, edited)
 
 
-def _end(invocation: Invocation, forge: Forge, discussion: ReviewState, token: str) -> JobResult:
+def _run_task(
+    invocation: Invocation, forge: Forge, discussion: ReviewState, token: str
+) -> JobResult:
     loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
     _annotate(forge, loaded.diagnostics, token)
     told = diagnostics.text(loaded.diagnostics, color=False) + summary(loaded)
-    show(told)
+    print_result(told)
     task = discussion.task
     if task is Task.VALIDATE or not loaded.valid:
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
         return JobResult(code, markdown.render_message("Manifests", told))
-    with open_work(invocation) as work:
+    with open_run(invocation) as work:
         plan = work.propose(loaded.desired)
-        work.refuse_idle_patterns(plan.keys, loaded.desired, plan.unlisted)
+        work.require_patterns_to_match(plan.keys, loaded.desired, plan.unlisted)
         calls = invocation.printed_calls(work.target.calls)
-        show(text.render_plan(plan, color=False, calls=calls))
-        show(f"fingerprint {plan.fingerprint}\n")
+        print_result(text.render_plan(plan, color=False, calls=calls))
+        print_result(f"fingerprint {plan.fingerprint}\n")
         if invocation["out"] is not None:
             write_plan(invocation["out"], plan)
         if task in (Task.PREVIEW, Task.WATCH):
@@ -186,7 +188,7 @@ def _end(invocation: Invocation, forge: Forge, discussion: ReviewState, token: s
         # Where nothing is left to do, nothing unseen can be done.
         objection = _objection(forge, discussion, plan) if plan.changes else None
         if objection:
-            return _refuse(work, plan, loaded.desired, forge.event.base, objection)
+            return _reject(work, plan, loaded.desired, forge.event.base, objection)
         return _apply(work, plan)
 
 
@@ -194,7 +196,7 @@ def _objection(forge: Forge, discussion: ReviewState, plan: Plan) -> str | None:
     """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
     if not discussion.binds:
         # What nobody reviewed may be run again long after, and would bring back what was then.
-        newest = forge.newest()
+        newest = forge.branch_head()
         stale = newest != forge.event.commit
         return f"the branch is at {escaped(shown(newest))} by now" if stale else None
     if discussion.reviewed is None and discussion.edited:
@@ -207,31 +209,33 @@ def _objection(forge: Forge, discussion: ReviewState, plan: Plan) -> str | None:
 
 
 def _review(work: RunContext, plan: Plan, head: Sequence[Desired], base: str | None) -> JobResult:
-    three_way, unknown = _since(base, work, plan, head)
+    three_way, unknown = _compare_with_base(base, work, plan, head)
     calls = work.invocation.printed_calls(work.target.calls)
     body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
     return JobResult(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
-def _refuse(
+def _reject(
     work: RunContext, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
 ) -> JobResult:
     told = f"{objection}, so nothing was applied"
-    complain(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
-    three_way, unknown = _since(base, work, plan, head)
+    print_error(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
+    three_way, unknown = _compare_with_base(base, work, plan, head)
     note = "; ".join(filter(None, (told, unknown)))
     calls = work.invocation.printed_calls(work.target.calls)
     body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
     return JobResult(ExitCode.STALE, body, plan)
 
 
-def _since(
+def _compare_with_base(
     base: str | None, work: RunContext, plan: Plan, head: Sequence[Desired]
 ) -> tuple[ThreeWay | None, str]:
     """Return what of ``plan`` is due to the change since ``base``, or why that is unknown."""
     try:
         budget = Budget(time.monotonic, unlimited)
-        before = load(files_at(base or "", work.paths), work.variables, check_time=budget.check)
+        before = load_manifests(
+            files_at(base or "", work.paths), work.variables, check_time=budget.check
+        )
     except HistoryError as error:
         return None, f"not compared with the base: {error}"
     if not before.valid:
@@ -240,9 +244,9 @@ def _since(
 
 
 def _apply(work: RunContext, plan: Plan) -> JobResult:
-    report, code = carry(work.invocation, work.target, plan)
+    report, code = apply_plan(work.invocation, work.target, plan)
     calls = work.invocation.printed_calls(work.target.calls)
-    show(text.render_report(report, color=False, calls=calls))
+    print_result(text.render_report(report, color=False, calls=calls))
     rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
     return JobResult(
         code,
@@ -257,7 +261,7 @@ def _annotate(forge: Forge, found: Sequence[Diagnostic], token: str) -> None:
     if forge.places.annotations is not None:
         _write(forge.places.annotations, diagnostics.code_quality(found), "w")
     elif found:
-        show(f"::{token}::\n{diagnostics.github(found)}::stop-commands::{token}\n")
+        print_result(f"::{token}::\n{diagnostics.github(found)}::stop-commands::{token}\n")
 
 
 def _report(forge: Forge, discussion: ReviewState, ending: JobResult, out: str | None) -> ExitCode:
@@ -271,7 +275,7 @@ def _report(forge: Forge, discussion: ReviewState, ending: JobResult, out: str |
         try:
             post_comment(forge, discussion.request, marker, body)
         except ForgeError as error:
-            complain(f"the comment could not be written: {error}")
+            print_error(f"the comment could not be written: {error}")
             # There the comment is what the job is for.
             if discussion.task is Task.REVIEW and code is ExitCode.OK:
                 code = ExitCode.ERROR
@@ -294,4 +298,4 @@ def _write(path: Path, content: str, mode: str) -> None:
         with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
             file.write(content)
     except OSError as error:
-        complain(f"writing {path}: {error.strerror}; what it would tell is told elsewhere too")
+        print_error(f"writing {path}: {error.strerror}; what it would tell is told elsewhere too")

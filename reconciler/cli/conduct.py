@@ -9,22 +9,22 @@ import click
 
 from reconciler import engine
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show, terminal_width, wants_color
-from reconciler.cli.progress import counting
+from reconciler.cli.output import print_result, terminal_width, wants_color
+from reconciler.cli.progress import progress_bar
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
-from reconciler.cli.work import sole_writer
+from reconciler.cli.work import hold_lock
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.render import json, markdown, text
-from reconciler.render.style import counted
+from reconciler.render.style import plural
 from reconciler.targets.appmesh import AppMesh
 
 ApplyFunction: TypeAlias = Callable[[Plan, AppMesh, engine.ApplyOptions], Report]
 
 
-def refuse_to_ask_nobody(invocation: Invocation) -> None:
+def require_confirmation_possible(invocation: Invocation) -> None:
     """Refuse a run that would have to ask, and cannot; UsageError says how to go on."""
     if invocation["auto_approve"]:
         return
@@ -32,14 +32,14 @@ def refuse_to_ask_nobody(invocation: Invocation) -> None:
         raise UsageError(
             f"{invocation.verb} asks before it writes, and stdin is no terminal: --auto-approve"
         )
-    if not _readable(invocation):
+    if not _is_readable(invocation):
         raise UsageError(
             f"{invocation.verb} --format {invocation['format']} shows no plan to agree to: "
             "say --auto-approve"
         )
 
 
-def conduct(
+def confirm_and_apply(
     invocation: Invocation,
     target: AppMesh,
     plan: Plan,
@@ -52,26 +52,26 @@ def conduct(
     ``note`` is said below the plan, where that has changes.
     """
     color, width = wants_color(invocation["color"]), terminal_width()
-    readable = _readable(invocation)
+    readable = _is_readable(invocation)
     if readable:
         calls = invocation.printed_calls(target.calls)
         told = text.render_plan(plan, color=color, width=width, calls=calls)
-        show(told + (note if plan.changes else ""))
-    if plan.changes and not (invocation["auto_approve"] or _approved()):
-        show("Nothing was applied.\n")
+        print_result(told + (note if plan.changes else ""))
+    if plan.changes and not (invocation["auto_approve"] or _ask_approval()):
+        print_result("Nothing was applied.\n")
         return ExitCode.ERROR
-    report, code = carry(invocation, target, plan, carry_out, readable=readable)
+    report, code = apply_plan(invocation, target, plan, carry_out, readable=readable)
     calls = invocation.printed_calls(target.calls)
     if invocation["format"] == "json":
-        show(json.render_report(report, code, calls))
+        print_result(json.render_report(report, code, calls))
     elif invocation["format"] == "markdown":
-        show(markdown.render_report(report, calls))
+        print_result(markdown.render_report(report, calls))
     elif plan.changes:
-        show(text.render_report(report, color=color, width=width, calls=calls))
+        print_result(text.render_report(report, color=color, width=width, calls=calls))
     return code
 
 
-def carry(
+def apply_plan(
     invocation: Invocation,
     target: AppMesh,
     plan: Plan,
@@ -83,37 +83,35 @@ def carry(
     color = wants_color(invocation["color"])
     changes = len(plan.changes)
     # Not before: a daemon must not wait for somebody who is reading a plan.
-    writing = (
-        sole_writer(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
-    )
+    writing = hold_lock(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
     with (
         writing as may_write,
         stop_on_signals(told=FINISHING_MESSAGE) as stop,
-        counting(f"applying {counted(changes, 'change')}", changes) as count,
+        progress_bar(f"applying {plural(changes, 'change')}", changes) as count,
     ):
 
         def progress(outcome: Outcome) -> None:
             count(outcome)
             if readable:
-                show(text.render_outcome(outcome, color=color) + "\n")
+                print_result(text.render_outcome(outcome, color=color) + "\n")
 
-        report = (carry_out or engine.carry_out)(
-            plan, target, _manner(invocation, stop, may_write, progress)
+        report = (carry_out or engine.apply)(
+            plan, target, _apply_options(invocation, stop, may_write, progress)
         )
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.HELD)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     return report, stopped if stopped and skipped else exit_code(report)
 
 
-def _readable(invocation: Invocation) -> bool:
+def _is_readable(invocation: Invocation) -> bool:
     return bool(invocation["format"] == "text")
 
 
-def _approved() -> bool:
+def _ask_approval() -> bool:
     return click.confirm("\nApply this plan?", default=False, err=True)
 
 
-def _manner(
+def _apply_options(
     invocation: Invocation,
     stop: StopRequest,
     may_write: Callable[[], bool],

@@ -20,12 +20,12 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Failed, Report, Skipped, exit_code
 from reconciler.core.resources import Desired, Key
 from reconciler.core.schedule import Schedule, urgent_first
-from reconciler.core.standings import NextAttempt, standings
+from reconciler.core.standings import NextAttempt, resource_statuses
 from reconciler.core.status import DaemonStatus, ResourceStatus
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostics
-from reconciler.render.style import counted
+from reconciler.render.style import plural
 
 logger = logging.getLogger("reconciler.run")
 
@@ -39,16 +39,16 @@ class CycleTarget(Protocol):
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
         """Return the plan for ``desired``; ``partial`` says why that is not the whole source."""
 
-    def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+    def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
 
-    def standing_by(self) -> str | None:
+    def standby_reason(self) -> str | None:
         """Say why nothing is to be written now; None where it is."""
 
-    def look_anew(self) -> None:
+    def drop_cache(self) -> None:
         """Take nothing of the last look for granted in the next one."""
 
-    def counted(self, status: DaemonStatus) -> DaemonStatus:
+    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
         """Count the cycle, and return its ``status`` with what the calls so far came to."""
 
 
@@ -79,20 +79,20 @@ class CycleRunner:
         if self._good is None:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)
         else:
-            ended = self._survive(status, self._good, forced=forced)
-        return self._means.counted(replace(ended, cycle_finished_at=self._wall()))
+            ended = self._reconcile_or_report(status, self._good, forced=forced)
+        return self._means.with_call_counts(replace(ended, cycle_finished_at=self._wall()))
 
-    def _survive(
+    def _reconcile_or_report(
         self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
     ) -> DaemonStatus:
         try:
-            return self.act(status, desired, forced=forced)
+            return self.reconcile(status, desired, forced=forced)
         except TargetError as error:
             if status.error is None:
                 logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
             return replace(status, error=str(error), exit_code=ExitCode.ERROR)
 
-    def act(
+    def reconcile(
         self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
     ) -> DaemonStatus:
         """Return how things stand once ``desired`` was compared and carried out.
@@ -101,13 +101,13 @@ class CycleRunner:
             TargetError: the target could not be read; nothing was changed.
         """
         if forced:
-            self._means.look_anew()
+            self._means.drop_cache()
         read_at = self._wall()
         plan = self._means.propose(tuple(desired.values()), partial=self._partial)
         if status.error is not None:
             logger.info("the target can be read again")
         before = {standing.key: standing for standing in status.standings}
-        plan = self._contests.restrain(self._last_seen.explain(plan))
+        plan = self._contests.withhold(self._last_seen.explain(plan))
         plan = urgent_first(plan, self._urgent)
         self._log_missing(plan, before)
         self._log_withheld(plan, before)
@@ -115,20 +115,20 @@ class CycleRunner:
             if gap not in status.unlisted:
                 logger.error("%s: %s", gap, gap.why)
         schedule = Schedule(status.interval_seconds)
-        report = self._carry_out(plan, schedule, forced=forced)
+        report = self._apply(plan, schedule, forced=forced)
         self._urgent = frozenset()
         self._last_seen = self._last_seen.after(report, read_at, self._wall())
         origins = {key: want.origin for key, want in desired.items()}
-        stand = standings(report, before, origins, self._retries(), self._wall())
+        stand = resource_statuses(report, before, origins, self._next_attempts(), self._wall())
         code, changes = self._code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
         told = "cycle done: %s, exit code %d"
-        logger.info(told, counted(changes, "change"), code, extra={"event": "cycle", **facts})
+        logger.info(told, plural(changes, "change"), code, extra={"event": "cycle", **facts})
         unlisted = plan.unlisted
         return replace(status, error=None, unlisted=unlisted, standings=stand, exit_code=code)
 
-    def _carry_out(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
-        idle = self._means.standing_by()
+    def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
+        idle = self._means.standby_reason()
         if idle != self._idle:
             logger.info("%s", idle or "this replica writes from now on")
             self._idle = idle
@@ -137,21 +137,21 @@ class CycleRunner:
             self._backoff = Backoff()
             return Report(plan, tuple(Skipped(change, idle) for change in plan.changes))
         waiting = {} if forced else self._backoff.waiting(plan, self._clock())
-        report = self._means.carry_out(plan, waiting)
-        self._contests = self._contests.after(report)
-        self._backoff = self._backoff.after(report, waiting, self._clock(), schedule)
+        report = self._means.apply(plan, waiting)
+        self._contests = self._contests.record(report)
+        self._backoff = self._backoff.record(report, waiting, self._clock(), schedule)
         for key, setback in self._backoff.setbacks.items():
             if key not in waiting:
                 logger.error(
                     "%s: failed %s in a row, tried again in %.0f s",
                     key,
-                    counted(setback.attempts, "time"),
+                    plural(setback.attempts, "time"),
                     setback.next_at - self._clock(),
                     extra={"event": "setback", "key": str(key), "attempts": setback.attempts},
                 )
         return report
 
-    def _retries(self) -> dict[Key, NextAttempt]:
+    def _next_attempts(self) -> dict[Key, NextAttempt]:
         """Return what is tried again, with its time as the clock on the wall will show it."""
         set_off = self._wall() - self._clock()
         return {
@@ -162,7 +162,7 @@ class CycleRunner:
     def _code(self, report: Report) -> ExitCode:
         if self._partial is not None:
             return ExitCode.MANIFESTS
-        if self._means.standing_by() is not None:
+        if self._means.standby_reason() is not None:
             return ExitCode.HELD
         # What was skipped because something it needs had failed is not held by anybody.
         skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
@@ -174,11 +174,11 @@ class CycleRunner:
         try:
             loaded = self._means.read()
         except UsageError as error:
-            self._complain("the manifests are not there now", (str(error),))
+            self._report("the manifests are not there now", (str(error),))
             return
         if not loaded.valid:
-            told = tuple(map(_told, loaded.diagnostics))
-            self._complain("the manifests are not valid now", told)
+            told = tuple(map(_diagnostic_text, loaded.diagnostics))
+            self._report("the manifests are not valid now", told)
             return
         if self._partial is not None:
             logger.info("the manifests are valid again")
@@ -186,7 +186,7 @@ class CycleRunner:
         self._urgent |= {key for key, want in desired.items() if known.get(key) != want}
         self._good, self._partial, self._complaints = desired, None, ()
 
-    def _complain(self, partial: str, complaints: tuple[str, ...]) -> None:
+    def _report(self, partial: str, complaints: tuple[str, ...]) -> None:
         if complaints != self._complaints:
             for complaint in complaints:
                 logger.error("%s", complaint)
@@ -218,6 +218,6 @@ class CycleRunner:
                 logger.warning("%s left alone: %s", held.key, held.why, extra=told)
 
 
-def _told(complaint: Diagnostic) -> str:
+def _diagnostic_text(complaint: Diagnostic) -> str:
     severity, code = complaint.severity, complaint.code.number
     return f"{complaint.origin}: {severity}[{code}] {diagnostics.sentence(complaint)}"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from reconciler import engine
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import page, show_whole
-from reconciler.cli.work import insist, open_work
+from reconciler.cli.output import layout, print_complete_result
+from reconciler.cli.work import open_run, require_valid
 from reconciler.core.errors import DaemonError, TargetError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Key, LiveResource, Unreadable
@@ -23,11 +23,11 @@ def run(invocation: Invocation) -> int:
     KEY is such as mesh/payments. The verdict is that of a plan of the whole source, because some
     guards count.
     """
-    with open_work(invocation) as work:
-        wanted = insist(work.read(), color=invocation["color"])
+    with open_run(invocation) as work:
+        wanted = require_valid(work.read(), color=invocation["color"])
         desired = {want.key: want for want in wanted}
         plan = work.propose(wanted)
-        work.refuse_idle_patterns(plan.keys, wanted, plan.unlisted)
+        work.require_patterns_to_match(plan.keys, wanted, plan.unlisted)
         named = _named(work.target, invocation.keys, {*desired, *plan.keys})
         if len(named) != 1:
             patterns = " ".join(invocation.keys)
@@ -39,11 +39,11 @@ def run(invocation: Invocation) -> int:
         (key,) = named
         observed = _observed(work.target, key)
         lately = _attempts(invocation["url"], plan, key)
-        told = ResourceDescription(key, _alone(plan, key), desired.get(key), observed, lately)
+        told = ResourceDescription(key, _only(plan, key), desired.get(key), observed, lately)
     if invocation["format"] == "json":
-        show_whole(render_json(told))
+        print_complete_result(render_json(told))
     else:
-        show_whole(render_text(told, page(invocation["color"])))
+        print_complete_result(render_text(told, layout(invocation["color"])))
     return told.code
 
 
@@ -54,7 +54,7 @@ def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> 
     """
     named = {key for key in known if any(map(key.matches, patterns))}
     try:
-        live = target.lists.everything()
+        live = target.lists.all_keys()
     except TargetError:
         if not named:
             raise
@@ -65,10 +65,10 @@ def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> 
 
 def _observed(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
     try:
-        listed = target.lists.beside([key])
+        listed = target.lists.siblings([key])
     except TargetError as error:
         return Unreadable(key, str(error))
-    return engine.look_again(target, key) if key in listed else None
+    return engine.reread(target, key) if key in listed else None
 
 
 def _attempts(url: str, plan: Plan, key: Key) -> str | None:
@@ -84,7 +84,7 @@ def _attempts(url: str, plan: Plan, key: Key) -> str | None:
     return "; ".join(told) or f"none since the daemon at {url} started"
 
 
-def _alone(plan: Plan, key: Key) -> Plan:
+def _only(plan: Plan, key: Key) -> Plan:
     return replace(
         plan,
         changes=tuple(change for change in plan.changes if change.key == key),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show
+from reconciler.cli.output import print_result
 from reconciler.cli.signals import stop_on_signals
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -40,7 +40,9 @@ def run(invocation: Invocation) -> int:
             insecure=invocation["insecure"],
         )
         with stop_on_signals() as stop, endpoint:
-            show(f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n")
+            print_result(
+                f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n"
+            )
             stop.wished.wait()
     except DataDirectoryLockedError as error:
         raise LockHeldError(str(error)) from error

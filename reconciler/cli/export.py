@@ -6,17 +6,17 @@ from pathlib import Path
 from reconciler.cli import live
 from reconciler.cli.files import is_written, write_new
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show, wants_color
-from reconciler.cli.work import choose
+from reconciler.cli.output import print_result, wants_color
+from reconciler.cli.work import resolve_target
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import LiveResource, Unreadable
 from reconciler.manifest.diagnostics import Severity
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.render import text
 from reconciler.render.manifest import file_name, render_manifest
-from reconciler.render.style import Style, counted, paint
+from reconciler.render.style import Style, plural, styled
 from reconciler.targets.appmesh import AppMesh
 from reconciler.wiring.targets import open_target
 
@@ -30,12 +30,12 @@ def run(invocation: Invocation) -> int:
     if not invocation["to"]:
         raise UsageError("export writes to a folder: say --to DIR")
     tags = _tags(invocation["tag"])
-    choice = choose(invocation, needs_owner=False)
+    choice = resolve_target(invocation, needs_owner=False)
     files: dict[Path, str] = {}
     refused: list[str] = []
     unreadable = False
     with open_target(choice, workers=invocation["parallelism"]) as target:
-        for saw in live.seen(
+        for saw in live.read_live(
             target, invocation.keys, choice.owner, workers=invocation["parallelism"]
         ):
             if isinstance(saw, LiveResource) and not tags.items() <= saw.tags.items():
@@ -45,24 +45,26 @@ def run(invocation: Invocation) -> int:
             except ManifestError as error:
                 refused.append(f"! {saw.key}  not exported: {error}")
                 unreadable |= isinstance(saw, Unreadable)
-        place = text.place(target.id)
+        place = text.target_line(target.id)
     missing = {path: content for path, content in files.items() if not is_written(path, content)}
     for path, content in missing.items():
         write_new(path, content)
     color = wants_color(invocation["color"])
     lines = [place, *(f"wrote {escaped(str(path))}" for path in missing)]
-    lines += [paint(escaped(line), Style.YELLOW, on=color) for line in (*refused, *_wanting(files))]
+    lines += [
+        styled(escaped(line), Style.YELLOW, on=color) for line in (*refused, *_unmet_needs(files))
+    ]
     left = f", {len(refused)} left out" if refused else ""
-    lines.append(f"Exported {counted(len(files), 'manifest')}, {len(missing)} of them new{left}.")
-    show("".join(f"{line}\n" for line in lines))
+    lines.append(f"Exported {plural(len(files), 'manifest')}, {len(missing)} of them new{left}.")
+    print_result("".join(f"{line}\n" for line in lines))
     if unreadable:
         return ExitCode.ERROR
     return ExitCode.WITHHELD if refused else ExitCode.OK
 
 
-def _wanting(files: Mapping[Path, str]) -> Iterator[str]:
+def _unmet_needs(files: Mapping[Path, str]) -> Iterator[str]:
     """Say what the manifests need and was not exported; each alone was valid."""
-    loaded = load((str(path), content.encode()) for path, content in files.items())
+    loaded = load_manifests((str(path), content.encode()) for path, content in files.items())
     for complaint in loaded.diagnostics:
         if complaint.severity is Severity.ERROR:
             yield f"! {complaint.origin.file}  needs what was not exported: {complaint.message}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from reconciler.cli.logs import start_logging
-from reconciler.cli.output import complain, stop_printing, talk
+from reconciler.cli.output import print_error, print_message, stop_printing
 from reconciler.core.errors import (
     LockHeldError,
     ManifestError,
@@ -62,9 +62,9 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # Help needs no options.
-        from reconciler.cli.options import command_of  # noqa: PLC0415
+        from reconciler.cli.options import load_command  # noqa: PLC0415
 
-        return command_of(cmd_name)
+        return load_command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs with their help, importing none of them."""
@@ -82,19 +82,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _explain_usage(error)
         return ExitCode.USAGE
     except ReconcilerError as error:
-        complain(str(error), *getattr(error, "choices", ()))
+        print_error(str(error), *getattr(error, "choices", ()))
         return code_of(error)
     except (KeyboardInterrupt, click.Abort):
         # A terminal has just shown ^C in the middle of a line.
-        talk("\n" if sys.stderr.isatty() else "")
-        complain("interrupted")
+        print_message("\n" if sys.stderr.isatty() else "")
+        print_error("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         stop_printing()
         return ExitCode.ERROR
     except Exception as error:  # the last border: a bug of ours ends in words too
         logging.getLogger(__name__).debug("the run has failed", exc_info=error)
-        complain(_explained(error))
+        print_error(_explained(error))
         return ExitCode.ERROR
 
 
@@ -126,11 +126,11 @@ def _explained(error: Exception) -> str:
 
 def _explain_usage(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        talk(f"{error.format_message()}\n")
+        print_message(f"{error.format_message()}\n")
     elif isinstance(error, click.UsageError) and error.ctx is not None:
-        complain(f"{error.format_message()} (see {error.ctx.command_path} --help)")
+        print_error(f"{error.format_message()} (see {error.ctx.command_path} --help)")
     else:
-        complain(error.format_message())
+        print_error(error.format_message())
 
 
 def _group() -> Commands:

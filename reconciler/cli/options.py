@@ -59,7 +59,7 @@ class Invocation:
         values = self.said.values
         return calls if values.get("verbose") or values.get("format") == "json" else {}
 
-    def read_again(self) -> "Invocation":
+    def reparse(self) -> "Invocation":
         """Return what the same command line means now that its files may say something else.
 
         UsageError where it means nothing any more.
@@ -84,19 +84,19 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
 
-def log_as(invocation: Invocation) -> None:
+def configure_logging(invocation: Invocation) -> None:
     """Log as the run was asked to; a daemon tells of its cycles unless it is told not to."""
     level = invocation["log_level"] or ("info" if invocation.verb == "run" else None)
     start_logging(level, invocation["log_format"])
 
 
-def command_of(verb: str) -> click.Command:
+def load_command(verb: str) -> click.Command:
     """Return the command that imports ``verb``, logs as it was asked to, and runs it."""
     run: CommandFunction = import_module(f"reconciler.cli.{verb}").run
 
     @wraps(run)
     def logged(invocation: Invocation) -> object:
-        log_as(invocation)
+        configure_logging(invocation)
         return run(invocation)
 
     return make_command(verb, logged)
@@ -125,7 +125,7 @@ def make_command(verb: str, run: CommandFunction) -> click.Command:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif verb == "show":
         arguments.append(
-            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_alone)
+            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_give_alone)
         )
     return Command(
         verb,
@@ -158,7 +158,7 @@ class Lock(click.ParamType[str]):
         return value
 
 
-def _alone(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
+def _give_alone(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
     return (path,)
 
 
@@ -176,7 +176,7 @@ def _option(knob: Option) -> click.Option:
         default=False if knob.take is OptionType.FLAG else knob.default,
         is_flag=knob.take is OptionType.FLAG,
         multiple=knob.take is OptionType.TEXT_LIST,
-        envvar=knob.variable,
+        envvar=knob.environment_variable,
         metavar=knob.metavar,
         help=text,
     )
@@ -206,12 +206,12 @@ def _config_option(verb: str) -> click.Option:
         metavar="FILE",
         envvar="RECONCILER_CONFIG",
         is_eager=True,
-        callback=lambda context, _, path: _take_defaults(context, verb, path),
+        callback=lambda context, _, path: _load_defaults(context, verb, path),
         help="Settings file.  [reconciler.toml]",
     )
 
 
-def _take_defaults(context: click.Context, verb: str, path: Path | None) -> ConfigFile:
+def _load_defaults(context: click.Context, verb: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
     own = file.verbs.get(verb, {})
     context.default_map = {**file.common, **own}

@@ -14,22 +14,22 @@ from reconciler.core.escaping import escaped
 from reconciler.render.style import Layout
 
 
-def show(text: str) -> None:
+def print_result(text: str) -> None:
     """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
-    if why := _unprinted(text):
-        complain(f"writing results: {why}; what follows is not printed")
+    if why := _print_failure(text):
+        print_error(f"writing results: {why}; what follows is not printed")
 
 
-def show_whole(text: str) -> None:
+def print_complete_result(text: str) -> None:
     """Print a result that is all there is to a run.
 
     ReconcilerError where it cannot be written: a part must not pass for the whole.
     """
-    if why := _unprinted(text):
+    if why := _print_failure(text):
         raise ReconcilerError(f"writing results: {why}; what was printed is not all of it")
 
 
-def _unprinted(text: str) -> str | None:
+def _print_failure(text: str) -> str | None:
     """Print ``text``, and say why it was not; a reader who has gone is nobody's fault."""
     try:
         # Named, since a progress bar on the terminal puts itself in the place of sys.stdout.
@@ -49,16 +49,16 @@ def stop_printing(stream: TextIO | None = None) -> None:
         os.dup2(nowhere.fileno(), (stream or sys.stdout).fileno())
 
 
-def complain(message: str, *choices: str) -> None:
+def print_error(message: str, *choices: str) -> None:
     """Print one line of talk for a person, and a line for each choice that is left."""
     lines = [
         f"reconciler: {escaped(' '.join(message.split()))}",
         *(f"  {each}" for each in choices),
     ]
-    talk("".join(f"{line}\n" for line in lines))
+    print_message("".join(f"{line}\n" for line in lines))
 
 
-def talk(text: str) -> None:
+def print_message(text: str) -> None:
     """Print ``text`` on stderr if that can be done; if not, the exit code still tells."""
     try:
         click.echo(text, nl=False, err=True)
@@ -79,6 +79,6 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def page(color: str) -> Layout:
+def layout(color: str) -> Layout:
     """Return the page that results go to, as wide as its terminal."""
     return Layout(wants_color(color), terminal_width())

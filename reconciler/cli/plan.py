@@ -1,12 +1,12 @@
 """The verb that shows what apply would do."""
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import complain
+from reconciler.cli.output import print_error
 from reconciler.cli.show import show_plan
-from reconciler.cli.work import insist, open_work
-from reconciler.core.drift import drift_alone
+from reconciler.cli.work import open_run, require_valid
+from reconciler.core.drift import only_drift
 from reconciler.core.report import plan_exit_code
-from reconciler.render.style import counted
+from reconciler.render.style import plural
 from reconciler.wiring.plans import write_plan
 
 
@@ -15,14 +15,14 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    with open_work(invocation) as work:
-        desired = insist(work.read(), color=invocation["color"])
+    with open_run(invocation) as work:
+        desired = require_valid(work.read(), color=invocation["color"])
         plan = work.propose(desired)
-        work.refuse_idle_patterns(plan.keys, desired, plan.unlisted)
+        work.require_patterns_to_match(plan.keys, desired, plan.unlisted)
     if invocation["drift"]:
-        whole, plan = plan, drift_alone(plan)
+        whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):
-            complain(f"--drift leaves out {counted(hidden, 'change')} that manifests ask for")
+            print_error(f"--drift leaves out {plural(hidden, 'change')} that manifests ask for")
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])

@@ -9,7 +9,7 @@ from reconciler.core.report import Failed, Outcome
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
+def spinner(what: str) -> Iterator[None]:
     """Show on a terminal's stderr that ``what`` is going on, until the block ends."""
     if not sys.stderr.isatty():
         yield
@@ -22,7 +22,7 @@ def working(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
+def progress_bar(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
     """Yield what wants to hear each of ``total`` outcomes; a terminal's stderr shows the counts."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show
+from reconciler.cli.output import print_result
 from reconciler.web.client import request_cycle
 from reconciler.web.token import read_token
 
@@ -12,5 +12,5 @@ def run(invocation: Invocation) -> int:
     """Have a running daemon run a cycle now, and exit with that cycle's code."""
     token = read_token(Path(invocation["token_file"]))
     cycle, code = request_cycle(invocation["url"], token)
-    show(f"Cycle {cycle} ended with {int(code)} ({code.word}).\n")
+    print_result(f"Cycle {cycle} ended with {int(code)} ({code.word}).\n")
     return code

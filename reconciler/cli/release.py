@@ -1,10 +1,10 @@
 """The verb that gives up what is ours."""
 
 from reconciler.cli import live
-from reconciler.cli.conduct import conduct, refuse_to_ask_nobody
+from reconciler.cli.conduct import confirm_and_apply, require_confirmation_possible
 from reconciler.cli.options import Invocation
-from reconciler.cli.work import choose
-from reconciler.core.ownership import release
+from reconciler.cli.work import resolve_target
+from reconciler.core.ownership import plan_release
 from reconciler.core.restraint import Policy
 from reconciler.wiring.targets import open_target
 
@@ -19,9 +19,11 @@ def run(invocation: Invocation) -> int:
     KEY is such as mesh/payments; globs are allowed. What a manifest still names is reported as
     unowned by the next plan.
     """
-    refuse_to_ask_nobody(invocation)
-    choice = choose(invocation)
+    require_confirmation_possible(invocation)
+    choice = resolve_target(invocation)
     with open_target(choice, workers=invocation["parallelism"]) as target:
-        seen = live.seen(target, invocation.keys, choice.owner, workers=invocation["parallelism"])
-        plan = release(target.id, choice.owner, seen, Policy(choice.policy))
-        return conduct(invocation, target, plan, note=NOTE)
+        seen = live.read_live(
+            target, invocation.keys, choice.owner, workers=invocation["parallelism"]
+        )
+        plan = plan_release(target.id, choice.owner, seen, Policy(choice.policy))
+        return confirm_and_apply(invocation, target, plan, note=NOTE)

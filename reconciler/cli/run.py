@@ -10,9 +10,16 @@ from pathlib import Path
 
 from reconciler import engine
 from reconciler.cli.cycles import CycleRunner
-from reconciler.cli.options import Invocation, log_as
+from reconciler.cli.options import Invocation, configure_logging
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
-from reconciler.cli.work import RunContext, candidate_for, insist, open_work, renewed, sole_writer
+from reconciler.cli.work import (
+    RunContext,
+    hold_lock,
+    make_elector,
+    open_run,
+    reload_run,
+    require_valid,
+)
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
@@ -22,7 +29,7 @@ from reconciler.core.status import DaemonStatus, LeaseStatus
 from reconciler.daemon import supervisor
 from reconciler.daemon.loop import Daemon, LoopInputs
 from reconciler.daemon.watching import watch
-from reconciler.locks.lease import kept
+from reconciler.locks.lease import keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import json, text
 from reconciler.source.snapshot import fingerprint
@@ -45,11 +52,11 @@ def run(invocation: Invocation) -> int:
     once = invocation["once"]
     with (
         stop_on_signals(daemon=not once, told=FINISHING_MESSAGE if once else "") as stop,
-        open_work(invocation, max_updates=DAEMON_UPDATES, memory=(memory := ReadCache())) as work,
+        open_run(invocation, max_updates=DAEMON_UPDATES, memory=(memory := ReadCache())) as work,
     ):
-        place = text.place(work.target.id)
+        place = text.target_line(work.target.id)
         logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
-        return (_once if once else _keep)(DaemonRun(work, memory, stop))
+        return (_run_once if once else _run_forever)(DaemonRun(work, memory, stop))
 
 
 @dataclass
@@ -78,7 +85,7 @@ class DaemonRun:
         self.beat()
         return self.work.propose(desired, partial=partial)
 
-    def carry_out(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+    def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
         trying = [change for change in plan.changes if change.key not in waiting]
         for change in trying:
@@ -86,27 +93,27 @@ class DaemonRun:
         self._unsettled = {str(change.key): None for change in trying}
         conduct = engine.ApplyOptions(
             workers=self.work.invocation["parallelism"],
-            stopping=self._stopping,
+            stopping=self._should_stop,
             pause=self.stop.wished.wait,
-            progress=self._settle,
+            progress=self._on_outcome,
         )
-        return engine.carry_out(plan, self.work.target, conduct, waiting)
+        return engine.apply(plan, self.work.target, conduct, waiting)
 
-    def standing_by(self) -> str | None:
+    def standby_reason(self) -> str | None:
         """Say who else writes; None where we do."""
         if self.may_write():
             return None
         lease = self.lease()
         return f"this replica stands by: {(lease and lease.holder) or 'nobody'} holds the lock"
 
-    def look_anew(self) -> None:
+    def drop_cache(self) -> None:
         """Take nothing of the last look for granted in the next one."""
         self.memory.clear()
 
-    def counted(self, status: DaemonStatus) -> DaemonStatus:
+    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
         """Count the cycle, and return its ``status`` with what the calls so far came to."""
         self.metrics.count_cycle(status)
-        target, cycles = self.work.target, self.memory.cycles_of_a_round
+        target, cycles = self.work.target, self.memory.cycles_per_full_recheck
         return replace(
             status,
             calls=dict(target.calls),
@@ -114,11 +121,11 @@ class DaemonRun:
             recheck_seconds=cycles * status.interval_seconds,
         )
 
-    def _stopping(self) -> bool:
+    def _should_stop(self) -> bool:
         self.beat()
         return self.stop.wished.is_set() or not self.may_write()
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _on_outcome(self, outcome: Outcome) -> None:
         self.beat()
         key = str(outcome.change.key)
         if key not in self._unsettled:
@@ -130,37 +137,41 @@ class DaemonRun:
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
 
 
-def _once(means: DaemonRun) -> ExitCode:
+def _run_once(means: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code; errors go on as they are."""
     work = means.work
-    with sole_writer(work.invocation, work.target.id, work.choice.owner) as means.may_write:
-        desired = {want.key: want for want in insist(work.read(), color=work.invocation["color"])}
+    with hold_lock(work.invocation, work.target.id, work.choice.owner) as means.may_write:
+        desired = {
+            want.key: want for want in require_valid(work.read(), color=work.invocation["color"])
+        }
         cycles = CycleRunner(means, steady_seconds, time.time)
-        status = cycles.act(_at_the_start(work), desired, forced=True)
+        status = cycles.reconcile(_initial_status(work), desired, forced=True)
     keys = (standing.key for standing in status.standings)
-    work.refuse_idle_patterns(keys, desired.values(), status.unlisted)
+    work.require_patterns_to_match(keys, desired.values(), status.unlisted)
     return means.stop.code or status.exit_code or ExitCode.OK
 
 
-def _keep(means: DaemonRun) -> ExitCode:
+def _run_forever(means: DaemonRun) -> ExitCode:
     work = means.work
-    candidate = candidate_for(work.invocation, work.target.id, work.choice.owner)
+    candidate = make_elector(work.invocation, work.target.id, work.choice.owner)
     with ExitStack() as opened:
         if candidate is not None:
-            means.may_write = opened.enter_context(kept(candidate))
+            means.may_write = opened.enter_context(keep_renewed(candidate))
             means.lease = candidate.lease
         senses = LoopInputs(
             fingerprint=lambda: fingerprint(work.paths),
             clock=steady_seconds,
             wall=time.time,
             chance=random.random,
-            beat=lambda: supervisor.tell(supervisor.ALIVE),
+            beat=lambda: supervisor.notify(supervisor.ALIVE),
             leading=means.may_write,
             lease=means.lease,
         )
-        daemon = Daemon(CycleRunner(means, steady_seconds, time.time), senses, _at_the_start(work))
-        means.beat = daemon.beat
-        work.target.tell(daemon.beat)
+        daemon = Daemon(
+            CycleRunner(means, steady_seconds, time.time), senses, _initial_status(work)
+        )
+        means.beat = daemon.record_heartbeat
+        work.target.on_response(daemon.record_heartbeat)
         serving = serve(
             daemon,
             *work.invocation.listen,
@@ -172,9 +183,9 @@ def _keep(means: DaemonRun) -> ExitCode:
         )
         url = opened.enter_context(serving)
         logger.info("status at %s", url)
-        supervisor.tell(supervisor.READY)
+        supervisor.notify(supervisor.READY)
         daemon.run(_wakes(means, daemon))
-        supervisor.tell(supervisor.STOPPING)
+        supervisor.notify(supervisor.STOPPING)
     return ExitCode.OK
 
 
@@ -188,18 +199,18 @@ def _wakes(means: DaemonRun, daemon: Daemon) -> Iterator[bool]:
 
 def _reload(means: DaemonRun, daemon: Daemon) -> None:
     try:
-        work = renewed(means.work, max_updates=DAEMON_UPDATES)
+        work = reload_run(means.work, max_updates=DAEMON_UPDATES)
     except UsageError as error:
         told = " ".join((str(error), *error.choices))
         logger.error("the configuration stays as it was: %s", told)  # noqa: TRY400
         return
-    log_as(work.invocation)
+    configure_logging(work.invocation)
     logger.info("the configuration was read again; policy %s", work.choice.policy)
     means.work = work
     daemon.reconfigure(work.invocation["interval"], work.choice.policy)
 
 
-def _at_the_start(work: RunContext) -> DaemonStatus:
+def _initial_status(work: RunContext) -> DaemonStatus:
     return DaemonStatus(
         target=work.target.id,
         owner=work.choice.owner,

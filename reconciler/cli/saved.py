@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler import engine
 from reconciler.cli.options import Invocation
-from reconciler.cli.work import choose
+from reconciler.cli.work import resolve_target
 from reconciler.core.changes import Create
 from reconciler.core.errors import UsageError
 from reconciler.core.plan import Plan
@@ -36,7 +36,7 @@ EXISTS_REASON = "it is there now, and was not when the plan was made"
 
 
 @contextmanager
-def open_saved(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     """Yield the saved plan of ``--plan`` and the target that it was made for.
 
     UsageError where it was made for another one, or where something said beside it is about
@@ -51,30 +51,30 @@ def open_saved(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     plan = read_plan(invocation["plan"])
     values = invocation.said.values
     said = replace(invocation.said, values={**values, "owner": values["owner"] or plan.owner})
-    choice = choose(replace(invocation, said=said))
+    choice = resolve_target(replace(invocation, said=said))
     if choice.policy == Policy.OBSERVE:
         raise UsageError(f"the policy of target {choice.name} is observe, so no plan is applied")
     with open_target(choice, workers=invocation["parallelism"]) as target:
         if plan.target != target.id == replace(plan.target, account=None):
             # Where nobody says whose credentials these are, what the owner has tells.
-            target.observe((), plan.owner)
-        _refuse_another(plan, target.id, choice.owner)
+            target.read_all((), plan.owner)
+        _require_same_target(plan, target.id, choice.owner)
         yield plan, target
 
 
-def carry_out_saved(plan: Plan, target: AppMesh, conduct: engine.ApplyOptions) -> Report:
+def apply_saved_plan(plan: Plan, target: AppMesh, conduct: engine.ApplyOptions) -> Report:
     """Return what became of every change of a saved plan; a create whose name is taken is Stale.
 
     Sent a second time, it could be answered from a memory of the first, whatever has become of
     the resource since.
     """
     creates = [change for change in plan.changes if isinstance(change, Create)]
-    there = target.sightings([change.key for change in creates])
+    there = target.list_versions([change.key for change in creates])
     taken = {change.key: Stale(change, EXISTS_REASON) for change in creates if change.key in there}
-    return engine.carry_out(plan, target, conduct, settled=taken)
+    return engine.apply(plan, target, conduct, settled=taken)
 
 
-def _refuse_another(plan: Plan, target: TargetId, owner: str) -> None:
+def _require_same_target(plan: Plan, target: TargetId, owner: str) -> None:
     made = plan.target
     pairs = {
         "target": (made.name, target.name),

@@ -3,7 +3,7 @@
 import json
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show_whole
+from reconciler.cli.output import print_complete_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.schema import manifest_schema
 from reconciler.render.schema import plan_schema, report_schema
@@ -13,5 +13,5 @@ SCHEMAS = {"manifest": manifest_schema, "plan": plan_schema, "report": report_sc
 
 def run(invocation: Invocation) -> int:
     """Print the JSON Schema of what the product reads, or of what it prints as JSON."""
-    show_whole(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
+    print_complete_result(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
     return ExitCode.OK

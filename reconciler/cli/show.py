@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show_whole, terminal_width, wants_color
+from reconciler.cli.output import print_complete_result, terminal_width, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import plan_exit_code
 from reconciler.render import json, markdown, text
-from reconciler.render.style import Style, paint
+from reconciler.render.style import Style, styled
 from reconciler.wiring.plans import read_plan
 
 
@@ -33,10 +33,14 @@ def show_plan(
     """
     match invocation["format"]:
         case "json":
-            show_whole(json.render_plan(plan, code, calls))
+            print_complete_result(json.render_plan(plan, code, calls))
         case "markdown":
-            show_whole(markdown.render_plan(plan, calls))
+            print_complete_result(markdown.render_plan(plan, calls))
         case _:
             color = wants_color(invocation["color"])
-            show_whole(text.render_plan(plan, color=color, width=terminal_width(), calls=calls))
-            show_whole(paint(f"fingerprint {plan.fingerprint}", Style.DIM, on=color) + "\n")
+            print_complete_result(
+                text.render_plan(plan, color=color, width=terminal_width(), calls=calls)
+            )
+            print_complete_result(
+                styled(f"fingerprint {plan.fingerprint}", Style.DIM, on=color) + "\n"
+            )

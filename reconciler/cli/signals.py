@@ -59,7 +59,7 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
                 logger.error("%s: left under way; what became of it, the next look says", key)
         os._exit(ExitCode.OK)
 
-    def wish(number: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         if stop.wished.is_set():
             # A terminal that is closed after Ctrl-C is no second wish.
             if number != signal.SIGHUP:
@@ -72,9 +72,9 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
             # The alarm outlives the block: threads are waited for at the very end of a process.
             signal.signal(signal.SIGALRM, abandon)
             signal.setitimer(signal.ITIMER_REAL, ABANDON_TIMEOUT_SECONDS)
-        _tell(told)
+        _print(told)
 
-    handlers = dict.fromkeys(CODES, wish)
+    handlers = dict.fromkeys(CODES, request_stop)
     if daemon:
         handlers[signal.SIGHUP] = lambda *_: stop.hung_up.set()
     elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -88,7 +88,7 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
             signal.signal(known, handler)
 
 
-def _tell(words: str) -> None:
+def _print(words: str) -> None:
     if not words:
         return
     # The terminal may be gone, and a stream may be in the middle of a line.

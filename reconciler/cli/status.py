@@ -3,7 +3,7 @@
 import time
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import page, show_whole
+from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.render.status import render_status
 from reconciler.web.client import fetch_status
@@ -13,7 +13,9 @@ def run(invocation: Invocation) -> int:
     """Show how everything stands, as a running daemon knows it."""
     text, status = fetch_status(invocation["url"])
     if invocation["format"] == "json":
-        show_whole(text)
+        print_complete_result(text)
     else:
-        show_whole(render_status(status, now=time.time(), page=page(invocation["color"])))
+        print_complete_result(
+            render_status(status, now=time.time(), page=layout(invocation["color"]))
+        )
     return ExitCode.OK

@@ -4,11 +4,11 @@ import sys
 from collections import Counter
 
 from reconciler.cli.options import Invocation
-from reconciler.cli.output import show_whole, wants_color
+from reconciler.cli.output import print_complete_result, wants_color
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostics
-from reconciler.render.style import counted
+from reconciler.render.style import plural
 from reconciler.settings.target import source_of
 from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
 from reconciler.wiring.variables import read_variables
@@ -23,14 +23,16 @@ def run(invocation: Invocation) -> int:
     match invocation["format"]:
         case "json":
             counts = {"resources": len(loaded.desired), "ignored": sum(loaded.ignored.values())}
-            show_whole(diagnostics.as_json(loaded.diagnostics, **counts))
+            print_complete_result(diagnostics.as_json(loaded.diagnostics, **counts))
         case "sarif":
-            show_whole(diagnostics.sarif(loaded.diagnostics))
+            print_complete_result(diagnostics.sarif(loaded.diagnostics))
         case "github":
-            show_whole(diagnostics.github(loaded.diagnostics))
+            print_complete_result(diagnostics.github(loaded.diagnostics))
         case _:
             color = wants_color(invocation["color"])
-            show_whole(diagnostics.text(loaded.diagnostics, color=color) + summary(loaded))
+            print_complete_result(
+                diagnostics.text(loaded.diagnostics, color=color) + summary(loaded)
+            )
     good = not loaded.diagnostics if invocation["strict"] else loaded.valid
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
@@ -51,8 +53,8 @@ def source_paths(invocation: Invocation) -> tuple[str, ...]:
 def summary(loaded: LoadResult) -> str:
     """Return one line that says whether the manifests are valid, and counts what they hold."""
     counts = Counter(item.severity.value for item in loaded.diagnostics)
-    parts = [counted(counts[severity], severity) for severity in ("error", "warning")]
-    parts.append(counted(len(loaded.desired), "resource"))
+    parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
+    parts.append(plural(len(loaded.desired), "resource"))
     if loaded.ignored:
         parts.append(f"{sum(loaded.ignored.values())} of others left alone")
     return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from reconciler import engine
 from reconciler.cli.options import HOW_KEYS_READ, Invocation
-from reconciler.cli.output import talk, wants_color
-from reconciler.cli.progress import working
+from reconciler.cli.output import print_message, wants_color
+from reconciler.cli.progress import spinner
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
 from reconciler.core.restraint import GuardSettings, Limit, Policy
 from reconciler.core.selection import Selection
-from reconciler.locks.lease import Elector, kept
+from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostics
 from reconciler.settings.target import TargetConfig, choose_target
@@ -58,8 +58,8 @@ class RunContext:
         It is about what the patterns ``only`` name, where there are any, and --only and --except.
         """
         # Asked anew each time: a directory may come only after a daemon has begun.
-        partial = partial or _partial(self.invocation, self.choice, self.paths)
-        with working(f"looking at {self.target.id.url}"):
+        partial = partial or _incomplete_reason(self.invocation, self.choice, self.paths)
+        with spinner(f"looking at {self.target.id.url}"):
             return engine.propose(
                 self.target,
                 desired,
@@ -69,7 +69,7 @@ class RunContext:
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
             )
 
-    def refuse_idle_patterns(
+    def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
     ) -> None:
         """Refuse a pattern of --only or --except that names none of ``keys`` and ``desired``.
@@ -99,25 +99,25 @@ class RunContext:
 
 
 @contextmanager
-def open_work(
+def open_run(
     invocation: Invocation, *, max_updates: Limit = UNLIMITED, memory: ReadCache | None = None
 ) -> Iterator[RunContext]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
 
     With a ``memory`` what lists show unmoved is not read anew in each look.
     """
-    choice = choose(invocation)
+    choice = resolve_target(invocation)
     with open_target(choice, workers=invocation["parallelism"], memory=memory) as target:
-        yield _work(invocation, choice, target, max_updates)
+        yield _make_context(invocation, choice, target, max_updates)
 
 
-def renewed(work: RunContext, *, max_updates: Limit) -> RunContext:
+def reload_run(work: RunContext, *, max_updates: Limit) -> RunContext:
     """Return ``work`` as the configuration has it now, on the target that is open.
 
     UsageError where it is not valid, or asks for what is settled once for a process.
     """
-    invocation = work.invocation.read_again()
-    choice = choose(invocation)
+    invocation = work.invocation.reparse()
+    choice = resolve_target(invocation)
     settled = replace(choice, policy=work.choice.policy) == work.choice and all(
         invocation[name] == work.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
@@ -125,25 +125,23 @@ def renewed(work: RunContext, *, max_updates: Limit) -> RunContext:
         raise UsageError(
             "the target, the owner, the source, the lock and the parallelism need a restart"
         )
-    return _work(invocation, choice, work.target, max_updates)
+    return _make_context(invocation, choice, work.target, max_updates)
 
 
 @contextmanager
-def sole_writer(
-    invocation: Invocation, target: TargetId, owner: str
-) -> Iterator[Callable[[], bool]]:
+def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[Callable[[], bool]]:
     """Take the lock, where one is asked for, and yield what tells whether we still hold it.
 
     Once it is lost it stays lost for this run, which has skipped changes by then. HeldError where
     another run holds it.
     """
-    candidate = candidate_for(invocation, target, owner)
+    candidate = make_elector(invocation, target, owner)
     if candidate is None:
         yield lambda: True
         return
-    with working(f"waiting for {candidate.store.name}"):
-        candidate.contend(time.sleep)
-    with kept(candidate) as leads:
+    with spinner(f"waiting for {candidate.store.name}"):
+        candidate.acquire(time.sleep)
+    with keep_renewed(candidate) as leads:
         held = True
 
         def may_write() -> bool:
@@ -154,15 +152,15 @@ def sole_writer(
         yield may_write
 
 
-def candidate_for(invocation: Invocation, target: TargetId, owner: str) -> Elector | None:
+def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Elector | None:
     """Return this process as a candidate for the lock; None where none is asked for."""
     if not invocation["lock"]:
         return None
-    choice = replace(choose(invocation, needs_owner=False), owner=owner)
+    choice = replace(resolve_target(invocation, needs_owner=False), owner=owner)
     return open_lock(invocation["lock"], invocation["lock_term"], choice, target)
 
 
-def _work(
+def _make_context(
     invocation: Invocation, choice: TargetConfig, target: AppMesh, max_updates: Limit
 ) -> RunContext:
     paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
@@ -176,7 +174,7 @@ def _work(
     return RunContext(invocation, choice, paths, variables, restraint, target)
 
 
-def choose(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
+def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
     """Return the target that the settings of the run name; a CI job must be told it outright."""
     implied = (lambda _: None) if invocation.verb == "ci" else configured_url
     choice = choose_target(invocation.said, invocation.file, implied, needs_owner=needs_owner)
@@ -186,17 +184,19 @@ def choose(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
     return choice
 
 
-def insist(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
+def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
     """Return the desired values; complaints go to stderr, and an error among them ends the run."""
     complaints = loaded.diagnostics
     if complaints:
-        talk(diagnostics.text(complaints, color=wants_color(color, sys.stderr)))
+        print_message(diagnostics.text(complaints, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so nothing was written")
     return loaded.desired
 
 
-def _partial(invocation: Invocation, choice: TargetConfig, paths: Sequence[str]) -> str | None:
+def _incomplete_reason(
+    invocation: Invocation, choice: TargetConfig, paths: Sequence[str]
+) -> str | None:
     """Say why a run does not cover the whole source; None where it does."""
     for name in ("only", "except"):
         if invocation[name]:

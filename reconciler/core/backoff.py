@@ -35,10 +35,10 @@ class Backoff:
         return {
             change.key: Failed(change, setback.why)
             for change in plan.changes
-            if (setback := self._of(change)) is not None and now < setback.next_at
+            if (setback := self._find(change)) is not None and now < setback.next_at
         }
 
-    def after(
+    def record(
         self, report: Report, waiting: Mapping[Key, Failed], now: float, schedule: Schedule
     ) -> "Backoff":
         """Return what is known after a cycle; what did not fail is forgotten.
@@ -49,19 +49,19 @@ class Backoff:
             {
                 outcome.change.key: self.setbacks[outcome.change.key]
                 if outcome.change.key in waiting
-                else self._once_more(outcome, now, schedule)
+                else self._record_failure(outcome, now, schedule)
                 for outcome in report.outcomes
                 if isinstance(outcome, Failed)
             }
         )
 
-    def _once_more(self, outcome: Failed, now: float, schedule: Schedule) -> FailureRecord:
-        before = self._of(outcome.change)
+    def _record_failure(self, outcome: Failed, now: float, schedule: Schedule) -> FailureRecord:
+        before = self._find(outcome.change)
         attempts = before.attempts + 1 if before else 1
         fields = outcome.change.difference.fields
-        return FailureRecord(fields, attempts, now + schedule.wait(attempts), outcome.why)
+        return FailureRecord(fields, attempts, now + schedule.retry_delay(attempts), outcome.why)
 
-    def _of(self, change: Change) -> FailureRecord | None:
+    def _find(self, change: Change) -> FailureRecord | None:
         setback = self.setbacks.get(change.key)
         same = setback is not None and setback.fields == change.difference.fields
         return setback if same else None

@@ -181,7 +181,7 @@ class Adopt:
 Change: TypeAlias = Create | Update | Adopt | Delete
 
 
-def detached(change: Change) -> tuple[DetachedRoute, ...]:
+def detached_routes(change: Change) -> tuple[DetachedRoute, ...]:
     """Return what makes way for ``change`` and is put back after it."""
     return change.detached if isinstance(change, Update) else ()
 
@@ -191,7 +191,7 @@ def unlinked(change: Change) -> tuple[Unlinked, ...]:
     return change.unlinked if isinstance(change, Delete) else ()
 
 
-def verb(change: Change) -> str:
+def operation_name(change: Change) -> str:
     """Return the word for what ``change`` does: create, update, adopt or delete."""
     return type(change).__name__.lower()
 
@@ -203,11 +203,11 @@ def waves_of(changes: Iterable[Change]) -> Iterator[list[Change]]:
     with updates is alone: what comes after it may need them.
     """
 
-    def turn(change: Change) -> tuple[bool, int, Key | None]:
+    def order(change: Change) -> tuple[bool, int, Key | None]:
         alone = change.key if unlinked(change) else None
         return isinstance(change, Delete), KINDS[change.key.kind].wave, alone
 
-    for _, wave in groupby(changes, key=turn):
+    for _, wave in groupby(changes, key=order):
         yield list(wave)
 
 

@@ -29,13 +29,13 @@ class RepairLoops:
 
     repairs: Mapping[Key, RepairCount] = field(default_factory=dict)
 
-    def restrain(self, plan: Plan) -> Plan:
+    def withhold(self, plan: Plan) -> Plan:
         """Return ``plan`` less the changes that were made often enough, which are withheld."""
-        contested = {change.key: change for change in plan.changes if self._contested(change)}
+        contested = {change.key: change for change in plan.changes if self._is_looping(change)}
         if not contested:
             return plan
         held = [
-            Withheld(change.key, _why(change), Reason.CONTESTED, change.origin, change)
+            Withheld(change.key, _reason(change), Reason.CONTESTED, change.origin, change)
             for change in contested.values()
         ]
         return replace(
@@ -44,27 +44,27 @@ class RepairLoops:
             withheld=tuple(sorted((*plan.withheld, *held), key=lambda one: one.key)),
         )
 
-    def after(self, report: Report) -> "RepairLoops":
+    def record(self, report: Report) -> "RepairLoops":
         """Return what is known after a cycle; what did not come back is forgotten."""
         repairs = {
-            outcome.change.key: self._once_more(outcome.change)
+            outcome.change.key: self._count_repair(outcome.change)
             for outcome in report.outcomes
             if isinstance(outcome, Applied) and not isinstance(outcome.change, Delete)
         }
         held = (one.key for one in report.plan.withheld if one.reason is Reason.CONTESTED)
         return RepairLoops(repairs | {key: self.repairs[key] for key in held})
 
-    def _contested(self, change: Change) -> bool:
-        return self._once_more(change).count > MAX_REPAIRS
+    def _is_looping(self, change: Change) -> bool:
+        return self._count_repair(change).count > MAX_REPAIRS
 
-    def _once_more(self, change: Change) -> RepairCount:
+    def _count_repair(self, change: Change) -> RepairCount:
         difference = canonical_json([list(change.difference.patch)])
         before = self.repairs.get(change.key)
         same = before is not None and before.difference == difference
         return RepairCount(difference, before.count + 1 if same and before else 1)
 
 
-def _why(change: Change) -> str:
+def _reason(change: Change) -> str:
     if change.cause is Cause.DRIFT:
         other = "a controller, Terraform or a person writes it without our mark"
     elif change.cause is Cause.MISSING:

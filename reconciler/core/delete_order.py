@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from reconciler.core.changes import Delete, Difference, Unlinked
-from reconciler.core.kinds import KINDS, mentioned_by, named_by, parent_of, without_mentions
+from reconciler.core.kinds import KINDS, mentioned_by, parent_of, referenced_keys, without_mentions
 from reconciler.core.resources import Key
 
 
@@ -34,7 +34,7 @@ def _holders(left: Mapping[Key, Delete]) -> Mapping[Key, list[Key]]:
     holders: dict[Key, list[Key]] = defaultdict(list)
     for key, delete in left.items():
         spec = delete.before.spec
-        for held in (parent_of(key), *named_by(key, spec), *mentioned_by(key, spec)):
+        for held in (parent_of(key), *referenced_keys(key, spec), *mentioned_by(key, spec)):
             if held is not None and held in left:
                 holders[held].append(key)
     return dict(holders)

@@ -16,10 +16,10 @@ from reconciler.core.changes import (
     Reason,
     Update,
     Withheld,
-    detached,
+    detached_routes,
 )
-from reconciler.core.kinds import KINDS, named_by, parent_of
-from reconciler.core.resources import Key, LiveResource, LiveState, Spec, named
+from reconciler.core.kinds import KINDS, parent_of, referenced_keys
+from reconciler.core.resources import Key, LiveResource, LiveState, Spec, shorten_list
 
 # Of what holds a resource, so many are named.
 MAX_REFERRERS_NAMED = 50
@@ -27,35 +27,37 @@ MAX_REFERRERS_NAMED = 50
 Upsert: TypeAlias = Create | Update | Adopt
 
 
-def needs(change: Upsert) -> tuple[Key, ...]:
+def requirements(change: Upsert) -> tuple[Key, ...]:
     """Return what has to be there for ``change`` to be made, what contains it first.
 
     What it detaches is attached again, and needs all that it names.
     """
     parent = parent_of(change.key)
-    attached = (each.attach for each in detached(change))
-    named = (it for each in (change, *attached) for it in named_by(each.key, each.spec))
+    attached = (each.attach for each in detached_routes(change))
+    named = (it for each in (change, *attached) for it in referenced_keys(each.key, each.spec))
     return (*([parent] if parent else []), *named)
 
 
-def hold_what_cannot_be(
+def withhold_blocked(
     changes: Iterable[Change], world: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
     """Return the changes that can be made, and those that cannot with the reason of each."""
     ordered = sorted(changes, key=lambda change: KINDS[change.key.kind].wave)
-    kept, withheld = _hold_waiting([it for it in ordered if not isinstance(it, Delete)], world)
+    kept, withheld = _withhold_waiting([it for it in ordered if not isinstance(it, Delete)], world)
     deletes = [it for it in reversed(ordered) if isinstance(it, Delete)]
-    gone, blocked = _hold_blocked(deletes, kept, world)
+    gone, blocked = _withhold_blocked_deletes(deletes, kept, world)
     return [*kept, *gone], [*withheld, *blocked]
 
 
-def _hold_waiting(upserts: list[Upsert], world: LiveState) -> tuple[list[Upsert], list[Withheld]]:
+def _withhold_waiting(
+    upserts: list[Upsert], world: LiveState
+) -> tuple[list[Upsert], list[Withheld]]:
     there = {*world.resources, *world.others}
     kept: list[Upsert] = []
     withheld: list[Withheld] = []
     for change in upserts:
         # While a list is missing, what it would show may be there.
-        missing = [] if world.gaps else [key for key in needs(change) if key not in there]
+        missing = [] if world.gaps else [key for key in requirements(change) if key not in there]
         if missing:
             why = f"it needs {missing[0]}, which is not there and {_remedy(missing[0])}"
             withheld.append(Withheld(change.key, why, Reason.WAITING, change.origin, change))
@@ -71,17 +73,17 @@ def _remedy(missing: Key) -> str:
     return "is not created by this run"
 
 
-def _hold_blocked(
+def _withhold_blocked_deletes(
     deletes: list[Delete], upserts: list[Upsert], world: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
-    hold = _Hold(_specs_after(upserts, world))
+    hold = _Referrers(_specs_after(upserts, world))
     gone: list[Change] = []
     withheld: list[Withheld] = []
     for delete in deletes:
-        holders = sorted(hold.on(delete.key))
+        holders = sorted(hold.of(delete.key))
         if holders:
             stay = "stays" if len(holders) == 1 else "stay"
-            why = f"{named(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
+            why = f"{shorten_list(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
             withheld.append(Withheld(delete.key, why, Reason.GUARD, None, delete))
         else:
             hold.release(delete.key)
@@ -89,12 +91,12 @@ def _hold_blocked(
     return gone, withheld
 
 
-class _Hold:
+class _Referrers:
     """Who holds whom: what stands in a resource holds it, and what names it."""
 
     def __init__(self, specs: Mapping[Key, Spec | None]) -> None:
         self._held = {
-            key: tuple(filter(None, (parent_of(key), *named_by(key, spec))))
+            key: tuple(filter(None, (parent_of(key), *referenced_keys(key, spec))))
             for key, spec in specs.items()
         }
         self._holders: dict[Key, set[Key]] = defaultdict(set)
@@ -102,7 +104,7 @@ class _Hold:
             for each in held:
                 self._holders[each].add(key)
 
-    def on(self, key: Key) -> Collection[Key]:
+    def of(self, key: Key) -> Collection[Key]:
         return self._holders[key]
 
     def release(self, key: Key) -> None:
@@ -117,5 +119,7 @@ def _specs_after(upserts: list[Upsert], world: LiveState) -> Mapping[Key, Spec |
         key: saw.spec if isinstance(saw, LiveResource) else None
         for key, saw in world.resources.items()
     }
-    written = (it for each in upserts for it in (each, *(way.attach for way in detached(each))))
+    written = (
+        it for each in upserts for it in (each, *(way.attach for way in detached_routes(each)))
+    )
     return after | {it.key: it.spec for it in written if it.spec is not None or it.key not in after}

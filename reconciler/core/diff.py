@@ -43,7 +43,7 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     document, goal = (json.loads(canonical_json(side)) for side in (before, after))
     operations: list[dict[str, Any]] = []
     for operation in jsonpatch.JsonPatch.from_diff(document, goal).patch:
-        steps = _without_move(document, operation)
+        steps = _is_not_move(document, operation)
         # In place, because a copy for each operation takes quadratic time. The steps are copied,
         # because later operations change the values that they put into the document.
         document = jsonpatch.apply_patch(document, copy.deepcopy(steps), in_place=True)
@@ -100,7 +100,7 @@ def join_pointer(parent: str, name: object) -> str:
     return f"{parent}/{str(name).replace('~', '~0').replace('/', '~1')}"
 
 
-def _without_move(document: Json, operation: dict[str, Any]) -> list[dict[str, Any]]:
+def _is_not_move(document: Json, operation: dict[str, Any]) -> list[dict[str, Any]]:
     if operation["op"] != "move":
         return [operation]
     moved = jsonpatch.JsonPointer(operation["from"]).resolve(document)

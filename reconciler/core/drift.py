@@ -10,7 +10,7 @@ MAYBE_DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
 NOT_COMPARED = frozenset({Reason.UNREADABLE, Reason.UNKNOWN_FIELD})
 
 
-def drift_alone(plan: Plan) -> Plan:
+def only_drift(plan: Plan) -> Plan:
     """Return ``plan`` less all that only a manifest asks for.
 
     A resource that somebody deleted is no part of it: without a state file it looks like one

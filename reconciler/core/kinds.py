@@ -89,7 +89,7 @@ def parent_of(key: Key) -> Key | None:
     return Key(parent, key.path[:-1], key.mesh_owner) if parent else None
 
 
-def named_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
+def referenced_keys(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return what ``spec`` of ``key`` names and needs, in order and each once."""
     return tuple(dict.fromkeys(named for _, named in references(key, spec)))
 

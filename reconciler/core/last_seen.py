@@ -7,7 +7,7 @@ can, because it remembers what it read.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.core.changes import Cause, Change, Create, Delete, detached
+from reconciler.core.changes import Cause, Change, Create, Delete, detached_routes
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key
@@ -41,7 +41,7 @@ class LastSeen:
         for outcome in report.outcomes:
             if isinstance(outcome, Failed):
                 # A route that we detached and could not attach again is not missing.
-                for way in detached(outcome.change):
+                for way in detached_routes(outcome.change):
                     known.pop(way.detach.key, None)
             elif isinstance(outcome, Applied):
                 if isinstance(outcome.change, Delete):
@@ -65,4 +65,4 @@ def _live(plan: Plan) -> Iterator[Key]:
         if not isinstance(change, Create) and change.before.owner == plan.owner:
             yield change.key
     for change in (*plan.changes, *(held.change for held in plan.withheld if held.change)):
-        yield from (way.detach.key for way in detached(change))
+        yield from (way.detach.key for way in detached_routes(change))

@@ -23,7 +23,7 @@ from reconciler.core.changes import (
     Withheld,
 )
 from reconciler.core.kinds import parent_of
-from reconciler.core.marks import is_kept_by_aws, is_protected
+from reconciler.core.marks import is_protected, is_reserved_by_aws
 from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec
 
 Item = TypeVar("Item", bound=Change | LiveResource)
@@ -53,7 +53,9 @@ class ListenerPlan:
         """The changes that stand for themselves."""
         return [it for key, it in self.planned.items() if key not in self.absorbed]
 
-    def make_way(self, change: Update | Adopt, routes: Collection[Key | DetachedRoute]) -> None:
+    def detach_routes(
+        self, change: Update | Adopt, routes: Collection[Key | DetachedRoute]
+    ) -> None:
         """Let ``routes`` go first, or be detached and attached again around ``change``."""
         detached = tuple(it for it in routes if isinstance(it, DetachedRoute))
         self.early |= {it for it in routes if isinstance(it, Key)}
@@ -69,14 +71,14 @@ class ListenerPlan:
         held += [
             Withheld(route.key, why, Reason.WAITING, route.origin, route)
             for route in routes
-            if not hears(change.before.spec, route)
+            if not accepts(change.before.spec, route)
         ]
         for each in held:
             del self.planned[each.key]
         self.withheld += held
 
 
-def arrange(
+def plan_listener_changes(
     changes: Collection[Change],
     desired: Mapping[Key, Desired],
     left_alone: Collection[Key],
@@ -89,17 +91,17 @@ def arrange(
     hear. What is ``left_alone`` is not detached.
     """
     found = ListenerPlan({change.key: change for change in changes})
-    unseen, written = _unseen(world), _by_parent(changes)
+    unseen, written = _unread_by_parent(world), _by_parent(changes)
     seen = (saw for _, saw in sorted(world.resources.items()) if isinstance(saw, LiveResource))
     inside = _by_parent(seen)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in LISTENER_KINDS:
             continue
         step = _ListenerChange(change, found.planned, desired, left_alone, owner)
-        judged = [step.judge(live) for live in inside[change.key] if step.hinders(live.spec)]
+        judged = [step.resolve(live) for live in inside[change.key] if step.conflicts(live.spec)]
         routes = [it for it in judged if not isinstance(it, str)]
         refusals = [it for it in judged if isinstance(it, str)]
-        if step.hinders({"httpRoute": {"match": {}}}):
+        if step.conflicts({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
         if world.gaps and any(isinstance(it, DetachedRoute) for it in routes):
             refusals.append(f"nothing makes way because {world.gaps[0]} could not be listed")
@@ -109,7 +111,7 @@ def arrange(
             why = f"its listeners cannot change: {'; '.join(refusals)}"
             found.withhold(change, why, written[change.key])
         else:
-            found.make_way(change, routes)
+            found.detach_routes(change, routes)
     return found
 
 
@@ -131,10 +133,10 @@ class _ListenerChange:
     def after(self) -> Spec:
         return self.before if self.change.spec is None else self.change.spec
 
-    def hinders(self, route: Spec) -> bool:
+    def conflicts(self, route: Spec) -> bool:
         return _conflicts(route, self.before, self.after)
 
-    def judge(self, live: LiveResource) -> Key | DetachedRoute | str:
+    def resolve(self, live: LiveResource) -> Key | DetachedRoute | str:
         """Return the key of a route that goes first, how it is detached, or why it cannot be."""
         plan, want = self.planned.get(live.key), self.desired.get(live.key)
         if isinstance(plan, Delete):
@@ -142,9 +144,9 @@ class _ListenerChange:
         spec, tags = live.spec, live.tags
         if isinstance(plan, Update):
             spec, tags = plan.spec or spec, plan.tags
-            if not _conflicts(spec, self.before, self.after) and _fits(spec, self.before):
+            if not _conflicts(spec, self.before, self.after) and _is_valid_with(spec, self.before):
                 return live.key
-        if want is None or (refusal := self._refusal(live, spec, want)):
+        if want is None or (refusal := self._detach_problem(live, spec, want)):
             return f"{live.key} {refusal if want else 'is no longer asked for'}"
         view = Difference({"spec": live.spec}, {"spec": spec})
         return DetachedRoute(
@@ -153,28 +155,28 @@ class _ListenerChange:
             plan.cause if isinstance(plan, Update) else None,
         )
 
-    def _refusal(self, live: LiveResource, spec: Spec, want: Desired) -> str | None:
+    def _detach_problem(self, live: LiveResource, spec: Spec, want: Desired) -> str | None:
         if live.owner != self.owner:
             return f"is owned by {live.owner or 'nobody'}"
         if is_protected(live.tags) or want.options.protect:
             return "is protected"
         if live.key in self.left_alone:
             return "is left alone"
-        if live.unknown or any(is_kept_by_aws(tag) for tag in live.tags):
+        if live.unknown or any(is_reserved_by_aws(tag) for tag in live.tags):
             return "has what nobody but the service can put back"
-        return None if _fits(spec, self.after) else "matches no port"
+        return None if _is_valid_with(spec, self.after) else "matches no port"
 
 
-def hears(holder: Spec, change: Change) -> bool:
+def accepts(holder: Spec, change: Change) -> bool:
     """Whether a route that ``change`` writes is in the protocol of a listener that it matches."""
     if isinstance(change, Delete) or change.spec is None:
         return True
-    ports = _matched(change.spec)
+    ports = _matched_ports(change.spec)
     heard = {it for port, it in listeners(holder).items() if ports is None or port in ports}
     return any(form.removesuffix("Route") in heard for form in change.spec)
 
 
-def _unseen(world: LiveState) -> Mapping[Key | None, list[str]]:
+def _unread_by_parent(world: LiveState) -> Mapping[Key | None, list[str]]:
     """Return what may hinder a change and was not looked at, by what contains it."""
     unseen: dict[Key | None, list[str]] = defaultdict(list)
     for key in sorted(world.others):
@@ -196,15 +198,15 @@ def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
     """Whether the API refuses the listeners of ``after`` while ``route`` is in it."""
     was, becomes = listeners(before), listeners(after)
     changed = {port for port, protocol in was.items() if becomes.get(port, protocol) != protocol}
-    ports = _matched(route)
+    ports = _matched_ports(route)
     if ports is None:
         return bool(changed) or (len(becomes) > 1 and len(was) <= 1)
     return bool(ports & changed)
 
 
-def _fits(route: Spec, holder: Spec) -> bool:
+def _is_valid_with(route: Spec, holder: Spec) -> bool:
     """Whether ``route`` may be written while the listeners are those of ``holder``."""
-    return len(listeners(holder)) <= 1 or _matched(route) is not None
+    return len(listeners(holder)) <= 1 or _matched_ports(route) is not None
 
 
 def listeners(holder: Spec) -> dict[int, str]:
@@ -214,7 +216,7 @@ def listeners(holder: Spec) -> dict[int, str]:
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 
-def _matched(route: Spec) -> set[int] | None:
+def _matched_ports(route: Spec) -> set[int] | None:
     """Return the ports that a route matches; None where it matches every one."""
     ports: set[int] = set()
     for form in route.values():

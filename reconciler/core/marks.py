@@ -38,7 +38,7 @@ class LastApplied:
     keys: tuple[str, ...] = ()
     protect: bool = False
 
-    def manages(self, tag_key: str) -> bool:
+    def manages_tag(self, tag_key: str) -> bool:
         """Whether the last apply set the tag ``tag_key``."""
         return any(text_digest(tag_key).startswith(known) for known in self.keys)
 
@@ -53,14 +53,14 @@ def spec_digest(spec: Spec | None) -> str:
     return UNMANAGED if spec is None else digest(spec)[:SPEC_DIGEST_LENGTH]
 
 
-def mark_of(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> LastApplied:
+def last_applied_for(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> LastApplied:
     """Return the mark of applying canonical ``spec`` and tags of the given keys."""
     keys = sorted(tag_keys)
     width = min(MAX_KEY_DIGEST_LENGTH, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
     return LastApplied(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
 
 
-def read_mark(tags: Mapping[str, str]) -> LastApplied | None:
+def parse_last_applied(tags: Mapping[str, str]) -> LastApplied | None:
     """Return the mark in ``tags``, or None where it is lost or not ours."""
     match tags.get(APPLIED_TAG, "").split("."):
         case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
@@ -75,15 +75,15 @@ def read_mark(tags: Mapping[str, str]) -> LastApplied | None:
 
 def is_protected(tags: Mapping[str, str]) -> bool:
     """Whether the last apply protected what carries ``tags``."""
-    mark = read_mark(tags)
+    mark = parse_last_applied(tags)
     return mark is not None and mark.protect
 
 
-def users_tags(tags: Mapping[str, str]) -> dict[str, str]:
+def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return ``tags`` less the two that we write."""
     return {key: value for key, value in tags.items() if key not in RESERVED_TAGS}
 
 
-def is_kept_by_aws(text: str) -> bool:
+def is_reserved_by_aws(text: str) -> bool:
     """Whether ``text`` begins as the tags do that AWS writes, and nobody else may."""
     return text.casefold().startswith("aws:")

@@ -14,46 +14,46 @@ from reconciler.core.changes import (
     Withheld,
 )
 from reconciler.core.diff import split_pointer
-from reconciler.core.marks import is_protected, users_tags
+from reconciler.core.marks import is_protected, user_tags
 from reconciler.core.plan import Plan, view
 from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
-from reconciler.core.restraint import GuardSettings, Policy, restrain
+from reconciler.core.restraint import GuardSettings, Policy, apply_guards
 
 NO_LIVE_DIFFERENCE = (["tags", OWNER_TAG], ["protect"])
 
 
-def adoption(plan: Plan, *, accept_changes: bool) -> Plan:
+def plan_adoption(plan: Plan, *, accept_changes: bool) -> Plan:
     """Return of ``plan`` what takes over what is live.
 
     Unless ``accept_changes`` says so, nothing is taken over that would then be changed. What is
     ours already is left as it is, and what is not there is no part of it.
     """
-    absent = to_create(plan)
+    absent = keys_to_create(plan)
     judged = [
-        _judged(verdict, accept_changes=accept_changes)
+        _adoption_verdict(verdict, accept_changes=accept_changes)
         for verdict in (*plan.changes, *plan.withheld)
         if verdict.key not in absent
     ]
     return replace(
         plan,
         changes=tuple(verdict for verdict in judged if isinstance(verdict, Adopt)),
-        withheld=_in_order(verdict for verdict in judged if isinstance(verdict, Withheld)),
+        withheld=_sort(verdict for verdict in judged if isinstance(verdict, Withheld)),
     )
 
 
-def to_create(plan: Plan) -> frozenset[Key]:
+def keys_to_create(plan: Plan) -> frozenset[Key]:
     """Return the keys that are not there, whether they may be created or not."""
     held = (held.change for held in plan.withheld)
     changes = (*plan.changes, *held)
     return frozenset(change.key for change in changes if isinstance(change, Create))
 
 
-def release(
+def plan_release(
     target: TargetId, owner: str, seen: Iterable[LiveResource | Unreadable], policy: Policy
 ) -> Plan:
     """Return the plan that takes our tags off what was ``seen``, and changes nothing else."""
-    verdicts = [_released(resource, owner) for resource in seen]
-    allowed, restrained = restrain(
+    verdicts = [_release_verdict(resource, owner) for resource in seen]
+    allowed, restrained = apply_guards(
         [verdict for verdict in verdicts if isinstance(verdict, Update)],
         GuardSettings(policy),
         owned=0,
@@ -61,10 +61,10 @@ def release(
         gaps=(),
     )
     refused = [verdict for verdict in verdicts if isinstance(verdict, Withheld)]
-    return Plan(target, owner, tuple(allowed), (), _in_order(refused + restrained))
+    return Plan(target, owner, tuple(allowed), (), _sort(refused + restrained))
 
 
-def _judged(change: Change | Withheld, *, accept_changes: bool) -> Adopt | Withheld:
+def _adoption_verdict(change: Change | Withheld, *, accept_changes: bool) -> Adopt | Withheld:
     if isinstance(change, Withheld):
         return change
     if not isinstance(change, Adopt):
@@ -81,17 +81,17 @@ def _judged(change: Change | Withheld, *, accept_changes: bool) -> Adopt | Withh
     return Withheld(change.key, why, Reason.GUARD, change.origin, change)
 
 
-def _released(saw: LiveResource | Unreadable, owner: str) -> Update | Withheld:
+def _release_verdict(saw: LiveResource | Unreadable, owner: str) -> Update | Withheld:
     if isinstance(saw, Unreadable):
         return Withheld(saw.key, saw.why, Reason.UNREADABLE)
     if saw.owner != owner:
         why = f"it is owned by {saw.owner or 'nobody'}, not by {owner}"
         return Withheld(saw.key, why, Reason.FOREIGN)
-    tags = users_tags(saw.tags)
+    tags = user_tags(saw.tags)
     before = view(None, saw.tags, protect=is_protected(saw.tags))
     difference = Difference(before, view(None, tags, protect=False))
     return Update(saw.key, saw, None, tags, None, difference, Cause.RELEASED)
 
 
-def _in_order(withheld: Iterable[Withheld]) -> tuple[Withheld, ...]:
+def _sort(withheld: Iterable[Withheld]) -> tuple[Withheld, ...]:
     return tuple(sorted(withheld, key=lambda held: held.key))

@@ -21,23 +21,23 @@ from reconciler.core.changes import (
     Reason,
     Update,
     Withheld,
-    detached,
+    detached_routes,
+    operation_name,
     unlinked,
-    verb,
 )
 from reconciler.core.delete_order import in_order
-from reconciler.core.dependencies import hold_what_cannot_be
+from reconciler.core.dependencies import withhold_blocked
 from reconciler.core.diff import overlay
 from reconciler.core.kinds import KINDS, parent_of
-from reconciler.core.listeners import arrange
+from reconciler.core.listeners import plan_listener_changes
 from reconciler.core.marks import (
     UNMANAGED,
     LastApplied,
     is_protected,
-    mark_of,
-    read_mark,
+    last_applied_for,
+    parse_last_applied,
     spec_digest,
-    users_tags,
+    user_tags,
 )
 from reconciler.core.resources import (
     APPLIED_TAG,
@@ -53,7 +53,7 @@ from reconciler.core.resources import (
     Unreadable,
     digest,
 )
-from reconciler.core.restraint import GuardSettings, restrain
+from reconciler.core.restraint import GuardSettings, apply_guards
 
 Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
 
@@ -80,7 +80,7 @@ class Plan:
         meant = (*self.changes, *(held.change for held in self.withheld if held.change))
         return (
             *(change.key for change in self.changes),
-            *(it.detach.key for change in meant for it in detached(change)),
+            *(it.detach.key for change in meant for it in detached_routes(change)),
             *self.unchanged,
             *(held.key for held in self.withheld),
         )
@@ -99,7 +99,12 @@ class Plan:
         No version and no time is in it, so that an unrelated edit leaves it alone.
         """
         changes: list[Json] = [
-            [str(change.key), verb(change), list(change.difference.patch), *_steps(change)]
+            [
+                str(change.key),
+                operation_name(change),
+                list(change.difference.patch),
+                *_steps(change),
+            ]
             for change in sorted(self.changes, key=lambda change: change.key)
         ]
         target: list[Json] = [self.target.name, self.target.account, self.target.region]
@@ -107,7 +112,7 @@ class Plan:
 
 
 def _steps(change: Change) -> list[Json]:
-    steps = [(it.detach.key, it.attach.difference) for it in detached(change)]
+    steps = [(it.detach.key, it.attach.difference) for it in detached_routes(change)]
     steps += [(it.before.key, it.difference) for it in unlinked(change)]
     return [[str(key), list(difference.patch)] for key, difference in steps]
 
@@ -136,18 +141,22 @@ def make_plan(question: PlanInput) -> Plan:
     owned = count_owned(world.resources.values(), question.owner)
     verdicts = [
         _verdict(question, want, world.resources.get(key)) for key, want in desired.items()
-    ] + [_leftover(question, saw) for key, saw in world.resources.items() if key not in desired]
-    allowed, restrained = restrain(
+    ] + [
+        _verdict_without_manifest(question, saw)
+        for key, saw in world.resources.items()
+        if key not in desired
+    ]
+    allowed, restrained = apply_guards(
         [verdict for verdict in verdicts if isinstance(verdict, Change)],
         question.restraint,
         owned=owned,
         nothing_desired=not desired,
-        gaps=_gaps(world),
+        gaps=_gap_text(world),
     )
     withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)] + restrained
     left_alone = {held.key for held in withheld}
-    arrangement = arrange(allowed, desired, left_alone, world, question.owner)
-    possible, impossible = hold_what_cannot_be(arrangement.changes, world)
+    arrangement = plan_listener_changes(allowed, desired, left_alone, world, question.owner)
+    possible, impossible = withhold_blocked(arrangement.changes, world)
     unchanged = {verdict for verdict in verdicts if isinstance(verdict, Key)}
     return Plan(
         question.target,
@@ -187,7 +196,7 @@ def _verdict(question: PlanInput, want: Desired, saw: LiveResource | Unreadable 
     )
 
 
-def _leftover(question: PlanInput, saw: LiveResource | Unreadable) -> Verdict:
+def _verdict_without_manifest(question: PlanInput, saw: LiveResource | Unreadable) -> Verdict:
     if isinstance(saw, Unreadable):
         return _unreadable(saw)
     return _foreign(question, saw) or _delete(question, saw)
@@ -238,7 +247,7 @@ def _unless_suspended(question: PlanInput, want: Desired, verdict: Verdict) -> V
 
 
 def _create(question: PlanInput, want: Desired) -> Create:
-    tags = {**want.tags, **_our_tags(question, want, managed_spec(want, question.canonical))}
+    tags = {**want.tags, **_owner_tags(question, want, managed_spec(want, question.canonical))}
     # What is ignored is not corrected later, but it is sent now, and so it is shown.
     spec = None if want.spec is None else question.canonical(want.spec, None)
     after = view(spec, tags, protect=want.options.protect)
@@ -246,12 +255,12 @@ def _create(question: PlanInput, want: Desired) -> Create:
 
 
 def _change(question: PlanInput, want: Desired, saw: LiveResource) -> Verdict:
-    mark = read_mark(saw.tags)
+    mark = parse_last_applied(saw.tags)
     live = question.canonical(saw.spec, want.spec)
     spec = None if want.spec is None else overlay(want.spec, saw.spec, want.options.ignore)
     after = live if spec is None else question.canonical(spec, None)
     managed = managed_spec(want, question.canonical)
-    tags = _tags_after(want, saw, mark) | _our_tags(question, want, managed)
+    tags = _tags_after(want, saw, mark) | _owner_tags(question, want, managed)
     difference = Difference(
         view(live, saw.tags, protect=is_protected(saw.tags)),
         view(after, tags, protect=want.options.protect),
@@ -260,7 +269,7 @@ def _change(question: PlanInput, want: Desired, saw: LiveResource) -> Verdict:
         return want.key
     replaces = after != live
     sent = spec if replaces else None
-    means = traffic.meaning(live, after) if replaces else None
+    means = traffic.traffic_effect(live, after) if replaces else None
     change: Change
     if saw.owner is None:
         change = Adopt(want.key, saw, sent, tags, want.origin, difference, means)
@@ -292,8 +301,8 @@ def managed_spec(want: Desired, canonical: Canonical) -> Spec | None:
     return canonical(overlay(want.spec, {}, want.options.ignore), None)
 
 
-def _our_tags(question: PlanInput, want: Desired, managed: Spec | None) -> dict[str, str]:
-    mark = mark_of(managed, want.tags, protect=want.options.protect)
+def _owner_tags(question: PlanInput, want: Desired, managed: Spec | None) -> dict[str, str]:
+    mark = last_applied_for(managed, want.tags, protect=want.options.protect)
     return {OWNER_TAG: question.owner, APPLIED_TAG: str(mark)}
 
 
@@ -301,8 +310,8 @@ def _tags_after(want: Desired, saw: LiveResource, mark: LastApplied | None) -> d
     """Return what others put there, less what the manifest dropped, and what it asks for now."""
     kept = {
         key: value
-        for key, value in users_tags(saw.tags).items()
-        if key in want.tags or mark is None or not mark.manages(key)
+        for key, value in user_tags(saw.tags).items()
+        if key in want.tags or mark is None or not mark.manages_tag(key)
     }
     return kept | dict(want.tags)
 
@@ -321,7 +330,7 @@ def _cause(
         shown = overlay(saw.spec, {}, want.options.ignore)
         live = question.canonical(shown, want.spec)
     causes = set(_spec_causes(managed_spec(want, question.canonical), live, mark))
-    causes |= set(_tag_causes(want.tags, users_tags(saw.tags), mark))
+    causes |= set(_tag_causes(want.tags, user_tags(saw.tags), mark))
     if mark.protect != want.options.protect:
         causes.add(Cause.MANIFEST)
     if Cause.BOTH in causes or {Cause.MANIFEST, Cause.DRIFT} <= causes:
@@ -341,9 +350,9 @@ def _spec_causes(want: Spec | None, live: Spec | None, mark: LastApplied) -> lis
 
 
 def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: LastApplied) -> list[Cause]:
-    causes = [Cause.MANIFEST for key in live if key not in want and mark.manages(key)]
+    causes = [Cause.MANIFEST for key in live if key not in want and mark.manages_tag(key)]
     for key, value in want.items():
-        if not mark.manages(key):
+        if not mark.manages_tag(key):
             causes += [Cause.MANIFEST] if live.get(key) != value else []
         elif key not in live:
             causes.append(Cause.DRIFT)
@@ -360,7 +369,7 @@ def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
     return {**view, "protect": True} if protect else view
 
 
-def _gaps(world: LiveState) -> list[str]:
+def _gap_text(world: LiveState) -> list[str]:
     return [
         *(f"{gap} could not be listed" for gap in world.gaps),
         *(
@@ -383,10 +392,10 @@ def _in_order(changes: Iterable[Change], early: Collection[Key]) -> tuple[Change
             deletes.append(change)
         else:
             writes.append(change)
-    return (*sorted(writes, key=lambda it: _turn(it.key, early)), *in_order(deletes))
+    return (*sorted(writes, key=lambda it: _order(it.key, early)), *in_order(deletes))
 
 
-def _turn(key: Key, early: Collection[Key]) -> tuple[float, Key]:
+def _order(key: Key, early: Collection[Key]) -> tuple[float, Key]:
     parent = parent_of(key)
     if key in early and parent is not None:
         return KINDS[parent.kind].wave - 0.5, key

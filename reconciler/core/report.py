@@ -91,29 +91,29 @@ class Report:
 def exit_code(report: Report) -> ExitCode:
     """Return the code of a run that carried a plan out."""
     kinds = {type(outcome) for outcome in report.outcomes}
-    codes = _codes_of(report.plan)
+    codes = _exit_codes(report.plan)
     failures = [outcome for outcome in report.outcomes if isinstance(outcome, Failed)]
     if failures:
         partly = Applied in kinds or any(failure.done for failure in failures)
         codes.add(ExitCode.PARTIAL if partly else ExitCode.ERROR)
     if Stale in kinds:
         codes.add(ExitCode.STALE)
-    return _first(codes)
+    return _most_severe(codes)
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     """Return the code of a run that only planned; ``detailed`` makes pending changes count."""
-    codes = _codes_of(plan)
+    codes = _exit_codes(plan)
     held_back = any(held.reason is Reason.POLICY for held in plan.withheld)
     if detailed and (plan.changes or held_back):
         codes.add(ExitCode.PENDING)
-    return _first(codes)
+    return _most_severe(codes)
 
 
-def _codes_of(plan: Plan) -> set[ExitCode]:
+def _exit_codes(plan: Plan) -> set[ExitCode]:
     codes = {CODE_OF_REASON[held.reason] for held in plan.withheld}
     return codes | {ExitCode.ERROR} if plan.unlisted else codes
 
 
-def _first(codes: set[ExitCode]) -> ExitCode:
+def _most_severe(codes: set[ExitCode]) -> ExitCode:
     return next((code for code in PRECEDENCE if code in codes), ExitCode.OK)

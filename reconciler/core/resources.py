@@ -255,21 +255,21 @@ def text_digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashed).decode().rstrip("=")
 
 
-def without_empties(value: Json) -> Json:
+def drop_empty(value: Json) -> Json:
     """Return ``value`` less null members and empty containers inside it.
 
     App Mesh shows an unset list as ``[]`` in some places and leaves it out in others, so the
     two spellings must not count as a difference.
     """
     if isinstance(value, dict):
-        kept = {name: without_empties(member) for name, member in value.items()}
+        kept = {name: drop_empty(member) for name, member in value.items()}
         return {name: member for name, member in kept.items() if member not in (None, [], {})}
     if isinstance(value, list):
-        return [without_empties(item) for item in value]
+        return [drop_empty(item) for item in value]
     return value
 
 
-def named(keys: Sequence[object], most: int = MAX_NAMED) -> str:
+def shorten_list(keys: Sequence[object], most: int = MAX_NAMED) -> str:
     """Return ``a, b and 7 more``."""
     more = f" and {len(keys) - most} more" if len(keys) > most else ""
     return ", ".join(map(str, keys[:most])) + more

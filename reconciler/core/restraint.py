@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, Withheld, verb
+from reconciler.core.changes import (
+    Adopt,
+    Change,
+    Create,
+    Delete,
+    Reason,
+    Update,
+    Withheld,
+    operation_name,
+)
 
 
 class Policy(StrEnum):
@@ -37,7 +46,7 @@ class Limit:
     share: Fraction | None = None
     floor: int = 0
 
-    def of(self, owned: int) -> int | None:
+    def allowed(self, owned: int) -> int | None:
         """Return the number of changes allowed for ``owned`` resources; None is any number."""
         if self.share is None:
             return self.count
@@ -60,7 +69,7 @@ class GuardSettings:
     partial: str | None = None
 
 
-def restrain(
+def apply_guards(
     changes: Sequence[Change],
     restraint: GuardSettings,
     *,
@@ -74,15 +83,15 @@ def restrain(
     """
     allowed: list[Change] = []
     withheld: list[Withheld] = []
-    hold_deletes = _why_not_delete(changes, restraint, nothing_desired=nothing_desired, gaps=gaps)
-    hold_updates = _why_not_update(changes, restraint.max_updates.of(owned))
+    hold_deletes = _delete_guard(changes, restraint, nothing_desired=nothing_desired, gaps=gaps)
+    hold_updates = _update_guard(changes, restraint.max_updates.allowed(owned))
     for change in changes:
         if isinstance(change, Delete):
-            refusal = _policy(change, restraint) or hold_deletes
+            refusal = _policy_hit(change, restraint) or hold_deletes
         elif isinstance(change, Create):
-            refusal = _policy(change, restraint)
+            refusal = _policy_hit(change, restraint)
         else:
-            refusal = _policy(change, restraint) or hold_updates
+            refusal = _policy_hit(change, restraint) or hold_updates
         if refusal is None:
             allowed.append(change)
         else:
@@ -94,18 +103,18 @@ def restrain(
 GuardHit = tuple[Reason, str]
 
 
-def _policy(change: Change, restraint: GuardSettings) -> GuardHit | None:
+def _policy_hit(change: Change, restraint: GuardSettings) -> GuardHit | None:
     if isinstance(change, ALLOWED[restraint.policy]):
         return None
     enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
     if isinstance(change, Delete):
         why = f"no manifest asks for it; policy {restraint.policy} deletes nothing"
         return Reason.ORPHAN, f"{why}: pass --policy {enough} to delete it"
-    why = f"policy {restraint.policy} allows no {verb(change)}"
+    why = f"policy {restraint.policy} allows no {operation_name(change)}"
     return Reason.POLICY, f"{why}: pass --policy {enough}"
 
 
-def _why_not_delete(
+def _delete_guard(
     changes: Sequence[Change],
     restraint: GuardSettings,
     *,
@@ -130,7 +139,7 @@ def _why_not_delete(
     return Reason.GUARD, why
 
 
-def _why_not_update(changes: Sequence[Change], limit: int | None) -> GuardHit | None:
+def _update_guard(changes: Sequence[Change], limit: int | None) -> GuardHit | None:
     updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None

@@ -11,7 +11,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from reconciler.core.changes import Change, Delete, detached, unlinked, verb
+from reconciler.core.changes import Change, Delete, detached_routes, operation_name, unlinked
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.plan import Plan
@@ -34,7 +34,7 @@ class _Document:
     plan: Plan
 
 
-def save(plan: Plan) -> bytes:
+def write_plan_file(plan: Plan) -> bytes:
     """Return the one spelling of ``plan`` in a file.
 
     Raises:
@@ -46,7 +46,7 @@ def save(plan: Plan) -> bytes:
             f"the account behind {plan.target.url} is unknown (GetCallerIdentity was not "
             "answered), so no plan was saved: run plan again, or use apply without a saved plan"
         )
-    content = _sealed(_told(_Document(SCHEMA, plan.fingerprint, plan)))
+    content = _with_digest(_encode(_Document(SCHEMA, plan.fingerprint, plan)))
     if len(content) > MAX_BYTES:
         raise UsageError(
             f"a saved plan holds {MAX_BYTES >> 20} MiB at most, and this one takes "
@@ -55,7 +55,7 @@ def save(plan: Plan) -> bytes:
     return content
 
 
-def parse_plan(file: str, content: bytes) -> Plan:
+def parse_plan_file(file: str, content: bytes) -> Plan:
     """Return the plan that ``content`` holds, exactly as it was saved.
 
     UsageError, in which ``file`` is named, where it is anything else.
@@ -65,7 +65,7 @@ def parse_plan(file: str, content: bytes) -> Plan:
     try:
         rest = dict(json.loads(content))
         rest.pop(DIGEST, None)
-        untouched = _sealed(rest) == content
+        untouched = _with_digest(rest) == content
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{file} is no saved plan, or not all of one: save it again") from error
     schema = rest.get("schema")
@@ -76,40 +76,42 @@ def parse_plan(file: str, content: bytes) -> Plan:
     if not untouched:
         raise UsageError(f"{file} was edited since it was saved: make a new plan")
     try:
-        found: _Document = _read(_Document, rest, "")
-        _refuse_unsound(found)
+        found: _Document = _decode(_Document, rest, "")
+        _validate(found)
     except ValueError as error:
         raise UsageError(f"{file} is no plan that this version makes: {error}") from error
     return found.plan
 
 
-def _sealed(document: dict[str, Json]) -> bytes:
+def _with_digest(document: dict[str, Json]) -> bytes:
     return f"{canonical_json({**document, DIGEST: digest(document)})}\n".encode()
 
 
-def _told(value: Any) -> Any:
+def _encode(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {name: _told(member) for name, member in value.items()}
+        return {name: _encode(member) for name, member in value.items()}
     if isinstance(value, tuple | list):
-        return [_told(item) for item in value]
+        return [_encode(item) for item in value]
     if is_dataclass(value):
-        members = {field.name: _told(getattr(value, field.name)) for field in fields(value)}
-        return {OPERATION: verb(value), **members} if isinstance(value, Change) else members
+        members = {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
+        return (
+            {OPERATION: operation_name(value), **members} if isinstance(value, Change) else members
+        )
     return value
 
 
-def _read(hint: Any, told: Any, place: str) -> Any:
+def _decode(hint: Any, told: Any, place: str) -> Any:
     """Return the value of type ``hint`` that ``told`` stands for; ValueError names the place."""
     if hint == Json:
         return told
     if get_origin(hint) in (Union, UnionType):
-        return _read_choice(get_args(hint), told, place)
+        return _decode_choice(get_args(hint), told, place)
     if hint in CHANGES:
-        return _read_choice((hint,), told, place)
+        return _decode_choice((hint,), told, place)
     if isinstance(told, dict | list):
-        return _read_many(hint, told, place)
+        return _decode_many(hint, told, place)
     if isinstance(hint, type) and issubclass(hint, Enum):
         known = {member.value: member for member in hint}
         if told in known:
@@ -119,46 +121,48 @@ def _read(hint: Any, told: Any, place: str) -> Any:
     raise ValueError(f"{place} holds what it cannot")
 
 
-def _read_many(hint: Any, told: dict[str, Any] | list[Any], place: str) -> Any:
+def _decode_many(hint: Any, told: dict[str, Any] | list[Any], place: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if isinstance(told, list):
         if origin is tuple:
             return tuple(
-                _read(arguments[0], item, f"{place}/{number}") for number, item in enumerate(told)
+                _decode(arguments[0], item, f"{place}/{number}") for number, item in enumerate(told)
             )
     elif origin in (dict, Mapping):
-        return {name: _read(arguments[1], told[name], f"{place}/{name}") for name in told}
+        return {name: _decode(arguments[1], told[name], f"{place}/{name}") for name in told}
     elif isinstance(hint, type) and is_dataclass(hint):
         members = {field.name: field.type for field in fields(hint)}
         for name in members.keys() ^ told.keys():
             raise ValueError(f"{place}/{name} is {'missing' if name in members else 'unknown'}")
-        return hint(**{name: _read(members[name], told[name], f"{place}/{name}") for name in told})
+        return hint(
+            **{name: _decode(members[name], told[name], f"{place}/{name}") for name in told}
+        )
     raise ValueError(f"{place} holds what it cannot")
 
 
-def _read_choice(choices: tuple[Any, ...], told: Any, place: str) -> Any:
+def _decode_choice(choices: tuple[Any, ...], told: Any, place: str) -> Any:
     if told is None and NoneType in choices:
         return None
     named = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
     if not set(named.values()) <= CHANGES:
         (hint,) = named.values()
-        return _read(hint, told, place)
+        return _decode(hint, told, place)
     if not isinstance(told, dict) or told.get(OPERATION) not in [*named]:
         raise ValueError(f"{place}/{OPERATION} is none of {', '.join(named)}")
     rest = {name: told[name] for name in told if name != OPERATION}
-    return _read_many(named[told[OPERATION]], rest, place)
+    return _decode_many(named[told[OPERATION]], rest, place)
 
 
-def _refuse_unsound(document: _Document) -> None:
+def _validate(document: _Document) -> None:
     """Raise ValueError where it says what no plan of ours can: a digest keeps nobody from lying."""
     plan = document.plan
-    ways = [(change.key, way) for change in plan.changes for way in detached(change)]
+    ways = [(change.key, way) for change in plan.changes for way in detached_routes(change)]
     for change in (*plan.changes, *(part for _, way in ways for part in (way.detach, way.attach))):
         before = getattr(change, "before", None)
         owners = {before.owner} - {None} if before else set()
         if not isinstance(change, Delete):
             owners.add(change.tags.get(OWNER_TAG))
-        if not _is_one(change.key) or (before and before.key != change.key):
+        if not _is_valid_key(change.key) or (before and before.key != change.key):
             raise ValueError(f"the key of {change.key} is not one")
         if owners != {plan.owner}:
             raise ValueError(f"{change.key} is not of owner {plan.owner}")
@@ -181,9 +185,9 @@ def _refuse_unsound_links(plan: Plan) -> None:
             raise ValueError(f"{node.key} is updated first, and is not deleted by this plan")
 
 
-def _is_one(key: Key) -> bool:
+def _is_valid_key(key: Key) -> bool:
     """Whether ``key`` has a name for itself and one for each that contains it."""
     if key.kind not in KINDS or not key.path:
         return False
     parent = parent_of(key)
-    return len(key.path) == 1 if parent is None else _is_one(parent)
+    return len(key.path) == 1 if parent is None else _is_valid_key(parent)

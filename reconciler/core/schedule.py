@@ -22,17 +22,17 @@ class Schedule:
 
     interval_seconds: float
 
-    def pause(self, chance: float) -> float:
+    def cycle_delay(self, chance: float) -> float:
         """Return the seconds from one start to the next; ``chance`` is from 0 to 1."""
         return self.interval_seconds * (1 + JITTER * (2 * chance - 1))
 
-    def wait(self, attempts: int) -> float:
+    def retry_delay(self, attempts: int) -> float:
         """Return for how long to leave alone what failed ``attempts`` times in a row, from 1."""
         # The power is bounded, for a float is not.
         return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), MAX_DELAY_SECONDS)
 
 
-def due(now: float, started: float, pause_seconds: float) -> bool:
+def is_due(now: float, started: float, pause_seconds: float) -> bool:
     """Whether ``now`` is ``pause_seconds`` after ``started``, or before it."""
     # A clock that was set back must not put the next cycle off for as long.
     return not started <= now < started + pause_seconds

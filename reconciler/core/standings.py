@@ -10,8 +10,8 @@ from reconciler.core.changes import (
     Delete,
     Reason,
     Withheld,
-    detached,
-    verb,
+    detached_routes,
+    operation_name,
 )
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, outcome_name
@@ -32,7 +32,7 @@ class NextAttempt:
     at: float
 
 
-def standings(
+def resource_statuses(
     report: Report,
     before: Mapping[Key, ResourceStatus],
     origins: Mapping[Key, Origin],
@@ -51,7 +51,7 @@ def standings(
             replace(held, key=way.attach.key, origin=way.attach.origin, change=way.attach)
             for held in plan.withheld
             if held.change
-            for way in detached(held.change)
+            for way in detached_routes(held.change)
         ),
     ]
     outcomes = [
@@ -59,7 +59,7 @@ def standings(
         *(
             replace(outcome, change=way.attach)
             for outcome in report.outcomes
-            for way in detached(outcome.change)
+            for way in detached_routes(outcome.change)
         ),
     ]
     fresh = [_unchanged(plan, key, before.get(key), origins, now) for key in plan.unchanged]
@@ -70,7 +70,8 @@ def standings(
         if not (isinstance(outcome.change, Delete) and isinstance(outcome, Applied))
     ]
     aged = (
-        _aged(standing, before.get(standing.key), retries.get(standing.key)) for standing in fresh
+        _carry_over(standing, before.get(standing.key), retries.get(standing.key))
+        for standing in fresh
     )
     return tuple(sorted(aged, key=lambda standing: standing.key))
 
@@ -91,24 +92,24 @@ def _withheld(plan: Plan, held: Withheld, now: float) -> ResourceStatus:
         return ResourceStatus(held.key, state, now, held.origin, held.owner, why=held.why)
     if held.reason is Reason.POLICY:
         state = _untouched(held.change)
-    return replace(_of_change(plan, held.change, state, now), why=held.why)
+    return replace(_from_change(plan, held.change, state, now), why=held.why)
 
 
 def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
     change = outcome.change
-    told = f"{verb(change)} {outcome_name(outcome)}"
+    told = f"{operation_name(change)} {outcome_name(outcome)}"
     if isinstance(outcome, Applied):
         standing = ResourceStatus(change.key, State.IN_SYNC, now, change.origin, plan.owner)
         return replace(standing, outcome=told, outcome_at=now)
     if isinstance(outcome, Skipped):
         # Nothing became of it, so there is no outcome to show.
-        return replace(_of_change(plan, change, _untouched(change), now), why=outcome.why)
+        return replace(_from_change(plan, change, _untouched(change), now), why=outcome.why)
     state = State.FAILED if isinstance(outcome, Failed) else State.STALE
-    standing = _of_change(plan, change, state, now)
+    standing = _from_change(plan, change, state, now)
     return replace(standing, why=outcome.why, outcome=told, outcome_at=now)
 
 
-def _of_change(plan: Plan, change: Change, state: State, now: float) -> ResourceStatus:
+def _from_change(plan: Plan, change: Change, state: State, now: float) -> ResourceStatus:
     return ResourceStatus(
         change.key,
         state,
@@ -126,7 +127,7 @@ def _untouched(change: Change) -> State:
     return State.DRIFTED if change.cause in DRIFT else State.PENDING
 
 
-def _aged(
+def _carry_over(
     standing: ResourceStatus, before: ResourceStatus | None, retry: NextAttempt | None
 ) -> ResourceStatus:
     """Carry over since when it is so, and the last outcome where there is no newer one."""

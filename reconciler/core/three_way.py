@@ -93,16 +93,16 @@ def _since_base(
                 MergeConflict(change.key, "/spec", was, live, MISSING)
             ]
         case _:
-            return _sorted_out(change, moved)
+            return _split_by_cause(change, moved)
 
 
-def _sorted_out(
+def _split_by_cause(
     change: Update | Adopt, moved: tuple[FieldChange, ...]
 ) -> tuple[tuple[FieldChange, ...], list[MergeConflict]]:
     back: list[FieldChange] = []
     clashes: list[MergeConflict] = []
     for field in change.difference.fields:
-        near = [move for move in moved if _overlap(move.pointer, field.pointer)]
+        near = [move for move in moved if _overlaps(move.pointer, field.pointer)]
         if not near:
             back.append(field)
         elif near != [field]:
@@ -113,5 +113,5 @@ def _sorted_out(
     return tuple(back), clashes
 
 
-def _overlap(one: str, other: str) -> bool:
+def _overlaps(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

@@ -8,7 +8,7 @@ from reconciler.core.resources import Spec
 CLOSED = "DROP_ALL"
 
 
-def meaning(before: Spec, after: Spec) -> TrafficEffect | None:
+def traffic_effect(before: Spec, after: Spec) -> TrafficEffect | None:
     """Return what replacing ``before`` by ``after`` does to traffic leaving a mesh."""
     was, becomes = (value_at(spec, "/egressFilter/type") for spec in (before, after))
     if was == becomes:

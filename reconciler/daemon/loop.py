@@ -9,7 +9,7 @@ from threading import Condition
 from typing import Protocol
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.schedule import Schedule, due
+from reconciler.core.schedule import Schedule, is_due
 from reconciler.core.status import DaemonStatus, LeaseStatus
 from reconciler.daemon.watching import PollSchedule
 
@@ -74,7 +74,7 @@ class Daemon:
         """Return the seconds since the loop last showed that it lives."""
         return self._senses.clock() - self._beaten_at
 
-    def beat(self) -> None:
+    def record_heartbeat(self) -> None:
         """Show that the loop lives; a long cycle does so in between."""
         self._beaten_at = self._senses.clock()
         self._senses.beat()
@@ -103,23 +103,23 @@ class Daemon:
         when the daemon shall.
         """
         looks = PollSchedule()
-        self._turn()
+        self._run_cycle()
         for hint in wakes:
-            self.beat()
-            moved = looks.due(hint) and self._senses.fingerprint() != self._seen
+            self.record_heartbeat()
+            moved = looks.is_due(hint) and self._senses.fingerprint() != self._seen
             if moved and not hint:
-                looks.untold()
-            if moved or self._due():
-                self._turn()
+                looks.missed_event()
+            if moved or self._is_due():
+                self._run_cycle()
 
-    def _due(self) -> bool:
+    def _is_due(self) -> bool:
         leads = self._senses.leading()
         takes_over, self._led = leads and not self._led, leads
         asked = self._asked_for > self._status.cycle
-        late = due(self._senses.clock(), self._started_at, self._pause_seconds)
+        late = is_due(self._senses.clock(), self._started_at, self._pause_seconds)
         return takes_over or asked or late
 
-    def _turn(self) -> None:
+    def _run_cycle(self) -> None:
         self._started_at = self._senses.clock()
         fingerprint = self._senses.fingerprint()
         self._led = self._senses.leading()
@@ -137,15 +137,15 @@ class Daemon:
             self._codes[number] = ended.exit_code
             self._codes.pop(number - MAX_CODES, None)
             self._changed.notify_all()
-        self.beat()
+        self.record_heartbeat()
 
     def _pause(self, status: DaemonStatus) -> float:
         """Return the seconds from the start of this cycle to the next one."""
         schedule = Schedule(status.interval_seconds)
-        pause = schedule.pause(self._senses.chance())
+        pause = schedule.cycle_delay(self._senses.chance())
         took, now = self._senses.clock() - self._started_at, status.cycle_finished_at
         if status.error is not None:
-            return min(pause, took + schedule.wait(1))
+            return min(pause, took + schedule.retry_delay(1))
         waits = (
             took + standing.next_attempt_at - now
             for standing in status.standings

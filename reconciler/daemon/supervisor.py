@@ -9,7 +9,7 @@ ALIVE = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
 
 
-def tell(*messages: str) -> None:
+def notify(*messages: str) -> None:
     """Send ``messages`` as one; a supervisor that does not listen is none of our troubles."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):

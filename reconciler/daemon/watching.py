@@ -80,7 +80,7 @@ class PollSchedule:
         self._every = POLL_TICKS
         self._untold_at: int | None = None
 
-    def due(self, hint: bool) -> bool:  # noqa: FBT001  # it is what a wake is
+    def is_due(self, hint: bool) -> bool:  # noqa: FBT001  # it is what a wake is
         """Whether to look at this wake, which came with an event or without."""
         self._tick += 1
         if hint:
@@ -90,7 +90,7 @@ class PollSchedule:
             self._every, self._untold_at = POLL_TICKS_WITHOUT_EVENTS, None
         return hint or self._tick % self._every == 0
 
-    def untold(self) -> None:
+    def missed_event(self) -> None:
         """Hear that something has moved of which this wake's events said nothing."""
         if self._every == POLL_TICKS:
             self._untold_at = self._tick

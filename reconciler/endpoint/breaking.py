@@ -39,7 +39,7 @@ class HangUpError(EndpointError):
         self.after_seconds = after_seconds
 
 
-async def broken(fault: Fault, perform: Perform) -> Response:
+async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
     """Return the answer of a request that a fault strikes; ``perform`` carries the request out.
 
     Raises:
@@ -53,18 +53,18 @@ async def broken(fault: Fault, perform: Perform) -> Response:
             seconds = fault.seconds or 0
             return await perform(Lag(0 if seconds else fault.versions, seconds))
         case "delay":
-            return await _delayed(fault, perform)
+            return await _perform_delayed(fault, perform)
         case "duplicate":
-            return await _twice(fault, perform)
+            return await _perform_twice(fault, perform)
         case _:
             answer = Response(200, '{"message": "nothing was done"}')
             if fault.effect == "after":
                 with suppress(ApiError):
                     answer = await perform(None)
-            return _instead(fault, answer)
+            return _fault_response(fault, answer)
 
 
-def _instead(fault: Fault, answer: Response) -> Response:
+def _fault_response(fault: Fault, answer: Response) -> Response:
     match fault.fault:
         case "throttle" | "error":
             raise ApiError(fault.code, "a fault that was asked for", status=fault.status)
@@ -80,7 +80,7 @@ def _instead(fault: Fault, answer: Response) -> Response:
             raise HangUpError(fault.seconds)
 
 
-async def _delayed(fault: Fault, perform: Perform) -> Response:
+async def _perform_delayed(fault: Fault, perform: Perform) -> Response:
     if fault.effect == "before":
         await asyncio.sleep(fault.seconds or 0)
         return await perform(None)
@@ -89,7 +89,7 @@ async def _delayed(fault: Fault, perform: Perform) -> Response:
     return answer
 
 
-async def _twice(fault: Fault, perform: Perform) -> Response:
+async def _perform_twice(fault: Fault, perform: Perform) -> Response:
     answer = await perform(None)
 
     async def again() -> None:

@@ -25,7 +25,7 @@ _REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 </ErrorResponse>"""
 
 
-def world_of(authorization: str) -> Scope:
+def scope_of(authorization: str) -> Scope:
     """Return the caller's world from an ``Authorization`` header.
 
     The region is that of the first credential scope, else us-east-1; the account is an access key

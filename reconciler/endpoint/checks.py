@@ -50,7 +50,7 @@ def at_most_one(*names: str) -> Check:
     return check
 
 
-def begins(member: str, *beginnings: str) -> Check:
+def starts_with(member: str, *beginnings: str) -> Check:
     """Return a check that a text member, where it is there, begins in one of some ways."""
 
     def check(value: Any, _: Behaviour) -> Iterator[str]:
@@ -107,13 +107,13 @@ def repeated_tags(tags: Any, _: Behaviour) -> Iterator[str]:
             yield f"the key {key!r} is given {keys.count(key)} times"
 
 
-def both_of_a_duration(duration: Any, _: Behaviour) -> Iterator[str]:
+def duration_pair(duration: Any, _: Behaviour) -> Iterator[str]:
     """Check that a duration is whole, where it is there."""
     if len(duration) == 1:
         yield "must have both of unit, value"
 
 
-def forwards(bounds: Any, _: Behaviour) -> Iterator[str]:
+def ascending_range(bounds: Any, _: Behaviour) -> Iterator[str]:
     """Check that a range is not empty."""
     if bounds["start"] >= bounds["end"]:
         yield "start must be less than end"
@@ -134,13 +134,13 @@ def retry_events(policy: Any, _: Behaviour) -> Iterator[str]:
             yield f"httpRetryEvents must be {' or '.join(_HTTP_RETRY_EVENTS)}, not {event!r}"
 
 
-def method_of_a_service(match: Any, _: Behaviour) -> Iterator[str]:
+def method_with_service(match: Any, _: Behaviour) -> Iterator[str]:
     """Check that a method has its service."""
     if "methodName" in match and "serviceName" not in match:
         yield "methodName needs serviceName"
 
 
-def one_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
+def single_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
     """Check that what a listener holds by protocol is of its own."""
     protocol = listener["portMapping"]["protocol"]
     for member in ("connectionPool", "timeout"):
@@ -149,7 +149,7 @@ def one_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
                 yield f"{member} is of {other}, but the listener's protocol is {protocol}"
 
 
-def checked_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
+def health_check_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
     """Check that health checks ask ports that are listened on."""
     if behaviour.health_check_elsewhere == "accepted":
         return
@@ -160,19 +160,19 @@ def checked_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
             yield f"healthCheck.port must be that of a listener, not {port}"
 
 
-def discovered(spec: Any, _: Behaviour) -> Iterator[str]:
+def service_discovery(spec: Any, _: Behaviour) -> Iterator[str]:
     """Check that a node that listens can be found."""
     if spec.get("listeners") and "serviceDiscovery" not in spec:
         yield "Listeners can't be set without a Service Discovery."
 
 
-def listening(spec: Any, _: Behaviour) -> Iterator[str]:
+def listener_required(spec: Any, _: Behaviour) -> Iterator[str]:
     """Check that a node that can be found listens."""
     if "serviceDiscovery" in spec and not spec.get("listeners"):
         yield "Service Discovery can't be set without a listener."
 
 
-def slashes_around(rewrite: Any, _: Behaviour) -> Iterator[str]:
+def enclosing_slashes(rewrite: Any, _: Behaviour) -> Iterator[str]:
     """Check that a prefix stands between slashes."""
     value = rewrite.get("value", "/")
     if not (value.startswith("/") and value.endswith("/")):

@@ -107,7 +107,7 @@ class Faults:
         self._rows = list(content["faults"])
         self._matched = [0] * len(self._rows)
 
-    def strike(self, operation: str, name: str) -> Fault | None:
+    def match(self, operation: str, name: str) -> Fault | None:
         """Count a call of ``operation`` about ``name``, and return the fault that strikes it."""
         struck = None
         for index, row in enumerate(self._rows):

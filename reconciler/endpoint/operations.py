@@ -16,11 +16,11 @@ from reconciler.endpoint.arns import read_arn
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.errors import ApiError
 from reconciler.endpoint.past import Lag, WriteHistory
-from reconciler.endpoint.quotas import refuse_over_quota
+from reconciler.endpoint.quotas import check_quota
 from reconciler.endpoint.records import Collection, Resource, Tables
-from reconciler.endpoint.references import refuse_if_held, refuse_missing_parents, refuse_unfit
+from reconciler.endpoint.references import check_references, check_unused, require_parents
 from reconciler.endpoint.rules import Call
-from reconciler.endpoint.spelling import spelled
+from reconciler.endpoint.spelling import with_defaults
 from reconciler.endpoint.tokens import Tokens, as_json
 from reconciler.endpoint.views import ResponseBody, Views
 
@@ -76,7 +76,7 @@ class Operations:
         """
         now = self._now()
         perform = partial(self._writes[call.operation.verb], call, records, now)
-        return self._tokens.answer(call, records, now, perform)
+        return self._tokens.run_once(call, records, now, perform)
 
     def empty(self, records: Tables) -> None:
         """Empty every world, and every memory."""
@@ -85,12 +85,12 @@ class Operations:
 
     def _create(self, call: Call, records: Tables, now: int) -> ResponseBody:
         shelf, name = self._place(call)
-        parent = refuse_missing_parents(records, shelf)
-        spec = self._spelled(call, shelf, records)
+        parent = require_parents(records, shelf)
+        spec = self._with_defaults(call, shelf, records)
         if live := records.find(shelf, name):
             if self._behaviour.create_equal_spec == "200" and live.spec == spec:
-                return self.views.shown(live)
-            raise refusals.taken(shelf, name)
+                return self.views.describe(live)
+            raise refusals.already_exists(shelf, name)
         owner = call.world.account
         resource = Resource(shelf, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
         nested = "/" in shelf.parent
@@ -98,61 +98,61 @@ class Operations:
         if (nested and parent and parent.owner != owner) or (
             shared and shelf.kind not in _BY_CONSUMERS
         ):
-            raise self._denied(call, resource)
-        refuse_unfit(records, resource, self._behaviour)
+            raise self._check_account(call, resource)
+        check_references(records, resource, self._behaviour)
         if self._behaviour.quotas == "aws":
-            refuse_over_quota(records, resource)
+            check_quota(records, resource)
         self._put(records, None, resource, now)
-        return self.views.shown(resource)
+        return self.views.describe(resource)
 
     def _update(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        before = self._asked_for(call, records)
+        before = self._requested(call, records)
         if before.owner != call.world.account:
-            raise self._denied(call, before)
-        spec = self._spelled(call, before.shelf, records)
+            raise self._check_account(call, before)
+        spec = self._with_defaults(call, before.shelf, records)
         if "spec" not in call.parameters and self._behaviour.update_without_spec == "keeps":
             spec = before.spec
         after = replace(before, spec=spec)
-        refuse_unfit(records, after, self._behaviour)
+        check_references(records, after, self._behaviour)
         if self._behaviour.quotas == "aws":
-            refuse_over_quota(records, after)
+            check_quota(records, after)
         if spec != before.spec or self._behaviour.noop_update_bumps_version == "yes":
-            after = _raised(after, now)
+            after = _next_version(after, now)
             self._put(records, before, after, now)
-        return self.views.shown(after)
+        return self.views.describe(after)
 
     def _delete(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        resource = self._asked_for(call, records)
+        resource = self._requested(call, records)
         if call.world.account not in (resource.owner, resource.shelf.world.account):
-            raise self._denied(call, resource)
-        refuse_if_held(records, resource, self._behaviour)
-        self._past.note(resource.shelf, resource.name, resource, now)
+            raise self._check_account(call, resource)
+        check_unused(records, resource, self._behaviour)
+        self._past.record(resource.shelf, resource.name, resource, now)
         records.remove(resource)
-        last = _raised(resource, now)
+        last = _next_version(resource, now)
         bumps = self._behaviour.delete_bumps_version
         if bumps == "none" or (bumps == "children" and resource.shelf.kind == "Mesh"):
             last = replace(last, version=resource.version)
-        return self.views.shown(last, "DELETED")
+        return self.views.describe(last, "DELETED")
 
     def _describe(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
-        return self.views.shown(self._asked_for(call, records, lag))
+        return self.views.describe(self._requested(call, records, lag))
 
     def _list(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
         shelf, _ = self._place(call)
-        refuse_missing_parents(records, shelf)
+        require_parents(records, shelf)
         size = pages.page_size(call)
         everywhere = shelf.kind == "Mesh" and self._behaviour.shared_meshes == "listed"
         order = pages.Order(self._behaviour.list_order, everywhere=everywhere)
-        after = pages.position(call, shelf.parent)
-        read = records.in_all_accounts if everywhere else records.page
+        after = pages.token_position(call, shelf.parent)
+        read = records.page_of_all_accounts if everywhere else records.page
         found = read(shelf, after, size + 1, order.expression)
         now = self._now()
-        seen = [self._past.seen(it.shelf, it.name, it, lag, now) for it in found[:size]]
+        seen = [self._past.read(it.shelf, it.name, it, lag, now) for it in found[:size]]
         answer: ResponseBody = {
-            pages.listed_as(call): [self.views.listed(each) for each in seen if each]
+            pages.list_member(call): [self.views.summarize(each) for each in seen if each]
         }
         if len(found) > size:
-            last = order.place(found[size - 1])
+            last = order.position(found[size - 1])
             answer["nextToken"] = pages.next_token(call, shelf.parent, last)
         return answer
 
@@ -177,17 +177,17 @@ class Operations:
     def _list_tags(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
         resource = self._named_by_arn(call, records, lag)
         size = pages.page_size(call)
-        after = pages.position(call, call.parameters["resourceArn"])
+        after = pages.token_position(call, call.parameters["resourceArn"])
         left = sorted(key for key in resource.tags if key > after)
         page = left[:size]
         tags = [{"key": key, "value": resource.tags[key]} for key in page]
-        answer: ResponseBody = {pages.listed_as(call): tags}
+        answer: ResponseBody = {pages.list_member(call): tags}
         if len(left) > size:
             answer["nextToken"] = pages.next_token(call, call.parameters["resourceArn"], page[-1])
         return answer
 
     def _put(self, records: Tables, before: Resource | None, after: Resource, now: int) -> None:
-        self._past.note(after.shelf, after.name, before, now)
+        self._past.record(after.shelf, after.name, before, now)
         records.put(after)
 
     def _put_tags(
@@ -195,17 +195,17 @@ class Operations:
     ) -> None:
         after = replace(resource, tags=tags)
         if self._behaviour.tagging_bumps_version == "yes":
-            after = _raised(after, now)
+            after = _next_version(after, now)
         self._put(records, resource, after, now)
 
-    def _spelled(self, call: Call, shelf: Collection, records: Tables) -> dict[str, Any]:
+    def _with_defaults(self, call: Call, shelf: Collection, records: Tables) -> dict[str, Any]:
         nodes = Collection(shelf.world, "VirtualNode", shelf.parent.partition("/")[0])
 
         def node(name: str) -> dict[str, Any] | None:
             found = records.find(nodes, name)
             return found.spec if found else None
 
-        return spelled(shelf.kind, call.parameters.get("spec", {}), self._behaviour, node)
+        return with_defaults(shelf.kind, call.parameters.get("spec", {}), self._behaviour, node)
 
     def _place(self, call: Call) -> tuple[Collection, str]:
         """Return where a call's resource stands, and its name; a list has no name."""
@@ -213,12 +213,12 @@ class Operations:
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
         world = replace(call.world, account=call.parameters.get("meshOwner", call.world.account))
         if world != call.world and self._behaviour.shared_meshes == "none":
-            raise refusals.absent(Collection(world, "Mesh", ""), call.parameters["meshName"])
+            raise refusals.not_found(Collection(world, "Mesh", ""), call.parameters["meshName"])
         return Collection(world, kind.name, "/".join(parents)), name
 
-    def _asked_for(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
+    def _requested(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
         shelf, name = self._place(call)
-        return self._found(shelf, name, records.find(shelf, name), records, lag)
+        return self._visible(shelf, name, records.find(shelf, name), records, lag)
 
     def _named_by_arn(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
         text: str = call.parameters["resourceArn"]
@@ -231,10 +231,10 @@ class Operations:
         found = records.find(shelf, name)
         # A consumer's ARN does not say whose mesh it is in.
         if found is None or found.owner != named.owner:
-            found = records.owned_elsewhere(call.world, shelf.kind, shelf.parent, name)
-        return self._found(found.shelf if found else shelf, name, found, records, lag)
+            found = records.find_shared(call.world, shelf.kind, shelf.parent, name)
+        return self._visible(found.shelf if found else shelf, name, found, records, lag)
 
-    def _found(
+    def _visible(
         self,
         shelf: Collection,
         name: str,
@@ -243,13 +243,13 @@ class Operations:
         lag: Lag | None,
     ) -> Resource:
         if lag:
-            resource = self._past.seen(shelf, name, resource, lag, self._now())
+            resource = self._past.read(shelf, name, resource, lag, self._now())
         if resource is None:
-            refuse_missing_parents(records, shelf)
-            raise refusals.absent(shelf, name)
+            require_parents(records, shelf)
+            raise refusals.not_found(shelf, name)
         return resource
 
-    def _denied(self, call: Call, resource: Resource) -> ApiError:
+    def _check_account(self, call: Call, resource: Resource) -> ApiError:
         name, code = call.operation.name, self._behaviour.denial
         return refusals.denied(call.world.account, name, self.views.arn(resource), code)
 
@@ -257,7 +257,7 @@ class Operations:
         return int(self._clock() * 1000)
 
 
-def _raised(resource: Resource, now: int) -> Resource:
+def _next_version(resource: Resource, now: int) -> Resource:
     # A clock that was set back must not make a resource look older than it was.
     return replace(resource, version=resource.version + 1, updated=max(now, resource.updated))
 

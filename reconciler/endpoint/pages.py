@@ -27,7 +27,7 @@ class Order:
         expression = _EXPRESSIONS[self.by]
         return f"({expression}) || '/' || account" if self.everywhere else expression
 
-    def place(self, resource: Resource) -> str:
+    def position(self, resource: Resource) -> str:
         """Return the expression's value for a resource."""
         place = {
             "name": resource.name,
@@ -43,7 +43,7 @@ def page_size(call: Call) -> int:
     return cast("int", call.parameters.get("limit", limit.highest))
 
 
-def listed_as(call: Call) -> str:
+def list_member(call: Call) -> str:
     """Return the member of a list's answer that holds the items."""
     return next(name for name in call.operation.answer.members if name != "nextToken")
 
@@ -53,7 +53,7 @@ def next_token(call: Call, of_what: str, last: str) -> str:
     return write_token([call.operation.name, of_what, last])
 
 
-def position(call: Call, of_what: str) -> str:
+def token_position(call: Call, of_what: str) -> str:
     """Return the place after which a page begins; the empty string for the first page.
 
     Raises:

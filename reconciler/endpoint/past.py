@@ -24,7 +24,7 @@ class WriteHistory:
         self._states: OrderedDict[tuple[Collection, str], list[tuple[int, Resource | None]]]
         self._states = OrderedDict()
 
-    def note(self, shelf: Collection, name: str, before: Resource | None, now: int) -> None:
+    def record(self, shelf: Collection, name: str, before: Resource | None, now: int) -> None:
         """Remember what a resource was until ``now``, a time in milliseconds."""
         states = self._states.setdefault((shelf, name), [])
         states.append((now, before))
@@ -33,7 +33,7 @@ class WriteHistory:
         if len(self._states) > _MAX_RESOURCES:
             self._states.popitem(last=False)
 
-    def seen(
+    def read(
         self, shelf: Collection, name: str, resource: Resource | None, lag: Lag, now: int
     ) -> Resource | None:
         """Return a resource as a reader sees it who lags behind; None where it saw none."""

@@ -5,7 +5,7 @@ from reconciler.endpoint import refusals
 from reconciler.endpoint.records import Resource, Tables
 
 
-def refuse_over_quota(records: Tables, resource: Resource) -> None:
+def check_quota(records: Tables, resource: Resource) -> None:
     """Refuse a resource about to be written that would be one too many.
 
     Raises:

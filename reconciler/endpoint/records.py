@@ -81,7 +81,7 @@ class Tables:
         """Return the resource of that name, None where there is none."""
         found = self._where(
             "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_place(shelf), name),
+            (*_columns(shelf), name),
         )
         return next(found, None)
 
@@ -94,17 +94,19 @@ class Tables:
         """
         where = f"account = ? AND region = ? AND kind = ? AND parent = ? AND {order} > ?"
         tail = f"ORDER BY {order} LIMIT ?"
-        return list(self._where(where, (*_place(shelf), after, limit), tail))
+        return list(self._where(where, (*_columns(shelf), after, limit), tail))
 
-    def in_all_accounts(
+    def page_of_all_accounts(
         self, shelf: Collection, after: str, limit: int, order: str
     ) -> list[Resource]:
         """Return a page as ``page`` does, of the same shelf in every account of the region."""
-        _, *place = _place(shelf)
+        _, *place = _columns(shelf)
         where = f"region = ? AND kind = ? AND parent = ? AND {order} > ?"
         return list(self._where(where, (*place, after, limit), f"ORDER BY {order} LIMIT ?"))
 
-    def below(self, mesh: Collection, name: str, kind: str, text: str = "") -> Iterator[Resource]:
+    def descendants(
+        self, mesh: Collection, name: str, kind: str, text: str = ""
+    ) -> Iterator[Resource]:
         """Yield the resources of a kind within a mesh whose spec, as JSON, contains ``text``."""
         where = (
             "account = ? AND region = ? AND kind = ? AND parent >= ? AND parent < ?"
@@ -126,7 +128,7 @@ class Tables:
         tail = "ORDER BY account, kind, parent, name"
         return self._where(where, (owner.account, owner.region, *after), tail)
 
-    def owned_elsewhere(self, owner: Scope, kind: str, parent: str, name: str) -> Resource | None:
+    def find_shared(self, owner: Scope, kind: str, parent: str, name: str) -> Resource | None:
         """Return what an account created under that name in a mesh of another account."""
         where = "owner = ? AND region = ? AND kind = ? AND parent = ? AND name = ?"
         values = (owner.account, owner.region, kind, parent, name)
@@ -137,7 +139,7 @@ class Tables:
         row = self._execute(
             "SELECT count(*) FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ?",
-            _place(shelf),
+            _columns(shelf),
         ).fetchone()
         return int(row[0])
 
@@ -146,7 +148,7 @@ class Tables:
         self._execute(
             "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *_place(resource.shelf),
+                *_columns(resource.shelf),
                 resource.name,
                 resource.owner,
                 resource.uid,
@@ -163,10 +165,10 @@ class Tables:
         self._execute(
             "DELETE FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_place(resource.shelf), resource.name),
+            (*_columns(resource.shelf), resource.name),
         )
 
-    def recall(self, world: Scope, token: str) -> TokenRecord | None:
+    def find_token(self, world: Scope, token: str) -> TokenRecord | None:
         """Return what a client token was used for, None where it is not remembered."""
         row = self._execute(
             "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
@@ -174,14 +176,14 @@ class Tables:
         ).fetchone()
         return TokenRecord(*row) if row else None
 
-    def remember(self, world: Scope, token: str, what: TokenRecord, now: int) -> None:
+    def put_token(self, world: Scope, token: str, what: TokenRecord, now: int) -> None:
         """Remember what a client token was used for, last."""
         self._execute(
             "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
             (world.account, world.region, token, what.request, what.answer, now),
         )
 
-    def forget(self, before: int) -> None:
+    def drop_tokens(self, before: int) -> None:
         """Forget the client tokens remembered before a time in milliseconds."""
         self._execute("DELETE FROM token WHERE remembered < ?", (before,))
 
@@ -198,7 +200,7 @@ class Tables:
         return map(_resource, rows)
 
 
-def _place(shelf: Collection) -> tuple[str, str, str, str]:
+def _columns(shelf: Collection) -> tuple[str, str, str, str]:
     return shelf.world.account, shelf.world.region, shelf.kind, shelf.parent
 
 

@@ -83,7 +83,7 @@ CONTAINMENTS = (
 _IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway")
 
 
-def refuse_missing_parents(records: Tables, shelf: Collection) -> Resource | None:
+def require_parents(records: Tables, shelf: Collection) -> Resource | None:
     """Return the resource that a shelf stands in, None for the shelf of meshes.
 
     Raises:
@@ -95,31 +95,31 @@ def refuse_missing_parents(records: Tables, shelf: Collection) -> Resource | Non
     mesh = Collection(shelf.world, "Mesh", "")
     within = mesh
     if above:
-        refuse_missing_parents(records, Collection(shelf.world, "", above[0]))
+        require_parents(records, Collection(shelf.world, "", above[0]))
         kind = next(each.within for each in CONTAINMENTS if each.kind == shelf.kind)
         within = Collection(shelf.world, kind, above[0])
     found = records.find(within, name)
     if found is None:
-        raise refusals.absent(within, name)
+        raise refusals.not_found(within, name)
     return found
 
 
-def refuse_unfit(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def check_references(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse a resource about to be written whose spec does not fit the others.
 
     Raises:
         RefusedError: It names what is not there, or its ports do not tell listeners apart.
     """
     if behaviour.references == "checked":
-        _refuse_missing_targets(records, resource, behaviour)
+        _require_targets(records, resource, behaviour)
     for each in CONTAINMENTS:
         if each.kind == resource.shelf.kind:
-            _refuse_ambiguous_route(records, resource, each)
+            _check_route_ports(records, resource, each)
         if each.within == resource.shelf.kind:
-            _refuse_ambiguous_listeners(records, resource, each)
+            _check_listener_ports(records, resource, each)
 
 
-def refuse_if_held(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def check_unused(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse the delete of a resource that others stand in or name.
 
     Raises:
@@ -142,18 +142,18 @@ def refuse_if_held(records: Tables, resource: Resource, behaviour: Behaviour) ->
         if reference.target == kind:
             found = [
                 holder
-                for holder in records.below(shelf, mesh, reference.holder, quoted)
+                for holder in records.descendants(shelf, mesh, reference.holder, quoted)
                 if resource.name in reference.names(holder.spec)
             ]
             if found and reference.holder == "VirtualService":
-                raise refusals.provides(resource, found)
+                raise refusals.provides_services(resource, found)
             if found:
                 holders[reference.holder] = found
     if holders:
         raise refusals.in_use(resource, holders)
 
 
-def _refuse_missing_targets(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def _require_targets(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
     world = resource.shelf.world
     mesh = resource.shelf.parent.partition("/")[0]
     for reference in REFERENCES:
@@ -163,11 +163,11 @@ def _refuse_missing_targets(records: Tables, resource: Resource, behaviour: Beha
                 target = records.find(shelf, name)
                 # What another account made is not for this one to refer to (UG on sharing).
                 if target is None or target.owner != resource.owner:
-                    raise refusals.absent(shelf, name, behaviour.reference_not_found)
+                    raise refusals.not_found(shelf, name, behaviour.reference_not_found)
 
 
-def _refuse_ambiguous_route(records: Tables, route: Resource, each: Containment) -> None:
-    parent = refuse_missing_parents(records, route.shelf)
+def _check_route_ports(records: Tables, route: Resource, each: Containment) -> None:
+    parent = require_parents(records, route.shelf)
     if parent and len(_listeners(parent)) > 1 and _without_port(route):
         raise ApiError(
             "BadRequestException",
@@ -192,7 +192,7 @@ def _refuse_ambiguous_route(records: Tables, route: Resource, each: Containment)
                     )
 
 
-def _refuse_ambiguous_listeners(records: Tables, parent: Resource, each: Containment) -> None:
+def _check_listener_ports(records: Tables, parent: Resource, each: Containment) -> None:
     shelf = Collection(parent.shelf.world, each.kind, f"{parent.shelf.parent}/{parent.name}")
     routes = records.page(shelf, "", -1)
     unported = [route.name for route in routes if _without_port(route)]

@@ -19,20 +19,20 @@ UNMODELED_STATUS = {
 _MAX_LISTED = 5
 
 
-def absent(shelf: Collection, name: str, code: str = "NotFoundException") -> ApiError:
+def not_found(shelf: Collection, name: str, code: str = "NotFoundException") -> ApiError:
     """Return the refusal for a resource that is not there (the form of RM 173)."""
     return ApiError(
         code,
-        f"{shelf.kind} with name {name} is not present{_under(shelf)}"
+        f"{shelf.kind} with name {name} is not present{_parent_text(shelf)}"
         f" for account {shelf.world.account}",
     )
 
 
-def taken(shelf: Collection, name: str) -> ApiError:
+def already_exists(shelf: Collection, name: str) -> ApiError:
     """Return the refusal for a name in use: the one modelled error that fits (model)."""
     return ApiError(
         "ConflictException",
-        f"{shelf.kind} with name {name} already exists{_under(shelf)}"
+        f"{shelf.kind} with name {name} already exists{_parent_text(shelf)}"
         f" for account {shelf.world.account}",
     )
 
@@ -73,7 +73,7 @@ def denied(account: str, operation: str, arn: str, code: str) -> ApiError:
     )
 
 
-def provides(resource: Resource, services: Iterable[Resource]) -> ApiError:
+def provides_services(resource: Resource, services: Iterable[Resource]) -> ApiError:
     """Return the refusal to delete a provider (the controller's issue 25, and who it is)."""
     return ApiError(
         "ResourceInUseException",
@@ -85,7 +85,7 @@ def provides(resource: Resource, services: Iterable[Resource]) -> ApiError:
 def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> ApiError:
     """Return the refusal to delete what others need (the form of aws-nuke 913)."""
     held = ", ".join(
-        f"{_shouted(kind)}: {listing(each.name for each in those)}"
+        f"{_upper_case(kind)}: {listing(each.name for each in those)}"
         for kind, those in holders.items()
     )
     return ApiError(
@@ -101,7 +101,7 @@ def listing(names: Iterable[str]) -> str:
     return f"[{', '.join(names[:_MAX_LISTED])}{more}]"
 
 
-def _under(shelf: Collection) -> str:
+def _parent_text(shelf: Collection) -> str:
     if not shelf.parent:
         return ""
     mesh, _, parent = shelf.parent.partition("/")
@@ -109,5 +109,5 @@ def _under(shelf: Collection) -> str:
     return f"{f' under {nearest} {parent}' if nearest else ''} under mesh {mesh}"
 
 
-def _shouted(kind: str) -> str:
+def _upper_case(kind: str) -> str:
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in kind)[1:].upper()

@@ -51,7 +51,7 @@ class Routes:
         )
 
 
-def understand(
+def parse_request(
     route: tuple[Operation, Mapping[str, str]],
     world: Scope,
     query: str,
@@ -77,15 +77,15 @@ def understand(
         if name not in operation.body
     )
     asked = {name: value for name, value in members.items() if name in operation.body}
-    parameters = {**asked, **_queried(operation, query), **names}
+    parameters = {**asked, **_parse_query(operation, query), **names}
     departures = chain(strays, violations(operation.request, parameters))
-    _refuse_if_any((_code(each, operation, behaviour), str(each)) for each in departures)
+    _reject_if_any((_code(each, operation, behaviour), str(each)) for each in departures)
     call = Call(operation, world, parameters)
-    _refuse_if_any(rules.complaints(call, behaviour))
+    _reject_if_any(rules.violations_of_rules(call, behaviour))
     return call
 
 
-def _refuse_if_any(complaints: Iterable[tuple[str, str]]) -> None:
+def _reject_if_any(complaints: Iterable[tuple[str, str]]) -> None:
     if found := list(islice(complaints, _MAX_VIOLATIONS)):
         raise ApiError(found[0][0], "; ".join(words for _, words in found))
 
@@ -96,7 +96,7 @@ def _code(departure: Violation, operation: Operation, behaviour: Behaviour) -> s
     return "BadRequestException"
 
 
-def _queried(operation: Operation, query: str) -> dict[str, Any]:
+def _parse_query(operation: Operation, query: str) -> dict[str, Any]:
     if not query:
         return {}
     return {
@@ -134,8 +134,8 @@ def _without_nulls(value: Any) -> Any:
             return value
 
 
-def _no_number(text: str) -> None:
+def _reject_constant(text: str) -> None:
     raise ValueError(f"{text} is not a number")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)

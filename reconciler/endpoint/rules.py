@@ -39,7 +39,7 @@ class Call:
         return str(self.parameters.get(kind.path[-1], ""))
 
 
-def complaints(call: Call, behaviour: Behaviour) -> Iterator[tuple[str, str]]:
+def violations_of_rules(call: Call, behaviour: Behaviour) -> Iterator[tuple[str, str]]:
     """Yield how a call breaks the rules, each as the error's name and the words."""
     for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
         for rule in RULES.get(name if path else "Request", ()):
@@ -63,7 +63,7 @@ def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Pat
             yield from _parts(shape.item, item, (*path, index))
 
 
-_ROUTE_CHECKS = (check.discovered, check.listening)
+_ROUTE_CHECKS = (check.service_discovery, check.listener_required)
 _RETRY_EVENT_FIELDS = ("httpRetryEvents", "tcpRetryEvents")
 
 # By the shape of the description that a rule judges; ``Request`` is the whole.
@@ -72,17 +72,17 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "Request": (check.names, check.service_name, check.word_names),
     "TagRef": (check.reserved_tag,),  # UG on tagging, as for every AWS service
     "TagList": (check.repeated_tags,),  # chosen
-    "Duration": (check.both_of_a_duration,),  # controller, TF
-    "MatchRange": (check.forwards,),  # controller
+    "Duration": (check.duration_pair,),  # controller, TF
+    "MatchRange": (check.ascending_range,),  # controller
     "RouteSpec": (check.exactly_one(*check.ROUTES),),  # UG, TF
     "GatewayRouteSpec": (check.exactly_one(*check.GATEWAY_ROUTES),),  # UG, controller
     # controller; the slash: API
-    "HttpRouteMatch": (check.exactly_one("prefix", "path"), check.begins("prefix", "/")),
+    "HttpRouteMatch": (check.exactly_one("prefix", "path"), check.starts_with("prefix", "/")),
     # controller, UG; the slash: API; reserved prefixes: UG on gateway routes
     "HttpGatewayRouteMatch": (
         check.at_least_one("prefix", "path", "hostname"),
         check.at_most_one("prefix", "path"),
-        check.begins("prefix", "/"),
+        check.starts_with("prefix", "/"),
         check.reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
     ),
     "GrpcGatewayRouteMatch": (  # as above
@@ -94,7 +94,7 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "HttpGatewayRouteRewrite": (check.at_most_one("prefix", "path"),),
     "HttpGatewayRoutePrefixRewrite": (
         check.exactly_one("defaultPrefix", "value"),
-        check.slashes_around,
+        check.enclosing_slashes,
     ),
     "RouteAction": (check.weights,),  # model; a behaviour
     "HttpRetryPolicy": (check.at_least_one(*_RETRY_EVENT_FIELDS), check.retry_events),  # API
@@ -102,10 +102,10 @@ RULES: Mapping[str, tuple[Check, ...]] = {
         check.at_least_one("grpcRetryEvents", *_RETRY_EVENT_FIELDS),
         check.retry_events,
     ),
-    "GrpcRouteMatch": (check.method_of_a_service,),  # API
-    "Listener": (check.one_protocol,),  # UG for the pool; for the time-out: chosen
-    "VirtualGatewayListener": (check.one_protocol,),
+    "GrpcRouteMatch": (check.method_with_service,),  # API
+    "Listener": (check.single_protocol,),  # UG for the pool; for the time-out: chosen
+    "VirtualGatewayListener": (check.single_protocol,),
     # API, controller; a behaviour. Discovery: TF pull request 13337, with these words
-    "VirtualNodeSpec": (check.checked_port, check.discovered, check.listening),
-    "VirtualGatewaySpec": (check.checked_port,),
+    "VirtualNodeSpec": (check.health_check_port, check.service_discovery, check.listener_required),
+    "VirtualGatewaySpec": (check.health_check_port,),
 }

@@ -18,7 +18,7 @@ from reconciler.endpoint.folder import DataDirectoryLock
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import EndpointApp
-from reconciler.serving.listening import listening, require_files, serving, url_of
+from reconciler.serving.listening import listen, require_files, run_server, url_of
 from reconciler.serving.protocol import Limits
 
 _REFUSAL_HEADERS = {
@@ -73,7 +73,7 @@ class LocalEndpoint:
             require_files()
             store = Store(self.data)
             opening.callback(store.close)
-            opened = opening.enter_context(listening(self.host, self.port, insecure=self.insecure))
+            opened = opening.enter_context(listen(self.host, self.port, insecure=self.insecure))
             wire = EndpointApp(
                 description,
                 Operations(description, self.behaviour, self.clock),
@@ -83,7 +83,7 @@ class LocalEndpoint:
                 hosts=self.allow_hosts,
             )
             opening.enter_context(
-                serving(wire, opened, limits=self.limits, refusal_headers=_REFUSAL_HEADERS)
+                run_server(wire, opened, limits=self.limits, refusal_headers=_REFUSAL_HEADERS)
             )
             self.url = url_of(opened)
             if folder is not None:

@@ -10,7 +10,7 @@ from reconciler.endpoint.references import weighted_targets
 Spec = dict[str, Any]
 
 
-def spelled(
+def with_defaults(
     kind: str, spec: Spec, behaviour: Behaviour, node: Callable[[str], Spec | None]
 ) -> Spec:
     """Return a spec as the service keeps it; ``node`` finds the spec of a virtual node.

@@ -118,10 +118,10 @@ class Store:
             with self._shared:
                 self._writing.execute("BEGIN IMMEDIATE")
                 settled = [self._attempt(work) for work, _ in writes]
-                self._look_for_files()
+                self._check_files()
                 self._writing.execute("COMMIT")
                 # Removed within the commit, it would be acknowledged and on no disk.
-                self._look_for_files()
+                self._check_files()
         except (sqlite3.Error, OSError) as error:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
@@ -134,7 +134,7 @@ class Store:
             else:
                 future.set_exception(problem)
 
-    def _look_for_files(self) -> None:
+    def _check_files(self) -> None:
         for path, identity in self._files.items():
             if _identity(path) != identity:
                 raise FileNotFoundError(f"{path} was replaced while it was served")

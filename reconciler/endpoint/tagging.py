@@ -58,7 +58,7 @@ def get_resources(
     page: list[Resource] = []
     following = ""
     for resource in records.tagged(world, (after[0], after[1], after[2], after[3])):
-        if not _wanted(resource, request, arn):
+        if not _is_wanted(resource, request, arn):
             continue
         if len(page) == size:
             last = page[-1]
@@ -70,7 +70,9 @@ def get_resources(
     return {"PaginationToken": following, "ResourceTagMappingList": rows}
 
 
-def _wanted(resource: Resource, request: Mapping[str, Any], arn: Callable[[Resource], str]) -> bool:
+def _is_wanted(
+    resource: Resource, request: Mapping[str, Any], arn: Callable[[Resource], str]
+) -> bool:
     kind = resource.shelf.kind[0].lower() + resource.shelf.kind[1:]
     types = {"appmesh", f"appmesh:{kind}", f"appmesh:mesh/{kind}"}
     asked = request.get("ResourceTypeFilters")
@@ -78,11 +80,11 @@ def _wanted(resource: Resource, request: Mapping[str, Any], arn: Callable[[Resou
     return (
         (not asked or bool(types.intersection(asked)))
         and (not arns or arn(resource) in arns)
-        and all(_tagged(resource, each) for each in request.get("TagFilters", ()))
+        and all(_matches_filter(resource, each) for each in request.get("TagFilters", ()))
     )
 
 
-def _tagged(resource: Resource, wanted: Mapping[str, Any]) -> bool:
+def _matches_filter(resource: Resource, wanted: Mapping[str, Any]) -> bool:
     value = resource.tags.get(wanted.get("Key", ""))
     values = wanted.get("Values")
     return value is not None and (not values or value in values)

@@ -24,7 +24,7 @@ class Tokens:
         self._behaviour = behaviour
         self._retention = int(behaviour.token_retention_seconds * 1000)
 
-    def answer(
+    def run_once(
         self, call: Call, records: Tables, now: int, perform: Callable[[], ResponseBody]
     ) -> str | ApiError:
         """Return the answer that a token brings back, or that of ``perform``, to be remembered.
@@ -38,19 +38,19 @@ class Tokens:
         if not token or not self._retention:
             return as_json(perform())
         request = _digest(call)
-        records.forget(now - self._retention)
-        remembered = records.recall(call.world, token)
-        if remembered is not None and not self._outlived(call, records, remembered):
+        records.drop_tokens(now - self._retention)
+        remembered = records.find_token(call.world, token)
+        if remembered is not None and not self._is_outlived(call, records, remembered):
             if remembered.request != request:
                 raise refusals.token_reused("a request with other parameters")
         else:
-            remembered = TokenRecord(request, self._performed(perform))
-            records.remember(call.world, token, remembered, now)
+            remembered = TokenRecord(request, self._perform(perform))
+            records.put_token(call.world, token, remembered, now)
         if remembered.answer.startswith(f'{{"{_REFUSED}":'):
             return ApiError(*json.loads(remembered.answer)[_REFUSED])
         return remembered.answer
 
-    def _performed(self, perform: Callable[[], ResponseBody]) -> str:
+    def _perform(self, perform: Callable[[], ResponseBody]) -> str:
         try:
             return as_json(perform())
         except ApiError as refusal:
@@ -58,7 +58,7 @@ class Tokens:
                 raise
             return as_json({_REFUSED: [refusal.code, str(refusal)]})
 
-    def _outlived(self, call: Call, records: Tables, remembered: TokenRecord) -> bool:
+    def _is_outlived(self, call: Call, records: Tables, remembered: TokenRecord) -> bool:
         """Say whether a token is free again because its resource is gone."""
         after = self._behaviour.token_after_delete
         answer = json.loads(remembered.answer)

@@ -21,7 +21,7 @@ class Views:
         self._behaviour = behaviour
         self._now = now
 
-    def shown(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
+    def describe(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
         """Return a resource as every operation but a list shows it."""
         waits = self._behaviour.inactive_seconds * 1000
         if status == "ACTIVE" and self._now() < resource.created + waits:
@@ -33,7 +33,7 @@ class Views:
             "status": {"status": status},
         }
 
-    def listed(self, resource: Resource) -> ResponseBody:
+    def summarize(self, resource: Resource) -> ResponseBody:
         """Return a resource as a list shows it: flat, with neither uid nor spec nor status."""
         return self._metadata(resource) | self._names(resource)
 

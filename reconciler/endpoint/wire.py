@@ -17,14 +17,14 @@ from uuid import uuid4
 from reconciler.api import Description
 from reconciler.endpoint import caller
 from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.breaking import HangUpError, Perform, Response, broken
+from reconciler.endpoint.breaking import HangUpError, Perform, Response, perform_with_fault
 from reconciler.endpoint.errors import ApiError, InvalidFaultsError, StoreFailedError
 from reconciler.endpoint.faults import Faults
 from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.past import Lag
 from reconciler.endpoint.records import Scope
 from reconciler.endpoint.refusals import UNMODELED_STATUS
-from reconciler.endpoint.request import Routes, understand
+from reconciler.endpoint.request import Routes, parse_request
 from reconciler.endpoint.rules import Call
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.tagging import TARGET, get_resources
@@ -79,11 +79,11 @@ class EndpointApp:
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
-            ("GET", "/_endpoint/calls"): self._show_calls,
-            ("DELETE", "/_endpoint/calls"): self._forget_calls,
-            ("DELETE", "/_endpoint/state"): self._empty_state,
-            ("GET", "/_endpoint/faults"): self._show_faults,
-            ("PUT", "/_endpoint/faults"): self._take_faults,
+            ("GET", "/_endpoint/calls"): self._get_calls,
+            ("DELETE", "/_endpoint/calls"): self._clear_calls,
+            ("DELETE", "/_endpoint/state"): self._clear_state,
+            ("GET", "/_endpoint/faults"): self._get_faults,
+            ("PUT", "/_endpoint/faults"): self._set_faults,
             ("DELETE", "/_endpoint/faults"): self._drop_faults,
         }
 
@@ -91,7 +91,7 @@ class EndpointApp:
         """Answer one request, or hang up on it where a fault says so."""
         request_id = str(uuid4())
         try:
-            answer = await self._answered(scope, receive, request_id)
+            answer = await self._respond(scope, receive, request_id)
         except HangUpError as end:
             await _hang_up(scope, receive, end.after_seconds)
             return
@@ -110,39 +110,41 @@ class EndpointApp:
         else:
             await send({"type": "http.response.body", "body": body})
 
-    async def _answered(self, scope: Message, receive: Receive, request_id: str) -> Response:
+    async def _respond(self, scope: Message, receive: Receive, request_id: str) -> Response:
         try:
             headers: Headers = dict(scope["headers"])
-            self._refuse_strange_host(scope, headers)
+            self._check_host(scope, headers)
             body = await read_body(receive)
             method, path = scope["method"], scope["raw_path"].decode("latin-1")
             if own := self._own_routes.get((method, path)):
-                _refuse_other_content(headers, body)
+                _require_content_type(headers, body)
                 return await own(body)
-            world = caller.world_of(headers.get(b"authorization", b"").decode("latin-1"))
+            world = caller.scope_of(headers.get(b"authorization", b"").decode("latin-1"))
             if (method, path) == ("POST", "/"):
                 request = self._other_service(world, headers, body, request_id)
             else:
-                request = self._understood(scope, world, headers, body)
-            fault = self._faults and self._faults.strike(request.operation, request.name)
-            return await (broken(fault, request.perform) if fault else request.perform(None))
+                request = self._parse(scope, world, headers, body)
+            fault = self._faults and self._faults.match(request.operation, request.name)
+            return await (
+                perform_with_fault(fault, request.perform) if fault else request.perform(None)
+            )
         except ApiError as refusal:
-            return self._refused(refusal)
+            return self._error_response(refusal)
         except CutOffError as error:
-            return self._refused(ApiError("BadRequestException", str(error)))
+            return self._error_response(ApiError("BadRequestException", str(error)))
         except TooLongError as error:
-            return self._refused(ApiError("RequestEntityTooLargeException", str(error)))
+            return self._error_response(ApiError("RequestEntityTooLargeException", str(error)))
         except StoreFailedError as failure:
             code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
-            return self._refused(ApiError(code, str(failure)))
+            return self._error_response(ApiError(code, str(failure)))
 
-    def _understood(self, scope: Message, world: Scope, headers: Headers, body: bytes) -> Request:
+    def _parse(self, scope: Message, world: Scope, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
         operation, _ = route
         self._calls[operation.name] += 1
-        _refuse_other_content(headers, body)
+        _require_content_type(headers, body)
         query = scope["query_string"].decode("latin-1")
-        call = understand(route, world, query, body, self._behaviour)
+        call = parse_request(route, world, query, body, self._behaviour)
         return Request(operation.name, call.name, partial(self._perform, call))
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
@@ -163,7 +165,7 @@ class EndpointApp:
             action = target.removeprefix(TARGET)
             if action == target or action != "GetResources":
                 raise ApiError("UnknownOperationException", f"{target} is not served here")
-            _refuse_other_content(headers, body, _TAGGING_JSON)
+            _require_content_type(headers, body, _TAGGING_JSON)
             self._calls[action] += 1
             return Request(action, "", lambda _: self._find_tagged(world, body))
         action = parse_qs(body.decode("latin-1")).get("Action", ["an unnamed action"])[0]
@@ -185,7 +187,7 @@ class EndpointApp:
         found = self._store.read(lambda records: get_resources(request, world, records, arn))
         return Response(200, json.dumps(found), _TAGGING_JSON)
 
-    def _refused(self, refusal: ApiError) -> Response:
+    def _error_response(self, refusal: ApiError) -> Response:
         # Clients of every age find the error's name in the header alone (aws-sdk-go v1 reads
         # neither of the two names that it may have in the body).
         headers = [(b"x-amzn-errortype", refusal.code.encode())]
@@ -194,7 +196,7 @@ class EndpointApp:
             headers.append((b"connection", b"close"))
         return Response(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
 
-    def _refuse_strange_host(self, scope: Message, headers: Headers) -> None:
+    def _check_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):
             host = headers.get(b"host", b"").decode("latin-1")
             raise ApiError(
@@ -203,30 +205,30 @@ class EndpointApp:
                 f" allowed, not {host}",
             )
 
-    async def _show_calls(self, _: bytes) -> Response:
+    async def _get_calls(self, _: bytes) -> Response:
         return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))
 
-    async def _forget_calls(self, _: bytes) -> Response:
+    async def _clear_calls(self, _: bytes) -> Response:
         self._calls.clear()
         return Response(200, "{}")
 
-    async def _empty_state(self, _: bytes) -> Response:
+    async def _clear_state(self, _: bytes) -> Response:
         await asyncio.wrap_future(self._store.write(self._operations.empty))
         return Response(200, "{}")
 
-    async def _show_faults(self, _: bytes) -> Response:
+    async def _get_faults(self, _: bytes) -> Response:
         return Response(200, json.dumps(self._faults.content if self._faults else {"faults": []}))
 
-    async def _take_faults(self, body: bytes) -> Response:
+    async def _set_faults(self, body: bytes) -> Response:
         try:
             self._faults = Faults(json.loads(body), self._names)
         except (ValueError, RecursionError, InvalidFaultsError) as error:
             raise ApiError("BadRequestException", str(error)) from error
-        return await self._show_faults(body)
+        return await self._get_faults(body)
 
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
-        return await self._show_faults(body)
+        return await self._get_faults(body)
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
@@ -238,7 +240,7 @@ async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None
     await receive()
 
 
-def _refuse_other_content(headers: Headers, body: bytes, wanted: bytes = JSON) -> None:
+def _require_content_type(headers: Headers, body: bytes, wanted: bytes = JSON) -> None:
     """Refuse a body that does not call itself JSON: a web page sends that without asking first."""
     kind = content_type(headers)
     if body and kind != wanted:

@@ -5,7 +5,7 @@ done nor failed until a fresh read says which. Only ``TargetError`` is caught: a
 """
 
 from reconciler.engine.course import ApplyOptions
-from reconciler.engine.cycle import carry_out, look_again, propose
+from reconciler.engine.cycle import apply, propose, reread
 from reconciler.engine.target import Target
 
-__all__ = ["ApplyOptions", "Target", "carry_out", "look_again", "propose"]
+__all__ = ["ApplyOptions", "Target", "apply", "reread", "propose"]

@@ -13,7 +13,7 @@ from reconciler.engine.target import Target
 VERIFY_TIMEOUT_SECONDS = 120.0
 
 
-def _unheard(_: Outcome) -> None:
+def _ignore(_: Outcome) -> None:
     """Let an outcome pass; the report has it."""
 
 
@@ -28,7 +28,7 @@ class ApplyOptions:
 
     workers: int = 10
     stopping: Callable[[], bool] = lambda: False
-    progress: Callable[[Outcome], None] = _unheard
+    progress: Callable[[Outcome], None] = _ignore
     pause: Callable[[float], object] = time.sleep
     patience_seconds: float = VERIFY_TIMEOUT_SECONDS
     fail_fast: bool = False
@@ -42,7 +42,7 @@ class Execution:
     conduct: ApplyOptions
     failed: Event = field(default_factory=Event)
 
-    def why_stop(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Say why nothing new is to be begun; None where it is."""
         if self.conduct.stopping():
             return "the run was interrupted before its turn"
@@ -50,7 +50,7 @@ class Execution:
             return "another change failed before its turn, and --fail-fast was given"
         return None
 
-    def note(self, found: object) -> None:
+    def record(self, found: object) -> None:
         """Record a failure. An error is not one yet if the change may have been made."""
         if isinstance(found, Failed | RejectedError | ThrottledError):
             self.failed.set()

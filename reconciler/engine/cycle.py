@@ -22,9 +22,9 @@ from reconciler.core.resources import (
 from reconciler.core.restraint import GuardSettings
 from reconciler.core.selection import EVERYTHING, Selection
 from reconciler.engine.course import ApplyOptions, Execution
-from reconciler.engine.glance import glance
-from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS, send_wave
-from reconciler.engine.settling import WriteResult, settle
+from reconciler.engine.glance import read_in_bulk
+from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS, write_wave
+from reconciler.engine.settling import WriteResult, verify
 from reconciler.engine.target import Target
 from reconciler.engine.undone import BlockedChanges
 
@@ -44,8 +44,8 @@ def propose(
     could not be read and cannot hold a selected key.
     """
     wanted = {want.key: want for want in desired if selection.has(want.key)}
-    world = target.observe(wanted.keys(), owner)
-    _refuse_own_mesh_owner(wanted, target.id.account)
+    world = target.read_all(wanted.keys(), owner)
+    _check_mesh_owner(wanted, target.id.account)
     seen = {key: resource for key, resource in world.resources.items() if selection.has(key)}
     # What is no part of this run is there all the same.
     others = world.others | (world.resources.keys() - seen.keys())
@@ -62,7 +62,7 @@ def propose(
     # Tags that may be old tell a wrong cause, or of a difference that is none.
     doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
     if 0 < len(doubtful) <= MAX_INDIVIDUAL_RECHECKS:
-        fresh = {key: look_again(target, key) for key in doubtful}
+        fresh = {key: reread(target, key) for key in doubtful}
         plan = make_plan(
             replace(question, world=LiveState(seen | fresh, world.gaps, others=others))
         )
@@ -74,17 +74,17 @@ def propose(
     )
 
 
-def look_again(target: Target, key: Key) -> LiveResource | Unreadable:
+def reread(target: Target, key: Key) -> LiveResource | Unreadable:
     """Return what was just listed as it is now."""
     try:
-        live = target.look(key)
+        live = target.read(key)
     except TargetError as error:
         return Unreadable(key, str(error))
     # Gone is no fact yet: a list has just shown it.
     return live or Unreadable(key, LISTED_BUT_NOT_FOUND)
 
 
-def carry_out(
+def apply(
     plan: Plan,
     target: Target,
     conduct: ApplyOptions,
@@ -98,14 +98,14 @@ def carry_out(
     undone = BlockedChanges()
     outcomes: list[Outcome] = []
     for wave in waves_of(plan.changes):
-        for outcome in _carry_wave(course, wave, undone, settled):
-            undone.note(outcome)
+        for outcome in _apply_wave(course, wave, undone, settled):
+            undone.record(outcome)
             conduct.progress(outcome)
             outcomes.append(outcome)
     return Report(plan, tuple(outcomes))
 
 
-def _refuse_own_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
+def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
     """Refuse a key that says of our own account whose mesh it is: it has another key by that."""
     for key in keys:
         if key.mesh_owner and key.mesh_owner == account:
@@ -115,20 +115,22 @@ def _refuse_own_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
             )
 
 
-def _carry_wave(
+def _apply_wave(
     course: Execution, wave: list[Change], undone: BlockedChanges, settled: Mapping[Key, Outcome]
 ) -> Iterator[Outcome]:
     impossible: dict[Key, WriteResult] = {
-        change.key: Skipped(change, why) for change in wave if (why := undone.why_not(change))
+        change.key: Skipped(change, why)
+        for change in wave
+        if (why := undone.blocked_reason(change))
     }
     impossible |= {change.key: settled[change.key] for change in wave if change.key in settled}
     possible = [change for change in wave if change.key not in impossible]
-    answers = zip(possible, send_wave(course, possible), strict=True)
+    answers = zip(possible, write_wave(course, possible), strict=True)
     sent = impossible | {change.key: answer for change, answer in answers}
     written = [key for key, answer in sent.items() if isinstance(answer, ResourceVersion)]
-    seen = glance(course.target, written) if written else None
+    seen = read_in_bulk(course.target, written) if written else None
     return parallel.stream(
-        lambda change: settle(course, change, sent[change.key], seen),
+        lambda change: verify(course, change, sent[change.key], seen),
         wave,
         workers=course.conduct.workers,
     )

@@ -16,13 +16,13 @@ class BulkRead:
     tags: Mapping[Key, Mapping[str, str]]
 
 
-def glance(target: Target, keys: Collection[Key]) -> BulkRead | None:
+def read_in_bulk(target: Target, keys: Collection[Key]) -> BulkRead | None:
     """Return a fresh look at ``keys``; None where each has to be looked at by itself."""
     try:
         tags = target.tags()
         if tags is None:
             return None
-        seen = target.sightings(keys)
+        seen = target.list_versions(keys)
     except TargetError:
         # One failed list must not fail a wave.
         return None

@@ -6,15 +6,15 @@ from functools import partial
 
 from reconciler import parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, DetachedRoute, Update
-from reconciler.core.dependencies import needs
+from reconciler.core.dependencies import requirements
 from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.kinds import parent_of
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
-from reconciler.core.resources import OWNER_TAG, ResourceVersion, named
+from reconciler.core.resources import OWNER_TAG, ResourceVersion, shorten_list
 from reconciler.core.tokens import after_delete, after_refusal, client_token
 from reconciler.engine.course import Execution
-from reconciler.engine.glance import BulkRead, glance
-from reconciler.engine.settling import DELETED_REASON, WriteResult, settle
+from reconciler.engine.glance import BulkRead, read_in_bulk
+from reconciler.engine.settling import DELETED_REASON, WriteResult, verify
 from reconciler.engine.target import Target
 
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
@@ -23,39 +23,39 @@ RECHECK_BATCH = 100
 REPLACED_REASON = "another one has taken its place since the plan was made"
 
 
-def send_wave(course: Execution, wave: list[Change]) -> list[WriteResult]:
+def write_wave(course: Execution, wave: list[Change]) -> list[WriteResult]:
     """Return what was answered to each change of ``wave``, in its order."""
     workers = course.conduct.workers
     updates = sum(isinstance(change, Update | Adopt) for change in wave)
     if updates <= MAX_INDIVIDUAL_RECHECKS:
-        return parallel.run(partial(_send, course, None), wave, workers=workers)
+        return parallel.run(partial(_write_change, course, None), wave, workers=workers)
     sent: list[WriteResult] = []
     for start in range(0, len(wave), RECHECK_BATCH):
         batch = wave[start : start + RECHECK_BATCH]
-        seen = glance(course.target, [change.key for change in batch])
-        sent += parallel.run(partial(_send, course, seen), batch, workers=workers)
+        seen = read_in_bulk(course.target, [change.key for change in batch])
+        sent += parallel.run(partial(_write_change, course, seen), batch, workers=workers)
     return sent
 
 
-def _send(course: Execution, seen: BulkRead | None, change: Change) -> WriteResult:
-    reason = course.why_stop()
+def _write_change(course: Execution, seen: BulkRead | None, change: Change) -> WriteResult:
+    reason = course.stop_reason()
     if reason is not None:
         return Skipped(change, reason)
 
     def write() -> WriteResult:
         if isinstance(change, Update) and change.detached:
-            return _make_way(course, change)
+            return _update_with_detached_routes(course, change)
         if isinstance(change, Delete) and change.unlinked:
             return _unlink(course, change)
         return _write(course.target, change)
 
     # Nothing makes way for what is stale by now: that would interrupt traffic in vain.
-    sent = _try(course.target, seen, change, write, course.why_stop)
-    course.note(sent)
+    sent = _recheck_then_write(course.target, seen, change, write, course.stop_reason)
+    course.record(sent)
     return sent
 
 
-def _try(
+def _recheck_then_write(
     target: Target,
     seen: BulkRead | None,
     change: Change,
@@ -73,19 +73,19 @@ def _try(
     return write() if reason is None else Skipped(change, reason)
 
 
-def _make_way(course: Execution, change: Update) -> Outcome:
+def _update_with_detached_routes(course: Execution, change: Update) -> Outcome:
     """Take out what is in the way of ``change``, make it, and put everything back.
 
     Nothing is taken out unless all that its return needs is there. Once begun, it is finished even
     if the run is to stop: if the change fails, what was taken out is put back as it was.
     """
-    reason = _why_no_return(course.target, change)
+    reason = _reattach_problem(course.target, change)
     if reason is not None:
         return Failed(change, f"no route was detached: {reason}")
     taken: list[DetachedRoute] = []
     outcome: Outcome = Applied(change)
     for each in change.detached:
-        out = _carry(course, each.detach)
+        out = _write_and_verify(course, each.detach)
         if isinstance(out, Stale):
             outcome = Stale(change, f"{each.detach.key}, which has to make way: {out.why}")
             break
@@ -94,10 +94,10 @@ def _make_way(course: Execution, change: Update) -> Outcome:
             outcome = Failed(change, f"{each.detach.key} could not make way: {out.why}")
             break
     else:
-        outcome = replace(_carry(course, replace(change, detached=())), change=change)
+        outcome = replace(_write_and_verify(course, replace(change, detached=())), change=change)
     applied = isinstance(outcome, Applied)
     back = [
-        _carry(
+        _write_and_verify(
             course, each.attach if applied else each.restore, after_delete(each.detach.before.uid)
         )
         for each in taken
@@ -119,40 +119,46 @@ def _unlink(course: Execution, change: Delete) -> Outcome:
     """Update the nodes that name what ``change`` deletes, then delete it."""
     done: list[str] = []
     for link in change.unlinked:
-        outcome = _carry(course, link.update)
+        outcome = _write_and_verify(course, link.update)
         if not isinstance(outcome, Applied):
             why = f"{link.before.key} still names it: {outcome.why}"
             outcome = replace(outcome, change=change, why=why)
             break
         done.append(f"{link.before.key} was updated")
     else:
-        outcome = replace(_carry(course, replace(change, unlinked=())), change=change)
+        outcome = replace(_write_and_verify(course, replace(change, unlinked=())), change=change)
     if isinstance(outcome, Applied) or not done:
         return outcome
     return Failed(change, f"{', '.join(done)}, and then: {outcome.why}", tuple(done))
 
 
-def _why_no_return(target: Target, change: Update) -> str | None:
+def _reattach_problem(target: Target, change: Update) -> str | None:
     """Return why what ``change`` detaches could not be attached again; None if it could."""
     # What contains it is there, as it is itself; no list may show a mesh of another account.
-    needed = sorted(set(needs(change)) - {change.key, parent_of(change.key)})
+    needed = sorted(set(requirements(change)) - {change.key, parent_of(change.key)})
     try:
-        there = target.sightings(needed)
+        there = target.list_versions(needed)
     except TargetError as error:
         return f"whether it could be attached again could not be read: {error}"
     missing = [key for key in needed if key not in there]
-    return f"to attach it again it needs {named(missing)}, which is not there" if missing else None
+    return (
+        f"to attach it again it needs {shorten_list(missing)}, which is not there"
+        if missing
+        else None
+    )
 
 
-def _carry(course: Execution, change: Change, base: str | None = None) -> Outcome:
-    sent = _try(course.target, None, change, partial(_write, course.target, change, base))
-    return settle(course, change, sent, None)
+def _write_and_verify(course: Execution, change: Change, base: str | None = None) -> Outcome:
+    sent = _recheck_then_write(
+        course.target, None, change, partial(_write, course.target, change, base)
+    )
+    return verify(course, change, sent, None)
 
 
 def _write(target: Target, change: Change, base: str | None = None) -> WriteResult:
     """Send ``change``; ``base`` is the state it leaves, if the change itself does not know it."""
     try:
-        answer = _answered(target, change, base)
+        answer = _apply_with_token(target, change, base)
     except TargetError as error:
         return error
     if isinstance(change, Update | Adopt) and answer.uid != change.before.uid:
@@ -160,7 +166,7 @@ def _write(target: Target, change: Change, base: str | None = None) -> WriteResu
     return answer
 
 
-def _answered(target: Target, change: Change, base: str | None) -> ResourceVersion:
+def _apply_with_token(target: Target, change: Change, base: str | None) -> ResourceVersion:
     if isinstance(change, Delete):
         # The API takes no token for a delete; the look right before it is the only precondition.
         return target.apply(change, None)
@@ -168,7 +174,7 @@ def _answered(target: Target, change: Change, base: str | None) -> ResourceVersi
         return target.apply(change, client_token(change, base))
     except TargetError as error:
         taken = isinstance(change, Create) and isinstance(error, ConflictError)
-        if not error.answer_id or (taken and target.look(change.key) is not None):
+        if not error.answer_id or (taken and target.read(change.key) is not None):
             raise
         # The refusal may be an old one that the service keeps with the token, so another token
         # asks again.
@@ -183,16 +189,16 @@ def _recheck(target: Target, seen: BulkRead | None, change: Change) -> Outcome |
     listed = seen.sightings.get(change.key) if seen is not None else None
     # A list that does not show it proves nothing: only its own description says that it is gone.
     if seen is not None and listed is not None and not isinstance(change, Delete):
-        return _recheck_at_a_glance(seen, listed, change)
-    live, before = target.look(change.key), change.before
+        return _recheck_in_bulk(seen, listed, change)
+    live, before = target.read(change.key), change.before
     if live is None:
         return Applied(change) if isinstance(change, Delete) else Stale(change, DELETED_REASON)
     if live.uid != before.uid:
         return Stale(change, REPLACED_REASON)
-    return _moved(change, live.version, live.tags)
+    return _stale_reason(change, live.version, live.tags)
 
 
-def _recheck_at_a_glance(
+def _recheck_in_bulk(
     all_seen: BulkRead, seen: ResourceVersion, change: Update | Adopt
 ) -> Outcome | None:
     """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
@@ -200,10 +206,10 @@ def _recheck_at_a_glance(
         return Stale(change, REPLACED_REASON)
     # What nobody owns is in no index of owners: its tags are then those that nobody marked.
     unmarked = change.before.tags if change.before.owner is None else {}
-    return _moved(change, seen.version, all_seen.tags.get(change.key, unmarked))
+    return _stale_reason(change, seen.version, all_seen.tags.get(change.key, unmarked))
 
 
-def _moved(
+def _stale_reason(
     change: Update | Adopt | Delete, version: int, tags: Mapping[str, str]
 ) -> Outcome | None:
     before = change.before

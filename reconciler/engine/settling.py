@@ -7,7 +7,7 @@ from typing import TypeAlias
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
 from reconciler.core.report import Applied, Failed, Outcome, Stale
-from reconciler.core.resources import OWNER_TAG, LiveResource, ResourceVersion, named
+from reconciler.core.resources import OWNER_TAG, LiveResource, ResourceVersion, shorten_list
 from reconciler.core.tokens import after_replay, client_token
 from reconciler.engine.course import Execution
 from reconciler.engine.glance import BulkRead
@@ -22,10 +22,10 @@ WriteResult: TypeAlias = ResourceVersion | Outcome | TargetError
 """The answer to confirm, an outcome that is known already, or the error that came instead."""
 
 
-def settle(course: Execution, change: Change, sent: WriteResult, seen: BulkRead | None) -> Outcome:
+def verify(course: Execution, change: Change, sent: WriteResult, seen: BulkRead | None) -> Outcome:
     """Return what became of ``change``; ``seen`` is a look at everything after the whole wave."""
     outcome = sent if isinstance(sent, Outcome) else _read_back(course, change, sent, seen)
-    course.note(outcome)
+    course.record(outcome)
     return outcome
 
 
@@ -35,18 +35,18 @@ def _read_back(
     try:
         if isinstance(sent, TargetError):
             return _after_error(course.target, change, sent)
-        if seen is not None and _confirms(change, sent, seen):
+        if seen is not None and _is_confirmed(change, sent, seen):
             return Applied(change)
         if isinstance(change, Create):
             return _after_create(course, change, sent)
-        return _wait(course, change, sent)
+        return _wait_until_visible(course, change, sent)
     except TargetError as error:
         first = f"{sent}; and then: " if isinstance(sent, TargetError) else ""
         why = f"it was sent, but what became of it could not be read: {first}{error}"
         return Failed(change, why)
 
 
-def _confirms(change: Change, answer: ResourceVersion, seen: BulkRead) -> bool:
+def _is_confirmed(change: Change, answer: ResourceVersion, seen: BulkRead) -> bool:
     """Whether a list and the tags in pages show all of the write."""
     listed, tags = seen.sightings.get(change.key), seen.tags.get(change.key, {})
     if listed is None:
@@ -65,17 +65,17 @@ def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
         return _after_failed_update(target, change, error)
     doubtful = NotFoundError if isinstance(change, Delete) else ConflictError
     if isinstance(error, doubtful | UnavailableError):
-        live = target.look(change.key)
+        live = target.read(change.key)
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
                 return Applied(change)
         elif live is not None:
-            return judge(target, change, live)
-    return _failed(change, error)
+            return compare_with_live(target, change, live)
+    return _failure(change, error)
 
 
 def _after_failed_update(target: Target, change: Update | Adopt, error: TargetError) -> Outcome:
-    live = target.look(change.key)
+    live = target.read(change.key)
     if live is None:
         return Stale(change, DELETED_REASON)
     done = tuple(_effects(target, change, live))
@@ -86,14 +86,14 @@ def _after_failed_update(target: Target, change: Update | Adopt, error: TargetEr
             target.apply(replace(change, before=live, spec=None), None)
         except TargetError as following:
             error = following
-        live = target.look(change.key) or live
+        live = target.read(change.key) or live
         done = tuple(_effects(target, change, live))
     if live.uid == change.before.uid and _matches(target, change, live):
         return Applied(change)
-    return _failed(change, error, done)
+    return _failure(change, error, done)
 
 
-def _failed(change: Change, error: TargetError, done: tuple[str, ...] = ()) -> Failed:
+def _failure(change: Change, error: TargetError, done: tuple[str, ...] = ()) -> Failed:
     if done:
         return Failed(change, f"{', '.join(done)}, and then: {error}", done)
     if isinstance(error, UnavailableError):
@@ -108,10 +108,10 @@ def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iter
         yield SPEC_UPDATED
     removed = (before.tags.keys() - change.tags.keys()) - live.tags.keys()
     if removed:
-        yield f"tags were removed ({named(sorted(removed))})"
+        yield f"tags were removed ({shorten_list(sorted(removed))})"
     written = [key for key, _ in (change.tags.items() - before.tags.items()) & live.tags.items()]
     if written:
-        yield f"tags were set ({named(sorted(written))})"
+        yield f"tags were set ({shorten_list(sorted(written))})"
 
 
 def _after_create(course: Execution, change: Create, answer: ResourceVersion) -> Outcome:
@@ -123,9 +123,9 @@ def _after_create(course: Execution, change: Create, answer: ResourceVersion) ->
     answered with what is there, and nothing is harmed.
     """
     target = course.target
-    live = target.look(change.key)
+    live = target.read(change.key)
     if live is not None:
-        return judge(target, change, live)
+        return compare_with_live(target, change, live)
     base = after_replay(str(answer.uid), answer.answer_id)
     try:
         answer = target.apply(change, client_token(change, base))
@@ -134,21 +134,21 @@ def _after_create(course: Execution, change: Create, answer: ResourceVersion) ->
         pass
     except TargetError as error:
         return _after_error(target, change, error)
-    return _wait(course, change, answer)
+    return _wait_until_visible(course, change, answer)
 
 
-def _wait(course: Execution, change: Change, answer: ResourceVersion) -> Outcome:
+def _wait_until_visible(course: Execution, change: Change, answer: ResourceVersion) -> Outcome:
     """Look until the write shows, or patience ends."""
     target, conduct = course.target, course.conduct
     waited, pause = 0.0, FIRST_DELAY_SECONDS
     while True:
-        live = target.look(change.key)
+        live = target.read(change.key)
         found: Outcome | None = None
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
                 return Applied(change)
         elif live is not None and live.version >= answer.version:
-            found = judge(target, change, live)
+            found = compare_with_live(target, change, live)
             # Tags move no version: at the same one they may only not show yet.
             if isinstance(found, Applied) or live.version > answer.version:
                 return found
@@ -159,7 +159,9 @@ def _wait(course: Execution, change: Change, answer: ResourceVersion) -> Outcome
         waited, pause = waited + pause, min(2 * pause, MAX_DELAY_SECONDS)
 
 
-def judge(target: Target, change: Create | Update | Adopt, live: LiveResource) -> Outcome:
+def compare_with_live(
+    target: Target, change: Create | Update | Adopt, live: LiveResource
+) -> Outcome:
     """Compare what is there now with what was sent."""
     if live.owner != change.tags.get(OWNER_TAG):
         return Stale(change, f"it is there now, and owned by {live.owner or 'nobody'}")

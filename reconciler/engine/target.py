@@ -24,13 +24,13 @@ class Target(Protocol):
         out.
         """
 
-    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
         """Return what is known of the keys ``asked`` about and of all that ``owner`` owns."""
 
-    def look(self, key: Key) -> LiveResource | None:
+    def read(self, key: Key) -> LiveResource | None:
         """Return one resource, read now; None where the target says that it is not there."""
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
+    def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:

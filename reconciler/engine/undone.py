@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from reconciler.core.changes import Change, Create, Delete, detached, unlinked
-from reconciler.core.dependencies import needs
-from reconciler.core.kinds import named_by, parent_of
-from reconciler.core.listeners import LISTENER_KINDS, hears
+from reconciler.core.changes import Change, Create, Delete, detached_routes, unlinked
+from reconciler.core.dependencies import requirements
+from reconciler.core.kinds import parent_of, referenced_keys
+from reconciler.core.listeners import LISTENER_KINDS, accepts
 from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import Key, Spec
 
@@ -21,7 +21,7 @@ class BlockedChanges:
     stuck: dict[Key, Spec] = field(default_factory=dict)
     held: dict[Key, Key] = field(default_factory=dict)
 
-    def note(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """Remember what an outcome leaves undone."""
         change = outcome.change
         if isinstance(outcome, Applied):
@@ -33,14 +33,14 @@ class BlockedChanges:
         if change.key.kind in LISTENER_KINDS:
             self.stuck[change.key] = change.before.spec
         # What was to be led away in the same step is back where it was.
-        for each in (change, *(way.detach for way in detached(change))):
-            self.held |= dict.fromkeys(named_by(each.key, each.before.spec), each.key)
+        for each in (change, *(way.detach for way in detached_routes(change))):
+            self.held |= dict.fromkeys(referenced_keys(each.key, each.before.spec), each.key)
         # A node that was to be updated first is not as its own delete in the plan expects it.
         self.held |= {link.before.key: change.key for link in unlinked(change)}
         if parent is not None and (isinstance(change, Delete) or parent.kind in LISTENER_KINDS):
             self.held[parent] = change.key
 
-    def why_not(self, change: Change) -> str | None:
+    def blocked_reason(self, change: Change) -> str | None:
         """Say why ``change`` cannot be made now; None where it can."""
         holder = self.held.get(change.key)
         if isinstance(change, Delete):
@@ -48,7 +48,7 @@ class BlockedChanges:
         if holder is not None and parent_of(holder) == change.key:
             return f"{holder}, which is in its way, could not be changed or deleted"
         parent = parent_of(change.key)
-        if parent in self.stuck and not hears(self.stuck[parent], change):
+        if parent in self.stuck and not accepts(self.stuck[parent], change):
             return f"it needs the listeners of {parent}, which were not changed"
-        lacking = next((key for key in needs(change) if key in self.missing), None)
+        lacking = next((key for key in requirements(change) if key in self.missing), None)
         return f"it needs {lacking}, which was not created" if lacking else None

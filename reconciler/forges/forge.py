@@ -128,10 +128,10 @@ class Forge(Protocol):
     def delete(self, request: int, number: int) -> None:
         """Take a comment away."""
 
-    def request_of(self, commit: str) -> MergedRequest | None:
+    def request_for_commit(self, commit: str) -> MergedRequest | None:
         """Return the request that was merged as ``commit``; None where none was."""
 
-    def newest(self) -> str:
+    def branch_head(self) -> str:
         """Return the commit that the branch of the job is at now."""
 
 

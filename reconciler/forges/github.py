@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from reconciler.core.errors import ForgeError, UsageError
 from reconciler.forges.forge import Comment, Event, EventKind, JobFiles, MergedRequest, are_ids
-from reconciler.forges.rest import RestClient, checked_token
+from reconciler.forges.rest import RestClient, validate_token
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 # The tokens of apps, GITHUB_TOKEN among them, may not GET /user (403).
@@ -43,7 +43,7 @@ class GitHub:
 
     @cached_property
     def _rest(self) -> RestClient:
-        token = checked_token(self._environment.get("GITHUB_TOKEN"), "GITHUB_TOKEN")
+        token = validate_token(self._environment.get("GITHUB_TOKEN"), "GITHUB_TOKEN")
         url = self._environment.get("GITHUB_API_URL") or "https://api.github.com"
         return RestClient(url, token, {"X-GitHub-Api-Version": "2022-11-28"})
 
@@ -85,14 +85,14 @@ class GitHub:
     def update(self, request: int, number: int, body: str) -> None:
         """Replace the body of a comment."""
         del request
-        self._rest.ask("PATCH", f"{self._path}/issues/comments/{number}", {"body": body})
+        self._rest.request("PATCH", f"{self._path}/issues/comments/{number}", {"body": body})
 
     def delete(self, request: int, number: int) -> None:
         """Take a comment away."""
         del request
-        self._rest.ask("DELETE", f"{self._path}/issues/comments/{number}")
+        self._rest.request("DELETE", f"{self._path}/issues/comments/{number}")
 
-    def request_of(self, commit: str) -> MergedRequest | None:
+    def request_for_commit(self, commit: str) -> MergedRequest | None:
         """Return the pull request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/commits/{commit}/pulls"):
             match item:
@@ -101,11 +101,11 @@ class GitHub:
                         return MergedRequest(number, _is_of_fork(item))
         return None
 
-    def newest(self) -> str:
+    def branch_head(self) -> str:
         """Return the commit that the branch of the job is at now."""
         branch = self._environment.get("GITHUB_REF", "").removeprefix("refs/heads/")
         path = f"{self._path}/commits/{quote(branch, errors='surrogateescape')}"
-        match self._rest.ask("GET", path):
+        match self._rest.request("GET", path):
             case {"sha": str(commit)}:
                 return commit
         raise ForgeError(f"GET {path}: the answer names no commit")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from reconciler.core.errors import ForgeError, UsageError
 from reconciler.forges.forge import Comment, Event, EventKind, JobFiles, MergedRequest, are_ids
-from reconciler.forges.rest import RestClient, checked_token
+from reconciler.forges.rest import RestClient, validate_token
 
 _OCCASIONS = {
     "merge_request_event": EventKind.REQUEST,
@@ -48,7 +48,7 @@ class GitLab:
     @cached_property
     def _rest(self) -> RestClient:
         name = next((name for name in _TOKENS if self._environment.get(name)), _TOKENS[0])
-        token = checked_token(self._environment.get(name), name)
+        token = validate_token(self._environment.get(name), name)
         return RestClient(self._environment.get("CI_API_V4_URL", ""), token)
 
     def comments(self, request: int) -> Iterator[Comment]:
@@ -75,13 +75,13 @@ class GitLab:
 
     def update(self, request: int, number: int, body: str) -> None:
         """Replace the body of a comment."""
-        self._rest.ask("PUT", f"{self._notes(request)}/{number}", {"body": body})
+        self._rest.request("PUT", f"{self._notes(request)}/{number}", {"body": body})
 
     def delete(self, request: int, number: int) -> None:
         """Take a comment away."""
-        self._rest.ask("DELETE", f"{self._notes(request)}/{number}")
+        self._rest.request("DELETE", f"{self._notes(request)}/{number}")
 
-    def request_of(self, commit: str) -> MergedRequest | None:
+    def request_for_commit(self, commit: str) -> MergedRequest | None:
         """Return the merge request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/repository/commits/{commit}/merge_requests"):
             match item:
@@ -92,12 +92,12 @@ class GitLab:
                         return MergedRequest(number, fork)
         return None
 
-    def newest(self) -> str:
+    def branch_head(self) -> str:
         """Return the commit that the branch of the job is at now."""
         branch = self._environment.get("CI_COMMIT_BRANCH", "")
         branch = quote(branch, safe="", errors="surrogateescape")
         path = f"{self._path}/repository/branches/{branch}"
-        match self._rest.ask("GET", path):
+        match self._rest.request("GET", path):
             case {"commit": {"id": str(commit)}}:
                 return commit
         raise ForgeError(f"GET {path}: the answer names no commit")

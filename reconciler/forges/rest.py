@@ -42,7 +42,7 @@ class _Response:
     why: str = ""
 
     @property
-    def may_pass(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether the same call may be answered otherwise in a moment."""
         return self.status in (0, HTTPStatus.TOO_MANY_REQUESTS) or self.status >= _SERVER_ERRORS
 
@@ -78,7 +78,7 @@ class RestClient:
         self._sleep = sleep
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
 
-    def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+    def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Return the answer, None where it is empty; ForgeError where there is no good one.
 
         What may pass is tried again, so a call that adds something may add it twice.
@@ -94,14 +94,14 @@ class RestClient:
         raise ForgeError(f"{shown(f'POST {self._graphql}')}: the query was not answered")
 
     def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
-        answer = self._once(method, url, body)
+        answer = self._attempt(method, url, body)
         for attempt in range(1, MAX_ATTEMPTS):
-            if not answer.may_pass:
+            if not answer.is_transient:
                 break
             pause = answer.retry_after
             wished = float(pause) if pause.isdecimal() else attempt
             self._sleep(min(wished, MAX_DELAY_SECONDS))
-            answer = self._once(method, url, body)
+            answer = self._attempt(method, url, body)
         where = shown(f"{method} {url}")
         # Nothing is followed: the token would go along.
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -113,7 +113,7 @@ class RestClient:
 
     def number(self, method: str, path: str, body: Mapping[str, str] | None = None) -> int:
         """Return the id in the answer."""
-        match self.ask(method, path, body):
+        match self.request(method, path, body):
             case {"id": int(number)}:
                 return number
         raise ForgeError(f"{self._named(method, path)}: the answer has no id")
@@ -122,7 +122,7 @@ class RestClient:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
         for page in range(1, MAX_PAGES + 1):
             # A page may be short, of what we may not see; only an empty one is the last.
-            members = self.ask("GET", f"{path}?sort=asc&per_page={PAGE_SIZE}&page={page}")
+            members = self.request("GET", f"{path}?sort=asc&per_page={PAGE_SIZE}&page={page}")
             if not isinstance(members, list):
                 raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
             if not members:
@@ -136,7 +136,7 @@ class RestClient:
         """Return a call for a message, without the password that the runner's URL may have."""
         return shown(f"{method} {self._url}{path}")
 
-    def _once(self, method: str, url: str, body: Mapping[str, object] | None) -> _Response:
+    def _attempt(self, method: str, url: str, body: Mapping[str, object] | None) -> _Response:
         try:
             answer = self._pool.request(
                 method,
@@ -155,7 +155,7 @@ class RestClient:
         return _Response(answer.status, content, answer.headers.get("retry-after", ""))
 
 
-def checked_token(token: str | None, name: str) -> str:
+def validate_token(token: str | None, name: str) -> str:
     """Return ``token`` fit for a header; ForgeError, without it, where there is none."""
     stripped = (token or "").strip()
     if not _TOKEN.fullmatch(stripped):

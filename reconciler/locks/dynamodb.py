@@ -36,7 +36,7 @@ class DynamoStore:
         record: str | None = answer.get("Item", {}).get(RECORD, {}).get("S")
         return record
 
-    def swap(self, before: str | None, after: str) -> bool:
+    def compare_and_swap(self, before: str | None, after: str) -> bool:
         """Put ``after`` in the place of ``before``; whether it was there."""
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({RECORD})"}
         if before is not None:

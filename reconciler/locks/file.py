@@ -33,7 +33,7 @@ class FileStore:
         with self._held() as file:
             return _line(file)
 
-    def swap(self, before: str | None, after: str) -> bool:
+    def compare_and_swap(self, before: str | None, after: str) -> bool:
         """Put ``after`` in the place of ``before``; whether it was there."""
         with self._held() as file:
             if _line(file) != before:

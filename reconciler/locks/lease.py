@@ -34,7 +34,7 @@ class LeaseStore(Protocol):
     def read(self) -> str | None:
         """Return the record as it is now; None where there never was one."""
 
-    def swap(self, before: str | None, after: str) -> bool:
+    def compare_and_swap(self, before: str | None, after: str) -> bool:
         """Put ``after`` in the place of ``before`` and of nothing else; whether it was there."""
 
 
@@ -48,7 +48,7 @@ class LeaseRecord:
     term_seconds: float = 0.0
 
     @classmethod
-    def of(cls, text: str | None) -> "LeaseRecord":
+    def parse(cls, text: str | None) -> "LeaseRecord":
         """Return what ``text`` says; ValueError or TypeError where it is no record."""
         record = cls() if text is None else cls(**json.loads(text))
         numbers = record.number, record.renewals
@@ -87,15 +87,15 @@ class Elector:
         self._seen: tuple[str | None, float] | None = None
         self._until = NEVER
 
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether the lease is ours at this moment; asks nobody."""
         return self._clock() < self._until
 
-    def contend(self, sleep: Callable[[float], object]) -> None:
+    def acquire(self, sleep: Callable[[float], object]) -> None:
         """Return once the lease is ours; HeldError where somebody else renews it."""
         before: str | None = None
-        self.step()
-        while not self.leads():
+        self.renew_or_acquire()
+        while not self.is_leader():
             text = self._seen[0] if self._seen else None
             if before is not None and text != before:
                 raise LockHeldError(
@@ -104,9 +104,9 @@ class Elector:
                 )
             before = text
             sleep(self.term_seconds / RENEWALS_PER_TERM)
-            self.step()
+            self.renew_or_acquire()
 
-    def step(self) -> None:
+    def renew_or_acquire(self) -> None:
         """Renew the lease that is ours, take over one that nobody renews, or look on.
 
         LockError where the store cannot be reached: a lease that is ours then runs out by itself.
@@ -121,18 +121,18 @@ class Elector:
         else:
             self._until = NEVER
             return
-        won = self.store.swap(text, str(after))
+        won = self.store.compare_and_swap(text, str(after))
         self._until = asked_at + self.term_seconds if won else NEVER
         self._seen = (str(after), asked_at) if won else None
 
-    def resign(self) -> None:
+    def release(self) -> None:
         """Let others have the lease at once, where it is ours."""
-        if self.leads():
+        if self.is_leader():
             self._until = NEVER
             text = self.store.read()
             record = self._parsed(text)
             if record.holder == self.holder:
-                self.store.swap(text, str(replace(record, holder=NO_HOLDER)))
+                self.store.compare_and_swap(text, str(replace(record, holder=NO_HOLDER)))
 
     def lease(self) -> LeaseStatus:
         """Return whose lease it is, as far as was seen."""
@@ -149,13 +149,13 @@ class Elector:
 
     def _parsed(self, text: str | None) -> LeaseRecord:
         try:
-            return LeaseRecord.of(text)
+            return LeaseRecord.parse(text)
         except (ValueError, TypeError):
             raise LockError(f"{self.store.name} holds something else than a lease") from None
 
 
 @contextmanager
-def kept(candidate: Elector) -> Iterator[Callable[[], bool]]:
+def keep_renewed(candidate: Elector) -> Iterator[Callable[[], bool]]:
     """Yield whether the lease is ours at the moment of asking; it is let go when the block ends.
 
     A thread renews it, or waits for it: calls under way must not let it run out. What ended that
@@ -168,12 +168,12 @@ def kept(candidate: Elector) -> Iterator[Callable[[], bool]]:
     def leads() -> bool:
         if failures:
             raise failures[0]
-        return candidate.leads()
+        return candidate.is_leader()
 
     def step() -> None:
         nonlocal complained
         try:
-            candidate.step()
+            candidate.renew_or_acquire()
         except LockError as error:
             if not complained:
                 logger.warning("%s; this replica writes only while its lease lasts", error)
@@ -195,4 +195,4 @@ def kept(candidate: Elector) -> Iterator[Callable[[], bool]]:
     finally:
         ending.set()
         with suppress(LockError):
-            candidate.resign()
+            candidate.release()

@@ -17,8 +17,8 @@ from reconciler.manifest.nodes import (
     Node,
     Path,
     ScalarNode,
-    described,
-    located,
+    describe,
+    find,
 )
 from reconciler.manifest.rules import InvalidValue
 
@@ -50,7 +50,7 @@ _BOUNDS = {
 _EMPTY = frozenset({"string_too_short", "too_short"})
 
 
-def checked(model: type[M], node: Node, complaints: DiagnosticList, path: Path = ()) -> M | None:
+def validate(model: type[M], node: Node, complaints: DiagnosticList, path: Path = ()) -> M | None:
     """Return ``node`` as a ``model``; else complain of everything that is wrong with it.
 
     ``path`` leads to ``node`` in its document.
@@ -59,16 +59,18 @@ def checked(model: type[M], node: Node, complaints: DiagnosticList, path: Path =
         return model.model_validate(_plain(node))
     except ValidationError as error:
         for finding in error.errors(include_url=False):
-            _complain(finding, model, node, complaints, path)
+            _report(finding, model, node, complaints, path)
     return None
 
 
-def written(model: BaseModel) -> dict[str, Any]:
+def given_fields(model: BaseModel) -> dict[str, Any]:
     """Return the fields of ``model`` that its manifest gave, as plain JSON."""
     return model.model_dump(by_alias=True, exclude_unset=True)
 
 
-def pruned(model: type[BaseModel], node: Node, complaints: DiagnosticList, path: Path) -> Node:
+def drop_unknown_fields(
+    model: type[BaseModel], node: Node, complaints: DiagnosticList, path: Path
+) -> Node:
     """Return ``node`` without the fields that ``model`` lacks, each with a warning.
 
     That is what the Kubernetes API server does with fields outside of a resource's schema.
@@ -76,7 +78,8 @@ def pruned(model: type[BaseModel], node: Node, complaints: DiagnosticList, path:
     if isinstance(node, ListNode):
         items = enumerate(node.items)
         return ListNode(
-            node.mark, [pruned(model, item, complaints, (*path, index)) for index, item in items]
+            node.mark,
+            [drop_unknown_fields(model, item, complaints, (*path, index)) for index, item in items],
         )
     if not isinstance(node, MappingNode):
         return node
@@ -86,7 +89,9 @@ def pruned(model: type[BaseModel], node: Node, complaints: DiagnosticList, path:
         here = (*path, name)
         if name in fields:
             inner = fields[name]
-            kept[name] = KeyValue(mark, pruned(inner, value, complaints, here) if inner else value)
+            kept[name] = KeyValue(
+                mark, drop_unknown_fields(inner, value, complaints, here) if inner else value
+            )
         else:
             message = "is not a field of this resource: Kubernetes would drop it, and so do we"
             hint = did_you_mean(name, fields)
@@ -106,13 +111,13 @@ def _plain(node: Node) -> Any:
     return node.value
 
 
-def _complain(
+def _report(
     finding: Any, model: type[BaseModel], root: Node, complaints: DiagnosticList, path: Path
 ) -> None:
     # pydantic marks a complaint about a key, rather than its value, with one more step.
     about_key = finding["loc"][-1:] == ("[key]",)
     steps: Path = finding["loc"][:-1] if about_key else finding["loc"]
-    key_mark, node = located(root, steps)
+    key_mark, node = find(root, steps)
     here = (*path, *steps)
     if node is None:
         complaints.add(Code.MISSING_FIELD, key_mark, "is required", path=here)
@@ -122,12 +127,12 @@ def _complain(
         hint = did_you_mean(str(steps[-1]), known)
         complaints.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
     elif not isinstance(node, InvalidNode):
-        code, message, hint = _about_value(finding, node)
+        code, message, hint = _value_message(finding, node)
         mark = key_mark if about_key else node.mark
         complaints.add(code, mark, message, path=here, hint=hint)
 
 
-def _about_value(finding: Any, node: Node) -> tuple[Code, str, str]:
+def _value_message(finding: Any, node: Node) -> tuple[Code, str, str]:
     """Return what to say of ``node``, which ``finding`` refuses."""
     context = finding.get("ctx", {})
     if isinstance(refusal := context.get("error"), InvalidValue):
@@ -139,15 +144,15 @@ def _about_value(finding: Any, node: Node) -> tuple[Code, str, str]:
         # pydantic gives the allowed values as a sentence: 'A', 'B' or 'C'.
         allowed = context["expected"].split("'")[1::2]
         hint = did_you_mean(scalar.text, allowed) if scalar else ""
-        return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {described(node)}", hint
+        return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {describe(node)}", hint
     if finding["type"] in _EMPTY:
         return Code.NOT_ALLOWED, "must not be empty", ""
     if finding["type"] in _BOUNDS:
         name, words = _BOUNDS[finding["type"]]
-        found = described(node) if scalar else context["actual_length"]
+        found = describe(node) if scalar else context["actual_length"]
         return Code.NOT_ALLOWED, f"must {words.format(context[name])}, not {found}", ""
     wanted = _WANTED.get(finding["type"], "something else")
-    return Code.WRONG_TYPE, f"must be {wanted}, not {described(node)}", ""
+    return Code.WRONG_TYPE, f"must be {wanted}, not {describe(node)}", ""
 
 
 def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
@@ -161,13 +166,13 @@ def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
 def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
     """Return the names of the fields as manifests write them, with the models inside."""
     return {
-        field.alias or name: model_in(field.annotation)
+        field.alias or name: find_model(field.annotation)
         for name, field in model.model_fields.items()
     }
 
 
-def model_in(annotation: Any) -> type[BaseModel] | None:
+def find_model(annotation: Any) -> type[BaseModel] | None:
     """Return the model that a field with that ``annotation`` holds, if it holds one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(model_in, get_args(annotation))), None)
+    return next(filter(None, map(find_model, get_args(annotation))), None)

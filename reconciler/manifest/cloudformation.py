@@ -8,8 +8,8 @@ from typing import Any
 
 from reconciler.core.resources import Options
 from reconciler.manifest import forms
-from reconciler.manifest.checking import checked
-from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
+from reconciler.manifest.checking import validate
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, quote_value
 from reconciler.manifest.functions import Resolver
 from reconciler.manifest.nodes import (
     InvalidNode,
@@ -17,15 +17,15 @@ from reconciler.manifest.nodes import (
     MappingNode,
     Path,
     ScalarNode,
-    located,
-    text_of,
+    find,
+    get_text,
 )
-from reconciler.manifest.parameters import call_in
+from reconciler.manifest.parameters import parse_call
 from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
 from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.specs import attribute
-from reconciler.manifest.spelling import in_api_words, in_cloudformation, respelt
+from reconciler.manifest.spelling import cloudformation_name, rename_fields, to_api_names
 
 _SECTIONS = (
     *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Hooks", "Mappings"),
@@ -43,110 +43,112 @@ def translate_template(sheet: DocumentContext) -> Iterator[DeclaredResource | Un
         if name not in _SECTIONS:
             hint = did_you_mean(name, _SECTIONS)
             message = "is no section of a template"
-            sheet.complain(Code.UNKNOWN_FIELD, member.mark, message, (name,), hint)
-    mark, resources = located(sheet.root, ("Resources",))
+            sheet.report(Code.UNKNOWN_FIELD, member.mark, message, (name,), hint)
+    mark, resources = find(sheet.root, ("Resources",))
     if resources is None:
-        sheet.complain(Code.MISSING_FIELD, mark, "is required", ("Resources",))
+        sheet.report(Code.MISSING_FIELD, mark, "is required", ("Resources",))
     elif isinstance(resources, MappingNode):
         resolver = Resolver(sheet.root, sheet.variables, sheet.complaints)
         for name, member in resources.members.items():
             yield from _resource(sheet, resolver, name, member)
     else:
-        sheet.complain_of_type(resources, ("Resources",))
+        sheet.report_type(resources, ("Resources",))
 
 
 def _resource(
     sheet: DocumentContext, resolver: Resolver, name: str, member: KeyValue
 ) -> Iterator[DeclaredResource | Unnamed]:
     path = ("Resources", name)
-    if name.startswith("Fn::") or call_in(member.value, path):
+    if name.startswith("Fn::") or parse_call(member.value, path):
         message = "makes resources that only CloudFormation knows"
-        sheet.complain(Code.FUNCTION, member.mark, message, path, "write them out")
+        sheet.report(Code.FUNCTION, member.mark, message, path, "write them out")
         return
     if not isinstance(member.value, MappingNode):
-        sheet.complain_of_type(member.value, path)
+        sheet.report_type(member.value, path)
         return
-    mark, type_ = located(member.value, ("Type",))
+    mark, type_ = find(member.value, ("Type",))
     if type_ is None:
-        sheet.complain(Code.MISSING_FIELD, mark, "is required", (*path, "Type"))
+        sheet.report(Code.MISSING_FIELD, mark, "is required", (*path, "Type"))
     elif not isinstance(type_, ScalarNode) or type_.value is None:
-        sheet.complain_of_type(type_, (*path, "Type"), "text")
+        sheet.report_type(type_, (*path, "Type"), "text")
     elif kind := _TYPES.get(type_.text):
-        yield from _ours(sheet, resolver, name, member.value, kind)
+        yield from _translate(sheet, resolver, name, member.value, kind)
     elif "appmesh" in type_.text.casefold().replace("-", ""):
         kind = type_.text.removeprefix(_PREFIX)
-        sheet.complain_of_kind(kind, type_.mark, (*path, "Type"))
+        sheet.report_kind(kind, type_.mark, (*path, "Type"))
     else:
         sheet.ignored[type_.text] += 1
 
 
-def _ours(
+def _translate(
     sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
     path: Path = ("Resources", name)
-    if "Condition" in resource.members and not _is_made(sheet, resolver, name, resource):
+    if "Condition" in resource.members and not _is_created(sheet, resolver, name, resource):
         return
     path = (*path, "Properties")
-    mark, properties = located(resource, ("Properties",))
+    mark, properties = find(resource, ("Properties",))
     if properties is not None and not isinstance(properties, MappingNode):
-        sheet.complain_of_type(properties, path)
+        sheet.report_type(properties, path)
         return
     members = {}
     for field, member in (properties.members if properties else {}).items():
         if value := resolver.property(name, field):
             members[field] = KeyValue(member.mark, value)
     names = forms.names(kind)
-    own_name = in_cloudformation("", attribute(names[-1]))
+    own_name = cloudformation_name("", attribute(names[-1]))
     if own_name not in members:
         message = "is required: CloudFormation would make up a name, which only the stack knows"
-        sheet.complain(Code.MISSING_FIELD, mark, message, (*path, own_name))
+        sheet.report(Code.MISSING_FIELD, mark, message, (*path, own_name))
         members[own_name] = KeyValue(mark, InvalidNode(mark))
-    model = respelt(forms.request(kind), in_cloudformation)
+    model = rename_fields(forms.request(kind), cloudformation_name)
     root = MappingNode(mark, members)
     fields = Fields(
         MappingNode(resource.mark, {"Properties": KeyValue(mark, root)}),
         (*sheet.path, *path[:-1]),
-        tuple(("Properties", in_cloudformation("", attribute(each))) for each in names),
+        tuple(("Properties", cloudformation_name("", attribute(each))) for each in names),
         ("Properties", "Spec"),
         forms.spec_in(model),
         ("Properties", "MeshOwner"),
     )
-    form: Any = checked(model, root, sheet.complaints, (*sheet.path, *path))
+    form: Any = validate(model, root, sheet.complaints, (*sheet.path, *path))
     if form is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declared(
+    yield sheet.declare(
         fields,
         forms.key_of(kind, form, names),
-        None if form.spec is None else in_api_words(form.spec),
+        None if form.spec is None else to_api_names(form.spec),
         forms.tags_by_key(form),
         Options(protect=_is_retained(sheet, name, resource)),
     )
 
 
-def _is_made(sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode) -> bool:
+def _is_created(
+    sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode
+) -> bool:
     """Return whether the condition of ``resource`` holds; no too where it is complained about."""
     mark, node = resource.members["Condition"]
     path = ("Resources", name, "Condition")
     if not isinstance(node, ScalarNode) or node.value is None:
-        sheet.complain_of_type(node, path, "the name of a condition")
+        sheet.report_type(node, path, "the name of a condition")
         return False
-    holds = resolver.holds(node.text, mark, path)
+    holds = resolver.is_true(node.text, mark, path)
     if holds is False:
-        sheet.ignored[f"{text_of(resource, 'Type')} whose condition does not hold"] += 1
+        sheet.ignored[f"{get_text(resource, 'Type')} whose condition does not hold"] += 1
     return holds is True
 
 
 def _is_retained(sheet: DocumentContext, name: str, resource: MappingNode) -> bool:
     """Return whether a stack keeps the resource; what cannot be told is complained of."""
-    _, node = located(resource, ("DeletionPolicy",))
+    _, node = find(resource, ("DeletionPolicy",))
     path = ("Resources", name, "DeletionPolicy")
     if node is None:
         return False
     if not isinstance(node, ScalarNode) or node.value is None:
-        sheet.complain_of_type(node, path, one_of(_POLICIES))
+        sheet.report_type(node, path, one_of(_POLICIES))
     elif node.text not in _POLICIES:
-        message = f"must be {one_of(_POLICIES)}, not {shown(node.text)}"
-        sheet.complain(Code.NOT_ALLOWED, node.mark, message, path)
+        message = f"must be {one_of(_POLICIES)}, not {quote_value(node.text)}"
+        sheet.report(Code.NOT_ALLOWED, node.mark, message, path)
     return isinstance(node, ScalarNode) and node.text in _RETAINED

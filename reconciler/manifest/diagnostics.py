@@ -125,7 +125,7 @@ class Diagnostic:
         return self.code.severity
 
 
-def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return ``diagnostics`` by file, line and column, the same for any order they came in."""
     return tuple(
         sorted(diagnostics, key=lambda item: (item.origin, item.code.number, item.message))
@@ -137,7 +137,7 @@ def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnosti
     return Diagnostic(code, Origin(escaped(file), 1, 1), message, hint=hint)
 
 
-def shown(value: str) -> str:
+def quote_value(value: str) -> str:
     """Return ``value`` in quotation marks, harmless and at most ``QUOTED_CHARACTERS`` long."""
     if len(value) > QUOTED_CHARACTERS:
         value = value[: QUOTED_CHARACTERS - 1] + "…"

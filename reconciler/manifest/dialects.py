@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.manifest import forms
-from reconciler.manifest.checking import checked, written
+from reconciler.manifest.checking import given_fields, validate
 from reconciler.manifest.cloudformation import translate_template
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import MappingNode
@@ -23,8 +23,8 @@ def translate(shape: Format, sheet: DocumentContext) -> Iterator[DeclaredResourc
     return _TRANSLATIONS[shape](sheet)
 
 
-def _native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    root = sheet.filled(sheet.root)
+def _translate_native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    root = sheet.substitute(sheet.root)
     kind = sheet.kind(root)
     if kind is None:
         return
@@ -32,21 +32,21 @@ def _native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     names = tuple(("metadata", name) for name in places)
     owner = ("metadata", "meshOwner")
     fields = Fields(root, sheet.path, names, ("spec",), forms.spec_in(model), owner)
-    document = checked(model, root, sheet.complaints, sheet.path)
+    document = validate(model, root, sheet.complaints, sheet.path)
     if document is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declared(
+    yield sheet.declare(
         fields,
         forms.key_of(kind, document.metadata, places),
-        None if document.spec is None else written(document.spec),
+        None if document.spec is None else given_fields(document.spec),
         document.metadata.tags,
         document.reconcile.options(),
     )
 
 
-def _request(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+def _translate_request(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     kind = forms.kind_requested(sheet.root.members)
     model, names = forms.request(kind), forms.names(kind)
     members = dict(sheet.root.members)
@@ -54,26 +54,26 @@ def _request(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     if token:
         message = "must not be in a manifest: each request gets a token of its own"
         hint = "leave the field out"
-        sheet.complain(Code.CLIENT_TOKEN, token.value.mark, message, ("clientToken",), hint)
-    root = sheet.filled(MappingNode(sheet.root.mark, members))
+        sheet.report(Code.CLIENT_TOKEN, token.value.mark, message, ("clientToken",), hint)
+    root = sheet.substitute(MappingNode(sheet.root.mark, members))
     paths = tuple((name,) for name in names)
     fields = Fields(root, sheet.path, paths, ("spec",), forms.spec_in(model))
-    request: Any = checked(model, root, sheet.complaints, sheet.path)
+    request: Any = validate(model, root, sheet.complaints, sheet.path)
     if request is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declared(
+    yield sheet.declare(
         fields,
         forms.key_of(kind, request, names),
-        None if request.spec is None else written(request.spec),
+        None if request.spec is None else given_fields(request.spec),
         forms.tags_by_key(request),
     )
 
 
 _TRANSLATIONS = {
-    Format.NATIVE: _native,
-    Format.REQUEST: _request,
+    Format.NATIVE: _translate_native,
+    Format.REQUEST: _translate_request,
     Format.TEMPLATE: translate_template,
     Format.TERRAFORM: translate_terraform,
 }

@@ -28,24 +28,24 @@ def _resolved_value(value: object) -> object:
     return value.value if isinstance(value, Unquoted) else value
 
 
-def _moment(value: object) -> object:
+def _parse_moment(value: object) -> object:
     text = _source_text(value)
-    return rules.moment(text) if isinstance(text, str) else text
+    return rules.parse_moment(text) if isinstance(text, str) else text
 
 
-def _few_enough_to_look_at(items: object) -> object:
+def _check_item_count(items: object) -> object:
     # pydantic complains of each one of them before we can stop it.
     if isinstance(items, list | dict):
-        rules.few_enough_items(len(items))
+        rules.check_item_count(len(items))
     return items
 
 
-def _few_enough_tags(tags: dict[str, str]) -> dict[str, str]:
-    rules.few_enough_tags(len(tags))
+def _check_tag_count(tags: dict[str, str]) -> dict[str, str]:
+    rules.check_tag_count(len(tags))
     return tags
 
 
-def _described(**limits: object) -> WithJsonSchema:
+def _with_schema(**limits: object) -> WithJsonSchema:
     """Return how the JSON Schema puts what ``rules`` says of a text."""
     return WithJsonSchema({"type": "string", **limits})
 
@@ -70,33 +70,33 @@ class Model(BaseModel):
 
 
 Ignored = Any
-FewEnough = BeforeValidator(_few_enough_to_look_at)
+FewEnough = BeforeValidator(_check_item_count)
 FromSource = BeforeValidator(_source_text)
 Resolved = BeforeValidator(_resolved_value)
 Text = Annotated[str, FromSource]
 Flag = Annotated[bool, Resolved]
 Name = Annotated[
     Text,
-    AfterValidator(rules.usable_name),
-    _described(minLength=1, maxLength=rules.MAX_NAME_LENGTH, pattern="^[^/]+$"),
+    AfterValidator(rules.check_name),
+    _with_schema(minLength=1, maxLength=rules.MAX_NAME_LENGTH, pattern="^[^/]+$"),
 ]
 Account = Annotated[
     Text,
-    AfterValidator(rules.account),
-    _described(minLength=12, maxLength=12, pattern="^[0-9]{12}$"),
+    AfterValidator(rules.check_account),
+    _with_schema(minLength=12, maxLength=12, pattern="^[0-9]{12}$"),
 ]
-TagKey = Annotated[Text, AfterValidator(rules.usable_tag_key)]
+TagKey = Annotated[Text, AfterValidator(rules.check_tag_key)]
 TagValue = Annotated[
-    Text, AfterValidator(rules.usable_tag_value), _described(maxLength=rules.MAX_TAG_VALUE_LENGTH)
+    Text, AfterValidator(rules.check_tag_value), _with_schema(maxLength=rules.MAX_TAG_VALUE_LENGTH)
 ]
 Tags = Annotated[
     dict[TagKey, TagValue],
     FewEnough,
-    AfterValidator(_few_enough_tags),
+    AfterValidator(_check_tag_count),
     Field(json_schema_extra={"maxProperties": rules.MAX_TAGS}),
 ]
-Pointer = Annotated[Text, AfterValidator(rules.member_pointer), _described(pattern="^/")]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Pointer = Annotated[Text, AfterValidator(rules.check_pointer), _with_schema(pattern="^/")]
+Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
 
 
 class TagRef(Model):
@@ -106,13 +106,13 @@ class TagRef(Model):
     value: TagValue
 
 
-def _usable_tag_list(tags: list[TagRef]) -> list[TagRef]:
-    rules.few_enough_tags(len(tags))
-    rules.distinct_tag_keys([tag.key for tag in tags])
+def _check_tag_list(tags: list[TagRef]) -> list[TagRef]:
+    rules.check_tag_count(len(tags))
+    rules.check_distinct_tag_keys([tag.key for tag in tags])
     return tags
 
 
-TagList = Annotated[list[TagRef], FewEnough, AfterValidator(_usable_tag_list)]
+TagList = Annotated[list[TagRef], FewEnough, AfterValidator(_check_tag_list)]
 
 Rule = Callable[[Model], None]
 """What a model has to keep beyond the types of its fields; it raises a Refusal."""

@@ -14,7 +14,7 @@ from reconciler.api import Structure, load
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, Options, Suspension
 from reconciler.manifest import rules
-from reconciler.manifest.checking import model_in
+from reconciler.manifest.checking import find_model
 from reconciler.manifest.fields import (
     Account,
     FewEnough,
@@ -28,7 +28,7 @@ from reconciler.manifest.fields import (
     Text,
 )
 from reconciler.manifest.specs import attribute, needs_spec, spec_of, structure_of
-from reconciler.manifest.spelling import in_kubernetes, respelt
+from reconciler.manifest.spelling import kubernetes_name, rename_fields
 
 KEY_KINDS = {row.word: row.name for row in KINDS.values()}
 """What keys call a kind."""
@@ -145,7 +145,7 @@ def key_of(kind: str, form: Model, fields: Iterable[str]) -> Key:
 
 def spec_in(form: type[BaseModel]) -> type[BaseModel]:
     """Return the model of the spec that a ``form`` has."""
-    spec = model_in(form.model_fields["spec"].annotation)
+    spec = find_model(form.model_fields["spec"].annotation)
     assert spec is not None  # noqa: S101  # each form of a kind has one
     return spec
 
@@ -227,7 +227,7 @@ _MESH_MEMBER_FIELDS = {
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "Mesh": {
         "aws_name": (Name | None, None),
-        "mesh_owner": (Annotated[Ignored, BeforeValidator(rules.no_mesh_owner)], None),
+        "mesh_owner": (Annotated[Ignored, BeforeValidator(rules.reject_mesh_owner)], None),
         "namespace_selector": _SELECTOR,
     },
     "VirtualNode": {
@@ -264,13 +264,13 @@ def kubernetes(kind: str, *, old: bool = False) -> type[Model]:
         return _kubernetes_object(kind, BackendGroupSpec)
     only = dict(_KUBERNETES_ONLY[kind])
     if kind == "VirtualRouter":
-        route = respelt(spec_of("Route"), in_kubernetes)
+        route = rename_fields(spec_of("Route"), kubernetes_name)
         named: Any = create_model("KubernetesRoute", __base__=route, name=(Name, ...))
         only["routes"] = (Annotated[list[named], FewEnough] | None, None)
     if old:
         # The only discovery that ever worked there was DNS.
         only["service_discovery_type"] = (Ignored, None)
-    spec = respelt(spec_of(kind), in_kubernetes)
+    spec = rename_fields(spec_of(kind), kubernetes_name)
     return _kubernetes_object(kind, create_model(f"Kubernetes{kind}Spec", __base__=spec, **only))
 
 

@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import ClassVar
 
 from reconciler.core.escaping import escaped
-from reconciler.manifest.diagnostics import Code, shown
+from reconciler.manifest.diagnostics import Code, quote_value
 from reconciler.manifest.nodes import (
     MAX_DEPTH,
     MAX_NODES,
@@ -24,16 +24,16 @@ from reconciler.manifest.nodes import (
     Path,
     Position,
     ScalarNode,
-    described,
-    located,
-    text_of,
+    describe,
+    find,
+    get_text,
 )
 from reconciler.manifest.parameters import (
     FunctionCall,
     UnresolvedError,
-    call_in,
-    joined,
-    said,
+    join_limited,
+    make_scalar,
+    parse_call,
     value_of,
 )
 from reconciler.manifest.variables import split_placeholders
@@ -69,25 +69,25 @@ class Resolver:
         """Return a property of a resource without functions in it; None where it is not set."""
         path = ("Resources", resource, "Properties", name)
         if path not in self._properties:
-            _, node = located(self._template, path)
-            with self._entered(path):
-                self._properties[path] = self._resolved(node, path) if node else None
+            _, node = find(self._template, path)
+            with self._guard_cycle(path):
+                self._properties[path] = self._resolve(node, path) if node else None
         return self._properties[path]
 
-    def holds(self, condition: str, mark: Position, path: Path) -> bool | None:
+    def is_true(self, condition: str, mark: Position, path: Path) -> bool | None:
         """Return whether ``condition`` holds; None where that cannot be said, which is told."""
         try:
             return self._named_condition(condition)
         except UnresolvedError as error:
-            self._complain(error, mark, path)
+            self._report(error, mark, path)
             return None
 
-    def _complain(self, error: UnresolvedError, mark: Position, path: Path) -> None:
+    def _report(self, error: UnresolvedError, mark: Position, path: Path) -> None:
         if str(error):
             self._complaints.add(Code.FUNCTION, mark, str(error), path=path, hint=error.hint)
 
     @contextmanager
-    def _entered(self, path: Path) -> Iterator[None]:
+    def _guard_cycle(self, path: Path) -> Iterator[None]:
         """Note that what ``path`` leads to is under way, so that it cannot wait for itself."""
         if path in self._under_way:
             raise UnresolvedError("needs itself in the end")
@@ -98,7 +98,7 @@ class Resolver:
             self._under_way.discard(path)
 
     @contextmanager
-    def _deeper(self) -> Iterator[None]:
+    def _guard_depth(self) -> Iterator[None]:
         self._depth += 1
         try:
             if self._depth > _MAX_DEPTH:
@@ -107,10 +107,10 @@ class Resolver:
         finally:
             self._depth -= 1
 
-    def _resolved(self, node: Node, path: Path) -> Node | None:
+    def _resolve(self, node: Node, path: Path) -> Node | None:
         """Return ``node`` without functions in it; None for what stands for nothing at all."""
-        with self._deeper():
-            if call := call_in(node, path):
+        with self._guard_depth():
+            if call := parse_call(node, path):
                 return self._value_of(call)
             if isinstance(node, ListNode):
                 return ListNode(node.mark, list(self._items(node.items, path)))
@@ -124,7 +124,7 @@ class Resolver:
             value = self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
             self._count(value)
         except UnresolvedError as error:
-            self._complain(error, call.mark, call.path)
+            self._report(error, call.mark, call.path)
             return InvalidNode(call.mark)
         return value
 
@@ -146,30 +146,30 @@ class Resolver:
     def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
         members = {}
         for name, (mark, inner) in node.members.items():
-            if value := self._resolved(inner, (*path, name)):
+            if value := self._resolve(inner, (*path, name)):
                 members[name] = KeyValue(mark, value)
         return MappingNode(node.mark, members)
 
     def _items(self, items: Iterable[Node], path: Path) -> Iterator[Node]:
         for index, item in enumerate(items):
-            if value := self._resolved(item, (*path, index)):
+            if value := self._resolve(item, (*path, index)):
                 yield value
 
     def _text(self, node: Node, path: Path) -> str:
-        value = self._resolved(node, path) if call_in(node, path) else node
+        value = self._resolve(node, path) if parse_call(node, path) else node
         if isinstance(value, InvalidNode):
             raise UnresolvedError
         if isinstance(value, ScalarNode) and value.value is not None:
             return value.text
-        raise UnresolvedError(f"needs text, not {described(value) if value else 'nothing'}")
+        raise UnresolvedError(f"needs text, not {describe(value) if value else 'nothing'}")
 
     def _list(self, node: Node, path: Path) -> list[Node]:
-        value = self._resolved(node, path)
+        value = self._resolve(node, path)
         if isinstance(value, InvalidNode):
             raise UnresolvedError
         if isinstance(value, ListNode):
             return value.items
-        raise UnresolvedError(f"needs a list, not {described(value) if value else 'nothing'}")
+        raise UnresolvedError(f"needs a list, not {describe(value) if value else 'nothing'}")
 
     def _ref(self, call: FunctionCall) -> Node | None:
         name = self._text(call.argument, call.path)
@@ -178,14 +178,16 @@ class Resolver:
     def _parameter(self, name: str, mark: Position) -> Node:
         value = self._value_of_parameter(name)
         if isinstance(value, list):
-            return ListNode(mark, [said(mark, item) for item in value])
-        return said(mark, value)
+            return ListNode(mark, [make_scalar(mark, item) for item in value])
+        return make_scalar(mark, value)
 
     def _attribute(self, resource: str, name: str) -> Node:
-        _, found = located(self._template, ("Resources", resource))
-        type_ = text_of(found, "Type") if found else None
+        _, found = find(self._template, ("Resources", resource))
+        type_ = get_text(found, "Type") if found else None
         if type_ is None:
-            raise UnresolvedError(f"needs {name} of {shown(resource)}, which is no resource here")
+            raise UnresolvedError(
+                f"needs {name} of {quote_value(resource)}, which is no resource here"
+            )
         value = None
         if type_.startswith("AWS::AppMesh::") and _KNOWN_ATTRIBUTE.fullmatch(name):
             value = self.property(resource, name)
@@ -222,7 +224,7 @@ class Resolver:
                 yield self._placeholder(name, known, call)
             yield rest
 
-        return said(call.mark, joined(pieces()))
+        return make_scalar(call.mark, join_limited(pieces()))
 
     def _placeholder(self, name: str, known: Mapping[str, str], call: FunctionCall) -> str:
         if name.startswith("!"):
@@ -242,19 +244,19 @@ class Resolver:
                 yield between if index else ""
                 yield self._text(item, (*call.path, index))
 
-        return said(call.mark, joined(pieces()))
+        return make_scalar(call.mark, join_limited(pieces()))
 
     def _find_in_map(self, call: FunctionCall) -> Node:
         steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
-        _, value = located(self._template, ("Mappings", *steps))
+        _, value = find(self._template, ("Mappings", *steps))
         if not isinstance(value, ScalarNode | ListNode):
-            raise UnresolvedError(f"finds nothing at {shown('.'.join(steps))} in Mappings")
+            raise UnresolvedError(f"finds nothing at {quote_value('.'.join(steps))} in Mappings")
         return value._replace(mark=call.mark)
 
     def _if(self, call: FunctionCall) -> Node | None:
         condition, yes, no = self._arguments(call, 3)
         holds = self._named_condition(self._text(condition, call.path))
-        return self._resolved(yes if holds else no, call.path)
+        return self._resolve(yes if holds else no, call.path)
 
     def _arguments(self, call: FunctionCall, count: int) -> list[Node]:
         if isinstance(call.argument, ListNode) and len(call.argument.items) == count:
@@ -264,14 +266,16 @@ class Resolver:
     def _named_condition(self, name: str) -> bool:
         if name not in self._conditions:
             path = ("Conditions", name)
-            mark, node = located(self._template, path)
+            mark, node = find(self._template, path)
             if node is None:
-                raise UnresolvedError(f"needs the condition {shown(name)}, which is not declared")
-            with self._entered(path):
+                raise UnresolvedError(
+                    f"needs the condition {quote_value(name)}, which is not declared"
+                )
+            with self._guard_cycle(path):
                 try:
                     self._conditions[name] = self._truth(node, path)
                 except UnresolvedError as error:
-                    self._complain(error, mark, path)
+                    self._report(error, mark, path)
                     self._conditions[name] = None
         holds = self._conditions[name]
         if holds is None:
@@ -279,8 +283,8 @@ class Resolver:
         return holds
 
     def _truth(self, node: Node, path: Path) -> bool:
-        with self._deeper():
-            match call_in(node, path):
+        with self._guard_depth():
+            match parse_call(node, path):
                 case FunctionCall(name="Condition", argument=argument):
                     return self._named_condition(self._text(argument, path))
                 case FunctionCall(name="Fn::Equals") as call:

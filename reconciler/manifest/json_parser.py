@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from reconciler.manifest.diagnostics import Code, shown
+from reconciler.manifest.diagnostics import Code, quote_value
 from reconciler.manifest.nodes import (
     MAX_DEPTH,
     MAX_NODES,
@@ -179,5 +179,5 @@ class _Parser:
         return word, offset
 
     def _unexpected(self, word: str, offset: int, wanted: str) -> _JsonError:
-        message = f"is not valid JSON: {shown(word)} stands where {wanted} is expected"
+        message = f"is not valid JSON: {quote_value(word)} stands where {wanted} is expected"
         return _JsonError(Code.JSON, offset, message)

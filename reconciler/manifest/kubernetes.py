@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Key, Origin, Spec
 from reconciler.manifest import forms
-from reconciler.manifest.checking import checked, pruned
+from reconciler.manifest.checking import drop_unknown_fields, validate
 from reconciler.manifest.diagnostics import Code, one_of
 from reconciler.manifest.labels import Selector, labels_of, selector_of
 from reconciler.manifest.nodes import (
@@ -28,16 +28,16 @@ from reconciler.manifest.nodes import (
     Path,
     ScalarNode,
     TooManyDiagnosticsError,
-    described,
-    located,
-    text_of,
+    describe,
+    find,
+    get_text,
 )
 from reconciler.manifest.places import Fields
 from reconciler.manifest.rules import MAX_NAME_LENGTH
 from reconciler.manifest.shapes import KUBERNETES, KUBERNETES_KINDS
 from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.specs import attribute, spec_of
-from reconciler.manifest.spelling import in_api_words
+from reconciler.manifest.spelling import to_api_names
 
 # Of a Kubernetes object these are not ours to read, so a placeholder in them is no fault.
 _NOT_SUBSTITUTED = frozenset(
@@ -85,8 +85,8 @@ class KubernetesResource(NamedTuple):
     @property
     def is_named(self) -> bool:
         """Whether its name in App Mesh can be told, if that of what contains it can."""
-        _, own_name = located(self.sheet.root, ("spec", "awsName"))
-        is_told = own_name is None or text_of(self.sheet.root, "spec", "awsName")
+        _, own_name = find(self.sheet.root, ("spec", "awsName"))
+        is_told = own_name is None or get_text(self.sheet.root, "spec", "awsName")
         return bool(self.name and is_told and (self.kind == "Mesh" or self.namespace))
 
     def __str__(self) -> str:
@@ -109,27 +109,27 @@ class Cluster:
 
     def add_namespace(self, root: MappingNode) -> None:
         """Note the labels of a Namespace."""
-        name = text_of(root, "metadata", "name")
+        name = get_text(root, "metadata", "name")
         if name is not None:
             self.labels[name] = labels_of(root)
 
     def add(self, sheet: DocumentContext) -> None:
         """Note an object, and complain where it is of no kind that can be translated."""
-        root = sheet.filled(sheet.root, skip=_NOT_SUBSTITUTED)
+        root = sheet.substitute(sheet.root, skip=_NOT_SUBSTITUTED)
         kind = sheet.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
-        namespace = "" if kind == "Mesh" else text_of(root, "metadata", "namespace") or ""
-        name = text_of(root, "metadata", "name") or ""
+        namespace = "" if kind == "Mesh" else get_text(root, "metadata", "namespace") or ""
+        name = get_text(root, "metadata", "name") or ""
         selectors = (
-            selector_of(located(root, ("spec", selector))[1])
+            selector_of(find(root, ("spec", selector))[1])
             for selector in ("namespaceSelector", "gatewayRouteSelector")
         )
         resource = KubernetesResource(replace(sheet, root=root), kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
 
-    def declared(
+    def translate(
         self, resource: KubernetesResource, hidden: Collection[str]
     ) -> Iterator[DeclaredResource | Unnamed]:
         """Yield what ``resource`` asks for, and complain of what is wrong with it.
@@ -138,34 +138,36 @@ class Cluster:
         """
         sheet, kind = resource.sheet, resource.kind
         word = forms.KEY_KINDS.get(kind, kind)
-        version = str(text_of(sheet.root, "apiVersion"))
+        version = str(get_text(sheet.root, "apiVersion"))
         if kind != "Mesh" and version != KUBERNETES[0]:
-            mark, _ = located(sheet.root, ("apiVersion",))
+            mark, _ = find(sheet.root, ("apiVersion",))
             message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
-            sheet.complain(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
+            sheet.report(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
             yield Unnamed(word, sheet.complaints, sheet.path)
             return
         model = forms.kubernetes(kind, old=version != KUBERNETES[0])
-        known: Any = pruned(model, self._resolved(resource), sheet.complaints, sheet.path)
-        document: Any = checked(model, known, sheet.complaints, sheet.path)
+        known: Any = drop_unknown_fields(
+            model, self._resolve_references(resource), sheet.complaints, sheet.path
+        )
+        document: Any = validate(model, known, sheet.complaints, sheet.path)
         fields = _fields(resource, known, model)
         key = None if kind == "BackendGroup" else self._key(resource, fields, hidden)
         if document is None or key is None:
             yield sheet.invalid(fields, word, key)
             return
-        spec = _in_api_words(kind, document.spec)
+        spec = _to_api_spec(kind, document.spec)
         if kind == "Mesh":
             _warn_of_namespace(resource, document)
         if kind == "VirtualNode":
             spec |= self._backends(resource, document, spec, hidden)
-        yield sheet.declared(fields, key, spec)
+        yield sheet.declare(fields, key, spec)
         if kind == "VirtualRouter":
             for index, route in enumerate(document.spec.routes or ()):
                 where = ("spec", "routes", index)
                 names = (*fields.names, (*where, "name"))
                 inside = replace(fields, names=names, spec=where, form=type(route))
                 own_key = Key("route", (*key.path, route.name))
-                yield sheet.declared(inside, own_key, _in_api_words("Route", route))
+                yield sheet.declare(inside, own_key, _to_api_spec("Route", route))
 
     def keep(
         self,
@@ -177,7 +179,7 @@ class Cluster:
         silent = DiagnosticList(resource.sheet.complaints.page)
         sheet = replace(resource.sheet, complaints=silent, kept=kept)
         with suppress(TooManyDiagnosticsError):
-            list(self.declared(resource._replace(sheet=sheet), hidden))
+            list(self.translate(resource._replace(sheet=sheet), hidden))
 
     def _key(
         self, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
@@ -186,7 +188,9 @@ class Cluster:
         namespace = (*fields.path, "metadata", "namespace")
         if not resource.is_named or resource.sheet.complaints.errors_in(namespace):
             return None
-        parents = [self._chosen(kind, resource, fields, hidden) for kind in _PARENTS[resource.kind]]
+        parents = [
+            self._select_parent(kind, resource, fields, hidden) for kind in _PARENTS[resource.kind]
+        ]
         if None in parents:
             return None
         name = self._name(resource.kind, resource.namespace, resource.name)
@@ -198,15 +202,15 @@ class Cluster:
             return None
         return Key(forms.KEY_KINDS[resource.kind], (*map(str, parents), name))
 
-    def _chosen(
+    def _select_parent(
         self, kind: str, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
     ) -> str | None:
         """Return the name of what of ``kind`` contains ``resource``; None where that is unclear."""
         root, member = resource.sheet.root, _REFERENCES_TO[kind]
-        _, reference = located(root, ("spec", member))
+        _, reference = find(root, ("spec", member))
         if reference is not None:
-            name = text_of(reference, "name")
-            namespace = text_of(reference, "namespace") or resource.namespace
+            name = get_text(reference, "name")
+            namespace = get_text(reference, "namespace") or resource.namespace
             return self._name(kind, "" if kind == "Mesh" else namespace, name) if name else None
         try:
             matching = self._selecting(kind, resource)
@@ -262,7 +266,7 @@ class Cluster:
     def _name(self, kind: str, namespace: str, name: str) -> str:
         """Return what App Mesh calls the object that Kubernetes calls so."""
         found = self.named.get(kind, {}).get((namespace, name))
-        given = text_of(found.sheet.root, "spec", "awsName") if found else None
+        given = get_text(found.sheet.root, "spec", "awsName") if found else None
         if given is not None:
             return given
         if kind == "Mesh":
@@ -288,9 +292,9 @@ class Cluster:
                         backends.append({"virtualService": {"virtualServiceName": service}})
                         known.add(service)
             except _TooManySelectionsError as error:
-                mark, _ = located(node.sheet.root, path)
+                mark, _ = find(node.sheet.root, path)
                 message = f"cannot be filled in: {error}"
-                node.sheet.complain(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
+                node.sheet.report(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
                 break
         return {"backends": backends} if backends else {}
 
@@ -312,17 +316,17 @@ class Cluster:
         if group is None:
             if "BackendGroup" not in hidden:
                 message = f"names {namespace}/{name}, which is not declared"
-                mark, _ = located(node.sheet.root, path)
-                node.sheet.complain(Code.DANGLING, mark, escaped(message), path)
+                mark, _ = find(node.sheet.root, path)
+                node.sheet.report(Code.DANGLING, mark, escaped(message), path)
             return
-        _, services = located(group.sheet.root, ("spec", "virtualservices"))
+        _, services = find(group.sheet.root, ("spec", "virtualservices"))
         listed = services.items if isinstance(services, ListNode) else []
         self._count(len(listed))
         for service in listed:
-            place = text_of(service, "namespace") or namespace
-            yield self._name("VirtualService", place, text_of(service, "name") or "")
+            place = get_text(service, "namespace") or namespace
+            yield self._name("VirtualService", place, get_text(service, "name") or "")
 
-    def _resolved(self, resource: KubernetesResource) -> MappingNode:
+    def _resolve_references(self, resource: KubernetesResource) -> MappingNode:
         """Return the object with a name in the place of every reference to another."""
         root = resource.sheet.root
         members = dict(root.members)
@@ -350,10 +354,10 @@ class Cluster:
             kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
             if reference in members:
                 message = f"names the {kind} for the second time"
-                resource.sheet.complain(Code.NOT_ALLOWED, mark, message, here)
+                resource.sheet.report(Code.NOT_ALLOWED, mark, message, here)
             find = self._by_reference if name == reference else _by_arn
             told = find(resource, kind, value, here)
-            _, own_name = located(value, ("name",))
+            _, own_name = find(value, ("name",))
             place = own_name.mark if own_name else value.mark
             found = InvalidNode(value.mark) if told is None else ScalarNode(place, told, told)
             members[reference] = KeyValue(mark, found)
@@ -363,7 +367,7 @@ class Cluster:
         self, resource: KubernetesResource, kind: str, node: Node, path: Path
     ) -> str | None:
         sheet = resource.sheet
-        found = checked(forms.KubernetesReference, node, sheet.complaints, (*sheet.path, *path))
+        found = validate(forms.KubernetesReference, node, sheet.complaints, (*sheet.path, *path))
         if found is None:
             return None
         return self._name(kind, found.namespace or resource.namespace, found.name)
@@ -374,29 +378,29 @@ def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> 
     if match and f"V{match[1]}" == kind:
         return match[2]
     if not isinstance(node, InvalidNode):
-        message = f"must be the ARN of a {kind}, not {described(node)}"
-        resource.sheet.complain(Code.NOT_ALLOWED, node.mark, message, path)
+        message = f"must be the ARN of a {kind}, not {describe(node)}"
+        resource.sheet.report(Code.NOT_ALLOWED, node.mark, message, path)
     return None
 
 
 def _fields(resource: KubernetesResource, root: MappingNode, model: type[BaseModel]) -> Fields:
-    name = ("spec", "awsName") if located(root, ("spec", "awsName"))[1] else ("metadata", "name")
+    name = ("spec", "awsName") if find(root, ("spec", "awsName"))[1] else ("metadata", "name")
     references = (("spec", _REFERENCES_TO[kind], "name") for kind in _PARENTS[resource.kind])
     # If selectors choose the parent, no field names it.
-    parents = (path if located(root, path)[1] else name for path in references)
+    parents = (path if find(root, path)[1] else name for path in references)
     names = (*parents, name)
     return Fields(root, resource.sheet.path, names, ("spec",), forms.spec_in(model))
 
 
-def _in_api_words(kind: str, form: Any) -> Spec:
+def _to_api_spec(kind: str, form: Any) -> Spec:
     """Return the spec in ``form``, which has fields of the controller beside it."""
     known = spec_of(kind).model_fields
-    return {name: value for name, value in in_api_words(form).items() if attribute(name) in known}
+    return {name: value for name, value in to_api_names(form).items() if attribute(name) in known}
 
 
 def _warn_of_namespace(mesh: KubernetesResource, document: Any) -> None:
     if "namespace" in document.metadata.model_fields_set:
         where = ("metadata", "namespace")
-        mark, _ = located(mesh.sheet.root, where)
+        mark, _ = find(mesh.sheet.root, where)
         message = "means nothing on a Mesh, which belongs to the whole cluster"
-        mesh.sheet.complain(Code.NAMESPACE, mark, message, where)
+        mesh.sheet.report(Code.NAMESPACE, mark, message, where)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from reconciler.manifest.nodes import ListNode, MappingNode, Node, ScalarNode, located, text_of
+from reconciler.manifest.nodes import ListNode, MappingNode, Node, ScalarNode, find, get_text
 
 
 class Expression(NamedTuple):
@@ -50,7 +50,7 @@ _CHOOSES_NOTHING = Selector({}, (Expression("", None, frozenset()),), 1)
 
 def labels_of(root: Node) -> dict[str, str]:
     """Return the labels of the object ``root``."""
-    return _texts(located(root, ("metadata", "labels"))[1])
+    return _texts(find(root, ("metadata", "labels"))[1])
 
 
 def selector_of(node: Node | None) -> Selector | None:
@@ -59,17 +59,17 @@ def selector_of(node: Node | None) -> Selector | None:
         return None
     if not isinstance(node, MappingNode):
         return _CHOOSES_NOTHING
-    wanted = _texts(located(node, ("matchLabels",))[1])
-    _, expressions = located(node, ("matchExpressions",))
+    wanted = _texts(find(node, ("matchLabels",))[1])
+    _, expressions = find(node, ("matchExpressions",))
     found = expressions.items if isinstance(expressions, ListNode) else []
     return Selector(wanted, tuple(map(_expression, found)), 1 + len(wanted) + len(found))
 
 
 def _expression(node: Node) -> Expression:
-    _, values = located(node, ("values",))
+    _, values = find(node, ("values",))
     words = values.items if isinstance(values, ListNode) else ()
     texts = frozenset(each.text for each in words if isinstance(each, ScalarNode))
-    return Expression(text_of(node, "key") or "", text_of(node, "operator"), texts)
+    return Expression(get_text(node, "key") or "", get_text(node, "operator"), texts)
 
 
 def _texts(node: Node | None) -> dict[str, str]:

@@ -21,7 +21,7 @@ from reconciler.manifest.diagnostics import (
     Diagnostic,
     Severity,
     about_file,
-    in_order,
+    sort_diagnostics,
 )
 from reconciler.manifest.dialects import translate
 from reconciler.manifest.forms import KEY_KINDS
@@ -34,13 +34,13 @@ from reconciler.manifest.nodes import (
     Path,
     SourceText,
     TooManyDiagnosticsError,
-    dotted,
-    text_of,
+    format_path,
+    get_text,
 )
-from reconciler.manifest.pages import page_of
+from reconciler.manifest.pages import decode
 from reconciler.manifest.places import Fields
-from reconciler.manifest.relations import breaches
-from reconciler.manifest.shapes import Format, recognise, resources
+from reconciler.manifest.relations import cross_check
+from reconciler.manifest.shapes import Format, detect_format, split_resources
 from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.yaml_parser import parse_yaml
 
@@ -71,7 +71,7 @@ class LoadResult:
         return not _has_error(self.diagnostics)
 
 
-def load(
+def load_manifests(
     files: Iterable[tuple[str, bytes]],
     variables: Mapping[str, str] = MappingProxyType({}),
     *,
@@ -90,8 +90,8 @@ def load(
     try:
         for file, content in sorted(files, key=itemgetter(0)):
             check_time()
-            page = page_of(file, content)
-            diagnostics += [page] if isinstance(page, Diagnostic) else _parse_page(page, source)
+            page = decode(file, content)
+            diagnostics += [page] if isinstance(page, Diagnostic) else _parse_file(page, source)
         hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
         diagnostics += _resolve(source, hidden)
         hidden |= _hidden(diagnostics, source.known)
@@ -102,7 +102,9 @@ def load(
         return LoadResult((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
     times = Counter(each.key for each in declared)
     desired = tuple(each.desired for each in declared if each.desired and times[each.key] == 1)
-    return LoadResult(desired, in_order(_shown(diagnostics)), dict(sorted(source.ignored.items())))
+    return LoadResult(
+        desired, sort_diagnostics(_visible(diagnostics)), dict(sorted(source.ignored.items()))
+    )
 
 
 class _Known(NamedTuple):
@@ -175,7 +177,7 @@ def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> froze
     return _ALL_KINDS if errors - explained else frozenset(hidden)
 
 
-def _parse_page(page: SourceText, source: _Source) -> list[Diagnostic]:
+def _parse_file(page: SourceText, source: _Source) -> list[Diagnostic]:
     """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
     found: list[Diagnostic] = []
     empty = True
@@ -189,7 +191,7 @@ def _parse_page(page: SourceText, source: _Source) -> list[Diagnostic]:
     except TooManyDiagnosticsError as error:
         found += error.found
     if len(found) > MAX_DIAGNOSTICS:
-        return [*found, _cut(page.file)]
+        return [*found, _too_many(page.file)]
     if empty:
         hint = "delete the file if nothing is wanted of it"
         found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
@@ -203,18 +205,18 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
         complaints = resource.sheet.complaints
         before = len(complaints.found)
         try:
-            source.found.extend(source.cluster.declared(resource, hidden))
+            source.found.extend(source.cluster.translate(resource, hidden))
         except TooManyDiagnosticsError:
-            yield _cut(complaints.page.file)
+            yield _too_many(complaints.page.file)
         yield from complaints.found[before:]
 
 
-def _cut(file: str) -> Diagnostic:
+def _too_many(file: str) -> Diagnostic:
     message = f"has more than {MAX_DIAGNOSTICS} faults, of which the rest is not shown"
     return about_file(Code.TOO_MANY, file, message)
 
 
-def _shown(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
+def _visible(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     """Yield the complaints about each file, of those that hold an error only the first ones."""
     of_file: dict[str, list[Diagnostic]] = {}
     for item in diagnostics:
@@ -222,7 +224,7 @@ def _shown(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     for file, found in of_file.items():
         if len(found) > MAX_DIAGNOSTICS and _has_error(found):
             others = [item for item in found if item.code is not Code.TOO_MANY]
-            yield from (*others[:MAX_DIAGNOSTICS], _cut(file))
+            yield from (*others[:MAX_DIAGNOSTICS], _too_many(file))
         else:
             yield from found
 
@@ -241,26 +243,26 @@ def _documents(page: SourceText) -> Iterator[Document]:
 def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
-    for root, path in resources(document.root, document.complaints):
+    for root, path in split_resources(document.root, document.complaints):
         source.check_time()
-        shape = recognise(root, document.complaints, path)
+        shape = detect_format(root, document.complaints, path)
         sheet = DocumentContext(
             root, document.complaints, path, source.variables, source.ignored, source.kept
         )
         if shape is Format.FOREIGN:
-            named = [text_of(root, "apiVersion"), text_of(root, "kind")]
+            named = [get_text(root, "apiVersion"), get_text(root, "kind")]
             source.ignored[" ".join(filter(None, named)) or document.complaints.page.file] += 1
             if named == ["v1", "Namespace"]:
                 source.cluster.add_namespace(root)
             if not path:
-                _forgive(document.complaints)
+                _ignore_foreign(document.complaints)
         elif shape is Format.KUBERNETES:
             source.cluster.add(sheet)
         elif shape:
             source.found.extend(translate(shape, sheet))
 
 
-def _forgive(complaints: DiagnosticList) -> None:
+def _ignore_foreign(complaints: DiagnosticList) -> None:
     """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
     complaints.found[:] = [item for item in complaints.found if item.path in _FORMAT_FIELDS]
 
@@ -271,7 +273,7 @@ def _conflicts(declared: Iterable[DeclaredResource]) -> Iterator[_Remark]:
     first_of_look: dict[tuple[str, ...], DeclaredResource] = {}
     for one in declared:
         first = first_of_key.setdefault(one.key, one)
-        alike = first_of_look.setdefault(_look(one.key), one)
+        alike = first_of_look.setdefault(_lookalike(one.key), one)
         if first is not one:
             message = f"{one.key} is declared at {first.origin} too"
             yield _Remark(one, Code.DECLARED_TWICE, _OWN_NAME, message)
@@ -285,7 +287,7 @@ def _misfits(
     declared: Iterable[DeclaredResource], hidden: Collection[str], check_time: Callable[[], None]
 ) -> Iterator[_Remark]:
     """Complain of documents that do not fit each other."""
-    for one, code, (key, at, message, hint) in breaches(declared, hidden, check_time):
+    for one, code, (key, at, message, hint) in cross_check(declared, hidden, check_time):
         yield _Remark(one, code, at, f"{key} {message}", hint)
 
 
@@ -305,17 +307,19 @@ def _placed(
     for file, of_file in by_file.items():
         page = of_file[0].declared.complaints.page
         kept: dict[tuple[Key, Origin], Fields] = {}
-        _parse_page(page, _Source(source.variables, source.check_time, kept=kept))
+        _parse_file(page, _Source(source.variables, source.check_time, kept=kept))
         for resource in objects[file]:
             source.cluster.keep(resource, kept, hidden)
         for declared, code, at, message, hint in of_file:
             fields = kept[declared.key, declared.origin]
             mark, path = fields.name(at) if isinstance(at, int) else fields.in_spec(at)
             origin, quote = Origin(file, mark.line, mark.column), page.quote(mark)
-            yield Diagnostic(code, origin, escaped(message), dotted(path), escaped(hint), quote)
+            yield Diagnostic(
+                code, origin, escaped(message), format_path(path), escaped(hint), quote
+            )
 
 
-def _look(key: Key) -> tuple[str, ...]:
+def _lookalike(key: Key) -> tuple[str, ...]:
     return (
         key.kind,
         key.mesh_owner,

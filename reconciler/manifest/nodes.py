@@ -15,7 +15,7 @@ from reconciler.manifest.diagnostics import (
     Diagnostic,
     Severity,
     SourceExcerpt,
-    shown,
+    quote_value,
 )
 
 # Of one document; the guard against files made to exhaust memory or the stack.
@@ -135,13 +135,13 @@ class DiagnosticList:
         """Complain about the place ``mark``; TooManyComplaintsError past the last one shown."""
         origin = Origin(self.page.file, mark.line, mark.column)
         quote = self.page.quote(mark)
-        self.found.append(Diagnostic(code, origin, message, dotted(path), hint, quote))
+        self.found.append(Diagnostic(code, origin, message, format_path(path), hint, quote))
         if len(self.found) > MAX_DIAGNOSTICS:
             raise TooManyDiagnosticsError(self.found)
 
     def errors_in(self, path: Path) -> list[Diagnostic]:
         """Return the errors about what ``path`` leads to, and about all that is in it."""
-        outer = dotted(path) if self.found else ""
+        outer = format_path(path) if self.found else ""
         errors = (item for item in self.found if item.severity is Severity.ERROR)
         return [item for item in errors if is_within(item.path, outer)]
 
@@ -153,7 +153,7 @@ class Document(NamedTuple):
     complaints: DiagnosticList
 
 
-def dotted(path: Path) -> str:
+def format_path(path: Path) -> str:
     """Return ``path`` as people write it: ``tags[0].key``, ``metadata.tags["a.b"]``."""
     text = ""
     for step in path:
@@ -162,7 +162,7 @@ def dotted(path: Path) -> str:
         elif len(step) <= QUOTED_CHARACTERS and step.replace("-", "_").isidentifier():
             text += f".{step}" if text else step
         else:
-            text += f"[{shown(step)}]"
+            text += f"[{quote_value(step)}]"
     return escaped(text)
 
 
@@ -171,11 +171,11 @@ def is_within(path: str, outer: str) -> bool:
     return not outer or path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
-def described(node: Node) -> str:
+def describe(node: Node) -> str:
     """Return what ``node`` is, for the end of "must be …, not"."""
     match node:
         case ScalarNode(text=text, value=str() | None):
-            return shown(text)
+            return quote_value(text)
         case ScalarNode(text=text):
             return escaped(text[:QUOTED_CHARACTERS])
         case ListNode():
@@ -184,15 +184,15 @@ def described(node: Node) -> str:
             return "a mapping"
 
 
-def text_of(node: Node, *steps: str) -> str | None:
+def get_text(node: Node, *steps: str) -> str | None:
     """Return the text of the scalar that ``steps`` lead to; None where there is none."""
-    match located(node, steps):
+    match find(node, steps):
         case _, ScalarNode(text=text, value=value) if value is not None:
             return text
     return None
 
 
-def located(root: Node, steps: Path) -> tuple[Position, Node | None]:
+def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
     """Return the place of the key and the value that ``steps`` lead to.
 
     Where the last step leads nowhere, that is the place of the mapping that lacks it, and None.

@@ -19,7 +19,7 @@ UNSAFE_CHARACTERS = re.compile(
 )
 
 
-def page_of(file: str, content: bytes) -> SourceText | Diagnostic:
+def decode(file: str, content: bytes) -> SourceText | Diagnostic:
     """Return the text of ``file``, or why it cannot be taken."""
     file = escaped(file)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -6,7 +6,7 @@ Resolves no function; that is for ``functions``.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from reconciler.manifest.diagnostics import did_you_mean, shown
+from reconciler.manifest.diagnostics import did_you_mean, quote_value
 from reconciler.manifest.nodes import (
     InvalidNode,
     ListNode,
@@ -15,11 +15,11 @@ from reconciler.manifest.nodes import (
     Path,
     Position,
     ScalarNode,
-    located,
-    text_of,
+    find,
+    get_text,
 )
-from reconciler.manifest.variables import MAX_CHARACTERS, hint_for
-from reconciler.manifest.yaml_parser import reread
+from reconciler.manifest.variables import MAX_CHARACTERS, definition_hint
+from reconciler.manifest.yaml_parser import parse_scalar
 
 # CloudFormation has the same limit for the value of a parameter.
 _TOO_LONG = f"longer than {MAX_CHARACTERS:,} characters"
@@ -42,7 +42,7 @@ class UnresolvedError(Exception):
         self.hint = hint
 
 
-def call_in(node: Node, path: Path) -> FunctionCall | None:
+def parse_call(node: Node, path: Path) -> FunctionCall | None:
     """Return the function that ``node`` calls, if it calls one."""
     if isinstance(node, InvalidNode) and node.meant:
         node = node.meant
@@ -57,12 +57,12 @@ def call_in(node: Node, path: Path) -> FunctionCall | None:
     return None
 
 
-def said(mark: Position, text: str) -> ScalarNode:
+def make_scalar(mark: Position, text: str) -> ScalarNode:
     """Return ``text`` as CloudFormation takes it: a number or a boolean where one is meant."""
-    return reread(ScalarNode(mark, text, text, unquoted=True), text)
+    return parse_scalar(ScalarNode(mark, text, text, unquoted=True), text)
 
 
-def joined(pieces: Iterable[str]) -> str:
+def join_limited(pieces: Iterable[str]) -> str:
     """Return ``pieces`` as one text, as long as that is not longer than any field takes."""
     found: list[str] = []
     length = 0
@@ -79,39 +79,39 @@ def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> 
 
     ``variables`` count before defaults. UnresolvedError if it has none.
     """
-    _, parameter = located(template, ("Parameters", name))
+    _, parameter = find(template, ("Parameters", name))
     if isinstance(parameter, MappingNode):
         return _value(name, parameter, variables)
     if name.startswith("AWS::"):
         if name not in variables:
-            hint = hint_for(name, variables)
+            hint = definition_hint(name, variables)
             raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
         return variables[name]
-    if located(template, ("Resources", name))[1]:
+    if find(template, ("Resources", name))[1]:
         hint = "Fn::GetAtt gives names that the template itself gives, such as MeshName"
         raise UnresolvedError(f"needs the physical id of {name}, which a stack gives", hint)
-    parameters = located(template, ("Parameters",))[1]
+    parameters = find(template, ("Parameters",))[1]
     known = parameters.members if isinstance(parameters, MappingNode) else ()
-    message = f"needs {shown(name)}, which the template does not declare"
+    message = f"needs {quote_value(name)}, which the template does not declare"
     raise UnresolvedError(message, did_you_mean(name, known))
 
 
 def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> str | list[str]:
-    type_ = text_of(parameter, "Type") or "String"
-    default = None if type_.startswith("AWS::SSM::") else text_of(parameter, "Default")
+    type_ = get_text(parameter, "Type") or "String"
+    default = None if type_.startswith("AWS::SSM::") else get_text(parameter, "Default")
     text = variables.get(name, default)
     if text is None:
-        hint = hint_for(name, variables)
+        hint = definition_hint(name, variables)
         raise UnresolvedError(f"needs the parameter {name}, which has no value", hint)
     if len(text) > MAX_CHARACTERS:
         raise UnresolvedError(f"needs the parameter {name}, which is {_TOO_LONG}")
-    if (text_of(parameter, "NoEcho") or "").casefold() == "true":
+    if (get_text(parameter, "NoEcho") or "").casefold() == "true":
         raise UnresolvedError(f"needs the parameter {name}, which is secret")
-    _, allowed = located(parameter, ("AllowedValues",))
+    _, allowed = find(parameter, ("AllowedValues",))
     if isinstance(allowed, ListNode):
         words = [item.text for item in allowed.items if isinstance(item, ScalarNode)]
         if text not in words:
-            message = f"needs the parameter {name}, which must not be {shown(text)}"
+            message = f"needs the parameter {name}, which must not be {quote_value(text)}"
             raise UnresolvedError(message, did_you_mean(text, words))
     if type_ == "CommaDelimitedList" or type_.startswith("List<"):
         return [item.strip() for item in text.split(",")]

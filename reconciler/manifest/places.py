@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Key
-from reconciler.manifest.checking import model_in
+from reconciler.manifest.checking import find_model
 from reconciler.manifest.diagnostics import Code, Diagnostic
 from reconciler.manifest.nodes import (
     ListNode,
@@ -17,9 +17,9 @@ from reconciler.manifest.nodes import (
     Path,
     Position,
     ScalarNode,
-    dotted,
+    find,
+    format_path,
     is_within,
-    located,
 )
 from reconciler.manifest.specs import attribute
 
@@ -51,8 +51,8 @@ class Fields:
 
     def key(self, kind: str) -> Key | None:
         """Return the key that the names make; None if one of them cannot be read."""
-        names = [_text(located(self.root, path)[1]) for path in self.names]
-        _, owner = located(self.root, self.owner)
+        names = [_text(find(self.root, path)[1]) for path in self.names]
+        _, owner = find(self.root, self.owner)
         account = _text(owner) if owner else ""
         if account is None or not all(names):
             return None
@@ -60,7 +60,7 @@ class Fields:
 
     def are_named(self, errors: list[Diagnostic]) -> bool:
         """Whether the names can be relied on: none is wrong, and none is given twice."""
-        names = [dotted((*self.path, *name)) for name in (*self.names, self.owner)]
+        names = [format_path((*self.path, *name)) for name in (*self.names, self.owner)]
         return not any(
             is_within(item.path, name)
             or (item.code is Code.DUPLICATE_KEY and is_within(name, item.path))
@@ -78,13 +78,13 @@ class Fields:
         for pattern, kind in KINDS[key.kind].names:
             for steps, place, node in self._find(tuple(pattern.split("/"))):
                 name = _text(node)
-                if name and dotted(place.path) not in wrong:
+                if name and format_path(place.path) not in wrong:
                     yield steps, Key(kind, (key.path[0], name), key.mesh_owner)
 
     def name(self, index: int = -1) -> Place:
         """Return the place of one of the names, that of the resource itself by default."""
         path = self.names[index]
-        mark, node = located(self.root, path)
+        mark, node = find(self.root, path)
         return Place(node.mark if node else mark, (*self.path, *path))
 
     def in_spec(self, steps: Steps) -> Place:
@@ -97,7 +97,7 @@ class Fields:
         return place
 
     def _find(self, steps: Steps) -> Iterator[tuple[Steps, Place, Node | None]]:
-        mark, node = located(self.root, self.spec)
+        mark, node = find(self.root, self.spec)
         return _walk(steps, (), Place(mark, (*self.path, *self.spec)), node, self.form)
 
 
@@ -126,9 +126,11 @@ def _walk(
         place, node = Place(items[0].mark, (*place.path, 0)), items[0]
     field = form.model_fields[attribute(step)]
     name = str(field.alias)
-    mark, value = located(node, (name,)) if node else (place.mark, None)
+    mark, value = find(node, (name,)) if node else (place.mark, None)
     inside = Place(mark, (*place.path, name))
-    yield from _walk(tuple(rest), (*taken, step), inside, value, model_in(field.annotation) or form)
+    yield from _walk(
+        tuple(rest), (*taken, step), inside, value, find_model(field.annotation) or form
+    )
 
 
 def _text(node: Node | None) -> str | None:

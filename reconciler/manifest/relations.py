@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from reconciler.core.kinds import Steps, named_by, parent_of
+from reconciler.core.kinds import Steps, parent_of, referenced_keys
 from reconciler.core.listeners import listeners
 from reconciler.core.resources import Key
 from reconciler.manifest.budget import unlimited
@@ -60,7 +60,7 @@ class _Source:
         one = self.declared.get(key) if key else None
         return one.spec if one else {}
 
-    def of(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
+    def of_kinds(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
         """Yield the keys of these kinds with their specs."""
         return ((key, self.spec(key)) for key in self.declared if key.kind in kinds)
 
@@ -84,7 +84,7 @@ class _Source:
         first_in: dict[Key, Key] = {}
         for key in self.declared:
             parent = parent_of(key)
-            if parent and self.lacks(parent) and not _of_others(parent):
+            if parent and self.lacks(parent) and not _is_shared(parent):
                 first_in.setdefault(parent, key)
         found = [
             _Missing(key, len(parent.path) - 1, "is in", parent) for parent, key in first_in.items()
@@ -98,7 +98,7 @@ class _Source:
         return found
 
 
-def breaches(
+def cross_check(
     declared: Iterable[DeclaredResource],
     hidden: Collection[str] = (),
     check_time: Callable[[], None] = unlimited,
@@ -118,7 +118,7 @@ def _mesh_of(key: Key) -> Key:
     return Key("mesh", key.path[:1], key.mesh_owner)
 
 
-def _of_others(key: Key) -> bool:
+def _is_shared(key: Key) -> bool:
     """Whether ``key`` is a mesh that another account has to declare."""
     return key.kind == "mesh" and key.mesh_owner != ""
 
@@ -166,8 +166,8 @@ def _target_port(source: _Source) -> Iterator[CrossCheckFailure]:
         target = route["action"].get("target")
         if target is None or "port" in target:
             continue
-        for service in named_by(key, source.spec(key)):
-            for provider in named_by(service, source.spec(service)):
+        for service in referenced_keys(key, source.spec(key)):
+            for provider in referenced_keys(service, source.spec(service)):
                 ports = source.listeners(provider)
                 if len(ports) > 1:
                     message = f"must name a target port, as {provider} has {len(ports)} listeners"
@@ -179,16 +179,16 @@ def _mismatch(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, form, route in _routes(source):
         port = route.get("match", {}).get("port")
         matched = (form, "match", "port") if port else (form,)
-        yield from _unheard(source, key, parent_of(key), port, matched)
+        yield from _port_mismatch(source, key, parent_of(key), port, matched)
         for index, target in enumerate(route["action"].get("weightedTargets", ())):
             node = Key("virtual-node", (key.path[0], target["virtualNode"]), key.mesh_owner)
             port = target.get("port")
             field = "port" if port else "virtualNode"
             sent = (form, "action", "weightedTargets", index, field)
-            yield from _unheard(source, key, node, port, sent)
+            yield from _port_mismatch(source, key, node, port, sent)
 
 
-def _unheard(
+def _port_mismatch(
     source: _Source, key: Key, listener: Key | None, port: int | None, at: Steps
 ) -> Iterator[CrossCheckFailure]:
     """Yield what ``key`` sends to ``listener``, as it says ``at``, and that does not listen for."""
@@ -203,15 +203,15 @@ def _unheard(
 
 
 def _no_listener(source: _Source) -> Iterator[CrossCheckFailure]:
-    with_routes = {parent_of(key) for key, _ in source.of("route", "gateway-route")}
-    for key, spec in source.of("virtual-router", "virtual-gateway"):
+    with_routes = {parent_of(key) for key, _ in source.of_kinds("route", "gateway-route")}
+    for key, spec in source.of_kinds("virtual-router", "virtual-gateway"):
         if source.declared[key].desired and key in with_routes and not spec.get("listeners"):
             message = "has routes and no listener, so nothing can reach them"
             yield CrossCheckFailure(key, ("listeners",), message)
 
 
 def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
-    for key, spec in source.of("virtual-node"):
+    for key, spec in source.of_kinds("virtual-node"):
         mesh = source.declared.get(_mesh_of(key))
         # Without a spec, the live one counts, which is not known.
         if mesh is None or mesh.desired is None or mesh.desired.spec is None:
@@ -230,7 +230,7 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
 
 
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
-    for key, spec in source.of("route", "gateway-route"):
+    for key, spec in source.of_kinds("route", "gateway-route"):
         for form in _ROUTES:
             if form in spec:
                 yield key, form, spec[form]

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from reconciler.core.marks import is_kept_by_aws
-from reconciler.manifest.diagnostics import Code, shown
+from reconciler.core.marks import is_reserved_by_aws
+from reconciler.manifest.diagnostics import Code, quote_value
 
 # API reference, CreateMesh and TagRef; two of the 50 tags of a resource are ours.
 MAX_NAME_LENGTH = 255
@@ -49,7 +49,7 @@ _BAD_NAMES: tuple[tuple[Callable[[str], object], str], ...] = (
 )
 
 
-def usable_name(name: str) -> str:
+def check_name(name: str) -> str:
     """Return ``name`` where it is safe to put into a request's path and to compare."""
     for is_bad, message in _BAD_NAMES:
         if is_bad(name):
@@ -57,14 +57,14 @@ def usable_name(name: str) -> str:
     return name
 
 
-def account(number: str) -> str:
+def check_account(number: str) -> str:
     """Return ``number`` where it is that of an AWS account."""
     if not _ACCOUNT.fullmatch(number):
         raise InvalidValue(Code.MESH_OWNER, "must be an account of 12 digits")
     return number
 
 
-def usable_tag_key(key: str) -> str:
+def check_tag_key(key: str) -> str:
     """Return ``key`` where AWS takes it and nobody has reserved it."""
     if not key:
         raise InvalidValue(Code.RESOURCE_TAG, "must not be an empty key")
@@ -72,38 +72,38 @@ def usable_tag_key(key: str) -> str:
         raise InvalidValue(
             Code.RESOURCE_TAG, f"begins with {OUR_TAG_PREFIX}, where we keep our own tags"
         )
-    return _usable_tag_text(key, MAX_TAG_KEY_LENGTH)
+    return _check_tag_text(key, MAX_TAG_KEY_LENGTH)
 
 
-def usable_tag_value(value: str) -> str:
+def check_tag_value(value: str) -> str:
     """Return ``value`` where AWS takes it; an empty one is fine."""
-    return _usable_tag_text(value, MAX_TAG_VALUE_LENGTH)
+    return _check_tag_text(value, MAX_TAG_VALUE_LENGTH)
 
 
-def _usable_tag_text(text: str, most: int) -> str:
+def _check_tag_text(text: str, most: int) -> str:
     # AWS's general rules for tags; App Mesh's own model states lengths only.
     if len(text) > most:
         raise InvalidValue(
             Code.RESOURCE_TAG, f"must have at most {most} characters, not {len(text)}"
         )
-    if is_kept_by_aws(text):
+    if is_reserved_by_aws(text):
         raise InvalidValue(Code.RESOURCE_TAG, "begins with aws:, which AWS has reserved")
     for character in text:
         if not character.isalnum() and character not in _TAG_PUNCTUATION:
-            message = f"must not hold {shown(character)}"
+            message = f"must not hold {quote_value(character)}"
             hint = "letters, digits, spaces and + - = . _ : / @ are allowed"
             raise InvalidValue(Code.RESOURCE_TAG, message, hint)
     return text
 
 
-def few_enough_tags(count: int) -> None:
+def check_tag_count(count: int) -> None:
     """Refuse more tags than leave room for our two."""
     if count > MAX_TAGS:
         message = f"must hold at most {MAX_TAGS} tags, not {count}: of AWS's 50 two are ours"
         raise InvalidValue(Code.RESOURCE_TAG, message)
 
 
-def few_enough_items(count: int) -> None:
+def check_item_count(count: int) -> None:
     """Refuse a list or mapping of more than anybody writes."""
     if count > MAX_ITEMS:
         raise InvalidValue(
@@ -111,16 +111,16 @@ def few_enough_items(count: int) -> None:
         )
 
 
-def distinct_tag_keys(keys: Sequence[str]) -> None:
+def check_distinct_tag_keys(keys: Sequence[str]) -> None:
     """Refuse a list of tags that gives a key twice."""
     seen: set[str] = set()
     for key in keys:
         if key in seen:
-            raise InvalidValue(Code.RESOURCE_TAG, f"gives the key {shown(key)} twice")
+            raise InvalidValue(Code.RESOURCE_TAG, f"gives the key {quote_value(key)} twice")
         seen.add(key)
 
 
-def member_pointer(pointer: str) -> str:
+def check_pointer(pointer: str) -> str:
     """Return ``pointer`` where it leads, by RFC 6901, to a member of an object."""
     if not _POINTER.fullmatch(pointer):
         hint = "write /egressFilter/type; ~0 stands for ~ and ~1 for /"
@@ -131,7 +131,7 @@ def member_pointer(pointer: str) -> str:
     return pointer
 
 
-def moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """Return the time that ``text`` gives in ISO 8601, which must name its zone."""
     try:
         time = datetime.fromisoformat(text)
@@ -143,7 +143,7 @@ def moment(text: str) -> datetime:
     return time
 
 
-def no_mesh_owner(_: object) -> object:
+def reject_mesh_owner(_: object) -> object:
     """Refuse the account that owns a mesh: it is stated where that is not our own."""
     message = "says that the mesh is another account's, which is not ours to create or change"
     raise InvalidValue(Code.MESH_OWNER, message, "leave the field out where the mesh is your own")

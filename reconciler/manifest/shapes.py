@@ -18,9 +18,9 @@ from reconciler.manifest.nodes import (
     MappingNode,
     Node,
     Path,
-    described,
-    located,
-    text_of,
+    describe,
+    find,
+    get_text,
 )
 
 NATIVE = "mesh-reconciler/v1"
@@ -71,7 +71,7 @@ class Format(Enum):
     FOREIGN = auto()
 
 
-def resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
+def split_resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
     """Yield the resources in a document: itself, or its items where it is a Kubernetes list.
 
     The path is that of the resource in the document. Complains of what is no mapping.
@@ -80,14 +80,14 @@ def resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[MappingN
         if isinstance(node, MappingNode):
             yield node, path
         elif not isinstance(node, InvalidNode):
-            message = f"is no manifest, which is a mapping: this is {described(node)}"
+            message = f"is no manifest, which is a mapping: this is {describe(node)}"
             complaints.add(Code.UNKNOWN_SHAPE, node.mark, message, path=path)
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
-    if (text_of(root, "apiVersion"), text_of(root, "kind")) not in _LISTS:
+    if (get_text(root, "apiVersion"), get_text(root, "kind")) not in _LISTS:
         return []
-    _, items = located(root, ("items",))
+    _, items = find(root, ("items",))
     found = items.items if isinstance(items, ListNode) else []
     return [(item, ("items", index)) for index, item in enumerate(found)]
 
@@ -99,7 +99,7 @@ def is_template(root: Node) -> bool:
     return "Resources" in root.members or "AWSTemplateFormatVersion" in root.members
 
 
-def recognise(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
+def detect_format(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
     """Return the form of the resource ``root``; None where it has none, and it is said why."""
     if "apiVersion" in root.members:
         return _by_api_version(root, complaints, path)
@@ -114,24 +114,24 @@ def recognise(root: MappingNode, complaints: DiagnosticList, path: Path) -> Form
     if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Format.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = USE_EXPORT if _is_answer(root) else next(filter(None, hints), "")
+    hint = USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
     message = "is no manifest: it has neither apiVersion nor meshName"
     complaints.add(Code.UNKNOWN_SHAPE, root.mark, message, path=path, hint=hint)
     return None
 
 
-def _is_answer(root: MappingNode) -> bool:
+def _is_response(root: MappingNode) -> bool:
     """Whether ``root`` looks like what a call of the API answers with."""
     names = list(root.members)
     return (
         len(names) == 1
         and names[0] in _RESPONSE_KEYS
-        and located(root, (names[0], "metadata"))[1] is not None
+        and find(root, (names[0], "metadata"))[1] is not None
     )
 
 
 def _by_api_version(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
-    api_version, kind = text_of(root, "apiVersion"), text_of(root, "kind")
+    api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
     if api_version == NATIVE:
         return Format.NATIVE
     if api_version in KUBERNETES:
@@ -141,7 +141,7 @@ def _by_api_version(root: MappingNode, complaints: DiagnosticList, path: Path) -
     value = root.members["apiVersion"].value
     if not isinstance(value, InvalidNode):
         known = (NATIVE, *KUBERNETES)
-        message = f"must be {one_of(known)} for one of ours, not {described(value)}"
+        message = f"must be {one_of(known)} for one of ours, not {describe(value)}"
         hint = did_you_mean(api_version or "", known)
         where = (*path, "apiVersion")
         complaints.add(Code.API_VERSION, value.mark, message, path=where, hint=hint)

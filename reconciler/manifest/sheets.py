@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from reconciler.core.kinds import Steps, references
 from reconciler.core.resources import Desired, Key, Options, Origin, Spec
-from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, quote_value
 from reconciler.manifest.nodes import (
     DiagnosticList,
     InvalidNode,
@@ -19,12 +19,12 @@ from reconciler.manifest.nodes import (
     Path,
     Position,
     ScalarNode,
-    described,
-    located,
+    describe,
+    find,
 )
 from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
-from reconciler.manifest.variables import filled_mapping
+from reconciler.manifest.variables import substitute_mapping
 
 
 class DeclaredResource(NamedTuple):
@@ -75,7 +75,7 @@ class DocumentContext:
     ignored: Counter[str]
     kept: dict[tuple[Key, Origin], Fields] | None = None
 
-    def declared(
+    def declare(
         self,
         fields: Fields,
         key: Key,
@@ -110,41 +110,39 @@ class DocumentContext:
         mark = fields.name().mark
         return Origin(self.complaints.page.file, mark.line, mark.column)
 
-    def filled(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
+    def substitute(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
         """Return ``root`` with its variables replaced, but for what is below a key in ``skip``."""
         if not self.complaints.page.may_hold_variables:
             return root
-        return filled_mapping(root, self.variables, self.complaints, self.path, skip)
+        return substitute_mapping(root, self.variables, self.complaints, self.path, skip)
 
     def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
         """Return the kind of ``root`` where it is one of ``supported``, else say why not."""
-        mark, node = located(root, ("kind",))
+        mark, node = find(root, ("kind",))
         if node is None:
-            self.complain(Code.MISSING_FIELD, mark, "is required", ("kind",))
+            self.report(Code.MISSING_FIELD, mark, "is required", ("kind",))
         elif isinstance(node, ScalarNode) and node.value is not None:
             if node.text in supported:
                 return node.text
-            self.complain_of_kind(node.text, node.mark, ("kind",), supported)
+            self.report_kind(node.text, node.mark, ("kind",), supported)
         elif not isinstance(node, InvalidNode):
-            message = f"must be the name of a kind, not {described(node)}"
-            self.complain(Code.WRONG_TYPE, node.mark, message, ("kind",))
+            message = f"must be the name of a kind, not {describe(node)}"
+            self.report(Code.WRONG_TYPE, node.mark, message, ("kind",))
         return None
 
-    def complain_of_kind(
+    def report_kind(
         self, kind: str, mark: Position, where: Path, known: Collection[str] = MESH_KINDS
     ) -> None:
         """Complain of a kind that is not among those ``known``, as ``where`` says at ``mark``."""
-        message = f"must be {one_of(sorted(known))}, not {shown(kind)}"
-        self.complain(Code.KIND, mark, message, where, did_you_mean(kind, known))
+        message = f"must be {one_of(sorted(known))}, not {quote_value(kind)}"
+        self.report(Code.KIND, mark, message, where, did_you_mean(kind, known))
 
-    def complain_of_type(self, node: Node, where: Path, wanted: str = "a mapping") -> None:
+    def report_type(self, node: Node, where: Path, wanted: str = "a mapping") -> None:
         """Complain that ``node`` is not ``wanted``, where nothing was complained of there yet."""
         if not isinstance(node, InvalidNode) or node.meant:
-            found = "a function" if isinstance(node, InvalidNode) else described(node)
-            self.complain(Code.WRONG_TYPE, node.mark, f"must be {wanted}, not {found}", where)
+            found = "a function" if isinstance(node, InvalidNode) else describe(node)
+            self.report(Code.WRONG_TYPE, node.mark, f"must be {wanted}, not {found}", where)
 
-    def complain(
-        self, code: Code, mark: Position, message: str, where: Path, hint: str = ""
-    ) -> None:
+    def report(self, code: Code, mark: Position, message: str, where: Path, hint: str = "") -> None:
         """Complain of the place ``mark``, to which ``where`` leads from the root."""
         self.complaints.add(code, mark, message, path=(*self.path, *where), hint=hint)

@@ -8,7 +8,7 @@ they hold in every spelling.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, shown
+from reconciler.manifest.diagnostics import Code, did_you_mean, one_of, quote_value
 from reconciler.manifest.fields import Model, Rule
 from reconciler.manifest.rules import InvalidValue
 
@@ -21,12 +21,12 @@ def _given(model: Model, names: Iterable[str]) -> list[str]:
     return [name for name in names if getattr(model, name) is not None]
 
 
-def _spelt(model: Model, names: Iterable[str]) -> list[str]:
+def _field_names(model: Model, names: Iterable[str]) -> list[str]:
     """Return the fields ``names`` as the page spells them."""
     return [str(type(model).model_fields[name].alias) for name in names]
 
 
-def _refuse(message: str, hint: str = "") -> None:
+def _reject(message: str, hint: str = "") -> None:
     raise InvalidValue(Code.NOT_ALLOWED, message, hint)
 
 
@@ -36,8 +36,8 @@ def exactly_one(*names: str) -> Rule:
     def rule(model: Model) -> None:
         count = len(_given(model, names))
         if count != 1:
-            which = ", ".join(_spelt(model, names))
-            _refuse(f"must have exactly one of {which}, not {count or 'none'}")
+            which = ", ".join(_field_names(model, names))
+            _reject(f"must have exactly one of {which}, not {count or 'none'}")
 
     return rule
 
@@ -45,67 +45,69 @@ def exactly_one(*names: str) -> Rule:
 def _at_most_one(*names: str) -> Rule:
     def rule(model: Model) -> None:
         if len(_given(model, names)) > 1:
-            _refuse(f"must not have both {' and '.join(_spelt(model, names))}")
+            _reject(f"must not have both {' and '.join(_field_names(model, names))}")
 
     return rule
 
 
-def _some(*names: str) -> Rule:
+def _at_least_one(*names: str) -> Rule:
     def rule(model: Model) -> None:
         if not _given(model, names):
-            _refuse(f"must have {one_of(_spelt(model, names))}")
+            _reject(f"must have {one_of(_field_names(model, names))}")
 
     return rule
 
 
-def _both(model: Model) -> None:
+def _duration_pair(model: Model) -> None:
     names = ("unit", "value")
     if len(_given(model, names)) < len(names):
-        _refuse("must have both unit and value")
+        _reject("must have both unit and value")
 
 
-def _forwards(model: Any) -> None:
+def _ascending_range(model: Any) -> None:
     if model.start >= model.end:
-        _refuse(f"must begin before it ends, and {model.start} is not below {model.end}")
+        _reject(f"must begin before it ends, and {model.start} is not below {model.end}")
 
 
 def _path(model: Any) -> None:
     if model.prefix is not None and not model.prefix.startswith("/"):
-        _refuse(f"must have a prefix that begins with /, not {shown(model.prefix)}")
+        _reject(f"must have a prefix that begins with /, not {quote_value(model.prefix)}")
 
 
 def _reserved(name: str, *beginnings: str) -> Rule:
     def rule(model: Model) -> None:
         value = getattr(model, name)
         if value is not None and value.startswith(beginnings):
-            (field,) = _spelt(model, [name])
-            _refuse(f"has a {field} that App Mesh keeps for itself: {shown(value)}")
+            (field,) = _field_names(model, [name])
+            _reject(f"has a {field} that App Mesh keeps for itself: {quote_value(value)}")
 
     return rule
 
 
-def _slashes(model: Any) -> None:
+def _enclosing_slashes(model: Any) -> None:
     if model.value is not None and not (model.value[0] == model.value[-1] == "/"):
-        _refuse(f"must have a value between slashes, such as /shop/, not {shown(model.value)}")
+        _reject(
+            f"must have a value between slashes, such as /shop/, not {quote_value(model.value)}"
+        )
 
 
 def _weights(model: Any) -> None:
     total = sum(target.weight for target in model.weighted_targets)
     if total > _WEIGHT_TOTAL:
-        _refuse(f"has weights that add up to {total}, which is more than {_WEIGHT_TOTAL}")
+        _reject(f"has weights that add up to {total}, which is more than {_WEIGHT_TOTAL}")
 
 
 def _retry_events(model: Any) -> None:
     for event in model.http_retry_events or ():
         if event not in _RETRY_EVENTS:
-            message = f"must retry on {one_of(_RETRY_EVENTS)}, not on {shown(event)}"
-            _refuse(message, did_you_mean(event, _RETRY_EVENTS))
+            message = f"must retry on {one_of(_RETRY_EVENTS)}, not on {quote_value(event)}"
+            _reject(message, did_you_mean(event, _RETRY_EVENTS))
 
 
 def _method(model: Any) -> None:
     if model.method_name is not None and model.service_name is None:
-        method, service = _spelt(model, ("method_name", "service_name"))
-        _refuse(f"must have {service}, of which {method} is one")
+        method, service = _field_names(model, ("method_name", "service_name"))
+        _reject(f"must have {service}, of which {method} is one")
 
 
 def _one_protocol(model: Any) -> None:
@@ -113,57 +115,57 @@ def _one_protocol(model: Any) -> None:
     for name in ("connection_pool", "timeout"):
         value = getattr(model, name, None)
         if value is not None and getattr(value, protocol, None) is None:
-            (field,) = _spelt(model, [name])
-            _refuse(f"must have a {field} of its own protocol, {protocol}")
+            (field,) = _field_names(model, [name])
+            _reject(f"must have a {field} of its own protocol, {protocol}")
 
 
-def _checked_port(model: Any) -> None:
+def _health_check_port(model: Any) -> None:
     ports = [listener.port_mapping.port for listener in model.listeners or ()]
     for listener in model.listeners or ():
         check = listener.health_check
         if check is not None and check.port is not None and check.port not in ports:
             message = f"has a health check of port {check.port}, on which it does not listen"
-            _refuse(message, f"it listens on {one_of(map(str, ports))}")
+            _reject(message, f"it listens on {one_of(map(str, ports))}")
 
 
-def _discovered(model: Any) -> None:
+def _service_discovery(model: Any) -> None:
     listens, discovered = bool(model.listeners), model.service_discovery is not None
     if listens != discovered:
-        fields = _spelt(model, ("listeners", "service_discovery"))
+        fields = _field_names(model, ("listeners", "service_discovery"))
         had, lacked = fields if listens else reversed(fields)
-        _refuse(f"must have {lacked} where it has {had}")
+        _reject(f"must have {lacked} where it has {had}")
 
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
-    "Duration": (_both,),
-    "MatchRange": (_forwards,),
+    "Duration": (_duration_pair,),
+    "MatchRange": (_ascending_range,),
     "RouteSpec": (exactly_one(*ROUTES),),
     "GatewayRouteSpec": (exactly_one(*ROUTES[:-1]),),
     "HttpRouteMatch": (exactly_one("prefix", "path"), _path),
     "HttpGatewayRouteMatch": (
-        _some("prefix", "path", "hostname"),
+        _at_least_one("prefix", "path", "hostname"),
         _at_most_one("prefix", "path"),
         _path,
         _reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
     ),
     "GrpcGatewayRouteMatch": (
-        _some("service_name", "hostname"),
+        _at_least_one("service_name", "hostname"),
         _reserved("service_name", "aws.app-mesh", "aws.appmesh"),
     ),
     "HttpPathMatch": (exactly_one("exact", "regex"),),
     "GatewayRouteHostnameMatch": (exactly_one("exact", "suffix"),),
     "HttpGatewayRouteRewrite": (_at_most_one("prefix", "path"),),
-    "HttpGatewayRoutePrefixRewrite": (exactly_one("default_prefix", "value"), _slashes),
+    "HttpGatewayRoutePrefixRewrite": (exactly_one("default_prefix", "value"), _enclosing_slashes),
     "RouteAction": (_weights,),
-    "HttpRetryPolicy": (_some("http_retry_events", "tcp_retry_events"), _retry_events),
+    "HttpRetryPolicy": (_at_least_one("http_retry_events", "tcp_retry_events"), _retry_events),
     "GrpcRetryPolicy": (
-        _some("grpc_retry_events", "http_retry_events", "tcp_retry_events"),
+        _at_least_one("grpc_retry_events", "http_retry_events", "tcp_retry_events"),
         _retry_events,
     ),
     "GrpcRouteMatch": (_method,),
     "Listener": (_one_protocol,),
     "VirtualGatewayListener": (_one_protocol,),
-    "VirtualNodeSpec": (_checked_port, _discovered),
-    "VirtualGatewaySpec": (_checked_port,),
+    "VirtualNodeSpec": (_health_check_port, _service_discovery),
+    "VirtualGatewaySpec": (_health_check_port,),
 }
 """The rules that a structure of the description has to keep, in the order they are asked."""

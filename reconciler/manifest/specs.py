@@ -55,7 +55,7 @@ def structure_of(structure: Structure, types: Mapping[str, Any]) -> type[Model]:
         limits = {"minProperties": 1, "maxProperties": 1}
         options["__cls_kwargs__"] = {"json_schema_extra": limits}
     if rules:
-        options["__validators__"] = {"rules": _all_kept(rules)}
+        options["__validators__"] = {"rules": _all_rules(rules)}
     return create_model(structure.name, __base__=Model, **options, **members)
 
 
@@ -94,7 +94,7 @@ def _text(shape: Text) -> Any:
     return Annotated[str, limits, fields.FromSource]
 
 
-def _all_kept(rules: Iterable[Rule]) -> Any:
+def _all_rules(rules: Iterable[Rule]) -> Any:
     def kept(model: Model) -> Model:
         for rule in rules:
             rule(model)

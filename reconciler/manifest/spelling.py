@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
-from reconciler.manifest.checking import model_in
+from reconciler.manifest.checking import find_model
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.fields import api_name
 from reconciler.manifest.rules import InvalidValue
@@ -44,26 +44,26 @@ _KUBERNETES_IN = {
 }
 
 
-def in_cloudformation(_: str, field: str) -> str:
+def cloudformation_name(_: str, field: str) -> str:
     """Spell as a template does, where some words are all capitals."""
     if field in _CAPITALS:
         return field.upper()
     return "AWSCloudMap" if field == "aws_cloud_map" else to_pascal(field)
 
 
-def in_terraform(_: str, field: str) -> str:
+def terraform_name(_: str, field: str) -> str:
     """Spell as Terraform's provider does, where a repeated block is named for one."""
     return _SINGULARS.get(field, field)
 
 
-def in_kubernetes(structure: str, field: str) -> str:
+def kubernetes_name(structure: str, field: str) -> str:
     """Spell as the App Mesh controller does, where references stand in the place of names."""
     special = _KUBERNETES_IN.get((structure, field)) or _KUBERNETES.get(field)
     return special or api_name(field)
 
 
 @cache
-def respelt(model: type[M], spell: FieldNaming, *, in_blocks: bool = False) -> type[M]:
+def rename_fields(model: type[M], spell: FieldNaming, *, in_blocks: bool = False) -> type[M]:
     """Return ``model`` with each field, at any depth, called what ``spell`` makes of its name.
 
     Where objects come ``in_blocks``, each one stands in a list of its own; an empty list is none.
@@ -71,9 +71,9 @@ def respelt(model: type[M], spell: FieldNaming, *, in_blocks: bool = False) -> t
     annotations: dict[str, Any] = {}
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        inner = model_in(field.annotation)
+        inner = find_model(field.annotation)
         if inner is not None:
-            twin: Any = respelt(inner, spell, in_blocks=in_blocks)
+            twin: Any = rename_fields(inner, spell, in_blocks=in_blocks)
             fields[name] = copy(field)
             fields[name].annotation = annotations[name] = _with_twin(
                 field.annotation, twin, in_blocks=in_blocks
@@ -92,7 +92,7 @@ def respelt(model: type[M], spell: FieldNaming, *, in_blocks: bool = False) -> t
     return twin_of_model
 
 
-def in_api_words(model: BaseModel) -> dict[str, Any]:
+def to_api_names(model: BaseModel) -> dict[str, Any]:
     """Return the fields that were given to a respelt ``model``, under the API's own names."""
     given = {name: getattr(model, name) for name in type(model).model_fields}
     return {
@@ -104,32 +104,32 @@ def in_api_words(model: BaseModel) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return in_api_words(value)
+        return to_api_names(value)
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _with_twin(annotation: Any, twin: type[BaseModel], *, in_blocks: bool) -> Any:
     if in_blocks and not _is_list(annotation):
-        return Annotated[list[twin], AfterValidator(_only_one)]  # type: ignore[valid-type]
-    return _replaced(annotation, twin)
+        return Annotated[list[twin], AfterValidator(_single_block)]  # type: ignore[valid-type]
+    return _replace(annotation, twin)
 
 
 def _is_list(annotation: Any) -> bool:
     return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
-def _replaced(annotation: Any, twin: type[BaseModel]) -> Any:
+def _replace(annotation: Any, twin: type[BaseModel]) -> Any:
     """Return ``annotation`` with ``twin`` in the place of the model in it."""
     if not get_args(annotation):
         return twin
     first, *others = get_args(annotation)
-    inner: Any = _replaced(first, twin)
+    inner: Any = _replace(first, twin)
     if get_origin(annotation) is list:
         return list[inner]
     return Annotated[(inner, *others)] if get_origin(annotation) is Annotated else inner | None
 
 
-def _only_one(blocks: list[BaseModel]) -> BaseModel | None:
+def _single_block(blocks: list[BaseModel]) -> BaseModel | None:
     if len(blocks) > 1:
         raise InvalidValue(Code.WRONG_TYPE, f"must hold at most one block, not {len(blocks)}")
     return blocks[0] if blocks else None

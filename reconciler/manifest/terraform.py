@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from reconciler.manifest import forms
-from reconciler.manifest.checking import checked
+from reconciler.manifest.checking import validate
 from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.nodes import (
     KeyValue,
@@ -18,14 +18,14 @@ from reconciler.manifest.nodes import (
     Path,
     Position,
     ScalarNode,
-    located,
-    text_of,
+    find,
+    get_text,
 )
 from reconciler.manifest.places import Fields
 from reconciler.manifest.shapes import MESH_KINDS
 from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.specs import attribute
-from reconciler.manifest.spelling import in_api_words, in_terraform, respelt
+from reconciler.manifest.spelling import rename_fields, terraform_name, to_api_names
 
 _PREFIX = "aws_appmesh_"
 _KINDS = {f"{_PREFIX}{attribute(kind)[1:]}": kind for kind in MESH_KINDS}
@@ -48,29 +48,29 @@ class _Hidden(NamedTuple):
 
 def translate_terraform(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what of a mesh is in a state or in what a plan leads to."""
-    if text_of(sheet.root, "errored") == "true":
-        mark, _ = located(sheet.root, ("errored",))
-        sheet.complain(Code.STATE, mark, "says that the plan is incomplete", ("errored",))
+    if get_text(sheet.root, "errored") == "true":
+        mark, _ = find(sheet.root, ("errored",))
+        sheet.report(Code.STATE, mark, "says that the plan is incomplete", ("errored",))
         return
-    version = text_of(sheet.root, "format_version")
+    version = get_text(sheet.root, "format_version")
     if version is None:
         where = ("format_version",)
-        sheet.complain(Code.MISSING_FIELD, sheet.root.mark, "is required", where, _SHOW)
+        sheet.report(Code.MISSING_FIELD, sheet.root.mark, "is required", where, _SHOW)
         return
     if version.partition(".")[0] not in {"0", "1"}:
-        mark, _ = located(sheet.root, ("format_version",))
+        mark, _ = find(sheet.root, ("format_version",))
         message = "is no version of Terraform's output that is known: those begin with 0 or 1"
-        sheet.complain(Code.UNKNOWN_SHAPE, mark, message, ("format_version",), _SHOW)
+        sheet.report(Code.UNKNOWN_SHAPE, mark, message, ("format_version",), _SHOW)
         return
     values = next((name for name in _VALUES if name in sheet.root.members), None)
     if values is None:
         message = "is required: where terraform show finds no state, it prints nothing more"
-        sheet.complain(Code.MISSING_FIELD, sheet.root.mark, message, ("values",), _SHOW)
+        sheet.report(Code.MISSING_FIELD, sheet.root.mark, message, ("values",), _SHOW)
         return
     module = (values, "root_module")
-    mark, node = located(sheet.root, module)
+    mark, node = find(sheet.root, module)
     if not isinstance(node, MappingNode):
-        sheet.complain(Code.MISSING_FIELD, mark, "is required", module, _SHOW)
+        sheet.report(Code.MISSING_FIELD, mark, "is required", module, _SHOW)
         return
     unknown = _unknown_values(sheet.root)
     for resource, path in _resources(sheet, node, module):
@@ -89,26 +89,26 @@ def _mappings(
     sheet: DocumentContext, module: MappingNode, path: Path
 ) -> Iterator[tuple[MappingNode, Path]]:
     """Yield each mapping in the list that ``path`` ends with, and complain of what is none."""
-    _, node = located(module, path[-1:])
+    _, node = find(module, path[-1:])
     if isinstance(node, ListNode):
         for index, item in enumerate(node.items):
             if isinstance(item, MappingNode):
                 yield item, (*path, index)
             else:
-                sheet.complain_of_type(item, (*path, index))
+                sheet.report_type(item, (*path, index))
     elif node is not None:
-        sheet.complain_of_type(node, path, "a list")
+        sheet.report_type(node, path, "a list")
 
 
 def _unknown_values(root: Node) -> dict[str, _Hidden]:
     """Return, by address, what a plan says is known after its apply only."""
     unknown = {}
-    _, changes = located(root, ("resource_changes",))
+    _, changes = find(root, ("resource_changes",))
     for index, change in enumerate(changes.items if isinstance(changes, ListNode) else ()):
-        _, node = located(change, ("change", "after_unknown"))
-        address = text_of(change, "address")
+        _, node = find(change, ("change", "after_unknown"))
+        address = get_text(change, "address")
         # What is deposed is on its way out: its values are not the ones to come.
-        if node and address and text_of(change, "deposed") is None:
+        if node and address and get_text(change, "deposed") is None:
             path = ("resource_changes", index, "change", "after_unknown")
             unknown[address] = _Hidden("is known after the apply only", node, path)
     return unknown
@@ -117,62 +117,62 @@ def _unknown_values(root: Node) -> dict[str, _Hidden]:
 def _resource(
     sheet: DocumentContext, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
 ) -> Iterator[DeclaredResource | Unnamed]:
-    type_ = text_of(resource, "type")
+    type_ = get_text(resource, "type")
     if type_ is None:
-        mark, _ = located(resource, ("type",))
-        sheet.complain(Code.MISSING_FIELD, mark, "is required", (*path, "type"))
-    elif text_of(resource, "mode") == "data" or not type_.startswith(_PREFIX):
-        data = "data." if text_of(resource, "mode") == "data" else ""
+        mark, _ = find(resource, ("type",))
+        sheet.report(Code.MISSING_FIELD, mark, "is required", (*path, "type"))
+    elif get_text(resource, "mode") == "data" or not type_.startswith(_PREFIX):
+        data = "data." if get_text(resource, "mode") == "data" else ""
         sheet.ignored[f"Terraform {data}{type_}"] += 1
-    elif text_of(resource, "deposed_key") is not None:
+    elif get_text(resource, "deposed_key") is not None:
         sheet.ignored[f"Terraform deposed {type_}"] += 1
     elif type_ not in _KINDS:
-        mark, _ = located(resource, ("type",))
-        sheet.complain_of_kind(type_, mark, (*path, "type"), _KINDS)
+        mark, _ = find(resource, ("type",))
+        sheet.report_kind(type_, mark, (*path, "type"), _KINDS)
     else:
-        address = text_of(resource, "address")
+        address = get_text(resource, "address")
         # An address names one resource, so its unknown values are searched only once.
         of_plan = unknown.pop(address or "", None)
         hidden = [of_plan] if of_plan else []
-        if node := located(resource, ("sensitive_values",))[1]:
+        if node := find(resource, ("sensitive_values",))[1]:
             hidden.append(
                 _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))
             )
-        yield from _ours(sheet, resource, path, hidden, _KINDS[type_])
+        yield from _translate(sheet, resource, path, hidden, _KINDS[type_])
 
 
-def _ours(
+def _translate(
     sheet: DocumentContext, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
-    mark, values = located(resource, ("values",))
+    mark, values = find(resource, ("values",))
     inside = (*path, "values")
     if not isinstance(values, MappingNode):
-        sheet.complain(Code.MISSING_FIELD, mark, "is required", inside)
+        sheet.report(Code.MISSING_FIELD, mark, "is required", inside)
         return
     # The provider's default tags are in tags_all alone, and the live mesh carries them too.
-    _, all_tags = located(values, ("tags_all",))
+    _, all_tags = find(values, ("tags_all",))
     tags = "tags_all" if all_tags and _is_set(all_tags) else "tags"
     names = (*map(attribute, forms.names(kind)[:-1]), "name")
     wanted = {*names, "spec", tags}
     for why, node, where in hidden:
         for name in sorted(wanted):
-            for place, steps in _marked(*located(node, (name,))):
+            for place, steps in _mark_unknown(*find(node, (name,))):
                 if steps[-3::2] in _DEFAULTED_FIELDS:
                     continue
-                sheet.complain(Code.STATE, place, why, (*where, name, *steps))
-    owner, account = text_of(values, "mesh_owner"), text_of(values, "resource_owner")
+                sheet.report(Code.STATE, place, why, (*where, name, *steps))
+    owner, account = get_text(values, "mesh_owner"), get_text(values, "resource_owner")
     if owner and owner != account and kind != "Mesh":
         wanted.add("mesh_owner")
     elif owner and account and owner != account:
-        place, _ = located(values, ("mesh_owner",))
+        place, _ = find(values, ("mesh_owner",))
         message = "says that the mesh is another account's, which is not ours to create or change"
-        sheet.complain(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
+        sheet.report(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
     members = {
         name: KeyValue(mark, value if name.startswith("tags") else _without_unset(value))
         for name, (mark, value) in values.members.items()
         if name in wanted and _is_set(value)
     }
-    model = respelt(forms.terraform(kind), in_terraform, in_blocks=True)
+    model = rename_fields(forms.terraform(kind), terraform_name, in_blocks=True)
     root = MappingNode(values.mark, members)
     fields = Fields(
         MappingNode(resource.mark, {"values": KeyValue(mark, root)}),
@@ -182,16 +182,16 @@ def _ours(
         forms.spec_in(model),
         ("values", "mesh_owner"),
     )
-    form: Any = checked(model, root, sheet.complaints, (*sheet.path, *inside))
+    form: Any = validate(model, root, sheet.complaints, (*sheet.path, *inside))
     if form is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declared(
+    yield sheet.declare(
         fields,
         forms.key_of(kind, form, names),
         # The provider sends an empty spec where the configuration has none.
-        in_api_words(form.spec) if form.spec else {},
+        to_api_names(form.spec) if form.spec else {},
         form.tags_all or form.tags,
     )
 
@@ -234,16 +234,16 @@ def _as_list(node: Node) -> Node:
     return ListNode(node.mark, [MappingNode(node.mark, item) for item in items])
 
 
-def _marked(mark: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
+def _mark_unknown(mark: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
     """Yield the place of every ``true`` in ``node``, and the path to it."""
     match node:
         case ScalarNode(value=True):
             yield mark, ()
         case MappingNode(members=members):
             for name, member in members.items():
-                for place, path in _marked(member.mark, member.value):
+                for place, path in _mark_unknown(member.mark, member.value):
                     yield place, (name, *path)
         case ListNode(items=items):
             for index, item in enumerate(items):
-                for place, path in _marked(item.mark, item):
+                for place, path in _mark_unknown(item.mark, item):
                     yield place, (index, *path)

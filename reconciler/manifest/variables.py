@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from reconciler.core.errors import UsageError
-from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, shown
+from reconciler.manifest.diagnostics import Code, Diagnostic, did_you_mean, quote_value
 from reconciler.manifest.nodes import (
     DiagnosticList,
     InvalidNode,
@@ -19,8 +19,8 @@ from reconciler.manifest.nodes import (
     Path,
     ScalarNode,
 )
-from reconciler.manifest.pages import page_of
-from reconciler.manifest.yaml_parser import reread
+from reconciler.manifest.pages import decode
+from reconciler.manifest.yaml_parser import parse_scalar
 
 # No field of App Mesh takes more, and a small file must not be able to ask for a large text.
 MAX_CHARACTERS = 4096
@@ -42,7 +42,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not _NAME.fullmatch(name):
             # A value may be meant for nobody's eyes, so it is not repeated.
-            raise UsageError(f"--var takes NAME=VALUE, not {shown(name)}; {_NAME_HINT}")
+            raise UsageError(f"--var takes NAME=VALUE, not {quote_value(name)}; {_NAME_HINT}")
         variables[name] = value
     return variables
 
@@ -54,7 +54,7 @@ def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
     Quotation marks around a whole value are taken off; nothing in it is replaced. UsageError
     with file and line where a line is none of these, or gives a name for the second time.
     """
-    page = page_of(file, content)
+    page = decode(file, content)
     if isinstance(page, Diagnostic):
         raise UsageError(f"{page.origin}: {page.message}")
     variables: dict[str, str] = {}
@@ -80,7 +80,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def filled_mapping(
+def substitute_mapping(
     root: MappingNode,
     variables: Mapping[str, str],
     complaints: DiagnosticList,
@@ -101,7 +101,7 @@ def filled_mapping(
                 inner = [filled(item, (*path, index)) for index, item in enumerate(items)]
                 return ListNode(mark, inner)
             case ScalarNode(value=str()) if "$" in node.text:
-                return _filled_scalar(node, variables, complaints, path)
+                return _substitute_scalar(node, variables, complaints, path)
             case _:
                 return node
 
@@ -128,7 +128,7 @@ def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
     return found, text[end:]
 
 
-def _filled_scalar(
+def _substitute_scalar(
     node: ScalarNode, variables: Mapping[str, str], complaints: DiagnosticList, path: Path
 ) -> Node:
     whole = _UNBRACED.fullmatch(node.text)
@@ -146,7 +146,7 @@ def _filled_scalar(
             message = f"is longer than {MAX_CHARACTERS:,} characters with its variables"
             complaints.add(Code.VARIABLE, node.mark, message, path=path)
             return InvalidNode(node.mark)
-    return reread(node, "".join([*parts, rest]))
+    return parse_scalar(node, "".join([*parts, rest]))
 
 
 def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, str, str]:
@@ -154,15 +154,19 @@ def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, s
     name, dash, default = expression.partition(":-")
     if not _NAME.fullmatch(name) or "$" in default:
         hint = "write ${NAME} or ${NAME:-default}"
-        return None, f"holds {shown(f'${{{expression}}}')}, which is no variable", hint
+        return None, f"holds {quote_value(f'${{{expression}}}')}, which is no variable", hint
     # As in a shell: the default also stands in for an empty value.
     value = variables.get(name, "") or default if dash else variables.get(name)
     if value is not None:
         return value, "", ""
-    return None, f"asks for the variable {name}, which has no value", hint_for(name, variables)
+    return (
+        None,
+        f"asks for the variable {name}, which has no value",
+        definition_hint(name, variables),
+    )
 
 
-def hint_for(name: str, variables: Mapping[str, str]) -> str:
+def definition_hint(name: str, variables: Mapping[str, str]) -> str:
     """Return how to give the variable ``name`` a value."""
     # Those said last, and so by the user, come first: an environment holds many others.
     return did_you_mean(name, [*variables][::-1]) or f"say --var {name}=VALUE"

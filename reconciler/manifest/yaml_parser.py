@@ -92,7 +92,7 @@ def parse_yaml(page: SourceText) -> Iterator[Document]:
     A syntax error or a document over a limit is the last that is yielded: what stands behind
     it cannot be told apart.
     """
-    refused = _refused_lines(page)
+    refused = _reject_lines(page)
     if refused:
         yield Document(None, refused)
         return
@@ -102,7 +102,7 @@ def parse_yaml(page: SourceText) -> Iterator[Document]:
         try:
             root = composer.next_document()
         except YAMLError as error:
-            _complain_of_syntax(error, composer.complaints)
+            _report_syntax(error, composer.complaints)
             yield Document(None, composer.complaints)
             return
         except _LimitError as error:
@@ -115,7 +115,7 @@ def parse_yaml(page: SourceText) -> Iterator[Document]:
             yield Document(root, composer.complaints)
 
 
-def _refused_lines(page: SourceText) -> DiagnosticList | None:
+def _reject_lines(page: SourceText) -> DiagnosticList | None:
     complaints = DiagnosticList(page)
     for pattern, code, message, hint in (
         (_TAG_DIRECTIVE, Code.TAG, "declares a YAML tag", "tags are not supported"),
@@ -127,7 +127,7 @@ def _refused_lines(page: SourceText) -> DiagnosticList | None:
     return complaints if complaints.found else None
 
 
-def _complain_of_syntax(error: Any, complaints: DiagnosticList) -> None:
+def _report_syntax(error: Any, complaints: DiagnosticList) -> None:
     lines, line = complaints.page.lines, error.problem_mark.line + 1
     # A text that ends too early is reported one line below one that ends without a line break.
     at_end = Position(len(lines), len(lines[-1]) + 1)
@@ -165,7 +165,7 @@ class _Composer:
                 root = self._node(self._next(), ())
                 if not is_template(root):
                     for mark, tag, path in self._short_tags:
-                        self._refuse(Code.TAG, mark, f"carries the tag {tag}", path)
+                        self._reject(Code.TAG, mark, f"carries the tag {tag}", path)
                 return root
             if type(event) is StreamEndEvent:
                 return None
@@ -200,14 +200,14 @@ class _Composer:
 
     def _is_sound(self, event: Any, mark: Position, path: Path) -> bool:
         if type(event) is AliasEvent:
-            self._refuse(Code.ALIAS, mark, f"is the alias *{event.anchor}", path)
+            self._reject(Code.ALIAS, mark, f"is the alias *{event.anchor}", path)
             return False
         if event.anchor is not None:
-            self._refuse(Code.ALIAS, mark, f"carries the anchor &{event.anchor}", path)
+            self._reject(Code.ALIAS, mark, f"carries the anchor &{event.anchor}", path)
         harmless = _HARMLESS_TAGS[type(event)]
         if event.tag and event.tag not in harmless and event.tag not in _SHORT_TAGS:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._refuse(Code.TAG, mark, f"carries the tag {tag[:40]}", path)
+            self._reject(Code.TAG, mark, f"carries the tag {tag[:40]}", path)
             return False
         # Only in double quotes can a character be spelt that must not stand on the page.
         unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
@@ -216,7 +216,7 @@ class _Composer:
             self.complaints.add(Code.CHARACTER, mark, message, path=path, hint="remove it")
         return not unsafe
 
-    def _refuse(self, code: Code, mark: Position, message: str, path: Path) -> None:
+    def _reject(self, code: Code, mark: Position, message: str, path: Path) -> None:
         hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
         self.complaints.add(code, mark, escaped(message), path=path, hint=hint)
 
@@ -247,7 +247,7 @@ class _Composer:
         if isinstance(node, ScalarNode):
             if node.text != "<<" or not node.unquoted:
                 return node
-            self._refuse(Code.ALIAS, node.mark, "is merged into with <<", path)
+            self._reject(Code.ALIAS, node.mark, "is merged into with <<", path)
         elif not isinstance(node, InvalidNode) or node.meant:
             hint = "quote text that begins with { or [, and fill in templates first"
             message = "has a key that is not text"
@@ -271,11 +271,11 @@ def _scalar(event: Any, mark: Position) -> ScalarNode:
     text = event.value
     # The first of the pair says that the plain form needs no tag: it was written unquoted.
     if event.implicit[0] and event.tag is None:
-        return ScalarNode(mark, text, resolved(text), unquoted=True)
+        return ScalarNode(mark, text, resolve(text), unquoted=True)
     return ScalarNode(mark, text, text)
 
 
-def resolved(text: str) -> str | int | float | bool | None:
+def resolve(text: str) -> str | int | float | bool | None:
     """Return what the YAML 1.2 core schema makes of unquoted ``text``."""
     if text in _WORDS:
         return _WORDS[text]
@@ -288,7 +288,7 @@ def resolved(text: str) -> str | int | float | bool | None:
     return text
 
 
-def reread(node: ScalarNode, text: str) -> ScalarNode:
+def parse_scalar(node: ScalarNode, text: str) -> ScalarNode:
     """Return ``node`` as if ``text`` stood in its place on the page, though never as a null."""
-    value = resolved(text) if node.unquoted else text
+    value = resolve(text) if node.unquoted else text
     return ScalarNode(node.mark, text, text if value is None else value, node.unquoted)

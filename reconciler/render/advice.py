@@ -4,7 +4,7 @@ from collections import Counter
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import CODE_OF_REASON, Failed, Outcome, Report, Skipped, Stale
-from reconciler.render.style import counted
+from reconciler.render.style import plural
 
 OUTCOME_STEPS: dict[type[Outcome], str] = {
     Failed: "failed: mend what its line says, and apply again; what is done is not done twice",
@@ -23,5 +23,5 @@ def render_advice(report: Report) -> str:
     if any(CODE_OF_REASON[held.reason] is not ExitCode.OK for held in withheld):
         lines.append(f"{len(withheld)} {WITHHELD_STEP}")
     if unlisted := report.plan.unlisted:
-        lines.append(f"{counted(len(unlisted), 'list')} {OF_UNLISTED}")
+        lines.append(f"{plural(len(unlisted), 'list')} {OF_UNLISTED}")
     return "".join(f"{line}.\n" for line in lines)

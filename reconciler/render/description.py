@@ -19,7 +19,7 @@ from reconciler.core.resources import (
     canonical_json,
 )
 from reconciler.render import json, text, words
-from reconciler.render.style import Layout, Span, Style, prose
+from reconciler.render.style import Layout, Span, Style, wrap_words
 
 NO_DAEMON = "no daemon of this target answers at --url"
 
@@ -52,7 +52,7 @@ def render_text(description: ResourceDescription, page: Layout) -> str:
     title = Span(escaped(str(description.key)), (Style.BOLD,), gap="")
     facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
     rows = [[title], *(_row(name, value) for name, value in facts.items())]
-    for name, side in (("desired", _desired(description)), ("observed", _observed(description))):
+    for name, side in (("desired", _desired(description)), ("observed", _live(description))):
         rows += [[Span(name)], *_fields(side)] if side else []
     plan = text.render_plan(description.plan, color=page.color, width=page.width)
     return "\n".join([plan, *map(page.write, rows)]) + "\n"
@@ -68,7 +68,7 @@ def render_json(description: ResourceDescription) -> str:
         "plan": json.plan_document(description.plan),
         "facts": dict(_facts(description)),
         "desired": _desired(description),
-        "observed": _observed(description),
+        "observed": _live(description),
         "attempts": description.attempts,
     }
     return canonical_json(document) + "\n"
@@ -112,16 +112,16 @@ def _desired(description: ResourceDescription) -> dict[str, Json] | None:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _observed(description: ResourceDescription) -> dict[str, Json] | None:
+def _live(description: ResourceDescription) -> dict[str, Json] | None:
     saw = description.observed
     return {"spec": saw.spec, "tags": dict(saw.tags)} if isinstance(saw, LiveResource) else None
 
 
 def _fields(side: Json) -> Iterator[list[Span]]:
     added = [words.field_of(change) for change in field_changes({}, side)]
-    for field, gap in zip(added, words.gaps(added), strict=True):
+    for field, gap in zip(added, words.column_gaps(added), strict=True):
         yield [Span(field.label, gap="    "), Span(str(field.after), gap=gap)]
 
 
 def _row(name: str, value: str) -> list[Span]:
-    return [Span(f"{name:<9}"), *prose(escaped(value), gap="  ")]
+    return [Span(f"{name:<9}"), *wrap_words(escaped(value), gap="  ")]

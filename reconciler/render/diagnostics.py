@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import text_digest
 from reconciler.manifest.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
-from reconciler.render.style import Style, cells, paint
+from reconciler.render.style import Style, cell_width, styled
 
 _STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -60,7 +60,7 @@ def github(diagnostics: Sequence[Diagnostic]) -> str:
 
 def code_quality(diagnostics: Sequence[Diagnostic]) -> str:
     """Return GitLab's code quality report, which a merge request shows beside the lines."""
-    return json.dumps([_as_finding(item) for item in diagnostics], indent=2) + "\n"
+    return json.dumps([_as_issue(item) for item in diagnostics], indent=2) + "\n"
 
 
 def sentence(diagnostic: Diagnostic) -> str:
@@ -72,7 +72,7 @@ def sentence(diagnostic: Diagnostic) -> str:
 
 def _as_text(item: Diagnostic, *, color: bool) -> str:
     style = _STYLES[item.severity]
-    label = paint(f"{item.severity}[{item.code.number}]", style, Style.BOLD, on=color)
+    label = styled(f"{item.severity}[{item.code.number}]", style, Style.BOLD, on=color)
     line = f"{escaped(str(item.origin))}: {label} {escaped(sentence(item))}\n"
     return line + (_excerpt(item.quote, item.origin.line, style, color=color) if item.quote else "")
 
@@ -84,8 +84,10 @@ def _excerpt(quote: SourceExcerpt, number: int, style: Style, *, color: bool) ->
     after = _visible(quote.text[end:])
     gutter = f"{number:>4} | "
     # A tab in the line is answered by a tab below it, whatever the terminal makes of tabs.
-    indent = "".join("\t" if character == "\t" else " " * cells(character) for character in before)
-    carets = paint("^" * max(1, cells(marked)), style, on=color)
+    indent = "".join(
+        "\t" if character == "\t" else " " * cell_width(character) for character in before
+    )
+    carets = styled("^" * max(1, cell_width(marked)), style, on=color)
     return f"{gutter}{before}{marked}{after}\n{' ' * 4} | {indent}{carets}\n"
 
 
@@ -123,7 +125,7 @@ def _as_result(item: Diagnostic) -> dict[str, object]:
     }
 
 
-def _as_finding(item: Diagnostic) -> dict[str, object]:
+def _as_issue(item: Diagnostic) -> dict[str, object]:
     severity = "major" if item.severity is Severity.ERROR else "minor"
     return {
         "description": sentence(item),

@@ -7,7 +7,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.findings import CheckResult, CheckStatus
 from reconciler.core.resources import Json, canonical_json
 from reconciler.render.json import SCHEMA
-from reconciler.render.style import Layout, Span, Style, prose
+from reconciler.render.style import Layout, Span, Style, wrap_words
 
 SYMBOLS = {
     CheckStatus.GOOD: ("✓", Style.GREEN),
@@ -24,7 +24,7 @@ def render_text(findings: Sequence[CheckResult], page: Layout) -> str:
         symbol, style = SYMBOLS[finding.grade]
         told = escaped(" ".join(finding.told.split()))
         title = [Span(symbol, (style,), gap=""), Span(finding.what.ljust(width), gap=" ")]
-        lines.append(page.write([*title, *prose(told, gap="  ")]) + "\n")
+        lines.append(page.write([*title, *wrap_words(told, gap="  ")]) + "\n")
     return "".join(lines)
 
 

@@ -8,9 +8,9 @@ from reconciler.core.changes import (
     DetachedRoute,
     Unlinked,
     Withheld,
-    detached,
+    detached_routes,
+    operation_name,
     unlinked,
-    verb,
 )
 from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.exit_codes import ExitCode
@@ -88,12 +88,12 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
         "answers": dict(status.answers),
-        "resources": [_standing(standing) for standing in worst_first(status.standings)],
+        "resources": [_resource_status(standing) for standing in worst_first(status.standings)],
     }
     return canonical_json(document) + "\n"
 
 
-def _standing(standing: ResourceStatus) -> Json:
+def _resource_status(standing: ResourceStatus) -> Json:
     return {
         "key": str(standing.key),
         "state": standing.state.value,
@@ -124,18 +124,18 @@ def _change(change: Change) -> Json:
     patch: list[Json] = list(change.difference.patch)
     return {
         "key": str(change.key),
-        "operation": verb(change),
+        "operation": operation_name(change),
         "cause": change.cause.value,
         "origin": _origin(change.origin),
         "fields": [_field(field) for field in change.difference.fields],
         "patch": patch,
         "traffic": change.traffic.value if change.traffic else None,
-        "detached": [_way(way) for way in detached(change)],
+        "detached": [_detached_route(way) for way in detached_routes(change)],
         "unlinked": [_link(link) for link in unlinked(change)],
     }
 
 
-def _way(way: DetachedRoute) -> Json:
+def _detached_route(way: DetachedRoute) -> Json:
     difference = way.attach.difference
     return {
         "key": str(way.detach.key),
@@ -184,7 +184,7 @@ def _origin(origin: Origin | None) -> Json:
 def _outcome(outcome: Outcome) -> Json:
     return {
         "key": str(outcome.change.key),
-        "operation": verb(outcome.change),
+        "operation": operation_name(outcome.change),
         "outcome": outcome_name(outcome),
         **({} if isinstance(outcome, Applied) else {"why": outcome.why}),
     }

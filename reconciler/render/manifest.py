@@ -12,10 +12,10 @@ import yaml
 from reconciler.api import load as load_api
 from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
-from reconciler.core.marks import is_kept_by_aws, is_protected, users_tags
+from reconciler.core.marks import is_protected, is_reserved_by_aws, user_tags
 from reconciler.core.resources import Key, LiveResource, Spec, text_digest
 from reconciler.manifest.diagnostics import Severity
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.render.diagnostics import sentence
 
 # Text that needs no quotation marks; y and n alone were booleans once.
@@ -31,7 +31,9 @@ def render_manifest(saw: LiveResource, spec: Spec) -> str:
     why where no manifest can say what is live.
     """
     tags = {
-        key: value for key, value in sorted(users_tags(saw.tags).items()) if not is_kept_by_aws(key)
+        key: value
+        for key, value in sorted(user_tags(saw.tags).items())
+        if not is_reserved_by_aws(key)
     }
     protect = is_protected(saw.tags)
     document = {
@@ -44,7 +46,7 @@ def render_manifest(saw: LiveResource, spec: Spec) -> str:
     text: str = yaml.dump(
         document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf")
     )
-    loaded = load([("the manifest.yaml", text.encode())])
+    loaded = load_manifests([("the manifest.yaml", text.encode())])
     for complaint in loaded.diagnostics:
         # What it is in and names stands in other files: that is a warning here.
         if complaint.severity is Severity.ERROR:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
-from reconciler.core.changes import Change, Create, Delete, TrafficEffect, verb
+from reconciler.core.changes import Change, Create, Delete, TrafficEffect, operation_name
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
-from reconciler.core.resources import named
+from reconciler.core.resources import shorten_list
 from reconciler.core.three_way import FieldDiff, MergeConflict, ThreeWay
 from reconciler.render import words
-from reconciler.render.style import counted
+from reconciler.render.style import plural
 from reconciler.render.text import headline
 
 # What a comment on GitHub may hold, in characters; counted here in bytes, which are never fewer.
@@ -93,7 +93,7 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
         _code(headline(plan), MAX_HEADLINE_LENGTH),
         *_warnings(plan.changes),
     ]
-    small = [f"fingerprint {plan.fingerprint}", *([words.calls_told(calls)] if calls else [])]
+    small = [f"fingerprint {plan.fingerprint}", *([words.call_counts(calls)] if calls else [])]
     foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
     unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
     withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
@@ -102,13 +102,13 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     left = MAX_CHARACTERS - RESERVED_CHARACTERS - _size(head) - _size(foot)
     for turn, blocks in enumerate(sections):
         # What a section leaves of its share goes to those after it.
-        shown = list(_fitting(blocks, left // (len(sections) - turn)))
+        shown = list(_fit(blocks, left // (len(sections) - turn)))
         left -= _size(shown)
         head += shown
     return "\n\n".join([*head, *foot]) + "\n"
 
 
-def _fitting(blocks: Iterable[Block], room: int) -> Iterator[str]:
+def _fit(blocks: Iterable[Block], room: int) -> Iterator[str]:
     hidden = 0
     for text, resources in blocks:
         if _size([text]) <= room:
@@ -118,7 +118,7 @@ def _fitting(blocks: Iterable[Block], room: int) -> Iterator[str]:
             hidden += resources
     if hidden:
         yield (
-            f"**{counted(hidden, 'resource')} not shown here**: a comment holds no more. "
+            f"**{plural(hidden, 'resource')} not shown here**: a comment holds no more. "
             "As text or JSON the plan is whole."
         )
 
@@ -136,7 +136,7 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
         if change.traffic in keys:
             keys[change.traffic].append(_code(escaped(str(change.key))))
-    told = [f"> **{traffic}**: {named(found)}" for traffic, found in keys.items() if found]
+    told = [f"> **{traffic}**: {shorten_list(found)}" for traffic, found in keys.items() if found]
     if told:
         yield "> [!WARNING]\n" + "  \n".join(told)
 
@@ -150,7 +150,7 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
     alike: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
-            told = f"{verb(outcome.change)} {outcome_name(outcome)}"
+            told = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
             alike.setdefault((told, outcome.why), []).append(escaped(str(outcome.change.key)))
     return [
         item for (told, why), keys in alike.items() for item in _items(told, escaped(why), keys)
@@ -159,16 +159,16 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
 
 def _three_way(three_way: ThreeWay) -> Iterator[Block]:
     yield Block("**What this change does:**" if three_way.proposed else _NOTHING, 0)
-    yield from (_moved(moved) for moved in three_way.proposed)
+    yield from (_field_diff(moved) for moved in three_way.proposed)
     if three_way.reverted:
         yield Block("**Applying it would also undo where live differs from the base:**", 0)
-        yield from (_moved(moved) for moved in three_way.reverted)
+        yield from (_field_diff(moved) for moved in three_way.reverted)
     if three_way.clashes:
         yield Block("> [!CAUTION]\n> **Changed here and on the live side too:**", 0)
-        yield from map(_clash, three_way.clashes)
+        yield from map(_conflict, three_way.clashes)
 
 
-def _moved(moved: FieldDiff) -> Block:
+def _field_diff(moved: FieldDiff) -> Block:
     fields = [words.field_of(field) for field in moved.fields]
     if not fields[0].pointer:
         sign = words.SYMBOLS[Create if fields[0].before is None else Delete]
@@ -180,7 +180,7 @@ def _moved(moved: FieldDiff) -> Block:
     return Block("\n".join([f"- ~ {_code(escaped(str(moved.key)))}", *lines]), 1)
 
 
-def _clash(clash: MergeConflict) -> Block:
+def _conflict(clash: MergeConflict) -> Block:
     sides = {"base": clash.base, "live": clash.live, "here": clash.head}
     told = ", ".join(f"{word} {_side(words.value(side))}" for word, side in sides.items())
     place = _code(words.label(clash.pointer))
@@ -216,7 +216,7 @@ def _change(group: words.ChangeGroup, prefix: str = "") -> Block:
     keys = [f"<code>{html.escape(escaped(str(item.key)))}</code>" for item in group.changes]
     traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
     symbol = words.SYMBOLS[type(change)]
-    summary = f"{prefix}{symbol} {verb(change)} {named(keys)}: {change.cause}"
+    summary = f"{prefix}{symbol} {operation_name(change)} {shorten_list(keys)}: {change.cause}"
     text = (
         f"<details><summary>{summary}{traffic}</summary>\n\n{_fence(_detail(group))}\n\n</details>"
     )
@@ -234,7 +234,7 @@ def _detail(group: words.ChangeGroup) -> Iterator[str]:
 
 
 def _sides(fields: Sequence[words.Field]) -> Iterator[str]:
-    for field, gap in zip(fields, words.gaps(fields), strict=True):
+    for field, gap in zip(fields, words.column_gaps(fields), strict=True):
         sides = (("-", field.before), ("+", field.after))
         yield from (
             f"{sign} {field.label}{gap}{value}" for sign, value in sides if value is not None

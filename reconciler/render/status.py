@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.core.escaping import escaped
 from reconciler.core.status import DaemonStatus, ResourceStatus, State
-from reconciler.render.style import Layout, Span, Style, counted, prose, span
-from reconciler.render.text import place
+from reconciler.render.style import Layout, Span, Style, format_duration, plural, wrap_words
+from reconciler.render.text import target_line
 
 # In the order in which somebody should look at them.
 STYLES = {
@@ -30,17 +30,17 @@ def worst_first(standings: Iterable[ResourceStatus]) -> list[ResourceStatus]:
 def render_status(status: DaemonStatus, *, now: float, page: Layout) -> str:
     """Return where it goes, how the last cycle ended, what is wrong, and a row a resource."""
     lines = [
-        page.write(prose(line))
+        page.write(wrap_words(line))
         for line in (
-            f"{place(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
+            f"{target_line(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
             *_cycle(status, now),
         )
     ]
     lines += [
-        *(page.write(prose(f"! {escaped(wrong)}", Style.RED)) for wrong in _wrong(status)),
+        *(page.write(wrap_words(f"! {escaped(wrong)}", Style.RED)) for wrong in _problems(status)),
         "",
         *_table(worst_first(status.standings), now, page),
-        page.write(prose(_footer(status.standings), Style.BOLD)),
+        page.write(wrap_words(_footer(status.standings), Style.BOLD)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -54,16 +54,16 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
         cycle = (
             f"Cycle {status.cycle} is running, the last one" if runs else f"Cycle {status.cycle}"
         )
-        ended = f"ended {span(now - status.cycle_finished_at)} ago"
+        ended = f"ended {format_duration(now - status.cycle_finished_at)} ago"
         yield (
             f"{cycle} {ended} with {int(code)} ({code.word}); "
-            f"one every {span(status.interval_seconds)}."
+            f"one every {format_duration(status.interval_seconds)}."
         )
     if status.lease is not None and not status.leading:
         yield f"Standing by; {escaped(status.lease.holder) or 'nobody'} holds the lock."
 
 
-def _wrong(status: DaemonStatus) -> Iterator[str]:
+def _problems(status: DaemonStatus) -> Iterator[str]:
     if status.error is not None:
         yield status.error
     yield from (f"{unlisted}: {unlisted.why}" for unlisted in status.unlisted)
@@ -78,23 +78,23 @@ def _table(standings: list[ResourceStatus], now: float, page: Layout) -> Iterato
     # On a narrow page one long name would push the rest of every row to another line.
     width = longest if page.width is None or longest <= page.width // 2 else 0
     for standing, key in zip(standings, keys, strict=True):
-        told = "; ".join(escaped(part) for part in _told(standing, now))
+        told = "; ".join(escaped(part) for part in _details(standing, now))
         row = [
             Span(f"{standing.state:<10}", (STYLES[standing.state],)),
             Span(f"{key:<{width}}"),
-            Span(f"{span(now - standing.since):>6}"),
+            Span(f"{format_duration(now - standing.since):>6}"),
         ]
-        yield page.write([*row, *(prose(told, gap="  ") if told else ())])
+        yield page.write([*row, *(wrap_words(told, gap="  ") if told else ())])
     yield ""
 
 
-def _told(standing: ResourceStatus, now: float) -> Iterator[str]:
+def _details(standing: ResourceStatus, now: float) -> Iterator[str]:
     if standing.cause is not None:
         yield standing.cause
     if standing.last_seen_at is not None:
-        yield f"last seen {span(now - standing.last_seen_at)} ago"
+        yield f"last seen {format_duration(now - standing.last_seen_at)} ago"
     if standing.fields:
-        yield f"{counted(len(standing.fields), 'field')} {_differ(len(standing.fields))}"
+        yield f"{plural(len(standing.fields), 'field')} {_differ(len(standing.fields))}"
     if standing.traffic is not None:
         yield standing.traffic
     if standing.why is not None:
@@ -107,10 +107,10 @@ def _told(standing: ResourceStatus, now: float) -> Iterator[str]:
 def attempts(standing: ResourceStatus, now: float) -> Iterator[str]:
     """Yield what became of the last attempt, and when the next one is."""
     if standing.outcome is not None and standing.outcome_at is not None:
-        yield f"{standing.outcome} {span(now - standing.outcome_at)} ago"
+        yield f"{standing.outcome} {format_duration(now - standing.outcome_at)} ago"
     if standing.next_attempt_at is not None:
-        ahead = span(standing.next_attempt_at - now)
-        yield f"{counted(standing.attempts, 'attempt')} failed, the next in {ahead}"
+        ahead = format_duration(standing.next_attempt_at - now)
+        yield f"{plural(standing.attempts, 'attempt')} failed, the next in {ahead}"
 
 
 def _differ(number: int) -> str:
@@ -120,4 +120,4 @@ def _differ(number: int) -> str:
 def _footer(standings: Iterable[ResourceStatus]) -> str:
     tally = Counter(standing.state for standing in standings)
     told = ", ".join(f"{tally[state]} {state}" for state in STYLES if tally[state])
-    return f"{counted(tally.total(), 'resource')}{': ' if told else ''}{told}."
+    return f"{plural(tally.total(), 'resource')}{': ' if told else ''}{told}."

@@ -49,27 +49,27 @@ class Layout:
         for styles, alike in groupby(parts, key=lambda part: part.styles):
             first, *others = alike
             told = first.text + "".join(part.gap + part.text for part in others)
-            row += first.gap + paint(told, *styles, on=self.color)
+            row += first.gap + styled(told, *styles, on=self.color)
         return row
 
 
-def prose(text: str, *styles: Style, gap: str = "") -> list[Span]:
+def wrap_words(text: str, *styles: Style, gap: str = "") -> list[Span]:
     """Return ``text`` as parts that may go to a line each, word by word."""
     first, *others = text.split(" ")
     return [Span(first, styles, gap), *(Span(word, styles, " ") for word in others)]
 
 
-def cells(text: str) -> int:
+def cell_width(text: str) -> int:
     """Return the number of terminal cells that printable ``text`` fills."""
-    return len(text) if text.isascii() else sum(map(_cells_of, text))
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
-def paint(text: str, *styles: Style, on: bool) -> str:
+def styled(text: str, *styles: Style, on: bool) -> str:
     """Return ``text`` in ``styles`` where styles are ``on``, else unchanged."""
     return f"{''.join(styles)}{text}{RESET}" if on and styles else text
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time in its largest unit that fits: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
     for unit, size, last in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 172_800)):
         if seconds < last:
@@ -77,7 +77,7 @@ def span(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
-def counted(number: int, word: str) -> str:
+def plural(number: int, word: str) -> str:
     """Return ``1 error`` or ``2 errors``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
@@ -87,34 +87,36 @@ def _rows(parts: Iterable[Span], width: int) -> Iterator[list[Span]]:
     used = 0
     for part in parts:
         gap = part.gap
-        if row and used + cells(gap + part.text) > width:
+        if row and used + cell_width(gap + part.text) > width:
             yield row
             row, used, gap = [], 0, " " * HANGING_INDENT
-        first, *others = _broken(part.text, width - used - cells(gap), width - HANGING_INDENT)
+        first, *others = _break_word(
+            part.text, width - used - cell_width(gap), width - HANGING_INDENT
+        )
         row.append(Span(first, part.styles, gap))
-        used += cells(gap + first)
+        used += cell_width(gap + first)
         for piece in others:
             yield row
             row = [Span(piece, part.styles, " " * HANGING_INDENT)]
-            used = HANGING_INDENT + cells(piece)
+            used = HANGING_INDENT + cell_width(piece)
     yield row
 
 
-def _broken(text: str, first: int, others: int) -> list[str]:
+def _break_word(text: str, first: int, others: int) -> list[str]:
     """Return ``text`` in pieces, the first of at most ``first`` cells."""
-    if cells(text) <= first:
+    if cell_width(text) <= first:
         return [text]
     pieces, room = [""], first
     for character in text:
-        if _cells_of(character) > room:
+        if _character_width(character) > room:
             pieces.append("")
             room = others
         pieces[-1] += character
-        room -= _cells_of(character)
+        room -= _character_width(character)
     return pieces
 
 
-def _cells_of(character: str) -> int:
+def _character_width(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, verb
+from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, operation_name
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
 from reconciler.core.resources import TargetId
 from reconciler.render import words
 from reconciler.render.advice import render_advice
-from reconciler.render.style import Layout, Span, Style, paint, prose
+from reconciler.render.style import Layout, Span, Style, styled, wrap_words
 
 STYLES: dict[type[Change], Style] = {
     Create: Style.GREEN,
@@ -35,7 +35,7 @@ def render_plan(
     API calls that the plan took by operation; nothing is said of them where there are none.
     """
     page = Layout(color, width)
-    blocks: list[Iterable[list[Span]]] = [[prose(headline(plan))]]
+    blocks: list[Iterable[list[Span]]] = [[wrap_words(headline(plan))]]
     blocks += [_block(group, page) for group in words.groups(plan.changes)]
     blocks += [_withheld(plan, page)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
@@ -57,24 +57,26 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
     style = OUTCOME_STYLES[type(outcome)]
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
-        return paint(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
-    told = f"{key}: {verb(outcome.change)} {outcome_name(outcome)}"
-    return f"{paint(told, style, on=color)}: {escaped(outcome.why)}"
+        return styled(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
+    told = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
+    return f"{styled(told, style, on=color)}: {escaped(outcome.why)}"
 
 
 def render_intent(change: Change) -> str:
     """Return one line on what a change would do, for a log."""
     endless = Layout(color=False)
-    fields = ", ".join(endless.write(_field(field, "  ")).strip() for field in words.shown(change))
-    return f"{escaped(str(change.key))}: {verb(change)}, {change.cause}: {fields or 'as it is'}"
+    fields = ", ".join(
+        endless.write(_field(field, "  ")).strip() for field in words.visible(change)
+    )
+    return f"{escaped(str(change.key))}: {operation_name(change)}, {change.cause}: {fields or 'as it is'}"
 
 
 def headline(plan: Plan) -> str:
     """Return the first line of every plan and report: target, URL, account, region and owner."""
-    return f"{place(plan.target)}, owner {escaped(plan.owner)}"
+    return f"{target_line(plan.target)}, owner {escaped(plan.owner)}"
 
 
-def place(target: TargetId) -> str:
+def target_line(target: TargetId) -> str:
     """Return where a run goes."""
     name = target.name if target.name == target.url else f"{target.name} ({target.url})"
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
@@ -88,9 +90,9 @@ def _block(group: words.ChangeGroup, page: Layout, indent: str = "  ") -> Iterat
         where = [Span(origin, (Style.DIM,))] if origin else []
         yield [title, Span(change.cause), *where]
     if group.rest:
-        yield prose(group.rest, gap="    ")
+        yield wrap_words(group.rest, gap="    ")
     most = words.MAX_LABEL_WIDTH if page.width is None else page.width // 2
-    for field, gap in zip(group.fields, words.gaps(group.fields, most), strict=True):
+    for field, gap in zip(group.fields, words.column_gaps(group.fields, most), strict=True):
         yield _field(field, gap)
     for way in group.ways:
         yield [Span(f"! {way.told}", (Style.BOLD,), INDENT)]
@@ -114,25 +116,25 @@ def _mark(field: words.Field) -> tuple[str, Style]:
 
 
 def _withheld(plan: Plan, page: Layout) -> Iterator[list[Span]]:
-    yield prose("Left alone on purpose:")
+    yield wrap_words("Left alone on purpose:")
     for alike in words.reasons(plan.withheld):
         style = Style.DIM if alike.reason is Reason.ORPHAN else Style.YELLOW
-        title = prose(f"! {', '.join(alike.keys)}", style, gap="  ")
-        yield [*title, *prose(f"{alike.reason.value}: {alike.why}", gap="  ")]
+        title = wrap_words(f"! {', '.join(alike.keys)}", style, gap="  ")
+        yield [*title, *wrap_words(f"{alike.reason.value}: {alike.why}", gap="  ")]
         for group in alike.pending:
             yield from _block(group, page, "    ")
 
 
 def _unlisted(plan: Plan) -> Iterator[list[Span]]:
-    yield prose("Could not be read:")
+    yield wrap_words("Could not be read:")
     for unlisted in plan.unlisted:
         title = Span(f"! {escaped(str(unlisted))}", (Style.RED,))
-        yield [title, *prose(escaped(unlisted.why), gap="  ")]
+        yield [title, *wrap_words(escaped(unlisted.why), gap="  ")]
 
 
 def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Layout) -> str:
-    lines = [prose(line, Style.BOLD) for line in counts.splitlines()]
-    lines += map(prose, advice.splitlines())
+    lines = [wrap_words(line, Style.BOLD) for line in counts.splitlines()]
+    lines += map(wrap_words, advice.splitlines())
     if calls:
-        lines.append(prose(words.calls_told(calls), Style.DIM))
+        lines.append(wrap_words(words.call_counts(calls), Style.DIM))
     return "".join(f"{page.write(line)}\n" for line in lines)

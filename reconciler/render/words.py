@@ -15,16 +15,16 @@ from reconciler.core.changes import (
     Reason,
     Update,
     Withheld,
-    detached,
+    detached_routes,
+    operation_name,
     unlinked,
-    verb,
 )
 from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
-from reconciler.core.resources import MAX_NAMED, OWNER_TAG, Json, canonical_json, named
-from reconciler.render.style import cells, counted
+from reconciler.core.resources import MAX_NAMED, OWNER_TAG, Json, canonical_json, shorten_list
+from reconciler.render.style import cell_width, plural
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 VERBS = ("create", "update", "adopt", "delete")
@@ -73,16 +73,16 @@ class ChangeGroup:
         """The key and the origin of each change that is named; the origin is empty if unknown."""
         return [
             (escaped(str(change.key)), escaped(str(change.origin or "")))
-            for change in self.changes[: self._named]
+            for change in self.changes[: self._labels]
         ]
 
     @property
     def ways(self) -> tuple[DetachedRouteText, ...]:
         """The steps of the change on other resources."""
-        return ways_made(self.example)
+        return detached_texts(self.example)
 
     @property
-    def _named(self) -> int:
+    def _labels(self) -> int:
         # Whoever agrees to a delete has read its name.
         return len(self.changes) if isinstance(self.example, Delete) else MAX_NAMED
 
@@ -92,7 +92,7 @@ class ChangeGroup:
         if len(self.changes) == 1:
             return ""
         told = f"same change on {len(self.changes)} resources"
-        unnamed = len(self.changes) - self._named
+        unnamed = len(self.changes) - self._labels
         return f"and {unnamed} more: {told}" if unnamed > 0 else told
 
 
@@ -123,13 +123,13 @@ def groups(changes: Iterable[Change]) -> list[ChangeGroup]:
     """Return ``changes`` with those together that a reader could tell by their keys alone."""
     alike: dict[Hashable, list[Change]] = {}
     for change in changes:
-        fields = tuple(shown(change))
-        same = (type(change), change.cause, change.traffic, fields, ways_made(change))
+        fields = tuple(visible(change))
+        same = (type(change), change.cause, change.traffic, fields, detached_texts(change))
         alike.setdefault(same, []).append(change)
-    return [ChangeGroup(together, tuple(shown(together[0]))) for together in alike.values()]
+    return [ChangeGroup(together, tuple(visible(together[0]))) for together in alike.values()]
 
 
-def ways_made(change: Change) -> tuple[DetachedRouteText, ...]:
+def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
     """Return the steps of ``change`` on other resources: on routes in its way, or on nodes."""
     routes = (
         DetachedRouteText(
@@ -137,7 +137,7 @@ def ways_made(change: Change) -> tuple[DetachedRouteText, ...]:
             + (f" ({way.cause})" if way.cause else ""),
             tuple(map(field_of, way.attach.difference.fields)),
         )
-        for way in detached(change)
+        for way in detached_routes(change)
     )
     nodes = (
         DetachedRouteText(
@@ -149,7 +149,7 @@ def ways_made(change: Change) -> tuple[DetachedRouteText, ...]:
     return (*routes, *nodes)
 
 
-def shown(change: Change) -> list[Field]:
+def visible(change: Change) -> list[Field]:
     """Return the fields of ``change`` that say something."""
     fields = change.difference.fields
     # The owner stands in the headline; repeating it with every create says nothing.
@@ -163,12 +163,12 @@ def label(pointer: str) -> str:
     return escaped(".".join(split_pointer(pointer)))
 
 
-def gaps(fields: Sequence[Field], most: int = MAX_LABEL_WIDTH) -> list[str]:
+def column_gaps(fields: Sequence[Field], most: int = MAX_LABEL_WIDTH) -> list[str]:
     """Return what stands after each label so that the values begin in one column.
 
     Labels of more than ``most`` cells stand out of it.
     """
-    widths = [cells(field.label) for field in fields]
+    widths = [cell_width(field.label) for field in fields]
     column = max((width for width in widths if width <= most), default=0)
     return [" " * (max(column - width, 0) + 2) for width in widths]
 
@@ -189,7 +189,7 @@ def plan_counts(plan: Plan) -> str:
         held = [f"{len(plan.withheld)} left alone"] if plan.withheld else []
         rest = ", ".join([f"{same} unchanged", *held, *unread])
         return f"Plan: {_to_do(plan.changes, VERBS)}; {rest}."
-    agreeing = f"{counted(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."
+    agreeing = f"{plural(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."
     blocked = ", ".join(([_withheld(plan)] if plan.withheld else []) + unread)
     return f"Nothing to apply: {blocked}. {agreeing}" if blocked else f"No changes. {agreeing}"
 
@@ -202,8 +202,8 @@ def owner_note(plan: Plan) -> str:
         return ""
     number = others.total()
     theirs = (
-        f", but {counted(number, 'resource')} {'is' if number == 1 else 'are'} owned by "
-        f"{escaped(named(sorted(others)))}"
+        f", but {plural(number, 'resource')} {'is' if number == 1 else 'are'} owned by "
+        f"{escaped(shorten_list(sorted(others)))}"
     )
     return (
         f"Nothing here is owned by {escaped(plan.owner)}{theirs if others else ''}: check --owner."
@@ -212,17 +212,17 @@ def owner_note(plan: Plan) -> str:
 
 def _withheld(plan: Plan) -> str:
     pending = [held.change for held in plan.withheld if held.change]
-    told = [word for word in VERBS if word in map(verb, pending)]
+    told = [word for word in VERBS if word in map(operation_name, pending)]
     return f"{len(plan.withheld)} withheld" + (f" ({_to_do(pending, told)})" if told else "")
 
 
 def _to_do(changes: Iterable[Change], words: Iterable[str]) -> str:
-    counts = Counter(map(verb, changes))
+    counts = Counter(map(operation_name, changes))
     return ", ".join(f"{counts[word]} to {word}" for word in words)
 
 
 def _unread(plan: Plan) -> str:
-    return f"{counted(len(plan.unlisted), 'list')} could not be read"
+    return f"{plural(len(plan.unlisted), 'list')} could not be read"
 
 
 def report_counts(report: Report) -> str:
@@ -238,11 +238,11 @@ def report_counts(report: Report) -> str:
     return f"Applied: {', '.join(told) or 'nothing to do'}."
 
 
-def calls_told(calls: Mapping[str, int]) -> str:
+def call_counts(calls: Mapping[str, int]) -> str:
     """Return ``12 API calls: 10 ListMeshes, 2 GetResources``, most of one kind first."""
     most_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     told = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
-    return f"{counted(sum(calls.values()), 'API call')}: {told}"
+    return f"{plural(sum(calls.values()), 'API call')}: {told}"
 
 
 def field_of(field: FieldChange) -> Field:

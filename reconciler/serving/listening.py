@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from reconciler.serving.protocol import Limits, bounded
+from reconciler.serving.protocol import Limits, make_protocol
 from reconciler.serving.requests import Application
 
 _STOP_TIMEOUT_SECONDS = 5
@@ -36,7 +36,7 @@ class InvalidAddressError(ServingError):
 
 
 @contextmanager
-def listening(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
+def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
     """Yield a socket that listens on ``host`` and ``port``; 0 takes a free one.
 
     ``host`` is ``localhost`` or a loopback address, any IP address where ``insecure``.
@@ -75,7 +75,7 @@ def url_of(opened: socket.socket) -> str:
 
 
 @contextmanager
-def serving(
+def run_server(
     application: Application,
     opened: socket.socket,
     *,
@@ -90,7 +90,7 @@ def serving(
     require_files()
     config = uvicorn.Config(
         application,
-        http=bounded(_affordable(limits), refusal_headers or {}),
+        http=make_protocol(_limit_connections(limits), refusal_headers or {}),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -146,7 +146,7 @@ def start(thread: threading.Thread) -> None:
         ) from error
 
 
-def _affordable(limits: Limits) -> Limits:
+def _limit_connections(limits: Limits) -> Limits:
     """Return ``limits`` with no more connections than leave half of the files that may be open."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
@@ -161,10 +161,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
-        asyncio.get_running_loop().set_exception_handler(self._complain)
+        asyncio.get_running_loop().set_exception_handler(self._report)
         await super().startup(sockets)
 
-    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if context.get("message") != _OUT_OF_FILES:
             loop.default_exception_handler(context)
         elif not self._complained:

@@ -27,7 +27,7 @@ class Limits:
     longest_head_bytes: int = 65_536
 
 
-def bounded(limits: Limits, refusal_headers: Mapping[int, bytes]) -> type[HttpToolsProtocol]:
+def make_protocol(limits: Limits, refusal_headers: Mapping[int, bytes]) -> type[HttpToolsProtocol]:
     """Return uvicorn's protocol for a connection, held to ``limits``.
 
     ``refusal_headers`` are lines for the head of a refusal, by its status.
@@ -153,9 +153,9 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._deadline.cancel()
                 self._deadline = None
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(self.limits.request_seconds, self._too_late)
+            self._deadline = self.loop.call_later(self.limits.request_seconds, self._on_deadline)
 
-    def _too_late(self) -> None:
+    def _on_deadline(self) -> None:
         self._deadline = None
         self._refuse(408, "the request took too long to arrive")
 

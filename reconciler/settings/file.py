@@ -87,11 +87,11 @@ def read_file(path: Path | None) -> ConfigFile:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
     verbs = {verb: document.pop(verb) for verb in ALL_COMMANDS if verb in document}
-    _refuse_strange(chosen, "", document, None)
+    _check_options(chosen, "", document, None)
     for verb, table in _tables(chosen, "", verbs).items():
-        _refuse_strange(chosen, f"{verb}.", table, verb)
+        _check_options(chosen, f"{verb}.", table, verb)
     for name, table in targets.items():
-        _refuse_unknown(chosen, f"targets.{name}.", table, TARGET_FIELDS)
+        _check_names(chosen, f"targets.{name}.", table, TARGET_FIELDS)
         switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
         if not all(type(value) is bool for value in switches.values()):
             raise UsageError(f"{chosen}: targets.{name}.{min(switches)} takes true or false")
@@ -121,10 +121,10 @@ def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
     raise UsageError(f"{file}: {name or 'a verb'} holds tables, such as [targets.staging] or [run]")
 
 
-def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str | None) -> None:
+def _check_options(file: Path, where: str, table: Mapping[str, Any], verb: str | None) -> None:
     """Refuse what is no option of ``verb``, or a common one, and what no option takes."""
     knobs = {knob.field: knob for knob in OPTIONS if knob.standing and knob.own == verb}
-    _refuse_unknown(file, where, table, knobs.keys())
+    _check_names(file, where, table, knobs.keys())
     for name, value in table.items():
         knob = knobs[name]
         fits, wanted = TYPE_CHECKS[knob.take]
@@ -134,9 +134,7 @@ def _refuse_strange(file: Path, where: str, table: Mapping[str, Any], verb: str 
             raise UsageError(f"{file}: {where}{name} takes {wanted}, not {shown(repr(value))}")
 
 
-def _refuse_unknown(
-    file: Path, where: str, table: Mapping[str, Any], known: Collection[str]
-) -> None:
+def _check_names(file: Path, where: str, table: Mapping[str, Any], known: Collection[str]) -> None:
     for name in table:
         if name not in known:
             choices = ", ".join(sorted(known))

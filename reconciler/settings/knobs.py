@@ -65,7 +65,7 @@ class Option:
         return self.name.replace("-", "_")
 
     @property
-    def variable(self) -> str | None:
+    def environment_variable(self) -> str | None:
         """The environment variable that sets it."""
         if not self.standing:
             return None
@@ -77,11 +77,11 @@ class Option:
         return self.own == verb if self.own else verb in self.verbs
 
 
-def _format(verb: str, what: str, *choices: str) -> Option:
+def _format_option(verb: str, what: str, *choices: str) -> Option:
     return Option("format", what, own=verb, default="text", choices=("text", *choices))
 
 
-def _served(verb: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
+def _server_options(verb: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
     """Return the knobs of a verb that listens, beside those of its own."""
     host = "A name that the Host header may have, beside localhost; repeatable."
     insecure = f"Listen on other than loopback addresses too: whoever reaches it may {may}."
@@ -227,7 +227,7 @@ OPTIONS = (
         choices=("text", "json"),
         verbs=ALL_COMMANDS,
     ),
-    _format(
+    _format_option(
         "validate",
         "Complaints as text, JSON, SARIF or GitHub annotations.",
         "json",
@@ -235,7 +235,7 @@ OPTIONS = (
         "github",
     ),
     Option("strict", "Warnings fail too.", take=OptionType.FLAG, own="validate"),
-    _format("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
+    _format_option("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
     Option(
         "detailed-exitcode", "Exit 2 where changes are pending.", take=OptionType.FLAG, own="plan"
     ),
@@ -252,10 +252,13 @@ OPTIONS = (
         take=OptionType.FLAG,
         own="plan",
     ),
-    _format("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
-    *(_format(verb, f"The report {_REVIEWABLE}", "json", "markdown") for verb in WRITING_COMMANDS),
-    _format("describe", "The screen as text or JSON.", "json"),
-    _format("doctor", "The findings as text or JSON.", "json"),
+    _format_option("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
+    *(
+        _format_option(verb, f"The report {_REVIEWABLE}", "json", "markdown")
+        for verb in WRITING_COMMANDS
+    ),
+    _format_option("describe", "The screen as text or JSON.", "json"),
+    _format_option("doctor", "The findings as text or JSON.", "json"),
     Option(
         "auto-approve",
         "Do not ask; needed where stdin is no terminal.",
@@ -298,7 +301,7 @@ OPTIONS = (
         own="run",
         minimum=1,
     ),
-    *_served(
+    *_server_options(
         "run",
         "Address to serve health, metrics and status on.",
         "127.0.0.1:9180",
@@ -335,8 +338,8 @@ OPTIONS = (
         choices=("none", "aws"),
     ),
     Option("faults", "What to break, as JSON.", "FILE", own="endpoint"),
-    *_served("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
-    _format("status", "The status as text or JSON.", "json"),
+    *_server_options("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
+    _format_option("status", "The status as text or JSON.", "json"),
     Option(
         "of",
         "What to print the schema of.",

@@ -54,7 +54,7 @@ class OptionValues:
     flags: frozenset[str]
     variables: frozenset[str]
 
-    def outright(self, field: str) -> bool:
+    def is_explicit(self, field: str) -> bool:
         """Whether a flag or a variable set the option, which counts before a target's table."""
         return field in self.flags or field in self.variables
 
@@ -72,11 +72,11 @@ def choose_target(
     environment or in a profile; it is asked last and only if need be, because that takes the SDK.
     UsageError where no target or no owner is named, or where they cannot be.
     """
-    url, name = _named(said)
+    url, name = _url_or_name(said)
     table = _table(name, file)
     chosen = {
         field: table[field]
-        if field in table and not said.outright(field)
+        if field in table and not said.is_explicit(field)
         else said.values.get(field)
         for field in TARGET_FIELDS - TARGET_ONLY_FIELDS
     }
@@ -106,11 +106,11 @@ def choose_target(
 
 def source_of(said: OptionValues, file: ConfigFile) -> str | None:
     """Return where the manifests of the named target are, None where nothing says so."""
-    _, name = _named(said)
+    _, name = _url_or_name(said)
     return _table(name, file).get("source")
 
 
-def _named(said: OptionValues) -> tuple[str | None, str | None]:
+def _url_or_name(said: OptionValues) -> tuple[str | None, str | None]:
     """Return a URL or the name of a target; neither, where only the AWS environment can say.
 
     A flag counts before a variable and that before the file; on one level a URL before a name.

@@ -16,7 +16,7 @@ def state(path: str) -> tuple[str, bool]:
 
     Outside of a checkout that is nothing, and no.
     """
-    folder = _git_folder(Path(os.path.realpath(path)))
+    folder = _git_directory(Path(os.path.realpath(path)))
     if folder is None:
         return "", False
     head = _text(folder / "HEAD")
@@ -30,7 +30,7 @@ def state(path: str) -> tuple[str, bool]:
     return head, _is(folder / "index.lock", stat.S_ISREG) and not is_hook
 
 
-def _git_folder(path: Path) -> Path | None:
+def _git_directory(path: Path) -> Path | None:
     for folder in (path, *path.parents):
         git = folder / ".git"
         if _is(git, stat.S_ISDIR):

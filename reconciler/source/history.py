@@ -54,7 +54,7 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
         raise HistoryError("the base holds more than a directory of manifests does")
     blobs = [blob for blob, _ in found.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
-    return tuple(zip(found, _contents(content, len(blobs)), strict=True))
+    return tuple(zip(found, _parse_contents(content, len(blobs)), strict=True))
 
 
 def _manifests(listed: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
@@ -73,7 +73,7 @@ def _manifests(listed: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple
             yield name, (blob, int(size))
 
 
-def _contents(answer: bytes, number: int) -> Iterator[bytes]:
+def _parse_contents(answer: bytes, number: int) -> Iterator[bytes]:
     start = 0
     for _ in range(number):
         end = answer.index(b"\n", start)

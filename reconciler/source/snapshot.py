@@ -21,7 +21,7 @@ from reconciler.source.tree import (
     FileEntry,
     FileTree,
     shown_name,
-    survey,
+    walk,
 )
 
 # How long to watch for a change, in seconds; each entry is one attempt.
@@ -65,7 +65,7 @@ def read(
     on_disk = [path for path in paths if path != STANDARD_INPUT]
     if on_disk:
         try:
-            snapshot = _stable(on_disk, sleep, check_time)
+            snapshot = _read_when_stable(on_disk, sleep, check_time)
         except TooSlowError as error:
             where = ", ".join(map(shown_name, on_disk))
             return Snapshot((), (about_file(Code.LIMIT, where, str(error), error.hint),))
@@ -77,7 +77,7 @@ def read(
 def fingerprint(paths: Iterable[str]) -> str:
     """Return a text that changes when the manifests in ``paths`` do, without reading them."""
     try:
-        sight = repr(_sight([path for path in paths if path != STANDARD_INPUT]))
+        sight = repr(_scan([path for path in paths if path != STANDARD_INPUT]))
     except UsageError as error:
         sight = str(error)
     return hashlib.sha256(sight.encode(errors="surrogateescape")).hexdigest()
@@ -102,22 +102,22 @@ class _Scan:
         return any(busy for _, busy in self.checkouts)
 
 
-def _sight(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Scan:
+def _scan(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Scan:
     paths = tuple(paths)
-    return _Scan(survey(paths, check_time), tuple(map(checkout.state, paths)))
+    return _Scan(walk(paths, check_time), tuple(map(checkout.state, paths)))
 
 
-def _stable(
+def _read_when_stable(
     paths: Sequence[str], sleep: Callable[[float], None], check_time: Callable[[], None]
 ) -> Snapshot:
-    before = _sight(paths, check_time)
+    before = _scan(paths, check_time)
     for pause in _RETRY_DELAYS:
         contents = []
         for entry in before.tree.entries:
             check_time()
             contents.append(_content(entry))
         sleep(pause)
-        after = _sight(paths, check_time)
+        after = _scan(paths, check_time)
         if after == before and not before.git_is_at_work:
             files = tuple(item for item in contents if not isinstance(item, Diagnostic))
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))

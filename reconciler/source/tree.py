@@ -66,7 +66,7 @@ class _LimitError(Exception):
         self.name = name
 
 
-def survey(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> FileTree:
+def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> FileTree:
     """List the manifests in ``paths``; UsageError where one of them does not exist.
 
     Over a limit on number, depth or size nothing is listed: a part would look like removals.
@@ -105,7 +105,7 @@ class _Walk:
         except FileNotFoundError:
             raise UsageError(f"{escaped(shown_name(path))} does not exist") from None
         except OSError as error:
-            self._complain(Code.UNREADABLE, path, f"cannot be read: {error.strerror}")
+            self._report(Code.UNREADABLE, path, f"cannot be read: {error.strerror}")
             return
         if not stat.S_ISDIR(status.st_mode):
             self._file(path, real, status)
@@ -128,7 +128,7 @@ class _Walk:
             with os.scandir(path) as listing:
                 found = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            self._complain(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
+            self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
         for entry in found:
             if not entry.name.startswith("."):
@@ -138,7 +138,7 @@ class _Walk:
         try:
             status = os.lstat(path)
         except OSError as error:
-            self._complain(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
+            self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
         if stat.S_ISLNK(status.st_mode):
             self._links.append((name, path, above))
@@ -152,15 +152,15 @@ class _Walk:
             path = os.path.realpath(link, strict=True)
             status = os.lstat(path)
         except OSError as error:
-            self._complain(Code.SYMLINK, name, f"leads nowhere: {error.strerror}")
+            self._report(Code.SYMLINK, name, f"leads nowhere: {error.strerror}")
             return
         is_directory = stat.S_ISDIR(status.st_mode)
         if not is_directory and not name.endswith(SUFFIXES):
             return
         if os.path.commonpath((path, root)) != root:
-            self._complain(Code.SYMLINK, name, "is a link that leaves the directory")
+            self._report(Code.SYMLINK, name, "is a link that leaves the directory")
         elif path in above:
-            self._complain(Code.SYMLINK, name, "is a link to a directory that holds it")
+            self._report(Code.SYMLINK, name, "is a link to a directory that holds it")
         elif is_directory:
             self._directory(name, path, above)
         else:
@@ -170,11 +170,11 @@ class _Walk:
         if path in self.entries:
             return
         if shown_name(name) != name:
-            self._complain(Code.FILE_NAME, name, "has a name that is not UTF-8")
+            self._report(Code.FILE_NAME, name, "has a name that is not UTF-8")
         elif not stat.S_ISREG(status.st_mode):
-            self._complain(Code.NOT_REGULAR, name, "is no regular file", "name - to read a pipe")
+            self._report(Code.NOT_REGULAR, name, "is no regular file", "name - to read a pipe")
         elif status.st_size > MAX_FILE_BYTES:
-            self._complain(Code.LIMIT, name, f"is larger than {MAX_FILE_BYTES >> 20} MiB")
+            self._report(Code.LIMIT, name, f"is larger than {MAX_FILE_BYTES >> 20} MiB")
         else:
             self._bytes += status.st_size
             self.entries[path] = FileEntry(name, path, stamp_of(status))
@@ -183,7 +183,7 @@ class _Walk:
             if self._bytes > MAX_BYTES:
                 raise _LimitError(name, f"makes more than {MAX_BYTES >> 20} MiB in all")
 
-    def _complain(self, code: Code, name: str, message: str, hint: str = "") -> None:
+    def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.complaints.append(about_file(code, shown_name(name), message, hint))
 
 

@@ -9,7 +9,7 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Json, Key, LiveResource, ResourceVersion
 
 
-def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> LiveResource:
+def to_live_resource(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> LiveResource:
     """Return what the answer of a describe operation says of ``key``."""
     metadata = body["metadata"]
     return LiveResource(
@@ -25,7 +25,7 @@ def present(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> LiveR
     )
 
 
-def sighting(body: Mapping[str, Any], answer_id: str) -> ResourceVersion:
+def to_version(body: Mapping[str, Any], answer_id: str) -> ResourceVersion:
     """Return what an answer says of a resource beside its spec."""
     of = body["metadata"]
     return ResourceVersion(of["version"], of["createdAt"], of["uid"], of["arn"], answer_id)

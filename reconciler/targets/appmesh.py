@@ -28,10 +28,10 @@ from reconciler.core.resources import (
     Spec,
     TargetId,
     Unreadable,
-    named,
+    shorten_list,
 )
 from reconciler.known_secrets import shown
-from reconciler.targets.answers import present, sighting
+from reconciler.targets.answers import to_live_resource, to_version
 from reconciler.targets.calls import ApiClient
 from reconciler.targets.canonical import canonical
 from reconciler.targets.lists import Lister, Ref
@@ -79,7 +79,7 @@ class AppMesh:
         """How many answers came back, by what they were: ok, refused, throttled, failed or none."""
         return self._calls.answers
 
-    def tell(self, heard: Callable[[], object]) -> None:
+    def on_response(self, heard: Callable[[], object]) -> None:
         """Call ``heard`` whenever an answer came, so that nobody takes a long look for the end."""
         self._calls.heard = heard
 
@@ -87,7 +87,7 @@ class AppMesh:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""
         return canonical(spec, beside)
 
-    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
         """Return what is known of ``asked`` and of all that ``owner`` owns.
 
         A list of meshes that fails fails the whole. If another list fails, it is a gap, and what
@@ -97,17 +97,17 @@ class AppMesh:
         index, meshes = parallel.both(
             self._index, lambda: self.lists.read("mesh", None), workers=self._workers
         )
-        shown = self.lists.of_concern(asked, owner, index, meshes)
+        shown = self.lists.relevant(asked, owner, index, meshes)
         look = _Reader(self, frozenset(asked), owner, index, shown.refs)
         found = dict(
             zip(
                 shown.refs,
-                parallel.run(look.at, shown.refs, workers=self._workers),
+                parallel.run(look.read, shown.refs, workers=self._workers),
                 strict=True,
             )
         )
         seen = {key: it for key, it in found.items() if it is not None}
-        hidden = {key: shown.hidden(key) for key in asked if key not in shown.refs}
+        hidden = {key: shown.unlisted_reason(key) for key in asked if key not in shown.refs}
         unreadable = {key: Unreadable(key, why) for key, why in hidden.items() if why}
         if self._id.account is None:
             # Where the endpoint answers no GetCallerIdentity, the ARNs of what is ours tell.
@@ -116,7 +116,7 @@ class AppMesh:
             )
             self._id = replace(self._id, account=next((it.account for it in ours), None))
         if self._memory is not None:
-            self._memory.keep(shown.refs, seen)
+            self._memory.store(shown.refs, seen)
         return LiveState(
             seen | unreadable,
             tuple(sorted(shown.gaps.values())),
@@ -124,7 +124,7 @@ class AppMesh:
             frozenset((*shown.shared, *(key for key, it in found.items() if it is None))),
         )
 
-    def look(self, key: Key) -> LiveResource | None:
+    def read(self, key: Key) -> LiveResource | None:
         """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
         self._forget(key)
         try:
@@ -138,13 +138,13 @@ class AppMesh:
         except NotFoundError as error:
             # It was just described: that its tags are not found does not make it absent.
             raise UnavailableError(f"{error}, though {key} was described") from error
-        return present(key, body, tags)
+        return to_live_resource(key, body, tags)
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
+    def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
         return {
             key: ResourceVersion(ref["version"], ref["createdAt"], arn=ref["arn"])
-            for key, ref in self.lists.beside(keys).items()
+            for key, ref in self.lists.siblings(keys).items()
         }
 
     def tags(self) -> Mapping[str, Tags] | None:
@@ -195,13 +195,13 @@ class AppMesh:
         pages = self._calls.pages(operation, f"{operation.name} of {key}", resourceArn=arn)
         return {tag["key"]: tag["value"] for page in pages for tag in page["tags"]}
 
-    def is_of_others(self, ref: Ref) -> bool:
+    def is_foreign(self, ref: Ref) -> bool:
         """Whether another account made it: its tags cannot be listed, and it is not ours."""
         return self._id.account is not None and ref["resourceOwner"] != self._id.account
 
-    def remembered(self, key: Key, ref: Ref) -> LiveResource | None:
+    def cached(self, key: Key, ref: Ref) -> LiveResource | None:
         """Return what is known of ``key`` where the list shows it unmoved."""
-        return None if self._memory is None else self._memory.recall(key, ref)
+        return None if self._memory is None else self._memory.get(key, ref)
 
     def _tag(self, change: Update | Adopt, tags: Iterable[tuple[str, str]]) -> None:
         arguments = {"resourceArn": change.before.arn, "tags": _tag_list(tags)}
@@ -221,13 +221,13 @@ class AppMesh:
             return self._write("delete", key)
         except ConflictError as error:
             # The service names what holds it in some cases only.
-            holders = list(self.lists.inside(key))
+            holders = list(self.lists.children(key))
             if not holders:
                 raise
-            raise ConflictError(f"{error}; in it are {named(holders)}") from error
+            raise ConflictError(f"{error}; in it are {shorten_list(holders)}") from error
 
     def _write(self, verb: Action, key: Key, **arguments: Any) -> ResourceVersion:
-        return sighting(*self._exchange(verb, key, arguments | arguments_of(key)))
+        return to_version(*self._exchange(verb, key, arguments | arguments_of(key)))
 
     def _exchange(
         self, verb: Action, key: Key, arguments: dict[str, Any]
@@ -246,14 +246,14 @@ class _Reader:
     index: TagIndex
     refs: Mapping[Key, Ref]
 
-    def at(self, key: Key) -> LiveResource | Unreadable | None:
+    def read(self, key: Key) -> LiveResource | Unreadable | None:
         """Return what is there; None if it is neither asked about nor ours."""
         ref = self.refs[key]
-        of_others, tags = self.target.is_of_others(ref), self.index.tags(ref["arn"])
+        of_others, tags = self.target.is_foreign(ref), self.index.tags(ref["arn"])
         if key not in self.asked and (of_others or self.index.lacks(ref["arn"])):
             return None
         try:
-            known = self.target.remembered(key, ref)
+            known = self.target.cached(key, ref)
             if of_others:
                 tags = {}
             elif tags is None:
@@ -263,7 +263,7 @@ class _Reader:
                 return None
             if known is not None:
                 return replace(known, tags=tags)
-            return present(key, self.target.describe(key), tags)
+            return to_live_resource(key, self.target.describe(key), tags)
         except TargetError as error:
             # Gone, too, is no fact yet: a list has just shown it.
             return Unreadable(

@@ -15,7 +15,12 @@ from botocore import xform_name
 from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
 from reconciler.known_secrets import shown
-from reconciler.targets.errors import answer_id, name_quota, sort_of, speaking_our_errors
+from reconciler.targets.errors import (
+    answer_id,
+    classify_response,
+    rename_quota_error,
+    translate_errors,
+)
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
@@ -73,10 +78,10 @@ class ApiClient:
         while True:
             connection = self._connection
             try:
-                answer = self._sent(operation, asking, arguments)
+                answer = self._send(operation, asking, arguments)
             except UnreachableError:
                 # Nobody listened, so nothing was done, and it may be sent elsewhere.
-                if not self._reconnected(connection):
+                if not self._reconnect(connection):
                     raise
             except TargetError as error:
                 if "clientToken" not in arguments:
@@ -109,7 +114,7 @@ class ApiClient:
         API, or does not let us use it.
         """
         try:
-            with speaking_our_errors("GetResources"):
+            with translate_errors("GetResources"):
                 page = self._tagging.get_resources(
                     TagFilters=[{"Key": tag}],
                     ResourceTypeFilters=[SERVICE],
@@ -138,16 +143,16 @@ class ApiClient:
         )
         client.meta.events.register("before-send.app-mesh", self._count)
         client.meta.events.register("after-call.app-mesh", _keep_body)
-        client.meta.events.register_first("needs-retry.app-mesh", name_quota)
+        client.meta.events.register_first("needs-retry.app-mesh", rename_quota_error)
         client.meta.events.register("needs-retry.app-mesh", self._count_answer)
         return client
 
-    def _sent(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
+    def _send(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
         client = self._client_without_retries if operation.verb == "delete" else self._client
-        with speaking_our_errors(asking):
+        with translate_errors(asking):
             return getattr(client, xform_name(operation.name))(**arguments)
 
-    def _reconnected(self, lost: Connection) -> bool:
+    def _reconnect(self, lost: Connection) -> bool:
         """Whether there is another way to the same world than ``lost``, taken by now."""
         with self._reopening:
             if self._connection is lost and self._reopen is not None:
@@ -158,7 +163,7 @@ class ApiClient:
         self.made[event_name.rsplit(".", 1)[-1]] += 1
 
     def _count_answer(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
-        self.answers[sort_of(response)] += 1
+        self.answers[classify_response(response)] += 1
         self.heard()
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.core.resources import Json, Spec, canonical_json, without_empties
+from reconciler.core.resources import Json, Spec, canonical_json, drop_empty
 
 # Where the service fills in what was left out (K8S ignores it, TF calls it computed; appmesh-api
 # section 1). ``*`` stands for every item of a list.
@@ -32,23 +32,23 @@ def canonical(spec: Spec, beside: Spec | None) -> Spec:
 
     What the service fills in is left out where ``beside`` leaves it out.
     """
-    shown = without_empties(spec)
+    shown = drop_empty(spec)
     assert isinstance(shown, dict)  # noqa: S101  # a spec is an object, and stays one
     if beside is not None:
         for place in FILLED:
-            _unfill(shown, beside, place.split("/"))
-    return {name: _in_order(name, member) for name, member in shown.items()}
+            _drop_defaults(shown, beside, place.split("/"))
+    return {name: _sort(name, member) for name, member in shown.items()}
 
 
-def _unfill(shown: Json, beside: Json, steps: list[str]) -> None:
+def _drop_defaults(shown: Json, beside: Json, steps: list[str]) -> None:
     """Take out of ``shown`` the member that ``steps`` lead to, where ``beside`` has none."""
     step, *rest = steps
     if step == "*":
         for mine, theirs in _pairs(shown, beside):
-            _unfill(mine, theirs, rest)
+            _drop_defaults(mine, theirs, rest)
     elif isinstance(shown, dict) and isinstance(beside, dict):
         if rest:
-            _unfill(shown.get(step), beside.get(step), rest)
+            _drop_defaults(shown.get(step), beside.get(step), rest)
         elif step not in beside:
             shown.pop(step, None)
 
@@ -64,12 +64,12 @@ def _pairs(shown: Json, beside: Json) -> Iterator[tuple[Json, Json]]:
         alike = left[_node(item) or index]
         if alike:
             # A node may be there twice, with another port or weight: like goes with like first.
-            twin = min(alike, key=lambda it: _less_port(it) != _less_port(item))
+            twin = min(alike, key=lambda it: _without_port(it) != _without_port(item))
             alike.remove(twin)
             yield item, twin
 
 
-def _less_port(item: Json) -> Json:
+def _without_port(item: Json) -> Json:
     return {k: v for k, v in item.items() if k != "port"} if isinstance(item, dict) else item
 
 
@@ -77,12 +77,12 @@ def _node(item: Json) -> Any:
     return item.get("virtualNode") if isinstance(item, dict) else None
 
 
-def _in_order(name: str, value: Json) -> Json:
+def _sort(name: str, value: Json) -> Json:
     if isinstance(value, dict):
         inside = f"{name}/" if name == "metadata/*" else ""
-        return {inner: _in_order(inside + inner, member) for inner, member in value.items()}
+        return {inner: _sort(inside + inner, member) for inner, member in value.items()}
     if isinstance(value, list):
-        ordered = [_in_order(f"{name}/*", item) for item in value]
+        ordered = [_sort(f"{name}/*", item) for item in value]
         return sorted(ordered, key=canonical_json) if name in UNORDERED else ordered
     # One sample shows the name of a gRPC metadatum in lower case, one as it was sent (CLI, UG).
     return value.lower() if name == LOWERED and isinstance(value, str) else value

@@ -78,7 +78,7 @@ _TOO_MANY = 429
 
 
 @contextmanager
-def speaking_our_errors(asking: str) -> Iterator[None]:
+def translate_errors(asking: str) -> Iterator[None]:
     """Let only ``TargetError`` out, each saying what we were ``asking`` for.
 
     What an answer says is shown without secrets, as far as a message takes it.
@@ -126,7 +126,7 @@ def text_of(error: BotoCoreError) -> str:
     return shown(error)
 
 
-def name_quota(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+def rename_quota_error(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
     """Rename a used-up quota in botocore's parsed answer, before it decides whether to retry."""
     error = response[1].get("Error", {}) if response else {}
     if error.get("Code") == "LimitExceededException":
@@ -142,7 +142,7 @@ def answer_id(metadata: Mapping[str, Any]) -> str:
     return f"{metadata.get('RequestId', '')} {date}".strip()
 
 
-def sort_of(response: tuple[Any, dict[str, Any]] | None) -> str:
+def classify_response(response: tuple[Any, dict[str, Any]] | None) -> str:
     """Return the word for what came back from one attempt, as botocore parsed it."""
     if response is None:
         return "none"

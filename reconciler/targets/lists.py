@@ -33,7 +33,7 @@ class Listing:
     gaps: dict[tuple[str, Key], Unlisted] = field(default_factory=dict)
     shared: set[Key] = field(default_factory=set)
 
-    def hidden(self, key: Key) -> str | None:
+    def unlisted_reason(self, key: Key) -> str | None:
         """Say why ``key`` may be there though no list showed it; None where it is not there."""
         while (parent := parent_of(key)) is not None:
             if unlisted := self.gaps.get((key.kind, parent)):
@@ -82,19 +82,19 @@ class Lister:
                 found[Key(kind, (*path, ref[own]), of)] = ref
         return found
 
-    def beside(self, keys: Collection[Key]) -> dict[Key, Ref]:
+    def siblings(self, keys: Collection[Key]) -> dict[Key, Ref]:
         """Return ``keys`` and what stands beside each of them, as far as it is there."""
         places = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
         found = parallel.run(lambda it: self._if_any(*it), places, workers=self.workers)
         return {key: ref for refs in found for key, ref in refs.items()}
 
-    def inside(self, key: Key) -> Iterator[Key]:
+    def children(self, key: Key) -> Iterator[Key]:
         """Yield what stands in ``key``, as far as it can be listed."""
         for kind in _KINDS_IN[key.kind]:
             with suppress(TargetError):
                 yield from self.read(kind.name, key)
 
-    def everything(self) -> frozenset[Key]:
+    def all_keys(self) -> frozenset[Key]:
         """Return all that is there."""
         found: dict[str | None, list[Key]] = {None: []}
         for kind, row in KINDS.items():
@@ -107,7 +107,7 @@ class Lister:
         lists = parallel.run(lambda it: self.read(kind, it), places, workers=self.workers)
         return sorted(key for refs in lists for key in refs)
 
-    def of_concern(
+    def relevant(
         self, asked: Collection[Key], owner: str, index: TagIndex, every_mesh: Mapping[Key, Ref]
     ) -> Listing:
         """Return ``every_mesh``, and all that stands in those in which it is our business."""

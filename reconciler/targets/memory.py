@@ -72,7 +72,7 @@ class ReadCache:
         self._turn = 0
 
     @property
-    def cycles_of_a_round(self) -> int:
+    def cycles_per_full_recheck(self) -> int:
         """After how many cycles every tag has been read again."""
         indexed = self._index.by_arn if self._index else None
         calls = len(self._known) if indexed is None else -(-len(indexed) // 100)
@@ -88,17 +88,17 @@ class ReadCache:
         """Return the index: read whole the first time, and some pages of it each time after."""
         if self._index is None or self._index.by_arn is None:
             self._index = TagIndex(calls)
-            self._forget_some()
+            self._drop_some()
         else:
-            self._read_on(calls, self._index.by_arn, self._index.unsure)
+            self._read_next_pages(calls, self._index.by_arn, self._index.unsure)
         return self._index
 
-    def recall(self, key: Key, ref: Ref) -> LiveResource | None:
+    def get(self, key: Key, ref: Ref) -> LiveResource | None:
         """Return what was seen of ``key``, where the list shows it unmoved."""
         stamp, seen = self._known.get(key, (None, None))
         return seen if stamp == _stamp(ref) else None
 
-    def keep(self, refs: Mapping[Key, Ref], seen: Mapping[Key, LiveResource | Unreadable]) -> None:
+    def store(self, refs: Mapping[Key, Ref], seen: Mapping[Key, LiveResource | Unreadable]) -> None:
         """Remember what a look saw, and nothing else.
 
         A description that lags behind the list would be taken for what the list shows for ever.
@@ -116,7 +116,7 @@ class ReadCache:
         if seen is not None and self._index is not None:
             self._index.unsure.add(seen.arn)
 
-    def _read_on(self, calls: ApiClient, by_arn: dict[str, Tags], unsure: set[str]) -> None:
+    def _read_next_pages(self, calls: ApiClient, by_arn: dict[str, Tags], unsure: set[str]) -> None:
         for _ in range(TAG_PAGES_PER_CYCLE):
             page = calls.tagged(OWNER_TAG, self._token)
             if page is None:
@@ -136,7 +136,7 @@ class ReadCache:
                 self._round.clear()
                 return
 
-    def _forget_some(self) -> None:
+    def _drop_some(self) -> None:
         """Without an index, let some be read anew in each cycle."""
         keys = sorted(self._known)
         for key in keys[self._turn : self._turn + TAG_PAGES_PER_CYCLE]:

@@ -168,13 +168,13 @@ def _structure(
         "members": {
             name: {"shape": member.shape.name}
             | places.get(name, {})
-            | ({"idempotencyToken": True} if _fills_itself(member.shape) else {})
+            | ({"idempotencyToken": True} if _is_token(member.shape) else {})
             for name, member in members.items()
         },
     }
 
 
-def _fills_itself(shape: Shape) -> bool:
+def _is_token(shape: Shape) -> bool:
     return isinstance(shape, Text) and shape.idempotency
 
 

@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
 from reconciler.settings.target import refuse_strange_url
-from reconciler.targets.errors import speaking_our_errors, text_of
+from reconciler.targets.errors import text_of, translate_errors
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
 CONNECT_TIMEOUT_SECONDS = 3
@@ -146,7 +146,7 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
     """
     client = open_client(session, "sts", connection, workers=1)
     try:
-        with speaking_our_errors("asking whose credentials these are"):
+        with translate_errors("asking whose credentials these are"):
             identity = client.get_caller_identity()
     except TargetError:
         if connection.url is None:
@@ -158,7 +158,7 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
 
 def credentials_of(session: boto3.Session) -> str | None:
     """Return where the credentials come from, None where there are none; never what they are."""
-    with speaking_our_errors("looking for credentials"):
+    with translate_errors("looking for credentials"):
         found = session.get_credentials()
     return None if found is None else str(found.method)
 
@@ -166,7 +166,7 @@ def credentials_of(session: boto3.Session) -> str | None:
 def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
     """Return the time by the target's clock, None where its answer to a read names none."""
     client = open_client(session, SERVICE, connection, workers=1, attempts=1)
-    with speaking_our_errors("reading the target's clock"):
+    with translate_errors("reading the target's clock"):
         answer = client.list_meshes(limit=1)
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
     try:

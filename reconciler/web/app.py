@@ -122,7 +122,7 @@ class StatusApp:
             "/page.js": _page("page.js", b"text/javascript; charset=utf-8"),
             "/page.css": _page("page.css", b"text/css; charset=utf-8"),
             "/status": self._status,
-            "/metrics": self._measured,
+            "/metrics": self._metrics_response,
             "/healthz": self._health,
             "/readyz": self._readiness,
         }
@@ -130,11 +130,11 @@ class StatusApp:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            answer = await self._answered(scope, receive)
+            answer = await self._respond(scope, receive)
         except HttpError as refusal:
-            answer = _refusal(refusal.status, refusal, refusal.headers)
+            answer = _error_response(refusal.status, refusal, refusal.headers)
         except TooLongError as error:
-            answer = _refusal(413, error, ((b"connection", b"close"),))
+            answer = _error_response(413, error, ((b"connection", b"close"),))
         except CutOffError:
             return
         headers = [
@@ -146,7 +146,7 @@ class StatusApp:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answered(self, scope: Message, receive: Receive) -> Response:
+    async def _respond(self, scope: Message, receive: Receive) -> Response:
         headers: Headers = dict(scope["headers"])
         if not is_known_host(scope["headers"], self._hosts):
             host = headers.get(b"host", b"").decode("latin-1")
@@ -158,12 +158,12 @@ class StatusApp:
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         if read := self._reads.get(path):
-            _insist_on(method, "GET", "HEAD")
+            _require_method(method, "GET", "HEAD")
             return read()
         if path == "/reconcile":
-            _insist_on(method, "POST")
-            self._refuse_stranger(headers)
-            _refuse_other_content(headers, body)
+            _require_method(method, "POST")
+            self._require_authorized(headers)
+            _require_content_type(headers, body)
             return await self._reconcile(receive)
         raise HttpError(404, "nothing is served there")
 
@@ -171,8 +171,8 @@ class StatusApp:
         document = self._document(self._daemon.status(), healthy=self._is_healthy())
         return Response(document.encode(errors="backslashreplace"), JSON)
 
-    def _measured(self) -> Response:
-        text, kind = self._metrics.exposed(self._daemon.status(), self._clock())
+    def _metrics_response(self) -> Response:
+        text, kind = self._metrics.exposition(self._daemon.status(), self._clock())
         return Response(text, kind.encode())
 
     def _is_healthy(self) -> bool:
@@ -187,13 +187,13 @@ class StatusApp:
     def _readiness(self) -> Response:
         """Answer 200 once a cycle knew both sides and who writes; later failures hide nothing."""
         status = self._daemon.status()
-        reason = _reason_to_wait(status)
+        reason = _not_ready_reason(status)
         self._was_ready = self._was_ready or reason is None
         if self._was_ready:
             return Response(b"ok\n")
         return Response(f"{reason}\n".encode(errors="backslashreplace"), status=503)
 
-    def _refuse_stranger(self, headers: Headers) -> None:
+    def _require_authorized(self, headers: Headers) -> None:
         """Refuse what another web page sends, and whoever does not know the token."""
         # Browsers say where a request comes from; whoever is none says nothing.
         site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
@@ -230,7 +230,7 @@ def _page(name: str, kind: bytes) -> Callable[[], Response]:
     return lambda: answer
 
 
-def _reason_to_wait(status: DaemonStatus) -> str | None:
+def _not_ready_reason(status: DaemonStatus) -> str | None:
     if status.cycle_finished_at is None:
         return "the first cycle has not ended"
     if status.error is not None:
@@ -242,13 +242,13 @@ def _reason_to_wait(status: DaemonStatus) -> str | None:
     return None
 
 
-def _insist_on(method: str, *allowed: str) -> None:
+def _require_method(method: str, *allowed: str) -> None:
     if method not in allowed:
         listed = ", ".join(allowed)
         raise HttpError(405, f"only {listed} is served there", (b"allow", listed.encode()))
 
 
-def _refuse_other_content(headers: Headers, body: bytes) -> None:
+def _require_content_type(headers: Headers, body: bytes) -> None:
     # A page can send a form anywhere without being asked, but not what calls itself JSON.
     if content_type(headers) != JSON:
         raise HttpError(415, "the Content-Type must be application/json")
@@ -260,6 +260,8 @@ def _refuse_other_content(headers: Headers, body: bytes) -> None:
         raise HttpError(400, "the body must be {}")
 
 
-def _refusal(status: int, why: Exception, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
+def _error_response(
+    status: int, why: Exception, headers: tuple[tuple[bytes, bytes], ...]
+) -> Response:
     body = json.dumps({"message": str(why)}).encode() + b"\n"
     return Response(body, JSON, status, headers)

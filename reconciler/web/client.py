@@ -28,7 +28,7 @@ def fetch_status(url: str) -> tuple[str, DaemonStatus]:
     UsageError where ``url`` is none; DaemonError where no daemon of this version answers there.
     """
     text = _ask(url, "GET", "/status")
-    return text, _understood(url, text, _status)
+    return text, _parse(url, text, _status)
 
 
 def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
@@ -37,7 +37,7 @@ def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
     Raises as above, and DaemonError where the token is wrong.
     """
     text = _ask(url, "POST", "/reconcile", token=token, patient=True)
-    return _understood(url, text, lambda told: (int(told["cycle"]), ExitCode(told["exit_code"])))
+    return _parse(url, text, lambda told: (int(told["cycle"]), ExitCode(told["exit_code"])))
 
 
 def _ask(
@@ -64,7 +64,7 @@ def _ask(
     finally:
         connection.close()
     if answer.status != http.client.OK:
-        raise DaemonError(f"asking the daemon at {url}: {_refusal(answer.status, body)}")
+        raise DaemonError(f"asking the daemon at {url}: {_error_message(answer.status, body)}")
     return body
 
 
@@ -89,7 +89,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
 
 
-def _refusal(status: int, body: str) -> str:
+def _error_message(status: int, body: str) -> str:
     try:
         why = shown(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -99,7 +99,7 @@ def _refusal(status: int, body: str) -> str:
     return why
 
 
-def _understood(url: str, text: str, read: Callable[[Any], Result]) -> Result:
+def _parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
     try:
         return read(json.loads(text))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -127,7 +127,7 @@ def _status(told: Any) -> DaemonStatus:
         complaints=tuple(source["complaints"]),
         error=told["error"],
         unlisted=tuple(map(_unlisted, told["unlisted"])),
-        standings=tuple(map(_standing, told["resources"])),
+        standings=tuple(map(_resource_status, told["resources"])),
         calls=told["calls"],
         answers=told["answers"],
         recheck_seconds=told["recheck_seconds"],
@@ -144,7 +144,7 @@ def _unlisted(told: Any) -> Unlisted:
     return Unlisted(pattern.kind, parent, told["why"])
 
 
-def _standing(told: Any) -> ResourceStatus:
+def _resource_status(told: Any) -> ResourceStatus:
     origin, cause, traffic = told["origin"], told["cause"], told["traffic"]
     return ResourceStatus(
         key=Key.parse(told["key"]),

@@ -19,7 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reconciler.core.changes import DRIFT, Change, verb
+from reconciler.core.changes import DRIFT, Change, operation_name
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
 from reconciler.core.status import DaemonStatus, ResourceStatus, State
@@ -64,7 +64,7 @@ class Metrics:
 
     def count_outcome(self, outcome: Outcome) -> None:
         """Count what has just become of a change."""
-        self._outcomes.labels(verb(outcome.change), outcome_name(outcome)).inc()
+        self._outcomes.labels(operation_name(outcome.change), outcome_name(outcome)).inc()
 
     def count_cycle(self, status: DaemonStatus) -> None:
         """Count the cycle that has just ended."""
@@ -77,7 +77,7 @@ class Metrics:
         if status.exit_code is ExitCode.OK:
             self._success.set(status.cycle_finished_at)
 
-    def exposed(self, status: DaemonStatus, now: float) -> tuple[bytes, str]:
+    def exposition(self, status: DaemonStatus, now: float) -> tuple[bytes, str]:
         """Return what was counted and what ``status`` shows, and the content type of that text."""
         return generate_latest(_Scrape(self._registry, status, now)), CONTENT_TYPE_LATEST
 

@@ -9,9 +9,9 @@ from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.serving.listening import (
     InvalidAddressError,
     ServingError,
-    listening,
+    listen,
     require_files,
-    serving,
+    run_server,
     url_of,
 )
 from reconciler.serving.protocol import Limits
@@ -54,8 +54,8 @@ def serve(
                 token=_token(token_file),
                 hosts=hosts,
             )
-            listener = opened.enter_context(listening(host, port, insecure=insecure))
-            opened.enter_context(serving(web, listener, limits=LIMITS))
+            listener = opened.enter_context(listen(host, port, insecure=insecure))
+            opened.enter_context(run_server(web, listener, limits=LIMITS))
         except InvalidAddressError as error:
             raise UsageError(f"serving the status: {error}") from error
         except ServingError as error:

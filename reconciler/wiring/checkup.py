@@ -29,28 +29,28 @@ SERVICE_ENDED = (
 )
 
 
-def examine(choice: TargetConfig, now: datetime) -> Iterator[CheckResult]:
+def run_checks(choice: TargetConfig, now: datetime) -> Iterator[CheckResult]:
     """Yield what there is to say of the chosen target and of the way to it."""
     if choice.name == AWS:
         yield CheckResult(CheckStatus.NOTE, "service", SERVICE_ENDED)
-    yield _owner(choice)
+    yield _check_owner(choice)
     try:
-        if choice.name == LOCAL or (yield from _way(choice, now)):
+        if choice.name == LOCAL or (yield from _check_connection(choice, now)):
             with open_target(choice, workers=1) as target:
-                yield from _world(choice, target.id)
-                yield from _reads(target)
-                yield _writes()
+                yield from _check_identity(choice, target.id)
+                yield from _check_reads(target)
+                yield _check_writes()
     except (UsageError, LockHeldError, TargetError) as error:
         yield CheckResult(CheckStatus.MISSING, "target", str(error))
 
 
-def _owner(choice: TargetConfig) -> CheckResult:
+def _check_owner(choice: TargetConfig) -> CheckResult:
     if choice.owner:
         return CheckResult(CheckStatus.GOOD, "owner", choice.owner)
     return CheckResult(CheckStatus.MISSING, "owner", "none, and a plan needs one: say --owner ID")
 
 
-def _way(choice: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
+def _check_connection(choice: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
     """Look at credentials and clock; return whether going on makes sense."""
     connection = connection_of(choice)
     session = open_session(connection)
@@ -72,7 +72,7 @@ def _way(choice: TargetConfig, now: datetime) -> Generator[CheckResult, None, bo
     return True
 
 
-def _world(choice: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
+def _check_identity(choice: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
     where = " at ".join(dict.fromkeys((target.name, target.url)))
     yield CheckResult(CheckStatus.GOOD, "target", f"{where}, region {target.region}")
     if target.account is None:
@@ -83,7 +83,7 @@ def _world(choice: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
         yield CheckResult(CheckStatus.GOOD, "account", target.account + configured)
 
 
-def _reads(target: AppMesh) -> Iterator[CheckResult]:
+def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
     found: dict[str | None, list[Key]] = {}
     unlisted: set[str | None] = set()
     for kind, row in KINDS.items():
@@ -105,8 +105,8 @@ def _reads(target: AppMesh) -> Iterator[CheckResult]:
                 return
         else:
             yield CheckResult(CheckStatus.GOOD, what, f"{len(keys)} live")
-            yield _describe(target, kind, keys)
-            yield _headroom(kind, QUOTAS[row.word], keys)
+            yield _check_describe(target, kind, keys)
+            yield _check_quota(kind, QUOTAS[row.word], keys)
     if target.tags() is None:
         told = "not allowed or not there: tags are read one resource at a time, which takes longer"
         yield CheckResult(CheckStatus.NOTE, "GetResources", told)
@@ -114,12 +114,12 @@ def _reads(target: AppMesh) -> Iterator[CheckResult]:
         yield CheckResult(CheckStatus.GOOD, "GetResources", "allowed")
 
 
-def _describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
+def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
     what = f"read {kind}"
     if not keys:
         return CheckResult(CheckStatus.NOTE, what, "not tried: none is live")
     try:
-        live = target.look(keys[0])
+        live = target.read(keys[0])
     except TargetError as error:
         return CheckResult(CheckStatus.MISSING, what, str(error))
     if live is None:
@@ -127,14 +127,14 @@ def _describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
     return CheckResult(CheckStatus.GOOD, what, f"{keys[0]}, and its tags")
 
 
-def _headroom(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
+def _check_quota(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
     most = max(Counter(key.path[:-1] for key in keys).values(), default=0)
     grade = CheckStatus.GOOD if most < QUOTA_WARNING_SHARE * quota.most else CheckStatus.NOTE
     told = f"{most} of {quota.most} {quota.of}, unless AWS raised yours"
     return CheckResult(grade, f"quota {kind}", told)
 
 
-def _writes() -> CheckResult:
+def _check_writes() -> CheckResult:
     words = {row.word for row in KINDS.values()}
     writing = (
         operation.name

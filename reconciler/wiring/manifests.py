@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TextIO
 
 from reconciler.manifest.budget import Budget, unlimited
-from reconciler.manifest.diagnostics import in_order
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.diagnostics import sort_diagnostics
+from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.source.snapshot import nothing_found, read
 
 DEFAULT_SOURCE = "manifests"
@@ -28,10 +28,10 @@ def read_manifests(
     """
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
-    loaded = load(
+    loaded = load_manifests(
         snapshot.files, variables, complete=not snapshot.complaints, check_time=budget.check
     )
     complaints = [*snapshot.complaints, *loaded.diagnostics]
     if not loaded.desired and not complaints and not allow_empty:
         complaints.append(nothing_found(paths))
-    return replace(loaded, diagnostics=in_order(complaints))
+    return replace(loaded, diagnostics=sort_diagnostics(complaints))

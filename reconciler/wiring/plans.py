@@ -19,7 +19,7 @@ def write_plan(file: str, plan: Plan) -> None:
 
     UsageError where the file cannot be that, ReconcilerError where the disk cannot hold it.
     """
-    content, path = saved.save(plan), Path(file)
+    content, path = saved.write_plan_file(plan), Path(file)
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise UsageError(f"{file} is no regular file, so no plan is saved there")
@@ -42,16 +42,16 @@ def read_plan(file: str) -> Plan:
     """Return the plan saved in ``file``; UsageError where there is none that can be trusted."""
     try:
         # Opened once: what is checked is what was read.
-        with open(file, "rb", opener=_open_plain) as source:
+        with open(file, "rb", opener=_open_regular) as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
                 raise UsageError(f"{file} is no regular file: name the plan itself")
             content = source.read(saved.MAX_BYTES + 1)
     except OSError as error:
         why = "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
         raise UsageError(f"reading the plan {file}: {why}") from error
-    return saved.parse_plan(file, content)
+    return saved.parse_plan_file(file, content)
 
 
-def _open_plain(file: str, flags: int) -> int:
+def _open_regular(file: str, flags: int) -> int:
     # A link may be turned meanwhile, and a pipe would hold us until somebody writes to it.
     return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -19,7 +19,7 @@ from manifest_text import mesh_yaml
 from reconciler.cli.output import terminal_width
 from reconciler.endpoint import LocalEndpoint
 from reconciler.render.schema import plan_schema, report_schema
-from reconciler.render.style import cells
+from reconciler.render.style import cell_width
 
 Write = Callable[[str, str], Path]
 
@@ -81,7 +81,7 @@ def test_a_plan_keeps_to_the_width_of_its_terminal_alone(
             check=True,
         )
         text = os.read(terminal, 100_000) if narrow else done.stdout
-        widest = max(cells(line) for line in text.decode().splitlines())
+        widest = max(cell_width(line) for line in text.decode().splitlines())
         assert (widest == 60) is narrow
         assert (name in text.decode()) is not narrow
 

@@ -14,7 +14,7 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 from reconciler.locks.file import FileStore
-from reconciler.locks.lease import Elector, LeaseRecord, kept
+from reconciler.locks.lease import Elector, LeaseRecord, keep_renewed
 
 TERM_SECONDS = 1.0
 VERBS = [("apply", "--auto-approve"), ("run", "--once")]
@@ -44,8 +44,8 @@ def test_a_run_takes_the_lock_and_lets_it_go(
     write("manifests/a.yaml", mesh_yaml("a"))
     assert locked(*verb).code == 0
     assert set(live()) == {"a"}
-    other.step()
-    assert other.leads()
+    other.renew_or_acquire()
+    assert other.is_leader()
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -53,7 +53,7 @@ def test_p18_a_run_that_meets_another_one_says_whose_turn_it_is(
     write: Write, locked: Any, live: Any, other: Elector, verb: tuple[str, str]
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    with kept(other):
+    with keep_renewed(other):
         refused = locked(*verb)
     assert refused.code == 7
     assert "other holds the lock file" in refused.err
@@ -65,7 +65,7 @@ def test_a_run_that_has_nothing_to_write_asks_for_no_lock(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     assert locked(*VERBS[0]).code == 0
-    with kept(other):
+    with keep_renewed(other):
         assert locked(*VERBS[0]).code == 0
 
 
@@ -73,7 +73,7 @@ def test_a_run_takes_over_from_one_that_died(
     write: Write, locked: Any, live: Any, other: Elector
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    other.step()
+    other.renew_or_acquire()
     assert locked(*VERBS[0]).code == 0
     assert set(live()) == {"a"}
 
@@ -94,7 +94,7 @@ def test_a_run_that_loses_its_lease_begins_nothing_new_and_says_so(
         eventually(creating)
         store = FileStore(here / "lock")
         usurper = LeaseRecord("usurper", 9, 0, 60)
-        eventually(lambda: store.swap(store.read(), str(usurper)))
+        eventually(lambda: store.compare_and_swap(store.read(), str(usurper)))
 
     thread = threading.Thread(target=usurp)
     thread.start()

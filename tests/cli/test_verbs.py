@@ -349,7 +349,7 @@ def test_an_interrupted_apply_ends_its_calls_reports_and_exits_130(
 ) -> None:
     for name in "abc":
         write(f"manifests/{name}.yaml", mesh_yaml(name))
-    send = engine.carry_out
+    send = engine.apply
 
     def interrupted(*arguments: Any) -> Report:
         os.kill(os.getpid(), signal.SIGINT)
@@ -366,7 +366,7 @@ def test_json_says_the_code_of_a_run_that_was_cut_short(
     write: Write, cli: Cli, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    send = engine.carry_out
+    send = engine.apply
 
     def interrupted(*arguments: Any) -> Report:
         os.kill(os.getpid(), signal.SIGTERM)

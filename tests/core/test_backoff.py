@@ -17,7 +17,7 @@ def cycle(backoff: Backoff, made: Plan, now: float, *, fails: bool = True) -> Ba
         change.key: Failed(change, WHY) if fails else Applied(change) for change in made.changes
     }
     outcomes = tuple((tried | waiting)[change.key] for change in made.changes)
-    return backoff.after(Report(made, outcomes), waiting, now, MINUTELY)
+    return backoff.record(Report(made, outcomes), waiting, now, MINUTELY)
 
 
 def attempts_of(*times: float) -> list[float]:

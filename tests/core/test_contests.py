@@ -19,8 +19,8 @@ def fought_over(live: Spec = ALLOW, applied: Spec = DROP) -> Plan:
 
 def cycle(contests: RepairLoops, made: Plan) -> tuple[RepairLoops, Plan]:
     """Return what is known after carrying out what is left of ``made``, and that."""
-    left = contests.restrain(made)
-    return contests.after(Report(left, tuple(map(Applied, left.changes)))), left
+    left = contests.withhold(made)
+    return contests.record(Report(left, tuple(map(Applied, left.changes)))), left
 
 
 def after_repairs(count: int, made: Plan) -> RepairLoops:
@@ -46,27 +46,27 @@ def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
 )
 def test_p14_it_says_who_the_other_may_be(applied: Spec, words: str) -> None:
     made = fought_over(applied=applied)
-    held = after_repairs(MAX_REPAIRS, made).restrain(made).withheld[0]
+    held = after_repairs(MAX_REPAIRS, made).withhold(made).withheld[0]
     assert words in held.why
 
 
 def test_another_difference_is_repaired_again() -> None:
     contests = after_repairs(MAX_REPAIRS, fought_over())
     other = fought_over(live={"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}})
-    assert contests.restrain(other) == other
+    assert contests.withhold(other) == other
 
 
 def test_one_cycle_of_peace_ends_a_contest() -> None:
     contests = after_repairs(MAX_REPAIRS, fought_over())
     contests, _ = cycle(contests, plan(desired("a", DROP), present("a", DROP)))
-    assert contests.restrain(fought_over()) == fought_over()
+    assert contests.withhold(fought_over()) == fought_over()
 
 
 def test_what_failed_is_tried_again_without_end() -> None:
     contests, made = RepairLoops(), fought_over()
     for _ in range(9):
-        contests = contests.after(Report(made, (Failed(made.changes[0], "500"),)))
-    assert contests.restrain(made) == made
+        contests = contests.record(Report(made, (Failed(made.changes[0], "500"),)))
+    assert contests.withhold(made) == made
 
 
 def test_others_go_on() -> None:
@@ -78,6 +78,6 @@ def test_others_go_on() -> None:
         present("x", owner="somebody"),
         desired("x"),
     )
-    left = contests.restrain(both)
+    left = contests.withhold(both)
     assert [change.key for change in left.changes] == [mesh("b")]
     assert [held.key for held in left.withheld] == [mesh("a"), mesh("x")]

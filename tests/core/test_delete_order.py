@@ -7,7 +7,7 @@ import pytest
 from builders import desired, key, plan, present, provided_by
 
 from reconciler.core.changes import Cause, Change, Delete, Unlinked, unlinked, waves_of
-from reconciler.core.kinds import mentioned_by, named_by, parent_of, without_mentions
+from reconciler.core.kinds import mentioned_by, parent_of, referenced_keys, without_mentions
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Json, Key, LiveResource, Spec
 from reconciler.core.restraint import GuardSettings, Policy
@@ -190,7 +190,11 @@ def test_no_order_leaves_anything_held_by_what_goes_later() -> None:
             gone = {change.key for change in wave}
             for other, spec in specs.items():
                 if other not in gone:
-                    held = {parent_of(other), *named_by(other, spec), *mentioned_by(other, spec)}
+                    held = {
+                        parent_of(other),
+                        *referenced_keys(other, spec),
+                        *mentioned_by(other, spec),
+                    }
                     assert not gone & held, (seed, other)
             specs = {name: spec for name, spec in specs.items() if name not in gone}
         assert specs == {}

@@ -3,7 +3,7 @@
 from builders import NOW, desired, egress, mesh, plan, present
 
 from reconciler.core.changes import Cause, Reason
-from reconciler.core.drift import drift_alone
+from reconciler.core.drift import only_drift
 from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import APPLIED_TAG, Suspension, Unlisted, Unreadable
 from reconciler.core.restraint import GuardSettings, Policy
@@ -13,7 +13,7 @@ DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
     before = desired("edited", DROP)
-    told = drift_alone(
+    told = only_drift(
         plan(
             desired("new", DROP),
             desired("edited", ALLOW),
@@ -33,7 +33,7 @@ def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
 
 
 def test_each_kind_of_drift_keeps_its_name() -> None:
-    told = drift_alone(
+    told = only_drift(
         plan(
             desired("drifted", DROP),
             present("drifted", ALLOW, applied=desired("drifted", DROP)),
@@ -53,7 +53,7 @@ def test_each_kind_of_drift_keeps_its_name() -> None:
 
 def test_what_is_suspended_is_drift_only_if_it_drifted() -> None:
     pause = Suspension(NOW.replace(year=2030), "load test")
-    told = drift_alone(
+    told = only_drift(
         plan(
             desired("drifted", DROP, suspend=pause),
             present("drifted", ALLOW, applied=desired("drifted", DROP)),
@@ -69,12 +69,12 @@ def test_what_is_suspended_is_drift_only_if_it_drifted() -> None:
 
 
 def test_what_could_not_be_listed_may_have_drifted() -> None:
-    told = drift_alone(plan(gaps=(Unlisted("virtual-node", mesh("m"), "403"),)))
+    told = only_drift(plan(gaps=(Unlisted("virtual-node", mesh("m"), "403"),)))
     assert plan_exit_code(told, detailed=True) == 1
 
 
 def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
-    told = drift_alone(
+    told = only_drift(
         plan(
             desired("drifted", DROP),
             present("drifted", ALLOW, applied=desired("drifted", DROP)),

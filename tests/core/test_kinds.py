@@ -18,7 +18,7 @@ from builders import (
 )
 
 from reconciler.core.changes import Adopt, Create, Delete, Reason, Update
-from reconciler.core.kinds import KINDS, named_by, parent_of
+from reconciler.core.kinds import KINDS, parent_of, referenced_keys
 from reconciler.core.plan import Plan
 from reconciler.core.resources import (
     Desired,
@@ -107,13 +107,17 @@ def test_every_kind_knows_what_contains_it(text: str, parent: str | None) -> Non
 
 
 def test_what_a_spec_names_is_each_named_once() -> None:
-    found = named_by(key("route/m/r/x"), route("a", "b", "a"))
+    found = referenced_keys(key("route/m/r/x"), route("a", "b", "a"))
     assert found == (key("virtual-node/m/a"), key("virtual-node/m/b"))
-    assert named_by(key("virtual-node/m/n"), {"backends": [{"virtualService": {}}]}) == ()
-    assert named_by(key("route/m/r/x"), {"httpRoute": {"action": {"weightedTargets": 7}}}) == ()
-    assert named_by(key("route/m/r/x"), {"httpRoute": "odd"}) == ()
+    assert referenced_keys(key("virtual-node/m/n"), {"backends": [{"virtualService": {}}]}) == ()
     assert (
-        named_by(key("virtual-service/m/s"), {"provider": {"virtualNode": {"virtualNodeName": 1}}})
+        referenced_keys(key("route/m/r/x"), {"httpRoute": {"action": {"weightedTargets": 7}}}) == ()
+    )
+    assert referenced_keys(key("route/m/r/x"), {"httpRoute": "odd"}) == ()
+    assert (
+        referenced_keys(
+            key("virtual-service/m/s"), {"provider": {"virtualNode": {"virtualNodeName": 1}}}
+        )
         == ()
     )
 
@@ -122,7 +126,7 @@ def test_what_is_in_a_shared_mesh_names_what_is_in_it_too() -> None:
     shared = Key("route", ("m", "r", "x"), "999999999999")
     assert str(shared) == "route/m@999999999999/r/x"
     assert parent_of(shared) == Key("virtual-router", ("m", "r"), "999999999999")
-    assert named_by(shared, route("n")) == (Key("virtual-node", ("m", "n"), "999999999999"),)
+    assert referenced_keys(shared, route("n")) == (Key("virtual-node", ("m", "n"), "999999999999"),)
 
 
 @pytest.mark.parametrize("kind", ["virtual-gateway", "gateway-route"])

@@ -110,7 +110,7 @@ def test_who_deletes_again_and_again_is_named() -> None:
     missing = after(LIVE).explain(ABSENT)
     contests = RepairLoops()
     for _ in range(MAX_REPAIRS):
-        contests = contests.after(Report(missing, tuple(map(Applied, missing.changes))))
-    (held,) = contests.restrain(missing).withheld
+        contests = contests.record(Report(missing, tuple(map(Applied, missing.changes))))
+    (held,) = contests.withhold(missing).withheld
     assert held.reason is Reason.CONTESTED
     assert "a controller, Terraform or a person deletes it" in held.why

@@ -4,7 +4,7 @@ import pytest
 from builders import OWNER, TARGET, desired, egress, mesh, plan, present
 
 from reconciler.core.changes import Adopt, Cause, Reason, Update
-from reconciler.core.ownership import adoption, release, to_create
+from reconciler.core.ownership import keys_to_create, plan_adoption, plan_release
 from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, LiveResource, Unreadable
 from reconciler.core.restraint import GuardSettings, Limit, Policy
@@ -17,7 +17,7 @@ def test_what_is_as_its_manifest_says_is_marked_and_no_more() -> None:
         desired("a", DROP, adopt=True, protect=True, tags={"team": "pay"}),
         present("a", DROP, owner=None, tags={"team": "pay", "cost": "9"}),
     )
-    (change,) = adoption(proposed, accept_changes=False).changes
+    (change,) = plan_adoption(proposed, accept_changes=False).changes
     assert isinstance(change, Adopt)
     assert change.spec is None
     assert change.tags.items() >= {"team": "pay", "cost": "9", OWNER_TAG: OWNER}.items()
@@ -27,13 +27,13 @@ def test_what_differs_is_named_and_left_alone_unless_the_changes_are_accepted() 
     proposed = plan(
         desired("a", DROP, adopt=True, tags={"team": "pay"}), present("a", ALLOW, owner=None)
     )
-    careful = adoption(proposed, accept_changes=False)
+    careful = plan_adoption(proposed, accept_changes=False)
     assert careful.changes == ()
     (held,) = careful.withheld
     assert held.reason is Reason.GUARD
     assert "spec.egressFilter.type, tags.team;" in held.why
     assert plan_exit_code(careful, detailed=False) == 5
-    assert adoption(proposed, accept_changes=True) == proposed
+    assert plan_adoption(proposed, accept_changes=True) == proposed
 
 
 def test_what_is_ours_already_or_not_there_is_not_written() -> None:
@@ -46,13 +46,13 @@ def test_what_is_ours_already_or_not_there_is_not_written() -> None:
         present("theirs", owner="another"),
         desired("theirs", adopt=True),
     )
-    took = adoption(proposed, accept_changes=True)
+    took = plan_adoption(proposed, accept_changes=True)
     assert took.changes == ()
     assert {held.key.name: held.reason for held in took.withheld} == {
         "moved": Reason.POLICY,
         "theirs": Reason.FOREIGN,
     }
-    assert to_create(proposed) == {mesh("absent"), mesh("kept-back")}
+    assert keys_to_create(proposed) == {mesh("absent"), mesh("kept-back")}
 
 
 def test_the_guards_of_apply_hold_for_adopting_too() -> None:
@@ -62,14 +62,14 @@ def test_the_guards_of_apply_hold_for_adopting_too() -> None:
         desired("new"),
         restraint=GuardSettings(Policy.OBSERVE, max_updates=Limit(0)),
     )
-    took = adoption(proposed, accept_changes=True)
+    took = plan_adoption(proposed, accept_changes=True)
     assert [held.reason for held in took.withheld] == [Reason.POLICY]
-    assert to_create(proposed) == {mesh("new")}
+    assert keys_to_create(proposed) == {mesh("new")}
 
 
 def test_what_is_ours_loses_our_two_tags_and_nothing_else() -> None:
     ours = present("a", DROP, applied=desired("a", DROP, protect=True), tags={"team": "pay"})
-    (change,) = release(TARGET, OWNER, [ours], Policy.UPSERT_ONLY).changes
+    (change,) = plan_release(TARGET, OWNER, [ours], Policy.UPSERT_ONLY).changes
     assert isinstance(change, Update)
     assert (change.spec, change.tags, change.cause) == (None, {"team": "pay"}, Cause.RELEASED)
     assert ours.tags.keys() - change.tags.keys() == {OWNER_TAG, APPLIED_TAG}
@@ -90,14 +90,14 @@ def test_what_is_ours_loses_our_two_tags_and_nothing_else() -> None:
 def test_what_is_not_known_to_be_ours_is_not_given_up(
     seen: LiveResource | Unreadable, words: str, code: int
 ) -> None:
-    refused = release(TARGET, OWNER, [seen], Policy.SYNC)
+    refused = plan_release(TARGET, OWNER, [seen], Policy.SYNC)
     assert refused.changes == ()
     assert words in refused.withheld[0].why
     assert plan_exit_code(refused, detailed=False) == code
 
 
 def test_a_run_that_only_observes_gives_nothing_up() -> None:
-    held = release(TARGET, OWNER, [present("b"), present("a")], Policy.OBSERVE)
+    held = plan_release(TARGET, OWNER, [present("b"), present("a")], Policy.OBSERVE)
     assert held.changes == ()
     assert [(one.key.name, one.reason) for one in held.withheld] == [
         ("a", Reason.POLICY),

@@ -18,7 +18,7 @@ from reconciler.core.changes import (
     TrafficEffect,
     Update,
     Withheld,
-    verb,
+    operation_name,
 )
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.plan import Plan
@@ -107,7 +107,7 @@ def test_a_difference_is_updated_with_before_and_after_of_each_field() -> None:
         FieldChange("/tags/team", MISSING, "pay"),
     )
     assert change.tags["theirs"] == "x"
-    assert verb(change) == "update"
+    assert operation_name(change) == "update"
 
 
 def test_an_update_of_tags_sends_no_spec() -> None:
@@ -347,7 +347,7 @@ def test_a_change_says_what_it_means_for_traffic(
 
 def test_creates_come_in_order_and_deletes_last() -> None:
     made = plan(desired("z", DROP), desired("b", DROP), present("a", DROP), restraint=SYNC)
-    assert [(verb(change), change.key.name) for change in made.changes] == [
+    assert [(operation_name(change), change.key.name) for change in made.changes] == [
         ("create", "b"),
         ("create", "z"),
         ("delete", "a"),

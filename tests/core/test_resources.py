@@ -13,7 +13,7 @@ from reconciler.core.resources import (
     Origin,
     canonical_json,
     digest,
-    without_empties,
+    drop_empty,
 )
 
 plain_json = st.recursive(
@@ -41,12 +41,12 @@ def test_equal_objects_have_one_spelling_whatever_their_order() -> None:
 
 @given(plain_json)
 def test_dropping_empties_twice_drops_no_more(value: Json) -> None:
-    assert without_empties(without_empties(value)) == without_empties(value)
+    assert drop_empty(drop_empty(value)) == drop_empty(value)
 
 
 def test_empty_is_absent_and_zero_and_false_are_not() -> None:
     spec: Json = {"a": None, "b": [], "c": {"d": {}}, "e": 0, "f": False, "g": [{"h": None}]}
-    assert without_empties(spec) == {"e": 0, "f": False, "g": [{}]}
+    assert drop_empty(spec) == {"e": 0, "f": False, "g": [{}]}
 
 
 @pytest.mark.parametrize(

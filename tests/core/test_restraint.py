@@ -151,4 +151,4 @@ def test_over_the_limit_not_one_is_updated() -> None:
     ],
 )
 def test_a_limit_is_a_number_or_a_share(limit: Limit, owned: int, allowed: int | None) -> None:
-    assert limit.of(owned) == allowed
+    assert limit.allowed(owned) == allowed

@@ -22,7 +22,7 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.changes import Reason, verb
+from reconciler.core.changes import Reason, operation_name
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
@@ -37,7 +37,7 @@ from reconciler.core.resources import (
     digest,
 )
 from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.core.saved import MAX_BYTES, parse_plan, save
+from reconciler.core.saved import MAX_BYTES, parse_plan_file, write_plan_file
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 EVERYTHING = plan(
@@ -70,7 +70,7 @@ SMALL = plan(desired("a", DROP), desired("b", ALLOW), present("b", DROP))
 
 def resealed(made: Plan, edit: Callable[[dict[str, Any]], object]) -> bytes:
     """Return what somebody would write who edits a saved plan and knows how the digest is made."""
-    document = json.loads(save(made))
+    document = json.loads(write_plan_file(made))
     del document["digest"]
     edit(document)
     return f"{canonical_json({**document, 'digest': digest(document)})}\n".encode()
@@ -78,22 +78,22 @@ def resealed(made: Plan, edit: Callable[[dict[str, Any]], object]) -> bytes:
 
 def refused(content: bytes) -> str:
     with pytest.raises(UsageError, match=r"^p\.plan ") as error:
-        parse_plan("p.plan", content)
+        parse_plan_file("p.plan", content)
     return str(error.value)
 
 
 def test_every_kind_of_change_comes_back_as_it_was() -> None:
     # A delete is held back beside what could not be read, so it stands in the other one.
     deleting = plan(desired("kept"), present("kept"), present("gone", DROP), restraint=SYNC)
-    assert {verb(change) for made in (EVERYTHING, deleting) for change in made.changes} == {
+    assert {operation_name(change) for made in (EVERYTHING, deleting) for change in made.changes} == {
         "create", "update", "adopt", "delete",
     }  # fmt: skip
     assert {held.reason for held in HELD.withheld} == {Reason.POLICY, Reason.ORPHAN}
     for made in (EVERYTHING, HELD, SMALL, deleting, detaching()):
-        again = parse_plan("p.plan", save(made))
+        again = parse_plan_file("p.plan", write_plan_file(made))
         assert again == made
         assert again.fingerprint == made.fingerprint
-        assert save(again) == save(made)
+        assert write_plan_file(again) == write_plan_file(made)
 
 
 json_values = st.recursive(
@@ -109,11 +109,11 @@ json_values = st.recursive(
 )
 def test_any_spec_and_tags_come_back(spec: dict[str, Any], tags: dict[str, str]) -> None:
     made = plan(desired("a", spec, tags=tags), desired("b", spec), present("b", DROP, tags=tags))
-    assert parse_plan("p.plan", save(made)) == made
+    assert parse_plan_file("p.plan", write_plan_file(made)) == made
 
 
 def test_e07_no_bit_of_a_saved_plan_can_be_flipped() -> None:
-    content = save(SMALL)
+    content = write_plan_file(SMALL)
     for place in range(len(content)):
         for bit in range(8):
             flipped = bytearray(content)
@@ -122,7 +122,7 @@ def test_e07_no_bit_of_a_saved_plan_can_be_flipped() -> None:
 
 
 def test_e07_no_other_spelling_of_a_saved_plan_is_read() -> None:
-    content = save(SMALL)
+    content = write_plan_file(SMALL)
     for spelling in (
         content + b"\n",
         content.rstrip(),
@@ -135,7 +135,7 @@ def test_e07_no_other_spelling_of_a_saved_plan_is_read() -> None:
 
 
 def test_a_plan_that_was_cut_short_is_refused_at_every_length() -> None:
-    content = save(SMALL)
+    content = write_plan_file(SMALL)
     for length in range(len(content)):
         refused(content[:length])
 
@@ -163,13 +163,13 @@ def test_e10_a_huge_file_is_refused_unread() -> None:
 
 def test_a_plan_too_large_to_be_read_is_not_saved() -> None:
     with pytest.raises(UsageError, match=r"16 MiB at most, and this one takes 18\.0: .* --only"):
-        save(plan(desired("a", {"text": "x" * (9 << 20)})))
+        write_plan_file(plan(desired("a", {"text": "x" * (9 << 20)})))
 
 
 def test_e08_a_plan_whose_account_is_unknown_is_bound_to_nothing_and_not_saved() -> None:
     unknown = replace(SMALL, target=replace(TARGET, account=None))
     with pytest.raises(TargetError, match=r"^the account behind http://127\.0\.0\.1:1 is unknown"):
-        save(unknown)
+        write_plan_file(unknown)
 
 
 def change(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -243,7 +243,7 @@ def test_a_digest_made_anew_hides_no_nonsense(
 def test_every_kind_of_resource_can_be_saved() -> None:
     for kind in KINDS:
         made = replace(SMALL, changes=(), unchanged=(Key(kind, ("a", "b")),))
-        assert parse_plan("p.plan", save(made)) == made
+        assert parse_plan_file("p.plan", write_plan_file(made)) == made
 
 
 def detaching() -> Plan:
@@ -282,7 +282,7 @@ def test_what_makes_way_is_ours_and_stands_in_what_changes(
         place[path[-1]] = value
 
     made = detaching()
-    assert parse_plan("p.plan", save(made)) == made
+    assert parse_plan_file("p.plan", write_plan_file(made)) == made
     assert told in refused(resealed(made, edit))
 
 
@@ -307,5 +307,5 @@ def test_what_is_updated_before_a_delete_is_ours_and_deleted_too(
         present("virtual-service/m/s", provided_by("virtualNode", "n")),
         restraint=GuardSettings(policy=Policy.SYNC, max_deletes=2),
     )
-    assert parse_plan("p.plan", save(made)) == made
+    assert parse_plan_file("p.plan", write_plan_file(made)) == made
     assert "is updated first, and is not deleted by this plan" in refused(resealed(made, edit))

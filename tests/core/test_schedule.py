@@ -5,32 +5,32 @@ from dataclasses import replace
 import pytest
 from builders import SYNC, desired, listening, mesh, plan, present, route
 
-from reconciler.core.schedule import Schedule, due, urgent_first
+from reconciler.core.schedule import Schedule, is_due, urgent_first
 
 MINUTELY = Schedule(60)
 
 
 @pytest.mark.parametrize(("chance", "seconds"), [(0, 54), (0.5, 60), (1, 66)])
 def test_an_interval_is_a_tenth_more_or_less(chance: float, seconds: float) -> None:
-    assert MINUTELY.pause(chance) == pytest.approx(seconds)
+    assert MINUTELY.cycle_delay(chance) == pytest.approx(seconds)
 
 
 def test_waits_double_and_end_at_five_minutes() -> None:
-    assert [MINUTELY.wait(attempts) for attempts in range(1, 6)] == [60, 120, 240, 300, 300]
-    assert MINUTELY.wait(10_000) == 300
-    assert Schedule(1).wait(4) == 8
-    assert Schedule(3600).wait(1) == 300
+    assert [MINUTELY.retry_delay(attempts) for attempts in range(1, 6)] == [60, 120, 240, 300, 300]
+    assert MINUTELY.retry_delay(10_000) == 300
+    assert Schedule(1).retry_delay(4) == 8
+    assert Schedule(3600).retry_delay(1) == 300
 
 
 def test_p09_a_clock_that_was_set_back_puts_nothing_off() -> None:
-    assert due(now=10, started=1_000, pause_seconds=60)
-    assert not due(now=1_000, started=1_000, pause_seconds=60)
-    assert due(now=1_060, started=1_000, pause_seconds=60)
+    assert is_due(now=10, started=1_000, pause_seconds=60)
+    assert not is_due(now=1_000, started=1_000, pause_seconds=60)
+    assert is_due(now=1_060, started=1_000, pause_seconds=60)
 
 
 def test_p09_a_clock_that_leaps_forward_makes_one_cycle_due() -> None:
-    assert due(now=1e9, started=1_000, pause_seconds=60)
-    assert not due(now=1e9, started=1e9, pause_seconds=60)
+    assert is_due(now=1e9, started=1_000, pause_seconds=60)
+    assert not is_due(now=1e9, started=1e9, pause_seconds=60)
 
 
 def test_what_is_urgent_goes_first_and_deletes_stay_last() -> None:

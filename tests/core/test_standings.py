@@ -10,7 +10,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import Desired, Key, LiveResource, Suspension, Unreadable
 from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.core.standings import NextAttempt, standings
+from reconciler.core.standings import NextAttempt, resource_statuses
 from reconciler.core.status import ResourceStatus, State
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -24,7 +24,7 @@ def stand(
     retries: Mapping[Key, NextAttempt] | None = None,
     now: float = 1.0,
 ) -> tuple[ResourceStatus, ...]:
-    return standings(
+    return resource_statuses(
         Report(made, outcomes), {one.key: one for one in before}, {}, retries or {}, now
     )
 

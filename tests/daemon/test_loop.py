@@ -170,7 +170,7 @@ def test_the_heartbeat_is_as_old_as_the_last_beat(world: World) -> None:
     world.now = 10
     assert world.daemon.heartbeat() == 7
     before = world.beats
-    world.daemon.beat()
+    world.daemon.record_heartbeat()
     assert (world.daemon.heartbeat(), world.beats) == (0, before + 1)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon.supervisor import ALIVE, READY, tell
+from reconciler.daemon.supervisor import ALIVE, READY, notify
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -16,7 +16,7 @@ def test_messages_go_to_the_socket_that_is_named(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(path.replace("@", "\0"))
         monkeypatch.setenv("NOTIFY_SOCKET", path)
-        tell(READY, ALIVE)
+        notify(READY, ALIVE)
         assert listening.recv(100) == b"READY=1\nWATCHDOG=1"
 
 
@@ -25,7 +25,7 @@ def test_without_a_supervisor_that_listens_nothing_happens(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", name)
-    tell(READY)
+    notify(READY)
 
 
 def test_p15_a_supervisor_that_reads_nothing_does_not_stop_the_loop(
@@ -35,5 +35,5 @@ def test_p15_a_supervisor_that_reads_nothing_does_not_stop_the_loop(
         listening.bind(str(tmp_path / "socket"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "socket"))
         for _ in range(2_000):
-            tell(ALIVE)
+            notify(ALIVE)
         assert listening.recv(100) == b"WATCHDOG=1"

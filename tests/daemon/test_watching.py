@@ -116,9 +116,9 @@ def test_i31_where_changes_come_without_events_it_looks_more_often_and_says_so_o
     looks = PollSchedule()
     looked = []
     for tick in range(1, 60):
-        if looks.due(hint=False):
+        if looks.is_due(hint=False):
             looked.append(tick)
-            looks.untold()
+            looks.missed_event()
     slow = [POLL_TICKS]
     first = POLL_TICKS + EVENT_GRACE_TICKS
     quick = [tick for tick in range(first, 60) if tick % POLL_TICKS_WITHOUT_EVENTS == 0]
@@ -132,6 +132,6 @@ def test_an_event_that_comes_a_little_late_is_no_missing_one(
     looks = PollSchedule()
     for tick in range(1, 60):
         hint = tick % POLL_TICKS == EVENT_GRACE_TICKS - 1
-        if looks.due(hint) and not hint:
-            looks.untold()
+        if looks.is_due(hint) and not hint:
+            looks.missed_event()
     assert caplog.records == []

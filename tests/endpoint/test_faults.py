@@ -36,7 +36,7 @@ def breaking(client: "Client") -> "Iterator[Callable[..., None]]":
 
 def strikes(content: dict[str, Any], calls: int, operation: str = "CreateMesh") -> list[int]:
     faults = Faults(content, OPERATIONS)
-    return [number for number in range(calls) if faults.strike(operation, f"m{number}")]
+    return [number for number in range(calls) if faults.match(operation, f"m{number}")]
 
 
 def test_calls_are_counted_among_those_that_match() -> None:
@@ -57,7 +57,7 @@ def test_a_rate_is_drawn_alike_from_the_same_seed() -> None:
 def test_the_first_that_strikes_is_the_only_one() -> None:
     rows = [{"fault": "throttle", "calls": [2]}, {"fault": "error", "calls": [2, 3]}]
     faults = Faults({"faults": rows}, OPERATIONS)
-    struck = [faults.strike("CreateMesh", "m") for _ in range(3)]
+    struck = [faults.match("CreateMesh", "m") for _ in range(3)]
     assert [each and each.fault for each in struck] == [None, "throttle", "error"]
 
 

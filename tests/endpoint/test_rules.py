@@ -10,7 +10,7 @@ from endpoint.samples import HTTP_ROUTE, NAMES, ORDER, SECOND, SPECS, named, par
 from reconciler.api import ListOf, Shape, Structure, load
 from reconciler.endpoint import Behaviour
 from reconciler.endpoint.records import Scope
-from reconciler.endpoint.rules import RULES, Call, complaints
+from reconciler.endpoint.rules import RULES, Call, violations_of_rules
 
 ACTION = HTTP_ROUTE["action"]
 TARGET = SPECS["GatewayRoute"]["httpRoute"]["action"]["target"]
@@ -21,7 +21,7 @@ def complaints_of(kind: str, spec: Mapping[str, Any] | None = None, **more: Any)
     operation = named("create", kind)
     values = parameters(operation) | ({"spec": spec} if spec is not None else {}) | more
     call = Call(operation, Scope("000000000000", "us-east-1"), values)
-    return [words for _, words in complaints(call, Behaviour())]
+    return [words for _, words in violations_of_rules(call, Behaviour())]
 
 
 def route(**match: Any) -> dict[str, Any]:

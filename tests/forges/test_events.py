@@ -128,9 +128,9 @@ def test_only_what_was_merged_as_the_commit_brought_it(tmp_path: Path) -> None:
 
     with scripted(played) as server:
         forge = github(tmp_path, "schedule", {}, server.url)
-        assert forge.request_of("c0") == MergedRequest(3, fork=False)
+        assert forge.request_for_commit("c0") == MergedRequest(3, fork=False)
         pages[1] = []
-        assert forge.request_of("c0") is None
+        assert forge.request_for_commit("c0") is None
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_a_fork_that_is_gone_is_one(
     sides = {"head": {"repo": repository}, "base": {"repo": {"id": 1}}}
     merged = {"number": 1, "merged_at": "then", "merge_commit_sha": "c0", **sides}
     with scripted(lambda *_: Answer(body=[merged])) as server:
-        assert github(tmp_path, "schedule", {}, server.url).request_of("c0") == MergedRequest(
-            1, fork
-        )
+        assert github(tmp_path, "schedule", {}, server.url).request_for_commit(
+            "c0"
+        ) == MergedRequest(1, fork)
 
 
 @pytest.mark.parametrize("name", ["merge_commit_sha", "squash_commit_sha", "sha"])
@@ -154,8 +154,8 @@ def test_gitlab_merges_in_three_ways(tmp_path: Path, name: str) -> None:
         lambda request, _: Answer(body=listed if request.endswith("&page=1") else [])
     ) as server:
         forge = GitLab(PlayedGitLab(tmp_path).environment(server.url, "push", "c0", ""))
-        assert forge.request_of("c0") is None
-        assert forge.request_of("c1") == MergedRequest(2, fork=False)
+        assert forge.request_for_commit("c0") is None
+        assert forge.request_for_commit("c1") == MergedRequest(2, fork=False)
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,5 @@ def test_of_several_tokens_our_own_counts(
     headers: dict[str, str] = {}
     with scripted(lambda *_: Answer(body=[]), headers) as server:
         environment = PlayedGitLab(tmp_path).environment(server.url, "push", "c0", "")
-        assert GitLab(environment | tokens).request_of("c0") is None
+        assert GitLab(environment | tokens).request_for_commit("c0") is None
     assert headers["authorization"] == sent

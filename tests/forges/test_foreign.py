@@ -87,7 +87,7 @@ def test_a_variable_that_leads_nowhere_is_a_failure_of_the_forge(
                     # GitHub's own is asked then.
                     continue
                 with pytest.raises((ForgeError, UsageError)) as refused:
-                    open_forge({**environment, name: text}).newest()
+                    open_forge({**environment, name: text}).branch_head()
                 assert "canary" not in str(refused.value)
 
 
@@ -103,13 +103,13 @@ def unedited(forge: Forge) -> None:
 
 
 def merged(forge: Forge) -> None:
-    known = forge.request_of("c0")
+    known = forge.request_for_commit("c0")
     assert isinstance(known, MergedRequest | None)
     assert known is None or (isinstance(known.number, int) and isinstance(known.fork, bool))
 
 
 def newest(forge: Forge) -> None:
-    assert isinstance(forge.newest(), str)
+    assert isinstance(forge.branch_head(), str)
 
 
 def created(forge: Forge) -> None:

@@ -8,7 +8,7 @@ from servers import Answer, scripted
 
 from reconciler.core.errors import ForgeError
 from reconciler.forges import rest
-from reconciler.forges.rest import RestClient, checked_token
+from reconciler.forges.rest import RestClient, validate_token
 
 
 def test_what_may_pass_is_tried_again_after_the_pause_that_was_asked_for() -> None:
@@ -28,7 +28,7 @@ def test_what_may_pass_is_tried_again_after_the_pause_that_was_asked_for() -> No
         assert api.number("GET", "/x") == 1
         assert pauses == [1, 7]
         with pytest.raises(ForgeError, match=f"GET {server.url}/x: HTTP 500$"):
-            api.ask("GET", "/x")
+            api.request("GET", "/x")
         assert pauses == [1, 7, 10, 2]
         assert server.count("GET /x") == 6
 
@@ -38,7 +38,7 @@ def test_what_will_not_pass_is_asked_once_and_nothing_is_followed(status: int) -
     away = Answer(status, headers={"location": "/elsewhere"})
     with scripted(lambda *_: away) as server:
         with pytest.raises(ForgeError, match=f"HTTP {status}"):
-            RestClient(server.url, "t").ask("GET", "/x")
+            RestClient(server.url, "t").request("GET", "/x")
         assert [request for request, _ in server.asked] == ["GET /x"]
 
 
@@ -48,11 +48,11 @@ def test_no_answer_is_told_without_what_was_sent(monkeypatch: pytest.MonkeyPatch
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ForgeError, match="no answer: ReadTimeoutError") as late:
-            RestClient(url, "canary", sleep=pauses.append).ask("POST", "/x", {"a": "canary"})
+            RestClient(url, "canary", sleep=pauses.append).request("POST", "/x", {"a": "canary"})
     assert "canary" not in str(late.value)
     assert pauses == [1, 2]
     with pytest.raises(ForgeError, match="no answer: NewConnectionError"):
-        RestClient(url, "t", sleep=pauses.append).ask("GET", "/x")
+        RestClient(url, "t", sleep=pauses.append).request("GET", "/x")
 
 
 @pytest.mark.parametrize("content", [b"<html>", b'{"id": 1', b"[" * 100_000, b'"\xff"'])
@@ -61,18 +61,18 @@ def test_what_is_no_json_is_no_answer(content: bytes) -> None:
         scripted(lambda *_: Answer(body=content)) as server,
         pytest.raises(ForgeError, match="the answer is no JSON"),
     ):
-        RestClient(server.url, "t").ask("GET", "/x")
+        RestClient(server.url, "t").request("GET", "/x")
 
 
 def test_too_long_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest, "MOST_BYTES", 9)
     with scripted(lambda *_: Answer(body=[1, 2, 3])) as server:
-        assert list(RestClient(server.url, "t").ask("GET", "/x")) == [1, 2, 3]
+        assert list(RestClient(server.url, "t").request("GET", "/x")) == [1, 2, 3]
     with (
         scripted(lambda *_: Answer(body=[1, 2, 34])) as server,
         pytest.raises(ForgeError, match="or too much of it"),
     ):
-        RestClient(server.url, "t").ask("GET", "/x")
+        RestClient(server.url, "t").request("GET", "/x")
 
 
 def test_what_should_be_a_list_is_one() -> None:
@@ -94,9 +94,9 @@ def test_an_answer_without_an_id_has_no_number() -> None:
 @pytest.mark.parametrize("token", [None, "", " \n", "a b", "a\nb", "é"])
 def test_a_token_that_no_header_takes_is_none_and_is_not_shown(token: str | None) -> None:
     with pytest.raises(ForgeError) as refused:
-        checked_token(token, "NAME")
+        validate_token(token, "NAME")
     assert str(refused.value) == "there is no token in NAME, or it holds what no token does"
 
 
 def test_a_line_end_after_a_token_is_not_part_of_it() -> None:
-    assert checked_token("t0ken\n", "NAME") == "t0ken"
+    assert validate_token("t0ken\n", "NAME") == "t0ken"

@@ -24,7 +24,7 @@ from botocore.exceptions import ConnectionClosedError
 from builders import ACCOUNT, NOW, OWNER
 
 from reconciler import api
-from reconciler.core.changes import verb
+from reconciler.core.changes import operation_name
 from reconciler.core.errors import TargetError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
@@ -37,7 +37,7 @@ from reconciler.endpoint.operations import Operations
 from reconciler.endpoint.records import Collection, Resource, Scope
 from reconciler.endpoint.store import Store
 from reconciler.endpoint.wire import EndpointApp
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import ApiClient
 from reconciler.targets.memory import ReadCache
@@ -258,7 +258,7 @@ class Reconciler:
         try:
             plan = propose(self._target, wants, owner=OWNER, restraint=SYNC, now=NOW)
             plan = urgent_first(plan, urgent)
-            report = carry_out(plan, self._target, ApplyOptions(workers=1, pause=self.door.pause))
+            report = apply(plan, self._target, ApplyOptions(workers=1, pause=self.door.pause))
         except TargetError as error:
             self.tell(f"  no plan: {error}")
         except CrashError:
@@ -266,7 +266,9 @@ class Reconciler:
             self._start()
         for outcome in report.outcomes if report else ():
             change, why = outcome.change, getattr(outcome, "why", "")
-            self.tell(f"  {verb(change)} {change.key} {outcome_name(outcome)} {why}".rstrip())
+            self.tell(
+                f"  {operation_name(change)} {change.key} {outcome_name(outcome)} {why}".rstrip()
+            )
         return Attempt(plan, report, self._creates, self._deletes, self._refused)
 
     def _start(self) -> None:

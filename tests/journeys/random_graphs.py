@@ -31,7 +31,7 @@ from journeys.direct import (
 from journeys.random_schedules import NO_INDEX, Disturbance, Phase, Schedule, schedule
 
 from reconciler import api
-from reconciler.core.changes import Delete, Reason, detached, unlinked, verb
+from reconciler.core.changes import Delete, Reason, detached_routes, operation_name, unlinked
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Desired
@@ -113,7 +113,7 @@ class Journey:
             if attempt.plan is None or not attempt.plan.changes:
                 break
             if run == MOST_RUNS or (run and phase.is_quiet):
-                left = ", ".join(f"{verb(it)} {it.key}" for it in attempt.plan.changes)
+                left = ", ".join(f"{operation_name(it)} {it.key}" for it in attempt.plan.changes)
                 yield f"after {run} runs that nothing disturbed there was still {left}"
                 break
             if phase.is_quiet and not self.schedule.settings:
@@ -134,7 +134,7 @@ class Journey:
         self.door.breaks([], 0)
         for change in attempt.plan.changes if attempt.plan else ():
             self.seen["changes"] += 1
-            self.seen["routes made way"] += len(detached(change))
+            self.seen["routes made way"] += len(detached_routes(change))
             self.seen["nodes unlinked"] += len(unlinked(change))
         return attempt
 
@@ -160,7 +160,7 @@ class Journey:
             return
         for outcome in attempt.report.outcomes:
             if not isinstance(outcome, Applied):
-                told = f"{verb(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                told = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
                 yield f"{told}: {outcome.why}"
 
     def _departures(self, wants: Sequence[Desired], plan: Plan | None) -> Iterator[str]:
@@ -189,7 +189,7 @@ class Journey:
             change = outcome.change
             is_wrong = (name_of(change.key) in live) is isinstance(change, Delete)
             if isinstance(outcome, Applied) and is_wrong:
-                yield f"{verb(change)} of {change.key} is told to be done"
+                yield f"{operation_name(change)} of {change.key} is told to be done"
 
     def _harm(self) -> Iterator[str]:
         """Yield what became of what is not ours."""
@@ -233,7 +233,7 @@ def _deletes(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         if isinstance(change, Delete):
             yield name_of(change.key)
-        yield from (name_of(it.detach.key) for it in detached(change))
+        yield from (name_of(it.detach.key) for it in detached_routes(change))
 
 
 def main() -> int:

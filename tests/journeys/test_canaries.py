@@ -87,7 +87,7 @@ class Planted:
             },
             "a page, 200": Answer(200, f"<html>{token} {key}</html>".encode()),
             "a page, 502": Answer(502, f"<html>{token} {key}</html>".encode()),
-            "text, 200": Answer(200, self.spellings["prose"].encode()),
+            "text, 200": Answer(200, self.spellings["wrap_words"].encode()),
             "Latin-1": Answer(400, b"\xe9" + token.encode()),
             "elsewhere": Answer(301, b"", {"location": f"https://h/?token={quote(token)}"}),
             "a code that is a token": refusal(token, "no"),
@@ -316,7 +316,7 @@ def test_e02_credentials_are_hidden_wherever_they_come_from(
             content = ISSUED.format(key=issued.key, token=issued.token).encode()
             return Answer(200, content, {"content-type": "text/xml"})
         used = planted if found == "a profile" else issued
-        return refusal("AccessDeniedException", f"{planted.key} {used.spellings['prose']}")
+        return refusal("AccessDeniedException", f"{planted.key} {used.spellings['wrap_words']}")
 
     credentials = tmp_path_factory.mktemp("aside") / "credentials"
     credentials.write_text(profiles.format(key=planted.key, token=planted.token, quote=""))
@@ -339,7 +339,7 @@ def hostile_writes(endpoint: LocalEndpoint, planted: Planted) -> Iterator[Script
     """Return the API, which refuses writes with everything that it was sent."""
 
     def hostile(request: str, body: bytes) -> Answer | None:
-        message = planted.spellings["prose"]
+        message = planted.spellings["wrap_words"]
         return refusal("AccessDeniedException", message) if is_write(request, body) else None
 
     with recording(endpoint.url, instead=hostile) as server:

@@ -13,7 +13,7 @@ from journeys.random_graphs import LONG, SCHEDULES, violations
 from journeys.random_schedules import AT_A_CALL, FAULTS, every_setting, schedule
 from journeys.worlds import World
 
-from reconciler.core.changes import detached
+from reconciler.core.changes import detached_routes
 from reconciler.core.kinds import KINDS
 
 SEEDS = 1000 if LONG else 25
@@ -35,7 +35,7 @@ def test_one_run_leads_from_any_graph_to_any_other(
             assert report.converged, (seed, report.plan.withheld, report.outcomes)
             assert world.refused == [], seed
             changed += len(report.outcomes)
-            made_way += sum(len(detached(change)) for change in report.plan.changes)
+            made_way += sum(len(detached_routes(change)) for change in report.plan.changes)
             assert world.plan(wants).changes == (), seed
     assert made_way
     told = f"{changed} changes, {made_way} routes made way"

@@ -14,7 +14,7 @@ from builders import ACCOUNT
 from journeys.worlds import HOST, TOPOLOGIES, UPSERT, Call, World, asked_for
 
 from reconciler.api import load
-from reconciler.core.changes import Change, Create, Delete, Reason, detached, unlinked
+from reconciler.core.changes import Change, Create, Delete, Reason, detached_routes, unlinked
 from reconciler.core.errors import TargetError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import KINDS
@@ -51,7 +51,7 @@ def arns(wants: Iterable[Desired]) -> set[str]:
 
 def calls_of(change: Change) -> Iterator[str]:
     """Yield the writes that a change takes where nothing fails, less those of its tags."""
-    for each in detached(change):
+    for each in detached_routes(change):
         yield from (*calls_of(each.detach), *calls_of(each.attach))
     for link in unlinked(change):
         yield f"Update{KINDS[link.before.key.kind].word}"

@@ -16,8 +16,8 @@ from reconciler.core.resources import Desired, Key, TargetId
 from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.core.schedule import urgent_first
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import ApplyOptions, carry_out, propose
-from reconciler.manifest.loading import load
+from reconciler.engine import ApplyOptions, apply, propose
+from reconciler.manifest.loading import load_manifests
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import MAX_ATTEMPTS, Connection, open_session
@@ -32,7 +32,7 @@ UPSERT = GuardSettings()
 
 def asked_for(name: str, *files: str) -> tuple[Desired, ...]:
     """Return what these files of one topology ask for together."""
-    found = load([(file, (TOPOLOGIES / name / file).read_bytes()) for file in files])
+    found = load_manifests([(file, (TOPOLOGIES / name / file).read_bytes()) for file in files])
     assert found.valid, found.diagnostics
     return found.desired
 
@@ -94,7 +94,7 @@ class World:
     ) -> Report:
         """Return what became of it, done as a daemon does: what is ``urgent`` goes first."""
         plan = urgent_first(self.plan(wants, restraint), urgent)
-        return carry_out(plan, self._target, self._conduct)
+        return apply(plan, self._target, self._conduct)
 
     def forget(self) -> None:
         """Begin the record anew."""

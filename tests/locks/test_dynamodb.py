@@ -36,15 +36,15 @@ def client(here: Path) -> Iterator[Any]:
 def test_it_is_empty_until_something_is_put_there(client: Any) -> None:
     store = DynamoStore(client, "locks", "meshes")
     assert store.read() is None
-    assert store.swap(None, "one")
-    assert not store.swap(None, "two")
-    assert not store.swap("other", "two")
-    assert store.swap("one", "two")
+    assert store.compare_and_swap(None, "one")
+    assert not store.compare_and_swap(None, "two")
+    assert not store.compare_and_swap("other", "two")
+    assert store.compare_and_swap("one", "two")
     assert store.read() == "two"
 
 
 def test_two_items_are_two_locks(client: Any) -> None:
-    assert DynamoStore(client, "locks", "one").swap(None, "a")
+    assert DynamoStore(client, "locks", "one").compare_and_swap(None, "a")
     assert DynamoStore(client, "locks", "two").read() is None
 
 
@@ -53,7 +53,7 @@ def test_a_table_that_is_not_there_is_named(client: Any) -> None:
     with pytest.raises(LockError, match="the lock meshes in the DynamoDB table none cannot be"):
         store.read()
     with pytest.raises(LockError):
-        store.swap(None, "one")
+        store.compare_and_swap(None, "one")
 
 
 def test_one_that_cannot_be_reached_is_no_lost_race(here: Path) -> None:
@@ -82,7 +82,7 @@ def test_what_a_proxy_answers_grants_no_lease(here: Path, body: bytes) -> None:
     with scripted(lambda *_: Answer(200, body)) as server:
         client = boto3.client("dynamodb", endpoint_url=server.url)
         with pytest.raises(LockError, match="what was written is not there"):
-            DynamoStore(client, "locks", "meshes").swap(None, "one")
+            DynamoStore(client, "locks", "meshes").compare_and_swap(None, "one")
         client.close()
 
 
@@ -131,13 +131,13 @@ def test_p11_races_have_one_winner_in_every_round() -> None:
     ]
 
     def step(candidate: Elector) -> None:
-        candidate.step()
+        candidate.renew_or_acquire()
 
     with ThreadPoolExecutor(len(candidates)) as pool:
         for number in range(200):
             stopped = number // 10 % len(candidates)
             others = [one for n, one in enumerate(candidates) if n != stopped]
             list(pool.map(step, others))
-            assert sum(one.leads() for one in candidates) <= 1
+            assert sum(one.is_leader() for one in candidates) <= 1
             now[0] += 5
-    assert sum(one.leads() for one in candidates) == 1
+    assert sum(one.is_leader() for one in candidates) == 1

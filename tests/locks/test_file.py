@@ -18,21 +18,23 @@ def store(tmp_path: Path) -> FileStore:
 
 def test_it_is_empty_until_something_is_put_there(store: FileStore) -> None:
     assert store.read() is None
-    assert store.swap(None, "a longer record")
-    assert store.swap("a longer record", "short")
+    assert store.compare_and_swap(None, "a longer record")
+    assert store.compare_and_swap("a longer record", "short")
     assert store.read() == "short"
 
 
 def test_only_what_was_expected_is_replaced(store: FileStore) -> None:
-    assert store.swap(None, "one")
-    assert not store.swap(None, "two")
-    assert not store.swap("other", "two")
+    assert store.compare_and_swap(None, "one")
+    assert not store.compare_and_swap(None, "two")
+    assert not store.compare_and_swap("other", "two")
     assert store.read() == "one"
 
 
 def test_p11_of_many_at_once_one_gets_it(store: FileStore, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        swapped = pool.map(lambda name: FileStore(tmp_path / "lock").swap(None, name), "abcdefgh")
+        swapped = pool.map(
+            lambda name: FileStore(tmp_path / "lock").compare_and_swap(None, name), "abcdefgh"
+        )
     assert sum(swapped) == 1
     assert store.read() in list("abcdefgh")
 
@@ -56,7 +58,7 @@ def test_a_device_is_no_lock() -> None:
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LockError):
-        FileStore(tmp_path / "lock").swap(None, "one")
+        FileStore(tmp_path / "lock").compare_and_swap(None, "one")
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import pytest
 
 from reconciler.core.errors import LockError, LockHeldError
-from reconciler.locks.lease import NO_HOLDER, RENEWALS_PER_TERM, Elector, kept
+from reconciler.locks.lease import NO_HOLDER, RENEWALS_PER_TERM, Elector, keep_renewed
 
 TERM = 15.0
 STEP = TERM / RENEWALS_PER_TERM
@@ -32,7 +32,7 @@ class Slate:
             raise LockError("the slate cannot be reached")
         return self.text
 
-    def swap(self, before: str | None, after: str) -> bool:
+    def compare_and_swap(self, before: str | None, after: str) -> bool:
         with self.lock:
             if self.text != before:
                 return False
@@ -72,15 +72,15 @@ def race() -> Race:
 def test_the_first_one_leads_and_the_second_stands_by(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
     for _ in range(20):
-        one.step()
-        two.step()
-        assert (one.leads(), two.leads()) == (True, False)
+        one.renew_or_acquire()
+        two.renew_or_acquire()
+        assert (one.is_leader(), two.is_leader()) == (True, False)
         race.time.pass_by(STEP)
 
 
 def test_nobody_leads_before_the_first_step(race: Race) -> None:
     one = race.candidate("one")
-    assert not one.leads()
+    assert not one.is_leader()
     assert one.lease().holder == NO_HOLDER
 
 
@@ -88,37 +88,37 @@ def test_p11_a_standby_takes_over_within_three_terms_and_never_before_the_lease_
     race: Race,
 ) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
+    one.renew_or_acquire()
     for tick in range(3 * int(TERM) * 10):
         race.time.now = tick / 10
         if tick % int(STEP * 10) == 0:
-            two.step()
-        assert not (one.leads() and two.leads())
-    assert two.leads()
+            two.renew_or_acquire()
+        assert not (one.is_leader() and two.is_leader())
+    assert two.is_leader()
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.1, 1.0, 4.9])
 def test_it_takes_less_than_two_terms_whenever_the_standby_looks(race: Race, offset: float) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
+    one.renew_or_acquire()
     race.time.pass_by(offset)
-    two.step()
-    while not two.leads():
+    two.renew_or_acquire()
+    while not two.is_leader():
         race.time.pass_by(STEP)
-        two.step()
+        two.renew_or_acquire()
     assert TERM <= race.time.now < 2 * TERM
 
 
 def test_p10_one_that_was_paused_sees_that_its_lease_is_over_before_it_asks(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
-    two.step()
+    one.renew_or_acquire()
+    two.renew_or_acquire()
     race.time.pass_by(TERM)
-    assert not one.leads()
-    two.step()
-    assert two.leads()
-    one.step()
-    assert not one.leads()
+    assert not one.is_leader()
+    two.renew_or_acquire()
+    assert two.is_leader()
+    one.renew_or_acquire()
+    assert not one.is_leader()
     assert one.lease().holder == "two"
 
 
@@ -126,57 +126,57 @@ def test_one_that_is_cut_off_leads_until_its_term_is_over_and_again_when_nobody_
     race: Race,
 ) -> None:
     one = race.candidate("one")
-    one.step()
+    one.renew_or_acquire()
     race.slate.unreachable = True
     race.time.pass_by(TERM - 0.1)
     with pytest.raises(LockError):
-        one.step()
-    assert one.leads()
+        one.renew_or_acquire()
+    assert one.is_leader()
     race.time.pass_by(0.1)
-    assert not one.leads()
+    assert not one.is_leader()
     race.slate.unreachable = False
-    one.step()
-    assert one.leads()
+    one.renew_or_acquire()
+    assert one.is_leader()
 
 
 def test_a_lost_answer_to_a_renewal_is_found_out_at_the_next_step(race: Race) -> None:
     one = race.candidate("one")
-    one.step()
+    one.renew_or_acquire()
     race.slate.loses_answers = True
     with pytest.raises(LockError):
-        one.step()
+        one.renew_or_acquire()
     race.slate.loses_answers = False
-    one.step()
-    assert one.leads()
+    one.renew_or_acquire()
+    assert one.is_leader()
 
 
 def test_who_resigns_is_followed_at_once(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
-    two.resign()
-    assert one.leads()
-    one.resign()
-    assert not one.leads()
-    two.step()
-    assert two.leads()
+    one.renew_or_acquire()
+    two.release()
+    assert one.is_leader()
+    one.release()
+    assert not one.is_leader()
+    two.renew_or_acquire()
+    assert two.is_leader()
     assert two.lease().holder == "two"
 
 
 def test_who_resigns_too_late_takes_nothing_away(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
+    one.renew_or_acquire()
     race.slate.text = None
-    two.step()
-    one.resign()
-    assert two.leads()
-    two.step()
-    assert two.leads()
+    two.renew_or_acquire()
+    one.release()
+    assert two.is_leader()
+    two.renew_or_acquire()
+    assert two.is_leader()
 
 
 def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
-    two.step()
+    one.renew_or_acquire()
+    two.renew_or_acquire()
     race.time.pass_by(5)
     for lease in (one.lease(), two.lease()):
         assert (lease.holder, lease.term_seconds, lease.expires_at) == ("one", TERM, 1_000 + TERM)
@@ -193,42 +193,42 @@ def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
 def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race, text: str) -> None:
     race.slate.text = text
     with pytest.raises(LockError, match="the slate holds something else than a lease"):
-        race.candidate("one").step()
+        race.candidate("one").renew_or_acquire()
     assert race.slate.text == text
 
 
 def test_p18_who_contends_with_a_holder_that_lives_is_told_who_it_is(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    one.step()
+    one.renew_or_acquire()
 
     def pause(seconds: float) -> None:
         race.time.pass_by(seconds)
-        one.step()
+        one.renew_or_acquire()
 
     with pytest.raises(LockHeldError, match="one holds the slate"):
-        two.contend(pause)
+        two.acquire(pause)
     assert race.time.now <= TERM
 
 
 def test_who_contends_with_a_holder_that_died_waits_for_a_term(race: Race) -> None:
-    race.candidate("one").step()
+    race.candidate("one").renew_or_acquire()
     two = race.candidate("two")
-    two.contend(race.time.pass_by)
-    assert two.leads()
+    two.acquire(race.time.pass_by)
+    assert two.is_leader()
     assert race.time.now == pytest.approx(TERM)
 
 
 def test_who_loses_a_race_while_contending_hears_of_the_winner(race: Race) -> None:
     two, three = race.candidate("two"), race.candidate("three")
-    race.candidate("one").step()
-    three.step()
+    race.candidate("one").renew_or_acquire()
+    three.renew_or_acquire()
 
     def pause(seconds: float) -> None:
         race.time.pass_by(seconds)
-        three.step()
+        three.renew_or_acquire()
 
     with pytest.raises(LockHeldError, match="three holds the slate"):
-        two.contend(pause)
+        two.acquire(pause)
 
 
 def test_p11_of_many_at_once_one_leads(race: Race) -> None:
@@ -238,8 +238,8 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
 
         def step(candidate: Elector, ready: Barrier = ready) -> bool:
             ready.wait()
-            candidate.step()
-            return candidate.leads()
+            candidate.renew_or_acquire()
+            return candidate.is_leader()
 
         with ThreadPoolExecutor(len(candidates)) as pool:
             assert sum(pool.map(step, candidates)) == 1
@@ -248,10 +248,10 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
 
 def test_a_keeper_steps_at_once_and_lets_go_at_the_end(race: Race) -> None:
     one, two = race.candidate("one"), race.candidate("two")
-    with kept(one) as leads:
+    with keep_renewed(one) as leads:
         assert leads()
-    two.step()
-    assert two.leads()
+    two.renew_or_acquire()
+    assert two.is_leader()
 
 
 def quick(slate: Slate, time: Time) -> Elector:
@@ -266,7 +266,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def test_a_keeper_renews_what_it_holds(race: Race) -> None:
-    with kept(quick(race.slate, race.time)):
+    with keep_renewed(quick(race.slate, race.time)):
         wait_until(lambda: '"renewals": 3' in str(race.slate.text))
 
 
@@ -274,7 +274,7 @@ def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
     race: Race, caplog: pytest.LogCaptureFixture
 ) -> None:
     race.slate.unreachable = True
-    with kept(quick(race.slate, race.time)) as leads:
+    with keep_renewed(quick(race.slate, race.time)) as leads:
         wait_until(lambda: race.slate.refusals >= 3)
         assert not leads()
         race.slate.unreachable = False
@@ -283,7 +283,7 @@ def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
 
 
 def test_p15_what_ends_the_thread_of_a_keeper_is_heard_in_the_loop(race: Race) -> None:
-    with kept(quick(race.slate, race.time)) as leads:
+    with keep_renewed(quick(race.slate, race.time)) as leads:
         race.slate.read = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
 
         def fails() -> bool:

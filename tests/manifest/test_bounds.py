@@ -8,7 +8,7 @@ from clocks import SteppingClock
 from reconciler.manifest.budget import MOST_SECONDS, Budget
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.kubernetes import MOST_SELECTIONS
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.nodes import MAX_NODES, MOST_DOCUMENTS
 from reconciler.manifest.variables import MAX_CHARACTERS
 
@@ -17,7 +17,7 @@ MESH = f"{CLUSTER}kind: Mesh\nmetadata: {{name: m}}\n"
 
 
 def loaded(text: str, file: str = "m.yaml") -> LoadResult:
-    return load([(file, text.encode())])
+    return load_manifests([(file, text.encode())])
 
 
 def told(found: LoadResult) -> set[tuple[str, str, str, str]]:
@@ -164,13 +164,13 @@ def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
 def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted() -> None:
     files = [(f"{it}.yaml", MESH.replace("m}", f"m{it}}}").encode()) for it in range(9)]
     budget = Budget(SteppingClock(MOST_SECONDS / 8), lambda: None)
-    found = load(files, {}, check_time=budget.check)
+    found = load_manifests(files, {}, check_time=budget.check)
     assert (found.desired, found.valid) == ((), False)
     over = only(found)
     assert over.code.name == "LIMIT"
     assert over.message == "reading the source takes longer than 300 s"
     assert over.hint == "name a smaller directory, or give the process more CPU"
-    assert load(files, {}, check_time=Budget(SteppingClock(1), lambda: None).check).valid
+    assert load_manifests(files, {}, check_time=Budget(SteppingClock(1), lambda: None).check).valid
 
 
 @pytest.mark.parametrize("slow", range(1, 30))
@@ -187,7 +187,7 @@ def test_time_is_looked_at_wherever_it_may_pass(slow: int) -> None:
             budget.check()
 
     budget = Budget(SteppingClock(2 * MOST_SECONDS), lambda: None)
-    found = load(files, {}, check_time=check)
+    found = load_manifests(files, {}, check_time=check)
     assert found.valid == (next(looks) <= slow)
 
 

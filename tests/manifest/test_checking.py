@@ -5,11 +5,11 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from reconciler.manifest.checking import checked
+from reconciler.manifest.checking import validate
 from reconciler.manifest.fields import Model
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.nodes import DiagnosticList, SourceText
-from reconciler.manifest.pages import page_of
+from reconciler.manifest.pages import decode
 from reconciler.manifest.yaml_parser import parse_yaml
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
@@ -24,7 +24,7 @@ def complaints(rest: str) -> list[tuple[str, str, str, str, str]]:
             item.message,
             item.hint,
         )
-        for item in load([("m.yaml", (NATIVE + rest).encode())]).diagnostics
+        for item in load_manifests([("m.yaml", (NATIVE + rest).encode())]).diagnostics
     ]
 
 
@@ -150,12 +150,12 @@ class Ports(Model):
 
 
 def test_a_model_in_a_list_and_a_finding_without_words_of_its_own() -> None:
-    page = page_of("m.yaml", b"ports: [{port: '1'}, {prt: 1}, {port: x}]")
+    page = decode("m.yaml", b"ports: [{port: '1'}, {prt: 1}, {port: x}]")
     assert isinstance(page, SourceText)
     (document,) = parse_yaml(page)
     complaints_ = DiagnosticList(page)
     assert document.root is not None
-    assert checked(Ports, document.root, complaints_) is None
+    assert validate(Ports, document.root, complaints_) is None
     assert [(item.path, item.message, item.hint) for item in complaints_.found] == [
         ("ports[0].port", 'must be a whole number, not "1"', ""),
         ("ports[1].port", "is required", ""),

@@ -3,8 +3,8 @@
 import pytest
 
 from reconciler.core.escaping import escaped
-from reconciler.manifest.diagnostics import SourceExcerpt, did_you_mean, one_of, shown
-from reconciler.manifest.nodes import Position, SourceText, dotted
+from reconciler.manifest.diagnostics import SourceExcerpt, did_you_mean, one_of, quote_value
+from reconciler.manifest.nodes import Position, SourceText, format_path
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ def test_e11_what_could_steer_a_terminal_is_spelt_out(text: str, expected: str) 
 
 
 def test_e23_values_are_shown_short() -> None:
-    assert shown("a" * 80) == f'"{"a" * 80}"'
-    assert shown("a" * 81) == f'"{"a" * 79}…"'
-    assert shown('a"\n') == '"a\\"\\n"'
+    assert quote_value("a" * 80) == f'"{"a" * 80}"'
+    assert quote_value("a" * 81) == f'"{"a" * 79}…"'
+    assert quote_value('a"\n') == '"a\\"\\n"'
 
 
 def test_lists_of_words() -> None:
@@ -42,11 +42,11 @@ def test_suggestions() -> None:
 
 
 def test_paths() -> None:
-    assert dotted(()) == ""
-    assert dotted(("spec", "tags", 0, "key")) == "spec.tags[0].key"
-    assert dotted(("metadata", "tags", "cost-center")) == "metadata.tags.cost-center"
-    assert dotted(("tags", "a.b")) == 'tags["a.b"]'
-    assert dotted(("a" * 80, "b" * 81)) == f'{"a" * 80}["{"b" * 79}…"]'
+    assert format_path(()) == ""
+    assert format_path(("spec", "tags", 0, "key")) == "spec.tags[0].key"
+    assert format_path(("metadata", "tags", "cost-center")) == "metadata.tags.cost-center"
+    assert format_path(("tags", "a.b")) == 'tags["a.b"]'
+    assert format_path(("a" * 80, "b" * 81)) == f'{"a" * 80}["{"b" * 79}…"]'
 
 
 def quote(line: str, mark: Position) -> SourceExcerpt | None:

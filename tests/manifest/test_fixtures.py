@@ -9,13 +9,13 @@ import pytest
 from goldens import FIXTURES, SUFFIX, VARIABLES, fixtures, golden_of, result_of
 
 from reconciler.manifest.diagnostics import Code
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.loading import LoadResult, load_manifests
 
 ALL = fixtures()
 
 
 def loaded(name: str) -> LoadResult:
-    return load([(name, (FIXTURES / name).read_bytes())], VARIABLES)
+    return load_manifests([(name, (FIXTURES / name).read_bytes())], VARIABLES)
 
 
 @pytest.mark.parametrize("fixture", ALL, ids=lambda path: str(path.relative_to(FIXTURES)))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.api import load as load_api
 from reconciler.core.resources import canonical_json
-from reconciler.manifest.loading import LoadResult, load
-from reconciler.manifest.rules import usable_name
+from reconciler.manifest.loading import LoadResult, load_manifests
+from reconciler.manifest.rules import check_name
 from reconciler.render import diagnostics as rendered
 
 # The same inputs in every run: a search that finds something new is for whoever looks for it.
@@ -42,7 +42,7 @@ WORDS = (
 
 
 def check(content: bytes, name: str) -> LoadResult:
-    loaded = load([(name, content)], VARIABLES)
+    loaded = load_manifests([(name, content)], VARIABLES)
     assert rendered.as_json(loaded.diagnostics, resources=1, ignored=0).isascii()
     assert rendered.sarif(loaded.diagnostics).isascii()
     rendered.github(loaded.diagnostics)
@@ -51,7 +51,7 @@ def check(content: bytes, name: str) -> LoadResult:
     assert all(1 <= item.origin.line <= lines for item in loaded.diagnostics)
     assert len({desired.key for desired in loaded.desired}) == len(loaded.desired)
     for desired in loaded.desired:
-        assert usable_name(desired.key.name)
+        assert check_name(desired.key.name)
         assert canonical_json(desired.spec)
         assert 1 <= desired.origin.line <= lines
     return loaded

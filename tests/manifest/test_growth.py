@@ -4,7 +4,7 @@ import pytest
 from growth import assert_linear
 from hostile_manifests import HOSTILE, ORDINARY, Content
 
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.render import diagnostics as rendered
 
 # Empty, so that the text that asks for it does not grow beyond what is taken.
@@ -13,7 +13,7 @@ VARIABLES = {"A": ""}
 
 def read(manifest: tuple[str, bytes]) -> None:
     """Read a manifest, and say what is wrong with it in every form."""
-    found = load([manifest], VARIABLES).diagnostics
+    found = load_manifests([manifest], VARIABLES).diagnostics
     rendered.text(found, color=True)
     rendered.as_json(found, resources=0, ignored=0)
     for style in (rendered.sarif, rendered.github, rendered.code_quality):

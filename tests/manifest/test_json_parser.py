@@ -11,11 +11,11 @@ from reconciler.manifest.nodes import (
     ScalarNode,
     SourceText,
 )
-from reconciler.manifest.pages import page_of
+from reconciler.manifest.pages import decode
 
 
 def page(text: str) -> SourceText:
-    found = page_of("m.json", text.encode())
+    found = decode("m.json", text.encode())
     assert isinstance(found, SourceText)
     return found
 

@@ -10,14 +10,14 @@ from goldens import FIXTURES
 
 from reconciler.core.resources import Desired, Key, Options, Origin, Suspension
 from reconciler.manifest.diagnostics import Code, Severity
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.loading import LoadResult, load_manifests
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 CONTROLLER = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n"
 
 
 def loaded(text: str, file: str = "m.yaml") -> LoadResult:
-    return load([(file, text.encode())])
+    return load_manifests([(file, text.encode())])
 
 
 def only(text: str, file: str = "m.yaml") -> Desired:
@@ -306,9 +306,9 @@ def test_i20_a_mesh_declared_twice_names_both_places_in_any_order_of_files() -> 
         ("c.json", b'{"meshName": "a"}'),
         ("d.json", b'{"meshName": "d"}'),
     ]
-    results = {repr(load(order)) for order in itertools.permutations(files)}
+    results = {repr(load_manifests(order)) for order in itertools.permutations(files)}
     assert len(results) == 1
-    result = load(files)
+    result = load_manifests(files)
     assert [item.key.name for item in result.desired] == ["d"]
     assert [(str(item.origin), item.message) for item in result.diagnostics] == [
         ("b.yaml:3:18", "mesh/a is declared at a.yaml:4:9 too"),
@@ -323,7 +323,7 @@ def test_i21_names_that_look_alike_are_two_and_a_warning(one: str, other: str) -
         ("a.json", json.dumps({"meshName": one}).encode()),
         ("b.json", json.dumps({"meshName": other}).encode()),
     ]
-    result = load(files)
+    result = load_manifests(files)
     assert result.valid
     assert len(result.desired) == 2
     assert [item.code for item in result.diagnostics] == [Code.NEARLY_EQUAL]
@@ -337,7 +337,9 @@ def test_i22_the_name_of_the_file_does_not_matter() -> None:
 def test_all_complaints_come_at_once_and_in_order() -> None:
     good = f"{NATIVE}metadata: {{name: fine}}\n"
     bad = f"{NATIVE}metadata: {{nam: x}}\nspec: {{egressFilter: {{type: ALLOW}}}}\n---\na: [\n"
-    result = load([("b.yaml", bad.encode()), ("c.yaml", good.encode()), ("a.yaml", b"\xff")])
+    result = load_manifests(
+        [("b.yaml", bad.encode()), ("c.yaml", good.encode()), ("a.yaml", b"\xff")]
+    )
     assert [(str(item.origin), item.code) for item in result.diagnostics] == [
         ("a.yaml:1:1", Code.ENCODING),
         ("b.yaml:3:11", Code.MISSING_FIELD),
@@ -353,7 +355,7 @@ def test_an_error_in_the_twelfth_document_of_a_windows_file() -> None:
     documents = [f"{NATIVE}metadata: {{name: m{number}}}\n" for number in range(12)]
     documents[11] = documents[11].replace("name: m11", "name: m11, Tags: {}")
     text = "---\n".join(documents).replace("\n", "\r\n")
-    (item,) = load([("m.yaml", b"\xef\xbb\xbf" + text.encode())]).diagnostics
+    (item,) = load_manifests([("m.yaml", b"\xef\xbb\xbf" + text.encode())]).diagnostics
     assert (item.origin, item.code, item.hint) == (
         Origin("m.yaml", 47, 23),
         Code.UNKNOWN_FIELD,
@@ -404,7 +406,7 @@ def test_codes_are_unique_and_their_titles_too() -> None:
 def test_e29_hostile_files_of_any_form_hold_little(name: str) -> None:
     file = hostile(name)
     tracemalloc.start()
-    load([file])
+    load_manifests([file])
     assert tracemalloc.get_traced_memory()[1] < 32 << 20
     tracemalloc.stop()
 
@@ -433,8 +435,8 @@ def test_more_complaints_than_are_shown_about_a_cluster() -> None:
 def test_a_cluster_is_read_the_same_in_any_order_of_files() -> None:
     text = (FIXTURES / "kubernetes/kinds.yaml").read_text("utf-8")
     files = [(f"{number}.yaml", part.encode()) for number, part in enumerate(text.split("\n---\n"))]
-    assert load(files) == load(reversed(files))
-    assert len(load(files).desired) == 14
+    assert load_manifests(files) == load_manifests(reversed(files))
+    assert len(load_manifests(files).desired) == 14
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ import pytest
 
 from reconciler.manifest.diagnostics import Diagnostic
 from reconciler.manifest.nodes import SourceText
-from reconciler.manifest.pages import page_of
+from reconciler.manifest.pages import decode
 
 
 @pytest.mark.parametrize(
     "content", [b"a\r\nb\n", b"\xef\xbb\xbfa\nb", "caf\u00e9\n\ud55c\t".encode()]
 )
 def test_text_that_is_taken(content: bytes) -> None:
-    page = page_of("f", content)
+    page = decode("f", content)
     assert isinstance(page, SourceText)
     assert page.text == content.decode("utf-8-sig")
 
@@ -35,7 +35,7 @@ def test_text_that_is_taken(content: bytes) -> None:
     ],
 )
 def test_i17_encodings_that_are_refused(content: bytes, expected: tuple[str, str, str]) -> None:
-    found = page_of("f", content)
+    found = decode("f", content)
     assert isinstance(found, Diagnostic)
     assert (
         f"{found.origin.line}:{found.origin.column}",
@@ -63,12 +63,12 @@ def test_i17_encodings_that_are_refused(content: bytes, expected: tuple[str, str
     ],
 )
 def test_i17_characters_that_are_refused(character: str) -> None:
-    found = page_of("f", f"caf\u00e9: 1\n\u00e9: {character}\n".encode())
+    found = decode("f", f"caf\u00e9: 1\n\u00e9: {character}\n".encode())
     assert isinstance(found, Diagnostic)
     assert (found.origin.line, found.origin.column, found.code.name) == (2, 4, "CHARACTER")
 
 
 def test_e11_a_file_name_cannot_steer_a_terminal() -> None:
-    page = page_of("a\x1b[31m\n.yaml", b"")
+    page = decode("a\x1b[31m\n.yaml", b"")
     assert isinstance(page, SourceText)
     assert page.file == "a\\x1b[31m\\n.yaml"

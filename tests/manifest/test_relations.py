@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.manifest.diagnostics import Diagnostic, Severity
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.loading import LoadResult, load_manifests
 
 SHOP = """\
 kind: Mesh
@@ -97,7 +97,7 @@ def shop_with(*faults: tuple[str, str]) -> LoadResult:
     for before, after in faults:
         assert text.count(before) == 1
         text = text.replace(before, after)
-    return load([("shop.yaml", text.encode())])
+    return load_manifests([("shop.yaml", text.encode())])
 
 
 def marked(item: Diagnostic) -> str:
@@ -274,7 +274,7 @@ IN_EACH_FORM = {
 @pytest.mark.parametrize("form", IN_EACH_FORM)
 def test_the_place_is_that_of_the_wrong_reference_in_each_form(form: str) -> None:
     text, path = IN_EACH_FORM[form]
-    loaded = load([("m.json" if form == "terraform" else "m.yaml", text.encode())])
+    loaded = load_manifests([("m.json" if form == "terraform" else "m.yaml", text.encode())])
     (item,) = (it for it in loaded.diagnostics if it.severity is Severity.ERROR)
     assert item.code.number == "MR060"
     assert item.path.startswith(path)
@@ -313,8 +313,8 @@ def test_a_missing_port_is_looked_for_where_it_belongs() -> None:
 
 def test_a_source_of_which_files_are_missing_lacks_nothing() -> None:
     text = SHOP.replace("virtualNode: checkout", "virtualNode: elsewhere").encode()
-    assert load([("shop.yaml", text)], complete=False).diagnostics == ()
-    assert len(load([("shop.yaml", text)]).diagnostics) == 1
+    assert load_manifests([("shop.yaml", text)], complete=False).diagnostics == ()
+    assert len(load_manifests([("shop.yaml", text)]).diagnostics) == 1
 
 
 def test_the_backends_of_a_group_are_placed_at_their_node() -> None:
@@ -334,12 +334,14 @@ metadata: {name: a, namespace: n}
 spec: {backendGroups: [{name: g}]%s}
 """
     for more, path in (("", "spec.backends"), (", backends: []", "spec.backends")):
-        (item,) = load([("m.yaml", (group % more).encode())]).diagnostics
+        (item,) = load_manifests([("m.yaml", (group % more).encode())]).diagnostics
         assert (item.code.number, item.path) == ("MR066", path)
         assert "backend nowhere.n" in item.message
     # A group that cannot be read is not missing.
     hidden = (group % "").replace("kind: BackendGroup", "kind: BackendGroups")
-    assert [it.code.number for it in load([("m.yaml", hidden.encode())]).diagnostics] == ["MR032"]
+    assert [it.code.number for it in load_manifests([("m.yaml", hidden.encode())]).diagnostics] == [
+        "MR032"
+    ]
 
 
 def test_a_mesh_that_cannot_be_read_is_not_asked_for() -> None:
@@ -349,12 +351,12 @@ kind: VirtualNode
 metadata: {name: a, namespace: n}
 spec: {}
 """
-    alone = load([("n.yaml", node.encode())])
+    alone = load_manifests([("n.yaml", node.encode())])
     assert [item.code.number for item in alone.diagnostics] == ["MR041"]
-    with_mesh = load([("m.yaml", b"a: [1"), ("n.yaml", node.encode())])
+    with_mesh = load_manifests([("m.yaml", b"a: [1"), ("n.yaml", node.encode())])
     assert [item.code.number for item in with_mesh.diagnostics] == ["MR012"]
     # That it belongs to no mesh is said together with what else is wrong with it.
-    wrong = load([("n.yaml", node.replace("spec: {}", "spec: {listeners: 1}").encode())])
+    wrong = load_manifests([("n.yaml", node.replace("spec: {}", "spec: {listeners: 1}").encode())])
     assert {item.code.number for item in wrong.diagnostics} == {"MR023", "MR041"}
 
 
@@ -373,5 +375,5 @@ def test_a_document_with_too_many_faults_is_read_again_as_far_as_the_first_time(
     node = f"{head % ('VirtualNode', 'a')}spec: {{meshRef: {{name: m}}}}\n"
     # What is declared twice is reported in this file, of which that is too much to show.
     files = [("b.yaml", f"{wrong}---\n{node}".encode()), ("a.yaml", node.encode())]
-    found = load(files).diagnostics
+    found = load_manifests(files).diagnostics
     assert {item.code.number for item in found} == {"MR049", "MR051"}

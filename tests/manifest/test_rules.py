@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.loading import LoadResult, load_manifests
 
 
 def native(**parts: object) -> LoadResult:
@@ -14,7 +14,7 @@ def native(**parts: object) -> LoadResult:
         "metadata": {"name": "a"},
         **parts,
     }
-    return load([("m.json", json.dumps(document).encode())])
+    return load_manifests([("m.json", json.dumps(document).encode())])
 
 
 def refusal(result: LoadResult) -> tuple[str, str, str]:
@@ -97,7 +97,7 @@ def test_a_bad_tag_key_is_pointed_at_and_not_its_value() -> None:
     text = "meshName: x\napiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata: {tags: {'a,b': c}}\n"
     places = [
         (item.path, item.origin.line, item.origin.column)
-        for item in load([("m.yaml", text.encode())]).diagnostics
+        for item in load_manifests([("m.yaml", text.encode())]).diagnostics
         if item.code.name == "RESOURCE_TAG"
     ]
     assert places == [('metadata.tags["a,b"]', 4, 19)]
@@ -110,7 +110,7 @@ def test_more_tags_are_refused_in_both_forms(count: int) -> None:
     in_native = native(metadata={"name": "a", "tags": tags})
     assert refusal(in_native) == ("RESOURCE_TAG", "metadata.tags", message)
     body = {"meshName": "a", "tags": [{"key": key, "value": "v"} for key in tags]}
-    assert refusal(load([("m.json", json.dumps(body).encode())])) == (
+    assert refusal(load_manifests([("m.json", json.dumps(body).encode())])) == (
         "RESOURCE_TAG",
         "tags",
         message,
@@ -119,7 +119,11 @@ def test_more_tags_are_refused_in_both_forms(count: int) -> None:
 
 def test_a_tag_given_twice_in_a_request_is_refused() -> None:
     body = b'{"meshName": "a", "tags": [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]}'
-    assert refusal(load([("m.json", body)])) == ("RESOURCE_TAG", "tags", 'gives the key "k" twice')
+    assert refusal(load_manifests([("m.json", body)])) == (
+        "RESOURCE_TAG",
+        "tags",
+        'gives the key "k" twice',
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from reconciler.api import Boolean, ListOf, Member, Number, Shape, Structure, Te
 from reconciler.endpoint.behaviours import Behaviour
 from reconciler.endpoint.records import Scope
 from reconciler.endpoint.rules import Call
-from reconciler.endpoint.rules import complaints as refusals
+from reconciler.endpoint.rules import violations_of_rules as refusals
 from reconciler.manifest import specs
 from reconciler.manifest.fields import api_name
 from reconciler.manifest.loading import LoadResult
-from reconciler.manifest.loading import load as load_manifests
+from reconciler.manifest.loading import load_manifests as load_manifests
 from reconciler.manifest.schema import manifest_schema
 
 API = load()

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.core.errors import UsageError
-from reconciler.manifest.loading import LoadResult, load
+from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.variables import (
     MAX_CHARACTERS,
     from_environment,
@@ -16,7 +16,7 @@ GIVEN = {"NAME": "payments", "EMPTY": "", "YES": "true", "NULL": "null", "ASKING
 
 
 def loaded(text: str, file: str = "m.yaml") -> LoadResult:
-    return load([(file, text.encode())], GIVEN)
+    return load_manifests([(file, text.encode())], GIVEN)
 
 
 def name_of(text: str) -> str:
@@ -137,7 +137,7 @@ def test_documents_of_others_are_not_looked_at() -> None:
 
 def test_a_small_file_cannot_ask_for_a_large_text() -> None:
     text = f"{NATIVE}metadata: {{name: '{'${LONG}' * 3}'}}\n"
-    result = load([("m.yaml", text.encode())], {"LONG": "x" * (MAX_CHARACTERS // 2)})
+    result = load_manifests([("m.yaml", text.encode())], {"LONG": "x" * (MAX_CHARACTERS // 2)})
     (item,) = result.diagnostics
     assert item.message == "is longer than 4,096 characters with its variables"
 

@@ -4,16 +4,16 @@ import tracemalloc
 
 import pytest
 
-from reconciler.manifest.loading import load
-from reconciler.manifest.nodes import ScalarNode, SourceText, located
-from reconciler.manifest.pages import page_of
-from reconciler.manifest.yaml_parser import parse_yaml, resolved
+from reconciler.manifest.loading import load_manifests
+from reconciler.manifest.nodes import ScalarNode, SourceText, find
+from reconciler.manifest.pages import decode
+from reconciler.manifest.yaml_parser import parse_yaml, resolve
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 
 
 def page(text: str) -> SourceText:
-    found = page_of("m.yaml", text.encode())
+    found = decode("m.yaml", text.encode())
     assert isinstance(found, SourceText)
     return found
 
@@ -32,7 +32,7 @@ def complaints(text: str) -> list[tuple[str, str, str]]:
 )
 def test_i24_an_unquoted_scalar_where_text_is_meant_is_its_source_text(name: str) -> None:
     text = f"{NATIVE}metadata: {{name: {name}, tags: {{{name}: {name}}}}}\n"
-    (desired,) = load([("m.yaml", text.encode())]).desired
+    (desired,) = load_manifests([("m.yaml", text.encode())]).desired
     assert (desired.key.name, desired.tags) == (name, {name: name})
 
 
@@ -50,7 +50,7 @@ def test_i24_an_unquoted_scalar_where_text_is_meant_is_its_source_text(name: str
 def test_i27_null_is_never_a_value(template: str, path: str, value: str) -> None:
     if "[" in template and not value:
         value = "~"
-    result = load([("m.yaml", (NATIVE + template.format(value)).encode())])
+    result = load_manifests([("m.yaml", (NATIVE + template.format(value)).encode())])
     assert [(item.code.name, item.path) for item in result.diagnostics] == [("NULL", path)]
     assert result.desired == ()
 
@@ -83,12 +83,12 @@ def test_i27_null_is_never_a_value(template: str, path: str, value: str) -> None
     ],
 )
 def test_core_schema(text: str, value: object) -> None:
-    assert resolved(text) == value
-    assert type(resolved(text)) is type(value)
+    assert resolve(text) == value
+    assert type(resolve(text)) is type(value)
 
 
 def test_not_a_number_is_a_number_too() -> None:
-    assert repr(resolved(".nan")) == "nan"
+    assert repr(resolve(".nan")) == "nan"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_not_a_number_is_a_number_too() -> None:
 def test_quoted_and_tagged_scalars_are_text(text: str, value: str) -> None:
     (document,) = parse_yaml(page(f"a: {text}\n"))
     assert document.root is not None
-    _, node = located(document.root, ("a",))
+    _, node = find(document.root, ("a",))
     assert isinstance(node, ScalarNode)
     assert (node.value, node.unquoted) == (value, False)
     assert document.complaints.found == []
@@ -182,7 +182,7 @@ def test_i09_merge_conflicts_are_named() -> None:
 
 def test_i09_a_pointer_to_a_large_file_is_no_manifest() -> None:
     text = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 123\n"
-    assert load([("m.yaml", text.encode())]).diagnostics != ()
+    assert load_manifests([("m.yaml", text.encode())]).diagnostics != ()
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_nodes_are_counted_up_to_20_000_in_each_document() -> None:
 def test_i13_hostile_files_cost_little(piece: str) -> None:
     content = ("[" + piece * 65_536)[:65_536].encode()
     tracemalloc.start()
-    result = load([("m.yaml", content)])
+    result = load_manifests([("m.yaml", content)])
     # What it costs in time is a figure of the benchmarks; what it holds is the same everywhere.
     assert tracemalloc.get_traced_memory()[1] < 32 << 20
     tracemalloc.stop()

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.resources import Origin
 from reconciler.manifest.diagnostics import Code, Diagnostic, SourceExcerpt
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.render.diagnostics import as_json, code_quality, github, sarif, text
 
 ALLOW = (
@@ -16,7 +16,7 @@ ALLOW = (
 
 
 def found() -> tuple[Diagnostic, ...]:
-    return load([("manifests/payments.yaml", ALLOW)]).diagnostics
+    return load_manifests([("manifests/payments.yaml", ALLOW)]).diagnostics
 
 
 def test_text_reads_as_the_interface_promises() -> None:
@@ -118,7 +118,9 @@ def test_github_commands_are_escaped() -> None:
 
 
 def test_code_quality_tells_gitlab_the_line_and_no_two_alike() -> None:
-    found = json.loads(code_quality(load([("m/a.yaml", b"a: 1\n---\nb: 1\n")]).diagnostics))
+    found = json.loads(
+        code_quality(load_manifests([("m/a.yaml", b"a: 1\n---\nb: 1\n")]).diagnostics)
+    )
     assert {item["location"]["path"] for item in found} == {"m/a.yaml"}
     assert [item["location"]["lines"]["begin"] for item in found] == [1, 3]
     assert {item["severity"] for item in found} == {"major"}

@@ -17,7 +17,7 @@ from reconciler.core.resources import Suspension, Unlisted
 from reconciler.render import markdown, text
 from reconciler.render.json import render_report
 from reconciler.render.schema import report_schema
-from reconciler.render.style import MIN_WIDTH, cells
+from reconciler.render.style import MIN_WIDTH, cell_width
 from reconciler.render.words import groups
 
 SCHEMA = report_schema()
@@ -68,7 +68,7 @@ def test_text_has_no_control_characters_and_keeps_to_its_width(made: Plan, width
     wide = text.render_plan(made, color=False)
     narrow = text.render_plan(made, color=False, width=width)
     assert all(line.isprintable() for line in (wide + narrow).split("\n"))
-    assert max(map(cells, narrow.split("\n"))) <= width
+    assert max(map(cell_width, narrow.split("\n"))) <= width
     assert re.sub(r"\s", "", narrow) == re.sub(r"\s", "", wide), "nothing is cut"
     coloured = text.render_plan(made, color=True, width=width)
     assert re.sub(r"\x1b\[\d+m", "", coloured) == narrow

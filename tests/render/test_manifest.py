@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from reconciler.core.errors import ManifestError
 from reconciler.core.resources import Key, Spec
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.rules import (
     MAX_TAG_KEY_LENGTH,
     MAX_TAG_VALUE_LENGTH,
     InvalidValue,
-    usable_name,
+    check_name,
 )
 from reconciler.render.manifest import file_name, render_manifest
 
@@ -32,7 +32,7 @@ specs = st.sampled_from(
 
 def is_usable(name: str) -> bool:
     try:
-        return usable_name(name) == name
+        return check_name(name) == name
     except InvalidValue:
         return False
 
@@ -44,7 +44,7 @@ def is_usable(name: str) -> bool:
 def test_an_exported_manifest_reads_back_equal(name: str, tags: dict[str, str], spec: Spec) -> None:
     saw = present(name, spec, tags=tags)
     text = render_manifest(saw, spec)
-    (read,) = load([("a.yaml", text.encode())]).desired
+    (read,) = load_manifests([("a.yaml", text.encode())]).desired
     assert (read.key, read.spec, read.tags) == (saw.key, spec, tags)
     assert read.options.protect is False
     # YAML 1.1, as PyYAML reads it, sees the same.

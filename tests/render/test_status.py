@@ -9,7 +9,7 @@ from reconciler.core.resources import Key
 from reconciler.core.status import LeaseStatus, State
 from reconciler.render.json import render_status as as_json
 from reconciler.render.status import render_status, worst_first
-from reconciler.render.style import Layout, span
+from reconciler.render.style import Layout, format_duration
 
 PLAIN = Layout(color=False)
 
@@ -114,4 +114,4 @@ def test_json_is_canonical_and_has_its_version() -> None:
     [(-3, "0 s"), (59, "59 s"), (60, "1 min"), (3_600, "1 h"), (90_000, "25 h"), (200_000, "2 d")],
 )
 def test_spans_are_told_in_their_largest_unit(seconds: float, told: str) -> None:
-    assert span(seconds) == told
+    assert format_duration(seconds) == told

@@ -19,7 +19,7 @@ from reconciler.core.resources import (
 )
 from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.render.advice import render_advice
-from reconciler.render.style import MIN_WIDTH, cells
+from reconciler.render.style import MIN_WIDTH, cell_width
 from reconciler.render.text import render_outcome, render_plan, render_report
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -210,7 +210,7 @@ def test_no_terminal_is_too_narrow() -> None:
     made = plan(desired("\uba54" * 30, DROP))
     told = render_plan(made, color=False, width=1)
     assert told == render_plan(made, color=False, width=MIN_WIDTH)
-    assert max(map(cells, told.splitlines())) == MIN_WIDTH
+    assert max(map(cell_width, told.splitlines())) == MIN_WIDTH
 
 
 def test_e11_hostile_names_cannot_steer_a_terminal() -> None:

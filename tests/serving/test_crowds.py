@@ -15,7 +15,7 @@ from daemons import eventually
 from web.samples import StillDaemon, calm, served
 
 from reconciler.endpoint import LocalEndpoint
-from reconciler.serving.listening import listening, serving, url_of
+from reconciler.serving.listening import listen, run_server, url_of
 from reconciler.serving.protocol import Limits
 
 MOST = 64
@@ -118,9 +118,11 @@ def applied(most: int) -> Iterator[tuple[Application, Callable[[], socket.socket
     """Serve an application to ``most`` connections, and yield what opens one more."""
     application = Application()
     with ExitStack() as opened:
-        listener = opened.enter_context(listening("127.0.0.1", 0, insecure=False))
+        listener = opened.enter_context(listen("127.0.0.1", 0, insecure=False))
         there = address(url_of(listener))
-        opened.enter_context(serving(application, listener, limits=Limits(most_connections=most)))
+        opened.enter_context(
+            run_server(application, listener, limits=Limits(most_connections=most))
+        )
         yield (
             application,
             lambda: opened.enter_context(socket.create_connection(there, timeout=10)),

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from reconciler.core.changes import verb
+from reconciler.core.changes import operation_name
 from simulation import campaign
 from simulation.faults import KINDS
 from simulation.properties import violations
@@ -56,7 +56,7 @@ def _story(running: Run) -> Iterator[str]:
     for number, cycle in enumerate(running.cycles):
         for outcome in cycle.report.outcomes if cycle.report else ():
             why = getattr(outcome, "why", "")
-            done = f"{verb(outcome.change)} {outcome.change.key}"
+            done = f"{operation_name(outcome.change)} {outcome.change.key}"
             yield f"cycle {number}: {type(outcome).__name__} {done} {why}".rstrip()
 
 

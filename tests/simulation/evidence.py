@@ -6,8 +6,8 @@ from builders import OWNER, canonical
 
 from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.diff import overlay
-from reconciler.core.marks import read_mark, spec_digest, users_tags
-from reconciler.core.resources import OWNER_TAG, Desired, LiveResource, Spec, without_empties
+from reconciler.core.marks import parse_last_applied, spec_digest, user_tags
+from reconciler.core.resources import OWNER_TAG, Desired, LiveResource, Spec, drop_empty
 from simulation.faults import LIES, Call
 from simulation.runs import Cycle, Run
 from simulation.service import DAY, US, Effect, Mesh
@@ -27,14 +27,14 @@ def unlike(mesh: Mesh, want: Desired) -> Iterator[str]:
         if plain(overlay(want.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored)):
             yield f"{mesh.name} has the spec {mesh.spec}"
     if any(mesh.tags.get(key) != value for key, value in want.tags.items()):
-        yield f"{mesh.name} has the tags {users_tags(mesh.tags)}"
+        yield f"{mesh.name} has the tags {user_tags(mesh.tags)}"
     if "old" in mesh.tags:
         yield f"{mesh.name} still has a tag that its manifest dropped"
 
 
 def has_old_record(running: Run, live: LiveResource) -> bool:
     """Whether the record on ``live`` is that of the spec before an update of ours."""
-    record = read_mark(live.tags)
+    record = parse_last_applied(live.tags)
     return record is not None and any(
         effect.operation == "update"
         and effect.before is not None
@@ -58,7 +58,7 @@ def longest_lag(running: Run) -> float:
 
 
 def plain(spec: Spec) -> object:
-    return without_empties(spec)
+    return drop_empty(spec)
 
 
 def same_spec(effect: Effect) -> bool:

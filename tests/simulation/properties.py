@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from builders import OWNER
 
-from reconciler.core.changes import Adopt, Cause, Create, Delete, verb
+from reconciler.core.changes import Adopt, Cause, Create, Delete, operation_name
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, exit_code, outcome_name
 from reconciler.core.resources import OWNER_TAG
@@ -264,7 +264,7 @@ def _says_what_is_true(running: Run, scenario: Scenario) -> Iterator[str]:
             if not isinstance(outcome, Applied) or retagged_unseen(running, number, change):
                 continue
             if not any(is_so(change, mesh) for mesh in states(running, cycle, change.key.name)):
-                yield f"cycle {number}: {verb(change)} of {change.key} is reported as applied"
+                yield f"cycle {number}: {operation_name(change)} of {change.key} is reported as applied"
 
 
 def _takes_nothing_of_ours_for_drift(running: Run, scenario: Scenario) -> Iterator[str]:
@@ -299,7 +299,7 @@ def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
         hidden = any(seen < effect.time <= cycle.began for effect in running.service.effects)
         for outcome in cycle.report.outcomes if cycle.report else ():
             if not isinstance(outcome, Applied) and not hidden:
-                told = f"{verb(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                told = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
                 yield f"cycle {number}: {told}: {outcome.why}"
         sent = Counter(
             call.name for call in calls_of(running, number) if call.operation == "CreateMesh"

@@ -9,7 +9,7 @@ from builders import NOW, OWNER
 from reconciler.core.errors import TargetError
 from reconciler.core.plan import Plan
 from reconciler.core.report import Report
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 from simulation.faults import CrashError, Wire
 from simulation.scenarios import SCENARIOS, Scenario, Step
 from simulation.service import Service, behaviour_of
@@ -122,7 +122,7 @@ def run_cycle(running: Run, scenario: Scenario, step: Step) -> None:
             target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW
         )
         cycle.planned_at = len(wire.calls)
-        cycle.report = carry_out(cycle.plan, target, ApplyOptions(workers=1, pause=wire.pause))
+        cycle.report = apply(cycle.plan, target, ApplyOptions(workers=1, pause=wire.pause))
     except (TargetError, CrashError):
         if cycle.plan is None:
             cycle.planned_at = len(wire.calls)

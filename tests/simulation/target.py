@@ -16,7 +16,7 @@ from reconciler.core.resources import (
     Spec,
     TargetId,
     Unreadable,
-    without_empties,
+    drop_empty,
 )
 from simulation.faults import Wire
 from simulation.service import US, Mesh
@@ -31,11 +31,11 @@ class ModelTarget:
 
     def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
         del beside
-        plain = without_empties(spec)
+        plain = drop_empty(spec)
         assert isinstance(plain, dict)
         return plain
 
-    def observe(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
         resources: dict[Key, LiveResource | Unreadable] = {}
         found = sorted(self._list(), key=lambda mesh: mesh.name)
         marked = self.tags()
@@ -53,7 +53,7 @@ class ModelTarget:
         doubtful = frozenset(key for key in resources if key.name in (marked or {}))
         return LiveState(resources, doubtful=doubtful)
 
-    def look(self, key: Key) -> LiveResource | None:
+    def read(self, key: Key) -> LiveResource | None:
         try:
             mesh = self._describe(key.name)
         except NotFoundError:
@@ -63,7 +63,7 @@ class ModelTarget:
         except NotFoundError as error:
             raise UnavailableError("its tags were not found, though it was described") from error
 
-    def sightings(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
+    def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
         return {
             Key("mesh", (mesh.name,)): ResourceVersion(mesh.version, mesh.created_at, arn=mesh.name)
             for mesh in (self._list() if keys else ())

@@ -15,7 +15,7 @@ from reconciler.core import plan, tokens
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
 from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import LiveResource, LiveState
-from reconciler.core.restraint import Policy, restrain
+from reconciler.core.restraint import Policy, apply_guards
 from reconciler.engine import cycle, sending, settling
 from reconciler.engine.settling import WriteResult
 from reconciler.source import snapshot
@@ -63,7 +63,7 @@ def _recheck_unless(kind: type[Change]) -> Callable[..., object]:
 
 def _restrained(**changes: Any) -> Callable[..., tuple[list[Change], list[Withheld]]]:
     def restrained(found: Any, restraint: Any, **facts: Any) -> tuple[Any, Any]:
-        return restrain(found, replace(restraint, **changes), **facts)
+        return apply_guards(found, replace(restraint, **changes), **facts)
 
     return restrained
 
@@ -247,7 +247,7 @@ def test_i08_the_fingerprint_of_a_snapshot_is_missed(
 ) -> None:
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"new"}
     monkeypatch.undo()
-    seen = snapshot._sight([str(tmp_path)])  # noqa: SLF001  # the guard itself
+    seen = snapshot._scan([str(tmp_path)])  # noqa: SLF001  # the guard itself
     monkeypatch.setattr(snapshot, "_sight", lambda _paths, _check_time: seen)
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"old", b"new"}
 

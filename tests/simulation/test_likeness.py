@@ -8,7 +8,7 @@ from builders import ACCOUNT, NOW, OWNER
 
 from reconciler.core.resources import APPLIED_TAG, TargetId
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import Connection, open_session
@@ -44,7 +44,7 @@ def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
         if number == len(scenario.made):
             target._calls.made.clear()  # noqa: SLF001  # what was made before does not count
         plan = propose(target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW)
-        report = carry_out(plan, target, ApplyOptions(workers=1))
+        report = apply(plan, target, ApplyOptions(workers=1))
         told.append([type(outcome).__name__ for outcome in report.outcomes])
     return told[len(scenario.made) :]
 
@@ -62,7 +62,7 @@ def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> Non
     inside = ("ListVirtual", "ListRoutes", "ListGatewayRoutes")
     made = {name: count for name, count in real.calls.items() if not name.startswith(inside)}
     assert made == Counter(call.operation for call in modelled.wire.calls)
-    seen = real.observe([want.key for want in SCENARIOS[name].wanted], OWNER)
+    seen = real.read_all([want.key for want in SCENARIOS[name].wanted], OWNER)
     for key, live in seen.resources.items():
         mesh = modelled.service.live[key.name]
         assert (live.spec, live.version) == (mesh.spec, mesh.version)  # type: ignore[union-attr]

@@ -7,8 +7,8 @@ import pytest
 from builders import NOW, OWNER
 
 from reconciler.core.errors import TargetError
-from reconciler.core.resources import OWNER_TAG, Desired, without_empties
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.core.resources import OWNER_TAG, Desired, drop_empty
+from reconciler.engine import ApplyOptions, apply, propose
 from simulation.faults import HANDS, Wire
 from simulation.pair import Work, every_order
 from simulation.scenarios import ALLOW, KEPT, SYNC, A
@@ -25,7 +25,7 @@ def cycle(*wants: Desired) -> Work:
             plan = propose(target, wants, owner=OWNER, restraint=SYNC, now=NOW)
         except TargetError:
             return
-        carry_out(plan, target, ApplyOptions(workers=1, pause=wire.pause))
+        apply(plan, target, ApplyOptions(workers=1, pause=wire.pause))
 
     return work
 
@@ -55,7 +55,7 @@ def settled(service: Service, *wants: Desired) -> None:
     wire = Wire(service, {}, "a")
     cycle(*wants)(wire)
     assert len(service.effects) == before
-    assert {name: without_empties(mesh.spec) for name, mesh in service.live.items()} == {
+    assert {name: drop_empty(mesh.spec) for name, mesh in service.live.items()} == {
         want.key.name: want.spec for want in wants
     }
 

@@ -11,7 +11,7 @@ from reconciler.core.errors import UsageError
 from reconciler.manifest.diagnostics import Code
 from reconciler.source import tree
 from reconciler.source.snapshot import Snapshot, fingerprint, nothing_found, read
-from reconciler.source.tree import FileEntry, survey
+from reconciler.source.tree import FileEntry, walk
 
 
 def no_pause(_seconds: float) -> None:
@@ -170,7 +170,7 @@ def test_i12_a_pipe_in_place_of_a_file_is_not_waited_for(
     os.mkfifo(tmp_path / "a.yaml")
     status = put(tmp_path / "b.yaml").lstat()
     entry = FileEntry("a.yaml", str(tmp_path / "a.yaml"), tree.stamp_of(status))
-    monkeypatch.setattr("reconciler.source.snapshot.survey", lambda *_: tree.FileTree((entry,), ()))
+    monkeypatch.setattr("reconciler.source.snapshot.walk", lambda *_: tree.FileTree((entry,), ()))
     found = snapshot(tmp_path)
     assert (found.files, complaints(found, tmp_path)) == ((), [("a.yaml", Code.UNREADABLE)])
 
@@ -384,4 +384,4 @@ def test_a_survey_walks_each_directory_once(tmp_path: Path) -> None:
         for other in range(12):
             if one != other:
                 (tmp_path / f"{one}/to-{other}").symlink_to(f"../{other}")
-    assert len(survey([str(tmp_path)]).entries) == 12
+    assert len(walk([str(tmp_path)]).entries) == 12

@@ -88,11 +88,11 @@ def with_target(script: Script, act: Callable[[AppMesh], Any]) -> tuple[Any, lis
 
 
 def look(target: AppMesh) -> Any:
-    return target.look(mesh("a"))
+    return target.read(mesh("a"))
 
 
 def observe(target: AppMesh) -> Any:
-    return target.observe([mesh("a")], OWNER)
+    return target.read_all([mesh("a")], OWNER)
 
 
 def create(target: AppMesh) -> Any:
@@ -273,7 +273,7 @@ def test_a33_an_unreadable_tag_makes_what_is_asked_for_unreadable() -> None:
 )
 def test_a28_a33_what_may_be_ours_and_cannot_be_read_is_unreadable(status: int, error: str) -> None:
     result, _ = with_target(
-        world(tags=refusal(status, error)), lambda target: target.observe([], OWNER)
+        world(tags=refusal(status, error)), lambda target: target.read_all([], OWNER)
     )
     assert isinstance(result.resources[mesh("a")], Unreadable)
 
@@ -317,7 +317,7 @@ def test_s06_a_shared_mesh_is_absent_only_where_every_list_in_it_says_so(
             return nodes if "/virtualNodes" in request else others
         return world(list=Answer(body={"meshes": []}))(request, body)
 
-    result, _ = with_target(script, lambda target: target.observe([GUEST], OWNER))
+    result, _ = with_target(script, lambda target: target.read_all([GUEST], OWNER))
     assert len(result.gaps) == gaps
     assert (Key("mesh", ("a",), "999999999999") in result.others) is there
     assert isinstance(result.resources.get(GUEST), Unreadable) is bool(gaps)
@@ -337,7 +337,7 @@ def test_a39_an_ignored_field_that_we_do_not_know_is_sent_back_as_it_is() -> Non
         return world(describe=Answer(body=novel))(request, body)
 
     def update(target: AppMesh) -> Any:
-        live = target.look(mesh("a"))
+        live = target.read(mesh("a"))
         assert live is not None
         (change,) = plan(ignoring, live).changes
         return target.apply(change, "t")
@@ -352,7 +352,9 @@ def test_a_shared_mesh_of_the_same_name_does_not_hide_our_own() -> None:
         listed = Answer(body={"meshes": refs})
         result, _ = with_target(world(list=listed), observe)
         assert result.resources[mesh("a")].account == ACCOUNT
-        sightings, _ = with_target(world(list=listed), lambda target: target.sightings([mesh("a")]))
+        sightings, _ = with_target(
+            world(list=listed), lambda target: target.list_versions([mesh("a")])
+        )
         assert sightings[mesh("a")].version == 1
 
 
@@ -362,11 +364,11 @@ def test_where_nobody_listens_another_connection_is_taken() -> None:
         gone = replace(good, url="http://127.0.0.1:1")
         identity = TargetId("test", "http://127.0.0.1:1", ACCOUNT, "eu-west-1")
         target = AppMesh(identity, calls(gone, reopen=lambda _: good), workers=2)
-        assert isinstance(target.look(mesh("a")), LiveResource)
+        assert isinstance(target.read(mesh("a")), LiveResource)
         assert target.id.url == server.url
         lonely = AppMesh(identity, calls(gone), workers=2)
         with pytest.raises(UnreachableError):
-            lonely.look(mesh("a"))
+            lonely.read(mesh("a"))
 
 
 INDEX = {
@@ -392,7 +394,7 @@ def test_what_the_index_lacks_is_asked_for_where_it_counts_and_left_alone_elsewh
     assert result.resources[mesh("a")].owner == OWNER
     assert any("/tags" in request for request in requests)
     unasked, requests = with_target(
-        world(tagging=nothing), lambda target: target.observe([], OWNER)
+        world(tagging=nothing), lambda target: target.read_all([], OWNER)
     )
     assert unasked.resources == {}
     assert requests == ["GET /v20190125/meshes"]
@@ -441,7 +443,7 @@ def test_a39_a_field_that_we_do_not_know_is_named() -> None:
 
 def test_a10_a_delete_is_sent_once() -> None:
     def delete(target: AppMesh) -> Any:
-        live = target.look(mesh("a"))
+        live = target.read(mesh("a"))
         assert live is not None
         change = plan(desired("b"), live, restraint=SYNC).changes[1]
         return target.apply(change, None)
@@ -455,7 +457,7 @@ def test_a10_a_delete_is_sent_once() -> None:
 
 def test_a_conflict_over_nothing_that_can_be_named_is_told_as_it_came() -> None:
     def delete(target: AppMesh) -> Any:
-        live = target.look(mesh("a"))
+        live = target.read(mesh("a"))
         assert live is not None
         return target.apply(plan(desired("b"), live, restraint=SYNC).changes[1], None)
 
@@ -520,7 +522,7 @@ def test_an_answer_that_never_came_counts_too() -> None:
 def test_an_unknown_account_is_learnt_from_the_first_arns() -> None:
     def act(target: AppMesh) -> Any:
         target._id = TargetId("test", "u", None, "eu-west-1")  # noqa: SLF001  # before it is known
-        target.observe([], OWNER)
+        target.read_all([], OWNER)
         return target.id.account
 
     assert with_target(world(), act)[0] == ACCOUNT

@@ -100,7 +100,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 def planned(target: Target, *wants: Any, **options: Any) -> Change:
     """Return the one change that brings ``target`` to ``wants``."""
-    world = target.observe([want.key for want in wants], OWNER)
+    world = target.read_all([want.key for want in wants], OWNER)
     (change,) = plan(*wants, *world.resources.values(), **options).changes
     return change
 
@@ -113,30 +113,30 @@ def create(target: Target, name: str = "a", spec: Spec | None = None, **tags: st
 
 
 def test_an_empty_world_is_complete(stage: Stage) -> None:
-    world = stage.target.observe([mesh("a")], OWNER)
+    world = stage.target.read_all([mesh("a")], OWNER)
     assert world.gaps == ()
     assert world.resources == {}
-    assert stage.target.look(mesh("a")) is None
-    assert stage.target.sightings([mesh("a")]) == {}
+    assert stage.target.read(mesh("a")) is None
+    assert stage.target.list_versions([mesh("a")]) == {}
 
 
 def test_what_was_created_is_seen_everywhere_alike(stage: Stage) -> None:
     change = create(stage.target, "a", ALLOW, team="pay")
-    live = stage.target.look(mesh("a"))
+    live = stage.target.read(mesh("a"))
     assert live is not None
     assert (live.spec, live.tags, live.version) == (ALLOW, change.tags, 1)
     assert live.owner == OWNER
     assert live.account == ACCOUNT
-    world = stage.target.observe([mesh("a")], OWNER)
+    world = stage.target.read_all([mesh("a")], OWNER)
     assert world.resources == {mesh("a"): live}
-    (sighting,) = stage.target.sightings([mesh("a")]).values()
+    (sighting,) = stage.target.list_versions([mesh("a")]).values()
     assert (sighting.version, sighting.created_at) == (1, live.created_at)
 
 
 def test_a_create_without_spec_has_an_empty_one(stage: Stage) -> None:
     change = planned(stage.target, desired("a", managed=False))
     answer = stage.target.apply(change, "t")
-    live = stage.target.look(mesh("a"))
+    live = stage.target.read(mesh("a"))
     assert live is not None
     assert live.spec == {}
     assert answer.uid == live.uid
@@ -147,7 +147,7 @@ def test_only_what_is_asked_about_or_owned_is_observed(stage: Stage) -> None:
     stage.make(mesh("nobodys"), DROP, {})
     stage.make(mesh("asked"), DROP, {})
     stage.make(mesh("ours"), DROP, {OWNER_TAG: OWNER})
-    world = stage.target.observe([mesh("asked"), mesh("missing")], OWNER)
+    world = stage.target.read_all([mesh("asked"), mesh("missing")], OWNER)
     assert set(world.resources) == {mesh("asked"), mesh("ours")}
     assert world.gaps == ()
 
@@ -168,7 +168,7 @@ def test_a_token_brings_back_its_answer_even_after_a_delete(stage: Stage) -> Non
     after = stage.target.apply(change, "t")
     assert replace(after, answer_id=first.answer_id) == first
     assert len({first.answer_id, again.answer_id, after.answer_id}) == 3
-    assert stage.target.look(mesh("a")) is None
+    assert stage.target.read(mesh("a")) is None
     second = stage.target.apply(change, "u")
     assert second.uid != first.uid
 
@@ -183,12 +183,12 @@ def test_a_token_with_another_request_is_a_conflict(stage: Stage) -> None:
 
 def test_an_update_replaces_the_spec_and_keeps_the_tags_of_others(stage: Stage) -> None:
     before = create(stage.target, "a", DROP, old="1", kept="1")
-    live = stage.target.look(mesh("a"))
+    live = stage.target.read(mesh("a"))
     assert live is not None
     change = planned(stage.target, desired("a", ALLOW, tags={"kept": "2", "new": "3"}))
     assert isinstance(change, Update)
     answer = stage.target.apply(change, "t")
-    after = stage.target.look(mesh("a"))
+    after = stage.target.read(mesh("a"))
     assert after is not None
     assert after.spec == ALLOW
     assert (after.uid, after.version) == (live.uid, 2)
@@ -205,7 +205,7 @@ def test_a_tag_that_others_add_meanwhile_survives_an_update(stage: Stage) -> Non
     change = planned(stage.target, desired("a", ALLOW))
     stage.tag(mesh("a"), "theirs", "1")
     stage.target.apply(change, "t")
-    after = stage.target.look(mesh("a"))
+    after = stage.target.read(mesh("a"))
     assert after is not None
     assert after.tags["theirs"] == "1"
 
@@ -213,13 +213,13 @@ def test_a_tag_that_others_add_meanwhile_survives_an_update(stage: Stage) -> Non
 def test_repairing_a_drifted_spec_leaves_the_tags(stage: Stage) -> None:
     create(stage.target)
     stage.drift(mesh("a"), ALLOW)
-    live = stage.target.look(mesh("a"))
+    live = stage.target.read(mesh("a"))
     assert live is not None
     change = planned(stage.target, desired("a", DROP))
     assert isinstance(change, Update)
     assert change.cause is Cause.DRIFT
     stage.target.apply(change, "t")
-    after = stage.target.look(mesh("a"))
+    after = stage.target.read(mesh("a"))
     assert after is not None
     assert (after.spec, after.tags, after.version) == (DROP, live.tags, 3)
 
@@ -228,7 +228,7 @@ def test_an_update_of_tags_leaves_version_and_spec(stage: Stage) -> None:
     create(stage.target)
     change = planned(stage.target, desired("a", DROP, tags={"new": "1"}))
     answer = stage.target.apply(change, "t")
-    after = stage.target.look(mesh("a"))
+    after = stage.target.read(mesh("a"))
     assert after is not None
     assert (after.version, answer.version) == (1, 1)
     assert after.tags["new"] == "1"
@@ -239,13 +239,13 @@ def test_an_adoption_marks_and_updates(stage: Stage) -> None:
     change = planned(stage.target, desired("a", ALLOW, adopt=True))
     assert isinstance(change, Adopt)
     stage.target.apply(change, "t")
-    after = stage.target.look(mesh("a"))
+    after = stage.target.read(mesh("a"))
     assert after is not None
     assert (after.owner, after.spec, after.tags["theirs"]) == (OWNER, ALLOW, "1")
 
 
 def deletion(target: Target) -> Delete:
-    live = target.look(mesh("a"))
+    live = target.read(mesh("a"))
     assert live is not None
 
     (change,) = plan(desired("b"), live, restraint=SYNC).changes[1:]
@@ -257,7 +257,7 @@ def test_a_delete_takes_it_away_and_a_second_one_finds_nothing(stage: Stage) -> 
     create(stage.target)
     change = deletion(stage.target)
     stage.target.apply(change, None)
-    assert stage.target.look(mesh("a")) is None
+    assert stage.target.read(mesh("a")) is None
     with pytest.raises(NotFoundError):
         stage.target.apply(change, None)
 

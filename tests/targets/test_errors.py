@@ -19,7 +19,7 @@ from reconciler.core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from reconciler.targets.errors import ERRORS, UNMODELED, speaking_our_errors
+from reconciler.targets.errors import ERRORS, UNMODELED, translate_errors
 
 
 def answered(code: str, status: int, message: str = "as they say") -> TargetError:
@@ -27,7 +27,7 @@ def answered(code: str, status: int, message: str = "as they say") -> TargetErro
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
-    with pytest.raises(TargetError) as caught, speaking_our_errors("CreateMesh of mesh/a"):
+    with pytest.raises(TargetError) as caught, translate_errors("CreateMesh of mesh/a"):
         raise ClientError(answer, "CreateMesh")
     return caught.value
 
@@ -76,7 +76,7 @@ def test_an_error_without_a_message_is_still_a_sentence() -> None:
     ],
 )
 def test_no_answer_is_neither_done_nor_refused(error: Exception) -> None:
-    with pytest.raises(UnavailableError), speaking_our_errors("asking"):
+    with pytest.raises(UnavailableError), translate_errors("asking"):
         raise error
 
 
@@ -84,7 +84,7 @@ def test_the_parts_of_a_url_in_an_error_of_the_http_client_are_not_shown() -> No
     error = HTTPClientError(error=ValueError("Failed to parse: 'me:pass'"))
     with (
         pytest.raises(UnavailableError, match=r"^asking: the HTTP client failed: ValueError; "),
-        speaking_our_errors("asking"),
+        translate_errors("asking"),
     ):
         raise error
 
@@ -96,10 +96,10 @@ def test_e01_a_long_answer_is_shown_in_part_and_its_code_too() -> None:
 
 
 def test_missing_credentials_are_a_refusal() -> None:
-    with pytest.raises(RejectedError, match="credentials"), speaking_our_errors("asking"):
+    with pytest.raises(RejectedError, match="credentials"), translate_errors("asking"):
         raise NoCredentialsError
 
 
 def test_what_is_no_error_of_theirs_goes_on_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), speaking_our_errors("asking"):
+    with pytest.raises(ZeroDivisionError), translate_errors("asking"):
         raise ZeroDivisionError

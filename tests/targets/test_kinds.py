@@ -19,7 +19,7 @@ def deletion(warm: Warm) -> Delete:
     """Return the delete of a mesh that held nothing when it was planned."""
     ours = [{"key": OWNER_TAG, "value": OWNER}]
     warm.hand.create_mesh(meshName="m", spec=egress("DROP_ALL"), tags=ours)
-    world = warm.target.observe([], OWNER)
+    world = warm.target.read_all([], OWNER)
     (change,) = plan(desired("kept"), *world.resources.values(), restraint=SYNC).changes[1:]
     assert isinstance(change, Delete)
     return change
@@ -58,7 +58,7 @@ def test_a30_what_is_held_by_something_beside_it_is_told_as_the_service_tells_it
         meshName="m", virtualServiceName="s", spec={"provider": provider}
     )
     assert node["virtualNode"]["metadata"]["resourceOwner"] == ACCOUNT
-    live = warm.target.look(key("virtual-node/m/n"))
+    live = warm.target.read(key("virtual-node/m/n"))
     assert live is not None
     (change,) = plan(desired("kept"), live, restraint=SYNC).changes[1:]
     with pytest.raises(ConflictError, match="VirtualService provider"):
@@ -66,7 +66,7 @@ def test_a30_what_is_held_by_something_beside_it_is_told_as_the_service_tells_it
 
 
 def test_what_is_not_there_holds_nothing(warm: Warm) -> None:
-    assert warm.target.sightings([key("route/nowhere/r/x")]) == {}
+    assert warm.target.list_versions([key("route/nowhere/r/x")]) == {}
 
 
 def test_a_list_of_meshes_that_is_not_there_is_no_empty_one(warm: Warm) -> None:
@@ -75,4 +75,4 @@ def test_a_list_of_meshes_that_is_not_there_is_no_empty_one(warm: Warm) -> None:
 
     warm.calls.pages = gone  # type: ignore[assignment,method-assign]  # as a strange service
     with pytest.raises(NotFoundError):
-        warm.target.sightings([key("m")])
+        warm.target.list_versions([key("m")])

@@ -12,7 +12,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Desired, TargetId
 from reconciler.core.restraint import GuardSettings
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import ApplyOptions, carry_out, propose
+from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.calls import ApiClient, TagPage
 from reconciler.targets.memory import ReadCache
@@ -45,7 +45,7 @@ class Warm:
         return plan, Counter(self.calls.made)
 
     def cycle(self, wants: list[Desired] = WANTS) -> None:
-        assert carry_out(self.plan(wants)[0], self.target, ApplyOptions(workers=4)).converged
+        assert apply(self.plan(wants)[0], self.target, ApplyOptions(workers=4)).converged
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm
         assert (plan.changes, len(plan.unchanged)) == ((), 250)
         assert made == {"ListMeshes": 3, "GetResources": made["GetResources"]}
         assert made["GetResources"] <= 2
-    assert warm.memory.cycles_of_a_round == 2
+    assert warm.memory.cycles_per_full_recheck == 2
 
 
 def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
@@ -93,7 +93,7 @@ def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner
         warm.hand.tag_resource(resourceArn=arn(warm, "m200"), tags=taken)
     seen: set[str] = set()
     # A page may be read before the tags move, so a whole round more tells for certain.
-    for _ in range(2 * warm.memory.cycles_of_a_round):
+    for _ in range(2 * warm.memory.cycles_per_full_recheck):
         plan, _ = warm.plan()
         seen |= {str(one.key) for one in (*plan.changes, *plan.withheld)}
     assert seen == {"mesh/m123", "mesh/m200"}
@@ -119,7 +119,7 @@ def test_without_an_index_some_are_read_anew_in_each_cycle(warm: Warm) -> None:
         assert plan.changes == ()
         assert made["DescribeMesh"] <= 2
     warm.hand.tag_resource(resourceArn=arn(warm, "m004"), tags=[{"key": "team", "value": "theirs"}])
-    assert any(warm.plan(few)[0].changes for _ in range(2 * warm.memory.cycles_of_a_round))
+    assert any(warm.plan(few)[0].changes for _ in range(2 * warm.memory.cycles_per_full_recheck))
 
 
 def test_an_index_that_fails_later_is_done_without(warm: Warm) -> None:
@@ -159,7 +159,7 @@ def test_what_stands_in_a_mesh_is_listed_only_where_it_is_our_business(warm: War
         "ListVirtualGateways": 1,
         "ListGatewayRoutes": 1,
     }
-    assert key("virtual-node/theirs/n") not in warm.target.observe([], OWNER).others
+    assert key("virtual-node/theirs/n") not in warm.target.read_all([], OWNER).others
 
 
 def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -> None:
@@ -203,7 +203,7 @@ def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm
     warm.plan(few)
     warm.hand.tag_resource(resourceArn=arn(warm, "m039"), tags=[{"key": "a", "value": "b"}])
     few[39] = desired("m039", ALLOW)
-    assert not carry_out(warm.plan(few)[0], warm.target, ApplyOptions(workers=4)).converged
+    assert not apply(warm.plan(few)[0], warm.target, ApplyOptions(workers=4)).converged
     warm.cycle(few)
 
 

@@ -15,7 +15,7 @@ from reconciler.web.metrics import Metrics
 
 def figures(shown: DaemonStatus, metrics: Metrics | None = None) -> dict[str, float]:
     """Return every sample by its name and labels."""
-    text = (metrics or Metrics()).exposed(shown, NOW)[0].decode()
+    text = (metrics or Metrics()).exposition(shown, NOW)[0].decode()
     return {
         f"{sample.name}{{{','.join(sorted(sample.labels.values()))}}}": sample.value
         for family in text_string_to_metric_families(text)
@@ -102,7 +102,7 @@ def test_e16_no_name_of_a_resource_and_no_url_is_in_them() -> None:
     metrics = Metrics()
     for change in plan(*(desired(f"m{number}") for number in range(500))).changes:
         metrics.count_outcome(Failed(change, HOSTILE))
-    text = metrics.exposed(status(error=HOSTILE), NOW)[0].decode()
+    text = metrics.exposition(status(error=HOSTILE), NOW)[0].decode()
     for name in ("legacy", "ledger", "somebody-else", "img", "manifests/", "127.0.0.1", "m499"):
         assert name not in text
     labels = set(re.findall(r'(\w+)="', text))

@@ -18,8 +18,8 @@ CHOICE = TargetConfig("test", "platform", "sync", url=TARGET.url, region="eu-wes
 def test_a_file_is_a_lock(here: Path) -> None:
     candidate = open_lock(f"file:{here}/lock", 15, CHOICE, TARGET)
     assert isinstance(candidate.store, FileStore)
-    candidate.step()
-    assert candidate.leads()
+    candidate.renew_or_acquire()
+    assert candidate.is_leader()
     assert candidate.lease().holder == candidate.holder
     assert candidate.lease().expires_at == pytest.approx(time.time() + 15, abs=5)
 
@@ -48,9 +48,9 @@ def test_p11_a_table_is_a_lock_for_each_owner_in_a_place_that_all_know_alike(
 
 def test_two_candidates_of_one_process_are_two(here: Path) -> None:
     one, two = (open_lock(f"file:{here}/lock", 15, CHOICE, TARGET) for _ in range(2))
-    one.step()
-    two.step()
-    assert (one.leads(), two.leads()) == (True, False)
+    one.renew_or_acquire()
+    two.renew_or_acquire()
+    assert (one.is_leader(), two.is_leader()) == (True, False)
 
 
 def test_the_clock_of_leases_goes_on() -> None:

@@ -12,7 +12,7 @@ from builders import desired, egress, plan
 
 from reconciler.core.errors import UsageError
 from reconciler.core.plan import Plan
-from reconciler.core.saved import MAX_BYTES, save
+from reconciler.core.saved import MAX_BYTES, write_plan_file
 from reconciler.wiring.plans import read_plan, write_plan
 
 SMALL = plan(desired("a", egress("DROP_ALL")))
@@ -88,7 +88,7 @@ def test_e09_what_is_no_file_of_its_own_is_not_read(here: Path) -> None:
 
 
 def test_e09_a_plan_that_is_swapped_all_the_time_is_one_or_the_other(here: Path) -> None:
-    edited = save(SMALL).replace(b"DROP_ALL", b"ALLOW_AL")
+    edited = write_plan_file(SMALL).replace(b"DROP_ALL", b"ALLOW_AL")
     done = Event()
 
     def swap() -> None:

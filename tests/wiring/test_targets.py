@@ -60,7 +60,7 @@ def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
             open_target(LOCAL, workers=1) as target,
             pytest.raises(LockHeldError, match="any more"),
         ):
-            target.sightings([mesh("a")])
+            target.list_versions([mesh("a")])
     finally:
         holder.close()
 
