@@ -131,7 +131,7 @@ def plan(
     """Return the plan for the desired among ``items`` in a world made of the others."""
     wanted = {item.key: item for item in items if isinstance(item, Desired)}
     seen = {item.key: item for item in items if not isinstance(item, Desired)}
-    world = LiveState(seen, gaps, others=frozenset(map(key, others)))
+    world = LiveState(seen, gaps, not_selected=frozenset(map(key, others)))
     return make_plan(
         PlanInput(target, OWNER, wanted, world, canonical, restraint or GuardSettings(), NOW)
     )

@@ -95,10 +95,10 @@ class FakeTarget:
             if token is not None and isinstance(
                 error, NotFoundError | ConflictError | RejectedError
             ):
-                error.answer_id = self._answer_id()
+                error.request_id = self._answer_id()
             raise
         return ResourceVersion(
-            resource.version, resource.created_at, resource.uid, answer_id=self._answer_id()
+            resource.version, resource.created_at, resource.uid, request_id=self._answer_id()
         )
 
     def by_hand(

@@ -38,11 +38,11 @@ class FakeCycleTarget:
         return LoadResult(self.desired, self.diagnostics, {})
 
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
-        restraint = replace(self.restraint, partial=partial)
+        restraint = replace(self.restraint, incomplete_reason=partial)
         return propose(self.target, desired, owner=OWNER, restraint=restraint, now=NOW)
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
-        return apply(plan, self.target, ApplyOptions(workers=1, pause=lambda _: None), waiting)
+        return apply(plan, self.target, ApplyOptions(workers=1, sleep=lambda _: None), waiting)
 
     def standby_reason(self) -> str | None:
         return self.idle

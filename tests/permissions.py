@@ -55,7 +55,7 @@ def rendered(policy: dict[str, Any]) -> str:
 def actions(*verbs: Action) -> list[str]:
     """Return the actions of ``verbs`` on every kind."""
     operations = load().operations.values()
-    return sorted(f"appmesh:{it.name}" for it in operations if it.verb in verbs)
+    return sorted(f"appmesh:{it.name}" for it in operations if it.action in verbs)
 
 
 def _reading() -> Iterator[Statement]:

@@ -59,14 +59,14 @@ def _options() -> str:
 
 
 def _option_row(knob: Option) -> str:
-    value = "" if knob.take is OptionType.FLAG else f" {knob.metavar or _VALUES[knob.take]}"
-    verbs = _SETS.get(knob.verbs) or ", ".join(knob.verbs)
+    value = "" if knob.type is OptionType.FLAG else f" {knob.metavar or _VALUES[knob.type]}"
+    verbs = _SETS.get(knob.commands) or ", ".join(knob.commands)
     choices = f" One of {', '.join(knob.choices)}." if knob.choices else ""
     default = "" if knob.default is None else f"`{knob.default}`"
     if isinstance(knob.default, float):
         default = f"`{knob.default:g}`"
     flag = f"`--{knob.name}{value}`" + (f", `-{knob.letter}`" if knob.letter else "")
-    return f"| {flag} | {knob.own or verbs} | {default} | {knob.help}{choices} |\n"
+    return f"| {flag} | {knob.command or verbs} | {default} | {knob.help}{choices} |\n"
 
 
 def _behaviours() -> str:

@@ -95,14 +95,14 @@ def main() -> None:
         CycleRunner(month.means, lambda: float(month.now), month.wall),
         LoopInputs(
             fingerprint=lambda: str(month.edits),
-            clock=lambda: float(month.now),
-            wall=month.wall,
-            chance=random.Random(8).random,  # noqa: S311  # a fixed course of chances
+            monotonic=lambda: float(month.now),
+            now=month.wall,
+            jitter=random.Random(8).random,  # noqa: S311  # a fixed course of chances
         ),
         DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=MINUTE),
     )
     daemon.run(month.wakes())
-    late = next(one for one in daemon.status().standings if one.key == mesh("late"))
+    late = next(one for one in daemon.status().resources if one.key == mesh("late"))
     happened = {
         "cycles": daemon.status().cycle,
         "calls": month.means.made,

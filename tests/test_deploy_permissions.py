@@ -78,18 +78,18 @@ def judged(server: Scripted, live: dict[str, dict[str, str]]) -> Iterator[Reques
             arn = place_of(operation, operation.kind).format_map({**names, **said})
         asked = {tag["key"]: tag["value"] for tag in said.get("tags", ())}
         yield Request(f"appmesh:{operation.name}", arn, asked, dict(live.get(arn, {})))
-        if operation.verb == "delete":
+        if operation.action == "delete":
             del live[arn]
-        elif operation.verb in ("create", "tag"):
+        elif operation.action in ("create", "tag"):
             live[arn] = {**live.get(arn, {}), **asked}
-        elif operation.verb == "untag":
+        elif operation.action == "untag":
             for key in said["tagKeys"]:
                 live[arn].pop(key, None)
 
 
 def place_of(operation: Operation, kind: ApiKind) -> str:
     """Return the ARN, still with names to fill in, that IAM judges an operation by."""
-    if operation.verb != "list":
+    if operation.action != "list":
         return f"{ARNS}:{kind.arn}"
     # What is listed is in its parent; meshes are in none.
     parent, *_ = kind.arn.rsplit("/", 2)
@@ -153,7 +153,7 @@ OURS, THEIRS, NOBODYS = {OWNER_TAG: "OWNER"}, {OWNER_TAG: "other"}, {"team": "a"
 def test_e27_nothing_that_is_not_ours_is_written(
     policy: str, carried: dict[str, str], name: str
 ) -> None:
-    verb = load().operations[name].verb
+    verb = load().operations[name].action
     request = Request(f"appmesh:{name}", MESH, {"team": "b"}, carried)
     # ListMeshes is about no mesh in particular.
     request = replace(request, resource="*") if name == "ListMeshes" else request

@@ -8,7 +8,7 @@ import pytest
 from builders import NOW, OWNER, desired, egress, mesh, present
 from fakes import FakeTarget, Hook
 
-from reconciler.core.changes import Adopt, Cause, Change, Create, Reason, Update
+from reconciler.core.changes import Adopt, Cause, Change, Create, ReasonCode, Update
 from reconciler.core.errors import (
     ConflictError,
     NotFoundError,
@@ -52,7 +52,7 @@ def proposal(target: FakeTarget, *wants: Desired, restraint: GuardSettings = SYN
 
 def conduct(pauses: list[float] | None = None) -> ApplyOptions:
     waits = [] if pauses is None else pauses
-    return ApplyOptions(workers=1, pause=waits.append, patience_seconds=10)
+    return ApplyOptions(workers=1, sleep=waits.append, verify_timeout_seconds=10)
 
 
 def cycle(target: FakeTarget, *wants: Desired) -> Report:
@@ -121,7 +121,7 @@ def test_outcomes_are_heard_in_the_order_of_the_plan() -> None:
     target = FakeTarget()
     heard: list[Outcome] = []
     plan = proposal(target, *(desired(name, DROP) for name in "cab"))
-    report = apply(plan, target, replace(conduct(), progress=heard.append, workers=3))
+    report = apply(plan, target, replace(conduct(), on_outcome=heard.append, workers=3))
     assert tuple(heard) == report.outcomes
     assert [outcome.change.key.name for outcome in heard] == ["a", "b", "c"]
 
@@ -182,7 +182,7 @@ def test_a04_a_lost_request_fails_and_the_next_cycle_repairs(operation: str) -> 
     target.before = failing(operation, UnavailableError("cut"))
     outcome = only(cycle(target, desired("kept", DROP), *wanted[operation]))
     assert isinstance(outcome, Failed)
-    assert "next run" in outcome.why
+    assert "next run" in outcome.reason
     assert cycle(target, desired("kept", DROP), *wanted[operation]).converged
 
 
@@ -235,8 +235,8 @@ def test_a_change_that_stops_midway_says_what_was_done(failing: str, done: tuple
     report = cycle(target, desired("a", ALLOW, tags={"new": "1"}), desired("kept"))
     outcome = only(report)
     assert isinstance(outcome, Failed)
-    assert outcome.done == done
-    assert outcome.why == (f"{', '.join(done)}, and then: denied" if done else "denied")
+    assert outcome.effects == done
+    assert outcome.reason == (f"{', '.join(done)}, and then: denied" if done else "denied")
     assert exit_code(report) is (ExitCode.PARTIAL if done else ExitCode.ERROR)
 
 
@@ -268,7 +268,7 @@ def test_a_silent_create_that_somebody_else_made_is_stale() -> None:
     target.before = hook
     outcome = only(cycle(target, desired("a", DROP)))
     assert isinstance(outcome, Stale)
-    assert "somebody" in outcome.why
+    assert "somebody" in outcome.reason
 
 
 @pytest.mark.parametrize("operation", ["create", "update", "delete"])
@@ -290,7 +290,7 @@ class RememberingTarget(FakeTarget):
     def apply(self, change: Change, token: str | None) -> ResourceVersion:
         if token in self.refused:
             error = RejectedError("a quota is used up")
-            error.answer_id = str(len(self.calls))
+            error.request_id = str(len(self.calls))
             self.calls.append(("refused", str(change.key)))
             raise error
         return super().apply(change, token)
@@ -368,7 +368,7 @@ def test_a14_no_token_is_sent_twice_where_tokens_are_refused() -> None:
             del change
             tokens.append(token)
             error = ConflictError("the token was used otherwise")
-            error.answer_id = str(len(tokens))
+            error.request_id = str(len(tokens))
             raise error
 
     outcome = only(cycle(Refusing(), desired("a", DROP)))
@@ -404,7 +404,7 @@ def test_an_update_that_met_another_one_says_so() -> None:
     target.before = meanwhile("update", lambda: target.resources.update({mesh("a"): swap}))
     outcome = only(cycle(target, desired("a", ALLOW)))
     assert isinstance(outcome, Stale)
-    assert "met it" in outcome.why
+    assert "met it" in outcome.reason
 
 
 def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
@@ -418,7 +418,7 @@ def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
     target.before = hook
     outcome = only(cycle(target, desired("a", DROP)))
     assert isinstance(outcome, Failed)
-    assert "no answer" in outcome.why
+    assert "no answer" in outcome.reason
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_a40_s13_what_moved_since_the_plan_is_not_overwritten(
         assert isinstance(outcome, Applied)
     else:
         assert isinstance(outcome, Stale)
-        assert word in outcome.why
+        assert word in outcome.reason
 
 
 def test_a_delete_of_what_went_in_that_moment_is_done() -> None:
@@ -504,7 +504,7 @@ def test_a_look_that_fails_before_the_write_tries_nothing() -> None:
     target.before = failing("look", UnavailableError("500"))
     outcome = only(cycle(target, desired("a", ALLOW)))
     assert isinstance(outcome, Failed)
-    assert "not tried" in outcome.why
+    assert "not tried" in outcome.reason
     assert ("update", "mesh/a") not in target.calls
 
 
@@ -531,7 +531,7 @@ def test_a_create_sent_again_that_fails_is_told_as_it_is(
     target.before = hook
     outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, kind)
-    assert "what became of it" not in outcome.why  # type: ignore[union-attr]  # a failure says why
+    assert "what became of it" not in outcome.reason  # type: ignore[union-attr]  # a failure says why
 
 
 def test_a41_tags_that_did_not_arrive_are_no_success() -> None:
@@ -616,7 +616,7 @@ def test_patience_ends() -> None:
     pauses: list[float] = []
     outcome = only(apply(proposal(target, desired("a", DROP)), target, conduct(pauses)))
     assert isinstance(outcome, Failed)
-    assert "does not show" in outcome.why
+    assert "does not show" in outcome.reason
     assert 10 <= sum(pauses) < 20
 
 
@@ -640,7 +640,7 @@ def test_what_cannot_be_read_back_has_failed() -> None:
     target.before = hook
     outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, Failed)
-    assert "could not be read" in outcome.why
+    assert "could not be read" in outcome.reason
 
 
 def test_p02_once_stopped_nothing_new_is_begun() -> None:
@@ -648,7 +648,7 @@ def test_p02_once_stopped_nothing_new_is_begun() -> None:
     stop = Event()
     plan = proposal(target, *(desired(name, DROP) for name in "abc"))
     target.after = meanwhile("create", stop.set)
-    report = apply(plan, target, replace(conduct(), stopping=stop.is_set))
+    report = apply(plan, target, replace(conduct(), should_stop=stop.is_set))
     assert [type(outcome) for outcome in report.outcomes] == [Applied, Skipped, Skipped]
 
 
@@ -658,7 +658,7 @@ def test_a_stop_ends_the_waiting_too() -> None:
     target.lag = 99
     stop = Event()
     plan = proposal(target, desired("a", DROP))
-    patient = replace(conduct(), stopping=stop.is_set, pause=lambda _: stop.set())
+    patient = replace(conduct(), should_stop=stop.is_set, sleep=lambda _: stop.set())
     assert isinstance(only(apply(plan, target, patient)), Failed)
 
 
@@ -735,7 +735,7 @@ def test_what_moved_is_not_overwritten_among_many_either(
     report = apply(plan, target, conduct())
     (stale,) = [outcome for outcome in report.outcomes if isinstance(outcome, Stale)]
     assert stale.change.key == mesh("m007")
-    assert word in stale.why
+    assert word in stale.reason
     assert sum(isinstance(outcome, Applied) for outcome in report.outcomes) == 29
 
 
@@ -771,7 +771,7 @@ class Lagging(FakeTarget):
             for key, live in world.resources.items()
             if isinstance(live, LiveResource)
         }
-        return LiveState(seen, world.gaps, frozenset(seen))
+        return LiveState(seen, world.unlisted, frozenset(seen))
 
 
 def test_a_plan_does_not_rest_on_tags_that_may_be_old() -> None:
@@ -794,8 +794,8 @@ def test_a28_what_was_listed_and_cannot_be_looked_at_is_unreadable(gone: bool) -
         target.before = failing("look", UnavailableError("500"))
     plan = proposal(target, desired("a", DROP, tags={"team": "new"}))
     (held,) = plan.withheld
-    assert (plan.changes, held.reason) == ((), Reason.UNREADABLE)
-    assert ("then not found" if gone else "500") in held.why
+    assert (plan.changes, held.reason_code) == ((), ReasonCode.UNREADABLE)
+    assert ("then not found" if gone else "500") in held.reason
 
 
 def test_with_fail_fast_nothing_is_begun_after_a_failure() -> None:
@@ -805,7 +805,7 @@ def test_with_fail_fast_nothing_is_begun_after_a_failure() -> None:
     course = replace(conduct(), workers=1, fail_fast=True)
     report = apply(plan, target, course)
     assert [type(outcome) for outcome in report.outcomes] == [Failed, Skipped, Skipped]
-    assert "--fail-fast" in report.outcomes[1].why  # type: ignore[union-attr]  # it was skipped
+    assert "--fail-fast" in report.outcomes[1].reason  # type: ignore[union-attr]  # it was skipped
     assert [call for call, _ in target.calls].count("create") == 1
 
 
@@ -857,4 +857,4 @@ def test_a_release_is_not_believed_because_the_index_of_tags_is_silent() -> None
     target.before = meanwhile("tags", marked_again)
     outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, Stale)
-    assert "owned by another" in outcome.why
+    assert "owned by another" in outcome.reason

@@ -25,7 +25,7 @@ from reconciler.core.restraint import GuardSettings, Policy
 from reconciler.engine import ApplyOptions, apply, propose
 
 SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
-CONDUCT = ApplyOptions(workers=1, pause=lambda _: None, patience_seconds=1)
+CONDUCT = ApplyOptions(workers=1, sleep=lambda _: None, verify_timeout_seconds=1)
 ROUTER, ROUTE, OTHER = key("virtual-router/m/r"), key("route/m/r/x"), key("route/m/r/y")
 HTTP, GRPC = listening(80), listening(80, protocol="grpc")
 
@@ -83,7 +83,7 @@ def test_what_needs_a_create_that_failed_is_skipped_and_says_why() -> None:
         "virtual-service/m/s": Applied,
     }
     skipped = next(one for one in report.outcomes if isinstance(one, Skipped))
-    assert skipped.why == "it needs virtual-node/m/n, which was not created"
+    assert skipped.reason == "it needs virtual-node/m/n, which was not created"
 
 
 def test_what_holds_a_delete_that_failed_keeps_what_it_stands_in() -> None:
@@ -176,7 +176,7 @@ def test_a_route_waits_for_the_listener_that_would_hear_it() -> None:
         "route/m/r/z": Applied,
     }
     (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
-    assert skipped.why == "it needs the listeners of virtual-router/m/r, which were not changed"
+    assert skipped.reason == "it needs the listeners of virtual-router/m/r, which were not changed"
     target.before = refusing("no", ROUTER)
     assert target.resources.keys() >= {ROUTE, OTHER}
 
@@ -190,7 +190,7 @@ def failed(report: Report) -> Failed:
 def test_they_come_back_as_they_were_where_the_change_fails() -> None:
     target = standing()
     target.before = refusing("update", ROUTER)
-    assert failed(cycle(target, graph(GRPC, prefix="/new"))).why == "no"
+    assert failed(cycle(target, graph(GRPC, prefix="/new"))).reason == "no"
     assert target.resources[ROUTE].spec == route("n")
     assert target.resources[OTHER].spec == route("n")
     assert target.resources[ROUTER].spec == HTTP
@@ -201,7 +201,7 @@ def test_they_come_back_as_they_were_where_the_change_fails() -> None:
 def test_where_one_cannot_make_way_those_before_it_come_back() -> None:
     target = standing()
     target.before = refusing("delete", OTHER)
-    why = failed(cycle(target, graph(GRPC))).why
+    why = failed(cycle(target, graph(GRPC))).reason
     assert why == "route/m/r/y could not make way: no"
     assert target.resources.keys() >= {ROUTE, OTHER}
     assert target.resources[ROUTER].spec == HTTP
@@ -223,7 +223,7 @@ def test_a_route_that_moved_since_the_plan_stops_the_change() -> None:
     target.resources[OTHER] = replace(live, version=live.version + 1)
     (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Stale)
-    assert outcome.why.startswith("route/m/r/y, which has to make way: it was at version")
+    assert outcome.reason.startswith("route/m/r/y, which has to make way: it was at version")
     assert target.resources[ROUTER].spec == HTTP
     assert ROUTE in target.resources
 
@@ -248,7 +248,7 @@ def test_a_listener_waits_for_the_route_that_goes_first(operation: str) -> None:
     report = cycle(target, wants)
     assert outcomes(report)["route/m/r/x"] is Failed
     (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
-    assert skipped.why == "route/m/r/x, which is in its way, could not be changed or deleted"
+    assert skipped.reason == "route/m/r/x, which is in its way, could not be changed or deleted"
 
 
 @pytest.mark.parametrize("also", [False, True])
@@ -262,7 +262,7 @@ def test_what_cannot_be_put_back_is_told(also: bool) -> None:
             refuse_update(operation, about)
 
     target.before = hook
-    why = failed(cycle(target, graph(GRPC))).why
+    why = failed(cycle(target, graph(GRPC))).reason
     assert why.endswith("route/m/r/x could not be put back: no; the next run creates it")
     assert why.startswith("no; ") == also
     target.before = refusing("no", ROUTE)
@@ -282,7 +282,7 @@ def test_what_was_done_all_the_same_makes_the_run_a_partial_one(also: bool) -> N
     target.before = hook
     report = cycle(target, graph(GRPC))
     done = ("route/m/r/x was deleted",)
-    assert failed(report).done == (done if also else ("virtual-router/m/r was updated", *done))
+    assert failed(report).effects == (done if also else ("virtual-router/m/r was updated", *done))
     assert exit_code(report) is ExitCode.PARTIAL
 
 
@@ -334,7 +334,9 @@ def test_no_route_is_detached_if_what_it_needs_cannot_be_read() -> None:
     target.before = refusing("list", key("mesh/*"), UnavailableError("cut"))
     (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Failed)
-    assert outcome.why.startswith("no route was detached: whether it could be attached again could")
+    assert outcome.reason.startswith(
+        "no route was detached: whether it could be attached again could"
+    )
     assert target.writes == []
 
 
@@ -342,7 +344,7 @@ def test_once_begun_it_is_brought_to_an_end_whoever_wants_to_stop() -> None:
     target = standing()
     plan = proposal(target, graph(GRPC))
     stop = stops_after(target, "delete")
-    (outcome,) = apply(plan, target, replace(CONDUCT, stopping=stop)).outcomes
+    (outcome,) = apply(plan, target, replace(CONDUCT, should_stop=stop)).outcomes
     assert isinstance(outcome, Applied)
     assert target.resources.keys() >= {ROUTE, OTHER}
 
@@ -421,8 +423,8 @@ def test_a_delete_that_fails_after_its_updates_says_what_was_done() -> None:
     report = cycle(target, [])
     failed = report.outcomes[0]
     assert isinstance(failed, Failed)
-    assert failed.done == ("virtual-node/m/n was updated",)
-    assert failed.why.startswith("virtual-node/m/n was updated, and then: ")
+    assert failed.effects == ("virtual-node/m/n was updated",)
+    assert failed.reason.startswith("virtual-node/m/n was updated, and then: ")
     assert exit_code(report) is ExitCode.PARTIAL
 
 

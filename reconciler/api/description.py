@@ -24,8 +24,8 @@ class Text:
     """A string; sizes count characters and ``pattern`` has to match all of it."""
 
     name: str
-    shortest: int | None
-    longest: int | None
+    min_length: int | None
+    max_length: int | None
     pattern: re.Pattern[str] | None
     values: tuple[str, ...]
     """The allowed values; empty where any text will do."""
@@ -35,12 +35,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Number:
-    """A whole number between ``lowest`` and ``highest``, both included."""
+    """A whole number between ``minimum`` and ``maximum``, both included."""
 
     name: str
     type: Literal["integer", "long"]
-    lowest: int | None
-    highest: int | None
+    minimum: int | None
+    maximum: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +59,12 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListOf:
-    """A list of ``item`` with between ``fewest`` and ``most`` of them."""
+    """A list of ``item`` with between ``min_items`` and ``max_items`` of them."""
 
     name: str
     item: "Shape"
-    fewest: int | None
-    most: int | None
+    min_items: int | None
+    max_items: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +116,7 @@ class Operation:
     """One operation: how it is asked for, how it answers, and which errors it declares."""
 
     name: str
-    verb: Action
+    action: Action
     kind: ApiKind | None
     """The kind that it is about; None where an ARN says that."""
     method: Literal["GET", "PUT", "DELETE"]
@@ -125,7 +125,7 @@ class Operation:
     uri: Mapping[str, Member]
     query: Mapping[str, Member]
     body: Mapping[str, Member]
-    answer: Structure
+    response: Structure
     payload: str | None
     """The member of the answer that is the whole body of it, unwrapped."""
     errors: tuple[ApiError, ...]
@@ -177,14 +177,14 @@ def load() -> Description:
         declared = everywhere.union(row.get("errors", ()))
         operations[name] = Operation(
             name=name,
-            verb=row["verb"],
+            action=row["verb"],
             kind=kinds.get(row.get("kind")),
             method=method,
             path=path,
             uri=shapes.members(row.get("uri", {})),
             query=shapes.members(row.get("query", {})),
             body=shapes.members(row.get("body", {})),
-            answer=Structure(f"{name}Answer", shapes.members(row["answer"])),
+            response=Structure(f"{name}Answer", shapes.members(row["answer"])),
             payload=row.get("payload"),
             errors=tuple(errors[error] for error in sorted(declared)),
         )

@@ -6,8 +6,8 @@ from typing import NamedTuple
 class Quota(NamedTuple):
     """How many of a kind may stand side by side: in their parent, or in the account."""
 
-    most: int
-    of: str
+    limit: int
+    scope: str
 
 
 QUOTAS = {

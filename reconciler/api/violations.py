@@ -30,11 +30,11 @@ class Violation:
 
     path: Path
     constraint: Constraint
-    words: str
+    message: str
 
     def __str__(self) -> str:
         """Say it as ``spec.egressFilter.type: is required``."""
-        return f"{'.'.join(map(str, self.path)) or 'the body'}: {self.words}"
+        return f"{'.'.join(map(str, self.path)) or 'the body'}: {self.message}"
 
 
 def violations(shape: Shape, value: object, path: Path = ()) -> Iterator[Violation]:
@@ -85,8 +85,8 @@ def _of_list(shape: ListOf, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, list):
         yield _mistyped(path, "a list", value)
         return
-    if not _is_within(len(value), shape.fewest, shape.most):
-        words = f"must have {_range_text(shape.fewest, shape.most)} items, not {len(value)}"
+    if not _is_within(len(value), shape.min_items, shape.max_items):
+        words = f"must have {_range_text(shape.min_items, shape.max_items)} items, not {len(value)}"
         yield Violation(path, "size", words)
     for index, item in enumerate(value):
         yield from violations(shape.item, item, (*path, index))
@@ -96,10 +96,8 @@ def _of_text(shape: Text, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, str):
         yield _mistyped(path, "a string", value)
         return
-    if not _is_within(len(value), shape.shortest, shape.longest):
-        words = (
-            f"must have {_range_text(shape.shortest, shape.longest)} characters, not {len(value)}"
-        )
+    if not _is_within(len(value), shape.min_length, shape.max_length):
+        words = f"must have {_range_text(shape.min_length, shape.max_length)} characters, not {len(value)}"
         yield Violation(path, "size", words)
     if shape.values and value not in shape.values:
         words = f"must be {' or '.join(shape.values)}, not {_excerpt(value)}"
@@ -112,8 +110,8 @@ def _of_text(shape: Text, value: object, path: Path) -> Iterator[Violation]:
 def _of_number(shape: Number, value: object, path: Path) -> Iterator[Violation]:
     if isinstance(value, bool) or not isinstance(value, int):
         yield _mistyped(path, "a whole number", value)
-    elif not _is_within(value, shape.lowest, shape.highest):
-        words = f"must be {_range_text(shape.lowest, shape.highest)}, not {_excerpt(value)}"
+    elif not _is_within(value, shape.minimum, shape.maximum):
+        words = f"must be {_range_text(shape.minimum, shape.maximum)}, not {_excerpt(value)}"
         yield Violation(path, "range", words)
 
 

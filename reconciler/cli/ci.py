@@ -49,16 +49,16 @@ class ReviewState:
     """The task, the request on which it reports, and the marker of our comment.
 
     ``request`` is None if there is none.
-    ``reviewed`` is the fingerprint of the plan that readers agreed to, as far as is known; where
-    it ``binds``, no other plan is applied, and none where nothing is known. A comment that another
+    ``reviewed_fingerprint`` is the fingerprint of the plan that readers agreed to, as far as is known; where
+    it ``requires_review``, no other plan is applied, and none where nothing is known. A comment that another
     user has ``edited`` shows nothing that was agreed to.
     """
 
     task: Task
     request: int | None = None
     marker: str = ""
-    reviewed: str | None = None
-    binds: bool = False
+    reviewed_fingerprint: str | None = None
+    requires_review: bool = False
     edited: bool = False
 
 
@@ -66,14 +66,14 @@ class ReviewState:
 class JobResult:
     """How a task ended: its exit code, the words for readers, the plan where there is one.
 
-    ``agreed`` is the fingerprint that a reader of the words agrees to; None keeps the one that
+    ``approved_fingerprint`` is the fingerprint that a reader of the words agrees to; None keeps the one that
     was agreed to before.
     """
 
     code: ExitCode
     body: str
     plan: Plan | None = None
-    agreed: str | None = None
+    approved_fingerprint: str | None = None
 
 
 def run(invocation: Invocation) -> int:
@@ -88,7 +88,7 @@ def run(invocation: Invocation) -> int:
     """
     forge = open_forge(os.environ)
     token = secrets.token_hex(16)
-    if forge.places.annotations is None:
+    if forge.files.annotations is None:
         # What others wrote, and we show, must not be taken for a command to the runner.
         print_result(f"::stop-commands::{token}\n")
     task = forge.event.task(expects_plan=invocation["expect"] is not None)
@@ -103,7 +103,7 @@ def run(invocation: Invocation) -> int:
         _report(forge, discussion, JobResult(code_of(error), told), invocation["out"])
         raise
     code = _report(forge, discussion, ending, invocation["out"])
-    if forge.places.annotations is None:
+    if forge.files.annotations is None:
         print_result(f"::{token}::\n")
     return code
 
@@ -116,22 +116,22 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
     for path in source_paths(invocation):
         if not Path(path).resolve().is_relative_to(Path.cwd().resolve()):
             raise UsageError(f"{path} leads out of the checkout, which a fork's manifests may not")
-    said = invocation.said
+    said = invocation.options
     none = {"var_file": (), "var_env": False}
     unsaid = {name: value for name, value in none.items() if not said.is_explicit(name)}
-    return replace(invocation, said=replace(said, values={**said.values, **unsaid}))
+    return replace(invocation, options=replace(said, values={**said.values, **unsaid}))
 
 
 def _announcement(event: Event, task: Task) -> str:
     """Return the line that says what the job does, and for which event."""
-    if event.occasion is EventKind.REQUEST:
+    if event.kind is EventKind.REQUEST:
         where = "" if event.trusted else " from a fork"
-    elif event.occasion is EventKind.OTHER:
+    elif event.kind is EventKind.OTHER:
         where = ""
     else:
         where = f" {'on' if event.main else 'outside of'} the default branch"
     does = _TASK_TEXTS[task]
-    if event.occasion is EventKind.MANUAL:
+    if event.kind is EventKind.MANUAL:
         does = _MANUAL_TASK_TEXTS.get(task, does)
     return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
 
@@ -154,7 +154,7 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
         if expected is None:
             raise
         print_error(f"{error}; nothing is reported there")
-        return ReviewState(task, None, marker, expected, binds=True)
+        return ReviewState(task, None, marker, expected, requires_review=True)
     reviewed = expected or (markdown.reviewed_in(body) if body else None)
     binds = expected is not None or (merged is not None and not merged.fork)
     edited = comment is not None and body is None
@@ -194,17 +194,17 @@ def _run_task(
 
 def _objection(forge: Forge, discussion: ReviewState, plan: Plan) -> str | None:
     """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
-    if not discussion.binds:
+    if not discussion.requires_review:
         # What nobody reviewed may be run again long after, and would bring back what was then.
         newest = forge.branch_head()
         stale = newest != forge.event.commit
         return f"the branch is at {escaped(shown(newest))} by now" if stale else None
-    if discussion.reviewed is None and discussion.edited:
+    if discussion.reviewed_fingerprint is None and discussion.edited:
         return f"another user edited the comment on request {discussion.request}"
-    if discussion.reviewed is None:
+    if discussion.reviewed_fingerprint is None:
         return f"the comment on request {discussion.request} shows no plan that was agreed to"
-    if discussion.reviewed != plan.fingerprint:
-        return f"the plan is {plan.fingerprint} by now and not {discussion.reviewed}"
+    if discussion.reviewed_fingerprint != plan.fingerprint:
+        return f"the plan is {plan.fingerprint} by now and not {discussion.reviewed_fingerprint}"
     return None
 
 
@@ -258,8 +258,8 @@ def _apply(work: RunContext, plan: Plan) -> JobResult:
 
 
 def _annotate(forge: Forge, found: Sequence[Diagnostic], token: str) -> None:
-    if forge.places.annotations is not None:
-        _write(forge.places.annotations, diagnostics.code_quality(found), "w")
+    if forge.files.annotations is not None:
+        _write(forge.files.annotations, diagnostics.code_quality(found), "w")
     elif found:
         print_result(f"::{token}::\n{diagnostics.github(found)}::stop-commands::{token}\n")
 
@@ -270,7 +270,7 @@ def _report(forge: Forge, discussion: ReviewState, ending: JobResult, out: str |
     if discussion.request is not None:
         marker, body = discussion.marker, ending.body
         body = body if body.startswith(marker) else f"{marker}\n{body}"
-        agreed = ending.agreed or discussion.reviewed
+        agreed = ending.approved_fingerprint or discussion.reviewed_fingerprint
         body = markdown.with_reviewed(body, agreed) if agreed else body
         try:
             post_comment(forge, discussion.request, marker, body)
@@ -279,7 +279,7 @@ def _report(forge: Forge, discussion: ReviewState, ending: JobResult, out: str |
             # There the comment is what the job is for.
             if discussion.task is Task.REVIEW and code is ExitCode.OK:
                 code = ExitCode.ERROR
-    places = forge.places
+    places = forge.files
     if places.summary is not None:
         _write(places.summary, f"{ending.body}\n", "a")
     if places.outputs is not None:

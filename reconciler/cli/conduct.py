@@ -30,11 +30,11 @@ def require_confirmation_possible(invocation: Invocation) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{invocation.verb} asks before it writes, and stdin is no terminal: --auto-approve"
+            f"{invocation.command} asks before it writes, and stdin is no terminal: --auto-approve"
         )
     if not _is_readable(invocation):
         raise UsageError(
-            f"{invocation.verb} --format {invocation['format']} shows no plan to agree to: "
+            f"{invocation.command} --format {invocation['format']} shows no plan to agree to: "
             "say --auto-approve"
         )
 
@@ -98,7 +98,7 @@ def apply_plan(
         report = (carry_out or engine.apply)(
             plan, target, _apply_options(invocation, stop, may_write, progress)
         )
-        stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.HELD)
+        stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     return report, stopped if stopped and skipped else exit_code(report)
 
@@ -119,9 +119,9 @@ def _apply_options(
 ) -> engine.ApplyOptions:
     return engine.ApplyOptions(
         workers=invocation["parallelism"],
-        stopping=lambda: stop.wished.is_set() or not may_write(),
-        pause=stop.wished.wait,
-        progress=progress,
+        should_stop=lambda: stop.stop_requested.is_set() or not may_write(),
+        sleep=stop.stop_requested.wait,
+        on_outcome=progress,
         # Of the verbs that write, apply alone has it.
-        fail_fast=invocation.said.values.get("fail_fast", False),
+        fail_fast=invocation.options.values.get("fail_fast", False),
     )

@@ -59,28 +59,30 @@ class CycleRunner:
         self, means: CycleTarget, clock: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         """Remember nothing yet; ``clock`` is never set, the one on the ``wall`` is for people."""
-        self._means = means
-        self._clock = clock
-        self._wall = wall
-        self._good: Mapping[Key, Desired] | None = None
-        self._partial: str | None = None
-        self._complaints: tuple[str, ...] = ()
-        self._urgent: frozenset[Key] = frozenset()
-        self._contests = RepairLoops()
+        self._target = means
+        self._monotonic = clock
+        self._now = wall
+        self._last_valid: Mapping[Key, Desired] | None = None
+        self._incomplete: str | None = None
+        self._diagnostics: tuple[str, ...] = ()
+        self._changed_keys: frozenset[Key] = frozenset()
+        self._repair_loops = RepairLoops()
         self._backoff = Backoff()
         self._last_seen = LastSeen()
-        self._idle: str | None = None
+        self._standby_reason: str | None = None
 
     def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
         """Run one cycle; what goes wrong is logged and shown, and the next one tries again."""
-        if fresh or self._partial is not None:
+        if fresh or self._incomplete is not None:
             self._read()
-        status = replace(status, source_valid=self._partial is None, complaints=self._complaints)
-        if self._good is None:
+        status = replace(
+            status, source_valid=self._incomplete is None, complaints=self._diagnostics
+        )
+        if self._last_valid is None:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)
         else:
-            ended = self._reconcile_or_report(status, self._good, forced=forced)
-        return self._means.with_call_counts(replace(ended, cycle_finished_at=self._wall()))
+            ended = self._reconcile_or_report(status, self._last_valid, forced=forced)
+        return self._target.with_call_counts(replace(ended, cycle_finished_at=self._now()))
 
     def _reconcile_or_report(
         self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
@@ -101,14 +103,14 @@ class CycleRunner:
             TargetError: the target could not be read; nothing was changed.
         """
         if forced:
-            self._means.drop_cache()
-        read_at = self._wall()
-        plan = self._means.propose(tuple(desired.values()), partial=self._partial)
+            self._target.drop_cache()
+        read_at = self._now()
+        plan = self._target.propose(tuple(desired.values()), partial=self._incomplete)
         if status.error is not None:
             logger.info("the target can be read again")
-        before = {standing.key: standing for standing in status.standings}
-        plan = self._contests.withhold(self._last_seen.explain(plan))
-        plan = urgent_first(plan, self._urgent)
+        before = {standing.key: standing for standing in status.resources}
+        plan = self._repair_loops.withhold(self._last_seen.explain(plan))
+        plan = urgent_first(plan, self._changed_keys)
         self._log_missing(plan, before)
         self._log_withheld(plan, before)
         for gap in plan.unlisted:
@@ -116,63 +118,63 @@ class CycleRunner:
                 logger.error("%s: %s", gap, gap.why)
         schedule = Schedule(status.interval_seconds)
         report = self._apply(plan, schedule, forced=forced)
-        self._urgent = frozenset()
-        self._last_seen = self._last_seen.after(report, read_at, self._wall())
+        self._changed_keys = frozenset()
+        self._last_seen = self._last_seen.after(report, read_at, self._now())
         origins = {key: want.origin for key, want in desired.items()}
-        stand = resource_statuses(report, before, origins, self._next_attempts(), self._wall())
+        stand = resource_statuses(report, before, origins, self._next_attempts(), self._now())
         code, changes = self._code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
         told = "cycle done: %s, exit code %d"
         logger.info(told, plural(changes, "change"), code, extra={"event": "cycle", **facts})
         unlisted = plan.unlisted
-        return replace(status, error=None, unlisted=unlisted, standings=stand, exit_code=code)
+        return replace(status, error=None, unlisted=unlisted, resources=stand, exit_code=code)
 
     def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
-        idle = self._means.standby_reason()
-        if idle != self._idle:
+        idle = self._target.standby_reason()
+        if idle != self._standby_reason:
             logger.info("%s", idle or "this replica writes from now on")
-            self._idle = idle
+            self._standby_reason = idle
         if idle is not None:
             # Whoever writes meanwhile may get done what we could not.
             self._backoff = Backoff()
             return Report(plan, tuple(Skipped(change, idle) for change in plan.changes))
-        waiting = {} if forced else self._backoff.waiting(plan, self._clock())
-        report = self._means.apply(plan, waiting)
-        self._contests = self._contests.record(report)
-        self._backoff = self._backoff.record(report, waiting, self._clock(), schedule)
-        for key, setback in self._backoff.setbacks.items():
+        waiting = {} if forced else self._backoff.waiting(plan, self._monotonic())
+        report = self._target.apply(plan, waiting)
+        self._repair_loops = self._repair_loops.record(report)
+        self._backoff = self._backoff.record(report, waiting, self._monotonic(), schedule)
+        for key, setback in self._backoff.failures.items():
             if key not in waiting:
                 logger.error(
                     "%s: failed %s in a row, tried again in %.0f s",
                     key,
                     plural(setback.attempts, "time"),
-                    setback.next_at - self._clock(),
+                    setback.next_at - self._monotonic(),
                     extra={"event": "setback", "key": str(key), "attempts": setback.attempts},
                 )
         return report
 
     def _next_attempts(self) -> dict[Key, NextAttempt]:
         """Return what is tried again, with its time as the clock on the wall will show it."""
-        set_off = self._wall() - self._clock()
+        set_off = self._now() - self._monotonic()
         return {
             key: NextAttempt(setback.attempts, set_off + setback.next_at)
-            for key, setback in self._backoff.setbacks.items()
+            for key, setback in self._backoff.failures.items()
         }
 
     def _code(self, report: Report) -> ExitCode:
-        if self._partial is not None:
+        if self._incomplete is not None:
             return ExitCode.MANIFESTS
-        if self._means.standby_reason() is not None:
-            return ExitCode.HELD
+        if self._target.standby_reason() is not None:
+            return ExitCode.LOCKED
         # What was skipped because something it needs had failed is not held by anybody.
         skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
         code = exit_code(report)
-        return ExitCode.HELD if skipped and code is ExitCode.OK else code
+        return ExitCode.LOCKED if skipped and code is ExitCode.OK else code
 
     def _read(self) -> None:
         """Take the manifests where they are valid; remember why not all of them count otherwise."""
         try:
-            loaded = self._means.read()
+            loaded = self._target.read()
         except UsageError as error:
             self._report("the manifests are not there now", (str(error),))
             return
@@ -180,19 +182,19 @@ class CycleRunner:
             told = tuple(map(_diagnostic_text, loaded.diagnostics))
             self._report("the manifests are not valid now", told)
             return
-        if self._partial is not None:
+        if self._incomplete is not None:
             logger.info("the manifests are valid again")
-        desired, known = {want.key: want for want in loaded.desired}, self._good or {}
-        self._urgent |= {key for key, want in desired.items() if known.get(key) != want}
-        self._good, self._partial, self._complaints = desired, None, ()
+        desired, known = {want.key: want for want in loaded.desired}, self._last_valid or {}
+        self._changed_keys |= {key for key, want in desired.items() if known.get(key) != want}
+        self._last_valid, self._incomplete, self._diagnostics = desired, None, ()
 
     def _report(self, partial: str, complaints: tuple[str, ...]) -> None:
-        if complaints != self._complaints:
+        if complaints != self._diagnostics:
             for complaint in complaints:
                 logger.error("%s", complaint)
-            if self._good is None:
+            if self._last_valid is None:
                 logger.error("no cycle: the manifests were never valid since the start")
-        self._partial, self._complaints = partial, complaints
+        self._incomplete, self._diagnostics = partial, complaints
 
     @staticmethod
     def _log_missing(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
@@ -213,9 +215,9 @@ class CycleRunner:
     def _log_withheld(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
         """Say what is left alone once, and not in each cycle."""
         for held in plan.withheld:
-            if held.key not in before or before[held.key].why != held.why:
+            if held.key not in before or before[held.key].reason != held.reason:
                 told = {"key": str(held.key)}
-                logger.warning("%s left alone: %s", held.key, held.why, extra=told)
+                logger.warning("%s left alone: %s", held.key, held.reason, extra=told)
 
 
 def _diagnostic_text(complaint: Diagnostic) -> str:

@@ -54,7 +54,7 @@ def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> 
     """
     named = {key for key in known if any(map(key.matches, patterns))}
     try:
-        live = target.lists.all_keys()
+        live = target.lister.all_keys()
     except TargetError:
         if not named:
             raise
@@ -65,7 +65,7 @@ def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> 
 
 def _observed(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
     try:
-        listed = target.lists.siblings([key])
+        listed = target.lister.siblings([key])
     except TargetError as error:
         return Unreadable(key, str(error))
     return engine.reread(target, key) if key in listed else None
@@ -79,7 +79,7 @@ def _attempts(url: str, plan: Plan, key: Key) -> str | None:
         return None
     if (status.target, status.owner) != (plan.target, plan.owner):
         return None
-    known = (standing for standing in status.standings if standing.key == key)
+    known = (standing for standing in status.resources if standing.key == key)
     told = [part for standing in known for part in attempts(standing, time.time())]
     return "; ".join(told) or f"none since the daemon at {url} started"
 

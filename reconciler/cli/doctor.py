@@ -19,7 +19,7 @@ def run(invocation: Invocation) -> int:
     It says what is missing and writes nothing, so a permission to write is not tried.
     """
     findings = _results(invocation)
-    missing = any(finding.grade is CheckStatus.MISSING for finding in findings)
+    missing = any(finding.status is CheckStatus.ERROR for finding in findings)
     code = ExitCode.ERROR if missing else ExitCode.OK
     if invocation["format"] == "json":
         print_complete_result(render_json(findings, code))
@@ -35,6 +35,6 @@ def _results(invocation: Invocation) -> list[CheckResult]:
         # Of each choice, what to type; the explanation stands behind two spaces.
         choices = " or ".join(choice.split("  ")[0] for choice in error.choices)
         told = ": ".join(filter(None, (str(error), choices)))
-        return [CheckResult(CheckStatus.MISSING, "settings", told)]
+        return [CheckResult(CheckStatus.ERROR, "settings", told)]
     with spinner("looking around"):
         return list(run_checks(choice, datetime.now(UTC)))

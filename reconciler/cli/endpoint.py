@@ -43,7 +43,7 @@ def run(invocation: Invocation) -> int:
             print_result(
                 f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n"
             )
-            stop.wished.wait()
+            stop.stop_requested.wait()
     except DataDirectoryLockedError as error:
         raise LockHeldError(str(error)) from error
     except (InvalidAddressError, InvalidBehaviorError, InvalidFaultsError) as error:

@@ -18,7 +18,7 @@ def read_live(
     UsageError where one of them names nothing that is live.
     """
     with spinner(f"looking at {target.id.url}"):
-        listed = target.lists.all_keys()
+        listed = target.lister.all_keys()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):
                 raise UsageError(f"{pattern} names nothing that is live{HOW_KEYS_READ}")
@@ -28,7 +28,7 @@ def read_live(
 
         def seen_now(key: Key) -> LiveResource | Unreadable:
             # Tags that may be old would be written down, or taken off in vain.
-            doubtful = key in world.doubtful
+            doubtful = key in world.possibly_stale
             return engine.reread(target, key) if doubtful else world.resources[key]
 
         return parallel.run(seen_now, named, workers=workers)

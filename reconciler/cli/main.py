@@ -40,7 +40,7 @@ COMMANDS = {
 CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (ManifestError, ExitCode.MANIFESTS),
-    (LockHeldError, ExitCode.HELD),
+    (LockHeldError, ExitCode.LOCKED),
     (PlanChangedError, ExitCode.STALE),
     (ReconcilerError, ExitCode.ERROR),
 )

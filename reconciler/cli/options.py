@@ -31,20 +31,20 @@ HOW_KEYS_READ = "; a key reads kind/name, such as mesh/payments or 'route/*'"
 class Invocation:
     """What one run was asked to do.
 
-    ``said`` holds every option of the verb by field name, and how it was set. ``keys`` are what
-    it is about, as the user typed them. ``line`` is the command line after the verb.
+    ``options`` holds every option of the verb by field name, and how it was set. ``keys`` are what
+    it is about, as the user typed them. ``arguments`` is the command line after the verb.
     """
 
-    verb: str
-    said: OptionValues
+    command: str
+    options: OptionValues
     paths: tuple[str, ...]
     keys: tuple[str, ...]
     file: ConfigFile
-    line: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of the option with that field name."""
-        return self.said.values[name]
+        return self.options.values[name]
 
     @property
     def listen(self) -> tuple[str, int]:
@@ -56,7 +56,7 @@ class Invocation:
 
     def printed_calls(self, calls: Mapping[str, int]) -> Mapping[str, int]:
         """Return ``calls`` if --verbose or JSON asks to print them; else none."""
-        values = self.said.values
+        values = self.options.values
         return calls if values.get("verbose") or values.get("format") == "json" else {}
 
     def reparse(self) -> "Invocation":
@@ -64,9 +64,9 @@ class Invocation:
 
         UsageError where it means nothing any more.
         """
-        again = make_command(self.verb, lambda invocation: invocation)
+        again = make_command(self.command, lambda invocation: invocation)
         try:
-            invocation: Invocation = again.main(list(self.line), standalone_mode=False)
+            invocation: Invocation = again.main(list(self.arguments), standalone_mode=False)
         except click.ClickException as error:
             raise UsageError(error.format_message()) from error
         return invocation
@@ -86,7 +86,7 @@ class Command(click.Command):
 
 def configure_logging(invocation: Invocation) -> None:
     """Log as the run was asked to; a daemon tells of its cycles unless it is told not to."""
-    level = invocation["log_level"] or ("info" if invocation.verb == "run" else None)
+    level = invocation["log_level"] or ("info" if invocation.command == "run" else None)
     start_logging(level, invocation["log_format"])
 
 
@@ -164,7 +164,7 @@ def _give_alone(_context: click.Context, _parameter: click.Parameter, path: str)
 
 def _option(knob: Option) -> click.Option:
     text = knob.help
-    if knob.default is not None and knob.take is not OptionType.FLAG:
+    if knob.default is not None and knob.type is not OptionType.FLAG:
         text = (
             f"{text}  [{knob.default:g}]"
             if isinstance(knob.default, float)
@@ -173,9 +173,9 @@ def _option(knob: Option) -> click.Option:
     return click.Option(
         [*([f"-{knob.letter}"] if knob.letter else []), f"--{knob.name}", knob.field],
         type=_type(knob),
-        default=False if knob.take is OptionType.FLAG else knob.default,
-        is_flag=knob.take is OptionType.FLAG,
-        multiple=knob.take is OptionType.TEXT_LIST,
+        default=False if knob.type is OptionType.FLAG else knob.default,
+        is_flag=knob.type is OptionType.FLAG,
+        multiple=knob.type is OptionType.TEXT_LIST,
         envvar=knob.environment_variable,
         metavar=knob.metavar,
         help=text,
@@ -183,7 +183,7 @@ def _option(knob: Option) -> click.Option:
 
 
 def _type(knob: Option) -> click.ParamType[Any] | None:
-    match knob.take:
+    match knob.type:
         case OptionType.FLAG:
             return None
         case OptionType.COUNT:
@@ -213,6 +213,6 @@ def _config_option(verb: str) -> click.Option:
 
 def _load_defaults(context: click.Context, verb: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
-    own = file.verbs.get(verb, {})
+    own = file.commands.get(verb, {})
     context.default_map = {**file.common, **own}
     return file

@@ -55,7 +55,7 @@ def run(invocation: Invocation) -> int:
         open_run(invocation, max_updates=DAEMON_UPDATES, memory=(memory := ReadCache())) as work,
     ):
         place = text.target_line(work.target.id)
-        logger.info("%s, owner %s, policy %s", place, work.choice.owner, work.choice.policy)
+        logger.info("%s, owner %s, policy %s", place, work.config.owner, work.config.policy)
         return (_run_once if once else _run_forever)(DaemonRun(work, memory, stop))
 
 
@@ -63,41 +63,41 @@ def run(invocation: Invocation) -> int:
 class DaemonRun:
     """The manifests and the target as they are, and what a cycle on them has to heed."""
 
-    work: RunContext
-    memory: ReadCache
+    context: RunContext
+    cache: ReadCache
     stop: StopRequest
     metrics: Metrics = field(default_factory=Metrics)
     may_write: Callable[[], bool] = lambda: True
     lease: Callable[[], LeaseStatus | None] = lambda: None
-    beat: Callable[[], None] = lambda: None
-    _unsettled: dict[str, None] = field(default_factory=dict)
+    on_heartbeat: Callable[[], None] = lambda: None
+    _unfinished: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Let whoever stops us know what is under way."""
-        self.stop.under_way = lambda: tuple(self._unsettled)
+        self.stop.in_progress = lambda: tuple(self._unfinished)
 
     def read(self) -> LoadResult:
         """Return what the manifests say now."""
-        return self.work.read(self.beat)
+        return self.context.read(self.on_heartbeat)
 
     def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
         """Return the plan for ``desired``."""
-        self.beat()
-        return self.work.propose(desired, partial=partial)
+        self.on_heartbeat()
+        return self.context.propose(desired, partial=partial)
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
         trying = [change for change in plan.changes if change.key not in waiting]
         for change in trying:
             logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
-        self._unsettled = {str(change.key): None for change in trying}
+        self._unfinished = {str(change.key): None for change in trying}
         conduct = engine.ApplyOptions(
-            workers=self.work.invocation["parallelism"],
-            stopping=self._should_stop,
-            pause=self.stop.wished.wait,
-            progress=self._on_outcome,
+            workers=self.context.invocation["parallelism"],
+            should_stop=self._should_stop,
+            sleep=self.stop.stop_requested.wait,
+            on_outcome=self._on_outcome,
         )
-        return engine.apply(plan, self.work.target, conduct, waiting)
+        return engine.apply(plan, self.context.target, conduct, waiting)
 
     def standby_reason(self) -> str | None:
         """Say who else writes; None where we do."""
@@ -108,69 +108,69 @@ class DaemonRun:
 
     def drop_cache(self) -> None:
         """Take nothing of the last look for granted in the next one."""
-        self.memory.clear()
+        self.cache.clear()
 
     def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
         """Count the cycle, and return its ``status`` with what the calls so far came to."""
         self.metrics.count_cycle(status)
-        target, cycles = self.work.target, self.memory.cycles_per_full_recheck
+        target, cycles = self.context.target, self.cache.cycles_per_full_recheck
         return replace(
             status,
             calls=dict(target.calls),
-            answers=dict(target.answers),
+            answers=dict(target.responses),
             recheck_seconds=cycles * status.interval_seconds,
         )
 
     def _should_stop(self) -> bool:
-        self.beat()
-        return self.stop.wished.is_set() or not self.may_write()
+        self.on_heartbeat()
+        return self.stop.stop_requested.is_set() or not self.may_write()
 
     def _on_outcome(self, outcome: Outcome) -> None:
-        self.beat()
+        self.on_heartbeat()
         key = str(outcome.change.key)
-        if key not in self._unsettled:
+        if key not in self._unfinished:
             # It waits, and was told of when it failed.
             return
         self.metrics.count_outcome(outcome)
-        del self._unsettled[key]
+        del self._unfinished[key]
         level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
 
 
 def _run_once(means: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code; errors go on as they are."""
-    work = means.work
-    with hold_lock(work.invocation, work.target.id, work.choice.owner) as means.may_write:
+    work = means.context
+    with hold_lock(work.invocation, work.target.id, work.config.owner) as means.may_write:
         desired = {
             want.key: want for want in require_valid(work.read(), color=work.invocation["color"])
         }
         cycles = CycleRunner(means, steady_seconds, time.time)
         status = cycles.reconcile(_initial_status(work), desired, forced=True)
-    keys = (standing.key for standing in status.standings)
+    keys = (standing.key for standing in status.resources)
     work.require_patterns_to_match(keys, desired.values(), status.unlisted)
     return means.stop.code or status.exit_code or ExitCode.OK
 
 
 def _run_forever(means: DaemonRun) -> ExitCode:
-    work = means.work
-    candidate = make_elector(work.invocation, work.target.id, work.choice.owner)
+    work = means.context
+    candidate = make_elector(work.invocation, work.target.id, work.config.owner)
     with ExitStack() as opened:
         if candidate is not None:
             means.may_write = opened.enter_context(keep_renewed(candidate))
             means.lease = candidate.lease
         senses = LoopInputs(
             fingerprint=lambda: fingerprint(work.paths),
-            clock=steady_seconds,
-            wall=time.time,
-            chance=random.random,
-            beat=lambda: supervisor.notify(supervisor.ALIVE),
-            leading=means.may_write,
+            monotonic=steady_seconds,
+            now=time.time,
+            jitter=random.random,
+            on_heartbeat=lambda: supervisor.notify(supervisor.ALIVE),
+            is_leader=means.may_write,
             lease=means.lease,
         )
         daemon = Daemon(
             CycleRunner(means, steady_seconds, time.time), senses, _initial_status(work)
         )
-        means.beat = daemon.record_heartbeat
+        means.on_heartbeat = daemon.record_heartbeat
         work.target.on_response(daemon.record_heartbeat)
         serving = serve(
             daemon,
@@ -190,31 +190,31 @@ def _run_forever(means: DaemonRun) -> ExitCode:
 
 
 def _wakes(means: DaemonRun, daemon: Daemon) -> Iterator[bool]:
-    for hint in watch(means.work.paths, means.stop.wished):
-        if means.stop.hung_up.is_set():
-            means.stop.hung_up.clear()
+    for hint in watch(means.context.paths, means.stop.stop_requested):
+        if means.stop.reload_requested.is_set():
+            means.stop.reload_requested.clear()
             _reload(means, daemon)
         yield hint
 
 
 def _reload(means: DaemonRun, daemon: Daemon) -> None:
     try:
-        work = reload_run(means.work, max_updates=DAEMON_UPDATES)
+        work = reload_run(means.context, max_updates=DAEMON_UPDATES)
     except UsageError as error:
         told = " ".join((str(error), *error.choices))
         logger.error("the configuration stays as it was: %s", told)  # noqa: TRY400
         return
     configure_logging(work.invocation)
-    logger.info("the configuration was read again; policy %s", work.choice.policy)
-    means.work = work
-    daemon.reconfigure(work.invocation["interval"], work.choice.policy)
+    logger.info("the configuration was read again; policy %s", work.config.policy)
+    means.context = work
+    daemon.reconfigure(work.invocation["interval"], work.config.policy)
 
 
 def _initial_status(work: RunContext) -> DaemonStatus:
     return DaemonStatus(
         target=work.target.id,
-        owner=work.choice.owner,
-        policy=work.choice.policy,
+        owner=work.config.owner,
+        policy=work.config.policy,
         started_at=time.time(),
         interval_seconds=work.invocation["interval"],
     )

@@ -43,15 +43,15 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     making a plan.
     """
     for name in PLANNING_OPTIONS:
-        if name in invocation.said.flags:
+        if name in invocation.options.flags:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for making a plan, and --plan brings one: leave it out")
     if invocation.paths:
         raise UsageError("apply --plan reads no manifests: leave the PATH out")
     plan = read_plan(invocation["plan"])
-    values = invocation.said.values
-    said = replace(invocation.said, values={**values, "owner": values["owner"] or plan.owner})
-    choice = resolve_target(replace(invocation, said=said))
+    values = invocation.options.values
+    said = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
+    choice = resolve_target(replace(invocation, options=said))
     if choice.policy == Policy.OBSERVE:
         raise UsageError(f"the policy of target {choice.name} is observe, so no plan is applied")
     with open_target(choice, workers=invocation["parallelism"]) as target:

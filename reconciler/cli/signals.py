@@ -37,10 +37,10 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        self.wished = Event()
-        self.hung_up = Event()
+        self.stop_requested = Event()
+        self.reload_requested = Event()
         self.code = ExitCode.OK
-        self.under_way: Callable[[], Iterable[str]] = tuple
+        self.in_progress: Callable[[], Iterable[str]] = tuple
 
 
 @contextmanager
@@ -55,19 +55,19 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
     def abandon(_number: int, _frame: FrameType | None) -> None:
         # Nothing that goes wrong with the words may keep the process here.
         with suppress(Exception):
-            for key in stop.under_way():
+            for key in stop.in_progress():
                 logger.error("%s: left under way; what became of it, the next look says", key)
         os._exit(ExitCode.OK)
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
-        if stop.wished.is_set():
+        if stop.stop_requested.is_set():
             # A terminal that is closed after Ctrl-C is no second wish.
             if number != signal.SIGHUP:
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
             return
         stop.code = CODES[signal.Signals(number)]
-        stop.wished.set()
+        stop.stop_requested.set()
         if daemon:
             # The alarm outlives the block: threads are waited for at the very end of a process.
             signal.signal(signal.SIGALRM, abandon)
@@ -76,7 +76,7 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
 
     handlers = dict.fromkeys(CODES, request_stop)
     if daemon:
-        handlers[signal.SIGHUP] = lambda *_: stop.hung_up.set()
+        handlers[signal.SIGHUP] = lambda *_: stop.reload_requested.set()
     elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # So nohup starts us.
         del handlers[signal.SIGHUP]

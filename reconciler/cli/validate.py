@@ -39,14 +39,14 @@ def run(invocation: Invocation) -> int:
 
 def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
     """Return what the manifests of ``invocation`` say, complaints included."""
-    variables = read_variables(invocation.said.values)
+    variables = read_variables(invocation.options.values)
     paths = source_paths(invocation)
     return read_manifests(paths, variables, stdin=sys.stdin, allow_empty=allow_empty)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:
     """Return where the manifests of ``invocation`` are."""
-    source = source_of(invocation.said, invocation.file)
+    source = source_of(invocation.options, invocation.file)
     return invocation.paths or (source or DEFAULT_SOURCE,)
 
 

@@ -40,10 +40,10 @@ class RunContext:
     """A run that is ready to look and to act."""
 
     invocation: Invocation
-    choice: TargetConfig
+    config: TargetConfig
     paths: tuple[str, ...]
     variables: Mapping[str, str]
-    restraint: GuardSettings
+    guards: GuardSettings
     target: AppMesh
 
     def propose(
@@ -58,13 +58,13 @@ class RunContext:
         It is about what the patterns ``only`` name, where there are any, and --only and --except.
         """
         # Asked anew each time: a directory may come only after a daemon has begun.
-        partial = partial or _incomplete_reason(self.invocation, self.choice, self.paths)
+        partial = partial or _incomplete_reason(self.invocation, self.config, self.paths)
         with spinner(f"looking at {self.target.id.url}"):
             return engine.propose(
                 self.target,
                 desired,
-                owner=self.choice.owner,
-                restraint=replace(self.restraint, partial=partial),
+                owner=self.config.owner,
+                restraint=replace(self.guards, incomplete_reason=partial),
                 now=datetime.now(UTC),
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
             )
@@ -118,7 +118,7 @@ def reload_run(work: RunContext, *, max_updates: Limit) -> RunContext:
     """
     invocation = work.invocation.reparse()
     choice = resolve_target(invocation)
-    settled = replace(choice, policy=work.choice.policy) == work.choice and all(
+    settled = replace(choice, policy=work.config.policy) == work.config and all(
         invocation[name] == work.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not settled:
@@ -170,14 +170,14 @@ def _make_context(
         max_updates=read_limit(invocation["max_updates"], max_updates),
         allow_empty=invocation["allow_empty"],
     )
-    variables = read_variables(invocation.said.values)
+    variables = read_variables(invocation.options.values)
     return RunContext(invocation, choice, paths, variables, restraint, target)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
     """Return the target that the settings of the run name; a CI job must be told it outright."""
-    implied = (lambda _: None) if invocation.verb == "ci" else configured_url
-    choice = choose_target(invocation.said, invocation.file, implied, needs_owner=needs_owner)
+    implied = (lambda _: None) if invocation.command == "ci" else configured_url
+    choice = choose_target(invocation.options, invocation.file, implied, needs_owner=needs_owner)
     if choice.region is None:
         # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
         choice = replace(choice, region=os.environ.get("AWS_REGION") or None)

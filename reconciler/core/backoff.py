@@ -16,24 +16,24 @@ from reconciler.core.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
-    """A change that failed ``attempts`` times in a row, the last time for ``why``."""
+    """A change that failed ``attempts`` times in a row, the last time for ``reason``."""
 
     fields: tuple[FieldChange, ...]
     attempts: int
     next_at: float
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """What the cycles of this process failed at, by key."""
 
-    setbacks: Mapping[Key, FailureRecord] = field(default_factory=dict)
+    failures: Mapping[Key, FailureRecord] = field(default_factory=dict)
 
     def waiting(self, plan: Plan, now: float) -> dict[Key, Failed]:
         """Return the outcomes of what ``plan`` would try too early, by key."""
         return {
-            change.key: Failed(change, setback.why)
+            change.key: Failed(change, setback.reason)
             for change in plan.changes
             if (setback := self._find(change)) is not None and now < setback.next_at
         }
@@ -47,7 +47,7 @@ class Backoff:
         """
         return Backoff(
             {
-                outcome.change.key: self.setbacks[outcome.change.key]
+                outcome.change.key: self.failures[outcome.change.key]
                 if outcome.change.key in waiting
                 else self._record_failure(outcome, now, schedule)
                 for outcome in report.outcomes
@@ -59,9 +59,9 @@ class Backoff:
         before = self._find(outcome.change)
         attempts = before.attempts + 1 if before else 1
         fields = outcome.change.difference.fields
-        return FailureRecord(fields, attempts, now + schedule.retry_delay(attempts), outcome.why)
+        return FailureRecord(fields, attempts, now + schedule.retry_delay(attempts), outcome.reason)
 
     def _find(self, change: Change) -> FailureRecord | None:
-        setback = self.setbacks.get(change.key)
+        setback = self.failures.get(change.key)
         same = setback is not None and setback.fields == change.difference.fields
         return setback if same else None

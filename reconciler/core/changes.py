@@ -25,7 +25,7 @@ class Cause(StrEnum):
     MANIFEST = "manifest changed"
     DRIFT = "drifted"
     BOTH = "manifest changed and drifted"
-    GONE = "manifest gone"
+    REMOVED = "manifest gone"
     RELEASED = "released"
     UNKNOWN = "unknown"
 
@@ -101,7 +101,9 @@ class Unlinked:
     def update(self) -> "Update":
         """The update; the tags stay, because the node itself will not."""
         before = self.before
-        return Update(before.key, before, self.spec, before.tags, None, self.difference, Cause.GONE)
+        return Update(
+            before.key, before, self.spec, before.tags, None, self.difference, Cause.REMOVED
+        )
 
     @property
     def after(self) -> LiveResource:
@@ -120,7 +122,7 @@ class Delete:
     key: Key
     before: LiveResource
     difference: Difference
-    cause: Cause = Cause.GONE
+    cause: Cause = Cause.REMOVED
     traffic: TrafficEffect | None = None
     origin: None = None
     unlinked: tuple[Unlinked, ...] = ()
@@ -211,7 +213,7 @@ def waves_of(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield list(wave)
 
 
-class Reason(Enum):
+class ReasonCode(Enum):
     """Why a resource was left alone."""
 
     FOREIGN = "foreign"
@@ -222,21 +224,21 @@ class Reason(Enum):
     SUSPENDED = "suspended"
     POLICY = "policy"
     ORPHAN = "orphan"
-    CONTESTED = "contested"
+    REPAIR_LOOP = "contested"
     WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Something seen and not touched on purpose; ``why`` is shown to the reader.
+    """Something seen and not touched on purpose; ``reason`` is shown to the reader.
 
     ``change`` is what would have been done, where that is known. ``live_owner`` is the owner id of
     the live resource if there is no ``change`` that has it.
     """
 
     key: Key
-    why: str
-    reason: Reason
+    reason: str
+    reason_code: ReasonCode
     origin: Origin | None = None
     change: Change | None = None
     live_owner: str | None = None

@@ -7,7 +7,7 @@ that notices stops, for this resource and in this process, and says who the othe
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.core.changes import Cause, Change, Delete, Reason, Withheld
+from reconciler.core.changes import Cause, Change, Delete, ReasonCode, Withheld
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report
 from reconciler.core.resources import Key, canonical_json
@@ -27,7 +27,7 @@ class RepairCount:
 class RepairLoops:
     """What the cycles of this process have repaired lately, by key."""
 
-    repairs: Mapping[Key, RepairCount] = field(default_factory=dict)
+    counts: Mapping[Key, RepairCount] = field(default_factory=dict)
 
     def withhold(self, plan: Plan) -> Plan:
         """Return ``plan`` less the changes that were made often enough, which are withheld."""
@@ -35,7 +35,7 @@ class RepairLoops:
         if not contested:
             return plan
         held = [
-            Withheld(change.key, _reason(change), Reason.CONTESTED, change.origin, change)
+            Withheld(change.key, _reason(change), ReasonCode.REPAIR_LOOP, change.origin, change)
             for change in contested.values()
         ]
         return replace(
@@ -51,15 +51,17 @@ class RepairLoops:
             for outcome in report.outcomes
             if isinstance(outcome, Applied) and not isinstance(outcome.change, Delete)
         }
-        held = (one.key for one in report.plan.withheld if one.reason is Reason.CONTESTED)
-        return RepairLoops(repairs | {key: self.repairs[key] for key in held})
+        held = (
+            one.key for one in report.plan.withheld if one.reason_code is ReasonCode.REPAIR_LOOP
+        )
+        return RepairLoops(repairs | {key: self.counts[key] for key in held})
 
     def _is_looping(self, change: Change) -> bool:
         return self._count_repair(change).count > MAX_REPAIRS
 
     def _count_repair(self, change: Change) -> RepairCount:
         difference = canonical_json([list(change.difference.patch)])
-        before = self.repairs.get(change.key)
+        before = self.counts.get(change.key)
         same = before is not None and before.difference == difference
         return RepairCount(difference, before.count + 1 if same and before else 1)
 

@@ -13,7 +13,7 @@ from reconciler.core.changes import (
     Change,
     Create,
     Delete,
-    Reason,
+    ReasonCode,
     Update,
     Withheld,
     detached_routes,
@@ -52,15 +52,17 @@ def withhold_blocked(
 def _withhold_waiting(
     upserts: list[Upsert], world: LiveState
 ) -> tuple[list[Upsert], list[Withheld]]:
-    there = {*world.resources, *world.others}
+    there = {*world.resources, *world.not_selected}
     kept: list[Upsert] = []
     withheld: list[Withheld] = []
     for change in upserts:
         # While a list is missing, what it would show may be there.
-        missing = [] if world.gaps else [key for key in requirements(change) if key not in there]
+        missing = (
+            [] if world.unlisted else [key for key in requirements(change) if key not in there]
+        )
         if missing:
             why = f"it needs {missing[0]}, which is not there and {_remedy(missing[0])}"
-            withheld.append(Withheld(change.key, why, Reason.WAITING, change.origin, change))
+            withheld.append(Withheld(change.key, why, ReasonCode.WAITING, change.origin, change))
         else:
             there.add(change.key)
             kept.append(change)
@@ -84,7 +86,7 @@ def _withhold_blocked_deletes(
         if holders:
             stay = "stays" if len(holders) == 1 else "stay"
             why = f"{shorten_list(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
-            withheld.append(Withheld(delete.key, why, Reason.GUARD, None, delete))
+            withheld.append(Withheld(delete.key, why, ReasonCode.GUARD, None, delete))
         else:
             hold.release(delete.key)
             gone.append(delete)
@@ -114,7 +116,7 @@ class _Referrers:
 
 def _specs_after(upserts: list[Upsert], world: LiveState) -> Mapping[Key, Spec | None]:
     """Return what there will be, each with the spec that it will have, as far as that is seen."""
-    after: dict[Key, Spec | None] = dict.fromkeys(world.others)
+    after: dict[Key, Spec | None] = dict.fromkeys(world.not_selected)
     after |= {
         key: saw.spec if isinstance(saw, LiveResource) else None
         for key, saw in world.resources.items()

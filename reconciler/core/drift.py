@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from reconciler.core.changes import Cause, Change, Reason, Update, Withheld
+from reconciler.core.changes import Cause, Change, ReasonCode, Update, Withheld
 from reconciler.core.plan import Plan
 
 MAYBE_DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
 # Of these nobody can say that they have not drifted.
-NOT_COMPARED = frozenset({Reason.UNREADABLE, Reason.UNKNOWN_FIELD})
+NOT_COMPARED = frozenset({ReasonCode.UNREADABLE, ReasonCode.UNKNOWN_FIELD})
 
 
 def only_drift(plan: Plan) -> Plan:
@@ -30,7 +30,7 @@ def _is_drift(change: Change) -> bool:
 
 
 def _may_be_drift(held: Withheld) -> bool:
-    if held.reason is Reason.FOREIGN:
+    if held.reason_code is ReasonCode.FOREIGN:
         # What a manifest asks for may have lost our mark.
         return held.origin is not None
-    return held.reason in NOT_COMPARED or (held.change is not None and _is_drift(held.change))
+    return held.reason_code in NOT_COMPARED or (held.change is not None and _is_drift(held.change))

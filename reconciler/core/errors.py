@@ -67,11 +67,11 @@ class ForgeError(ReconcilerError):
 class TargetError(ReconcilerError):
     """A call to the target did not do what was asked of it.
 
-    ``answer_id`` identifies the answer if the service may remember it together with the client
+    ``request_id`` identifies the answer if the service may remember it together with the client
     token of the request, so that the same token would bring the same error again; else it is empty.
     """
 
-    answer_id: str = ""
+    request_id: str = ""
 
 
 class ThrottledError(TargetError):

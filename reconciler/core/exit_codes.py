@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
     PARTIAL = 4
     WITHHELD = 5
     STALE = 6
-    HELD = 7
+    LOCKED = 7
     USAGE = 64
     MANIFESTS = 65
     INTERRUPTED = 130

@@ -7,15 +7,15 @@ from enum import StrEnum
 class CheckStatus(StrEnum):
     """How a finding stands: as it should be, worth knowing, or in the way of a run."""
 
-    GOOD = "good"
-    NOTE = "note"
-    MISSING = "missing"
+    OK = "good"
+    WARNING = "note"
+    ERROR = "missing"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that was looked at; ``told`` says how it is and, where need be, what to do."""
+    """One thing that was looked at; ``message`` says how it is and, where need be, what to do."""
 
-    grade: CheckStatus
-    what: str
-    told: str
+    status: CheckStatus
+    subject: str
+    message: str

@@ -17,21 +17,21 @@ Steps: TypeAlias = tuple[str | int, ...]
 class Kind:
     """A kind of resource.
 
-    ``word`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
-    go the other way. ``parent`` is the kind that contains it. ``names`` are the places in its spec
+    ``title`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
+    go the other way. ``parent`` is the kind that contains it. ``references`` are the places in its spec
     that name a resource of the same mesh which has to exist before it, each with the kind that it
     names; ``*`` stands for every item of a list. ``mentions`` are such places, each in the items of
-    a list, whose resource need not exist. ``owners_alone`` may have it in a shared mesh, and none
+    a list, whose resource need not exist. ``owner_only`` may have it in a shared mesh, and none
     of those whom it is shared with (UG, sharing).
     """
 
     name: str
-    word: str
+    title: str
     wave: int
     parent: str | None = "mesh"
-    names: tuple[tuple[str, str], ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
     mentions: tuple[tuple[str, str], ...] = ()
-    owners_alone: bool = False
+    owner_only: bool = False
 
 
 _ROUTES = ("grpcRoute", "http2Route", "httpRoute", "tcpRoute")
@@ -54,7 +54,7 @@ KINDS = {
             "Route",
             3,
             parent="virtual-router",
-            names=tuple(
+            references=tuple(
                 (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node") for form in _ROUTES
             ),
         ),
@@ -62,22 +62,22 @@ KINDS = {
             "virtual-service",
             "VirtualService",
             4,
-            names=(
+            references=(
                 ("provider/virtualNode/virtualNodeName", "virtual-node"),
                 ("provider/virtualRouter/virtualRouterName", "virtual-router"),
             ),
         ),
-        Kind("virtual-gateway", "VirtualGateway", 5, owners_alone=True),
+        Kind("virtual-gateway", "VirtualGateway", 5, owner_only=True),
         Kind(
             "gateway-route",
             "GatewayRoute",
             6,
             parent="virtual-gateway",
-            names=tuple(
+            references=tuple(
                 (f"{form}/action/target/virtualService/virtualServiceName", "virtual-service")
                 for form in _GATEWAY_ROUTES
             ),
-            owners_alone=True,
+            owner_only=True,
         ),
     )
 }
@@ -96,7 +96,7 @@ def referenced_keys(key: Key, spec: Spec | None) -> tuple[Key, ...]:
 
 def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
     """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
-    return _found_at(KINDS[key.kind].names, key, spec)
+    return _found_at(KINDS[key.kind].references, key, spec)
 
 
 def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:

@@ -17,7 +17,7 @@ from reconciler.core.changes import (
     Delete,
     DetachedRoute,
     Difference,
-    Reason,
+    ReasonCode,
     TrafficEffect,
     Update,
     Withheld,
@@ -39,37 +39,37 @@ LISTENER_KINDS = ("virtual-router", "virtual-gateway")
 class ListenerPlan:
     """Changes by key, as ``planned`` and as ``withheld``, with the routes that make way for some.
 
-    Keys that are ``early`` are written before their parent; ``absorbed`` routes are detached, and
+    Keys that are ``before_parent`` are written before their parent; ``detached_keys`` routes are detached, and
     written as a part of their router's update.
     """
 
     planned: dict[Key, Change]
     withheld: list[Withheld] = field(default_factory=list)
-    early: set[Key] = field(default_factory=set)
-    absorbed: set[Key] = field(default_factory=set)
+    before_parent: set[Key] = field(default_factory=set)
+    detached_keys: set[Key] = field(default_factory=set)
 
     @property
     def changes(self) -> list[Change]:
         """The changes that stand for themselves."""
-        return [it for key, it in self.planned.items() if key not in self.absorbed]
+        return [it for key, it in self.planned.items() if key not in self.detached_keys]
 
     def detach_routes(
         self, change: Update | Adopt, routes: Collection[Key | DetachedRoute]
     ) -> None:
         """Let ``routes`` go first, or be detached and attached again around ``change``."""
         detached = tuple(it for it in routes if isinstance(it, DetachedRoute))
-        self.early |= {it for it in routes if isinstance(it, Key)}
-        self.absorbed |= {it.detach.key for it in detached}
+        self.before_parent |= {it for it in routes if isinstance(it, Key)}
+        self.detached_keys |= {it.detach.key for it in detached}
         if isinstance(change, Update) and detached:
             made = replace(change, detached=detached, traffic=TrafficEffect.INTERRUPTS)
             self.planned[change.key] = made
 
     def withhold(self, change: Update | Adopt, why: str, routes: Collection[Change]) -> None:
         """Take ``change`` out, and ``routes`` that only its new listeners would hear."""
-        held = [Withheld(change.key, why, Reason.GUARD, change.origin, change)]
+        held = [Withheld(change.key, why, ReasonCode.GUARD, change.origin, change)]
         why = f"it needs the listeners of {change.key}, which cannot change"
         held += [
-            Withheld(route.key, why, Reason.WAITING, route.origin, route)
+            Withheld(route.key, why, ReasonCode.WAITING, route.origin, route)
             for route in routes
             if not accepts(change.before.spec, route)
         ]
@@ -103,8 +103,8 @@ def plan_listener_changes(
         refusals = [it for it in judged if isinstance(it, str)]
         if step.conflicts({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
-        if world.gaps and any(isinstance(it, DetachedRoute) for it in routes):
-            refusals.append(f"nothing makes way because {world.gaps[0]} could not be listed")
+        if world.unlisted and any(isinstance(it, DetachedRoute) for it in routes):
+            refusals.append(f"nothing makes way because {world.unlisted[0]} could not be listed")
         if isinstance(change, Adopt) and any(not isinstance(it, Key) for it in judged):
             refusals = [ADOPT_FIRST]
         if refusals:
@@ -122,7 +122,7 @@ class _ListenerChange:
     change: Update | Adopt
     planned: Mapping[Key, Change]
     desired: Mapping[Key, Desired]
-    left_alone: Collection[Key]
+    withheld_keys: Collection[Key]
     owner: str
 
     @property
@@ -160,7 +160,7 @@ class _ListenerChange:
             return f"is owned by {live.owner or 'nobody'}"
         if is_protected(live.tags) or want.options.protect:
             return "is protected"
-        if live.key in self.left_alone:
+        if live.key in self.withheld_keys:
             return "is left alone"
         if live.unknown or any(is_reserved_by_aws(tag) for tag in live.tags):
             return "has what nobody but the service can put back"
@@ -179,7 +179,7 @@ def accepts(holder: Spec, change: Change) -> bool:
 def _unread_by_parent(world: LiveState) -> Mapping[Key | None, list[str]]:
     """Return what may hinder a change and was not looked at, by what contains it."""
     unseen: dict[Key | None, list[str]] = defaultdict(list)
-    for key in sorted(world.others):
+    for key in sorted(world.not_selected):
         unseen[parent_of(key)].append(f"{key} in it is no part of this run")
     for key, saw in world.resources.items():
         if not isinstance(saw, LiveResource):

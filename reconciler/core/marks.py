@@ -30,21 +30,21 @@ PROTECTED = "p"
 class LastApplied:
     """The last apply, as far as the tag tells.
 
-    ``spec`` is a short digest of the managed part of the spec, ``keys`` hold the beginnings of
+    ``spec_digest`` is a short digest of the managed part of the spec, ``tag_key_digests`` hold the beginnings of
     the digests of the tag keys that the manifest set.
     """
 
-    spec: str
-    keys: tuple[str, ...] = ()
+    spec_digest: str
+    tag_key_digests: tuple[str, ...] = ()
     protect: bool = False
 
     def manages_tag(self, tag_key: str) -> bool:
         """Whether the last apply set the tag ``tag_key``."""
-        return any(text_digest(tag_key).startswith(known) for known in self.keys)
+        return any(text_digest(tag_key).startswith(known) for known in self.tag_key_digests)
 
     def __str__(self) -> str:
         """Return the value of the tag."""
-        parts = [SCHEMA, self.spec, ":".join(self.keys)]
+        parts = [SCHEMA, self.spec_digest, ":".join(self.tag_key_digests)]
         return ".".join([*parts, PROTECTED] if self.protect else parts)
 
 

@@ -9,7 +9,7 @@ from reconciler.core.changes import (
     Change,
     Create,
     Difference,
-    Reason,
+    ReasonCode,
     Update,
     Withheld,
 )
@@ -69,7 +69,7 @@ def _adoption_verdict(change: Change | Withheld, *, accept_changes: bool) -> Ado
         return change
     if not isinstance(change, Adopt):
         why = "it is ours already, and adopt changes nothing else; apply does"
-        return Withheld(change.key, why, Reason.POLICY, change.origin, change)
+        return Withheld(change.key, why, ReasonCode.POLICY, change.origin, change)
     paths = (split_pointer(field.pointer) for field in change.difference.fields)
     fields = [".".join(path) for path in paths if path not in NO_LIVE_DIFFERENCE]
     if accept_changes or not fields:
@@ -78,15 +78,15 @@ def _adoption_verdict(change: Change | Withheld, *, accept_changes: bool) -> Ado
         f"its manifest differs from what is live in {', '.join(fields)}; export writes it as it "
         "is, --accept-changes makes it as the manifest says"
     )
-    return Withheld(change.key, why, Reason.GUARD, change.origin, change)
+    return Withheld(change.key, why, ReasonCode.GUARD, change.origin, change)
 
 
 def _release_verdict(saw: LiveResource | Unreadable, owner: str) -> Update | Withheld:
     if isinstance(saw, Unreadable):
-        return Withheld(saw.key, saw.why, Reason.UNREADABLE)
+        return Withheld(saw.key, saw.why, ReasonCode.UNREADABLE)
     if saw.owner != owner:
         why = f"it is owned by {saw.owner or 'nobody'}, not by {owner}"
-        return Withheld(saw.key, why, Reason.FOREIGN)
+        return Withheld(saw.key, why, ReasonCode.FOREIGN)
     tags = user_tags(saw.tags)
     before = view(None, saw.tags, protect=is_protected(saw.tags))
     difference = Difference(before, view(None, tags, protect=False))

@@ -18,7 +18,7 @@ from reconciler.core.changes import (
     Create,
     Delete,
     Difference,
-    Reason,
+    ReasonCode,
     Update,
     Withheld,
     detached_routes,
@@ -89,7 +89,7 @@ class Plan:
     def is_complete(self) -> bool:
         """Whether everything that may be ours was read."""
         return not self.unlisted and not any(
-            held.reason is Reason.UNREADABLE for held in self.withheld
+            held.reason_code is ReasonCode.UNREADABLE for held in self.withheld
         )
 
     @property
@@ -129,15 +129,15 @@ class PlanInput:
     target: TargetId
     owner: str
     desired: Mapping[Key, Desired]
-    world: LiveState
+    live: LiveState
     canonical: Canonical
-    restraint: GuardSettings
+    guards: GuardSettings
     now: datetime
 
 
 def make_plan(question: PlanInput) -> Plan:
     """Return the plan that answers ``question``."""
-    desired, world = question.desired, question.world
+    desired, world = question.desired, question.live
     owned = count_owned(world.resources.values(), question.owner)
     verdicts = [
         _verdict(question, want, world.resources.get(key)) for key, want in desired.items()
@@ -148,7 +148,7 @@ def make_plan(question: PlanInput) -> Plan:
     ]
     allowed, restrained = apply_guards(
         [verdict for verdict in verdicts if isinstance(verdict, Change)],
-        question.restraint,
+        question.guards,
         owned=owned,
         nothing_desired=not desired,
         gaps=_gap_text(world),
@@ -161,15 +161,15 @@ def make_plan(question: PlanInput) -> Plan:
     return Plan(
         question.target,
         question.owner,
-        _in_order(possible, arrangement.early),
-        tuple(sorted(unchanged - arrangement.absorbed)),
+        _in_order(possible, arrangement.before_parent),
+        tuple(sorted(unchanged - arrangement.detached_keys)),
         tuple(
             sorted(
                 (*withheld, *arrangement.withheld, *impossible),
                 key=lambda held: held.key,
             )
         ),
-        world.gaps,
+        world.unlisted,
         owned,
     )
 
@@ -184,9 +184,9 @@ Verdict: TypeAlias = Change | Withheld | Key
 
 
 def _verdict(question: PlanInput, want: Desired, saw: LiveResource | Unreadable | None) -> Verdict:
-    if want.key.mesh_owner and KINDS[want.key.kind].owners_alone:
+    if want.key.mesh_owner and KINDS[want.key.kind].owner_only:
         why = f"only account {want.key.mesh_owner}, whose mesh it is, may have one in it"
-        return Withheld(want.key, why, Reason.FOREIGN, want.origin)
+        return Withheld(want.key, why, ReasonCode.FOREIGN, want.origin)
     if isinstance(saw, Unreadable):
         return _unreadable(saw, want)
     if saw is None:
@@ -205,8 +205,8 @@ def _verdict_without_manifest(question: PlanInput, saw: LiveResource | Unreadabl
 def _unreadable(saw: Unreadable, want: Desired | None = None) -> Withheld:
     # Not being able to look is not the same as nothing being there.
     if want is None:
-        return Withheld(saw.key, f"it may be ours, and {saw.why}", Reason.UNREADABLE)
-    return Withheld(saw.key, saw.why, Reason.UNREADABLE, want.origin)
+        return Withheld(saw.key, f"it may be ours, and {saw.why}", ReasonCode.UNREADABLE)
+    return Withheld(saw.key, saw.why, ReasonCode.UNREADABLE, want.origin)
 
 
 def _foreign(
@@ -230,7 +230,7 @@ def _foreign(
     else:
         why = f"it is owned by {saw.owner}, not by {question.owner}"
     origin = want.origin if want else None
-    return Withheld(saw.key, why, Reason.FOREIGN, origin, live_owner=saw.owner)
+    return Withheld(saw.key, why, ReasonCode.FOREIGN, origin, live_owner=saw.owner)
 
 
 def _unless_suspended(question: PlanInput, want: Desired, verdict: Verdict) -> Verdict:
@@ -241,9 +241,9 @@ def _unless_suspended(question: PlanInput, want: Desired, verdict: Verdict) -> V
     why = f"suspended until {pause.until.isoformat()}: {pause.reason}"
     if isinstance(verdict, Key):
         # Nothing differs, so the owner tag is ours.
-        return Withheld(want.key, why, Reason.SUSPENDED, want.origin, live_owner=question.owner)
+        return Withheld(want.key, why, ReasonCode.SUSPENDED, want.origin, live_owner=question.owner)
     change = verdict.change if isinstance(verdict, Withheld) else verdict
-    return Withheld(want.key, why, Reason.SUSPENDED, want.origin, change)
+    return Withheld(want.key, why, ReasonCode.SUSPENDED, want.origin, change)
 
 
 def _create(question: PlanInput, want: Desired) -> Create:
@@ -282,14 +282,14 @@ def _change(question: PlanInput, want: Desired, saw: LiveResource) -> Verdict:
             f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
             "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
         )
-        return Withheld(want.key, why, Reason.UNKNOWN_FIELD, want.origin, change)
+        return Withheld(want.key, why, ReasonCode.UNKNOWN_FIELD, want.origin, change)
     return change
 
 
 def _delete(question: PlanInput, saw: LiveResource) -> Delete | Withheld:
     if is_protected(saw.tags):
         why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
-        return Withheld(saw.key, why, Reason.PROTECTED, live_owner=saw.owner)
+        return Withheld(saw.key, why, ReasonCode.PROTECTED, live_owner=saw.owner)
     before = view(question.canonical(saw.spec, None), saw.tags, protect=False)
     return Delete(saw.key, saw, Difference(before, None))
 
@@ -344,9 +344,9 @@ def _spec_causes(want: Spec | None, live: Spec | None, mark: LastApplied) -> lis
     if want == live:
         return []
     # A record without a spec says that the last manifest had none: this one begins to manage it.
-    if mark.spec in (spec_digest(live), UNMANAGED):
+    if mark.spec_digest in (spec_digest(live), UNMANAGED):
         return [Cause.MANIFEST]
-    return [Cause.DRIFT if mark.spec == spec_digest(want) else Cause.BOTH]
+    return [Cause.DRIFT if mark.spec_digest == spec_digest(want) else Cause.BOTH]
 
 
 def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: LastApplied) -> list[Cause]:
@@ -371,7 +371,7 @@ def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
 
 def _gap_text(world: LiveState) -> list[str]:
     return [
-        *(f"{gap} could not be listed" for gap in world.gaps),
+        *(f"{gap} could not be listed" for gap in world.unlisted),
         *(
             f"{saw.key} could not be read"
             for saw in world.resources.values()

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from reconciler.core.changes import Change, Reason
+from reconciler.core.changes import Change, ReasonCode
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 
 CODE_OF_REASON = {
-    Reason.UNREADABLE: ExitCode.ERROR,
-    Reason.FOREIGN: ExitCode.WITHHELD,
-    Reason.GUARD: ExitCode.WITHHELD,
-    Reason.PROTECTED: ExitCode.WITHHELD,
-    Reason.UNKNOWN_FIELD: ExitCode.WITHHELD,
-    Reason.CONTESTED: ExitCode.WITHHELD,
-    Reason.WAITING: ExitCode.WITHHELD,
-    Reason.SUSPENDED: ExitCode.OK,
-    Reason.ORPHAN: ExitCode.OK,
-    Reason.POLICY: ExitCode.OK,
+    ReasonCode.UNREADABLE: ExitCode.ERROR,
+    ReasonCode.FOREIGN: ExitCode.WITHHELD,
+    ReasonCode.GUARD: ExitCode.WITHHELD,
+    ReasonCode.PROTECTED: ExitCode.WITHHELD,
+    ReasonCode.UNKNOWN_FIELD: ExitCode.WITHHELD,
+    ReasonCode.REPAIR_LOOP: ExitCode.WITHHELD,
+    ReasonCode.WAITING: ExitCode.WITHHELD,
+    ReasonCode.SUSPENDED: ExitCode.OK,
+    ReasonCode.ORPHAN: ExitCode.OK,
+    ReasonCode.POLICY: ExitCode.OK,
 }
 
 PRECEDENCE = (
@@ -39,14 +39,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The change was not made, or could not be seen to be made; ``why`` says what to do.
+    """The change was not made, or could not be seen to be made; ``reason`` says what to do.
 
-    ``done`` are the effects that it had all the same, each as a sentence.
+    ``effects`` are the effects that it had all the same, each as a sentence.
     """
 
     change: Change
-    why: str
-    done: tuple[str, ...] = ()
+    reason: str
+    effects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Skipped:
     """The change was not tried."""
 
     change: Change
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Stale:
     """The live side moved since the plan was made, so the change was not tried."""
 
     change: Change
-    why: str
+    reason: str
 
 
 Outcome: TypeAlias = Applied | Failed | Skipped | Stale
@@ -94,7 +94,7 @@ def exit_code(report: Report) -> ExitCode:
     codes = _exit_codes(report.plan)
     failures = [outcome for outcome in report.outcomes if isinstance(outcome, Failed)]
     if failures:
-        partly = Applied in kinds or any(failure.done for failure in failures)
+        partly = Applied in kinds or any(failure.effects for failure in failures)
         codes.add(ExitCode.PARTIAL if partly else ExitCode.ERROR)
     if Stale in kinds:
         codes.add(ExitCode.STALE)
@@ -104,14 +104,14 @@ def exit_code(report: Report) -> ExitCode:
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     """Return the code of a run that only planned; ``detailed`` makes pending changes count."""
     codes = _exit_codes(plan)
-    held_back = any(held.reason is Reason.POLICY for held in plan.withheld)
+    held_back = any(held.reason_code is ReasonCode.POLICY for held in plan.withheld)
     if detailed and (plan.changes or held_back):
         codes.add(ExitCode.PENDING)
     return _most_severe(codes)
 
 
 def _exit_codes(plan: Plan) -> set[ExitCode]:
-    codes = {CODE_OF_REASON[held.reason] for held in plan.withheld}
+    codes = {CODE_OF_REASON[held.reason_code] for held in plan.withheld}
     return codes | {ExitCode.ERROR} if plan.unlisted else codes
 
 

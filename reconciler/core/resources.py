@@ -195,7 +195,7 @@ class ResourceVersion:
     """What an answer or a list shows of a resource, without its spec.
 
     ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
-    target's own clock. ``arn`` is what tags are asked for by. ``answer_id`` identifies the answer
+    target's own clock. ``arn`` is what tags are asked for by. ``request_id`` identifies the answer
     to a write: no other answer has the same one.
     """
 
@@ -203,23 +203,23 @@ class ResourceVersion:
     created_at: float
     uid: str | None = None
     arn: str = ""
-    answer_id: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
     """Everything the target showed of what we asked about or own.
 
-    A key that is missing was seen to be absent, unless it is in one of the ``gaps``: lists that
+    A key that is missing was seen to be absent, unless it is in one of the ``unlisted``: lists that
     could not be read. A world with gaps yields no delete. The tags of what is
-    ``doubtful`` come from an index that may lag behind. ``others`` are live and were
+    ``possibly_stale`` come from an index that may lag behind. ``not_selected`` are live and were
     not read: they are neither asked about nor known to be ours.
     """
 
     resources: Mapping[Key, LiveResource | Unreadable]
-    gaps: tuple[Unlisted, ...] = ()
-    doubtful: frozenset[Key] = frozenset()
-    others: frozenset[Key] = frozenset()
+    unlisted: tuple[Unlisted, ...] = ()
+    possibly_stale: frozenset[Key] = frozenset()
+    not_selected: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from reconciler.core.changes import (
     Change,
     Create,
     Delete,
-    Reason,
+    ReasonCode,
     Update,
     Withheld,
     operation_name,
@@ -57,7 +57,7 @@ class Limit:
 class GuardSettings:
     """Everything that holds a run back.
 
-    ``partial`` says why the run does not cover the whole source, None where it does: only a run
+    ``incomplete_reason`` says why the run does not cover the whole source, None where it does: only a run
     over the whole source knows that a manifest is gone. ``allow_empty`` lets a source without
     any manifest mean what it says.
     """
@@ -66,7 +66,7 @@ class GuardSettings:
     max_deletes: int = 1
     max_updates: Limit = Limit()
     allow_empty: bool = False
-    partial: str | None = None
+    incomplete_reason: str | None = None
 
 
 def apply_guards(
@@ -100,7 +100,7 @@ def apply_guards(
     return allowed, withheld
 
 
-GuardHit = tuple[Reason, str]
+GuardHit = tuple[ReasonCode, str]
 
 
 def _policy_hit(change: Change, restraint: GuardSettings) -> GuardHit | None:
@@ -109,9 +109,9 @@ def _policy_hit(change: Change, restraint: GuardSettings) -> GuardHit | None:
     enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
     if isinstance(change, Delete):
         why = f"no manifest asks for it; policy {restraint.policy} deletes nothing"
-        return Reason.ORPHAN, f"{why}: pass --policy {enough} to delete it"
+        return ReasonCode.ORPHAN, f"{why}: pass --policy {enough} to delete it"
     why = f"policy {restraint.policy} allows no {operation_name(change)}"
-    return Reason.POLICY, f"{why}: pass --policy {enough}"
+    return ReasonCode.POLICY, f"{why}: pass --policy {enough}"
 
 
 def _delete_guard(
@@ -122,10 +122,10 @@ def _delete_guard(
     gaps: Sequence[str],
 ) -> GuardHit | None:
     deletes = sum(isinstance(change, Delete) for change in changes)
-    if restraint.partial is not None:
-        return Reason.ORPHAN, f"nothing is deleted because {restraint.partial}"
+    if restraint.incomplete_reason is not None:
+        return ReasonCode.ORPHAN, f"nothing is deleted because {restraint.incomplete_reason}"
     if gaps:
-        return Reason.GUARD, f"nothing is deleted because {gaps[0]}"
+        return ReasonCode.GUARD, f"nothing is deleted because {gaps[0]}"
     causes, options = [], []
     if nothing_desired and not restraint.allow_empty:
         causes.append("no manifest was found")
@@ -136,7 +136,7 @@ def _delete_guard(
     if not causes:
         return None
     why = f"{' and '.join(causes)}, so nothing is deleted: pass {' '.join(options)}"
-    return Reason.GUARD, why
+    return ReasonCode.GUARD, why
 
 
 def _update_guard(changes: Sequence[Change], limit: int | None) -> GuardHit | None:
@@ -144,4 +144,4 @@ def _update_guard(changes: Sequence[Change], limit: int | None) -> GuardHit | No
     if limit is None or updates <= limit:
         return None
     why = f"{updates} updates are over --max-updates, which allows {limit} here"
-    return Reason.GUARD, f"{why}, so nothing is updated: pass --max-updates {updates}"
+    return ReasonCode.GUARD, f"{why}, so nothing is updated: pass --max-updates {updates}"

@@ -8,7 +8,7 @@ from reconciler.core.changes import (
     Change,
     Create,
     Delete,
-    Reason,
+    ReasonCode,
     Withheld,
     detached_routes,
     operation_name,
@@ -19,8 +19,8 @@ from reconciler.core.resources import Key, Origin
 from reconciler.core.status import ResourceStatus, State
 
 STATES = {
-    Reason.SUSPENDED: State.SUSPENDED,
-    Reason.UNREADABLE: State.UNREADABLE,
+    ReasonCode.SUSPENDED: State.SUSPENDED,
+    ReasonCode.UNREADABLE: State.UNREADABLE,
 }
 
 
@@ -87,12 +87,12 @@ def _unchanged(
 
 
 def _withheld(plan: Plan, held: Withheld, now: float) -> ResourceStatus:
-    state = STATES.get(held.reason, State.WITHHELD)
+    state = STATES.get(held.reason_code, State.WITHHELD)
     if held.change is None:
-        return ResourceStatus(held.key, state, now, held.origin, held.owner, why=held.why)
-    if held.reason is Reason.POLICY:
+        return ResourceStatus(held.key, state, now, held.origin, held.owner, reason=held.reason)
+    if held.reason_code is ReasonCode.POLICY:
         state = _untouched(held.change)
-    return replace(_from_change(plan, held.change, state, now), why=held.why)
+    return replace(_from_change(plan, held.change, state, now), why=held.reason)
 
 
 def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
@@ -103,10 +103,10 @@ def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
         return replace(standing, outcome=told, outcome_at=now)
     if isinstance(outcome, Skipped):
         # Nothing became of it, so there is no outcome to show.
-        return replace(_from_change(plan, change, _untouched(change), now), why=outcome.why)
+        return replace(_from_change(plan, change, _untouched(change), now), why=outcome.reason)
     state = State.FAILED if isinstance(outcome, Failed) else State.STALE
     standing = _from_change(plan, change, state, now)
-    return replace(standing, why=outcome.why, outcome=told, outcome_at=now)
+    return replace(standing, why=outcome.reason, outcome=told, outcome_at=now)
 
 
 def _from_change(plan: Plan, change: Change, state: State, now: float) -> ResourceStatus:

@@ -30,7 +30,7 @@ class State(StrEnum):
 class ResourceStatus:
     """How one resource stands since ``since``.
 
-    ``fields`` are what differs, ``why`` is what a reader is told of it. ``outcome`` is the last
+    ``fields`` are what differs, ``reason`` is what a reader is told of it. ``outcome`` is the last
     one, in words, and stays when the resource is in sync again. ``attempts`` counts those that
     failed in a row; before ``next_attempt_at`` there is no other. ``last_seen_at`` is when a
     resource that is missing was last live.
@@ -44,7 +44,7 @@ class ResourceStatus:
     cause: Cause | None = None
     fields: tuple[FieldChange, ...] = ()
     traffic: TrafficEffect | None = None
-    why: str | None = None
+    reason: str | None = None
     outcome: str | None = None
     outcome_at: float | None = None
     attempts: int = 0
@@ -66,11 +66,11 @@ class DaemonStatus:
     """One daemon and its target.
 
     ``cycle`` is the number of the last cycle begun, from 1; 0 is none yet. ``exit_code`` is that
-    of the last cycle finished. ``complaints`` say what is wrong with the source, ``error`` why the
+    of the last cycle finished. ``diagnostics`` say what is wrong with the source, ``error`` why the
     target could not be read, ``unlisted`` which of its lists could not. ``calls`` counts API
-    calls by operation since the start, ``answers`` what came back: ok, refused, throttled, failed
+    calls by operation since the start, ``responses`` what came back: ok, refused, throttled, failed
     or none.
-    ``recheck_seconds`` is how long it takes until all tags were looked at once more. ``leading``
+    ``recheck_seconds`` is how long it takes until all tags were looked at once more. ``is_leader``
     is whether this daemon writes; without a lock it always does.
     """
 
@@ -84,12 +84,12 @@ class DaemonStatus:
     cycle_finished_at: float | None = None
     exit_code: ExitCode | None = None
     source_valid: bool = True
-    complaints: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
     error: str | None = None
     unlisted: tuple[Unlisted, ...] = ()
-    standings: tuple[ResourceStatus, ...] = ()
+    resources: tuple[ResourceStatus, ...] = ()
     calls: Mapping[str, int] = field(default_factory=dict)
-    answers: Mapping[str, int] = field(default_factory=dict)
+    responses: Mapping[str, int] = field(default_factory=dict)
     recheck_seconds: float | None = None
     lease: LeaseStatus | None = None
-    leading: bool = True
+    is_leader: bool = True

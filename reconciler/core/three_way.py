@@ -41,7 +41,7 @@ class ThreeWay:
 
     proposed: tuple[FieldDiff, ...]
     reverted: tuple[FieldDiff, ...]
-    clashes: tuple[MergeConflict, ...]
+    conflicts: tuple[MergeConflict, ...]
 
 
 def compare(

@@ -34,18 +34,18 @@ class Cycle(Protocol):
 class LoopInputs:
     """What the loop takes in.
 
-    The ``fingerprint`` of the source, a ``clock`` that is never set and the one on the ``wall``,
-    both in seconds, a ``chance`` from 0 to 1, whether this daemon is the one that writes and by
-    what ``lease``, and whom to tell of each ``beat``.
+    The ``fingerprint`` of the source, a ``monotonic`` that is never set and the one on the ``now``,
+    both in seconds, a ``jitter`` from 0 to 1, whether this daemon is the one that writes and by
+    what ``lease``, and whom to tell of each ``on_heartbeat``.
     """
 
     fingerprint: Callable[[], str]
-    clock: Callable[[], float]
-    wall: Callable[[], float]
-    chance: Callable[[], float]
-    leading: Callable[[], bool] = lambda: True
+    monotonic: Callable[[], float]
+    now: Callable[[], float]
+    jitter: Callable[[], float]
+    is_leader: Callable[[], bool] = lambda: True
     lease: Callable[[], LeaseStatus | None] = lambda: None
-    beat: Callable[[], None] = lambda: None
+    on_heartbeat: Callable[[], None] = lambda: None
 
 
 class Daemon:
@@ -54,36 +54,36 @@ class Daemon:
     def __init__(self, cycle: Cycle, senses: LoopInputs, status: DaemonStatus) -> None:
         """Take what a cycle is and how things stand before the first one."""
         self._cycle = cycle
-        self._senses = senses
+        self._inputs = senses
         self._status = status
         self._changed = Condition()
         self._codes: dict[int, ExitCode | None] = {}
-        self._asked_for = 0
-        self._beaten_at = senses.clock()
-        self._seen: str | None = None
+        self._requested = 0
+        self._heartbeat_at = senses.monotonic()
+        self._fingerprint: str | None = None
         self._started_at = 0.0
-        self._pause_seconds = 0.0
-        self._led = False
+        self._delay_seconds = 0.0
+        self._was_leader = False
 
     def status(self) -> DaemonStatus:
         """Return how things stand; never waits."""
-        senses = self._senses
-        return replace(self._status, lease=senses.lease(), leading=senses.leading())
+        senses = self._inputs
+        return replace(self._status, lease=senses.lease(), is_leader=senses.is_leader())
 
     def heartbeat(self) -> float:
         """Return the seconds since the loop last showed that it lives."""
-        return self._senses.clock() - self._beaten_at
+        return self._inputs.monotonic() - self._heartbeat_at
 
     def record_heartbeat(self) -> None:
         """Show that the loop lives; a long cycle does so in between."""
-        self._beaten_at = self._senses.clock()
-        self._senses.beat()
+        self._heartbeat_at = self._inputs.monotonic()
+        self._inputs.on_heartbeat()
 
     def request_cycle(self) -> int:
         """Ask for a cycle that begins from now on, and return its number."""
         with self._changed:
-            self._asked_for = self._status.cycle + 1
-            return self._asked_for
+            self._requested = self._status.cycle + 1
+            return self._requested
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
         """Return the exit code of ``cycle`` once it has ended; None where it has not by then."""
@@ -106,32 +106,32 @@ class Daemon:
         self._run_cycle()
         for hint in wakes:
             self.record_heartbeat()
-            moved = looks.is_due(hint) and self._senses.fingerprint() != self._seen
+            moved = looks.is_due(hint) and self._inputs.fingerprint() != self._fingerprint
             if moved and not hint:
                 looks.missed_event()
             if moved or self._is_due():
                 self._run_cycle()
 
     def _is_due(self) -> bool:
-        leads = self._senses.leading()
-        takes_over, self._led = leads and not self._led, leads
-        asked = self._asked_for > self._status.cycle
-        late = is_due(self._senses.clock(), self._started_at, self._pause_seconds)
+        leads = self._inputs.is_leader()
+        takes_over, self._was_leader = leads and not self._was_leader, leads
+        asked = self._requested > self._status.cycle
+        late = is_due(self._inputs.monotonic(), self._started_at, self._delay_seconds)
         return takes_over or asked or late
 
     def _run_cycle(self) -> None:
-        self._started_at = self._senses.clock()
-        fingerprint = self._senses.fingerprint()
-        self._led = self._senses.leading()
+        self._started_at = self._inputs.monotonic()
+        fingerprint = self._inputs.fingerprint()
+        self._was_leader = self._inputs.is_leader()
         with self._changed:
             number = self._status.cycle + 1
-            forced = self._asked_for >= number
-            begun = replace(self._status, cycle=number, cycle_started_at=self._senses.wall())
+            forced = self._requested >= number
+            begun = replace(self._status, cycle=number, cycle_started_at=self._inputs.now())
             self._status = begun
-        fresh = forced or fingerprint != self._seen or number % CYCLES_PER_READ == 0
-        self._seen = fingerprint
+        fresh = forced or fingerprint != self._fingerprint or number % CYCLES_PER_READ == 0
+        self._fingerprint = fingerprint
         ended = self._cycle(begun, fresh=fresh, forced=forced)
-        self._pause_seconds = self._pause(ended)
+        self._delay_seconds = self._pause(ended)
         with self._changed:
             self._status = ended
             self._codes[number] = ended.exit_code
@@ -142,13 +142,13 @@ class Daemon:
     def _pause(self, status: DaemonStatus) -> float:
         """Return the seconds from the start of this cycle to the next one."""
         schedule = Schedule(status.interval_seconds)
-        pause = schedule.cycle_delay(self._senses.chance())
-        took, now = self._senses.clock() - self._started_at, status.cycle_finished_at
+        pause = schedule.cycle_delay(self._inputs.jitter())
+        took, now = self._inputs.monotonic() - self._started_at, status.cycle_finished_at
         if status.error is not None:
             return min(pause, took + schedule.retry_delay(1))
         waits = (
             took + standing.next_attempt_at - now
-            for standing in status.standings
+            for standing in status.resources
             if standing.next_attempt_at is not None and now is not None
         )
         return min([pause, *waits])

@@ -77,23 +77,23 @@ class PollSchedule:
 
     def __init__(self) -> None:
         self._tick = 0
-        self._every = POLL_TICKS
-        self._untold_at: int | None = None
+        self._interval = POLL_TICKS
+        self._missed_at: int | None = None
 
     def is_due(self, hint: bool) -> bool:  # noqa: FBT001  # it is what a wake is
         """Whether to look at this wake, which came with an event or without."""
         self._tick += 1
         if hint:
-            self._untold_at = None
-        elif self._untold_at is not None and self._tick - self._untold_at >= EVENT_GRACE_TICKS:
+            self._missed_at = None
+        elif self._missed_at is not None and self._tick - self._missed_at >= EVENT_GRACE_TICKS:
             logger.warning("files change without an event here, so they are looked at more often")
-            self._every, self._untold_at = POLL_TICKS_WITHOUT_EVENTS, None
-        return hint or self._tick % self._every == 0
+            self._interval, self._missed_at = POLL_TICKS_WITHOUT_EVENTS, None
+        return hint or self._tick % self._interval == 0
 
     def missed_event(self) -> None:
         """Hear that something has moved of which this wake's events said nothing."""
-        if self._every == POLL_TICKS:
-            self._untold_at = self._tick
+        if self._interval == POLL_TICKS:
+            self._missed_at = self._tick
 
 
 def _identities(paths: Sequence[str]) -> list[tuple[int, int] | None]:

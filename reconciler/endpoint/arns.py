@@ -18,7 +18,7 @@ class ParsedArn:
     owner: str
     mesh_owner: str | None
     kind: ApiKind
-    names: tuple[str, ...]
+    path: tuple[str, ...]
 
 
 def write_arn(world: Scope, path: str) -> str:

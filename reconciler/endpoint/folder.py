@@ -36,7 +36,7 @@ class DataDirectoryLock:
             FolderHeldError: Another process holds it.
             FolderUnusableError: It cannot be made, opened or locked.
         """
-        self.path = path
+        self.directory = path
         deadline = time.monotonic() + patience_seconds
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,12 +73,12 @@ class DataDirectoryLock:
                     os.ftruncate(self._file, 0)
                     return
             if url or time.monotonic() >= deadline:
-                raise DataDirectoryLockedError(self.path, url or None)
+                raise DataDirectoryLockedError(self.directory, url or None)
             time.sleep(_RETRY_DELAY_SECONDS)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(directory, fcntl.LOCK_EX)
             yield

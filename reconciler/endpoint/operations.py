@@ -37,7 +37,7 @@ class Operations:
         self._kinds = description.kinds
         self._behaviour = behaviour
         self._clock = clock
-        self._past = WriteHistory()
+        self._history = WriteHistory()
         self._tokens = Tokens(description.kinds, behaviour)
         self.views = Views(description.kinds, behaviour, self._now)
         self._reads: dict[str, Callable[[Call, Tables, Lag], ResponseBody]] = {
@@ -55,7 +55,7 @@ class Operations:
 
     def reads(self, call: Call) -> bool:
         """Say whether a call leaves the state as it is."""
-        return call.operation.verb in self._reads
+        return call.operation.action in self._reads
 
     def read(self, call: Call, records: Tables, lag: Lag | None = None) -> str:
         """Return the answer to a reading call, as JSON, as a reader sees it who lags behind.
@@ -64,7 +64,7 @@ class Operations:
             RefusedError: The state does not allow it.
         """
         lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
-        return as_json(self._reads[call.operation.verb](call, records, lag))
+        return as_json(self._reads[call.operation.action](call, records, lag))
 
     def write(self, call: Call, records: Tables) -> str | ApiError:
         """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
@@ -75,13 +75,13 @@ class Operations:
             RefusedError: The state does not allow it, or the token came with other parameters.
         """
         now = self._now()
-        perform = partial(self._writes[call.operation.verb], call, records, now)
+        perform = partial(self._writes[call.operation.action], call, records, now)
         return self._tokens.run_once(call, records, now, perform)
 
     def empty(self, records: Tables) -> None:
         """Empty every world, and every memory."""
         records.clear()
-        self._past.clear()
+        self._history.clear()
 
     def _create(self, call: Call, records: Tables, now: int) -> ResponseBody:
         shelf, name = self._place(call)
@@ -91,10 +91,10 @@ class Operations:
             if self._behaviour.create_equal_spec == "200" and live.spec == spec:
                 return self.views.describe(live)
             raise refusals.already_exists(shelf, name)
-        owner = call.world.account
+        owner = call.scope.account
         resource = Resource(shelf, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
         nested = "/" in shelf.parent
-        shared = owner != shelf.world.account
+        shared = owner != shelf.scope.account
         if (nested and parent and parent.owner != owner) or (
             shared and shelf.kind not in _BY_CONSUMERS
         ):
@@ -107,9 +107,9 @@ class Operations:
 
     def _update(self, call: Call, records: Tables, now: int) -> ResponseBody:
         before = self._requested(call, records)
-        if before.owner != call.world.account:
+        if before.owner != call.scope.account:
             raise self._check_account(call, before)
-        spec = self._with_defaults(call, before.shelf, records)
+        spec = self._with_defaults(call, before.collection, records)
         if "spec" not in call.parameters and self._behaviour.update_without_spec == "keeps":
             spec = before.spec
         after = replace(before, spec=spec)
@@ -123,14 +123,14 @@ class Operations:
 
     def _delete(self, call: Call, records: Tables, now: int) -> ResponseBody:
         resource = self._requested(call, records)
-        if call.world.account not in (resource.owner, resource.shelf.world.account):
+        if call.scope.account not in (resource.owner, resource.collection.scope.account):
             raise self._check_account(call, resource)
         check_unused(records, resource, self._behaviour)
-        self._past.record(resource.shelf, resource.name, resource, now)
+        self._history.record(resource.collection, resource.name, resource, now)
         records.remove(resource)
         last = _next_version(resource, now)
         bumps = self._behaviour.delete_bumps_version
-        if bumps == "none" or (bumps == "children" and resource.shelf.kind == "Mesh"):
+        if bumps == "none" or (bumps == "children" and resource.collection.kind == "Mesh"):
             last = replace(last, version=resource.version)
         return self.views.describe(last, "DELETED")
 
@@ -147,7 +147,7 @@ class Operations:
         read = records.page_of_all_accounts if everywhere else records.page
         found = read(shelf, after, size + 1, order.expression)
         now = self._now()
-        seen = [self._past.read(it.shelf, it.name, it, lag, now) for it in found[:size]]
+        seen = [self._history.read(it.collection, it.name, it, lag, now) for it in found[:size]]
         answer: ResponseBody = {
             pages.list_member(call): [self.views.summarize(each) for each in seen if each]
         }
@@ -187,7 +187,7 @@ class Operations:
         return answer
 
     def _put(self, records: Tables, before: Resource | None, after: Resource, now: int) -> None:
-        self._past.record(after.shelf, after.name, before, now)
+        self._history.record(after.collection, after.name, before, now)
         records.put(after)
 
     def _put_tags(
@@ -199,7 +199,7 @@ class Operations:
         self._put(records, resource, after, now)
 
     def _with_defaults(self, call: Call, shelf: Collection, records: Tables) -> dict[str, Any]:
-        nodes = Collection(shelf.world, "VirtualNode", shelf.parent.partition("/")[0])
+        nodes = Collection(shelf.scope, "VirtualNode", shelf.parent.partition("/")[0])
 
         def node(name: str) -> dict[str, Any] | None:
             found = records.find(nodes, name)
@@ -211,8 +211,8 @@ class Operations:
         """Return where a call's resource stands, and its name; a list has no name."""
         kind = cast("ApiKind", call.operation.kind)
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
-        world = replace(call.world, account=call.parameters.get("meshOwner", call.world.account))
-        if world != call.world and self._behaviour.shared_meshes == "none":
+        world = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
+        if world != call.scope and self._behaviour.shared_meshes == "none":
             raise refusals.not_found(Collection(world, "Mesh", ""), call.parameters["meshName"])
         return Collection(world, kind.name, "/".join(parents)), name
 
@@ -222,17 +222,17 @@ class Operations:
 
     def _named_by_arn(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
         text: str = call.parameters["resourceArn"]
-        named = read_arn(text, call.world.region, self._kinds)
-        if named.owner != call.world.account:
+        named = read_arn(text, call.scope.region, self._kinds)
+        if named.owner != call.scope.account:
             raise refusals.foreign_arn(text, named.owner, self._behaviour.denial)
-        *parents, name = named.names
-        world = replace(call.world, account=named.mesh_owner or call.world.account)
+        *parents, name = named.path
+        world = replace(call.scope, account=named.mesh_owner or call.scope.account)
         shelf = Collection(world, named.kind.name, "/".join(parents))
         found = records.find(shelf, name)
         # A consumer's ARN does not say whose mesh it is in.
         if found is None or found.owner != named.owner:
-            found = records.find_shared(call.world, shelf.kind, shelf.parent, name)
-        return self._visible(found.shelf if found else shelf, name, found, records, lag)
+            found = records.find_shared(call.scope, shelf.kind, shelf.parent, name)
+        return self._visible(found.collection if found else shelf, name, found, records, lag)
 
     def _visible(
         self,
@@ -243,7 +243,7 @@ class Operations:
         lag: Lag | None,
     ) -> Resource:
         if lag:
-            resource = self._past.read(shelf, name, resource, lag, self._now())
+            resource = self._history.read(shelf, name, resource, lag, self._now())
         if resource is None:
             require_parents(records, shelf)
             raise refusals.not_found(shelf, name)
@@ -251,7 +251,7 @@ class Operations:
 
     def _check_account(self, call: Call, resource: Resource) -> ApiError:
         name, code = call.operation.name, self._behaviour.denial
-        return refusals.denied(call.world.account, name, self.views.arn(resource), code)
+        return refusals.denied(call.scope.account, name, self.views.arn(resource), code)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

@@ -34,18 +34,18 @@ class Order:
             "created": f"{resource.created:015}{resource.uid}",
             "uid": resource.uid,
         }[self.by]
-        return f"{place}/{resource.shelf.world.account}" if self.everywhere else place
+        return f"{place}/{resource.collection.scope.account}" if self.everywhere else place
 
 
 def page_size(call: Call) -> int:
     """Return the page size asked for; the largest that is allowed where none is (API)."""
     limit = cast("Number", call.operation.query["limit"].shape)
-    return cast("int", call.parameters.get("limit", limit.highest))
+    return cast("int", call.parameters.get("limit", limit.maximum))
 
 
 def list_member(call: Call) -> str:
     """Return the member of a list's answer that holds the items."""
-    return next(name for name in call.operation.answer.members if name != "nextToken")
+    return next(name for name in call.operation.response.members if name != "nextToken")
 
 
 def next_token(call: Call, of_what: str, last: str) -> str:

@@ -11,9 +11,9 @@ def check_quota(records: Tables, resource: Resource) -> None:
     Raises:
         RefusedError: It would.
     """
-    quota = QUOTAS[resource.shelf.kind]
-    new = not records.find(resource.shelf, resource.name)
-    if new and records.count(resource.shelf) >= quota.most:
-        raise refusals.over_quota(quota.of, quota.most)
+    quota = QUOTAS[resource.collection.kind]
+    new = not records.find(resource.collection, resource.name)
+    if new and records.count(resource.collection) >= quota.limit:
+        raise refusals.over_quota(quota.scope, quota.limit)
     if len(resource.spec.get("backends", ())) > BACKENDS:
         raise refusals.over_quota("backends per virtual node", BACKENDS)

@@ -40,7 +40,7 @@ class Collection:
     ``parent`` holds the names of their parents, joined by slashes; it is empty for meshes.
     """
 
-    world: Scope
+    scope: Scope
     kind: str
     parent: str
 
@@ -52,7 +52,7 @@ class Resource:
     ``owner`` is the account that created it, which in a shared mesh need not be the mesh's own.
     """
 
-    shelf: Collection
+    collection: Collection
     name: str
     owner: str
     uid: str
@@ -68,7 +68,7 @@ class TokenRecord:
     """What a client token was used for: the digest of its request, and the answer it got."""
 
     request: str
-    answer: str
+    response: str
 
 
 class Tables:
@@ -113,10 +113,10 @@ class Tables:
             " AND instr(spec, ?) > 0"
         )
         # The slash that follows a mesh's name is the character before the digit 0.
-        world = mesh.world
+        world = mesh.scope
         bounds = (world.account, world.region, kind, name, f"{name}0", text)
         for found in self._where(where, bounds):
-            if found.shelf.parent.partition("/")[0] == name:
+            if found.collection.parent.partition("/")[0] == name:
                 yield found
 
     def tagged(self, owner: Scope, after: tuple[str, str, str, str]) -> Iterator[Resource]:
@@ -148,7 +148,7 @@ class Tables:
         self._execute(
             "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *_columns(resource.shelf),
+                *_columns(resource.collection),
                 resource.name,
                 resource.owner,
                 resource.uid,
@@ -165,7 +165,7 @@ class Tables:
         self._execute(
             "DELETE FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_columns(resource.shelf), resource.name),
+            (*_columns(resource.collection), resource.name),
         )
 
     def find_token(self, world: Scope, token: str) -> TokenRecord | None:
@@ -180,7 +180,7 @@ class Tables:
         """Remember what a client token was used for, last."""
         self._execute(
             "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
-            (world.account, world.region, token, what.request, what.answer, now),
+            (world.account, world.region, token, what.request, what.response, now),
         )
 
     def drop_tokens(self, before: int) -> None:
@@ -201,7 +201,7 @@ class Tables:
 
 
 def _columns(shelf: Collection) -> tuple[str, str, str, str]:
-    return shelf.world.account, shelf.world.region, shelf.kind, shelf.parent
+    return shelf.scope.account, shelf.scope.region, shelf.kind, shelf.parent
 
 
 def _resource(row: tuple[Any, ...]) -> Resource:

@@ -21,7 +21,7 @@ Spec = dict[str, Any]
 class Reference:
     """A kind whose spec names resources of another kind in the same mesh."""
 
-    holder: str
+    referrer: str
     target: str
     names: Callable[[Spec], Iterator[str]]
 
@@ -31,7 +31,7 @@ class Containment:
     """A kind whose resources stand within those of another kind, and its match on ports."""
 
     kind: str
-    within: str
+    parent: str
     title: str
     """How the service's messages call the parent (controller's issue 715)."""
     routes: str
@@ -92,12 +92,12 @@ def require_parents(records: Tables, shelf: Collection) -> Resource | None:
     if not shelf.parent:
         return None
     *above, name = shelf.parent.split("/")
-    mesh = Collection(shelf.world, "Mesh", "")
+    mesh = Collection(shelf.scope, "Mesh", "")
     within = mesh
     if above:
-        require_parents(records, Collection(shelf.world, "", above[0]))
-        kind = next(each.within for each in CONTAINMENTS if each.kind == shelf.kind)
-        within = Collection(shelf.world, kind, above[0])
+        require_parents(records, Collection(shelf.scope, "", above[0]))
+        kind = next(each.parent for each in CONTAINMENTS if each.kind == shelf.kind)
+        within = Collection(shelf.scope, kind, above[0])
     found = records.find(within, name)
     if found is None:
         raise refusals.not_found(within, name)
@@ -113,9 +113,9 @@ def check_references(records: Tables, resource: Resource, behaviour: Behaviour) 
     if behaviour.references == "checked":
         _require_targets(records, resource, behaviour)
     for each in CONTAINMENTS:
-        if each.kind == resource.shelf.kind:
+        if each.kind == resource.collection.kind:
             _check_route_ports(records, resource, each)
-        if each.within == resource.shelf.kind:
+        if each.parent == resource.collection.kind:
             _check_listener_ports(records, resource, each)
 
 
@@ -125,16 +125,16 @@ def check_unused(records: Tables, resource: Resource, behaviour: Behaviour) -> N
     Raises:
         RefusedError: The first of them, by name.
     """
-    mesh, kind = resource.shelf.parent, resource.shelf.kind
-    shelf = Collection(resource.shelf.world, "Mesh", "")
+    mesh, kind = resource.collection.parent, resource.collection.kind
+    shelf = Collection(resource.collection.scope, "Mesh", "")
     inner = f"{mesh}/{resource.name}" if mesh else resource.name
-    within = [each.kind for each in CONTAINMENTS if each.within == kind] + (
+    within = [each.kind for each in CONTAINMENTS if each.parent == kind] + (
         list(_IN_A_MESH) if kind == "Mesh" else []
     )
     holders = {
         each: inside
         for each in within
-        if (inside := records.page(Collection(shelf.world, each, inner), "", 6))
+        if (inside := records.page(Collection(shelf.scope, each, inner), "", 6))
     }
     quoted = json.dumps(resource.name)
     hold = behaviour.backends_hold_services == "yes"
@@ -142,22 +142,22 @@ def check_unused(records: Tables, resource: Resource, behaviour: Behaviour) -> N
         if reference.target == kind:
             found = [
                 holder
-                for holder in records.descendants(shelf, mesh, reference.holder, quoted)
+                for holder in records.descendants(shelf, mesh, reference.referrer, quoted)
                 if resource.name in reference.names(holder.spec)
             ]
-            if found and reference.holder == "VirtualService":
+            if found and reference.referrer == "VirtualService":
                 raise refusals.provides_services(resource, found)
             if found:
-                holders[reference.holder] = found
+                holders[reference.referrer] = found
     if holders:
         raise refusals.in_use(resource, holders)
 
 
 def _require_targets(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
-    world = resource.shelf.world
-    mesh = resource.shelf.parent.partition("/")[0]
+    world = resource.collection.scope
+    mesh = resource.collection.parent.partition("/")[0]
     for reference in REFERENCES:
-        if reference.holder == resource.shelf.kind:
+        if reference.referrer == resource.collection.kind:
             shelf = Collection(world, reference.target, mesh)
             for name in reference.names(resource.spec):
                 target = records.find(shelf, name)
@@ -167,21 +167,23 @@ def _require_targets(records: Tables, resource: Resource, behaviour: Behaviour) 
 
 
 def _check_route_ports(records: Tables, route: Resource, each: Containment) -> None:
-    parent = require_parents(records, route.shelf)
+    parent = require_parents(records, route.collection)
     if parent and len(_listeners(parent)) > 1 and _without_port(route):
         raise ApiError(
             "BadRequestException",
             f"{each.routes} must define a port match criteria if the {each.title} has multiple"
             " listeners",
         )
-    mesh = Collection(route.shelf.world, "VirtualService", route.shelf.parent.partition("/")[0])
+    mesh = Collection(
+        route.collection.scope, "VirtualService", route.collection.parent.partition("/")[0]
+    )
     for protocol in _protocols(route.spec):
         target = protocol["action"].get("target")
         if target is None or "port" in target:
             continue
         service = records.find(mesh, target["virtualService"]["virtualServiceName"])
         for provider in (REFERENCES[0], REFERENCES[1]) if service else ():
-            shelf = Collection(mesh.world, provider.target, mesh.parent)
+            shelf = Collection(mesh.scope, provider.target, mesh.parent)
             for name in provider.names(service.spec if service else {}):
                 found = records.find(shelf, name)
                 if found and len(_listeners(found)) > 1:
@@ -193,7 +195,9 @@ def _check_route_ports(records: Tables, route: Resource, each: Containment) -> N
 
 
 def _check_listener_ports(records: Tables, parent: Resource, each: Containment) -> None:
-    shelf = Collection(parent.shelf.world, each.kind, f"{parent.shelf.parent}/{parent.name}")
+    shelf = Collection(
+        parent.collection.scope, each.kind, f"{parent.collection.parent}/{parent.name}"
+    )
     routes = records.page(shelf, "", -1)
     unported = [route.name for route in routes if _without_port(route)]
     ports = _listeners(parent)
@@ -204,7 +208,7 @@ def _check_listener_ports(records: Tables, parent: Resource, each: Containment) 
             f" multiple listeners to this {each.title}. {len(unported)} {each.routes}(s) are"
             f" missing port. Listing up to 5 route names: {refusals.listing(unported)}",
         )
-    before = records.find(parent.shelf, parent.name)
+    before = records.find(parent.collection, parent.name)
     changed = {
         port
         for port, protocol in (_listeners(before) if before else {}).items()

@@ -24,7 +24,7 @@ def not_found(shelf: Collection, name: str, code: str = "NotFoundException") -> 
     return ApiError(
         code,
         f"{shelf.kind} with name {name} is not present{_parent_text(shelf)}"
-        f" for account {shelf.world.account}",
+        f" for account {shelf.scope.account}",
     )
 
 
@@ -33,7 +33,7 @@ def already_exists(shelf: Collection, name: str) -> ApiError:
     return ApiError(
         "ConflictException",
         f"{shelf.kind} with name {name} already exists{_parent_text(shelf)}"
-        f" for account {shelf.world.account}",
+        f" for account {shelf.scope.account}",
     )
 
 
@@ -77,7 +77,7 @@ def provides_services(resource: Resource, services: Iterable[Resource]) -> ApiEr
     """Return the refusal to delete a provider (the controller's issue 25, and who it is)."""
     return ApiError(
         "ResourceInUseException",
-        f"{resource.shelf.kind} with name {resource.name} cannot be deleted because it is a"
+        f"{resource.collection.kind} with name {resource.name} cannot be deleted because it is a"
         f" VirtualService provider: {listing(each.name for each in services)}",
     )
 
@@ -90,7 +90,7 @@ def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> Api
     )
     return ApiError(
         "ResourceInUseException",
-        f"{resource.shelf.kind} {resource.name} is being referenced in the following: {held}",
+        f"{resource.collection.kind} {resource.name} is being referenced in the following: {held}",
     )
 
 

@@ -91,7 +91,7 @@ def _reject_if_any(complaints: Iterable[tuple[str, str]]) -> None:
 
 
 def _code(departure: Violation, operation: Operation, behaviour: Behaviour) -> str:
-    if (departure.path, departure.constraint, operation.verb) == (("tags",), "size", "create"):
+    if (departure.path, departure.constraint, operation.action) == (("tags",), "size", "create"):
         return behaviour.too_many_tags_on_create
     return "BadRequestException"
 

@@ -27,7 +27,7 @@ class Call:
     """One request, understood: who asks for what, with parameters as JSON has them."""
 
     operation: Operation
-    world: Scope
+    scope: Scope
     parameters: Mapping[str, Any]
 
     @property

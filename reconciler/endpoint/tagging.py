@@ -62,8 +62,8 @@ def get_resources(
             continue
         if len(page) == size:
             last = page[-1]
-            place = last.shelf
-            following = write_token([place.world.account, place.kind, place.parent, last.name])
+            place = last.collection
+            following = write_token([place.scope.account, place.kind, place.parent, last.name])
             break
         page.append(resource)
     rows = [{"ResourceARN": arn(each), "Tags": _rows(each.tags)} for each in page]
@@ -73,7 +73,7 @@ def get_resources(
 def _is_wanted(
     resource: Resource, request: Mapping[str, Any], arn: Callable[[Resource], str]
 ) -> bool:
-    kind = resource.shelf.kind[0].lower() + resource.shelf.kind[1:]
+    kind = resource.collection.kind[0].lower() + resource.collection.kind[1:]
     types = {"appmesh", f"appmesh:{kind}", f"appmesh:mesh/{kind}"}
     asked = request.get("ResourceTypeFilters")
     arns = request.get("ResourceARNList")

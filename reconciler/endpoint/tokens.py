@@ -39,16 +39,16 @@ class Tokens:
             return as_json(perform())
         request = _digest(call)
         records.drop_tokens(now - self._retention)
-        remembered = records.find_token(call.world, token)
+        remembered = records.find_token(call.scope, token)
         if remembered is not None and not self._is_outlived(call, records, remembered):
             if remembered.request != request:
                 raise refusals.token_reused("a request with other parameters")
         else:
             remembered = TokenRecord(request, self._perform(perform))
-            records.put_token(call.world, token, remembered, now)
-        if remembered.answer.startswith(f'{{"{_REFUSED}":'):
-            return ApiError(*json.loads(remembered.answer)[_REFUSED])
-        return remembered.answer
+            records.put_token(call.scope, token, remembered, now)
+        if remembered.response.startswith(f'{{"{_REFUSED}":'):
+            return ApiError(*json.loads(remembered.response)[_REFUSED])
+        return remembered.response
 
     def _perform(self, perform: Callable[[], ResponseBody]) -> str:
         try:
@@ -61,7 +61,7 @@ class Tokens:
     def _is_outlived(self, call: Call, records: Tables, remembered: TokenRecord) -> bool:
         """Say whether a token is free again because its resource is gone."""
         after = self._behaviour.token_after_delete
-        answer = json.loads(remembered.answer)
+        answer = json.loads(remembered.response)
         if after == "replays" or _REFUSED in answer:
             return False
         # The path of a parent's kind is in the answer too; the longest is the resource's own.
@@ -70,7 +70,7 @@ class Tokens:
         kind = next(kind for kind in self._kinds.values() if kind.path == path)
         *parents, name = (answer[member] for member in path)
         metadata = answer["metadata"]
-        world = replace(call.world, account=metadata["meshOwner"])
+        world = replace(call.scope, account=metadata["meshOwner"])
         live = records.find(Collection(world, kind.name, "/".join(parents)), name)
         if live and live.uid == metadata["uid"]:
             return False

@@ -40,15 +40,15 @@ class Views:
     def arn(self, resource: Resource) -> str:
         """Return the ARN of a resource; the account in it is the one that created it."""
         names = self._names(resource)
-        mesh_owner = resource.shelf.world.account
+        mesh_owner = resource.collection.scope.account
         if resource.owner != mesh_owner and self._behaviour.shared_arns == "with-owner":
             names["meshName"] += f"@{mesh_owner}"
-        path = self._kinds[resource.shelf.kind].arn.format_map(names)
-        return write_arn(Scope(resource.owner, resource.shelf.world.region), path)
+        path = self._kinds[resource.collection.kind].arn.format_map(names)
+        return write_arn(Scope(resource.owner, resource.collection.scope.region), path)
 
     def _names(self, resource: Resource) -> dict[str, str]:
-        kind = self._kinds[resource.shelf.kind]
-        parents = resource.shelf.parent.split("/") if resource.shelf.parent else []
+        kind = self._kinds[resource.collection.kind]
+        parents = resource.collection.parent.split("/") if resource.collection.parent else []
         return dict(zip(kind.path, [*parents, resource.name], strict=True))
 
     def _metadata(self, resource: Resource) -> ResponseBody:
@@ -56,7 +56,7 @@ class Views:
             "arn": self.arn(resource),
             "createdAt": resource.created / 1000,
             "lastUpdatedAt": resource.updated / 1000,
-            "meshOwner": resource.shelf.world.account,
+            "meshOwner": resource.collection.scope.account,
             "resourceOwner": resource.owner,
             "version": resource.version,
         }

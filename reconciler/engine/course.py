@@ -21,16 +21,16 @@ def _ignore(_: Outcome) -> None:
 class ApplyOptions:
     """How a plan is carried out.
 
-    At most ``workers`` calls run at a time. Once ``stopping`` says so, nothing new is begun; with
-    ``fail_fast`` nor is anything after the first failure. ``progress`` hears each outcome when it
-    is settled. ``pause`` waits for so many seconds.
+    At most ``workers`` calls run at a time. Once ``should_stop`` says so, nothing new is begun; with
+    ``fail_fast`` nor is anything after the first failure. ``on_outcome`` hears each outcome when it
+    is settled. ``sleep`` waits for so many seconds.
     """
 
     workers: int = 10
-    stopping: Callable[[], bool] = lambda: False
-    progress: Callable[[Outcome], None] = _ignore
-    pause: Callable[[float], object] = time.sleep
-    patience_seconds: float = VERIFY_TIMEOUT_SECONDS
+    should_stop: Callable[[], bool] = lambda: False
+    on_outcome: Callable[[Outcome], None] = _ignore
+    sleep: Callable[[float], object] = time.sleep
+    verify_timeout_seconds: float = VERIFY_TIMEOUT_SECONDS
     fail_fast: bool = False
 
 
@@ -39,14 +39,14 @@ class Execution:
     """One plan under way: on what target, how, and whether anything failed so far."""
 
     target: Target
-    conduct: ApplyOptions
+    options: ApplyOptions
     failed: Event = field(default_factory=Event)
 
     def stop_reason(self) -> str | None:
         """Say why nothing new is to be begun; None where it is."""
-        if self.conduct.stopping():
+        if self.options.should_stop():
             return "the run was interrupted before its turn"
-        if self.conduct.fail_fast and self.failed.is_set():
+        if self.options.fail_fast and self.failed.is_set():
             return "another change failed before its turn, and --fail-fast was given"
         return None
 

@@ -48,23 +48,23 @@ def propose(
     _check_mesh_owner(wanted, target.id.account)
     seen = {key: resource for key, resource in world.resources.items() if selection.has(key)}
     # What is no part of this run is there all the same.
-    others = world.others | (world.resources.keys() - seen.keys())
+    others = world.not_selected | (world.resources.keys() - seen.keys())
     question = PlanInput(
         target=target.id,
         owner=owner,
         desired=wanted,
-        world=LiveState(seen, world.gaps, world.doubtful, others),
+        live=LiveState(seen, world.unlisted, world.possibly_stale, others),
         canonical=target.canonical,
-        restraint=restraint,
+        guards=restraint,
         now=now,
     )
     plan = make_plan(question)
     # Tags that may be old tell a wrong cause, or of a difference that is none.
-    doubtful = [change.key for change in plan.changes if change.key in world.doubtful]
+    doubtful = [change.key for change in plan.changes if change.key in world.possibly_stale]
     if 0 < len(doubtful) <= MAX_INDIVIDUAL_RECHECKS:
         fresh = {key: reread(target, key) for key in doubtful}
         plan = make_plan(
-            replace(question, world=LiveState(seen | fresh, world.gaps, others=others))
+            replace(question, live=LiveState(seen | fresh, world.unlisted, not_selected=others))
         )
     # A resource of ours outside the selection also proves that the owner id is right.
     return replace(
@@ -100,7 +100,7 @@ def apply(
     for wave in waves_of(plan.changes):
         for outcome in _apply_wave(course, wave, undone, settled):
             undone.record(outcome)
-            conduct.progress(outcome)
+            conduct.on_outcome(outcome)
             outcomes.append(outcome)
     return Report(plan, tuple(outcomes))
 
@@ -132,5 +132,5 @@ def _apply_wave(
     return parallel.stream(
         lambda change: verify(course, change, sent[change.key], seen),
         wave,
-        workers=course.conduct.workers,
+        workers=course.options.workers,
     )

@@ -12,7 +12,7 @@ from reconciler.engine.target import Target
 class BulkRead:
     """What whole lists, and the tags in pages, showed."""
 
-    sightings: Mapping[Key, ResourceVersion]
+    versions: Mapping[Key, ResourceVersion]
     tags: Mapping[Key, Mapping[str, str]]
 
 

@@ -25,7 +25,7 @@ REPLACED_REASON = "another one has taken its place since the plan was made"
 
 def write_wave(course: Execution, wave: list[Change]) -> list[WriteResult]:
     """Return what was answered to each change of ``wave``, in its order."""
-    workers = course.conduct.workers
+    workers = course.options.workers
     updates = sum(isinstance(change, Update | Adopt) for change in wave)
     if updates <= MAX_INDIVIDUAL_RECHECKS:
         return parallel.run(partial(_write_change, course, None), wave, workers=workers)
@@ -87,11 +87,11 @@ def _update_with_detached_routes(course: Execution, change: Update) -> Outcome:
     for each in change.detached:
         out = _write_and_verify(course, each.detach)
         if isinstance(out, Stale):
-            outcome = Stale(change, f"{each.detach.key}, which has to make way: {out.why}")
+            outcome = Stale(change, f"{each.detach.key}, which has to make way: {out.reason}")
             break
         taken.append(each)
         if not isinstance(out, Applied):
-            outcome = Failed(change, f"{each.detach.key} could not make way: {out.why}")
+            outcome = Failed(change, f"{each.detach.key} could not make way: {out.reason}")
             break
     else:
         outcome = replace(_write_and_verify(course, replace(change, detached=())), change=change)
@@ -105,9 +105,9 @@ def _update_with_detached_routes(course: Execution, change: Update) -> Outcome:
     lost = [one for one in back if not isinstance(one, Applied)]
     if not lost:
         return outcome
-    reasons = [] if isinstance(outcome, Applied) else [outcome.why]
+    reasons = [] if isinstance(outcome, Applied) else [outcome.reason]
     reasons += [
-        f"{one.change.key} could not be put back: {one.why}; the next run creates it"
+        f"{one.change.key} could not be put back: {one.reason}; the next run creates it"
         for one in lost
     ]
     done = [f"{change.key} was updated"] if applied else []
@@ -121,7 +121,7 @@ def _unlink(course: Execution, change: Delete) -> Outcome:
     for link in change.unlinked:
         outcome = _write_and_verify(course, link.update)
         if not isinstance(outcome, Applied):
-            why = f"{link.before.key} still names it: {outcome.why}"
+            why = f"{link.before.key} still names it: {outcome.reason}"
             outcome = replace(outcome, change=change, why=why)
             break
         done.append(f"{link.before.key} was updated")
@@ -129,7 +129,7 @@ def _unlink(course: Execution, change: Delete) -> Outcome:
         outcome = replace(_write_and_verify(course, replace(change, unlinked=())), change=change)
     if isinstance(outcome, Applied) or not done:
         return outcome
-    return Failed(change, f"{', '.join(done)}, and then: {outcome.why}", tuple(done))
+    return Failed(change, f"{', '.join(done)}, and then: {outcome.reason}", tuple(done))
 
 
 def _reattach_problem(target: Target, change: Update) -> str | None:
@@ -174,11 +174,11 @@ def _apply_with_token(target: Target, change: Change, base: str | None) -> Resou
         return target.apply(change, client_token(change, base))
     except TargetError as error:
         taken = isinstance(change, Create) and isinstance(error, ConflictError)
-        if not error.answer_id or (taken and target.read(change.key) is not None):
+        if not error.request_id or (taken and target.read(change.key) is not None):
             raise
         # The refusal may be an old one that the service keeps with the token, so another token
         # asks again.
-        return target.apply(change, client_token(change, after_refusal(error.answer_id)))
+        return target.apply(change, client_token(change, after_refusal(error.request_id)))
 
 
 def _recheck(target: Target, seen: BulkRead | None, change: Change) -> Outcome | None:
@@ -186,7 +186,7 @@ def _recheck(target: Target, seen: BulkRead | None, change: Change) -> Outcome |
     if isinstance(change, Create):
         # A name that is taken is refused.
         return None
-    listed = seen.sightings.get(change.key) if seen is not None else None
+    listed = seen.versions.get(change.key) if seen is not None else None
     # A list that does not show it proves nothing: only its own description says that it is gone.
     if seen is not None and listed is not None and not isinstance(change, Delete):
         return _recheck_in_bulk(seen, listed, change)

@@ -48,7 +48,7 @@ def _read_back(
 
 def _is_confirmed(change: Change, answer: ResourceVersion, seen: BulkRead) -> bool:
     """Whether a list and the tags in pages show all of the write."""
-    listed, tags = seen.sightings.get(change.key), seen.tags.get(change.key, {})
+    listed, tags = seen.versions.get(change.key), seen.tags.get(change.key, {})
     if listed is None:
         return False
     if isinstance(change, Delete):
@@ -126,7 +126,7 @@ def _after_create(course: Execution, change: Create, answer: ResourceVersion) ->
     live = target.read(change.key)
     if live is not None:
         return compare_with_live(target, change, live)
-    base = after_replay(str(answer.uid), answer.answer_id)
+    base = after_replay(str(answer.uid), answer.request_id)
     try:
         answer = target.apply(change, client_token(change, base))
     except ConflictError:
@@ -139,7 +139,7 @@ def _after_create(course: Execution, change: Create, answer: ResourceVersion) ->
 
 def _wait_until_visible(course: Execution, change: Change, answer: ResourceVersion) -> Outcome:
     """Look until the write shows, or patience ends."""
-    target, conduct = course.target, course.conduct
+    target, conduct = course.target, course.options
     waited, pause = 0.0, FIRST_DELAY_SECONDS
     while True:
         live = target.read(change.key)
@@ -152,10 +152,10 @@ def _wait_until_visible(course: Execution, change: Change, answer: ResourceVersi
             # Tags move no version: at the same one they may only not show yet.
             if isinstance(found, Applied) or live.version > answer.version:
                 return found
-        if waited >= conduct.patience_seconds or conduct.stopping():
+        if waited >= conduct.verify_timeout_seconds or conduct.should_stop():
             why = f"it was sent, but does not show after {waited:.0f} s"
             return found or Failed(change, why)
-        conduct.pause(pause)
+        conduct.sleep(pause)
         waited, pause = waited + pause, min(2 * pause, MAX_DELAY_SECONDS)
 
 

@@ -12,14 +12,14 @@ from reconciler.core.resources import Key, Spec
 
 @dataclass(slots=True)
 class BlockedChanges:
-    """What was not created (``missing``), and the old specs of what was not updated (``stuck``).
+    """What was not created (``not_created``), and the old specs of what was not updated (``not_updated``).
 
-    ``held`` names, for what something else still stands in the way of, that other thing.
+    ``blocked_by`` names, for what something else still stands in the way of, that other thing.
     """
 
-    missing: set[Key] = field(default_factory=set)
-    stuck: dict[Key, Spec] = field(default_factory=dict)
-    held: dict[Key, Key] = field(default_factory=dict)
+    not_created: set[Key] = field(default_factory=set)
+    not_updated: dict[Key, Spec] = field(default_factory=dict)
+    blocked_by: dict[Key, Key] = field(default_factory=dict)
 
     def record(self, outcome: Outcome) -> None:
         """Remember what an outcome leaves undone."""
@@ -28,27 +28,27 @@ class BlockedChanges:
             return
         parent = parent_of(change.key)
         if isinstance(change, Create):
-            self.missing.add(change.key)
+            self.not_created.add(change.key)
             return
         if change.key.kind in LISTENER_KINDS:
-            self.stuck[change.key] = change.before.spec
+            self.not_updated[change.key] = change.before.spec
         # What was to be led away in the same step is back where it was.
         for each in (change, *(way.detach for way in detached_routes(change))):
-            self.held |= dict.fromkeys(referenced_keys(each.key, each.before.spec), each.key)
+            self.blocked_by |= dict.fromkeys(referenced_keys(each.key, each.before.spec), each.key)
         # A node that was to be updated first is not as its own delete in the plan expects it.
-        self.held |= {link.before.key: change.key for link in unlinked(change)}
+        self.blocked_by |= {link.before.key: change.key for link in unlinked(change)}
         if parent is not None and (isinstance(change, Delete) or parent.kind in LISTENER_KINDS):
-            self.held[parent] = change.key
+            self.blocked_by[parent] = change.key
 
     def blocked_reason(self, change: Change) -> str | None:
         """Say why ``change`` cannot be made now; None where it can."""
-        holder = self.held.get(change.key)
+        holder = self.blocked_by.get(change.key)
         if isinstance(change, Delete):
             return f"{holder}, which holds it, could not be changed or deleted" if holder else None
         if holder is not None and parent_of(holder) == change.key:
             return f"{holder}, which is in its way, could not be changed or deleted"
         parent = parent_of(change.key)
-        if parent in self.stuck and not accepts(self.stuck[parent], change):
+        if parent in self.not_updated and not accepts(self.not_updated[parent], change):
             return f"it needs the listeners of {parent}, which were not changed"
-        lacking = next((key for key in requirements(change) if key in self.missing), None)
+        lacking = next((key for key in requirements(change) if key in self.not_created), None)
         return f"it needs {lacking}, which was not created" if lacking else None

@@ -40,7 +40,7 @@ class Event:
     """
 
     name: str
-    occasion: EventKind
+    kind: EventKind
     commit: str
     base: str | None = None
     request: int | None = None
@@ -54,15 +54,15 @@ class Event:
         only the plan that its caller expects.
         """
         match self:
-            case Event(occasion=EventKind.REQUEST, trusted=True):
+            case Event(kind=EventKind.REQUEST, trusted=True):
                 return Task.REVIEW
-            case Event(occasion=EventKind.PUSH, main=True):
+            case Event(kind=EventKind.PUSH, main=True):
                 return Task.APPLY
-            case Event(occasion=EventKind.MANUAL, main=True) if expects_plan:
+            case Event(kind=EventKind.MANUAL, main=True) if expects_plan:
                 return Task.APPLY
-            case Event(occasion=EventKind.SCHEDULE | EventKind.MANUAL, main=True):
+            case Event(kind=EventKind.SCHEDULE | EventKind.MANUAL, main=True):
                 return Task.WATCH
-            case Event(occasion=EventKind.MANUAL):
+            case Event(kind=EventKind.MANUAL):
                 return Task.PREVIEW
             case _:
                 return Task.VALIDATE
@@ -107,7 +107,7 @@ class Forge(Protocol):
         """What the job is run for."""
 
     @property
-    def places(self) -> JobFiles:
+    def files(self) -> JobFiles:
         """What is read of the job but its log."""
 
     def comments(self, request: int) -> Iterator[Comment]:

@@ -37,7 +37,7 @@ class GitHub:
         self.event = _event(environment)
         files = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
         outputs, summary = (Path(file) if file else None for file in files)
-        self.places = JobFiles(outputs, summary=summary)
+        self.files = JobFiles(outputs, summary=summary)
         self._environment = environment
         self._path = f"/repos/{repository}"
 

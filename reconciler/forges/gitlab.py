@@ -10,13 +10,13 @@ from reconciler.core.errors import ForgeError, UsageError
 from reconciler.forges.forge import Comment, Event, EventKind, JobFiles, MergedRequest, are_ids
 from reconciler.forges.rest import RestClient, validate_token
 
-_OCCASIONS = {
+_EVENT_KINDS = {
     "merge_request_event": EventKind.REQUEST,
     "push": EventKind.PUSH,
     "schedule": EventKind.SCHEDULE,
     "web": EventKind.MANUAL,
 }
-PLACES = JobFiles(
+FILES = JobFiles(
     Path("reconciler.env"),
     # They become variables of later jobs, where RECONCILER_ would make options of them.
     prefix="mesh_",
@@ -41,7 +41,7 @@ class GitLab:
         if not _NUMBER.fullmatch(project):
             raise UsageError("CI_PROJECT_ID names no project: is this GitLab CI?")
         self.event = _event(environment, project)
-        self.places = PLACES
+        self.files = FILES
         self._environment = environment
         self._path = f"/projects/{project}"
 
@@ -108,7 +108,7 @@ class GitLab:
 
 def _event(environment: Mapping[str, str], project: str) -> Event:
     source = environment.get("CI_PIPELINE_SOURCE", "")
-    occasion = _OCCASIONS.get(source, EventKind.OTHER)
+    occasion = _EVENT_KINDS.get(source, EventKind.OTHER)
     commit = environment.get("CI_COMMIT_SHA", "")
     if occasion is not EventKind.REQUEST:
         branch = environment.get("CI_COMMIT_BRANCH")

@@ -34,12 +34,12 @@ _ADVICE: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """What came back; ``status`` is 0 where nothing did, and ``why`` says why."""
+    """What came back; ``status`` is 0 where nothing did, and ``message`` says why."""
 
     status: int = 0
     content: bytes = b""
     retry_after: str = ""
-    why: str = ""
+    message: str = ""
 
     @property
     def is_transient(self) -> bool:
@@ -48,7 +48,7 @@ class _Response:
 
     def __str__(self) -> str:
         """Return what a person is told of it."""
-        return self.why or f"HTTP {self.status}{_ADVICE.get(self.status, '')}"
+        return self.message or f"HTTP {self.status}{_ADVICE.get(self.status, '')}"
 
 
 class RestClient:
@@ -149,7 +149,7 @@ class RestClient:
             # What is cut off here is no JSON.
             content = answer.read(MAX_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            return _Response(why=f"no answer: {type(error).__name__}")
+            return _Response(message=f"no answer: {type(error).__name__}")
         finally:
             self._pool.clear()
         return _Response(answer.status, content, answer.headers.get("retry-after", ""))

@@ -82,21 +82,21 @@ class Elector:
         self.store = store
         self.holder = holder
         self.term_seconds = term_seconds
-        self._clock = clock
-        self._wall = wall
-        self._seen: tuple[str | None, float] | None = None
+        self._monotonic = clock
+        self._now = wall
+        self._observed: tuple[str | None, float] | None = None
         self._until = NEVER
 
     def is_leader(self) -> bool:
         """Whether the lease is ours at this moment; asks nobody."""
-        return self._clock() < self._until
+        return self._monotonic() < self._until
 
     def acquire(self, sleep: Callable[[float], object]) -> None:
         """Return once the lease is ours; HeldError where somebody else renews it."""
         before: str | None = None
         self.renew_or_acquire()
         while not self.is_leader():
-            text = self._seen[0] if self._seen else None
+            text = self._observed[0] if self._observed else None
             if before is not None and text != before:
                 raise LockHeldError(
                     f"{self._parsed(text).holder} holds {self.store.name}; "
@@ -111,7 +111,7 @@ class Elector:
 
         LockError where the store cannot be reached: a lease that is ours then runs out by itself.
         """
-        asked_at = self._clock()
+        asked_at = self._monotonic()
         text = self.store.read()
         record = self._parsed(text)
         if record.holder == self.holder:
@@ -123,7 +123,7 @@ class Elector:
             return
         won = self.store.compare_and_swap(text, str(after))
         self._until = asked_at + self.term_seconds if won else NEVER
-        self._seen = (str(after), asked_at) if won else None
+        self._observed = (str(after), asked_at) if won else None
 
     def release(self) -> None:
         """Let others have the lease at once, where it is ours."""
@@ -136,16 +136,16 @@ class Elector:
 
     def lease(self) -> LeaseStatus:
         """Return whose lease it is, as far as was seen."""
-        text, since = self._seen or (None, self._clock())
+        text, since = self._observed or (None, self._monotonic())
         record = self._parsed(text)
-        expires_at = self._wall() + since + record.term_seconds - self._clock()
+        expires_at = self._now() + since + record.term_seconds - self._monotonic()
         return LeaseStatus(record.holder, self.term_seconds, expires_at)
 
     def _is_over(self, text: str | None, record: LeaseRecord) -> bool:
-        now = self._clock()
-        if self._seen is None or self._seen[0] != text:
-            self._seen = text, now
-        return now - self._seen[1] >= record.term_seconds
+        now = self._monotonic()
+        if self._observed is None or self._observed[0] != text:
+            self._observed = text, now
+        return now - self._observed[1] >= record.term_seconds
 
     def _parsed(self, text: str | None) -> LeaseRecord:
         try:

@@ -28,7 +28,7 @@ M = TypeVar("M", bound=BaseModel)
 # would take None: a null is no way to leave a field out.
 _NOTHING = object()
 
-_WANTED = {
+_EXPECTED = {
     "bool_type": "true or false",
     "datetime_type": "a date and time",
     "dict_type": "a mapping",
@@ -78,7 +78,7 @@ def drop_unknown_fields(
     if isinstance(node, ListNode):
         items = enumerate(node.items)
         return ListNode(
-            node.mark,
+            node.position,
             [drop_unknown_fields(model, item, complaints, (*path, index)) for index, item in items],
         )
     if not isinstance(node, MappingNode):
@@ -96,7 +96,7 @@ def drop_unknown_fields(
             message = "is not a field of this resource: Kubernetes would drop it, and so do we"
             hint = did_you_mean(name, fields)
             complaints.add(Code.PRUNED_FIELD, mark, message, path=here, hint=hint)
-    return MappingNode(node.mark, kept)
+    return MappingNode(node.position, kept)
 
 
 def _plain(node: Node) -> Any:
@@ -128,7 +128,7 @@ def _report(
         complaints.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
     elif not isinstance(node, InvalidNode):
         code, message, hint = _value_message(finding, node)
-        mark = key_mark if about_key else node.mark
+        mark = key_mark if about_key else node.position
         complaints.add(code, mark, message, path=here, hint=hint)
 
 
@@ -151,7 +151,7 @@ def _value_message(finding: Any, node: Node) -> tuple[Code, str, str]:
         name, words = _BOUNDS[finding["type"]]
         found = describe(node) if scalar else context["actual_length"]
         return Code.NOT_ALLOWED, f"must {words.format(context[name])}, not {found}", ""
-    wanted = _WANTED.get(finding["type"], "something else")
+    wanted = _EXPECTED.get(finding["type"], "something else")
     return Code.WRONG_TYPE, f"must be {wanted}, not {describe(node)}", ""
 
 

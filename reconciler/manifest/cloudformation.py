@@ -43,12 +43,12 @@ def translate_template(sheet: DocumentContext) -> Iterator[DeclaredResource | Un
         if name not in _SECTIONS:
             hint = did_you_mean(name, _SECTIONS)
             message = "is no section of a template"
-            sheet.report(Code.UNKNOWN_FIELD, member.mark, message, (name,), hint)
+            sheet.report(Code.UNKNOWN_FIELD, member.position, message, (name,), hint)
     mark, resources = find(sheet.root, ("Resources",))
     if resources is None:
         sheet.report(Code.MISSING_FIELD, mark, "is required", ("Resources",))
     elif isinstance(resources, MappingNode):
-        resolver = Resolver(sheet.root, sheet.variables, sheet.complaints)
+        resolver = Resolver(sheet.root, sheet.variables, sheet.diagnostics)
         for name, member in resources.members.items():
             yield from _resource(sheet, resolver, name, member)
     else:
@@ -61,7 +61,7 @@ def _resource(
     path = ("Resources", name)
     if name.startswith("Fn::") or parse_call(member.value, path):
         message = "makes resources that only CloudFormation knows"
-        sheet.report(Code.FUNCTION, member.mark, message, path, "write them out")
+        sheet.report(Code.FUNCTION, member.position, message, path, "write them out")
         return
     if not isinstance(member.value, MappingNode):
         sheet.report_type(member.value, path)
@@ -75,7 +75,7 @@ def _resource(
         yield from _translate(sheet, resolver, name, member.value, kind)
     elif "appmesh" in type_.text.casefold().replace("-", ""):
         kind = type_.text.removeprefix(_PREFIX)
-        sheet.report_kind(kind, type_.mark, (*path, "Type"))
+        sheet.report_kind(kind, type_.position, (*path, "Type"))
     else:
         sheet.ignored[type_.text] += 1
 
@@ -94,7 +94,7 @@ def _translate(
     members = {}
     for field, member in (properties.members if properties else {}).items():
         if value := resolver.property(name, field):
-            members[field] = KeyValue(member.mark, value)
+            members[field] = KeyValue(member.position, value)
     names = forms.names(kind)
     own_name = cloudformation_name("", attribute(names[-1]))
     if own_name not in members:
@@ -104,14 +104,14 @@ def _translate(
     model = rename_fields(forms.request(kind), cloudformation_name)
     root = MappingNode(mark, members)
     fields = Fields(
-        MappingNode(resource.mark, {"Properties": KeyValue(mark, root)}),
+        MappingNode(resource.position, {"Properties": KeyValue(mark, root)}),
         (*sheet.path, *path[:-1]),
         tuple(("Properties", cloudformation_name("", attribute(each))) for each in names),
         ("Properties", "Spec"),
         forms.spec_in(model),
         ("Properties", "MeshOwner"),
     )
-    form: Any = validate(model, root, sheet.complaints, (*sheet.path, *path))
+    form: Any = validate(model, root, sheet.diagnostics, (*sheet.path, *path))
     if form is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
@@ -150,5 +150,5 @@ def _is_retained(sheet: DocumentContext, name: str, resource: MappingNode) -> bo
         sheet.report_type(node, path, one_of(_POLICIES))
     elif node.text not in _POLICIES:
         message = f"must be {one_of(_POLICIES)}, not {quote_value(node.text)}"
-        sheet.report(Code.NOT_ALLOWED, node.mark, message, path)
+        sheet.report(Code.NOT_ALLOWED, node.position, message, path)
     return isinstance(node, ScalarNode) and node.text in _RETAINED

@@ -108,7 +108,7 @@ class Diagnostic:
 
     ``path`` is the place in the document (``spec.egressFilter.type``), empty where the whole
     file is meant. ``message`` follows it in a sentence; ``hint`` says what to do about it.
-    ``message`` and ``hint`` may be shown as they are, ``path``, ``quote`` and the file's name
+    ``message`` and ``hint`` may be shown as they are, ``path``, ``excerpt`` and the file's name
     hold the user's own characters.
     """
 
@@ -117,7 +117,7 @@ class Diagnostic:
     message: str
     path: str = ""
     hint: str = ""
-    quote: SourceExcerpt | None = None
+    excerpt: SourceExcerpt | None = None
 
     @property
     def severity(self) -> Severity:

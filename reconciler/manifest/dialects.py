@@ -32,7 +32,7 @@ def _translate_native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unn
     names = tuple(("metadata", name) for name in places)
     owner = ("metadata", "meshOwner")
     fields = Fields(root, sheet.path, names, ("spec",), forms.spec_in(model), owner)
-    document = validate(model, root, sheet.complaints, sheet.path)
+    document = validate(model, root, sheet.diagnostics, sheet.path)
     if document is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
@@ -54,11 +54,11 @@ def _translate_request(sheet: DocumentContext) -> Iterator[DeclaredResource | Un
     if token:
         message = "must not be in a manifest: each request gets a token of its own"
         hint = "leave the field out"
-        sheet.report(Code.CLIENT_TOKEN, token.value.mark, message, ("clientToken",), hint)
-    root = sheet.substitute(MappingNode(sheet.root.mark, members))
+        sheet.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
+    root = sheet.substitute(MappingNode(sheet.root.position, members))
     paths = tuple((name,) for name in names)
     fields = Fields(root, sheet.path, paths, ("spec",), forms.spec_in(model))
-    request: Any = validate(model, root, sheet.complaints, sheet.path)
+    request: Any = validate(model, root, sheet.diagnostics, sheet.path)
     if request is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))

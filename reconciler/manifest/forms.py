@@ -30,7 +30,7 @@ from reconciler.manifest.fields import (
 from reconciler.manifest.specs import attribute, needs_spec, spec_of, structure_of
 from reconciler.manifest.spelling import kubernetes_name, rename_fields
 
-KEY_KINDS = {row.word: row.name for row in KINDS.values()}
+KEY_KINDS = {row.title: row.name for row in KINDS.values()}
 """What keys call a kind."""
 
 _KINDS = {

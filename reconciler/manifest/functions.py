@@ -56,11 +56,11 @@ class Resolver:
         self, template: MappingNode, variables: Mapping[str, str], complaints: DiagnosticList
     ) -> None:
         self._template = template
-        self._complaints = complaints
+        self._diagnostics = complaints
         self._value_of_parameter = cache(partial(value_of, template, variables))
         self._depth = 0
         self._values = 0
-        self._under_way: set[Path] = set()
+        self._in_progress: set[Path] = set()
         # None stands for a condition of which cannot be said whether it holds.
         self._conditions: dict[str, bool | None] = {}
         self._properties: dict[Path, Node | None] = {}
@@ -84,18 +84,18 @@ class Resolver:
 
     def _report(self, error: UnresolvedError, mark: Position, path: Path) -> None:
         if str(error):
-            self._complaints.add(Code.FUNCTION, mark, str(error), path=path, hint=error.hint)
+            self._diagnostics.add(Code.FUNCTION, mark, str(error), path=path, hint=error.hint)
 
     @contextmanager
     def _guard_cycle(self, path: Path) -> Iterator[None]:
         """Note that what ``path`` leads to is under way, so that it cannot wait for itself."""
-        if path in self._under_way:
+        if path in self._in_progress:
             raise UnresolvedError("needs itself in the end")
-        self._under_way.add(path)
+        self._in_progress.add(path)
         try:
             yield
         finally:
-            self._under_way.discard(path)
+            self._in_progress.discard(path)
 
     @contextmanager
     def _guard_depth(self) -> Iterator[None]:
@@ -113,7 +113,7 @@ class Resolver:
             if call := parse_call(node, path):
                 return self._value_of(call)
             if isinstance(node, ListNode):
-                return ListNode(node.mark, list(self._items(node.items, path)))
+                return ListNode(node.position, list(self._items(node.items, path)))
             if isinstance(node, MappingNode):
                 return self._mapping(node, path)
             return node
@@ -124,8 +124,8 @@ class Resolver:
             value = self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
             self._count(value)
         except UnresolvedError as error:
-            self._report(error, call.mark, call.path)
-            return InvalidNode(call.mark)
+            self._report(error, call.position, call.path)
+            return InvalidNode(call.position)
         return value
 
     def _count(self, value: Node | None) -> None:
@@ -148,7 +148,7 @@ class Resolver:
         for name, (mark, inner) in node.members.items():
             if value := self._resolve(inner, (*path, name)):
                 members[name] = KeyValue(mark, value)
-        return MappingNode(node.mark, members)
+        return MappingNode(node.position, members)
 
     def _items(self, items: Iterable[Node], path: Path) -> Iterator[Node]:
         for index, item in enumerate(items):
@@ -173,7 +173,7 @@ class Resolver:
 
     def _ref(self, call: FunctionCall) -> Node | None:
         name = self._text(call.argument, call.path)
-        return None if name == "AWS::NoValue" else self._parameter(name, call.mark)
+        return None if name == "AWS::NoValue" else self._parameter(name, call.position)
 
     def _parameter(self, name: str, mark: Position) -> Node:
         value = self._value_of_parameter(name)
@@ -204,7 +204,7 @@ class Resolver:
             case _:
                 raise UnresolvedError("takes a resource and an attribute of it")
         value = self._attribute(resource, name)
-        return value._replace(mark=call.mark)
+        return value._replace(mark=call.position)
 
     def _substitute(self, call: FunctionCall) -> Node:
         template, given = call.argument, None
@@ -224,7 +224,7 @@ class Resolver:
                 yield self._placeholder(name, known, call)
             yield rest
 
-        return make_scalar(call.mark, join_limited(pieces()))
+        return make_scalar(call.position, join_limited(pieces()))
 
     def _placeholder(self, name: str, known: Mapping[str, str], call: FunctionCall) -> str:
         if name.startswith("!"):
@@ -232,7 +232,9 @@ class Resolver:
         if name in known:
             return known[name]
         resource, dot, attribute = name.partition(".")
-        value = self._attribute(resource, attribute) if dot else self._parameter(name, call.mark)
+        value = (
+            self._attribute(resource, attribute) if dot else self._parameter(name, call.position)
+        )
         return self._text(value, call.path)
 
     def _join(self, call: FunctionCall) -> Node:
@@ -244,14 +246,14 @@ class Resolver:
                 yield between if index else ""
                 yield self._text(item, (*call.path, index))
 
-        return make_scalar(call.mark, join_limited(pieces()))
+        return make_scalar(call.position, join_limited(pieces()))
 
     def _find_in_map(self, call: FunctionCall) -> Node:
         steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
         _, value = find(self._template, ("Mappings", *steps))
         if not isinstance(value, ScalarNode | ListNode):
             raise UnresolvedError(f"finds nothing at {quote_value('.'.join(steps))} in Mappings")
-        return value._replace(mark=call.mark)
+        return value._replace(mark=call.position)
 
     def _if(self, call: FunctionCall) -> Node | None:
         condition, yes, no = self._arguments(call, 3)

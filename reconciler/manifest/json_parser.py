@@ -50,23 +50,23 @@ def parse_json(page: SourceText) -> Iterator[Document]:
     """
     parser = _Parser(page)
     while not parser.at_end():
-        parser.complaints = DiagnosticList(page)
+        parser.diagnostics = DiagnosticList(page)
         try:
             root = parser.document()
         except _JsonError as error:
-            parser.complaints.add(error.code, parser.mark(error.offset), str(error))
-            yield Document(None, parser.complaints)
+            parser.diagnostics.add(error.code, parser.position(error.offset), str(error))
+            yield Document(None, parser.diagnostics)
             return
-        yield Document(root, parser.complaints)
+        yield Document(root, parser.diagnostics)
 
 
 class _Parser:
     """Reads one value after the other; a token is its text and its offset."""
 
     def __init__(self, page: SourceText) -> None:
-        self.complaints = DiagnosticList(page)
+        self.diagnostics = DiagnosticList(page)
         self._text = page.text
-        self._at = 0
+        self._offset = 0
         self._documents = 0
         self._nodes = 0
         self._line_starts = [0]
@@ -75,10 +75,10 @@ class _Parser:
 
     def at_end(self) -> bool:
         """Whether only white space is left."""
-        space = _SPACE.match(self._text, self._at)
+        space = _SPACE.match(self._text, self._offset)
         return space is not None and space.end() == len(self._text)
 
-    def mark(self, offset: int, width: int = 1) -> Position:
+    def position(self, offset: int, width: int = 1) -> Position:
         """Return the place of the character at ``offset``."""
         line = bisect.bisect_right(self._line_starts, offset)
         return Position(line, offset - self._line_starts[line - 1] + 1, width)
@@ -93,12 +93,12 @@ class _Parser:
         return self._node(word, offset, ())
 
     def _token(self) -> tuple[str, int]:
-        match = _TOKEN.match(self._text, self._at)
+        match = _TOKEN.match(self._text, self._offset)
         if match is None:
             raise _JsonError(
                 Code.JSON, len(self._text.rstrip()), "is not valid JSON: it ends too early"
             )
-        self._at = match.end()
+        self._offset = match.end()
         return match[1], match.start(1)
 
     def _node(self, word: str, offset: int, path: Path) -> Node:
@@ -109,7 +109,7 @@ class _Parser:
         if len(path) > MAX_DEPTH:
             message = f"is nested more than {MAX_DEPTH} levels deep"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
-        mark = self.mark(offset, len(word))
+        mark = self.position(offset, len(word))
         match word[0]:
             case "{":
                 return self._mapping(mark, path)
@@ -153,14 +153,14 @@ class _Parser:
         while word != "}":
             if not word.startswith('"'):
                 raise self._unexpected(word, offset, "a key in quotation marks")
-            key, key_mark = self._string(word, offset), self.mark(offset, len(word))
+            key, key_mark = self._string(word, offset), self.position(offset, len(word))
             colon, offset = self._token()
             if colon != ":":
                 raise self._unexpected(colon, offset, "a colon")
             value = self._node(*self._token(), (*path, key))
             if key in members:
-                message = f"is given twice: first in line {members[key].mark.line}"
-                self.complaints.add(Code.DUPLICATE_KEY, key_mark, message, path=(*path, key))
+                message = f"is given twice: first in line {members[key].position.line}"
+                self.diagnostics.add(Code.DUPLICATE_KEY, key_mark, message, path=(*path, key))
             else:
                 members[key] = KeyValue(key_mark, value)
             word, offset = self._separator("}")

@@ -75,7 +75,7 @@ class KubernetesResource(NamedTuple):
     ``namespaces`` and ``routes`` are the selectors in its spec, if it has them.
     """
 
-    sheet: DocumentContext
+    context: DocumentContext
     kind: str
     namespace: str
     name: str
@@ -85,8 +85,8 @@ class KubernetesResource(NamedTuple):
     @property
     def is_named(self) -> bool:
         """Whether its name in App Mesh can be told, if that of what contains it can."""
-        _, own_name = find(self.sheet.root, ("spec", "awsName"))
-        is_told = own_name is None or get_text(self.sheet.root, "spec", "awsName")
+        _, own_name = find(self.context.root, ("spec", "awsName"))
+        is_told = own_name is None or get_text(self.context.root, "spec", "awsName")
         return bool(self.name and is_told and (self.kind == "Mesh" or self.namespace))
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Cluster:
     """What the manifests of a source would put into one cluster."""
 
     resources: list[KubernetesResource] = field(default_factory=list)
-    named: dict[str, dict[tuple[str, str], KubernetesResource]] = field(default_factory=dict)
+    by_name: dict[str, dict[tuple[str, str], KubernetesResource]] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     _selections: int = 0
     _by_name: dict[str, list[KubernetesResource]] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Cluster:
         )
         resource = KubernetesResource(replace(sheet, root=root), kind, namespace, name, *selectors)
         self.resources.append(resource)
-        self.named.setdefault(kind, {}).setdefault((namespace, name), resource)
+        self.by_name.setdefault(kind, {}).setdefault((namespace, name), resource)
 
     def translate(
         self, resource: KubernetesResource, hidden: Collection[str]
@@ -136,20 +136,20 @@ class Cluster:
 
         What cannot be read may hold more resources of the ``hidden`` kinds.
         """
-        sheet, kind = resource.sheet, resource.kind
+        sheet, kind = resource.context, resource.kind
         word = forms.KEY_KINDS.get(kind, kind)
         version = str(get_text(sheet.root, "apiVersion"))
         if kind != "Mesh" and version != KUBERNETES[0]:
             mark, _ = find(sheet.root, ("apiVersion",))
             message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
             sheet.report(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
-            yield Unnamed(word, sheet.complaints, sheet.path)
+            yield Unnamed(word, sheet.diagnostics, sheet.path)
             return
         model = forms.kubernetes(kind, old=version != KUBERNETES[0])
         known: Any = drop_unknown_fields(
-            model, self._resolve_references(resource), sheet.complaints, sheet.path
+            model, self._resolve_references(resource), sheet.diagnostics, sheet.path
         )
-        document: Any = validate(model, known, sheet.complaints, sheet.path)
+        document: Any = validate(model, known, sheet.diagnostics, sheet.path)
         fields = _fields(resource, known, model)
         key = None if kind == "BackendGroup" else self._key(resource, fields, hidden)
         if document is None or key is None:
@@ -176,17 +176,17 @@ class Cluster:
         hidden: Collection[str],
     ) -> None:
         """Keep the fields of what ``resource`` asks for; report nothing a second time."""
-        silent = DiagnosticList(resource.sheet.complaints.page)
-        sheet = replace(resource.sheet, complaints=silent, kept=kept)
+        silent = DiagnosticList(resource.context.diagnostics.source)
+        sheet = replace(resource.context, complaints=silent, kept=kept)
         with suppress(TooManyDiagnosticsError):
-            list(self.translate(resource._replace(sheet=sheet), hidden))
+            list(self.translate(resource._replace(context=sheet), hidden))
 
     def _key(
         self, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
     ) -> Key | None:
         """Return the key of ``resource``, valid or not; None if its names cannot be told."""
         namespace = (*fields.path, "metadata", "namespace")
-        if not resource.is_named or resource.sheet.complaints.errors_in(namespace):
+        if not resource.is_named or resource.context.diagnostics.errors_in(namespace):
             return None
         parents = [
             self._select_parent(kind, resource, fields, hidden) for kind in _PARENTS[resource.kind]
@@ -198,7 +198,7 @@ class Cluster:
             message = f"is too long with its namespace: {len(name)} characters"
             hint = "give a shorter one in spec.awsName"
             mark, path = fields.name()
-            resource.sheet.complaints.add(Code.NAME, mark, message, path=path, hint=hint)
+            resource.context.diagnostics.add(Code.NAME, mark, message, path=path, hint=hint)
             return None
         return Key(forms.KEY_KINDS[resource.kind], (*map(str, parents), name))
 
@@ -206,7 +206,7 @@ class Cluster:
         self, kind: str, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
     ) -> str | None:
         """Return the name of what of ``kind`` contains ``resource``; None where that is unclear."""
-        root, member = resource.sheet.root, _REFERENCES_TO[kind]
+        root, member = resource.context.root, _REFERENCES_TO[kind]
         _, reference = find(root, ("spec", member))
         if reference is not None:
             name = get_text(reference, "name")
@@ -225,20 +225,20 @@ class Cluster:
         message = f"belongs to a {kind} that cannot be told: {which}"
         hint = f"give its name in spec.{member}.name"
         mark, path = fields.name()
-        resource.sheet.complaints.add(Code.NO_MESH, mark, escaped(message), path=path, hint=hint)
+        resource.context.diagnostics.add(Code.NO_MESH, mark, escaped(message), path=path, hint=hint)
         return None
 
     def _selecting(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
         """Return the objects of ``kind`` that select ``resource``, or all of them if none does."""
         # Kept by document, because ``keep`` asks again and must not count the selections twice.
-        asked = kind, id(resource.sheet.root)
+        asked = kind, id(resource.context.root)
         if asked not in self._selected:
             self._selected[asked] = self._select(kind, resource)
         return self._selected[asked]
 
     def _select(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
         if kind not in self._by_name:
-            self._by_name[kind] = sorted(self.named.get(kind, {}).values(), key=str)
+            self._by_name[kind] = sorted(self.by_name.get(kind, {}).values(), key=str)
         everything, namespace = self._by_name[kind], resource.namespace
         if (kind, namespace) not in self._reaching:
             of_namespace = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
@@ -247,7 +247,7 @@ class Cluster:
                 for each in everything
                 if each.namespaces is not None and self._matches(each.namespaces, of_namespace)
             ]
-        labels = labels_of(resource.sheet.root)
+        labels = labels_of(resource.context.root)
         return [
             each
             for each in self._reaching[kind, namespace]
@@ -265,8 +265,8 @@ class Cluster:
 
     def _name(self, kind: str, namespace: str, name: str) -> str:
         """Return what App Mesh calls the object that Kubernetes calls so."""
-        found = self.named.get(kind, {}).get((namespace, name))
-        given = get_text(found.sheet.root, "spec", "awsName") if found else None
+        found = self.by_name.get(kind, {}).get((namespace, name))
+        given = get_text(found.context.root, "spec", "awsName") if found else None
         if given is not None:
             return given
         if kind == "Mesh":
@@ -292,9 +292,9 @@ class Cluster:
                         backends.append({"virtualService": {"virtualServiceName": service}})
                         known.add(service)
             except _TooManySelectionsError as error:
-                mark, _ = find(node.sheet.root, path)
+                mark, _ = find(node.context.root, path)
                 message = f"cannot be filled in: {error}"
-                node.sheet.report(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
+                node.context.report(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
                 break
         return {"backends": backends} if backends else {}
 
@@ -305,21 +305,21 @@ class Cluster:
         namespace, name = wanted
         if name == "*":
             if not self._services_in:
-                for place, each in sorted(self.named.get("VirtualService", {})):
+                for place, each in sorted(self.by_name.get("VirtualService", {})):
                     own_name = self._name("VirtualService", place, each)
                     self._services_in.setdefault(place, []).append(own_name)
             of_namespace = self._services_in.get(namespace, [])
             self._count(len(of_namespace))
             yield from of_namespace
             return
-        group = self.named.get("BackendGroup", {}).get(wanted)
+        group = self.by_name.get("BackendGroup", {}).get(wanted)
         if group is None:
             if "BackendGroup" not in hidden:
                 message = f"names {namespace}/{name}, which is not declared"
-                mark, _ = find(node.sheet.root, path)
-                node.sheet.report(Code.DANGLING, mark, escaped(message), path)
+                mark, _ = find(node.context.root, path)
+                node.context.report(Code.DANGLING, mark, escaped(message), path)
             return
-        _, services = find(group.sheet.root, ("spec", "virtualservices"))
+        _, services = find(group.context.root, ("spec", "virtualservices"))
         listed = services.items if isinstance(services, ListNode) else []
         self._count(len(listed))
         for service in listed:
@@ -328,12 +328,12 @@ class Cluster:
 
     def _resolve_references(self, resource: KubernetesResource) -> MappingNode:
         """Return the object with a name in the place of every reference to another."""
-        root = resource.sheet.root
+        root = resource.context.root
         members = dict(root.members)
         if spec := members.get("spec"):
             value = self._without_references(resource, spec.value, ("spec",))
-            members["spec"] = KeyValue(spec.mark, value)
-        return MappingNode(root.mark, members)
+            members["spec"] = KeyValue(spec.position, value)
+        return MappingNode(root.position, members)
 
     def _without_references(self, resource: KubernetesResource, node: Node, path: Path) -> Node:
         if isinstance(node, ListNode):
@@ -341,7 +341,7 @@ class Cluster:
                 self._without_references(resource, item, (*path, index))
                 for index, item in enumerate(node.items)
             ]
-            return ListNode(node.mark, items)
+            return ListNode(node.position, items)
         if not isinstance(node, MappingNode):
             return node
         members: dict[str, KeyValue] = {}
@@ -354,20 +354,20 @@ class Cluster:
             kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
             if reference in members:
                 message = f"names the {kind} for the second time"
-                resource.sheet.report(Code.NOT_ALLOWED, mark, message, here)
+                resource.context.report(Code.NOT_ALLOWED, mark, message, here)
             find = self._by_reference if name == reference else _by_arn
             told = find(resource, kind, value, here)
             _, own_name = find(value, ("name",))
-            place = own_name.mark if own_name else value.mark
-            found = InvalidNode(value.mark) if told is None else ScalarNode(place, told, told)
+            place = own_name.position if own_name else value.position
+            found = InvalidNode(value.position) if told is None else ScalarNode(place, told, told)
             members[reference] = KeyValue(mark, found)
-        return MappingNode(node.mark, members)
+        return MappingNode(node.position, members)
 
     def _by_reference(
         self, resource: KubernetesResource, kind: str, node: Node, path: Path
     ) -> str | None:
-        sheet = resource.sheet
-        found = validate(forms.KubernetesReference, node, sheet.complaints, (*sheet.path, *path))
+        sheet = resource.context
+        found = validate(forms.KubernetesReference, node, sheet.diagnostics, (*sheet.path, *path))
         if found is None:
             return None
         return self._name(kind, found.namespace or resource.namespace, found.name)
@@ -379,7 +379,7 @@ def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> 
         return match[2]
     if not isinstance(node, InvalidNode):
         message = f"must be the ARN of a {kind}, not {describe(node)}"
-        resource.sheet.report(Code.NOT_ALLOWED, node.mark, message, path)
+        resource.context.report(Code.NOT_ALLOWED, node.position, message, path)
     return None
 
 
@@ -389,7 +389,7 @@ def _fields(resource: KubernetesResource, root: MappingNode, model: type[BaseMod
     # If selectors choose the parent, no field names it.
     parents = (path if find(root, path)[1] else name for path in references)
     names = (*parents, name)
-    return Fields(root, resource.sheet.path, names, ("spec",), forms.spec_in(model))
+    return Fields(root, resource.context.path, names, ("spec",), forms.spec_in(model))
 
 
 def _to_api_spec(kind: str, form: Any) -> Spec:
@@ -401,6 +401,6 @@ def _to_api_spec(kind: str, form: Any) -> Spec:
 def _warn_of_namespace(mesh: KubernetesResource, document: Any) -> None:
     if "namespace" in document.metadata.model_fields_set:
         where = ("metadata", "namespace")
-        mark, _ = find(mesh.sheet.root, where)
+        mark, _ = find(mesh.context.root, where)
         message = "means nothing on a Mesh, which belongs to the whole cluster"
-        mesh.sheet.report(Code.NAMESPACE, mark, message, where)
+        mesh.context.report(Code.NAMESPACE, mark, message, where)

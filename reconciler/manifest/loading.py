@@ -144,8 +144,8 @@ class _Source:
             else:
                 yield _Known(each.kind, each.complaints, each.path, named=False)
         for resource in self.cluster.resources:
-            kind, sheet = KEY_KINDS.get(resource.kind, resource.kind), resource.sheet
-            yield _Known(kind, sheet.complaints, sheet.path, resource.is_named)
+            kind, sheet = KEY_KINDS.get(resource.kind, resource.kind), resource.context
+            yield _Known(kind, sheet.diagnostics, sheet.path, resource.is_named)
 
 
 class _Remark(NamedTuple):
@@ -185,11 +185,11 @@ def _parse_file(page: SourceText, source: _Source) -> list[Diagnostic]:
         for document in _documents(page):
             empty = False
             _read(document, source)
-            found += document.complaints.found
+            found += document.diagnostics.found
             if len(found) > MAX_DIAGNOSTICS:
                 break
     except TooManyDiagnosticsError as error:
-        found += error.found
+        found += error.diagnostics
     if len(found) > MAX_DIAGNOSTICS:
         return [*found, _too_many(page.file)]
     if empty:
@@ -202,12 +202,12 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
     """Add what waited for all of the source, and yield the complaints about it."""
     for resource in source.cluster.resources:
         source.check_time()
-        complaints = resource.sheet.complaints
+        complaints = resource.context.diagnostics
         before = len(complaints.found)
         try:
             source.found.extend(source.cluster.translate(resource, hidden))
         except TooManyDiagnosticsError:
-            yield _too_many(complaints.page.file)
+            yield _too_many(complaints.source.file)
         yield from complaints.found[before:]
 
 
@@ -243,19 +243,19 @@ def _documents(page: SourceText) -> Iterator[Document]:
 def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
-    for root, path in split_resources(document.root, document.complaints):
+    for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        shape = detect_format(root, document.complaints, path)
+        shape = detect_format(root, document.diagnostics, path)
         sheet = DocumentContext(
-            root, document.complaints, path, source.variables, source.ignored, source.kept
+            root, document.diagnostics, path, source.variables, source.ignored, source.kept
         )
         if shape is Format.FOREIGN:
             named = [get_text(root, "apiVersion"), get_text(root, "kind")]
-            source.ignored[" ".join(filter(None, named)) or document.complaints.page.file] += 1
+            source.ignored[" ".join(filter(None, named)) or document.diagnostics.source.file] += 1
             if named == ["v1", "Namespace"]:
                 source.cluster.add_namespace(root)
             if not path:
-                _ignore_foreign(document.complaints)
+                _ignore_foreign(document.diagnostics)
         elif shape is Format.KUBERNETES:
             source.cluster.add(sheet)
         elif shape:
@@ -300,12 +300,12 @@ def _placed(
     """
     by_file: defaultdict[str, list[_Remark]] = defaultdict(list)
     for remark in remarks:
-        by_file[remark.declared.complaints.page.file].append(remark)
+        by_file[remark.declared.complaints.source.file].append(remark)
     objects: defaultdict[str, list[KubernetesResource]] = defaultdict(list)
     for resource in source.cluster.resources if by_file else ():
-        objects[resource.sheet.complaints.page.file].append(resource)
+        objects[resource.context.diagnostics.source.file].append(resource)
     for file, of_file in by_file.items():
-        page = of_file[0].declared.complaints.page
+        page = of_file[0].declared.complaints.source
         kept: dict[tuple[Key, Origin], Fields] = {}
         _parse_file(page, _Source(source.variables, source.check_time, kept=kept))
         for resource in objects[file]:

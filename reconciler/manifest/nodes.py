@@ -47,7 +47,7 @@ class ScalarNode(NamedTuple):
     counts and not the value, so that ``010`` and ``no`` stay what the user wrote.
     """
 
-    mark: Position
+    position: Position
     text: str
     value: str | int | float | bool | None
     unquoted: bool = False
@@ -56,33 +56,33 @@ class ScalarNode(NamedTuple):
 class ListNode(NamedTuple):
     """A sequence."""
 
-    mark: Position
+    position: Position
     items: "list[Node]"
 
 
 class KeyValue(NamedTuple):
     """A key's place and its value."""
 
-    mark: Position
+    position: Position
     value: "Node"
 
 
 class MappingNode(NamedTuple):
     """A mapping; the order is that of the page."""
 
-    mark: Position
+    position: Position
     members: dict[str, KeyValue]
 
 
 class InvalidNode(NamedTuple):
     """Something that was complained about already, so that nothing more is said about it.
 
-    ``meant`` is what a short tag such as ``!Ref`` stands for. In a template, and nowhere else,
-    such a node is no fault: then nothing was complained about, and ``meant`` counts.
+    ``expansion`` is what a short tag such as ``!Ref`` stands for. In a template, and nowhere else,
+    such a node is no fault: then nothing was complained about, and ``expansion`` counts.
     """
 
-    mark: Position
-    meant: MappingNode | None = None
+    position: Position
+    expansion: MappingNode | None = None
 
 
 Node: TypeAlias = ScalarNode | ListNode | MappingNode | InvalidNode
@@ -119,22 +119,22 @@ class TooManyDiagnosticsError(Exception):
 
     def __init__(self, found: list[Diagnostic]) -> None:
         super().__init__()
-        self.found = found
+        self.diagnostics = found
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticList:
     """What is wrong with one document on a page."""
 
-    page: SourceText
+    source: SourceText
     found: list[Diagnostic] = field(default_factory=list)
 
     def add(
         self, code: Code, mark: Position, message: str, *, path: Path = (), hint: str = ""
     ) -> None:
         """Complain about the place ``mark``; TooManyComplaintsError past the last one shown."""
-        origin = Origin(self.page.file, mark.line, mark.column)
-        quote = self.page.quote(mark)
+        origin = Origin(self.source.file, mark.line, mark.column)
+        quote = self.source.quote(mark)
         self.found.append(Diagnostic(code, origin, message, format_path(path), hint, quote))
         if len(self.found) > MAX_DIAGNOSTICS:
             raise TooManyDiagnosticsError(self.found)
@@ -150,7 +150,7 @@ class Document(NamedTuple):
     """One document of a file; ``root`` is None where it could not be composed to its end."""
 
     root: Node | None
-    complaints: DiagnosticList
+    diagnostics: DiagnosticList
 
 
 def format_path(path: Path) -> str:
@@ -197,13 +197,13 @@ def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
 
     Where the last step leads nowhere, that is the place of the mapping that lacks it, and None.
     """
-    mark, node = root.mark, root
+    mark, node = root.position, root
     for step in steps:
         if isinstance(node, ListNode) and isinstance(step, int):
             node = node.items[step]
-            mark = node.mark
+            mark = node.position
         elif isinstance(node, MappingNode) and str(step) in node.members:
             mark, node = node.members[str(step)]
         else:
-            return node.mark, None
+            return node.position, None
     return mark, node

@@ -28,7 +28,7 @@ _TOO_LONG = f"longer than {MAX_CHARACTERS:,} characters"
 class FunctionCall(NamedTuple):
     """A function with its argument, where it stands, and the path to it."""
 
-    mark: Position
+    position: Position
     name: str
     argument: Node
     path: Path
@@ -44,16 +44,16 @@ class UnresolvedError(Exception):
 
 def parse_call(node: Node, path: Path) -> FunctionCall | None:
     """Return the function that ``node`` calls, if it calls one."""
-    if isinstance(node, InvalidNode) and node.meant:
-        node = node.meant
+    if isinstance(node, InvalidNode) and node.expansion:
+        node = node.expansion
     if not isinstance(node, MappingNode):
         return None
     for name, member in node.members.items():
         if len(node.members) == 1 and name in {"Ref", "Condition"}:
-            return FunctionCall(node.mark, name, member.value, path)
+            return FunctionCall(node.position, name, member.value, path)
         if name.startswith("Fn::"):
             others = "" if len(node.members) == 1 else " beside other keys"
-            return FunctionCall(member.mark, f"{name}{others}", member.value, path)
+            return FunctionCall(member.position, f"{name}{others}", member.value, path)
     return None
 
 

@@ -75,7 +75,7 @@ class Fields:
         out.
         """
         wrong = {item.path for item in errors}
-        for pattern, kind in KINDS[key.kind].names:
+        for pattern, kind in KINDS[key.kind].references:
             for steps, place, node in self._find(tuple(pattern.split("/"))):
                 name = _text(node)
                 if name and format_path(place.path) not in wrong:
@@ -85,7 +85,7 @@ class Fields:
         """Return the place of one of the names, that of the resource itself by default."""
         path = self.names[index]
         mark, node = find(self.root, path)
-        return Place(node.mark if node else mark, (*self.path, *path))
+        return Place(node.position if node else mark, (*self.path, *path))
 
     def in_spec(self, steps: Steps) -> Place:
         """Return the place in the spec that ``steps`` lead to.
@@ -106,7 +106,7 @@ def _walk(
 ) -> Iterator[tuple[Steps, Place, Node | None]]:
     """Yield what ``steps`` lead to in ``node``, a ``form`` at ``place``, with its own steps."""
     if not steps:
-        place = Place(node.mark, place.path) if isinstance(node, ScalarNode) else place
+        place = Place(node.position, place.path) if isinstance(node, ScalarNode) else place
         yield taken, place, node
         return
     step, *rest = steps
@@ -118,12 +118,12 @@ def _walk(
                 # The controller adds the backends of a group to those of a node.
                 yield taken, place, None
                 return
-            item = Place(items[index].mark, (*place.path, index))
+            item = Place(items[index].position, (*place.path, index))
             yield from _walk(tuple(rest), (*taken, index), item, items[index], form)
         return
     if items:
         # Terraform has each object in a list of its own.
-        place, node = Place(items[0].mark, (*place.path, 0)), items[0]
+        place, node = Place(items[0].position, (*place.path, 0)), items[0]
     field = form.model_fields[attribute(step)]
     name = str(field.alias)
     mark, value = find(node, (name,)) if node else (place.mark, None)

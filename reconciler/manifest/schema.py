@@ -16,7 +16,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def manifest_schema() -> dict[str, Any]:
     """Return the schema of a document of any kind, draft 2020-12."""
     wanted = [
-        (model, "validation") for model in (forms.native(kind.word) for kind in KINDS.values())
+        (model, "validation") for model in (forms.native(kind.title) for kind in KINDS.values())
     ]
     references, schema = models_json_schema(wanted)  # type: ignore[arg-type]
     return {

@@ -26,7 +26,7 @@ from reconciler.manifest.nodes import (
 NATIVE = "mesh-reconciler/v1"
 KUBERNETES = ("appmesh.k8s.aws/v1beta2", "appmesh.k8s.aws/v1beta1")
 
-MESH_KINDS = frozenset(kind.word for kind in KINDS.values())
+MESH_KINDS = frozenset(kind.title for kind in KINDS.values())
 # The controller has one kind more, of which the API knows nothing.
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
@@ -81,7 +81,7 @@ def split_resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[Ma
             yield node, path
         elif not isinstance(node, InvalidNode):
             message = f"is no manifest, which is a mapping: this is {describe(node)}"
-            complaints.add(Code.UNKNOWN_SHAPE, node.mark, message, path=path)
+            complaints.add(Code.UNKNOWN_SHAPE, node.position, message, path=path)
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
@@ -111,12 +111,12 @@ def detect_format(root: MappingNode, complaints: DiagnosticList, path: Path) -> 
     if "format_version" in root.members or "terraform_version" in root.members:
         return Format.TERRAFORM
     # kustomize is alone in letting its own files go without an apiVersion.
-    if complaints.page.file.rpartition("/")[2] in _KUSTOMIZATIONS:
+    if complaints.source.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Format.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
     hint = USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
     message = "is no manifest: it has neither apiVersion nor meshName"
-    complaints.add(Code.UNKNOWN_SHAPE, root.mark, message, path=path, hint=hint)
+    complaints.add(Code.UNKNOWN_SHAPE, root.position, message, path=path, hint=hint)
     return None
 
 
@@ -144,7 +144,7 @@ def _by_api_version(root: MappingNode, complaints: DiagnosticList, path: Path) -
         message = f"must be {one_of(known)} for one of ours, not {describe(value)}"
         hint = did_you_mean(api_version or "", known)
         where = (*path, "apiVersion")
-        complaints.add(Code.API_VERSION, value.mark, message, path=where, hint=hint)
+        complaints.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
     return None
 
 

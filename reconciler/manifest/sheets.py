@@ -69,7 +69,7 @@ class DocumentContext:
     """
 
     root: MappingNode
-    complaints: DiagnosticList
+    diagnostics: DiagnosticList
     path: Path
     variables: Mapping[str, str]
     ignored: Counter[str]
@@ -94,7 +94,7 @@ class DocumentContext:
     def _known(
         self, fields: Fields, kind: str, key: Key | None, desired: Desired | None
     ) -> DeclaredResource | Unnamed:
-        complaints, path = self.complaints, fields.path
+        complaints, path = self.diagnostics, fields.path
         errors = complaints.errors_in(path)
         if key is None or (errors and not fields.are_named(errors)):
             return Unnamed(kind, complaints, path)
@@ -108,13 +108,13 @@ class DocumentContext:
 
     def _origin(self, fields: Fields) -> Origin:
         mark = fields.name().mark
-        return Origin(self.complaints.page.file, mark.line, mark.column)
+        return Origin(self.diagnostics.source.file, mark.line, mark.column)
 
     def substitute(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
         """Return ``root`` with its variables replaced, but for what is below a key in ``skip``."""
-        if not self.complaints.page.may_hold_variables:
+        if not self.diagnostics.source.may_hold_variables:
             return root
-        return substitute_mapping(root, self.variables, self.complaints, self.path, skip)
+        return substitute_mapping(root, self.variables, self.diagnostics, self.path, skip)
 
     def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
         """Return the kind of ``root`` where it is one of ``supported``, else say why not."""
@@ -124,10 +124,10 @@ class DocumentContext:
         elif isinstance(node, ScalarNode) and node.value is not None:
             if node.text in supported:
                 return node.text
-            self.report_kind(node.text, node.mark, ("kind",), supported)
+            self.report_kind(node.text, node.position, ("kind",), supported)
         elif not isinstance(node, InvalidNode):
             message = f"must be the name of a kind, not {describe(node)}"
-            self.report(Code.WRONG_TYPE, node.mark, message, ("kind",))
+            self.report(Code.WRONG_TYPE, node.position, message, ("kind",))
         return None
 
     def report_kind(
@@ -139,10 +139,10 @@ class DocumentContext:
 
     def report_type(self, node: Node, where: Path, wanted: str = "a mapping") -> None:
         """Complain that ``node`` is not ``wanted``, where nothing was complained of there yet."""
-        if not isinstance(node, InvalidNode) or node.meant:
+        if not isinstance(node, InvalidNode) or node.expansion:
             found = "a function" if isinstance(node, InvalidNode) else describe(node)
-            self.report(Code.WRONG_TYPE, node.mark, f"must be {wanted}, not {found}", where)
+            self.report(Code.WRONG_TYPE, node.position, f"must be {wanted}, not {found}", where)
 
     def report(self, code: Code, mark: Position, message: str, where: Path, hint: str = "") -> None:
         """Complain of the place ``mark``, to which ``where`` leads from the root."""
-        self.complaints.add(code, mark, message, path=(*self.path, *where), hint=hint)
+        self.diagnostics.add(code, mark, message, path=(*self.path, *where), hint=hint)

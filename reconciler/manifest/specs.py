@@ -74,12 +74,12 @@ def _type(shape: Shape) -> Any:
     match shape:
         case Structure():
             return _model_of(shape)
-        case ListOf(item=item, fewest=fewest, most=most):
+        case ListOf(item=item, min_items=fewest, max_items=most):
             limits = Field(min_length=fewest, max_length=most)
             return Annotated[list[_type(item)], limits, fields.FewEnough]  # type: ignore[misc]
         case Text():
             return _text(shape)
-        case Number(lowest=lowest, highest=highest):
+        case Number(minimum=lowest, maximum=highest):
             return Annotated[int, Field(ge=lowest, le=highest), fields.Resolved]
         case Boolean():
             return fields.Flag
@@ -90,7 +90,7 @@ def _text(shape: Text) -> Any:
     if shape.values:
         return Literal[shape.values]
     pattern = shape.pattern.pattern if shape.pattern else None
-    limits = Field(min_length=shape.shortest, max_length=shape.longest, pattern=pattern)
+    limits = Field(min_length=shape.min_length, max_length=shape.max_length, pattern=pattern)
     return Annotated[str, limits, fields.FromSource]
 
 

@@ -41,7 +41,7 @@ _SHOW = "give what terraform show -json prints"
 class _Hidden(NamedTuple):
     """Why values of a resource cannot be had: ``node`` has a ``true`` in the place of each."""
 
-    why: str
+    reason: str
     node: Node
     path: Path
 
@@ -55,7 +55,7 @@ def translate_terraform(sheet: DocumentContext) -> Iterator[DeclaredResource | U
     version = get_text(sheet.root, "format_version")
     if version is None:
         where = ("format_version",)
-        sheet.report(Code.MISSING_FIELD, sheet.root.mark, "is required", where, _SHOW)
+        sheet.report(Code.MISSING_FIELD, sheet.root.position, "is required", where, _SHOW)
         return
     if version.partition(".")[0] not in {"0", "1"}:
         mark, _ = find(sheet.root, ("format_version",))
@@ -65,7 +65,7 @@ def translate_terraform(sheet: DocumentContext) -> Iterator[DeclaredResource | U
     values = next((name for name in _VALUES if name in sheet.root.members), None)
     if values is None:
         message = "is required: where terraform show finds no state, it prints nothing more"
-        sheet.report(Code.MISSING_FIELD, sheet.root.mark, message, ("values",), _SHOW)
+        sheet.report(Code.MISSING_FIELD, sheet.root.position, message, ("values",), _SHOW)
         return
     module = (values, "root_module")
     mark, node = find(sheet.root, module)
@@ -173,16 +173,16 @@ def _translate(
         if name in wanted and _is_set(value)
     }
     model = rename_fields(forms.terraform(kind), terraform_name, in_blocks=True)
-    root = MappingNode(values.mark, members)
+    root = MappingNode(values.position, members)
     fields = Fields(
-        MappingNode(resource.mark, {"values": KeyValue(mark, root)}),
+        MappingNode(resource.position, {"values": KeyValue(mark, root)}),
         (*sheet.path, *path),
         tuple(("values", name) for name in names),
         ("values", "spec"),
         forms.spec_in(model),
         ("values", "mesh_owner"),
     )
-    form: Any = validate(model, root, sheet.complaints, (*sheet.path, *inside))
+    form: Any = validate(model, root, sheet.diagnostics, (*sheet.path, *inside))
     if form is None:
         word = forms.KEY_KINDS[kind]
         yield sheet.invalid(fields, word, fields.key(word))
@@ -204,14 +204,14 @@ def _without_unset(node: Node) -> Node:
     """Return ``node`` as the API has it, less the arguments that the configuration left out."""
     if isinstance(node, ListNode):
         items = [item for item in node.items if _is_set(item)]
-        return ListNode(node.mark, [_without_unset(item) for item in items])
+        return ListNode(node.position, [_without_unset(item) for item in items])
     if isinstance(node, MappingNode):
         kept = {
             name: KeyValue(mark, _as_list(value) if name == "attributes" else _without_unset(value))
             for name, (mark, value) in node.members.items()
             if not _is_left_out(name, value)
         }
-        return MappingNode(node.mark, kept)
+        return MappingNode(node.position, kept)
     return node
 
 
@@ -231,7 +231,7 @@ def _as_list(node: Node) -> Node:
         {"key": KeyValue(mark, ScalarNode(mark, name, name)), "value": KeyValue(mark, value)}
         for name, (mark, value) in node.members.items()
     ]
-    return ListNode(node.mark, [MappingNode(node.mark, item) for item in items])
+    return ListNode(node.position, [MappingNode(node.position, item) for item in items])
 
 
 def _mark_unknown(mark: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
@@ -241,9 +241,9 @@ def _mark_unknown(mark: Position, node: Node | None) -> Iterator[tuple[Position,
             yield mark, ()
         case MappingNode(members=members):
             for name, member in members.items():
-                for place, path in _mark_unknown(member.mark, member.value):
+                for place, path in _mark_unknown(member.position, member.value):
                     yield place, (name, *path)
         case ListNode(items=items):
             for index, item in enumerate(items):
-                for place, path in _mark_unknown(item.mark, item):
+                for place, path in _mark_unknown(item.position, item):
                     yield place, (index, *path)

@@ -110,7 +110,7 @@ def substitute_mapping(
             name: KeyValue(mark, value if name in skip else filled(value, (*path, name)))
             for name, (mark, value) in node.members.items()
         }
-        return MappingNode(node.mark, members)
+        return MappingNode(node.position, members)
 
     return mapping(root, path)
 
@@ -138,14 +138,14 @@ def _substitute_scalar(
     for before, expression in found:
         value, message, hint = _value(expression, variables)
         if value is None:
-            complaints.add(Code.VARIABLE, node.mark, message, path=path, hint=hint)
-            return InvalidNode(node.mark)
+            complaints.add(Code.VARIABLE, node.position, message, path=path, hint=hint)
+            return InvalidNode(node.position)
         parts += before, value
         length += len(before) + len(value)
         if length > MAX_CHARACTERS:
             message = f"is longer than {MAX_CHARACTERS:,} characters with its variables"
-            complaints.add(Code.VARIABLE, node.mark, message, path=path)
-            return InvalidNode(node.mark)
+            complaints.add(Code.VARIABLE, node.position, message, path=path)
+            return InvalidNode(node.position)
     return parse_scalar(node, "".join([*parts, rest]))
 
 

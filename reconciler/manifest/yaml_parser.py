@@ -83,7 +83,7 @@ class _LimitError(Exception):
 
     def __init__(self, mark: Position, message: str) -> None:
         super().__init__(message)
-        self.mark = mark
+        self.position = mark
 
 
 def parse_yaml(page: SourceText) -> Iterator[Document]:
@@ -98,21 +98,21 @@ def parse_yaml(page: SourceText) -> Iterator[Document]:
         return
     composer = _Composer(page)
     while True:
-        composer.complaints = DiagnosticList(page)
+        composer.diagnostics = DiagnosticList(page)
         try:
             root = composer.next_document()
         except YAMLError as error:
-            _report_syntax(error, composer.complaints)
-            yield Document(None, composer.complaints)
+            _report_syntax(error, composer.diagnostics)
+            yield Document(None, composer.diagnostics)
             return
         except _LimitError as error:
-            composer.complaints.add(Code.DOCUMENT_LIMIT, error.mark, str(error))
-            yield Document(None, composer.complaints)
+            composer.diagnostics.add(Code.DOCUMENT_LIMIT, error.position, str(error))
+            yield Document(None, composer.diagnostics)
             return
         if root is None:
             return
         if not (isinstance(root, ScalarNode) and root.unquoted and root.value is None):
-            yield Document(root, composer.complaints)
+            yield Document(root, composer.diagnostics)
 
 
 def _reject_lines(page: SourceText) -> DiagnosticList | None:
@@ -128,11 +128,11 @@ def _reject_lines(page: SourceText) -> DiagnosticList | None:
 
 
 def _report_syntax(error: Any, complaints: DiagnosticList) -> None:
-    lines, line = complaints.page.lines, error.problem_mark.line + 1
+    lines, line = complaints.source.lines, error.problem_mark.line + 1
     # A text that ends too early is reported one line below one that ends without a line break.
     at_end = Position(len(lines), len(lines[-1]) + 1)
     mark = Position(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
-    quote = complaints.page.quote(mark)
+    quote = complaints.source.quote(mark)
     at_tab = quote is not None and quote.text[quote.offset : quote.offset + 1] == "\t"
     hint = "indent with spaces: YAML allows no tabs there" if at_tab else ""
     context = f" {error.context}" if error.context else ""
@@ -145,7 +145,7 @@ class _Composer:
     """Builds one document after the other from a stream of events."""
 
     def __init__(self, page: SourceText) -> None:
-        self.complaints = DiagnosticList(page)
+        self.diagnostics = DiagnosticList(page)
         # Of this loader only libyaml's events are used, and nothing that builds values.
         self._next = CSafeLoader(page.text).get_event
         self._documents = 0
@@ -161,7 +161,7 @@ class _Composer:
             if type(event) is DocumentStartEvent:
                 self._documents += 1
                 if self._documents > MOST_DOCUMENTS:
-                    raise _LimitError(_mark(event), TOO_MANY_DOCUMENTS)
+                    raise _LimitError(_position(event), TOO_MANY_DOCUMENTS)
                 root = self._node(self._next(), ())
                 if not is_template(root):
                     for mark, tag, path in self._short_tags:
@@ -171,7 +171,7 @@ class _Composer:
                 return None
 
     def _node(self, event: Any, path: Path) -> Node:
-        mark = _mark(event)
+        mark = _position(event)
         self._nodes += 1
         # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
         # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
@@ -213,12 +213,12 @@ class _Composer:
         unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
         if unsafe:
             message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
-            self.complaints.add(Code.CHARACTER, mark, message, path=path, hint="remove it")
+            self.diagnostics.add(Code.CHARACTER, mark, message, path=path, hint="remove it")
         return not unsafe
 
     def _reject(self, code: Code, mark: Position, message: str, path: Path) -> None:
         hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
-        self.complaints.add(code, mark, escaped(message), path=path, hint=hint)
+        self.diagnostics.add(code, mark, escaped(message), path=path, hint=hint)
 
     def _list(self, mark: Position, path: Path) -> ListNode:
         items: list[Node] = []
@@ -235,11 +235,13 @@ class _Composer:
             if key is None:
                 whole = False
             elif key.text in members:
-                first = members[key.text].mark.line
+                first = members[key.text].position.line
                 message = f"is given twice: first in line {first}"
-                self.complaints.add(Code.DUPLICATE_KEY, key.mark, message, path=(*path, key.text))
+                self.diagnostics.add(
+                    Code.DUPLICATE_KEY, key.position, message, path=(*path, key.text)
+                )
             else:
-                members[key.text] = KeyValue(key.mark, value)
+                members[key.text] = KeyValue(key.position, value)
         return MappingNode(mark, members) if whole else InvalidNode(mark)
 
     def _key(self, event: Any, path: Path) -> ScalarNode | None:
@@ -247,15 +249,15 @@ class _Composer:
         if isinstance(node, ScalarNode):
             if node.text != "<<" or not node.unquoted:
                 return node
-            self._reject(Code.ALIAS, node.mark, "is merged into with <<", path)
-        elif not isinstance(node, InvalidNode) or node.meant:
+            self._reject(Code.ALIAS, node.position, "is merged into with <<", path)
+        elif not isinstance(node, InvalidNode) or node.expansion:
             hint = "quote text that begins with { or [, and fill in templates first"
             message = "has a key that is not text"
-            self.complaints.add(Code.KEY, node.mark, message, path=path, hint=hint)
+            self.diagnostics.add(Code.KEY, node.position, message, path=path, hint=hint)
         return None
 
 
-def _mark(event: Any) -> Position:
+def _position(event: Any) -> Position:
     start, end = event.start_mark, event.end_mark
     width = 1
     if type(event) is ScalarEvent:
@@ -291,4 +293,4 @@ def resolve(text: str) -> str | int | float | bool | None:
 def parse_scalar(node: ScalarNode, text: str) -> ScalarNode:
     """Return ``node`` as if ``text`` stood in its place on the page, though never as a null."""
     value = resolve(text) if node.unquoted else text
-    return ScalarNode(node.mark, text, text if value is None else value, node.unquoted)
+    return ScalarNode(node.position, text, text if value is None else value, node.unquoted)

@@ -29,20 +29,20 @@ class ResourceDescription:
     """One resource.
 
     ``plan`` is about ``key`` alone; it is empty where nobody wants the resource and it is not
-    ours. ``observed`` is None where it is not there. ``attempts`` is what a daemon says of its
+    ours. ``live`` is None where it is not there. ``attempts`` is what a daemon says of its
     last outcome and next attempt, where one was asked.
     """
 
     key: Key
     plan: Plan
     desired: Desired | None
-    observed: LiveResource | Unreadable | None
+    live: LiveResource | Unreadable | None
     attempts: str | None = None
 
     @property
     def code(self) -> ExitCode:
         """What a run that only looked exits with."""
-        if isinstance(self.observed, Unreadable):
+        if isinstance(self.live, Unreadable):
             return ExitCode.ERROR
         return plan_exit_code(self.plan, detailed=False)
 
@@ -75,7 +75,7 @@ def render_json(description: ResourceDescription) -> str:
 
 
 def _facts(description: ResourceDescription) -> dict[str, str]:
-    desired, observed = description.desired, description.observed
+    desired, observed = description.desired, description.live
     facts = {"manifest": str(desired.origin) if desired else "none names it"}
     if observed is None:
         return {**facts, "live": "no"}
@@ -113,7 +113,7 @@ def _desired(description: ResourceDescription) -> dict[str, Json] | None:
 
 
 def _live(description: ResourceDescription) -> dict[str, Json] | None:
-    saw = description.observed
+    saw = description.live
     return {"spec": saw.spec, "tags": dict(saw.tags)} if isinstance(saw, LiveResource) else None
 
 

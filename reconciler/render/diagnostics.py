@@ -74,7 +74,9 @@ def _as_text(item: Diagnostic, *, color: bool) -> str:
     style = _STYLES[item.severity]
     label = styled(f"{item.severity}[{item.code.number}]", style, Style.BOLD, on=color)
     line = f"{escaped(str(item.origin))}: {label} {escaped(sentence(item))}\n"
-    return line + (_excerpt(item.quote, item.origin.line, style, color=color) if item.quote else "")
+    return line + (
+        _excerpt(item.excerpt, item.origin.line, style, color=color) if item.excerpt else ""
+    )
 
 
 def _excerpt(quote: SourceExcerpt, number: int, style: Style, *, color: bool) -> str:
@@ -106,7 +108,7 @@ def _as_object(item: Diagnostic) -> dict[str, object]:
         "path": item.path,
         "message": item.message,
         "hint": item.hint,
-        "source": item.quote.text if item.quote else None,
+        "source": item.excerpt.text if item.excerpt else None,
     }
 
 

@@ -10,20 +10,20 @@ from reconciler.render.json import SCHEMA
 from reconciler.render.style import Layout, Span, Style, wrap_words
 
 SYMBOLS = {
-    CheckStatus.GOOD: ("✓", Style.GREEN),
-    CheckStatus.NOTE: ("!", Style.YELLOW),
-    CheckStatus.MISSING: ("✗", Style.RED),
+    CheckStatus.OK: ("✓", Style.GREEN),
+    CheckStatus.WARNING: ("!", Style.YELLOW),
+    CheckStatus.ERROR: ("✗", Style.RED),
 }
 
 
 def render_text(findings: Sequence[CheckResult], page: Layout) -> str:
     """Return a line for each finding."""
-    width = max(len(finding.what) for finding in findings)
+    width = max(len(finding.subject) for finding in findings)
     lines = []
     for finding in findings:
-        symbol, style = SYMBOLS[finding.grade]
-        told = escaped(" ".join(finding.told.split()))
-        title = [Span(symbol, (style,), gap=""), Span(finding.what.ljust(width), gap=" ")]
+        symbol, style = SYMBOLS[finding.status]
+        told = escaped(" ".join(finding.message.split()))
+        title = [Span(symbol, (style,), gap=""), Span(finding.subject.ljust(width), gap=" ")]
         lines.append(page.write([*title, *wrap_words(told, gap="  ")]) + "\n")
     return "".join(lines)
 
@@ -31,7 +31,7 @@ def render_text(findings: Sequence[CheckResult], page: Layout) -> str:
 def render_json(findings: Sequence[CheckResult], code: ExitCode) -> str:
     """Return the findings as one line of JSON; ``code`` is what the run exits with."""
     rows: list[Json] = [
-        {"mark": finding.grade.value, "what": finding.what, "told": finding.told}
+        {"mark": finding.status.value, "what": finding.subject, "told": finding.message}
         for finding in findings
     ]
     told: Json = {

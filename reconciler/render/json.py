@@ -65,7 +65,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
     """Return a daemon's status as one line of JSON; ``healthy`` is whether its loop moves."""
     code = status.exit_code
     lease = status.lease
-    complaints: list[Json] = list(status.complaints)
+    complaints: list[Json] = list(status.diagnostics)
     document: Json = {
         "schema": SCHEMA,
         "healthy": healthy,
@@ -84,11 +84,11 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
         "source": {"valid": status.source_valid, "complaints": complaints},
         "error": status.error,
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
-        "leading": status.leading,
+        "leading": status.is_leader,
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
-        "answers": dict(status.answers),
-        "resources": [_resource_status(standing) for standing in worst_first(status.standings)],
+        "answers": dict(status.responses),
+        "resources": [_resource_status(standing) for standing in worst_first(status.resources)],
     }
     return canonical_json(document) + "\n"
 
@@ -103,7 +103,7 @@ def _resource_status(standing: ResourceStatus) -> Json:
         "cause": standing.cause.value if standing.cause else None,
         "fields": [_field(field) for field in standing.fields],
         "traffic": standing.traffic.value if standing.traffic else None,
-        "why": standing.why,
+        "why": standing.reason,
         "outcome": standing.outcome,
         "outcome_at": standing.outcome_at,
         "attempts": standing.attempts,
@@ -165,8 +165,8 @@ def _field(field: FieldChange) -> Json:
 def _withheld(held: Withheld) -> Json:
     return {
         "key": str(held.key),
-        "reason": held.reason.value,
-        "why": held.why,
+        "reason": held.reason_code.value,
+        "why": held.reason,
         "origin": _origin(held.origin),
         "owner": held.owner,
         "change": _change(held.change) if held.change else None,
@@ -186,5 +186,5 @@ def _outcome(outcome: Outcome) -> Json:
         "key": str(outcome.change.key),
         "operation": operation_name(outcome.change),
         "outcome": outcome_name(outcome),
-        **({} if isinstance(outcome, Applied) else {"why": outcome.why}),
+        **({} if isinstance(outcome, Applied) else {"why": outcome.reason}),
     }

@@ -38,7 +38,7 @@ def render_manifest(saw: LiveResource, spec: Spec) -> str:
     protect = is_protected(saw.tags)
     document = {
         "apiVersion": "mesh-reconciler/v1",
-        "kind": KINDS[saw.key.kind].word,
+        "kind": KINDS[saw.key.kind].title,
         "metadata": {**_names(saw.key), **({"tags": tags} if tags else {})},
         **({"reconcile": {"protect": True}} if protect else {}),
         "spec": spec,
@@ -75,7 +75,7 @@ def _safe(name: str) -> str:
 
 
 def _names(key: Key) -> dict[str, str]:
-    members = load_api().kinds[KINDS[key.kind].word].path
+    members = load_api().kinds[KINDS[key.kind].title].path
     parents = zip(members[:-1], key.path[:-1], strict=True)
     shared = {"meshOwner": key.mesh_owner} if key.mesh_owner else {}
     named = {member.removesuffix("Name"): name for member, name in parents}

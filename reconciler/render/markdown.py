@@ -151,7 +151,7 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
             told = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
-            alike.setdefault((told, outcome.why), []).append(escaped(str(outcome.change.key)))
+            alike.setdefault((told, outcome.reason), []).append(escaped(str(outcome.change.key)))
     return [
         item for (told, why), keys in alike.items() for item in _items(told, escaped(why), keys)
     ]
@@ -163,9 +163,9 @@ def _three_way(three_way: ThreeWay) -> Iterator[Block]:
     if three_way.reverted:
         yield Block("**Applying it would also undo where live differs from the base:**", 0)
         yield from (_field_diff(moved) for moved in three_way.reverted)
-    if three_way.clashes:
+    if three_way.conflicts:
         yield Block("> [!CAUTION]\n> **Changed here and on the live side too:**", 0)
-        yield from map(_conflict, three_way.clashes)
+        yield from map(_conflict, three_way.conflicts)
 
 
 def _field_diff(moved: FieldDiff) -> Block:
@@ -228,8 +228,8 @@ def _detail(group: words.ChangeGroup) -> Iterator[str]:
     if group.rest:
         yield f"  {group.rest}"
     yield from _sides(group.fields)
-    for way in group.ways:
-        yield f"! {way.told}"
+    for way in group.detached:
+        yield f"! {way.title}"
         yield from _sides(way.fields)
 
 

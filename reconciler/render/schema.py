@@ -6,7 +6,7 @@ not know; the schemas are those of this version, and closed.
 
 from typing import Any
 
-from reconciler.core.changes import Cause, Reason, TrafficEffect
+from reconciler.core.changes import Cause, ReasonCode, TrafficEffect
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.schema import DRAFT
 from reconciler.render.json import SCHEMA
@@ -139,7 +139,7 @@ _DEFINITIONS: Schema = {
     "withheld": _object(
         {
             "key": _KEY,
-            "reason": {"enum": [reason.value for reason in Reason]},
+            "reason": {"enum": [reason.value for reason in ReasonCode]},
             "why": _TEXT,
             "origin": _or_null(_reference("origin")),
             "owner": _or_null(_TEXT),

@@ -39,8 +39,8 @@ def render_status(status: DaemonStatus, *, now: float, page: Layout) -> str:
     lines += [
         *(page.write(wrap_words(f"! {escaped(wrong)}", Style.RED)) for wrong in _problems(status)),
         "",
-        *_table(worst_first(status.standings), now, page),
-        page.write(wrap_words(_footer(status.standings), Style.BOLD)),
+        *_table(worst_first(status.resources), now, page),
+        page.write(wrap_words(_footer(status.resources), Style.BOLD)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -59,7 +59,7 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
             f"{cycle} {ended} with {int(code)} ({code.word}); "
             f"one every {format_duration(status.interval_seconds)}."
         )
-    if status.lease is not None and not status.leading:
+    if status.lease is not None and not status.is_leader:
         yield f"Standing by; {escaped(status.lease.holder) or 'nobody'} holds the lock."
 
 
@@ -67,7 +67,7 @@ def _problems(status: DaemonStatus) -> Iterator[str]:
     if status.error is not None:
         yield status.error
     yield from (f"{unlisted}: {unlisted.why}" for unlisted in status.unlisted)
-    yield from status.complaints
+    yield from status.diagnostics
 
 
 def _table(standings: list[ResourceStatus], now: float, page: Layout) -> Iterator[str]:
@@ -97,8 +97,8 @@ def _details(standing: ResourceStatus, now: float) -> Iterator[str]:
         yield f"{plural(len(standing.fields), 'field')} {_differ(len(standing.fields))}"
     if standing.traffic is not None:
         yield standing.traffic
-    if standing.why is not None:
-        yield standing.why
+    if standing.reason is not None:
+        yield standing.reason
     yield from attempts(standing, now)
     if standing.origin is not None:
         yield str(standing.origin)

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.core.changes import Adopt, Change, Create, Delete, Reason, Update, operation_name
+from reconciler.core.changes import (
+    Adopt,
+    Change,
+    Create,
+    Delete,
+    ReasonCode,
+    Update,
+    operation_name,
+)
 from reconciler.core.escaping import escaped
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
@@ -59,7 +67,7 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
     if isinstance(outcome, Applied):
         return styled(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
     told = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
-    return f"{styled(told, style, on=color)}: {escaped(outcome.why)}"
+    return f"{styled(told, style, on=color)}: {escaped(outcome.reason)}"
 
 
 def render_intent(change: Change) -> str:
@@ -94,8 +102,8 @@ def _block(group: words.ChangeGroup, page: Layout, indent: str = "  ") -> Iterat
     most = words.MAX_LABEL_WIDTH if page.width is None else page.width // 2
     for field, gap in zip(group.fields, words.column_gaps(group.fields, most), strict=True):
         yield _field(field, gap)
-    for way in group.ways:
-        yield [Span(f"! {way.told}", (Style.BOLD,), INDENT)]
+    for way in group.detached:
+        yield [Span(f"! {way.title}", (Style.BOLD,), INDENT)]
         yield from (_field(field, "  ", INDENT + "  ") for field in way.fields)
     if change.traffic is not None:
         yield [Span(f"! {change.traffic}", (Style.BOLD,), INDENT)]
@@ -118,7 +126,7 @@ def _mark(field: words.Field) -> tuple[str, Style]:
 def _withheld(plan: Plan, page: Layout) -> Iterator[list[Span]]:
     yield wrap_words("Left alone on purpose:")
     for alike in words.reasons(plan.withheld):
-        style = Style.DIM if alike.reason is Reason.ORPHAN else Style.YELLOW
+        style = Style.DIM if alike.reason is ReasonCode.ORPHAN else Style.YELLOW
         title = wrap_words(f"! {', '.join(alike.keys)}", style, gap="  ")
         yield [*title, *wrap_words(f"{alike.reason.value}: {alike.why}", gap="  ")]
         for group in alike.pending:

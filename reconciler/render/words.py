@@ -12,7 +12,7 @@ from reconciler.core.changes import (
     Change,
     Create,
     Delete,
-    Reason,
+    ReasonCode,
     Update,
     Withheld,
     detached_routes,
@@ -52,7 +52,7 @@ class Field:
 class DetachedRouteText:
     """A step of a change on another resource, in words, and the ``fields`` that then differ."""
 
-    told: str
+    title: str
     fields: tuple[Field, ...]
 
 
@@ -77,7 +77,7 @@ class ChangeGroup:
         ]
 
     @property
-    def ways(self) -> tuple[DetachedRouteText, ...]:
+    def detached(self) -> tuple[DetachedRouteText, ...]:
         """The steps of the change on other resources."""
         return detached_texts(self.example)
 
@@ -100,7 +100,7 @@ class ChangeGroup:
 class WithheldGroup:
     """What is withheld for one reason in the same words."""
 
-    reason: Reason
+    reason: ReasonCode
     why: str
     withheld: Sequence[Withheld]
 
@@ -175,9 +175,9 @@ def column_gaps(fields: Sequence[Field], most: int = MAX_LABEL_WIDTH) -> list[st
 
 def reasons(withheld: Iterable[Withheld]) -> list[WithheldGroup]:
     """Return ``withheld`` with those together that have the same reason in the same words."""
-    alike: dict[tuple[Reason, str], list[Withheld]] = {}
+    alike: dict[tuple[ReasonCode, str], list[Withheld]] = {}
     for held in withheld:
-        alike.setdefault((held.reason, held.why), []).append(held)
+        alike.setdefault((held.reason_code, held.reason), []).append(held)
     return [WithheldGroup(reason, escaped(why), held) for (reason, why), held in alike.items()]
 
 

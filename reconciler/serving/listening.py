@@ -151,13 +151,13 @@ def _limit_connections(limits: Limits) -> Limits:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return limits
-    return replace(limits, most_connections=min(limits.most_connections, files // 2))
+    return replace(limits, max_connections=min(limits.max_connections, files // 2))
 
 
 class _Server(uvicorn.Server):
     """A server that says once, and not with each attempt, that it may open no more files."""
 
-    _complained = False
+    _reported = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -167,8 +167,8 @@ class _Server(uvicorn.Server):
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if context.get("message") != _OUT_OF_FILES:
             loop.default_exception_handler(context)
-        elif not self._complained:
-            self._complained = True
+        elif not self._reported:
+            self._reported = True
             logger.warning("new connections wait: this process may open no more files (ulimit -n)")
 
 

@@ -18,13 +18,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 class Limits:
     """What one client may cost the others."""
 
-    most_connections: int = 512
+    max_connections: int = 512
     request_seconds: float = 20.0
     """From a connection's first moment, or a request's first byte, to the request's last."""
     idle_seconds: int = 75
     """SDKs keep connections for later; one that is closed under a request fails a delete for good,
     because deletes are not sent twice."""
-    longest_head_bytes: int = 65_536
+    max_head_bytes: int = 65_536
 
 
 def make_protocol(limits: Limits, refusal_headers: Mapping[int, bytes]) -> type[HttpToolsProtocol]:
@@ -53,7 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin; if there are too many connections, one that waits for its client makes room."""
         super().connection_made(transport)
         self.idle_since = self.loop.time()
-        if len(self.connections) > self.limits.most_connections and not self._drop_idlest():
+        if len(self.connections) > self.limits.max_connections and not self._drop_idlest():
             self._refuse(503, "too many connections")
         self._watch()
 
@@ -67,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take bytes in, and see that the rest of the request follows in time."""
         self._unparsed_bytes += len(data)
         super().data_received(data)
-        if self._unparsed_bytes > self.limits.longest_head_bytes:
+        if self._unparsed_bytes > self.limits.max_head_bytes:
             self._refuse(431, "the head of the request is too long")
         self._watch()
 
@@ -143,7 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _count(self, head: bytes) -> None:
         self._unparsed_bytes = 0
         self._head_bytes += len(head)
-        if self._head_bytes > self.limits.longest_head_bytes:
+        if self._head_bytes > self.limits.max_head_bytes:
             self._refuse(431, "the head of the request is too long")
 
     def _watch(self) -> None:

@@ -47,12 +47,12 @@ TYPE_CHECKS: dict[OptionType, tuple[Callable[[Any], bool], str]] = {
 class ConfigFile:
     """What reconciler.toml says.
 
-    ``common`` holds the common options by field name, ``verbs`` each verb's own, ``targets`` the
+    ``common`` holds the common options by field name, ``commands`` each verb's own, ``targets`` the
     tables of targets.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
-    verbs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -123,11 +123,11 @@ def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
 
 def _check_options(file: Path, where: str, table: Mapping[str, Any], verb: str | None) -> None:
     """Refuse what is no option of ``verb``, or a common one, and what no option takes."""
-    knobs = {knob.field: knob for knob in OPTIONS if knob.standing and knob.own == verb}
+    knobs = {knob.field: knob for knob in OPTIONS if knob.configurable and knob.command == verb}
     _check_names(file, where, table, knobs.keys())
     for name, value in table.items():
         knob = knobs[name]
-        fits, wanted = TYPE_CHECKS[knob.take]
+        fits, wanted = TYPE_CHECKS[knob.type]
         if knob.choices:
             fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
         if not fits(value):

@@ -41,22 +41,22 @@ def is_lock(text: str) -> bool:
 class Option:
     """One option.
 
-    ``name`` is its flag without the dashes, ``letter`` its short form. ``own`` names the verb whose
-    own option it is; the others are common, offered by ``verbs``. ``standing`` is False for what
+    ``name`` is its flag without the dashes, ``letter`` its short form. ``command`` names the verb whose
+    own option it is; the others are common, offered by ``commands``. ``configurable`` is False for what
     must be said anew with each run, and so has neither variable nor place in the file.
     """
 
     name: str
     help: str
     metavar: str | None = None
-    take: OptionType = OptionType.TEXT
+    type: OptionType = OptionType.TEXT
     default: Any = None
-    own: str | None = None
-    verbs: tuple[str, ...] = MESH_COMMANDS
+    command: str | None = None
+    commands: tuple[str, ...] = MESH_COMMANDS
     choices: tuple[str, ...] = ()
     minimum: int = 0
     maximum: int | None = None
-    standing: bool = True
+    configurable: bool = True
     letter: str | None = None
 
     @property
@@ -67,18 +67,18 @@ class Option:
     @property
     def environment_variable(self) -> str | None:
         """The environment variable that sets it."""
-        if not self.standing:
+        if not self.configurable:
             return None
-        scope = f"{self.own}_" if self.own else ""
+        scope = f"{self.command}_" if self.command else ""
         return f"RECONCILER_{scope}{self.field}".upper()
 
     def offered_by(self, verb: str) -> bool:
         """Whether ``verb`` has this option."""
-        return self.own == verb if self.own else verb in self.verbs
+        return self.command == verb if self.command else verb in self.commands
 
 
 def _format_option(verb: str, what: str, *choices: str) -> Option:
-    return Option("format", what, own=verb, default="text", choices=("text", *choices))
+    return Option("format", what, command=verb, default="text", choices=("text", *choices))
 
 
 def _server_options(verb: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
@@ -86,9 +86,9 @@ def _server_options(verb: str, listen: str, address: str, may: str) -> tuple[Opt
     host = "A name that the Host header may have, beside localhost; repeatable."
     insecure = f"Listen on other than loopback addresses too: whoever reaches it may {may}."
     return (
-        Option("listen", listen, "HOST:PORT", own=verb, default=address),
-        Option("allow-host", host, "NAME", OptionType.TEXT_LIST, own=verb),
-        Option("insecure", insecure, take=OptionType.FLAG, own=verb),
+        Option("listen", listen, "HOST:PORT", command=verb, default=address),
+        Option("allow-host", host, "NAME", OptionType.TEXT_LIST, command=verb),
+        Option("insecure", insecure, type=OptionType.FLAG, command=verb),
     )
 
 
@@ -96,34 +96,37 @@ _REVIEWABLE = "as text, JSON or Markdown for a pull request."
 
 OPTIONS = (
     Option(
-        "endpoint-url", "URL of an App Mesh API; wins over --target.", "URL", verbs=TARGET_COMMANDS
+        "endpoint-url",
+        "URL of an App Mesh API; wins over --target.",
+        "URL",
+        commands=TARGET_COMMANDS,
     ),
     Option(
         "target",
         "local, aws, or a name from reconciler.toml.",
         "NAME",
-        verbs=("validate", *TARGET_COMMANDS),
+        commands=("validate", *TARGET_COMMANDS),
     ),
-    Option("region", "AWS region; default: the SDK's.", "REGION", verbs=TARGET_COMMANDS),
-    Option("profile", "AWS profile; default: the SDK's.", "NAME", verbs=TARGET_COMMANDS),
+    Option("region", "AWS region; default: the SDK's.", "REGION", commands=TARGET_COMMANDS),
+    Option("profile", "AWS profile; default: the SDK's.", "NAME", commands=TARGET_COMMANDS),
     Option(
         "allow-insecure-endpoint",
         "Send credentials to http:// URLs of other machines too, unencrypted.",
-        take=OptionType.FLAG,
-        verbs=TARGET_COMMANDS,
+        type=OptionType.FLAG,
+        commands=TARGET_COMMANDS,
     ),
     Option(
         "owner",
         "The mark of this source on what it owns; must be said except on the local target.",
         "ID",
-        verbs=TARGET_COMMANDS,
+        commands=TARGET_COMMANDS,
     ),
     Option(
         "policy",
         "What a run may do; only sync deletes.",
         default="upsert-only",
         choices=POLICIES,
-        verbs=(*MESH_COMMANDS, "release"),
+        commands=(*MESH_COMMANDS, "release"),
     ),
     Option("max-deletes", "Over it, nothing is deleted.", "N", OptionType.COUNT, default=1),
     Option(
@@ -134,8 +137,8 @@ OPTIONS = (
     Option(
         "allow-empty",
         "A source without any manifest means what it says.",
-        take=OptionType.FLAG,
-        standing=False,
+        type=OptionType.FLAG,
+        configurable=False,
     ),
     Option("only", "Only these keys; globs; repeatable.", "KEY", OptionType.TEXT_LIST),
     Option("except", "All but these keys; globs; repeatable.", "KEY", OptionType.TEXT_LIST),
@@ -144,27 +147,27 @@ OPTIONS = (
         "What ${NAME} stands for in manifests, a parameter in templates; repeatable.",
         "NAME=VALUE",
         OptionType.TEXT_LIST,
-        verbs=SOURCE_COMMANDS,
+        commands=SOURCE_COMMANDS,
     ),
     Option(
         "var-file",
         "A file with a line NAME=VALUE for each variable; repeatable.",
         "FILE",
         OptionType.TEXT_LIST,
-        verbs=SOURCE_COMMANDS,
+        commands=SOURCE_COMMANDS,
     ),
     Option(
         "var-env",
         "Take variables from the environment too, but for secrets.",
-        take=OptionType.FLAG,
-        verbs=SOURCE_COMMANDS,
+        type=OptionType.FLAG,
+        commands=SOURCE_COMMANDS,
     ),
     Option(
         "lock",
         "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
         "PLACE",
         OptionType.LOCK,
-        verbs=LOCKING_COMMANDS,
+        commands=LOCKING_COMMANDS,
     ),
     Option(
         "lock-term",
@@ -173,7 +176,7 @@ OPTIONS = (
         OptionType.SECONDS,
         15.0,
         minimum=1,
-        verbs=LOCKING_COMMANDS,
+        commands=LOCKING_COMMANDS,
     ),
     # Each may take a thread, a connection and a place in a pool.
     Option(
@@ -182,7 +185,7 @@ OPTIONS = (
         "N",
         OptionType.COUNT,
         10,
-        verbs=TARGET_COMMANDS,
+        commands=TARGET_COMMANDS,
         minimum=1,
         maximum=1000,
     ),
@@ -191,41 +194,41 @@ OPTIONS = (
         "Colour on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
-        verbs=("validate", *TARGET_COMMANDS, "show", "status"),
+        commands=("validate", *TARGET_COMMANDS, "show", "status"),
     ),
     Option(
         "url",
         "Where the daemon serves.",
         "URL",
         default="http://127.0.0.1:9180",
-        verbs=(*DAEMON_CLIENT_COMMANDS, "describe"),
+        commands=(*DAEMON_CLIENT_COMMANDS, "describe"),
     ),
     Option(
         "token-file",
         "The secret of whoever may ask for a cycle; the daemon makes it.",
         "FILE",
         default=".reconciler/token",
-        verbs=("run", "reconcile"),
+        commands=("run", "reconcile"),
     ),
     Option(
         "verbose",
         "Print the number of API calls too; JSON always has it.",
-        take=OptionType.FLAG,
-        verbs=("plan", *WRITING_COMMANDS, "ci"),
+        type=OptionType.FLAG,
+        commands=("plan", *WRITING_COMMANDS, "ci"),
         letter="v",
     ),
     Option(
         "log-level",
         "How much is logged on stderr; default: warning, in run info.",
         choices=("debug", "info", "warning", "error"),
-        verbs=ALL_COMMANDS,
+        commands=ALL_COMMANDS,
     ),
     Option(
         "log-format",
         "Logs as text or as JSON lines.",
         default="text",
         choices=("text", "json"),
-        verbs=ALL_COMMANDS,
+        commands=ALL_COMMANDS,
     ),
     _format_option(
         "validate",
@@ -234,23 +237,26 @@ OPTIONS = (
         "sarif",
         "github",
     ),
-    Option("strict", "Warnings fail too.", take=OptionType.FLAG, own="validate"),
+    Option("strict", "Warnings fail too.", type=OptionType.FLAG, command="validate"),
     _format_option("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
     Option(
-        "detailed-exitcode", "Exit 2 where changes are pending.", take=OptionType.FLAG, own="plan"
+        "detailed-exitcode",
+        "Exit 2 where changes are pending.",
+        type=OptionType.FLAG,
+        command="plan",
     ),
     Option(
         "out",
         "Save the plan in a file too, for show and apply --plan.",
         "FILE",
-        verbs=("plan", "ci"),
-        standing=False,
+        commands=("plan", "ci"),
+        configurable=False,
     ),
     Option(
         "drift",
         "Drift alone; what somebody deleted looks like a new manifest, and is no part of it.",
-        take=OptionType.FLAG,
-        own="plan",
+        type=OptionType.FLAG,
+        command="plan",
     ),
     _format_option("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
     *(
@@ -262,43 +268,48 @@ OPTIONS = (
     Option(
         "auto-approve",
         "Do not ask; needed where stdin is no terminal.",
-        take=OptionType.FLAG,
-        verbs=WRITING_COMMANDS,
-        standing=False,
+        type=OptionType.FLAG,
+        commands=WRITING_COMMANDS,
+        configurable=False,
     ),
     Option(
         "plan",
         "Apply this saved plan and nothing else; no manifest is read.",
         "FILE",
-        own="apply",
-        standing=False,
+        command="apply",
+        configurable=False,
     ),
     Option(
         "expect",
         "Apply only a plan with this fingerprint.",
         "FINGERPRINT",
-        verbs=("apply", "ci"),
-        standing=False,
+        commands=("apply", "ci"),
+        configurable=False,
     ),
     Option(
-        "fail-fast", "Begin nothing new after the first failure.", take=OptionType.FLAG, own="apply"
+        "fail-fast",
+        "Begin nothing new after the first failure.",
+        type=OptionType.FLAG,
+        command="apply",
     ),
     Option(
         "accept-changes",
         "Adopt what the manifest would change too, and change it.",
-        take=OptionType.FLAG,
-        own="adopt",
-        standing=False,
+        type=OptionType.FLAG,
+        command="adopt",
+        configurable=False,
     ),
-    Option("to", "Folder to write to; must be said.", "DIR", own="export"),
-    Option("tag", "With this tag; repeatable.", "KEY=VALUE", OptionType.TEXT_LIST, own="export"),
+    Option("to", "Folder to write to; must be said.", "DIR", command="export"),
+    Option(
+        "tag", "With this tag; repeatable.", "KEY=VALUE", OptionType.TEXT_LIST, command="export"
+    ),
     Option(
         "interval",
         "Seconds between two full cycles.",
         "SECONDS",
         OptionType.SECONDS,
         60.0,
-        own="run",
+        command="run",
         minimum=1,
     ),
     *_server_options(
@@ -307,13 +318,15 @@ OPTIONS = (
         "127.0.0.1:9180",
         "read the status",
     ),
-    Option("once", "One cycle, then exit.", take=OptionType.FLAG, own="run", standing=False),
+    Option(
+        "once", "One cycle, then exit.", type=OptionType.FLAG, command="run", configurable=False
+    ),
     Option(
         "data",
         "Folder of the endpoint's data; :memory: for none.",
         "DIR",
         default=".reconciler",
-        own="endpoint",
+        command="endpoint",
     ),
     Option(
         "token-retention",
@@ -321,29 +334,29 @@ OPTIONS = (
         "SECONDS",
         OptionType.SECONDS,
         129_600.0,
-        own="endpoint",
+        command="endpoint",
     ),
     Option(
         "behaviour",
         "What nobody outside AWS can know, chosen; repeatable.",
         "NAME=VALUE",
         OptionType.TEXT_LIST,
-        own="endpoint",
+        command="endpoint",
     ),
     Option(
         "quotas",
         "Refuse what exceeds an account's default quotas, or nothing.",
-        own="endpoint",
+        command="endpoint",
         default="none",
         choices=("none", "aws"),
     ),
-    Option("faults", "What to break, as JSON.", "FILE", own="endpoint"),
+    Option("faults", "What to break, as JSON.", "FILE", command="endpoint"),
     *_server_options("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
     _format_option("status", "The status as text or JSON.", "json"),
     Option(
         "of",
         "What to print the schema of.",
-        own="schema",
+        command="schema",
         default="manifest",
         choices=("manifest", "plan", "report"),
     ),

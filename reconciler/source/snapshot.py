@@ -36,7 +36,7 @@ class Snapshot:
     """
 
     files: tuple[tuple[str, bytes], ...]
-    complaints: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def read(
@@ -70,7 +70,7 @@ def read(
             where = ", ".join(map(shown_name, on_disk))
             return Snapshot((), (about_file(Code.LIMIT, where, str(error), error.hint),))
         files += snapshot.files
-        complaints += snapshot.complaints
+        complaints += snapshot.diagnostics
     return Snapshot(tuple(files), tuple(complaints))
 
 
@@ -121,7 +121,7 @@ def _read_when_stable(
         if after == before and not before.git_is_at_work:
             files = tuple(item for item in contents if not isinstance(item, Diagnostic))
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))
-            return Snapshot(files, before.tree.complaints + unreadable)
+            return Snapshot(files, before.tree.diagnostics + unreadable)
         before = after
     message, hint = "keeps changing while it is read", "try again when it is still"
     if before.git_is_at_work:

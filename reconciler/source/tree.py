@@ -55,7 +55,7 @@ class FileTree:
     """The manifests below what was named, ordered by name, and what is wrong there."""
 
     entries: tuple[FileEntry, ...]
-    complaints: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
 
 class _LimitError(Exception):
@@ -78,9 +78,9 @@ def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Fi
             walk.start(path)
     except _LimitError as error:
         over = about_file(Code.LIMIT, error.name, str(error), "name a smaller directory")
-        return FileTree((), (*walk.complaints, over))
+        return FileTree((), (*walk.diagnostics, over))
     entries = sorted(walk.entries.values(), key=lambda entry: entry.name)
-    return FileTree(tuple(entries), tuple(walk.complaints))
+    return FileTree(tuple(entries), tuple(walk.diagnostics))
 
 
 class _Walk:
@@ -89,7 +89,7 @@ class _Walk:
     def __init__(self, check_time: Callable[[], None]) -> None:
         self._check_time = check_time
         self.entries: dict[str, FileEntry] = {}
-        self.complaints: list[Diagnostic] = []
+        self.diagnostics: list[Diagnostic] = []
         self._directories: set[str] = set()
         self._links: deque[tuple[str, str, tuple[str, ...]]] = deque()
         self._bytes = 0
@@ -184,7 +184,7 @@ class _Walk:
                 raise _LimitError(name, f"makes more than {MAX_BYTES >> 20} MiB in all")
 
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
-        self.complaints.append(about_file(code, shown_name(name), message, hint))
+        self.diagnostics.append(about_file(code, shown_name(name), message, hint))
 
 
 def shown_name(name: str) -> str:

@@ -32,7 +32,7 @@ def to_version(body: Mapping[str, Any], answer_id: str) -> ResourceVersion:
 
 
 def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:
-    shape = load().shapes[f"{KINDS[key.kind].word}Spec"]
+    shape = load().shapes[f"{KINDS[key.kind].title}Spec"]
     for violation in violations(shape, spec):
         if violation.constraint == "unknown":
             pointer = ""

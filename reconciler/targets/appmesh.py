@@ -61,8 +61,8 @@ class AppMesh:
         self._id = target
         self._calls = calls
         self._workers = workers
-        self._memory = memory
-        self.lists = Lister(calls, workers, lambda: self._id.account)
+        self._cache = memory
+        self.lister = Lister(calls, workers, lambda: self._id.account)
 
     @property
     def id(self) -> TargetId:
@@ -72,16 +72,16 @@ class AppMesh:
     @property
     def calls(self) -> Mapping[str, int]:
         """How many requests were sent so far, by operation."""
-        return self._calls.made
+        return self._calls.counts
 
     @property
-    def answers(self) -> Mapping[str, int]:
+    def responses(self) -> Mapping[str, int]:
         """How many answers came back, by what they were: ok, refused, throttled, failed or none."""
-        return self._calls.answers
+        return self._calls.responses
 
     def on_response(self, heard: Callable[[], object]) -> None:
         """Call ``heard`` whenever an answer came, so that nobody takes a long look for the end."""
-        self._calls.heard = heard
+        self._calls.on_response = heard
 
     def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""
@@ -95,9 +95,9 @@ class AppMesh:
         tags show that it is neither ours nor asked about.
         """
         index, meshes = parallel.both(
-            self._index, lambda: self.lists.read("mesh", None), workers=self._workers
+            self._index, lambda: self.lister.read("mesh", None), workers=self._workers
         )
-        shown = self.lists.relevant(asked, owner, index, meshes)
+        shown = self.lister.relevant(asked, owner, index, meshes)
         look = _Reader(self, frozenset(asked), owner, index, shown.refs)
         found = dict(
             zip(
@@ -115,11 +115,11 @@ class AppMesh:
                 it for it in seen.values() if isinstance(it, LiveResource) and it.owner == owner
             )
             self._id = replace(self._id, account=next((it.account for it in ours), None))
-        if self._memory is not None:
-            self._memory.store(shown.refs, seen)
+        if self._cache is not None:
+            self._cache.store(shown.refs, seen)
         return LiveState(
             seen | unreadable,
-            tuple(sorted(shown.gaps.values())),
+            tuple(sorted(shown.failed_lists.values())),
             frozenset(key for key in seen if index.tags(shown.refs[key]["arn"]) is not None),
             frozenset((*shown.shared, *(key for key, it in found.items() if it is None))),
         )
@@ -144,7 +144,7 @@ class AppMesh:
         """Return what whole lists show of ``keys``, and of what stands beside them."""
         return {
             key: ResourceVersion(ref["version"], ref["createdAt"], arn=ref["arn"])
-            for key, ref in self.lists.siblings(keys).items()
+            for key, ref in self.lister.siblings(keys).items()
         }
 
     def tags(self) -> Mapping[str, Tags] | None:
@@ -201,27 +201,27 @@ class AppMesh:
 
     def cached(self, key: Key, ref: Ref) -> LiveResource | None:
         """Return what is known of ``key`` where the list shows it unmoved."""
-        return None if self._memory is None else self._memory.get(key, ref)
+        return None if self._cache is None else self._cache.get(key, ref)
 
     def _tag(self, change: Update | Adopt, tags: Iterable[tuple[str, str]]) -> None:
         arguments = {"resourceArn": change.before.arn, "tags": _tag_list(tags)}
         self._exchange("tag", change.key, arguments)
 
     def _forget(self, key: Key) -> None:
-        if self._memory is not None:
-            self._memory.forget(key)
+        if self._cache is not None:
+            self._cache.forget(key)
 
     def _index(self) -> TagIndex:
-        if self._memory is None:
+        if self._cache is None:
             return TagIndex(self._calls)
-        return self._memory.index(self._calls)
+        return self._cache.index(self._calls)
 
     def _delete(self, key: Key) -> ResourceVersion:
         try:
             return self._write("delete", key)
         except ConflictError as error:
             # The service names what holds it in some cases only.
-            holders = list(self.lists.children(key))
+            holders = list(self.lister.children(key))
             if not holders:
                 raise
             raise ConflictError(f"{error}; in it are {shorten_list(holders)}") from error
@@ -232,7 +232,7 @@ class AppMesh:
     def _exchange(
         self, verb: Action, key: Key, arguments: dict[str, Any]
     ) -> tuple[dict[str, Any], str]:
-        operation = operation_of(KINDS[key.kind].word, verb)
+        operation = operation_of(KINDS[key.kind].title, verb)
         return self._calls.exchange(operation, f"{operation.name} of {key}", **arguments)
 
 

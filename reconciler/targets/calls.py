@@ -16,9 +16,9 @@ from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
 from reconciler.known_secrets import shown
 from reconciler.targets.errors import (
-    answer_id,
     classify_response,
     rename_quota_error,
+    request_id,
     translate_errors,
 )
 from reconciler.targets.model import SERVICE
@@ -48,9 +48,9 @@ class ApiClient:
         ``reopen`` gives another connection to the same world where nobody listens any more at the
         URL that it is given; it raises where there is none.
         """
-        self.made: Counter[str] = Counter()
-        self.answers: Counter[str] = Counter()
-        self.heard: Callable[[], object] = lambda: None
+        self.counts: Counter[str] = Counter()
+        self.responses: Counter[str] = Counter()
+        self.on_response: Callable[[], object] = lambda: None
         self._session = session
         self._workers = workers
         self._reopen = reopen
@@ -85,11 +85,11 @@ class ApiClient:
                     raise
             except TargetError as error:
                 if "clientToken" not in arguments:
-                    error.answer_id = ""
+                    error.request_id = ""
                 raise
             else:
                 _check_answer(operation, answer[_BODY], asking)
-                return dict(answer[_BODY]), answer_id(answer["ResponseMetadata"])
+                return dict(answer[_BODY]), request_id(answer["ResponseMetadata"])
 
     def pages(
         self, operation: Operation, asking: str, **arguments: Any
@@ -148,7 +148,7 @@ class ApiClient:
         return client
 
     def _send(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
-        client = self._client_without_retries if operation.verb == "delete" else self._client
+        client = self._client_without_retries if operation.action == "delete" else self._client
         with translate_errors(asking):
             return getattr(client, xform_name(operation.name))(**arguments)
 
@@ -160,16 +160,16 @@ class ApiClient:
             return self._connection is not lost
 
     def _count(self, event_name: str, **_: Any) -> None:
-        self.made[event_name.rsplit(".", 1)[-1]] += 1
+        self.counts[event_name.rsplit(".", 1)[-1]] += 1
 
     def _count_answer(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
-        self.answers[classify_response(response)] += 1
-        self.heard()
+        self.responses[classify_response(response)] += 1
+        self.on_response()
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what a page of a list holds."""
-    (name,) = (name for name in operation.answer.members if name != "nextToken")
+    (name,) = (name for name in operation.response.members if name != "nextToken")
     return list(page[name])
 
 
@@ -183,7 +183,7 @@ def _keep_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
 
 
 def _check_answer(operation: Operation, body: Any, asking: str) -> None:
-    shape = operation.answer
+    shape = operation.response
     answer = {operation.payload: body} if operation.payload else body
     for violation in violations(shape, answer):
         if violation.constraint in ("required", "type"):

@@ -100,7 +100,7 @@ def translate_errors(asking: str) -> Iterator[None]:
         name += f" after {attempts} attempts" if attempts > 1 else ""
         ours = kind(f"{asking}: {name}: {told}; {advice}")
         if code in REPLAYED_ERRORS:
-            ours.answer_id = answer_id(metadata)
+            ours.request_id = request_id(metadata)
         raise ours from error
     except _CONFIGURATION_ERRORS as error:
         raise RejectedError(f"{asking}: {text_of(error)}") from error
@@ -133,7 +133,7 @@ def rename_quota_error(response: tuple[Any, dict[str, Any]] | None, **_: Any) ->
         error["Code"] = _QUOTA
 
 
-def answer_id(metadata: Mapping[str, Any]) -> str:
+def request_id(metadata: Mapping[str, Any]) -> str:
     """Return what no other answer has: the id of the request, and the time by the service's clock.
 
     ``metadata`` is that of an answer as botocore parsed it; empty if it has neither.

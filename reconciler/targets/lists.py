@@ -30,13 +30,13 @@ class Listing:
     """
 
     refs: dict[Key, Ref]
-    gaps: dict[tuple[str, Key], Unlisted] = field(default_factory=dict)
+    failed_lists: dict[tuple[str, Key], Unlisted] = field(default_factory=dict)
     shared: set[Key] = field(default_factory=set)
 
     def unlisted_reason(self, key: Key) -> str | None:
         """Say why ``key`` may be there though no list showed it; None where it is not there."""
         while (parent := parent_of(key)) is not None:
-            if unlisted := self.gaps.get((key.kind, parent)):
+            if unlisted := self.failed_lists.get((key.kind, parent)):
                 return unlisted.reason
             key = parent
         return None
@@ -51,7 +51,7 @@ class Listing:
                 self.shared.add(holder)
         for kind, refs in lists.items():
             if isinstance(refs, TargetError):
-                self.gaps[kind, holder] = Unlisted(kind, holder, str(refs))
+                self.failed_lists[kind, holder] = Unlisted(kind, holder, str(refs))
             else:
                 self.refs |= refs
                 yield from (key for key in refs if _KINDS_IN[key.kind])
@@ -61,20 +61,20 @@ class Listing:
 class Lister:
     """The lists of one account and region; ``account`` says whose it is, as far as is known."""
 
-    calls: ApiClient
+    client: ApiClient
     workers: int
     account: Callable[[], str | None]
 
     def read(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
         """Return all of ``kind`` that stand in ``holder``, which of meshes is None."""
-        operation = operation_of(KINDS[kind].word, "list")
+        operation = operation_of(KINDS[kind].title, "list")
         where = arguments_of(holder) if holder else {}
         asking = f"{operation.name} in {holder}" if holder else operation.name
         own = path_of(kind)[-1]
         path, mesh_owner = (holder.path, holder.mesh_owner) if holder else ((), "")
         found = {}
         account = self.account()
-        for page in self.calls.pages(operation, asking, **where):
+        for page in self.client.pages(operation, asking, **where):
             for ref in items(operation, page):
                 of = mesh_owner
                 if holder is None and account not in (None, ref["meshOwner"]):

@@ -23,7 +23,7 @@ class TagIndex:
     def __init__(self, calls: ApiClient) -> None:
         """Read every page; of what is ``unsure``, tags are read one resource at a time."""
         self.by_arn: dict[str, Tags] | None = {}
-        self.unsure: set[str] = set()
+        self.possibly_stale: set[str] = set()
         token = ""
         for _ in range(MAX_PAGES):
             page = calls.tagged(OWNER_TAG, token)
@@ -40,7 +40,7 @@ class TagIndex:
 
     def tags(self, arn: str) -> Tags | None:
         """Return the tags that it has of ``arn``."""
-        return None if self.by_arn is None or arn in self.unsure else self.by_arn.get(arn)
+        return None if self.by_arn is None or arn in self.possibly_stale else self.by_arn.get(arn)
 
     def lacks(self, arn: str) -> bool:
         """Whether it says that ``arn`` carries no owner's mark."""
@@ -67,7 +67,7 @@ class ReadCache:
     def __init__(self) -> None:
         self._known: dict[Key, tuple[tuple[Any, ...], LiveResource]] = {}
         self._index: TagIndex | None = None
-        self._round: set[str] = set()
+        self._seen_this_round: set[str] = set()
         self._token = ""
         self._turn = 0
 
@@ -82,7 +82,7 @@ class ReadCache:
         """Let everything be read anew."""
         self._known.clear()
         self._index, self._token = None, ""
-        self._round.clear()
+        self._seen_this_round.clear()
 
     def index(self, calls: ApiClient) -> TagIndex:
         """Return the index: read whole the first time, and some pages of it each time after."""
@@ -90,7 +90,7 @@ class ReadCache:
             self._index = TagIndex(calls)
             self._drop_some()
         else:
-            self._read_next_pages(calls, self._index.by_arn, self._index.unsure)
+            self._read_next_pages(calls, self._index.by_arn, self._index.possibly_stale)
         return self._index
 
     def get(self, key: Key, ref: Ref) -> LiveResource | None:
@@ -114,7 +114,7 @@ class ReadCache:
         """Take nothing for granted of what is about to be written, or was just looked at."""
         _, seen = self._known.pop(key, (None, None))
         if seen is not None and self._index is not None:
-            self._index.unsure.add(seen.arn)
+            self._index.possibly_stale.add(seen.arn)
 
     def _read_next_pages(self, calls: ApiClient, by_arn: dict[str, Tags], unsure: set[str]) -> None:
         for _ in range(TAG_PAGES_PER_CYCLE):
@@ -127,13 +127,13 @@ class ReadCache:
             rows, self._token = page
             by_arn |= rows
             unsure -= rows.keys()
-            self._round |= rows.keys()
+            self._seen_this_round |= rows.keys()
             if not self._token:
-                for arn in by_arn.keys() - self._round:
+                for arn in by_arn.keys() - self._seen_this_round:
                     del by_arn[arn]
                 # Whose mark went is no longer known: it is read by itself.
                 self._known = {key: it for key, it in self._known.items() if it[1].arn in by_arn}
-                self._round.clear()
+                self._seen_this_round.clear()
                 return
 
     def _drop_some(self) -> None:

@@ -135,13 +135,13 @@ def _shape(shape: Shape) -> dict[str, Any]:
             return _structure(shape.members, {}) | ({"union": True} if shape.union else {})
         case ListOf():
             return {"type": "list", "member": {"shape": shape.item.name}} | _bounds(
-                shape.fewest, shape.most
+                shape.min_items, shape.max_items
             )
         case Text():
             values = {"enum": list(shape.values)} if shape.values else {}
-            return {"type": "string"} | values | _bounds(shape.shortest, shape.longest)
+            return {"type": "string"} | values | _bounds(shape.min_length, shape.max_length)
         case Number():
-            return {"type": shape.type} | _bounds(shape.lowest, shape.highest)
+            return {"type": shape.type} | _bounds(shape.minimum, shape.maximum)
         case Boolean():
             return {"type": "boolean"}
         case Timestamp():

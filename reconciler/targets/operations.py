@@ -14,13 +14,13 @@ def operation_of(kind: str, verb: Action) -> Operation:
     return next(
         operation
         for operation in load().operations.values()
-        if operation.verb == verb and (operation.kind.name if operation.kind else None) == of_kind
+        if operation.action == verb and (operation.kind.name if operation.kind else None) == of_kind
     )
 
 
 def path_of(kind: str) -> tuple[str, ...]:
     """Return the members that name a resource of ``kind`` in a request, parents first."""
-    return load().kinds[KINDS[kind].word].path
+    return load().kinds[KINDS[kind].title].path
 
 
 def arguments_of(key: Key) -> dict[str, str]:

@@ -235,9 +235,9 @@ def _not_ready_reason(status: DaemonStatus) -> str | None:
         return "the first cycle has not ended"
     if status.error is not None:
         return status.error
-    if not status.source_valid and not status.standings:
+    if not status.source_valid and not status.resources:
         return "the manifests were never valid since the start"
-    if status.lease is not None and not status.leading and not status.lease.holder:
+    if status.lease is not None and not status.is_leader and not status.lease.holder:
         return "nobody is known to hold the lock"
     return None
 

@@ -124,15 +124,15 @@ def _status(told: Any) -> DaemonStatus:
         cycle_finished_at=cycle["finished_at"],
         exit_code=None if code is None else ExitCode(code),
         source_valid=source["valid"],
-        complaints=tuple(source["complaints"]),
+        diagnostics=tuple(source["complaints"]),
         error=told["error"],
         unlisted=tuple(map(_unlisted, told["unlisted"])),
-        standings=tuple(map(_resource_status, told["resources"])),
+        resources=tuple(map(_resource_status, told["resources"])),
         calls=told["calls"],
-        answers=told["answers"],
+        responses=told["answers"],
         recheck_seconds=told["recheck_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
-        leading=told["leading"],
+        is_leader=told["leading"],
     )
 
 
@@ -155,7 +155,7 @@ def _resource_status(told: Any) -> ResourceStatus:
         cause=None if cause is None else Cause(cause),
         fields=tuple(map(_field, told["fields"])),
         traffic=None if traffic is None else TrafficEffect(traffic),
-        why=told["why"],
+        reason=told["why"],
         outcome=told["outcome"],
         outcome_at=told["outcome_at"],
         attempts=told["attempts"],

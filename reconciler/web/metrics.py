@@ -55,7 +55,7 @@ class Metrics:
             registry=registry,
         )
         # A series that begins with its first failure hides that failure from rate().
-        for code in (ExitCode.OK, ExitCode.HELD, *PRECEDENCE):
+        for code in (ExitCode.OK, ExitCode.LOCKED, *PRECEDENCE):
             self._cycles.labels(code.word)
         for change in get_args(Change):
             for outcome in get_args(Outcome):
@@ -101,9 +101,9 @@ class _Scrape(Collector):
 def _labelled(status: DaemonStatus) -> Iterator[Metric]:
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
     versions = {version("mesh-reconciler"): 1}
-    tally = Tally(standing.state for standing in status.standings)
+    tally = Tally(standing.state for standing in status.resources)
     states = {state.name.lower(): tally[state] for state in State}
-    answers = {"throttled": 0, **status.answers}
+    answers = {"throttled": 0, **status.responses}
     came_back = "What came back: ok, refused, throttled, failed or none."
     kinds: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, str, Any], ...] = (
         (gauge, "build_info", "The version that runs.", "version", versions),
@@ -119,7 +119,7 @@ def _labelled(status: DaemonStatus) -> Iterator[Metric]:
 
 
 def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:
-    drifted = [standing.since for standing in status.standings if _is_drift(standing)]
+    drifted = [standing.since for standing in status.resources if _is_drift(standing)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
     began = status.cycle_started_at or 0
     yield (
@@ -131,7 +131,7 @@ def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
     readable = status.error is None and not status.unlisted
     yield "target_readable", readable, "Whether the last cycle read all of its target."
-    yield "leading", status.leading, "Whether this daemon may write; without a lock, always."
+    yield "leading", status.is_leader, "Whether this daemon may write; without a lock, always."
     yield "cycle_interval_seconds", status.interval_seconds, "Seconds between two cycles."
     yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."
 

@@ -20,7 +20,7 @@ from reconciler.web.metrics import Metrics
 from reconciler.web.token import make_token
 
 # Whoever scrapes, probes and looks is few; what they cost must not be what a mesh costs.
-LIMITS = Limits(most_connections=64)
+LIMITS = Limits(max_connections=64)
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ SERVICE_ENDED = (
 def run_checks(choice: TargetConfig, now: datetime) -> Iterator[CheckResult]:
     """Yield what there is to say of the chosen target and of the way to it."""
     if choice.name == AWS:
-        yield CheckResult(CheckStatus.NOTE, "service", SERVICE_ENDED)
+        yield CheckResult(CheckStatus.WARNING, "service", SERVICE_ENDED)
     yield _check_owner(choice)
     try:
         if choice.name == LOCAL or (yield from _check_connection(choice, now)):
@@ -41,13 +41,13 @@ def run_checks(choice: TargetConfig, now: datetime) -> Iterator[CheckResult]:
                 yield from _check_reads(target)
                 yield _check_writes()
     except (UsageError, LockHeldError, TargetError) as error:
-        yield CheckResult(CheckStatus.MISSING, "target", str(error))
+        yield CheckResult(CheckStatus.ERROR, "target", str(error))
 
 
 def _check_owner(choice: TargetConfig) -> CheckResult:
     if choice.owner:
-        return CheckResult(CheckStatus.GOOD, "owner", choice.owner)
-    return CheckResult(CheckStatus.MISSING, "owner", "none, and a plan needs one: say --owner ID")
+        return CheckResult(CheckStatus.OK, "owner", choice.owner)
+    return CheckResult(CheckStatus.ERROR, "owner", "none, and a plan needs one: say --owner ID")
 
 
 def _check_connection(choice: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
@@ -57,9 +57,9 @@ def _check_connection(choice: TargetConfig, now: datetime) -> Generator[CheckRes
     source = credentials_of(session)
     if source is None:
         told = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say --profile"
-        yield CheckResult(CheckStatus.MISSING, "credentials", told)
+        yield CheckResult(CheckStatus.ERROR, "credentials", told)
         return False
-    yield CheckResult(CheckStatus.GOOD, "credentials", f"found, by {source}")
+    yield CheckResult(CheckStatus.OK, "credentials", f"found, by {source}")
     try:
         theirs = clock_of(session, connection)
     except RejectedError:
@@ -67,20 +67,20 @@ def _check_connection(choice: TargetConfig, now: datetime) -> Generator[CheckRes
         return True
     if theirs is not None:
         off = abs((theirs - now).total_seconds())
-        grade = CheckStatus.GOOD if off <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.MISSING
+        grade = CheckStatus.OK if off <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
         yield CheckResult(grade, "clock", f"{off:.0f} s from the target's")
     return True
 
 
 def _check_identity(choice: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
     where = " at ".join(dict.fromkeys((target.name, target.url)))
-    yield CheckResult(CheckStatus.GOOD, "target", f"{where}, region {target.region}")
+    yield CheckResult(CheckStatus.OK, "target", f"{where}, region {target.region}")
     if target.account is None:
         told = "unknown: GetCallerIdentity is not answered there"
-        yield CheckResult(CheckStatus.NOTE, "account", told)
+        yield CheckResult(CheckStatus.WARNING, "account", told)
     else:
         configured = ", as configured" if choice.account else ""
-        yield CheckResult(CheckStatus.GOOD, "account", target.account + configured)
+        yield CheckResult(CheckStatus.OK, "account", target.account + configured)
 
 
 def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
@@ -91,56 +91,58 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
         parents = found.get(row.parent, [])
         if row.parent in unlisted:
             unlisted.add(kind)
-            yield CheckResult(CheckStatus.NOTE, what, f"not tried: each {row.parent} stayed unseen")
+            yield CheckResult(
+                CheckStatus.WARNING, what, f"not tried: each {row.parent} stayed unseen"
+            )
             continue
         if row.parent and not parents:
-            yield CheckResult(CheckStatus.NOTE, what, f"not tried: no {row.parent} is live")
+            yield CheckResult(CheckStatus.WARNING, what, f"not tried: no {row.parent} is live")
             continue
         try:
-            keys = found[kind] = target.lists.all_of(kind, parents)
+            keys = found[kind] = target.lister.all_of(kind, parents)
         except TargetError as error:
             unlisted.add(kind)
-            yield CheckResult(CheckStatus.MISSING, what, str(error))
+            yield CheckResult(CheckStatus.ERROR, what, str(error))
             if isinstance(error, UnavailableError):
                 return
         else:
-            yield CheckResult(CheckStatus.GOOD, what, f"{len(keys)} live")
+            yield CheckResult(CheckStatus.OK, what, f"{len(keys)} live")
             yield _check_describe(target, kind, keys)
-            yield _check_quota(kind, QUOTAS[row.word], keys)
+            yield _check_quota(kind, QUOTAS[row.title], keys)
     if target.tags() is None:
         told = "not allowed or not there: tags are read one resource at a time, which takes longer"
-        yield CheckResult(CheckStatus.NOTE, "GetResources", told)
+        yield CheckResult(CheckStatus.WARNING, "GetResources", told)
     else:
-        yield CheckResult(CheckStatus.GOOD, "GetResources", "allowed")
+        yield CheckResult(CheckStatus.OK, "GetResources", "allowed")
 
 
 def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
     what = f"read {kind}"
     if not keys:
-        return CheckResult(CheckStatus.NOTE, what, "not tried: none is live")
+        return CheckResult(CheckStatus.WARNING, what, "not tried: none is live")
     try:
         live = target.read(keys[0])
     except TargetError as error:
-        return CheckResult(CheckStatus.MISSING, what, str(error))
+        return CheckResult(CheckStatus.ERROR, what, str(error))
     if live is None:
-        return CheckResult(CheckStatus.NOTE, what, f"{keys[0]} was listed, and then not found")
-    return CheckResult(CheckStatus.GOOD, what, f"{keys[0]}, and its tags")
+        return CheckResult(CheckStatus.WARNING, what, f"{keys[0]} was listed, and then not found")
+    return CheckResult(CheckStatus.OK, what, f"{keys[0]}, and its tags")
 
 
 def _check_quota(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
     most = max(Counter(key.path[:-1] for key in keys).values(), default=0)
-    grade = CheckStatus.GOOD if most < QUOTA_WARNING_SHARE * quota.most else CheckStatus.NOTE
-    told = f"{most} of {quota.most} {quota.of}, unless AWS raised yours"
+    grade = CheckStatus.OK if most < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
+    told = f"{most} of {quota.limit} {quota.scope}, unless AWS raised yours"
     return CheckResult(grade, f"quota {kind}", told)
 
 
 def _check_writes() -> CheckResult:
-    words = {row.word for row in KINDS.values()}
+    words = {row.title for row in KINDS.values()}
     writing = (
         operation.name
         for operation in load().operations.values()
-        if operation.verb in ("create", "update", "delete", "tag", "untag")
+        if operation.action in ("create", "update", "delete", "tag", "untag")
         and (operation.kind is None or operation.kind.name in words)
     )
     told = f"not tried, for that takes a write: {', '.join(writing)}"
-    return CheckResult(CheckStatus.NOTE, "writes", told)
+    return CheckResult(CheckStatus.WARNING, "writes", told)

@@ -29,9 +29,9 @@ def read_manifests(
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
     loaded = load_manifests(
-        snapshot.files, variables, complete=not snapshot.complaints, check_time=budget.check
+        snapshot.files, variables, complete=not snapshot.diagnostics, check_time=budget.check
     )
-    complaints = [*snapshot.complaints, *loaded.diagnostics]
+    complaints = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not complaints and not allow_empty:
         complaints.append(nothing_found(paths))
     return replace(loaded, diagnostics=sort_diagnostics(complaints))

@@ -56,7 +56,7 @@ def test_a_kind_knows_its_path() -> None:
 
 def test_there_are_five_operations_for_each_of_seven_kinds_and_three_for_tags() -> None:
     verbs = Counter(
-        (operation.kind.name if operation.kind else None, operation.verb)
+        (operation.kind.name if operation.kind else None, operation.action)
         for operation in load().operations.values()
     )
     of_a_kind = ("create", "update", "describe", "delete", "list")
@@ -74,7 +74,7 @@ def test_no_shape_is_without_use() -> None:
     used: set[str] = set()
     for operation in load().operations.values():
         note_names(operation.request, used)
-        note_names(operation.answer, used)
+        note_names(operation.response, used)
     assert set(load().shapes) <= used
 
 
@@ -139,7 +139,7 @@ class TestAgainstBotocore:
 
     def test_answer(self, operation: Operation, model: Any) -> None:
         theirs = model.operation_model(operation.name).output_shape
-        assert_same_members(operation.answer.members, theirs, operation.name)
+        assert_same_members(operation.response.members, theirs, operation.name)
         assert operation.payload == theirs.serialization.get("payload")
 
     def test_errors(self, operation: Operation, model: Any) -> None:
@@ -173,18 +173,18 @@ def assert_same_shape(ours: Shape, theirs: Any, where: str) -> None:
             assert_same_members(ours.members, theirs, where)
         case ListOf():
             assert theirs.type_name == "list", where
-            assert (ours.fewest, ours.most) == limits, where
+            assert (ours.min_items, ours.max_items) == limits, where
             assert_same_shape(ours.item, theirs.member, f"{where}[]")
         case Text() if ours.name in STRICTER:
             assert theirs.type_name == "string", where
         case Text():
             assert theirs.type_name == "string", where
-            assert (ours.shortest, ours.longest) == limits, where
+            assert (ours.min_length, ours.max_length) == limits, where
             assert list(ours.values) == theirs.metadata.get("enum", []), where
             pattern = theirs.metadata.get("pattern")
             assert (ours.pattern and ours.pattern.pattern) == pattern, where
         case Number():
             assert theirs.type_name == ours.type, where
-            assert (ours.lowest, ours.highest) == limits, where
+            assert (ours.minimum, ours.maximum) == limits, where
         case Boolean() | Timestamp():
             assert theirs.type_name == type(ours).__name__.lower(), where

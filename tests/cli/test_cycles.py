@@ -34,7 +34,7 @@ class Life:
         self.now += 60
         begun = replace(self.status, cycle=self.status.cycle + 1)
         self.status = self._cycles(begun, fresh=fresh, forced=forced)
-        return {one.key.name: one.state for one in self.status.standings}
+        return {one.key.name: one.state for one in self.status.resources}
 
     def fail(self, name: str, operation: str = "create") -> None:
         def before(done: str, key: Key) -> None:
@@ -60,7 +60,7 @@ def test_a_cycle_makes_it_so_and_says_how_it_stands() -> None:
     assert life.status.exit_code is ExitCode.OK
     assert life.status.cycle_finished_at == 1_060
     assert life.status.calls["create"] == 2
-    assert str(life.status.standings[0].origin) == "manifests/a.yaml:1:1"
+    assert str(life.status.resources[0].origin) == "manifests/a.yaml:1:1"
 
 
 def test_manifests_are_read_when_they_have_to_be() -> None:
@@ -81,9 +81,9 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
         assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
     # Each refusal is asked again once, for the service may keep it with the token.
     assert life.means.made["create"] == 1 + 2 * 3
-    standing = life.status.standings[0]
+    standing = life.status.resources[0]
     assert (standing.attempts, standing.next_attempt_at) == (3, 1_000 + 240 + 240)
-    assert (standing.why, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
+    assert (standing.reason, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
     assert life.status.exit_code is ExitCode.ERROR
     rows = [("1 time", 60), ("2 times", 120), ("3 times", 240)]
     for attempts, seconds in rows:
@@ -159,7 +159,7 @@ def test_an_invalid_source_goes_on_repairing_without_deletes_and_is_told_of_once
     for _ in range(3):
         assert life.cycle() == {"a": State.IN_SYNC, "b": State.IN_SYNC}
     assert not life.status.source_valid
-    assert life.status.complaints == ("a.yaml:1:1: error[MR012] is not valid YAML",)
+    assert life.status.diagnostics == ("a.yaml:1:1: error[MR012] is not valid YAML",)
     assert life.status.exit_code is ExitCode.MANIFESTS
     assert messages(told, "is not valid YAML") == 1
     life.means.diagnostics = ()
@@ -172,7 +172,7 @@ def test_i05_a_source_that_is_gone_deletes_nothing() -> None:
     life.cycle()
     life.means.gone = True
     assert life.cycle() == {"a": State.IN_SYNC}
-    assert life.status.complaints == ("manifests does not exist",)
+    assert life.status.diagnostics == ("manifests does not exist",)
 
 
 def test_a_source_that_was_never_valid_asks_the_target_nothing(
@@ -222,7 +222,7 @@ def test_a_resource_deleted_by_hand_is_missing_and_reported_once(
     life.means.desired += (desired("c", DROP),)
     for _ in range(3):
         assert life.cycle() == {"a": State.DRIFTED, "b": State.IN_SYNC, "c": State.PENDING}
-    gone, _, new = life.status.standings
+    gone, _, new = life.status.resources
     assert (gone.cause, gone.since, gone.last_seen_at) == (Cause.MISSING, 1_180, 1_120)
     assert (new.cause, new.last_seen_at) == (Cause.NEW, None)
     assert messages(told, "mesh/a is missing: last seen at 1970-01-01T00:18:40+00:00") == 1
@@ -234,7 +234,7 @@ def test_a_missing_resource_is_created_and_in_sync_since_then() -> None:
     life.cycle()
     del life.means.target.resources[mesh("a")]
     assert life.cycle() == {"a": State.IN_SYNC}
-    (one,) = life.status.standings
+    (one,) = life.status.resources
     assert (one.since, one.outcome, one.last_seen_at) == (1_120, "create applied", None)
 
 
@@ -242,8 +242,8 @@ def test_p11_who_stands_by_looks_and_writes_nothing() -> None:
     life = Life("a")
     life.means.idle = "this replica stands by: other holds the lock"
     assert life.cycle() == {"a": State.PENDING}
-    assert life.status.standings[0].why == life.means.idle
-    assert life.status.exit_code is ExitCode.HELD
+    assert life.status.resources[0].reason == life.means.idle
+    assert life.status.exit_code is ExitCode.LOCKED
     assert life.means.target.resources == {}
     life.means.idle = None
     assert life.cycle(fresh=False) == {"a": State.IN_SYNC}
@@ -253,13 +253,13 @@ def test_who_stands_by_tries_nothing_again_and_nothing_too_early_afterwards() ->
     life = Life("a", "b")
     life.fail("a")
     assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
-    assert life.status.standings[0].next_attempt_at == 1_000 + life.now + 60
+    assert life.status.resources[0].next_attempt_at == 1_000 + life.now + 60
     life.means.idle = "this replica stands by: other holds the lock"
     assert life.cycle() == {"a": State.PENDING, "b": State.IN_SYNC}
-    assert [one.next_attempt_at for one in life.status.standings] == [None, None]
+    assert [one.next_attempt_at for one in life.status.resources] == [None, None]
     life.means.idle, life.means.target.before = None, lambda *_: None
     assert life.cycle() == {"a": State.IN_SYNC, "b": State.IN_SYNC}
-    assert [one.next_attempt_at for one in life.status.standings] == [None, None]
+    assert [one.next_attempt_at for one in life.status.resources] == [None, None]
 
 
 def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:
@@ -267,7 +267,7 @@ def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:
     life.cycle()
     life.means.idle = "this replica stands by"
     life.cycle()
-    assert life.status.exit_code is ExitCode.HELD
+    assert life.status.exit_code is ExitCode.LOCKED
 
 
 def test_what_needs_what_waits_is_not_tried_and_makes_no_way() -> None:

@@ -38,14 +38,14 @@ def test_attempts_come_after_one_two_four_intervals_and_then_every_five_minutes(
 def test_what_waits_is_told_with_the_reason_of_the_last_attempt() -> None:
     backoff = cycle(Backoff(), plan(desired("a")), 0)
     (told,) = backoff.waiting(plan(desired("a"), desired("b")), 59).values()
-    assert (told.change.key, told.why) == (mesh("a"), WHY)
+    assert (told.change.key, told.reason) == (mesh("a"), WHY)
 
 
 def test_another_difference_does_not_wait() -> None:
     backoff = cycle(Backoff(), plan(desired("a"), present("a", egress("DROP_ALL"))), 0)
     corrected = plan(desired("a", egress("ALLOW_ALL")), present("a", egress("DROP_ALL")))
     assert backoff.waiting(corrected, 1) == {}
-    assert cycle(backoff, corrected, 1).setbacks[mesh("a")].attempts == 1
+    assert cycle(backoff, corrected, 1).failures[mesh("a")].attempts == 1
 
 
 def test_success_and_peace_are_forgotten_failures() -> None:

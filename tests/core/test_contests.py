@@ -3,7 +3,7 @@
 import pytest
 from builders import desired, egress, mesh, plan, present
 
-from reconciler.core.changes import Reason
+from reconciler.core.changes import ReasonCode
 from reconciler.core.contests import MAX_REPAIRS, RepairLoops
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
@@ -37,7 +37,7 @@ def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
         contests, left = cycle(contests, fought_over())
         assert left.changes == ()
         (held,) = left.withheld
-        assert held.reason is Reason.CONTESTED
+        assert held.reason_code is ReasonCode.REPAIR_LOOP
         assert held.change == fought_over().changes[0]
 
 
@@ -47,7 +47,7 @@ def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
 def test_p14_it_says_who_the_other_may_be(applied: Spec, words: str) -> None:
     made = fought_over(applied=applied)
     held = after_repairs(MAX_REPAIRS, made).withhold(made).withheld[0]
-    assert words in held.why
+    assert words in held.reason
 
 
 def test_another_difference_is_repaired_again() -> None:

@@ -89,7 +89,7 @@ def test_a_node_whose_backend_it_provides_is_updated_first() -> None:
     live = node("a", "a", "elsewhere")
     update = link.update
     assert (update.key, update.before, update.tags) == (live.key, live, live.tags)
-    assert (update.spec, update.cause) == (calling("elsewhere"), Cause.GONE)
+    assert (update.spec, update.cause) == (calling("elsewhere"), Cause.REMOVED)
     assert (link.difference.before, link.difference.after) == (
         {"spec": live.spec},
         {"spec": update.spec},

@@ -2,7 +2,7 @@
 
 from builders import NOW, desired, egress, mesh, plan, present
 
-from reconciler.core.changes import Cause, Reason
+from reconciler.core.changes import Cause, ReasonCode
 from reconciler.core.drift import only_drift
 from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import APPLIED_TAG, Suspension, Unlisted, Unreadable
@@ -89,10 +89,10 @@ def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
             restraint=GuardSettings(Policy.OBSERVE),
         )
     )
-    assert {held.key.name: held.reason for held in told.withheld} == {
-        "drifted": Reason.POLICY,
-        "dark": Reason.UNREADABLE,
-        "grown": Reason.UNKNOWN_FIELD,
-        "unmarked": Reason.FOREIGN,
+    assert {held.key.name: held.reason_code for held in told.withheld} == {
+        "drifted": ReasonCode.POLICY,
+        "dark": ReasonCode.UNREADABLE,
+        "grown": ReasonCode.UNKNOWN_FIELD,
+        "unmarked": ReasonCode.FOREIGN,
     }
     assert plan_exit_code(told, detailed=True) == 1

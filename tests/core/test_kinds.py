@@ -17,7 +17,7 @@ from builders import (
     route,
 )
 
-from reconciler.core.changes import Adopt, Create, Delete, Reason, Update
+from reconciler.core.changes import Adopt, Create, Delete, ReasonCode, Update
 from reconciler.core.kinds import KINDS, parent_of, referenced_keys
 from reconciler.core.plan import Plan
 from reconciler.core.resources import (
@@ -81,7 +81,7 @@ def test_one_delete_too_many_deletes_nothing_of_any_kind() -> None:
         *live(), restraint=GuardSettings(policy=Policy.SYNC, max_deletes=6, allow_empty=True)
     )
     assert held.changes == ()
-    (why,) = {one.why for one in held.withheld}
+    (why,) = {one.reason for one in held.withheld}
     assert why == (
         "7 deletes are over --max-deletes 6, so nothing is deleted: pass --max-deletes 7"
     )
@@ -135,9 +135,9 @@ def test_s06_only_the_owner_of_a_mesh_has_gateways_in_it(kind: str) -> None:
     want = desired("x")
     made = plan(Desired(Key(kind, path, "999999999999"), {}, {}, want.origin))
     (held,) = made.withheld
-    assert held.reason is Reason.FOREIGN
-    assert "999999999999" in held.why
-    assert KINDS[kind].owners_alone
+    assert held.reason_code is ReasonCode.FOREIGN
+    assert "999999999999" in held.reason
+    assert KINDS[kind].owner_only
 
 
 def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
@@ -147,8 +147,8 @@ def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
         "virtual-node/m@999999999999/n"
     ]
     (held,) = plan(shared).withheld
-    assert held.reason is Reason.WAITING
-    assert held.why == (
+    assert held.reason_code is ReasonCode.WAITING
+    assert held.reason == (
         "it needs mesh/m@999999999999, which is not there and has to be created, "
         "and shared with this account, by account 999999999999"
     )
@@ -157,8 +157,8 @@ def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
 def test_what_lacks_what_it_needs_waits_and_so_does_what_needs_it() -> None:
     made = plan(*wanted("m", "route/m/r/x", "virtual-service/m/s", "virtual-gateway/m/g"))
     assert keys(made) == ["mesh/m", "virtual-gateway/m/g"]
-    whys = {str(held.key): held.why for held in made.withheld}
-    assert {held.reason for held in made.withheld} == {Reason.WAITING}
+    whys = {str(held.key): held.reason for held in made.withheld}
+    assert {held.reason_code for held in made.withheld} == {ReasonCode.WAITING}
     assert whys["route/m/r/x"].startswith("it needs virtual-router/m/r, which is not there")
     assert whys["virtual-service/m/s"].startswith("it needs virtual-router/m/r")
 
@@ -177,8 +177,8 @@ def test_where_lists_failed_nobody_says_what_is_not_there() -> None:
 def test_a_node_that_a_route_still_uses_is_not_deleted() -> None:
     made = plan(*wanted("m", "virtual-router/m/r", "route/m/r/x"), *live(), restraint=MANY)
     (held,) = [one for one in made.withheld if one.key == key("virtual-node/m/n")]
-    assert held.reason is Reason.GUARD
-    assert held.why == "route/m/r/x stays, and would be without it"
+    assert held.reason_code is ReasonCode.GUARD
+    assert held.reason == "route/m/r/x stays, and would be without it"
     assert keys(made) == ["gateway-route/m/g/y", "virtual-gateway/m/g", "virtual-service/m/s"]
 
 
@@ -221,13 +221,13 @@ def test_a_mesh_with_something_of_others_in_it_is_not_deleted_and_they_are_named
         restraint=SYNC,
     )
     (held,) = made.withheld
-    assert held.why == "virtual-node/m/a, virtual-node/m/b stay, and would be without it"
+    assert held.reason == "virtual-node/m/a, virtual-node/m/b stay, and would be without it"
 
 
 def test_of_very_many_the_rest_is_counted() -> None:
     names = tuple(f"virtual-node/m/n{number:03}" for number in range(60))
     (held,) = plan(*live("m"), desired("kept"), others=names, restraint=SYNC).withheld
-    assert "n049 and 10 more stay" in held.why
+    assert "n049 and 10 more stay" in held.reason
 
 
 def _list(spec: Spec) -> list[Json]:
@@ -300,8 +300,8 @@ def test_what_could_not_be_attached_again_is_not_detached() -> None:
     )
     assert made.changes == ()
     (held,) = made.withheld
-    assert (held.key, held.reason) == (key("virtual-router/m/r"), Reason.WAITING)
-    assert held.why.startswith("it needs virtual-node/m/missing, which is not there")
+    assert (held.key, held.reason_code) == (key("virtual-router/m/r"), ReasonCode.WAITING)
+    assert held.reason.startswith("it needs virtual-node/m/missing, which is not there")
     assert key("route/m/r/x") in made.keys
 
 
@@ -376,15 +376,15 @@ def test_what_cannot_make_way_withholds_the_change(
 ) -> None:
     made = plan(*router(80, protocol="grpc"), *wish, *STANDING[:3], standing)
     (held,) = [one for one in made.withheld if one.key == key("virtual-router/m/r")]
-    assert held.reason is Reason.GUARD
-    assert held.why.startswith("its listeners cannot change: route/m/r/x ")
-    assert word in held.why
+    assert held.reason_code is ReasonCode.GUARD
+    assert held.reason.startswith("its listeners cannot change: route/m/r/x ")
+    assert word in held.reason
 
 
 def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> None:
     made = plan(*router(80, 81), *wanted("route/m/r/x"), *STANDING)
     (held,) = made.withheld
-    assert held.why.endswith("route/m/r/x matches no port")
+    assert held.reason.endswith("route/m/r/x matches no port")
 
 
 def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
@@ -398,7 +398,7 @@ def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
         others=("route/m/r/theirs",),
     )
     assert keys(made) == ["route/m/r/heard"]
-    held = {str(one.key): one.why for one in made.withheld}
+    held = {str(one.key): one.reason for one in made.withheld}
     assert held.keys() == {"virtual-router/m/r", "route/m/r/x", "route/m/r/of-the-second"}
     assert held["route/m/r/x"] == (
         "it needs the listeners of virtual-router/m/r, which cannot change"
@@ -409,7 +409,7 @@ def test_a_route_that_is_left_alone_does_not_make_way() -> None:
     pause = Suspension(NOW + timedelta(days=1), "load test")
     waiting = desired("route/m/r/x", route("n", prefix="/new"), suspend=pause)
     made = plan(*router(80, protocol="grpc"), waiting, *STANDING)
-    held = {str(one.key): one.why for one in made.withheld}
+    held = {str(one.key): one.reason for one in made.withheld}
     assert held["virtual-router/m/r"].endswith("route/m/r/x is left alone")
 
 
@@ -420,7 +420,7 @@ def test_a_route_that_is_to_be_adopted_does_not_make_way() -> None:
         *STANDING[:3],
         present("route/m/r/x", route("n"), owner=None),
     )
-    held = {str(one.key): one.why for one in made.withheld}
+    held = {str(one.key): one.reason for one in made.withheld}
     assert "is owned by nobody" in held["virtual-router/m/r"]
 
 
@@ -439,7 +439,7 @@ def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
     others = ("route/m/r/theirs", "route/m/another/theirs")
     made = plan(*router(80, 81), *STANDING[:3], others=others)
     (held,) = made.withheld
-    assert held.why.endswith("route/m/r/theirs in it is no part of this run")
+    assert held.reason.endswith("route/m/r/theirs in it is no part of this run")
     assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
 
 
@@ -447,8 +447,8 @@ def test_nothing_makes_way_while_lists_are_incomplete() -> None:
     graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x")]
     made = plan(*graph, *STANDING, gaps=(Unlisted("route", key("virtual-router/m/r"), "403"),))
     (held,) = made.withheld
-    assert held.reason is Reason.GUARD
-    assert held.why.endswith("nothing makes way because route/m/r/* could not be listed")
+    assert held.reason_code is ReasonCode.GUARD
+    assert held.reason.endswith("nothing makes way because route/m/r/* could not be listed")
     assert key("route/m/r/x") in made.unchanged
 
 
@@ -461,7 +461,7 @@ def test_what_is_not_ours_yet_changes_no_listeners_in_use() -> None:
         present("virtual-router/m/r", listening(80), owner=None),
     )
     (held,) = made.withheld
-    assert "it is not ours yet" in held.why
+    assert "it is not ours yet" in held.reason
 
 
 def test_a_change_of_tags_alone_moves_no_route() -> None:

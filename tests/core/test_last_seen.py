@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from builders import NOW, SYNC, desired, key, listening, mesh, plan, present, route
 
-from reconciler.core.changes import Cause, Change, Create, Reason
+from reconciler.core.changes import Cause, Change, Create, ReasonCode
 from reconciler.core.contests import MAX_REPAIRS, RepairLoops
 from reconciler.core.last_seen import LastSeen
 from reconciler.core.plan import Plan
@@ -112,5 +112,5 @@ def test_who_deletes_again_and_again_is_named() -> None:
     for _ in range(MAX_REPAIRS):
         contests = contests.record(Report(missing, tuple(map(Applied, missing.changes))))
     (held,) = contests.withhold(missing).withheld
-    assert held.reason is Reason.CONTESTED
-    assert "a controller, Terraform or a person deletes it" in held.why
+    assert held.reason_code is ReasonCode.REPAIR_LOOP
+    assert "a controller, Terraform or a person deletes it" in held.reason

@@ -3,7 +3,7 @@
 import pytest
 from builders import OWNER, TARGET, desired, egress, mesh, plan, present
 
-from reconciler.core.changes import Adopt, Cause, Reason, Update
+from reconciler.core.changes import Adopt, Cause, ReasonCode, Update
 from reconciler.core.ownership import keys_to_create, plan_adoption, plan_release
 from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, LiveResource, Unreadable
@@ -30,8 +30,8 @@ def test_what_differs_is_named_and_left_alone_unless_the_changes_are_accepted() 
     careful = plan_adoption(proposed, accept_changes=False)
     assert careful.changes == ()
     (held,) = careful.withheld
-    assert held.reason is Reason.GUARD
-    assert "spec.egressFilter.type, tags.team;" in held.why
+    assert held.reason_code is ReasonCode.GUARD
+    assert "spec.egressFilter.type, tags.team;" in held.reason
     assert plan_exit_code(careful, detailed=False) == 5
     assert plan_adoption(proposed, accept_changes=True) == proposed
 
@@ -48,9 +48,9 @@ def test_what_is_ours_already_or_not_there_is_not_written() -> None:
     )
     took = plan_adoption(proposed, accept_changes=True)
     assert took.changes == ()
-    assert {held.key.name: held.reason for held in took.withheld} == {
-        "moved": Reason.POLICY,
-        "theirs": Reason.FOREIGN,
+    assert {held.key.name: held.reason_code for held in took.withheld} == {
+        "moved": ReasonCode.POLICY,
+        "theirs": ReasonCode.FOREIGN,
     }
     assert keys_to_create(proposed) == {mesh("absent"), mesh("kept-back")}
 
@@ -63,7 +63,7 @@ def test_the_guards_of_apply_hold_for_adopting_too() -> None:
         restraint=GuardSettings(Policy.OBSERVE, max_updates=Limit(0)),
     )
     took = plan_adoption(proposed, accept_changes=True)
-    assert [held.reason for held in took.withheld] == [Reason.POLICY]
+    assert [held.reason_code for held in took.withheld] == [ReasonCode.POLICY]
     assert keys_to_create(proposed) == {mesh("new")}
 
 
@@ -92,14 +92,14 @@ def test_what_is_not_known_to_be_ours_is_not_given_up(
 ) -> None:
     refused = plan_release(TARGET, OWNER, [seen], Policy.SYNC)
     assert refused.changes == ()
-    assert words in refused.withheld[0].why
+    assert words in refused.withheld[0].reason
     assert plan_exit_code(refused, detailed=False) == code
 
 
 def test_a_run_that_only_observes_gives_nothing_up() -> None:
     held = plan_release(TARGET, OWNER, [present("b"), present("a")], Policy.OBSERVE)
     assert held.changes == ()
-    assert [(one.key.name, one.reason) for one in held.withheld] == [
-        ("a", Reason.POLICY),
-        ("b", Reason.POLICY),
+    assert [(one.key.name, one.reason_code) for one in held.withheld] == [
+        ("a", ReasonCode.POLICY),
+        ("b", ReasonCode.POLICY),
     ]

@@ -14,7 +14,7 @@ from reconciler.core.changes import (
     Change,
     Create,
     Delete,
-    Reason,
+    ReasonCode,
     TrafficEffect,
     Update,
     Withheld,
@@ -125,8 +125,8 @@ def test_a39_what_is_ignored_survives_a_replacing_update() -> None:
 def test_a39_a_field_that_we_do_not_know_withholds_the_update() -> None:
     live = present("a", {**DROP, "novel": 1}, unknown=("/novel",))
     held = only_withheld(plan(desired("a", ALLOW), live))
-    assert held.reason is Reason.UNKNOWN_FIELD
-    assert "/novel" in held.why
+    assert held.reason_code is ReasonCode.UNKNOWN_FIELD
+    assert "/novel" in held.reason
     assert isinstance(held.change, Update)
     allowed = update(desired("a", ALLOW, ignore=("/novel",)), live)
     assert allowed.spec == {**ALLOW, "novel": 1}
@@ -211,14 +211,14 @@ def test_without_a_mark_nothing_is_untagged() -> None:
 @pytest.mark.parametrize("owner", [None, "somebody"])
 def test_s05_a_foreign_mesh_is_withheld_and_named(owner: str | None) -> None:
     held = only_withheld(plan(desired("a", ALLOW), present("a", DROP, owner=owner)))
-    assert held.reason is Reason.FOREIGN
-    assert ("somebody" if owner else "nobody") in held.why
+    assert held.reason_code is ReasonCode.FOREIGN
+    assert ("somebody" if owner else "nobody") in held.reason
 
 
 def test_s06_a_mesh_of_another_account_is_withheld() -> None:
     held = only_withheld(plan(desired("a", ALLOW), present("a", DROP, account="999999999999")))
-    assert held.reason is Reason.FOREIGN
-    assert "999999999999" in held.why
+    assert held.reason_code is ReasonCode.FOREIGN
+    assert "999999999999" in held.reason
 
 
 def test_an_unknown_account_of_ours_accuses_nobody() -> None:
@@ -233,17 +233,17 @@ def test_adoption_is_asked_for_and_takes_only_what_nobody_owns() -> None:
     assert change.spec == ALLOW
     assert change.tags[OWNER_TAG] == OWNER
     held = only_withheld(plan(want, present("a", DROP, owner="somebody")))
-    assert (held.reason, held.owner) == (Reason.FOREIGN, "somebody")
+    assert (held.reason_code, held.owner) == (ReasonCode.FOREIGN, "somebody")
 
 
 def test_what_lost_its_owner_tag_alone_is_told_from_what_was_made_by_hand() -> None:
     want = desired("a", DROP)
     lost = only_withheld(plan(want, present("a", DROP, owner=None, applied=want)))
-    assert (lost.reason, lost.owner) == (Reason.FOREIGN, None)
-    assert "last-applied record of mesh-reconciler but no owner tag" in lost.why
-    assert "run adopt, or set reconcile.adopt: true" in lost.why
+    assert (lost.reason_code, lost.owner) == (ReasonCode.FOREIGN, None)
+    assert "last-applied record of mesh-reconciler but no owner tag" in lost.reason
+    assert "run adopt, or set reconcile.adopt: true" in lost.reason
     by_hand = only_withheld(plan(want, present("a", DROP, owner=None)))
-    assert "made by hand" in by_hand.why
+    assert "made by hand" in by_hand.reason
     again = desired("a", DROP, adopt=True)
     assert isinstance(only_change(plan(again, present("a", DROP, owner=None, applied=want))), Adopt)
 
@@ -257,8 +257,8 @@ def test_adopting_an_equal_mesh_sends_no_spec() -> None:
 def test_a_suspended_mesh_waits_until_its_end() -> None:
     later, earlier = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
     paused = desired("a", ALLOW, suspend=Suspension(later, "load test"))
-    assert "load test" in only_withheld(plan(paused, present("a", DROP))).why
-    assert only_withheld(plan(paused)).reason is Reason.SUSPENDED
+    assert "load test" in only_withheld(plan(paused, present("a", DROP))).reason
+    assert only_withheld(plan(paused)).reason_code is ReasonCode.SUSPENDED
     ended = desired("a", ALLOW, suspend=Suspension(earlier, "load test"))
     assert only_change(plan(ended, present("a", DROP)))
 
@@ -278,7 +278,7 @@ def test_a_suspended_mesh_has_the_change_that_it_would_have(live: tuple[LiveReso
     held = only_withheld(paused)
     pending = made.changes[0] if made.changes else only_withheld(made).change
     assert pending is not None
-    assert (held.reason, held.change) == (Reason.SUSPENDED, pending)
+    assert (held.reason_code, held.change) == (ReasonCode.SUSPENDED, pending)
     assert held.owner == (OWNER if live else None)
     assert (paused.changes, paused.unchanged) == ((), ())
 
@@ -286,22 +286,22 @@ def test_a_suspended_mesh_has_the_change_that_it_would_have(live: tuple[LiveReso
 def test_a_suspended_mesh_in_sync_has_its_owner_and_no_change() -> None:
     pause = Suspension(NOW + timedelta(seconds=1), "load test")
     held = only_withheld(plan(desired("a", DROP, suspend=pause), present("a", DROP)))
-    assert (held.reason, held.change, held.owner) == (Reason.SUSPENDED, None, OWNER)
+    assert (held.reason_code, held.change, held.owner) == (ReasonCode.SUSPENDED, None, OWNER)
 
 
 def test_what_cannot_be_read_is_never_taken_for_absent() -> None:
     blind = Unreadable(mesh("a"), "AccessDenied")
     for made in (plan(desired("a", DROP), blind), plan(blind, restraint=SYNC)):
         held = only_withheld(made)
-        assert held.reason is Reason.UNREADABLE
-        assert "AccessDenied" in held.why
+        assert held.reason_code is ReasonCode.UNREADABLE
+        assert "AccessDenied" in held.reason
 
 
 def test_what_no_manifest_asks_for_is_deleted_under_sync() -> None:
     made = plan(desired("b", DROP), present("b", DROP), present("a", ALLOW), restraint=SYNC)
     change = only_change(made)
     assert isinstance(change, Delete)
-    assert change.cause is Cause.GONE
+    assert change.cause is Cause.REMOVED
     assert change.difference.patch == [{"op": "remove", "path": ""}]
     assert made.unchanged == (mesh("b"),)
 
@@ -309,14 +309,14 @@ def test_what_no_manifest_asks_for_is_deleted_under_sync() -> None:
 def test_s05_a_leftover_of_another_owner_is_not_deleted() -> None:
     live = present("a", DROP, owner="somebody")
     made = plan(desired("b", DROP), present("b", DROP), live, restraint=SYNC)
-    assert only_withheld(made).reason is Reason.FOREIGN
+    assert only_withheld(made).reason_code is ReasonCode.FOREIGN
 
 
 def test_s09_protection_outlives_the_manifest_that_said_so() -> None:
     mark = desired("a", DROP, protect=True)
     live = present("a", DROP, applied=mark)
     made = plan(desired("b", DROP), present("b", DROP), live, restraint=SYNC)
-    assert only_withheld(made).reason is Reason.PROTECTED
+    assert only_withheld(made).reason_code is ReasonCode.PROTECTED
 
 
 def test_a_change_of_protection_alone_is_a_change() -> None:

@@ -7,7 +7,7 @@ import pytest
 from builders import desired, egress, plan, present
 
 from reconciler.core import exit_codes
-from reconciler.core.changes import Reason, Withheld
+from reconciler.core.changes import ReasonCode, Withheld
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.core.report import (
@@ -28,7 +28,7 @@ EMPTY = plan()
 CHANGE = plan(desired("a")).changes[0]
 
 
-def with_withheld(*reasons: Reason) -> Plan:
+def with_withheld(*reasons: ReasonCode) -> Plan:
     held = tuple(Withheld(CHANGE.key, "because", reason) for reason in reasons)
     return Plan(EMPTY.target, EMPTY.owner, (), (), held)
 
@@ -50,13 +50,13 @@ def test_outcomes_add_up_to_a_code(outcomes: list[Outcome], code: ExitCode) -> N
     assert exit_code(Report(EMPTY, tuple(outcomes))) is code
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_a_code(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", ReasonCode)
+def test_every_reason_has_a_code(reason: ReasonCode) -> None:
     assert exit_code(Report(with_withheld(reason), ())) is CODE_OF_REASON[reason]
 
 
 def test_the_first_of_the_precedence_counts() -> None:
-    for first, second in itertools.combinations(Reason, 2):
+    for first, second in itertools.combinations(ReasonCode, 2):
         codes = {CODE_OF_REASON[first], CODE_OF_REASON[second]}
         wanted = next((code for code in PRECEDENCE if code in codes), ExitCode.OK)
         assert plan_exit_code(with_withheld(first, second), detailed=False) is wanted
@@ -66,8 +66,8 @@ def test_pending_changes_count_only_where_asked() -> None:
     made = plan(desired("a", egress("DROP_ALL")), present("b"))
     assert plan_exit_code(made, detailed=False) is ExitCode.OK
     assert plan_exit_code(made, detailed=True) is ExitCode.PENDING
-    assert plan_exit_code(with_withheld(Reason.POLICY), detailed=True) is ExitCode.PENDING
-    assert plan_exit_code(with_withheld(Reason.ORPHAN), detailed=True) is ExitCode.OK
+    assert plan_exit_code(with_withheld(ReasonCode.POLICY), detailed=True) is ExitCode.PENDING
+    assert plan_exit_code(with_withheld(ReasonCode.ORPHAN), detailed=True) is ExitCode.OK
     assert plan_exit_code(EMPTY, detailed=True) is ExitCode.OK
 
 

@@ -7,7 +7,7 @@ from builders import SYNC, desired, egress, plan, present
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.changes import Create, Delete, Reason, Update
+from reconciler.core.changes import Create, Delete, ReasonCode, Update
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Unlisted, Unreadable
 from reconciler.core.restraint import GuardSettings, Limit, Policy
@@ -44,8 +44,8 @@ def test_each_policy_allows_what_it_says(policy: Policy, allowed: set[type]) -> 
 
 def test_a_leftover_is_an_orphan_where_nothing_may_be_deleted() -> None:
     (held,) = everything(GuardSettings()).withheld
-    assert held.reason is Reason.ORPHAN
-    assert "upsert-only" in held.why
+    assert held.reason_code is ReasonCode.ORPHAN
+    assert "upsert-only" in held.reason
 
 
 UNLISTED = Unlisted("virtual-node", present("kept").key, "403")
@@ -68,15 +68,15 @@ def test_s01_s03_an_empty_source_deletes_nothing_however_small_the_fleet(fleet: 
     items = [present(f"old-{number}", DROP) for number in range(fleet)]
     made = plan(*items, restraint=GuardSettings(policy=Policy.SYNC, max_deletes=99))
     assert made.changes == ()
-    assert {held.reason for held in made.withheld} == {Reason.GUARD}
+    assert {held.reason_code for held in made.withheld} == {ReasonCode.GUARD}
     meant = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
     assert deletes(plan(*items, restraint=meant)) == fleet
 
 
 def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
-    made = everything(GuardSettings(policy=Policy.SYNC, partial="--only was given"))
+    made = everything(GuardSettings(policy=Policy.SYNC, incomplete_reason="--only was given"))
     assert deletes(made) == 0
-    assert "--only was given" in made.withheld[0].why
+    assert "--only was given" in made.withheld[0].reason
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_withheld_names_every_option_that_lets_it_pass(
 ) -> None:
     items = [present(name, DROP) for name in "abc"]
     assert {
-        held.why.partition(": pass ")[2] for held in plan(*items, restraint=restraint).withheld
+        held.reason.partition(": pass ")[2] for held in plan(*items, restraint=restraint).withheld
     } == {options}
     allowed = GuardSettings(Policy.SYNC, max_deletes=3, allow_empty=True)
     assert deletes(plan(*items, restraint=allowed)) == 3
@@ -112,8 +112,8 @@ def test_what_a_policy_withholds_names_the_least_policy_that_allows_it(
 ) -> None:
     made = everything(GuardSettings(policy))
     wanted = f"policy {policy} allows no {verb}: pass --policy {enough}"
-    assert wanted in [held.why for held in made.withheld]
-    assert wanted not in [held.why for held in everything(GuardSettings(enough)).withheld]
+    assert wanted in [held.reason for held in made.withheld]
+    assert wanted not in [held.reason for held in everything(GuardSettings(enough)).withheld]
 
 
 def test_an_incomplete_look_deletes_nothing() -> None:
@@ -123,7 +123,7 @@ def test_an_incomplete_look_deletes_nothing() -> None:
         plan(desired("kept"), present("old"), restraint=SYNC, gaps=(UNLISTED,)),
     ):
         assert deletes(made) == 0
-        assert any("could not be " in held.why for held in made.withheld)
+        assert any("could not be " in held.reason for held in made.withheld)
 
 
 def test_over_the_limit_not_one_is_updated() -> None:
@@ -136,8 +136,8 @@ def test_over_the_limit_not_one_is_updated() -> None:
     assert len(allowed.changes) == 4
     refused = plan(*items, desired("new", DROP), restraint=GuardSettings(max_updates=Limit(3)))
     assert [type(change) for change in refused.changes] == [Create]
-    assert {held.reason for held in refused.withheld} == {Reason.GUARD}
-    assert all(held.why.endswith("pass --max-updates 4") for held in refused.withheld)
+    assert {held.reason_code for held in refused.withheld} == {ReasonCode.GUARD}
+    assert all(held.reason.endswith("pass --max-updates 4") for held in refused.withheld)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.changes import Reason, operation_name
+from reconciler.core.changes import ReasonCode, operation_name
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS
 from reconciler.core.plan import Plan
@@ -88,7 +88,7 @@ def test_every_kind_of_change_comes_back_as_it_was() -> None:
     assert {operation_name(change) for made in (EVERYTHING, deleting) for change in made.changes} == {
         "create", "update", "adopt", "delete",
     }  # fmt: skip
-    assert {held.reason for held in HELD.withheld} == {Reason.POLICY, Reason.ORPHAN}
+    assert {held.reason_code for held in HELD.withheld} == {ReasonCode.POLICY, ReasonCode.ORPHAN}
     for made in (EVERYTHING, HELD, SMALL, deleting, detaching()):
         again = parse_plan_file("p.plan", write_plan_file(made))
         assert again == made

@@ -58,7 +58,7 @@ def test_every_outcome_has_its_state(outcome: type[Outcome], state: State) -> No
     (one,) = stand(made, Applied(change) if outcome is Applied else outcome(change, "why"))  # type: ignore[call-arg]
     assert one.state is state
     assert one.outcome == (None if outcome is Skipped else f"update {outcome.__name__.lower()}")
-    assert one.why == (None if outcome is Applied else "why")
+    assert one.reason == (None if outcome is Applied else "why")
     assert bool(one.fields) == (outcome is not Applied)
 
 
@@ -68,7 +68,7 @@ def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -
     assert (one.state, one.cause, one.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
     assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
     assert one.traffic == "closes traffic"
-    assert one.why == "policy observe allows no update: pass --policy upsert-only"
+    assert one.reason == "policy observe allows no update: pass --policy upsert-only"
 
 
 def test_what_is_left_alone_says_why_in_its_state() -> None:
@@ -104,7 +104,7 @@ def test_what_is_suspended_shows_its_owner_and_what_differs() -> None:
 
 def test_an_orphan_is_left_alone_and_not_pending() -> None:
     (one,) = stand(plan(present("old")))
-    assert (one.state, one.cause) == (State.WITHHELD, Cause.GONE)
+    assert (one.state, one.cause) == (State.WITHHELD, Cause.REMOVED)
 
 
 def test_what_was_deleted_is_not_there() -> None:
@@ -166,7 +166,7 @@ def test_what_makes_way_stands_as_what_it_makes_way_for() -> None:
     assert done.keys() == set(made.keys)
     assert done[key("route/m/r/x")].state is State.IN_SYNC
     failed = {one.key: one for one in stand(made, Failed(change, "why"))}
-    assert failed[key("route/m/r/x")].why == "why"
+    assert failed[key("route/m/r/x")].reason == "why"
     waiting = plan(*graph, desired("route/m/r/x", route("missing")))
     held = {one.key: one for one in stand(waiting)}
     assert held.keys() == set(waiting.keys)

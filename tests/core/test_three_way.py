@@ -54,7 +54,7 @@ def test_what_both_moved_alike_needs_nothing() -> None:
 
 def test_a_part_of_what_was_moved_clashes_too() -> None:
     base, head = desired("a", {"x": {"y": 1}}), desired("a", {"x": 2})
-    (clash,) = three_way([base], [head], present("a", {"x": {"y": 3}}, applied=base)).clashes
+    (clash,) = three_way([base], [head], present("a", {"x": {"y": 3}}, applied=base)).conflicts
     assert (clash.base, clash.live, clash.head) == ({"y": 1}, {"y": 3}, 2)
 
 
@@ -65,13 +65,13 @@ def test_a_new_manifest_is_the_changes_own_whatever_is_there() -> None:
         (proposed,) = compared.proposed
         assert [field.pointer for field in proposed.fields] == [""]
         assert proposed.fields[0].before is MISSING
-        assert (compared.reverted, compared.clashes) == ((), ())
+        assert (compared.reverted, compared.conflicts) == ((), ())
 
 
 def test_what_was_deleted_comes_back() -> None:
     base = desired("a", DROP)
     compared = three_way([base], [base])
-    assert (compared.proposed, compared.clashes) == ((), ())
+    assert (compared.proposed, compared.conflicts) == ((), ())
     assert [field.before for field in compared.reverted[0].fields] == [MISSING]
 
 
@@ -79,9 +79,9 @@ def test_a_manifest_that_goes_takes_the_resource_along() -> None:
     base = desired("a", DROP)
     compared = three_way([base], [], present("a", DROP, applied=base))
     assert [field.after for field in compared.proposed[0].fields] == [MISSING]
-    assert (compared.reverted, compared.clashes) == ((), ())
+    assert (compared.reverted, compared.conflicts) == ((), ())
     drifted = three_way([base], [], present("a", ALLOW, applied=base))
-    assert drifted.clashes == (MergeConflict(mesh("a"), "/spec", DROP, ALLOW, MISSING),)
+    assert drifted.conflicts == (MergeConflict(mesh("a"), "/spec", DROP, ALLOW, MISSING),)
 
 
 def test_what_no_manifest_asked_for_before_either_is_not_the_changes_doing() -> None:

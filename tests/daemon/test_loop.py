@@ -41,12 +41,12 @@ class World:
             self.cycle,
             LoopInputs(
                 fingerprint=lambda: self.source,
-                clock=lambda: self.now,
-                wall=lambda: 1_000 + self.now,
-                chance=lambda: 0.5,
-                leading=lambda: self.leads,
+                monotonic=lambda: self.now,
+                now=lambda: 1_000 + self.now,
+                jitter=lambda: 0.5,
+                is_leader=lambda: self.leads,
                 lease=lambda: LeaseStatus("o", 15, self.now),
-                beat=self.beat,
+                on_heartbeat=self.beat,
             ),
             START,
         )
@@ -116,7 +116,7 @@ def test_what_failed_is_tried_again_at_its_own_time(world: World) -> None:
     def fails(status: DaemonStatus) -> DaemonStatus:
         again = world.now + 10 if world.now < 5 else world.now + 500
         standing = ResourceStatus(mesh("a"), State.FAILED, 0, next_attempt_at=1_000 + again)
-        return replace(status, standings=(standing, ResourceStatus(mesh("b"), State.IN_SYNC, 0)))
+        return replace(status, resources=(standing, ResourceStatus(mesh("b"), State.IN_SYNC, 0)))
 
     world.ends = fails
     assert world.tick(100) == [0, 10, 70]
@@ -124,7 +124,7 @@ def test_what_failed_is_tried_again_at_its_own_time(world: World) -> None:
 
 def test_a_target_that_cannot_be_read_is_asked_again_within_five_minutes(world: World) -> None:
     old = ResourceStatus(mesh("a"), State.FAILED, 0, next_attempt_at=1_000)
-    world.ends = lambda status: replace(status, error="no answer", standings=(old,))
+    world.ends = lambda status: replace(status, error="no answer", resources=(old,))
     world.daemon.reconfigure(3600, "sync")
     assert world.tick(700) == [0, 300, 600]
 
@@ -162,7 +162,7 @@ def test_status_is_that_of_the_last_cycle_with_the_lease_of_now(world: World) ->
     world.now, world.leads = 70, False
     status = world.daemon.status()
     assert (status.cycle, status.cycle_started_at, status.exit_code) == (2, 1_060, ExitCode.OK)
-    assert (status.lease, status.leading) == (LeaseStatus("o", 15, 70), False)
+    assert (status.lease, status.is_leader) == (LeaseStatus("o", 15, 70), False)
 
 
 def test_the_heartbeat_is_as_old_as_the_last_beat(world: World) -> None:

@@ -165,5 +165,5 @@ def named(verb: str, kind: str) -> Operation:
     return next(
         each
         for each in load().operations.values()
-        if each.verb == verb and each.kind and each.kind.name == kind
+        if each.action == verb and each.kind and each.kind.name == kind
     )

@@ -73,11 +73,11 @@ def test_boto3_has_every_operation(served: LocalEndpoint) -> None:
     client = session.client("appmesh", endpoint_url=served.url)
     for operation in life():
         answer = getattr(client, snake(operation.name))(**parameters(operation))
-        if operation.kind and operation.verb != "list":
+        if operation.kind and operation.action != "list":
             shown = answer[operation.payload]
             assert shown["metadata"]["arn"] == arn(operation.kind.name)
             assert shown["metadata"]["createdAt"].tzinfo is not None
-        if operation.verb == "list":
+        if operation.action == "list":
             (items,) = (value for name, value in answer.items() if name != "ResponseMetadata")
             assert len(items) == 1
     with pytest.raises(client.exceptions.NotFoundException):

@@ -85,7 +85,7 @@ def test_every_answer_is_what_the_parser_takes_it_for(client: "Client", model: A
         assert answer["status_code"] == 200, answer["body"]
         content = json.loads(answer["body"])
         whole = {operation.payload: content} if operation.payload else content
-        assert not list(violations(operation.answer, whole))
+        assert not list(violations(operation.response, whole))
         shape = model.operation_model(operation.name).output_shape
         parsed = create_parser("rest-json").parse(answer, shape)
         assert set(parsed) - {"ResponseMetadata"} == set(whole)

@@ -34,9 +34,9 @@ def test_a_resource_of_its_birth_to_its_death(built: "Client", clock: "Clock", k
     for name in load().kinds[kind].path:
         assert described.body[name] == NAMES[name]
     assert described.body["status"] == {"status": "ACTIVE"}
-    assert not list(violations(named("describe", kind).answer, {payload(kind): described.body}))
+    assert not list(violations(named("describe", kind).response, {payload(kind): described.body}))
     listed = do(built, "list", kind)
-    assert not list(violations(named("list", kind).answer, listed.body))
+    assert not list(violations(named("list", kind).response, listed.body))
     (item,) = next(iter(listed.body.values()))
     assert item == {
         name: value for name, value in {**metadata, **described.body}.items() if name in item
@@ -81,7 +81,7 @@ def test_a_spec_comes_back_as_it_was_sent(built: "Client", kind: str) -> None:
 def test_every_kind_has_tags(built: "Client", kind: str) -> None:
     assert built.tags(arn(kind), signed=SCOPE).body == {"tags": []}
     for verb in ("tag", "untag"):
-        operation = next(it for it in load().operations.values() if it.verb == verb)
+        operation = next(it for it in load().operations.values() if it.action == verb)
         wanted = request_of(operation, kind)
         assert built.send(wanted.method, wanted.path, wanted.body, signed=SCOPE).body == {}
         expected = [{"key": "team", "value": "pay"}] if verb == "tag" else []

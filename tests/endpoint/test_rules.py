@@ -243,4 +243,4 @@ def test_a_call_knows_whom_it_is_about() -> None:
     for operation in load().operations.values():
         call = Call(operation, Scope("0", "r"), parameters(operation, "Route"))
         expected = NAMES[operation.kind.path[-1]] if operation.kind else "v1"
-        assert call.name == ("" if operation.verb == "list" else expected)
+        assert call.name == ("" if operation.action == "list" else expected)

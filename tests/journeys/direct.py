@@ -258,7 +258,7 @@ class Reconciler:
         try:
             plan = propose(self._target, wants, owner=OWNER, restraint=SYNC, now=NOW)
             plan = urgent_first(plan, urgent)
-            report = apply(plan, self._target, ApplyOptions(workers=1, pause=self.door.pause))
+            report = apply(plan, self._target, ApplyOptions(workers=1, sleep=self.door.pause))
         except TargetError as error:
             self.tell(f"  no plan: {error}")
         except CrashError:
@@ -292,12 +292,12 @@ class Reconciler:
 
 def name_of(key: Key) -> str:
     """Return how the endpoint names a key: ``VirtualNode/m/n0``."""
-    return "/".join((KINDS[key.kind].word, *key.path))
+    return "/".join((KINDS[key.kind].title, *key.path))
 
 
 def name_in(resource: Resource) -> str:
     """Return how the endpoint names what it has."""
-    shelf = resource.shelf
+    shelf = resource.collection
     return "/".join(filter(None, (shelf.kind, shelf.parent, resource.name)))
 
 

@@ -31,7 +31,7 @@ from journeys.direct import (
 from journeys.random_schedules import NO_INDEX, Disturbance, Phase, Schedule, schedule
 
 from reconciler import api
-from reconciler.core.changes import Delete, Reason, detached_routes, operation_name, unlinked
+from reconciler.core.changes import Delete, ReasonCode, detached_routes, operation_name, unlinked
 from reconciler.core.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Desired
@@ -161,15 +161,15 @@ class Journey:
         for outcome in attempt.report.outcomes:
             if not isinstance(outcome, Applied):
                 told = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
-                yield f"{told}: {outcome.why}"
+                yield f"{told}: {outcome.reason}"
 
     def _departures(self, wants: Sequence[Desired], plan: Plan | None) -> Iterator[str]:
         """Yield how what is live and ours, and what is withheld, differs from what should be."""
         theirs = {name_in(it) for it in self.strangers}
         for held in plan.withheld if plan else ():
-            holds_them = held.key.kind == "mesh" and held.reason is Reason.GUARD
+            holds_them = held.key.kind == "mesh" and held.reason_code is ReasonCode.GUARD
             if not (name_of(held.key) in theirs or (theirs and holds_them)):
-                yield f"{held.key} is withheld: {held.why}"
+                yield f"{held.key} is withheld: {held.reason}"
         live, wanted = self._live(), {name_of(want.key): want for want in wants}
         kept = {"Mesh/m"} if theirs else set()
         yield from (f"{it} is not there" for it in sorted(wanted.keys() - live.keys() - theirs))
@@ -194,7 +194,7 @@ class Journey:
     def _harm(self) -> Iterator[str]:
         """Yield what became of what is not ours."""
         for before in self.strangers:
-            if self.door.find(before.shelf, before.name) != before:
+            if self.door.find(before.collection, before.name) != before:
                 yield f"{name_in(before)}, which is not ours, was touched"
 
     def _live(self) -> dict[str, Resource]:

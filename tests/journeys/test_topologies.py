@@ -14,7 +14,7 @@ from builders import ACCOUNT
 from journeys.worlds import HOST, TOPOLOGIES, UPSERT, Call, World, asked_for
 
 from reconciler.api import load
-from reconciler.core.changes import Change, Create, Delete, Reason, detached_routes, unlinked
+from reconciler.core.changes import Change, Create, Delete, ReasonCode, detached_routes, unlinked
 from reconciler.core.errors import TargetError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import KINDS
@@ -42,8 +42,8 @@ def arns(wants: Iterable[Desired]) -> set[str]:
     """Return what is wanted as the endpoint names it: ``mesh/m/virtualNode/n``."""
     kinds = load().kinds
     return {
-        kinds[KINDS[want.key.kind].word].arn.format(
-            **dict(zip(kinds[KINDS[want.key.kind].word].path, want.key.path, strict=True))
+        kinds[KINDS[want.key.kind].title].arn.format(
+            **dict(zip(kinds[KINDS[want.key.kind].title].path, want.key.path, strict=True))
         )
         for want in wants
     }
@@ -54,9 +54,9 @@ def calls_of(change: Change) -> Iterator[str]:
     for each in detached_routes(change):
         yield from (*calls_of(each.detach), *calls_of(each.attach))
     for link in unlinked(change):
-        yield f"Update{KINDS[link.before.key.kind].word}"
+        yield f"Update{KINDS[link.before.key.kind].title}"
     if isinstance(change, Create | Delete) or change.spec is not None:
-        yield f"{type(change).__name__}{KINDS[change.key.kind].word}"
+        yield f"{type(change).__name__}{KINDS[change.key.kind].title}"
 
 
 def untagged(calls: Iterable[Call]) -> Counter[str]:
@@ -118,7 +118,7 @@ def test_it_comes_up_changes_and_goes_in_order(
 
     changed = done(world, world.cycle(then, UPSERT))
     orphans = {held.key for held in changed.withheld}
-    assert {held.reason for held in changed.withheld} <= {Reason.ORPHAN}
+    assert {held.reason_code for held in changed.withheld} <= {ReasonCode.ORPHAN}
     assert orphans == {want.key for want in first} - {want.key for want in then}
 
     pruned = done(world, world.cycle(then))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from journeys.worlds import HOST, World, asked_for
 
-from reconciler.core.changes import Reason
+from reconciler.core.changes import ReasonCode
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Failed, Report, exit_code
 from reconciler.core.resources import Desired, Key, Options
@@ -25,7 +25,7 @@ def withheld(report: Report) -> dict[str, str]:
     """Return why each key was left alone; no write was refused."""
     assert exit_code(report) is ExitCode.WITHHELD
     assert all(isinstance(outcome, Applied) for outcome in report.outcomes)
-    return {str(held.key): held.why for held in report.plan.withheld}
+    return {str(held.key): held.reason for held in report.plan.withheld}
 
 
 def routes_of(client: Any, mesh: str, router: str) -> dict[str, int]:
@@ -96,7 +96,7 @@ def test_a30_a_node_that_a_route_of_others_uses_is_refused_and_they_are_named(
     # What others name is not read, so only the endpoint knows.
     (failed,) = (outcome for outcome in report.outcomes if isinstance(outcome, Failed))
     assert str(failed.change.key) == "virtual-node/outliers/suggestions"
-    assert "ROUTE: [theirs]; remove what still uses it first" in failed.why
+    assert "ROUTE: [theirs]; remove what still uses it first" in failed.reason
     assert "mesh/outliers/virtualNode/suggestions" in world.tagged()
     assert routes_of(world.by_hand(), "outliers", "search") == {"all": 1, "theirs": 1}
 
@@ -118,8 +118,8 @@ def test_s06_a_gateway_in_a_mesh_of_others_is_its_owners_to_make(world: World) -
     gateway = replace(guests[0], key=Key("virtual-gateway", ("shared", "front"), HOST))
     report = world.cycle([*guests, gateway])
     (held,) = report.plan.withheld
-    assert (held.key, held.reason) == (gateway.key, Reason.FOREIGN)
-    assert HOST in held.why
+    assert (held.key, held.reason_code) == (gateway.key, ReasonCode.FOREIGN)
+    assert HOST in held.reason
     assert all(isinstance(outcome, Applied) for outcome in report.outcomes)
     assert world.refused == []
     assert len(world.tagged()) == len(guests)
@@ -134,7 +134,7 @@ def test_s06_what_needs_an_absent_mesh_waits_whoever_owns_that(shares: str, here
         own = [replace(want, key=replace(want.key, mesh_owner="")) for want in guests]
         report = world.cycle([*guests, *own])
         assert exit_code(report) is exit_code(world.cycle(own)) is ExitCode.WITHHELD
-        assert {held.reason for held in report.plan.withheld} == {Reason.WAITING}
+        assert {held.reason_code for held in report.plan.withheld} == {ReasonCode.WAITING}
         assert set(report.plan.keys) == {want.key for want in (*guests, *own)}
         assert not any(call.writes for call in world.sent)
 

@@ -65,7 +65,7 @@ class World:
         session.events.register("response-received", self._judge)
         calls = ApiClient(session, connection, workers=workers, reopen=None)
         self._target = AppMesh(TargetId("test", self._url, ACCOUNT, REGION), calls, workers=workers)
-        self._conduct = ApplyOptions(workers, pause=lambda _: None, patience_seconds=1)
+        self._conduct = ApplyOptions(workers, sleep=lambda _: None, verify_timeout_seconds=1)
         self._session = boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
         self._tagging = self.by_hand(ACCOUNT, "resourcegroupstaggingapi")

@@ -24,13 +24,13 @@ def complaints(text: str) -> list[tuple[str, str, str]]:
     return [
         (f"{item.origin.line}:{item.origin.column}", item.code.name, item.message)
         for document in parse_json(page(text))
-        for item in document.complaints.found
+        for item in document.diagnostics.found
     ]
 
 
 def test_values_keep_their_places() -> None:
     (document,) = parse_json(page('{\r\n  "a": [1, -2.5, true],\n  "\\u0062": "x\\/y"}\n'))
-    assert document.complaints.found == []
+    assert document.diagnostics.found == []
     items = [
         ScalarNode(Position(2, 9, 1), "1", 1),
         ScalarNode(Position(2, 12, 4), "-2.5", -2.5),

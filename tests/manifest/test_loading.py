@@ -361,8 +361,8 @@ def test_an_error_in_the_twelfth_document_of_a_windows_file() -> None:
         Code.UNKNOWN_FIELD,
         "did you mean tags?",
     )
-    assert item.quote is not None
-    assert item.quote.text == "metadata: {name: m11, Tags: {}}"
+    assert item.excerpt is not None
+    assert item.excerpt.text == "metadata: {name: m11, Tags: {}}"
 
 
 @pytest.mark.parametrize(

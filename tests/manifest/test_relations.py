@@ -101,8 +101,8 @@ def shop_with(*faults: tuple[str, str]) -> LoadResult:
 
 
 def marked(item: Diagnostic) -> str:
-    assert item.quote is not None
-    return item.quote.text[item.quote.offset : item.quote.offset + item.quote.width]
+    assert item.excerpt is not None
+    return item.excerpt.text[item.excerpt.offset : item.excerpt.offset + item.excerpt.width]
 
 
 def test_a_source_that_fits_itself_has_no_complaint() -> None:

@@ -41,7 +41,7 @@ def test_every_object_is_described_and_every_field_that_is_not_the_apis() -> Non
 
 def test_it_is_of_the_draft_that_editors_read() -> None:
     assert SCHEMA["$schema"] == DRAFT
-    assert SCHEMA["oneOf"] == [{"$ref": f"#/$defs/Native{kind.word}"} for kind in KINDS.values()]
+    assert SCHEMA["oneOf"] == [{"$ref": f"#/$defs/Native{kind.title}"} for kind in KINDS.values()]
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 

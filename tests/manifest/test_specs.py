@@ -51,16 +51,16 @@ def words(shape: Shape) -> dict[str, Any]:
             one = 1 if union else None
             said = {"type": "object", "additionalProperties": False, "required": required or None}
             said |= {"minProperties": one, "maxProperties": one}
-        case ListOf(fewest=fewest, most=most):
+        case ListOf(min_items=fewest, max_items=most):
             said = {"type": "array", "minItems": fewest, "maxItems": most}
         case Text(values=[value]):
             said = {"const": value}
         case Text(values=values) if values:
             said = {"enum": list(values)}
-        case Text(shortest=shortest, longest=longest, pattern=pattern):
+        case Text(min_length=shortest, max_length=longest, pattern=pattern):
             said = {"type": "string", "minLength": shortest, "maxLength": longest}
             said |= {"pattern": pattern.pattern if pattern else None}
-        case Number(lowest=lowest, highest=highest):
+        case Number(minimum=lowest, maximum=highest):
             said = {"type": "integer", "minimum": lowest, "maximum": highest}
         case Boolean():
             said = {"type": "boolean"}

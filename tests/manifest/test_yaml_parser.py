@@ -23,7 +23,7 @@ def complaints(text: str) -> list[tuple[str, str, str]]:
     return [
         (f"{item.origin.line}:{item.origin.column}", item.code.name, item.message)
         for document in parse_yaml(page(text))
-        for item in document.complaints.found
+        for item in document.diagnostics.found
     ]
 
 
@@ -100,7 +100,7 @@ def test_quoted_and_tagged_scalars_are_text(text: str, value: str) -> None:
     _, node = find(document.root, ("a",))
     assert isinstance(node, ScalarNode)
     assert (node.value, node.unquoted) == (value, False)
-    assert document.complaints.found == []
+    assert document.diagnostics.found == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_documents_before_a_syntax_error_are_kept() -> None:
 
 def test_a_tab_in_the_indentation_gets_a_hint() -> None:
     (document,) = parse_yaml(page("a:\n\t- b\n"))
-    assert document.complaints.found[0].hint == "indent with spaces: YAML allows no tabs there"
+    assert document.diagnostics.found[0].hint == "indent with spaces: YAML allows no tabs there"
 
 
 def test_i16_nesting_is_limited_where_it_passes_32() -> None:

@@ -54,7 +54,7 @@ def test_colours_change_nothing_else() -> None:
     ],
 )
 def test_the_caret_stands_below_what_is_meant(quote: SourceExcerpt, excerpt: str) -> None:
-    item = Diagnostic(Code.NAME, Origin("f", 1, 1), "m", quote=quote)
+    item = Diagnostic(Code.NAME, Origin("f", 1, 1), "m", excerpt=quote)
     assert text([item], color=False).partition("\n")[2] == excerpt
 
 

@@ -5,9 +5,9 @@ from reconciler.render.findings import render_text
 from reconciler.render.style import Layout
 
 FINDINGS = [
-    CheckResult(CheckStatus.GOOD, "owner", "platform"),
+    CheckResult(CheckStatus.OK, "owner", "platform"),
     CheckResult(
-        CheckStatus.MISSING, "target", "no answer came,\n\x1b[31m from there; look whether it runs"
+        CheckStatus.ERROR, "target", "no answer came,\n\x1b[31m from there; look whether it runs"
     ),
 ]
 

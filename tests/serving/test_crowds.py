@@ -30,7 +30,7 @@ OPENINGS = {"silent": b"", "heads": HEAD, "bodies": BODY, "idle": HEAD + b"\r\n"
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Return the URL of a server of 64 connections, and the path of its probe."""
     if request.param == "endpoint":
-        with LocalEndpoint(None, limits=Limits(most_connections=MOST)) as endpoint:
+        with LocalEndpoint(None, limits=Limits(max_connections=MOST)) as endpoint:
             yield endpoint.url, "/_endpoint/calls"
     else:
         with served(StillDaemon(calm()), tmp_path) as url:
@@ -120,9 +120,7 @@ def applied(most: int) -> Iterator[tuple[Application, Callable[[], socket.socket
     with ExitStack() as opened:
         listener = opened.enter_context(listen("127.0.0.1", 0, insecure=False))
         there = address(url_of(listener))
-        opened.enter_context(
-            run_server(application, listener, limits=Limits(most_connections=most))
-        )
+        opened.enter_context(run_server(application, listener, limits=Limits(max_connections=most)))
         yield (
             application,
             lambda: opened.enter_context(socket.create_connection(there, timeout=10)),

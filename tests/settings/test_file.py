@@ -42,4 +42,4 @@ def test_what_options_take_is_read(tmp_path: Path) -> None:
     )
     read = read_file(file)
     assert read.common == {"lock": "file:x", "max_updates": 5, "var": ["A=b"], "var_env": True}
-    assert read.verbs == {"run": {"interval": 2.5}}
+    assert read.commands == {"run": {"interval": 2.5}}

@@ -39,7 +39,7 @@ def has_old_record(running: Run, live: LiveResource) -> bool:
         effect.operation == "update"
         and effect.before is not None
         and effect.before.uid == live.uid
-        and record.spec == spec_digest(canonical(effect.before.spec))
+        and record.spec_digest == spec_digest(canonical(effect.before.spec))
         for effect in our_effects(running)
     )
 

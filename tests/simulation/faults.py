@@ -108,7 +108,7 @@ class Wire:
             return self._written(index, operation, name, perform)
         except (ConflictError, NotFoundError, RejectedError) as error:
             # A service may keep these with the token of the request.
-            error.answer_id = self.service.answer_id if token else ""
+            error.request_id = self.service.answer_id if token else ""
             raise
 
     def _written(

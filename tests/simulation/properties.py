@@ -300,7 +300,7 @@ def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
         for outcome in cycle.report.outcomes if cycle.report else ():
             if not isinstance(outcome, Applied) and not hidden:
                 told = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
-                yield f"cycle {number}: {told}: {outcome.why}"
+                yield f"cycle {number}: {told}: {outcome.reason}"
         sent = Counter(
             call.name for call in calls_of(running, number) if call.operation == "CreateMesh"
         )

@@ -122,7 +122,7 @@ def run_cycle(running: Run, scenario: Scenario, step: Step) -> None:
             target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW
         )
         cycle.planned_at = len(wire.calls)
-        cycle.report = apply(cycle.plan, target, ApplyOptions(workers=1, pause=wire.pause))
+        cycle.report = apply(cycle.plan, target, ApplyOptions(workers=1, sleep=wire.pause))
     except (TargetError, CrashError):
         if cycle.plan is None:
             cycle.planned_at = len(wire.calls)

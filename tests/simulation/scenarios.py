@@ -150,7 +150,7 @@ SCENARIOS: dict[str, Scenario] = {
     "part-of-the-source": Scenario(
         _TWO,
         (step(replace(KEPT, spec=IPV6)),),
-        restraint=replace(SYNC, partial="--only was given"),
+        restraint=replace(SYNC, incomplete_reason="--only was given"),
         left=frozenset({"a"}),
     ),
     "orphan": Scenario(_TWO, (step(KEPT),), restraint=GuardSettings(), left=frozenset({"a"})),

@@ -51,7 +51,7 @@ class ModelTarget:
             except TargetError as error:
                 resources[key] = Unreadable(key, str(error))
         doubtful = frozenset(key for key in resources if key.name in (marked or {}))
-        return LiveState(resources, doubtful=doubtful)
+        return LiveState(resources, possibly_stale=doubtful)
 
     def read(self, key: Key) -> LiveResource | None:
         try:
@@ -109,7 +109,7 @@ class ModelTarget:
 
     def _answered(self, mesh: Mesh) -> ResourceVersion:
         return ResourceVersion(
-            mesh.version, mesh.created_at, mesh.uid, answer_id=self.wire.service.answer_id
+            mesh.version, mesh.created_at, mesh.uid, request_id=self.wire.service.answer_id
         )
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:

@@ -25,7 +25,7 @@ def cycle(*wants: Desired) -> Work:
             plan = propose(target, wants, owner=OWNER, restraint=SYNC, now=NOW)
         except TargetError:
             return
-        apply(plan, target, ApplyOptions(workers=1, pause=wire.pause))
+        apply(plan, target, ApplyOptions(workers=1, sleep=wire.pause))
 
     return work
 

@@ -68,7 +68,7 @@ def test_i08_no_scan_mixes_two_commits(
 ) -> None:
     def scan(_: int) -> str:
         found = read([str(checkout)], stdin=BytesIO())
-        if found.complaints:
+        if found.diagnostics:
             return "refused"
         contents = {content for _, content in found.files}
         return "whole" if len(contents) == 1 and len(found.files) == FILES else "mixed"

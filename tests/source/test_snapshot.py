@@ -27,7 +27,7 @@ def names(found: Snapshot, root: Path) -> list[str]:
 
 
 def complaints(found: Snapshot, root: Path) -> list[tuple[str, Code]]:
-    return [(item.origin.file.removeprefix(f"{root}/"), item.code) for item in found.complaints]
+    return [(item.origin.file.removeprefix(f"{root}/"), item.code) for item in found.diagnostics]
 
 
 def put(path: Path, content: str = "a") -> Path:
@@ -42,7 +42,7 @@ def test_manifests_are_read_in_order_and_others_are_not(tmp_path: Path) -> None:
     found = snapshot(tmp_path)
     assert names(found, tmp_path) == ["a/y.json", "a/z.yml", "b.yaml", "c.template"]
     assert dict(found.files)[f"{tmp_path}/b.yaml"] == b"b.yaml"
-    assert found.complaints == ()
+    assert found.diagnostics == ()
 
 
 def test_i02_what_editors_leave_behind_is_not_read(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_standard_input(tmp_path: Path) -> None:
 
 def test_i13_standard_input_is_limited() -> None:
     found = read(["-"], stdin=io.BytesIO(b" " * (1 << 20) + b" "), sleep=no_pause)
-    assert [item.code for item in found.complaints] == [Code.LIMIT]
+    assert [item.code for item in found.diagnostics] == [Code.LIMIT]
     assert found.files == ()
 
 
@@ -107,7 +107,7 @@ def test_i04_a_config_map_volume(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
     found = snapshot(tmp_path)
     assert found.files == ((f"{tmp_path}/a.yaml", b"content"),)
-    assert found.complaints == ()
+    assert found.diagnostics == ()
 
 
 def test_i04_a_link_to_the_root_is_resolved(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_i14_over_a_limit_nothing_is_read(
     monkeypatch.setattr(tree, limit, value)
     found = snapshot(tmp_path)
     assert found.files == ()
-    assert [item.message for item in found.complaints] == [message]
+    assert [item.message for item in found.diagnostics] == [message]
 
 
 def test_i14_the_limits() -> None:
@@ -244,7 +244,7 @@ def test_i26_an_unreadable_file_is_a_complaint(
     denied("open", "a.yaml")
     found = snapshot(tmp_path)
     assert complaints(found, tmp_path) == [("a.yaml", Code.UNREADABLE)]
-    assert found.complaints[0].message == "cannot be read: Permission denied"
+    assert found.diagnostics[0].message == "cannot be read: Permission denied"
     assert names(found, tmp_path) == ["b.yaml"]
 
 
@@ -256,7 +256,7 @@ def test_a_file_system_that_shows_other_sizes_cuts_no_file_short(
     monkeypatch.setattr(tree, "stamp_of", lambda _: (1, 2, shown, 3, 4))
     found = snapshot(tmp_path)
     assert complaints(found, tmp_path) == [("a.yaml", Code.UNREADABLE)]
-    assert f"does not have the {shown} bytes" in found.complaints[0].message
+    assert f"does not have the {shown} bytes" in found.diagnostics[0].message
     assert found.files == ()
 
 
@@ -312,7 +312,7 @@ def test_i08_a_directory_that_never_rests_is_a_complaint(tmp_path: Path) -> None
     hand = Changing(lambda turn: put(tmp_path / f"{turn}.yaml"), 99)
     found = snapshot(tmp_path, sleep=hand)
     assert found.files == ()
-    assert [item.code for item in found.complaints] == [Code.CHANGING]
+    assert [item.code for item in found.diagnostics] == [Code.CHANGING]
     assert len(hand.pauses) == 5
 
 
@@ -321,7 +321,7 @@ def test_i08_git_at_work_is_waited_for(tmp_path: Path) -> None:
     put(tmp_path / ".git/HEAD", "ref: refs/heads/main\n")
     lock = put(tmp_path / ".git/index.lock")
     found = snapshot(tmp_path / "manifests")
-    assert [(item.code, item.message) for item in found.complaints] == [
+    assert [(item.code, item.message) for item in found.diagnostics] == [
         (Code.CHANGING, "is being changed by git")
     ]
     hand = Changing(lambda _: lock.unlink(missing_ok=True), 1)
@@ -358,7 +358,7 @@ def test_i08_a_linked_work_tree(tmp_path: Path) -> None:
     put(tmp_path / "tree/.git", f"gitdir: {tmp_path}/main/.git/worktrees/tree\n")
     put(tmp_path / "main/.git/worktrees/tree/index.lock")
     found = snapshot(tmp_path / "tree")
-    assert [item.code for item in found.complaints] == [Code.CHANGING]
+    assert [item.code for item in found.diagnostics] == [Code.CHANGING]
 
 
 def test_a_fingerprint_changes_with_the_files_and_only_with_them(tmp_path: Path) -> None:

@@ -488,7 +488,7 @@ def test_calls_and_answers_are_counted_with_every_attempt() -> None:
         with pytest.raises(UnavailableError):
             create(target)
         look(target)
-        return dict(target.calls), dict(target.answers)
+        return dict(target.calls), dict(target.responses)
 
     counts, _ = with_target(world(create=refusal(503, "ServiceUnavailableException")), act)
     calls = {"CreateMesh": 3, "DescribeMesh": 1, "ListTagsForResource": 1}
@@ -506,7 +506,7 @@ def test_a_throttle_is_told_from_a_refusal(status: int, code: str, answers: obje
     def act(target: AppMesh) -> dict[str, int]:
         with pytest.raises(TargetError):
             create(target)
-        return dict(target.answers)
+        return dict(target.responses)
 
     assert with_target(world(create=refusal(status, code)), act)[0] == answers
 
@@ -516,7 +516,7 @@ def test_an_answer_that_never_came_counts_too() -> None:
     target = AppMesh(TARGET, calls(nowhere), workers=1)
     with pytest.raises(UnreachableError):
         look(target)
-    assert set(target.answers) == {"none"}
+    assert set(target.responses) == {"none"}
 
 
 def test_an_unknown_account_is_learnt_from_the_first_arns() -> None:

@@ -114,7 +114,7 @@ def create(target: Target, name: str = "a", spec: Spec | None = None, **tags: st
 
 def test_an_empty_world_is_complete(stage: Stage) -> None:
     world = stage.target.read_all([mesh("a")], OWNER)
-    assert world.gaps == ()
+    assert world.unlisted == ()
     assert world.resources == {}
     assert stage.target.read(mesh("a")) is None
     assert stage.target.list_versions([mesh("a")]) == {}
@@ -149,7 +149,7 @@ def test_only_what_is_asked_about_or_owned_is_observed(stage: Stage) -> None:
     stage.make(mesh("ours"), DROP, {OWNER_TAG: OWNER})
     world = stage.target.read_all([mesh("asked"), mesh("missing")], OWNER)
     assert set(world.resources) == {mesh("asked"), mesh("ours")}
-    assert world.gaps == ()
+    assert world.unlisted == ()
 
 
 def test_a_name_that_is_taken_is_refused(stage: Stage) -> None:
@@ -163,11 +163,11 @@ def test_a_token_brings_back_its_answer_even_after_a_delete(stage: Stage) -> Non
     change = planned(stage.target, desired("a", DROP))
     first = stage.target.apply(change, "t")
     again = stage.target.apply(change, "t")
-    assert replace(again, answer_id=first.answer_id) == first
+    assert replace(again, request_id=first.request_id) == first
     stage.remove(mesh("a"))
     after = stage.target.apply(change, "t")
-    assert replace(after, answer_id=first.answer_id) == first
-    assert len({first.answer_id, again.answer_id, after.answer_id}) == 3
+    assert replace(after, request_id=first.request_id) == first
+    assert len({first.request_id, again.request_id, after.request_id}) == 3
     assert stage.target.read(mesh("a")) is None
     second = stage.target.apply(change, "u")
     assert second.uid != first.uid

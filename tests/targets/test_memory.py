@@ -40,9 +40,9 @@ class Warm:
         )
 
     def plan(self, wants: list[Desired] = WANTS) -> tuple[Plan, Counter[str]]:
-        self.calls.made.clear()
+        self.calls.counts.clear()
         plan = propose(self.target, wants, owner=OWNER, restraint=GuardSettings(), now=NOW)
-        return plan, Counter(self.calls.made)
+        return plan, Counter(self.calls.counts)
 
     def cycle(self, wants: list[Desired] = WANTS) -> None:
         assert apply(self.plan(wants)[0], self.target, ApplyOptions(workers=4)).converged
@@ -159,7 +159,7 @@ def test_what_stands_in_a_mesh_is_listed_only_where_it_is_our_business(warm: War
         "ListVirtualGateways": 1,
         "ListGatewayRoutes": 1,
     }
-    assert key("virtual-node/theirs/n") not in warm.target.read_all([], OWNER).others
+    assert key("virtual-node/theirs/n") not in warm.target.read_all([], OWNER).not_selected
 
 
 def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -> None:

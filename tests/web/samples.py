@@ -52,29 +52,29 @@ def standings(now: float = NOW) -> tuple[ResourceStatus, ...]:
         ),
         ResourceStatus(
             Key("mesh", ("legacy",)), State.WITHHELD, now - 7_200, origin("legacy"),
-            "somebody-else", why="somebody-else owns it; take it off that owner's manifests first",
+            "somebody-else", reason="somebody-else owns it; take it off that owner's manifests first",
         ),
         ResourceStatus(
             Key("mesh", ("load-test",)), State.SUSPENDED, now - 3_600, origin("load-test"), OWNER,
-            why="suspended until 2026-12-01T00:00:00Z: load test",
+            reason="suspended until 2026-12-01T00:00:00Z: load test",
         ),
         ResourceStatus(
             Key("mesh", ("audit",)), State.STALE, now - 3, origin("audit"), OWNER, Cause.MANIFEST,
-            why="the live side moved since the plan was made", outcome="update stale",
+            reason="the live side moved since the plan was made", outcome="update stale",
             outcome_at=now - 3,
         ),
         ResourceStatus(
             Key("mesh", ("ghost",)), State.DRIFTED, now - 20, origin("ghost"), OWNER, Cause.MISSING,
-            why="the policy observe only looks", last_seen_at=now - 80,
+            reason="the policy observe only looks", last_seen_at=now - 80,
         ),
         ResourceStatus(
             Key("mesh", ("vault",)), State.UNREADABLE, now - 30, origin("vault"), None,
-            why="describing mesh/vault: AccessDeniedException: not allowed",
+            reason="describing mesh/vault: AccessDeniedException: not allowed",
         ),
         ResourceStatus(
             Key("mesh", (HOSTILE,)), State.WITHHELD, now - 30, Origin(f"{HOSTILE}.yaml", 3, 1),
             HOSTILE, Cause.UNKNOWN, (FieldChange(f"/tags/{HOSTILE}", HOSTILE, "a\u202eb\x1b[2J"),),
-            why=HOSTILE, outcome=HOSTILE, outcome_at=now - 9,
+            reason=HOSTILE, outcome=HOSTILE, outcome_at=now - 9,
         ),
     )  # fmt: skip
 

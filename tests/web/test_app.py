@@ -276,7 +276,7 @@ def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(
 
 
 def test_a_file_whose_name_is_no_text_is_told_all_the_same() -> None:
-    (one,) = calm().standings
+    (one,) = calm().resources
     odd = calm(standings=(replace(one, origin=Origin("\udcff.yaml", 1, 1)),))
     told = json.loads(ask(web(StillDaemon(odd)), "GET", "/status")[2])
     assert told["resources"][0]["origin"]["file"] == "\udcff.yaml"
@@ -292,7 +292,7 @@ def test_invalid_manifests_with_good_ones_before_are_ready() -> None:
 
 
 def test_a_status_of_a_thousand_meshes_is_told_quickly() -> None:
-    many = calm(standings=status().standings * 100)
+    many = calm(standings=status().resources * 100)
     application = web(StillDaemon(many))
     began = time.process_time()
     _, headers, body = ask(application, "GET", "/status")

@@ -21,7 +21,7 @@ from reconciler.web.token import read_token
 
 
 def in_order(shown: DaemonStatus) -> list[object]:
-    return list(worst_first(shown.standings))
+    return list(worst_first(shown.resources))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_status_is_read_as_it_was(shown: DaemonStatus, tmp_path: Path) -> None
         text, read = fetch_status(url)
     assert text == render_status(shown, healthy=True)
     assert render_status(read, healthy=True) == text
-    assert list(read.standings) == in_order(shown)
+    assert list(read.resources) == in_order(shown)
 
 
 def test_a_cycle_is_waited_for(tmp_path: Path) -> None:

@@ -84,14 +84,14 @@ def test_before_the_first_cycle_nothing_is_there_but_zeros() -> None:
 
 @pytest.mark.parametrize("state", [State.FAILED, State.WITHHELD])
 def test_drift_that_is_not_repaired_is_drift_whatever_came_of_it(state: State) -> None:
-    drifted = status().standings[1]
+    drifted = status().resources[1]
     failing = ResourceStatus(drifted.key, state, NOW - 60, cause=drifted.cause)
     found = figures(calm(standings=(failing,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 60
 
 
 def test_drift_of_what_is_suspended_raises_no_alert() -> None:
-    drifted = status().standings[1]
+    drifted = status().resources[1]
     paused = ResourceStatus(drifted.key, State.SUSPENDED, NOW - 60, cause=drifted.cause)
     found = figures(calm(standings=(paused,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 0
@@ -112,5 +112,5 @@ def test_e16_no_name_of_a_resource_and_no_url_is_in_them() -> None:
 
 def test_every_exit_code_of_a_cycle_begins_at_zero() -> None:
     found = figures(calm())
-    for code in (ExitCode.OK, ExitCode.ERROR, ExitCode.MANIFESTS, ExitCode.HELD):
+    for code in (ExitCode.OK, ExitCode.ERROR, ExitCode.MANIFESTS, ExitCode.LOCKED):
         assert found[f"mesh_reconciler_cycles_total{{{code.name.lower()}}}"] == 0

@@ -173,7 +173,7 @@ def test_a_cycle_that_runs_is_told_from_one_that_ended(
 
 
 def test_a_thousand_meshes_are_shown(seen: Callable[..., dict[str, Any]]) -> None:
-    (one,) = calm(time.time()).standings
+    (one,) = calm(time.time()).resources
     many = tuple(replace(one, key=Key("mesh", (f"m{number}",))) for number in range(1_000))
     facts = seen(StillDaemon(calm(time.time(), standings=many)), 360)
     assert facts["counts"] == ["1000 resources", "1000 in sync"]
