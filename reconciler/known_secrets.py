@@ -23,7 +23,7 @@ def remember(*secrets: str | None) -> None:
 
 def remember_temporary(*secrets: str | None) -> None:
     """Hide `secrets` until many newer ones were remembered."""
-    _temporary.extend(it for it in secrets if it and it not in _temporary)
+    _temporary.extend(item for item in secrets if item and item not in _temporary)
 
 
 def redacted(text: str) -> str:

@@ -90,8 +90,8 @@ def both(
 ) -> tuple[Item, Result]:
     """Return what two calls return, made at the same time where ``workers`` allows it."""
     calls: tuple[Callable[[], Any], ...] = (first, second)
-    one, other = run(lambda call: call(), calls, workers=workers)
-    return one, other
+    item, other = run(lambda call: call(), calls, workers=workers)
+    return item, other
 
 
 @contextmanager

@@ -72,8 +72,8 @@ def egress(kind: str | None) -> Spec:
     return {} if kind is None else {"egressFilter": {"type": kind}}
 
 
-def canonical(spec: Spec, beside: Spec | None = None) -> Spec:
-    del beside
+def canonical(spec: Spec, reference: Spec | None = None) -> Spec:
+    del reference
     plain = drop_empty(spec)
     assert isinstance(plain, dict)
     return plain
@@ -123,7 +123,7 @@ def present(
 
 def plan(
     *items: Desired | LiveResource | Unreadable,
-    restraint: GuardSettings | None = None,
+    guards: GuardSettings | None = None,
     gaps: tuple[Unlisted, ...] = (),
     others: tuple[str, ...] = (),
     target: TargetId = TARGET,
@@ -133,5 +133,5 @@ def plan(
     seen = {item.key: item for item in items if not isinstance(item, Desired)}
     world = LiveState(seen, gaps, not_selected=frozenset(map(key, others)))
     return make_plan(
-        PlanInput(target, OWNER, wanted, world, canonical, restraint or GuardSettings(), NOW)
+        PlanInput(target, OWNER, wanted, world, canonical, guards or GuardSettings(), NOW)
     )

@@ -23,5 +23,5 @@ def told_of(process: subprocess.Popen[str], words: str) -> None:
 
 def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
     process.send_signal(number)
-    _, told = process.communicate(timeout=TIMEOUT_SECONDS)
-    return process.returncode, told
+    _, result = process.communicate(timeout=TIMEOUT_SECONDS)
+    return process.returncode, result

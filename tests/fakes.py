@@ -47,8 +47,8 @@ class FakeTarget:
     def writes(self) -> list[tuple[str, str]]:
         return [call for call in self.calls if call[0] in ("create", "update", "tag", "delete")]
 
-    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
-        del beside
+    def canonical(self, spec: Spec, reference: Spec | None = None) -> Spec:
+        del reference
         plain = drop_empty(spec)
         assert isinstance(plain, dict)
         return plain

@@ -123,13 +123,13 @@ class Played:
     def editor_of(self, node: str) -> dict[str, Any]:
         (known,) = [comment for comment in self.comments if comment["node_id"] == node]
         editor = self.editors.get(known["id"])
-        told = {
+        result = {
             "body": known["body"],
             "author": actor(known["user"]["id"]),
             "lastEditedAt": "2026-11-26T00:00:00Z" if editor else None,
             "editor": actor(editor) if editor else None,
         }
-        return {"node": told}
+        return {"node": result}
 
     def request_of(self, commit: str) -> dict[str, Any]:
         merged = {"merged_at": "2026-11-26T00:00:00Z", "merge_commit_sha": commit}
@@ -203,12 +203,12 @@ class PlayedGitLab(Played):
         number = int(node.removeprefix("gid://gitlab/Note/"))
         (known,) = [comment for comment in self.comments if comment["id"] == number]
         editor = self.editors.get(number)
-        told = {
+        result = {
             "body": known["body"],
             "author": {"id": f"gid://gitlab/User/{known['author']['id']}"},
             "lastEditedBy": {"id": f"gid://gitlab/User/{editor}"} if editor else None,
         }
-        return {"note": told}
+        return {"note": result}
 
     def request_of(self, commit: str) -> dict[str, Any]:
         sides = {"source_project_id": 2 if self.fork else 1, "target_project_id": 1}

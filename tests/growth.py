@@ -41,7 +41,7 @@ def assert_linear(
     """Fail where ``work`` takes too long for what is ``given``, or grows faster than its size."""
     inputs = [given(size) for size in sizes]
     times = [0.0] * len(sizes)
-    told = ""
+    result = ""
     # What other tests have left is not to be looked through again and again.
     gc.collect()
     gc.freeze()
@@ -53,13 +53,13 @@ def assert_linear(
                 took = seconds(work, each)
                 times[number] = min(times[number], took) if run else took
                 assert took < 10 * most_seconds, f"{sizes[number]} bytes took {took:.1f} s"
-            told = _objection(times, most_seconds, floor)
-            if not told:
+            result = _objection(times, most_seconds, floor)
+            if not result:
                 return
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-    raise AssertionError(told)
+    raise AssertionError(result)
 
 
 def seconds(work: Callable[[T], object], given: T) -> float:
@@ -75,9 +75,9 @@ def seconds(work: Callable[[T], object], given: T) -> float:
 
 
 def _objection(times: Sequence[float], most_seconds: float, floor: float) -> str:
-    told = ", ".join(f"{each:.3f} s" for each in times)
+    result = ", ".join(f"{each:.3f} s" for each in times)
     if times[-1] > most_seconds:
-        return f"{told}: more than {most_seconds} s"
+        return f"{result}: more than {most_seconds} s"
     if times[-1] > MOST_GROWTH * max(times[0], floor):
-        return f"{told}: more than linear"
+        return f"{result}: more than linear"
     return ""

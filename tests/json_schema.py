@@ -23,7 +23,7 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     assert schema.keys() <= KNOWN, f"{schema.keys() - KNOWN} is not looked at"
     if "$ref" in schema:
         yield from faults(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, at)
-    if "anyOf" in schema and all(list(faults(value, one, root)) for one in schema["anyOf"]):
+    if "anyOf" in schema and all(list(faults(value, entry, root)) for entry in schema["anyOf"]):
         yield f"{at} is none of {schema['anyOf']}"
     if value not in schema.get("enum", [value]) or value != schema.get("const", value):
         yield f"{at} is {value!r}"

@@ -55,18 +55,18 @@ def rows_of(table: Path) -> list[list[str]]:
 
 def _options() -> str:
     head = "| option | of | default | meaning |\n|---|---|---|---|\n"
-    return head + "".join(_option_row(knob) for knob in OPTIONS)
+    return head + "".join(_option_row(option) for option in OPTIONS)
 
 
-def _option_row(knob: Option) -> str:
-    value = "" if knob.type is OptionType.FLAG else f" {knob.metavar or _VALUES[knob.type]}"
-    verbs = _SETS.get(knob.commands) or ", ".join(knob.commands)
-    choices = f" One of {', '.join(knob.choices)}." if knob.choices else ""
-    default = "" if knob.default is None else f"`{knob.default}`"
-    if isinstance(knob.default, float):
-        default = f"`{knob.default:g}`"
-    flag = f"`--{knob.name}{value}`" + (f", `-{knob.letter}`" if knob.letter else "")
-    return f"| {flag} | {knob.command or verbs} | {default} | {knob.help}{choices} |\n"
+def _option_row(option: Option) -> str:
+    value = "" if option.type is OptionType.FLAG else f" {option.metavar or _VALUES[option.type]}"
+    verbs = _SETS.get(option.commands) or ", ".join(option.commands)
+    choices = f" One of {', '.join(option.choices)}." if option.choices else ""
+    default = "" if option.default is None else f"`{option.default}`"
+    if isinstance(option.default, float):
+        default = f"`{option.default:g}`"
+    flag = f"`--{option.name}{value}`" + (f", `-{option.letter}`" if option.letter else "")
+    return f"| {flag} | {option.command or verbs} | {default} | {option.help}{choices} |\n"
 
 
 def _behaviours() -> str:
@@ -102,12 +102,12 @@ def _complaint_rows() -> Iterator[str]:
 
 
 def _uncovered() -> str:
-    told = [
+    result = [
         f"| {row[0]} | {row[1]} | {row[2]} |\n"
         for row in rows_of(CATALOGUE)
         if not row[-1].startswith("covered")
     ]
-    return "| id | what happens | why no test |\n|---|---|---|\n" + "".join(told)
+    return "| id | what happens | why no test |\n|---|---|---|\n" + "".join(result)
 
 
 if __name__ == "__main__":

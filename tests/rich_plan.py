@@ -60,7 +60,7 @@ def rich_plan() -> Plan:
         desired("route/same/edge/v1", route("one", prefix="/new")),
         present("route/same/edge/v1", route("one")),
         desired("virtual-service/same/waits", provided_by("virtualNode", "nowhere")),
-        restraint=SYNC,
+        guards=SYNC,
     )
     return replace(made, unlisted=(Unlisted("virtual-gateway", key("same"), HOSTILE),))
 

@@ -102,7 +102,7 @@ def main() -> None:
         DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=MINUTE),
     )
     daemon.run(month.wakes())
-    late = next(one for one in daemon.status().resources if one.key == mesh("late"))
+    late = next(item for item in daemon.status().resources if item.key == mesh("late"))
     happened = {
         "cycles": daemon.status().cycle,
         "calls": month.means.made,

@@ -49,7 +49,7 @@ def is_ours(task: Path) -> bool:
 
 
 def sweep(limits: range, commands: list[str]) -> None:
-    for module in ("wiring.local", *(f"cli.{verb}" for verb in COMMANDS)):
+    for module in ("wiring.local", *(f"cli.{name}" for name in COMMANDS)):
         import_module(f"reconciler.{module}")
     for files in limits:
         for command in commands:
@@ -58,11 +58,11 @@ def sweep(limits: range, commands: list[str]) -> None:
                 if child == 0:
                     run(command, files, out, err)
                 code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-                told = []
+                result = []
                 for file in (out, err):
                     file.seek(0)
-                    told.append(file.read())
-            sys.stdout.write(json.dumps([files, command, code, *told]) + "\n")
+                    result.append(file.read())
+            sys.stdout.write(json.dumps([files, command, code, *result]) + "\n")
             sys.stdout.flush()
 
 

@@ -146,9 +146,9 @@ class Terraform:
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **quiet}
         self.environment["TF_CLI_CONFIG_FILE"] = str(settings)
 
-    def __call__(self, verb: str, *arguments: str, expected: int = 0) -> str:
+    def __call__(self, command: str, *arguments: str, expected: int = 0) -> str:
         done = subprocess.run(
-            ["terraform", verb, "-no-color", "-input=false", *arguments],
+            ["terraform", command, "-no-color", "-input=false", *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

@@ -75,8 +75,8 @@ def test_the_pages_sample_gets_the_pages_answer(endpoint: LocalEndpoint) -> None
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-amzn-requestid"]
-    told: dict[str, Any] = answer.json()
-    metadata = told.pop("metadata")
+    result: dict[str, Any] = answer.json()
+    metadata = result.pop("metadata")
     created = metadata.pop("createdAt")
     assert isinstance(created, float)
     assert metadata.pop("lastUpdatedAt") == created
@@ -88,7 +88,7 @@ def test_the_pages_sample_gets_the_pages_answer(endpoint: LocalEndpoint) -> None
         "meshOwner": "123456789012",
         "resourceOwner": "123456789012",
     }
-    assert told == {"meshName": "ecs-mesh", "spec": {}, "status": {"status": "ACTIVE"}}
+    assert result == {"meshName": "ecs-mesh", "spec": {}, "status": {"status": "ACTIVE"}}
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
@@ -106,8 +106,8 @@ def test_each_error_has_its_outcome_attempts_message_and_exit_code(
 
     write("manifests/a.yaml", mesh_yaml("a"))
     with scripted(script) as server:
-        told = cli("apply", "--endpoint-url", server.url, "--owner", "o", "--auto-approve")
+        result = cli("apply", "--endpoint-url", server.url, "--owner", "o", "--auto-approve")
         assert server.count("PUT /v20190125/meshes") == error.attempts
-    assert f"mesh/a: create {error.outcome}" in told.out
-    assert error.told in told.out
-    assert told.code == error.exit_code
+    assert f"mesh/a: create {error.outcome}" in result.out
+    assert error.told in result.out
+    assert result.code == error.exit_code

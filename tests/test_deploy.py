@@ -39,9 +39,9 @@ def commands() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
 def test_every_command_is_one_that_the_command_line_takes(command: list[str]) -> None:
-    verb, *rest = command
-    assert verb in COMMANDS
-    offered = {f"--{knob.name}" for knob in OPTIONS if knob.offered_by(verb)}
+    name, *rest = command
+    assert name in COMMANDS
+    offered = {f"--{option.name}" for option in OPTIONS if option.offered_by(name)}
     said = {it.partition("=")[0] for it in rest if it.startswith("--")}
     assert said <= offered
 
@@ -213,12 +213,12 @@ HOSTILE = "x; touch broken-out #$(touch broken-out)"
 def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
     forge: Shell, tmp_path: Path
 ) -> None:
-    told = [
+    result = [
         forge(step["run"], **dict.fromkeys(step["env"], HOSTILE))
         for step in steps()
         if "run" in step
     ]
-    assert told == [
+    assert result == [
         f"python <-m> <pip> <install> <--require-hashes> <--requirement> <{HOSTILE}>\n",
         "reconciler <ci>"
         + "".join(f" <{it}>" for it in (HOSTILE, "--target", HOSTILE, "--lock", HOSTILE))
@@ -237,11 +237,11 @@ def test_the_scripts_of_the_template_take_variables_for_what_they_are(
         template[".meshes"]["before_script"] + template[".meshes-on-aws"]["before_script"][1:]
     )
     script = "\n".join([install, export, write, *template["meshes-apply"]["script"]])
-    told = forge(
+    result = forge(
         f'{script}\nstat -c %a "$AWS_WEB_IDENTITY_TOKEN_FILE"; cat "$AWS_WEB_IDENTITY_TOKEN_FILE"',
         MESHES_TARGET=HOSTILE, MESHES_LOCK=HOSTILE, MESHES_ID_TOKEN="token", TMPDIR=str(tmp_path),
     )  # fmt: skip
-    assert told == (
+    assert result == (
         "python <-m> <pip> <install> <--require-hashes> <--requirement>"
         " <.gitlab/mesh-reconciler/requirements.txt>\n"
         f"reconciler <ci> <manifests> <--target> <{HOSTILE}> <--lock> <{HOSTILE}>\n600\ntoken"

@@ -35,7 +35,7 @@ def test_each_script_is_what_the_command_prints(shell: Shell, name: str) -> None
     ],
 )
 def test_bash_offers(shell: Shell, words: str, offered: list[str]) -> None:
-    told = shell(
+    result = shell(
         f"""
         source {COMPLETION}/reconciler.bash
         complete -p reconciler >&2
@@ -44,7 +44,7 @@ def test_bash_offers(shell: Shell, words: str, offered: list[str]) -> None:
         printf '%s\\n' "${{COMPREPLY[@]}}"
         """
     )
-    registered, *completed = told.split("\n")
+    registered, *completed = result.split("\n")
     assert registered.endswith("-F _reconciler_completion reconciler")
     assert [it for it in completed if it] == offered
 

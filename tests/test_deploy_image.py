@@ -57,8 +57,8 @@ def test_the_wheel_alone_does_the_main_job_in_the_image(tmp_path: Path) -> None:
     assert "Usage: reconciler" in shell("reconciler --help")
     assert "Valid: 0 errors" in shell("reconciler validate manifests")
     assert "3 to create" in shell("reconciler plan manifests --target local")
-    told = dict(instructions())
-    command = shlex.join([*json.loads(told["ENTRYPOINT"]), *json.loads(told["CMD"])])
+    result = dict(instructions())
+    command = shlex.join([*json.loads(result["ENTRYPOINT"]), *json.loads(result["CMD"])])
     assert "3 changes, exit code 0" in shell(f"{command} --target local --once")
     assert "No changes." in shell("reconciler plan manifests --target local --detailed-exitcode")
 
@@ -72,6 +72,6 @@ def test_the_images_health_is_the_daemons() -> None:
     codes = {200: 0, 503: 1}
     for status, code in codes.items():
         with scripted(lambda *_: Answer(status)) as server:  # noqa: B023  # called in this turn
-            told = command.replace("http://127.0.0.1:9180", server.url)
-            run = subprocess.run(json.loads(told), capture_output=True, check=False)
+            result = command.replace("http://127.0.0.1:9180", server.url)
+            run = subprocess.run(json.loads(result), capture_output=True, check=False)
         assert (run.returncode, server.asked) == (code, [("GET /healthz", b"")])

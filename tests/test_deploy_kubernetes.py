@@ -77,5 +77,5 @@ def test_the_pod_reads_its_configuration_as_kubelet_lays_it_out(tmp_path: Path) 
             (versioned / name).write_text(text, "utf-8")
             (directory / name).symlink_to(f"..data/{name}")
     assert (tmp_path / "reconciler.toml").exists()
-    told = shell_in(tmp_path, BIN)("reconciler validate manifests --target production")
-    assert told == "Valid: 0 errors, 0 warnings, 1 resource.\n"
+    result = shell_in(tmp_path, BIN)("reconciler validate manifests --target production")
+    assert result == "Valid: 0 errors, 0 warnings, 1 resource.\n"

@@ -119,10 +119,10 @@ def test_e27_all_that_is_sent_is_allowed_and_nothing_more(
     live = {f"{ARNS}:mesh/nobodys": {"team": "a"}}
     by_hand.close()
 
-    def run(verb: str, *arguments: str) -> list[Request]:
+    def run(command: str, *arguments: str) -> list[Request]:
         with recording(endpoint.url) as server:
             where = ("--endpoint-url", server.url, "--owner", "OWNER", "--policy", "sync")
-            assert cli(verb, "manifests", *where, *arguments).code == 0
+            assert cli(command, "manifests", *where, *arguments).code == 0
             return list(judged(server, live))
 
     write("manifests/nobodys.yaml", mesh_yaml("nobodys", reconcile="{adopt: true}"))
@@ -153,15 +153,15 @@ OURS, THEIRS, NOBODYS = {OWNER_TAG: "OWNER"}, {OWNER_TAG: "other"}, {"team": "a"
 def test_e27_nothing_that_is_not_ours_is_written(
     policy: str, carried: dict[str, str], name: str
 ) -> None:
-    verb = load().operations[name].action
+    command = load().operations[name].action
     request = Request(f"appmesh:{name}", MESH, {"team": "b"}, carried)
     # ListMeshes is about no mesh in particular.
     request = replace(request, resource="*") if name == "ListMeshes" else request
-    assert request.allowed_by(policy) == (verb in ("describe", "list", "list-tags"))
-    if verb not in ("create", "tag"):
+    assert request.allowed_by(policy) == (command in ("describe", "list", "list-tags"))
+    if command not in ("create", "tag"):
         return
-    marked = replace(request, asked=OURS, carried=carried if verb == "tag" else {})
-    adoption = verb == "create" or carried is NOBODYS
+    marked = replace(request, asked=OURS, carried=carried if command == "tag" else {})
+    adoption = command == "create" or carried is NOBODYS
     assert marked.allowed_by(policy) == (policy == "apply" and adoption)
 
 

@@ -46,8 +46,8 @@ DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 SYNC = GuardSettings(policy=Policy.SYNC, max_deletes=99)
 
 
-def proposal(target: FakeTarget, *wants: Desired, restraint: GuardSettings = SYNC) -> Plan:
-    return propose(target, wants, owner=OWNER, restraint=restraint, now=NOW)
+def proposal(target: FakeTarget, *wants: Desired, guards: GuardSettings = SYNC) -> Plan:
+    return propose(target, wants, owner=OWNER, guards=guards, now=NOW)
 
 
 def conduct(pauses: list[float] | None = None) -> ApplyOptions:
@@ -133,7 +133,7 @@ def test_keys_that_are_not_selected_are_no_part_of_the_plan() -> None:
         target,
         [desired("a", ALLOW), desired("c", DROP)],
         owner=OWNER,
-        restraint=SYNC,
+        guards=SYNC,
         now=NOW,
         selection=Selection((["mesh/a"],)),
     )
@@ -325,8 +325,10 @@ def test_a30_a_conflict_on_what_exists_has_failed(operation: str) -> None:
         target.before = failing("delete", ConflictError("used"))
         outcome = only(cycle(target, desired("kept", DROP)))
     else:
-        want = desired("a", ALLOW) if operation == "update" else desired("a", tags={"t": "1"})
-        outcome = only(cycle(target, desired("kept", DROP), want))
+        desired_resource = (
+            desired("a", ALLOW) if operation == "update" else desired("a", tags={"t": "1"})
+        )
+        outcome = only(cycle(target, desired("kept", DROP), desired_resource))
     assert outcome == Failed(outcome.change, "used")
 
 
@@ -793,9 +795,9 @@ def test_a28_what_was_listed_and_cannot_be_looked_at_is_unreadable(gone: bool) -
     else:
         target.before = failing("look", UnavailableError("500"))
     plan = proposal(target, desired("a", DROP, tags={"team": "new"}))
-    (held,) = plan.withheld
-    assert (plan.changes, held.reason_code) == ((), ReasonCode.UNREADABLE)
-    assert ("then not found" if gone else "500") in held.reason
+    (withheld,) = plan.withheld
+    assert (plan.changes, withheld.reason_code) == ((), ReasonCode.UNREADABLE)
+    assert ("then not found" if gone else "500") in withheld.reason
 
 
 def test_with_fail_fast_nothing_is_begun_after_a_failure() -> None:

@@ -42,7 +42,7 @@ def graph(router: Spec = HTTP, *, prefix: str = "/") -> list[Desired]:
 
 
 def proposal(target: FakeTarget, wants: list[Desired]) -> Plan:
-    return propose(target, wants, owner=OWNER, restraint=SYNC, now=NOW)
+    return propose(target, wants, owner=OWNER, guards=SYNC, now=NOW)
 
 
 def cycle(target: FakeTarget, wants: list[Desired]) -> Report:
@@ -82,7 +82,7 @@ def test_what_needs_a_create_that_failed_is_skipped_and_says_why() -> None:
         "route/m/r/y": Skipped,
         "virtual-service/m/s": Applied,
     }
-    skipped = next(one for one in report.outcomes if isinstance(one, Skipped))
+    skipped = next(item for item in report.outcomes if isinstance(item, Skipped))
     assert skipped.reason == "it needs virtual-node/m/n, which was not created"
 
 
@@ -98,13 +98,19 @@ def test_what_holds_a_delete_that_failed_keeps_what_it_stands_in() -> None:
         "virtual-node/m/n": Skipped,
         "mesh/m": Skipped,
     }
-    assert any("route/m/r/x, which holds it" in getattr(one, "why", "") for one in report.outcomes)
+    assert any(
+        "route/m/r/x, which holds it" in getattr(item, "why", "") for item in report.outcomes
+    )
 
 
 def test_a_node_stays_where_its_route_could_not_be_led_away() -> None:
     target = standing()
     target.before = refusing("update", ROUTE)
-    wants = [want for want in graph() if want.key.kind not in ("virtual-node", "route")]
+    wants = [
+        desired_resource
+        for desired_resource in graph()
+        if desired_resource.key.kind not in ("virtual-node", "route")
+    ]
     wants += [desired("virtual-node/m/new", {})]
     wants += [desired(str(name), route("new")) for name in (ROUTE, OTHER)]
     report = cycle(target, wants)
@@ -135,7 +141,11 @@ def test_routes_make_way_for_their_listener_and_come_back() -> None:
 
 def led_away() -> list[Desired]:
     """Return a graph in which another node takes over, and the listener changes its protocol."""
-    wants = [want for want in graph(GRPC) if want.key.kind not in ("virtual-node", "route")]
+    wants = [
+        desired_resource
+        for desired_resource in graph(GRPC)
+        if desired_resource.key.kind not in ("virtual-node", "route")
+    ]
     wants += [desired(str(name), route("new")) for name in (ROUTE, OTHER)]
     return [*wants, desired("virtual-node/m/new", {})]
 
@@ -166,7 +176,11 @@ def test_a_route_waits_for_the_listener_that_would_hear_it() -> None:
     target.before = refusing("update", ROUTER)
     new, heard = desired("route/m/r/new", route("n", port=81)), desired("route/m/r/z", route("n"))
     ported = [desired(str(name), route("n", port=80)) for name in (ROUTE, OTHER)]
-    wants = [want for want in graph(listening(80, 81)) if want.key.kind != "route"] + ported
+    wants = [
+        desired_resource
+        for desired_resource in graph(listening(80, 81))
+        if desired_resource.key.kind != "route"
+    ] + ported
     report = cycle(target, [*wants, new, heard])
     assert outcomes(report) == {
         "route/m/r/x": Applied,
@@ -175,7 +189,7 @@ def test_a_route_waits_for_the_listener_that_would_hear_it() -> None:
         "route/m/r/new": Skipped,
         "route/m/r/z": Applied,
     }
-    (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
+    (skipped,) = (item for item in report.outcomes if isinstance(item, Skipped))
     assert skipped.reason == "it needs the listeners of virtual-router/m/r, which were not changed"
     target.before = refusing("no", ROUTER)
     assert target.resources.keys() >= {ROUTE, OTHER}
@@ -242,12 +256,16 @@ def test_nothing_makes_way_for_a_change_that_is_stale_by_now() -> None:
 def test_a_listener_waits_for_the_route_that_goes_first(operation: str) -> None:
     target = standing()
     target.before = refusing(operation, ROUTE)
-    wants = [want for want in graph(listening(80, 81)) if want.key.kind != "route"]
+    wants = [
+        desired_resource
+        for desired_resource in graph(listening(80, 81))
+        if desired_resource.key.kind != "route"
+    ]
     ported = [ROUTE, OTHER] if operation == "update" else [OTHER]
     wants += [desired(str(name), route("n", port=80)) for name in ported]
     report = cycle(target, wants)
     assert outcomes(report)["route/m/r/x"] is Failed
-    (skipped,) = (one for one in report.outcomes if isinstance(one, Skipped))
+    (skipped,) = (item for item in report.outcomes if isinstance(item, Skipped))
     assert skipped.reason == "route/m/r/x, which is in its way, could not be changed or deleted"
 
 
@@ -356,12 +374,12 @@ def stops_after(target: FakeTarget, operation: str) -> Callable[[], bool]:
 def test_a_shared_plan_says_once_what_is_settled() -> None:
     target = FakeTarget()
     plan = proposal(target, graph())
-    node = next(one for one in plan.changes if one.key.kind == "virtual-node")
+    node = next(item for item in plan.changes if item.key.kind == "virtual-node")
     settled = {node.key: Stale(node, "taken")}
     report = apply(plan, target, CONDUCT, settled)
     assert outcomes(report)["virtual-node/m/n"] is Stale
     assert outcomes(report)["route/m/r/x"] is Skipped
-    assert not any(isinstance(one.change, Update) for one in report.outcomes)
+    assert not any(isinstance(item.change, Update) for item in report.outcomes)
 
 
 NODE, SERVICE = key("virtual-node/m/n"), key("virtual-service/m/s")

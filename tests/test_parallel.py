@@ -41,9 +41,9 @@ def test_both_are_made_at_the_same_time() -> None:
 
 
 def test_with_one_worker_the_second_waits_for_the_first() -> None:
-    told: list[str] = []
-    parallel.both(lambda: told.append("first"), lambda: told.append("second"), workers=1)
-    assert told == ["first", "second"]
+    result: list[str] = []
+    parallel.both(lambda: result.append("first"), lambda: result.append("second"), workers=1)
+    assert result == ["first", "second"]
 
 
 def _cores_of_each(_: int) -> int:

@@ -27,18 +27,18 @@ def test_every_table_is_the_codes_own() -> None:
 
 
 def test_every_behaviour_has_its_row_and_every_row_its_behaviour() -> None:
-    told = [name for name, *_ in rows_of(BEHAVIOURS)]
-    assert told == [field.name.replace("_", "-") for field in fields(Behaviour)]
+    result = [name for name, *_ in rows_of(BEHAVIOURS)]
+    assert result == [field.name.replace("_", "-") for field in fields(Behaviour)]
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
-def test_every_option_of_its_help_is_documented_once(verb: str, cli: Cli) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_its_help_is_documented_once(command: str, cli: Cli) -> None:
     rows = re.findall(r"^\| `--([a-z-]+)[^|]*\| ([^|]+) \|", TEXT, re.MULTILINE)
     groups = {"every verb": ALL_COMMANDS, "every verb with a target": TARGET_COMMANDS}
     documented = [
-        name for name, of in rows for part in of.split(", ") if verb in groups.get(part, (part,))
+        name for name, of in rows for part in of.split(", ") if command in groups.get(part, (part,))
     ]
-    offered = re.findall(r"^  (?:-v, )?--([a-z-]+)", cli(verb, "--help").out, re.MULTILINE)
+    offered = re.findall(r"^  (?:-v, )?--([a-z-]+)", cli(command, "--help").out, re.MULTILINE)
     # Each verb takes the settings file, which the text beside the table tells of.
     assert sorted(offered) == sorted([*documented, "config"])
     assert "`--config FILE`" in TEXT

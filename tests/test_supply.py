@@ -33,9 +33,9 @@ def test_e25_two_builds_of_one_source_are_the_same_bytes(wheel: Path, tmp_path: 
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    withheld = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = {str(path.relative_to(ROOT)) for path in (ROOT / "reconciler").rglob("*.*")}
-    assert held == {name for name in files if "__pycache__" not in name}
+    assert withheld == {name for name in files if "__pycache__" not in name}
 
 
 def test_e25_the_bill_names_all_that_is_installed_with_hash_and_licence() -> None:

@@ -115,18 +115,18 @@ def _of_number(shape: Number, value: object, path: Path) -> Iterator[Violation]:
         yield Violation(path, "range", words)
 
 
-def _mistyped(path: Path, wanted: str, value: object) -> Violation:
-    return Violation(path, "type", f"must be {wanted}, not {_excerpt(value)}")
+def _mistyped(path: Path, expected: str, value: object) -> Violation:
+    return Violation(path, "type", f"must be {expected}, not {_excerpt(value)}")
 
 
-def _is_within(figure: int, lowest: int | None, highest: int | None) -> bool:
-    return (lowest is None or lowest <= figure) and (highest is None or figure <= highest)
+def _is_within(figure: int, minimum: int | None, maximum: int | None) -> bool:
+    return (minimum is None or minimum <= figure) and (maximum is None or figure <= maximum)
 
 
-def _range_text(lowest: int | None, highest: int | None) -> str:
-    if highest is None:
-        return f"{lowest} or more"
-    return f"{lowest}" if lowest == highest else f"{lowest or 0} to {highest}"
+def _range_text(minimum: int | None, maximum: int | None) -> str:
+    if maximum is None:
+        return f"{minimum} or more"
+    return f"{minimum}" if minimum == maximum else f"{minimum or 0} to {maximum}"
 
 
 def _excerpt(value: object) -> str:

@@ -17,20 +17,20 @@ def run(invocation: Invocation) -> int:
     else of manifests/.
     """
     require_confirmation_possible(invocation)
-    with open_run(invocation) as work:
-        wanted = [
-            replace(want, options=replace(want.options, adopt=True))
-            for want in require_valid(work.read(), color=invocation["color"])
-            if any(map(want.key.matches, invocation.keys))
+    with open_run(invocation) as context:
+        desired = [
+            replace(resource, options=replace(resource.options, adopt=True))
+            for resource in require_valid(context.read(), color=invocation["color"])
+            if any(map(resource.key.matches, invocation.keys))
         ]
-        plan = work.propose(wanted, only=invocation.keys)
-        work.require_patterns_to_match(plan.keys, wanted, plan.unlisted)
-        live = {want.key for want in wanted} - keys_to_create(plan)
+        plan = context.propose(desired, only=invocation.keys)
+        context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
+        live = {resource.key for resource in desired} - keys_to_create(plan)
         for pattern in invocation.keys:
             if not any(key.matches(pattern) for key in live):
                 raise UsageError(
-                    f"adopt {pattern}: no manifest in {', '.join(work.paths)} names such "
+                    f"adopt {pattern}: no manifest in {', '.join(context.paths)} names such "
                     "a live resource; export writes manifests of those, apply creates the rest"
                 )
         plan = plan_adoption(plan, accept_changes=invocation["accept_changes"])
-        return confirm_and_apply(invocation, work.target, plan)
+        return confirm_and_apply(invocation, context.target, plan)

@@ -22,20 +22,20 @@ def run(invocation: Invocation) -> int:
     saved = invocation["plan"] is not None
     with open_saved_plan(invocation) if saved else _open_planned(invocation) as (plan, target):
         carry_out = apply_saved_plan if saved else engine.apply
-        return confirm_and_apply(invocation, target, plan, carry_out=carry_out)
+        return confirm_and_apply(invocation, target, plan, apply=carry_out)
 
 
 @contextmanager
 def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     """Yield the plan for the manifests and its target; MovedError where --expect has another."""
-    with open_run(invocation) as work:
-        desired = require_valid(work.read(), color=invocation["color"])
-        plan = work.propose(desired)
-        work.require_patterns_to_match(plan.keys, desired, plan.unlisted)
+    with open_run(invocation) as context:
+        desired = require_valid(context.read(), color=invocation["color"])
+        plan = context.propose(desired)
+        context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):
             raise PlanChangedError(
                 f"the plan is {plan.fingerprint} by now and not {expected}, so nothing was "
                 "written: run plan again and agree to what it says"
             )
-        yield plan, work.target
+        yield plan, context.target

@@ -95,14 +95,14 @@ def run(invocation: Invocation) -> int:
     print_result(_announcement(forge.event, task))
     if not forge.event.trusted:
         invocation = _restrict_for_fork(invocation)
-    discussion = _review_state(invocation, forge, task)
+    review = _review_state(invocation, forge, task)
     try:
-        ending = _run_task(invocation, forge, discussion, token)
+        result = _run_task(invocation, forge, review, token)
     except ReconcilerError as error:
-        told = markdown.render_message("The CI job did not end well", escaped(str(error)))
-        _report(forge, discussion, JobResult(code_of(error), told), invocation["out"])
+        message = markdown.render_message("The CI job did not end well", escaped(str(error)))
+        _report(forge, review, JobResult(code_of(error), message), invocation["out"])
         raise
-    code = _report(forge, discussion, ending, invocation["out"])
+    code = _report(forge, review, result, invocation["out"])
     if forge.files.annotations is None:
         print_result(f"::{token}::\n")
     return code
@@ -116,10 +116,10 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
     for path in source_paths(invocation):
         if not Path(path).resolve().is_relative_to(Path.cwd().resolve()):
             raise UsageError(f"{path} leads out of the checkout, which a fork's manifests may not")
-    said = invocation.options
-    none = {"var_file": (), "var_env": False}
-    unsaid = {name: value for name, value in none.items() if not said.is_explicit(name)}
-    return replace(invocation, options=replace(said, values={**said.values, **unsaid}))
+    options = invocation.options
+    defaults = {"var_file": (), "var_env": False}
+    implied = {name: value for name, value in defaults.items() if not options.is_explicit(name)}
+    return replace(invocation, options=replace(options, values={**options.values, **implied}))
 
 
 def _announcement(event: Event, task: Task) -> str:
@@ -141,8 +141,8 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
     event = forge.event
     if task is Task.VALIDATE:
         return ReviewState(task)
-    choice = resolve_target(invocation)
-    marker = markdown.marker(choice.name, choice.owner)
+    config = resolve_target(invocation)
+    marker = markdown.marker(config.name, config.owner)
     if task is not Task.APPLY:
         return ReviewState(task, event.request, marker)
     expected = invocation["expect"]
@@ -156,26 +156,26 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
         print_error(f"{error}; nothing is reported there")
         return ReviewState(task, None, marker, expected, requires_review=True)
     reviewed = expected or (markdown.reviewed_in(body) if body else None)
-    binds = expected is not None or (merged is not None and not merged.fork)
+    requires_review = expected is not None or (merged is not None and not merged.fork)
     edited = comment is not None and body is None
-    return ReviewState(task, merged.number if merged else None, marker, reviewed, binds, edited)
+    return ReviewState(
+        task, merged.number if merged else None, marker, reviewed, requires_review, edited
+    )
 
 
-def _run_task(
-    invocation: Invocation, forge: Forge, discussion: ReviewState, token: str
-) -> JobResult:
+def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: str) -> JobResult:
     loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
     _annotate(forge, loaded.diagnostics, token)
-    told = diagnostics.text(loaded.diagnostics, color=False) + summary(loaded)
-    print_result(told)
-    task = discussion.task
+    summary_text = diagnostics.text(loaded.diagnostics, color=False) + summary(loaded)
+    print_result(summary_text)
+    task = review.task
     if task is Task.VALIDATE or not loaded.valid:
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
-        return JobResult(code, markdown.render_message("Manifests", told))
-    with open_run(invocation) as work:
-        plan = work.propose(loaded.desired)
-        work.require_patterns_to_match(plan.keys, loaded.desired, plan.unlisted)
-        calls = invocation.printed_calls(work.target.calls)
+        return JobResult(code, markdown.render_message("Manifests", summary_text))
+    with open_run(invocation) as context:
+        plan = context.propose(loaded.desired)
+        context.require_patterns_to_match(plan.keys, loaded.desired, plan.unlisted)
+        calls = invocation.printed_calls(context.target.calls)
         print_result(text.render_plan(plan, color=False, calls=calls))
         print_result(f"fingerprint {plan.fingerprint}\n")
         if invocation["out"] is not None:
@@ -184,68 +184,72 @@ def _run_task(
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
             return JobResult(code, markdown.render_plan(plan, calls), plan)
         if task is Task.REVIEW:
-            return _review(work, plan, loaded.desired, forge.event.base)
+            return _review(context, plan, loaded.desired, forge.event.base)
         # Where nothing is left to do, nothing unseen can be done.
-        objection = _objection(forge, discussion, plan) if plan.changes else None
+        objection = _objection(forge, review, plan) if plan.changes else None
         if objection:
-            return _reject(work, plan, loaded.desired, forge.event.base, objection)
-        return _apply(work, plan)
+            return _reject(context, plan, loaded.desired, forge.event.base, objection)
+        return _apply(context, plan)
 
 
-def _objection(forge: Forge, discussion: ReviewState, plan: Plan) -> str | None:
+def _objection(forge: Forge, review: ReviewState, plan: Plan) -> str | None:
     """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
-    if not discussion.requires_review:
+    if not review.requires_review:
         # What nobody reviewed may be run again long after, and would bring back what was then.
         newest = forge.branch_head()
         stale = newest != forge.event.commit
         return f"the branch is at {escaped(shown(newest))} by now" if stale else None
-    if discussion.reviewed_fingerprint is None and discussion.edited:
-        return f"another user edited the comment on request {discussion.request}"
-    if discussion.reviewed_fingerprint is None:
-        return f"the comment on request {discussion.request} shows no plan that was agreed to"
-    if discussion.reviewed_fingerprint != plan.fingerprint:
-        return f"the plan is {plan.fingerprint} by now and not {discussion.reviewed_fingerprint}"
+    if review.reviewed_fingerprint is None and review.edited:
+        return f"another user edited the comment on request {review.request}"
+    if review.reviewed_fingerprint is None:
+        return f"the comment on request {review.request} shows no plan that was agreed to"
+    if review.reviewed_fingerprint != plan.fingerprint:
+        return f"the plan is {plan.fingerprint} by now and not {review.reviewed_fingerprint}"
     return None
 
 
-def _review(work: RunContext, plan: Plan, head: Sequence[Desired], base: str | None) -> JobResult:
-    three_way, unknown = _compare_with_base(base, work, plan, head)
-    calls = work.invocation.printed_calls(work.target.calls)
+def _review(
+    context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None
+) -> JobResult:
+    three_way, unknown = _compare_with_base(base, context, plan, head)
+    calls = context.invocation.printed_calls(context.target.calls)
     body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
     return JobResult(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
 def _reject(
-    work: RunContext, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
+    context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
 ) -> JobResult:
-    told = f"{objection}, so nothing was applied"
-    print_error(f"{told}: open a request that shows the plan, or say --expect {plan.fingerprint}")
-    three_way, unknown = _compare_with_base(base, work, plan, head)
-    note = "; ".join(filter(None, (told, unknown)))
-    calls = work.invocation.printed_calls(work.target.calls)
+    message = f"{objection}, so nothing was applied"
+    print_error(
+        f"{message}: open a request that shows the plan, or say --expect {plan.fingerprint}"
+    )
+    three_way, unknown = _compare_with_base(base, context, plan, head)
+    note = "; ".join(filter(None, (message, unknown)))
+    calls = context.invocation.printed_calls(context.target.calls)
     body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
     return JobResult(ExitCode.STALE, body, plan)
 
 
 def _compare_with_base(
-    base: str | None, work: RunContext, plan: Plan, head: Sequence[Desired]
+    base: str | None, context: RunContext, plan: Plan, head: Sequence[Desired]
 ) -> tuple[ThreeWay | None, str]:
     """Return what of ``plan`` is due to the change since ``base``, or why that is unknown."""
     try:
         budget = Budget(time.monotonic, unlimited)
         before = load_manifests(
-            files_at(base or "", work.paths), work.variables, check_time=budget.check
+            files_at(base or "", context.paths), context.variables, check_time=budget.check
         )
     except HistoryError as error:
         return None, f"not compared with the base: {error}"
     if not before.valid:
         return None, "not compared with the base: its manifests are not valid"
-    return compare(before.desired, head, plan, work.target.canonical), ""
+    return compare(before.desired, head, plan, context.target.canonical), ""
 
 
-def _apply(work: RunContext, plan: Plan) -> JobResult:
-    report, code = apply_plan(work.invocation, work.target, plan)
-    calls = work.invocation.printed_calls(work.target.calls)
+def _apply(context: RunContext, plan: Plan) -> JobResult:
+    report, code = apply_plan(context.invocation, context.target, plan)
+    calls = context.invocation.printed_calls(context.target.calls)
     print_result(text.render_report(report, color=False, calls=calls))
     rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
     return JobResult(
@@ -264,32 +268,32 @@ def _annotate(forge: Forge, found: Sequence[Diagnostic], token: str) -> None:
         print_result(f"::{token}::\n{diagnostics.github(found)}::stop-commands::{token}\n")
 
 
-def _report(forge: Forge, discussion: ReviewState, ending: JobResult, out: str | None) -> ExitCode:
+def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | None) -> ExitCode:
     """Tell everybody how it ended and return the exit code; a task that cannot tell goes on."""
-    code = ending.code
-    if discussion.request is not None:
-        marker, body = discussion.marker, ending.body
+    code = result.code
+    if review.request is not None:
+        marker, body = review.marker, result.body
         body = body if body.startswith(marker) else f"{marker}\n{body}"
-        agreed = ending.approved_fingerprint or discussion.reviewed_fingerprint
-        body = markdown.with_reviewed(body, agreed) if agreed else body
+        approved = result.approved_fingerprint or review.reviewed_fingerprint
+        body = markdown.with_reviewed(body, approved) if approved else body
         try:
-            post_comment(forge, discussion.request, marker, body)
+            post_comment(forge, review.request, marker, body)
         except ForgeError as error:
             print_error(f"the comment could not be written: {error}")
             # There the comment is what the job is for.
-            if discussion.task is Task.REVIEW and code is ExitCode.OK:
+            if review.task is Task.REVIEW and code is ExitCode.OK:
                 code = ExitCode.ERROR
-    places = forge.files
-    if places.summary is not None:
-        _write(places.summary, f"{ending.body}\n", "a")
-    if places.outputs is not None:
+    files = forge.files
+    if files.summary is not None:
+        _write(files.summary, f"{result.body}\n", "a")
+    if files.outputs is not None:
         values: dict[str, object] = {"exit_code": int(code)}
-        if ending.plan is not None:
-            changes = len(ending.plan.changes)
-            values |= {"fingerprint": ending.plan.fingerprint, "changes": changes}
+        if result.plan is not None:
+            changes = len(result.plan.changes)
+            values |= {"fingerprint": result.plan.fingerprint, "changes": changes}
             values |= {"plan": escaped(out)} if out else {}
-        lines = (f"{places.prefix}{name}={value}\n" for name, value in values.items())
-        _write(places.outputs, "".join(lines), "a")
+        lines = (f"{files.prefix}{name}={value}\n" for name, value in values.items())
+        _write(files.outputs, "".join(lines), "a")
     return code
 
 

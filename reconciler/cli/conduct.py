@@ -44,23 +44,23 @@ def confirm_and_apply(
     target: AppMesh,
     plan: Plan,
     *,
-    note: str = "",
-    carry_out: ApplyFunction | None = None,
+    footer: str = "",
+    apply: ApplyFunction | None = None,
 ) -> int:
     """Return the exit code of carrying ``plan`` out, once it was shown and agreed to.
 
-    ``note`` is said below the plan, where that has changes.
+    ``footer`` is said below the plan, where that has changes.
     """
     color, width = wants_color(invocation["color"]), terminal_width()
     readable = _is_readable(invocation)
     if readable:
         calls = invocation.printed_calls(target.calls)
-        told = text.render_plan(plan, color=color, width=width, calls=calls)
-        print_result(told + (note if plan.changes else ""))
+        plan_text = text.render_plan(plan, color=color, width=width, calls=calls)
+        print_result(plan_text + (footer if plan.changes else ""))
     if plan.changes and not (invocation["auto_approve"] or _ask_approval()):
         print_result("Nothing was applied.\n")
         return ExitCode.ERROR
-    report, code = apply_plan(invocation, target, plan, carry_out, readable=readable)
+    report, code = apply_plan(invocation, target, plan, apply, readable=readable)
     calls = invocation.printed_calls(target.calls)
     if invocation["format"] == "json":
         print_result(json.render_report(report, code, calls))
@@ -75,7 +75,7 @@ def apply_plan(
     invocation: Invocation,
     target: AppMesh,
     plan: Plan,
-    carry_out: ApplyFunction | None = None,
+    apply: ApplyFunction | None = None,
     *,
     readable: bool = True,
 ) -> tuple[Report, ExitCode]:
@@ -86,17 +86,17 @@ def apply_plan(
     writing = hold_lock(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
     with (
         writing as may_write,
-        stop_on_signals(told=FINISHING_MESSAGE) as stop,
-        progress_bar(f"applying {plural(changes, 'change')}", changes) as count,
+        stop_on_signals(message=FINISHING_MESSAGE) as stop,
+        progress_bar(f"applying {plural(changes, 'change')}", changes) as advance,
     ):
 
-        def progress(outcome: Outcome) -> None:
-            count(outcome)
+        def on_outcome(outcome: Outcome) -> None:
+            advance(outcome)
             if readable:
                 print_result(text.render_outcome(outcome, color=color) + "\n")
 
-        report = (carry_out or engine.apply)(
-            plan, target, _apply_options(invocation, stop, may_write, progress)
+        report = (apply or engine.apply)(
+            plan, target, _apply_options(invocation, stop, may_write, on_outcome)
         )
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
@@ -115,13 +115,13 @@ def _apply_options(
     invocation: Invocation,
     stop: StopRequest,
     may_write: Callable[[], bool],
-    progress: Callable[[Outcome], None],
+    on_outcome: Callable[[Outcome], None],
 ) -> engine.ApplyOptions:
     return engine.ApplyOptions(
         workers=invocation["parallelism"],
         should_stop=lambda: stop.stop_requested.is_set() or not may_write(),
         sleep=stop.stop_requested.wait,
-        on_outcome=progress,
+        on_outcome=on_outcome,
         # Of the verbs that write, apply alone has it.
         fail_fast=invocation.options.values.get("fail_fast", False),
     )

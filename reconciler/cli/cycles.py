@@ -36,8 +36,8 @@ class CycleTarget(Protocol):
     def read(self) -> LoadResult:
         """Return what the manifests say; UsageError where they are not there."""
 
-    def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
-        """Return the plan for ``desired``; ``partial`` says why that is not the whole source."""
+    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+        """Return the plan for ``desired``; ``incomplete_reason`` says why that is not the whole source."""
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
@@ -56,12 +56,12 @@ class CycleRunner:
     """Cycle after cycle over one target."""
 
     def __init__(
-        self, means: CycleTarget, clock: Callable[[], float], wall: Callable[[], float]
+        self, target: CycleTarget, monotonic: Callable[[], float], now: Callable[[], float]
     ) -> None:
-        """Remember nothing yet; ``clock`` is never set, the one on the ``wall`` is for people."""
-        self._target = means
-        self._monotonic = clock
-        self._now = wall
+        """Remember nothing yet; ``monotonic`` is never set, the one on the ``now`` is for people."""
+        self._target = target
+        self._monotonic = monotonic
+        self._now = now
         self._last_valid: Mapping[Key, Desired] | None = None
         self._incomplete: str | None = None
         self._diagnostics: tuple[str, ...] = ()
@@ -105,10 +105,10 @@ class CycleRunner:
         if forced:
             self._target.drop_cache()
         read_at = self._now()
-        plan = self._target.propose(tuple(desired.values()), partial=self._incomplete)
+        plan = self._target.propose(tuple(desired.values()), incomplete_reason=self._incomplete)
         if status.error is not None:
             logger.info("the target can be read again")
-        before = {standing.key: standing for standing in status.resources}
+        before = {item.key: item for item in status.resources}
         plan = self._repair_loops.withhold(self._last_seen.explain(plan))
         plan = urgent_first(plan, self._changed_keys)
         self._log_missing(plan, before)
@@ -120,36 +120,36 @@ class CycleRunner:
         report = self._apply(plan, schedule, forced=forced)
         self._changed_keys = frozenset()
         self._last_seen = self._last_seen.after(report, read_at, self._now())
-        origins = {key: want.origin for key, want in desired.items()}
-        stand = resource_statuses(report, before, origins, self._next_attempts(), self._now())
+        origins = {key: resource.origin for key, resource in desired.items()}
+        resources = resource_statuses(report, before, origins, self._next_attempts(), self._now())
         code, changes = self._code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
-        told = "cycle done: %s, exit code %d"
-        logger.info(told, plural(changes, "change"), code, extra={"event": "cycle", **facts})
+        message = "cycle done: %s, exit code %d"
+        logger.info(message, plural(changes, "change"), code, extra={"event": "cycle", **facts})
         unlisted = plan.unlisted
-        return replace(status, error=None, unlisted=unlisted, resources=stand, exit_code=code)
+        return replace(status, error=None, unlisted=unlisted, resources=resources, exit_code=code)
 
     def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
-        idle = self._target.standby_reason()
-        if idle != self._standby_reason:
-            logger.info("%s", idle or "this replica writes from now on")
-            self._standby_reason = idle
-        if idle is not None:
+        standby_reason = self._target.standby_reason()
+        if standby_reason != self._standby_reason:
+            logger.info("%s", standby_reason or "this replica writes from now on")
+            self._standby_reason = standby_reason
+        if standby_reason is not None:
             # Whoever writes meanwhile may get done what we could not.
             self._backoff = Backoff()
-            return Report(plan, tuple(Skipped(change, idle) for change in plan.changes))
+            return Report(plan, tuple(Skipped(change, standby_reason) for change in plan.changes))
         waiting = {} if forced else self._backoff.waiting(plan, self._monotonic())
         report = self._target.apply(plan, waiting)
         self._repair_loops = self._repair_loops.record(report)
         self._backoff = self._backoff.record(report, waiting, self._monotonic(), schedule)
-        for key, setback in self._backoff.failures.items():
+        for key, failure in self._backoff.failures.items():
             if key not in waiting:
                 logger.error(
                     "%s: failed %s in a row, tried again in %.0f s",
                     key,
-                    plural(setback.attempts, "time"),
-                    setback.next_at - self._monotonic(),
-                    extra={"event": "setback", "key": str(key), "attempts": setback.attempts},
+                    plural(failure.attempts, "time"),
+                    failure.next_at - self._monotonic(),
+                    extra={"event": "setback", "key": str(key), "attempts": failure.attempts},
                 )
         return report
 
@@ -157,8 +157,8 @@ class CycleRunner:
         """Return what is tried again, with its time as the clock on the wall will show it."""
         set_off = self._now() - self._monotonic()
         return {
-            key: NextAttempt(setback.attempts, set_off + setback.next_at)
-            for key, setback in self._backoff.failures.items()
+            key: NextAttempt(failure.attempts, set_off + failure.next_at)
+            for key, failure in self._backoff.failures.items()
         }
 
     def _code(self, report: Report) -> ExitCode:
@@ -179,27 +179,32 @@ class CycleRunner:
             self._report("the manifests are not there now", (str(error),))
             return
         if not loaded.valid:
-            told = tuple(map(_diagnostic_text, loaded.diagnostics))
-            self._report("the manifests are not valid now", told)
+            message = tuple(map(_diagnostic_text, loaded.diagnostics))
+            self._report("the manifests are not valid now", message)
             return
         if self._incomplete is not None:
             logger.info("the manifests are valid again")
-        desired, known = {want.key: want for want in loaded.desired}, self._last_valid or {}
-        self._changed_keys |= {key for key, want in desired.items() if known.get(key) != want}
+        desired, known = (
+            {resource.key: resource for resource in loaded.desired},
+            self._last_valid or {},
+        )
+        self._changed_keys |= {
+            key for key, resource in desired.items() if known.get(key) != resource
+        }
         self._last_valid, self._incomplete, self._diagnostics = desired, None, ()
 
-    def _report(self, partial: str, complaints: tuple[str, ...]) -> None:
-        if complaints != self._diagnostics:
-            for complaint in complaints:
-                logger.error("%s", complaint)
+    def _report(self, incomplete_reason: str, diagnostics: tuple[str, ...]) -> None:
+        if diagnostics != self._diagnostics:
+            for diagnostic in diagnostics:
+                logger.error("%s", diagnostic)
             if self._last_valid is None:
                 logger.error("no cycle: the manifests were never valid since the start")
-        self._incomplete, self._diagnostics = partial, complaints
+        self._incomplete, self._diagnostics = incomplete_reason, diagnostics
 
     @staticmethod
     def _log_missing(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
         """Log each resource that was deleted outside of mesh-reconciler, once."""
-        withheld = (held.change for held in plan.withheld)
+        withheld = (item.change for item in plan.withheld)
         for change in (*plan.changes, *withheld):
             if not isinstance(change, Create) or change.last_seen_at is None:
                 continue
@@ -214,12 +219,12 @@ class CycleRunner:
     @staticmethod
     def _log_withheld(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
         """Say what is left alone once, and not in each cycle."""
-        for held in plan.withheld:
-            if held.key not in before or before[held.key].reason != held.reason:
-                told = {"key": str(held.key)}
-                logger.warning("%s left alone: %s", held.key, held.reason, extra=told)
+        for withheld in plan.withheld:
+            if withheld.key not in before or before[withheld.key].reason != withheld.reason:
+                message = {"key": str(withheld.key)}
+                logger.warning("%s left alone: %s", withheld.key, withheld.reason, extra=message)
 
 
-def _diagnostic_text(complaint: Diagnostic) -> str:
-    severity, code = complaint.severity, complaint.code.number
-    return f"{complaint.origin}: {severity}[{code}] {diagnostics.sentence(complaint)}"
+def _diagnostic_text(diagnostic: Diagnostic) -> str:
+    severity, code = diagnostic.severity, diagnostic.code.number
+    return f"{diagnostic.origin}: {severity}[{code}] {diagnostics.sentence(diagnostic)}"

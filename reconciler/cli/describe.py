@@ -23,28 +23,28 @@ def run(invocation: Invocation) -> int:
     KEY is such as mesh/payments. The verdict is that of a plan of the whole source, because some
     guards count.
     """
-    with open_run(invocation) as work:
-        wanted = require_valid(work.read(), color=invocation["color"])
-        desired = {want.key: want for want in wanted}
-        plan = work.propose(wanted)
-        work.require_patterns_to_match(plan.keys, wanted, plan.unlisted)
-        named = _named(work.target, invocation.keys, {*desired, *plan.keys})
-        if len(named) != 1:
+    with open_run(invocation) as context:
+        resources = require_valid(context.read(), color=invocation["color"])
+        desired = {resource.key: resource for resource in resources}
+        plan = context.propose(resources)
+        context.require_patterns_to_match(plan.keys, resources, plan.unlisted)
+        matching = _named(context.target, invocation.keys, {*desired, *plan.keys})
+        if len(matching) != 1:
             patterns = " ".join(invocation.keys)
-            some = f", such as {named[0]} and {named[1]}" if named else ""
+            some = f", such as {matching[0]} and {matching[1]}" if matching else ""
             raise UsageError(
-                f"describe shows one resource, and {patterns} names {len(named)}, desired or "
+                f"describe shows one resource, and {patterns} names {len(matching)}, desired or "
                 f"live{some}"
             )
-        (key,) = named
-        observed = _observed(work.target, key)
+        (key,) = matching
+        live = _observed(context.target, key)
         lately = _attempts(invocation["url"], plan, key)
-        told = ResourceDescription(key, _only(plan, key), desired.get(key), observed, lately)
+        description = ResourceDescription(key, _only(plan, key), desired.get(key), live, lately)
     if invocation["format"] == "json":
-        print_complete_result(render_json(told))
+        print_complete_result(render_json(description))
     else:
-        print_complete_result(render_text(told, layout(invocation["color"])))
-    return told.code
+        print_complete_result(render_text(description, layout(invocation["color"])))
+    return description.code
 
 
 def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> list[Key]:
@@ -79,9 +79,9 @@ def _attempts(url: str, plan: Plan, key: Key) -> str | None:
         return None
     if (status.target, status.owner) != (plan.target, plan.owner):
         return None
-    known = (standing for standing in status.resources if standing.key == key)
-    told = [part for standing in known for part in attempts(standing, time.time())]
-    return "; ".join(told) or f"none since the daemon at {url} started"
+    known = (resource for resource in status.resources if resource.key == key)
+    parts = [part for resource in known for part in attempts(resource, time.time())]
+    return "; ".join(parts) or f"none since the daemon at {url} started"
 
 
 def _only(plan: Plan, key: Key) -> Plan:
@@ -89,7 +89,7 @@ def _only(plan: Plan, key: Key) -> Plan:
         plan,
         changes=tuple(change for change in plan.changes if change.key == key),
         unchanged=tuple(same for same in plan.unchanged if same == key),
-        withheld=tuple(held for held in plan.withheld if held.key == key),
+        withheld=tuple(withheld for withheld in plan.withheld if withheld.key == key),
         unlisted=tuple(gap for gap in plan.unlisted if _mesh_of(gap.parent) == _mesh_of(key)),
     )
 

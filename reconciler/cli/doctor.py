@@ -18,23 +18,23 @@ def run(invocation: Invocation) -> int:
 
     It says what is missing and writes nothing, so a permission to write is not tried.
     """
-    findings = _results(invocation)
-    missing = any(finding.status is CheckStatus.ERROR for finding in findings)
+    results = _results(invocation)
+    missing = any(finding.status is CheckStatus.ERROR for finding in results)
     code = ExitCode.ERROR if missing else ExitCode.OK
     if invocation["format"] == "json":
-        print_complete_result(render_json(findings, code))
+        print_complete_result(render_json(results, code))
     else:
-        print_complete_result(render_text(findings, layout(invocation["color"])))
+        print_complete_result(render_text(results, layout(invocation["color"])))
     return code
 
 
 def _results(invocation: Invocation) -> list[CheckResult]:
     try:
-        choice = resolve_target(invocation, needs_owner=False)
+        config = resolve_target(invocation, needs_owner=False)
     except UsageError as error:
         # Of each choice, what to type; the explanation stands behind two spaces.
-        choices = " or ".join(choice.split("  ")[0] for choice in error.choices)
-        told = ": ".join(filter(None, (str(error), choices)))
-        return [CheckResult(CheckStatus.ERROR, "settings", told)]
+        choices = " or ".join(config.split("  ")[0] for config in error.choices)
+        message = ": ".join(filter(None, (str(error), choices)))
+        return [CheckResult(CheckStatus.ERROR, "settings", message)]
     with spinner("looking around"):
-        return list(run_checks(choice, datetime.now(UTC)))
+        return list(run_checks(config, datetime.now(UTC)))

@@ -30,21 +30,21 @@ def run(invocation: Invocation) -> int:
     if not invocation["to"]:
         raise UsageError("export writes to a folder: say --to DIR")
     tags = _tags(invocation["tag"])
-    choice = resolve_target(invocation, needs_owner=False)
+    config = resolve_target(invocation, needs_owner=False)
     files: dict[Path, str] = {}
     refused: list[str] = []
     unreadable = False
-    with open_target(choice, workers=invocation["parallelism"]) as target:
-        for saw in live.read_live(
-            target, invocation.keys, choice.owner, workers=invocation["parallelism"]
+    with open_target(config, workers=invocation["parallelism"]) as target:
+        for resource in live.read_live(
+            target, invocation.keys, config.owner, workers=invocation["parallelism"]
         ):
-            if isinstance(saw, LiveResource) and not tags.items() <= saw.tags.items():
+            if isinstance(resource, LiveResource) and not tags.items() <= resource.tags.items():
                 continue
             try:
-                files[Path(invocation["to"], file_name(saw.key))] = _manifest(saw, target)
+                files[Path(invocation["to"], file_name(resource.key))] = _manifest(resource, target)
             except ManifestError as error:
-                refused.append(f"! {saw.key}  not exported: {error}")
-                unreadable |= isinstance(saw, Unreadable)
+                refused.append(f"! {resource.key}  not exported: {error}")
+                unreadable |= isinstance(resource, Unreadable)
         place = text.target_line(target.id)
     missing = {path: content for path, content in files.items() if not is_written(path, content)}
     for path, content in missing.items():
@@ -65,19 +65,19 @@ def run(invocation: Invocation) -> int:
 def _unmet_needs(files: Mapping[Path, str]) -> Iterator[str]:
     """Say what the manifests need and was not exported; each alone was valid."""
     loaded = load_manifests((str(path), content.encode()) for path, content in files.items())
-    for complaint in loaded.diagnostics:
-        if complaint.severity is Severity.ERROR:
-            yield f"! {complaint.origin.file}  needs what was not exported: {complaint.message}"
+    for diagnostic in loaded.diagnostics:
+        if diagnostic.severity is Severity.ERROR:
+            yield f"! {diagnostic.origin.file}  needs what was not exported: {diagnostic.message}"
 
 
-def _manifest(saw: LiveResource | Unreadable, target: AppMesh) -> str:
-    if isinstance(saw, Unreadable):
-        raise ManifestError(saw.why)
+def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
+    if isinstance(resource, Unreadable):
+        raise ManifestError(resource.why)
     # Of a shared mesh what is our own can be declared, and not the mesh itself.
-    owner = saw.key.mesh_owner if saw.key.kind == "mesh" else ""
-    if target.id.account not in (None, owner or saw.account):
-        raise ManifestError(f"it belongs to account {owner or saw.account}")
-    return render_manifest(saw, target.canonical(saw.spec))
+    owner = resource.key.mesh_owner if resource.key.kind == "mesh" else ""
+    if target.id.account not in (None, owner or resource.account):
+        raise ManifestError(f"it belongs to account {owner or resource.account}")
+    return render_manifest(resource, target.canonical(resource.spec))
 
 
 def _tags(pairs: tuple[str, ...]) -> Mapping[str, str]:

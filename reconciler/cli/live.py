@@ -23,12 +23,12 @@ def read_live(
             if not any(key.matches(pattern) for key in listed):
                 raise UsageError(f"{pattern} names nothing that is live{HOW_KEYS_READ}")
         keys = {key for key in listed if not patterns or any(map(key.matches, patterns))}
-        world = target.read_all(keys, owner)
-        named = sorted(keys & world.resources.keys())
+        live = target.read_all(keys, owner)
+        named = sorted(keys & live.resources.keys())
 
         def seen_now(key: Key) -> LiveResource | Unreadable:
             # Tags that may be old would be written down, or taken off in vain.
-            doubtful = key in world.possibly_stale
-            return engine.reread(target, key) if doubtful else world.resources[key]
+            doubtful = key in live.possibly_stale
+            return engine.reread(target, key) if doubtful else live.resources[key]
 
         return parallel.run(seen_now, named, workers=workers)

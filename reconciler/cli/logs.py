@@ -32,17 +32,17 @@ class JsonFormatter(Redacted):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self.message_of(record),
         }
-        told |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        document |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
+            document["trace"] = self.formatException(record.exc_info)
         # In ASCII, so that no character of anybody's making steers the terminal that shows it.
-        return json.dumps(told)
+        return json.dumps(document)
 
 
 class TextFormatter(Redacted):
@@ -65,12 +65,12 @@ class NonBlockingHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write ``record``, and before it how many were lost."""
         try:
-            told = [self.format(record)]
+            lines = [self.format(record)]
             if self.lost:
                 facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
                 facts["msg"] = f"{self.lost} records of this log could not be written"
-                told.insert(0, self.format(logging.makeLogRecord(facts)))
-            self._write("".join(f"{line}\n" for line in told).encode(errors="backslashreplace"))
+                lines.insert(0, self.format(logging.makeLogRecord(facts)))
+            self._write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
         except OSError:
             self.lost += 1
         else:

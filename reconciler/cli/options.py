@@ -90,20 +90,20 @@ def configure_logging(invocation: Invocation) -> None:
     start_logging(level, invocation["log_format"])
 
 
-def load_command(verb: str) -> click.Command:
-    """Return the command that imports ``verb``, logs as it was asked to, and runs it."""
-    run: CommandFunction = import_module(f"reconciler.cli.{verb}").run
+def load_command(name: str) -> click.Command:
+    """Return the command that imports ``name``, logs as it was asked to, and runs it."""
+    run: CommandFunction = import_module(f"reconciler.cli.{name}").run
 
     @wraps(run)
     def logged(invocation: Invocation) -> object:
         configure_logging(invocation)
         return run(invocation)
 
-    return make_command(verb, logged)
+    return make_command(name, logged)
 
 
-def make_command(verb: str, run: CommandFunction) -> click.Command:
-    """Return the click command of ``verb``; its docstring is its help."""
+def make_command(command: str, run: CommandFunction) -> click.Command:
+    """Return the click command of ``command``; its docstring is its help."""
 
     def callback(**parameters: Any) -> object:
         context = click.get_current_context()
@@ -113,24 +113,26 @@ def make_command(verb: str, run: CommandFunction) -> click.Command:
         )
         file: ConfigFile = parameters.pop("config", None) or read_file(None)
         paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
-        said = OptionValues(parameters, flags, variables)
-        return run(Invocation(verb, said, paths, keys, file, context.obj))
+        options = OptionValues(parameters, flags, variables)
+        return run(Invocation(command, options, paths, keys, file, context.obj))
 
-    options: list[click.Parameter] = [_option(knob) for knob in OPTIONS if knob.offered_by(verb)]
+    click_options: list[click.Parameter] = [
+        _option(option) for option in OPTIONS if option.offered_by(command)
+    ]
     arguments: list[click.Parameter] = []
-    if metavar := KEY_COMMANDS.get(verb):
+    if metavar := KEY_COMMANDS.get(command):
         required = not metavar.startswith("[")
         arguments.append(click.Argument(["keys"], nargs=-1, required=required, metavar=metavar))
-    elif verb in SOURCE_COMMANDS:
+    elif command in SOURCE_COMMANDS:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
-    elif verb == "show":
+    elif command == "show":
         arguments.append(
             click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_give_alone)
         )
     return Command(
-        verb,
+        command,
         callback=callback,
-        params=[*arguments, _config_option(verb), *options],
+        params=[*arguments, _config_option(command), *click_options],
         help=run.__doc__,
     )
 
@@ -162,57 +164,57 @@ def _give_alone(_context: click.Context, _parameter: click.Parameter, path: str)
     return (path,)
 
 
-def _option(knob: Option) -> click.Option:
-    text = knob.help
-    if knob.default is not None and knob.type is not OptionType.FLAG:
+def _option(option: Option) -> click.Option:
+    text = option.help
+    if option.default is not None and option.type is not OptionType.FLAG:
         text = (
-            f"{text}  [{knob.default:g}]"
-            if isinstance(knob.default, float)
-            else f"{text}  [{knob.default}]"
+            f"{text}  [{option.default:g}]"
+            if isinstance(option.default, float)
+            else f"{text}  [{option.default}]"
         )
     return click.Option(
-        [*([f"-{knob.letter}"] if knob.letter else []), f"--{knob.name}", knob.field],
-        type=_type(knob),
-        default=False if knob.type is OptionType.FLAG else knob.default,
-        is_flag=knob.type is OptionType.FLAG,
-        multiple=knob.type is OptionType.TEXT_LIST,
-        envvar=knob.environment_variable,
-        metavar=knob.metavar,
+        [*([f"-{option.letter}"] if option.letter else []), f"--{option.name}", option.field],
+        type=_type(option),
+        default=False if option.type is OptionType.FLAG else option.default,
+        is_flag=option.type is OptionType.FLAG,
+        multiple=option.type is OptionType.TEXT_LIST,
+        envvar=option.environment_variable,
+        metavar=option.metavar,
         help=text,
     )
 
 
-def _type(knob: Option) -> click.ParamType[Any] | None:
-    match knob.type:
+def _type(option: Option) -> click.ParamType[Any] | None:
+    match option.type:
         case OptionType.FLAG:
             return None
         case OptionType.COUNT:
-            return click.IntRange(min=knob.minimum, max=knob.maximum)
+            return click.IntRange(min=option.minimum, max=option.maximum)
         case OptionType.SECONDS:
-            return Seconds(min=knob.minimum)
+            return Seconds(min=option.minimum)
         case OptionType.LOCK:
             return Lock()
-        case OptionType.TEXT | OptionType.TEXT_LIST if knob.choices:
-            return click.Choice(knob.choices)
+        case OptionType.TEXT | OptionType.TEXT_LIST if option.choices:
+            return click.Choice(option.choices)
         case OptionType.TEXT | OptionType.TEXT_LIST:
             # The shell completes the names of files.
-            return click.Path() if knob.metavar in ("FILE", "DIR") else click.STRING
+            return click.Path() if option.metavar in ("FILE", "DIR") else click.STRING
 
 
-def _config_option(verb: str) -> click.Option:
+def _config_option(command: str) -> click.Option:
     return click.Option(
         ["--config"],
         type=click.Path(path_type=Path),
         metavar="FILE",
         envvar="RECONCILER_CONFIG",
         is_eager=True,
-        callback=lambda context, _, path: _load_defaults(context, verb, path),
+        callback=lambda context, _, path: _load_defaults(context, command, path),
         help="Settings file.  [reconciler.toml]",
     )
 
 
-def _load_defaults(context: click.Context, verb: str, path: Path | None) -> ConfigFile:
+def _load_defaults(context: click.Context, command: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
-    own = file.commands.get(verb, {})
+    own = file.commands.get(command, {})
     context.default_map = {**file.common, **own}
     return file

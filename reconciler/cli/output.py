@@ -16,8 +16,8 @@ from reconciler.render.style import Layout
 
 def print_result(text: str) -> None:
     """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
-    if why := _print_failure(text):
-        print_error(f"writing results: {why}; what follows is not printed")
+    if reason := _print_failure(text):
+        print_error(f"writing results: {reason}; what follows is not printed")
 
 
 def print_complete_result(text: str) -> None:
@@ -25,8 +25,8 @@ def print_complete_result(text: str) -> None:
 
     ReconcilerError where it cannot be written: a part must not pass for the whole.
     """
-    if why := _print_failure(text):
-        raise ReconcilerError(f"writing results: {why}; what was printed is not all of it")
+    if reason := _print_failure(text):
+        raise ReconcilerError(f"writing results: {reason}; what was printed is not all of it")
 
 
 def _print_failure(text: str) -> str | None:
@@ -53,7 +53,7 @@ def print_error(message: str, *choices: str) -> None:
     """Print one line of talk for a person, and a line for each choice that is left."""
     lines = [
         f"reconciler: {escaped(' '.join(message.split()))}",
-        *(f"  {each}" for each in choices),
+        *(f"  {item}" for item in choices),
     ]
     print_message("".join(f"{line}\n" for line in lines))
 
@@ -66,12 +66,12 @@ def print_message(text: str) -> None:
         stop_printing(sys.stderr)
 
 
-def wants_color(choice: str, stream: TextIO | None = None) -> bool:
+def wants_color(config: str, stream: TextIO | None = None) -> bool:
     """Whether ``stream``, stdout if none, is coloured: as said, else on a willing terminal."""
-    if choice == "auto":
+    if config == "auto":
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return (stream or sys.stdout).isatty() and not plain
-    return choice == "always"
+    return config == "always"
 
 
 def terminal_width() -> int | None:

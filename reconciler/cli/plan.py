@@ -15,10 +15,10 @@ def run(invocation: Invocation) -> int:
 
     PATH is a file, a directory, or - for standard input.
     """
-    with open_run(invocation) as work:
-        desired = require_valid(work.read(), color=invocation["color"])
-        plan = work.propose(desired)
-        work.require_patterns_to_match(plan.keys, desired, plan.unlisted)
+    with open_run(invocation) as context:
+        desired = require_valid(context.read(), color=invocation["color"])
+        plan = context.propose(desired)
+        context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):
@@ -26,5 +26,5 @@ def run(invocation: Invocation) -> int:
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])
-    show_plan(plan, code, invocation, invocation.printed_calls(work.target.calls))
+    show_plan(plan, code, invocation, invocation.printed_calls(context.target.calls))
     return code

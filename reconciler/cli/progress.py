@@ -38,7 +38,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
 
     failed = 0
 
-    def hear(outcome: Outcome) -> None:
+    def on_outcome(outcome: Outcome) -> None:
         nonlocal failed
         failed += isinstance(outcome, Failed)
         bar.update(task, advance=1, told=f"{failed} failed  {escaped(str(outcome.change.key))}")
@@ -56,4 +56,4 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
     )
     task = bar.add_task(what, total=total, told="")
     with bar:
-        yield hear
+        yield on_outcome

@@ -20,10 +20,10 @@ def run(invocation: Invocation) -> int:
     unowned by the next plan.
     """
     require_confirmation_possible(invocation)
-    choice = resolve_target(invocation)
-    with open_target(choice, workers=invocation["parallelism"]) as target:
+    config = resolve_target(invocation)
+    with open_target(config, workers=invocation["parallelism"]) as target:
         seen = live.read_live(
-            target, invocation.keys, choice.owner, workers=invocation["parallelism"]
+            target, invocation.keys, config.owner, workers=invocation["parallelism"]
         )
-        plan = plan_release(target.id, choice.owner, seen, Policy(choice.policy))
-        return confirm_and_apply(invocation, target, plan, note=NOTE)
+        plan = plan_release(target.id, config.owner, seen, Policy(config.policy))
+        return confirm_and_apply(invocation, target, plan, footer=NOTE)

@@ -51,12 +51,12 @@ def run(invocation: Invocation) -> int:
         raise UsageError("run watches files and directories; standard input is read once: apply -")
     once = invocation["once"]
     with (
-        stop_on_signals(daemon=not once, told=FINISHING_MESSAGE if once else "") as stop,
-        open_run(invocation, max_updates=DAEMON_UPDATES, memory=(memory := ReadCache())) as work,
+        stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
+        open_run(invocation, max_updates=DAEMON_UPDATES, cache=(cache := ReadCache())) as context,
     ):
-        place = text.target_line(work.target.id)
-        logger.info("%s, owner %s, policy %s", place, work.config.owner, work.config.policy)
-        return (_run_once if once else _run_forever)(DaemonRun(work, memory, stop))
+        place = text.target_line(context.target.id)
+        logger.info("%s, owner %s, policy %s", place, context.config.owner, context.config.policy)
+        return (_run_once if once else _run_forever)(DaemonRun(context, cache, stop))
 
 
 @dataclass
@@ -80,10 +80,10 @@ class DaemonRun:
         """Return what the manifests say now."""
         return self.context.read(self.on_heartbeat)
 
-    def propose(self, desired: Sequence[Desired], *, partial: str | None) -> Plan:
+    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
         """Return the plan for ``desired``."""
         self.on_heartbeat()
-        return self.context.propose(desired, partial=partial)
+        return self.context.propose(desired, incomplete_reason=incomplete_reason)
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
@@ -91,13 +91,13 @@ class DaemonRun:
         for change in trying:
             logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
         self._unfinished = {str(change.key): None for change in trying}
-        conduct = engine.ApplyOptions(
+        options = engine.ApplyOptions(
             workers=self.context.invocation["parallelism"],
             should_stop=self._should_stop,
             sleep=self.stop.stop_requested.wait,
             on_outcome=self._on_outcome,
         )
-        return engine.apply(plan, self.context.target, conduct, waiting)
+        return engine.apply(plan, self.context.target, options, waiting)
 
     def standby_reason(self) -> str | None:
         """Say who else writes; None where we do."""
@@ -137,84 +137,85 @@ class DaemonRun:
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
 
 
-def _run_once(means: DaemonRun) -> ExitCode:
+def _run_once(run: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code; errors go on as they are."""
-    work = means.context
-    with hold_lock(work.invocation, work.target.id, work.config.owner) as means.may_write:
+    context = run.context
+    with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
         desired = {
-            want.key: want for want in require_valid(work.read(), color=work.invocation["color"])
+            resource.key: resource
+            for resource in require_valid(context.read(), color=context.invocation["color"])
         }
-        cycles = CycleRunner(means, steady_seconds, time.time)
-        status = cycles.reconcile(_initial_status(work), desired, forced=True)
-    keys = (standing.key for standing in status.resources)
-    work.require_patterns_to_match(keys, desired.values(), status.unlisted)
-    return means.stop.code or status.exit_code or ExitCode.OK
+        runner = CycleRunner(run, steady_seconds, time.time)
+        status = runner.reconcile(_initial_status(context), desired, forced=True)
+    keys = (resource_status.key for resource_status in status.resources)
+    context.require_patterns_to_match(keys, desired.values(), status.unlisted)
+    return run.stop.code or status.exit_code or ExitCode.OK
 
 
-def _run_forever(means: DaemonRun) -> ExitCode:
-    work = means.context
-    candidate = make_elector(work.invocation, work.target.id, work.config.owner)
+def _run_forever(run: DaemonRun) -> ExitCode:
+    context = run.context
+    elector = make_elector(context.invocation, context.target.id, context.config.owner)
     with ExitStack() as opened:
-        if candidate is not None:
-            means.may_write = opened.enter_context(keep_renewed(candidate))
-            means.lease = candidate.lease
-        senses = LoopInputs(
-            fingerprint=lambda: fingerprint(work.paths),
+        if elector is not None:
+            run.may_write = opened.enter_context(keep_renewed(elector))
+            run.lease = elector.lease
+        inputs = LoopInputs(
+            fingerprint=lambda: fingerprint(context.paths),
             monotonic=steady_seconds,
             now=time.time,
             jitter=random.random,
             on_heartbeat=lambda: supervisor.notify(supervisor.ALIVE),
-            is_leader=means.may_write,
-            lease=means.lease,
+            is_leader=run.may_write,
+            lease=run.lease,
         )
         daemon = Daemon(
-            CycleRunner(means, steady_seconds, time.time), senses, _initial_status(work)
+            CycleRunner(run, steady_seconds, time.time), inputs, _initial_status(context)
         )
-        means.on_heartbeat = daemon.record_heartbeat
-        work.target.on_response(daemon.record_heartbeat)
-        serving = serve(
+        run.on_heartbeat = daemon.record_heartbeat
+        context.target.on_response(daemon.record_heartbeat)
+        server = serve(
             daemon,
-            *work.invocation.listen,
+            *context.invocation.listen,
             document=json.render_status,
-            metrics=means.metrics,
-            token_file=Path(work.invocation["token_file"]),
-            hosts=work.invocation["allow_host"],
-            insecure=work.invocation["insecure"],
+            metrics=run.metrics,
+            token_file=Path(context.invocation["token_file"]),
+            hosts=context.invocation["allow_host"],
+            insecure=context.invocation["insecure"],
         )
-        url = opened.enter_context(serving)
+        url = opened.enter_context(server)
         logger.info("status at %s", url)
         supervisor.notify(supervisor.READY)
-        daemon.run(_wakes(means, daemon))
+        daemon.run(_wakes(run, daemon))
         supervisor.notify(supervisor.STOPPING)
     return ExitCode.OK
 
 
-def _wakes(means: DaemonRun, daemon: Daemon) -> Iterator[bool]:
-    for hint in watch(means.context.paths, means.stop.stop_requested):
-        if means.stop.reload_requested.is_set():
-            means.stop.reload_requested.clear()
-            _reload(means, daemon)
-        yield hint
+def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
+    for files_changed in watch(run.context.paths, run.stop.stop_requested):
+        if run.stop.reload_requested.is_set():
+            run.stop.reload_requested.clear()
+            _reload(run, daemon)
+        yield files_changed
 
 
-def _reload(means: DaemonRun, daemon: Daemon) -> None:
+def _reload(run: DaemonRun, daemon: Daemon) -> None:
     try:
-        work = reload_run(means.context, max_updates=DAEMON_UPDATES)
+        context = reload_run(run.context, max_updates=DAEMON_UPDATES)
     except UsageError as error:
-        told = " ".join((str(error), *error.choices))
-        logger.error("the configuration stays as it was: %s", told)  # noqa: TRY400
+        message = " ".join((str(error), *error.choices))
+        logger.error("the configuration stays as it was: %s", message)  # noqa: TRY400
         return
-    configure_logging(work.invocation)
-    logger.info("the configuration was read again; policy %s", work.config.policy)
-    means.context = work
-    daemon.reconfigure(work.invocation["interval"], work.config.policy)
+    configure_logging(context.invocation)
+    logger.info("the configuration was read again; policy %s", context.config.policy)
+    run.context = context
+    daemon.reconfigure(context.invocation["interval"], context.config.policy)
 
 
-def _initial_status(work: RunContext) -> DaemonStatus:
+def _initial_status(context: RunContext) -> DaemonStatus:
     return DaemonStatus(
-        target=work.target.id,
-        owner=work.config.owner,
-        policy=work.config.policy,
+        target=context.target.id,
+        owner=context.config.owner,
+        policy=context.config.policy,
         started_at=time.time(),
-        interval_seconds=work.invocation["interval"],
+        interval_seconds=context.invocation["interval"],
     )

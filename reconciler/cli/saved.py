@@ -50,38 +50,40 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
         raise UsageError("apply --plan reads no manifests: leave the PATH out")
     plan = read_plan(invocation["plan"])
     values = invocation.options.values
-    said = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
-    choice = resolve_target(replace(invocation, options=said))
-    if choice.policy == Policy.OBSERVE:
-        raise UsageError(f"the policy of target {choice.name} is observe, so no plan is applied")
-    with open_target(choice, workers=invocation["parallelism"]) as target:
+    options = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
+    config = resolve_target(replace(invocation, options=options))
+    if config.policy == Policy.OBSERVE:
+        raise UsageError(f"the policy of target {config.name} is observe, so no plan is applied")
+    with open_target(config, workers=invocation["parallelism"]) as target:
         if plan.target != target.id == replace(plan.target, account=None):
             # Where nobody says whose credentials these are, what the owner has tells.
             target.read_all((), plan.owner)
-        _require_same_target(plan, target.id, choice.owner)
+        _require_same_target(plan, target.id, config.owner)
         yield plan, target
 
 
-def apply_saved_plan(plan: Plan, target: AppMesh, conduct: engine.ApplyOptions) -> Report:
+def apply_saved_plan(plan: Plan, target: AppMesh, options: engine.ApplyOptions) -> Report:
     """Return what became of every change of a saved plan; a create whose name is taken is Stale.
 
     Sent a second time, it could be answered from a memory of the first, whatever has become of
     the resource since.
     """
     creates = [change for change in plan.changes if isinstance(change, Create)]
-    there = target.list_versions([change.key for change in creates])
-    taken = {change.key: Stale(change, EXISTS_REASON) for change in creates if change.key in there}
-    return engine.apply(plan, target, conduct, settled=taken)
+    existing = target.list_versions([change.key for change in creates])
+    stale = {
+        change.key: Stale(change, EXISTS_REASON) for change in creates if change.key in existing
+    }
+    return engine.apply(plan, target, options, known=stale)
 
 
 def _require_same_target(plan: Plan, target: TargetId, owner: str) -> None:
-    made = plan.target
+    planned = plan.target
     pairs = {
-        "target": (made.name, target.name),
+        "target": (planned.name, target.name),
         # The local endpoint takes whatever port is free.
-        "URL": (made.url, made.url if made.name == LOCAL else target.url),
-        "account": (made.account, target.account or "unknown"),
-        "region": (made.region, target.region),
+        "URL": (planned.url, planned.url if planned.name == LOCAL else target.url),
+        "account": (planned.account, target.account or "unknown"),
+        "region": (planned.region, target.region),
         "owner": (plan.owner, owner),
     }
     for word, (theirs, ours) in pairs.items():

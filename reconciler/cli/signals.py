@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class StopRequest:
     """The wish to stop, the exit code of a run that it cut short, and what is under way.
 
-    ``hung_up`` is set when a daemon is to read its configuration again.
+    ``reload_requested`` is set when a daemon is to read its configuration again.
     """
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopRequest]:
+def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[StopRequest]:
     """Yield a wish that the first signal makes; the second one ends the process at once.
 
-    A ``daemon`` ends 8 seconds after the wish, whatever is under way. A person is ``told`` what
+    A ``daemon`` ends 8 seconds after the wish, whatever is under way. A person is ``message`` what
     the wish means.
     """
     stop = StopRequest()
@@ -72,7 +72,7 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
             # The alarm outlives the block: threads are waited for at the very end of a process.
             signal.signal(signal.SIGALRM, abandon)
             signal.setitimer(signal.ITIMER_REAL, ABANDON_TIMEOUT_SECONDS)
-        _print(told)
+        _print(message)
 
     handlers = dict.fromkeys(CODES, request_stop)
     if daemon:
@@ -88,9 +88,9 @@ def stop_on_signals(*, daemon: bool = False, told: str = "") -> Iterator[StopReq
             signal.signal(known, handler)
 
 
-def _print(words: str) -> None:
-    if not words:
+def _print(message: str) -> None:
+    if not message:
         return
     # The terminal may be gone, and a stream may be in the middle of a line.
     with suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), f"reconciler: {words}\n".encode())
+        os.write(sys.stderr.fileno(), f"reconciler: {message}\n".encode())

@@ -16,6 +16,6 @@ def run(invocation: Invocation) -> int:
         print_complete_result(text)
     else:
         print_complete_result(
-            render_status(status, now=time.time(), page=layout(invocation["color"]))
+            render_status(status, now=time.time(), layout=layout(invocation["color"]))
         )
     return ExitCode.OK

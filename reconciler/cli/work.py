@@ -50,21 +50,23 @@ class RunContext:
         self,
         desired: Sequence[Desired],
         *,
-        partial: str | None = None,
+        incomplete_reason: str | None = None,
         only: Sequence[str] = (),
     ) -> Plan:
-        """Return the plan for ``desired``; ``partial`` says why that is not the whole source.
+        """Return the plan for ``desired``; ``incomplete_reason`` says why that is not the whole source.
 
         It is about what the patterns ``only`` name, where there are any, and --only and --except.
         """
         # Asked anew each time: a directory may come only after a daemon has begun.
-        partial = partial or _incomplete_reason(self.invocation, self.config, self.paths)
+        incomplete_reason = incomplete_reason or _incomplete_reason(
+            self.invocation, self.config, self.paths
+        )
         with spinner(f"looking at {self.target.id.url}"):
             return engine.propose(
                 self.target,
                 desired,
                 owner=self.config.owner,
-                restraint=replace(self.guards, incomplete_reason=partial),
+                guards=replace(self.guards, incomplete_reason=incomplete_reason),
                 now=datetime.now(UTC),
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
             )
@@ -77,11 +79,11 @@ class RunContext:
         It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which. If it
         may name one of ``unlisted``, that is unknown, and the pattern is taken.
         """
-        known = {want.key for want in desired} | set(keys)
+        known = {resource.key for resource in desired} | set(keys)
         for name in ("only", "except"):
             for pattern in self.invocation[name]:
                 if not any(key.matches(pattern) for key in known) and not any(
-                    each.may_match(pattern) for each in unlisted
+                    item.may_match(pattern) for item in unlisted
                 ):
                     raise UsageError(
                         f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
@@ -100,32 +102,32 @@ class RunContext:
 
 @contextmanager
 def open_run(
-    invocation: Invocation, *, max_updates: Limit = UNLIMITED, memory: ReadCache | None = None
+    invocation: Invocation, *, max_updates: Limit = UNLIMITED, cache: ReadCache | None = None
 ) -> Iterator[RunContext]:
     """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
 
-    With a ``memory`` what lists show unmoved is not read anew in each look.
+    With a ``cache`` what lists show unmoved is not read anew in each look.
     """
-    choice = resolve_target(invocation)
-    with open_target(choice, workers=invocation["parallelism"], memory=memory) as target:
-        yield _make_context(invocation, choice, target, max_updates)
+    config = resolve_target(invocation)
+    with open_target(config, workers=invocation["parallelism"], cache=cache) as target:
+        yield _make_context(invocation, config, target, max_updates)
 
 
-def reload_run(work: RunContext, *, max_updates: Limit) -> RunContext:
-    """Return ``work`` as the configuration has it now, on the target that is open.
+def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
+    """Return ``context`` as the configuration has it now, on the target that is open.
 
     UsageError where it is not valid, or asks for what is settled once for a process.
     """
-    invocation = work.invocation.reparse()
-    choice = resolve_target(invocation)
-    settled = replace(choice, policy=work.config.policy) == work.config and all(
-        invocation[name] == work.invocation[name] for name in RESTART_ONLY_OPTIONS
+    invocation = context.invocation.reparse()
+    config = resolve_target(invocation)
+    unchanged = replace(config, policy=context.config.policy) == context.config and all(
+        invocation[name] == context.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
-    if not settled:
+    if not unchanged:
         raise UsageError(
             "the target, the owner, the source, the lock and the parallelism need a restart"
         )
-    return _make_context(invocation, choice, work.target, max_updates)
+    return _make_context(invocation, config, context.target, max_updates)
 
 
 @contextmanager
@@ -135,19 +137,19 @@ def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[
     Once it is lost it stays lost for this run, which has skipped changes by then. HeldError where
     another run holds it.
     """
-    candidate = make_elector(invocation, target, owner)
-    if candidate is None:
+    elector = make_elector(invocation, target, owner)
+    if elector is None:
         yield lambda: True
         return
-    with spinner(f"waiting for {candidate.store.name}"):
-        candidate.acquire(time.sleep)
-    with keep_renewed(candidate) as leads:
-        held = True
+    with spinner(f"waiting for {elector.store.name}"):
+        elector.acquire(time.sleep)
+    with keep_renewed(elector) as is_leader:
+        is_held = True
 
         def may_write() -> bool:
-            nonlocal held
-            held = held and leads()
-            return held
+            nonlocal is_held
+            is_held = is_held and is_leader()
+            return is_held
 
         yield may_write
 
@@ -156,46 +158,46 @@ def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Electo
     """Return this process as a candidate for the lock; None where none is asked for."""
     if not invocation["lock"]:
         return None
-    choice = replace(resolve_target(invocation, needs_owner=False), owner=owner)
-    return open_lock(invocation["lock"], invocation["lock_term"], choice, target)
+    config = replace(resolve_target(invocation, needs_owner=False), owner=owner)
+    return open_lock(invocation["lock"], invocation["lock_term"], config, target)
 
 
 def _make_context(
-    invocation: Invocation, choice: TargetConfig, target: AppMesh, max_updates: Limit
+    invocation: Invocation, config: TargetConfig, target: AppMesh, max_updates: Limit
 ) -> RunContext:
-    paths = invocation.paths or (choice.source or DEFAULT_SOURCE,)
-    restraint = GuardSettings(
-        policy=Policy(choice.policy),
+    paths = invocation.paths or (config.source or DEFAULT_SOURCE,)
+    guards = GuardSettings(
+        policy=Policy(config.policy),
         max_deletes=invocation["max_deletes"],
         max_updates=read_limit(invocation["max_updates"], max_updates),
         allow_empty=invocation["allow_empty"],
     )
     variables = read_variables(invocation.options.values)
-    return RunContext(invocation, choice, paths, variables, restraint, target)
+    return RunContext(invocation, config, paths, variables, guards, target)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
     """Return the target that the settings of the run name; a CI job must be told it outright."""
     implied = (lambda _: None) if invocation.command == "ci" else configured_url
-    choice = choose_target(invocation.options, invocation.file, implied, needs_owner=needs_owner)
-    if choice.region is None:
+    config = choose_target(invocation.options, invocation.file, implied, needs_owner=needs_owner)
+    if config.region is None:
         # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
-        choice = replace(choice, region=os.environ.get("AWS_REGION") or None)
-    return choice
+        config = replace(config, region=os.environ.get("AWS_REGION") or None)
+    return config
 
 
 def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
     """Return the desired values; complaints go to stderr, and an error among them ends the run."""
-    complaints = loaded.diagnostics
-    if complaints:
-        print_message(diagnostics.text(complaints, color=wants_color(color, sys.stderr)))
+    found = loaded.diagnostics
+    if found:
+        print_message(diagnostics.text(found, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so nothing was written")
     return loaded.desired
 
 
 def _incomplete_reason(
-    invocation: Invocation, choice: TargetConfig, paths: Sequence[str]
+    invocation: Invocation, config: TargetConfig, paths: Sequence[str]
 ) -> str | None:
     """Say why a run does not cover the whole source; None where it does."""
     for name in ("only", "except"):
@@ -204,10 +206,10 @@ def _incomplete_reason(
     if "-" in paths:
         return "the manifests came from standard input"
     given = {Path(path).resolve() for path in paths}
-    if choice.source is not None:
+    if config.source is not None:
         # A folder above it is not enough: what the walk leaves out would read as gone.
-        whole = Path(choice.source).resolve() in given
-        return None if whole else f"{', '.join(paths)} is not the source {choice.source}"
+        is_whole = Path(config.source).resolve() in given
+        return None if is_whole else f"{', '.join(paths)} is not the source {config.source}"
     default = Path(DEFAULT_SOURCE).resolve()
     for path in given:
         if path != default and (default in path.parents or not path.is_dir()):

@@ -17,7 +17,7 @@ from reconciler.core.resources import Json, Key, LiveResource, Origin, Spec
 class Cause(StrEnum):
     """Why desired and observed differ, as far as the ``applied`` tag lets us know.
 
-    Only a process that saw the resource live tells ``MISSING`` from ``NEW``.
+    Only a process that saw the resource live tells ``ERROR`` from ``NEW``.
     """
 
     NEW = "new"
@@ -73,7 +73,7 @@ class Difference:
 class Create:
     """Make a resource that is not there; ``tags`` are all it shall have, ours included.
 
-    ``last_seen_at`` is when it was last live, if its cause is ``MISSING``.
+    ``last_seen_at`` is when it was last live, if its cause is ``ERROR``.
     """
 
     key: Key

@@ -34,14 +34,14 @@ class RepairLoops:
         contested = {change.key: change for change in plan.changes if self._is_looping(change)}
         if not contested:
             return plan
-        held = [
+        item = [
             Withheld(change.key, _reason(change), ReasonCode.REPAIR_LOOP, change.origin, change)
             for change in contested.values()
         ]
         return replace(
             plan,
             changes=tuple(change for change in plan.changes if change.key not in contested),
-            withheld=tuple(sorted((*plan.withheld, *held), key=lambda one: one.key)),
+            withheld=tuple(sorted((*plan.withheld, *item), key=lambda withheld: withheld.key)),
         )
 
     def record(self, report: Report) -> "RepairLoops":
@@ -51,10 +51,12 @@ class RepairLoops:
             for outcome in report.outcomes
             if isinstance(outcome, Applied) and not isinstance(outcome.change, Delete)
         }
-        held = (
-            one.key for one in report.plan.withheld if one.reason_code is ReasonCode.REPAIR_LOOP
+        item = (
+            withheld.key
+            for withheld in report.plan.withheld
+            if withheld.reason_code is ReasonCode.REPAIR_LOOP
         )
-        return RepairLoops(repairs | {key: self.counts[key] for key in held})
+        return RepairLoops(repairs | {key: self.counts[key] for key in item})
 
     def _is_looping(self, change: Change) -> bool:
         return self._count_repair(change).count > MAX_REPAIRS

@@ -34,19 +34,19 @@ def _holders(left: Mapping[Key, Delete]) -> Mapping[Key, list[Key]]:
     holders: dict[Key, list[Key]] = defaultdict(list)
     for key, delete in left.items():
         spec = delete.before.spec
-        for held in (parent_of(key), *referenced_keys(key, spec), *mentioned_by(key, spec)):
-            if held is not None and held in left:
-                holders[held].append(key)
+        for withheld in (parent_of(key), *referenced_keys(key, spec), *mentioned_by(key, spec)):
+            if withheld is not None and withheld in left:
+                holders[withheld].append(key)
     return dict(holders)
 
 
 def _free_one(left: dict[Key, Delete], holders: Mapping[Key, list[Key]]) -> Delete:
     """Take one delete out of a circle, with the updates that free what it deletes."""
     referrers = {
-        key: [it for it in holders[key] if key in mentioned_by(it, left[it].before.spec)]
+        key: [item for item in holders[key] if key in mentioned_by(item, left[item].before.spec)]
         for key in _circle(holders)
     }
-    freed = min((key for key in referrers if referrers[key]), key=lambda it: len(referrers[it]))
+    freed = min((key for key in referrers if referrers[key]), key=lambda item: len(referrers[item]))
     links = tuple(_unlink(left[key], left) for key in referrers[freed])
     for link in links:
         left[link.before.key] = replace(left[link.before.key], before=link.after)

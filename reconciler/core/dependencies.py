@@ -33,36 +33,36 @@ def requirements(change: Upsert) -> tuple[Key, ...]:
     What it detaches is attached again, and needs all that it names.
     """
     parent = parent_of(change.key)
-    attached = (each.attach for each in detached_routes(change))
-    named = (it for each in (change, *attached) for it in referenced_keys(each.key, each.spec))
+    attached = (part.attach for part in detached_routes(change))
+    named = (key for part in (change, *attached) for key in referenced_keys(part.key, part.spec))
     return (*([parent] if parent else []), *named)
 
 
 def withhold_blocked(
-    changes: Iterable[Change], world: LiveState
+    changes: Iterable[Change], live: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
     """Return the changes that can be made, and those that cannot with the reason of each."""
     ordered = sorted(changes, key=lambda change: KINDS[change.key.kind].wave)
-    kept, withheld = _withhold_waiting([it for it in ordered if not isinstance(it, Delete)], world)
-    deletes = [it for it in reversed(ordered) if isinstance(it, Delete)]
-    gone, blocked = _withhold_blocked_deletes(deletes, kept, world)
-    return [*kept, *gone], [*withheld, *blocked]
+    possible, withheld = _withhold_waiting(
+        [item for item in ordered if not isinstance(item, Delete)], live
+    )
+    deletes = [item for item in reversed(ordered) if isinstance(item, Delete)]
+    gone, blocked = _withhold_blocked_deletes(deletes, possible, live)
+    return [*possible, *gone], [*withheld, *blocked]
 
 
 def _withhold_waiting(
-    upserts: list[Upsert], world: LiveState
+    upserts: list[Upsert], live: LiveState
 ) -> tuple[list[Upsert], list[Withheld]]:
-    there = {*world.resources, *world.not_selected}
+    there = {*live.resources, *live.not_selected}
     kept: list[Upsert] = []
     withheld: list[Withheld] = []
     for change in upserts:
         # While a list is missing, what it would show may be there.
-        missing = (
-            [] if world.unlisted else [key for key in requirements(change) if key not in there]
-        )
+        missing = [] if live.unlisted else [key for key in requirements(change) if key not in there]
         if missing:
-            why = f"it needs {missing[0]}, which is not there and {_remedy(missing[0])}"
-            withheld.append(Withheld(change.key, why, ReasonCode.WAITING, change.origin, change))
+            reason = f"it needs {missing[0]}, which is not there and {_remedy(missing[0])}"
+            withheld.append(Withheld(change.key, reason, ReasonCode.WAITING, change.origin, change))
         else:
             there.add(change.key)
             kept.append(change)
@@ -76,17 +76,17 @@ def _remedy(missing: Key) -> str:
 
 
 def _withhold_blocked_deletes(
-    deletes: list[Delete], upserts: list[Upsert], world: LiveState
+    deletes: list[Delete], upserts: list[Upsert], live: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
-    hold = _Referrers(_specs_after(upserts, world))
+    hold = _Referrers(_specs_after(upserts, live))
     gone: list[Change] = []
     withheld: list[Withheld] = []
     for delete in deletes:
         holders = sorted(hold.of(delete.key))
         if holders:
             stay = "stays" if len(holders) == 1 else "stay"
-            why = f"{shorten_list(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
-            withheld.append(Withheld(delete.key, why, ReasonCode.GUARD, None, delete))
+            reason = f"{shorten_list(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
+            withheld.append(Withheld(delete.key, reason, ReasonCode.GUARD, None, delete))
         else:
             hold.release(delete.key)
             gone.append(delete)
@@ -102,26 +102,32 @@ class _Referrers:
             for key, spec in specs.items()
         }
         self._holders: dict[Key, set[Key]] = defaultdict(set)
-        for key, held in self._held.items():
-            for each in held:
-                self._holders[each].add(key)
+        for key, targets in self._held.items():
+            for key in targets:
+                self._holders[key].add(key)
 
     def of(self, key: Key) -> Collection[Key]:
         return self._holders[key]
 
     def release(self, key: Key) -> None:
-        for each in self._held[key]:
-            self._holders[each].discard(key)
+        for reference in self._held[key]:
+            self._holders[reference].discard(key)
 
 
-def _specs_after(upserts: list[Upsert], world: LiveState) -> Mapping[Key, Spec | None]:
+def _specs_after(upserts: list[Upsert], live: LiveState) -> Mapping[Key, Spec | None]:
     """Return what there will be, each with the spec that it will have, as far as that is seen."""
-    after: dict[Key, Spec | None] = dict.fromkeys(world.not_selected)
+    after: dict[Key, Spec | None] = dict.fromkeys(live.not_selected)
     after |= {
-        key: saw.spec if isinstance(saw, LiveResource) else None
-        for key, saw in world.resources.items()
+        key: resource.spec if isinstance(resource, LiveResource) else None
+        for key, resource in live.resources.items()
     }
     written = (
-        it for each in upserts for it in (each, *(way.attach for way in detached_routes(each)))
+        change
+        for upsert in upserts
+        for change in (upsert, *(route.attach for route in detached_routes(upsert)))
     )
-    return after | {it.key: it.spec for it in written if it.spec is not None or it.key not in after}
+    return after | {
+        change.key: change.spec
+        for change in written
+        if change.spec is not None or change.key not in after
+    }

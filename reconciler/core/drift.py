@@ -29,8 +29,10 @@ def _is_drift(change: Change) -> bool:
     return not MAYBE_DRIFT.isdisjoint((change.cause, *(way.cause for way in change.detached)))
 
 
-def _may_be_drift(held: Withheld) -> bool:
-    if held.reason_code is ReasonCode.FOREIGN:
+def _may_be_drift(withheld: Withheld) -> bool:
+    if withheld.reason_code is ReasonCode.FOREIGN:
         # What a manifest asks for may have lost our mark.
-        return held.origin is not None
-    return held.reason_code in NOT_COMPARED or (held.change is not None and _is_drift(held.change))
+        return withheld.origin is not None
+    return withheld.reason_code in NOT_COMPARED or (
+        withheld.change is not None and _is_drift(withheld.change)
+    )

@@ -25,8 +25,10 @@ class LastSeen:
             plan,
             changes=tuple(map(self._explained, plan.changes)),
             withheld=tuple(
-                replace(held, change=self._explained(held.change)) if held.change else held
-                for held in plan.withheld
+                replace(withheld, change=self._explained(withheld.change))
+                if withheld.change
+                else withheld
+                for withheld in plan.withheld
             ),
         )
 
@@ -60,9 +62,12 @@ class LastSeen:
 def _live(plan: Plan) -> Iterator[Key]:
     """Yield the key of each resource of ours that `plan` shows live."""
     yield from plan.unchanged
-    yield from (held.key for held in plan.withheld if held.owner == plan.owner)
+    yield from (withheld.key for withheld in plan.withheld if withheld.owner == plan.owner)
     for change in plan.changes:
         if not isinstance(change, Create) and change.before.owner == plan.owner:
             yield change.key
-    for change in (*plan.changes, *(held.change for held in plan.withheld if held.change)):
+    for change in (
+        *plan.changes,
+        *(withheld.change for withheld in plan.withheld if withheld.change),
+    ):
         yield from (way.detach.key for way in detached_routes(change))

@@ -51,68 +51,76 @@ class ListenerPlan:
     @property
     def changes(self) -> list[Change]:
         """The changes that stand for themselves."""
-        return [it for key, it in self.planned.items() if key not in self.detached_keys]
+        return [change for key, change in self.planned.items() if key not in self.detached_keys]
 
     def detach_routes(
         self, change: Update | Adopt, routes: Collection[Key | DetachedRoute]
     ) -> None:
         """Let ``routes`` go first, or be detached and attached again around ``change``."""
-        detached = tuple(it for it in routes if isinstance(it, DetachedRoute))
-        self.before_parent |= {it for it in routes if isinstance(it, Key)}
-        self.detached_keys |= {it.detach.key for it in detached}
+        detached = tuple(route for route in routes if isinstance(route, DetachedRoute))
+        self.before_parent |= {route for route in routes if isinstance(route, Key)}
+        self.detached_keys |= {route.detach.key for route in detached}
         if isinstance(change, Update) and detached:
-            made = replace(change, detached=detached, traffic=TrafficEffect.INTERRUPTS)
-            self.planned[change.key] = made
+            updated = replace(change, detached=detached, traffic=TrafficEffect.INTERRUPTS)
+            self.planned[change.key] = updated
 
-    def withhold(self, change: Update | Adopt, why: str, routes: Collection[Change]) -> None:
+    def withhold(self, change: Update | Adopt, reason: str, routes: Collection[Change]) -> None:
         """Take ``change`` out, and ``routes`` that only its new listeners would hear."""
-        held = [Withheld(change.key, why, ReasonCode.GUARD, change.origin, change)]
-        why = f"it needs the listeners of {change.key}, which cannot change"
-        held += [
-            Withheld(route.key, why, ReasonCode.WAITING, route.origin, route)
+        withheld = [Withheld(change.key, reason, ReasonCode.GUARD, change.origin, change)]
+        reason = f"it needs the listeners of {change.key}, which cannot change"
+        withheld += [
+            Withheld(route.key, reason, ReasonCode.WAITING, route.origin, route)
             for route in routes
             if not accepts(change.before.spec, route)
         ]
-        for each in held:
-            del self.planned[each.key]
-        self.withheld += held
+        for item in withheld:
+            del self.planned[item.key]
+        self.withheld += withheld
 
 
 def plan_listener_changes(
     changes: Collection[Change],
     desired: Mapping[Key, Desired],
-    left_alone: Collection[Key],
-    world: LiveState,
+    withheld_keys: Collection[Key],
+    state: LiveState,
     owner: str,
 ) -> ListenerPlan:
     """Return ``changes`` so that no route stands in the way of its router's new listeners.
 
     What cannot be arranged is withheld, and with it the routes that only the new listeners would
-    hear. What is ``left_alone`` is not detached.
+    hear. What is ``withheld_keys`` is not detached.
     """
-    found = ListenerPlan({change.key: change for change in changes})
-    unseen, written = _unread_by_parent(world), _by_parent(changes)
-    seen = (saw for _, saw in sorted(world.resources.items()) if isinstance(saw, LiveResource))
+    plan = ListenerPlan({change.key: change for change in changes})
+    unseen, written = _unread_by_parent(state), _by_parent(changes)
+    seen = (
+        resource
+        for _, resource in sorted(state.resources.items())
+        if isinstance(resource, LiveResource)
+    )
     inside = _by_parent(seen)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in LISTENER_KINDS:
             continue
-        step = _ListenerChange(change, found.planned, desired, left_alone, owner)
-        judged = [step.resolve(live) for live in inside[change.key] if step.conflicts(live.spec)]
-        routes = [it for it in judged if not isinstance(it, str)]
-        refusals = [it for it in judged if isinstance(it, str)]
-        if step.conflicts({"httpRoute": {"match": {}}}):
+        listener_change = _ListenerChange(change, plan.planned, desired, withheld_keys, owner)
+        resolutions = [
+            listener_change.resolve(live)
+            for live in inside[change.key]
+            if listener_change.conflicts(live.spec)
+        ]
+        routes = [route for route in resolutions if not isinstance(route, str)]
+        refusals = [route for route in resolutions if isinstance(route, str)]
+        if listener_change.conflicts({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
-        if world.unlisted and any(isinstance(it, DetachedRoute) for it in routes):
-            refusals.append(f"nothing makes way because {world.unlisted[0]} could not be listed")
-        if isinstance(change, Adopt) and any(not isinstance(it, Key) for it in judged):
+        if state.unlisted and any(isinstance(route, DetachedRoute) for route in routes):
+            refusals.append(f"nothing makes way because {state.unlisted[0]} could not be listed")
+        if isinstance(change, Adopt) and any(not isinstance(route, Key) for route in resolutions):
             refusals = [ADOPT_FIRST]
         if refusals:
-            why = f"its listeners cannot change: {'; '.join(refusals)}"
-            found.withhold(change, why, written[change.key])
+            reason = f"its listeners cannot change: {'; '.join(refusals)}"
+            plan.withhold(change, reason, written[change.key])
         else:
-            found.detach_routes(change, routes)
-    return found
+            plan.detach_routes(change, routes)
+    return plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +146,27 @@ class _ListenerChange:
 
     def resolve(self, live: LiveResource) -> Key | DetachedRoute | str:
         """Return the key of a route that goes first, how it is detached, or why it cannot be."""
-        plan, want = self.planned.get(live.key), self.desired.get(live.key)
-        if isinstance(plan, Delete):
+        planned, desired = self.planned.get(live.key), self.desired.get(live.key)
+        if isinstance(planned, Delete):
             return live.key
         spec, tags = live.spec, live.tags
-        if isinstance(plan, Update):
-            spec, tags = plan.spec or spec, plan.tags
+        if isinstance(planned, Update):
+            spec, tags = planned.spec or spec, planned.tags
             if not _conflicts(spec, self.before, self.after) and _is_valid_with(spec, self.before):
                 return live.key
-        if want is None or (refusal := self._detach_problem(live, spec, want)):
-            return f"{live.key} {refusal if want else 'is no longer asked for'}"
+        if desired is None or (refusal := self._detach_problem(live, spec, desired)):
+            return f"{live.key} {refusal if desired else 'is no longer asked for'}"
         view = Difference({"spec": live.spec}, {"spec": spec})
         return DetachedRoute(
             Delete(live.key, live, Difference(view.before, None)),
-            Create(live.key, spec, tags, want.origin, view),
-            plan.cause if isinstance(plan, Update) else None,
+            Create(live.key, spec, tags, desired.origin, view),
+            planned.cause if isinstance(planned, Update) else None,
         )
 
-    def _detach_problem(self, live: LiveResource, spec: Spec, want: Desired) -> str | None:
+    def _detach_problem(self, live: LiveResource, spec: Spec, desired: Desired) -> str | None:
         if live.owner != self.owner:
             return f"is owned by {live.owner or 'nobody'}"
-        if is_protected(live.tags) or want.options.protect:
+        if is_protected(live.tags) or desired.options.protect:
             return "is protected"
         if live.key in self.withheld_keys:
             return "is left alone"
@@ -167,22 +175,24 @@ class _ListenerChange:
         return None if _is_valid_with(spec, self.after) else "matches no port"
 
 
-def accepts(holder: Spec, change: Change) -> bool:
+def accepts(parent: Spec, change: Change) -> bool:
     """Whether a route that ``change`` writes is in the protocol of a listener that it matches."""
     if isinstance(change, Delete) or change.spec is None:
         return True
     ports = _matched_ports(change.spec)
-    heard = {it for port, it in listeners(holder).items() if ports is None or port in ports}
-    return any(form.removesuffix("Route") in heard for form in change.spec)
+    protocols = {
+        protocol for port, protocol in listeners(parent).items() if ports is None or port in ports
+    }
+    return any(form.removesuffix("Route") in protocols for form in change.spec)
 
 
-def _unread_by_parent(world: LiveState) -> Mapping[Key | None, list[str]]:
+def _unread_by_parent(live: LiveState) -> Mapping[Key | None, list[str]]:
     """Return what may hinder a change and was not looked at, by what contains it."""
     unseen: dict[Key | None, list[str]] = defaultdict(list)
-    for key in sorted(world.not_selected):
+    for key in sorted(live.not_selected):
         unseen[parent_of(key)].append(f"{key} in it is no part of this run")
-    for key, saw in world.resources.items():
-        if not isinstance(saw, LiveResource):
+    for key, resource in live.resources.items():
+        if not isinstance(resource, LiveResource):
             unseen[parent_of(key)].append(f"{key} could not be read")
     return unseen
 
@@ -204,15 +214,15 @@ def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
     return bool(ports & changed)
 
 
-def _is_valid_with(route: Spec, holder: Spec) -> bool:
-    """Whether ``route`` may be written while the listeners are those of ``holder``."""
-    return len(listeners(holder)) <= 1 or _matched_ports(route) is not None
+def _is_valid_with(route: Spec, parent: Spec) -> bool:
+    """Whether ``route`` may be written while the listeners are those of ``parent``."""
+    return len(listeners(parent)) <= 1 or _matched_ports(route) is not None
 
 
-def listeners(holder: Spec) -> dict[int, str]:
+def listeners(parent: Spec) -> dict[int, str]:
     """Return the protocols that a router or gateway listens with, by port."""
-    listed: object = holder.get("listeners")
-    mappings = [it["portMapping"] for it in listed] if isinstance(listed, list) else []
+    listed: object = parent.get("listeners")
+    mappings = [listener["portMapping"] for listener in listed] if isinstance(listed, list) else []
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 

@@ -43,8 +43,8 @@ def plan_adoption(plan: Plan, *, accept_changes: bool) -> Plan:
 
 def keys_to_create(plan: Plan) -> frozenset[Key]:
     """Return the keys that are not there, whether they may be created or not."""
-    held = (held.change for held in plan.withheld)
-    changes = (*plan.changes, *held)
+    withheld = (withheld.change for withheld in plan.withheld)
+    changes = (*plan.changes, *withheld)
     return frozenset(change.key for change in changes if isinstance(change, Create))
 
 
@@ -58,7 +58,7 @@ def plan_release(
         GuardSettings(policy),
         owned=0,
         nothing_desired=False,
-        gaps=(),
+        unlisted=(),
     )
     refused = [verdict for verdict in verdicts if isinstance(verdict, Withheld)]
     return Plan(target, owner, tuple(allowed), (), _sort(refused + restrained))
@@ -68,30 +68,30 @@ def _adoption_verdict(change: Change | Withheld, *, accept_changes: bool) -> Ado
     if isinstance(change, Withheld):
         return change
     if not isinstance(change, Adopt):
-        why = "it is ours already, and adopt changes nothing else; apply does"
-        return Withheld(change.key, why, ReasonCode.POLICY, change.origin, change)
+        reason = "it is ours already, and adopt changes nothing else; apply does"
+        return Withheld(change.key, reason, ReasonCode.POLICY, change.origin, change)
     paths = (split_pointer(field.pointer) for field in change.difference.fields)
     fields = [".".join(path) for path in paths if path not in NO_LIVE_DIFFERENCE]
     if accept_changes or not fields:
         return change
-    why = (
+    reason = (
         f"its manifest differs from what is live in {', '.join(fields)}; export writes it as it "
         "is, --accept-changes makes it as the manifest says"
     )
-    return Withheld(change.key, why, ReasonCode.GUARD, change.origin, change)
+    return Withheld(change.key, reason, ReasonCode.GUARD, change.origin, change)
 
 
-def _release_verdict(saw: LiveResource | Unreadable, owner: str) -> Update | Withheld:
-    if isinstance(saw, Unreadable):
-        return Withheld(saw.key, saw.why, ReasonCode.UNREADABLE)
-    if saw.owner != owner:
-        why = f"it is owned by {saw.owner or 'nobody'}, not by {owner}"
-        return Withheld(saw.key, why, ReasonCode.FOREIGN)
-    tags = user_tags(saw.tags)
-    before = view(None, saw.tags, protect=is_protected(saw.tags))
+def _release_verdict(live: LiveResource | Unreadable, owner: str) -> Update | Withheld:
+    if isinstance(live, Unreadable):
+        return Withheld(live.key, live.why, ReasonCode.UNREADABLE)
+    if live.owner != owner:
+        reason = f"it is owned by {live.owner or 'nobody'}, not by {owner}"
+        return Withheld(live.key, reason, ReasonCode.FOREIGN)
+    tags = user_tags(live.tags)
+    before = view(None, live.tags, protect=is_protected(live.tags))
     difference = Difference(before, view(None, tags, protect=False))
-    return Update(saw.key, saw, None, tags, None, difference, Cause.RELEASED)
+    return Update(live.key, live, None, tags, None, difference, Cause.RELEASED)
 
 
 def _sort(withheld: Iterable[Withheld]) -> tuple[Withheld, ...]:
-    return tuple(sorted(withheld, key=lambda held: held.key))
+    return tuple(sorted(withheld, key=lambda item: item.key))

@@ -77,19 +77,22 @@ class Plan:
     @property
     def keys(self) -> tuple[Key, ...]:
         """Every key that has a verdict; what is detached has it with what it makes way for."""
-        meant = (*self.changes, *(held.change for held in self.withheld if held.change))
+        changes = (
+            *self.changes,
+            *(withheld.change for withheld in self.withheld if withheld.change),
+        )
         return (
             *(change.key for change in self.changes),
-            *(it.detach.key for change in meant for it in detached_routes(change)),
+            *(route.detach.key for change in changes for route in detached_routes(change)),
             *self.unchanged,
-            *(held.key for held in self.withheld),
+            *(withheld.key for withheld in self.withheld),
         )
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that may be ours was read."""
         return not self.unlisted and not any(
-            held.reason_code is ReasonCode.UNREADABLE for held in self.withheld
+            withheld.reason_code is ReasonCode.UNREADABLE for withheld in self.withheld
         )
 
     @property
@@ -112,8 +115,8 @@ class Plan:
 
 
 def _steps(change: Change) -> list[Json]:
-    steps = [(it.detach.key, it.attach.difference) for it in detached_routes(change)]
-    steps += [(it.before.key, it.difference) for it in unlinked(change)]
+    steps = [(item.detach.key, item.attach.difference) for item in detached_routes(change)]
+    steps += [(item.before.key, item.difference) for item in unlinked(change)]
     return [[str(key), list(difference.patch)] for key, difference in steps]
 
 
@@ -135,185 +138,199 @@ class PlanInput:
     now: datetime
 
 
-def make_plan(question: PlanInput) -> Plan:
-    """Return the plan that answers ``question``."""
-    desired, world = question.desired, question.live
-    owned = count_owned(world.resources.values(), question.owner)
+def make_plan(inputs: PlanInput) -> Plan:
+    """Return the plan that answers ``inputs``."""
+    desired, live = inputs.desired, inputs.live
+    owned = count_owned(live.resources.values(), inputs.owner)
     verdicts = [
-        _verdict(question, want, world.resources.get(key)) for key, want in desired.items()
+        _verdict(inputs, resource, live.resources.get(key)) for key, resource in desired.items()
     ] + [
-        _verdict_without_manifest(question, saw)
-        for key, saw in world.resources.items()
+        _verdict_without_manifest(inputs, resource)
+        for key, resource in live.resources.items()
         if key not in desired
     ]
     allowed, restrained = apply_guards(
         [verdict for verdict in verdicts if isinstance(verdict, Change)],
-        question.guards,
+        inputs.guards,
         owned=owned,
         nothing_desired=not desired,
-        gaps=_gap_text(world),
+        unlisted=_gap_text(live),
     )
     withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)] + restrained
-    left_alone = {held.key for held in withheld}
-    arrangement = plan_listener_changes(allowed, desired, left_alone, world, question.owner)
-    possible, impossible = withhold_blocked(arrangement.changes, world)
+    withheld_keys = {item.key for item in withheld}
+    listener_plan = plan_listener_changes(allowed, desired, withheld_keys, live, inputs.owner)
+    possible, impossible = withhold_blocked(listener_plan.changes, live)
     unchanged = {verdict for verdict in verdicts if isinstance(verdict, Key)}
     return Plan(
-        question.target,
-        question.owner,
-        _in_order(possible, arrangement.before_parent),
-        tuple(sorted(unchanged - arrangement.detached_keys)),
+        inputs.target,
+        inputs.owner,
+        _in_order(possible, listener_plan.before_parent),
+        tuple(sorted(unchanged - listener_plan.detached_keys)),
         tuple(
             sorted(
-                (*withheld, *arrangement.withheld, *impossible),
-                key=lambda held: held.key,
+                (*withheld, *listener_plan.withheld, *impossible),
+                key=lambda item: item.key,
             )
         ),
-        world.unlisted,
+        live.unlisted,
         owned,
     )
 
 
 def count_owned(resources: Iterable[LiveResource | Unreadable], owner: str) -> int:
     """Return how many of ``resources`` are known to be owned by ``owner``."""
-    return sum(isinstance(saw, LiveResource) and saw.owner == owner for saw in resources)
+    return sum(isinstance(live, LiveResource) and live.owner == owner for live in resources)
 
 
 Verdict: TypeAlias = Change | Withheld | Key
 """What becomes of a key; the key itself where nothing has to change."""
 
 
-def _verdict(question: PlanInput, want: Desired, saw: LiveResource | Unreadable | None) -> Verdict:
-    if want.key.mesh_owner and KINDS[want.key.kind].owner_only:
-        why = f"only account {want.key.mesh_owner}, whose mesh it is, may have one in it"
-        return Withheld(want.key, why, ReasonCode.FOREIGN, want.origin)
-    if isinstance(saw, Unreadable):
-        return _unreadable(saw, want)
-    if saw is None:
-        return _unless_suspended(question, want, _create(question, want))
-    return _foreign(question, saw, want) or _unless_suspended(
-        question, want, _change(question, want, saw)
+def _verdict(
+    inputs: PlanInput, desired: Desired, live: LiveResource | Unreadable | None
+) -> Verdict:
+    if desired.key.mesh_owner and KINDS[desired.key.kind].owner_only:
+        reason = f"only account {desired.key.mesh_owner}, whose mesh it is, may have one in it"
+        return Withheld(desired.key, reason, ReasonCode.FOREIGN, desired.origin)
+    if isinstance(live, Unreadable):
+        return _unreadable(live, desired)
+    if live is None:
+        return _unless_suspended(inputs, desired, _create(inputs, desired))
+    return _foreign(inputs, live, desired) or _unless_suspended(
+        inputs, desired, _change(inputs, desired, live)
     )
 
 
-def _verdict_without_manifest(question: PlanInput, saw: LiveResource | Unreadable) -> Verdict:
-    if isinstance(saw, Unreadable):
-        return _unreadable(saw)
-    return _foreign(question, saw) or _delete(question, saw)
+def _verdict_without_manifest(inputs: PlanInput, live: LiveResource | Unreadable) -> Verdict:
+    if isinstance(live, Unreadable):
+        return _unreadable(live)
+    return _foreign(inputs, live) or _delete(inputs, live)
 
 
-def _unreadable(saw: Unreadable, want: Desired | None = None) -> Withheld:
+def _unreadable(live: Unreadable, desired: Desired | None = None) -> Withheld:
     # Not being able to look is not the same as nothing being there.
-    if want is None:
-        return Withheld(saw.key, f"it may be ours, and {saw.why}", ReasonCode.UNREADABLE)
-    return Withheld(saw.key, saw.why, ReasonCode.UNREADABLE, want.origin)
+    if desired is None:
+        return Withheld(live.key, f"it may be ours, and {live.why}", ReasonCode.UNREADABLE)
+    return Withheld(live.key, live.why, ReasonCode.UNREADABLE, desired.origin)
 
 
 def _foreign(
-    question: PlanInput, saw: LiveResource, want: Desired | None = None
+    inputs: PlanInput, live: LiveResource, desired: Desired | None = None
 ) -> Withheld | None:
-    account = question.target.account
-    if account is not None and saw.account != account:
-        why = f"it belongs to account {saw.account}, and this run acts for {account}"
-    elif saw.owner == question.owner or (saw.owner is None and want and want.options.adopt):
+    account = inputs.target.account
+    if account is not None and live.account != account:
+        reason = f"it belongs to account {live.account}, and this run acts for {account}"
+    elif live.owner == inputs.owner or (live.owner is None and desired and desired.options.adopt):
         return None
-    elif saw.owner is None and APPLIED_TAG in saw.tags:
-        why = (
+    elif live.owner is None and APPLIED_TAG in live.tags:
+        reason = (
             "it has the last-applied record of mesh-reconciler but no owner tag, so that tag was "
             "removed; to manage it again, run adopt, or set reconcile.adopt: true"
         )
-    elif saw.owner is None:
-        why = (
+    elif live.owner is None:
+        reason = (
             "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
             "to take it over, run adopt, or say reconcile.adopt: true"
         )
     else:
-        why = f"it is owned by {saw.owner}, not by {question.owner}"
-    origin = want.origin if want else None
-    return Withheld(saw.key, why, ReasonCode.FOREIGN, origin, live_owner=saw.owner)
+        reason = f"it is owned by {live.owner}, not by {inputs.owner}"
+    origin = desired.origin if desired else None
+    return Withheld(live.key, reason, ReasonCode.FOREIGN, origin, live_owner=live.owner)
 
 
-def _unless_suspended(question: PlanInput, want: Desired, verdict: Verdict) -> Verdict:
-    """Return ``verdict``, or while ``want`` is suspended its change as withheld."""
-    pause = want.options.suspend
-    if pause is None or pause.until <= question.now:
+def _unless_suspended(inputs: PlanInput, desired: Desired, verdict: Verdict) -> Verdict:
+    """Return ``verdict``, or while ``desired`` is suspended its change as withheld."""
+    pause = desired.options.suspend
+    if pause is None or pause.until <= inputs.now:
         return verdict
-    why = f"suspended until {pause.until.isoformat()}: {pause.reason}"
+    reason = f"suspended until {pause.until.isoformat()}: {pause.reason}"
     if isinstance(verdict, Key):
         # Nothing differs, so the owner tag is ours.
-        return Withheld(want.key, why, ReasonCode.SUSPENDED, want.origin, live_owner=question.owner)
+        return Withheld(
+            desired.key, reason, ReasonCode.SUSPENDED, desired.origin, live_owner=inputs.owner
+        )
     change = verdict.change if isinstance(verdict, Withheld) else verdict
-    return Withheld(want.key, why, ReasonCode.SUSPENDED, want.origin, change)
+    return Withheld(desired.key, reason, ReasonCode.SUSPENDED, desired.origin, change)
 
 
-def _create(question: PlanInput, want: Desired) -> Create:
-    tags = {**want.tags, **_owner_tags(question, want, managed_spec(want, question.canonical))}
+def _create(inputs: PlanInput, desired: Desired) -> Create:
+    tags = {**desired.tags, **_owner_tags(inputs, desired, managed_spec(desired, inputs.canonical))}
     # What is ignored is not corrected later, but it is sent now, and so it is shown.
-    spec = None if want.spec is None else question.canonical(want.spec, None)
-    after = view(spec, tags, protect=want.options.protect)
-    return Create(want.key, want.spec, tags, want.origin, Difference(None, after))
+    spec = None if desired.spec is None else inputs.canonical(desired.spec, None)
+    after = view(spec, tags, protect=desired.options.protect)
+    return Create(desired.key, desired.spec, tags, desired.origin, Difference(None, after))
 
 
-def _change(question: PlanInput, want: Desired, saw: LiveResource) -> Verdict:
-    mark = parse_last_applied(saw.tags)
-    live = question.canonical(saw.spec, want.spec)
-    spec = None if want.spec is None else overlay(want.spec, saw.spec, want.options.ignore)
-    after = live if spec is None else question.canonical(spec, None)
-    managed = managed_spec(want, question.canonical)
-    tags = _tags_after(want, saw, mark) | _owner_tags(question, want, managed)
+def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) -> Verdict:
+    last_applied = parse_last_applied(live_resource.tags)
+    live_spec = inputs.canonical(live_resource.spec, desired.spec)
+    spec = (
+        None
+        if desired.spec is None
+        else overlay(desired.spec, live_resource.spec, desired.options.ignore)
+    )
+    after = live_spec if spec is None else inputs.canonical(spec, None)
+    managed = managed_spec(desired, inputs.canonical)
+    tags = _tags_after(desired, live_resource, last_applied) | _owner_tags(inputs, desired, managed)
     difference = Difference(
-        view(live, saw.tags, protect=is_protected(saw.tags)),
-        view(after, tags, protect=want.options.protect),
+        view(live_spec, live_resource.tags, protect=is_protected(live_resource.tags)),
+        view(after, tags, protect=desired.options.protect),
     )
     if not difference.fields:
-        return want.key
-    replaces = after != live
+        return desired.key
+    replaces = after != live_spec
     sent = spec if replaces else None
-    means = traffic.traffic_effect(live, after) if replaces else None
+    means = traffic.traffic_effect(live_spec, after) if replaces else None
     change: Change
-    if saw.owner is None:
-        change = Adopt(want.key, saw, sent, tags, want.origin, difference, means)
+    if live_resource.owner is None:
+        change = Adopt(desired.key, live_resource, sent, tags, desired.origin, difference, means)
     else:
-        cause = _cause(question, want, saw, mark)
-        change = Update(want.key, saw, sent, tags, want.origin, difference, cause, means)
-    wiped = [field for field in saw.unknown if not _ignored(field, want.options.ignore)]
+        cause = _cause(inputs, desired, live_resource, last_applied)
+        change = Update(
+            desired.key, live_resource, sent, tags, desired.origin, difference, cause, means
+        )
+    wiped = [
+        field for field in live_resource.unknown if not _ignored(field, desired.options.ignore)
+    ]
     if replaces and wiped:
-        why = (
+        reason = (
             f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
             "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
         )
-        return Withheld(want.key, why, ReasonCode.UNKNOWN_FIELD, want.origin, change)
+        return Withheld(desired.key, reason, ReasonCode.UNKNOWN_FIELD, desired.origin, change)
     return change
 
 
-def _delete(question: PlanInput, saw: LiveResource) -> Delete | Withheld:
-    if is_protected(saw.tags):
-        why = "no manifest asks for it, and its last manifest said reconcile.protect: true"
-        return Withheld(saw.key, why, ReasonCode.PROTECTED, live_owner=saw.owner)
-    before = view(question.canonical(saw.spec, None), saw.tags, protect=False)
-    return Delete(saw.key, saw, Difference(before, None))
+def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
+    if is_protected(live.tags):
+        reason = "no manifest asks for it, and its last manifest said reconcile.protect: true"
+        return Withheld(live.key, reason, ReasonCode.PROTECTED, live_owner=live.owner)
+    before = view(inputs.canonical(live.spec, None), live.tags, protect=False)
+    return Delete(live.key, live, Difference(before, None))
 
 
-def managed_spec(want: Desired, canonical: Canonical) -> Spec | None:
+def managed_spec(desired: Desired, canonical: Canonical) -> Spec | None:
     """Return the canonical part of the desired spec that we manage; None where we manage none."""
-    if want.spec is None:
+    if desired.spec is None:
         return None
-    return canonical(overlay(want.spec, {}, want.options.ignore), None)
+    return canonical(overlay(desired.spec, {}, desired.options.ignore), None)
 
 
-def _owner_tags(question: PlanInput, want: Desired, managed: Spec | None) -> dict[str, str]:
-    mark = last_applied_for(managed, want.tags, protect=want.options.protect)
-    return {OWNER_TAG: question.owner, APPLIED_TAG: str(mark)}
+def _owner_tags(inputs: PlanInput, desired: Desired, managed: Spec | None) -> dict[str, str]:
+    last_applied = last_applied_for(managed, desired.tags, protect=desired.options.protect)
+    return {OWNER_TAG: inputs.owner, APPLIED_TAG: str(last_applied)}
 
 
-def _tags_after(want: Desired, saw: LiveResource, mark: LastApplied | None) -> dict[str, str]:
+def _tags_after(
+    desired: Desired, live: LiveResource, last_applied: LastApplied | None
+) -> dict[str, str]:
     """Return what others put there, less what the manifest dropped, and what it asks for now."""
     kept = {
         key: value
-        for key, value in user_tags(saw.tags).items()
-        if key in want.tags or mark is None or not mark.manages_tag(key)
+        for key, value in user_tags(live.tags).items()
+        if key in desired.tags or last_applied is None or not last_applied.manages_tag(key)
     }
-    return kept | dict(want.tags)
+    return kept | dict(desired.tags)
 
 
 def _ignored(field: str, pointers: Iterable[str]) -> bool:
@@ -321,17 +338,20 @@ def _ignored(field: str, pointers: Iterable[str]) -> bool:
 
 
 def _cause(
-    question: PlanInput, want: Desired, saw: LiveResource, mark: LastApplied | None
+    inputs: PlanInput,
+    desired: Desired,
+    live_resource: LiveResource,
+    last_applied: LastApplied | None,
 ) -> Cause:
-    if mark is None:
+    if last_applied is None:
         return Cause.UNKNOWN
     live = None
-    if want.spec is not None:
-        shown = overlay(saw.spec, {}, want.options.ignore)
-        live = question.canonical(shown, want.spec)
-    causes = set(_spec_causes(managed_spec(want, question.canonical), live, mark))
-    causes |= set(_tag_causes(want.tags, user_tags(saw.tags), mark))
-    if mark.protect != want.options.protect:
+    if desired.spec is not None:
+        shown = overlay(live_resource.spec, {}, desired.options.ignore)
+        live = inputs.canonical(shown, desired.spec)
+    causes = set(_spec_causes(managed_spec(desired, inputs.canonical), live, last_applied))
+    causes |= set(_tag_causes(desired.tags, user_tags(live_resource.tags), last_applied))
+    if last_applied.protect != desired.options.protect:
         causes.add(Cause.MANIFEST)
     if Cause.BOTH in causes or {Cause.MANIFEST, Cause.DRIFT} <= causes:
         return Cause.BOTH
@@ -340,19 +360,23 @@ def _cause(
     return known.pop() if known else Cause.UNKNOWN
 
 
-def _spec_causes(want: Spec | None, live: Spec | None, mark: LastApplied) -> list[Cause]:
-    if want == live:
+def _spec_causes(desired: Spec | None, live: Spec | None, last_applied: LastApplied) -> list[Cause]:
+    if desired == live:
         return []
     # A record without a spec says that the last manifest had none: this one begins to manage it.
-    if mark.spec_digest in (spec_digest(live), UNMANAGED):
+    if last_applied.spec_digest in (spec_digest(live), UNMANAGED):
         return [Cause.MANIFEST]
-    return [Cause.DRIFT if mark.spec_digest == spec_digest(want) else Cause.BOTH]
+    return [Cause.DRIFT if last_applied.spec_digest == spec_digest(desired) else Cause.BOTH]
 
 
-def _tag_causes(want: Mapping[str, str], live: Mapping[str, str], mark: LastApplied) -> list[Cause]:
-    causes = [Cause.MANIFEST for key in live if key not in want and mark.manages_tag(key)]
-    for key, value in want.items():
-        if not mark.manages_tag(key):
+def _tag_causes(
+    desired: Mapping[str, str], live: Mapping[str, str], last_applied: LastApplied
+) -> list[Cause]:
+    causes = [
+        Cause.MANIFEST for key in live if key not in desired and last_applied.manages_tag(key)
+    ]
+    for key, value in desired.items():
+        if not last_applied.manages_tag(key):
             causes += [Cause.MANIFEST] if live.get(key) != value else []
         elif key not in live:
             causes.append(Cause.DRIFT)
@@ -369,13 +393,13 @@ def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
     return {**view, "protect": True} if protect else view
 
 
-def _gap_text(world: LiveState) -> list[str]:
+def _gap_text(live: LiveState) -> list[str]:
     return [
-        *(f"{gap} could not be listed" for gap in world.unlisted),
+        *(f"{gap} could not be listed" for gap in live.unlisted),
         *(
-            f"{saw.key} could not be read"
-            for saw in world.resources.values()
-            if isinstance(saw, Unreadable)
+            f"{resource.key} could not be read"
+            for resource in live.resources.values()
+            if isinstance(resource, Unreadable)
         ),
     ]
 
@@ -392,7 +416,7 @@ def _in_order(changes: Iterable[Change], early: Collection[Key]) -> tuple[Change
             deletes.append(change)
         else:
             writes.append(change)
-    return (*sorted(writes, key=lambda it: _order(it.key, early)), *in_order(deletes))
+    return (*sorted(writes, key=lambda item: _order(item.key, early)), *in_order(deletes))
 
 
 def _order(key: Key, early: Collection[Key]) -> tuple[float, Key]:

@@ -104,14 +104,14 @@ def exit_code(report: Report) -> ExitCode:
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     """Return the code of a run that only planned; ``detailed`` makes pending changes count."""
     codes = _exit_codes(plan)
-    held_back = any(held.reason_code is ReasonCode.POLICY for held in plan.withheld)
-    if detailed and (plan.changes or held_back):
+    is_withheld = any(withheld.reason_code is ReasonCode.POLICY for withheld in plan.withheld)
+    if detailed and (plan.changes or is_withheld):
         codes.add(ExitCode.PENDING)
     return _most_severe(codes)
 
 
 def _exit_codes(plan: Plan) -> set[ExitCode]:
-    codes = {CODE_OF_REASON[held.reason_code] for held in plan.withheld}
+    codes = {CODE_OF_REASON[withheld.reason_code] for withheld in plan.withheld}
     return codes | {ExitCode.ERROR} if plan.unlisted else codes
 
 

@@ -269,7 +269,7 @@ def drop_empty(value: Json) -> Json:
     return value
 
 
-def shorten_list(keys: Sequence[object], most: int = MAX_NAMED) -> str:
+def shorten_list(keys: Sequence[object], limit: int = MAX_NAMED) -> str:
     """Return ``a, b and 7 more``."""
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(map(str, keys[:most])) + more
+    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(map(str, keys[:limit])) + more

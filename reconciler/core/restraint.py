@@ -71,77 +71,79 @@ class GuardSettings:
 
 def apply_guards(
     changes: Sequence[Change],
-    restraint: GuardSettings,
+    guards: GuardSettings,
     *,
     owned: int,
     nothing_desired: bool,
-    gaps: Sequence[str],
+    unlisted: Sequence[str],
 ) -> tuple[list[Change], list[Withheld]]:
     """Return the changes that may be made, and those that may not with the reason of each.
 
-    ``owned`` counts the live resources of ours; ``gaps`` say what could not be looked at.
+    ``owned`` counts the live resources of ours; ``unlisted`` say what could not be looked at.
     """
     allowed: list[Change] = []
     withheld: list[Withheld] = []
-    hold_deletes = _delete_guard(changes, restraint, nothing_desired=nothing_desired, gaps=gaps)
-    hold_updates = _update_guard(changes, restraint.max_updates.allowed(owned))
+    hold_deletes = _delete_guard(
+        changes, guards, nothing_desired=nothing_desired, unlisted=unlisted
+    )
+    hold_updates = _update_guard(changes, guards.max_updates.allowed(owned))
     for change in changes:
         if isinstance(change, Delete):
-            refusal = _policy_hit(change, restraint) or hold_deletes
+            hit = _policy_hit(change, guards) or hold_deletes
         elif isinstance(change, Create):
-            refusal = _policy_hit(change, restraint)
+            hit = _policy_hit(change, guards)
         else:
-            refusal = _policy_hit(change, restraint) or hold_updates
-        if refusal is None:
+            hit = _policy_hit(change, guards) or hold_updates
+        if hit is None:
             allowed.append(change)
         else:
-            reason, why = refusal
-            withheld.append(Withheld(change.key, why, reason, change.origin, change))
+            reason_code, reason = hit
+            withheld.append(Withheld(change.key, reason, reason_code, change.origin, change))
     return allowed, withheld
 
 
 GuardHit = tuple[ReasonCode, str]
 
 
-def _policy_hit(change: Change, restraint: GuardSettings) -> GuardHit | None:
-    if isinstance(change, ALLOWED[restraint.policy]):
+def _policy_hit(change: Change, guards: GuardSettings) -> GuardHit | None:
+    if isinstance(change, ALLOWED[guards.policy]):
         return None
     enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
     if isinstance(change, Delete):
-        why = f"no manifest asks for it; policy {restraint.policy} deletes nothing"
-        return ReasonCode.ORPHAN, f"{why}: pass --policy {enough} to delete it"
-    why = f"policy {restraint.policy} allows no {operation_name(change)}"
-    return ReasonCode.POLICY, f"{why}: pass --policy {enough}"
+        reason = f"no manifest asks for it; policy {guards.policy} deletes nothing"
+        return ReasonCode.ORPHAN, f"{reason}: pass --policy {enough} to delete it"
+    reason = f"policy {guards.policy} allows no {operation_name(change)}"
+    return ReasonCode.POLICY, f"{reason}: pass --policy {enough}"
 
 
 def _delete_guard(
     changes: Sequence[Change],
-    restraint: GuardSettings,
+    guards: GuardSettings,
     *,
     nothing_desired: bool,
-    gaps: Sequence[str],
+    unlisted: Sequence[str],
 ) -> GuardHit | None:
     deletes = sum(isinstance(change, Delete) for change in changes)
-    if restraint.incomplete_reason is not None:
-        return ReasonCode.ORPHAN, f"nothing is deleted because {restraint.incomplete_reason}"
-    if gaps:
-        return ReasonCode.GUARD, f"nothing is deleted because {gaps[0]}"
+    if guards.incomplete_reason is not None:
+        return ReasonCode.ORPHAN, f"nothing is deleted because {guards.incomplete_reason}"
+    if unlisted:
+        return ReasonCode.GUARD, f"nothing is deleted because {unlisted[0]}"
     causes, options = [], []
-    if nothing_desired and not restraint.allow_empty:
+    if nothing_desired and not guards.allow_empty:
         causes.append("no manifest was found")
         options.append("--allow-empty")
-    if deletes > restraint.max_deletes:
-        causes.append(f"{deletes} deletes are over --max-deletes {restraint.max_deletes}")
+    if deletes > guards.max_deletes:
+        causes.append(f"{deletes} deletes are over --max-deletes {guards.max_deletes}")
         options.append(f"--max-deletes {deletes}")
     if not causes:
         return None
-    why = f"{' and '.join(causes)}, so nothing is deleted: pass {' '.join(options)}"
-    return ReasonCode.GUARD, why
+    reason = f"{' and '.join(causes)}, so nothing is deleted: pass {' '.join(options)}"
+    return ReasonCode.GUARD, reason
 
 
 def _update_guard(changes: Sequence[Change], limit: int | None) -> GuardHit | None:
     updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None
-    why = f"{updates} updates are over --max-updates, which allows {limit} here"
-    return ReasonCode.GUARD, f"{why}, so nothing is updated: pass --max-updates {updates}"
+    reason = f"{updates} updates are over --max-updates, which allows {limit} here"
+    return ReasonCode.GUARD, f"{reason}, so nothing is updated: pass --max-updates {updates}"

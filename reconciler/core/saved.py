@@ -102,55 +102,55 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(hint: Any, told: Any, place: str) -> Any:
-    """Return the value of type ``hint`` that ``told`` stands for; ValueError names the place."""
+def _decode(hint: Any, value: Any, path: str) -> Any:
+    """Return the value of type ``hint`` that ``value`` stands for; ValueError names the place."""
     if hint == Json:
-        return told
+        return value
     if get_origin(hint) in (Union, UnionType):
-        return _decode_choice(get_args(hint), told, place)
+        return _decode_choice(get_args(hint), value, path)
     if hint in CHANGES:
-        return _decode_choice((hint,), told, place)
-    if isinstance(told, dict | list):
-        return _decode_many(hint, told, place)
+        return _decode_choice((hint,), value, path)
+    if isinstance(value, dict | list):
+        return _decode_many(hint, value, path)
     if isinstance(hint, type) and issubclass(hint, Enum):
         known = {member.value: member for member in hint}
-        if told in known:
-            return known[told]
-    elif type(told) is (hint or NoneType) or (hint is float and type(told) is int):
-        return told
-    raise ValueError(f"{place} holds what it cannot")
+        if value in known:
+            return known[value]
+    elif type(value) is (hint or NoneType) or (hint is float and type(value) is int):
+        return value
+    raise ValueError(f"{path} holds what it cannot")
 
 
-def _decode_many(hint: Any, told: dict[str, Any] | list[Any], place: str) -> Any:
+def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if isinstance(told, list):
+    if isinstance(value, list):
         if origin is tuple:
             return tuple(
-                _decode(arguments[0], item, f"{place}/{number}") for number, item in enumerate(told)
+                _decode(arguments[0], item, f"{path}/{number}") for number, item in enumerate(value)
             )
     elif origin in (dict, Mapping):
-        return {name: _decode(arguments[1], told[name], f"{place}/{name}") for name in told}
+        return {name: _decode(arguments[1], value[name], f"{path}/{name}") for name in value}
     elif isinstance(hint, type) and is_dataclass(hint):
         members = {field.name: field.type for field in fields(hint)}
-        for name in members.keys() ^ told.keys():
-            raise ValueError(f"{place}/{name} is {'missing' if name in members else 'unknown'}")
+        for name in members.keys() ^ value.keys():
+            raise ValueError(f"{path}/{name} is {'missing' if name in members else 'unknown'}")
         return hint(
-            **{name: _decode(members[name], told[name], f"{place}/{name}") for name in told}
+            **{name: _decode(members[name], value[name], f"{path}/{name}") for name in value}
         )
-    raise ValueError(f"{place} holds what it cannot")
+    raise ValueError(f"{path} holds what it cannot")
 
 
-def _decode_choice(choices: tuple[Any, ...], told: Any, place: str) -> Any:
-    if told is None and NoneType in choices:
+def _decode_choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:
+    if value is None and NoneType in choices:
         return None
     named = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
     if not set(named.values()) <= CHANGES:
         (hint,) = named.values()
-        return _decode(hint, told, place)
-    if not isinstance(told, dict) or told.get(OPERATION) not in [*named]:
-        raise ValueError(f"{place}/{OPERATION} is none of {', '.join(named)}")
-    rest = {name: told[name] for name in told if name != OPERATION}
-    return _decode_many(named[told[OPERATION]], rest, place)
+        return _decode(hint, value, path)
+    if not isinstance(value, dict) or value.get(OPERATION) not in [*named]:
+        raise ValueError(f"{path}/{OPERATION} is none of {', '.join(named)}")
+    rest = {name: value[name] for name in value if name != OPERATION}
+    return _decode_many(named[value[OPERATION]], rest, path)
 
 
 def _validate(document: _Document) -> None:

@@ -22,9 +22,9 @@ class Schedule:
 
     interval_seconds: float
 
-    def cycle_delay(self, chance: float) -> float:
-        """Return the seconds from one start to the next; ``chance`` is from 0 to 1."""
-        return self.interval_seconds * (1 + JITTER * (2 * chance - 1))
+    def cycle_delay(self, jitter: float) -> float:
+        """Return the seconds from one start to the next; ``jitter`` is from 0 to 1."""
+        return self.interval_seconds * (1 + JITTER * (2 * jitter - 1))
 
     def retry_delay(self, attempts: int) -> float:
         """Return for how long to leave alone what failed ``attempts`` times in a row, from 1."""
@@ -32,13 +32,15 @@ class Schedule:
         return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), MAX_DELAY_SECONDS)
 
 
-def is_due(now: float, started: float, pause_seconds: float) -> bool:
-    """Whether ``now`` is ``pause_seconds`` after ``started``, or before it."""
+def is_due(now: float, started: float, delay_seconds: float) -> bool:
+    """Whether ``now`` is ``delay_seconds`` after ``started``, or before it."""
     # A clock that was set back must not put the next cycle off for as long.
-    return not started <= now < started + pause_seconds
+    return not started <= now < started + delay_seconds
 
 
 def urgent_first(plan: Plan, urgent: Collection[Key]) -> Plan:
     """Return ``plan`` with what is ``urgent`` at the front of each wave, waves as they were."""
-    waves = (sorted(wave, key=lambda it: it.key not in urgent) for wave in waves_of(plan.changes))
+    waves = (
+        sorted(wave, key=lambda change: change.key not in urgent) for wave in waves_of(plan.changes)
+    )
     return replace(plan, changes=tuple(chain.from_iterable(waves)))

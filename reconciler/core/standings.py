@@ -48,10 +48,10 @@ def resource_statuses(
     withheld = [
         *plan.withheld,
         *(
-            replace(held, key=way.attach.key, origin=way.attach.origin, change=way.attach)
-            for held in plan.withheld
-            if held.change
-            for way in detached_routes(held.change)
+            replace(item, key=way.attach.key, origin=way.attach.origin, change=way.attach)
+            for item in plan.withheld
+            if item.change
+            for way in detached_routes(item.change)
         ),
     ]
     outcomes = [
@@ -63,17 +63,16 @@ def resource_statuses(
         ),
     ]
     fresh = [_unchanged(plan, key, before.get(key), origins, now) for key in plan.unchanged]
-    fresh += [_withheld(plan, held, now) for held in withheld]
+    fresh += [_withheld(plan, item, now) for item in withheld]
     fresh += [
         _changed(plan, outcome, now)
         for outcome in outcomes
         if not (isinstance(outcome.change, Delete) and isinstance(outcome, Applied))
     ]
     aged = (
-        _carry_over(standing, before.get(standing.key), retries.get(standing.key))
-        for standing in fresh
+        _carry_over(status, before.get(status.key), retries.get(status.key)) for status in fresh
     )
-    return tuple(sorted(aged, key=lambda standing: standing.key))
+    return tuple(sorted(aged, key=lambda status: status.key))
 
 
 def _unchanged(
@@ -86,27 +85,29 @@ def _unchanged(
     return ResourceStatus(key, State.IN_SYNC, now, origin, plan.owner)
 
 
-def _withheld(plan: Plan, held: Withheld, now: float) -> ResourceStatus:
-    state = STATES.get(held.reason_code, State.WITHHELD)
-    if held.change is None:
-        return ResourceStatus(held.key, state, now, held.origin, held.owner, reason=held.reason)
-    if held.reason_code is ReasonCode.POLICY:
-        state = _untouched(held.change)
-    return replace(_from_change(plan, held.change, state, now), why=held.reason)
+def _withheld(plan: Plan, withheld: Withheld, now: float) -> ResourceStatus:
+    state = STATES.get(withheld.reason_code, State.WITHHELD)
+    if withheld.change is None:
+        return ResourceStatus(
+            withheld.key, state, now, withheld.origin, withheld.owner, reason=withheld.reason
+        )
+    if withheld.reason_code is ReasonCode.POLICY:
+        state = _untouched(withheld.change)
+    return replace(_from_change(plan, withheld.change, state, now), why=withheld.reason)
 
 
 def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
     change = outcome.change
-    told = f"{operation_name(change)} {outcome_name(outcome)}"
+    text = f"{operation_name(change)} {outcome_name(outcome)}"
     if isinstance(outcome, Applied):
-        standing = ResourceStatus(change.key, State.IN_SYNC, now, change.origin, plan.owner)
-        return replace(standing, outcome=told, outcome_at=now)
+        status = ResourceStatus(change.key, State.IN_SYNC, now, change.origin, plan.owner)
+        return replace(status, outcome=text, outcome_at=now)
     if isinstance(outcome, Skipped):
         # Nothing became of it, so there is no outcome to show.
         return replace(_from_change(plan, change, _untouched(change), now), why=outcome.reason)
     state = State.FAILED if isinstance(outcome, Failed) else State.STALE
-    standing = _from_change(plan, change, state, now)
-    return replace(standing, why=outcome.reason, outcome=told, outcome_at=now)
+    status = _from_change(plan, change, state, now)
+    return replace(status, why=outcome.reason, outcome=text, outcome_at=now)
 
 
 def _from_change(plan: Plan, change: Change, state: State, now: float) -> ResourceStatus:
@@ -128,18 +129,18 @@ def _untouched(change: Change) -> State:
 
 
 def _carry_over(
-    standing: ResourceStatus, before: ResourceStatus | None, retry: NextAttempt | None
+    status: ResourceStatus, before: ResourceStatus | None, retry: NextAttempt | None
 ) -> ResourceStatus:
     """Carry over since when it is so, and the last outcome where there is no newer one."""
-    if standing is before:
-        return standing
+    if status is before:
+        return status
     if retry is not None:
-        standing = replace(standing, attempts=retry.attempts, next_attempt_at=retry.at)
+        status = replace(status, attempts=retry.attempts, next_attempt_at=retry.at)
     if before is None:
-        return standing
-    just_applied = standing.state is State.IN_SYNC and standing.outcome is not None
-    if standing.state is before.state and not just_applied:
-        standing = replace(standing, since=before.since)
-    if standing.outcome is None or 0 < standing.attempts == before.attempts:
-        standing = replace(standing, outcome=before.outcome, outcome_at=before.outcome_at)
-    return standing
+        return status
+    just_applied = status.state is State.IN_SYNC and status.outcome is not None
+    if status.state is before.state and not just_applied:
+        status = replace(status, since=before.since)
+    if status.outcome is None or 0 < status.attempts == before.attempts:
+        status = replace(status, outcome=before.outcome, outcome_at=before.outcome_at)
+    return status

@@ -52,23 +52,23 @@ def compare(
     changes = {change.key: change for change in plan.changes}
     proposed: list[FieldDiff] = []
     reverted: list[FieldDiff] = []
-    clashes: list[MergeConflict] = []
+    conflicts: list[MergeConflict] = []
     for key in sorted(plan.keys):
         moved = _fields(before.get(key), after.get(key))
         proposed += [FieldDiff(key, moved)] if moved else []
         if key in changes and (key in before or key not in after):
             back, clashing = _since_base(changes[key], before.get(key), moved)
             reverted += [FieldDiff(key, back)] if back else []
-            clashes += clashing
-    return ThreeWay(tuple(proposed), tuple(reverted), tuple(clashes))
+            conflicts += clashing
+    return ThreeWay(tuple(proposed), tuple(reverted), tuple(conflicts))
 
 
 def _views(desired: Iterable[Desired], canonical: Canonical) -> Mapping[Key, Json]:
-    return {want.key: _view(want, canonical) for want in desired}
+    return {resource.key: _view(resource, canonical) for resource in desired}
 
 
-def _view(want: Desired, canonical: Canonical) -> Json:
-    return view(managed_spec(want, canonical), want.tags, protect=want.options.protect)
+def _view(desired: Desired, canonical: Canonical) -> Json:
+    return view(managed_spec(desired, canonical), desired.tags, protect=desired.options.protect)
 
 
 def _fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
@@ -100,7 +100,7 @@ def _split_by_cause(
     change: Update | Adopt, moved: tuple[FieldChange, ...]
 ) -> tuple[tuple[FieldChange, ...], list[MergeConflict]]:
     back: list[FieldChange] = []
-    clashes: list[MergeConflict] = []
+    conflicts: list[MergeConflict] = []
     for field in change.difference.fields:
         near = [move for move in moved if _overlaps(move.pointer, field.pointer)]
         if not near:
@@ -109,9 +109,9 @@ def _split_by_cause(
             clash = MergeConflict(
                 change.key, field.pointer, near[0].before, field.before, field.after
             )
-            clashes.append(clash)
-    return tuple(back), clashes
+            conflicts.append(clash)
+    return tuple(back), conflicts
 
 
-def _overlaps(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+def _overlaps(pointer: str, other: str) -> bool:
+    return f"{pointer}/".startswith(f"{other}/") or f"{other}/".startswith(f"{pointer}/")

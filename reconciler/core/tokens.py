@@ -27,7 +27,7 @@ def after_replay(uid: str, answer_id: str) -> str:
     """Return the base of a create that follows an answer about ``uid``, which is not there.
 
     A service that remembers tokens gives every round of delete and create the same first answer.
-    ``answer_id`` is in no other answer, so this token was never used before: the number of creates
+    ``request_id`` is in no other answer, so this token was never used before: the number of creates
     does not grow with the number of rounds.
     """
     return f"after:{uid}:{answer_id}"

@@ -51,15 +51,15 @@ class LoopInputs:
 class Daemon:
     """The loop, and its answers."""
 
-    def __init__(self, cycle: Cycle, senses: LoopInputs, status: DaemonStatus) -> None:
+    def __init__(self, cycle: Cycle, inputs: LoopInputs, status: DaemonStatus) -> None:
         """Take what a cycle is and how things stand before the first one."""
         self._cycle = cycle
-        self._inputs = senses
+        self._inputs = inputs
         self._status = status
         self._changed = Condition()
         self._codes: dict[int, ExitCode | None] = {}
         self._requested = 0
-        self._heartbeat_at = senses.monotonic()
+        self._heartbeat_at = inputs.monotonic()
         self._fingerprint: str | None = None
         self._started_at = 0.0
         self._delay_seconds = 0.0
@@ -147,8 +147,8 @@ class Daemon:
         if status.error is not None:
             return min(pause, took + schedule.retry_delay(1))
         waits = (
-            took + standing.next_attempt_at - now
-            for standing in status.resources
-            if standing.next_attempt_at is not None and now is not None
+            took + resource.next_attempt_at - now
+            for resource in status.resources
+            if resource.next_attempt_at is not None and now is not None
         )
         return min([pause, *waits])

@@ -31,7 +31,7 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
     # Importing it takes longer than many a verb runs, and only the daemon needs it.
     from watchfiles import watch as events  # noqa: PLC0415
 
-    deaf = False
+    watch_failed = False
     while not stop.is_set():
         roots, opened = _identities(paths), True
         try:
@@ -49,13 +49,13 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                 replaced = _identities(paths) != roots
                 # What moved before the watch began left no event.
                 yield bool(changes) or replaced or opened
-                deaf = opened = False
+                watch_failed = opened = False
                 if replaced:
                     break
         except (OSError, RuntimeError) as error:
-            if not deaf:
+            if not watch_failed:
                 logger.warning("files cannot be watched, so they are looked at: %s", error)
-            deaf = True
+            watch_failed = True
             for tick in range(WATCH_RETRY_TICKS):
                 if stop.wait(TICK_SECONDS):
                     return
@@ -80,15 +80,15 @@ class PollSchedule:
         self._interval = POLL_TICKS
         self._missed_at: int | None = None
 
-    def is_due(self, hint: bool) -> bool:  # noqa: FBT001  # it is what a wake is
+    def is_due(self, files_changed: bool) -> bool:  # noqa: FBT001  # it is what a wake is
         """Whether to look at this wake, which came with an event or without."""
         self._tick += 1
-        if hint:
+        if files_changed:
             self._missed_at = None
         elif self._missed_at is not None and self._tick - self._missed_at >= EVENT_GRACE_TICKS:
             logger.warning("files change without an event here, so they are looked at more often")
             self._interval, self._missed_at = POLL_TICKS_WITHOUT_EVENTS, None
-        return hint or self._tick % self._interval == 0
+        return files_changed or self._tick % self._interval == 0
 
     def missed_event(self) -> None:
         """Hear that something has moved of which this wake's events said nothing."""

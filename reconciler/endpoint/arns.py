@@ -21,9 +21,9 @@ class ParsedArn:
     path: tuple[str, ...]
 
 
-def write_arn(world: Scope, path: str) -> str:
-    """Return an ARN of ``world``, whose account owns the resource; ``path`` is its own part."""
-    return f"arn:{partition(world.region)}:appmesh:{world.region}:{world.account}:{path}"
+def write_arn(scope: Scope, path: str) -> str:
+    """Return an ARN of ``scope``, whose account owns the resource; ``path`` is its own part."""
+    return f"arn:{partition(scope.region)}:appmesh:{scope.region}:{scope.account}:{path}"
 
 
 def read_arn(text: str, region: str, kinds: Mapping[str, ApiKind]) -> ParsedArn:

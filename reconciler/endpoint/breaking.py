@@ -57,14 +57,14 @@ async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
         case "duplicate":
             return await _perform_twice(fault, perform)
         case _:
-            answer = Response(200, '{"message": "nothing was done"}')
+            response = Response(200, '{"message": "nothing was done"}')
             if fault.effect == "after":
                 with suppress(ApiError):
-                    answer = await perform(None)
-            return _fault_response(fault, answer)
+                    response = await perform(None)
+            return _fault_response(fault, response)
 
 
-def _fault_response(fault: Fault, answer: Response) -> Response:
+def _fault_response(fault: Fault, response: Response) -> Response:
     match fault.fault:
         case "throttle" | "error":
             raise ApiError(fault.code, "a fault that was asked for", status=fault.status)
@@ -73,7 +73,7 @@ def _fault_response(fault: Fault, answer: Response) -> Response:
         case "empty":
             return Response(fault.status, "")
         case "cut":
-            return Response(fault.status, answer.body, cut=True)
+            return Response(fault.status, response.body, cut=True)
         case "lost-reply":
             raise HangUpError(0)
         case _:
@@ -84,13 +84,13 @@ async def _perform_delayed(fault: Fault, perform: Perform) -> Response:
     if fault.effect == "before":
         await asyncio.sleep(fault.seconds or 0)
         return await perform(None)
-    answer = await perform(None)
+    response = await perform(None)
     await asyncio.sleep(fault.seconds or 0)
-    return answer
+    return response
 
 
 async def _perform_twice(fault: Fault, perform: Perform) -> Response:
-    answer = await perform(None)
+    response = await perform(None)
 
     async def again() -> None:
         await asyncio.sleep(fault.seconds or 0)
@@ -104,7 +104,7 @@ async def _perform_twice(fault: Fault, perform: Perform) -> Response:
         repeating.add_done_callback(_REPEATING.discard)
     else:
         await repeating
-    return answer
+    return response
 
 
 # The event loop itself holds its tasks weakly.

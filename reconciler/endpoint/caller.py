@@ -38,10 +38,10 @@ def scope_of(authorization: str) -> Scope:
     return Scope(account, scope[2])
 
 
-def caller_identity(world: Scope, request_id: str) -> str:
+def caller_identity(scope: Scope, request_id: str) -> str:
     """Return the answer of STS GetCallerIdentity, as XML."""
     return _IDENTITY.format(
-        partition=partition(world.region), account=world.account, request_id=request_id
+        partition=partition(scope.region), account=scope.account, request_id=request_id
     )
 
 

@@ -20,10 +20,10 @@ class EndpointError(Exception):
 class DataDirectoryLockedError(EndpointError):
     """Another process serves the data folder; ``url`` is where, None if it has not said."""
 
-    def __init__(self, folder: Path, url: str | None) -> None:
+    def __init__(self, directory: Path, url: str | None) -> None:
         where = f"at {url}" if url else "and has not said where"
-        super().__init__(f"{folder} is served by another process {where}")
-        self.folder = folder
+        super().__init__(f"{directory} is served by another process {where}")
+        self.folder = directory
         self.url = url
 
 

@@ -134,8 +134,8 @@ def read_faults(text: str, operations: Iterable[str]) -> Faults:
     try:
         content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InvalidFaultsError(f"the faults of {text[:80]} cannot be read: {why}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidFaultsError(f"the faults of {text[:80]} cannot be read: {reason}") from error
     return Faults(content, operations)
 
 
@@ -157,11 +157,11 @@ def _fault(row: Mapping[str, Any], operation: str) -> Fault:
 
 def _problems(content: Any, operations: list[str]) -> Iterator[str]:
     """Yield every reason why a description of faults is none."""
-    departures = [str(each) for each in violations(_FILE, content)]
-    yield from departures
-    for index, row in enumerate(() if departures else content["faults"]):
+    violations_found = [str(violation) for violation in violations(_FILE, content)]
+    yield from violations_found
+    for index, row in enumerate(() if violations_found else content["faults"]):
         pattern = row.get("operation", "*")
-        if not any(fnmatchcase(each, pattern) for each in operations):
+        if not any(fnmatchcase(violation, pattern) for violation in operations):
             yield f"faults.{index}.operation: {pattern} is no operation of the API"
         if not 0 <= row.get("rate", 1) <= 1:
             yield f"faults.{index}.rate: must be 0 to 1, not {row['rate']}"

@@ -25,7 +25,7 @@ class DataDirectoryLock:
     an earlier holder.
     """
 
-    def __init__(self, path: Path, *, patience_seconds: float = 5.0) -> None:
+    def __init__(self, path: Path, *, timeout_seconds: float = 5.0) -> None:
         """Make the folder where it is missing, and hold it.
 
         Args:
@@ -37,7 +37,7 @@ class DataDirectoryLock:
             FolderUnusableError: It cannot be made, opened or locked.
         """
         self.directory = path
-        deadline = time.monotonic() + patience_seconds
+        deadline = time.monotonic() + timeout_seconds
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -57,16 +57,16 @@ class Operations:
         """Say whether a call leaves the state as it is."""
         return call.operation.action in self._reads
 
-    def read(self, call: Call, records: Tables, lag: Lag | None = None) -> str:
+    def read(self, call: Call, tables: Tables, lag: Lag | None = None) -> str:
         """Return the answer to a reading call, as JSON, as a reader sees it who lags behind.
 
         Raises:
             RefusedError: The state does not allow it.
         """
         lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
-        return as_json(self._reads[call.operation.action](call, records, lag))
+        return as_json(self._reads[call.operation.action](call, tables, lag))
 
-    def write(self, call: Call, records: Tables) -> str | ApiError:
+    def write(self, call: Call, tables: Tables) -> str | ApiError:
         """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
 
         A client token that is remembered brings back the answer of then, and no effect.
@@ -75,178 +75,181 @@ class Operations:
             RefusedError: The state does not allow it, or the token came with other parameters.
         """
         now = self._now()
-        perform = partial(self._writes[call.operation.action], call, records, now)
-        return self._tokens.run_once(call, records, now, perform)
+        perform = partial(self._writes[call.operation.action], call, tables, now)
+        return self._tokens.run_once(call, tables, now, perform)
 
-    def empty(self, records: Tables) -> None:
+    def empty(self, tables: Tables) -> None:
         """Empty every world, and every memory."""
-        records.clear()
+        tables.clear()
         self._history.clear()
 
-    def _create(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        shelf, name = self._place(call)
-        parent = require_parents(records, shelf)
-        spec = self._with_defaults(call, shelf, records)
-        if live := records.find(shelf, name):
+    def _create(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        collection, name = self._place(call)
+        parent = require_parents(tables, collection)
+        spec = self._with_defaults(call, collection, tables)
+        if live := tables.find(collection, name):
             if self._behaviour.create_equal_spec == "200" and live.spec == spec:
                 return self.views.describe(live)
-            raise refusals.already_exists(shelf, name)
+            raise refusals.already_exists(collection, name)
         owner = call.scope.account
-        resource = Resource(shelf, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
-        nested = "/" in shelf.parent
-        shared = owner != shelf.scope.account
+        resource = Resource(collection, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
+        nested = "/" in collection.parent
+        shared = owner != collection.scope.account
         if (nested and parent and parent.owner != owner) or (
-            shared and shelf.kind not in _BY_CONSUMERS
+            shared and collection.kind not in _BY_CONSUMERS
         ):
             raise self._check_account(call, resource)
-        check_references(records, resource, self._behaviour)
+        check_references(tables, resource, self._behaviour)
         if self._behaviour.quotas == "aws":
-            check_quota(records, resource)
-        self._put(records, None, resource, now)
+            check_quota(tables, resource)
+        self._put(tables, None, resource, now)
         return self.views.describe(resource)
 
-    def _update(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        before = self._requested(call, records)
+    def _update(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        before = self._requested(call, tables)
         if before.owner != call.scope.account:
             raise self._check_account(call, before)
-        spec = self._with_defaults(call, before.collection, records)
+        spec = self._with_defaults(call, before.collection, tables)
         if "spec" not in call.parameters and self._behaviour.update_without_spec == "keeps":
             spec = before.spec
         after = replace(before, spec=spec)
-        check_references(records, after, self._behaviour)
+        check_references(tables, after, self._behaviour)
         if self._behaviour.quotas == "aws":
-            check_quota(records, after)
+            check_quota(tables, after)
         if spec != before.spec or self._behaviour.noop_update_bumps_version == "yes":
             after = _next_version(after, now)
-            self._put(records, before, after, now)
+            self._put(tables, before, after, now)
         return self.views.describe(after)
 
-    def _delete(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        resource = self._requested(call, records)
+    def _delete(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        resource = self._requested(call, tables)
         if call.scope.account not in (resource.owner, resource.collection.scope.account):
             raise self._check_account(call, resource)
-        check_unused(records, resource, self._behaviour)
+        check_unused(tables, resource, self._behaviour)
         self._history.record(resource.collection, resource.name, resource, now)
-        records.remove(resource)
+        tables.remove(resource)
         last = _next_version(resource, now)
         bumps = self._behaviour.delete_bumps_version
         if bumps == "none" or (bumps == "children" and resource.collection.kind == "Mesh"):
             last = replace(last, version=resource.version)
         return self.views.describe(last, "DELETED")
 
-    def _describe(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
-        return self.views.describe(self._requested(call, records, lag))
+    def _describe(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
+        return self.views.describe(self._requested(call, tables, lag))
 
-    def _list(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
-        shelf, _ = self._place(call)
-        require_parents(records, shelf)
+    def _list(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
+        collection, _ = self._place(call)
+        require_parents(tables, collection)
         size = pages.page_size(call)
-        everywhere = shelf.kind == "Mesh" and self._behaviour.shared_meshes == "listed"
+        everywhere = collection.kind == "Mesh" and self._behaviour.shared_meshes == "listed"
         order = pages.Order(self._behaviour.list_order, everywhere=everywhere)
-        after = pages.token_position(call, shelf.parent)
-        read = records.page_of_all_accounts if everywhere else records.page
-        found = read(shelf, after, size + 1, order.expression)
+        after = pages.token_position(call, collection.parent)
+        read = tables.page_of_all_accounts if everywhere else tables.page
+        found = read(collection, after, size + 1, order.expression)
         now = self._now()
-        seen = [self._history.read(it.collection, it.name, it, lag, now) for it in found[:size]]
-        answer: ResponseBody = {
-            pages.list_member(call): [self.views.summarize(each) for each in seen if each]
+        seen = [
+            self._history.read(resource.collection, resource.name, resource, lag, now)
+            for resource in found[:size]
+        ]
+        response: ResponseBody = {
+            pages.list_member(call): [self.views.summarize(shown) for shown in seen if shown]
         }
         if len(found) > size:
             last = order.position(found[size - 1])
-            answer["nextToken"] = pages.next_token(call, shelf.parent, last)
-        return answer
+            response["nextToken"] = pages.next_token(call, collection.parent, last)
+        return response
 
-    def _tag(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        resource = self._named_by_arn(call, records)
+    def _tag(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        resource = self._named_by_arn(call, tables)
         tags = resource.tags | _tags(call)
         if len(tags) > refusals.TAGS_PER_RESOURCE:
             raise refusals.too_many_tags(len(tags))
-        self._put_tags(records, resource, tags, now)
+        self._put_tags(tables, resource, tags, now)
         return {}
 
-    def _untag(self, call: Call, records: Tables, now: int) -> ResponseBody:
-        resource = self._named_by_arn(call, records)
+    def _untag(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        resource = self._named_by_arn(call, tables)
         dropped = set(call.parameters["tagKeys"])
         if self._behaviour.untag_of_absent == "refused" and dropped - set(resource.tags):
             unknown = ", ".join(sorted(dropped - set(resource.tags)))
             raise ApiError("BadRequestException", f"tagKeys: not on the resource: {unknown}")
         kept = {key: value for key, value in resource.tags.items() if key not in dropped}
-        self._put_tags(records, resource, kept, now)
+        self._put_tags(tables, resource, kept, now)
         return {}
 
-    def _list_tags(self, call: Call, records: Tables, lag: Lag) -> ResponseBody:
-        resource = self._named_by_arn(call, records, lag)
+    def _list_tags(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
+        resource = self._named_by_arn(call, tables, lag)
         size = pages.page_size(call)
         after = pages.token_position(call, call.parameters["resourceArn"])
         left = sorted(key for key in resource.tags if key > after)
         page = left[:size]
         tags = [{"key": key, "value": resource.tags[key]} for key in page]
-        answer: ResponseBody = {pages.list_member(call): tags}
+        response: ResponseBody = {pages.list_member(call): tags}
         if len(left) > size:
-            answer["nextToken"] = pages.next_token(call, call.parameters["resourceArn"], page[-1])
-        return answer
+            response["nextToken"] = pages.next_token(call, call.parameters["resourceArn"], page[-1])
+        return response
 
-    def _put(self, records: Tables, before: Resource | None, after: Resource, now: int) -> None:
+    def _put(self, tables: Tables, before: Resource | None, after: Resource, now: int) -> None:
         self._history.record(after.collection, after.name, before, now)
-        records.put(after)
+        tables.put(after)
 
-    def _put_tags(
-        self, records: Tables, resource: Resource, tags: dict[str, str], now: int
-    ) -> None:
+    def _put_tags(self, tables: Tables, resource: Resource, tags: dict[str, str], now: int) -> None:
         after = replace(resource, tags=tags)
         if self._behaviour.tagging_bumps_version == "yes":
             after = _next_version(after, now)
-        self._put(records, resource, after, now)
+        self._put(tables, resource, after, now)
 
-    def _with_defaults(self, call: Call, shelf: Collection, records: Tables) -> dict[str, Any]:
-        nodes = Collection(shelf.scope, "VirtualNode", shelf.parent.partition("/")[0])
+    def _with_defaults(self, call: Call, collection: Collection, tables: Tables) -> dict[str, Any]:
+        nodes = Collection(collection.scope, "VirtualNode", collection.parent.partition("/")[0])
 
         def node(name: str) -> dict[str, Any] | None:
-            found = records.find(nodes, name)
+            found = tables.find(nodes, name)
             return found.spec if found else None
 
-        return with_defaults(shelf.kind, call.parameters.get("spec", {}), self._behaviour, node)
+        return with_defaults(
+            collection.kind, call.parameters.get("spec", {}), self._behaviour, node
+        )
 
     def _place(self, call: Call) -> tuple[Collection, str]:
         """Return where a call's resource stands, and its name; a list has no name."""
         kind = cast("ApiKind", call.operation.kind)
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
-        world = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
-        if world != call.scope and self._behaviour.shared_meshes == "none":
-            raise refusals.not_found(Collection(world, "Mesh", ""), call.parameters["meshName"])
-        return Collection(world, kind.name, "/".join(parents)), name
+        scope = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
+        if scope != call.scope and self._behaviour.shared_meshes == "none":
+            raise refusals.not_found(Collection(scope, "Mesh", ""), call.parameters["meshName"])
+        return Collection(scope, kind.name, "/".join(parents)), name
 
-    def _requested(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
-        shelf, name = self._place(call)
-        return self._visible(shelf, name, records.find(shelf, name), records, lag)
+    def _requested(self, call: Call, tables: Tables, lag: Lag | None = None) -> Resource:
+        collection, name = self._place(call)
+        return self._visible(collection, name, tables.find(collection, name), tables, lag)
 
-    def _named_by_arn(self, call: Call, records: Tables, lag: Lag | None = None) -> Resource:
+    def _named_by_arn(self, call: Call, tables: Tables, lag: Lag | None = None) -> Resource:
         text: str = call.parameters["resourceArn"]
         named = read_arn(text, call.scope.region, self._kinds)
         if named.owner != call.scope.account:
             raise refusals.foreign_arn(text, named.owner, self._behaviour.denial)
         *parents, name = named.path
-        world = replace(call.scope, account=named.mesh_owner or call.scope.account)
-        shelf = Collection(world, named.kind.name, "/".join(parents))
-        found = records.find(shelf, name)
+        scope = replace(call.scope, account=named.mesh_owner or call.scope.account)
+        collection = Collection(scope, named.kind.name, "/".join(parents))
+        found = tables.find(collection, name)
         # A consumer's ARN does not say whose mesh it is in.
         if found is None or found.owner != named.owner:
-            found = records.find_shared(call.scope, shelf.kind, shelf.parent, name)
-        return self._visible(found.collection if found else shelf, name, found, records, lag)
+            found = tables.find_shared(call.scope, collection.kind, collection.parent, name)
+        return self._visible(found.collection if found else collection, name, found, tables, lag)
 
     def _visible(
         self,
-        shelf: Collection,
+        collection: Collection,
         name: str,
         resource: Resource | None,
-        records: Tables,
+        tables: Tables,
         lag: Lag | None,
     ) -> Resource:
         if lag:
-            resource = self._history.read(shelf, name, resource, lag, self._now())
+            resource = self._history.read(collection, name, resource, lag, self._now())
         if resource is None:
-            require_parents(records, shelf)
-            raise refusals.not_found(shelf, name)
+            require_parents(tables, collection)
+            raise refusals.not_found(collection, name)
         return resource
 
     def _check_account(self, call: Call, resource: Resource) -> ApiError:

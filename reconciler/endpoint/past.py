@@ -24,20 +24,20 @@ class WriteHistory:
         self._states: OrderedDict[tuple[Collection, str], list[tuple[int, Resource | None]]]
         self._states = OrderedDict()
 
-    def record(self, shelf: Collection, name: str, before: Resource | None, now: int) -> None:
+    def record(self, collection: Collection, name: str, before: Resource | None, now: int) -> None:
         """Remember what a resource was until ``now``, a time in milliseconds."""
-        states = self._states.setdefault((shelf, name), [])
+        states = self._states.setdefault((collection, name), [])
         states.append((now, before))
         del states[:-_MAX_STATES]
-        self._states.move_to_end((shelf, name))
+        self._states.move_to_end((collection, name))
         if len(self._states) > _MAX_RESOURCES:
             self._states.popitem(last=False)
 
     def read(
-        self, shelf: Collection, name: str, resource: Resource | None, lag: Lag, now: int
+        self, collection: Collection, name: str, resource: Resource | None, lag: Lag, now: int
     ) -> Resource | None:
         """Return a resource as a reader sees it who lags behind; None where it saw none."""
-        states = list(self._states.get((shelf, name), ()))
+        states = list(self._states.get((collection, name), ()))
         if lag.seconds:
             since = now - lag.seconds * 1000
             states = [state for state in states if state[0] > since]

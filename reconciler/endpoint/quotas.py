@@ -5,15 +5,15 @@ from reconciler.endpoint import refusals
 from reconciler.endpoint.records import Resource, Tables
 
 
-def check_quota(records: Tables, resource: Resource) -> None:
+def check_quota(tables: Tables, resource: Resource) -> None:
     """Refuse a resource about to be written that would be one too many.
 
     Raises:
         RefusedError: It would.
     """
     quota = QUOTAS[resource.collection.kind]
-    new = not records.find(resource.collection, resource.name)
-    if new and records.count(resource.collection) >= quota.limit:
+    new = not tables.find(resource.collection, resource.name)
+    if new and tables.count(resource.collection) >= quota.limit:
         raise refusals.over_quota(quota.scope, quota.limit)
     if len(resource.spec.get("backends", ())) > BACKENDS:
         raise refusals.over_quota("backends per virtual node", BACKENDS)

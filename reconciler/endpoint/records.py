@@ -77,16 +77,16 @@ class Tables:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
 
-    def find(self, shelf: Collection, name: str) -> Resource | None:
+    def find(self, collection: Collection, name: str) -> Resource | None:
         """Return the resource of that name, None where there is none."""
         found = self._where(
             "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_columns(shelf), name),
+            (*_columns(collection), name),
         )
         return next(found, None)
 
     def page(
-        self, shelf: Collection, after: str, limit: int, order: str = "name"
+        self, collection: Collection, after: str, limit: int, order: str = "name"
     ) -> list[Resource]:
         """Return up to ``limit`` resources of a shelf that follow ``after`` in an order.
 
@@ -94,13 +94,13 @@ class Tables:
         """
         where = f"account = ? AND region = ? AND kind = ? AND parent = ? AND {order} > ?"
         tail = f"ORDER BY {order} LIMIT ?"
-        return list(self._where(where, (*_columns(shelf), after, limit), tail))
+        return list(self._where(where, (*_columns(collection), after, limit), tail))
 
     def page_of_all_accounts(
-        self, shelf: Collection, after: str, limit: int, order: str
+        self, collection: Collection, after: str, limit: int, order: str
     ) -> list[Resource]:
         """Return a page as ``page`` does, of the same shelf in every account of the region."""
-        _, *place = _columns(shelf)
+        _, *place = _columns(collection)
         where = f"region = ? AND kind = ? AND parent = ? AND {order} > ?"
         return list(self._where(where, (*place, after, limit), f"ORDER BY {order} LIMIT ?"))
 
@@ -113,8 +113,8 @@ class Tables:
             " AND instr(spec, ?) > 0"
         )
         # The slash that follows a mesh's name is the character before the digit 0.
-        world = mesh.scope
-        bounds = (world.account, world.region, kind, name, f"{name}0", text)
+        scope = mesh.scope
+        bounds = (scope.account, scope.region, kind, name, f"{name}0", text)
         for found in self._where(where, bounds):
             if found.collection.parent.partition("/")[0] == name:
                 yield found
@@ -134,12 +134,12 @@ class Tables:
         values = (owner.account, owner.region, kind, parent, name)
         return next(self._where(where, values, "ORDER BY account"), None)
 
-    def count(self, shelf: Collection) -> int:
+    def count(self, collection: Collection) -> int:
         """Return how many resources stand on a shelf."""
         row = self._execute(
             "SELECT count(*) FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ?",
-            _columns(shelf),
+            _columns(collection),
         ).fetchone()
         return int(row[0])
 
@@ -168,19 +168,19 @@ class Tables:
             (*_columns(resource.collection), resource.name),
         )
 
-    def find_token(self, world: Scope, token: str) -> TokenRecord | None:
+    def find_token(self, scope: Scope, token: str) -> TokenRecord | None:
         """Return what a client token was used for, None where it is not remembered."""
         row = self._execute(
             "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
-            (world.account, world.region, token),
+            (scope.account, scope.region, token),
         ).fetchone()
         return TokenRecord(*row) if row else None
 
-    def put_token(self, world: Scope, token: str, what: TokenRecord, now: int) -> None:
+    def put_token(self, scope: Scope, token: str, what: TokenRecord, now: int) -> None:
         """Remember what a client token was used for, last."""
         self._execute(
             "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
-            (world.account, world.region, token, what.request, what.response, now),
+            (scope.account, scope.region, token, what.request, what.response, now),
         )
 
     def drop_tokens(self, before: int) -> None:
@@ -200,12 +200,12 @@ class Tables:
         return map(_resource, rows)
 
 
-def _columns(shelf: Collection) -> tuple[str, str, str, str]:
-    return shelf.scope.account, shelf.scope.region, shelf.kind, shelf.parent
+def _columns(collection: Collection) -> tuple[str, str, str, str]:
+    return collection.scope.account, collection.scope.region, collection.kind, collection.parent
 
 
 def _resource(row: tuple[Any, ...]) -> Resource:
-    shelf = Collection(Scope(*row[:2]), *row[2:4])
+    collection = Collection(Scope(*row[:2]), *row[2:4])
     name, owner, uid, version, created, updated, spec, tags = row[4:]
     spec, tags = json.loads(spec), json.loads(tags)
-    return Resource(shelf, name, owner, uid, version, created, updated, spec, tags)
+    return Resource(collection, name, owner, uid, version, created, updated, spec, tags)

@@ -83,58 +83,62 @@ CONTAINMENTS = (
 _IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway")
 
 
-def require_parents(records: Tables, shelf: Collection) -> Resource | None:
+def require_parents(tables: Tables, collection: Collection) -> Resource | None:
     """Return the resource that a shelf stands in, None for the shelf of meshes.
 
     Raises:
         RefusedError: That resource, or the mesh, is not there.
     """
-    if not shelf.parent:
+    if not collection.parent:
         return None
-    *above, name = shelf.parent.split("/")
-    mesh = Collection(shelf.scope, "Mesh", "")
+    *above, name = collection.parent.split("/")
+    mesh = Collection(collection.scope, "Mesh", "")
     within = mesh
     if above:
-        require_parents(records, Collection(shelf.scope, "", above[0]))
-        kind = next(each.parent for each in CONTAINMENTS if each.kind == shelf.kind)
-        within = Collection(shelf.scope, kind, above[0])
-    found = records.find(within, name)
+        require_parents(tables, Collection(collection.scope, "", above[0]))
+        kind = next(
+            containment.parent
+            for containment in CONTAINMENTS
+            if containment.kind == collection.kind
+        )
+        within = Collection(collection.scope, kind, above[0])
+    found = tables.find(within, name)
     if found is None:
         raise refusals.not_found(within, name)
     return found
 
 
-def check_references(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def check_references(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse a resource about to be written whose spec does not fit the others.
 
     Raises:
         RefusedError: It names what is not there, or its ports do not tell listeners apart.
     """
     if behaviour.references == "checked":
-        _require_targets(records, resource, behaviour)
-    for each in CONTAINMENTS:
-        if each.kind == resource.collection.kind:
-            _check_route_ports(records, resource, each)
-        if each.parent == resource.collection.kind:
-            _check_listener_ports(records, resource, each)
+        _require_targets(tables, resource, behaviour)
+    for containment in CONTAINMENTS:
+        if containment.kind == resource.collection.kind:
+            _check_route_ports(tables, resource, containment)
+        if containment.parent == resource.collection.kind:
+            _check_listener_ports(tables, resource, containment)
 
 
-def check_unused(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def check_unused(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
     """Refuse the delete of a resource that others stand in or name.
 
     Raises:
         RefusedError: The first of them, by name.
     """
     mesh, kind = resource.collection.parent, resource.collection.kind
-    shelf = Collection(resource.collection.scope, "Mesh", "")
+    collection = Collection(resource.collection.scope, "Mesh", "")
     inner = f"{mesh}/{resource.name}" if mesh else resource.name
-    within = [each.kind for each in CONTAINMENTS if each.parent == kind] + (
+    within = [containment.kind for containment in CONTAINMENTS if containment.parent == kind] + (
         list(_IN_A_MESH) if kind == "Mesh" else []
     )
     holders = {
-        each: inside
-        for each in within
-        if (inside := records.page(Collection(shelf.scope, each, inner), "", 6))
+        containment: inside
+        for containment in within
+        if (inside := tables.page(Collection(collection.scope, containment, inner), "", 6))
     }
     quoted = json.dumps(resource.name)
     hold = behaviour.backends_hold_services == "yes"
@@ -142,7 +146,7 @@ def check_unused(records: Tables, resource: Resource, behaviour: Behaviour) -> N
         if reference.target == kind:
             found = [
                 holder
-                for holder in records.descendants(shelf, mesh, reference.referrer, quoted)
+                for holder in tables.descendants(collection, mesh, reference.referrer, quoted)
                 if resource.name in reference.names(holder.spec)
             ]
             if found and reference.referrer == "VirtualService":
@@ -153,25 +157,25 @@ def check_unused(records: Tables, resource: Resource, behaviour: Behaviour) -> N
         raise refusals.in_use(resource, holders)
 
 
-def _require_targets(records: Tables, resource: Resource, behaviour: Behaviour) -> None:
-    world = resource.collection.scope
+def _require_targets(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+    scope = resource.collection.scope
     mesh = resource.collection.parent.partition("/")[0]
     for reference in REFERENCES:
         if reference.referrer == resource.collection.kind:
-            shelf = Collection(world, reference.target, mesh)
+            collection = Collection(scope, reference.target, mesh)
             for name in reference.names(resource.spec):
-                target = records.find(shelf, name)
+                target = tables.find(collection, name)
                 # What another account made is not for this one to refer to (UG on sharing).
                 if target is None or target.owner != resource.owner:
-                    raise refusals.not_found(shelf, name, behaviour.reference_not_found)
+                    raise refusals.not_found(collection, name, behaviour.reference_not_found)
 
 
-def _check_route_ports(records: Tables, route: Resource, each: Containment) -> None:
-    parent = require_parents(records, route.collection)
+def _check_route_ports(tables: Tables, route: Resource, containment: Containment) -> None:
+    parent = require_parents(tables, route.collection)
     if parent and len(_listeners(parent)) > 1 and _without_port(route):
         raise ApiError(
             "BadRequestException",
-            f"{each.routes} must define a port match criteria if the {each.title} has multiple"
+            f"{containment.routes} must define a port match criteria if the {containment.title} has multiple"
             " listeners",
         )
     mesh = Collection(
@@ -181,34 +185,34 @@ def _check_route_ports(records: Tables, route: Resource, each: Containment) -> N
         target = protocol["action"].get("target")
         if target is None or "port" in target:
             continue
-        service = records.find(mesh, target["virtualService"]["virtualServiceName"])
+        service = tables.find(mesh, target["virtualService"]["virtualServiceName"])
         for provider in (REFERENCES[0], REFERENCES[1]) if service else ():
-            shelf = Collection(mesh.scope, provider.target, mesh.parent)
+            collection = Collection(mesh.scope, provider.target, mesh.parent)
             for name in provider.names(service.spec if service else {}):
-                found = records.find(shelf, name)
+                found = tables.find(collection, name)
                 if found and len(_listeners(found)) > 1:
                     raise ApiError(
                         "BadRequestException",
-                        f"{each.routes} must define a target port if the provider of the Virtual"
+                        f"{containment.routes} must define a target port if the provider of the Virtual"
                         " Service has multiple listeners",
                     )
 
 
-def _check_listener_ports(records: Tables, parent: Resource, each: Containment) -> None:
-    shelf = Collection(
-        parent.collection.scope, each.kind, f"{parent.collection.parent}/{parent.name}"
+def _check_listener_ports(tables: Tables, parent: Resource, containment: Containment) -> None:
+    collection = Collection(
+        parent.collection.scope, containment.kind, f"{parent.collection.parent}/{parent.name}"
     )
-    routes = records.page(shelf, "", -1)
+    routes = tables.page(collection, "", -1)
     unported = [route.name for route in routes if _without_port(route)]
     ports = _listeners(parent)
     if len(ports) > 1 and unported:
         raise ApiError(
             "BadRequestException",
-            f"All {each.routes}s for this {each.title} must define a port match before adding"
-            f" multiple listeners to this {each.title}. {len(unported)} {each.routes}(s) are"
+            f"All {containment.routes}s for this {containment.title} must define a port match before adding"
+            f" multiple listeners to this {containment.title}. {len(unported)} {containment.routes}(s) are"
             f" missing port. Listing up to 5 route names: {refusals.listing(unported)}",
         )
-    before = records.find(parent.collection, parent.name)
+    before = tables.find(parent.collection, parent.name)
     changed = {
         port
         for port, protocol in (_listeners(before) if before else {}).items()
@@ -218,7 +222,7 @@ def _check_listener_ports(records: Tables, parent: Resource, each: Containment) 
     if using:
         raise ApiError(
             "BadRequestException",
-            f"The protocol of a listener cannot change while {each.routes}s use it:"
+            f"The protocol of a listener cannot change while {containment.routes}s use it:"
             f" {refusals.listing(using)}",
         )
 
@@ -231,9 +235,9 @@ def _listeners(parent: Resource) -> dict[int, str]:
 
 def _ports(route: Resource, every: dict[int, str]) -> set[int]:
     """Return the ports that a route matches; without a match on ports it is every one."""
-    ports = {it.get("match", {}).get("port") for it in _protocols(route.spec)}
+    ports = {protocol.get("match", {}).get("port") for protocol in _protocols(route.spec)}
     return set(every) if None in ports else ports
 
 
 def _without_port(route: Resource) -> bool:
-    return any("port" not in it.get("match", {}) for it in _protocols(route.spec))
+    return any("port" not in protocol.get("match", {}) for protocol in _protocols(route.spec))

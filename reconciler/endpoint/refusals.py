@@ -19,28 +19,28 @@ UNMODELED_STATUS = {
 _MAX_LISTED = 5
 
 
-def not_found(shelf: Collection, name: str, code: str = "NotFoundException") -> ApiError:
+def not_found(collection: Collection, name: str, code: str = "NotFoundException") -> ApiError:
     """Return the refusal for a resource that is not there (the form of RM 173)."""
     return ApiError(
         code,
-        f"{shelf.kind} with name {name} is not present{_parent_text(shelf)}"
-        f" for account {shelf.scope.account}",
+        f"{collection.kind} with name {name} is not present{_parent_text(collection)}"
+        f" for account {collection.scope.account}",
     )
 
 
-def already_exists(shelf: Collection, name: str) -> ApiError:
+def already_exists(collection: Collection, name: str) -> ApiError:
     """Return the refusal for a name in use: the one modelled error that fits (model)."""
     return ApiError(
         "ConflictException",
-        f"{shelf.kind} with name {name} already exists{_parent_text(shelf)}"
-        f" for account {shelf.scope.account}",
+        f"{collection.kind} with name {name} already exists{_parent_text(collection)}"
+        f" for account {collection.scope.account}",
     )
 
 
-def token_reused(why: str) -> ApiError:
+def token_reused(reason: str) -> ApiError:
     """Return the refusal for a client token that cannot be used again (API)."""
     return ApiError(
-        "ConflictException", f"the client token was used before for {why}; send a new one"
+        "ConflictException", f"the client token was used before for {reason}; send a new one"
     )
 
 
@@ -78,19 +78,19 @@ def provides_services(resource: Resource, services: Iterable[Resource]) -> ApiEr
     return ApiError(
         "ResourceInUseException",
         f"{resource.collection.kind} with name {resource.name} cannot be deleted because it is a"
-        f" VirtualService provider: {listing(each.name for each in services)}",
+        f" VirtualService provider: {listing(item.name for item in services)}",
     )
 
 
 def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> ApiError:
     """Return the refusal to delete what others need (the form of aws-nuke 913)."""
-    held = ", ".join(
-        f"{_upper_case(kind)}: {listing(each.name for each in those)}"
+    users = ", ".join(
+        f"{_upper_case(kind)}: {listing(item.name for item in those)}"
         for kind, those in holders.items()
     )
     return ApiError(
         "ResourceInUseException",
-        f"{resource.collection.kind} {resource.name} is being referenced in the following: {held}",
+        f"{resource.collection.kind} {resource.name} is being referenced in the following: {users}",
     )
 
 
@@ -101,11 +101,11 @@ def listing(names: Iterable[str]) -> str:
     return f"[{', '.join(names[:_MAX_LISTED])}{more}]"
 
 
-def _parent_text(shelf: Collection) -> str:
-    if not shelf.parent:
+def _parent_text(collection: Collection) -> str:
+    if not collection.parent:
         return ""
-    mesh, _, parent = shelf.parent.partition("/")
-    nearest = {"Route": "VirtualRouter", "GatewayRoute": "VirtualGateway"}.get(shelf.kind)
+    mesh, _, parent = collection.parent.partition("/")
+    nearest = {"Route": "VirtualRouter", "GatewayRoute": "VirtualGateway"}.get(collection.kind)
     return f"{f' under {nearest} {parent}' if nearest else ''} under mesh {mesh}"
 
 

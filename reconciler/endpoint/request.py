@@ -53,7 +53,7 @@ class Routes:
 
 def parse_request(
     route: tuple[Operation, Mapping[str, str]],
-    world: Scope,
+    scope: Scope,
     query: str,
     body: bytes,
     behaviour: Behaviour,
@@ -78,20 +78,22 @@ def parse_request(
     )
     asked = {name: value for name, value in members.items() if name in operation.body}
     parameters = {**asked, **_parse_query(operation, query), **names}
-    departures = chain(strays, violations(operation.request, parameters))
-    _reject_if_any((_code(each, operation, behaviour), str(each)) for each in departures)
-    call = Call(operation, world, parameters)
+    violations_found = chain(strays, violations(operation.request, parameters))
+    _reject_if_any(
+        (_code(violation, operation, behaviour), str(violation)) for violation in violations_found
+    )
+    call = Call(operation, scope, parameters)
     _reject_if_any(rules.violations_of_rules(call, behaviour))
     return call
 
 
-def _reject_if_any(complaints: Iterable[tuple[str, str]]) -> None:
-    if found := list(islice(complaints, _MAX_VIOLATIONS)):
+def _reject_if_any(problems: Iterable[tuple[str, str]]) -> None:
+    if found := list(islice(problems, _MAX_VIOLATIONS)):
         raise ApiError(found[0][0], "; ".join(words for _, words in found))
 
 
-def _code(departure: Violation, operation: Operation, behaviour: Behaviour) -> str:
-    if (departure.path, departure.constraint, operation.action) == (("tags",), "size", "create"):
+def _code(violation: Violation, operation: Operation, behaviour: Behaviour) -> str:
+    if (violation.path, violation.constraint, operation.action) == (("tags",), "size", "create"):
         return behaviour.too_many_tags_on_create
     return "BadRequestException"
 
@@ -127,7 +129,9 @@ def _body(body: bytes) -> dict[str, Any]:
 def _without_nulls(value: Any) -> Any:
     match value:
         case dict():
-            return {name: _without_nulls(it) for name, it in value.items() if it is not None}
+            return {
+                name: _without_nulls(member) for name, member in value.items() if member is not None
+            }
         case list():
             return [_without_nulls(item) for item in value]
         case _:

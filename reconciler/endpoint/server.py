@@ -65,10 +65,10 @@ class LocalEndpoint:
         description = api.load()
         faults = read_faults(self.faults, description.operations) if self.faults else None
         with ExitStack() as opening:
-            folder = None
+            directory = None
             if self.data is not None:
-                folder = DataDirectoryLock(self.data)
-                opening.callback(folder.close)
+                directory = DataDirectoryLock(self.data)
+                opening.callback(directory.close)
             # A database that cannot be opened for want of files would pass for a damaged one.
             require_files()
             store = Store(self.data)
@@ -86,8 +86,8 @@ class LocalEndpoint:
                 run_server(wire, opened, limits=self.limits, refusal_headers=_REFUSAL_HEADERS)
             )
             self.url = url_of(opened)
-            if folder is not None:
-                folder.announce(self.url)
+            if directory is not None:
+                directory.announce(self.url)
             self._open = opening.pop_all()
         return self
 

@@ -35,8 +35,8 @@ class Store:
     nothing by itself.
     """
 
-    def __init__(self, folder: Path | None, *, busy_seconds: float = 5.0) -> None:
-        """Open the database in ``folder``, or an empty one in memory where that is None.
+    def __init__(self, directory: Path | None, *, busy_seconds: float = 5.0) -> None:
+        """Open the database in ``directory``, or an empty one in memory where that is None.
 
         Args:
             folder: A folder that this process holds.
@@ -46,18 +46,18 @@ class Store:
             StoreRefusedError: There is a database that we may not open.
             ServingError: This process may not start another thread.
         """
-        if folder is None:
+        if directory is None:
             self._writing = self._reading = _connect(":memory:", busy_seconds)
             _write_schema(self._writing)
             # One connection serves both sides, so a read has to wait for the end of a commit.
             self._shared: threading.Lock | nullcontext[None] = threading.Lock()
             self._files: dict[Path, tuple[int, int]] = {}
         else:
-            path = folder / _FILE
+            path = directory / _FILE
             self._writing, self._reading = _open(path, busy_seconds)
             self._shared = nullcontext()
             log = path.with_name(f"{path.name}-wal")
-            self._files = {each: _identity(each) for each in (path, log)}
+            self._files = {file: _identity(file) for file in (path, log)}
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer = threading.Thread(
             target=self._write_until_closed, name="endpoint-writer", daemon=True

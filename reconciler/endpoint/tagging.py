@@ -37,7 +37,7 @@ _REQUEST = _structure(
 
 
 def get_resources(
-    request: Any, world: Scope, records: Tables, arn: Callable[[Resource], str]
+    request: Any, scope: Scope, tables: Tables, arn: Callable[[Resource], str]
 ) -> dict[str, Any]:
     """Return the answer of GetResources: what the caller created and tagged, in pages.
 
@@ -48,7 +48,7 @@ def get_resources(
     Raises:
         RefusedError: The request is not one that the API allows.
     """
-    if found := [str(each) for each in violations(_REQUEST, request)]:
+    if found := [str(tag_filter) for tag_filter in violations(_REQUEST, request)]:
         raise ApiError("InvalidParameterException", "; ".join(found[:5]))
     token = request.get("PaginationToken") or ""
     after = read_token(token, 4)
@@ -57,7 +57,7 @@ def get_resources(
     size = request.get("ResourcesPerPage", _PAGE_SIZE)
     page: list[Resource] = []
     following = ""
-    for resource in records.tagged(world, (after[0], after[1], after[2], after[3])):
+    for resource in tables.tagged(scope, (after[0], after[1], after[2], after[3])):
         if not _is_wanted(resource, request, arn):
             continue
         if len(page) == size:
@@ -66,7 +66,7 @@ def get_resources(
             following = write_token([place.scope.account, place.kind, place.parent, last.name])
             break
         page.append(resource)
-    rows = [{"ResourceARN": arn(each), "Tags": _rows(each.tags)} for each in page]
+    rows = [{"ResourceARN": arn(tag_filter), "Tags": _rows(tag_filter.tags)} for tag_filter in page]
     return {"PaginationToken": following, "ResourceTagMappingList": rows}
 
 
@@ -80,7 +80,9 @@ def _is_wanted(
     return (
         (not asked or bool(types.intersection(asked)))
         and (not arns or arn(resource) in arns)
-        and all(_matches_filter(resource, each) for each in request.get("TagFilters", ()))
+        and all(
+            _matches_filter(resource, tag_filter) for tag_filter in request.get("TagFilters", ())
+        )
     )
 
 

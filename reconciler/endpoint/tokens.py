@@ -25,7 +25,7 @@ class Tokens:
         self._retention = int(behaviour.token_retention_seconds * 1000)
 
     def run_once(
-        self, call: Call, records: Tables, now: int, perform: Callable[[], ResponseBody]
+        self, call: Call, tables: Tables, now: int, perform: Callable[[], ResponseBody]
     ) -> str | ApiError:
         """Return the answer that a token brings back, or that of ``perform``, to be remembered.
 
@@ -38,14 +38,14 @@ class Tokens:
         if not token or not self._retention:
             return as_json(perform())
         request = _digest(call)
-        records.drop_tokens(now - self._retention)
-        remembered = records.find_token(call.scope, token)
-        if remembered is not None and not self._is_outlived(call, records, remembered):
+        tables.drop_tokens(now - self._retention)
+        remembered = tables.find_token(call.scope, token)
+        if remembered is not None and not self._is_outlived(call, tables, remembered):
             if remembered.request != request:
                 raise refusals.token_reused("a request with other parameters")
         else:
             remembered = TokenRecord(request, self._perform(perform))
-            records.put_token(call.scope, token, remembered, now)
+            tables.put_token(call.scope, token, remembered, now)
         if remembered.response.startswith(f'{{"{_REFUSED}":'):
             return ApiError(*json.loads(remembered.response)[_REFUSED])
         return remembered.response
@@ -53,25 +53,25 @@ class Tokens:
     def _perform(self, perform: Callable[[], ResponseBody]) -> str:
         try:
             return as_json(perform())
-        except ApiError as refusal:
+        except ApiError as error:
             if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - no password
                 raise
-            return as_json({_REFUSED: [refusal.code, str(refusal)]})
+            return as_json({_REFUSED: [error.code, str(error)]})
 
-    def _is_outlived(self, call: Call, records: Tables, remembered: TokenRecord) -> bool:
+    def _is_outlived(self, call: Call, tables: Tables, remembered: TokenRecord) -> bool:
         """Say whether a token is free again because its resource is gone."""
         after = self._behaviour.token_after_delete
-        answer = json.loads(remembered.response)
-        if after == "replays" or _REFUSED in answer:
+        response = json.loads(remembered.response)
+        if after == "replays" or _REFUSED in response:
             return False
         # The path of a parent's kind is in the answer too; the longest is the resource's own.
-        known = (kind.path for kind in self._kinds.values() if answer.keys() >= set(kind.path))
+        known = (kind.path for kind in self._kinds.values() if response.keys() >= set(kind.path))
         path = max(known, key=len)
         kind = next(kind for kind in self._kinds.values() if kind.path == path)
-        *parents, name = (answer[member] for member in path)
-        metadata = answer["metadata"]
-        world = replace(call.scope, account=metadata["meshOwner"])
-        live = records.find(Collection(world, kind.name, "/".join(parents)), name)
+        *parents, name = (response[member] for member in path)
+        metadata = response["metadata"]
+        scope = replace(call.scope, account=metadata["meshOwner"])
+        live = tables.find(Collection(scope, kind.name, "/".join(parents)), name)
         if live and live.uid == metadata["uid"]:
             return False
         if after == "conflicts":
@@ -79,9 +79,9 @@ class Tokens:
         return True
 
 
-def as_json(answer: ResponseBody) -> str:
+def as_json(response: ResponseBody) -> str:
     """Return an answer as it is sent."""
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(response, ensure_ascii=False, separators=(",", ":"))
 
 
 def _digest(call: Call) -> str:

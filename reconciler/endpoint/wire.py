@@ -91,19 +91,19 @@ class EndpointApp:
         """Answer one request, or hang up on it where a fault says so."""
         request_id = str(uuid4())
         try:
-            answer = await self._respond(scope, receive, request_id)
+            response = await self._respond(scope, receive, request_id)
         except HangUpError as end:
             await _hang_up(scope, receive, end.after_seconds)
             return
-        body = answer.body.encode()
+        body = response.body.encode()
         headers = [
-            (b"content-type", answer.content_type),
+            (b"content-type", response.content_type),
             (b"content-length", str(len(body)).encode()),
             (b"x-amzn-requestid", request_id.encode()),
-            *answer.headers,
+            *response.headers,
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if answer.cut:
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if response.cut:
             part = {"type": "http.response.body", "body": body[: len(body) // 2]}
             await send(part | {"more_body": True})
             await _hang_up(scope, receive, 0)
@@ -119,17 +119,17 @@ class EndpointApp:
             if own := self._own_routes.get((method, path)):
                 _require_content_type(headers, body)
                 return await own(body)
-            world = caller.scope_of(headers.get(b"authorization", b"").decode("latin-1"))
+            aws_scope = caller.scope_of(headers.get(b"authorization", b"").decode("latin-1"))
             if (method, path) == ("POST", "/"):
-                request = self._other_service(world, headers, body, request_id)
+                request = self._other_service(aws_scope, headers, body, request_id)
             else:
-                request = self._parse(scope, world, headers, body)
+                request = self._parse(scope, aws_scope, headers, body)
             fault = self._faults and self._faults.match(request.operation, request.name)
             return await (
                 perform_with_fault(fault, request.perform) if fault else request.perform(None)
             )
-        except ApiError as refusal:
-            return self._error_response(refusal)
+        except ApiError as api_error:
+            return self._error_response(api_error)
         except CutOffError as error:
             return self._error_response(ApiError("BadRequestException", str(error)))
         except TooLongError as error:
@@ -138,13 +138,13 @@ class EndpointApp:
             code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
             return self._error_response(ApiError(code, str(failure)))
 
-    def _parse(self, scope: Message, world: Scope, headers: Headers, body: bytes) -> Request:
+    def _parse(self, scope: Message, aws_scope: Scope, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
         operation, _ = route
         self._calls[operation.name] += 1
         _require_content_type(headers, body)
         query = scope["query_string"].decode("latin-1")
-        call = parse_request(route, world, query, body, self._behaviour)
+        call = parse_request(route, aws_scope, query, body, self._behaviour)
         return Request(operation.name, call.name, partial(self._perform, call))
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
@@ -157,7 +157,7 @@ class EndpointApp:
         return Response(200, outcome)
 
     def _other_service(
-        self, world: Scope, headers: Headers, body: bytes, request_id: str
+        self, scope: Scope, headers: Headers, body: bytes, request_id: str
     ) -> Request:
         """Return the request to one of the two operations of other services."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
@@ -167,34 +167,34 @@ class EndpointApp:
                 raise ApiError("UnknownOperationException", f"{target} is not served here")
             _require_content_type(headers, body, _TAGGING_JSON)
             self._calls[action] += 1
-            return Request(action, "", lambda _: self._find_tagged(world, body))
+            return Request(action, "", lambda _: self._find_tagged(scope, body))
         action = parse_qs(body.decode("latin-1")).get("Action", ["an unnamed action"])[0]
         if action == "GetCallerIdentity":
             self._calls[action] += 1
-        return Request(action, "", lambda _: self._identify(action, world, request_id))
+        return Request(action, "", lambda _: self._identify(action, scope, request_id))
 
-    async def _identify(self, action: str, world: Scope, request_id: str) -> Response:
+    async def _identify(self, action: str, scope: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
             return Response(400, caller.unknown_action(action, request_id), _XML)
-        return Response(200, caller.caller_identity(world, request_id), _XML)
+        return Response(200, caller.caller_identity(scope, request_id), _XML)
 
-    async def _find_tagged(self, world: Scope, body: bytes) -> Response:
+    async def _find_tagged(self, scope: Scope, body: bytes) -> Response:
         try:
             request = json.loads(body or b"{}")
         except (ValueError, RecursionError) as error:
             raise ApiError("InvalidParameterException", f"no JSON: {error}") from error
         arn = self._operations.views.arn
-        found = self._store.read(lambda records: get_resources(request, world, records, arn))
+        found = self._store.read(lambda tables: get_resources(request, scope, tables, arn))
         return Response(200, json.dumps(found), _TAGGING_JSON)
 
-    def _error_response(self, refusal: ApiError) -> Response:
+    def _error_response(self, error: ApiError) -> Response:
         # Clients of every age find the error's name in the header alone (aws-sdk-go v1 reads
         # neither of the two names that it may have in the body).
-        headers = [(b"x-amzn-errortype", refusal.code.encode())]
-        status = refusal.status or self._status[refusal.code]
+        headers = [(b"x-amzn-errortype", error.code.encode())]
+        status = error.status or self._status[error.code]
         if status == 413:  # noqa: PLR2004 - the rest of that body is not worth reading
             headers.append((b"connection", b"close"))
-        return Response(status, json.dumps({"message": str(refusal)}), headers=tuple(headers))
+        return Response(status, json.dumps({"message": str(error)}), headers=tuple(headers))
 
     def _check_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):

@@ -34,7 +34,7 @@ def propose(
     desired: Iterable[Desired],
     *,
     owner: str,
-    restraint: GuardSettings,
+    guards: GuardSettings,
     now: datetime,
     selection: Selection = EVERYTHING,
 ) -> Plan:
@@ -43,34 +43,36 @@ def propose(
     Keys outside the ``selection`` are no part of it, whether desired or live, nor are lists that
     could not be read and cannot hold a selected key.
     """
-    wanted = {want.key: want for want in desired if selection.has(want.key)}
-    world = target.read_all(wanted.keys(), owner)
-    _check_mesh_owner(wanted, target.id.account)
-    seen = {key: resource for key, resource in world.resources.items() if selection.has(key)}
+    selected = {resource.key: resource for resource in desired if selection.has(resource.key)}
+    live = target.read_all(selected.keys(), owner)
+    _check_mesh_owner(selected, target.id.account)
+    resources = {key: resource for key, resource in live.resources.items() if selection.has(key)}
     # What is no part of this run is there all the same.
-    others = world.not_selected | (world.resources.keys() - seen.keys())
-    question = PlanInput(
+    not_selected = live.not_selected | (live.resources.keys() - resources.keys())
+    inputs = PlanInput(
         target=target.id,
         owner=owner,
-        desired=wanted,
-        live=LiveState(seen, world.unlisted, world.possibly_stale, others),
+        desired=selected,
+        live=LiveState(resources, live.unlisted, live.possibly_stale, not_selected),
         canonical=target.canonical,
-        guards=restraint,
+        guards=guards,
         now=now,
     )
-    plan = make_plan(question)
+    plan = make_plan(inputs)
     # Tags that may be old tell a wrong cause, or of a difference that is none.
-    doubtful = [change.key for change in plan.changes if change.key in world.possibly_stale]
-    if 0 < len(doubtful) <= MAX_INDIVIDUAL_RECHECKS:
-        fresh = {key: reread(target, key) for key in doubtful}
+    possibly_stale = [change.key for change in plan.changes if change.key in live.possibly_stale]
+    if 0 < len(possibly_stale) <= MAX_INDIVIDUAL_RECHECKS:
+        fresh = {key: reread(target, key) for key in possibly_stale}
         plan = make_plan(
-            replace(question, live=LiveState(seen | fresh, world.unlisted, not_selected=others))
+            replace(
+                inputs, live=LiveState(resources | fresh, live.unlisted, not_selected=not_selected)
+            )
         )
     # A resource of ours outside the selection also proves that the owner id is right.
     return replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
-        owned=count_owned(world.resources.values(), owner),
+        owned=count_owned(live.resources.values(), owner),
     )
 
 
@@ -87,20 +89,20 @@ def reread(target: Target, key: Key) -> LiveResource | Unreadable:
 def apply(
     plan: Plan,
     target: Target,
-    conduct: ApplyOptions,
-    settled: Mapping[Key, Outcome] = MappingProxyType({}),
+    options: ApplyOptions,
+    known: Mapping[Key, Outcome] = MappingProxyType({}),
 ) -> Report:
     """Return what became of every change of ``plan``, wave by wave, in the plan's order.
 
-    What is ``settled`` is so already, and not tried.
+    What is ``known`` is so already, and not tried.
     """
-    course = Execution(target, conduct)
-    undone = BlockedChanges()
+    execution = Execution(target, options)
+    blocked = BlockedChanges()
     outcomes: list[Outcome] = []
     for wave in waves_of(plan.changes):
-        for outcome in _apply_wave(course, wave, undone, settled):
-            undone.record(outcome)
-            conduct.on_outcome(outcome)
+        for outcome in _apply_wave(execution, wave, blocked, known):
+            blocked.record(outcome)
+            options.on_outcome(outcome)
             outcomes.append(outcome)
     return Report(plan, tuple(outcomes))
 
@@ -116,21 +118,21 @@ def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
 
 
 def _apply_wave(
-    course: Execution, wave: list[Change], undone: BlockedChanges, settled: Mapping[Key, Outcome]
+    execution: Execution, wave: list[Change], blocked: BlockedChanges, known: Mapping[Key, Outcome]
 ) -> Iterator[Outcome]:
-    impossible: dict[Key, WriteResult] = {
-        change.key: Skipped(change, why)
+    decided: dict[Key, WriteResult] = {
+        change.key: Skipped(change, reason)
         for change in wave
-        if (why := undone.blocked_reason(change))
+        if (reason := blocked.blocked_reason(change))
     }
-    impossible |= {change.key: settled[change.key] for change in wave if change.key in settled}
-    possible = [change for change in wave if change.key not in impossible]
-    answers = zip(possible, write_wave(course, possible), strict=True)
-    sent = impossible | {change.key: answer for change, answer in answers}
-    written = [key for key, answer in sent.items() if isinstance(answer, ResourceVersion)]
-    seen = read_in_bulk(course.target, written) if written else None
+    decided |= {change.key: known[change.key] for change in wave if change.key in known}
+    remaining = [change for change in wave if change.key not in decided]
+    written_results = zip(remaining, write_wave(execution, remaining), strict=True)
+    results = decided | {change.key: answer for change, answer in written_results}
+    written = [key for key, answer in results.items() if isinstance(answer, ResourceVersion)]
+    bulk = read_in_bulk(execution.target, written) if written else None
     return parallel.stream(
-        lambda change: verify(course, change, sent[change.key], seen),
+        lambda change: verify(execution, change, results[change.key], bulk),
         wave,
-        workers=course.options.workers,
+        workers=execution.options.workers,
     )

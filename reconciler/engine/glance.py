@@ -22,8 +22,11 @@ def read_in_bulk(target: Target, keys: Collection[Key]) -> BulkRead | None:
         tags = target.tags()
         if tags is None:
             return None
-        seen = target.list_versions(keys)
+        versions = target.list_versions(keys)
     except TargetError:
         # One failed list must not fail a wave.
         return None
-    return BulkRead(seen, {key: tags[it.arn] for key, it in seen.items() if it.arn in tags})
+    return BulkRead(
+        versions,
+        {key: tags[version.arn] for key, version in versions.items() if version.arn in tags},
+    )

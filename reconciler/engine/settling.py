@@ -22,39 +22,44 @@ WriteResult: TypeAlias = ResourceVersion | Outcome | TargetError
 """The answer to confirm, an outcome that is known already, or the error that came instead."""
 
 
-def verify(course: Execution, change: Change, sent: WriteResult, seen: BulkRead | None) -> Outcome:
-    """Return what became of ``change``; ``seen`` is a look at everything after the whole wave."""
-    outcome = sent if isinstance(sent, Outcome) else _read_back(course, change, sent, seen)
-    course.record(outcome)
+def verify(
+    execution: Execution, change: Change, result: WriteResult, bulk: BulkRead | None
+) -> Outcome:
+    """Return what became of ``change``; ``bulk`` is a look at everything after the whole wave."""
+    outcome = result if isinstance(result, Outcome) else _read_back(execution, change, result, bulk)
+    execution.record(outcome)
     return outcome
 
 
 def _read_back(
-    course: Execution, change: Change, sent: ResourceVersion | TargetError, seen: BulkRead | None
+    execution: Execution,
+    change: Change,
+    result: ResourceVersion | TargetError,
+    bulk: BulkRead | None,
 ) -> Outcome:
     try:
-        if isinstance(sent, TargetError):
-            return _after_error(course.target, change, sent)
-        if seen is not None and _is_confirmed(change, sent, seen):
+        if isinstance(result, TargetError):
+            return _after_error(execution.target, change, result)
+        if bulk is not None and _is_confirmed(change, result, bulk):
             return Applied(change)
         if isinstance(change, Create):
-            return _after_create(course, change, sent)
-        return _wait_until_visible(course, change, sent)
+            return _after_create(execution, change, result)
+        return _wait_until_visible(execution, change, result)
     except TargetError as error:
-        first = f"{sent}; and then: " if isinstance(sent, TargetError) else ""
-        why = f"it was sent, but what became of it could not be read: {first}{error}"
-        return Failed(change, why)
+        first = f"{result}; and then: " if isinstance(result, TargetError) else ""
+        reason = f"it was sent, but what became of it could not be read: {first}{error}"
+        return Failed(change, reason)
 
 
-def _is_confirmed(change: Change, answer: ResourceVersion, seen: BulkRead) -> bool:
+def _is_confirmed(change: Change, version: ResourceVersion, bulk: BulkRead) -> bool:
     """Whether a list and the tags in pages show all of the write."""
-    listed, tags = seen.versions.get(change.key), seen.tags.get(change.key, {})
+    listed, tags = bulk.versions.get(change.key), bulk.tags.get(change.key, {})
     if listed is None:
         return False
     if isinstance(change, Delete):
         return listed.created_at != change.before.created_at
     # At a later version others have written, too, which only reading all of it tells.
-    shows = listed.created_at == answer.created_at and listed.version == answer.version
+    shows = listed.created_at == version.created_at and listed.version == version.version
     # Of what was released the index knows nothing, which proves nothing.
     return shows and OWNER_TAG in change.tags and change.tags.items() <= tags.items()
 
@@ -63,8 +68,8 @@ def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
     """Read again to learn what a write did that was not answered with success."""
     if isinstance(change, Update | Adopt):
         return _after_failed_update(target, change, error)
-    doubtful = NotFoundError if isinstance(change, Delete) else ConflictError
-    if isinstance(error, doubtful | UnavailableError):
+    ambiguous = NotFoundError if isinstance(change, Delete) else ConflictError
+    if isinstance(error, ambiguous | UnavailableError):
         live = target.read(change.key)
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
@@ -78,24 +83,24 @@ def _after_failed_update(target: Target, change: Update | Adopt, error: TargetEr
     live = target.read(change.key)
     if live is None:
         return Stale(change, DELETED_REASON)
-    done = tuple(_effects(target, change, live))
+    effects = tuple(_effects(target, change, live))
     untouched = live.uid == change.before.uid and live.tags == change.before.tags
-    if untouched and done == (SPEC_UPDATED,) and isinstance(error, UnavailableError):
+    if untouched and effects == (SPEC_UPDATED,) and isinstance(error, UnavailableError):
         # Only its answer was lost. Its tags follow, so that our record is true.
         try:
             target.apply(replace(change, before=live, spec=None), None)
         except TargetError as following:
             error = following
         live = target.read(change.key) or live
-        done = tuple(_effects(target, change, live))
+        effects = tuple(_effects(target, change, live))
     if live.uid == change.before.uid and _matches(target, change, live):
         return Applied(change)
-    return _failure(change, error, done)
+    return _failure(change, error, effects)
 
 
-def _failure(change: Change, error: TargetError, done: tuple[str, ...] = ()) -> Failed:
-    if done:
-        return Failed(change, f"{', '.join(done)}, and then: {error}", done)
+def _failure(change: Change, error: TargetError, effects: tuple[str, ...] = ()) -> Failed:
+    if effects:
+        return Failed(change, f"{', '.join(effects)}, and then: {error}", effects)
     if isinstance(error, UnavailableError):
         return Failed(change, f"no effect shows, so the next run tries again: {error}")
     return Failed(change, str(error))
@@ -114,7 +119,7 @@ def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iter
         yield f"tags were set ({shorten_list(sorted(written))})"
 
 
-def _after_create(course: Execution, change: Create, answer: ResourceVersion) -> Outcome:
+def _after_create(execution: Execution, change: Create, version: ResourceVersion) -> Outcome:
     """Create once more if what was answered is not there, then wait until it shows.
 
     A service that remembers tokens answers a repeated create with its old success and does
@@ -122,41 +127,44 @@ def _after_create(course: Execution, change: Create, answer: ResourceVersion) ->
     either way, with a token that was never used: if the name is there after all, it is refused or
     answered with what is there, and nothing is harmed.
     """
-    target = course.target
+    target = execution.target
     live = target.read(change.key)
     if live is not None:
         return compare_with_live(target, change, live)
-    base = after_replay(str(answer.uid), answer.request_id)
+    base = after_replay(str(version.uid), version.request_id)
     try:
-        answer = target.apply(change, client_token(change, base))
+        version = target.apply(change, client_token(change, base))
     except ConflictError:
         # It exists, but reads do not show it yet.
         pass
     except TargetError as error:
         return _after_error(target, change, error)
-    return _wait_until_visible(course, change, answer)
+    return _wait_until_visible(execution, change, version)
 
 
-def _wait_until_visible(course: Execution, change: Change, answer: ResourceVersion) -> Outcome:
+def _wait_until_visible(execution: Execution, change: Change, version: ResourceVersion) -> Outcome:
     """Look until the write shows, or patience ends."""
-    target, conduct = course.target, course.options
-    waited, pause = 0.0, FIRST_DELAY_SECONDS
+    target, options = execution.target, execution.options
+    waited_seconds, delay_seconds = 0.0, FIRST_DELAY_SECONDS
     while True:
         live = target.read(change.key)
         found: Outcome | None = None
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
                 return Applied(change)
-        elif live is not None and live.version >= answer.version:
+        elif live is not None and live.version >= version.version:
             found = compare_with_live(target, change, live)
             # Tags move no version: at the same one they may only not show yet.
-            if isinstance(found, Applied) or live.version > answer.version:
+            if isinstance(found, Applied) or live.version > version.version:
                 return found
-        if waited >= conduct.verify_timeout_seconds or conduct.should_stop():
-            why = f"it was sent, but does not show after {waited:.0f} s"
-            return found or Failed(change, why)
-        conduct.sleep(pause)
-        waited, pause = waited + pause, min(2 * pause, MAX_DELAY_SECONDS)
+        if waited_seconds >= options.verify_timeout_seconds or options.should_stop():
+            reason = f"it was sent, but does not show after {waited_seconds:.0f} s"
+            return found or Failed(change, reason)
+        options.sleep(delay_seconds)
+        waited_seconds, delay_seconds = (
+            waited_seconds + delay_seconds,
+            min(2 * delay_seconds, MAX_DELAY_SECONDS),
+        )
 
 
 def compare_with_live(

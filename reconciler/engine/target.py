@@ -17,10 +17,10 @@ class Target(Protocol):
     def id(self) -> TargetId:
         """Which world this is."""
 
-    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
+    def canonical(self, spec: Spec, reference: Spec | None = None) -> Spec:
         """Return ``spec`` spelled as the target would show it; pure.
 
-        What the service fills in where it is left out does not count where ``beside`` leaves it
+        What the service fills in where it is left out does not count where ``reference`` leaves it
         out.
         """
 

@@ -33,8 +33,8 @@ class BlockedChanges:
         if change.key.kind in LISTENER_KINDS:
             self.not_updated[change.key] = change.before.spec
         # What was to be led away in the same step is back where it was.
-        for each in (change, *(way.detach for way in detached_routes(change))):
-            self.blocked_by |= dict.fromkeys(referenced_keys(each.key, each.before.spec), each.key)
+        for part in (change, *(route.detach for route in detached_routes(change))):
+            self.blocked_by |= dict.fromkeys(referenced_keys(part.key, part.before.spec), part.key)
         # A node that was to be updated first is not as its own delete in the plan expects it.
         self.blocked_by |= {link.before.key: change.key for link in unlinked(change)}
         if parent is not None and (isinstance(change, Delete) or parent.kind in LISTENER_KINDS):

@@ -96,8 +96,8 @@ class GitHub:
         """Return the pull request that was merged as ``commit``."""
         for item in self._rest.pages(f"{self._path}/commits/{commit}/pulls"):
             match item:
-                case {"number": int(number), "merged_at": str(), "merge_commit_sha": merged}:
-                    if merged == commit:
+                case {"number": int(number), "merged_at": str(), "merge_commit_sha": request}:
+                    if request == commit:
                         return MergedRequest(number, _is_of_fork(item))
         return None
 
@@ -125,7 +125,7 @@ def _is_of_fork(request: Any) -> bool:
 def _event(environment: Mapping[str, str]) -> Event:
     path = environment.get("GITHUB_EVENT_PATH", "")
     try:
-        told: Any = json.loads(Path(path).read_bytes())
+        payload: Any = json.loads(Path(path).read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"reading the event in GITHUB_EVENT_PATH: {error}") from error
     commit, ref = environment.get("GITHUB_SHA", ""), environment.get("GITHUB_REF", "")
@@ -135,7 +135,7 @@ def _event(environment: Mapping[str, str]) -> Event:
             "pull_request_target hands the secrets to whoever opens a pull request: "
             "run the job on pull_request"
         )
-    match name, told:
+    match name, payload:
         case "pull_request", {
             "number": int(number),
             "pull_request": {"head": {"repo": head}, "base": {"repo": {"id": ours}, "sha": base}},
@@ -147,7 +147,7 @@ def _event(environment: Mapping[str, str]) -> Event:
         case (("push" | "workflow_dispatch"), {"repository": {"default_branch": str(branch)}}):
             occasion = EventKind.PUSH if name == "push" else EventKind.MANUAL
             main = ref == f"refs/heads/{branch}"
-            return Event(name, occasion, commit, _text(told.get("before")), main=main)
+            return Event(name, occasion, commit, _text(payload.get("before")), main=main)
         case "schedule", _:
             # There are none but on the default branch.
             return Event(name, EventKind.SCHEDULE, commit, main=True)

@@ -94,20 +94,20 @@ class RestClient:
         raise ForgeError(f"{shown(f'POST {self._graphql}')}: the query was not answered")
 
     def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
-        answer = self._attempt(method, url, body)
+        response = self._attempt(method, url, body)
         for attempt in range(1, MAX_ATTEMPTS):
-            if not answer.is_transient:
+            if not response.is_transient:
                 break
-            pause = answer.retry_after
+            pause = response.retry_after
             wished = float(pause) if pause.isdecimal() else attempt
             self._sleep(min(wished, MAX_DELAY_SECONDS))
-            answer = self._attempt(method, url, body)
+            response = self._attempt(method, url, body)
         where = shown(f"{method} {url}")
         # Nothing is followed: the token would go along.
-        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise ForgeError(f"{where}: {answer}")
+        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise ForgeError(f"{where}: {response}")
         try:
-            return json.loads(answer.content) if answer.content else None
+            return json.loads(response.content) if response.content else None
         except (ValueError, RecursionError) as error:
             raise ForgeError(f"{where}: the answer is no JSON, or too much of it") from error
 
@@ -138,7 +138,7 @@ class RestClient:
 
     def _attempt(self, method: str, url: str, body: Mapping[str, object] | None) -> _Response:
         try:
-            answer = self._pool.request(
+            response = self._pool.request(
                 method,
                 url,
                 json=body,
@@ -147,12 +147,12 @@ class RestClient:
                 preload_content=False,
             )
             # What is cut off here is no JSON.
-            content = answer.read(MAX_BYTES)
+            content = response.read(MAX_BYTES)
         except urllib3.exceptions.HTTPError as error:
             return _Response(message=f"no answer: {type(error).__name__}")
         finally:
             self._pool.clear()
-        return _Response(answer.status, content, answer.headers.get("retry-after", ""))
+        return _Response(response.status, content, response.headers.get("retry-after", ""))
 
 
 def validate_token(token: str | None, name: str) -> str:

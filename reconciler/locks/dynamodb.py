@@ -61,7 +61,7 @@ class DynamoStore:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
                 return None
             # The text of an error that botocore did not expect may hold parts of a proxy's URL.
-            told = "no answer" if type(error) is HTTPClientError else shown(error)
-            raise LockError(f"{self.name} cannot be used: {told}") from error
+            text = "no answer" if type(error) is HTTPClientError else shown(error)
+            raise LockError(f"{self.name} cannot be used: {text}") from error
         except _UNPARSED as error:
             raise LockError(f"{self.name} cannot be used: no answer of DynamoDB's") from error

@@ -52,7 +52,7 @@ class LeaseRecord:
         """Return what ``text`` says; ValueError or TypeError where it is no record."""
         record = cls() if text is None else cls(**json.loads(text))
         numbers = record.number, record.renewals
-        if not isinstance(record.holder, str) or not all(type(it) is int for it in numbers):
+        if not isinstance(record.holder, str) or not all(type(number) is int for number in numbers):
             raise TypeError(text)
         if not 0 <= record.term_seconds < float("inf"):
             raise ValueError(text)
@@ -75,15 +75,15 @@ class Elector:
         store: LeaseStore,
         holder: str,
         term_seconds: float,
-        clock: Callable[[], float],
-        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         """Stand by; nothing is asked yet."""
         self.store = store
         self.holder = holder
         self.term_seconds = term_seconds
-        self._monotonic = clock
-        self._now = wall
+        self._monotonic = monotonic
+        self._now = now
         self._observed: tuple[str | None, float] | None = None
         self._until = NEVER
 
@@ -155,7 +155,7 @@ class Elector:
 
 
 @contextmanager
-def keep_renewed(candidate: Elector) -> Iterator[Callable[[], bool]]:
+def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
     """Yield whether the lease is ours at the moment of asking; it is let go when the block ends.
 
     A thread renews it, or waits for it: calls under way must not let it run out. What ended that
@@ -168,12 +168,12 @@ def keep_renewed(candidate: Elector) -> Iterator[Callable[[], bool]]:
     def leads() -> bool:
         if failures:
             raise failures[0]
-        return candidate.is_leader()
+        return elector.is_leader()
 
     def step() -> None:
         nonlocal complained
         try:
-            candidate.renew_or_acquire()
+            elector.renew_or_acquire()
         except LockError as error:
             if not complained:
                 logger.warning("%s; this replica writes only while its lease lasts", error)
@@ -183,7 +183,7 @@ def keep_renewed(candidate: Elector) -> Iterator[Callable[[], bool]]:
 
     def run() -> None:
         try:
-            while not ending.wait(candidate.term_seconds / RENEWALS_PER_TERM):
+            while not ending.wait(elector.term_seconds / RENEWALS_PER_TERM):
                 step()
         except BaseException as error:  # noqa: BLE001  # the loop raises it, where it is heard
             failures.append(error)
@@ -195,4 +195,4 @@ def keep_renewed(candidate: Elector) -> Iterator[Callable[[], bool]]:
     finally:
         ending.set()
         with suppress(LockError):
-            candidate.release()
+            elector.release()

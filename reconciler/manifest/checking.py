@@ -50,7 +50,7 @@ _BOUNDS = {
 _EMPTY = frozenset({"string_too_short", "too_short"})
 
 
-def validate(model: type[M], node: Node, complaints: DiagnosticList, path: Path = ()) -> M | None:
+def validate(model: type[M], node: Node, diagnostics: DiagnosticList, path: Path = ()) -> M | None:
     """Return ``node`` as a ``model``; else complain of everything that is wrong with it.
 
     ``path`` leads to ``node`` in its document.
@@ -59,7 +59,7 @@ def validate(model: type[M], node: Node, complaints: DiagnosticList, path: Path 
         return model.model_validate(_plain(node))
     except ValidationError as error:
         for finding in error.errors(include_url=False):
-            _report(finding, model, node, complaints, path)
+            _report(finding, model, node, diagnostics, path)
     return None
 
 
@@ -69,7 +69,7 @@ def given_fields(model: BaseModel) -> dict[str, Any]:
 
 
 def drop_unknown_fields(
-    model: type[BaseModel], node: Node, complaints: DiagnosticList, path: Path
+    model: type[BaseModel], node: Node, diagnostics: DiagnosticList, path: Path
 ) -> Node:
     """Return ``node`` without the fields that ``model`` lacks, each with a warning.
 
@@ -79,23 +79,26 @@ def drop_unknown_fields(
         items = enumerate(node.items)
         return ListNode(
             node.position,
-            [drop_unknown_fields(model, item, complaints, (*path, index)) for index, item in items],
+            [
+                drop_unknown_fields(model, item, diagnostics, (*path, index))
+                for index, item in items
+            ],
         )
     if not isinstance(node, MappingNode):
         return node
     fields = _fields(model)
     kept: dict[str, KeyValue] = {}
-    for name, (mark, value) in node.members.items():
+    for name, (position, value) in node.members.items():
         here = (*path, name)
         if name in fields:
             inner = fields[name]
             kept[name] = KeyValue(
-                mark, drop_unknown_fields(inner, value, complaints, here) if inner else value
+                position, drop_unknown_fields(inner, value, diagnostics, here) if inner else value
             )
         else:
             message = "is not a field of this resource: Kubernetes would drop it, and so do we"
             hint = did_you_mean(name, fields)
-            complaints.add(Code.PRUNED_FIELD, mark, message, path=here, hint=hint)
+            diagnostics.add(Code.PRUNED_FIELD, position, message, path=here, hint=hint)
     return MappingNode(node.position, kept)
 
 
@@ -112,7 +115,7 @@ def _plain(node: Node) -> Any:
 
 
 def _report(
-    finding: Any, model: type[BaseModel], root: Node, complaints: DiagnosticList, path: Path
+    finding: Any, model: type[BaseModel], root: Node, diagnostics: DiagnosticList, path: Path
 ) -> None:
     # pydantic marks a complaint about a key, rather than its value, with one more step.
     about_key = finding["loc"][-1:] == ("[key]",)
@@ -120,16 +123,16 @@ def _report(
     key_mark, node = find(root, steps)
     here = (*path, *steps)
     if node is None:
-        complaints.add(Code.MISSING_FIELD, key_mark, "is required", path=here)
+        diagnostics.add(Code.MISSING_FIELD, key_mark, "is required", path=here)
     elif finding["type"] == "extra_forbidden":
         known = _fields(_model_at(model, steps[:-1]))
         message = f"is not a field here; the fields are {', '.join(known)}"
         hint = did_you_mean(str(steps[-1]), known)
-        complaints.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
+        diagnostics.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
     elif not isinstance(node, InvalidNode):
         code, message, hint = _value_message(finding, node)
-        mark = key_mark if about_key else node.position
-        complaints.add(code, mark, message, path=here, hint=hint)
+        position = key_mark if about_key else node.position
+        diagnostics.add(code, position, message, path=here, hint=hint)
 
 
 def _value_message(finding: Any, node: Node) -> tuple[Code, str, str]:
@@ -151,8 +154,8 @@ def _value_message(finding: Any, node: Node) -> tuple[Code, str, str]:
         name, words = _BOUNDS[finding["type"]]
         found = describe(node) if scalar else context["actual_length"]
         return Code.NOT_ALLOWED, f"must {words.format(context[name])}, not {found}", ""
-    wanted = _EXPECTED.get(finding["type"], "something else")
-    return Code.WRONG_TYPE, f"must be {wanted}, not {describe(node)}", ""
+    expected = _EXPECTED.get(finding["type"], "something else")
+    return Code.WRONG_TYPE, f"must be {expected}, not {describe(node)}", ""
 
 
 def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:

@@ -37,59 +37,59 @@ _RETAINED = ("Retain", "RetainExceptOnCreate")
 _POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
 
-def translate_template(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+def translate_template(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what of a mesh is in a template, and complain of what CloudFormation would refuse."""
-    for name, member in sheet.root.members.items():
+    for name, member in context.root.members.items():
         if name not in _SECTIONS:
             hint = did_you_mean(name, _SECTIONS)
             message = "is no section of a template"
-            sheet.report(Code.UNKNOWN_FIELD, member.position, message, (name,), hint)
-    mark, resources = find(sheet.root, ("Resources",))
+            context.report(Code.UNKNOWN_FIELD, member.position, message, (name,), hint)
+    position, resources = find(context.root, ("Resources",))
     if resources is None:
-        sheet.report(Code.MISSING_FIELD, mark, "is required", ("Resources",))
+        context.report(Code.MISSING_FIELD, position, "is required", ("Resources",))
     elif isinstance(resources, MappingNode):
-        resolver = Resolver(sheet.root, sheet.variables, sheet.diagnostics)
+        resolver = Resolver(context.root, context.variables, context.diagnostics)
         for name, member in resources.members.items():
-            yield from _resource(sheet, resolver, name, member)
+            yield from _resource(context, resolver, name, member)
     else:
-        sheet.report_type(resources, ("Resources",))
+        context.report_type(resources, ("Resources",))
 
 
 def _resource(
-    sheet: DocumentContext, resolver: Resolver, name: str, member: KeyValue
+    context: DocumentContext, resolver: Resolver, name: str, member: KeyValue
 ) -> Iterator[DeclaredResource | Unnamed]:
     path = ("Resources", name)
     if name.startswith("Fn::") or parse_call(member.value, path):
         message = "makes resources that only CloudFormation knows"
-        sheet.report(Code.FUNCTION, member.position, message, path, "write them out")
+        context.report(Code.FUNCTION, member.position, message, path, "write them out")
         return
     if not isinstance(member.value, MappingNode):
-        sheet.report_type(member.value, path)
+        context.report_type(member.value, path)
         return
-    mark, type_ = find(member.value, ("Type",))
+    position, type_ = find(member.value, ("Type",))
     if type_ is None:
-        sheet.report(Code.MISSING_FIELD, mark, "is required", (*path, "Type"))
+        context.report(Code.MISSING_FIELD, position, "is required", (*path, "Type"))
     elif not isinstance(type_, ScalarNode) or type_.value is None:
-        sheet.report_type(type_, (*path, "Type"), "text")
+        context.report_type(type_, (*path, "Type"), "text")
     elif kind := _TYPES.get(type_.text):
-        yield from _translate(sheet, resolver, name, member.value, kind)
+        yield from _translate(context, resolver, name, member.value, kind)
     elif "appmesh" in type_.text.casefold().replace("-", ""):
         kind = type_.text.removeprefix(_PREFIX)
-        sheet.report_kind(kind, type_.position, (*path, "Type"))
+        context.report_kind(kind, type_.position, (*path, "Type"))
     else:
-        sheet.ignored[type_.text] += 1
+        context.ignored[type_.text] += 1
 
 
 def _translate(
-    sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
+    context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
     path: Path = ("Resources", name)
-    if "Condition" in resource.members and not _is_created(sheet, resolver, name, resource):
+    if "Condition" in resource.members and not _is_created(context, resolver, name, resource):
         return
     path = (*path, "Properties")
-    mark, properties = find(resource, ("Properties",))
+    position, properties = find(resource, ("Properties",))
     if properties is not None and not isinstance(properties, MappingNode):
-        sheet.report_type(properties, path)
+        context.report_type(properties, path)
         return
     members = {}
     for field, member in (properties.members if properties else {}).items():
@@ -99,56 +99,56 @@ def _translate(
     own_name = cloudformation_name("", attribute(names[-1]))
     if own_name not in members:
         message = "is required: CloudFormation would make up a name, which only the stack knows"
-        sheet.report(Code.MISSING_FIELD, mark, message, (*path, own_name))
-        members[own_name] = KeyValue(mark, InvalidNode(mark))
+        context.report(Code.MISSING_FIELD, position, message, (*path, own_name))
+        members[own_name] = KeyValue(position, InvalidNode(position))
     model = rename_fields(forms.request(kind), cloudformation_name)
-    root = MappingNode(mark, members)
+    root = MappingNode(position, members)
     fields = Fields(
-        MappingNode(resource.position, {"Properties": KeyValue(mark, root)}),
-        (*sheet.path, *path[:-1]),
-        tuple(("Properties", cloudformation_name("", attribute(each))) for each in names),
+        MappingNode(resource.position, {"Properties": KeyValue(position, root)}),
+        (*context.path, *path[:-1]),
+        tuple(("Properties", cloudformation_name("", attribute(item))) for item in names),
         ("Properties", "Spec"),
         forms.spec_in(model),
         ("Properties", "MeshOwner"),
     )
-    form: Any = validate(model, root, sheet.diagnostics, (*sheet.path, *path))
+    form: Any = validate(model, root, context.diagnostics, (*context.path, *path))
     if form is None:
         word = forms.KEY_KINDS[kind]
-        yield sheet.invalid(fields, word, fields.key(word))
+        yield context.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declare(
+    yield context.declare(
         fields,
         forms.key_of(kind, form, names),
         None if form.spec is None else to_api_names(form.spec),
         forms.tags_by_key(form),
-        Options(protect=_is_retained(sheet, name, resource)),
+        Options(protect=_is_retained(context, name, resource)),
     )
 
 
 def _is_created(
-    sheet: DocumentContext, resolver: Resolver, name: str, resource: MappingNode
+    context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode
 ) -> bool:
     """Return whether the condition of ``resource`` holds; no too where it is complained about."""
-    mark, node = resource.members["Condition"]
+    position, node = resource.members["Condition"]
     path = ("Resources", name, "Condition")
     if not isinstance(node, ScalarNode) or node.value is None:
-        sheet.report_type(node, path, "the name of a condition")
+        context.report_type(node, path, "the name of a condition")
         return False
-    holds = resolver.is_true(node.text, mark, path)
+    holds = resolver.is_true(node.text, position, path)
     if holds is False:
-        sheet.ignored[f"{get_text(resource, 'Type')} whose condition does not hold"] += 1
+        context.ignored[f"{get_text(resource, 'Type')} whose condition does not hold"] += 1
     return holds is True
 
 
-def _is_retained(sheet: DocumentContext, name: str, resource: MappingNode) -> bool:
+def _is_retained(context: DocumentContext, name: str, resource: MappingNode) -> bool:
     """Return whether a stack keeps the resource; what cannot be told is complained of."""
     _, node = find(resource, ("DeletionPolicy",))
     path = ("Resources", name, "DeletionPolicy")
     if node is None:
         return False
     if not isinstance(node, ScalarNode) or node.value is None:
-        sheet.report_type(node, path, one_of(_POLICIES))
+        context.report_type(node, path, one_of(_POLICIES))
     elif node.text not in _POLICIES:
         message = f"must be {one_of(_POLICIES)}, not {quote_value(node.text)}"
-        sheet.report(Code.NOT_ALLOWED, node.position, message, path)
+        context.report(Code.NOT_ALLOWED, node.position, message, path)
     return isinstance(node, ScalarNode) and node.text in _RETAINED

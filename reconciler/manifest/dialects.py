@@ -18,26 +18,26 @@ from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unname
 from reconciler.manifest.terraform import translate_terraform
 
 
-def translate(shape: Format, sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+def translate(shape: Format, context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what a document of the given ``shape`` asks for, and complain of what is wrong."""
-    return _TRANSLATIONS[shape](sheet)
+    return _TRANSLATIONS[shape](context)
 
 
-def _translate_native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    root = sheet.substitute(sheet.root)
-    kind = sheet.kind(root)
+def _translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    root = context.substitute(context.root)
+    kind = context.kind(root)
     if kind is None:
         return
     model, places = forms.native(kind), (*forms.parents(kind), "name")
     names = tuple(("metadata", name) for name in places)
     owner = ("metadata", "meshOwner")
-    fields = Fields(root, sheet.path, names, ("spec",), forms.spec_in(model), owner)
-    document = validate(model, root, sheet.diagnostics, sheet.path)
+    fields = Fields(root, context.path, names, ("spec",), forms.spec_in(model), owner)
+    document = validate(model, root, context.diagnostics, context.path)
     if document is None:
         word = forms.KEY_KINDS[kind]
-        yield sheet.invalid(fields, word, fields.key(word))
+        yield context.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declare(
+    yield context.declare(
         fields,
         forms.key_of(kind, document.metadata, places),
         None if document.spec is None else given_fields(document.spec),
@@ -46,24 +46,24 @@ def _translate_native(sheet: DocumentContext) -> Iterator[DeclaredResource | Unn
     )
 
 
-def _translate_request(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    kind = forms.kind_requested(sheet.root.members)
+def _translate_request(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    kind = forms.kind_requested(context.root.members)
     model, names = forms.request(kind), forms.names(kind)
-    members = dict(sheet.root.members)
+    members = dict(context.root.members)
     token = members.pop("clientToken", None)
     if token:
         message = "must not be in a manifest: each request gets a token of its own"
         hint = "leave the field out"
-        sheet.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
-    root = sheet.substitute(MappingNode(sheet.root.position, members))
+        context.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
+    root = context.substitute(MappingNode(context.root.position, members))
     paths = tuple((name,) for name in names)
-    fields = Fields(root, sheet.path, paths, ("spec",), forms.spec_in(model))
-    request: Any = validate(model, root, sheet.diagnostics, sheet.path)
+    fields = Fields(root, context.path, paths, ("spec",), forms.spec_in(model))
+    request: Any = validate(model, root, context.diagnostics, context.path)
     if request is None:
         word = forms.KEY_KINDS[kind]
-        yield sheet.invalid(fields, word, fields.key(word))
+        yield context.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declare(
+    yield context.declare(
         fields,
         forms.key_of(kind, request, names),
         None if request.spec is None else given_fields(request.spec),

@@ -53,10 +53,10 @@ class Resolver:
     """
 
     def __init__(
-        self, template: MappingNode, variables: Mapping[str, str], complaints: DiagnosticList
+        self, template: MappingNode, variables: Mapping[str, str], diagnostics: DiagnosticList
     ) -> None:
         self._template = template
-        self._diagnostics = complaints
+        self._diagnostics = diagnostics
         self._value_of_parameter = cache(partial(value_of, template, variables))
         self._depth = 0
         self._values = 0
@@ -74,17 +74,17 @@ class Resolver:
                 self._properties[path] = self._resolve(node, path) if node else None
         return self._properties[path]
 
-    def is_true(self, condition: str, mark: Position, path: Path) -> bool | None:
+    def is_true(self, condition: str, position: Position, path: Path) -> bool | None:
         """Return whether ``condition`` holds; None where that cannot be said, which is told."""
         try:
             return self._named_condition(condition)
         except UnresolvedError as error:
-            self._report(error, mark, path)
+            self._report(error, position, path)
             return None
 
-    def _report(self, error: UnresolvedError, mark: Position, path: Path) -> None:
+    def _report(self, error: UnresolvedError, position: Position, path: Path) -> None:
         if str(error):
-            self._diagnostics.add(Code.FUNCTION, mark, str(error), path=path, hint=error.hint)
+            self._diagnostics.add(Code.FUNCTION, position, str(error), path=path, hint=error.hint)
 
     @contextmanager
     def _guard_cycle(self, path: Path) -> Iterator[None]:
@@ -145,9 +145,9 @@ class Resolver:
 
     def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
         members = {}
-        for name, (mark, inner) in node.members.items():
+        for name, (position, inner) in node.members.items():
             if value := self._resolve(inner, (*path, name)):
-                members[name] = KeyValue(mark, value)
+                members[name] = KeyValue(position, value)
         return MappingNode(node.position, members)
 
     def _items(self, items: Iterable[Node], path: Path) -> Iterator[Node]:
@@ -175,11 +175,11 @@ class Resolver:
         name = self._text(call.argument, call.path)
         return None if name == "AWS::NoValue" else self._parameter(name, call.position)
 
-    def _parameter(self, name: str, mark: Position) -> Node:
+    def _parameter(self, name: str, position: Position) -> Node:
         value = self._value_of_parameter(name)
         if isinstance(value, list):
-            return ListNode(mark, [make_scalar(mark, item) for item in value])
-        return make_scalar(mark, value)
+            return ListNode(position, [make_scalar(position, item) for item in value])
+        return make_scalar(position, value)
 
     def _attribute(self, resource: str, name: str) -> Node:
         _, found = find(self._template, ("Resources", resource))
@@ -268,7 +268,7 @@ class Resolver:
     def _named_condition(self, name: str) -> bool:
         if name not in self._conditions:
             path = ("Conditions", name)
-            mark, node = find(self._template, path)
+            position, node = find(self._template, path)
             if node is None:
                 raise UnresolvedError(
                     f"needs the condition {quote_value(name)}, which is not declared"
@@ -277,7 +277,7 @@ class Resolver:
                 try:
                     self._conditions[name] = self._truth(node, path)
                 except UnresolvedError as error:
-                    self._report(error, mark, path)
+                    self._report(error, position, path)
                     self._conditions[name] = None
         holds = self._conditions[name]
         if holds is None:
@@ -290,8 +290,8 @@ class Resolver:
                 case FunctionCall(name="Condition", argument=argument):
                     return self._named_condition(self._text(argument, path))
                 case FunctionCall(name="Fn::Equals") as call:
-                    one, other = (self._text(side, path) for side in self._arguments(call, 2))
-                    return one == other
+                    left, right = (self._text(side, path) for side in self._arguments(call, 2))
+                    return left == right
                 case FunctionCall(name="Fn::Not") as call:
                     return not self._truth(self._arguments(call, 1)[0], path)
                 case FunctionCall(

@@ -43,14 +43,14 @@ class _JsonError(Exception):
         self.offset = offset
 
 
-def parse_json(page: SourceText) -> Iterator[Document]:
-    """Yield the JSON values of ``page``, which may stand one behind the other.
+def parse_json(source: SourceText) -> Iterator[Document]:
+    """Yield the JSON values of ``source``, which may stand one behind the other.
 
     A syntax error or a document over a limit is the last that is yielded.
     """
-    parser = _Parser(page)
+    parser = _Parser(source)
     while not parser.at_end():
-        parser.diagnostics = DiagnosticList(page)
+        parser.diagnostics = DiagnosticList(source)
         try:
             root = parser.document()
         except _JsonError as error:
@@ -63,14 +63,14 @@ def parse_json(page: SourceText) -> Iterator[Document]:
 class _Parser:
     """Reads one value after the other; a token is its text and its offset."""
 
-    def __init__(self, page: SourceText) -> None:
-        self.diagnostics = DiagnosticList(page)
-        self._text = page.text
+    def __init__(self, source: SourceText) -> None:
+        self.diagnostics = DiagnosticList(source)
+        self._text = source.text
         self._offset = 0
         self._documents = 0
         self._nodes = 0
         self._line_starts = [0]
-        for line in page.lines:
+        for line in source.lines:
             self._line_starts.append(self._line_starts[-1] + len(line) + 1)
 
     def at_end(self) -> bool:
@@ -109,17 +109,17 @@ class _Parser:
         if len(path) > MAX_DEPTH:
             message = f"is nested more than {MAX_DEPTH} levels deep"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
-        mark = self.position(offset, len(word))
+        position = self.position(offset, len(word))
         match word[0]:
             case "{":
-                return self._mapping(mark, path)
+                return self._mapping(position, path)
             case "[":
-                return self._list(mark, path)
+                return self._list(position, path)
             case '"':
                 text = self._string(word, offset)
-                return ScalarNode(mark, text, text)
+                return ScalarNode(position, text, text)
             case _:
-                return ScalarNode(mark, word, self._value(word, offset))
+                return ScalarNode(position, word, self._value(word, offset))
 
     def _value(self, word: str, offset: int) -> int | float | bool | None:
         if word in _WORDS:
@@ -139,15 +139,15 @@ class _Parser:
             raise _JsonError(Code.CHARACTER, offset, message)
         return text
 
-    def _list(self, mark: Position, path: Path) -> ListNode:
+    def _list(self, position: Position, path: Path) -> ListNode:
         items: list[Node] = []
         word, offset = self._token()
         while word != "]":
             items.append(self._node(word, offset, (*path, len(items))))
             word, offset = self._separator("]")
-        return ListNode(mark, items)
+        return ListNode(position, items)
 
-    def _mapping(self, mark: Position, path: Path) -> MappingNode:
+    def _mapping(self, position: Position, path: Path) -> MappingNode:
         members: dict[str, KeyValue] = {}
         word, offset = self._token()
         while word != "}":
@@ -164,7 +164,7 @@ class _Parser:
             else:
                 members[key] = KeyValue(key_mark, value)
             word, offset = self._separator("}")
-        return MappingNode(mark, members)
+        return MappingNode(position, members)
 
     def _separator(self, closing: str) -> tuple[str, int]:
         """Return the word to go on with: the next item's first, or ``closing``."""
@@ -178,6 +178,6 @@ class _Parser:
             raise self._unexpected(word, offset, "another item after the comma")
         return word, offset
 
-    def _unexpected(self, word: str, offset: int, wanted: str) -> _JsonError:
-        message = f"is not valid JSON: {quote_value(word)} stands where {wanted} is expected"
+    def _unexpected(self, word: str, offset: int, expected: str) -> _JsonError:
+        message = f"is not valid JSON: {quote_value(word)} stands where {expected} is expected"
         return _JsonError(Code.JSON, offset, message)

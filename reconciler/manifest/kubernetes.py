@@ -113,10 +113,10 @@ class Cluster:
         if name is not None:
             self.labels[name] = labels_of(root)
 
-    def add(self, sheet: DocumentContext) -> None:
+    def add(self, context: DocumentContext) -> None:
         """Note an object, and complain where it is of no kind that can be translated."""
-        root = sheet.substitute(sheet.root, skip=_NOT_SUBSTITUTED)
-        kind = sheet.kind(root, KUBERNETES_KINDS)
+        root = context.substitute(context.root, skip=_NOT_SUBSTITUTED)
+        kind = context.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
         namespace = "" if kind == "Mesh" else get_text(root, "metadata", "namespace") or ""
@@ -125,7 +125,9 @@ class Cluster:
             selector_of(find(root, ("spec", selector))[1])
             for selector in ("namespaceSelector", "gatewayRouteSelector")
         )
-        resource = KubernetesResource(replace(sheet, root=root), kind, namespace, name, *selectors)
+        resource = KubernetesResource(
+            replace(context, root=root), kind, namespace, name, *selectors
+        )
         self.resources.append(resource)
         self.by_name.setdefault(kind, {}).setdefault((namespace, name), resource)
 
@@ -136,38 +138,38 @@ class Cluster:
 
         What cannot be read may hold more resources of the ``hidden`` kinds.
         """
-        sheet, kind = resource.context, resource.kind
+        context, kind = resource.context, resource.kind
         word = forms.KEY_KINDS.get(kind, kind)
-        version = str(get_text(sheet.root, "apiVersion"))
+        version = str(get_text(context.root, "apiVersion"))
         if kind != "Mesh" and version != KUBERNETES[0]:
-            mark, _ = find(sheet.root, ("apiVersion",))
+            position, _ = find(context.root, ("apiVersion",))
             message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
-            sheet.report(Code.NOT_SUPPORTED, mark, message, ("apiVersion",))
-            yield Unnamed(word, sheet.diagnostics, sheet.path)
+            context.report(Code.NOT_SUPPORTED, position, message, ("apiVersion",))
+            yield Unnamed(word, context.diagnostics, context.path)
             return
         model = forms.kubernetes(kind, old=version != KUBERNETES[0])
         known: Any = drop_unknown_fields(
-            model, self._resolve_references(resource), sheet.diagnostics, sheet.path
+            model, self._resolve_references(resource), context.diagnostics, context.path
         )
-        document: Any = validate(model, known, sheet.diagnostics, sheet.path)
+        document: Any = validate(model, known, context.diagnostics, context.path)
         fields = _fields(resource, known, model)
         key = None if kind == "BackendGroup" else self._key(resource, fields, hidden)
         if document is None or key is None:
-            yield sheet.invalid(fields, word, key)
+            yield context.invalid(fields, word, key)
             return
         spec = _to_api_spec(kind, document.spec)
         if kind == "Mesh":
             _warn_of_namespace(resource, document)
         if kind == "VirtualNode":
             spec |= self._backends(resource, document, spec, hidden)
-        yield sheet.declare(fields, key, spec)
+        yield context.declare(fields, key, spec)
         if kind == "VirtualRouter":
             for index, route in enumerate(document.spec.routes or ()):
                 where = ("spec", "routes", index)
                 names = (*fields.names, (*where, "name"))
                 inside = replace(fields, names=names, spec=where, form=type(route))
                 own_key = Key("route", (*key.path, route.name))
-                yield sheet.declare(inside, own_key, _to_api_spec("Route", route))
+                yield context.declare(inside, own_key, _to_api_spec("Route", route))
 
     def keep(
         self,
@@ -177,9 +179,9 @@ class Cluster:
     ) -> None:
         """Keep the fields of what ``resource`` asks for; report nothing a second time."""
         silent = DiagnosticList(resource.context.diagnostics.source)
-        sheet = replace(resource.context, complaints=silent, kept=kept)
+        context = replace(resource.context, complaints=silent, kept=kept)
         with suppress(TooManyDiagnosticsError):
-            list(self.translate(resource._replace(context=sheet), hidden))
+            list(self.translate(resource._replace(context=context), hidden))
 
     def _key(
         self, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
@@ -197,8 +199,8 @@ class Cluster:
         if len(name) > MAX_NAME_LENGTH:
             message = f"is too long with its namespace: {len(name)} characters"
             hint = "give a shorter one in spec.awsName"
-            mark, path = fields.name()
-            resource.context.diagnostics.add(Code.NAME, mark, message, path=path, hint=hint)
+            position, path = fields.name()
+            resource.context.diagnostics.add(Code.NAME, position, message, path=path, hint=hint)
             return None
         return Key(forms.KEY_KINDS[resource.kind], (*map(str, parents), name))
 
@@ -224,8 +226,10 @@ class Cluster:
             which = one_of(map(str, matching)) if matching else "none is declared here"
         message = f"belongs to a {kind} that cannot be told: {which}"
         hint = f"give its name in spec.{member}.name"
-        mark, path = fields.name()
-        resource.context.diagnostics.add(Code.NO_MESH, mark, escaped(message), path=path, hint=hint)
+        position, path = fields.name()
+        resource.context.diagnostics.add(
+            Code.NO_MESH, position, escaped(message), path=path, hint=hint
+        )
         return None
 
     def _selecting(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
@@ -243,15 +247,15 @@ class Cluster:
         if (kind, namespace) not in self._reaching:
             of_namespace = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
             self._reaching[kind, namespace] = [
-                each
-                for each in everything
-                if each.namespaces is not None and self._matches(each.namespaces, of_namespace)
+                item
+                for item in everything
+                if item.namespaces is not None and self._matches(item.namespaces, of_namespace)
             ]
         labels = labels_of(resource.context.root)
         return [
-            each
-            for each in self._reaching[kind, namespace]
-            if each.routes is None or self._matches(each.routes, labels)
+            item
+            for item in self._reaching[kind, namespace]
+            if item.routes is None or self._matches(item.routes, labels)
         ] or everything
 
     def _matches(self, selector: Selector, labels: Mapping[str, str]) -> bool:
@@ -279,7 +283,7 @@ class Cluster:
         """Return the backends of a node with those of its groups; nothing where it has none."""
         given: Any = spec.get("backends", [])
         backends = [*given]
-        known = {each["virtualService"]["virtualServiceName"] for each in backends}
+        known = {backend["virtualService"]["virtualServiceName"] for backend in backends}
         groups = {
             (reference.namespace or node.namespace, reference.name): index
             for index, reference in enumerate(document.spec.backend_groups or ())
@@ -292,32 +296,38 @@ class Cluster:
                         backends.append({"virtualService": {"virtualServiceName": service}})
                         known.add(service)
             except _TooManySelectionsError as error:
-                mark, _ = find(node.context.root, path)
+                position, _ = find(node.context.root, path)
                 message = f"cannot be filled in: {error}"
-                node.context.report(Code.NOT_ALLOWED, mark, message, path, "name fewer services")
+                node.context.report(
+                    Code.NOT_ALLOWED, position, message, path, "name fewer services"
+                )
                 break
         return {"backends": backends} if backends else {}
 
     def _services(
-        self, node: KubernetesResource, wanted: tuple[str, str], path: Path, hidden: Collection[str]
+        self,
+        node: KubernetesResource,
+        expected: tuple[str, str],
+        path: Path,
+        hidden: Collection[str],
     ) -> Iterator[str]:
         """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
-        namespace, name = wanted
+        namespace, name = expected
         if name == "*":
             if not self._services_in:
-                for place, each in sorted(self.by_name.get("VirtualService", {})):
-                    own_name = self._name("VirtualService", place, each)
+                for place, service_name in sorted(self.by_name.get("VirtualService", {})):
+                    own_name = self._name("VirtualService", place, service_name)
                     self._services_in.setdefault(place, []).append(own_name)
             of_namespace = self._services_in.get(namespace, [])
             self._count(len(of_namespace))
             yield from of_namespace
             return
-        group = self.by_name.get("BackendGroup", {}).get(wanted)
+        group = self.by_name.get("BackendGroup", {}).get(expected)
         if group is None:
             if "BackendGroup" not in hidden:
                 message = f"names {namespace}/{name}, which is not declared"
-                mark, _ = find(node.context.root, path)
-                node.context.report(Code.DANGLING, mark, escaped(message), path)
+                position, _ = find(node.context.root, path)
+                node.context.report(Code.DANGLING, position, escaped(message), path)
             return
         _, services = find(group.context.root, ("spec", "virtualservices"))
         listed = services.items if isinstance(services, ListNode) else []
@@ -345,29 +355,31 @@ class Cluster:
         if not isinstance(node, MappingNode):
             return node
         members: dict[str, KeyValue] = {}
-        for name, (mark, value) in node.members.items():
+        for name, (position, value) in node.members.items():
             here = (*path, name)
             match = _REFERENCE.fullmatch(name)
             if match is None:
-                members[name] = KeyValue(mark, self._without_references(resource, value, here))
+                members[name] = KeyValue(position, self._without_references(resource, value, here))
                 continue
             kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
             if reference in members:
                 message = f"names the {kind} for the second time"
-                resource.context.report(Code.NOT_ALLOWED, mark, message, here)
+                resource.context.report(Code.NOT_ALLOWED, position, message, here)
             find = self._by_reference if name == reference else _by_arn
-            told = find(resource, kind, value, here)
+            text = find(resource, kind, value, here)
             _, own_name = find(value, ("name",))
             place = own_name.position if own_name else value.position
-            found = InvalidNode(value.position) if told is None else ScalarNode(place, told, told)
-            members[reference] = KeyValue(mark, found)
+            found = InvalidNode(value.position) if text is None else ScalarNode(place, text, text)
+            members[reference] = KeyValue(position, found)
         return MappingNode(node.position, members)
 
     def _by_reference(
         self, resource: KubernetesResource, kind: str, node: Node, path: Path
     ) -> str | None:
-        sheet = resource.context
-        found = validate(forms.KubernetesReference, node, sheet.diagnostics, (*sheet.path, *path))
+        context = resource.context
+        found = validate(
+            forms.KubernetesReference, node, context.diagnostics, (*context.path, *path)
+        )
         if found is None:
             return None
         return self._name(kind, found.namespace or resource.namespace, found.name)
@@ -401,6 +413,6 @@ def _to_api_spec(kind: str, form: Any) -> Spec:
 def _warn_of_namespace(mesh: KubernetesResource, document: Any) -> None:
     if "namespace" in document.metadata.model_fields_set:
         where = ("metadata", "namespace")
-        mark, _ = find(mesh.context.root, where)
+        position, _ = find(mesh.context.root, where)
         message = "means nothing on a Mesh, which belongs to the whole cluster"
-        mesh.context.report(Code.NAMESPACE, mark, message, where)
+        mesh.context.report(Code.NAMESPACE, position, message, where)

@@ -41,7 +41,7 @@ class Selector(NamedTuple):
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the selector chooses an object with these ``labels``."""
         return self.wanted.items() <= labels.items() and all(
-            each.holds(labels) for each in self.expressions
+            expression.holds(labels) for expression in self.expressions
         )
 
 
@@ -59,16 +59,16 @@ def selector_of(node: Node | None) -> Selector | None:
         return None
     if not isinstance(node, MappingNode):
         return _CHOOSES_NOTHING
-    wanted = _texts(find(node, ("matchLabels",))[1])
+    expected = _texts(find(node, ("matchLabels",))[1])
     _, expressions = find(node, ("matchExpressions",))
     found = expressions.items if isinstance(expressions, ListNode) else []
-    return Selector(wanted, tuple(map(_expression, found)), 1 + len(wanted) + len(found))
+    return Selector(expected, tuple(map(_expression, found)), 1 + len(expected) + len(found))
 
 
 def _expression(node: Node) -> Expression:
     _, values = find(node, ("values",))
     words = values.items if isinstance(values, ListNode) else ()
-    texts = frozenset(each.text for each in words if isinstance(each, ScalarNode))
+    texts = frozenset(item.text for item in words if isinstance(item, ScalarNode))
     return Expression(get_text(node, "key") or "", get_text(node, "operator"), texts)
 
 

@@ -90,18 +90,22 @@ def load_manifests(
     try:
         for file, content in sorted(files, key=itemgetter(0)):
             check_time()
-            page = decode(file, content)
-            diagnostics += [page] if isinstance(page, Diagnostic) else _parse_file(page, source)
+            text_source = decode(file, content)
+            diagnostics += (
+                [text_source]
+                if isinstance(text_source, Diagnostic)
+                else _parse_file(text_source, source)
+            )
         hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
         diagnostics += _resolve(source, hidden)
         hidden |= _hidden(diagnostics, source.known)
-        declared = sorted(source.declared, key=lambda each: (each.key, each.origin))
+        declared = sorted(source.declared, key=lambda item: (item.key, item.origin))
         remarks = [*_conflicts(declared), *_misfits(declared, hidden, check_time)]
         diagnostics += _placed(remarks, source, hidden)
     except TooSlowError as error:
         return LoadResult((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
-    times = Counter(each.key for each in declared)
-    desired = tuple(each.desired for each in declared if each.desired and times[each.key] == 1)
+    times = Counter(item.key for item in declared)
+    desired = tuple(item.desired for item in declared if item.desired and times[item.key] == 1)
     return LoadResult(
         desired, sort_diagnostics(_visible(diagnostics)), dict(sorted(source.ignored.items()))
     )
@@ -133,19 +137,19 @@ class _Source:
     @property
     def declared(self) -> Iterator[DeclaredResource]:
         """What is declared, valid or not."""
-        return (each for each in self.found if isinstance(each, DeclaredResource))
+        return (item for item in self.found if isinstance(item, DeclaredResource))
 
     @property
     def known(self) -> Iterator[_Known]:
         """Every resource of which something is known."""
-        for each in self.found:
-            if isinstance(each, DeclaredResource):
-                yield _Known(each.key.kind, each.complaints, each.path, named=True)
+        for item in self.found:
+            if isinstance(item, DeclaredResource):
+                yield _Known(item.key.kind, item.complaints, item.path, named=True)
             else:
-                yield _Known(each.kind, each.complaints, each.path, named=False)
+                yield _Known(item.kind, item.complaints, item.path, named=False)
         for resource in self.cluster.resources:
-            kind, sheet = KEY_KINDS.get(resource.kind, resource.kind), resource.context
-            yield _Known(kind, sheet.diagnostics, sheet.path, resource.is_named)
+            kind, context = KEY_KINDS.get(resource.kind, resource.kind), resource.context
+            yield _Known(kind, context.diagnostics, context.path, resource.is_named)
 
 
 class _Remark(NamedTuple):
@@ -177,12 +181,12 @@ def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> froze
     return _ALL_KINDS if errors - explained else frozenset(hidden)
 
 
-def _parse_file(page: SourceText, source: _Source) -> list[Diagnostic]:
-    """Add what ``page`` declares and what is ignored of it, and return the complaints about it."""
+def _parse_file(text_source: SourceText, source: _Source) -> list[Diagnostic]:
+    """Add what ``text_source`` declares and what is ignored of it, and return the complaints about it."""
     found: list[Diagnostic] = []
     empty = True
     try:
-        for document in _documents(page):
+        for document in _documents(text_source):
             empty = False
             _read(document, source)
             found += document.diagnostics.found
@@ -191,10 +195,10 @@ def _parse_file(page: SourceText, source: _Source) -> list[Diagnostic]:
     except TooManyDiagnosticsError as error:
         found += error.diagnostics
     if len(found) > MAX_DIAGNOSTICS:
-        return [*found, _too_many(page.file)]
+        return [*found, _too_many(text_source.file)]
     if empty:
         hint = "delete the file if nothing is wanted of it"
-        found.append(about_file(Code.NO_DOCUMENT, page.file, "holds no document", hint))
+        found.append(about_file(Code.NO_DOCUMENT, text_source.file, "holds no document", hint))
     return found
 
 
@@ -202,13 +206,13 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
     """Add what waited for all of the source, and yield the complaints about it."""
     for resource in source.cluster.resources:
         source.check_time()
-        complaints = resource.context.diagnostics
-        before = len(complaints.found)
+        diagnostics = resource.context.diagnostics
+        before = len(diagnostics.found)
         try:
             source.found.extend(source.cluster.translate(resource, hidden))
         except TooManyDiagnosticsError:
-            yield _too_many(complaints.source.file)
-        yield from complaints.found[before:]
+            yield _too_many(diagnostics.source.file)
+        yield from diagnostics.found[before:]
 
 
 def _too_many(file: str) -> Diagnostic:
@@ -233,11 +237,11 @@ def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(item.severity is Severity.ERROR for item in diagnostics)
 
 
-def _documents(page: SourceText) -> Iterator[Document]:
-    is_json = page.file.endswith(".json") or (
-        not page.file.endswith(_YAML_NAMES) and _LOOKS_LIKE_JSON.match(page.text)
+def _documents(source: SourceText) -> Iterator[Document]:
+    is_json = source.file.endswith(".json") or (
+        not source.file.endswith(_YAML_NAMES) and _LOOKS_LIKE_JSON.match(source.text)
     )
-    return parse_json(page) if is_json else parse_yaml(page)
+    return parse_json(source) if is_json else parse_yaml(source)
 
 
 def _read(document: Document, source: _Source) -> None:
@@ -246,7 +250,7 @@ def _read(document: Document, source: _Source) -> None:
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
         shape = detect_format(root, document.diagnostics, path)
-        sheet = DocumentContext(
+        context = DocumentContext(
             root, document.diagnostics, path, source.variables, source.ignored, source.kept
         )
         if shape is Format.FOREIGN:
@@ -257,38 +261,38 @@ def _read(document: Document, source: _Source) -> None:
             if not path:
                 _ignore_foreign(document.diagnostics)
         elif shape is Format.KUBERNETES:
-            source.cluster.add(sheet)
+            source.cluster.add(context)
         elif shape:
-            source.found.extend(translate(shape, sheet))
+            source.found.extend(translate(shape, context))
 
 
-def _ignore_foreign(complaints: DiagnosticList) -> None:
+def _ignore_foreign(diagnostics: DiagnosticList) -> None:
     """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
-    complaints.found[:] = [item for item in complaints.found if item.path in _FORMAT_FIELDS]
+    diagnostics.found[:] = [item for item in diagnostics.found if item.path in _FORMAT_FIELDS]
 
 
 def _conflicts(declared: Iterable[DeclaredResource]) -> Iterator[_Remark]:
     """Complain of keys declared twice, and of names that a reader cannot tell apart."""
     first_of_key: dict[Key, DeclaredResource] = {}
     first_of_look: dict[tuple[str, ...], DeclaredResource] = {}
-    for one in declared:
-        first = first_of_key.setdefault(one.key, one)
-        alike = first_of_look.setdefault(_lookalike(one.key), one)
-        if first is not one:
-            message = f"{one.key} is declared at {first.origin} too"
-            yield _Remark(one, Code.DECLARED_TWICE, _OWN_NAME, message)
-        elif alike.key != one.key:
+    for resource in declared:
+        first = first_of_key.setdefault(resource.key, resource)
+        alike = first_of_look.setdefault(_lookalike(resource.key), resource)
+        if first is not resource:
+            message = f"{resource.key} is declared at {first.origin} too"
+            yield _Remark(resource, Code.DECLARED_TWICE, _OWN_NAME, message)
+        elif alike.key != resource.key:
             message = f"differs from {alike.key} at {alike.origin} in case or normal form only"
             hint = "App Mesh takes them for two"
-            yield _Remark(one, Code.NEARLY_EQUAL, _OWN_NAME, message, hint)
+            yield _Remark(resource, Code.NEARLY_EQUAL, _OWN_NAME, message, hint)
 
 
 def _misfits(
     declared: Iterable[DeclaredResource], hidden: Collection[str], check_time: Callable[[], None]
 ) -> Iterator[_Remark]:
     """Complain of documents that do not fit each other."""
-    for one, code, (key, at, message, hint) in cross_check(declared, hidden, check_time):
-        yield _Remark(one, code, at, f"{key} {message}", hint)
+    for item, code, (key, at, message, hint) in cross_check(declared, hidden, check_time):
+        yield _Remark(item, code, at, f"{key} {message}", hint)
 
 
 def _placed(
@@ -305,15 +309,18 @@ def _placed(
     for resource in source.cluster.resources if by_file else ():
         objects[resource.context.diagnostics.source.file].append(resource)
     for file, of_file in by_file.items():
-        page = of_file[0].declared.complaints.source
+        text_source = of_file[0].declared.complaints.source
         kept: dict[tuple[Key, Origin], Fields] = {}
-        _parse_file(page, _Source(source.variables, source.check_time, kept=kept))
+        _parse_file(text_source, _Source(source.variables, source.check_time, kept=kept))
         for resource in objects[file]:
             source.cluster.keep(resource, kept, hidden)
         for declared, code, at, message, hint in of_file:
             fields = kept[declared.key, declared.origin]
-            mark, path = fields.name(at) if isinstance(at, int) else fields.in_spec(at)
-            origin, quote = Origin(file, mark.line, mark.column), page.quote(mark)
+            position, path = fields.name(at) if isinstance(at, int) else fields.in_spec(at)
+            origin, quote = (
+                Origin(file, position.line, position.column),
+                text_source.quote(position),
+            )
             yield Diagnostic(
                 code, origin, escaped(message), format_path(path), escaped(hint), quote
             )

@@ -101,17 +101,17 @@ class SourceText:
         """Whether a ``$`` may be in a value; a backslash may spell one."""
         return "$" in self.text or "\\" in self.text
 
-    def quote(self, mark: Position) -> SourceExcerpt | None:
-        """Return the part of the line around ``mark``, short enough to show."""
-        if mark.line > len(self.lines):
+    def quote(self, position: Position) -> SourceExcerpt | None:
+        """Return the part of the line around ``position``, short enough to show."""
+        if position.line > len(self.lines):
             return None
-        line = self.lines[mark.line - 1].removesuffix("\r")
+        line = self.lines[position.line - 1].removesuffix("\r")
         start = 0
         if len(line) > QUOTED_CHARACTERS:
-            start = max(0, min(mark.column - 1 - 30, len(line) - QUOTED_CHARACTERS))
+            start = max(0, min(position.column - 1 - 30, len(line) - QUOTED_CHARACTERS))
         text = line[start : start + QUOTED_CHARACTERS]
-        offset = min(mark.column - 1 - start, len(text))
-        return SourceExcerpt(text, offset, max(1, min(mark.width, len(text) - offset)))
+        offset = min(position.column - 1 - start, len(text))
+        return SourceExcerpt(text, offset, max(1, min(position.width, len(text) - offset)))
 
 
 class TooManyDiagnosticsError(Exception):
@@ -130,11 +130,11 @@ class DiagnosticList:
     found: list[Diagnostic] = field(default_factory=list)
 
     def add(
-        self, code: Code, mark: Position, message: str, *, path: Path = (), hint: str = ""
+        self, code: Code, position: Position, message: str, *, path: Path = (), hint: str = ""
     ) -> None:
-        """Complain about the place ``mark``; TooManyComplaintsError past the last one shown."""
-        origin = Origin(self.source.file, mark.line, mark.column)
-        quote = self.source.quote(mark)
+        """Complain about the place ``position``; TooManyComplaintsError past the last one shown."""
+        origin = Origin(self.source.file, position.line, position.column)
+        quote = self.source.quote(position)
         self.found.append(Diagnostic(code, origin, message, format_path(path), hint, quote))
         if len(self.found) > MAX_DIAGNOSTICS:
             raise TooManyDiagnosticsError(self.found)
@@ -197,13 +197,13 @@ def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
 
     Where the last step leads nowhere, that is the place of the mapping that lacks it, and None.
     """
-    mark, node = root.position, root
+    position, node = root.position, root
     for step in steps:
         if isinstance(node, ListNode) and isinstance(step, int):
             node = node.items[step]
-            mark = node.position
+            position = node.position
         elif isinstance(node, MappingNode) and str(step) in node.members:
-            mark, node = node.members[str(step)]
+            position, node = node.members[str(step)]
         else:
             return node.position, None
-    return mark, node
+    return position, node

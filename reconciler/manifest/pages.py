@@ -32,12 +32,12 @@ def decode(file: str, content: bytes) -> SourceText | Diagnostic:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"is not UTF-8: byte 0x{content[error.start]:02x} does not belong here"
         return Diagnostic(Code.ENCODING, Origin(file, line, column), message)
-    page = SourceText(file, text, text.split("\n"))
+    source = SourceText(file, text, text.split("\n"))
     if unsafe := UNSAFE_CHARACTERS.search(text):
         before = text[: unsafe.start()]
-        mark = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        complaints = DiagnosticList(page)
+        position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        diagnostics = DiagnosticList(source)
         message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
-        complaints.add(Code.CHARACTER, mark, message, hint="remove it")
-        return complaints.found[0]
-    return page
+        diagnostics.add(Code.CHARACTER, position, message, hint="remove it")
+        return diagnostics.found[0]
+    return source

@@ -57,9 +57,9 @@ def parse_call(node: Node, path: Path) -> FunctionCall | None:
     return None
 
 
-def make_scalar(mark: Position, text: str) -> ScalarNode:
+def make_scalar(position: Position, text: str) -> ScalarNode:
     """Return ``text`` as CloudFormation takes it: a number or a boolean where one is meant."""
-    return parse_scalar(ScalarNode(mark, text, text, unquoted=True), text)
+    return parse_scalar(ScalarNode(position, text, text, unquoted=True), text)
 
 
 def join_limited(pieces: Iterable[str]) -> str:

@@ -84,8 +84,8 @@ class Fields:
     def name(self, index: int = -1) -> Place:
         """Return the place of one of the names, that of the resource itself by default."""
         path = self.names[index]
-        mark, node = find(self.root, path)
-        return Place(node.position if node else mark, (*self.path, *path))
+        position, node = find(self.root, path)
+        return Place(node.position if node else position, (*self.path, *path))
 
     def in_spec(self, steps: Steps) -> Place:
         """Return the place in the spec that ``steps`` lead to.
@@ -97,8 +97,8 @@ class Fields:
         return place
 
     def _find(self, steps: Steps) -> Iterator[tuple[Steps, Place, Node | None]]:
-        mark, node = find(self.root, self.spec)
-        return _walk(steps, (), Place(mark, (*self.path, *self.spec)), node, self.form)
+        position, node = find(self.root, self.spec)
+        return _walk(steps, (), Place(position, (*self.path, *self.spec)), node, self.form)
 
 
 def _walk(
@@ -126,8 +126,8 @@ def _walk(
         place, node = Place(items[0].position, (*place.path, 0)), items[0]
     field = form.model_fields[attribute(step)]
     name = str(field.alias)
-    mark, value = find(node, (name,)) if node else (place.mark, None)
-    inside = Place(mark, (*place.path, name))
+    position, value = find(node, (name,)) if node else (place.mark, None)
+    inside = Place(position, (*place.path, name))
     yield from _walk(
         tuple(rest), (*taken, step), inside, value, find_model(field.annotation) or form
     )

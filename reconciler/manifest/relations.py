@@ -57,8 +57,8 @@ class _Source:
 
     def spec(self, key: Key | None) -> Any:
         """Return the spec of ``key`` as JSON; an empty one where it has none or is not here."""
-        one = self.declared.get(key) if key else None
-        return one.spec if one else {}
+        resource = self.declared.get(key) if key else None
+        return resource.spec if resource else {}
 
     def of_kinds(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
         """Yield the keys of these kinds with their specs."""
@@ -89,10 +89,10 @@ class _Source:
         found = [
             _Missing(key, len(parent.path) - 1, "is in", parent) for parent, key in first_in.items()
         ]
-        for key, one in self.declared.items():
+        for key, item in self.declared.items():
             found += [
                 _Missing(key, steps, "names", named)
-                for steps, named in one.references
+                for steps, named in item.references
                 if self.lacks(named)
             ]
         return found
@@ -107,7 +107,7 @@ def cross_check(
 
     There may be resources of the ``hidden`` kinds that are not among those ``declared``.
     """
-    source = _Source({one.key: one for one in declared}, hidden)
+    source = _Source({resource.key: resource for resource in declared}, hidden)
     for code, rule in RULES:
         for breach in rule(source):
             check_time()
@@ -126,7 +126,7 @@ def _is_shared(key: Key) -> bool:
 def _dangling(source: _Source) -> Iterator[CrossCheckFailure]:
     dangling = (row for row in source.missing if source.has_mesh(row.key))
     for number, (key, at, how, named) in enumerate(dangling):
-        alike = (str(each) for each in source.declared if each.kind == named.kind)
+        alike = (str(key_alike) for key_alike in source.declared if key_alike.kind == named.kind)
         message = f"{how} {named}, which is not declared while its mesh is"
         # Finding a hint takes longer than reading a document, and a file shows no more errors.
         hint = did_you_mean(str(named), alike) if number < MAX_DIAGNOSTICS else ""
@@ -197,7 +197,7 @@ def _port_mismatch(
     heard = {port: ports.get(port)} if port else ports
     if ports and protocol not in heard.values():
         where = f"{protocol} on port {port}" if port else protocol
-        listens = one_of(f"{number} for {each}" for number, each in ports.items())
+        listens = one_of(f"{number} for {protocol_name}" for number, protocol_name in ports.items())
         message = f"is for {where}, but {listener} listens on {listens}"
         yield CrossCheckFailure(key, at, message)
 

@@ -15,15 +15,15 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def manifest_schema() -> dict[str, Any]:
     """Return the schema of a document of any kind, draft 2020-12."""
-    wanted = [
+    expected = [
         (model, "validation") for model in (forms.native(kind.title) for kind in KINDS.values())
     ]
-    references, schema = models_json_schema(wanted)  # type: ignore[arg-type]
+    references, schema = models_json_schema(expected)  # type: ignore[arg-type]
     return {
         "$schema": DRAFT,
         "title": "mesh-reconciler manifest",
         "description": "One resource that mesh-reconciler keeps as it is written here.",
-        "oneOf": [references[pair] for pair in wanted],  # type: ignore[index]
+        "oneOf": [references[pair] for pair in expected],  # type: ignore[index]
         "$defs": _plain(schema["$defs"]),
     }
 

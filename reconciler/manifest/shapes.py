@@ -71,7 +71,7 @@ class Format(Enum):
     FOREIGN = auto()
 
 
-def split_resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
+def split_resources(root: Node, diagnostics: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
     """Yield the resources in a document: itself, or its items where it is a Kubernetes list.
 
     The path is that of the resource in the document. Complains of what is no mapping.
@@ -81,7 +81,7 @@ def split_resources(root: Node, complaints: DiagnosticList) -> Iterator[tuple[Ma
             yield node, path
         elif not isinstance(node, InvalidNode):
             message = f"is no manifest, which is a mapping: this is {describe(node)}"
-            complaints.add(Code.UNKNOWN_SHAPE, node.position, message, path=path)
+            diagnostics.add(Code.UNKNOWN_SHAPE, node.position, message, path=path)
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
@@ -99,10 +99,10 @@ def is_template(root: Node) -> bool:
     return "Resources" in root.members or "AWSTemplateFormatVersion" in root.members
 
 
-def detect_format(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
+def detect_format(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
     """Return the form of the resource ``root``; None where it has none, and it is said why."""
     if "apiVersion" in root.members:
-        return _by_api_version(root, complaints, path)
+        return _by_api_version(root, diagnostics, path)
     if "meshName" in root.members and "kind" not in root.members:
         return Format.REQUEST
     if is_template(root):
@@ -111,12 +111,12 @@ def detect_format(root: MappingNode, complaints: DiagnosticList, path: Path) -> 
     if "format_version" in root.members or "terraform_version" in root.members:
         return Format.TERRAFORM
     # kustomize is alone in letting its own files go without an apiVersion.
-    if complaints.source.file.rpartition("/")[2] in _KUSTOMIZATIONS:
+    if diagnostics.source.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Format.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
     hint = USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
     message = "is no manifest: it has neither apiVersion nor meshName"
-    complaints.add(Code.UNKNOWN_SHAPE, root.position, message, path=path, hint=hint)
+    diagnostics.add(Code.UNKNOWN_SHAPE, root.position, message, path=path, hint=hint)
     return None
 
 
@@ -130,7 +130,7 @@ def _is_response(root: MappingNode) -> bool:
     )
 
 
-def _by_api_version(root: MappingNode, complaints: DiagnosticList, path: Path) -> Format | None:
+def _by_api_version(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
     api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
     if api_version == NATIVE:
         return Format.NATIVE
@@ -144,7 +144,7 @@ def _by_api_version(root: MappingNode, complaints: DiagnosticList, path: Path) -
         message = f"must be {one_of(known)} for one of ours, not {describe(value)}"
         hint = did_you_mean(api_version or "", known)
         where = (*path, "apiVersion")
-        complaints.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
+        diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
     return None
 
 

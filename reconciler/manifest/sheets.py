@@ -94,21 +94,21 @@ class DocumentContext:
     def _known(
         self, fields: Fields, kind: str, key: Key | None, desired: Desired | None
     ) -> DeclaredResource | Unnamed:
-        complaints, path = self.diagnostics, fields.path
-        errors = complaints.errors_in(path)
+        diagnostics, path = self.diagnostics, fields.path
+        errors = diagnostics.errors_in(path)
         if key is None or (errors and not fields.are_named(errors)):
-            return Unnamed(kind, complaints, path)
+            return Unnamed(kind, diagnostics, path)
         origin = self._origin(fields)
         if self.kept is not None:
             self.kept[key, origin] = fields
         if desired is None or errors:
             readable = tuple(fields.references(key, errors))
-            return DeclaredResource(key, origin, complaints, path, None, readable)
-        return DeclaredResource(key, origin, complaints, path, desired)
+            return DeclaredResource(key, origin, diagnostics, path, None, readable)
+        return DeclaredResource(key, origin, diagnostics, path, desired)
 
     def _origin(self, fields: Fields) -> Origin:
-        mark = fields.name().mark
-        return Origin(self.diagnostics.source.file, mark.line, mark.column)
+        position = fields.name().mark
+        return Origin(self.diagnostics.source.file, position.line, position.column)
 
     def substitute(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
         """Return ``root`` with its variables replaced, but for what is below a key in ``skip``."""
@@ -118,9 +118,9 @@ class DocumentContext:
 
     def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
         """Return the kind of ``root`` where it is one of ``supported``, else say why not."""
-        mark, node = find(root, ("kind",))
+        position, node = find(root, ("kind",))
         if node is None:
-            self.report(Code.MISSING_FIELD, mark, "is required", ("kind",))
+            self.report(Code.MISSING_FIELD, position, "is required", ("kind",))
         elif isinstance(node, ScalarNode) and node.value is not None:
             if node.text in supported:
                 return node.text
@@ -131,18 +131,20 @@ class DocumentContext:
         return None
 
     def report_kind(
-        self, kind: str, mark: Position, where: Path, known: Collection[str] = MESH_KINDS
+        self, kind: str, position: Position, where: Path, known: Collection[str] = MESH_KINDS
     ) -> None:
-        """Complain of a kind that is not among those ``known``, as ``where`` says at ``mark``."""
+        """Complain of a kind that is not among those ``known``, as ``where`` says at ``position``."""
         message = f"must be {one_of(sorted(known))}, not {quote_value(kind)}"
-        self.report(Code.KIND, mark, message, where, did_you_mean(kind, known))
+        self.report(Code.KIND, position, message, where, did_you_mean(kind, known))
 
-    def report_type(self, node: Node, where: Path, wanted: str = "a mapping") -> None:
-        """Complain that ``node`` is not ``wanted``, where nothing was complained of there yet."""
+    def report_type(self, node: Node, where: Path, expected: str = "a mapping") -> None:
+        """Complain that ``node`` is not ``expected``, where nothing was complained of there yet."""
         if not isinstance(node, InvalidNode) or node.expansion:
             found = "a function" if isinstance(node, InvalidNode) else describe(node)
-            self.report(Code.WRONG_TYPE, node.position, f"must be {wanted}, not {found}", where)
+            self.report(Code.WRONG_TYPE, node.position, f"must be {expected}, not {found}", where)
 
-    def report(self, code: Code, mark: Position, message: str, where: Path, hint: str = "") -> None:
-        """Complain of the place ``mark``, to which ``where`` leads from the root."""
-        self.diagnostics.add(code, mark, message, path=(*self.path, *where), hint=hint)
+    def report(
+        self, code: Code, position: Position, message: str, where: Path, hint: str = ""
+    ) -> None:
+        """Complain of the place ``position``, to which ``where`` leads from the root."""
+        self.diagnostics.add(code, position, message, path=(*self.path, *where), hint=hint)

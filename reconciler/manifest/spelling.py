@@ -63,8 +63,8 @@ def kubernetes_name(structure: str, field: str) -> str:
 
 
 @cache
-def rename_fields(model: type[M], spell: FieldNaming, *, in_blocks: bool = False) -> type[M]:
-    """Return ``model`` with each field, at any depth, called what ``spell`` makes of its name.
+def rename_fields(model: type[M], naming: FieldNaming, *, in_blocks: bool = False) -> type[M]:
+    """Return ``model`` with each field, at any depth, called what ``naming`` makes of its name.
 
     Where objects come ``in_blocks``, each one stands in a list of its own; an empty list is none.
     """
@@ -73,7 +73,7 @@ def rename_fields(model: type[M], spell: FieldNaming, *, in_blocks: bool = False
     for name, field in model.model_fields.items():
         inner = find_model(field.annotation)
         if inner is not None:
-            twin: Any = rename_fields(inner, spell, in_blocks=in_blocks)
+            twin: Any = rename_fields(inner, naming, in_blocks=in_blocks)
             fields[name] = copy(field)
             fields[name].annotation = annotations[name] = _with_twin(
                 field.annotation, twin, in_blocks=in_blocks
@@ -83,7 +83,7 @@ def rename_fields(model: type[M], spell: FieldNaming, *, in_blocks: bool = False
         "__doc__": model.__doc__,
         "__annotations__": annotations,
         "model_config": ConfigDict(
-            alias_generator=lambda name: spell(model.__name__, name.rstrip("_"))
+            alias_generator=lambda name: naming(model.__name__, name.rstrip("_"))
         ),
     }
     twin_of_model: type[M] = new_class(

@@ -46,47 +46,47 @@ class _Hidden(NamedTuple):
     path: Path
 
 
-def translate_terraform(sheet: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+def translate_terraform(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield what of a mesh is in a state or in what a plan leads to."""
-    if get_text(sheet.root, "errored") == "true":
-        mark, _ = find(sheet.root, ("errored",))
-        sheet.report(Code.STATE, mark, "says that the plan is incomplete", ("errored",))
+    if get_text(context.root, "errored") == "true":
+        position, _ = find(context.root, ("errored",))
+        context.report(Code.STATE, position, "says that the plan is incomplete", ("errored",))
         return
-    version = get_text(sheet.root, "format_version")
+    version = get_text(context.root, "format_version")
     if version is None:
         where = ("format_version",)
-        sheet.report(Code.MISSING_FIELD, sheet.root.position, "is required", where, _SHOW)
+        context.report(Code.MISSING_FIELD, context.root.position, "is required", where, _SHOW)
         return
     if version.partition(".")[0] not in {"0", "1"}:
-        mark, _ = find(sheet.root, ("format_version",))
+        position, _ = find(context.root, ("format_version",))
         message = "is no version of Terraform's output that is known: those begin with 0 or 1"
-        sheet.report(Code.UNKNOWN_SHAPE, mark, message, ("format_version",), _SHOW)
+        context.report(Code.UNKNOWN_SHAPE, position, message, ("format_version",), _SHOW)
         return
-    values = next((name for name in _VALUES if name in sheet.root.members), None)
+    values = next((name for name in _VALUES if name in context.root.members), None)
     if values is None:
         message = "is required: where terraform show finds no state, it prints nothing more"
-        sheet.report(Code.MISSING_FIELD, sheet.root.position, message, ("values",), _SHOW)
+        context.report(Code.MISSING_FIELD, context.root.position, message, ("values",), _SHOW)
         return
     module = (values, "root_module")
-    mark, node = find(sheet.root, module)
+    position, node = find(context.root, module)
     if not isinstance(node, MappingNode):
-        sheet.report(Code.MISSING_FIELD, mark, "is required", module, _SHOW)
+        context.report(Code.MISSING_FIELD, position, "is required", module, _SHOW)
         return
-    unknown = _unknown_values(sheet.root)
-    for resource, path in _resources(sheet, node, module):
-        yield from _resource(sheet, resource, path, unknown)
+    unknown = _unknown_values(context.root)
+    for resource, path in _resources(context, node, module):
+        yield from _resource(context, resource, path, unknown)
 
 
 def _resources(
-    sheet: DocumentContext, module: MappingNode, path: Path
+    context: DocumentContext, module: MappingNode, path: Path
 ) -> Iterator[tuple[MappingNode, Path]]:
-    yield from _mappings(sheet, module, (*path, "resources"))
-    for child, where in _mappings(sheet, module, (*path, "child_modules")):
-        yield from _resources(sheet, child, where)
+    yield from _mappings(context, module, (*path, "resources"))
+    for child, where in _mappings(context, module, (*path, "child_modules")):
+        yield from _resources(context, child, where)
 
 
 def _mappings(
-    sheet: DocumentContext, module: MappingNode, path: Path
+    context: DocumentContext, module: MappingNode, path: Path
 ) -> Iterator[tuple[MappingNode, Path]]:
     """Yield each mapping in the list that ``path`` ends with, and complain of what is none."""
     _, node = find(module, path[-1:])
@@ -95,9 +95,9 @@ def _mappings(
             if isinstance(item, MappingNode):
                 yield item, (*path, index)
             else:
-                sheet.report_type(item, (*path, index))
+                context.report_type(item, (*path, index))
     elif node is not None:
-        sheet.report_type(node, path, "a list")
+        context.report_type(node, path, "a list")
 
 
 def _unknown_values(root: Node) -> dict[str, _Hidden]:
@@ -115,20 +115,20 @@ def _unknown_values(root: Node) -> dict[str, _Hidden]:
 
 
 def _resource(
-    sheet: DocumentContext, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
+    context: DocumentContext, resource: MappingNode, path: Path, unknown: dict[str, _Hidden]
 ) -> Iterator[DeclaredResource | Unnamed]:
     type_ = get_text(resource, "type")
     if type_ is None:
-        mark, _ = find(resource, ("type",))
-        sheet.report(Code.MISSING_FIELD, mark, "is required", (*path, "type"))
+        position, _ = find(resource, ("type",))
+        context.report(Code.MISSING_FIELD, position, "is required", (*path, "type"))
     elif get_text(resource, "mode") == "data" or not type_.startswith(_PREFIX):
         data = "data." if get_text(resource, "mode") == "data" else ""
-        sheet.ignored[f"Terraform {data}{type_}"] += 1
+        context.ignored[f"Terraform {data}{type_}"] += 1
     elif get_text(resource, "deposed_key") is not None:
-        sheet.ignored[f"Terraform deposed {type_}"] += 1
+        context.ignored[f"Terraform deposed {type_}"] += 1
     elif type_ not in _KINDS:
-        mark, _ = find(resource, ("type",))
-        sheet.report_kind(type_, mark, (*path, "type"), _KINDS)
+        position, _ = find(resource, ("type",))
+        context.report_kind(type_, position, (*path, "type"), _KINDS)
     else:
         address = get_text(resource, "address")
         # An address names one resource, so its unknown values are searched only once.
@@ -138,56 +138,56 @@ def _resource(
             hidden.append(
                 _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))
             )
-        yield from _translate(sheet, resource, path, hidden, _KINDS[type_])
+        yield from _translate(context, resource, path, hidden, _KINDS[type_])
 
 
 def _translate(
-    sheet: DocumentContext, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
+    context: DocumentContext, resource: MappingNode, path: Path, hidden: list[_Hidden], kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
-    mark, values = find(resource, ("values",))
+    position, values = find(resource, ("values",))
     inside = (*path, "values")
     if not isinstance(values, MappingNode):
-        sheet.report(Code.MISSING_FIELD, mark, "is required", inside)
+        context.report(Code.MISSING_FIELD, position, "is required", inside)
         return
     # The provider's default tags are in tags_all alone, and the live mesh carries them too.
     _, all_tags = find(values, ("tags_all",))
     tags = "tags_all" if all_tags and _is_set(all_tags) else "tags"
     names = (*map(attribute, forms.names(kind)[:-1]), "name")
-    wanted = {*names, "spec", tags}
-    for why, node, where in hidden:
-        for name in sorted(wanted):
+    expected = {*names, "spec", tags}
+    for reason, node, where in hidden:
+        for name in sorted(expected):
             for place, steps in _mark_unknown(*find(node, (name,))):
                 if steps[-3::2] in _DEFAULTED_FIELDS:
                     continue
-                sheet.report(Code.STATE, place, why, (*where, name, *steps))
+                context.report(Code.STATE, place, reason, (*where, name, *steps))
     owner, account = get_text(values, "mesh_owner"), get_text(values, "resource_owner")
     if owner and owner != account and kind != "Mesh":
-        wanted.add("mesh_owner")
+        expected.add("mesh_owner")
     elif owner and account and owner != account:
         place, _ = find(values, ("mesh_owner",))
         message = "says that the mesh is another account's, which is not ours to create or change"
-        sheet.report(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
+        context.report(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
     members = {
-        name: KeyValue(mark, value if name.startswith("tags") else _without_unset(value))
-        for name, (mark, value) in values.members.items()
-        if name in wanted and _is_set(value)
+        name: KeyValue(position, value if name.startswith("tags") else _without_unset(value))
+        for name, (position, value) in values.members.items()
+        if name in expected and _is_set(value)
     }
     model = rename_fields(forms.terraform(kind), terraform_name, in_blocks=True)
     root = MappingNode(values.position, members)
     fields = Fields(
-        MappingNode(resource.position, {"values": KeyValue(mark, root)}),
-        (*sheet.path, *path),
+        MappingNode(resource.position, {"values": KeyValue(position, root)}),
+        (*context.path, *path),
         tuple(("values", name) for name in names),
         ("values", "spec"),
         forms.spec_in(model),
         ("values", "mesh_owner"),
     )
-    form: Any = validate(model, root, sheet.diagnostics, (*sheet.path, *inside))
+    form: Any = validate(model, root, context.diagnostics, (*context.path, *inside))
     if form is None:
         word = forms.KEY_KINDS[kind]
-        yield sheet.invalid(fields, word, fields.key(word))
+        yield context.invalid(fields, word, fields.key(word))
         return
-    yield sheet.declare(
+    yield context.declare(
         fields,
         forms.key_of(kind, form, names),
         # The provider sends an empty spec where the configuration has none.
@@ -207,8 +207,10 @@ def _without_unset(node: Node) -> Node:
         return ListNode(node.position, [_without_unset(item) for item in items])
     if isinstance(node, MappingNode):
         kept = {
-            name: KeyValue(mark, _as_list(value) if name == "attributes" else _without_unset(value))
-            for name, (mark, value) in node.members.items()
+            name: KeyValue(
+                position, _as_list(value) if name == "attributes" else _without_unset(value)
+            )
+            for name, (position, value) in node.members.items()
             if not _is_left_out(name, value)
         }
         return MappingNode(node.position, kept)
@@ -228,17 +230,20 @@ def _as_list(node: Node) -> Node:
     if not isinstance(node, MappingNode):
         return node
     items = [
-        {"key": KeyValue(mark, ScalarNode(mark, name, name)), "value": KeyValue(mark, value)}
-        for name, (mark, value) in node.members.items()
+        {
+            "key": KeyValue(position, ScalarNode(position, name, name)),
+            "value": KeyValue(position, value),
+        }
+        for name, (position, value) in node.members.items()
     ]
     return ListNode(node.position, [MappingNode(node.position, item) for item in items])
 
 
-def _mark_unknown(mark: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
+def _mark_unknown(position: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
     """Yield the place of every ``true`` in ``node``, and the path to it."""
     match node:
         case ScalarNode(value=True):
-            yield mark, ()
+            yield position, ()
         case MappingNode(members=members):
             for name, member in members.items():
                 for place, path in _mark_unknown(member.position, member.value):

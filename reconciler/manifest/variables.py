@@ -54,18 +54,18 @@ def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
     Quotation marks around a whole value are taken off; nothing in it is replaced. UsageError
     with file and line where a line is none of these, or gives a name for the second time.
     """
-    page = decode(file, content)
-    if isinstance(page, Diagnostic):
-        raise UsageError(f"{page.origin}: {page.message}")
+    source = decode(file, content)
+    if isinstance(source, Diagnostic):
+        raise UsageError(f"{source.origin}: {source.message}")
     variables: dict[str, str] = {}
-    for number, line in enumerate(page.lines, 1):
+    for number, line in enumerate(source.lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not _NAME.fullmatch(name):
-            raise UsageError(f"{page.file}:{number}: must be NAME=VALUE; {_NAME_HINT}")
+            raise UsageError(f"{source.file}:{number}: must be NAME=VALUE; {_NAME_HINT}")
         if name in variables:
-            raise UsageError(f"{page.file}:{number}: {name} is given for the second time")
+            raise UsageError(f"{source.file}:{number}: {name} is given for the second time")
         quoted = _QUOTED.fullmatch(value)
         variables[name] = quoted[2] if quoted else value
     return variables
@@ -83,7 +83,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def substitute_mapping(
     root: MappingNode,
     variables: Mapping[str, str],
-    complaints: DiagnosticList,
+    diagnostics: DiagnosticList,
     path: Path,
     skip: Collection[str] = (),
 ) -> MappingNode:
@@ -97,18 +97,18 @@ def substitute_mapping(
         match node:
             case MappingNode():
                 return mapping(node, path)
-            case ListNode(mark, items):
+            case ListNode(position, items):
                 inner = [filled(item, (*path, index)) for index, item in enumerate(items)]
-                return ListNode(mark, inner)
+                return ListNode(position, inner)
             case ScalarNode(value=str()) if "$" in node.text:
-                return _substitute_scalar(node, variables, complaints, path)
+                return _substitute_scalar(node, variables, diagnostics, path)
             case _:
                 return node
 
     def mapping(node: MappingNode, path: Path) -> MappingNode:
         members = {
-            name: KeyValue(mark, value if name in skip else filled(value, (*path, name)))
-            for name, (mark, value) in node.members.items()
+            name: KeyValue(position, value if name in skip else filled(value, (*path, name)))
+            for name, (position, value) in node.members.items()
         }
         return MappingNode(node.position, members)
 
@@ -129,7 +129,7 @@ def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def _substitute_scalar(
-    node: ScalarNode, variables: Mapping[str, str], complaints: DiagnosticList, path: Path
+    node: ScalarNode, variables: Mapping[str, str], diagnostics: DiagnosticList, path: Path
 ) -> Node:
     whole = _UNBRACED.fullmatch(node.text)
     found, rest = split_placeholders(f"${{{whole[1]}}}" if whole else node.text)
@@ -138,13 +138,13 @@ def _substitute_scalar(
     for before, expression in found:
         value, message, hint = _value(expression, variables)
         if value is None:
-            complaints.add(Code.VARIABLE, node.position, message, path=path, hint=hint)
+            diagnostics.add(Code.VARIABLE, node.position, message, path=path, hint=hint)
             return InvalidNode(node.position)
         parts += before, value
         length += len(before) + len(value)
         if length > MAX_CHARACTERS:
             message = f"is longer than {MAX_CHARACTERS:,} characters with its variables"
-            complaints.add(Code.VARIABLE, node.position, message, path=path)
+            diagnostics.add(Code.VARIABLE, node.position, message, path=path)
             return InvalidNode(node.position)
     return parse_scalar(node, "".join([*parts, rest]))
 

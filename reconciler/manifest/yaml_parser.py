@@ -81,24 +81,24 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 class _LimitError(Exception):
     """The document is larger or deeper than any manifest."""
 
-    def __init__(self, mark: Position, message: str) -> None:
+    def __init__(self, position: Position, message: str) -> None:
         super().__init__(message)
-        self.position = mark
+        self.position = position
 
 
-def parse_yaml(page: SourceText) -> Iterator[Document]:
-    """Yield the documents of ``page``, empty ones left out.
+def parse_yaml(source: SourceText) -> Iterator[Document]:
+    """Yield the documents of ``source``, empty ones left out.
 
     A syntax error or a document over a limit is the last that is yielded: what stands behind
     it cannot be told apart.
     """
-    refused = _reject_lines(page)
+    refused = _reject_lines(source)
     if refused:
         yield Document(None, refused)
         return
-    composer = _Composer(page)
+    composer = _Composer(source)
     while True:
-        composer.diagnostics = DiagnosticList(page)
+        composer.diagnostics = DiagnosticList(source)
         try:
             root = composer.next_document()
         except YAMLError as error:
@@ -115,39 +115,39 @@ def parse_yaml(page: SourceText) -> Iterator[Document]:
             yield Document(root, composer.diagnostics)
 
 
-def _reject_lines(page: SourceText) -> DiagnosticList | None:
-    complaints = DiagnosticList(page)
+def _reject_lines(source: SourceText) -> DiagnosticList | None:
+    diagnostics = DiagnosticList(source)
     for pattern, code, message, hint in (
         (_TAG_DIRECTIVE, Code.TAG, "declares a YAML tag", "tags are not supported"),
         (_CONFLICT, Code.YAML, "is an unresolved merge conflict", ""),
     ):
-        if match := pattern.search(page.text):
-            line = page.text.count("\n", 0, match.start()) + 1
-            complaints.add(code, Position(line, 1, len(match[0].rstrip())), message, hint=hint)
-    return complaints if complaints.found else None
+        if match := pattern.search(source.text):
+            line = source.text.count("\n", 0, match.start()) + 1
+            diagnostics.add(code, Position(line, 1, len(match[0].rstrip())), message, hint=hint)
+    return diagnostics if diagnostics.found else None
 
 
-def _report_syntax(error: Any, complaints: DiagnosticList) -> None:
-    lines, line = complaints.source.lines, error.problem_mark.line + 1
+def _report_syntax(error: Any, diagnostics: DiagnosticList) -> None:
+    lines, line = diagnostics.source.lines, error.problem_mark.line + 1
     # A text that ends too early is reported one line below one that ends without a line break.
     at_end = Position(len(lines), len(lines[-1]) + 1)
-    mark = Position(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
-    quote = complaints.source.quote(mark)
+    position = Position(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
+    quote = diagnostics.source.quote(position)
     at_tab = quote is not None and quote.text[quote.offset : quote.offset + 1] == "\t"
     hint = "indent with spaces: YAML allows no tabs there" if at_tab else ""
     context = f" {error.context}" if error.context else ""
-    complaints.add(
-        Code.YAML, mark, escaped(f"is not valid YAML: {error.problem}{context}"), hint=hint
+    diagnostics.add(
+        Code.YAML, position, escaped(f"is not valid YAML: {error.problem}{context}"), hint=hint
     )
 
 
 class _Composer:
     """Builds one document after the other from a stream of events."""
 
-    def __init__(self, page: SourceText) -> None:
-        self.diagnostics = DiagnosticList(page)
+    def __init__(self, source: SourceText) -> None:
+        self.diagnostics = DiagnosticList(source)
         # Of this loader only libyaml's events are used, and nothing that builds values.
-        self._next = CSafeLoader(page.text).get_event
+        self._next = CSafeLoader(source.text).get_event
         self._documents = 0
         self._nodes = 0
         self._short_tags: list[tuple[Position, str, Path]] = []
@@ -164,69 +164,69 @@ class _Composer:
                     raise _LimitError(_position(event), TOO_MANY_DOCUMENTS)
                 root = self._node(self._next(), ())
                 if not is_template(root):
-                    for mark, tag, path in self._short_tags:
-                        self._reject(Code.TAG, mark, f"carries the tag {tag}", path)
+                    for position, tag, path in self._short_tags:
+                        self._reject(Code.TAG, position, f"carries the tag {tag}", path)
                 return root
             if type(event) is StreamEndEvent:
                 return None
 
     def _node(self, event: Any, path: Path) -> Node:
-        mark = _position(event)
+        position = _position(event)
         self._nodes += 1
         # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
         # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
         if self._nodes > MAX_NODES:
-            raise _LimitError(mark, f"has more than {MAX_NODES:,} nodes in one document")
+            raise _LimitError(position, f"has more than {MAX_NODES:,} nodes in one document")
         if len(path) > MAX_DEPTH:
-            raise _LimitError(mark, f"is nested more than {MAX_DEPTH} levels deep")
-        sound = self._is_sound(event, mark, path)
+            raise _LimitError(position, f"is nested more than {MAX_DEPTH} levels deep")
+        sound = self._is_sound(event, position, path)
         node: Node
         match event:
             case ScalarEvent():
-                node = _scalar(event, mark)
+                node = _scalar(event, position)
             case SequenceStartEvent():
-                node = self._list(mark, path)
+                node = self._list(position, path)
             case MappingStartEvent():
-                node = self._mapping(mark, path)
+                node = self._mapping(position, path)
             case _:
-                node = InvalidNode(mark)
+                node = InvalidNode(position)
         if not sound:
-            return InvalidNode(mark)
+            return InvalidNode(position)
         if event.tag in _SHORT_TAGS:
-            self._short_tags.append((mark, event.tag, path))
-            meant = {_SHORT_TAGS[event.tag]: KeyValue(mark, node)}
-            return InvalidNode(mark, MappingNode(mark, meant))
+            self._short_tags.append((position, event.tag, path))
+            meant = {_SHORT_TAGS[event.tag]: KeyValue(position, node)}
+            return InvalidNode(position, MappingNode(position, meant))
         return node
 
-    def _is_sound(self, event: Any, mark: Position, path: Path) -> bool:
+    def _is_sound(self, event: Any, position: Position, path: Path) -> bool:
         if type(event) is AliasEvent:
-            self._reject(Code.ALIAS, mark, f"is the alias *{event.anchor}", path)
+            self._reject(Code.ALIAS, position, f"is the alias *{event.anchor}", path)
             return False
         if event.anchor is not None:
-            self._reject(Code.ALIAS, mark, f"carries the anchor &{event.anchor}", path)
+            self._reject(Code.ALIAS, position, f"carries the anchor &{event.anchor}", path)
         harmless = _HARMLESS_TAGS[type(event)]
         if event.tag and event.tag not in harmless and event.tag not in _SHORT_TAGS:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._reject(Code.TAG, mark, f"carries the tag {tag[:40]}", path)
+            self._reject(Code.TAG, position, f"carries the tag {tag[:40]}", path)
             return False
         # Only in double quotes can a character be spelt that must not stand on the page.
         unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
         if unsafe:
             message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
-            self.diagnostics.add(Code.CHARACTER, mark, message, path=path, hint="remove it")
+            self.diagnostics.add(Code.CHARACTER, position, message, path=path, hint="remove it")
         return not unsafe
 
-    def _reject(self, code: Code, mark: Position, message: str, path: Path) -> None:
+    def _reject(self, code: Code, position: Position, message: str, path: Path) -> None:
         hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
-        self.diagnostics.add(code, mark, escaped(message), path=path, hint=hint)
+        self.diagnostics.add(code, position, escaped(message), path=path, hint=hint)
 
-    def _list(self, mark: Position, path: Path) -> ListNode:
+    def _list(self, position: Position, path: Path) -> ListNode:
         items: list[Node] = []
         while type(event := self._next()) is not SequenceEndEvent:
             items.append(self._node(event, (*path, len(items))))
-        return ListNode(mark, items)
+        return ListNode(position, items)
 
-    def _mapping(self, mark: Position, path: Path) -> MappingNode | InvalidNode:
+    def _mapping(self, position: Position, path: Path) -> MappingNode | InvalidNode:
         members: dict[str, KeyValue] = {}
         whole = True
         while type(event := self._next()) is not MappingEndEvent:
@@ -242,7 +242,7 @@ class _Composer:
                 )
             else:
                 members[key.text] = KeyValue(key.position, value)
-        return MappingNode(mark, members) if whole else InvalidNode(mark)
+        return MappingNode(position, members) if whole else InvalidNode(position)
 
     def _key(self, event: Any, path: Path) -> ScalarNode | None:
         node = self._node(event, (*path, "?"))
@@ -269,12 +269,12 @@ def _is_double_quoted(event: Any) -> bool:
     return type(event) is ScalarEvent and event.style == '"'
 
 
-def _scalar(event: Any, mark: Position) -> ScalarNode:
+def _scalar(event: Any, position: Position) -> ScalarNode:
     text = event.value
     # The first of the pair says that the plain form needs no tag: it was written unquoted.
     if event.implicit[0] and event.tag is None:
-        return ScalarNode(mark, text, resolve(text), unquoted=True)
-    return ScalarNode(mark, text, text)
+        return ScalarNode(position, text, resolve(text), unquoted=True)
+    return ScalarNode(position, text, text)
 
 
 def resolve(text: str) -> str | int | float | bool | None:

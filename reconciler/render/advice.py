@@ -20,7 +20,7 @@ def render_advice(report: Report) -> str:
     kinds = Counter(type(outcome) for outcome in report.outcomes)
     lines = [f"{kinds[kind]} {advice}" for kind, advice in OUTCOME_STEPS.items() if kinds[kind]]
     withheld = report.plan.withheld
-    if any(CODE_OF_REASON[held.reason_code] is not ExitCode.OK for held in withheld):
+    if any(CODE_OF_REASON[item.reason_code] is not ExitCode.OK for item in withheld):
         lines.append(f"{len(withheld)} {WITHHELD_STEP}")
     if unlisted := report.plan.unlisted:
         lines.append(f"{plural(len(unlisted), 'list')} {OF_UNLISTED}")

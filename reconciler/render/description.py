@@ -47,15 +47,15 @@ class ResourceDescription:
         return plan_exit_code(self.plan, detailed=False)
 
 
-def render_text(description: ResourceDescription, page: Layout) -> str:
+def render_text(description: ResourceDescription, layout: Layout) -> str:
     """Return one screen: the plan for the resource, then what is known of it."""
     title = Span(escaped(str(description.key)), (Style.BOLD,), gap="")
     facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
     rows = [[title], *(_row(name, value) for name, value in facts.items())]
     for name, side in (("desired", _desired(description)), ("observed", _live(description))):
         rows += [[Span(name)], *_fields(side)] if side else []
-    plan = text.render_plan(description.plan, color=page.color, width=page.width)
-    return "\n".join([plan, *map(page.write, rows)]) + "\n"
+    plan = text.render_plan(description.plan, color=layout.color, width=layout.width)
+    return "\n".join([plan, *map(layout.write, rows)]) + "\n"
 
 
 def render_json(description: ResourceDescription) -> str:
@@ -97,13 +97,13 @@ def _without_owner(live: LiveResource) -> str:
 
 
 def _desired(description: ResourceDescription) -> dict[str, Json] | None:
-    want = description.desired
-    if want is None:
+    desired = description.desired
+    if desired is None:
         return None
-    options, pause = want.options, want.options.suspend
+    options, pause = desired.options, desired.options.suspend
     said: dict[str, Json] = {
-        "spec": want.spec,
-        "tags": dict(want.tags),
+        "spec": desired.spec,
+        "tags": dict(desired.tags),
         "protect": options.protect or None,
         "adopt": options.adopt or None,
         "suspend": {"until": pause.until.isoformat(), "reason": pause.reason} if pause else None,
@@ -113,8 +113,8 @@ def _desired(description: ResourceDescription) -> dict[str, Json] | None:
 
 
 def _live(description: ResourceDescription) -> dict[str, Json] | None:
-    saw = description.live
-    return {"spec": saw.spec, "tags": dict(saw.tags)} if isinstance(saw, LiveResource) else None
+    live = description.live
+    return {"spec": live.spec, "tags": dict(live.tags)} if isinstance(live, LiveResource) else None
 
 
 def _fields(side: Json) -> Iterator[list[Span]]:

@@ -16,28 +16,28 @@ SYMBOLS = {
 }
 
 
-def render_text(findings: Sequence[CheckResult], page: Layout) -> str:
+def render_text(results: Sequence[CheckResult], layout: Layout) -> str:
     """Return a line for each finding."""
-    width = max(len(finding.subject) for finding in findings)
+    width = max(len(result.subject) for result in results)
     lines = []
-    for finding in findings:
-        symbol, style = SYMBOLS[finding.status]
-        told = escaped(" ".join(finding.message.split()))
-        title = [Span(symbol, (style,), gap=""), Span(finding.subject.ljust(width), gap=" ")]
-        lines.append(page.write([*title, *wrap_words(told, gap="  ")]) + "\n")
+    for result in results:
+        symbol, style = SYMBOLS[result.status]
+        message = escaped(" ".join(result.message.split()))
+        title = [Span(symbol, (style,), gap=""), Span(result.subject.ljust(width), gap=" ")]
+        lines.append(layout.write([*title, *wrap_words(message, gap="  ")]) + "\n")
     return "".join(lines)
 
 
-def render_json(findings: Sequence[CheckResult], code: ExitCode) -> str:
+def render_json(results: Sequence[CheckResult], code: ExitCode) -> str:
     """Return the findings as one line of JSON; ``code`` is what the run exits with."""
     rows: list[Json] = [
-        {"mark": finding.status.value, "what": finding.subject, "told": finding.message}
-        for finding in findings
+        {"mark": result.status.value, "what": result.subject, "told": result.message}
+        for result in results
     ]
-    told: Json = {
+    document: Json = {
         "schema": SCHEMA,
         "exit_code": int(code),
         "exit_name": code.word,
         "findings": rows,
     }
-    return canonical_json(told) + "\n"
+    return canonical_json(document) + "\n"

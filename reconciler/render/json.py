@@ -55,7 +55,7 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "fingerprint": plan.fingerprint,
         "changes": [_change(change) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
-        "withheld": [_withheld(held) for held in plan.withheld],
+        "withheld": [_withheld(withheld) for withheld in plan.withheld],
         "unlisted": [_unlisted(unlisted) for unlisted in plan.unlisted],
         "owned": plan.owned,
     }
@@ -88,27 +88,27 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
         "answers": dict(status.responses),
-        "resources": [_resource_status(standing) for standing in worst_first(status.resources)],
+        "resources": [_resource_status(resource) for resource in worst_first(status.resources)],
     }
     return canonical_json(document) + "\n"
 
 
-def _resource_status(standing: ResourceStatus) -> Json:
+def _resource_status(resource: ResourceStatus) -> Json:
     return {
-        "key": str(standing.key),
-        "state": standing.state.value,
-        "since": standing.since,
-        "origin": _origin(standing.origin),
-        "owner": standing.owner,
-        "cause": standing.cause.value if standing.cause else None,
-        "fields": [_field(field) for field in standing.fields],
-        "traffic": standing.traffic.value if standing.traffic else None,
-        "why": standing.reason,
-        "outcome": standing.outcome,
-        "outcome_at": standing.outcome_at,
-        "attempts": standing.attempts,
-        "next_attempt_at": standing.next_attempt_at,
-        "last_seen_at": standing.last_seen_at,
+        "key": str(resource.key),
+        "state": resource.state.value,
+        "since": resource.since,
+        "origin": _origin(resource.origin),
+        "owner": resource.owner,
+        "cause": resource.cause.value if resource.cause else None,
+        "fields": [_field(field) for field in resource.fields],
+        "traffic": resource.traffic.value if resource.traffic else None,
+        "why": resource.reason,
+        "outcome": resource.outcome,
+        "outcome_at": resource.outcome_at,
+        "attempts": resource.attempts,
+        "next_attempt_at": resource.next_attempt_at,
+        "last_seen_at": resource.last_seen_at,
     }
 
 
@@ -130,16 +130,16 @@ def _change(change: Change) -> Json:
         "fields": [_field(field) for field in change.difference.fields],
         "patch": patch,
         "traffic": change.traffic.value if change.traffic else None,
-        "detached": [_detached_route(way) for way in detached_routes(change)],
+        "detached": [_detached_route(route) for route in detached_routes(change)],
         "unlinked": [_link(link) for link in unlinked(change)],
     }
 
 
-def _detached_route(way: DetachedRoute) -> Json:
-    difference = way.attach.difference
+def _detached_route(route: DetachedRoute) -> Json:
+    difference = route.attach.difference
     return {
-        "key": str(way.detach.key),
-        "cause": way.cause.value if way.cause else None,
+        "key": str(route.detach.key),
+        "cause": route.cause.value if route.cause else None,
         "fields": [_field(field) for field in difference.fields],
         "patch": list(difference.patch),
     }
@@ -154,22 +154,22 @@ def _link(link: Unlinked) -> Json:
 
 
 def _field(field: FieldChange) -> Json:
-    told: dict[str, Json] = {"pointer": field.pointer}
+    document: dict[str, Json] = {"pointer": field.pointer}
     if not isinstance(field.before, Missing):
-        told["before"] = field.before
+        document["before"] = field.before
     if not isinstance(field.after, Missing):
-        told["after"] = field.after
-    return told
+        document["after"] = field.after
+    return document
 
 
-def _withheld(held: Withheld) -> Json:
+def _withheld(withheld: Withheld) -> Json:
     return {
-        "key": str(held.key),
-        "reason": held.reason_code.value,
-        "why": held.reason,
-        "origin": _origin(held.origin),
-        "owner": held.owner,
-        "change": _change(held.change) if held.change else None,
+        "key": str(withheld.key),
+        "reason": withheld.reason_code.value,
+        "why": withheld.reason,
+        "origin": _origin(withheld.origin),
+        "owner": withheld.owner,
+        "change": _change(withheld.change) if withheld.change else None,
     }
 
 

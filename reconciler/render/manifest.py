@@ -24,22 +24,22 @@ _PLAIN = re.compile(r"(?![yn]$)[a-z][\w/-]*(?:\.[\w/-]+)*", re.ASCII | re.IGNORE
 MAX_NAME_LENGTH = 200
 
 
-def render_manifest(saw: LiveResource, spec: Spec) -> str:
-    """Return the manifest of ``saw`` with its ``spec`` in canonical form.
+def render_manifest(resource: LiveResource, spec: Spec) -> str:
+    """Return the manifest of ``resource`` with its ``spec`` in canonical form.
 
     Neither our two tags are in it nor those of AWS; they stay where they are. ManifestError says
     why where no manifest can say what is live.
     """
     tags = {
         key: value
-        for key, value in sorted(user_tags(saw.tags).items())
+        for key, value in sorted(user_tags(resource.tags).items())
         if not is_reserved_by_aws(key)
     }
-    protect = is_protected(saw.tags)
+    protect = is_protected(resource.tags)
     document = {
         "apiVersion": "mesh-reconciler/v1",
-        "kind": KINDS[saw.key.kind].title,
-        "metadata": {**_names(saw.key), **({"tags": tags} if tags else {})},
+        "kind": KINDS[resource.key.kind].title,
+        "metadata": {**_names(resource.key), **({"tags": tags} if tags else {})},
         **({"reconcile": {"protect": True}} if protect else {}),
         "spec": spec,
     }
@@ -52,7 +52,12 @@ def render_manifest(saw: LiveResource, spec: Spec) -> str:
         if complaint.severity is Severity.ERROR:
             raise ManifestError(f"no manifest can hold it: {sentence(complaint)}")
     (says,) = loaded.desired
-    if (says.key, says.spec, says.tags, says.options.protect) != (saw.key, spec, tags, protect):
+    if (says.key, says.spec, says.tags, says.options.protect) != (
+        resource.key,
+        spec,
+        tags,
+        protect,
+    ):
         raise ManifestError("no manifest can hold it: it would read otherwise")
     return text
 

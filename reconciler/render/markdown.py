@@ -136,9 +136,9 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
         if change.traffic in keys:
             keys[change.traffic].append(_code(escaped(str(change.key))))
-    told = [f"> **{traffic}**: {shorten_list(found)}" for traffic, found in keys.items() if found]
-    if told:
-        yield "> [!WARNING]\n" + "  \n".join(told)
+    lines = [f"> **{traffic}**: {shorten_list(found)}" for traffic, found in keys.items() if found]
+    if lines:
+        yield "> [!WARNING]\n" + "  \n".join(lines)
 
 
 def _owner_note(plan: Plan) -> list[Block]:
@@ -150,10 +150,12 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
     alike: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
-            told = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
-            alike.setdefault((told, outcome.reason), []).append(escaped(str(outcome.change.key)))
+            what = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
+            alike.setdefault((what, outcome.reason), []).append(escaped(str(outcome.change.key)))
     return [
-        item for (told, why), keys in alike.items() for item in _items(told, escaped(why), keys)
+        item
+        for (what, reason), keys in alike.items()
+        for item in _items(what, escaped(reason), keys)
     ]
 
 
@@ -180,11 +182,11 @@ def _field_diff(moved: FieldDiff) -> Block:
     return Block("\n".join([f"- ~ {_code(escaped(str(moved.key)))}", *lines]), 1)
 
 
-def _conflict(clash: MergeConflict) -> Block:
-    sides = {"base": clash.base, "live": clash.live, "here": clash.head}
-    told = ", ".join(f"{word} {_side(words.value(side))}" for word, side in sides.items())
-    place = _code(words.label(clash.pointer))
-    return Block(f"- {_code(escaped(str(clash.key)))} {place}: {told}", 1)
+def _conflict(conflict: MergeConflict) -> Block:
+    sides = {"base": conflict.base, "live": conflict.live, "here": conflict.head}
+    sides_text = ", ".join(f"{word} {_side(words.value(side))}" for word, side in sides.items())
+    place = _code(words.label(conflict.pointer))
+    return Block(f"- {_code(escaped(str(conflict.key)))} {place}: {sides_text}", 1)
 
 
 def _side(value: str | None) -> str:
@@ -202,12 +204,12 @@ def _unlisted(plan: Plan) -> Iterator[Block]:
         yield from _items("unlisted", escaped(unlisted.why), [escaped(str(unlisted))])
 
 
-def _items(what: str, why: str, keys: list[str]) -> Iterator[Block]:
+def _items(what: str, reason: str, keys: list[str]) -> Iterator[Block]:
     """Yield every one of ``keys``, a bounded number to a block: one that is too large is hidden."""
     for start in range(0, len(keys), KEYS_PER_BLOCK):
         some = keys[start : start + KEYS_PER_BLOCK]
         yield Block(
-            f"- **{what}** {', '.join(map(_code, some))}: {_code(why, len(why))}", len(some)
+            f"- **{what}** {', '.join(map(_code, some))}: {_code(reason, len(reason))}", len(some)
         )
 
 
@@ -228,9 +230,9 @@ def _detail(group: words.ChangeGroup) -> Iterator[str]:
     if group.rest:
         yield f"  {group.rest}"
     yield from _sides(group.fields)
-    for way in group.detached:
-        yield f"! {way.title}"
-        yield from _sides(way.fields)
+    for route in group.detached:
+        yield f"! {route.title}"
+        yield from _sides(route.fields)
 
 
 def _sides(fields: Sequence[words.Field]) -> Iterator[str]:

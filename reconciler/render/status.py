@@ -22,25 +22,28 @@ STYLES = {
 _ORDER = {state: place for place, state in enumerate(STYLES)}
 
 
-def worst_first(standings: Iterable[ResourceStatus]) -> list[ResourceStatus]:
-    """Return ``standings`` in the order in which somebody should look at them."""
-    return sorted(standings, key=lambda standing: (_ORDER[standing.state], standing.key))
+def worst_first(resources: Iterable[ResourceStatus]) -> list[ResourceStatus]:
+    """Return ``resources`` in the order in which somebody should look at them."""
+    return sorted(resources, key=lambda resource: (_ORDER[resource.state], resource.key))
 
 
-def render_status(status: DaemonStatus, *, now: float, page: Layout) -> str:
+def render_status(status: DaemonStatus, *, now: float, layout: Layout) -> str:
     """Return where it goes, how the last cycle ended, what is wrong, and a row a resource."""
     lines = [
-        page.write(wrap_words(line))
+        layout.write(wrap_words(line))
         for line in (
             f"{target_line(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
             *_cycle(status, now),
         )
     ]
     lines += [
-        *(page.write(wrap_words(f"! {escaped(wrong)}", Style.RED)) for wrong in _problems(status)),
+        *(
+            layout.write(wrap_words(f"! {escaped(wrong)}", Style.RED))
+            for wrong in _problems(status)
+        ),
         "",
-        *_table(worst_first(status.resources), now, page),
-        page.write(wrap_words(_footer(status.resources), Style.BOLD)),
+        *_table(worst_first(status.resources), now, layout),
+        layout.write(wrap_words(_footer(status.resources), Style.BOLD)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -70,54 +73,54 @@ def _problems(status: DaemonStatus) -> Iterator[str]:
     yield from status.diagnostics
 
 
-def _table(standings: list[ResourceStatus], now: float, page: Layout) -> Iterator[str]:
-    if not standings:
+def _table(resources: list[ResourceStatus], now: float, layout: Layout) -> Iterator[str]:
+    if not resources:
         return
-    keys = [escaped(str(standing.key)) for standing in standings]
+    keys = [escaped(str(resource.key)) for resource in resources]
     longest = max(map(len, keys))
     # On a narrow page one long name would push the rest of every row to another line.
-    width = longest if page.width is None or longest <= page.width // 2 else 0
-    for standing, key in zip(standings, keys, strict=True):
-        told = "; ".join(escaped(part) for part in _details(standing, now))
+    width = longest if layout.width is None or longest <= layout.width // 2 else 0
+    for resource, key in zip(resources, keys, strict=True):
+        details = "; ".join(escaped(part) for part in _details(resource, now))
         row = [
-            Span(f"{standing.state:<10}", (STYLES[standing.state],)),
+            Span(f"{resource.state:<10}", (STYLES[resource.state],)),
             Span(f"{key:<{width}}"),
-            Span(f"{format_duration(now - standing.since):>6}"),
+            Span(f"{format_duration(now - resource.since):>6}"),
         ]
-        yield page.write([*row, *(wrap_words(told, gap="  ") if told else ())])
+        yield layout.write([*row, *(wrap_words(details, gap="  ") if details else ())])
     yield ""
 
 
-def _details(standing: ResourceStatus, now: float) -> Iterator[str]:
-    if standing.cause is not None:
-        yield standing.cause
-    if standing.last_seen_at is not None:
-        yield f"last seen {format_duration(now - standing.last_seen_at)} ago"
-    if standing.fields:
-        yield f"{plural(len(standing.fields), 'field')} {_differ(len(standing.fields))}"
-    if standing.traffic is not None:
-        yield standing.traffic
-    if standing.reason is not None:
-        yield standing.reason
-    yield from attempts(standing, now)
-    if standing.origin is not None:
-        yield str(standing.origin)
+def _details(resource: ResourceStatus, now: float) -> Iterator[str]:
+    if resource.cause is not None:
+        yield resource.cause
+    if resource.last_seen_at is not None:
+        yield f"last seen {format_duration(now - resource.last_seen_at)} ago"
+    if resource.fields:
+        yield f"{plural(len(resource.fields), 'field')} {_differ(len(resource.fields))}"
+    if resource.traffic is not None:
+        yield resource.traffic
+    if resource.reason is not None:
+        yield resource.reason
+    yield from attempts(resource, now)
+    if resource.origin is not None:
+        yield str(resource.origin)
 
 
-def attempts(standing: ResourceStatus, now: float) -> Iterator[str]:
+def attempts(resource: ResourceStatus, now: float) -> Iterator[str]:
     """Yield what became of the last attempt, and when the next one is."""
-    if standing.outcome is not None and standing.outcome_at is not None:
-        yield f"{standing.outcome} {format_duration(now - standing.outcome_at)} ago"
-    if standing.next_attempt_at is not None:
-        ahead = format_duration(standing.next_attempt_at - now)
-        yield f"{plural(standing.attempts, 'attempt')} failed, the next in {ahead}"
+    if resource.outcome is not None and resource.outcome_at is not None:
+        yield f"{resource.outcome} {format_duration(now - resource.outcome_at)} ago"
+    if resource.next_attempt_at is not None:
+        ahead = format_duration(resource.next_attempt_at - now)
+        yield f"{plural(resource.attempts, 'attempt')} failed, the next in {ahead}"
 
 
 def _differ(number: int) -> str:
     return "differs" if number == 1 else "differ"
 
 
-def _footer(standings: Iterable[ResourceStatus]) -> str:
-    tally = Counter(standing.state for standing in standings)
-    told = ", ".join(f"{tally[state]} {state}" for state in STYLES if tally[state])
-    return f"{plural(tally.total(), 'resource')}{': ' if told else ''}{told}."
+def _footer(resources: Iterable[ResourceStatus]) -> str:
+    tally = Counter(resource.state for resource in resources)
+    counts = ", ".join(f"{tally[state]} {state}" for state in STYLES if tally[state])
+    return f"{plural(tally.total(), 'resource')}{': ' if counts else ''}{counts}."

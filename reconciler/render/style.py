@@ -48,8 +48,8 @@ class Layout:
         row = ""
         for styles, alike in groupby(parts, key=lambda part: part.styles):
             first, *others = alike
-            told = first.text + "".join(part.gap + part.text for part in others)
-            row += first.gap + styled(told, *styles, on=self.color)
+            text = first.text + "".join(part.gap + part.text for part in others)
+            row += first.gap + styled(text, *styles, on=self.color)
         return row
 
 

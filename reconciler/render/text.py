@@ -42,14 +42,14 @@ def render_plan(
     ``width`` is that of a terminal in cells, None for lines of any length. ``calls`` counts the
     API calls that the plan took by operation; nothing is said of them where there are none.
     """
-    page = Layout(color, width)
+    layout = Layout(color, width)
     blocks: list[Iterable[list[Span]]] = [[wrap_words(headline(plan))]]
-    blocks += [_block(group, page) for group in words.groups(plan.changes)]
-    blocks += [_withheld(plan, page)] if plan.withheld else []
+    blocks += [_block(group, layout) for group in words.groups(plan.changes)]
+    blocks += [_withheld(plan, layout)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
     counts = "\n".join(filter(None, (words.owner_note(plan), words.plan_counts(plan))))
-    written = ("\n".join(map(page.write, block)) for block in blocks)
-    return "\n\n".join([*written, _footer(counts, "", calls, page)])
+    written = ("\n".join(map(layout.write, block)) for block in blocks)
+    return "\n\n".join([*written, _footer(counts, "", calls, layout)])
 
 
 def render_report(
@@ -66,8 +66,8 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
         return styled(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
-    told = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
-    return f"{styled(told, style, on=color)}: {escaped(outcome.reason)}"
+    text_line = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
+    return f"{styled(text_line, style, on=color)}: {escaped(outcome.reason)}"
 
 
 def render_intent(change: Change) -> str:
@@ -90,7 +90,7 @@ def target_line(target: TargetId) -> str:
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
 
 
-def _block(group: words.ChangeGroup, page: Layout, indent: str = "  ") -> Iterator[list[Span]]:
+def _block(group: words.ChangeGroup, layout: Layout, indent: str = "  ") -> Iterator[list[Span]]:
     change = group.example
     kind = type(change)
     for key, origin in group.titles:
@@ -99,12 +99,12 @@ def _block(group: words.ChangeGroup, page: Layout, indent: str = "  ") -> Iterat
         yield [title, Span(change.cause), *where]
     if group.rest:
         yield wrap_words(group.rest, gap="    ")
-    most = words.MAX_LABEL_WIDTH if page.width is None else page.width // 2
+    most = words.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
     for field, gap in zip(group.fields, words.column_gaps(group.fields, most), strict=True):
         yield _field(field, gap)
-    for way in group.detached:
-        yield [Span(f"! {way.title}", (Style.BOLD,), INDENT)]
-        yield from (_field(field, "  ", INDENT + "  ") for field in way.fields)
+    for route in group.detached:
+        yield [Span(f"! {route.title}", (Style.BOLD,), INDENT)]
+        yield from (_field(field, "  ", INDENT + "  ") for field in route.fields)
     if change.traffic is not None:
         yield [Span(f"! {change.traffic}", (Style.BOLD,), INDENT)]
 
@@ -123,14 +123,14 @@ def _mark(field: words.Field) -> tuple[str, Style]:
     return ("-", Style.RED) if field.after is None else ("~", Style.YELLOW)
 
 
-def _withheld(plan: Plan, page: Layout) -> Iterator[list[Span]]:
+def _withheld(plan: Plan, layout: Layout) -> Iterator[list[Span]]:
     yield wrap_words("Left alone on purpose:")
     for alike in words.reasons(plan.withheld):
         style = Style.DIM if alike.reason is ReasonCode.ORPHAN else Style.YELLOW
         title = wrap_words(f"! {', '.join(alike.keys)}", style, gap="  ")
         yield [*title, *wrap_words(f"{alike.reason.value}: {alike.why}", gap="  ")]
         for group in alike.pending:
-            yield from _block(group, page, "    ")
+            yield from _block(group, layout, "    ")
 
 
 def _unlisted(plan: Plan) -> Iterator[list[Span]]:
@@ -140,9 +140,9 @@ def _unlisted(plan: Plan) -> Iterator[list[Span]]:
         yield [title, *wrap_words(escaped(unlisted.why), gap="  ")]
 
 
-def _footer(counts: str, advice: str, calls: Mapping[str, int], page: Layout) -> str:
+def _footer(counts: str, advice: str, calls: Mapping[str, int], layout: Layout) -> str:
     lines = [wrap_words(line, Style.BOLD) for line in counts.splitlines()]
     lines += map(wrap_words, advice.splitlines())
     if calls:
         lines.append(wrap_words(words.call_counts(calls), Style.DIM))
-    return "".join(f"{page.write(line)}\n" for line in lines)
+    return "".join(f"{layout.write(line)}\n" for line in lines)

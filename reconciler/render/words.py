@@ -91,9 +91,9 @@ class ChangeGroup:
         """How many resources it is about, beside those named; empty for a single one."""
         if len(self.changes) == 1:
             return ""
-        told = f"same change on {len(self.changes)} resources"
+        text = f"same change on {len(self.changes)} resources"
         unnamed = len(self.changes) - self._labels
-        return f"and {unnamed} more: {told}" if unnamed > 0 else told
+        return f"and {unnamed} more: {text}" if unnamed > 0 else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,15 @@ class WithheldGroup:
     @property
     def keys(self) -> list[str]:
         """All keys: a reader has to see each resource that is not as the manifests say."""
-        return [escaped(str(held.key)) for held in self.withheld]
+        return [escaped(str(withheld.key)) for withheld in self.withheld]
 
     @property
     def pending(self) -> list[ChangeGroup]:
         """The changes that are withheld, except deletes, of which the key tells all."""
         return groups(
-            held.change
-            for held in self.withheld
-            if held.change and not isinstance(held.change, Delete)
+            withheld.change
+            for withheld in self.withheld
+            if withheld.change and not isinstance(withheld.change, Delete)
         )
 
 
@@ -133,11 +133,11 @@ def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
     """Return the steps of ``change`` on other resources: on routes in its way, or on nodes."""
     routes = (
         DetachedRouteText(
-            f"detaches {escaped(str(way.detach.key))} and attaches it again"
-            + (f" ({way.cause})" if way.cause else ""),
-            tuple(map(field_of, way.attach.difference.fields)),
+            f"detaches {escaped(str(route.detach.key))} and attaches it again"
+            + (f" ({route.cause})" if route.cause else ""),
+            tuple(map(field_of, route.attach.difference.fields)),
         )
-        for way in detached_routes(change)
+        for route in detached_routes(change)
     )
     nodes = (
         DetachedRouteText(
@@ -163,22 +163,22 @@ def label(pointer: str) -> str:
     return escaped(".".join(split_pointer(pointer)))
 
 
-def column_gaps(fields: Sequence[Field], most: int = MAX_LABEL_WIDTH) -> list[str]:
+def column_gaps(fields: Sequence[Field], max_width: int = MAX_LABEL_WIDTH) -> list[str]:
     """Return what stands after each label so that the values begin in one column.
 
-    Labels of more than ``most`` cells stand out of it.
+    Labels of more than ``max_width`` cells stand out of it.
     """
     widths = [cell_width(field.label) for field in fields]
-    column = max((width for width in widths if width <= most), default=0)
+    column = max((width for width in widths if width <= max_width), default=0)
     return [" " * (max(column - width, 0) + 2) for width in widths]
 
 
 def reasons(withheld: Iterable[Withheld]) -> list[WithheldGroup]:
     """Return ``withheld`` with those together that have the same reason in the same words."""
     alike: dict[tuple[ReasonCode, str], list[Withheld]] = {}
-    for held in withheld:
-        alike.setdefault((held.reason_code, held.reason), []).append(held)
-    return [WithheldGroup(reason, escaped(why), held) for (reason, why), held in alike.items()]
+    for item in withheld:
+        alike.setdefault((item.reason_code, item.reason), []).append(item)
+    return [WithheldGroup(reason, escaped(text), item) for (reason, text), item in alike.items()]
 
 
 def plan_counts(plan: Plan) -> str:
@@ -186,8 +186,8 @@ def plan_counts(plan: Plan) -> str:
     same = len(plan.unchanged)
     unread = [_unread(plan)] if plan.unlisted else []
     if plan.changes:
-        held = [f"{len(plan.withheld)} left alone"] if plan.withheld else []
-        rest = ", ".join([f"{same} unchanged", *held, *unread])
+        withheld = [f"{len(plan.withheld)} left alone"] if plan.withheld else []
+        rest = ", ".join([f"{same} unchanged", *withheld, *unread])
         return f"Plan: {_to_do(plan.changes, VERBS)}; {rest}."
     agreeing = f"{plural(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."
     blocked = ", ".join(([_withheld(plan)] if plan.withheld else []) + unread)
@@ -196,7 +196,7 @@ def plan_counts(plan: Plan) -> str:
 
 def owner_note(plan: Plan) -> str:
     """Return that the owner id owns nothing, if it may be a wrong one; else an empty text."""
-    others = Counter(held.owner for held in plan.withheld if held.owner)
+    others = Counter(withheld.owner for withheld in plan.withheld if withheld.owner)
     is_empty = not (plan.changes or plan.unchanged or plan.withheld)
     if plan.owned != 0 or not plan.is_complete or not (others or is_empty):
         return ""
@@ -211,9 +211,9 @@ def owner_note(plan: Plan) -> str:
 
 
 def _withheld(plan: Plan) -> str:
-    pending = [held.change for held in plan.withheld if held.change]
-    told = [word for word in VERBS if word in map(operation_name, pending)]
-    return f"{len(plan.withheld)} withheld" + (f" ({_to_do(pending, told)})" if told else "")
+    pending = [withheld.change for withheld in plan.withheld if withheld.change]
+    text = [word for word in VERBS if word in map(operation_name, pending)]
+    return f"{len(plan.withheld)} withheld" + (f" ({_to_do(pending, text)})" if text else "")
 
 
 def _to_do(changes: Iterable[Change], words: Iterable[str]) -> str:
@@ -233,16 +233,16 @@ def report_counts(report: Report) -> str:
     )
     if report.plan.withheld:
         counts["withheld"] = len(report.plan.withheld)
-    told = [f"{count} {word}" for word, count in counts.items()]
-    told += [_unread(report.plan)] if report.plan.unlisted else []
-    return f"Applied: {', '.join(told) or 'nothing to do'}."
+    text = [f"{count} {word}" for word, count in counts.items()]
+    text += [_unread(report.plan)] if report.plan.unlisted else []
+    return f"Applied: {', '.join(text) or 'nothing to do'}."
 
 
 def call_counts(calls: Mapping[str, int]) -> str:
     """Return ``12 API calls: 10 ListMeshes, 2 GetResources``, most of one kind first."""
     most_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
-    told = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
-    return f"{plural(sum(calls.values()), 'API call')}: {told}"
+    text = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
+    return f"{plural(sum(calls.values()), 'API call')}: {text}"
 
 
 def field_of(field: FieldChange) -> Field:

@@ -61,23 +61,23 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
             opened.bind((address, port))
             opened.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
+            reason = getattr(error, "strerror", None) or error
             raise InvalidAddressError(
-                f"cannot listen on {host} port {port}: {why}; say another one with --listen"
+                f"cannot listen on {host} port {port}: {reason}; say another one with --listen"
             ) from error
         yield opened
 
 
-def url_of(opened: socket.socket) -> str:
+def url_of(socket_: socket.socket) -> str:
     """Return the URL of a listening socket."""
-    host, port = opened.getsockname()[:2]
+    host, port = socket_.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager
 def run_server(
     application: Application,
-    opened: socket.socket,
+    socket_: socket.socket,
     *,
     limits: Limits,
     refusal_headers: Mapping[int, bytes] | None = None,
@@ -107,7 +107,7 @@ def run_server(
     config.load()
     server = _Server(config)
     thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [opened]}, name="serving", daemon=True
+        target=server.run, kwargs={"sockets": [socket_]}, name="serving", daemon=True
     )
     start(thread)
     try:

@@ -135,7 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
         moment or last answer to a whole request, so a byte now and then does not count.
         """
         others = (other for other in self.connections if other is not self)
-        idle = [each for each in others if isinstance(each, BoundedProtocol) and each.is_idle]
+        idle = [item for item in others if isinstance(item, BoundedProtocol) and item.is_idle]
         if idle:
             min(idle, key=attrgetter("idle_since")).drop()
         return bool(idle)

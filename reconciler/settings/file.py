@@ -86,10 +86,10 @@ def read_file(path: Path | None) -> ConfigFile:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
-    verbs = {verb: document.pop(verb) for verb in ALL_COMMANDS if verb in document}
+    commands = {command: document.pop(command) for command in ALL_COMMANDS if command in document}
     _check_options(chosen, "", document, None)
-    for verb, table in _tables(chosen, "", verbs).items():
-        _check_options(chosen, f"{verb}.", table, verb)
+    for command, table in _tables(chosen, "", commands).items():
+        _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_names(chosen, f"targets.{name}.", table, TARGET_FIELDS)
         switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
@@ -104,14 +104,16 @@ def read_file(path: Path | None) -> ConfigFile:
             raise UsageError(f"{chosen}: targets.{name}.policy is one of {', '.join(POLICIES)}")
         if name in BUILT_IN and "endpoint_url" in table:
             raise UsageError(f"{chosen}: targets.{name}.endpoint_url: {name} finds its own")
-    return ConfigFile(document, verbs, targets)
+    return ConfigFile(document, commands, targets)
 
 
 def _refuse_long_keys(file: Path, text: str) -> None:
     """Refuse keys of many parts, for which tomllib takes quadratic time."""
     for number, line in enumerate(text.split("\n"), 1):
         is_comment = line.lstrip().startswith("#")
-        if not is_comment and any(it.count(".") > _MOST_DOTS for it in _AROUND_KEYS.split(line)):
+        if not is_comment and any(
+            item.count(".") > _MOST_DOTS for item in _AROUND_KEYS.split(line)
+        ):
             raise UsageError(f"{file}:{number}: a key must not have more than {_MOST_DOTS} dots")
 
 
@@ -121,17 +123,21 @@ def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
     raise UsageError(f"{file}: {name or 'a verb'} holds tables, such as [targets.staging] or [run]")
 
 
-def _check_options(file: Path, where: str, table: Mapping[str, Any], verb: str | None) -> None:
-    """Refuse what is no option of ``verb``, or a common one, and what no option takes."""
-    knobs = {knob.field: knob for knob in OPTIONS if knob.configurable and knob.command == verb}
-    _check_names(file, where, table, knobs.keys())
+def _check_options(file: Path, where: str, table: Mapping[str, Any], command: str | None) -> None:
+    """Refuse what is no option of ``command``, or a common one, and what no option takes."""
+    options = {
+        option.field: option
+        for option in OPTIONS
+        if option.configurable and option.command == command
+    }
+    _check_names(file, where, table, options.keys())
     for name, value in table.items():
-        knob = knobs[name]
-        fits, wanted = TYPE_CHECKS[knob.type]
-        if knob.choices:
-            fits, wanted = knob.choices.__contains__, f"one of {', '.join(knob.choices)}"
+        option = options[name]
+        fits, expected = TYPE_CHECKS[option.type]
+        if option.choices:
+            fits, expected = option.choices.__contains__, f"one of {', '.join(option.choices)}"
         if not fits(value):
-            raise UsageError(f"{file}: {where}{name} takes {wanted}, not {shown(repr(value))}")
+            raise UsageError(f"{file}: {where}{name} takes {expected}, not {shown(repr(value))}")
 
 
 def _check_names(file: Path, where: str, table: Mapping[str, Any], known: Collection[str]) -> None:

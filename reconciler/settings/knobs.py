@@ -72,23 +72,23 @@ class Option:
         scope = f"{self.command}_" if self.command else ""
         return f"RECONCILER_{scope}{self.field}".upper()
 
-    def offered_by(self, verb: str) -> bool:
-        """Whether ``verb`` has this option."""
-        return self.command == verb if self.command else verb in self.commands
+    def offered_by(self, command: str) -> bool:
+        """Whether ``command`` has this option."""
+        return self.command == command if self.command else command in self.commands
 
 
-def _format_option(verb: str, what: str, *choices: str) -> Option:
-    return Option("format", what, command=verb, default="text", choices=("text", *choices))
+def _format_option(command: str, what: str, *choices: str) -> Option:
+    return Option("format", what, command=command, default="text", choices=("text", *choices))
 
 
-def _server_options(verb: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
+def _server_options(command: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
     """Return the knobs of a verb that listens, beside those of its own."""
     host = "A name that the Host header may have, beside localhost; repeatable."
     insecure = f"Listen on other than loopback addresses too: whoever reaches it may {may}."
     return (
-        Option("listen", listen, "HOST:PORT", command=verb, default=address),
-        Option("allow-host", host, "NAME", OptionType.TEXT_LIST, command=verb),
-        Option("insecure", insecure, type=OptionType.FLAG, command=verb),
+        Option("listen", listen, "HOST:PORT", command=command, default=address),
+        Option("allow-host", host, "NAME", OptionType.TEXT_LIST, command=command),
+        Option("insecure", insecure, type=OptionType.FLAG, command=command),
     )
 
 

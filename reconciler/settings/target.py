@@ -60,7 +60,7 @@ class OptionValues:
 
 
 def choose_target(
-    said: OptionValues,
+    values: OptionValues,
     file: ConfigFile,
     configured_url: Callable[[str | None], str | None],
     *,
@@ -72,12 +72,12 @@ def choose_target(
     environment or in a profile; it is asked last and only if need be, because that takes the SDK.
     UsageError where no target or no owner is named, or where they cannot be.
     """
-    url, name = _url_or_name(said)
+    url, name = _url_or_name(values)
     table = _table(name, file)
     chosen = {
         field: table[field]
-        if field in table and not said.is_explicit(field)
-        else said.values.get(field)
+        if field in table and not values.is_explicit(field)
+        else values.values.get(field)
         for field in TARGET_FIELDS - TARGET_ONLY_FIELDS
     }
     if name is None:
@@ -104,20 +104,20 @@ def choose_target(
     )
 
 
-def source_of(said: OptionValues, file: ConfigFile) -> str | None:
+def source_of(values: OptionValues, file: ConfigFile) -> str | None:
     """Return where the manifests of the named target are, None where nothing says so."""
-    _, name = _url_or_name(said)
+    _, name = _url_or_name(values)
     return _table(name, file).get("source")
 
 
-def _url_or_name(said: OptionValues) -> tuple[str | None, str | None]:
+def _url_or_name(values: OptionValues) -> tuple[str | None, str | None]:
     """Return a URL or the name of a target; neither, where only the AWS environment can say.
 
     A flag counts before a variable and that before the file; on one level a URL before a name.
     """
-    for level in (said.flags, said.variables, said.values.keys()):
+    for level in (values.flags, values.variables, values.values.keys()):
         for field in ("endpoint_url", "target"):
-            value = said.values.get(field) if field in level else None
+            value = values.values.get(field) if field in level else None
             if value:
                 return (value, None) if field == "endpoint_url" else (None, value)
     return None, None

@@ -96,6 +96,6 @@ def _git(*arguments: str, stdin: bytes = b"") -> bytes:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HistoryError(f"git {arguments[0]}: {error}") from error
     if ended.returncode:
-        why = " ".join(ended.stderr.decode(errors="replace").split())[:_MAX_CHARACTERS]
-        raise HistoryError(f"git {arguments[0]}: {why or 'the clone holds no way to it'}")
+        reason = " ".join(ended.stderr.decode(errors="replace").split())[:_MAX_CHARACTERS]
+        raise HistoryError(f"git {arguments[0]}: {reason or 'the clone holds no way to it'}")
     return ended.stdout

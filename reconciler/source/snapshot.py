@@ -54,12 +54,12 @@ def read(
         UsageError: one of ``paths`` does not exist.
     """
     files: list[tuple[str, bytes]] = []
-    complaints: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     if STANDARD_INPUT in paths:
         content = stdin.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             message = f"is larger than {MAX_FILE_BYTES >> 20} MiB"
-            complaints.append(about_file(Code.LIMIT, STANDARD_INPUT, message))
+            diagnostics.append(about_file(Code.LIMIT, STANDARD_INPUT, message))
         else:
             files.append((STANDARD_INPUT, content))
     on_disk = [path for path in paths if path != STANDARD_INPUT]
@@ -70,17 +70,17 @@ def read(
             where = ", ".join(map(shown_name, on_disk))
             return Snapshot((), (about_file(Code.LIMIT, where, str(error), error.hint),))
         files += snapshot.files
-        complaints += snapshot.diagnostics
-    return Snapshot(tuple(files), tuple(complaints))
+        diagnostics += snapshot.diagnostics
+    return Snapshot(tuple(files), tuple(diagnostics))
 
 
 def fingerprint(paths: Iterable[str]) -> str:
     """Return a text that changes when the manifests in ``paths`` do, without reading them."""
     try:
-        sight = repr(_scan([path for path in paths if path != STANDARD_INPUT]))
+        scan = repr(_scan([path for path in paths if path != STANDARD_INPUT]))
     except UsageError as error:
-        sight = str(error)
-    return hashlib.sha256(sight.encode(errors="surrogateescape")).hexdigest()
+        scan = str(error)
+    return hashlib.sha256(scan.encode(errors="surrogateescape")).hexdigest()
 
 
 def nothing_found(paths: Iterable[str]) -> Diagnostic:

@@ -49,20 +49,20 @@ class AppMesh:
     def __init__(
         self,
         target: TargetId,
-        calls: ApiClient,
+        client: ApiClient,
         *,
         workers: int = 10,
-        memory: ReadCache | None = None,
+        cache: ReadCache | None = None,
     ) -> None:
         """Call nothing yet.
 
-        ``memory`` is for who looks again and again: what lists show unmoved is then not read anew.
+        ``cache`` is for who looks again and again: what lists show unmoved is then not read anew.
         """
         self._id = target
-        self._calls = calls
+        self._calls = client
         self._workers = workers
-        self._cache = memory
-        self.lister = Lister(calls, workers, lambda: self._id.account)
+        self._cache = cache
+        self.lister = Lister(client, workers, lambda: self._id.account)
 
     @property
     def id(self) -> TargetId:
@@ -79,13 +79,13 @@ class AppMesh:
         """How many answers came back, by what they were: ok, refused, throttled, failed or none."""
         return self._calls.responses
 
-    def on_response(self, heard: Callable[[], object]) -> None:
-        """Call ``heard`` whenever an answer came, so that nobody takes a long look for the end."""
-        self._calls.on_response = heard
+    def on_response(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` whenever an answer came, so that nobody takes a long look for the end."""
+        self._calls.on_response = callback
 
-    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
+    def canonical(self, spec: Spec, reference: Spec | None = None) -> Spec:
         """Return ``spec`` as App Mesh would show it, less what it shows either way."""
-        return canonical(spec, beside)
+        return canonical(spec, reference)
 
     def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
         """Return what is known of ``asked`` and of all that ``owner`` owns.
@@ -97,31 +97,37 @@ class AppMesh:
         index, meshes = parallel.both(
             self._index, lambda: self.lister.read("mesh", None), workers=self._workers
         )
-        shown = self.lister.relevant(asked, owner, index, meshes)
-        look = _Reader(self, frozenset(asked), owner, index, shown.refs)
+        listing = self.lister.relevant(asked, owner, index, meshes)
+        reader = _Reader(self, frozenset(asked), owner, index, listing.refs)
         found = dict(
             zip(
-                shown.refs,
-                parallel.run(look.read, shown.refs, workers=self._workers),
+                listing.refs,
+                parallel.run(reader.read, listing.refs, workers=self._workers),
                 strict=True,
             )
         )
-        seen = {key: it for key, it in found.items() if it is not None}
-        hidden = {key: shown.unlisted_reason(key) for key in asked if key not in shown.refs}
-        unreadable = {key: Unreadable(key, why) for key, why in hidden.items() if why}
+        resources = {key: resource for key, resource in found.items() if resource is not None}
+        hidden = {key: listing.unlisted_reason(key) for key in asked if key not in listing.refs}
+        unreadable = {key: Unreadable(key, reason) for key, reason in hidden.items() if reason}
         if self._id.account is None:
             # Where the endpoint answers no GetCallerIdentity, the ARNs of what is ours tell.
             ours = (
-                it for it in seen.values() if isinstance(it, LiveResource) and it.owner == owner
+                resource
+                for resource in resources.values()
+                if isinstance(resource, LiveResource) and resource.owner == owner
             )
-            self._id = replace(self._id, account=next((it.account for it in ours), None))
+            self._id = replace(
+                self._id, account=next((resource.account for resource in ours), None)
+            )
         if self._cache is not None:
-            self._cache.store(shown.refs, seen)
+            self._cache.store(listing.refs, resources)
         return LiveState(
-            seen | unreadable,
-            tuple(sorted(shown.failed_lists.values())),
-            frozenset(key for key in seen if index.tags(shown.refs[key]["arn"]) is not None),
-            frozenset((*shown.shared, *(key for key, it in found.items() if it is None))),
+            resources | unreadable,
+            tuple(sorted(listing.failed_lists.values())),
+            frozenset(key for key in resources if index.tags(listing.refs[key]["arn"]) is not None),
+            frozenset(
+                (*listing.shared, *(key for key, resource in found.items() if resource is None))
+            ),
         )
 
     def read(self, key: Key) -> LiveResource | None:
@@ -164,29 +170,31 @@ class AppMesh:
             tags = _tag_list(change.tags.items())
             return self._write("create", change.key, tags=tags, clientToken=token, **spec)
         before = change.before
-        dropped = sorted(before.tags.keys() - change.tags.keys())
-        moved = change.tags.items() - before.tags.items()
-        answer = ResourceVersion(before.version, before.created_at, before.uid, before.arn)
+        removed = sorted(before.tags.keys() - change.tags.keys())
+        changed = change.tags.items() - before.tags.items()
+        version = ResourceVersion(before.version, before.created_at, before.uid, before.arn)
         if change.spec is not None:
             if isinstance(change, Adopt):
                 # Nothing is written to what is not ours yet.
                 self._tag(change, {(OWNER_TAG, change.tags[OWNER_TAG])})
-            answer = self._write("update", change.key, spec=change.spec, clientToken=token)
+            version = self._write("update", change.key, spec=change.spec, clientToken=token)
         # The record of the last apply is written after the spec: it must not say that a spec was
         # applied that never was. It is written after dropped tags are gone, too, for without it
         # they would count as set by others.
-        if dropped:
-            self._exchange("untag", change.key, {"resourceArn": before.arn, "tagKeys": dropped})
-        if moved:
-            self._tag(change, moved)
-        return answer
+        if removed:
+            self._exchange("untag", change.key, {"resourceArn": before.arn, "tagKeys": removed})
+        if changed:
+            self._tag(change, changed)
+        return version
 
     def describe(self, key: Key) -> dict[str, Any]:
         """Return the answer of the describe operation, which is about ``key``."""
         body, _ = self._exchange("describe", key, arguments_of(key))
-        own = path_of(key.kind)[-1]
-        if body[own] != key.name:
-            raise UnavailableError(f"describing {key}: the answer is about {shown(body[own])!r}")
+        name_member = path_of(key.kind)[-1]
+        if body[name_member] != key.name:
+            raise UnavailableError(
+                f"describing {key}: the answer is about {shown(body[name_member])!r}"
+            )
         return body
 
     def tags_of(self, key: Key, arn: str) -> dict[str, str]:
@@ -226,13 +234,13 @@ class AppMesh:
                 raise
             raise ConflictError(f"{error}; in it are {shorten_list(holders)}") from error
 
-    def _write(self, verb: Action, key: Key, **arguments: Any) -> ResourceVersion:
-        return to_version(*self._exchange(verb, key, arguments | arguments_of(key)))
+    def _write(self, action: Action, key: Key, **arguments: Any) -> ResourceVersion:
+        return to_version(*self._exchange(action, key, arguments | arguments_of(key)))
 
     def _exchange(
-        self, verb: Action, key: Key, arguments: dict[str, Any]
+        self, action: Action, key: Key, arguments: dict[str, Any]
     ) -> tuple[dict[str, Any], str]:
-        operation = operation_of(KINDS[key.kind].title, verb)
+        operation = operation_of(KINDS[key.kind].title, action)
         return self._calls.exchange(operation, f"{operation.name} of {key}", **arguments)
 
 

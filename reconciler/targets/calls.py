@@ -78,7 +78,7 @@ class ApiClient:
         while True:
             connection = self._connection
             try:
-                answer = self._send(operation, asking, arguments)
+                response = self._send(operation, asking, arguments)
             except UnreachableError:
                 # Nobody listened, so nothing was done, and it may be sent elsewhere.
                 if not self._reconnect(connection):
@@ -88,8 +88,8 @@ class ApiClient:
                     error.request_id = ""
                 raise
             else:
-                _check_answer(operation, answer[_BODY], asking)
-                return dict(answer[_BODY]), request_id(answer["ResponseMetadata"])
+                _check_answer(operation, response[_BODY], asking)
+                return dict(response[_BODY]), request_id(response["ResponseMetadata"])
 
     def pages(
         self, operation: Operation, asking: str, **arguments: Any
@@ -184,7 +184,7 @@ def _keep_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
 
 def _check_answer(operation: Operation, body: Any, asking: str) -> None:
     shape = operation.response
-    answer = {operation.payload: body} if operation.payload else body
-    for violation in violations(shape, answer):
+    response = {operation.payload: body} if operation.payload else body
+    for violation in violations(shape, response):
         if violation.constraint in ("required", "type"):
             raise UnavailableError(f"{asking}: the answer is not App Mesh's: {shown(violation)}")

@@ -27,44 +27,44 @@ UNORDERED = frozenset(
 LOWERED = "metadata/*/name"
 
 
-def canonical(spec: Spec, beside: Spec | None) -> Spec:
+def canonical(spec: Spec, reference: Spec | None) -> Spec:
     """Return ``spec`` less what it shows either way, its sets in one order.
 
-    What the service fills in is left out where ``beside`` leaves it out.
+    What the service fills in is left out where ``reference`` leaves it out.
     """
     shown = drop_empty(spec)
     assert isinstance(shown, dict)  # noqa: S101  # a spec is an object, and stays one
-    if beside is not None:
+    if reference is not None:
         for place in FILLED:
-            _drop_defaults(shown, beside, place.split("/"))
+            _drop_defaults(shown, reference, place.split("/"))
     return {name: _sort(name, member) for name, member in shown.items()}
 
 
-def _drop_defaults(shown: Json, beside: Json, steps: list[str]) -> None:
-    """Take out of ``shown`` the member that ``steps`` lead to, where ``beside`` has none."""
+def _drop_defaults(shown: Json, reference: Json, steps: list[str]) -> None:
+    """Take out of ``shown`` the member that ``steps`` lead to, where ``reference`` has none."""
     step, *rest = steps
     if step == "*":
-        for mine, theirs in _pairs(shown, beside):
+        for mine, theirs in _pairs(shown, reference):
             _drop_defaults(mine, theirs, rest)
-    elif isinstance(shown, dict) and isinstance(beside, dict):
+    elif isinstance(shown, dict) and isinstance(reference, dict):
         if rest:
-            _drop_defaults(shown.get(step), beside.get(step), rest)
-        elif step not in beside:
+            _drop_defaults(shown.get(step), reference.get(step), rest)
+        elif step not in reference:
             shown.pop(step, None)
 
 
-def _pairs(shown: Json, beside: Json) -> Iterator[tuple[Json, Json]]:
+def _pairs(shown: Json, reference: Json) -> Iterator[tuple[Json, Json]]:
     """Yield the items that belong together: of one node in their order, all else by their place."""
-    if not isinstance(shown, list) or not isinstance(beside, list):
+    if not isinstance(shown, list) or not isinstance(reference, list):
         return
     left: dict[Any, list[Json]] = defaultdict(list)
-    for index, item in enumerate(beside):
+    for index, item in enumerate(reference):
         left[_node(item) or index].append(item)
     for index, item in enumerate(shown):
         alike = left[_node(item) or index]
         if alike:
             # A node may be there twice, with another port or weight: like goes with like first.
-            twin = min(alike, key=lambda it: _without_port(it) != _without_port(item))
+            twin = min(alike, key=lambda candidate: _without_port(candidate) != _without_port(item))
             alike.remove(twin)
             yield item, twin
 

@@ -89,7 +89,7 @@ def translate_errors(asking: str) -> Iterator[None]:
         # A page in place of an STS answer has no error in it.
         said = error.response.get("Error", {})
         code = str(said.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
-        told = shown(said.get("Message") or "without a message")
+        message = shown(said.get("Message") or "without a message")
         metadata = error.response["ResponseMetadata"]
         status = metadata["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELED}.get(code) or _by_status(status)
@@ -98,7 +98,7 @@ def translate_errors(asking: str) -> Iterator[None]:
         )
         attempts = metadata.get("RetryAttempts", 0) + 1
         name += f" after {attempts} attempts" if attempts > 1 else ""
-        ours = kind(f"{asking}: {name}: {told}; {advice}")
+        ours = kind(f"{asking}: {name}: {message}; {advice}")
         if code in REPLAYED_ERRORS:
             ours.request_id = request_id(metadata)
         raise ours from error

@@ -41,17 +41,17 @@ class Listing:
             key = parent
         return None
 
-    def add(self, holder: Key, lists: Mapping[str, dict[Key, Ref] | TargetError]) -> Iterator[Key]:
-        """Add what the ``lists`` of ``holder`` showed, by kind; yield what may hold something."""
-        if holder not in self.refs:
+    def add(self, parent: Key, lists: Mapping[str, dict[Key, Ref] | TargetError]) -> Iterator[Key]:
+        """Add what the ``lists`` of ``parent`` showed, by kind; yield what may hold something."""
+        if parent not in self.refs:
             if all(isinstance(refs, NotFoundError) for refs in lists.values()):
                 # No list shows it, and it is not found: it is not there, or not shared with us.
                 return
             if not all(isinstance(refs, TargetError) for refs in lists.values()):
-                self.shared.add(holder)
+                self.shared.add(parent)
         for kind, refs in lists.items():
             if isinstance(refs, TargetError):
-                self.failed_lists[kind, holder] = Unlisted(kind, holder, str(refs))
+                self.failed_lists[kind, parent] = Unlisted(kind, parent, str(refs))
             else:
                 self.refs |= refs
                 yield from (key for key in refs if _KINDS_IN[key.kind])
@@ -65,27 +65,27 @@ class Lister:
     workers: int
     account: Callable[[], str | None]
 
-    def read(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
-        """Return all of ``kind`` that stand in ``holder``, which of meshes is None."""
+    def read(self, kind: str, parent: Key | None) -> dict[Key, Ref]:
+        """Return all of ``kind`` that stand in ``parent``, which of meshes is None."""
         operation = operation_of(KINDS[kind].title, "list")
-        where = arguments_of(holder) if holder else {}
-        asking = f"{operation.name} in {holder}" if holder else operation.name
-        own = path_of(kind)[-1]
-        path, mesh_owner = (holder.path, holder.mesh_owner) if holder else ((), "")
+        where = arguments_of(parent) if parent else {}
+        asking = f"{operation.name} in {parent}" if parent else operation.name
+        name_member = path_of(kind)[-1]
+        path, mesh_owner = (parent.path, parent.mesh_owner) if parent else ((), "")
         found = {}
         account = self.account()
         for page in self.client.pages(operation, asking, **where):
             for ref in items(operation, page):
                 of = mesh_owner
-                if holder is None and account not in (None, ref["meshOwner"]):
+                if parent is None and account not in (None, ref["meshOwner"]):
                     of = ref["meshOwner"]
-                found[Key(kind, (*path, ref[own]), of)] = ref
+                found[Key(kind, (*path, ref[name_member]), of)] = ref
         return found
 
     def siblings(self, keys: Collection[Key]) -> dict[Key, Ref]:
         """Return ``keys`` and what stands beside each of them, as far as it is there."""
         places = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
-        found = parallel.run(lambda it: self._if_any(*it), places, workers=self.workers)
+        found = parallel.run(lambda place: self._if_any(*place), places, workers=self.workers)
         return {key: ref for refs in found for key, ref in refs.items()}
 
     def children(self, key: Key) -> Iterator[Key]:
@@ -101,20 +101,22 @@ class Lister:
             found[kind] = self.all_of(kind, found[row.parent])
         return frozenset(key for keys in found.values() for key in keys)
 
-    def all_of(self, kind: str, holders: Collection[Key]) -> list[Key]:
-        """Return all of ``kind`` that stand in ``holders``; of meshes, which stand in none, all."""
-        places = [None] if kind == "mesh" else holders
-        lists = parallel.run(lambda it: self.read(kind, it), places, workers=self.workers)
+    def all_of(self, kind: str, parents: Collection[Key]) -> list[Key]:
+        """Return all of ``kind`` that stand in ``parents``; of meshes, which stand in none, all."""
+        places = [None] if kind == "mesh" else parents
+        lists = parallel.run(lambda place: self.read(kind, place), places, workers=self.workers)
         return sorted(key for refs in lists for key in refs)
 
     def relevant(
         self, asked: Collection[Key], owner: str, index: TagIndex, every_mesh: Mapping[Key, Ref]
     ) -> Listing:
         """Return ``every_mesh``, and all that stands in those in which it is our business."""
-        shown = Listing(dict(every_mesh))
-        meshes = {Key("mesh", it.path[:1], it.mesh_owner) for it in asked if it.kind != "mesh"}
+        listing = Listing(dict(every_mesh))
+        meshes = {
+            Key("mesh", place.path[:1], place.mesh_owner) for place in asked if place.kind != "mesh"
+        }
         owned = index.owned(owner)
-        for key, ref in shown.refs.items():
+        for key, ref in listing.refs.items():
             if owned is None:
                 ours = not key.mesh_owner
             else:
@@ -123,29 +125,29 @@ class Lister:
             if ours:
                 meshes.add(key)
         # A mesh that is not there holds nothing, but a shared one may be there unlisted.
-        holders = sorted(key for key in meshes if key in shown.refs or key.mesh_owner)
-        while holders:
-            wanted = [(kind.name, it) for it in holders for kind in _KINDS_IN[it.kind]]
-            found = parallel.run(lambda it: self._or_error(*it), wanted, workers=self.workers)
+        parents = sorted(key for key in meshes if key in listing.refs or key.mesh_owner)
+        while parents:
+            places = [(kind.name, place) for place in parents for kind in _KINDS_IN[place.kind]]
+            found = parallel.run(lambda place: self._or_error(*place), places, workers=self.workers)
             listed: dict[Key, dict[str, dict[Key, Ref] | TargetError]] = defaultdict(dict)
-            for (kind, holder), refs in zip(wanted, found, strict=True):
-                listed[holder][kind] = refs
-            holders = []
-            for holder, lists in listed.items():
-                holders += shown.add(holder, lists)
-        return shown
+            for (kind, parent), refs in zip(places, found, strict=True):
+                listed[parent][kind] = refs
+            parents = []
+            for parent, lists in listed.items():
+                parents += listing.add(parent, lists)
+        return listing
 
-    def _if_any(self, kind: str, holder: Key | None) -> dict[Key, Ref]:
+    def _if_any(self, kind: str, parent: Key | None) -> dict[Key, Ref]:
         try:
-            return self.read(kind, holder)
+            return self.read(kind, parent)
         except NotFoundError:
-            if holder is None:
+            if parent is None:
                 raise
             # What is not there holds nothing.
             return {}
 
-    def _or_error(self, kind: str, holder: Key) -> dict[Key, Ref] | TargetError:
+    def _or_error(self, kind: str, parent: Key) -> dict[Key, Ref] | TargetError:
         try:
-            return self.read(kind, holder)
+            return self.read(kind, parent)
         except TargetError as error:
             return error

@@ -20,13 +20,13 @@ Tags = Mapping[str, str]
 class TagIndex:
     """The tags of all that carries an owner's mark, by ARN; None where there is no such index."""
 
-    def __init__(self, calls: ApiClient) -> None:
+    def __init__(self, client: ApiClient) -> None:
         """Read every page; of what is ``unsure``, tags are read one resource at a time."""
         self.by_arn: dict[str, Tags] | None = {}
         self.possibly_stale: set[str] = set()
         token = ""
         for _ in range(MAX_PAGES):
-            page = calls.tagged(OWNER_TAG, token)
+            page = client.tagged(OWNER_TAG, token)
             if page is None:
                 break
             rows, following = page
@@ -84,13 +84,13 @@ class ReadCache:
         self._index, self._token = None, ""
         self._seen_this_round.clear()
 
-    def index(self, calls: ApiClient) -> TagIndex:
+    def index(self, client: ApiClient) -> TagIndex:
         """Return the index: read whole the first time, and some pages of it each time after."""
         if self._index is None or self._index.by_arn is None:
-            self._index = TagIndex(calls)
+            self._index = TagIndex(client)
             self._drop_some()
         else:
-            self._read_next_pages(calls, self._index.by_arn, self._index.possibly_stale)
+            self._read_next_pages(client, self._index.by_arn, self._index.possibly_stale)
         return self._index
 
     def get(self, key: Key, ref: Ref) -> LiveResource | None:
@@ -98,16 +98,19 @@ class ReadCache:
         stamp, seen = self._known.get(key, (None, None))
         return seen if stamp == _stamp(ref) else None
 
-    def store(self, refs: Mapping[Key, Ref], seen: Mapping[Key, LiveResource | Unreadable]) -> None:
+    def store(
+        self, refs: Mapping[Key, Ref], resources: Mapping[Key, LiveResource | Unreadable]
+    ) -> None:
         """Remember what a look saw, and nothing else.
 
         A description that lags behind the list would be taken for what the list shows for ever.
         """
         self._known = {
-            key: (_stamp(ref), it)
-            for key, it in seen.items()
-            if isinstance(it, LiveResource)
-            and (it.version, it.created_at) == ((ref := refs[key])["version"], ref["createdAt"])
+            key: (_stamp(ref), resource)
+            for key, resource in resources.items()
+            if isinstance(resource, LiveResource)
+            and (resource.version, resource.created_at)
+            == ((ref := refs[key])["version"], ref["createdAt"])
         }
 
     def forget(self, key: Key) -> None:
@@ -116,13 +119,15 @@ class ReadCache:
         if seen is not None and self._index is not None:
             self._index.possibly_stale.add(seen.arn)
 
-    def _read_next_pages(self, calls: ApiClient, by_arn: dict[str, Tags], unsure: set[str]) -> None:
+    def _read_next_pages(
+        self, client: ApiClient, by_arn: dict[str, Tags], unsure: set[str]
+    ) -> None:
         for _ in range(TAG_PAGES_PER_CYCLE):
-            page = calls.tagged(OWNER_TAG, self._token)
+            page = client.tagged(OWNER_TAG, self._token)
             if page is None:
                 # It begins anew, and by itself where there is no index any more.
                 self.clear()
-                self._index = TagIndex(calls)
+                self._index = TagIndex(client)
                 return
             rows, self._token = page
             by_arn |= rows
@@ -132,7 +137,11 @@ class ReadCache:
                 for arn in by_arn.keys() - self._seen_this_round:
                     del by_arn[arn]
                 # Whose mark went is no longer known: it is read by itself.
-                self._known = {key: it for key, it in self._known.items() if it[1].arn in by_arn}
+                self._known = {
+                    key: resource
+                    for key, resource in self._known.items()
+                    if resource[1].arn in by_arn
+                }
                 self._seen_this_round.clear()
                 return
 

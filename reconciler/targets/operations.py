@@ -8,13 +8,14 @@ from reconciler.core.resources import Key
 
 
 @cache
-def operation_of(kind: str, verb: Action) -> Operation:
+def operation_of(kind: str, action: Action) -> Operation:
     """Return the operation for a verb on a kind, which is the API's word for it."""
-    of_kind = None if verb in ("tag", "untag") else kind
+    of_kind = None if action in ("tag", "untag") else kind
     return next(
         operation
         for operation in load().operations.values()
-        if operation.action == verb and (operation.kind.name if operation.kind else None) == of_kind
+        if operation.action == action
+        and (operation.kind.name if operation.kind else None) == of_kind
     )
 
 

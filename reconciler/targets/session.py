@@ -167,8 +167,8 @@ def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
     """Return the time by the target's clock, None where its answer to a read names none."""
     client = open_client(session, SERVICE, connection, workers=1, attempts=1)
     with translate_errors("reading the target's clock"):
-        answer = client.list_meshes(limit=1)
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        response = client.list_meshes(limit=1)
+    date = response["ResponseMetadata"]["HTTPHeaders"].get("date", "")
     try:
         return parsedate_to_datetime(date)
     except ValueError:
@@ -189,8 +189,8 @@ def configured_url(profile: str | None) -> str | None:
             for ignore in (False, True)
         )
     except (BotoCoreError, ValueError) as error:
-        told = _without_url(error)
-        raise UsageError(f"the endpoint in the AWS environment or profile: {told}") from error
+        text = _without_url(error)
+        raise UsageError(f"the endpoint in the AWS environment or profile: {text}") from error
     return None if chosen == resolved else str(chosen)
 
 

@@ -130,21 +130,21 @@ class StatusApp:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            answer = await self._respond(scope, receive)
+            response = await self._respond(scope, receive)
         except HttpError as refusal:
-            answer = _error_response(refusal.status, refusal, refusal.headers)
+            response = _error_response(refusal.status, refusal, refusal.headers)
         except TooLongError as error:
-            answer = _error_response(413, error, ((b"connection", b"close"),))
+            response = _error_response(413, error, ((b"connection", b"close"),))
         except CutOffError:
             return
         headers = [
-            (b"content-type", answer.content_type),
-            (b"content-length", str(len(answer.body)).encode()),
+            (b"content-type", response.content_type),
+            (b"content-length", str(len(response.body)).encode()),
             *_OUTSIDE,
-            *answer.headers,
+            *response.headers,
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
 
     async def _respond(self, scope: Message, receive: Receive) -> Response:
         headers: Headers = dict(scope["headers"])
@@ -221,13 +221,13 @@ class StatusApp:
             raise HttpError(503, "the daemon stops before that cycle has ended") from end
         finally:
             leaving.cancel()
-        told: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
-        return Response(canonical_json(told).encode() + b"\n", JSON)
+        document_: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
+        return Response(canonical_json(document_).encode() + b"\n", JSON)
 
 
 def _page(name: str, kind: bytes) -> Callable[[], Response]:
-    answer = Response((files("reconciler.web") / "page" / name).read_bytes(), kind)
-    return lambda: answer
+    response = Response((files("reconciler.web") / "page" / name).read_bytes(), kind)
+    return lambda: response
 
 
 def _not_ready_reason(status: DaemonStatus) -> str | None:
@@ -261,7 +261,7 @@ def _require_content_type(headers: Headers, body: bytes) -> None:
 
 
 def _error_response(
-    status: int, why: Exception, headers: tuple[tuple[bytes, bytes], ...]
+    status: int, error: Exception, headers: tuple[tuple[bytes, bytes], ...]
 ) -> Response:
-    body = json.dumps({"message": str(why)}).encode() + b"\n"
+    body = json.dumps({"message": str(error)}).encode() + b"\n"
     return Response(body, JSON, status, headers)

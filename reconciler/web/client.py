@@ -37,7 +37,9 @@ def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
     Raises as above, and DaemonError where the token is wrong.
     """
     text = _ask(url, "POST", "/reconcile", token=token, patient=True)
-    return _parse(url, text, lambda told: (int(told["cycle"]), ExitCode(told["exit_code"])))
+    return _parse(
+        url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
+    )
 
 
 def _ask(
@@ -59,8 +61,8 @@ def _ask(
             f"asking the daemon at {url}: nobody listens there; start it with: reconciler run"
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        told = shown(error) or type(error).__name__
-        raise DaemonError(f"asking the daemon at {url}: no answer came: {told}") from error
+        message = shown(error) or type(error).__name__
+        raise DaemonError(f"asking the daemon at {url}: no answer came: {message}") from error
     finally:
         connection.close()
     if answer.status != http.client.OK:
@@ -91,12 +93,12 @@ def _connection(url: str) -> http.client.HTTPConnection:
 
 def _error_message(status: int, body: str) -> str:
     try:
-        why = shown(json.loads(body)["message"])
+        message = shown(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return f"it is no daemon of ours (HTTP {status})"
     if status == http.client.UNAUTHORIZED:
-        return f"{why}; name the daemon's own file with --token-file"
-    return why
+        return f"{message}; name the daemon's own file with --token-file"
+    return message
 
 
 def _parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
@@ -108,62 +110,62 @@ def _parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
         ) from error
 
 
-def _status(told: Any) -> DaemonStatus:
-    if told["schema"] != SCHEMA:
-        raise ValueError(told["schema"])
-    cycle, source, lease = told["cycle"], told["source"], told["lease"]
+def _status(document: Any) -> DaemonStatus:
+    if document["schema"] != SCHEMA:
+        raise ValueError(document["schema"])
+    cycle, source, lease = document["cycle"], document["source"], document["lease"]
     code = cycle["exit_code"]
     return DaemonStatus(
-        target=TargetId(**told["target"]),
-        owner=told["owner"],
-        policy=told["policy"],
-        started_at=told["started_at"],
-        interval_seconds=told["interval_seconds"],
+        target=TargetId(**document["target"]),
+        owner=document["owner"],
+        policy=document["policy"],
+        started_at=document["started_at"],
+        interval_seconds=document["interval_seconds"],
         cycle=cycle["number"],
         cycle_started_at=cycle["started_at"],
         cycle_finished_at=cycle["finished_at"],
         exit_code=None if code is None else ExitCode(code),
         source_valid=source["valid"],
         diagnostics=tuple(source["complaints"]),
-        error=told["error"],
-        unlisted=tuple(map(_unlisted, told["unlisted"])),
-        resources=tuple(map(_resource_status, told["resources"])),
-        calls=told["calls"],
-        responses=told["answers"],
-        recheck_seconds=told["recheck_seconds"],
+        error=document["error"],
+        unlisted=tuple(map(_unlisted, document["unlisted"])),
+        resources=tuple(map(_resource_status, document["resources"])),
+        calls=document["calls"],
+        responses=document["answers"],
+        recheck_seconds=document["recheck_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
-        is_leader=told["leading"],
+        is_leader=document["leading"],
     )
 
 
-def _unlisted(told: Any) -> Unlisted:
-    pattern = Key.parse(told["pattern"])
+def _unlisted(document: Any) -> Unlisted:
+    pattern = Key.parse(document["pattern"])
     parent = parent_of(pattern)
     if parent is None:
         raise ValueError(pattern)
-    return Unlisted(pattern.kind, parent, told["why"])
+    return Unlisted(pattern.kind, parent, document["why"])
 
 
-def _resource_status(told: Any) -> ResourceStatus:
-    origin, cause, traffic = told["origin"], told["cause"], told["traffic"]
+def _resource_status(document: Any) -> ResourceStatus:
+    origin, cause, traffic = document["origin"], document["cause"], document["traffic"]
     return ResourceStatus(
-        key=Key.parse(told["key"]),
-        state=State(told["state"]),
-        since=told["since"],
+        key=Key.parse(document["key"]),
+        state=State(document["state"]),
+        since=document["since"],
         origin=None if origin is None else Origin(**origin),
-        owner=told["owner"],
+        owner=document["owner"],
         cause=None if cause is None else Cause(cause),
-        fields=tuple(map(_field, told["fields"])),
+        fields=tuple(map(_field, document["fields"])),
         traffic=None if traffic is None else TrafficEffect(traffic),
-        reason=told["why"],
-        outcome=told["outcome"],
-        outcome_at=told["outcome_at"],
-        attempts=told["attempts"],
-        next_attempt_at=told["next_attempt_at"],
-        last_seen_at=told["last_seen_at"],
+        reason=document["why"],
+        outcome=document["outcome"],
+        outcome_at=document["outcome_at"],
+        attempts=document["attempts"],
+        next_attempt_at=document["next_attempt_at"],
+        last_seen_at=document["last_seen_at"],
     )
 
 
-def _field(told: Any) -> FieldChange:
-    before, after = told.get("before", MISSING), told.get("after", MISSING)
-    return FieldChange(told["pointer"], before, after)
+def _field(document: Any) -> FieldChange:
+    before, after = document.get("before", MISSING), document.get("after", MISSING)
+    return FieldChange(document["pointer"], before, after)

@@ -94,14 +94,14 @@ class _Scrape(Collector):
         """Yield every figure."""
         yield from self.counted.collect()
         yield from _labelled(self.status)
-        for name, value, told in _plain(self.status, self.now):
-            yield GaugeMetricFamily(f"{_PREFIX}_{name}", told, value)
+        for name, value, help_text in _plain(self.status, self.now):
+            yield GaugeMetricFamily(f"{_PREFIX}_{name}", help_text, value)
 
 
 def _labelled(status: DaemonStatus) -> Iterator[Metric]:
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
     versions = {version("mesh-reconciler"): 1}
-    tally = Tally(standing.state for standing in status.resources)
+    tally = Tally(resource.state for resource in status.resources)
     states = {state.name.lower(): tally[state] for state in State}
     answers = {"throttled": 0, **status.responses}
     came_back = "What came back: ok, refused, throttled, failed or none."
@@ -111,15 +111,15 @@ def _labelled(status: DaemonStatus) -> Iterator[Metric]:
         (counter, "api_calls", "API calls sent.", "operation", status.calls),
         (counter, "api_answers", came_back, "result", answers),
     )
-    for kind, name, told, label, values in kinds:
-        family = kind(f"{_PREFIX}_{name}", told, labels=[label])
+    for kind, name, help_text, label, values in kinds:
+        family = kind(f"{_PREFIX}_{name}", help_text, labels=[label])
         for value, number in values.items():
             family.add_metric([value], number)
         yield family
 
 
 def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:
-    drifted = [standing.since for standing in status.resources if _is_drift(standing)]
+    drifted = [resource.since for resource in status.resources if _is_drift(resource)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
     began = status.cycle_started_at or 0
     yield (
@@ -136,10 +136,10 @@ def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]
     yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."
 
 
-def _is_drift(standing: ResourceStatus) -> bool:
+def _is_drift(resource: ResourceStatus) -> bool:
     # What is suspended differs on purpose, so it must not raise the alert on drift.
-    drift = standing.cause in DRIFT and standing.state not in _NO_DRIFT
-    return drift or standing.state is State.DRIFTED
+    drift = resource.cause in DRIFT and resource.state not in _NO_DRIFT
+    return drift or resource.state is State.DRIFTED
 
 
 def _word(kind: type[Change] | type[Outcome]) -> str:

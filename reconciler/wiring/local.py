@@ -22,11 +22,11 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
     for _ in range(RELEASE_ATTEMPTS):
         try:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
-        except DataDirectoryLockedError as held:
-            if held.url is None:
-                raise LockHeldError(str(held)) from held
-            if held.url != lost:
-                return held.url
+        except DataDirectoryLockedError as withheld:
+            if withheld.url is None:
+                raise LockHeldError(str(withheld)) from withheld
+            if withheld.url != lost:
+                return withheld.url
             time.sleep(RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error

@@ -16,7 +16,7 @@ from reconciler.targets.session import open_client, open_session
 from reconciler.wiring.targets import connection_of
 
 
-def open_lock(lock: str, term_seconds: float, choice: TargetConfig, target: TargetId) -> Elector:
+def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: TargetId) -> Elector:
     """Return this process as a candidate for ``lock``; nothing of it is reached yet."""
     kind, _, place = lock.partition(":")
     store: LeaseStore
@@ -24,14 +24,14 @@ def open_lock(lock: str, term_seconds: float, choice: TargetConfig, target: Targ
         store = FileStore(Path(place))
     else:
         # The table is where the SDK finds it, whatever URL the target has.
-        connection = replace(connection_of(choice), url=None, role_arn=None)
+        connection = replace(connection_of(config), url=None, role_arn=None)
         client = open_client(
             open_session(connection), "dynamodb", connection, workers=1, attempts=1
         )
         # What all replicas are told alike: whose credentials they have may be unknown to one.
-        where = choice.account or choice.url or target.account
+        where = config.account or config.url or target.account
         store = DynamoStore(
-            client, place, f"mesh-reconciler/{where}/{target.region}/{choice.owner}"
+            client, place, f"mesh-reconciler/{where}/{target.region}/{config.owner}"
         )
     holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
     return Elector(store, holder, term_seconds, steady_seconds, time.time)

@@ -31,7 +31,7 @@ def read_manifests(
     loaded = load_manifests(
         snapshot.files, variables, complete=not snapshot.diagnostics, check_time=budget.check
     )
-    complaints = [*snapshot.diagnostics, *loaded.diagnostics]
-    if not loaded.desired and not complaints and not allow_empty:
-        complaints.append(nothing_found(paths))
-    return replace(loaded, diagnostics=sort_diagnostics(complaints))
+    diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
+    if not loaded.desired and not diagnostics and not allow_empty:
+        diagnostics.append(nothing_found(paths))
+    return replace(loaded, diagnostics=sort_diagnostics(diagnostics))

@@ -47,8 +47,10 @@ def read_plan(file: str) -> Plan:
                 raise UsageError(f"{file} is no regular file: name the plan itself")
             content = source.read(saved.MAX_BYTES + 1)
     except OSError as error:
-        why = "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
-        raise UsageError(f"reading the plan {file}: {why}") from error
+        reason = (
+            "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
+        )
+        raise UsageError(f"reading the plan {file}: {reason}") from error
     return saved.parse_plan_file(file, content)
 
 

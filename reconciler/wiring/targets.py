@@ -26,7 +26,7 @@ _SHARE = re.compile(r"(\d{1,3})%")
 
 @contextmanager
 def open_target(
-    choice: TargetConfig, *, workers: int, memory: ReadCache | None = None
+    config: TargetConfig, *, workers: int, cache: ReadCache | None = None
 ) -> Iterator[AppMesh]:
     """Yield the chosen target, ready for ``workers`` calls at a time.
 
@@ -34,35 +34,35 @@ def open_target(
     another account than the one configured.
     """
     with ExitStack() as opened:
-        if memory is None:
+        if cache is None:
             # Who looks once reads everything; a daemon reads little, and its host may forbid more.
             opened.enter_context(on_one_core())
-        connection = connection_of(choice)
-        if choice.name == LOCAL and choice.url is None:
+        connection = connection_of(config)
+        if config.name == LOCAL and config.url is None:
             # A server with all that it needs, of which no other target needs anything.
             from reconciler.wiring.local import local_url  # noqa: PLC0415
 
             # Its own credentials, so that nobody's real ones are sent to a rehearsal.
             local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL), role_arn=None)
-            region = choice.region or open_session(local).region_name or LOCAL_REGION
+            region = config.region or open_session(local).region_name or LOCAL_REGION
 
             def reopen(lost: str | None) -> Connection:
                 # Its holder may have ended; whoever needs it next serves it on.
                 return replace(local, url=local_url(opened, lost), region=region)
 
-            yield _connect(choice, reopen(None), workers=workers, memory=memory, reopen=reopen)
+            yield _connect(config, reopen(None), workers=workers, cache=cache, reopen=reopen)
         else:
-            yield _connect(choice, connection, workers=workers, memory=memory)
+            yield _connect(config, connection, workers=workers, cache=cache)
 
 
-def connection_of(choice: TargetConfig) -> Connection:
+def connection_of(config: TargetConfig) -> Connection:
     """Return the way to the chosen target, with the credentials of the SDK's own chain."""
     return Connection(
-        choice.url,
-        choice.region,
-        choice.profile,
-        role_arn=choice.role_arn,
-        allow_insecure=choice.allow_insecure_endpoint,
+        config.url,
+        config.region,
+        config.profile,
+        role_arn=config.role_arn,
+        allow_insecure=config.allow_insecure_endpoint,
     )
 
 
@@ -79,26 +79,26 @@ def read_limit(text: str | None, default: Limit) -> Limit:
 
 
 def _connect(
-    choice: TargetConfig,
+    config: TargetConfig,
     connection: Connection,
     *,
     workers: int,
-    memory: ReadCache | None,
+    cache: ReadCache | None,
     reopen: Reopen | None = None,
 ) -> AppMesh:
     session = open_session(connection)
     calls = ApiClient(session, connection, workers=workers, reopen=reopen)
     # Nothing is asked of our own endpoint that we know: it may be gone before it answers.
     account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
-    if choice.account is not None and account is None:
+    if config.account is not None and account is None:
         raise TargetError(
-            f"target {choice.name} is configured for account {choice.account}, and {calls.url} does"
+            f"target {config.name} is configured for account {config.account}, and {calls.url} does"
             " not say whose credentials these are (GetCallerIdentity)"
         )
-    if choice.account is not None and account != choice.account:
+    if config.account is not None and account != config.account:
         raise UsageError(
-            f"target {choice.name} is configured for account {choice.account}, but these "
+            f"target {config.name} is configured for account {config.account}, but these "
             f"credentials belong to {account}"
         )
-    target = TargetId(choice.name, calls.url, account, calls.region)
-    return AppMesh(target, calls, workers=workers, memory=memory)
+    target = TargetId(config.name, calls.url, account, calls.region)
+    return AppMesh(target, calls, workers=workers, cache=cache)

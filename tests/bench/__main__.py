@@ -21,10 +21,10 @@ def figure(name: str, goal: str, arguments: Sequence[str], where: str) -> str:
     command = [sys.executable, "-m", "reconciler", *arguments]
     measure(command, where)
     costs = [measure(command, where) for _ in range(RUNS)]
-    cpu, wall, memory = (
+    cpu, wall, cache = (
         median(getattr(cost, name) for cost in costs) for name in ("cpu", "wall", "memory")
     )
-    return f"{name:<32} {cpu:7.3f} s CPU  {wall:7.3f} s wall  {memory:6.0f} MB   goal {goal}"
+    return f"{name:<32} {cpu:7.3f} s CPU  {wall:7.3f} s wall  {cache:6.0f} MB   goal {goal}"
 
 
 def command_line() -> Iterator[str]:

@@ -68,5 +68,5 @@ def median_cost(costs: Iterable[Cost]) -> Cost:
 
 def line(name: str, cost: Cost, goal: str = "") -> str:
     """Return the row of a cost."""
-    told = f"{name:<36} {cost.cpu:7.2f} s CPU  {cost.wall:7.2f} s wall  {cost.memory:6.0f} MB"
-    return f"{told}   goal {goal}" if goal else told
+    result = f"{name:<36} {cost.cpu:7.2f} s CPU  {cost.wall:7.2f} s wall  {cost.memory:6.0f} MB"
+    return f"{result}   goal {goal}" if goal else result

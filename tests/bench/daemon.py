@@ -85,10 +85,10 @@ def _at_rest(folder: Path, url: str) -> str:
         cycles = after["cycle"]["number"] - before["cycle"]["number"]
         spent = (_cpu_seconds(process) - cpu) / cycles
         calls = (sum(after["calls"].values()) - sum(before["calls"].values())) / cycles
-        memory = _memory(process)
+        cache = _memory(process)
     return (
         f"a cycle of {MESHES:,} meshes in which nothing moved: {spent * 1000:.0f} ms CPU, "
-        f"{calls:.0f} calls, {memory:.0f} MB, tags all read again within "
+        f"{calls:.0f} calls, {cache:.0f} MB, tags all read again within "
         f"{after['recheck_seconds'] / float(OFTEN):.0f} cycles (goal: 150 ms, 12 calls, 90 MB)"
     )
 
@@ -125,9 +125,9 @@ def _daemon(folder: Path, url: str, interval: str, account: str) -> Iterator[Any
 def _wait_for(status: Any, cycle: int) -> Any:
     """Return the status once a cycle of that number has ended."""
     while True:
-        told = status()
-        if told["cycle"]["number"] >= cycle and told["cycle"]["finished_at"]:
-            return told
+        result = status()
+        if result["cycle"]["number"] >= cycle and result["cycle"]["finished_at"]:
+            return result
         time.sleep(0.5)
 
 

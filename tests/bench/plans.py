@@ -82,12 +82,12 @@ def _beside_terraform(
     ]
     yield line("terraform plan of as many in sync", median_cost(theirs for theirs, _ in pairs))
     yield line("ours, by turns with it", median_cost(ours for _, ours in pairs))
-    wall, memory, cpu = (
+    wall, cache, cpu = (
         median(getattr(theirs, name) / getattr(ours, name) for theirs, ours in pairs)
         for name in ("wall", "memory", "cpu")
     )
     yield (
-        f"  {wall:.1f} times our wall time (wanted: 8), {memory:.1f} times our memory (wanted: 4),"
+        f"  {wall:.1f} times our wall time (wanted: 8), {cache:.1f} times our memory (wanted: 4),"
         f" {cpu:.1f} times our CPU"
     )
 

@@ -93,11 +93,11 @@ def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
     fast: bool, counts: str, command: list[str], endpoint: LocalEndpoint, cli: Cli
 ) -> None:
     break_(endpoint, fault="error", status=403, calls=[1])
-    told = cli(*command[3:], *(["--fail-fast"] if fast else []))
-    assert told.code == (1 if fast else 4)
-    assert counts in told.out
-    assert ("--fail-fast was given" in told.out) is fast
-    assert "1 failed: mend what its line says, and apply again" in told.out
+    result = cli(*command[3:], *(["--fail-fast"] if fast else []))
+    assert result.code == (1 if fast else 4)
+    assert counts in result.out
+    assert ("--fail-fast was given" in result.out) is fast
+    assert "1 failed: mend what its line says, and apply again" in result.out
 
 
 def test_a_terminal_shows_the_counts_and_a_pipe_gets_the_results_alone(

@@ -13,16 +13,16 @@ from reconciler.core.exit_codes import ExitCode
 
 def test_the_status_is_one_table(cli: Cli, tmp_path: Path) -> None:
     with served(StillDaemon(status(time.time())), tmp_path) as url:
-        told = cli("status", "--url", url)
-    assert (told.code, told.err) == (0, "")
-    assert "  failed      mesh/ledger " in told.out
-    assert told.out.endswith("1 suspended, 1 in sync.\n")
+        result = cli("status", "--url", url)
+    assert (result.code, result.err) == (0, "")
+    assert "  failed      mesh/ledger " in result.out
+    assert result.out.endswith("1 suspended, 1 in sync.\n")
 
 
 def test_the_status_is_told_to_machines_as_it_came(cli: Cli, tmp_path: Path) -> None:
     with served(StillDaemon(status()), tmp_path) as url:
-        told = cli("status", "--url", url, "--format", "json")
-    assert json.loads(told.out)["cycle"]["number"] == 42
+        result = cli("status", "--url", url, "--format", "json")
+    assert json.loads(result.out)["cycle"]["number"] == 42
 
 
 @pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.PARTIAL, ExitCode.MANIFESTS])
@@ -32,23 +32,26 @@ def test_reconcile_exits_with_the_code_of_its_own_cycle(
     daemon = StillDaemon(calm(), ends={42: ExitCode.ERROR, 43: code})
     with served(daemon, here / ".reconciler") as url:
         monkeypatch.setenv("RECONCILER_URL", url)
-        told = cli("reconcile")
-    assert (told.code, told.out) == (code, f"Cycle 43 ended with {code} ({code.name.lower()}).\n")
+        result = cli("reconcile")
+    assert (result.code, result.out) == (
+        code,
+        f"Cycle 43 ended with {code} ({code.name.lower()}).\n",
+    )
 
 
 def test_what_goes_wrong_is_one_line(cli: Cli, here: Path) -> None:
-    told = cli("reconcile")
-    assert told.code == 64
-    assert told.err == (
+    result = cli("reconcile")
+    assert result.code == 64
+    assert result.err == (
         "reconciler: reading the token file .reconciler/token: No such file or directory; "
         "--token-file names the daemon's\n"
     )
     with served(StillDaemon(calm()), here) as url:
         (here / "other").write_text("other", "ascii")
         (here / "other").chmod(0o600)
-        told = cli("reconcile", "--url", url, "--token-file", "other")
-    assert told.code == 1
-    assert told.err.count("\n") == 1
-    told = cli("status", "--url", url)
-    assert told.code == 1
-    assert "nobody listens there" in told.err
+        result = cli("reconcile", "--url", url, "--token-file", "other")
+    assert result.code == 1
+    assert result.err.count("\n") == 1
+    result = cli("status", "--url", url)
+    assert result.code == 1
+    assert "nobody listens there" in result.err

@@ -71,13 +71,13 @@ ROWS: dict[str, tuple[Callable[[Write], None], str, int, str]] = {
 
 
 @pytest.mark.parametrize(("prepare", "path", "code", "words"), ROWS.values(), ids=ROWS)
-@pytest.mark.parametrize("verb", ["plan", "apply", "run", "validate"])
+@pytest.mark.parametrize("command", ["plan", "apply", "run", "validate"])
 def test_bad_input_is_one_clear_line_and_writes_nothing(
     prepare: Callable[[Write], None],
     path: str,
     code: int,
     words: str,
-    verb: str,
+    command: str,
     cli: Cli,
     write: Write,
     endpoint: LocalEndpoint,
@@ -85,11 +85,11 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(
     prepare(write)
     where = ["--endpoint-url", endpoint.url, "--owner", "o"]
     how = {"apply": [*where, "--auto-approve"], "run": [*where, "--once"], "plan": where}
-    told = cli(verb, path, *how.get(verb, []))
-    assert told.code == code
-    said = [line for line in (told.out + told.err).splitlines() if words in line]
+    result = cli(command, path, *how.get(command, []))
+    assert result.code == code
+    said = [line for line in (result.out + result.err).splitlines() if words in line]
     assert len(said) == 1
-    assert "Traceback" not in told.err
+    assert "Traceback" not in result.err
     counted = urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()["calls"]
     assert set(counted) <= {"GetCallerIdentity", "ListMeshes"}
 
@@ -137,12 +137,12 @@ USAGE = {
 @pytest.mark.parametrize(("arguments", "words"), USAGE.values(), ids=USAGE)
 def test_wrong_usage_is_64(arguments: list[str], words: str, cli: Cli, write: Write) -> None:
     write("manifests/good.yaml", GOOD)
-    told = cli(*arguments)
-    assert told.code == 64
-    assert told.out == ""
-    assert words in told.err
-    assert "Traceback" not in told.err
-    assert "canary" not in told.err
+    result = cli(*arguments)
+    assert result.code == 64
+    assert result.out == ""
+    assert words in result.err
+    assert "Traceback" not in result.err
+    assert "canary" not in result.err
 
 
 TOML = {
@@ -170,9 +170,9 @@ def test_a_settings_file_that_cannot_be_meant_is_64(
     write("manifests/good.yaml", GOOD)
     write("reconciler.toml", text)
     arguments = [] if text.startswith("target =") else ["--target", "local"]
-    told = cli("plan", *arguments)
-    assert told.code == 64
-    assert words in told.err
+    result = cli("plan", *arguments)
+    assert result.code == 64
+    assert words in result.err
 
 
 def test_an_account_that_is_not_the_configured_one_stops_everything(
@@ -183,19 +183,19 @@ def test_an_account_that_is_not_the_configured_one_stops_everything(
         "reconciler.toml",
         f'[targets.t]\nendpoint_url = "{endpoint.url}"\nowner = "o"\naccount = "111111111111"\n',
     )
-    told = cli("apply", "--target", "t", "--auto-approve")
-    assert told.code == 64
-    assert "111111111111" in told.err
-    assert "123456789012" in told.err
+    result = cli("apply", "--target", "t", "--auto-approve")
+    assert result.code == 64
+    assert "111111111111" in result.err
+    assert "123456789012" in result.err
 
 
 def test_a36_a_target_that_is_not_there_is_one_line(cli: Cli, write: Write) -> None:
     write("manifests/good.yaml", GOOD)
-    told = cli("plan", "--endpoint-url", "http://127.0.0.1:1", "--owner", "o")
-    assert told.code == 1
-    assert told.out == ""
-    assert len(told.err.splitlines()) == 1
-    assert "ListMeshes" in told.err
+    result = cli("plan", "--endpoint-url", "http://127.0.0.1:1", "--owner", "o")
+    assert result.code == 1
+    assert result.out == ""
+    assert len(result.err.splitlines()) == 1
+    assert "ListMeshes" in result.err
 
 
 def test_a_held_data_folder_is_used_and_a_second_endpoint_on_it_is_7(
@@ -203,9 +203,9 @@ def test_a_held_data_folder_is_used_and_a_second_endpoint_on_it_is_7(
 ) -> None:
     write("manifests/good.yaml", GOOD)
     with LocalEndpoint(here / ".reconciler") as holder:
-        told = cli("apply", "--target", "local", "--auto-approve")
-        assert told.code == 0
-        assert holder.url in told.out
+        result = cli("apply", "--target", "local", "--auto-approve")
+        assert result.code == 0
+        assert holder.url in result.out
         refused = cli("endpoint", "--listen", "127.0.0.1:0")
     assert refused.code == 7
     assert holder.url in refused.err
@@ -217,9 +217,9 @@ def test_a_damaged_database_is_refused_with_words(cli: Cli, write: Write, here: 
     database = here / ".reconciler/state.sqlite3"
     database.write_bytes(b"not a database at all, but long enough to be read" * 100)
     for arguments in (["plan", "--target", "local"], ["endpoint", "--listen", "127.0.0.1:0"]):
-        told = cli(*arguments)
-        assert told.code == 1
-        assert "state.sqlite3" in told.err
+        result = cli(*arguments)
+        assert result.code == 1
+        assert "state.sqlite3" in result.err
     assert database.read_bytes().startswith(b"not a database")
 
 

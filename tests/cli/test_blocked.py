@@ -44,15 +44,15 @@ def test_deletes_over_the_limit_come_first_each_by_its_name(
 ) -> None:
     for name in NAMES[1:]:
         (applied / f"{name}.yaml").unlink()
-    told = say("plan", "--policy", "sync", "--format", form)
-    assert told.code == 5
-    assert "No changes" not in told.out
-    assert all(f"mesh/{name}" in told.out for name in NAMES[1:])
+    result = say("plan", "--policy", "sync", "--format", form)
+    assert result.code == 5
+    assert "No changes" not in result.out
+    assert all(f"mesh/{name}" in result.out for name in NAMES[1:])
     option = "7 deletes are over --max-deletes 1, so nothing is deleted: pass --max-deletes 7"
-    assert option in told.out
+    assert option in result.out
     if form != "json":
         counts = "Nothing to apply: 7 withheld (7 to delete). 1 resource is as the manifests say."
-        assert counts in told.out
+        assert counts in result.out
     assert say("apply", "--policy", "sync", "--max-deletes", "7").code == 0
 
 
@@ -60,32 +60,32 @@ def test_deletes_over_the_limit_come_first_each_by_its_name(
 def test_updates_over_the_limit_show_what_differs_and_the_option(write: Write, say: Say) -> None:
     for name in NAMES:
         write(f"manifests/{name}.yaml", mesh_yaml(name, "ALLOW_ALL"))
-    told = say("plan", "--max-updates", "3")
-    assert told.code == 5
-    assert "so nothing is updated: pass --max-updates 8" in told.out
-    assert '      ~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"\n' in told.out
-    assert "Nothing to apply: 8 withheld (8 to update). 0 resources are" in told.out
+    result = say("plan", "--max-updates", "3")
+    assert result.code == 5
+    assert "so nothing is updated: pass --max-updates 8" in result.out
+    assert '      ~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"\n' in result.out
+    assert "Nothing to apply: 8 withheld (8 to update). 0 resources are" in result.out
     assert "pass --policy upsert-only" in say("plan", "--policy", "observe").out
     assert say("apply", "--max-updates", "8").code == 0
 
 
 def test_a_wrong_owner_id_is_said_to_own_nothing(say: Say, applied: Path) -> None:
-    told = say("plan", owner="platfrom")
+    result = say("plan", owner="platfrom")
     note = (
         "Nothing here is owned by platfrom, but 8 resources are owned by platform: check --owner."
     )
-    assert told.code == 5
-    assert f"\n{note}\nNothing to apply: 8 withheld. 0 resources are as the" in told.out
+    assert result.code == 5
+    assert f"\n{note}\nNothing to apply: 8 withheld. 0 resources are as the" in result.out
     assert note in say("plan", "--format", "markdown", owner="platfrom").out
     document = json.loads(say("plan", "--format", "json", owner="platfrom").out)["plan"]
     assert document["owned"] == 0
-    assert {held["owner"] for held in document["withheld"]} == {"platform"}
+    assert {withheld["owner"] for withheld in document["withheld"]} == {"platform"}
     assert "check --owner" not in say("plan").out
     for name in NAMES:
         (applied / f"{name}.yaml").unlink()
     teardown = ("--policy", "sync", "--allow-empty", "--max-deletes", "9")
-    told = say("apply", *teardown, owner="platfrom")
-    assert "\nNothing here is owned by platfrom: check --owner.\nNo changes." in told.out
+    result = say("apply", *teardown, owner="platfrom")
+    assert "\nNothing here is owned by platfrom: check --owner.\nNo changes." in result.out
 
 
 @pytest.mark.usefixtures("applied")
@@ -111,14 +111,16 @@ def test_a_suspended_resource_shows_the_change_that_waits_and_its_owner(
         "    ~ mesh/a  drifted  manifests/a.yaml:4:9\n"
         '      ~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"\n'
     )
-    for told in (say("plan", "--detailed-exitcode"), say("describe", "mesh/a"), say("apply")):
-        assert told.code == 0
-        assert change in told.out
-        assert "Nothing to apply: 1 withheld (1 to update)." in told.out
+    for result in (say("plan", "--detailed-exitcode"), say("describe", "mesh/a"), say("apply")):
+        assert result.code == 0
+        assert change in result.out
+        assert "Nothing to apply: 1 withheld (1 to update)." in result.out
     assert "~ mesh/a  drifted" in say("plan", "--drift").out
-    (held,) = json.loads(say("plan", "--format", "json").out)["plan"]["withheld"]
-    assert (held["reason"], held["owner"]) == ("suspended", "platform")
-    assert [field["pointer"] for field in held["change"]["fields"]] == ["/spec/egressFilter/type"]
+    (withheld,) = json.loads(say("plan", "--format", "json").out)["plan"]["withheld"]
+    assert (withheld["reason"], withheld["owner"]) == ("suspended", "platform")
+    assert [field["pointer"] for field in withheld["change"]["fields"]] == [
+        "/spec/egressFilter/type"
+    ]
 
 
 def test_what_lost_its_owner_tag_is_not_made_by_hand_and_is_taken_again_by_adopt(
@@ -128,11 +130,11 @@ def test_what_lost_its_owner_tag_is_not_made_by_hand_and_is_taken_again_by_adopt
     assert say("apply").code == 0
     arn = by_hand.describe_mesh(meshName="a")["mesh"]["metadata"]["arn"]
     by_hand.untag_resource(resourceArn=arn, tagKeys=[OWNER_TAG])
-    told = say("plan")
-    assert told.code == 5
-    assert "last-applied record of mesh-reconciler but no owner tag" in told.out
-    assert "run adopt, or set reconcile.adopt: true" in told.out
-    assert "made by hand" not in told.out
+    result = say("plan")
+    assert result.code == 5
+    assert "last-applied record of mesh-reconciler but no owner tag" in result.out
+    assert "run adopt, or set reconcile.adopt: true" in result.out
+    assert "made by hand" not in result.out
     described = say("describe", "mesh/a").out
     assert "  owner      none, but it has our last-applied record\n" in described
     assert say("adopt", "mesh/a").code == 0

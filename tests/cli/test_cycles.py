@@ -34,7 +34,7 @@ class Life:
         self.now += 60
         begun = replace(self.status, cycle=self.status.cycle + 1)
         self.status = self._cycles(begun, fresh=fresh, forced=forced)
-        return {one.key.name: one.state for one in self.status.resources}
+        return {item.key.name: item.state for item in self.status.resources}
 
     def fail(self, name: str, operation: str = "create") -> None:
         def before(done: str, key: Key) -> None:
@@ -50,8 +50,8 @@ def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def messages(told: pytest.LogCaptureFixture, *words: str) -> int:
-    return sum(all(word in record.getMessage() for word in words) for record in told.records)
+def messages(caplog: pytest.LogCaptureFixture, *words: str) -> int:
+    return sum(all(word in record.getMessage() for word in words) for record in caplog.records)
 
 
 def test_a_cycle_makes_it_so_and_says_how_it_stands() -> None:
@@ -81,9 +81,9 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
         assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
     # Each refusal is asked again once, for the service may keep it with the token.
     assert life.means.made["create"] == 1 + 2 * 3
-    standing = life.status.resources[0]
-    assert (standing.attempts, standing.next_attempt_at) == (3, 1_000 + 240 + 240)
-    assert (standing.reason, standing.outcome_at) == ("a quota is used up", 1_000 + 240)
+    resource = life.status.resources[0]
+    assert (resource.attempts, resource.next_attempt_at) == (3, 1_000 + 240 + 240)
+    assert (resource.reason, resource.outcome_at) == ("a quota is used up", 1_000 + 240)
     assert life.status.exit_code is ExitCode.ERROR
     rows = [("1 time", 60), ("2 times", 120), ("3 times", 240)]
     for attempts, seconds in rows:
@@ -123,7 +123,7 @@ def test_what_changed_in_the_manifests_goes_first() -> None:
     written: list[str] = []
     life.means.target.before = lambda done, key: written.append(f"{done} {key.name}")
     life.cycle()
-    assert [one for one in written if one.startswith("update")] == [
+    assert [item for item in written if item.startswith("update")] == [
         "update c", "update a", "update b",
     ]  # fmt: skip
 
@@ -234,8 +234,8 @@ def test_a_missing_resource_is_created_and_in_sync_since_then() -> None:
     life.cycle()
     del life.means.target.resources[mesh("a")]
     assert life.cycle() == {"a": State.IN_SYNC}
-    (one,) = life.status.resources
-    assert (one.since, one.outcome, one.last_seen_at) == (1_120, "create applied", None)
+    (item,) = life.status.resources
+    assert (item.since, item.outcome, item.last_seen_at) == (1_120, "create applied", None)
 
 
 def test_p11_who_stands_by_looks_and_writes_nothing() -> None:
@@ -256,10 +256,10 @@ def test_who_stands_by_tries_nothing_again_and_nothing_too_early_afterwards() ->
     assert life.status.resources[0].next_attempt_at == 1_000 + life.now + 60
     life.means.idle = "this replica stands by: other holds the lock"
     assert life.cycle() == {"a": State.PENDING, "b": State.IN_SYNC}
-    assert [one.next_attempt_at for one in life.status.resources] == [None, None]
+    assert [item.next_attempt_at for item in life.status.resources] == [None, None]
     life.means.idle, life.means.target.before = None, lambda *_: None
     assert life.cycle() == {"a": State.IN_SYNC, "b": State.IN_SYNC}
-    assert [one.next_attempt_at for one in life.status.resources] == [None, None]
+    assert [item.next_attempt_at for item in life.status.resources] == [None, None]
 
 
 def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:

@@ -38,9 +38,9 @@ def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None
     say("apply", "--auto-approve")
     by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "ALLOW_ALL"}})
     live = by_hand.describe_mesh(meshName="a")["mesh"]["metadata"]
-    told = say("describe", "mesh/a")
-    assert (told.code, told.err) == (0, "")
-    lines = told.out.splitlines()
+    result = say("describe", "mesh/a")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert lines[0].startswith("target http://127.0.0.1:")
     for words in (
         "  ~ mesh/a  drifted  manifests/a.yaml:4:9",
@@ -85,8 +85,8 @@ def test_a_daemon_says_what_became_of_its_attempts(
         next_attempt_at=now + 80,
     )
     with served(StillDaemon(calm(target=target, owner=owner, standings=(tried,))), here) as url:
-        told = say("describe", f"mesh/{name}", "--url", url)
-    assert f"  attempts   {words}" in told.out
+        result = say("describe", f"mesh/{name}", "--url", url)
+    assert f"  attempts   {words}" in result.out
 
 
 def test_json_has_the_same(write: Write, say: Say) -> None:
@@ -106,21 +106,21 @@ def test_json_has_the_same(write: Write, say: Say) -> None:
 
 def test_what_is_not_there_yet(write: Write, say: Say) -> None:
     write("manifests/a.yaml", mesh_yaml("a", None))
-    told = say("describe", "mesh/a")
-    assert told.code == 0
-    assert "+ mesh/a  new" in told.out
-    assert "  live       no\n" in told.out
-    assert "  observed" not in told.out
+    result = say("describe", "mesh/a")
+    assert result.code == 0
+    assert "+ mesh/a  new" in result.out
+    assert "  live       no\n" in result.out
+    assert "  observed" not in result.out
 
 
 def test_what_no_manifest_names_and_is_not_ours(write: Write, say: Say, by_hand: Any) -> None:
     by_hand.create_mesh(meshName="theirs", tags=[{"key": OWNER_TAG, "value": "another"}])
     by_hand.create_mesh(meshName="nobodys")
     write("manifests/a.yaml", mesh_yaml("a"))
-    told = say("describe", "mesh/theirs")
-    assert told.code == 0
-    assert "  manifest   none names it\n  owner      another\n" in told.out
-    assert "mesh/a" not in told.out
+    result = say("describe", "mesh/theirs")
+    assert result.code == 0
+    assert "  manifest   none names it\n  owner      another\n" in result.out
+    assert "mesh/a" not in result.out
     assert "  owner      nobody\n" in say("describe", "mesh/nob*").out
 
 
@@ -132,10 +132,10 @@ def test_what_holds_it_back_is_what_holds_a_whole_run_back(
     say("apply", "--auto-approve")
     for name in "ab":
         (here / f"manifests/{name}.yaml").unlink()
-    told = say("describe", "mesh/a", "--policy", "sync")
-    assert told.code == 5
-    assert "! mesh/a  guard: 2 deletes are over --max-deletes 1" in told.out
-    assert "mesh/b" not in told.out
+    result = say("describe", "mesh/a", "--policy", "sync")
+    assert result.code == 5
+    assert "! mesh/a  guard: 2 deletes are over --max-deletes 1" in result.out
+    assert "mesh/b" not in result.out
 
 
 def test_what_cannot_be_read_is_1(write: Write, say: Say, endpoint: LocalEndpoint) -> None:
@@ -143,10 +143,10 @@ def test_what_cannot_be_read_is_1(write: Write, say: Say, endpoint: LocalEndpoin
     say("apply", "--auto-approve")
     refused = {"operation": "DescribeMesh", "fault": "error", "status": 403}
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
-    told = say("describe", "mesh/a")
-    assert told.code == 1
-    assert "! mesh/a  unreadable: it could not be read: DescribeMesh of mesh/a" in told.out
-    assert "  live       it could not be read: DescribeMesh of mesh/a: Forbidden" in told.out
+    result = say("describe", "mesh/a")
+    assert result.code == 1
+    assert "! mesh/a  unreadable: it could not be read: DescribeMesh of mesh/a" in result.out
+    assert "  live       it could not be read: DescribeMesh of mesh/a: Forbidden" in result.out
 
 
 def test_what_was_listed_and_is_not_found_is_not_said_to_be_absent(
@@ -156,31 +156,31 @@ def test_what_was_listed_and_is_not_found_is_not_said_to_be_absent(
     by_hand.create_mesh(meshName="b")
     missing = {"operation": "DescribeMesh", "fault": "error", "status": 404}
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [missing]})
-    told = say("describe", "mesh/b")
-    assert told.code == 1
-    assert "  live       it could not be read: it was listed, and then not found" in told.out
+    result = say("describe", "mesh/b")
+    assert result.code == 1
+    assert "  live       it could not be read: it was listed, and then not found" in result.out
 
 
 @pytest.mark.parametrize("key", ["mesh/x", "payments", "route/a/b/c"])
 def test_an_unknown_key_is_64(key: str, write: Write, say: Say) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    told = say("describe", key)
-    assert told.code == 64
-    assert f"{key} names 0, desired or live" in told.err
+    result = say("describe", key)
+    assert result.code == 64
+    assert f"{key} names 0, desired or live" in result.err
 
 
 def test_several_keys_are_64(write: Write, say: Say) -> None:
     for name in ("a", "b"):
         write(f"manifests/{name}.yaml", mesh_yaml(name))
-    told = say("describe", "mesh/*")
-    assert told.code == 64
-    assert "names 2, desired or live, such as mesh/a and mesh/b" in told.err
+    result = say("describe", "mesh/*")
+    assert result.code == 64
+    assert "names 2, desired or live, such as mesh/a and mesh/b" in result.err
 
 
 def test_hostile_tags_do_not_steer_the_screen(write: Write, say: Say, by_hand: Any) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     by_hand.create_mesh(meshName="b", tags=[{"key": "k\x1b[31m", "value": "v\u202e"}])
-    told = say("describe", "mesh/b")
-    assert "\x1b" not in told.out
-    assert "\u202e" not in told.out
-    assert r"tags.k\x1b[31m" in told.out
+    result = say("describe", "mesh/b")
+    assert "\x1b" not in result.out
+    assert "\u202e" not in result.out
+    assert r"tags.k\x1b[31m" in result.out

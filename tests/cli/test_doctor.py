@@ -16,10 +16,10 @@ from reconciler.endpoint import LocalEndpoint
 Write = Callable[[str, str], Path]
 
 
-def lines(told: Run) -> dict[str, tuple[str, str]]:
+def lines(caplog: Run) -> dict[str, tuple[str, str]]:
     """Return what was said, with its mark, by what it is about."""
-    assert "Traceback" not in told.out + told.err
-    rows = (line.split(maxsplit=1) for line in told.out.splitlines())
+    assert "Traceback" not in caplog.out + caplog.err
+    rows = (line.split(maxsplit=1) for line in caplog.out.splitlines())
     words = ((mark, *rest.split("  ", maxsplit=1)) for mark, rest in rows)
     return {what: (mark, said.strip()) for mark, what, said in words}
 
@@ -40,9 +40,9 @@ def test_a_healthy_target(
     doctor: Callable[..., Run], by_hand: Any, endpoint: LocalEndpoint
 ) -> None:
     by_hand.create_mesh(meshName="a")
-    told = doctor()
-    said = lines(told)
-    assert (told.code, told.err) == (0, "")
+    result = doctor()
+    said = lines(result)
+    assert (result.code, result.err) == (0, "")
     good = ("owner", "credentials", "clock", "target", "account", "GetResources")
     assert {said[what][0] for what in (*good, "list mesh", "read mesh", "quota mesh")} == {"✓"}
     assert said["list virtual-router"] == ("✓", "0 live")
@@ -72,17 +72,17 @@ def test_json_has_the_same(doctor: Callable[..., Run]) -> None:
 
 def test_the_local_target_needs_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    told = cli("doctor", "--target", "local")
-    assert told.code == 0
-    assert lines(told)["read mesh"] == ("!", "not tried: none is live")
-    assert "credentials" not in lines(told)
+    result = cli("doctor", "--target", "local")
+    assert result.code == 0
+    assert lines(result)["read mesh"] == ("!", "not tried: none is live")
+    assert "credentials" not in lines(result)
 
 
 def test_no_target_and_no_owner_are_findings(cli: Cli, endpoint: LocalEndpoint) -> None:
     nowhere = cli("doctor")
     assert nowhere.code == 1
-    told = "no target was named; say one of: --target local or --endpoint-url URL"
-    assert lines(nowhere)["settings"] == ("✗", told)
+    result = "no target was named; say one of: --target local or --endpoint-url URL"
+    assert lines(nowhere)["settings"] == ("✗", result)
     assert lines(cli("doctor", "--target", "x"))["settings"][1].endswith("there are local, aws")
     ownerless = cli("doctor", "--endpoint-url", endpoint.url)
     assert ownerless.code == 1
@@ -92,9 +92,9 @@ def test_no_target_and_no_owner_are_findings(cli: Cli, endpoint: LocalEndpoint) 
 def test_no_credentials(doctor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    told = doctor()
-    assert told.code == 1
-    assert lines(told)["credentials"][0] == "✗"
+    result = doctor()
+    assert result.code == 1
+    assert lines(result)["credentials"][0] == "✗"
 
 
 @pytest.mark.parametrize("missing", ["AWS_SECRET_ACCESS_KEY", "region"])
@@ -103,15 +103,15 @@ def test_half_of_what_a_call_needs(
 ) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if missing == "region" else (missing,):
         monkeypatch.delenv(name)
-    told = doctor()
-    assert told.code == 1
-    assert missing in lines(told)["target"][1]
+    result = doctor()
+    assert result.code == 1
+    assert missing in lines(result)["target"][1]
 
 
 def test_a_closed_port(doctor: Callable[..., Run]) -> None:
-    told = doctor(url="http://127.0.0.1:1")
-    assert told.code == 1
-    assert "Could not connect" in lines(told)["target"][1]
+    result = doctor(url="http://127.0.0.1:1")
+    assert result.code == 1
+    assert "Could not connect" in lines(result)["target"][1]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_page_in_place_of_an_answer(
 ) -> None:
     page = Answer(status, b"<html>welcome</html>", {"content-type": "text/html"})
     with scripted(lambda *_: page) as server:
-        told = doctor(url=server.url)
-    assert (told.code, told.err) == (1, "")
-    mark, said = lines(told)[what]
+        result = doctor(url=server.url)
+    assert (result.code, result.err) == (1, "")
+    mark, said = lines(result)[what]
     assert mark == "✗"
     assert words in said
 
@@ -140,9 +140,9 @@ def test_everything_refused(
     by_hand.create_mesh(meshName="a")
     refused = {"fault": "error", "status": 403, "code": "AccessDeniedException"}
     broken(endpoint, {"operation": "*", **refused})
-    told = doctor()
-    said = lines(told)
-    assert told.code == 1
+    result = doctor()
+    said = lines(result)
+    assert result.code == 1
     assert "AccessDeniedException" in said["list mesh"][1]
     assert said["list virtual-router"] == ("!", "not tried: each mesh stayed unseen")
     assert said["list route"] == ("!", "not tried: each virtual-router stayed unseen")
@@ -167,10 +167,10 @@ def test_a_service_that_fails_after_the_first_answer(
     doctor: Callable[..., Run], endpoint: LocalEndpoint
 ) -> None:
     broken(endpoint, {"operation": "ListMeshes", "calls": [2, 3, 4], "fault": "error"})
-    told = doctor()
-    assert told.code == 1
-    assert lines(told)["list mesh"][0] == "✗"
-    assert "GetResources" not in lines(told)
+    result = doctor()
+    assert result.code == 1
+    assert lines(result)["list mesh"][0] == "✗"
+    assert "GetResources" not in lines(result)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_a_clock_that_is_off(date: str, mark: str | None, doctor: Callable[..., 
     def script(request: str, body: bytes) -> Answer:
         del body
         found = Answer(200, {"meshes": []}) if request.startswith("GET") else Answer(404)
-        told = formatdate(usegmt=True) if date == "now" else date
-        return Answer(found.status, found.body, {"date": told})
+        result = formatdate(usegmt=True) if date == "now" else date
+        return Answer(found.status, found.body, {"date": result})
 
     with scripted(script) as server:
         said = lines(doctor(url=server.url))
@@ -194,9 +194,9 @@ def test_another_account_than_the_configured_one(
 ) -> None:
     table = f'[targets.t]\nendpoint_url = "{endpoint.url}"\nowner = "o"\naccount = "{{}}"\n'
     write("reconciler.toml", table.format("111111111111"))
-    told = cli("doctor", "--target", "t")
-    assert told.code == 1
-    assert "configured for account 111111111111" in lines(told)["target"][1]
+    result = cli("doctor", "--target", "t")
+    assert result.code == 1
+    assert "configured for account 111111111111" in lines(result)["target"][1]
     write("reconciler.toml", table.format("123456789012"))
     assert lines(cli("doctor", "--target", "t"))["account"] == ("✓", "123456789012, as configured")
 
@@ -204,15 +204,15 @@ def test_another_account_than_the_configured_one(
 def test_a_quota_that_is_nearly_used_up(doctor: Callable[..., Run], by_hand: Any) -> None:
     for number in range(12):
         by_hand.create_mesh(meshName=f"m{number}")
-    told = doctor()
-    assert told.code == 0
-    assert lines(told)["quota mesh"][0] == "!"
+    result = doctor()
+    assert result.code == 0
+    assert lines(result)["quota mesh"][0] == "!"
 
 
 def test_the_end_of_the_service_is_told_of_on_aws(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    told = cli("doctor", "--target", "aws", "--owner", "o")
-    assert told.code == 1
-    assert "30 September 2026" in lines(told)["service"][1]
+    result = cli("doctor", "--target", "aws", "--owner", "o")
+    assert result.code == 1
+    assert "30 September 2026" in lines(result)["service"][1]

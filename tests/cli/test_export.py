@@ -59,8 +59,8 @@ def written(here: Path) -> set[str]:
 def test_all_or_some_are_written_one_file_each(
     arguments: tuple[str, ...], names: set[str], export: Export, here: Path
 ) -> None:
-    told = export(*arguments)
-    assert (told.code, told.err) == (0, "")
+    result = export(*arguments)
+    assert (result.code, result.err) == (0, "")
     assert written(here) == {f"out/mesh/{name}.yaml" for name in names}
 
 
@@ -68,8 +68,8 @@ def test_all_or_some_are_written_one_file_each(
 def test_it_reads_well_and_needs_no_owner(
     export: Export, here: Path, endpoint: LocalEndpoint
 ) -> None:
-    told = export("mesh/pay")
-    assert told.out == (
+    result = export("mesh/pay")
+    assert result.out == (
         f"target {endpoint.url}, account 123456789012, region eu-west-1\n"
         "wrote out/mesh/pay.yaml\nExported 1 manifest, 1 of them new.\n"
     )
@@ -85,12 +85,12 @@ def test_what_a_part_needs_of_the_rest_is_named(export: Export, here: Path, by_h
     by_hand.create_virtual_node(meshName="m", virtualNodeName="n", spec={})
     node = {"virtualNode": {"virtualNodeName": "n"}}
     by_hand.create_virtual_service(meshName="m", virtualServiceName="s", spec={"provider": node})
-    told = export("mesh/m", "virtual-service/*")
-    assert told.code == 0
+    result = export("mesh/m", "virtual-service/*")
+    assert result.code == 0
     assert (
         "! out/virtual-service/m/s.yaml  needs what was not exported: "
         "virtual-service/m/s names virtual-node/m/n, which is not declared while its mesh is"
-        in told.out
+        in result.out
     )
     assert "needs" not in export("*", "--to", "whole").out
     del here
@@ -99,9 +99,9 @@ def test_what_a_part_needs_of_the_rest_is_named(export: Export, here: Path, by_h
 @pytest.mark.usefixtures("live")
 def test_nothing_is_written_over(export: Export, write: Write, here: Path) -> None:
     write("out/mesh/ops.yaml", "mine\n")
-    told = export()
-    assert told.code == 64
-    assert "out/mesh/ops.yaml is there with another content" in told.err
+    result = export()
+    assert result.code == 64
+    assert "out/mesh/ops.yaml is there with another content" in result.err
     assert written(here) == {"out/mesh/ops.yaml"}
     assert (here / "out/mesh/ops.yaml").read_text() == "mine\n"
 
@@ -117,10 +117,10 @@ def test_a_folder_that_cannot_be_used_is_one_line(
         (here / "out/mesh/ops.yaml").mkdir(parents=True)
     else:
         write("out/mesh/x", "").with_name("ops.yaml").symlink_to("/nowhere")
-    told = export("mesh/ops")
-    assert told.code == 64
-    assert "out" in told.err
-    assert len(told.err.splitlines()) == 1
+    result = export("mesh/ops")
+    assert result.code == 64
+    assert "out" in result.err
+    assert len(result.err.splitlines()) == 1
     assert not list(here.glob("out/mesh/.*"))
 
 
@@ -154,11 +154,11 @@ def shared(request: str, content: bytes) -> bytes:
     """Let a mesh of the list be another account's."""
     if not request.startswith("GET /v20190125/meshes"):
         return content
-    told = json.loads(content)
-    for ref in told.get("meshes", [told]):
+    result = json.loads(content)
+    for ref in result.get("meshes", [result]):
         if "ops" in str(ref):
             ref.get("metadata", ref)["meshOwner"] = "999999999999"
-    return json.dumps(told).encode()
+    return json.dumps(result).encode()
 
 
 @pytest.mark.usefixtures("live")
@@ -180,10 +180,10 @@ def test_what_no_manifest_could_say_is_left_out_with_a_line(
     endpoint: LocalEndpoint,
 ) -> None:
     with recording(endpoint.url, alter, unsaid="?meshOwner=999999999999") as server:
-        told = export(url=server.url)
-    assert told.code == 5
-    assert words in told.out
-    assert "Exported 2 manifests, 2 of them new, 1 left out." in told.out
+        result = export(url=server.url)
+    assert result.code == 5
+    assert words in result.out
+    assert "Exported 2 manifests, 2 of them new, 1 left out." in result.out
     assert "out/mesh/ops.yaml" not in written(here)
 
 
@@ -193,9 +193,9 @@ def test_what_cannot_be_read_is_never_left_out_in_silence(
 ) -> None:
     refused = {"operation": "DescribeMesh", "name": "ops", "fault": "error", "status": 403}
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
-    told = export("--tag", "team=pay")
-    assert told.code == 1
-    assert "! mesh/ops  not exported: it could not be read: DescribeMesh of mesh/ops" in told.out
+    result = export("--tag", "team=pay")
+    assert result.code == 1
+    assert "! mesh/ops  not exported: it could not be read: DescribeMesh of mesh/ops" in result.out
     assert written(here) == {"out/mesh/pay.yaml", "out/mesh/s.local.yaml"}
 
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_read_is_never_left_out_in_silence(
 def test_wrong_usage_is_64_and_writes_nothing(
     arguments: tuple[str, ...], words: str, cli: Cli, here: Path, endpoint: LocalEndpoint
 ) -> None:
-    told = cli("export", "--endpoint-url", endpoint.url, *arguments)
-    assert told.code == 64
-    assert words in told.err
+    result = cli("export", "--endpoint-url", endpoint.url, *arguments)
+    assert result.code == 64
+    assert words in result.err
     assert not (here / "out").exists()

@@ -24,18 +24,20 @@ from reconciler.render.style import cell_width
 Write = Callable[[str, str], Path]
 
 
-@pytest.mark.parametrize(("verb", "schema"), [("plan", plan_schema()), ("apply", report_schema())])
+@pytest.mark.parametrize(
+    ("command", "schema"), [("plan", plan_schema()), ("apply", report_schema())]
+)
 def test_json_is_as_its_schema_says_and_counts_the_calls_that_arrived(
-    cli: Cli, write: Write, endpoint: LocalEndpoint, verb: str, schema: dict[str, Any]
+    cli: Cli, write: Write, endpoint: LocalEndpoint, command: str, schema: dict[str, Any]
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     where = ("--endpoint-url", endpoint.url, "--owner", "o", "--format", "json")
-    told = json.loads(cli(verb, *where, *["--auto-approve"] * (verb == "apply")).out)
-    assert list(faults(told, schema, schema)) == []
+    result = json.loads(cli(command, *where, *["--auto-approve"] * (command == "apply")).out)
+    assert list(faults(result, schema, schema)) == []
     arrived = urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()["calls"]
-    assert told["calls"].items() <= arrived.items()
+    assert result["calls"].items() <= arrived.items()
     # Asking whose credentials these are belongs to neither.
-    assert arrived.keys() - told["calls"].keys() <= {"GetCallerIdentity"}
+    assert arrived.keys() - result["calls"].keys() <= {"GetCallerIdentity"}
 
 
 def test_calls_are_counted_with_verbose_and_in_json_only(
@@ -46,8 +48,8 @@ def test_calls_are_counted_with_verbose_and_in_json_only(
     commands = [("plan",), ("plan", "--format", "markdown"), ("apply", "--auto-approve")]
     assert not any("API call" in cli(*command, *where).out for command in commands)
     assert all("API calls: " in cli(*command, *where, "-v").out for command in commands)
-    told = json.loads(cli("plan", "--format", "json", *where).out)
-    assert told["calls"]["ListMeshes"] == 1
+    result = json.loads(cli("plan", "--format", "json", *where).out)
+    assert result["calls"]["ListMeshes"] == 1
     monkeypatch.setenv("RECONCILER_VERBOSE", "1")
     assert "API calls: " in cli("plan", *where).out
 

@@ -22,10 +22,10 @@ def test_e29_no_manifest_keeps_validate_busy(shape: str, cli: Cli, write: Write)
         return str(write(f"of-{size}/{file}", content(size)).parent)
 
     def validate(path: str) -> None:
-        told = cli("validate", path)
-        assert told.code == 65
-        assert "Traceback" not in told.err
-        assert len(told.out) < 64 * 1024
+        result = cli("validate", path)
+        assert result.code == 65
+        assert "Traceback" not in result.err
+        assert len(result.out) < 64 * 1024
 
     assert_linear(validate, manifest)
 
@@ -41,9 +41,9 @@ def test_no_settings_file_keeps_a_run_busy(
         return str(write(f"{size}.toml", f"\n{begin}{repeated(unit, size)}\n"))
 
     def plan(file: str) -> None:
-        told = cli("plan", "--config", file, "--target", "nowhere")
-        assert told.code == 64
-        assert len(told.err.splitlines()) == 1
+        result = cli("plan", "--config", file, "--target", "nowhere")
+        assert result.code == 64
+        assert len(result.err.splitlines()) == 1
 
     del here
     assert_linear(plan, settings)
@@ -51,9 +51,9 @@ def test_no_settings_file_keeps_a_run_busy(
 
 def test_a_key_of_many_parts_is_refused_where_it_stands(cli: Cli, write: Write) -> None:
     write("reconciler.toml", f"# {'.' * 99}\npolicy = 'sync'\na{'.a' * 65} = 1\n")
-    told = cli("plan", "--target", "local")
-    assert told.code == 64
-    assert "reconciler.toml:3: a key must not have more than 64 dots" in told.err
+    result = cli("plan", "--target", "local")
+    assert result.code == 64
+    assert "reconciler.toml:3: a key must not have more than 64 dots" in result.err
 
 
 @pytest.mark.parametrize("unit", ["A", "=", "'", "A='\n", "#", " "])

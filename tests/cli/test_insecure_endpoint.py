@@ -63,10 +63,10 @@ def test_e05_plain_http_to_another_machine_is_refused_before_anything_is_sent(
     write("config", profile.format(url=elsewhere))
     write("reconciler.toml", file.format(url=elsewhere))
     words = [it.format(url=elsewhere) for it in arguments]
-    for verb in (["plan"], ["apply", "--auto-approve"], ["run", "--once"]):
-        told = cli(*verb, *words, "--owner", "o")
-        assert (told.code, told.out) == (64, "")
-        assert told.err == (
+    for command in (["plan"], ["apply", "--auto-approve"], ["run", "--once"]):
+        result = cli(*command, *words, "--owner", "o")
+        assert (result.code, result.out) == (64, "")
+        assert result.err == (
             f"reconciler: {elsewhere} would get credentials unencrypted: use https://, or pass "
             "--allow-insecure-endpoint if you trust every network in between\n"
         )
@@ -86,9 +86,9 @@ def test_it_is_allowed_by_an_option_a_variable_and_the_file(
         monkeypatch.setenv(name, value)
     write("reconciler.toml", file + TABLE.format(url=elsewhere))
     for where in (["--endpoint-url", elsewhere], ["--target", "t"]):
-        told = cli("plan", *where, *arguments, "--owner", "o")
-        assert told.code == 0
-        assert elsewhere in told.out
+        result = cli("plan", *where, *arguments, "--owner", "o")
+        assert result.code == 0
+        assert elsewhere in result.out
 
 
 def test_a_table_allows_it_for_its_own_target(
@@ -99,9 +99,9 @@ def test_a_table_allows_it_for_its_own_target(
     assert cli("plan", "--target", "t", "--owner", "o").code == 0
     assert cli("plan", "--target", "u", "--owner", "o").code == 64
     write("reconciler.toml", table.replace("true", '"yes"'))
-    told = cli("plan", "--target", "t", "--owner", "o")
-    assert told.code == 64
-    assert "targets.t.allow_insecure_endpoint takes true or false" in told.err
+    result = cli("plan", "--target", "t", "--owner", "o")
+    assert result.code == 64
+    assert "targets.t.allow_insecure_endpoint takes true or false" in result.err
     write("reconciler.toml", f"allow_insecure_endpoint = true\n{table.replace('true', 'false')}")
     assert cli("plan", "--target", "t", "--owner", "o").code == 64
     assert calls(endpoint) != {}
@@ -112,15 +112,15 @@ def test_the_table_of_locks_is_no_exception(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", elsewhere)
     where = ("--endpoint-url", endpoint.url, "--owner", "o", "--lock", "dynamodb:locks")
-    told = cli("apply", *where, "--auto-approve")
-    assert told.code == 64
-    assert f"{elsewhere} would get credentials unencrypted" in told.err
-    told = cli("apply", *where, "--auto-approve", "--allow-insecure-endpoint")
-    assert told.code == 1
-    assert "cannot be used" in told.err
+    result = cli("apply", *where, "--auto-approve")
+    assert result.code == 64
+    assert f"{elsewhere} would get credentials unencrypted" in result.err
+    result = cli("apply", *where, "--auto-approve", "--allow-insecure-endpoint")
+    assert result.code == 1
+    assert "cannot be used" in result.err
 
 
 def test_doctor_says_so(elsewhere: str, cli: Cli) -> None:
-    told = cli("doctor", "--endpoint-url", elsewhere, "--owner", "o")
-    assert told.code == 1
-    assert "pass --allow-insecure-endpoint" in " ".join(told.out.split())
+    result = cli("doctor", "--endpoint-url", elsewhere, "--owner", "o")
+    assert result.code == 1
+    assert "pass --allow-insecure-endpoint" in " ".join(result.out.split())

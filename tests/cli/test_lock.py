@@ -28,33 +28,33 @@ def other(here: Path) -> Elector:
 
 @pytest.fixture
 def locked(cli: Cli, endpoint: LocalEndpoint, here: Path) -> Any:
-    def run(verb: str, flag: str, *arguments: str) -> Run:
+    def run(command: str, flag: str, *arguments: str) -> Run:
         return cli(
-            verb, "manifests", flag, "--endpoint-url", endpoint.url, "--owner", "o",
+            command, "manifests", flag, "--endpoint-url", endpoint.url, "--owner", "o",
             "--lock", f"file:{here}/lock", "--lock-term", str(TERM_SECONDS), *arguments,
         )  # fmt: skip
 
     return run
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("command", VERBS)
 def test_a_run_takes_the_lock_and_lets_it_go(
-    write: Write, locked: Any, live: Any, other: Elector, verb: tuple[str, str]
+    write: Write, locked: Any, live: Any, other: Elector, command: tuple[str, str]
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    assert locked(*verb).code == 0
+    assert locked(*command).code == 0
     assert set(live()) == {"a"}
     other.renew_or_acquire()
     assert other.is_leader()
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("command", VERBS)
 def test_p18_a_run_that_meets_another_one_says_whose_turn_it_is(
-    write: Write, locked: Any, live: Any, other: Elector, verb: tuple[str, str]
+    write: Write, locked: Any, live: Any, other: Elector, command: tuple[str, str]
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     with keep_renewed(other):
-        refused = locked(*verb)
+        refused = locked(*command)
     assert refused.code == 7
     assert "other holds the lock file" in refused.err
     assert live() == {}

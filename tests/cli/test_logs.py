@@ -42,8 +42,8 @@ def test_p20_a_pipe_that_nobody_reads_loses_records_and_says_how_many(
     before = os.read(reading, 1 << 16)
     assert len(before.splitlines()) == 200 - lost
     handler.emit(record("again"))
-    told = [json.loads(line)["message"] for line in os.read(reading, 1 << 16).splitlines()]
-    assert told == [f"{lost} records of this log could not be written", "again"]
+    result = [json.loads(line)["message"] for line in os.read(reading, 1 << 16).splitlines()]
+    assert result == [f"{lost} records of this log could not be written", "again"]
     assert handler.lost == 0
 
 
@@ -70,8 +70,8 @@ def test_e11_a_json_line_has_its_fields_and_steers_no_terminal(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     start_logging("info", "json")
-    told = {"event": "cycle", "cycle": 43, "attempts": 2, "unknown": "left out"}
-    logging.getLogger("reconciler.run").info("a\x9b\u202e\n\u00e9", extra=told)
+    result = {"event": "cycle", "cycle": 43, "attempts": 2, "unknown": "left out"}
+    logging.getLogger("reconciler.run").info("a\x9b\u202e\n\u00e9", extra=result)
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
     (line,) = capfd.readouterr().err.splitlines()
     assert line.isprintable()
@@ -93,10 +93,10 @@ def test_e01_e02_no_record_and_no_trace_holds_a_secret(
     large = ValueError("words " * 100_000)
     logging.getLogger("botocore.x").warning("large", exc_info=large)
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
-    told, large_one = capfd.readouterr().err.split("large")[:2]
-    assert "canary" not in told
-    assert "127.0.0.1" in told
-    assert "RuntimeError: https://[redacted]@127.0.0.1" in told
+    result, large_one = capfd.readouterr().err.split("large")[:2]
+    assert "canary" not in result
+    assert "127.0.0.1" in result
+    assert "RuntimeError: https://[redacted]@127.0.0.1" in result
     assert len(large_one) < 70_000
 
 

@@ -20,10 +20,10 @@ Write = Callable[[str, str], Path]
 def say(cli: Cli, endpoint: LocalEndpoint) -> Callable[..., Run]:
     """Return a run as owner platform that is agreed to, where its verb asks."""
 
-    def run(verb: str, *arguments: str) -> Run:
-        agreed = [] if verb == "plan" else ["--auto-approve"]
+    def run(command: str, *arguments: str) -> Run:
+        agreed = [] if command == "plan" else ["--auto-approve"]
         where = ["--endpoint-url", endpoint.url, "--owner", "platform"]
-        return cli(verb, *arguments, *where, *agreed)
+        return cli(command, *arguments, *where, *agreed)
 
     return run
 
@@ -47,11 +47,11 @@ def test_adopt_marks_what_is_as_its_manifest_says_and_leaves_what_differs(
     write("manifests/same.yaml", mesh_yaml("same", "DROP_ALL"))
     write("manifests/other.yaml", mesh_yaml("other", "ALLOW_ALL"))
     write("manifests/new.yaml", mesh_yaml("new"))
-    told = say("adopt", "mesh/*")
-    assert told.code == 5
-    assert "mesh/same: adopted" in told.out
-    assert "mesh/other  guard: its manifest differs from what is live in " in told.out
-    assert "spec.egressFilter.type;" in told.out
+    result = say("adopt", "mesh/*")
+    assert result.code == 5
+    assert "mesh/same: adopted" in result.out
+    assert "mesh/other  guard: its manifest differs from what is live in " in result.out
+    assert "spec.egressFilter.type;" in result.out
     assert tags_of(by_hand, "same")[OWNER_TAG] == "platform"
     assert tags_of(by_hand, "other") == {}
     assert [ref["meshName"] for ref in by_hand.list_meshes()["meshes"]] == ["other", "same"]
@@ -83,10 +83,10 @@ def test_adopt_deletes_and_updates_nothing_that_is_ours_already(
     write("manifests/edited.yaml", mesh_yaml("edited", "ALLOW_ALL"))
     write("manifests/a.yaml", mesh_yaml("a", None))
     urllib3.request("DELETE", f"{endpoint.url}/_endpoint/calls")
-    told = say("adopt", "mesh/*", "--policy", "sync")
-    assert told.code == 0
-    assert "it is ours already" in told.out
-    assert "Applied: 1 adopted" in told.out
+    result = say("adopt", "mesh/*", "--policy", "sync")
+    assert result.code == 0
+    assert "it is ours already" in result.out
+    assert "Applied: 1 adopted" in result.out
     assert writes(endpoint) == {"TagResource"}
 
 
@@ -95,9 +95,9 @@ def test_adopt_leaves_another_owners_mesh_alone(
 ) -> None:
     by_hand.create_mesh(meshName="a", tags=[{"key": OWNER_TAG, "value": "another"}])
     write("manifests/a.yaml", mesh_yaml("a", None))
-    told = say("adopt", "mesh/a")
-    assert told.code == 5
-    assert "owned by another" in told.out
+    result = say("adopt", "mesh/a")
+    assert result.code == 5
+    assert "owned by another" in result.out
     assert tags_of(by_hand, "a")[OWNER_TAG] == "another"
 
 
@@ -109,11 +109,11 @@ def test_release_takes_our_tags_off_and_deletes_nothing(
     say("apply")
     by_hand.create_mesh(meshName="theirs")
     urllib3.request("DELETE", f"{endpoint.url}/_endpoint/calls")
-    told = say("release", "mesh/a", "mesh/theirs")
-    assert told.code == 5
-    assert "~ mesh/a  released" in told.out
-    assert "A manifest that still names one of them" in told.out
-    assert "mesh/theirs  foreign: it is owned by nobody, not by platform" in told.out
+    result = say("release", "mesh/a", "mesh/theirs")
+    assert result.code == 5
+    assert "~ mesh/a  released" in result.out
+    assert "A manifest that still names one of them" in result.out
+    assert "mesh/theirs  foreign: it is owned by nobody, not by platform" in result.out
     assert writes(endpoint) == {"UntagResource"}
     assert tags_of(by_hand, "a") == {"team": "pay"}
     assert tags_of(by_hand, "b")[OWNER_TAG] == "platform"
@@ -149,19 +149,19 @@ def test_a_key_that_names_nothing_is_wrong_usage_and_nothing_is_written(
 ) -> None:
     by_hand.create_mesh(meshName="live")
     write("manifests/new.yaml", mesh_yaml("new"))
-    told = say(*arguments)
-    assert told.code == 64
-    assert words in told.err
-    assert len(told.err.splitlines()) == 1
+    result = say(*arguments)
+    assert result.code == 64
+    assert words in result.err
+    assert len(result.err.splitlines()) == 1
     assert writes(endpoint) == {"CreateMesh"}
 
 
-@pytest.mark.parametrize("verb", ["adopt", "release"])
+@pytest.mark.parametrize("command", ["adopt", "release"])
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_they_ask_as_apply_does(cli: Cli, verb: str, style: str) -> None:
-    told = cli(verb, "mesh/a", "--target", "local", "--format", style)
-    assert told.code == 64
-    assert f"{verb} asks before it writes" in told.err
+def test_they_ask_as_apply_does(cli: Cli, command: str, style: str) -> None:
+    result = cli(command, "mesh/a", "--target", "local", "--format", style)
+    assert result.code == 64
+    assert f"{command} asks before it writes" in result.err
 
 
 def test_an_invalid_manifest_stops_an_adoption(write: Write, say: Callable[..., Run]) -> None:

@@ -40,9 +40,9 @@ def test_once_says_what_it_left_alone(
 ) -> None:
     live.client.create_mesh(meshName="a")
     write("manifests/a.yaml", mesh_yaml("a"))
-    told = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
-    assert told.code == 5
-    assert "mesh/a left alone: it exists and nobody owns it" in told.err
+    result = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
+    assert result.code == 5
+    assert "mesh/a left alone: it exists and nobody owns it" in result.err
 
 
 def test_a_route_gets_its_port_before_its_router_another_listener(
@@ -74,11 +74,11 @@ def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
     write("manifests/n.json", json.dumps(node))
     assert cli("apply", *where, "--auto-approve").code == 0
     write("manifests/n.json", json.dumps({**node, "meshOwner": "123456789012"}))
-    for verb in ("plan", "apply", "run"):
-        more = {"plan": (), "apply": ("--auto-approve",), "run": ("--once",)}[verb]
-        told = cli(verb, *where, "--policy", "sync", *more)
-        assert told.code == 1
-        assert "its meshOwner is the account of the target itself: leave it out" in told.err
+    for command in ("plan", "apply", "run"):
+        more = {"plan": (), "apply": ("--auto-approve",), "run": ("--once",)}[command]
+        result = cli(command, *where, "--policy", "sync", *more)
+        assert result.code == 1
+        assert "its meshOwner is the account of the target itself: leave it out" in result.err
     assert live.client.list_virtual_nodes(meshName="m")["virtualNodes"]
 
 
@@ -93,9 +93,9 @@ def test_p02_it_follows_the_files_and_ends_cleanly(
     eventually(lambda: "b" in live())
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
     eventually(lambda: live()["a"]["version"] == 2)
-    code, told = ended(process, number)
+    code, result = ended(process, number)
     assert code == 0
-    assert "Traceback" not in told
+    assert "Traceback" not in result
 
 
 def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, live: Any) -> None:
@@ -203,9 +203,9 @@ def test_i11_what_is_logged_cannot_steer_a_terminal(
     body = json.dumps({"meshName": "a", "tags": [owner]})
     signed = {"content-type": "application/json", "authorization": SIGNATURE}
     assert urllib3.request("PUT", url, body=body, headers=signed).status == 200
-    told = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
-    assert "\x1b" not in told.err
-    assert "evil\\x1b[2J" in told.err
+    result = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
+    assert "\x1b" not in result.err
+    assert "evil\\x1b[2J" in result.err
 
 
 def test_standard_input_is_nothing_to_watch(cli: Cli) -> None:

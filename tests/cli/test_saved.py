@@ -43,9 +43,9 @@ def by_hand(endpoint: LocalEndpoint, here: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def there(cli: Cli, endpoint: LocalEndpoint) -> Verb:
-    def run(verb: str, *arguments: str) -> Run:
+    def run(command: str, *arguments: str) -> Run:
         where = ("--endpoint-url", endpoint.url, "--owner", "o")
-        return cli(verb, *where, *arguments)
+        return cli(command, *where, *arguments)
 
     return run
 
@@ -69,9 +69,9 @@ def every_change(write: Write, there: Verb, by_hand: Any, endpoint: LocalEndpoin
     write("manifests/moved.yaml", mesh_yaml("moved", "ALLOW_ALL"))
     write("manifests/adopted.yaml", mesh_yaml("adopted", "ALLOW_ALL", reconcile="{adopt: true}"))
     write("manifests/new.yaml", mesh_yaml("new"))
-    told = there("plan", "--policy", "sync", "--out", "p.plan")
-    assert "Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete" in told.out
-    assert told.code == 0
+    result = there("plan", "--policy", "sync", "--out", "p.plan")
+    assert "Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete" in result.out
+    assert result.code == 0
     writes(endpoint)
 
 
@@ -89,9 +89,9 @@ def test_s11_a_saved_plan_is_applied_as_it_is_whatever_the_manifests_say_now(
 ) -> None:
     write("manifests/moved.yaml", "nonsense")
     write("manifests/more.yaml", mesh_yaml("more"))
-    told = apply_saved()
-    assert told.code == 0
-    assert "Applied: 1 adopted, 1 updated, 1 created, 1 deleted." in told.out
+    result = apply_saved()
+    assert result.code == 0
+    assert "Applied: 1 adopted, 1 updated, 1 created, 1 deleted." in result.out
     # What is adopted is tagged as ours before its spec is written, and its record comes after it.
     assert writes(endpoint) == {
         "CreateMesh": 1, "UpdateMesh": 2, "DeleteMesh": 1, "TagResource": 3,
@@ -109,10 +109,10 @@ def test_e08_a_plan_that_was_applied_writes_nothing_a_second_time(
     assert apply_saved().code == 0
     by_hand.update_mesh(meshName="new", spec={"egressFilter": {"type": "ALLOW_ALL"}})
     writes(endpoint)
-    told = apply_saved()
-    assert told.code == 6
-    assert "Applied: 3 stale, 1 deleted." in told.out
-    assert "3 stale: the live side moved" in told.out
+    result = apply_saved()
+    assert result.code == 6
+    assert "Applied: 3 stale, 1 deleted." in result.out
+    assert "3 stale: the live side moved" in result.out
     assert writes(endpoint) == {}
     assert json.loads(apply_saved("--format", "json").out)["exit_name"] == "stale"
 
@@ -123,11 +123,11 @@ def test_a43_s11_what_moved_since_the_plan_is_left_alone_and_the_others_are_appl
 ) -> None:
     by_hand.update_mesh(meshName="moved", spec={"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}})
     by_hand.create_mesh(meshName="new", tags=[{"key": OWNER_TAG, "value": "another team"}])
-    told = apply_saved()
-    assert told.code == 6
-    assert "mesh/moved: update stale: it was at version 1 and is now at 2" in told.out
-    assert "mesh/new: create stale: it is there now, and was not when the plan" in told.out
-    assert "Applied: 1 adopted, 2 stale, 1 deleted." in told.out
+    result = apply_saved()
+    assert result.code == 6
+    assert "mesh/moved: update stale: it was at version 1 and is now at 2" in result.out
+    assert "mesh/new: create stale: it is there now, and was not when the plan" in result.out
+    assert "Applied: 1 adopted, 2 stale, 1 deleted." in result.out
     live = by_hand.describe_mesh(meshName="moved")["mesh"]
     assert live["spec"] == {"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}}
     assert by_hand.describe_mesh(meshName="new")["mesh"]["metadata"]["version"] == 1
@@ -150,11 +150,11 @@ def test_e07_e10_a_plan_that_cannot_be_trusted_is_one_line_and_nothing_is_writte
 ) -> None:
     file = Path("p.plan")
     file.write_text(edit(file.read_text("utf-8")), "utf-8")
-    for told in (apply_saved(), cli("show", "p.plan")):
-        assert told.code == 64
-        assert told.out == ""
-        assert len(told.err.splitlines()) == 1
-        assert words in told.err
+    for result in (apply_saved(), cli("show", "p.plan")):
+        assert result.code == 64
+        assert result.out == ""
+        assert len(result.err.splitlines()) == 1
+        assert words in result.err
     assert writes(endpoint) == {}
 
 
@@ -190,10 +190,10 @@ def test_e08_a_plan_for_elsewhere_is_refused(
     where = (
         arguments if "--target" in arguments or "--endpoint-url" in arguments else ["--target", "t"]
     )
-    told = cli("apply", *where, *arguments, "--plan", "p.plan", "--auto-approve")
-    assert told.code == 64
-    assert words in told.err
-    assert len(told.err.splitlines()) == 1
+    result = cli("apply", *where, *arguments, "--plan", "p.plan", "--auto-approve")
+    assert result.code == 64
+    assert words in result.err
+    assert len(result.err.splitlines()) == 1
     assert writes(endpoint) == {}
 
 
@@ -207,9 +207,9 @@ def test_e08_a_plan_for_another_account_is_refused(
     write("manifests/a.yaml", mesh_yaml("a"))
     there("plan", "--out", "p.plan")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "999999999999")
-    told = apply_saved()
-    assert told.code == 64
-    assert "made for account 123456789012, and this run is for account 999999999999" in told.err
+    result = apply_saved()
+    assert result.code == 64
+    assert "made for account 123456789012, and this run is for account 999999999999" in result.err
     assert writes(endpoint) == {}
 
 
@@ -239,9 +239,9 @@ def test_e08_a_plan_is_saved_only_where_the_account_is_known(
     write("manifests/a.yaml", mesh_yaml("a"))
     sts("fails")
     assert "account unknown" in there("plan").out
-    told = there("plan", "--out", "p.plan")
-    assert (told.code, told.out) == (1, "")
-    assert told.err == (
+    result = there("plan", "--out", "p.plan")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         f"reconciler: the account behind {endpoint.url} is unknown (GetCallerIdentity was not "
         "answered), so no plan was saved: run plan again, or use apply without a saved plan\n"
     )
@@ -249,9 +249,9 @@ def test_e08_a_plan_is_saved_only_where_the_account_is_known(
     sts("answers")
     assert there("plan", "--out", "p.plan").code == 0
     sts("fails")
-    told = apply_saved()
-    assert told.code == 64
-    assert "made for account 123456789012, and this run is for account unknown" in told.err
+    result = apply_saved()
+    assert result.code == 64
+    assert "made for account 123456789012, and this run is for account unknown" in result.err
     assert writes(endpoint) == {}
     sts("answers")
     assert apply_saved().code == 0
@@ -273,13 +273,13 @@ def test_on_the_local_target_the_port_may_change_and_the_owner_comes_from_the_pl
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     with LocalEndpoint(here / ".reconciler") as holder:
-        told = cli("plan", "--target", "local", "--owner", "x", "--out", "p.plan")
-        assert holder.url in told.out
+        result = cli("plan", "--target", "local", "--owner", "x", "--out", "p.plan")
+        assert holder.url in result.out
         url = holder.url
-    told = cli("apply", "--target", "local", "--plan", "p.plan", "--auto-approve")
-    assert told.code == 0
-    assert "owner x" in told.out
-    assert url in told.out
+    result = cli("apply", "--target", "local", "--plan", "p.plan", "--auto-approve")
+    assert result.code == 0
+    assert "owner x" in result.out
+    assert url in result.out
     assert "No changes" in cli("plan", "--target", "local", "--owner", "x").out
 
 
@@ -307,9 +307,9 @@ def test_what_shapes_a_plan_does_not_go_with_a_saved_one(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     there("plan", "--out", "p.plan")
-    told = apply_saved(*arguments)
-    assert told.code == 64
-    assert words in told.err
+    result = apply_saved(*arguments)
+    assert result.code == 64
+    assert words in result.err
     assert writes(endpoint) == {}
 
 
@@ -319,17 +319,17 @@ def test_a_run_that_may_only_observe_applies_no_saved_plan(
     write("manifests/a.yaml", mesh_yaml("a"))
     there("plan", "--out", "p.plan")
     monkeypatch.setenv("RECONCILER_POLICY", "observe")
-    told = apply_saved()
-    assert told.code == 64
-    assert "is observe, so no plan is applied" in told.err
+    result = apply_saved()
+    assert result.code == 64
+    assert "is observe, so no plan is applied" in result.err
 
 
 def test_s11_a_fingerprint_lets_through_the_plan_that_was_agreed_to_and_no_other(
     write: Write, there: Verb, endpoint: LocalEndpoint
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    told = there("plan")
-    last = told.out.splitlines()[-1]
+    result = there("plan")
+    last = result.out.splitlines()[-1]
     fingerprint = json.loads(there("plan", "--format", "json").out)["plan"]["fingerprint"]
     assert last == f"fingerprint {fingerprint}"
     write("manifests/b.yaml", mesh_yaml("b"))
@@ -364,11 +364,11 @@ def test_show_prints_what_plan_printed_and_reaches_nothing(
         "import sys; from reconciler.cli.main import main; code = main(sys.argv[1:]);"
         "print(code, 'boto3' in sys.modules, 'pydantic' in sys.modules)"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program, "show", "p.plan"],
         cwd=here, capture_output=True, check=True, text=True,
     )  # fmt: skip
-    assert told.stdout.splitlines()[-1] == "0 False False"
+    assert result.stdout.splitlines()[-1] == "0 False False"
 
 
 def test_a_plan_that_holds_something_back_is_saved_and_applied_without_it(
@@ -379,17 +379,17 @@ def test_a_plan_that_holds_something_back_is_saved_and_applied_without_it(
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     assert there("plan", "--out", "p.plan").code == 5
     assert cli("show", "p.plan").code == 5
-    told = apply_saved()
-    assert told.code == 5
-    assert "Applied: 1 created, 1 withheld." in told.out
-    assert "1 left alone: " in told.out
+    result = apply_saved()
+    assert result.code == 5
+    assert "Applied: 1 created, 1 withheld." in result.out
+    assert "1 left alone: " in result.out
 
 
 def test_a_pattern_that_names_nothing_saves_nothing(write: Write, there: Verb, here: Path) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    told = there("plan", "--only", "mesh/typo", "--out", "p.plan")
-    assert told.code == 64
-    assert "--only mesh/typo names nothing, neither desired nor live" in told.err
+    result = there("plan", "--only", "mesh/typo", "--out", "p.plan")
+    assert result.code == 64
+    assert "--only mesh/typo names nothing, neither desired nor live" in result.err
     assert not (here / "p.plan").exists()
 
 

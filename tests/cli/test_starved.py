@@ -37,8 +37,8 @@ def starved(what: str, number: int, command: str) -> "subprocess.CompletedProces
     return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=100)
 
 
-def is_calm(told: str) -> bool:
-    return len(told.splitlines()) <= 5 and not any(trace in told for trace in TRACES)
+def is_calm(caplog: str) -> bool:
+    return len(caplog.splitlines()) <= 5 and not any(trace in caplog for trace in TRACES)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_p16_at_no_limit_of_files_does_a_command_hang_or_show_a_trace(
     )  # fmt: skip
     runs = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(runs) == (highest + 1 - lowest) * len(commands)
-    for files, command, code, out, told in runs:
+    for files, command, code, out, result in runs:
         where = f"ulimit -n {files}; reconciler {command}"
-        assert is_calm(told), f"{where}: {told}"
+        assert is_calm(result), f"{where}: {result}"
         if command == "validate":
-            assert (code, told) == (ExitCode.OK, ""), where
+            assert (code, result) == (ExitCode.OK, ""), where
         elif code == ExitCode.ERROR:
-            assert "raise the limit (ulimit -n)" in out + told, where
+            assert "raise the limit (ulimit -n)" in out + result, where
         else:
             assert (code, highest) == (ExitCode.OK, 76), f"{where}: {code}"
 
@@ -194,7 +194,7 @@ def test_what_the_system_does_not_give_is_no_bug(
             raise error
 
         monkeypatch.setattr("reconciler.cli.work.read_manifests", refused)
-        told = cli("plan", "--target", "local")
-        assert told.code == 1
-        assert told.err.startswith(f"reconciler: {words}")
-        assert len(told.err.splitlines()) == 1
+        result = cli("plan", "--target", "local")
+        assert result.code == 1
+        assert result.err.startswith(f"reconciler: {words}")
+        assert len(result.err.splitlines()) == 1

@@ -64,13 +64,13 @@ def deletes(endpoint: LocalEndpoint) -> int:
     return sum(count for operation, count in counts.items() if operation.startswith("Delete"))
 
 
-def insists(told: Run, *words: str) -> None:
+def insists(caplog: Run, *words: str) -> None:
     """Check that a run says what it could not read, and is no success."""
-    assert told.code == 1, told
+    assert caplog.code == 1, caplog
     for word in words:
-        assert word in told.out + told.err, word
-    assert "No changes" not in told.out
-    assert '"converged":true' not in told.out
+        assert word in caplog.out + caplog.err, word
+    assert "No changes" not in caplog.out
+    assert '"converged":true' not in caplog.out
 
 
 @pytest.mark.usefixtures("removed")
@@ -84,8 +84,8 @@ def test_what_lost_its_manifest_and_cannot_be_read_is_no_success(
     insists(say("plan", *DELETING), "! virtual-node/m/b  unreadable: it may be ours, and it could")
     report = say("apply", "--auto-approve", "--format", "json", *DELETING)
     insists(report, '"converged":false', '"exit_name":"error"')
-    (held,) = json.loads(report.out)["plan"]["withheld"]
-    assert (held["key"], held["reason"]) == ("virtual-node/m/b", "unreadable")
+    (withheld,) = json.loads(report.out)["plan"]["withheld"]
+    assert (withheld["key"], withheld["reason"]) == ("virtual-node/m/b", "unreadable")
 
 
 @pytest.mark.usefixtures("removed")
@@ -117,8 +117,8 @@ def test_with_no_manifest_and_no_answer_nothing_passes_for_gone(
         path.unlink()
     breaks({"operation": "Describe*", **DENIED})
     for command in (("plan",), ("apply", "--auto-approve")):
-        told = say(*command, *DELETING)
-        insists(told, "! mesh/m  unr", "! virtual-node/m/a  unr", "! virtual-node/m/b  unr")
+        result = say(*command, *DELETING)
+        insists(result, "! mesh/m  unr", "! virtual-node/m/a  unr", "! virtual-node/m/b  unr")
     assert deletes(endpoint) == 0
 
 
@@ -129,8 +129,10 @@ def test_without_an_index_of_tags_what_may_be_ours_is_shown_too(
     by_hand.create_mesh(meshName="theirs")
     denied = [{"operation": name, **DENIED} for name in ("GetResources", "ListTagsForResource")]
     breaks(*denied)
-    told = say("plan")
-    insists(told, *(f"{key}  unreadable: it may be" for key in ("mesh/theirs", "virtual-node/m/b")))
+    result = say("plan")
+    insists(
+        result, *(f"{key}  unreadable: it may be" for key in ("mesh/theirs", "virtual-node/m/b"))
+    )
 
 
 @pytest.mark.usefixtures("removed")
@@ -140,10 +142,10 @@ def test_every_list_that_failed_is_shown_and_what_others_show_is_used(
     write("manifests/c.yaml", node_yaml("c"))
     failing = ("ListVirtualRouters", "ListVirtualGateways")
     breaks(*({"operation": name, **DENIED} for name in failing))
-    told = say("apply", "--auto-approve", *DELETING)
-    insists(told, "virtual-gateway/m/*", "virtual-router/m/*", "virtual-node/m/c: created")
-    assert "Applied: 1 created, 1 withheld, 2 lists could not be read." in told.out
-    assert "! virtual-node/m/b  guard: nothing is deleted because " in told.out
+    result = say("apply", "--auto-approve", *DELETING)
+    insists(result, "virtual-gateway/m/*", "virtual-router/m/*", "virtual-node/m/c: created")
+    assert "Applied: 1 created, 1 withheld, 2 lists could not be read." in result.out
+    assert "! virtual-node/m/b  guard: nothing is deleted because " in result.out
 
 
 @pytest.mark.usefixtures("removed")
@@ -165,9 +167,9 @@ def test_a_list_that_failed_counts_if_it_may_hold_what_is_selected(
 ) -> None:
     write("manifests/r.json", '{"meshName": "m", "virtualRouterName": "r", "spec": {}}')
     breaks(UNLISTED)
-    told = say("plan", *selecting)
-    assert told.code == code, told
-    assert ("! virtual-node/m/*  they could not be listed" in told.out) is (code == 1)
+    result = say("plan", *selecting)
+    assert result.code == code, result
+    assert ("! virtual-node/m/*  they could not be listed" in result.out) is (code == 1)
 
 
 @pytest.mark.usefixtures("removed")
@@ -177,15 +179,15 @@ def test_a_list_of_no_concern_does_not_keep_a_resource_from_being_described(
     by_hand.create_mesh(meshName="theirs")
     # The first call is the plan's; of the next two one is about another mesh.
     breaks({**UNLISTED, "calls": [2, 3]})
-    told = say("describe", "virtual-node/m/a")
-    assert (told.code, "could not" in told.out) == (0, False)
+    result = say("describe", "virtual-node/m/a")
+    assert (result.code, "could not" in result.out) == (0, False)
     breaks({**UNLISTED, "calls": [2, 3]})
     unknown = say("describe", "virtual-node/m/unknown")
     assert (unknown.code, "ListVirtualNodes" in unknown.err) == (1, True)
     breaks({**UNLISTED, "calls": [2, 3, 4]})
-    told = say("describe", "virtual-node/m/a")
-    assert told.code == 1
-    assert "\n  live       it could not be read: ListVirtualNodes in mesh/m" in told.out
+    result = say("describe", "virtual-node/m/a")
+    assert result.code == 1
+    assert "\n  live       it could not be read: ListVirtualNodes in mesh/m" in result.out
 
 
 @pytest.mark.usefixtures("removed")
@@ -208,7 +210,7 @@ def test_a_daemon_is_not_in_sync_with_what_it_could_not_list(
     eventually(lambda: document()["cycle"]["exit_code"] == 1)
     assert [it["pattern"] for it in document()["unlisted"]] == ["virtual-node/m/*"]
     assert document()["error"] is None
-    told = cli("status", "--url", url)
-    assert "\n! virtual-node/m/*: they could not be listed, and some may be ours: " in told.out
+    result = cli("status", "--url", url)
+    assert "\n! virtual-node/m/*: they could not be listed, and some may be ours: " in result.out
     figures = urllib3.request("GET", f"{url}/metrics").data.decode()
     assert "mesh_reconciler_target_readable 0.0" in figures

@@ -41,15 +41,15 @@ def test_variables_may_stand_in_the_settings(cli: Cli, write: Write) -> None:
         (("--var-file", "bad.env"), "bad.env:1: must be NAME=VALUE"),
     ],
 )
-@pytest.mark.parametrize("verb", ["validate", "plan"])
+@pytest.mark.parametrize("command", ["validate", "plan"])
 def test_variables_that_cannot_be_understood_are_64(
-    option: tuple[str, str], words: str, verb: str, cli: Cli, write: Write
+    option: tuple[str, str], words: str, command: str, cli: Cli, write: Write
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     write("bad.env", "STAGE: test\n")
-    told = cli(verb, *option, *(["--target", "local"] if verb == "plan" else []))
-    assert told.code == 64
-    assert words in told.err
+    result = cli(command, *option, *(["--target", "local"] if command == "plan" else []))
+    assert result.code == 64
+    assert words in result.err
 
 
 def test_the_daemon_takes_variables_too(cli: Cli, write: Write) -> None:

@@ -30,9 +30,9 @@ COMMAND = [sys.executable, "-m", "reconciler"]
 
 def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a") + "---\napiVersion: v1\nkind: Namespace\n")
-    told = cli("validate")
-    assert told.code == 0
-    assert told.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 of others left alone.\n"
+    result = cli("validate")
+    assert result.code == 0
+    assert result.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 of others left alone.\n"
     document = json.loads(cli("validate", "--format", "json").out)
     assert (document["resource_count"], document["ignored_count"]) == (1, 1)
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
@@ -45,39 +45,39 @@ def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
     where = "apiVersion: mesh-reconciler/v1\nkind: VirtualService\nmetadata: {name: s, mesh: a}\n"
     provider = "spec: {provider: {virtualNode: {virtualNodeName: gone}}}\n"
     write("manifests/s.yaml", where + provider)
-    told = cli("validate")
-    assert told.code == 65
+    result = cli("validate")
+    assert result.code == 65
     wrong = "virtual-service/a/s names virtual-node/a/gone, which is not declared while its mesh is"
-    assert told.out.splitlines()[3:] == [
+    assert result.out.splitlines()[3:] == [
         f"manifests/s.yaml:4:50: error[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
         "   4 | spec: {provider: {virtualNode: {virtualNodeName: gone}}}",
         "     |                                                  ^^^^",
         "Not valid: 2 errors, 0 warnings, 1 resource.",
     ]
     Path("manifests/n.yaml").symlink_to("nowhere")
-    told = cli("validate")
+    result = cli("validate")
     # What cannot be read may be just what others name.
-    assert "error[MR003]" in told.out
-    assert "MR060" not in told.out
+    assert "error[MR003]" in result.out
+    assert "MR060" not in result.out
 
 
 @pytest.mark.parametrize("style", ["json", "sarif", "github"])
 def test_validate_tells_machines(cli: Cli, write: Write, style: str) -> None:
     write("manifests/a.yaml", mesh_yaml("a", "NO"))
-    told = cli("validate", "--format", style)
-    assert told.code == 65
-    assert "MR021" in told.out
+    result = cli("validate", "--format", style)
+    assert result.code == 65
+    assert "MR021" in result.out
     if style != "github":
-        json.loads(told.out)
+        json.loads(result.out)
 
 
 def test_warnings_fail_only_where_asked(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a") + "---\n" + mesh_yaml("A"))
     assert cli("validate").code == 0
     assert cli("validate", "--strict").code == 65
-    told = cli("plan", "--target", "local")
-    assert told.code == 0
-    assert "warning[MR050]" in told.err
+    result = cli("plan", "--target", "local")
+    assert result.code == 0
+    assert "warning[MR050]" in result.err
 
 
 def test_validate_reads_the_source_of_the_default_target(cli: Cli, write: Write) -> None:
@@ -107,9 +107,9 @@ def test_a_target_in_the_file_counts_before_the_files_own_top(
         f'target = "t"\nowner = "top"\n'
         f'[targets.t]\nendpoint_url = "{endpoint.url}"\nowner = "table"\nregion = "eu-north-1"\n',
     )
-    told = cli("plan").out
+    result = cli("plan").out
     assert (
-        f"target t ({endpoint.url}), account 123456789012, region eu-north-1, owner table" in told
+        f"target t ({endpoint.url}), account 123456789012, region eu-north-1, owner table" in result
     )
     assert "owner flag" in cli("plan", "--owner", "flag").out
 
@@ -126,9 +126,9 @@ def test_the_local_target_keeps_its_data_and_sends_nobodys_credentials(
     cli: Cli, write: Write, here: Path
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    told = cli("apply", "--target", "local", "--auto-approve")
-    assert told.code == 0
-    assert "account 000000000000, region eu-west-1, owner mesh-reconciler" in told.out
+    result = cli("apply", "--target", "local", "--auto-approve")
+    assert result.code == 0
+    assert "account 000000000000, region eu-west-1, owner mesh-reconciler" in result.out
     assert (here / ".reconciler").stat().st_mode & 0o777 == 0o700
     assert "No changes" in cli("plan", "--target", "local").out
 
@@ -139,9 +139,9 @@ def test_a_no_at_the_question_applies_nothing(
     write("manifests/a.yaml", mesh_yaml("a"))
     monkeypatch.setattr("reconciler.cli.conduct.sys", SimulatedTerminal)
     where = ("--endpoint-url", endpoint.url, "--owner", "o")
-    told = cli("apply", *where, stdin="n\n")
-    assert told.code == 1
-    assert "Nothing was applied." in told.out
+    result = cli("apply", *where, stdin="n\n")
+    assert result.code == 1
+    assert "Nothing was applied." in result.out
     agreed = cli("apply", *where, stdin="y\n")
     assert agreed.code == 0
     assert "mesh/a: created" in agreed.out
@@ -151,11 +151,11 @@ def test_json_at_a_terminal_shows_nothing_to_agree_to(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reconciler.cli.conduct.sys", SimulatedTerminal)
-    for verb in ("apply", "adopt", "release"):
-        key = [] if verb == "apply" else ["mesh/a"]
-        told = cli(verb, *key, "--target", "local", "--format", "json")
-        assert told.code == 64
-        assert f"{verb} --format json shows no plan to agree to" in told.err
+    for command in ("apply", "adopt", "release"):
+        key = [] if command == "apply" else ["mesh/a"]
+        result = cli(command, *key, "--target", "local", "--format", "json")
+        assert result.code == 64
+        assert f"{command} --format json shows no plan to agree to" in result.err
 
 
 class SimulatedTerminal:
@@ -209,13 +209,13 @@ def test_a_reader_who_has_gone_is_nobodys_fault(here: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("verb", ["plan", "validate", "schema", "doctor", "describe mesh/a"])
+@pytest.mark.parametrize("command", ["plan", "validate", "schema", "doctor", "describe mesh/a"])
 def test_a_result_that_cannot_be_written_whole_is_an_error(
-    verb: str, here: Path, write: Write
+    command: str, here: Path, write: Write
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    where = "" if verb in ("validate", "schema") else "--target local"
-    program = f"{sys.executable} -m reconciler {verb} {where} >/dev/full"
+    where = "" if command in ("validate", "schema") else "--target local"
+    program = f"{sys.executable} -m reconciler {command} {where} >/dev/full"
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.endswith(
@@ -236,9 +236,9 @@ def test_an_early_interruption_is_no_stack_trace(
     )  # fmt: skip
     time.sleep(after_seconds)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate()
+    _, result = process.communicate()
     # Before our first line runs, Python itself tells of the interruption.
-    assert "reconciler/" not in told
+    assert "reconciler/" not in result
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
@@ -322,10 +322,10 @@ def test_a_bug_of_ours_is_one_line_and_a_trace_only_where_asked(
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr("reconciler.cli.work.read_manifests", broken)
-    told = cli("plan", "--target", "local")
-    assert told.code == 1
-    assert "a bug in mesh-reconciler: ZeroDivisionError: a defect" in told.err
-    assert "Traceback" not in told.err
+    result = cli("plan", "--target", "local")
+    assert result.code == 1
+    assert "a bug in mesh-reconciler: ZeroDivisionError: a defect" in result.err
+    assert "Traceback" not in result.err
     assert "Traceback" in cli("plan", "--target", "local", "--log-level", "debug").err
 
 
@@ -339,9 +339,9 @@ def test_an_interruption_is_no_trace(
         raise error
 
     monkeypatch.setattr("reconciler.cli.work.read_manifests", interrupted)
-    told = cli("plan", "--target", "local")
-    assert told.code == (130 if error is KeyboardInterrupt else 1)
-    assert "Traceback" not in told.err
+    result = cli("plan", "--target", "local")
+    assert result.code == (130 if error is KeyboardInterrupt else 1)
+    assert "Traceback" not in result.err
 
 
 def test_an_interrupted_apply_ends_its_calls_reports_and_exits_130(
@@ -356,10 +356,10 @@ def test_an_interrupted_apply_ends_its_calls_reports_and_exits_130(
         return send(*arguments)
 
     monkeypatch.setattr(engine, "carry_out", interrupted)
-    told = cli("apply", "--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
-    assert told.code == 130
-    assert "mesh/a: create skipped: the run was interrupted" in told.out
-    assert "Applied: 3 skipped." in told.out
+    result = cli("apply", "--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
+    assert result.code == 130
+    assert "mesh/a: create skipped: the run was interrupted" in result.out
+    assert "Applied: 3 skipped." in result.out
 
 
 def test_json_says_the_code_of_a_run_that_was_cut_short(
@@ -374,33 +374,33 @@ def test_json_says_the_code_of_a_run_that_was_cut_short(
 
     monkeypatch.setattr(engine, "carry_out", interrupted)
     where = ("--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
-    told = cli("apply", *where, "--format", "json")
-    assert told.code == 143
-    assert json.loads(told.out)["exit_code"] == 143
+    result = cli("apply", *where, "--format", "json")
+    assert result.code == 143
+    assert json.loads(result.out)["exit_code"] == 143
 
 
 def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
-    for verb in main_module.COMMANDS:
-        assert verb in cli("--help").out
-        told = cli(verb, "--help")
-        assert told.code == 0
-        offered = {f"--{knob.name}" for knob in OPTIONS if knob.offered_by(verb)}
-        listed = set(re.findall(r"^  (?:-v, )?(--[a-z-]+)", told.out, re.MULTILINE))
+    for command in main_module.COMMANDS:
+        assert command in cli("--help").out
+        result = cli(command, "--help")
+        assert result.code == 0
+        offered = {f"--{option.name}" for option in OPTIONS if option.offered_by(command)}
+        listed = set(re.findall(r"^  (?:-v, )?(--[a-z-]+)", result.out, re.MULTILINE))
         assert listed == offered | {"--config"}
     assert cli("--version").out.startswith("reconciler, version ")
 
 
 def test_without_a_verb_the_help_is_shown_and_usage_is_wrong(cli: Cli) -> None:
-    told = cli()
-    assert told.code == 64
-    assert "Usage: reconciler" in told.err
-    assert len(told.err.splitlines()) > 10
+    result = cli()
+    assert result.code == 64
+    assert "Usage: reconciler" in result.err
+    assert len(result.err.splitlines()) > 10
 
 
 def test_where_no_target_is_named_there_are_two_lines_to_choose_from(cli: Cli) -> None:
-    told = cli("plan")
-    assert told.code == 64
-    assert [line.split()[0] for line in told.err.splitlines()] == [
+    result = cli("plan")
+    assert result.code == 64
+    assert [line.split()[0] for line in result.err.splitlines()] == [
         "reconciler:", "--target", "--endpoint-url",
     ]  # fmt: skip
 
@@ -412,8 +412,8 @@ def test_help_and_validate_import_no_boto3(here: Path, write: Write) -> None:
         "print(code, 'boto3' in sys.modules, 'pydantic' in sys.modules)"
     )
     for arguments, expected in ((["--help"], "0 False False"), (["validate"], "0 False True")):
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", program, *arguments],
             cwd=here, capture_output=True, check=True, text=True,
         )  # fmt: skip
-        assert told.stdout.splitlines()[-1] == expected
+        assert result.stdout.splitlines()[-1] == expected

@@ -37,8 +37,8 @@ def test_attempts_come_after_one_two_four_intervals_and_then_every_five_minutes(
 
 def test_what_waits_is_told_with_the_reason_of_the_last_attempt() -> None:
     backoff = cycle(Backoff(), plan(desired("a")), 0)
-    (told,) = backoff.waiting(plan(desired("a"), desired("b")), 59).values()
-    assert (told.change.key, told.reason) == (mesh("a"), WHY)
+    (result,) = backoff.waiting(plan(desired("a"), desired("b")), 59).values()
+    assert (result.change.key, result.reason) == (mesh("a"), WHY)
 
 
 def test_another_difference_does_not_wait() -> None:

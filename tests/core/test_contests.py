@@ -36,9 +36,9 @@ def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
     for _ in range(5):
         contests, left = cycle(contests, fought_over())
         assert left.changes == ()
-        (held,) = left.withheld
-        assert held.reason_code is ReasonCode.REPAIR_LOOP
-        assert held.change == fought_over().changes[0]
+        (withheld,) = left.withheld
+        assert withheld.reason_code is ReasonCode.REPAIR_LOOP
+        assert withheld.change == fought_over().changes[0]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
 )
 def test_p14_it_says_who_the_other_may_be(applied: Spec, words: str) -> None:
     made = fought_over(applied=applied)
-    held = after_repairs(MAX_REPAIRS, made).withhold(made).withheld[0]
-    assert words in held.reason
+    withheld = after_repairs(MAX_REPAIRS, made).withhold(made).withheld[0]
+    assert words in withheld.reason
 
 
 def test_another_difference_is_repaired_again() -> None:
@@ -80,4 +80,4 @@ def test_others_go_on() -> None:
     )
     left = contests.withhold(both)
     assert [change.key for change in left.changes] == [mesh("b")]
-    assert [held.key for held in left.withheld] == [mesh("a"), mesh("x")]
+    assert [withheld.key for withheld in left.withheld] == [mesh("a"), mesh("x")]

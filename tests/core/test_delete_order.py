@@ -23,7 +23,7 @@ def calling(*services: str) -> Spec:
 
 
 def torn_down(*nodes_and_services: LiveResource) -> Plan:
-    return plan(present("m"), *nodes_and_services, restraint=DOWN)
+    return plan(present("m"), *nodes_and_services, guards=DOWN)
 
 
 def node(name: str, *services: str) -> LiveResource:
@@ -63,7 +63,7 @@ def test_a_backend_that_stays_or_is_not_there_changes_nothing() -> None:
         desired("virtual-service/m/kept", provided_by("virtualNode", "kept")),
         service("kept", "kept"),
         node("a", "kept", "nowhere"),
-        restraint=DOWN,
+        guards=DOWN,
     )
     assert keys(made.changes) == ["virtual-node/m/a"]
     assert links_of(made) == {}
@@ -76,7 +76,7 @@ def test_a_node_that_stays_loses_its_backend_before_the_service_goes() -> None:
         desired("virtual-node/m/a", calling()),
         node("a", "s"),
         service("s", "a"),
-        restraint=DOWN,
+        guards=DOWN,
     )
     assert keys(made.changes) == ["virtual-node/m/a", "virtual-service/m/s"]
     assert links_of(made) == {}
@@ -190,12 +190,12 @@ def test_no_order_leaves_anything_held_by_what_goes_later() -> None:
             gone = {change.key for change in wave}
             for other, spec in specs.items():
                 if other not in gone:
-                    held = {
+                    withheld = {
                         parent_of(other),
                         *referenced_keys(other, spec),
                         *mentioned_by(other, spec),
                     }
-                    assert not gone & held, (seed, other)
+                    assert not gone & withheld, (seed, other)
             specs = {name: spec for name, spec in specs.items() if name not in gone}
         assert specs == {}
     assert circles > GRAPHS / 10

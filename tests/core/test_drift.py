@@ -13,7 +13,7 @@ DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
     before = desired("edited", DROP)
-    told = only_drift(
+    result = only_drift(
         plan(
             desired("new", DROP),
             desired("edited", ALLOW),
@@ -28,12 +28,12 @@ def test_what_only_a_manifest_asks_for_is_no_drift() -> None:
             present("same", DROP, applied=desired("same", DROP)),
         )
     )
-    assert (told.changes, told.withheld, told.unchanged) == ((), (), (mesh("same"),))
-    assert plan_exit_code(told, detailed=True) == 0
+    assert (result.changes, result.withheld, result.unchanged) == ((), (), (mesh("same"),))
+    assert plan_exit_code(result, detailed=True) == 0
 
 
 def test_each_kind_of_drift_keeps_its_name() -> None:
-    told = only_drift(
+    result = only_drift(
         plan(
             desired("drifted", DROP),
             present("drifted", ALLOW, applied=desired("drifted", DROP)),
@@ -43,17 +43,17 @@ def test_each_kind_of_drift_keeps_its_name() -> None:
             present("unknown", ALLOW, tags={APPLIED_TAG: "lost"}),
         )
     )
-    assert {change.key.name: change.cause for change in told.changes} == {
+    assert {change.key.name: change.cause for change in result.changes} == {
         "drifted": Cause.DRIFT,
         "both": Cause.BOTH,
         "unknown": Cause.UNKNOWN,
     }
-    assert plan_exit_code(told, detailed=True) == 2
+    assert plan_exit_code(result, detailed=True) == 2
 
 
 def test_what_is_suspended_is_drift_only_if_it_drifted() -> None:
     pause = Suspension(NOW.replace(year=2030), "load test")
-    told = only_drift(
+    result = only_drift(
         plan(
             desired("drifted", DROP, suspend=pause),
             present("drifted", ALLOW, applied=desired("drifted", DROP)),
@@ -64,17 +64,17 @@ def test_what_is_suspended_is_drift_only_if_it_drifted() -> None:
             desired("new", DROP, suspend=pause),
         )
     )
-    assert [held.key.name for held in told.withheld] == ["drifted"]
-    assert plan_exit_code(told, detailed=True) == 0
+    assert [withheld.key.name for withheld in result.withheld] == ["drifted"]
+    assert plan_exit_code(result, detailed=True) == 0
 
 
 def test_what_could_not_be_listed_may_have_drifted() -> None:
-    told = only_drift(plan(gaps=(Unlisted("virtual-node", mesh("m"), "403"),)))
-    assert plan_exit_code(told, detailed=True) == 1
+    result = only_drift(plan(gaps=(Unlisted("virtual-node", mesh("m"), "403"),)))
+    assert plan_exit_code(result, detailed=True) == 1
 
 
 def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
-    told = only_drift(
+    result = only_drift(
         plan(
             desired("drifted", DROP),
             present("drifted", ALLOW, applied=desired("drifted", DROP)),
@@ -86,13 +86,13 @@ def test_what_cannot_be_compared_or_corrected_is_still_told_of() -> None:
             present("grown", ALLOW, unknown=("/added",)),
             desired("unmarked"),
             present("unmarked", owner=None),
-            restraint=GuardSettings(Policy.OBSERVE),
+            guards=GuardSettings(Policy.OBSERVE),
         )
     )
-    assert {held.key.name: held.reason_code for held in told.withheld} == {
+    assert {withheld.key.name: withheld.reason_code for withheld in result.withheld} == {
         "drifted": ReasonCode.POLICY,
         "dark": ReasonCode.UNREADABLE,
         "grown": ReasonCode.UNKNOWN_FIELD,
         "unmarked": ReasonCode.FOREIGN,
     }
-    assert plan_exit_code(told, detailed=True) == 1
+    assert plan_exit_code(result, detailed=True) == 1

@@ -70,18 +70,16 @@ def test_a_graph_comes_up_from_what_holds_to_what_is_held() -> None:
 
 
 def test_it_is_torn_down_the_other_way_round() -> None:
-    made = plan(
-        *live(), restraint=GuardSettings(policy=Policy.SYNC, max_deletes=7, allow_empty=True)
-    )
+    made = plan(*live(), guards=GuardSettings(policy=Policy.SYNC, max_deletes=7, allow_empty=True))
     assert keys(made) == list(reversed(keys(plan(*wanted()))))
 
 
 def test_one_delete_too_many_deletes_nothing_of_any_kind() -> None:
-    held = plan(
-        *live(), restraint=GuardSettings(policy=Policy.SYNC, max_deletes=6, allow_empty=True)
+    withheld = plan(
+        *live(), guards=GuardSettings(policy=Policy.SYNC, max_deletes=6, allow_empty=True)
     )
-    assert held.changes == ()
-    (why,) = {one.reason for one in held.withheld}
+    assert withheld.changes == ()
+    (why,) = {item.reason for item in withheld.withheld}
     assert why == (
         "7 deletes are over --max-deletes 6, so nothing is deleted: pass --max-deletes 7"
     )
@@ -132,11 +130,11 @@ def test_what_is_in_a_shared_mesh_names_what_is_in_it_too() -> None:
 @pytest.mark.parametrize("kind", ["virtual-gateway", "gateway-route"])
 def test_s06_only_the_owner_of_a_mesh_has_gateways_in_it(kind: str) -> None:
     path = ("m", "g", "y")[: 3 if kind == "gateway-route" else 2]
-    want = desired("x")
-    made = plan(Desired(Key(kind, path, "999999999999"), {}, {}, want.origin))
-    (held,) = made.withheld
-    assert held.reason_code is ReasonCode.FOREIGN
-    assert "999999999999" in held.reason
+    desired_resource = desired("x")
+    made = plan(Desired(Key(kind, path, "999999999999"), {}, {}, desired_resource.origin))
+    (withheld,) = made.withheld
+    assert withheld.reason_code is ReasonCode.FOREIGN
+    assert "999999999999" in withheld.reason
     assert KINDS[kind].owner_only
 
 
@@ -146,9 +144,9 @@ def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
     assert keys(plan(shared, gaps=(Unlisted("mesh", shared.key, "403"),))) == [
         "virtual-node/m@999999999999/n"
     ]
-    (held,) = plan(shared).withheld
-    assert held.reason_code is ReasonCode.WAITING
-    assert held.reason == (
+    (withheld,) = plan(shared).withheld
+    assert withheld.reason_code is ReasonCode.WAITING
+    assert withheld.reason == (
         "it needs mesh/m@999999999999, which is not there and has to be created, "
         "and shared with this account, by account 999999999999"
     )
@@ -157,8 +155,8 @@ def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
 def test_what_lacks_what_it_needs_waits_and_so_does_what_needs_it() -> None:
     made = plan(*wanted("m", "route/m/r/x", "virtual-service/m/s", "virtual-gateway/m/g"))
     assert keys(made) == ["mesh/m", "virtual-gateway/m/g"]
-    whys = {str(held.key): held.reason for held in made.withheld}
-    assert {held.reason_code for held in made.withheld} == {ReasonCode.WAITING}
+    whys = {str(withheld.key): withheld.reason for withheld in made.withheld}
+    assert {withheld.reason_code for withheld in made.withheld} == {ReasonCode.WAITING}
     assert whys["route/m/r/x"].startswith("it needs virtual-router/m/r, which is not there")
     assert whys["virtual-service/m/s"].startswith("it needs virtual-router/m/r")
 
@@ -175,10 +173,10 @@ def test_where_lists_failed_nobody_says_what_is_not_there() -> None:
 
 
 def test_a_node_that_a_route_still_uses_is_not_deleted() -> None:
-    made = plan(*wanted("m", "virtual-router/m/r", "route/m/r/x"), *live(), restraint=MANY)
-    (held,) = [one for one in made.withheld if one.key == key("virtual-node/m/n")]
-    assert held.reason_code is ReasonCode.GUARD
-    assert held.reason == "route/m/r/x stays, and would be without it"
+    made = plan(*wanted("m", "virtual-router/m/r", "route/m/r/x"), *live(), guards=MANY)
+    (withheld,) = [item for item in made.withheld if item.key == key("virtual-node/m/n")]
+    assert withheld.reason_code is ReasonCode.GUARD
+    assert withheld.reason == "route/m/r/x stays, and would be without it"
     assert keys(made) == ["gateway-route/m/g/y", "virtual-gateway/m/g", "virtual-service/m/s"]
 
 
@@ -189,7 +187,7 @@ def test_a_node_that_a_route_is_led_away_from_is_deleted_last() -> None:
         desired("virtual-node/m/new", {}),
         desired("route/m/r/x", route("new")),
         *live("m", "virtual-node/m/n", "virtual-router/m/r", "route/m/r/x", "virtual-service/m/s"),
-        restraint=SYNC,
+        guards=SYNC,
     )
     assert keys(made) == ["virtual-node/m/new", "route/m/r/x", "virtual-node/m/n"]
     assert [type(change) for change in made.changes] == [Create, Update, Delete]
@@ -202,7 +200,7 @@ def test_a_service_moves_from_a_node_to_a_router() -> None:
         desired("route/m/r/x", route("kept")),
         *live("m", "virtual-node/m/n"),
         present("virtual-service/m/s", provided_by("virtualNode", "n")),
-        restraint=SYNC,
+        guards=SYNC,
     )
     assert keys(made) == [
         "virtual-node/m/kept",
@@ -218,16 +216,16 @@ def test_a_mesh_with_something_of_others_in_it_is_not_deleted_and_they_are_named
         *live("m"),
         desired("kept"),
         others=("virtual-node/m/a", "virtual-node/m/b"),
-        restraint=SYNC,
+        guards=SYNC,
     )
-    (held,) = made.withheld
-    assert held.reason == "virtual-node/m/a, virtual-node/m/b stay, and would be without it"
+    (withheld,) = made.withheld
+    assert withheld.reason == "virtual-node/m/a, virtual-node/m/b stay, and would be without it"
 
 
 def test_of_very_many_the_rest_is_counted() -> None:
     names = tuple(f"virtual-node/m/n{number:03}" for number in range(60))
-    (held,) = plan(*live("m"), desired("kept"), others=names, restraint=SYNC).withheld
-    assert "n049 and 10 more stay" in held.reason
+    (withheld,) = plan(*live("m"), desired("kept"), others=names, guards=SYNC).withheld
+    assert "n049 and 10 more stay" in withheld.reason
 
 
 def _list(spec: Spec) -> list[Json]:
@@ -254,7 +252,7 @@ def test_a_route_that_gets_its_port_goes_before_the_second_listener() -> None:
 
 
 def test_a_route_that_goes_makes_way_first() -> None:
-    made = plan(*router(80, 81), *STANDING, restraint=SYNC)
+    made = plan(*router(80, 81), *STANDING, guards=SYNC)
     assert keys(made) == ["route/m/r/x", "virtual-router/m/r"]
     assert isinstance(made.changes[0], Delete)
 
@@ -288,7 +286,7 @@ def test_a_node_that_a_detached_route_is_led_away_from_is_deleted() -> None:
         desired("virtual-node/m/new", {}),
         desired("route/m/r/x", route("new")),
         *STANDING,
-        restraint=SYNC,
+        guards=SYNC,
     )
     assert keys(made) == ["virtual-node/m/new", "virtual-router/m/r", "virtual-node/m/n"]
     assert made.withheld == ()
@@ -299,9 +297,9 @@ def test_what_could_not_be_attached_again_is_not_detached() -> None:
         *router(80, protocol="grpc"), desired("route/m/r/x", route("n", "missing")), *STANDING
     )
     assert made.changes == ()
-    (held,) = made.withheld
-    assert (held.key, held.reason_code) == (key("virtual-router/m/r"), ReasonCode.WAITING)
-    assert held.reason.startswith("it needs virtual-node/m/missing, which is not there")
+    (withheld,) = made.withheld
+    assert (withheld.key, withheld.reason_code) == (key("virtual-router/m/r"), ReasonCode.WAITING)
+    assert withheld.reason.startswith("it needs virtual-node/m/missing, which is not there")
     assert key("route/m/r/x") in made.keys
 
 
@@ -375,16 +373,16 @@ def test_what_cannot_make_way_withholds_the_change(
     standing: LiveResource | Unreadable, wish: list[Desired], word: str
 ) -> None:
     made = plan(*router(80, protocol="grpc"), *wish, *STANDING[:3], standing)
-    (held,) = [one for one in made.withheld if one.key == key("virtual-router/m/r")]
-    assert held.reason_code is ReasonCode.GUARD
-    assert held.reason.startswith("its listeners cannot change: route/m/r/x ")
-    assert word in held.reason
+    (withheld,) = [item for item in made.withheld if item.key == key("virtual-router/m/r")]
+    assert withheld.reason_code is ReasonCode.GUARD
+    assert withheld.reason.startswith("its listeners cannot change: route/m/r/x ")
+    assert word in withheld.reason
 
 
 def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> None:
     made = plan(*router(80, 81), *wanted("route/m/r/x"), *STANDING)
-    (held,) = made.withheld
-    assert held.reason.endswith("route/m/r/x matches no port")
+    (withheld,) = made.withheld
+    assert withheld.reason.endswith("route/m/r/x matches no port")
 
 
 def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
@@ -398,9 +396,9 @@ def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
         others=("route/m/r/theirs",),
     )
     assert keys(made) == ["route/m/r/heard"]
-    held = {str(one.key): one.reason for one in made.withheld}
-    assert held.keys() == {"virtual-router/m/r", "route/m/r/x", "route/m/r/of-the-second"}
-    assert held["route/m/r/x"] == (
+    withheld = {str(item.key): item.reason for item in made.withheld}
+    assert withheld.keys() == {"virtual-router/m/r", "route/m/r/x", "route/m/r/of-the-second"}
+    assert withheld["route/m/r/x"] == (
         "it needs the listeners of virtual-router/m/r, which cannot change"
     )
 
@@ -409,8 +407,8 @@ def test_a_route_that_is_left_alone_does_not_make_way() -> None:
     pause = Suspension(NOW + timedelta(days=1), "load test")
     waiting = desired("route/m/r/x", route("n", prefix="/new"), suspend=pause)
     made = plan(*router(80, protocol="grpc"), waiting, *STANDING)
-    held = {str(one.key): one.reason for one in made.withheld}
-    assert held["virtual-router/m/r"].endswith("route/m/r/x is left alone")
+    withheld = {str(item.key): item.reason for item in made.withheld}
+    assert withheld["virtual-router/m/r"].endswith("route/m/r/x is left alone")
 
 
 def test_a_route_that_is_to_be_adopted_does_not_make_way() -> None:
@@ -420,8 +418,8 @@ def test_a_route_that_is_to_be_adopted_does_not_make_way() -> None:
         *STANDING[:3],
         present("route/m/r/x", route("n"), owner=None),
     )
-    held = {str(one.key): one.reason for one in made.withheld}
-    assert "is owned by nobody" in held["virtual-router/m/r"]
+    withheld = {str(item.key): item.reason for item in made.withheld}
+    assert "is owned by nobody" in withheld["virtual-router/m/r"]
 
 
 def test_the_priority_of_a_route_is_no_match() -> None:
@@ -438,17 +436,17 @@ def test_the_priority_of_a_route_is_no_match() -> None:
 def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
     others = ("route/m/r/theirs", "route/m/another/theirs")
     made = plan(*router(80, 81), *STANDING[:3], others=others)
-    (held,) = made.withheld
-    assert held.reason.endswith("route/m/r/theirs in it is no part of this run")
+    (withheld,) = made.withheld
+    assert withheld.reason.endswith("route/m/r/theirs in it is no part of this run")
     assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
 
 
 def test_nothing_makes_way_while_lists_are_incomplete() -> None:
     graph = [*router(80, protocol="grpc"), *wanted("route/m/r/x")]
     made = plan(*graph, *STANDING, gaps=(Unlisted("route", key("virtual-router/m/r"), "403"),))
-    (held,) = made.withheld
-    assert held.reason_code is ReasonCode.GUARD
-    assert held.reason.endswith("nothing makes way because route/m/r/* could not be listed")
+    (withheld,) = made.withheld
+    assert withheld.reason_code is ReasonCode.GUARD
+    assert withheld.reason.endswith("nothing makes way because route/m/r/* could not be listed")
     assert key("route/m/r/x") in made.unchanged
 
 
@@ -460,8 +458,8 @@ def test_what_is_not_ours_yet_changes_no_listeners_in_use() -> None:
         STANDING[3],
         present("virtual-router/m/r", listening(80), owner=None),
     )
-    (held,) = made.withheld
-    assert "it is not ours yet" in held.reason
+    (withheld,) = made.withheld
+    assert "it is not ours yet" in withheld.reason
 
 
 def test_a_change_of_tags_alone_moves_no_route() -> None:

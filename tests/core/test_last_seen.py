@@ -29,7 +29,7 @@ def after(*plans: Plan) -> LastSeen:
 
 
 def create_in(made: Plan) -> Create:
-    (change,) = made.changes or [held.change for held in made.withheld]
+    (change,) = made.changes or [withheld.change for withheld in made.withheld]
     assert isinstance(change, Create)
     return change
 
@@ -44,7 +44,7 @@ def test_a_resource_that_was_never_seen_is_new() -> None:
         LIVE,
         plan(desired("a"), present("a", {"egressFilter": {"type": "ALLOW_ALL"}})),
         plan(present("a")),
-        plan(present("a"), restraint=SYNC),
+        plan(present("a"), guards=SYNC),
         plan(desired("a", suspend=PAUSE), present("a", applied=desired("a"))),
     ],
     ids=["in sync", "changed", "orphan", "to delete", "in sync and suspended"],
@@ -58,9 +58,9 @@ def test_a_missing_resource_stays_so_and_its_time_stays_too() -> None:
     dark = plan(desired("a"), Unreadable(mesh("a"), "403"))
     paused = plan(desired("a", suspend=PAUSE))
     seen = after(LIVE, dark, paused, ABSENT, ABSENT)
-    held = seen.explain(plan(desired("a"), restraint=GuardSettings(policy=Policy.OBSERVE)))
-    assert create_in(held).last_seen_at == 10.0
-    assert create_in(held).cause is Cause.MISSING
+    withheld = seen.explain(plan(desired("a"), guards=GuardSettings(policy=Policy.OBSERVE)))
+    assert create_in(withheld).last_seen_at == 10.0
+    assert create_in(withheld).cause is Cause.MISSING
 
 
 def test_a_resource_of_others_that_goes_makes_ours_no_less_new() -> None:
@@ -72,7 +72,7 @@ def test_what_a_cycle_wrote_is_seen_at_its_end_and_what_it_deleted_is_forgotten(
     (create,) = ABSENT.changes
     seen = LastSeen().after(Report(ABSENT, (Applied(create),)), 10.0, 15.0)
     assert create_in(seen.explain(ABSENT)).last_seen_at == 15.0
-    made = plan(present("a"), restraint=replace(SYNC, allow_empty=True))
+    made = plan(present("a"), guards=replace(SYNC, allow_empty=True))
     (delete,) = made.changes
     seen = seen.after(Report(made, (Applied(delete),)), 20.0, 25.0)
     assert seen.at == {}
@@ -111,6 +111,6 @@ def test_who_deletes_again_and_again_is_named() -> None:
     contests = RepairLoops()
     for _ in range(MAX_REPAIRS):
         contests = contests.record(Report(missing, tuple(map(Applied, missing.changes))))
-    (held,) = contests.withhold(missing).withheld
-    assert held.reason_code is ReasonCode.REPAIR_LOOP
-    assert "a controller, Terraform or a person deletes it" in held.reason
+    (withheld,) = contests.withhold(missing).withheld
+    assert withheld.reason_code is ReasonCode.REPAIR_LOOP
+    assert "a controller, Terraform or a person deletes it" in withheld.reason

@@ -29,9 +29,9 @@ def test_what_differs_is_named_and_left_alone_unless_the_changes_are_accepted() 
     )
     careful = plan_adoption(proposed, accept_changes=False)
     assert careful.changes == ()
-    (held,) = careful.withheld
-    assert held.reason_code is ReasonCode.GUARD
-    assert "spec.egressFilter.type, tags.team;" in held.reason
+    (withheld,) = careful.withheld
+    assert withheld.reason_code is ReasonCode.GUARD
+    assert "spec.egressFilter.type, tags.team;" in withheld.reason
     assert plan_exit_code(careful, detailed=False) == 5
     assert plan_adoption(proposed, accept_changes=True) == proposed
 
@@ -48,7 +48,7 @@ def test_what_is_ours_already_or_not_there_is_not_written() -> None:
     )
     took = plan_adoption(proposed, accept_changes=True)
     assert took.changes == ()
-    assert {held.key.name: held.reason_code for held in took.withheld} == {
+    assert {withheld.key.name: withheld.reason_code for withheld in took.withheld} == {
         "moved": ReasonCode.POLICY,
         "theirs": ReasonCode.FOREIGN,
     }
@@ -60,10 +60,10 @@ def test_the_guards_of_apply_hold_for_adopting_too() -> None:
         desired("a", adopt=True),
         present("a", owner=None),
         desired("new"),
-        restraint=GuardSettings(Policy.OBSERVE, max_updates=Limit(0)),
+        guards=GuardSettings(Policy.OBSERVE, max_updates=Limit(0)),
     )
     took = plan_adoption(proposed, accept_changes=True)
-    assert [held.reason_code for held in took.withheld] == [ReasonCode.POLICY]
+    assert [withheld.reason_code for withheld in took.withheld] == [ReasonCode.POLICY]
     assert keys_to_create(proposed) == {mesh("new")}
 
 
@@ -97,9 +97,9 @@ def test_what_is_not_known_to_be_ours_is_not_given_up(
 
 
 def test_a_run_that_only_observes_gives_nothing_up() -> None:
-    held = plan_release(TARGET, OWNER, [present("b"), present("a")], Policy.OBSERVE)
-    assert held.changes == ()
-    assert [(one.key.name, one.reason_code) for one in held.withheld] == [
+    withheld = plan_release(TARGET, OWNER, [present("b"), present("a")], Policy.OBSERVE)
+    assert withheld.changes == ()
+    assert [(item.key.name, item.reason_code) for item in withheld.withheld] == [
         ("a", ReasonCode.POLICY),
         ("b", ReasonCode.POLICY),
     ]

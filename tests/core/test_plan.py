@@ -44,8 +44,8 @@ def only_change(made: Plan) -> Change:
 
 def only_withheld(made: Plan) -> Withheld:
     assert made.changes == ()
-    (held,) = made.withheld
-    return held
+    (withheld,) = made.withheld
+    return withheld
 
 
 def update(*items: Desired | LiveResource) -> Update:
@@ -81,7 +81,7 @@ def test_what_a_create_sends_is_shown_though_it_is_ignored_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("want", "live"),
+    ("resource", "live"),
     [
         (desired("a", DROP), present("a", DROP)),
         (desired("a", {}), present("a", {"serviceDiscovery": {}})),
@@ -91,16 +91,16 @@ def test_what_a_create_sends_is_shown_though_it_is_ignored_later() -> None:
     ],
     ids=["equal", "empty is absent", "spec not managed", "tags of others", "ignored"],
 )
-def test_what_is_as_wanted_is_left_alone(want: Desired, live: LiveResource) -> None:
-    made = plan(want, live)
+def test_what_is_as_wanted_is_left_alone(resource: Desired, live: LiveResource) -> None:
+    made = plan(resource, live)
     assert made.changes == ()
     assert made.withheld == ()
     assert made.unchanged == (mesh("a"),)
 
 
 def test_a_difference_is_updated_with_before_and_after_of_each_field() -> None:
-    want = desired("a", ALLOW, tags={"team": "pay"})
-    change = update(want, present("a", DROP, tags={"theirs": "x"}))
+    desired_resource = desired("a", ALLOW, tags={"team": "pay"})
+    change = update(desired_resource, present("a", DROP, tags={"theirs": "x"}))
     assert change.spec == ALLOW
     assert change.difference.fields == (
         FieldChange("/spec/egressFilter/type", "DROP_ALL", "ALLOW_ALL"),
@@ -118,16 +118,19 @@ def test_an_update_of_tags_sends_no_spec() -> None:
 
 def test_a39_what_is_ignored_survives_a_replacing_update() -> None:
     live: Spec = {"egressFilter": {"type": "ALLOW_ALL"}, "serviceDiscovery": {"x": 1}}
-    want = desired("a", {"serviceDiscovery": {"x": 2}}, ignore=("/egressFilter",))
-    assert update(want, present("a", live)).spec == {**live, "serviceDiscovery": {"x": 2}}
+    desired_resource = desired("a", {"serviceDiscovery": {"x": 2}}, ignore=("/egressFilter",))
+    assert update(desired_resource, present("a", live)).spec == {
+        **live,
+        "serviceDiscovery": {"x": 2},
+    }
 
 
 def test_a39_a_field_that_we_do_not_know_withholds_the_update() -> None:
     live = present("a", {**DROP, "novel": 1}, unknown=("/novel",))
-    held = only_withheld(plan(desired("a", ALLOW), live))
-    assert held.reason_code is ReasonCode.UNKNOWN_FIELD
-    assert "/novel" in held.reason
-    assert isinstance(held.change, Update)
+    withheld = only_withheld(plan(desired("a", ALLOW), live))
+    assert withheld.reason_code is ReasonCode.UNKNOWN_FIELD
+    assert "/novel" in withheld.reason
+    assert isinstance(withheld.change, Update)
     allowed = update(desired("a", ALLOW, ignore=("/novel",)), live)
     assert allowed.spec == {**ALLOW, "novel": 1}
 
@@ -142,12 +145,12 @@ def test_ignoring_what_holds_an_unknown_field_keeps_it() -> None:
 
 def test_an_unknown_field_hinders_no_change_of_tags() -> None:
     live = present("a", {**DROP, "novel": 1}, unknown=("/novel",))
-    want = desired("a", managed=False, tags={"team": "pay"})
-    assert update(want, live).spec is None
+    desired_resource = desired("a", managed=False, tags={"team": "pay"})
+    assert update(desired_resource, live).spec is None
 
 
 @pytest.mark.parametrize(
-    ("want", "live", "applied", "cause"),
+    ("resource", "live", "applied", "cause"),
     [
         (ALLOW, DROP, DROP, Cause.MANIFEST),
         (ALLOW, DROP, ALLOW, Cause.DRIFT),
@@ -156,14 +159,14 @@ def test_an_unknown_field_hinders_no_change_of_tags() -> None:
     ],
 )
 def test_the_cause_follows_from_the_mark(
-    want: Spec, live: Spec, applied: Spec | None, cause: Cause
+    resource: Spec, live: Spec, applied: Spec | None, cause: Cause
 ) -> None:
     mark = None if applied is None else desired("a", applied)
-    assert update(desired("a", want), present("a", live, applied=mark)).cause is cause
+    assert update(desired("a", resource), present("a", live, applied=mark)).cause is cause
 
 
 @pytest.mark.parametrize(
-    ("want", "live", "applied", "cause"),
+    ("resource", "live", "applied", "cause"),
     [
         ({"t": "1"}, {}, {}, Cause.MANIFEST),
         ({}, {"t": "1"}, {"t": "1"}, Cause.MANIFEST),
@@ -176,18 +179,18 @@ def test_the_cause_follows_from_the_mark(
     ],
 )
 def test_the_cause_of_tags_follows_from_the_mark(
-    want: dict[str, str], live: dict[str, str], applied: dict[str, str], cause: Cause
+    resource: dict[str, str], live: dict[str, str], applied: dict[str, str], cause: Cause
 ) -> None:
     mark = desired("a", DROP, tags=applied)
-    change = update(desired("a", DROP, tags=want), present("a", DROP, tags=live, applied=mark))
+    change = update(desired("a", DROP, tags=resource), present("a", DROP, tags=live, applied=mark))
     assert change.cause is cause
 
 
 def test_an_unmanaged_spec_has_no_part_in_the_cause() -> None:
     mark = desired("a", managed=False)
     live = present("a", ALLOW, applied=mark)
-    want = desired("a", managed=False, tags={"team": "pay"})
-    assert update(want, live).cause is Cause.MANIFEST
+    desired_resource = desired("a", managed=False, tags={"team": "pay"})
+    assert update(desired_resource, live).cause is Cause.MANIFEST
 
 
 def test_spec_and_tags_that_moved_for_different_reasons_are_both() -> None:
@@ -210,15 +213,15 @@ def test_without_a_mark_nothing_is_untagged() -> None:
 
 @pytest.mark.parametrize("owner", [None, "somebody"])
 def test_s05_a_foreign_mesh_is_withheld_and_named(owner: str | None) -> None:
-    held = only_withheld(plan(desired("a", ALLOW), present("a", DROP, owner=owner)))
-    assert held.reason_code is ReasonCode.FOREIGN
-    assert ("somebody" if owner else "nobody") in held.reason
+    withheld = only_withheld(plan(desired("a", ALLOW), present("a", DROP, owner=owner)))
+    assert withheld.reason_code is ReasonCode.FOREIGN
+    assert ("somebody" if owner else "nobody") in withheld.reason
 
 
 def test_s06_a_mesh_of_another_account_is_withheld() -> None:
-    held = only_withheld(plan(desired("a", ALLOW), present("a", DROP, account="999999999999")))
-    assert held.reason_code is ReasonCode.FOREIGN
-    assert "999999999999" in held.reason
+    withheld = only_withheld(plan(desired("a", ALLOW), present("a", DROP, account="999999999999")))
+    assert withheld.reason_code is ReasonCode.FOREIGN
+    assert "999999999999" in withheld.reason
 
 
 def test_an_unknown_account_of_ours_accuses_nobody() -> None:
@@ -227,25 +230,29 @@ def test_an_unknown_account_of_ours_accuses_nobody() -> None:
 
 
 def test_adoption_is_asked_for_and_takes_only_what_nobody_owns() -> None:
-    want = desired("a", ALLOW, adopt=True)
-    change = only_change(plan(want, present("a", DROP, owner=None)))
+    desired_resource = desired("a", ALLOW, adopt=True)
+    change = only_change(plan(desired_resource, present("a", DROP, owner=None)))
     assert isinstance(change, Adopt)
     assert change.spec == ALLOW
     assert change.tags[OWNER_TAG] == OWNER
-    held = only_withheld(plan(want, present("a", DROP, owner="somebody")))
-    assert (held.reason_code, held.owner) == (ReasonCode.FOREIGN, "somebody")
+    withheld = only_withheld(plan(desired_resource, present("a", DROP, owner="somebody")))
+    assert (withheld.reason_code, withheld.owner) == (ReasonCode.FOREIGN, "somebody")
 
 
 def test_what_lost_its_owner_tag_alone_is_told_from_what_was_made_by_hand() -> None:
-    want = desired("a", DROP)
-    lost = only_withheld(plan(want, present("a", DROP, owner=None, applied=want)))
+    desired_resource = desired("a", DROP)
+    lost = only_withheld(
+        plan(desired_resource, present("a", DROP, owner=None, applied=desired_resource))
+    )
     assert (lost.reason_code, lost.owner) == (ReasonCode.FOREIGN, None)
     assert "last-applied record of mesh-reconciler but no owner tag" in lost.reason
     assert "run adopt, or set reconcile.adopt: true" in lost.reason
-    by_hand = only_withheld(plan(want, present("a", DROP, owner=None)))
+    by_hand = only_withheld(plan(desired_resource, present("a", DROP, owner=None)))
     assert "made by hand" in by_hand.reason
     again = desired("a", DROP, adopt=True)
-    assert isinstance(only_change(plan(again, present("a", DROP, owner=None, applied=want))), Adopt)
+    assert isinstance(
+        only_change(plan(again, present("a", DROP, owner=None, applied=desired_resource))), Adopt
+    )
 
 
 def test_adopting_an_equal_mesh_sends_no_spec() -> None:
@@ -275,30 +282,34 @@ def test_a_suspended_mesh_waits_until_its_end() -> None:
 def test_a_suspended_mesh_has_the_change_that_it_would_have(live: tuple[LiveResource, ...]) -> None:
     pause = Suspension(NOW + timedelta(seconds=1), "load test")
     made, paused = (plan(desired("a", ALLOW, suspend=it), *live) for it in (None, pause))
-    held = only_withheld(paused)
+    withheld = only_withheld(paused)
     pending = made.changes[0] if made.changes else only_withheld(made).change
     assert pending is not None
-    assert (held.reason_code, held.change) == (ReasonCode.SUSPENDED, pending)
-    assert held.owner == (OWNER if live else None)
+    assert (withheld.reason_code, withheld.change) == (ReasonCode.SUSPENDED, pending)
+    assert withheld.owner == (OWNER if live else None)
     assert (paused.changes, paused.unchanged) == ((), ())
 
 
 def test_a_suspended_mesh_in_sync_has_its_owner_and_no_change() -> None:
     pause = Suspension(NOW + timedelta(seconds=1), "load test")
-    held = only_withheld(plan(desired("a", DROP, suspend=pause), present("a", DROP)))
-    assert (held.reason_code, held.change, held.owner) == (ReasonCode.SUSPENDED, None, OWNER)
+    withheld = only_withheld(plan(desired("a", DROP, suspend=pause), present("a", DROP)))
+    assert (withheld.reason_code, withheld.change, withheld.owner) == (
+        ReasonCode.SUSPENDED,
+        None,
+        OWNER,
+    )
 
 
 def test_what_cannot_be_read_is_never_taken_for_absent() -> None:
     blind = Unreadable(mesh("a"), "AccessDenied")
-    for made in (plan(desired("a", DROP), blind), plan(blind, restraint=SYNC)):
-        held = only_withheld(made)
-        assert held.reason_code is ReasonCode.UNREADABLE
-        assert "AccessDenied" in held.reason
+    for made in (plan(desired("a", DROP), blind), plan(blind, guards=SYNC)):
+        withheld = only_withheld(made)
+        assert withheld.reason_code is ReasonCode.UNREADABLE
+        assert "AccessDenied" in withheld.reason
 
 
 def test_what_no_manifest_asks_for_is_deleted_under_sync() -> None:
-    made = plan(desired("b", DROP), present("b", DROP), present("a", ALLOW), restraint=SYNC)
+    made = plan(desired("b", DROP), present("b", DROP), present("a", ALLOW), guards=SYNC)
     change = only_change(made)
     assert isinstance(change, Delete)
     assert change.cause is Cause.REMOVED
@@ -308,14 +319,14 @@ def test_what_no_manifest_asks_for_is_deleted_under_sync() -> None:
 
 def test_s05_a_leftover_of_another_owner_is_not_deleted() -> None:
     live = present("a", DROP, owner="somebody")
-    made = plan(desired("b", DROP), present("b", DROP), live, restraint=SYNC)
+    made = plan(desired("b", DROP), present("b", DROP), live, guards=SYNC)
     assert only_withheld(made).reason_code is ReasonCode.FOREIGN
 
 
 def test_s09_protection_outlives_the_manifest_that_said_so() -> None:
     mark = desired("a", DROP, protect=True)
     live = present("a", DROP, applied=mark)
-    made = plan(desired("b", DROP), present("b", DROP), live, restraint=SYNC)
+    made = plan(desired("b", DROP), present("b", DROP), live, guards=SYNC)
     assert only_withheld(made).reason_code is ReasonCode.PROTECTED
 
 
@@ -346,7 +357,7 @@ def test_a_change_says_what_it_means_for_traffic(
 
 
 def test_creates_come_in_order_and_deletes_last() -> None:
-    made = plan(desired("z", DROP), desired("b", DROP), present("a", DROP), restraint=SYNC)
+    made = plan(desired("z", DROP), desired("b", DROP), present("a", DROP), guards=SYNC)
     assert [(operation_name(change), change.key.name) for change in made.changes] == [
         ("create", "b"),
         ("create", "z"),
@@ -368,17 +379,19 @@ living = st.builds(
 def test_c12_a_plan_gives_every_key_one_verdict_whatever_the_order(
     wants: list[Desired], lives: list[LiveResource], luck: random.Random
 ) -> None:
-    items: list[Desired | LiveResource] = [*{want.key: want for want in wants}.values()]
+    items: list[Desired | LiveResource] = [
+        *{desired_resource.key: desired_resource for desired_resource in wants}.values()
+    ]
     items += {live.key: live for live in lives}.values()
-    made = plan(*items, restraint=SYNC)
+    made = plan(*items, guards=SYNC)
     verdicts = [
         *(change.key for change in made.changes),
         *made.unchanged,
-        *(held.key for held in made.withheld),
+        *(withheld.key for withheld in made.withheld),
     ]
     assert sorted(verdicts) == sorted({item.key for item in items})
     luck.shuffle(items)
-    assert plan(*items, restraint=SYNC) == made
+    assert plan(*items, guards=SYNC) == made
 
 
 def test_the_fingerprint_is_about_what_would_change_and_where() -> None:

@@ -29,8 +29,8 @@ CHANGE = plan(desired("a")).changes[0]
 
 
 def with_withheld(*reasons: ReasonCode) -> Plan:
-    held = tuple(Withheld(CHANGE.key, "because", reason) for reason in reasons)
-    return Plan(EMPTY.target, EMPTY.owner, (), (), held)
+    withheld = tuple(Withheld(CHANGE.key, "because", reason) for reason in reasons)
+    return Plan(EMPTY.target, EMPTY.owner, (), (), withheld)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from reconciler.core.restraint import GuardSettings, Limit, Policy
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 
-def everything(restraint: GuardSettings) -> Plan:
+def everything(guards: GuardSettings) -> Plan:
     """A world in which there is one of each to do."""
     return plan(
         desired("new", DROP),
         desired("moved", DROP),
         present("moved", ALLOW),
         present("gone", DROP),
-        restraint=restraint,
+        guards=guards,
     )
 
 
@@ -39,13 +39,13 @@ def test_each_policy_allows_what_it_says(policy: Policy, allowed: set[type]) -> 
     made = everything(GuardSettings(policy=policy))
     assert {type(change) for change in made.changes} == allowed
     assert len(made.changes) + len(made.withheld) == 3
-    assert all(held.change is not None for held in made.withheld)
+    assert all(withheld.change is not None for withheld in made.withheld)
 
 
 def test_a_leftover_is_an_orphan_where_nothing_may_be_deleted() -> None:
-    (held,) = everything(GuardSettings()).withheld
-    assert held.reason_code is ReasonCode.ORPHAN
-    assert "upsert-only" in held.reason
+    (withheld,) = everything(GuardSettings()).withheld
+    assert withheld.reason_code is ReasonCode.ORPHAN
+    assert "upsert-only" in withheld.reason
 
 
 UNLISTED = Unlisted("virtual-node", present("kept").key, "403")
@@ -59,18 +59,18 @@ def deletes(made: Plan) -> int:
 def test_s02_over_the_limit_not_one_is_deleted(leftovers: int, limit: int) -> None:
     items = [present(f"old-{number}", DROP) for number in range(leftovers)]
     restraint = GuardSettings(policy=Policy.SYNC, max_deletes=limit)
-    made = plan(desired("kept", DROP), *items, restraint=restraint)
+    made = plan(desired("kept", DROP), *items, guards=restraint)
     assert deletes(made) == (leftovers if leftovers <= limit else 0)
 
 
 @pytest.mark.parametrize("fleet", [1, 2, 9])
 def test_s01_s03_an_empty_source_deletes_nothing_however_small_the_fleet(fleet: int) -> None:
     items = [present(f"old-{number}", DROP) for number in range(fleet)]
-    made = plan(*items, restraint=GuardSettings(policy=Policy.SYNC, max_deletes=99))
+    made = plan(*items, guards=GuardSettings(policy=Policy.SYNC, max_deletes=99))
     assert made.changes == ()
-    assert {held.reason_code for held in made.withheld} == {ReasonCode.GUARD}
+    assert {withheld.reason_code for withheld in made.withheld} == {ReasonCode.GUARD}
     meant = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
-    assert deletes(plan(*items, restraint=meant)) == fleet
+    assert deletes(plan(*items, guards=meant)) == fleet
 
 
 def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
@@ -80,7 +80,7 @@ def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("restraint", "options"),
+    ("guards", "options"),
     [
         (GuardSettings(Policy.SYNC, max_deletes=1), "--allow-empty --max-deletes 3"),
         (GuardSettings(Policy.SYNC, max_deletes=3), "--allow-empty"),
@@ -89,18 +89,18 @@ def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
     ],
 )
 def test_what_is_withheld_names_every_option_that_lets_it_pass(
-    restraint: GuardSettings, options: str
+    guards: GuardSettings, options: str
 ) -> None:
     items = [present(name, DROP) for name in "abc"]
     assert {
-        held.reason.partition(": pass ")[2] for held in plan(*items, restraint=restraint).withheld
+        withheld.reason.partition(": pass ")[2] for withheld in plan(*items, guards=guards).withheld
     } == {options}
     allowed = GuardSettings(Policy.SYNC, max_deletes=3, allow_empty=True)
-    assert deletes(plan(*items, restraint=allowed)) == 3
+    assert deletes(plan(*items, guards=allowed)) == 3
 
 
 @pytest.mark.parametrize(
-    ("policy", "verb", "enough"),
+    ("policy", "command", "enough"),
     [
         (Policy.OBSERVE, "create", Policy.CREATE_ONLY),
         (Policy.OBSERVE, "update", Policy.UPSERT_ONLY),
@@ -108,22 +108,24 @@ def test_what_is_withheld_names_every_option_that_lets_it_pass(
     ],
 )
 def test_what_a_policy_withholds_names_the_least_policy_that_allows_it(
-    policy: Policy, verb: str, enough: Policy
+    policy: Policy, command: str, enough: Policy
 ) -> None:
     made = everything(GuardSettings(policy))
-    wanted = f"policy {policy} allows no {verb}: pass --policy {enough}"
-    assert wanted in [held.reason for held in made.withheld]
-    assert wanted not in [held.reason for held in everything(GuardSettings(enough)).withheld]
+    wanted = f"policy {policy} allows no {command}: pass --policy {enough}"
+    assert wanted in [withheld.reason for withheld in made.withheld]
+    assert wanted not in [
+        withheld.reason for withheld in everything(GuardSettings(enough)).withheld
+    ]
 
 
 def test_an_incomplete_look_deletes_nothing() -> None:
     blind = present("blind")
     for made in (
-        plan(desired("kept"), present("old"), Unreadable(blind.key, "500"), restraint=SYNC),
-        plan(desired("kept"), present("old"), restraint=SYNC, gaps=(UNLISTED,)),
+        plan(desired("kept"), present("old"), Unreadable(blind.key, "500"), guards=SYNC),
+        plan(desired("kept"), present("old"), guards=SYNC, gaps=(UNLISTED,)),
     ):
         assert deletes(made) == 0
-        assert any("could not be " in held.reason for held in made.withheld)
+        assert any("could not be " in withheld.reason for withheld in made.withheld)
 
 
 def test_over_the_limit_not_one_is_updated() -> None:
@@ -132,12 +134,12 @@ def test_over_the_limit_not_one_is_updated() -> None:
         for number in range(4)
         for item in (desired(f"m{number}", DROP), present(f"m{number}", ALLOW))
     ]
-    allowed = plan(*items, restraint=GuardSettings(max_updates=Limit(4)))
+    allowed = plan(*items, guards=GuardSettings(max_updates=Limit(4)))
     assert len(allowed.changes) == 4
-    refused = plan(*items, desired("new", DROP), restraint=GuardSettings(max_updates=Limit(3)))
+    refused = plan(*items, desired("new", DROP), guards=GuardSettings(max_updates=Limit(3)))
     assert [type(change) for change in refused.changes] == [Create]
-    assert {held.reason_code for held in refused.withheld} == {ReasonCode.GUARD}
-    assert all(held.reason.endswith("pass --max-updates 4") for held in refused.withheld)
+    assert {withheld.reason_code for withheld in refused.withheld} == {ReasonCode.GUARD}
+    assert all(withheld.reason.endswith("pass --max-updates 4") for withheld in refused.withheld)
 
 
 @pytest.mark.parametrize(

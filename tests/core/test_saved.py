@@ -56,14 +56,14 @@ EVERYTHING = plan(
     desired("same"),
     present("same"),
     gaps=(Unlisted("virtual-node", mesh("same"), "AccessDenied"),),
-    restraint=SYNC,
+    guards=SYNC,
 )
 HELD = plan(
     desired("new"),
     desired("moved", ALLOW),
     present("moved", DROP),
     present("gone"),
-    restraint=GuardSettings(policy=Policy.OBSERVE),
+    guards=GuardSettings(policy=Policy.OBSERVE),
 )
 SMALL = plan(desired("a", DROP), desired("b", ALLOW), present("b", DROP))
 
@@ -84,11 +84,14 @@ def refused(content: bytes) -> str:
 
 def test_every_kind_of_change_comes_back_as_it_was() -> None:
     # A delete is held back beside what could not be read, so it stands in the other one.
-    deleting = plan(desired("kept"), present("kept"), present("gone", DROP), restraint=SYNC)
+    deleting = plan(desired("kept"), present("kept"), present("gone", DROP), guards=SYNC)
     assert {operation_name(change) for made in (EVERYTHING, deleting) for change in made.changes} == {
         "create", "update", "adopt", "delete",
     }  # fmt: skip
-    assert {held.reason_code for held in HELD.withheld} == {ReasonCode.POLICY, ReasonCode.ORPHAN}
+    assert {withheld.reason_code for withheld in HELD.withheld} == {
+        ReasonCode.POLICY,
+        ReasonCode.ORPHAN,
+    }
     for made in (EVERYTHING, HELD, SMALL, deleting, detaching()):
         again = parse_plan_file("p.plan", write_plan_file(made))
         assert again == made
@@ -153,8 +156,8 @@ def test_json_without_its_digest_is_refused(content: bytes) -> None:
 
 
 def test_a_newer_schema_is_told_from_an_edit() -> None:
-    told = refused(resealed(SMALL, lambda document: document.update(schema=2, more={})))
-    assert told == "p.plan was made by a newer version: schema 2, this one knows 1"
+    result = refused(resealed(SMALL, lambda document: document.update(schema=2, more={})))
+    assert result == "p.plan was made by a newer version: schema 2, this one knows 1"
 
 
 def test_e10_a_huge_file_is_refused_unread() -> None:
@@ -235,9 +238,9 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 def test_a_digest_made_anew_hides_no_nonsense(
     edit: Callable[[dict[str, Any]], object], words: str
 ) -> None:
-    told = refused(resealed(SMALL, edit))
-    assert told.startswith("p.plan is no plan that this version makes: ")
-    assert words in told
+    result = refused(resealed(SMALL, edit))
+    assert result.startswith("p.plan is no plan that this version makes: ")
+    assert words in result
 
 
 def test_every_kind_of_resource_can_be_saved() -> None:
@@ -305,7 +308,7 @@ def test_what_is_updated_before_a_delete_is_ours_and_deleted_too(
         present("m"),
         present("virtual-node/m/n", {"backends": called}),
         present("virtual-service/m/s", provided_by("virtualNode", "n")),
-        restraint=GuardSettings(policy=Policy.SYNC, max_deletes=2),
+        guards=GuardSettings(policy=Policy.SYNC, max_deletes=2),
     )
     assert parse_plan_file("p.plan", write_plan_file(made)) == made
     assert "is updated first, and is not deleted by this plan" in refused(resealed(made, edit))

@@ -23,20 +23,20 @@ def test_waits_double_and_end_at_five_minutes() -> None:
 
 
 def test_p09_a_clock_that_was_set_back_puts_nothing_off() -> None:
-    assert is_due(now=10, started=1_000, pause_seconds=60)
-    assert not is_due(now=1_000, started=1_000, pause_seconds=60)
-    assert is_due(now=1_060, started=1_000, pause_seconds=60)
+    assert is_due(now=10, started=1_000, delay_seconds=60)
+    assert not is_due(now=1_000, started=1_000, delay_seconds=60)
+    assert is_due(now=1_060, started=1_000, delay_seconds=60)
 
 
 def test_p09_a_clock_that_leaps_forward_makes_one_cycle_due() -> None:
-    assert is_due(now=1e9, started=1_000, pause_seconds=60)
-    assert not is_due(now=1e9, started=1e9, pause_seconds=60)
+    assert is_due(now=1e9, started=1_000, delay_seconds=60)
+    assert not is_due(now=1e9, started=1e9, delay_seconds=60)
 
 
 def test_what_is_urgent_goes_first_and_deletes_stay_last() -> None:
     made = plan(
         desired("a"), desired("b"), desired("c"), present("x"), present("y"),
-        restraint=replace(SYNC, max_deletes=9),
+        guards=replace(SYNC, max_deletes=9),
     )  # fmt: skip
     ordered = urgent_first(made, {mesh("c"), mesh("y")})
     assert [change.key.name for change in ordered.changes] == ["c", "a", "b", "y", "x"]
@@ -56,7 +56,7 @@ def test_what_has_to_come_before_its_parent_stays_there() -> None:
         desired("virtual-router/m/r", listening(80, 90)),
         desired("route/m/r/x", route("n", port=80)),
     ]
-    made = plan(*live, *wanted, restraint=SYNC)
+    made = plan(*live, *wanted, guards=SYNC)
     before = [str(change.key) for change in made.changes]
     assert before == ["route/m/r/x", "virtual-router/m/r"]
     assert urgent_first(made, ()) == made

@@ -25,18 +25,18 @@ def stand(
     now: float = 1.0,
 ) -> tuple[ResourceStatus, ...]:
     return resource_statuses(
-        Report(made, outcomes), {one.key: one for one in before}, {}, retries or {}, now
+        Report(made, outcomes), {item.key: item for item in before}, {}, retries or {}, now
     )
 
 
-def drifted(restraint: GuardSettings | None = None) -> Plan:
-    want = desired("a", DROP)
-    return plan(want, present("a", ALLOW, applied=want), restraint=restraint)
+def drifted(guards: GuardSettings | None = None) -> Plan:
+    desired_resource = desired("a", DROP)
+    return plan(desired_resource, present("a", ALLOW, applied=desired_resource), guards=guards)
 
 
 def test_what_is_as_the_manifest_says_is_in_sync_since_it_was_first_seen_so() -> None:
-    want = desired("a", DROP)
-    made = plan(want, present("a", DROP, applied=want))
+    desired_resource = desired("a", DROP)
+    made = plan(desired_resource, present("a", DROP, applied=desired_resource))
     (first,) = stand(made)
     assert (first.state, first.owner, first.since) == (State.IN_SYNC, OWNER, 1.0)
     (second,) = stand(made, before=(first,), now=2.0)
@@ -55,20 +55,20 @@ def test_what_is_as_the_manifest_says_is_in_sync_since_it_was_first_seen_so() ->
 def test_every_outcome_has_its_state(outcome: type[Outcome], state: State) -> None:
     made = drifted()
     (change,) = made.changes
-    (one,) = stand(made, Applied(change) if outcome is Applied else outcome(change, "why"))  # type: ignore[call-arg]
-    assert one.state is state
-    assert one.outcome == (None if outcome is Skipped else f"update {outcome.__name__.lower()}")
-    assert one.reason == (None if outcome is Applied else "why")
-    assert bool(one.fields) == (outcome is not Applied)
+    (item,) = stand(made, Applied(change) if outcome is Applied else outcome(change, "why"))  # type: ignore[call-arg]
+    assert item.state is state
+    assert item.outcome == (None if outcome is Skipped else f"update {outcome.__name__.lower()}")
+    assert item.reason == (None if outcome is Applied else "why")
+    assert bool(item.fields) == (outcome is not Applied)
 
 
 def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -> None:
     made = drifted(GuardSettings(policy=Policy.OBSERVE))
-    (one,) = stand(made)
-    assert (one.state, one.cause, one.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
-    assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
-    assert one.traffic == "closes traffic"
-    assert one.reason == "policy observe allows no update: pass --policy upsert-only"
+    (item,) = stand(made)
+    assert (item.state, item.cause, item.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
+    assert [field.pointer for field in item.fields] == ["/spec/egressFilter/type"]
+    assert item.traffic == "closes traffic"
+    assert item.reason == "policy observe allows no update: pass --policy upsert-only"
 
 
 def test_what_is_left_alone_says_why_in_its_state() -> None:
@@ -80,9 +80,9 @@ def test_what_is_left_alone_says_why_in_its_state() -> None:
         Unreadable(mesh("dark"), "403"),
         present("foreign", owner="others"),
         present("old"),
-        restraint=GuardSettings(policy=Policy.OBSERVE),
+        guards=GuardSettings(policy=Policy.OBSERVE),
     )
-    assert {one.key.name: one.state for one in stand(made)} == {
+    assert {item.key.name: item.state for item in stand(made)} == {
         "new": State.PENDING,
         "paused": State.SUSPENDED,
         "dark": State.UNREADABLE,
@@ -92,27 +92,27 @@ def test_what_is_left_alone_says_why_in_its_state() -> None:
 
 
 def test_what_is_suspended_shows_its_owner_and_what_differs() -> None:
-    want = desired("a", DROP, suspend=Suspension(LATER, "a test"))
-    (one,) = stand(plan(want, present("a", ALLOW, applied=want)))
-    assert (one.state, one.owner, one.cause) == (State.SUSPENDED, OWNER, Cause.DRIFT)
-    assert [field.pointer for field in one.fields] == ["/spec/egressFilter/type"]
-    (same,) = stand(plan(want, present("a", DROP, applied=want)))
+    desired_resource = desired("a", DROP, suspend=Suspension(LATER, "a test"))
+    (item,) = stand(plan(desired_resource, present("a", ALLOW, applied=desired_resource)))
+    assert (item.state, item.owner, item.cause) == (State.SUSPENDED, OWNER, Cause.DRIFT)
+    assert [field.pointer for field in item.fields] == ["/spec/egressFilter/type"]
+    (same,) = stand(plan(desired_resource, present("a", DROP, applied=desired_resource)))
     assert (same.state, same.owner, same.fields) == (State.SUSPENDED, OWNER, ())
-    (theirs,) = stand(plan(want, present("a", DROP, owner="others")))
+    (theirs,) = stand(plan(desired_resource, present("a", DROP, owner="others")))
     assert (theirs.state, theirs.owner) == (State.WITHHELD, "others")
 
 
 def test_an_orphan_is_left_alone_and_not_pending() -> None:
-    (one,) = stand(plan(present("old")))
-    assert (one.state, one.cause) == (State.WITHHELD, Cause.REMOVED)
+    (item,) = stand(plan(present("old")))
+    assert (item.state, item.cause) == (State.WITHHELD, Cause.REMOVED)
 
 
 def test_what_was_deleted_is_not_there() -> None:
-    made = plan(present("a"), desired("b"), present("b"), restraint=SYNC)
+    made = plan(present("a"), desired("b"), present("b"), guards=SYNC)
     change = next(change for change in made.changes if change.key == mesh("a"))
     others = [Applied(other) for other in made.changes if other is not change]
-    assert [one.key for one in stand(made, *others, Applied(change))] == [mesh("b")]
-    assert mesh("a") in [one.key for one in stand(made, *others, Failed(change, "why"))]
+    assert [item.key for item in stand(made, *others, Applied(change))] == [mesh("b")]
+    assert mesh("a") in [item.key for item in stand(made, *others, Failed(change, "why"))]
 
 
 def test_since_and_the_last_outcome_are_carried_over() -> None:
@@ -138,14 +138,18 @@ def test_since_and_the_last_outcome_are_carried_over() -> None:
     assert (again.since, again.outcome_at, again.attempts) == (1.0, 61.0, 2)
     (applied,) = stand(made, Applied(change), before=(again,), now=181)
     assert (applied.since, applied.outcome, applied.attempts) == (181.0, "update applied", 0)
-    want = desired("a", DROP)
-    (rests,) = stand(plan(want, present("a", DROP, applied=want)), before=(applied,), now=241)
+    desired_resource = desired("a", DROP)
+    (rests,) = stand(
+        plan(desired_resource, present("a", DROP, applied=desired_resource)),
+        before=(applied,),
+        now=241,
+    )
     assert (rests.since, rests.outcome, rests.outcome_at) == (181.0, "update applied", 181.0)
 
 
 def test_a_resource_that_was_repaired_is_in_sync_since_the_repair() -> None:
-    want = desired("a", DROP)
-    (before,) = stand(plan(want, present("a", DROP, applied=want)))
+    desired_resource = desired("a", DROP)
+    (before,) = stand(plan(desired_resource, present("a", DROP, applied=desired_resource)))
     made = drifted()
     (change,) = made.changes
     (repaired,) = stand(made, Applied(change), before=(before,), now=41.0)
@@ -162,12 +166,12 @@ def test_what_makes_way_stands_as_what_it_makes_way_for() -> None:
     graph += [present("virtual-router/m/r", listening(80)), present("route/m/r/x", route("n"))]
     made = plan(*graph, desired("route/m/r/x", route("n")))
     (change,) = made.changes
-    done = {one.key: one for one in stand(made, Applied(change))}
+    done = {item.key: item for item in stand(made, Applied(change))}
     assert done.keys() == set(made.keys)
     assert done[key("route/m/r/x")].state is State.IN_SYNC
-    failed = {one.key: one for one in stand(made, Failed(change, "why"))}
+    failed = {item.key: item for item in stand(made, Failed(change, "why"))}
     assert failed[key("route/m/r/x")].reason == "why"
     waiting = plan(*graph, desired("route/m/r/x", route("missing")))
-    held = {one.key: one for one in stand(waiting)}
-    assert held.keys() == set(waiting.keys)
-    assert held[key("route/m/r/x")].state is State.WITHHELD
+    withheld = {item.key: item for item in stand(waiting)}
+    assert withheld.keys() == set(waiting.keys)
+    assert withheld[key("route/m/r/x")].state is State.WITHHELD

@@ -15,7 +15,7 @@ TYPE = "/spec/egressFilter/type"
 
 
 def three_way(base: list[Desired], head: list[Desired], *live: LiveResource) -> ThreeWay:
-    return compare(base, head, plan(*head, *live, restraint=EVERYTHING), canonical)
+    return compare(base, head, plan(*head, *live, guards=EVERYTHING), canonical)
 
 
 def moved(pointer: str, before: object, after: object) -> tuple[FieldDiff, ...]:

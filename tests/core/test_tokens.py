@@ -61,5 +61,5 @@ def test_an_adoption_leaves_a_base_too() -> None:
         for version in (1, 2)
     ]
     tokens = [client_token(change) for change in changes if isinstance(change, Adopt)]
-    assert all(one != other for one, other in pairwise(tokens))
+    assert all(item != other for item, other in pairwise(tokens))
     assert len(tokens) == 2

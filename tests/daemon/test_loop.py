@@ -66,7 +66,7 @@ class World:
 
     def play(self, *script: tuple[float, str, bool]) -> list[float]:
         self.daemon.run(self.wakes(*script))
-        return [one.at for one in self.ran]
+        return [item.at for item in self.ran]
 
     def tick(self, seconds: int) -> list[float]:
         start = int(self.now)
@@ -109,14 +109,14 @@ def test_p09_a_leap_of_the_clock_is_one_cycle(world: World) -> None:
 
 def test_the_source_is_read_when_it_moved_and_in_every_tenth_cycle(world: World) -> None:
     world.tick(60 * 2 * CYCLES_PER_READ)
-    assert [n for n, one in enumerate(world.ran, 1) if one.fresh] == [1, CYCLES_PER_READ, 20]
+    assert [n for n, item in enumerate(world.ran, 1) if item.fresh] == [1, CYCLES_PER_READ, 20]
 
 
 def test_what_failed_is_tried_again_at_its_own_time(world: World) -> None:
     def fails(status: DaemonStatus) -> DaemonStatus:
         again = world.now + 10 if world.now < 5 else world.now + 500
-        standing = ResourceStatus(mesh("a"), State.FAILED, 0, next_attempt_at=1_000 + again)
-        return replace(status, resources=(standing, ResourceStatus(mesh("b"), State.IN_SYNC, 0)))
+        resource = ResourceStatus(mesh("a"), State.FAILED, 0, next_attempt_at=1_000 + again)
+        return replace(status, resources=(resource, ResourceStatus(mesh("b"), State.IN_SYNC, 0)))
 
     world.ends = fails
     assert world.tick(100) == [0, 10, 70]
@@ -138,7 +138,7 @@ def test_who_becomes_the_leader_acts_at_once(world: World) -> None:
             yield False
 
     world.daemon.run(wakes())
-    assert [one.at for one in world.ran] == [0, 10, 30]
+    assert [item.at for item in world.ran] == [0, 10, 30]
 
 
 def test_another_configuration_holds_from_the_next_wake_on(world: World) -> None:
@@ -150,7 +150,7 @@ def test_another_configuration_holds_from_the_next_wake_on(world: World) -> None
             yield False
 
     world.daemon.run(wakes())
-    assert [(one.at, one.fresh) for one in world.ran] == [
+    assert [(item.at, item.fresh) for item in world.ran] == [
         (0, True), (5, True), (15, False), (25, False),
     ]  # fmt: skip
     assert world.daemon.status().policy == "observe"
@@ -199,7 +199,7 @@ def test_a_cycle_that_is_asked_for_runs_at_the_next_wake_and_tells_its_exit_code
             yield False
 
     world.daemon.run(wakes())
-    assert [(one.at, one.forced) for one in world.ran] == [(0, False), (2, True)]
+    assert [(item.at, item.forced) for item in world.ran] == [(0, False), (2, True)]
     assert asked == [2, 2]
     assert world.daemon.wait_for(2, timeout_seconds=0) is ExitCode.OK
     assert world.daemon.wait_for(3, timeout_seconds=0) is None

@@ -160,10 +160,10 @@ def request_of(operation: Operation, kind: str = "Mesh") -> Sample:
     return Sample(operation.method, f"{path}?{query}" if query else path, body or None)
 
 
-def named(verb: str, kind: str) -> Operation:
+def named(command: str, kind: str) -> Operation:
     """Return the operation of a verb on a kind."""
     return next(
         each
         for each in load().operations.values()
-        if each.action == verb and each.kind and each.kind.name == kind
+        if each.action == command and each.kind and each.kind.name == kind
     )

@@ -64,7 +64,7 @@ def life() -> list[Operation]:
     """Return every operation, in an order in which all succeed."""
     tags = [each for each in load().operations.values() if each.kind is None]
     verbs = ("create", "describe", "list", "update")
-    lived = [named(verb, kind) for kind in ORDER for verb in verbs]
+    lived = [named(command, kind) for kind in ORDER for command in verbs]
     return [*lived, *tags, *(named("delete", kind) for kind in reversed(ORDER))]
 
 
@@ -143,8 +143,8 @@ def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Pa
         answer: dict[str, Any] = json.loads(done.stdout or "{}")
         return answer
 
-    def ask(verb: str, kind: str) -> dict[str, Any]:
-        operation = named(verb, kind)
+    def ask(command: str, kind: str) -> dict[str, Any]:
+        operation = named(command, kind)
         return aws(snake(operation.name).replace("_", "-"), **parameters(operation))
 
     for kind in ORDER:

@@ -75,7 +75,9 @@ def test_an_error_is_what_the_parser_takes_it_for(
 def test_every_answer_is_what_the_parser_takes_it_for(client: "Client", model: Any) -> None:
     tags = [each for each in load().operations.values() if each.kind is None]
     lived = [
-        named(verb, kind) for kind in ORDER for verb in ("create", "describe", "list", "update")
+        named(command, kind)
+        for kind in ORDER
+        for command in ("create", "describe", "list", "update")
     ]
     gone = [named("delete", kind) for kind in reversed(ORDER)]
     asked = [*lived, *tags, *gone]

@@ -35,7 +35,7 @@ def test_a_second_opener_waits_for_a_holder_that_is_starting(tmp_path: Path) -> 
 def test_a_holder_that_says_nothing_is_not_waited_for_in_vain(tmp_path: Path) -> None:
     holder = DataDirectoryLock(tmp_path)
     with pytest.raises(DataDirectoryLockedError, match="has not said where") as caught:
-        DataDirectoryLock(tmp_path, patience_seconds=0)
+        DataDirectoryLock(tmp_path, timeout_seconds=0)
     assert caught.value.url is None
     holder.close()
 
@@ -44,7 +44,7 @@ def test_an_old_url_is_never_handed_out(tmp_path: Path) -> None:
     (tmp_path / "endpoint.lock").write_text(f"{URL}\n")
     holder = DataDirectoryLock(tmp_path)
     with pytest.raises(DataDirectoryLockedError) as caught:
-        DataDirectoryLock(tmp_path, patience_seconds=0)
+        DataDirectoryLock(tmp_path, timeout_seconds=0)
     assert caught.value.url is None
     holder.close()
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from endpoint.conftest import Client, Clock, Reply
 
 
-def do(client: "Client", verb: str, kind: str, **members: Any) -> "Reply":
-    wanted = request_of(named(verb, kind))
+def do(client: "Client", command: str, kind: str, **members: Any) -> "Reply":
+    wanted = request_of(named(command, kind))
     body = (wanted.body or {}) | members if wanted.body or members else None
     return client.send(wanted.method, wanted.path, body, signed=SCOPE)
 
@@ -55,8 +55,8 @@ def test_a_resource_of_its_birth_to_its_death(built: "Client", clock: "Clock", k
     assert deleted.body["status"] == {"status": "DELETED"}
     assert deleted.body["metadata"]["version"] == (2 if kind == "Mesh" else 3)
     assert deleted.body["spec"] == updated["spec"]
-    for verb in ("describe", "update", "delete"):
-        assert do(built, verb, kind).refusal == (404, "NotFoundException")
+    for command in ("describe", "update", "delete"):
+        assert do(built, command, kind).refusal == (404, "NotFoundException")
     if kind != "Mesh":
         assert do(built, "list", kind).body == {next(iter(listed.body)): []}
         again = do(built, "create", kind).body["metadata"]
@@ -80,11 +80,11 @@ def test_a_spec_comes_back_as_it_was_sent(built: "Client", kind: str) -> None:
 @pytest.mark.parametrize("kind", ORDER)
 def test_every_kind_has_tags(built: "Client", kind: str) -> None:
     assert built.tags(arn(kind), signed=SCOPE).body == {"tags": []}
-    for verb in ("tag", "untag"):
-        operation = next(it for it in load().operations.values() if it.action == verb)
+    for command in ("tag", "untag"):
+        operation = next(it for it in load().operations.values() if it.action == command)
         wanted = request_of(operation, kind)
         assert built.send(wanted.method, wanted.path, wanted.body, signed=SCOPE).body == {}
-        expected = [{"key": "team", "value": "pay"}] if verb == "tag" else []
+        expected = [{"key": "team", "value": "pay"}] if command == "tag" else []
         assert built.tags(arn(kind), signed=SCOPE).body == {"tags": expected}
 
 
@@ -116,8 +116,8 @@ def test_names_are_those_of_their_parent(built: "Client") -> None:
 def test_a_parent_has_to_be_there(client: "Client", kind: str, without: str, says: str) -> None:
     for each in ORDER[: ORDER.index(without)]:
         assert do(client, "create", each).status == 200
-    for verb in ("create", "update", "describe", "delete", "list"):
-        reply = do(client, verb, kind)
+    for command in ("create", "update", "describe", "delete", "list"):
+        reply = do(client, command, kind)
         assert reply.refusal == (404, "NotFoundException")
         assert reply.body == {"message": says}
 

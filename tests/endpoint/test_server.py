@@ -198,5 +198,5 @@ def test_p16_one_that_may_open_no_more_files_says_so_once_and_goes_on() -> None:
         process.send_signal(signal.SIGCONT)
         told_of(process, "this process may open no more files")
     eventually(lambda: urllib3.request("GET", f"{url}/_endpoint/calls").status == 200)
-    code, told = ended(process, signal.SIGTERM)
-    assert (code, told) == (0, "")
+    code, result = ended(process, signal.SIGTERM)
+    assert (code, result) == (0, "")

@@ -13,9 +13,11 @@ CONSUMER = ("222222222222", "eu-west-1")
 DENIED = (403, "AccessDeniedException")
 
 
-def asks(client: "Client", who: tuple[str, str], verb: str, kind: str, **members: Any) -> "Reply":
+def asks(
+    client: "Client", who: tuple[str, str], command: str, kind: str, **members: Any
+) -> "Reply":
     """Send a request about the shared mesh."""
-    wanted = request_of(named(verb, kind))
+    wanted = request_of(named(command, kind))
     body = (wanted.body or {}) | members if wanted.body or members else None
     path = f"{wanted.path}?meshOwner={SCOPE[0]}"
     return client.send(wanted.method, path, body, signed=who)
@@ -38,12 +40,12 @@ def test_a_consumer_reads_all_of_it(shared: "Client", kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in ORDER if kind != "Mesh"])
 def test_a_consumer_changes_nothing_of_the_owner(shared: "Client", kind: str) -> None:
-    for verb in ("update", "delete"):
-        reply = asks(shared, CONSUMER, verb, kind)
+    for command in ("update", "delete"):
+        reply = asks(shared, CONSUMER, command, kind)
         assert reply.refusal == DENIED
         assert reply.body["message"].startswith(
             f"User: arn:aws:iam::222222222222:root is not authorized to perform: appmesh:"
-            f"{named(verb, kind).name} on resource: arn:aws:appmesh:eu-west-1:123456789012:"
+            f"{named(command, kind).name} on resource: arn:aws:appmesh:eu-west-1:123456789012:"
         )
 
 

@@ -21,11 +21,11 @@ def mesh(name: str) -> Resource:
 
 
 def putting(name: str) -> Callable[[Tables], None]:
-    return lambda records: records.put(mesh(name))
+    return lambda tables: tables.put(mesh(name))
 
 
 def names(store: Store) -> list[str]:
-    return store.read(lambda records: [each.name for each in records.page(SHELF, "", 100)])
+    return store.read(lambda tables: [each.name for each in tables.page(SHELF, "", 100)])
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -36,12 +36,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_what_is_written_is_read(store: Store) -> None:
     store.write(putting("pay")).result()
-    assert store.read(lambda records: records.find(SHELF, "pay")) == mesh("pay")
+    assert store.read(lambda tables: tables.find(SHELF, "pay")) == mesh("pay")
 
 
 def test_a_refused_write_leaves_its_neighbours_alone(store: Store) -> None:
-    def refused(records: Tables) -> None:
-        records.put(mesh("half"))
+    def refused(tables: Tables) -> None:
+        tables.put(mesh("half"))
         raise ApiError("ConflictException", "no")
 
     writes = [store.write(work) for work in (putting("one"), refused, putting("two"))]

@@ -50,9 +50,9 @@ def test_other_parameters_are_a_conflict(client: "Client") -> None:
 
 
 def test_the_order_of_members_is_no_difference(client: "Client") -> None:
-    one = b'{"meshName":"pay","clientToken":"t","spec":{"egressFilter":{"type":"DROP_ALL"}}}'
+    item = b'{"meshName":"pay","clientToken":"t","spec":{"egressFilter":{"type":"DROP_ALL"}}}'
     two = b'{"spec":{"egressFilter":{"type":"DROP_ALL"}},"clientToken":"t","meshName":"pay"}'
-    replies = [client.send("PUT", "/v20190125/meshes", body) for body in (one, two)]
+    replies = [client.send("PUT", "/v20190125/meshes", body) for body in (item, two)]
     assert replies[0].body == replies[1].body
 
 

@@ -118,10 +118,10 @@ def test_a_pipeline_for_merged_results_starts_at_the_target_branch(tmp_path: Pat
 
 
 def test_only_what_was_merged_as_the_commit_brought_it(tmp_path: Path) -> None:
-    held = {"number": 1, "merged_at": None, "merge_commit_sha": "c0"}
+    withheld = {"number": 1, "merged_at": None, "merge_commit_sha": "c0"}
     earlier = {"number": 2, "merged_at": "then", "merge_commit_sha": "c1"}
     brought = {"number": 3, "merged_at": "then", "merge_commit_sha": "c0"}
-    pages = [[held, earlier, "no request"], [brought], []]
+    pages = [[withheld, earlier, "no request"], [brought], []]
 
     def played(request: str, _: bytes) -> Answer:
         return Answer(body=pages[int(request.rpartition("=")[2]) - 1])

@@ -86,11 +86,11 @@ class Direct:
 
     def find(self, shelf: Collection, name: str) -> Resource | None:
         """Return a live resource."""
-        return self.store.read(lambda records: records.find(shelf, name))
+        return self.store.read(lambda tables: tables.find(shelf, name))
 
     def tagged(self) -> list[Resource]:
         """Return all that is live and carries a tag."""
-        return self.store.read(lambda records: list(records.tagged(HERE, ("", "", "", ""))))
+        return self.store.read(lambda tables: list(tables.tagged(HERE, ("", "", "", ""))))
 
     def breaks(self, faults: list[dict[str, Any]], seed: int) -> None:
         """Let calls fail from here on, counted from 1."""
@@ -180,8 +180,8 @@ class Direct:
         if ended.is_set():
             return 0, {}, None
         start, *parts = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        return start["status"], told, b"".join(part["body"] for part in parts)
+        result = {name.decode(): value.decode() for name, value in start["headers"]}
+        return start["status"], result, b"".join(part["body"] for part in parts)
 
 
 class Sdk:
@@ -195,10 +195,10 @@ class Sdk:
         others.events.register("before-send", self._carry_by_hand)
         self.by_hand = others.client("appmesh", region_name=REGION, endpoint_url=URL)
 
-    def target(self, memory: ReadCache | None) -> AppMesh:
+    def target(self, cache: ReadCache | None) -> AppMesh:
         """Return a target as a new process has it."""
         calls = ApiClient(self._ours, _CONNECTION, workers=1, reopen=None)
-        return AppMesh(TargetId("test", URL, ACCOUNT, REGION), calls, workers=1, memory=memory)
+        return AppMesh(TargetId("test", URL, ACCOUNT, REGION), calls, workers=1, cache=cache)
 
     def _carry(self, **event: Any) -> AWSResponse:
         assert self.door is not None
@@ -256,7 +256,7 @@ class Reconciler:
         self._refused: set[str] = set()
         plan = report = None
         try:
-            plan = propose(self._target, wants, owner=OWNER, restraint=SYNC, now=NOW)
+            plan = propose(self._target, wants, owner=OWNER, guards=SYNC, now=NOW)
             plan = urgent_first(plan, urgent)
             report = apply(plan, self._target, ApplyOptions(workers=1, sleep=self.door.pause))
         except TargetError as error:

@@ -94,7 +94,9 @@ class Journey:
     def violations(self) -> Iterator[str]:
         """Yield what is wrong in the first phase in which something is."""
         for number, phase in enumerate(self.schedule.phases):
-            self.tell(f"phase {number}: {' '.join(str(want.key) for want in phase.wants) or '-'}")
+            self.tell(
+                f"phase {number}: {' '.join(str(desired_resource.key) for desired_resource in phase.wants) or '-'}"
+            )
             found = [*self._phase(phase), *self._harm()]
             if found:
                 yield from (f"phase {number}: {what}" for what in found)
@@ -160,26 +162,31 @@ class Journey:
             return
         for outcome in attempt.report.outcomes:
             if not isinstance(outcome, Applied):
-                told = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
-                yield f"{told}: {outcome.reason}"
+                result = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                yield f"{result}: {outcome.reason}"
 
     def _departures(self, wants: Sequence[Desired], plan: Plan | None) -> Iterator[str]:
         """Yield how what is live and ours, and what is withheld, differs from what should be."""
         theirs = {name_in(it) for it in self.strangers}
-        for held in plan.withheld if plan else ():
-            holds_them = held.key.kind == "mesh" and held.reason_code is ReasonCode.GUARD
-            if not (name_of(held.key) in theirs or (theirs and holds_them)):
-                yield f"{held.key} is withheld: {held.reason}"
-        live, wanted = self._live(), {name_of(want.key): want for want in wants}
+        for withheld in plan.withheld if plan else ():
+            holds_them = withheld.key.kind == "mesh" and withheld.reason_code is ReasonCode.GUARD
+            if not (name_of(withheld.key) in theirs or (theirs and holds_them)):
+                yield f"{withheld.key} is withheld: {withheld.reason}"
+        live, wanted = (
+            self._live(),
+            {name_of(desired_resource.key): desired_resource for desired_resource in wants},
+        )
         kept = {"Mesh/m"} if theirs else set()
         yield from (f"{it} is not there" for it in sorted(wanted.keys() - live.keys() - theirs))
         yield from (f"{it} is still there" for it in sorted(live.keys() - wanted.keys() - kept))
         for name in sorted(wanted.keys() & live.keys()):
-            want, found = wanted[name], live[name]
-            assert want.spec is not None
-            if canonical(want.spec, None) != canonical(found.spec, want.spec):
+            desired_resource, found = wanted[name], live[name]
+            assert desired_resource.spec is not None
+            if canonical(desired_resource.spec, None) != canonical(
+                found.spec, desired_resource.spec
+            ):
                 yield f"{name} has another spec: {found.spec}"
-            if not want.tags.items() <= found.tags.items():
+            if not desired_resource.tags.items() <= found.tags.items():
                 yield f"{name} has other tags: {found.tags}"
 
     def _untruths(self, report: Report) -> Iterator[str]:
@@ -252,9 +259,9 @@ def main() -> int:
             if found:
                 line = f"PYTHONPATH=tests python -m journeys.random_graphs {seed}"
                 print(line, *found, sep="\n  ")  # noqa: T201  # for a person
-    told = ", ".join(f"{count:,} {what}" for what, count in sorted(seen.items()))
+    result = ", ".join(f"{count:,} {what}" for what, count in sorted(seen.items()))
     took = f"{time.monotonic() - started:.0f} s"
-    print(f"random graphs: {SCHEDULES} schedules ({told}), {broken} with violations, {took}")  # noqa: T201  # for a person
+    print(f"random graphs: {SCHEDULES} schedules ({result}), {broken} with violations, {took}")  # noqa: T201  # for a person
     return bool(broken)
 
 

@@ -63,8 +63,8 @@ class Disturbance(NamedTuple):
     @property
     def lies(self) -> bool:
         """Whether a run may say in good faith what is not so."""
-        told = any(it["fault"] in LIES or it.get("status") == 404 for it in self.faults)
-        return told or self.what == "hands"
+        result = any(it["fault"] in LIES or it.get("status") == 404 for it in self.faults)
+        return result or self.what == "hands"
 
 
 class Phase(NamedTuple):

@@ -213,17 +213,17 @@ def test_e01_e02_no_answer_of_the_api_brings_a_secret_to_a_reader(
             forge.merged.append(head)
             forge.add(f"<!-- mesh-reconciler:plan t/{OWNER} -->\n")
             arguments = [*arguments, "--target", "t", "--expect", fingerprint(cli)]
-        told = cli(*arguments, "--owner", OWNER)
+        result = cli(*arguments, "--owner", OWNER)
         assert any(strikes(request, body) for request, body in server.asked)
     files = [path.read_text() for path in forge.folder.iterdir() if path.name != "event.json"]
-    found = written(here, told.out, told.err, *forge.bodies, *files)
+    found = written(here, result.out, result.err, *forge.bodies, *files)
     assert WORD not in found
     assert len(found) < 50_000
 
 
 def fingerprint(cli: Cli) -> str:
-    told = cli("plan", "--target", "t", "--owner", OWNER, "--format", "json")
-    return str(json.loads(told.out)["plan"]["fingerprint"])
+    result = cli("plan", "--target", "t", "--owner", OWNER, "--format", "json")
+    return str(json.loads(result.out)["plan"]["fingerprint"])
 
 
 def test_there_are_at_least_150_runs_with_planted_secrets(
@@ -273,14 +273,14 @@ def test_e02_no_setting_brings_a_secret_to_a_reader(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(aside / "config"))
     for name, value in variables.items():
         monkeypatch.setenv(name, filled(value))
-    told = cli(
+    result = cli(
         "plan", *map(filled, arguments), "--owner", "o", "--log-level", "debug",
         "--config", str(aside / "reconciler.toml"),
     )  # fmt: skip
-    assert told.code in (1, 64)
-    assert len(told.err.splitlines()) == 1
-    assert ("credential_process printed no JSON" in told.err) == ("no JSON" in setting)
-    assert WORD not in written(here, told.out, told.err)
+    assert result.code in (1, 64)
+    assert len(result.err.splitlines()) == 1
+    assert ("credential_process printed no JSON" in result.err) == ("no JSON" in setting)
+    assert WORD not in written(here, result.out, result.err)
 
 
 ISSUED = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -328,10 +328,10 @@ def test_e02_credentials_are_hidden_wherever_they_come_from(
         (here / "reconciler.toml").write_text(
             f'[targets.t]\nendpoint_url = "{server.url}"\nprofile = "p"\n' + table.format(quote='"')
         )
-        told = cli("plan", "--target", "t", "--owner", "o", "--log-level", "debug")
-    assert told.code == 1
-    assert "AccessDeniedException" in told.err
-    assert WORD not in written(here, told.out, told.err)
+        result = cli("plan", "--target", "t", "--owner", "o", "--log-level", "debug")
+    assert result.code == 1
+    assert "AccessDeniedException" in result.err
+    assert WORD not in written(here, result.out, result.err)
 
 
 @pytest.fixture
@@ -355,8 +355,8 @@ def test_e02_a_daemon_shows_no_secret(
     process = start("--log-level", "debug", "--log-format", "json", url=hostile_writes.url)
     assert process.stderr is not None
     lines = iter(process.stderr.readline, "")
-    told = [next(line for line in lines if "status at" in line)]
-    address = json.loads(told[0])["message"].split()[2]
+    result = [next(line for line in lines if "status at" in line)]
+    address = json.loads(result[0])["message"].split()[2]
     pages = [""] * 4
 
     def failed() -> bool:
@@ -371,7 +371,7 @@ def test_e02_a_daemon_shows_no_secret(
     code, rest = ended(process, signal.SIGTERM)
     assert code == 0
     (here / ".reconciler/token").unlink()
-    assert WORD not in written(here, *told, rest, *pages, answer.data.decode())
+    assert WORD not in written(here, *result, rest, *pages, answer.data.decode())
 
 
 @pytest.mark.parametrize("status", [200, 401, 500])
@@ -383,10 +383,10 @@ def test_e02_what_answers_for_a_daemon_brings_no_token_to_a_reader(
     file.chmod(0o600)
     message = f"the token {planted.forge_token} is wrong"
     with scripted(lambda *_: Answer(status, {"message": message})) as server:
-        told = cli("reconcile", "--url", server.url, "--token-file", "token")
-    assert told.code == 1
+        result = cli("reconcile", "--url", server.url, "--token-file", "token")
+    assert result.code == 1
     file.unlink()
-    assert WORD not in written(here, told.out, told.err)
+    assert WORD not in written(here, result.out, result.err)
 
 
 def test_e02_a_forge_brings_no_token_to_a_reader(
@@ -406,7 +406,7 @@ def test_e02_a_forge_brings_no_token_to_a_reader(
             for name, value in forge.environment(address, "push", head, head).items():
                 monkeypatch.setenv(name, value)
             monkeypatch.setenv("GITHUB_TOKEN", planted.forge_token)
-            told = cli("ci", "--target", "t", "--owner", OWNER)
-            assert words in told.err
-            assert WORD not in written(here, told.out, told.err, *forge.bodies)
+            result = cli("ci", "--target", "t", "--owner", OWNER)
+            assert words in result.err
+            assert WORD not in written(here, result.out, result.err, *forge.bodies)
             forge.fault = lambda _: Answer(404, {"message": planted.forge_token})

@@ -76,11 +76,11 @@ def job(
             variables = forge.environment(server.url, occasion, head, base or f"{head}")
             for name, value in variables.items():
                 environment.setenv(name, value)
-            told = cli("ci", "--target", target, *arguments)
+            result = cli("ci", "--target", target, *arguments)
         assert all("canary" not in body for body in forge.bodies)
         for file in (*forge.folder.iterdir(), *here.glob("*.env"), *here.glob("*.json")):
             assert file.is_dir() or "canary" not in file.read_text()
-        return told
+        return result
 
     return run
 
@@ -108,8 +108,8 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
     write("manifests/b.yaml", mesh_yaml("b"))
     commit_all(here)
-    told = job("request", "--out", "p.plan", base=base)
-    assert (told.code, told.err) == (0, "")
+    result = job("request", "--out", "p.plan", base=base)
+    assert (result.code, result.err) == (0, "")
     (comment,) = forge.bodies
     assert comment.startswith(MARK)
     assert "### Plan: 1 to create, 1 to update" in comment
@@ -133,9 +133,9 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     git(here, "switch", "--quiet", "main")
     git(here, "merge", "--quiet", "--no-ff", "change")
     forge.merged.append(git(here, "rev-parse", "HEAD"))
-    told = job("push", "--lock", f"file:{here}/ci.lock", base=base)
-    assert (told.code, told.err) == (0, "")
-    assert "Applied: 1 updated, 1 created." in told.out
+    result = job("push", "--lock", f"file:{here}/ci.lock", base=base)
+    assert (result.code, result.err) == (0, "")
+    assert "Applied: 1 updated, 1 created." in result.out
     assert egress(by_hand, "b") == "ALLOW_ALL"
     (comment,) = forge.bodies
     assert "### Applied: 1 updated, 1 created." in comment
@@ -146,9 +146,9 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     assert job("schedule").code == 0
     by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "DROP_ALL"}})
     forge.outputs()
-    told = job("schedule")
-    assert told.code == 2
-    assert "~ mesh/a  drifted" in told.out
+    result = job("schedule")
+    assert result.code == 2
+    assert "~ mesh/a  drifted" in result.out
     assert forge.outputs()["exit_code"] == "2"
     assert len(forge.bodies) == 1
 
@@ -165,10 +165,10 @@ def test_what_was_not_reviewed_is_not_applied(
     assert job("request", base=base).code == 0
     by_hand.update_mesh(meshName="a", spec={"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}})
     mesh_api.asked.clear()
-    told = job("push", base=base)
-    assert told.code == 6
+    result = job("push", base=base)
+    assert result.code == 6
     assert writes(mesh_api) == []
-    assert "so nothing was applied: open a request" in told.err
+    assert "so nothing was applied: open a request" in result.err
     (comment,) = forge.bodies
     assert "**Note:** `the plan is" in comment
     assert "undo where live differs from the base" in comment
@@ -177,7 +177,7 @@ def test_what_was_not_reviewed_is_not_applied(
     assert '`spec.egressFilter.type`: base `"DROP_ALL"`, live absent, here `"ALLOW_ALL"`' in comment
     # The refusal is no review: it stays one however often the job runs.
     assert job("push", base=base).code == 6
-    fingerprint = str(re.search(r"the plan is ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"the plan is ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint, base=base).code == 0
     assert egress(by_hand, "a") == "ALLOW_ALL"
 
@@ -207,11 +207,11 @@ def test_a_request_whose_comment_shows_no_plan_is_not_applied(
     if comment == "unwritten":
         forge.fault = lambda request: None if request.startswith("GET") else Answer(403, {})
         assert job("request").code == 1
-    told = job("push")
-    assert told.code == 6
-    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in told.err
+    result = job("push")
+    assert result.code == 6
+    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in result.err
     assert writes(mesh_api) == []
-    fingerprint = str(re.search(r"say --expect ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"say --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint).code == 0
 
 
@@ -222,14 +222,14 @@ def test_of_what_nobody_reviewed_only_the_newest_is_applied(
     forge.merged.append(commit_all(here))
     forge.fork = True
     forge.at = "f" * 40
-    told = job("push")
-    assert told.code == 6
-    assert f"the branch is at {forge.at} by now, so nothing was applied" in told.err
+    result = job("push")
+    assert result.code == 6
+    assert f"the branch is at {forge.at} by now, so nothing was applied" in result.err
     assert writes(mesh_api) == []
     forge.fault = lambda request: Answer(body={}) if forge.branch in request else None
-    told = job("push")
-    assert told.code == 1
-    assert "the answer names no commit" in told.err
+    result = job("push")
+    assert result.code == 1
+    assert "the answer names no commit" in result.err
     forge.fault, forge.at = lambda _: None, ""
     assert job("push").code == 0
     forge.merged.clear()
@@ -246,8 +246,8 @@ def test_what_an_apply_left_over_may_be_tried_again(
     refused = {"operation": "CreateMesh", "name": "b", "fault": "error", "status": 403}
     faults = f"{endpoint.url}/_endpoint/faults"
     urllib3.request("PUT", faults, json={"faults": [refused]})
-    told = job("push")
-    assert told.code == 4
+    result = job("push")
+    assert result.code == 4
     assert "### Applied: 1 created, 1 failed." in forge.bodies[0]
     urllib3.request("DELETE", faults)
     assert job("push").code == 0
@@ -279,11 +279,11 @@ def test_e26_a_fork_is_validated_and_reaches_nothing(
     commit_all(here)
     assert job("fork").code == 0
     write("manifests/a.yaml", mesh_yaml("a", "NO"))
-    told = job("fork")
-    assert told.code == 65
-    assert "manifests/a.yaml:6:24: error[MR021]" in told.out
+    result = job("fork")
+    assert result.code == 65
+    assert "manifests/a.yaml:6:24: error[MR021]" in result.out
     if isinstance(forge, PlayedGitHub):
-        assert "::error file=manifests/a.yaml,line=6,col=24," in told.out
+        assert "::error file=manifests/a.yaml,line=6,col=24," in result.out
         assert "MR021" in (forge.folder / "summary.md").read_text()
     else:
         assert '"begin": 6' in (here / "gl-code-quality-report.json").read_text()
@@ -298,9 +298,9 @@ def test_e26_a_fork_cannot_have_other_files_than_its_own_read(
     (here / "link").symlink_to(here.parent)
     commit_all(here)
     write("reconciler.toml", f'[targets.staging]\nsource = "{source}"\n')
-    told = job("fork")
-    assert told.code == 64
-    assert f"{source} leads out of the checkout" in told.err
+    result = job("fork")
+    assert result.code == 64
+    assert f"{source} leads out of the checkout" in result.err
 
 
 @pytest.mark.parametrize("setting", ['var_file = ["secrets"]', "var_env = true"])
@@ -312,10 +312,10 @@ def test_e26_a_forks_settings_name_no_variables(
     write("manifests/a.yaml", mesh_yaml("a", "$VALUE"))
     write("reconciler.toml", f"{setting}\n[targets.staging]\n")
     commit_all(here)
-    told = job("fork")
-    assert told.code == 65
-    assert "error[MR036]" in told.out
-    assert "canary" not in told.out
+    result = job("fork")
+    assert result.code == 65
+    assert "error[MR036]" in result.out
+    assert "canary" not in result.out
 
 
 def test_another_branch_is_validated_alone(
@@ -333,19 +333,19 @@ def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
     write("manifests/a.yaml", mesh_yaml("a"))
     commit_all(here)
     for arguments in ((), ("--expect", "A" * 43)):
-        told = job("manual branch", *arguments)
-        assert (told.code, told.err) == (0, "")
-        assert "outside of the default branch: plans, and applies nothing\n" in told.out
-        assert "+ mesh/a" in told.out
-    told = job("manual")
-    assert told.code == 2
-    assert "on the default branch: plans, applies nothing, and exits 2 if live is not" in told.out
-    fingerprint = str(re.search(r"fingerprint ([\w-]{43})", told.out)[1])  # type: ignore[index]
+        result = job("manual branch", *arguments)
+        assert (result.code, result.err) == (0, "")
+        assert "outside of the default branch: plans, and applies nothing\n" in result.out
+        assert "+ mesh/a" in result.out
+    result = job("manual")
+    assert result.code == 2
+    assert "on the default branch: plans, applies nothing, and exits 2 if live is not" in result.out
+    fingerprint = str(re.search(r"fingerprint ([\w-]{43})", result.out)[1])  # type: ignore[index]
     assert job("manual", "--expect", "A" * 43).code == 6
     assert writes(mesh_api) == []
-    told = job("manual", "--expect", fingerprint)
-    assert told.code == 0
-    assert "on the default branch: applies the plan of --expect, and no other\n" in told.out
+    result = job("manual", "--expect", fingerprint)
+    assert result.code == 0
+    assert "on the default branch: applies the plan of --expect, and no other\n" in result.out
     assert egress(by_hand, "a") == "DROP_ALL"
     assert job("manual").code == 0
 
@@ -397,14 +397,16 @@ def test_e11_hostile_names_are_text_in_the_comment(
     commit_all(here)
     assert job("request", base=base).code == 0
     write(file, mesh_yaml("a").replace("DROP_ALL", f"'{hostile}'"))
-    told = job("request", base=base)
-    assert told.code == 65
+    result = job("request", base=base)
+    assert result.code == 65
     assert hostile[:30] in forge.bodies[0]
     blocks_of(forge.bodies[0])
     if isinstance(forge, PlayedGitHub):
         # Whatever is not ours is printed while the runner hears no command.
-        (token,) = set(re.findall(r"^::stop-commands::(\w{32})$", told.out, re.MULTILINE))
-        parts = re.split(rf"^::(?:stop-commands::)?{token}(?:::)?\n", told.out, flags=re.MULTILINE)
+        (token,) = set(re.findall(r"^::stop-commands::(\w{32})$", result.out, re.MULTILINE))
+        parts = re.split(
+            rf"^::(?:stop-commands::)?{token}(?:::)?\n", result.out, flags=re.MULTILINE
+        )
         before, unheard, heard, more, after = parts
         assert before == after == ""
         assert unheard == "pull_request: plans, and shows the plan in the comment\n"
@@ -433,12 +435,12 @@ def test_a_forge_that_fails_fails_a_review_and_hides_none_of_it(
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
     forge.fault = lambda request: answer if forge.thread in request else None
-    told = job("request", base=base)
-    assert told.code == 1
-    assert "Plan: 1 to create" in told.out
-    assert told.err.startswith("reconciler: the comment could not be written: GET http://")
-    assert words in told.err
-    assert len(told.err.splitlines()) == 1
+    result = job("request", base=base)
+    assert result.code == 1
+    assert "Plan: 1 to create" in result.out
+    assert result.err.startswith("reconciler: the comment could not be written: GET http://")
+    assert words in result.err
+    assert len(result.err.splitlines()) == 1
     assert forge.outputs()["exit_code"] == "1"
 
 
@@ -448,17 +450,17 @@ def test_a_merge_is_not_applied_while_nobody_can_say_what_was_reviewed(
     write("manifests/a.yaml", mesh_yaml("a"))
     commit_all(here)
     forge.fault = lambda _: Answer(403, {})
-    told = job("push")
-    assert told.code == 1
-    assert "HTTP 403" in told.err
+    result = job("push")
+    assert result.code == 1
+    assert "HTTP 403" in result.err
     assert by_hand.list_meshes()["meshes"] == []
     forge.fault = lambda _: None
     job("request")
     fingerprint = forge.outputs()["fingerprint"]
     forge.fault = lambda _: Answer(403, {})
-    told = job("push", "--expect", fingerprint)
-    assert told.code == 0
-    assert "nothing is reported there" in told.err
+    result = job("push", "--expect", fingerprint)
+    assert result.code == 0
+    assert "nothing is reported there" in result.err
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
@@ -469,9 +471,9 @@ def test_a_comment_that_fails_after_an_apply_changes_no_code(
     forge.merged.append(commit_all(here))
     assert job("request").code == 0
     forge.fault = lambda request: Answer(403, {}) if forge.update in request else None
-    told = job("push")
-    assert told.code == 0
-    assert f"the comment could not be written: {forge.update}" in told.err
+    result = job("push")
+    assert result.code == 0
+    assert f"the comment could not be written: {forge.update}" in result.err
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
@@ -518,9 +520,9 @@ def test_e26_a_forged_comment_approves_nothing(
     (reviewed,) = forge.bodies
     forge.comments.clear()
     forge.add(reviewed, author)
-    told = job("push")
-    assert told.code == 6
-    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in told.err
+    result = job("push")
+    assert result.code == 6
+    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in result.err
     assert writes(mesh_api) == []
 
 
@@ -534,12 +536,12 @@ def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
     write("manifests/b.yaml", mesh_yaml("b"))
     forge.merged.append(commit_all(here))
     # They agree to what nobody has reviewed.
-    told = job("push", base=base)
-    wanted = str(re.search(r"the plan is ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    result = job("push", base=base)
+    wanted = str(re.search(r"the plan is ([\w-]{43})", result.err)[1])  # type: ignore[index]
     forge.edit(f"{MARK}<!-- mesh-reconciler:reviewed {wanted} -->\n", editor)
     for _ in range(2):
-        told = job("push", base=base)
-        assert told.code == 6
+        result = job("push", base=base)
+        assert result.code == 6
         assert writes(mesh_api) == []
     assert len(forge.bodies) == 1
     # A new review makes it ours again.
@@ -555,11 +557,13 @@ def test_e26_an_edit_is_told(
     forge.merged.append(commit_all(here))
     assert job("request").code == 0
     forge.edit(forge.bodies[0], MEMBER)
-    told = job("push")
-    assert told.code == 6
-    assert "another user edited the comment on request 7, so nothing was applied: open" in told.err
+    result = job("push")
+    assert result.code == 6
+    assert (
+        "another user edited the comment on request 7, so nothing was applied: open" in result.err
+    )
     assert writes(mesh_api) == []
-    fingerprint = str(re.search(r"say --expect ([\w-]{43})", told.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"say --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint).code == 0
 
 
@@ -584,8 +588,8 @@ def test_a_failure_is_told_in_the_comment_too(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
-    told = job("request", "--only", "mesh/nothing", base=base)
-    assert told.code == 64
+    result = job("request", "--only", "mesh/nothing", base=base)
+    assert result.code == 64
     (comment,) = forge.bodies
     assert "### The CI job did not end well" in comment
     assert "mesh/nothing names nothing" in comment
@@ -615,8 +619,8 @@ def test_a_base_that_is_no_text_is_one_line(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     commit_all(here)
-    told = job("request", base=base)
-    assert (told.code, told.err) == (0, "")
+    result = job("request", base=base)
+    assert (result.code, result.err) == (0, "")
     assert "not compared with the base: the base is no commit" in forge.bodies[0]
 
 
@@ -640,9 +644,9 @@ def test_files_that_cannot_be_written_change_no_code(
         forge.folder / "outputs" if isinstance(forge, PlayedGitHub) else Path("reconciler.env")
     )
     outputs.mkdir()
-    told = job("request", base=base)
-    assert told.code == 0
-    assert told.err == (
+    result = job("request", base=base)
+    assert result.code == 0
+    assert result.err == (
         f"reconciler: writing {outputs}: Is a directory; what it would tell is told elsewhere too\n"
     )
 
@@ -653,9 +657,9 @@ def test_an_implied_target_is_refused(
     for name, value in forge.environment("http://127.0.0.1:1", "schedule", "", "").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", endpoint.url)
-    told = cli("ci", "--owner", "o")
-    assert told.code == 64
-    assert "no target was named; say one of" in told.err
+    result = cli("ci", "--owner", "o")
+    assert result.code == 64
+    assert "no target was named; say one of" in result.err
 
 
 def test_without_a_token_there_is_no_comment_and_one_line_says_so(
@@ -673,7 +677,7 @@ def test_without_a_token_there_is_no_comment_and_one_line_says_so(
         }
 
     monkeypatch.setattr(forge, "environment", poorer)
-    told = job("request", base=base)
-    assert told.code == 1
+    result = job("request", base=base)
+    assert result.code == 1
     assert not (forge.folder / "outputs").exists()
-    assert "the comment could not be written: there is no token in " in told.err
+    assert "the comment could not be written: there is no token in " in result.err

@@ -274,10 +274,10 @@ def test_p02_against_an_endpoint_that_hangs_it_ends_within_ten_seconds(
     process = start("manifests")
     eventually(lambda: "CreateMesh" in calls(endpoint.url))
     began = time.monotonic()
-    code, told = ended(process, signal.SIGTERM)
+    code, result = ended(process, signal.SIGTERM)
     assert time.monotonic() - began < 10
     assert code == 0
-    assert "mesh/a: left under way; what became of it, the next look says" in told
+    assert "mesh/a: left under way; what became of it, the next look says" in result
     assert live() == {}
 
 
@@ -348,6 +348,6 @@ def test_p20_a_log_that_nobody_reads_keeps_no_mesh_waiting(
     eventually(lambda: len(live()) == 60)
     write("manifests/late.yaml", mesh_yaml("late"))
     eventually(lambda: "late" in live())
-    code, told = ended(process, signal.SIGTERM)
+    code, result = ended(process, signal.SIGTERM)
     assert code == 0
-    assert told.count("\n") < 120
+    assert result.count("\n") < 120

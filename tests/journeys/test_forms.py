@@ -38,13 +38,13 @@ def test_the_command_line_shows_a_change_in_order_and_makes_it_once(
 ) -> None:
     where = ("--endpoint-url", endpoint.url, "--owner", "platform")
 
-    def run(verb: str, state: str, *more: str) -> Any:
+    def run(command: str, state: str, *more: str) -> Any:
         files = [str(TOPOLOGIES / name / f"{part}.yaml") for part in ("kept", state)]
-        return cli(verb, *files, *where, *more)
+        return cli(command, *files, *where, *more)
 
     assert run("apply", "before", "--auto-approve").code == 0
-    told = run("plan", "after").out
-    places = [told.find(line) for line in SHOWN[name]]
+    result = run("plan", "after").out
+    places = [result.find(line) for line in SHOWN[name]]
     assert -1 not in places
     assert places == sorted(places)
     assert run("apply", "after", "--auto-approve").code == 0

@@ -25,10 +25,10 @@ DROP, ALLOW = ({"egressFilter": {"type": kind}} for kind in ("DROP_ALL", "ALLOW_
 def say(cli: Cli, endpoint: LocalEndpoint) -> Say:
     """Return a run against the endpoint, as owner platform unless another one is named."""
 
-    def run(verb: str, *arguments: str, owner: str = "platform") -> Run:
-        agreed = ["--auto-approve"] if verb in ("apply", "adopt", "release") else []
+    def run(command: str, *arguments: str, owner: str = "platform") -> Run:
+        agreed = ["--auto-approve"] if command in ("apply", "adopt", "release") else []
         where = ["--endpoint-url", endpoint.url, "--owner", owner]
-        return cli(verb, *arguments, *where, *agreed)
+        return cli(command, *arguments, *where, *agreed)
 
     return run
 
@@ -54,10 +54,10 @@ def test_what_was_made_by_hand_is_exported_adopted_and_then_in_sync(
     assert say("plan").code == 5
     assert "Applied: 2 adopted." in say("adopt", "mesh/*").out
     urllib3.request("DELETE", f"{endpoint.url}/_endpoint/calls")
-    for verb in ("plan", "apply"):
-        told = say(verb)
-        assert (told.code, told.err) == (0, "")
-        assert "No changes. 2 resources are as the manifests say." in told.out
+    for command in ("plan", "apply"):
+        result = say(command)
+        assert (result.code, result.err) == (0, "")
+        assert "No changes. 2 resources are as the manifests say." in result.out
     assert by_hand.describe_mesh(meshName="pay")["mesh"]["metadata"]["version"] == 1
 
 
@@ -70,13 +70,13 @@ def test_what_is_in_a_mesh_is_exported_and_adopted_with_it(
     count = say("apply", "elsewhere").out.count(": created\n")
     assert count > 1
     say("release", "*")
-    told = say("export", "--to", "manifests")
-    assert told.code == 0
-    assert f"Exported {count} manifests, {count} of them new.\n" in told.out
+    result = say("export", "--to", "manifests")
+    assert result.code == 0
+    assert f"Exported {count} manifests, {count} of them new.\n" in result.out
     assert f"Applied: {count} adopted." in say("adopt", "*").out
-    told = say("plan")
-    assert told.code == 0
-    assert f"No changes. {count} resources are as the manifests say." in told.out
+    result = say("plan")
+    assert result.code == 0
+    assert f"No changes. {count} resources are as the manifests say." in result.out
 
 
 def test_protection_survives_an_export(write: Write, say: Say, here: Path) -> None:
@@ -121,9 +121,9 @@ def test_teardown_takes_an_empty_source_the_policy_and_the_number(
     assert say("apply", "--allow-empty", "--max-deletes", "3").code == 0
     assert say("apply", "--policy", "sync", "--allow-empty").code == 5
     assert len(names(by_hand)) == 4
-    told = say("apply", "--policy", "sync", "--allow-empty", "--max-deletes", "3")
-    assert (told.code, names(by_hand)) == (0, ["theirs"])
-    assert "Applied: 3 deleted." in told.out
+    result = say("apply", "--policy", "sync", "--allow-empty", "--max-deletes", "3")
+    assert (result.code, names(by_hand)) == (0, ["theirs"])
+    assert "Applied: 3 deleted." in result.out
 
 
 @pytest.mark.parametrize("policy", Policy)
@@ -134,10 +134,10 @@ def test_orphans_are_listed_under_every_policy(
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     say("apply")
     (here / "manifests/b.yaml").unlink()
-    told = say("plan", "--policy", policy.value)
-    assert told.code == 0
+    result = say("plan", "--policy", policy.value)
+    assert result.code == 0
     shown = "- mesh/b  manifest gone" if policy is Policy.SYNC else "! mesh/b  orphan:"
-    assert shown in told.out
+    assert shown in result.out
 
 
 def test_a_suspension_holds_until_its_end_and_says_why(
@@ -149,10 +149,10 @@ def test_a_suspension_holds_until_its_end_and_says_why(
     for until, code in ((later, 0), ("2020-01-01T00:00:00Z", 2)):
         pause = f"{{suspend: {{until: {until}, reason: load test}}}}"
         write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL", reconcile=pause))
-        told = say("plan", "--detailed-exitcode")
-        assert told.code == code
-        assert ("mesh/a  suspended: suspended until" in told.out) is (code == 0)
-        assert ("load test" in told.out) is (code == 0)
+        result = say("plan", "--detailed-exitcode")
+        assert result.code == code
+        assert ("mesh/a  suspended: suspended until" in result.out) is (code == 0)
+        assert ("load test" in result.out) is (code == 0)
     assert say("apply").code == 0
     assert by_hand.describe_mesh(meshName="a")["mesh"]["spec"] == ALLOW
 
@@ -187,13 +187,13 @@ def test_drift_is_shown_alone(write: Write, say: Say, by_hand: Any) -> None:
     by_hand.delete_mesh(meshName="deleted")
     for name in ("edited", "both", "new"):
         write(f"manifests/{name}.yaml", mesh_yaml(name, "ALLOW_ALL"))
-    told = say("plan", "--drift", "--detailed-exitcode")
-    assert told.code == 2
-    assert "~ mesh/drifted  drifted" in told.out
-    assert "~ mesh/both  manifest changed and drifted" in told.out
+    result = say("plan", "--drift", "--detailed-exitcode")
+    assert result.code == 2
+    assert "~ mesh/drifted  drifted" in result.out
+    assert "~ mesh/both  manifest changed and drifted" in result.out
     for absent in ("mesh/edited", "mesh/new", "mesh/deleted"):
-        assert absent not in told.out
-    assert told.err == "reconciler: --drift leaves out 3 changes that manifests ask for\n"
+        assert absent not in result.out
+    assert result.err == "reconciler: --drift leaves out 3 changes that manifests ask for\n"
     assert "+ mesh/deleted  new" in say("plan").out
 
 
@@ -216,10 +216,10 @@ def test_the_drift_of_a_route_that_makes_way_is_shown(write: Write, say: Say, by
     hand = {"httpRoute": {"match": {"prefix": "/x"}, "action": target}}
     by_hand.update_route(**place, routeName="v", spec=hand)
     declare("http2")
-    told = say("plan", "--drift", "--detailed-exitcode")
-    assert told.code == 2
+    result = say("plan", "--drift", "--detailed-exitcode")
+    assert result.code == 2
     words = "detaches route/m/r/v and attaches it again (manifest changed and drifted)"
-    assert words in told.out
+    assert words in result.out
 
 
 def test_an_update_that_was_refused_does_not_read_as_drift(
@@ -254,11 +254,11 @@ def test_a_new_version_and_new_times_are_no_drift(write: Write, say: Say, by_han
     say("apply")
     by_hand.update_mesh(meshName="a", spec=DROP)
     assert by_hand.describe_mesh(meshName="a")["mesh"]["metadata"]["version"] == 2
-    told = say("plan", "--drift", "--detailed-exitcode")
-    assert (told.code, "No changes." in told.out) == (0, True)
+    result = say("plan", "--drift", "--detailed-exitcode")
+    assert (result.code, "No changes." in result.out) == (0, True)
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "adopt", "describe"])
+@pytest.mark.parametrize("command", ["plan", "apply", "adopt", "describe"])
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -267,25 +267,25 @@ def test_a_new_version_and_new_times_are_no_drift(write: Write, say: Say, by_han
     ],
 )
 def test_a_mistyped_key_is_64_in_every_verb_and_writes_nothing(
-    verb: str, arguments: tuple[str, str], words: str, write: Write, say: Say, by_hand: Any
+    command: str, arguments: tuple[str, str], words: str, write: Write, say: Say, by_hand: Any
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    key = ("mesh/a",) if verb in ("adopt", "describe") else ()
-    told = say(verb, *key, *arguments)
-    assert told.code == 64
-    assert words in told.err
+    key = ("mesh/a",) if command in ("adopt", "describe") else ()
+    result = say(command, *key, *arguments)
+    assert result.code == 64
+    assert words in result.err
     assert names(by_hand) == []
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "adopt", "release", "export", "describe"])
+@pytest.mark.parametrize("command", ["plan", "apply", "adopt", "release", "export", "describe"])
 def test_an_owner_that_cannot_be_a_tag_is_64_and_writes_nothing(
-    verb: str, write: Write, say: Say, endpoint: LocalEndpoint
+    command: str, write: Write, say: Say, endpoint: LocalEndpoint
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    more = {"export": ["--to", "out"]}.get(verb, [])
-    key = [] if verb in ("plan", "apply") else ["mesh/a"]
-    told = say(verb, *key, *more, owner="no\ttag")
-    assert told.code == 64
-    assert "cannot be an owner" in told.err
-    assert len(told.err.splitlines()) == 1
+    more = {"export": ["--to", "out"]}.get(command, [])
+    key = [] if command in ("plan", "apply") else ["mesh/a"]
+    result = say(command, *key, *more, owner="no\ttag")
+    assert result.code == 64
+    assert "cannot be an owner" in result.err
+    assert len(result.err.splitlines()) == 1
     assert urllib3.request("GET", f"{endpoint.url}/_endpoint/calls").json()["calls"] == {}

@@ -48,10 +48,10 @@ def test_tags_that_are_not_found_make_nothing_absent(
     (Path("manifests/gone.yaml")).unlink()
     not_found = {"operation": "ListTagsForResource", "name": "gone", "fault": "error"}
     break_it(endpoint, **not_found, status=404, calls=[call])
-    told = say("apply", *SYNC)
+    result = say("apply", *SYNC)
     assert live().keys() == {"kept", "gone"}
-    assert told.code == 1
-    assert "gone: deleted" not in told.out
+    assert result.code == 1
+    assert "gone: deleted" not in result.out
     mend_it(endpoint)
     assert say("apply", *SYNC).code == 0
     assert live().keys() == {"kept"}
@@ -64,11 +64,11 @@ def test_an_update_without_an_effect_is_no_drift(
     say("apply")
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
     break_it(endpoint, operation="UpdateMesh", fault="error", status=500)
-    told = say("apply")
-    assert told.code == 1
+    result = say("apply")
+    assert result.code == 1
     # The cause is named: the operation, the status and how often it was sent.
     words = "UpdateMesh of mesh/a: InternalServerErrorException (HTTP 500) after 3 attempts"
-    assert f"no effect shows, so the next run tries again: {words}" in told.out
+    assert f"no effect shows, so the next run tries again: {words}" in result.out
     mend_it(endpoint)
     assert say("plan", "--drift", "--detailed-exitcode").code == 0
     assert "~ mesh/a  manifest changed" in say("plan").out
@@ -81,9 +81,9 @@ def test_a_change_that_stopped_midway_says_what_was_done(
     say("apply")
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL", new="1"))
     break_it(endpoint, operation="TagResource", fault="error", status=403)
-    told = say("apply")
-    assert told.code == 4
-    assert "its spec was updated, tags were removed (old), and then: TagResource" in told.out
+    result = say("apply")
+    assert result.code == 4
+    assert "its spec was updated, tags were removed (old), and then: TagResource" in result.out
     mesh = by_hand.describe_mesh(meshName="a")["mesh"]
     assert mesh["spec"]["egressFilter"]["type"] == "ALLOW_ALL"
     mend_it(endpoint)
@@ -122,8 +122,8 @@ def test_a_listener_that_changes_again_and_again_keeps_its_route(
         protocol = ("http", "http2")[flip % 2]
         write("manifests/r.yaml", ROUTER % (protocol, protocol))
         urllib3.request("DELETE", counted)
-        told = say("apply")
-        assert (told.code, told.err) == (0, ""), f"flip {flip}"
+        result = say("apply")
+        assert (result.code, result.err) == (0, ""), f"flip {flip}"
         creates = urllib3.request("GET", counted).json()["calls"].get("CreateRoute", 0)
         assert 1 <= creates <= 3, f"flip {flip}"
         routes = by_hand.list_routes(meshName="m", virtualRouterName="r")["routes"]
@@ -146,9 +146,9 @@ def test_a_refusal_that_is_kept_with_its_token_does_not_outlive_its_cause(
         client.create_mesh(meshName=f"full-{number}")
     write("manifests/a.yaml", mesh_yaml("a"))
     apply = ("apply", "manifests", "--endpoint-url", strict.url, "--owner", "o", "--auto-approve")
-    told = cli(*apply)
-    assert told.code == 1
-    assert "LimitExceededException" in told.out
+    result = cli(*apply)
+    assert result.code == 1
+    assert "LimitExceededException" in result.out
     client.delete_mesh(meshName="full-0")
     assert cli(*apply).code == 0
     client.close()

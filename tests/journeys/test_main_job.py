@@ -107,10 +107,10 @@ def test_s05_a_mesh_made_by_hand_is_named_and_left_alone_and_others_are_applied(
     by_hand.create_mesh(meshName="nobodys")
     for name in ("theirs", "nobodys", "ours"):
         write(f"manifests/{name}.yaml", mesh_yaml(name))
-    for told in (plan(), apply()):
-        assert told.code == 5
-        assert "mesh/theirs  foreign: it is owned by another team" in told.out
-        assert "mesh/nobodys  foreign: it exists and nobody owns it" in told.out
+    for result in (plan(), apply()):
+        assert result.code == 5
+        assert "mesh/theirs  foreign: it is owned by another team" in result.out
+        assert "mesh/nobodys  foreign: it exists and nobody owns it" in result.out
     for name in ("theirs", "nobodys"):
         assert by_hand.describe_mesh(meshName=name)["mesh"]["metadata"]["version"] == 1
     assert by_hand.describe_mesh(meshName="ours")["mesh"]["spec"]
@@ -153,13 +153,13 @@ def test_each_difference_is_shown_with_both_sides_and_its_cause(
     apply()
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
     by_hand.update_mesh(meshName="b", spec={"egressFilter": {"type": "ALLOW_ALL"}})
-    told = plan().out
-    assert "~ mesh/a  manifest changed  manifests/a.yaml:" in told
-    assert '~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"' in told
-    assert "! opens traffic" in told
-    assert "~ mesh/b  drifted" in told
-    assert '~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"' in told
-    assert "! closes traffic" in told
+    result = plan().out
+    assert "~ mesh/a  manifest changed  manifests/a.yaml:" in result
+    assert '~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"' in result
+    assert "! opens traffic" in result
+    assert "~ mesh/b  drifted" in result
+    assert '~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"' in result
+    assert "! closes traffic" in result
 
 
 def test_a_removed_manifest_deletes_under_sync_alone(
@@ -262,15 +262,15 @@ def test_json_carries_the_patch_the_cause_and_the_code(
     write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
     apply()
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
-    told = plan("--format", "json", "--detailed-exitcode")
-    document = json.loads(told.out)
+    result = plan("--format", "json", "--detailed-exitcode")
+    document = json.loads(result.out)
     (change,) = document["plan"]["changes"]
     assert change["operation"] == "update"
     assert change["cause"] == "manifest changed"
     assert change["patch"] == [
         {"op": "replace", "path": "/spec/egressFilter/type", "value": "ALLOW_ALL"}
     ]
-    assert (document["exit_code"], document["exit_name"], told.code) == (2, "pending", 2)
+    assert (document["exit_code"], document["exit_name"], result.code) == (2, "pending", 2)
     assert document["plan"]["target"]["account"] == "123456789012"
     report = json.loads(apply("--format", "json").out)
     assert report["outcomes"] == [{"key": "mesh/a", "operation": "update", "outcome": "applied"}]

@@ -30,7 +30,7 @@ def test_one_run_leads_from_any_graph_to_any_other(
         draw = random.Random(seed)  # noqa: S311  # repeatable, and no secret
         world.reset()
         for wants in (list(graph(draw)), list(graph(draw)), []):
-            edited = {want.key for want in wants if draw.random() < 0.5}
+            edited = {desired_resource.key for desired_resource in wants if draw.random() < 0.5}
             report = world.cycle(wants, urgent=edited)
             assert report.converged, (seed, report.plan.withheld, report.outcomes)
             assert world.refused == [], seed
@@ -38,8 +38,8 @@ def test_one_run_leads_from_any_graph_to_any_other(
             made_way += sum(len(detached_routes(change)) for change in report.plan.changes)
             assert world.plan(wants).changes == (), seed
     assert made_way
-    told = f"{changed} changes, {made_way} routes made way"
-    record_property("figure", f"random graphs {worker}: {SEEDS} led to another, {told}")
+    result = f"{changed} changes, {made_way} routes made way"
+    record_property("figure", f"random graphs {worker}: {SEEDS} led to another, {result}")
 
 
 @pytest.mark.timeout(7200)
@@ -63,11 +63,11 @@ def test_p01_c01_c06_whatever_goes_wrong_it_gets_there_and_down_again(
 
 
 def test_a_schedule_is_the_same_each_time_that_it_is_run() -> None:
-    told: list[list[str]] = [[], []]
-    for lines in told:
+    result: list[list[str]] = [[], []]
+    for lines in result:
         assert violations(2, lines.append)[0] == []
-    assert told[0] == told[1]
-    assert len(told[0]) > 100
+    assert result[0] == result[1]
+    assert len(result[0]) > 100
 
 
 def test_every_behaviour_kind_and_disturbance_is_among_the_schedules() -> None:
@@ -75,7 +75,9 @@ def test_every_behaviour_kind_and_disturbance_is_among_the_schedules() -> None:
     settings = {setting for it in drawn for setting in it.settings}
     assert settings == {setting for each in every_setting() for setting in each}
     phases = [phase for it in drawn for phase in it.phases]
-    assert {want.key.kind for phase in phases for want in phase.wants} == KINDS.keys()
+    assert {
+        desired_resource.key.kind for phase in phases for desired_resource in phase.wants
+    } == KINDS.keys()
     disturbances = [each for phase in phases for each in phase.disturbances]
     assert {each.what for each in disturbances} == {"", *AT_A_CALL}
     faults = [fault for each in disturbances for fault in each.faults]

@@ -53,8 +53,8 @@ def creates(door: Direct, ours: Reconciler, wants: tuple[Desired, ...]) -> dict[
     attempt = ours.run(wants)
     assert attempt.report is not None
     assert attempt.report.outcomes
-    assert [one for one in attempt.report.outcomes if not isinstance(one, Applied)] == []
-    there = {name_of(want.key) for want in wants}
+    assert [item for item in attempt.report.outcomes if not isinstance(item, Applied)] == []
+    there = {name_of(desired_resource.key) for desired_resource in wants}
     assert {name_in(it) for it in door.tagged()} == there
     return {name: len(tokens) for name, tokens in attempt.creates.items()}
 
@@ -67,7 +67,7 @@ def test_an_environment_that_comes_and_goes(
     ours = Reconciler(door)
     for number in range(ROUNDS):
         taken = creates(door, ours, graph())
-        assert taken.keys() == {name_of(want.key) for want in graph()}
+        assert taken.keys() == {name_of(desired_resource.key) for desired_resource in graph()}
         assert max(taken.values()) <= MOST_CREATES, number
         creates(door, ours, ())
     record_property("figure", f"an environment came and went {ROUNDS} times")

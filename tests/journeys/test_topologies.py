@@ -42,10 +42,16 @@ def arns(wants: Iterable[Desired]) -> set[str]:
     """Return what is wanted as the endpoint names it: ``mesh/m/virtualNode/n``."""
     kinds = load().kinds
     return {
-        kinds[KINDS[want.key.kind].title].arn.format(
-            **dict(zip(kinds[KINDS[want.key.kind].title].path, want.key.path, strict=True))
+        kinds[KINDS[desired_resource.key.kind].title].arn.format(
+            **dict(
+                zip(
+                    kinds[KINDS[desired_resource.key.kind].title].path,
+                    desired_resource.key.path,
+                    strict=True,
+                )
+            )
         )
-        for want in wants
+        for desired_resource in wants
     }
 
 
@@ -117,9 +123,11 @@ def test_it_comes_up_changes_and_goes_in_order(
     assert done(world, world.cycle(first)).changes == ()
 
     changed = done(world, world.cycle(then, UPSERT))
-    orphans = {held.key for held in changed.withheld}
-    assert {held.reason_code for held in changed.withheld} <= {ReasonCode.ORPHAN}
-    assert orphans == {want.key for want in first} - {want.key for want in then}
+    orphans = {withheld.key for withheld in changed.withheld}
+    assert {withheld.reason_code for withheld in changed.withheld} <= {ReasonCode.ORPHAN}
+    assert orphans == {desired_resource.key for desired_resource in first} - {
+        desired_resource.key for desired_resource in then
+    }
 
     pruned = done(world, world.cycle(then))
     assert {type(change) for change in pruned.changes} <= {Delete}
@@ -159,13 +167,13 @@ def test_a41_after_any_one_call_that_fails_it_gets_there(
     name: str, world: World, record_property: Callable[[str, object], None]
 ) -> None:
     planned = list(phases(name, world))
-    broken = told = 0
+    broken = result = 0
     for number in range(1, 1 + max(len(calls) for _, calls in planned)):
         for turn, fault in enumerate(FAULTS):
             if ALL or (number + NAMES.index(name)) % len(FAULTS) == turn:
                 heard = heard_of(fault, number, planned, world)
-                broken, told = broken + len(heard), told + sum(heard)
-    record_property("figure", f"faults in {name}: {broken} calls broken, {told} runs that failed")
+                broken, result = broken + len(heard), result + sum(heard)
+    record_property("figure", f"faults in {name}: {broken} calls broken, {result} runs that failed")
 
 
 def heard_of(fault: str, number: int, planned: Iterable[Phase], world: World) -> list[bool]:

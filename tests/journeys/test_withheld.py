@@ -25,7 +25,7 @@ def withheld(report: Report) -> dict[str, str]:
     """Return why each key was left alone; no write was refused."""
     assert exit_code(report) is ExitCode.WITHHELD
     assert all(isinstance(outcome, Applied) for outcome in report.outcomes)
-    return {str(held.key): held.reason for held in report.plan.withheld}
+    return {str(item.key): item.reason for item in report.plan.withheld}
 
 
 def routes_of(client: Any, mesh: str, router: str) -> dict[str, int]:
@@ -62,7 +62,12 @@ def test_s05_a_route_of_others_keeps_the_listeners_as_they_are_and_what_would_ne
 def test_s09_a_protected_route_is_not_detached(world: World) -> None:
     def protecting(wants: Iterable[Desired]) -> list[Desired]:
         safe = Options(protect=True)
-        return [replace(want, options=safe) if want.key.name == "rest" else want for want in wants]
+        return [
+            replace(desired_resource, options=safe)
+            if desired_resource.key.name == "rest"
+            else desired_resource
+            for desired_resource in wants
+        ]
 
     world.cycle(protecting(asked_for("grpc", "kept.yaml", "before.yaml")))
     world.forget()
@@ -75,7 +80,9 @@ def test_s09_a_protected_route_is_not_detached(world: World) -> None:
 
 def test_a30_a_node_that_a_route_still_uses_is_not_deleted(world: World) -> None:
     wants = up(world, "headers")
-    without = [want for want in wants if want.key.name != "beta"]
+    without = [
+        desired_resource for desired_resource in wants if desired_resource.key.name != "beta"
+    ]
     why = withheld(world.cycle(without))["virtual-node/headers/beta"]
     assert why == "route/headers/catalogue/testers stays, and would be without it"
     assert not any(call.writes for call in world.sent)
@@ -117,9 +124,9 @@ def test_s06_a_gateway_in_a_mesh_of_others_is_its_owners_to_make(world: World) -
     guests = asked_for("shared", "kept.yaml", "before.yaml")
     gateway = replace(guests[0], key=Key("virtual-gateway", ("shared", "front"), HOST))
     report = world.cycle([*guests, gateway])
-    (held,) = report.plan.withheld
-    assert (held.key, held.reason_code) == (gateway.key, ReasonCode.FOREIGN)
-    assert HOST in held.reason
+    (withheld,) = report.plan.withheld
+    assert (withheld.key, withheld.reason_code) == (gateway.key, ReasonCode.FOREIGN)
+    assert HOST in withheld.reason
     assert all(isinstance(outcome, Applied) for outcome in report.outcomes)
     assert world.refused == []
     assert len(world.tagged()) == len(guests)
@@ -131,11 +138,16 @@ def test_s06_what_needs_an_absent_mesh_waits_whoever_owns_that(shares: str, here
     with LocalEndpoint(None, behaviour=parse_behaviour([f"shared-meshes={shares}"])) as endpoint:
         world = World(endpoint)
         guests = asked_for("shared", "kept.yaml", "before.yaml")
-        own = [replace(want, key=replace(want.key, mesh_owner="")) for want in guests]
+        own = [
+            replace(desired_resource, key=replace(desired_resource.key, mesh_owner=""))
+            for desired_resource in guests
+        ]
         report = world.cycle([*guests, *own])
         assert exit_code(report) is exit_code(world.cycle(own)) is ExitCode.WITHHELD
-        assert {held.reason_code for held in report.plan.withheld} == {ReasonCode.WAITING}
-        assert set(report.plan.keys) == {want.key for want in (*guests, *own)}
+        assert {withheld.reason_code for withheld in report.plan.withheld} == {ReasonCode.WAITING}
+        assert set(report.plan.keys) == {
+            desired_resource.key for desired_resource in (*guests, *own)
+        }
         assert not any(call.writes for call in world.sent)
 
 

@@ -82,18 +82,15 @@ class World:
             )
         return self._clients[account, service]
 
-    def plan(self, wants: Iterable[Desired], restraint: GuardSettings = SYNC) -> Plan:
+    def plan(self, wants: Iterable[Desired], guards: GuardSettings = SYNC) -> Plan:
         """Return what would be done."""
-        return propose(self._target, wants, owner=OWNER, restraint=restraint, now=NOW)
+        return propose(self._target, wants, owner=OWNER, guards=guards, now=NOW)
 
     def cycle(
-        self,
-        wants: Iterable[Desired],
-        restraint: GuardSettings = SYNC,
-        urgent: Collection[Key] = (),
+        self, wants: Iterable[Desired], guards: GuardSettings = SYNC, urgent: Collection[Key] = ()
     ) -> Report:
         """Return what became of it, done as a daemon does: what is ``urgent`` goes first."""
-        plan = urgent_first(self.plan(wants, restraint), urgent)
+        plan = urgent_first(self.plan(wants, guards), urgent)
         return apply(plan, self._target, self._conduct)
 
     def forget(self) -> None:

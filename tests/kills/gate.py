@@ -81,9 +81,9 @@ def gate(upstream: str, hold: int, *, forwards_first: bool) -> Iterator[Gate]:
             if answer is None:
                 self.close_connection = True
                 return
-            status, content, told = answer
+            status, content, result = answer
             self.send_response_only(status)
-            for name, text in told.items():
+            for name, text in result.items():
                 if name.lower() not in OWN_HEADERS:
                     self.send_header(name, text)
             self.send_header("content-length", str(len(content)))

@@ -83,9 +83,9 @@ def _put(folder: Path, files: Files) -> None:
         (folder / f"{name}.yaml").write_text(text)
 
 
-def _arguments(verb: str, folder: Path, url: str, *more: str) -> tuple[str, ...]:
+def _arguments(command: str, folder: Path, url: str, *more: str) -> tuple[str, ...]:
     where = ("--endpoint-url", url, "--owner", "platform", "--policy", "sync")
-    return (verb, str(folder), *where, "--parallelism", "1", *more)
+    return (command, str(folder), *where, "--parallelism", "1", *more)
 
 
 def _kill(passing: Gate, folder: Path) -> bool:

@@ -130,14 +130,14 @@ def test_p11_races_have_one_winner_in_every_round() -> None:
         for n in range(6)
     ]
 
-    def step(candidate: Elector) -> None:
-        candidate.renew_or_acquire()
+    def step(elector: Elector) -> None:
+        elector.renew_or_acquire()
 
     with ThreadPoolExecutor(len(candidates)) as pool:
         for number in range(200):
             stopped = number // 10 % len(candidates)
-            others = [one for n, one in enumerate(candidates) if n != stopped]
+            others = [item for n, item in enumerate(candidates) if n != stopped]
             list(pool.map(step, others))
-            assert sum(one.is_leader() for one in candidates) <= 1
+            assert sum(item.is_leader() for item in candidates) <= 1
             now[0] += 5
-    assert sum(one.is_leader() for one in candidates) == 1
+    assert sum(item.is_leader() for item in candidates) == 1

@@ -70,37 +70,37 @@ def race() -> Race:
 
 
 def test_the_first_one_leads_and_the_second_stands_by(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
+    item, two = race.candidate("one"), race.candidate("two")
     for _ in range(20):
-        one.renew_or_acquire()
+        item.renew_or_acquire()
         two.renew_or_acquire()
-        assert (one.is_leader(), two.is_leader()) == (True, False)
+        assert (item.is_leader(), two.is_leader()) == (True, False)
         race.time.pass_by(STEP)
 
 
 def test_nobody_leads_before_the_first_step(race: Race) -> None:
-    one = race.candidate("one")
-    assert not one.is_leader()
-    assert one.lease().holder == NO_HOLDER
+    item = race.candidate("one")
+    assert not item.is_leader()
+    assert item.lease().holder == NO_HOLDER
 
 
 def test_p11_a_standby_takes_over_within_three_terms_and_never_before_the_lease_is_over(
     race: Race,
 ) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
     for tick in range(3 * int(TERM) * 10):
         race.time.now = tick / 10
         if tick % int(STEP * 10) == 0:
             two.renew_or_acquire()
-        assert not (one.is_leader() and two.is_leader())
+        assert not (item.is_leader() and two.is_leader())
     assert two.is_leader()
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.1, 1.0, 4.9])
 def test_it_takes_less_than_two_terms_whenever_the_standby_looks(race: Race, offset: float) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
     race.time.pass_by(offset)
     two.renew_or_acquire()
     while not two.is_leader():
@@ -110,75 +110,75 @@ def test_it_takes_less_than_two_terms_whenever_the_standby_looks(race: Race, off
 
 
 def test_p10_one_that_was_paused_sees_that_its_lease_is_over_before_it_asks(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
     two.renew_or_acquire()
     race.time.pass_by(TERM)
-    assert not one.is_leader()
+    assert not item.is_leader()
     two.renew_or_acquire()
     assert two.is_leader()
-    one.renew_or_acquire()
-    assert not one.is_leader()
-    assert one.lease().holder == "two"
+    item.renew_or_acquire()
+    assert not item.is_leader()
+    assert item.lease().holder == "two"
 
 
 def test_one_that_is_cut_off_leads_until_its_term_is_over_and_again_when_nobody_took_it(
     race: Race,
 ) -> None:
-    one = race.candidate("one")
-    one.renew_or_acquire()
+    item = race.candidate("one")
+    item.renew_or_acquire()
     race.slate.unreachable = True
     race.time.pass_by(TERM - 0.1)
     with pytest.raises(LockError):
-        one.renew_or_acquire()
-    assert one.is_leader()
+        item.renew_or_acquire()
+    assert item.is_leader()
     race.time.pass_by(0.1)
-    assert not one.is_leader()
+    assert not item.is_leader()
     race.slate.unreachable = False
-    one.renew_or_acquire()
-    assert one.is_leader()
+    item.renew_or_acquire()
+    assert item.is_leader()
 
 
 def test_a_lost_answer_to_a_renewal_is_found_out_at_the_next_step(race: Race) -> None:
-    one = race.candidate("one")
-    one.renew_or_acquire()
+    item = race.candidate("one")
+    item.renew_or_acquire()
     race.slate.loses_answers = True
     with pytest.raises(LockError):
-        one.renew_or_acquire()
+        item.renew_or_acquire()
     race.slate.loses_answers = False
-    one.renew_or_acquire()
-    assert one.is_leader()
+    item.renew_or_acquire()
+    assert item.is_leader()
 
 
 def test_who_resigns_is_followed_at_once(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
     two.release()
-    assert one.is_leader()
-    one.release()
-    assert not one.is_leader()
+    assert item.is_leader()
+    item.release()
+    assert not item.is_leader()
     two.renew_or_acquire()
     assert two.is_leader()
     assert two.lease().holder == "two"
 
 
 def test_who_resigns_too_late_takes_nothing_away(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
     race.slate.text = None
     two.renew_or_acquire()
-    one.release()
+    item.release()
     assert two.is_leader()
     two.renew_or_acquire()
     assert two.is_leader()
 
 
 def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
     two.renew_or_acquire()
     race.time.pass_by(5)
-    for lease in (one.lease(), two.lease()):
+    for lease in (item.lease(), two.lease()):
         assert (lease.holder, lease.term_seconds, lease.expires_at) == ("one", TERM, 1_000 + TERM)
 
 
@@ -198,12 +198,12 @@ def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race, text: str) ->
 
 
 def test_p18_who_contends_with_a_holder_that_lives_is_told_who_it_is(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    one.renew_or_acquire()
+    item, two = race.candidate("one"), race.candidate("two")
+    item.renew_or_acquire()
 
     def pause(seconds: float) -> None:
         race.time.pass_by(seconds)
-        one.renew_or_acquire()
+        item.renew_or_acquire()
 
     with pytest.raises(LockHeldError, match="one holds the slate"):
         two.acquire(pause)
@@ -236,10 +236,10 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
         candidates = [race.candidate(str(number)) for number in range(8)]
         ready = Barrier(len(candidates))
 
-        def step(candidate: Elector, ready: Barrier = ready) -> bool:
+        def step(elector: Elector, ready: Barrier = ready) -> bool:
             ready.wait()
-            candidate.renew_or_acquire()
-            return candidate.is_leader()
+            elector.renew_or_acquire()
+            return elector.is_leader()
 
         with ThreadPoolExecutor(len(candidates)) as pool:
             assert sum(pool.map(step, candidates)) == 1
@@ -247,8 +247,8 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
 
 
 def test_a_keeper_steps_at_once_and_lets_go_at_the_end(race: Race) -> None:
-    one, two = race.candidate("one"), race.candidate("two")
-    with keep_renewed(one) as leads:
+    item, two = race.candidate("one"), race.candidate("two")
+    with keep_renewed(item) as leads:
         assert leads()
     two.renew_or_acquire()
     assert two.is_leader()
@@ -279,7 +279,7 @@ def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
         assert not leads()
         race.slate.unreachable = False
         wait_until(leads)
-    assert len([one for one in caplog.records if "cannot be reached" in one.message]) == 1
+    assert len([item for item in caplog.records if "cannot be reached" in item.message]) == 1
 
 
 def test_p15_what_ends_the_thread_of_a_keeper_is_heard_in_the_loop(race: Race) -> None:

@@ -78,7 +78,7 @@ def test_nothing_of_a_template_or_a_state_is_lost_in_silence() -> None:
         if form not in marks:
             continue
         result = loaded(f"{form}/{fixture.name}")
-        told = sum(count for what, count in result.ignored.items() if "esh" in what)
+        run = sum(count for what, count in result.ignored.items() if "esh" in what)
         ours = fixture.read_bytes().count(marks[form])
         if fixture.name != "plan.json":
-            assert not result.valid or len(result.desired) + told == ours
+            assert not result.valid or len(result.desired) + run == ours

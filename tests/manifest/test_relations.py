@@ -114,12 +114,12 @@ ALL_FAULTS = SPEC_FAULTS | {f"reference {name}": it for name, it in REFERENCE_FA
 
 @pytest.mark.parametrize("pair", [*combinations(ALL_FAULTS, 2)], ids=" and ".join)
 def test_two_faults_are_reported_in_one_run_and_nothing_besides(pair: tuple[str, str]) -> None:
-    one, other = (ALL_FAULTS[name] for name in pair)
-    alone = said(shop_with(one)) | said(shop_with(other))
+    entry, other = (ALL_FAULTS[name] for name in pair)
+    alone = said(shop_with(entry)) | said(shop_with(other))
     if "mesh" in pair:
         # Whether a mesh drops traffic to other names is not known while its spec is wrong.
         alone = {item for item in alone if item[0] != "MR066"}
-    assert said(shop_with(one, other)) == alone
+    assert said(shop_with(entry, other)) == alone
 
 
 @pytest.mark.parametrize("name", NAME_FAULTS)

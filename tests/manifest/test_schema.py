@@ -48,8 +48,8 @@ def test_it_is_of_the_draft_that_editors_read() -> None:
 def test_nothing_may_be_null_and_no_field_be_made_up() -> None:
     assert "null" not in json.dumps(SCHEMA)
     found = list(objects(SCHEMA["$defs"]))
-    assert all("properties" in one or one["maxProperties"] == 48 for one in found)
-    assert all(one["additionalProperties"] is False for one in found if "properties" in one)
+    assert all("properties" in item or item["maxProperties"] == 48 for item in found)
+    assert all(item["additionalProperties"] is False for item in found if "properties" in item)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_what_it_says_of_a_field(field: str, words: dict[str, Any]) -> None:
 
 
 def test_the_verb_prints_it_without_a_target(cli: Cli) -> None:
-    told = cli("schema")
-    assert (told.code, told.err) == (0, "")
-    assert json.loads(told.out) == SCHEMA
-    assert cli("schema", "--of", "manifest").out == told.out
+    result = cli("schema")
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out) == SCHEMA
+    assert cli("schema", "--of", "manifest").out == result.out
     assert cli("schema", "--of", "mesh").code == 64

@@ -48,9 +48,9 @@ def words(shape: Shape) -> dict[str, Any]:
     match shape:
         case Structure(members=members, union=union):
             required = [name for name, member in members.items() if member.required]
-            one = 1 if union else None
+            item = 1 if union else None
             said = {"type": "object", "additionalProperties": False, "required": required or None}
-            said |= {"minProperties": one, "maxProperties": one}
+            said |= {"minProperties": item, "maxProperties": item}
         case ListOf(min_items=fewest, max_items=most):
             said = {"type": "array", "minItems": fewest, "maxItems": most}
         case Text(values=[value]):

@@ -19,9 +19,9 @@ def test_each_is_a_line_where_nobody_measures() -> None:
 
 
 def test_it_is_folded_at_words_below_itself() -> None:
-    told = render_text(FINDINGS, Layout(color=True, width=40)).splitlines()
-    assert told[0] == "\x1b[32m✓\x1b[0m owner   platform"
-    assert told[1:] == [
+    result = render_text(FINDINGS, Layout(color=True, width=40)).splitlines()
+    assert result[0] == "\x1b[32m✓\x1b[0m owner   platform"
+    assert result[1:] == [
         "\x1b[31m✗\x1b[0m target  no answer came, \\x1b[31m from",
         "        there; look whether it runs",
     ]

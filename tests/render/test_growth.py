@@ -52,7 +52,7 @@ MANY: dict[str, Callable[[int], Items]] = {
 
 
 def show(items: Items) -> None:
-    shown = plan(desired("m"), present("m"), *items, restraint=SYNC)
+    shown = plan(desired("m"), present("m"), *items, guards=SYNC)
     assert len(shown.changes) >= 1
     text.render_plan(shown, color=True, width=80)
     text.render_plan(shown, color=False)

@@ -47,7 +47,7 @@ def plans(draw: st.DrawFn) -> Plan:
         desired(foreign),
         present(foreign, owner=draw(TEXT)),
         desired(paused, tags=tags, suspend=Suspension(NOW.replace(year=2030), draw(TEXT))),
-        restraint=SYNC,
+        guards=SYNC,
     )
     return replace(
         made,

@@ -18,7 +18,7 @@ MADE = plan(
     present("d"),
     desired("e"),
     present("e", owner="somebody"),
-    restraint=SYNC,
+    guards=SYNC,
 )
 
 
@@ -26,8 +26,8 @@ def test_every_outcome_has_its_words() -> None:
     first, second, third, fourth = MADE.changes
     outcomes = (Applied(first), Failed(second, "f"), Skipped(third, "s"), Stale(fourth, "m"))
     document = json.loads(render_report(Report(MADE, outcomes), ExitCode.PARTIAL))
-    told = [(outcome["outcome"], outcome.get("why")) for outcome in document["outcomes"]]
-    assert told == [("applied", None), ("failed", "f"), ("skipped", "s"), ("stale", "m")]
+    result = [(outcome["outcome"], outcome.get("why")) for outcome in document["outcomes"]]
+    assert result == [("applied", None), ("failed", "f"), ("skipped", "s"), ("stale", "m")]
     assert document["exit_name"] == "partial"
     assert document["converged"] is False
 
@@ -44,11 +44,11 @@ def test_a_plan_is_told_whole_and_the_same_way_each_time() -> None:
     assert fields["/tags/t"] == {"pointer": "/tags/t", "after": "1"}
     assert document["changes"][0]["traffic"] == "opens traffic"
     assert document["changes"][3]["origin"] is None
-    (held,) = document["withheld"]
-    assert (held["key"], held["reason"], held["change"]) == ("mesh/e", "foreign", None)
+    (withheld,) = document["withheld"]
+    assert (withheld["key"], withheld["reason"], withheld["change"]) == ("mesh/e", "foreign", None)
 
 
 def test_what_a_policy_held_back_is_told_with_its_change() -> None:
     made = plan(desired("a", DROP), present("b"))
-    held = json.loads(render_plan(made, ExitCode.OK))["plan"]["withheld"]
-    assert held[0]["change"]["operation"] == "delete"
+    withheld = json.loads(render_plan(made, ExitCode.OK))["plan"]["withheld"]
+    assert withheld[0]["change"]["operation"] == "delete"

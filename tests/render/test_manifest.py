@@ -42,10 +42,10 @@ def is_usable(name: str) -> bool:
 @example("a: b # c", {"- ": "= "}, egress("ALLOW_ALL"))
 @example("'\"\\", {}, {})
 def test_an_exported_manifest_reads_back_equal(name: str, tags: dict[str, str], spec: Spec) -> None:
-    saw = present(name, spec, tags=tags)
-    text = render_manifest(saw, spec)
+    live = present(name, spec, tags=tags)
+    text = render_manifest(live, spec)
     (read,) = load_manifests([("a.yaml", text.encode())]).desired
-    assert (read.key, read.spec, read.tags) == (saw.key, spec, tags)
+    assert (read.key, read.spec, read.tags) == (live.key, spec, tags)
     assert read.options.protect is False
     # YAML 1.1, as PyYAML reads it, sees the same.
     assert yaml.safe_load(text)["metadata"] == {"name": name, **({"tags": tags} if tags else {})}
@@ -62,13 +62,13 @@ def test_a_name_that_no_manifest_may_have_is_refused(name: str) -> None:
 
 
 def test_protection_is_exported() -> None:
-    saw = present("a", applied=desired("a", protect=True))
-    assert "reconcile:\n  protect: true\n" in render_manifest(saw, {})
+    live = present("a", applied=desired("a", protect=True))
+    assert "reconcile:\n  protect: true\n" in render_manifest(live, {})
 
 
 def test_neither_our_tags_nor_those_of_aws_are_exported() -> None:
-    saw = present("a", tags={"aws:cloudformation:stack-name": "s"}, applied=desired("a"))
-    assert render_manifest(saw, {}) == (
+    live = present("a", tags={"aws:cloudformation:stack-name": "s"}, applied=desired("a"))
+    assert render_manifest(live, {}) == (
         "apiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata:\n  name: a\nspec: {}\n"
     )
 

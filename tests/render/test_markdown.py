@@ -30,8 +30,8 @@ DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 def groups_of(made: Plan) -> int:
     """Return how many groups of changes there are, those that are withheld included."""
-    held = sum(len(alike.pending) for alike in reasons(made.withheld))
-    return len(groups(made.changes)) + held
+    withheld = sum(len(alike.pending) for alike in reasons(made.withheld))
+    return len(groups(made.changes)) + withheld
 
 
 def test_hostile_text_is_text() -> None:
@@ -86,7 +86,7 @@ def creates() -> Plan:
 def deletes() -> Plan:
     live = (present(f"m{number}", tags={"n": number}) for number in NUMBERS)
     allowed = GuardSettings(policy=Policy.SYNC, max_deletes=len(NUMBERS), allow_empty=True)
-    return plan(*live, restraint=allowed)
+    return plan(*live, guards=allowed)
 
 
 def creates_beside_what_cannot_be_read() -> Plan:
@@ -146,7 +146,7 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
         "the live side too",
         "on purpose",
     )
-    places = [text.index(told) for told in order]
+    places = [text.index(result) for result in order]
     assert places == sorted(places)
     assert "- + `" in text
     assert "- - `" in text
@@ -157,20 +157,20 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
 
 def test_what_is_blocked_is_named_whole_with_the_change_that_waits() -> None:
     names = [f"m{number:03}" for number in range(120)]
-    text = render_plan(plan(*map(present, names), restraint=GuardSettings(policy=Policy.SYNC)))
+    text = render_plan(plan(*map(present, names), guards=GuardSettings(policy=Policy.SYNC)))
     assert "### Nothing to apply: 120 withheld (120 to delete)." in text
     assert all(f"`mesh/{name}`" in text for name in names)
     assert text.count("- **guard** ") == 3
     assert "not shown here" not in text
-    made = plan(*map(present, names), restraint=GuardSettings(Policy.SYNC, 120, allow_empty=True))
+    made = plan(*map(present, names), guards=GuardSettings(Policy.SYNC, 120, allow_empty=True))
     failed = Report(made, tuple(Failed(change, "why") for change in made.changes))
-    told = render_report(failed).partition("<details>")[0]
-    assert all(f"`mesh/{name}`" in told for name in names)
+    result = render_report(failed).partition("<details>")[0]
+    assert all(f"`mesh/{name}`" in result for name in names)
 
 
 def test_what_waits_is_told_from_what_is_applied() -> None:
-    held = plan(desired("a", DROP), present("a", ALLOW), restraint=GuardSettings(Policy.OBSERVE))
-    assert "<summary>withheld: ~ update <code>mesh/a</code>" in render_plan(held)
+    withheld = plan(desired("a", DROP), present("a", ALLOW), guards=GuardSettings(Policy.OBSERVE))
+    assert "<summary>withheld: ~ update <code>mesh/a</code>" in render_plan(withheld)
 
 
 def test_what_could_not_be_listed_and_a_wrong_owner_are_told_of() -> None:

@@ -59,6 +59,6 @@ def test_equal_calls_in_another_order_are_equal_bytes() -> None:
 
 @pytest.mark.parametrize(("of", "schema"), [("plan", PLAN), ("report", REPORT)])
 def test_the_verb_prints_them_without_a_target(cli: Cli, of: str, schema: dict[str, Any]) -> None:
-    told = cli("schema", "--of", of)
-    assert (told.code, told.err) == (0, "")
-    assert json.loads(told.out) == schema
+    result = cli("schema", "--of", of)
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out) == schema

@@ -15,7 +15,7 @@ PLAIN = Layout(color=False)
 
 
 def test_what_needs_somebody_comes_first() -> None:
-    assert render_status(status(standings=standings()[:3]), now=NOW, page=PLAIN) == (
+    assert render_status(status(standings=standings()[:3]), now=NOW, layout=PLAIN) == (
         "target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, "
         "owner platform, policy sync\n"
         "Cycle 42 ended 12 s ago with 4 (partial); one every 1 min.\n"
@@ -35,30 +35,30 @@ def test_what_needs_somebody_comes_first() -> None:
 
 
 def test_a_missing_resource_shows_when_it_was_last_seen() -> None:
-    missing = [one for one in standings() if one.key.name == "ghost"]
-    told = render_status(calm(standings=tuple(missing)), now=NOW, page=PLAIN)
-    assert "  drifted     mesh/ghost    20 s  missing; last seen 1 min ago; the policy" in told
+    missing = [item for item in standings() if item.key.name == "ghost"]
+    result = render_status(calm(standings=tuple(missing)), now=NOW, layout=PLAIN)
+    assert "  drifted     mesh/ghost    20 s  missing; last seen 1 min ago; the policy" in result
 
 
 def test_before_the_first_cycle_there_is_nothing_to_tell() -> None:
     new = calm(cycle=0, cycle_finished_at=None, exit_code=None, standings=(), error="no answer")
-    told = render_status(new, now=NOW, page=PLAIN)
-    assert told.endswith("No cycle has ended yet.\n! no answer\n\n0 resources.\n")
+    result = render_status(new, now=NOW, layout=PLAIN)
+    assert result.endswith("No cycle has ended yet.\n! no answer\n\n0 resources.\n")
 
 
 def test_a_cycle_that_runs_is_told_from_the_one_before() -> None:
-    told = render_status(calm(cycle_started_at=NOW - 1), now=NOW, page=PLAIN)
-    assert "Cycle 42 is running, the last one ended 12 s ago with 0 (ok)" in told
+    result = render_status(calm(cycle_started_at=NOW - 1), now=NOW, layout=PLAIN)
+    assert "Cycle 42 is running, the last one ended 12 s ago with 0 (ok)" in result
 
 
 @pytest.mark.parametrize(("holder", "who"), [("host-2:1", "host-2:1"), ("", "nobody")])
 def test_a_standby_says_for_whom(holder: str, who: str) -> None:
     waiting = calm(lease=LeaseStatus(holder, 15.0, NOW), leading=False)
-    assert f"Standing by; {who} holds the lock." in render_status(waiting, now=NOW, page=PLAIN)
+    assert f"Standing by; {who} holds the lock." in render_status(waiting, now=NOW, layout=PLAIN)
 
 
 def test_e11_nothing_in_it_steers_a_terminal() -> None:
-    told = render_status(
+    result = render_status(
         calm(
             owner="\x1b[2J",
             complaints=("a\x07b",),
@@ -66,15 +66,15 @@ def test_e11_nothing_in_it_steers_a_terminal() -> None:
             standings=tuple(standings()[-1:]),
         ),
         now=NOW,
-        page=PLAIN,
+        layout=PLAIN,
     )
-    assert all(line.isprintable() for line in told.splitlines())
-    assert HOSTILE in told
+    assert all(line.isprintable() for line in result.splitlines())
+    assert HOSTILE in result
 
 
 def test_colours_change_nothing_else() -> None:
     plain, coloured = (
-        render_status(status(), now=NOW, page=Layout(color)) for color in (False, True)
+        render_status(status(), now=NOW, layout=Layout(color)) for color in (False, True)
     )
     assert "\x1b[31mfailed    \x1b[0m" in coloured
     for code in ("\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[1m", "\x1b[0m"):
@@ -83,14 +83,14 @@ def test_colours_change_nothing_else() -> None:
 
 
 def test_a_narrow_page_breaks_its_lines_and_cuts_none() -> None:
-    told = render_status(status(), now=NOW, page=Layout(color=False, width=60))
-    assert max(map(len, told.splitlines())) <= 60
-    whole = render_status(status(), now=NOW, page=PLAIN)
-    assert "".join(told.split()) == "".join(whole.split())
+    result = render_status(status(), now=NOW, layout=Layout(color=False, width=60))
+    assert max(map(len, result.splitlines())) <= 60
+    whole = render_status(status(), now=NOW, layout=PLAIN)
+    assert "".join(result.split()) == "".join(whole.split())
 
 
 def test_every_state_has_its_place() -> None:
-    found = [standing.state for standing in worst_first(standings())]
+    found = [resource.state for resource in worst_first(standings())]
     assert list(dict.fromkeys(found)) == [
         State.FAILED, State.UNREADABLE, State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING,
         State.SUSPENDED, State.IN_SYNC,
@@ -101,8 +101,8 @@ def test_json_is_canonical_and_has_its_version() -> None:
     shown = status()
     text = as_json(shown, healthy=False)
     assert text == as_json(status(standings=tuple(reversed(standings()))), healthy=False)
-    told = json.loads(text)
-    assert (told["schema"], told["healthy"], told["resources"][0]["key"]) == (
+    result = json.loads(text)
+    assert (result["schema"], result["healthy"], result["resources"][0]["key"]) == (
         1,
         False,
         str(Key("mesh", ("ledger",))),

@@ -37,7 +37,7 @@ def test_every_kind_of_change_has_its_block() -> None:
         present("theirs", owner="somebody"),
         desired("same"),
         present("same"),
-        restraint=SYNC,
+        guards=SYNC,
     )
     assert (
         render_plan(made, color=False)
@@ -69,15 +69,15 @@ Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 1 unchanged, 1 left alo
 
 
 def test_nothing_to_do_is_said_in_one_line() -> None:
-    told = render_plan(plan(desired("a"), present("a")), color=False)
-    assert told.endswith("\n\nNo changes. 1 resource is as the manifests say.\n")
+    result = render_plan(plan(desired("a"), present("a")), color=False)
+    assert result.endswith("\n\nNo changes. 1 resource is as the manifests say.\n")
 
 
 BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
 
 
 @pytest.mark.parametrize(
-    ("items", "restraint", "gaps", "blocked"),
+    ("items", "guards", "gaps", "blocked"),
     [
         ([desired("a"), present("a", owner="x")], SYNC, (), "1 withheld"),
         ([present("b"), present("c")], SYNC, (), "2 withheld (2 to delete)"),
@@ -100,25 +100,25 @@ BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
 )
 def test_it_never_reads_no_changes_while_anything_is_blocked(
     items: list[Desired | LiveResource | Unreadable],
-    restraint: GuardSettings,
+    guards: GuardSettings,
     gaps: tuple[Unlisted, ...],
     blocked: str,
 ) -> None:
     pairs = [item for name in "yz" for item in (desired(name), present(name))]
-    told = render_plan(plan(*items, *pairs, restraint=restraint, gaps=gaps), color=False)
-    last = told.splitlines()[-1]
+    result = render_plan(plan(*items, *pairs, guards=guards, gaps=gaps), color=False)
+    last = result.splitlines()[-1]
     assert last == f"Nothing to apply: {blocked}. 2 resources are as the manifests say."
-    assert "No changes" not in told
+    assert "No changes" not in result
 
 
 def test_what_could_not_be_listed_is_named_with_its_reason_and_counted() -> None:
     made = plan(desired("m"), present("m"), desired("new"), gaps=(BLOCKED,))
-    told = render_plan(made, color=False)
+    result = render_plan(made, color=False)
     assert (
         "\nCould not be read:\n"
         "  ! virtual-node/m/*  they could not be listed, and some may be ours: 403\n"
-    ) in told
-    assert told.endswith("; 1 unchanged, 1 list could not be read.\n")
+    ) in result
+    assert result.endswith("; 1 unchanged, 1 list could not be read.\n")
     (change,) = made.changes
     report = render_report(Report(made, (Applied(change),)), color=False)
     assert report.startswith(
@@ -129,7 +129,7 @@ def test_what_could_not_be_listed_is_named_with_its_reason_and_counted() -> None
 def test_what_is_suspended_shows_the_change_that_waits() -> None:
     later = Suspension(NOW.replace(year=2030), "load test")
     paused = [desired(name, DROP, suspend=later) for name in ("a", "b")]
-    told = render_plan(plan(*paused, present("a", ALLOW, applied=paused[0])), color=False)
+    result = render_plan(plan(*paused, present("a", ALLOW, applied=paused[0])), color=False)
     assert (
         "  ! mesh/a, mesh/b  suspended: suspended until 2030-11-23T12:00:00+00:00: load test\n"
         "    ~ mesh/a  drifted  manifests/a.yaml:1:1\n"
@@ -137,24 +137,24 @@ def test_what_is_suspended_shows_the_change_that_waits() -> None:
         "      ! closes traffic\n"
         "    + mesh/b  new  manifests/b.yaml:1:1\n"
         '      + spec.egressFilter.type  "DROP_ALL"\n'
-    ) in told
+    ) in result
 
 
 def test_every_withheld_delete_is_named() -> None:
     names = [f"m{number:02}" for number in range(42)]
-    told = render_plan(plan(*map(present, names), restraint=SYNC), color=False)
-    assert all(f"mesh/{name}" in told for name in names)
-    assert "more" not in told
+    result = render_plan(plan(*map(present, names), guards=SYNC), color=False)
+    assert all(f"mesh/{name}" in result for name in names)
+    assert "more" not in result
 
 
 def test_an_owner_id_that_owns_nothing_is_told_of() -> None:
     theirs = [item for name in "ab" for item in (desired(name), present(name, owner="team\x07"))]
-    told = render_plan(plan(*theirs, desired("new")), color=False)
+    result = render_plan(plan(*theirs, desired("new")), color=False)
     note = (
         "\n\nNothing here is owned by platform, but 2 resources are owned by team\\x07: "
         "check --owner.\nPlan: 1 to create"
     )
-    assert note in told
+    assert note in result
     assert "is owned by team" in render_plan(plan(*theirs[:2]), color=False)
     empty = render_plan(plan(), color=False)
     assert "\n\nNothing here is owned by platform: check --owner.\nNo changes." in empty
@@ -171,17 +171,17 @@ def test_an_owner_id_that_owns_nothing_is_told_of() -> None:
 
 def test_the_same_reason_is_told_once_for_many() -> None:
     blind = [Unreadable(Key("mesh", (f"m{number:02}",)), "HTTP 403") for number in range(12)]
-    told = render_plan(plan(*blind), color=False)
-    assert told.count("HTTP 403") == 1
-    assert f"! {', '.join(str(one.key) for one in blind)}  unreadable: " in told
+    result = render_plan(plan(*blind), color=False)
+    assert result.count("HTTP 403") == 1
+    assert f"! {', '.join(str(item.key) for item in blind)}  unreadable: " in result
 
 
 def test_the_same_change_is_told_once_for_many() -> None:
     names = [f"m{number:02}" for number in range(42)]
-    told = render_plan(plan(*(desired(name, DROP) for name in names)), color=False)
-    assert told.count("spec.egressFilter.type") == 1
-    assert "  + mesh/m04  new  manifests/m04.yaml:1:1\n    and 37 more: same change on 42" in told
-    assert "m05" not in told
+    result = render_plan(plan(*(desired(name, DROP) for name in names)), color=False)
+    assert result.count("spec.egressFilter.type") == 1
+    assert "  + mesh/m04  new  manifests/m04.yaml:1:1\n    and 37 more: same change on 42" in result
+    assert "m05" not in result
     few = render_plan(plan(*(desired(name, DROP) for name in names[:2])), color=False)
     assert "m01.yaml:1:1\n    same change on 2 resources\n      + spec" in few
 
@@ -194,32 +194,32 @@ def test_what_differs_in_anything_but_the_resource_is_told_apart() -> None:
         desired("c", tags={"n": "1"}),
         desired("d", tags={"n": "2"}),
     )
-    told = render_plan(made, color=False)
-    assert "same change" not in told
-    assert told.count('"DROP_ALL" -> "ALLOW_ALL"') == 2
+    result = render_plan(made, color=False)
+    assert "same change" not in result
+    assert result.count('"DROP_ALL" -> "ALLOW_ALL"') == 2
 
 
 def test_calls_are_counted_where_they_are_known() -> None:
-    told = render_plan(plan(), color=True, calls={"B": 1, "C": 2, "A": 1})
-    assert told.endswith("\x1b[2m4 API calls: 2 C, 1 A, 1 B\x1b[0m\n")
-    one = render_report(Report(plan(), ()), color=False, calls={"ListMeshes": 1})
-    assert one == "Applied: nothing to do.\n1 API call: 1 ListMeshes\n"
+    result = render_plan(plan(), color=True, calls={"B": 1, "C": 2, "A": 1})
+    assert result.endswith("\x1b[2m4 API calls: 2 C, 1 A, 1 B\x1b[0m\n")
+    item = render_report(Report(plan(), ()), color=False, calls={"ListMeshes": 1})
+    assert item == "Applied: nothing to do.\n1 API call: 1 ListMeshes\n"
 
 
 def test_no_terminal_is_too_narrow() -> None:
     made = plan(desired("\uba54" * 30, DROP))
-    told = render_plan(made, color=False, width=1)
-    assert told == render_plan(made, color=False, width=MIN_WIDTH)
-    assert max(map(cell_width, told.splitlines())) == MIN_WIDTH
+    result = render_plan(made, color=False, width=1)
+    assert result == render_plan(made, color=False, width=MIN_WIDTH)
+    assert max(map(cell_width, result.splitlines())) == MIN_WIDTH
 
 
 def test_e11_hostile_names_cannot_steer_a_terminal() -> None:
     hostile = "a\x1b[2J\u202ecod\n\udcff"
-    want = desired(hostile, DROP, tags={"k\r": hostile})
-    told = render_plan(plan(want), color=False)
-    assert told.isascii()
-    assert all(line.isprintable() for line in told.splitlines())
-    assert "\\x1b[2J\\u202ecod\\n" in told
+    desired_resource = desired(hostile, DROP, tags={"k\r": hostile})
+    result = render_plan(plan(desired_resource), color=False)
+    assert result.isascii()
+    assert all(line.isprintable() for line in result.splitlines())
+    assert "\\x1b[2J\\u202ecod\\n" in result
     live: LiveResource = present("a", DROP, owner="evil\x1b[0m")
     assert "\x1b" not in render_plan(plan(desired("a"), live), color=False)
 
@@ -243,16 +243,16 @@ def test_outcomes_and_their_counts() -> None:
         "mesh/d: create stale: moved",
     ]
     report = Report(made, outcomes)
-    told = render_report(report, color=False, calls={"CreateMesh": 2})
+    result = render_report(report, color=False, calls={"CreateMesh": 2})
     counts = "Applied: 1 created, 1 failed, 1 skipped, 1 stale, 1 withheld.\n"
-    assert told == f"{counts}{render_advice(report)}2 API calls: 2 CreateMesh\n"
+    assert result == f"{counts}{render_advice(report)}2 API calls: 2 CreateMesh\n"
     assert render_report(Report(plan(), ()), color=False) == "Applied: nothing to do.\n"
 
 
 def test_an_unknown_account_is_called_so() -> None:
     target = TargetId("http://x", "http://x", None, "r")
-    told = render_plan(plan(target=target), color=False)
-    assert told.startswith("target http://x, account unknown, region r, owner platform\n")
+    result = render_plan(plan(target=target), color=False)
+    assert result.startswith("target http://x, account unknown, region r, owner platform\n")
 
 
 def test_every_cause_is_a_word_for_people() -> None:

@@ -21,12 +21,12 @@ def our_effects(running: Run) -> Iterator[Effect]:
     return (effect for effect in running.service.effects if effect.actor == US)
 
 
-def unlike(mesh: Mesh, want: Desired) -> Iterator[str]:
-    if want.spec is not None:
-        ignored = want.options.ignore
-        if plain(overlay(want.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored)):
+def unlike(mesh: Mesh, desired: Desired) -> Iterator[str]:
+    if desired.spec is not None:
+        ignored = desired.options.ignore
+        if plain(overlay(desired.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored)):
             yield f"{mesh.name} has the spec {mesh.spec}"
-    if any(mesh.tags.get(key) != value for key, value in want.tags.items()):
+    if any(mesh.tags.get(key) != value for key, value in desired.tags.items()):
         yield f"{mesh.name} has the tags {user_tags(mesh.tags)}"
     if "old" in mesh.tags:
         yield f"{mesh.name} still has a tag that its manifest dropped"

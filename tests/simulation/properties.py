@@ -56,13 +56,13 @@ def violations(running: Run) -> list[str]:
 def _converges(running: Run, scenario: Scenario) -> Iterator[str]:
     """Own(L) = D, where nobody foreign holds the name."""
     live = running.service.live
-    wanted = {want.key.name: want for want in scenario.wanted}
-    for name, want in wanted.items():
+    wanted = {desired_resource.key.name: desired_resource for desired_resource in scenario.wanted}
+    for name, desired_resource in wanted.items():
         mesh = live.get(name)
         if mesh is None:
             yield f"{name} is not there"
-        elif ours(mesh) or (want.options.adopt and OWNER_TAG not in mesh.tags):
-            yield from unlike(mesh, want)
+        elif ours(mesh) or (desired_resource.options.adopt and OWNER_TAG not in mesh.tags):
+            yield from unlike(mesh, desired_resource)
     for name, mesh in live.items():
         if ours(mesh) and name not in wanted and name not in scenario.left:
             yield f"{name} is still there"
@@ -90,9 +90,9 @@ def _owns_what_it_writes(running: Run, scenario: Scenario) -> Iterator[str]:
         if call.operation not in WRITES or call.operation == "CreateMesh":
             continue
         at, mesh = _last_look(running, index, all_at_once=call.operation != "DeleteMesh")
-        told = f"call {index}: {call.operation} of {call.name}, last seen in call {at}"
+        result = f"call {index}: {call.operation} of {call.name}, last seen in call {at}"
         if mesh is None or not _is_for_us(call.name, mesh, scenario):
-            yield f"{told}: not ours"
+            yield f"{result}: not ours"
         between = running.wire.calls[at + 1 : index]
         # What a list of all does not show is described before the first write of a batch.
         if any(
@@ -100,9 +100,9 @@ def _owns_what_it_writes(running: Run, scenario: Scenario) -> Iterator[str]:
             and (other.operation != "DescribeMesh" or other.name == call.name)
             for other in between
         ):
-            yield f"{told}: not right before"
+            yield f"{result}: not right before"
         if call.operation == "DeleteMesh" and between:
-            yield f"{told}: more than one call before"
+            yield f"{result}: more than one call before"
 
 
 def _last_look(running: Run, index: int, *, all_at_once: bool) -> tuple[int, Mesh | None]:
@@ -299,8 +299,8 @@ def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
         hidden = any(seen < effect.time <= cycle.began for effect in running.service.effects)
         for outcome in cycle.report.outcomes if cycle.report else ():
             if not isinstance(outcome, Applied) and not hidden:
-                told = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
-                yield f"cycle {number}: {told}: {outcome.reason}"
+                result = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                yield f"cycle {number}: {result}: {outcome.reason}"
         sent = Counter(
             call.name for call in calls_of(running, number) if call.operation == "CreateMesh"
         )

@@ -75,15 +75,19 @@ def cycles(rounds: Rounds) -> Iterator[tuple[int, Counter[str], set[str]]]:
     story = STORIES[rounds.story]
     wire = Wire(Service(behaviour_of(rounds.behaviour)), {}, story.victim)
     running = Run(Schedule(rounds.story, rounds.behaviour, {}), wire)
-    for one in story.made:
-        run_cycle(running, story, one)
+    for item in story.made:
+        run_cycle(running, story, item)
     for number in range(1, rounds.rounds + 1):
-        for one in story.steps:
+        for item in story.steps:
             start = len(wire.calls)
-            run_cycle(running, story, one)
+            run_cycle(running, story, item)
             made = (call.name for call in wire.calls[start:] if call.operation == "CreateMesh")
             live = {name for name, mesh in wire.service.live.items() if ours(mesh)}
-            yield number, Counter(made), live ^ {want.key.name for want in one.desired}
+            yield (
+                number,
+                Counter(made),
+                live ^ {desired_resource.key.name for desired_resource in item.desired},
+            )
 
 
 def violations(rounds: Rounds) -> list[str]:

@@ -87,15 +87,15 @@ def beginnings(name: str, behaviour: str) -> Sequence[Run]:
     scenario = SCENARIOS[name]
     service = Service(behaviour_of(behaviour))
     made = Run(Schedule(name, behaviour, {}), Wire(service, {}, scenario.victim))
-    for one in scenario.made:
-        run_cycle(made, scenario, one)
+    for item in scenario.made:
+        run_cycle(made, scenario, item)
     service = made.service.copy()
     service.effects.clear()
     service.calls_before = len(made.wire.calls)
     running = Run(made.schedule, Wire(service, {}, scenario.victim))
     found = [_resume(running, made.schedule)]
-    for one in scenario.steps[:-1]:
-        run_cycle(running, scenario, one)
+    for item in scenario.steps[:-1]:
+        run_cycle(running, scenario, item)
         found.append(_resume(running, made.schedule))
     return found
 
@@ -118,9 +118,7 @@ def run_cycle(running: Run, scenario: Scenario, step: Step) -> None:
     running.cycles.append(cycle)
     target = ModelTarget(wire)
     try:
-        cycle.plan = propose(
-            target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW
-        )
+        cycle.plan = propose(target, step.desired, owner=OWNER, guards=scenario.restraint, now=NOW)
         cycle.planned_at = len(wire.calls)
         cycle.report = apply(cycle.plan, target, ApplyOptions(workers=1, sleep=wire.pause))
     except (TargetError, CrashError):

@@ -52,7 +52,10 @@ class Scenario:
     def adopts(self) -> frozenset[str]:
         steps = (*self.made, *self.steps)
         return frozenset(
-            want.key.name for step in steps for want in step.desired if want.options.adopt
+            desired_resource.key.name
+            for step in steps
+            for desired_resource in step.desired
+            if desired_resource.options.adopt
         )
 
 

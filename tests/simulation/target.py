@@ -29,8 +29,8 @@ class ModelTarget:
     wire: Wire
     id: TargetId = TARGET
 
-    def canonical(self, spec: Spec, beside: Spec | None = None) -> Spec:
-        del beside
+    def canonical(self, spec: Spec, reference: Spec | None = None) -> Spec:
+        del reference
         plain = drop_empty(spec)
         assert isinstance(plain, dict)
         return plain

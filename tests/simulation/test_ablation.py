@@ -62,8 +62,8 @@ def _recheck_unless(kind: type[Change]) -> Callable[..., object]:
 
 
 def _restrained(**changes: Any) -> Callable[..., tuple[list[Change], list[Withheld]]]:
-    def restrained(found: Any, restraint: Any, **facts: Any) -> tuple[Any, Any]:
-        return apply_guards(found, replace(restraint, **changes), **facts)
+    def restrained(found: Any, guards: Any, **facts: Any) -> tuple[Any, Any]:
+        return apply_guards(found, replace(guards, **changes), **facts)
 
     return restrained
 
@@ -73,7 +73,9 @@ def _unprotected(_tags: object) -> bool:
 
 
 def _readable_world(resources: Any, *_: object) -> LiveState:
-    return LiveState({key: saw for key, saw in resources.items() if isinstance(saw, LiveResource)})
+    return LiveState(
+        {key: live for key, live in resources.items() if isinstance(live, LiveResource)}
+    )
 
 
 @dataclass(frozen=True)

@@ -38,22 +38,22 @@ def real() -> Iterator[AppMesh]:
 
 def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
     """Carry a scenario out; return what became of each change of its steps and two cycles more."""
-    told = []
+    result = []
     last = scenario.steps[-1]
     for number, step in enumerate((*scenario.made, *scenario.steps, last, last)):
         if number == len(scenario.made):
             target._calls.counts.clear()  # noqa: SLF001  # what was made before does not count
-        plan = propose(target, step.desired, owner=OWNER, restraint=scenario.restraint, now=NOW)
+        plan = propose(target, step.desired, owner=OWNER, guards=scenario.restraint, now=NOW)
         report = apply(plan, target, ApplyOptions(workers=1))
-        told.append([type(outcome).__name__ for outcome in report.outcomes])
-    return told[len(scenario.made) :]
+        result.append([type(outcome).__name__ for outcome in report.outcomes])
+    return result[len(scenario.made) :]
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> None:
     modelled = run(Schedule(name, BEHAVIOUR, {}))
-    told = carried_out(real, SCENARIOS[name])
-    assert told == [
+    result = carried_out(real, SCENARIOS[name])
+    assert result == [
         [type(outcome).__name__ for outcome in cycle.report.outcomes]
         for cycle in modelled.cycles
         if cycle.report is not None
@@ -62,7 +62,9 @@ def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> Non
     inside = ("ListVirtual", "ListRoutes", "ListGatewayRoutes")
     made = {name: count for name, count in real.calls.items() if not name.startswith(inside)}
     assert made == Counter(call.operation for call in modelled.wire.calls)
-    seen = real.read_all([want.key for want in SCENARIOS[name].wanted], OWNER)
+    seen = real.read_all(
+        [desired_resource.key for desired_resource in SCENARIOS[name].wanted], OWNER
+    )
     for key, live in seen.resources.items():
         mesh = modelled.service.live[key.name]
         assert (live.spec, live.version) == (mesh.spec, mesh.version)  # type: ignore[union-attr]

@@ -22,7 +22,7 @@ def cycle(*wants: Desired) -> Work:
     def work(wire: Wire) -> None:
         target = ModelTarget(wire)
         try:
-            plan = propose(target, wants, owner=OWNER, restraint=SYNC, now=NOW)
+            plan = propose(target, wants, owner=OWNER, guards=SYNC, now=NOW)
         except TargetError:
             return
         apply(plan, target, ApplyOptions(workers=1, sleep=wire.pause))
@@ -56,7 +56,7 @@ def settled(service: Service, *wants: Desired) -> None:
     cycle(*wants)(wire)
     assert len(service.effects) == before
     assert {name: drop_empty(mesh.spec) for name, mesh in service.live.items()} == {
-        want.key.name: want.spec for want in wants
+        desired_resource.key.name: desired_resource.spec for desired_resource in wants
     }
 
 
@@ -85,7 +85,7 @@ def test_p12_two_of_one_mind_do_nothing_twice(
     for service in found:
         ours = [(effect.operation, effect.name) for effect in service.effects]
         if behaviour == "tokens-36h":
-            assert len([one for one in ours if one[0] != "tag"]) == 1
+            assert len([item for item in ours if item[0] != "tag"]) == 1
         settled(service, *wants)
     record_property("figure", f"two reconcilers on {behaviour}: {len(found)} orders of calls")
 

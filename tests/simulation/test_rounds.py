@@ -36,5 +36,5 @@ def test_two_hundred_rounds_are_run_under_every_memory_of_tokens() -> None:
     assert ROUNDS == 200
     assert len(MEMORIES) >= 10
     assert {(it.story, it.behaviour) for it in campaign() if it.rounds == ROUNDS} == {
-        (story, memory) for story in STORIES for memory in MEMORIES
+        (story, cache) for story in STORIES for cache in MEMORIES
     }

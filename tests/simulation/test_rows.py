@@ -114,7 +114,7 @@ def test_s14_under_another_owner_everything_is_a_strangers() -> None:
         ModelTarget(running.wire),
         scenario.wanted,
         owner="another",
-        restraint=scenario.restraint,
+        guards=scenario.restraint,
         now=NOW,
     )
     assert plan.changes == ()

@@ -379,9 +379,9 @@ def test_i05_a_fingerprint_of_what_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_survey_walks_each_directory_once(tmp_path: Path) -> None:
-    for one in range(12):
-        put(tmp_path / f"{one}/a.yaml")
+    for item in range(12):
+        put(tmp_path / f"{item}/a.yaml")
         for other in range(12):
-            if one != other:
-                (tmp_path / f"{one}/to-{other}").symlink_to(f"../{other}")
+            if item != other:
+                (tmp_path / f"{item}/to-{other}").symlink_to(f"../{other}")
     assert len(walk([str(tmp_path)]).entries) == 12

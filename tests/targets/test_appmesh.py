@@ -445,7 +445,7 @@ def test_a10_a_delete_is_sent_once() -> None:
     def delete(target: AppMesh) -> Any:
         live = target.read(mesh("a"))
         assert live is not None
-        change = plan(desired("b"), live, restraint=SYNC).changes[1]
+        change = plan(desired("b"), live, guards=SYNC).changes[1]
         return target.apply(change, None)
 
     result, requests = with_target(
@@ -459,7 +459,7 @@ def test_a_conflict_over_nothing_that_can_be_named_is_told_as_it_came() -> None:
     def delete(target: AppMesh) -> Any:
         live = target.read(mesh("a"))
         assert live is not None
-        return target.apply(plan(desired("b"), live, restraint=SYNC).changes[1], None)
+        return target.apply(plan(desired("b"), live, guards=SYNC).changes[1], None)
 
     in_use = refusal(409, "ResourceInUseException")
     result, _ = with_target(world(delete=in_use), delete)

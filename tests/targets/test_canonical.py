@@ -67,10 +67,10 @@ def test_a_difference_that_means_something_is_one(sent: Spec, shown: Spec) -> No
 
 
 def test_a_listener_that_the_manifest_has_not_keeps_what_was_filled_in() -> None:
-    one: Json = {"healthCheck": {"port": 80}}
+    item: Json = {"healthCheck": {"port": 80}}
     without: Json = {"healthCheck": {"protocol": "http"}}
-    shown = canonical({"listeners": [one, one]}, {"listeners": [without]})
-    assert shown == {"listeners": [{"healthCheck": {}}, one]}
+    shown = canonical({"listeners": [item, item]}, {"listeners": [without]})
+    assert shown == {"listeners": [{"healthCheck": {}}, item]}
 
 
 def test_what_is_given_stays_as_it_is() -> None:

@@ -100,7 +100,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 def planned(target: Target, *wants: Any, **options: Any) -> Change:
     """Return the one change that brings ``target`` to ``wants``."""
-    world = target.read_all([want.key for want in wants], OWNER)
+    world = target.read_all([desired_resource.key for desired_resource in wants], OWNER)
     (change,) = plan(*wants, *world.resources.values(), **options).changes
     return change
 
@@ -248,7 +248,7 @@ def deletion(target: Target) -> Delete:
     live = target.read(mesh("a"))
     assert live is not None
 
-    (change,) = plan(desired("b"), live, restraint=SYNC).changes[1:]
+    (change,) = plan(desired("b"), live, guards=SYNC).changes[1:]
     assert isinstance(change, Delete)
     return change
 

@@ -90,9 +90,9 @@ def test_the_parts_of_a_url_in_an_error_of_the_http_client_are_not_shown() -> No
 
 
 def test_e01_a_long_answer_is_shown_in_part_and_its_code_too() -> None:
-    told = str(answered("N" * 1000, 400, "refused " * 10_000))
-    assert len(told) < 1300
-    assert "N" * 80 + "… (HTTP 400): refused refused" in told
+    result = str(answered("N" * 1000, 400, "refused " * 10_000))
+    assert len(result) < 1300
+    assert "N" * 80 + "… (HTTP 400): refused refused" in result
 
 
 def test_missing_credentials_are_a_refusal() -> None:

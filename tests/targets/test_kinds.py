@@ -20,7 +20,7 @@ def deletion(warm: Warm) -> Delete:
     ours = [{"key": OWNER_TAG, "value": OWNER}]
     warm.hand.create_mesh(meshName="m", spec=egress("DROP_ALL"), tags=ours)
     world = warm.target.read_all([], OWNER)
-    (change,) = plan(desired("kept"), *world.resources.values(), restraint=SYNC).changes[1:]
+    (change,) = plan(desired("kept"), *world.resources.values(), guards=SYNC).changes[1:]
     assert isinstance(change, Delete)
     return change
 
@@ -60,7 +60,7 @@ def test_a30_what_is_held_by_something_beside_it_is_told_as_the_service_tells_it
     assert node["virtualNode"]["metadata"]["resourceOwner"] == ACCOUNT
     live = warm.target.read(key("virtual-node/m/n"))
     assert live is not None
-    (change,) = plan(desired("kept"), live, restraint=SYNC).changes[1:]
+    (change,) = plan(desired("kept"), live, guards=SYNC).changes[1:]
     with pytest.raises(ConflictError, match="VirtualService provider"):
         warm.target.apply(change, None)
 

@@ -30,7 +30,7 @@ class Warm:
         self.calls = ApiClient(open_session(connection), connection, workers=4, reopen=None)
         self.memory = ReadCache()
         identity = TargetId("test", url, ACCOUNT, "eu-west-1")
-        self.target = AppMesh(identity, self.calls, workers=4, memory=self.memory)
+        self.target = AppMesh(identity, self.calls, workers=4, cache=self.memory)
         self.hand = boto3.client(
             "appmesh",
             region_name="eu-west-1",
@@ -41,7 +41,7 @@ class Warm:
 
     def plan(self, wants: list[Desired] = WANTS) -> tuple[Plan, Counter[str]]:
         self.calls.counts.clear()
-        plan = propose(self.target, wants, owner=OWNER, restraint=GuardSettings(), now=NOW)
+        plan = propose(self.target, wants, owner=OWNER, guards=GuardSettings(), now=NOW)
         return plan, Counter(self.calls.counts)
 
     def cycle(self, wants: list[Desired] = WANTS) -> None:
@@ -77,7 +77,7 @@ def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
     assert isinstance(change, Update)
     assert (change.key, change.cause) == (mesh("m007"), Cause.DRIFT)
     warm.hand.delete_mesh(meshName="m008")
-    assert {str(one.key) for one in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
+    assert {str(item.key) for item in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
 
 
 @pytest.mark.parametrize("owner", ["nobody", "other"])
@@ -95,7 +95,7 @@ def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner
     # A page may be read before the tags move, so a whole round more tells for certain.
     for _ in range(2 * warm.memory.cycles_per_full_recheck):
         plan, _ = warm.plan()
-        seen |= {str(one.key) for one in (*plan.changes, *plan.withheld)}
+        seen |= {str(item.key) for item in (*plan.changes, *plan.withheld)}
     assert seen == {"mesh/m123", "mesh/m200"}
 
 
@@ -213,7 +213,7 @@ def test_an_orphan_whose_delete_failed_is_seen_in_the_next_cycle(warm: Warm) -> 
     warm.hand.create_virtual_node(meshName="m249", virtualNodeName="n", spec={})
     for _ in range(2):
         plan, _ = warm.plan(WANTS[:-1])
-        (held,) = plan.withheld
-        assert held.key == mesh("m249")
+        (withheld,) = plan.withheld
+        assert withheld.key == mesh("m249")
         with pytest.raises(ConflictError):
-            warm.target.apply(held.change, None)  # type: ignore[arg-type]  # it is a delete
+            warm.target.apply(withheld.change, None)  # type: ignore[arg-type]  # it is a delete

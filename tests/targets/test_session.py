@@ -39,8 +39,8 @@ def test_the_account_is_asked_for_at_the_targets_own_url() -> None:
 
 
 def test_what_is_no_account_is_none() -> None:
-    told = b"<R><GetCallerIdentityResult><Account>abc def</Account></GetCallerIdentityResult></R>"
-    with scripted(lambda *_: Answer(200, told)) as server:
+    result = b"<R><GetCallerIdentityResult><Account>abc def</Account></GetCallerIdentityResult></R>"
+    with scripted(lambda *_: Answer(200, result)) as server:
         connection = Connection(server.url, "eu-west-1", credentials=("a", "b"))
         assert account_of(open_session(connection), connection) is None
 

@@ -71,9 +71,9 @@ def ask(
     given = {"host": "127.0.0.1:9180"} | (headers or {})
     part = {"type": "http.request", "body": body.encode(), "more_body": False}
     head, end = asyncio.run(exchange(application, method, path, given, [part]))
-    told = {name.decode(): value.decode() for name, value in head["headers"]}
-    assert told["content-length"] == str(len(end["body"]))
-    return head["status"], told, end["body"].decode()
+    result = {name.decode(): value.decode() for name, value in head["headers"]}
+    assert result["content-length"] == str(len(end["body"]))
+    return head["status"], result, end["body"].decode()
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -247,8 +247,8 @@ def test_a_body_has_its_bound() -> None:
 @pytest.mark.parametrize(("seconds", "code"), [(1.0, 200), (HEARTBEAT_TIMEOUT_SECONDS, 503)])
 def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     daemon = StillDaemon(calm(), beaten_seconds_ago=seconds)
-    told, _, body = ask(web(daemon), "GET", "/healthz")
-    assert told == code
+    result, _, body = ask(web(daemon), "GET", "/healthz")
+    assert result == code
     assert body == ("ok\n" if code == 200 else "the loop last moved 120 s ago\n")
     shown = json.loads(ask(web(daemon), "GET", "/status")[2])
     assert shown["healthy"] is (code == 200)
@@ -276,10 +276,10 @@ def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(
 
 
 def test_a_file_whose_name_is_no_text_is_told_all_the_same() -> None:
-    (one,) = calm().resources
-    odd = calm(standings=(replace(one, origin=Origin("\udcff.yaml", 1, 1)),))
-    told = json.loads(ask(web(StillDaemon(odd)), "GET", "/status")[2])
-    assert told["resources"][0]["origin"]["file"] == "\udcff.yaml"
+    (item,) = calm().resources
+    odd = calm(standings=(replace(item, origin=Origin("\udcff.yaml", 1, 1)),))
+    result = json.loads(ask(web(StillDaemon(odd)), "GET", "/status")[2])
+    assert result["resources"][0]["origin"]["file"] == "\udcff.yaml"
 
 
 def test_whoever_stands_by_is_ready() -> None:

@@ -34,7 +34,7 @@ def framed(url: str, answers: int) -> Iterator[str]:
 
     Of what the daemon sends one thing is changed: the page around it may frame it.
     """
-    told: list[str] = []
+    result: list[str] = []
 
     def script(request: str, body: bytes) -> Answer:
         del body
@@ -44,8 +44,8 @@ def framed(url: str, answers: int) -> Iterator[str]:
             return Answer(200, page.encode(), {"content-type": "text/html"})
         if path == "/harness.js":
             return Answer(200, HARNESS.encode(), {"content-type": "text/javascript"})
-        told.extend([path] * (path == "/status"))
-        if len(told) > answers:
+        result.extend([path] * (path == "/status"))
+        if len(result) > answers:
             return Answer(502, b"nobody is there")
         answer = urllib3.request("GET", url + path)
         policy = answer.headers.get("content-security-policy", "")
@@ -74,9 +74,9 @@ def seen(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         with served(daemon, tmp_path) as own, framed(own, answers) as url:
             target = f"{url}/harness?width={width}&pulse={pulse}"
             dom = browse(tmp_path, "--dump-dom", "--virtual-time-budget=15000", *flags, target)
-        told = re.search(r"<pre>(.*)</pre>", dom, re.DOTALL)
-        assert told is not None, dom
-        facts: dict[str, Any] = json.loads(html.unescape(told[1]))
+        result = re.search(r"<pre>(.*)</pre>", dom, re.DOTALL)
+        assert result is not None, dom
+        facts: dict[str, Any] = json.loads(html.unescape(result[1]))
         return facts
 
     return look
@@ -173,8 +173,8 @@ def test_a_cycle_that_runs_is_told_from_one_that_ended(
 
 
 def test_a_thousand_meshes_are_shown(seen: Callable[..., dict[str, Any]]) -> None:
-    (one,) = calm(time.time()).resources
-    many = tuple(replace(one, key=Key("mesh", (f"m{number}",))) for number in range(1_000))
+    (item,) = calm(time.time()).resources
+    many = tuple(replace(item, key=Key("mesh", (f"m{number}",))) for number in range(1_000))
     facts = seen(StillDaemon(calm(time.time(), standings=many)), 360)
     assert facts["counts"] == ["1000 resources", "1000 in sync"]
     assert facts["all"] == 1_000

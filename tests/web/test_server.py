@@ -126,7 +126,7 @@ def test_whoever_waits_for_a_cycle_hears_when_it_ends_and_keeps_nobody_else_wait
     tmp_path: Path,
 ) -> None:
     daemon = StillDaemon(calm())
-    told: list[tuple[int, bytes]] = []
+    result: list[tuple[int, bytes]] = []
     with served(daemon, tmp_path) as url:
         token = (tmp_path / "token").read_text("ascii").strip()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -135,7 +135,7 @@ def test_whoever_waits_for_a_cycle_hears_when_it_ends_and_keeps_nobody_else_wait
             with closing(http.client.HTTPConnection(url.removeprefix("http://"))) as connection:
                 connection.request("POST", "/reconcile", "{}", headers)
                 answer = connection.getresponse()
-                told.append((answer.status, answer.read()))
+                result.append((answer.status, answer.read()))
 
         waiting = threading.Thread(target=wait)
         waiting.start()
@@ -143,4 +143,4 @@ def test_whoever_waits_for_a_cycle_hears_when_it_ends_and_keeps_nobody_else_wait
         assert get(url, "/healthz")[0] == 200
         daemon.ends[43] = ExitCode.OK
         waiting.join(10)
-    assert told == [(200, b'{"cycle":43,"exit_code":0,"exit_name":"ok"}\n')]
+    assert result == [(200, b'{"cycle":43,"exit_code":0,"exit_name":"ok"}\n')]

@@ -16,12 +16,12 @@ CHOICE = TargetConfig("test", "platform", "sync", url=TARGET.url, region="eu-wes
 
 
 def test_a_file_is_a_lock(here: Path) -> None:
-    candidate = open_lock(f"file:{here}/lock", 15, CHOICE, TARGET)
-    assert isinstance(candidate.store, FileStore)
-    candidate.renew_or_acquire()
-    assert candidate.is_leader()
-    assert candidate.lease().holder == candidate.holder
-    assert candidate.lease().expires_at == pytest.approx(time.time() + 15, abs=5)
+    elector = open_lock(f"file:{here}/lock", 15, CHOICE, TARGET)
+    assert isinstance(elector.store, FileStore)
+    elector.renew_or_acquire()
+    assert elector.is_leader()
+    assert elector.lease().holder == elector.holder
+    assert elector.lease().expires_at == pytest.approx(time.time() + 15, abs=5)
 
 
 @pytest.mark.parametrize(
@@ -36,21 +36,21 @@ def test_p11_a_table_is_a_lock_for_each_owner_in_a_place_that_all_know_alike(
     here: Path, choice: TargetConfig, place: str
 ) -> None:
     del here
-    candidate = open_lock("dynamodb:locks", 15, choice, TARGET)
-    assert isinstance(candidate.store, DynamoStore)
+    elector = open_lock("dynamodb:locks", 15, choice, TARGET)
+    assert isinstance(elector.store, DynamoStore)
     name = f"mesh-reconciler/{place}/eu-west-1/platform"
-    assert candidate.store.name == f"the lock {name} in the DynamoDB table locks"
+    assert elector.store.name == f"the lock {name} in the DynamoDB table locks"
     if choice.url is not None:
         # One of the replicas may have found out less about itself than the other.
         unknown = open_lock("dynamodb:locks", 15, choice, replace(TARGET, account=None))
-        assert unknown.store.name == candidate.store.name
+        assert unknown.store.name == elector.store.name
 
 
 def test_two_candidates_of_one_process_are_two(here: Path) -> None:
-    one, two = (open_lock(f"file:{here}/lock", 15, CHOICE, TARGET) for _ in range(2))
-    one.renew_or_acquire()
+    item, two = (open_lock(f"file:{here}/lock", 15, CHOICE, TARGET) for _ in range(2))
+    item.renew_or_acquire()
     two.renew_or_acquire()
-    assert (one.is_leader(), two.is_leader()) == (True, False)
+    assert (item.is_leader(), two.is_leader()) == (True, False)
 
 
 def test_the_clock_of_leases_goes_on() -> None:

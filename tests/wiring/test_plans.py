@@ -60,13 +60,13 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 def test_a_disk_that_is_full_keeps_the_plan_before(here: Path) -> None:
     write_plan("p.plan", OTHER)
     tests = Path(__file__).parents[1]
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tests / "wiring")],
         env={**os.environ, "PYTHONPATH": str(tests)},
         cwd=here, capture_output=True, check=True, text=True,
     )  # fmt: skip
     words = "saving the plan in p.plan: File too large; nothing was saved"
-    assert told.stdout == f"ReconcilerError {words}\n"
+    assert result.stdout == f"ReconcilerError {words}\n"
     assert read_plan("p.plan") == OTHER
     assert names(here) == ["p.plan"]
 
