@@ -117,7 +117,7 @@ class DaemonRun:
         return replace(
             status,
             calls=dict(target.calls),
-            answers=dict(target.responses),
+            responses=dict(target.responses),
             recheck_seconds=cycles * status.interval_seconds,
         )
 

@@ -15,12 +15,12 @@ from reconciler.endpoint.server import LocalEndpoint
 from reconciler.serving.listening import InvalidAddressError, ServingError
 
 __all__ = [
-    "InvalidAddressError",
     "Behaviour",
-    "InvalidBehaviorError",
-    "EndpointError",
-    "InvalidFaultsError",
     "DataDirectoryLockedError",
+    "EndpointError",
+    "InvalidAddressError",
+    "InvalidBehaviorError",
+    "InvalidFaultsError",
     "LocalEndpoint",
     "ServingError",
     "parse_behaviour",

@@ -8,4 +8,4 @@ from reconciler.engine.course import ApplyOptions
 from reconciler.engine.cycle import apply, propose, reread
 from reconciler.engine.target import Target
 
-__all__ = ["ApplyOptions", "Target", "apply", "reread", "propose"]
+__all__ = ["ApplyOptions", "Target", "apply", "propose", "reread"]

@@ -15,8 +15,7 @@ from reconciler.endpoint.rules import Call
 from reconciler.endpoint.rules import violations_of_rules as refusals
 from reconciler.manifest import specs
 from reconciler.manifest.fields import api_name
-from reconciler.manifest.loading import LoadResult
-from reconciler.manifest.loading import load_manifests as load_manifests
+from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.schema import manifest_schema
 
 API = load()
