@@ -34,7 +34,7 @@ soak: $(VENV)/.dev  ## the long form of what takes long: simulation, kills, dura
 	RECONCILER_SOAK=1 RECONCILER_LONG_TESTS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 14400 tests/simulation tests/kills tests/source tests/endpoint tests/journeys
 
 bench: $(VENV)/.dev  ## figures, with the machine and the peers named
-	PYTHONPATH=tests $(BIN)/python -m tests.bench
+	PYTHONPATH=tests $(BIN)/python -m bench
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(PIN) --upgrade pyproject.toml --output-file requirements.lock
@@ -42,10 +42,10 @@ lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
 
 wheel: $(VENV)/.dev  ## dist/: the wheel, the same bytes each time, and requirements.txt with all hashes
-	$(BIN)/python tests/supply.py dist
+	$(BIN)/python tools/build_release.py dist
 
 sbom: $(VENV)/.dev  ## dist/sbom.json: what is in an installation, as CycloneDX
-	$(BIN)/python tests/supply.py sbom
+	$(BIN)/python tools/build_release.py sbom
 
 test-versions: $(VENV)/.dev  ## core and contract suites with the lowest and the newest dependencies
 	set -e; for versions in lowest-direct highest; do \

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.kinds import KINDS
-from reconciler.core.marks import last_applied_for
-from reconciler.core.plan import Plan, PlanInput, make_plan
+from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.last_applied import last_applied_for
+from reconciler.core.planning.plan import Plan, PlanInput, make_plan
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
@@ -23,7 +24,6 @@ from reconciler.core.resources import (
     Unreadable,
     drop_empty,
 )
-from reconciler.core.restraint import GuardSettings, Policy
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OWNER = "platform"

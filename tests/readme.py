@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-import api_page
+import create_mesh_reference
 
 from reconciler.core import exit_codes
 from reconciler.endpoint import Behaviour
-from reconciler.manifest.diagnostics import Code
-from reconciler.settings.knobs import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
+from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
 
 README = Path(__file__).parent.parent / "README.md"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
-BEHAVIOURS = Path(__file__).parent / "behaviours.txt"
+BEHAVIOURS = Path(__file__).parent / "behaviors.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETS = {
     ALL_COMMANDS: "every verb",
@@ -36,8 +36,8 @@ _VALUES = {
 def rewritten(text: str) -> str:
     """Return ``text`` with every marked table as the code has it."""
     tables = {
-        "statements": api_page.tables()[0],
-        "errors": api_page.tables()[1],
+        "statements": create_mesh_reference.tables()[0],
+        "errors": create_mesh_reference.tables()[1],
         "options": _options(),
         "behaviours": _behaviours(),
         "exit_codes": _exit_codes(),

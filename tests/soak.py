@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from builders import TARGET, desired, egress, mesh
-from means import FakeCycleTarget
+from fake_cycle_target import FakeCycleTarget
 
-from reconciler.cli.cycles import CycleRunner
 from reconciler.core.errors import RejectedError, UnavailableError
 from reconciler.core.resources import Key
-from reconciler.core.status import DaemonStatus
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.daemon.cycle import CycleRunner
 from reconciler.daemon.loop import Daemon, LoopInputs
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shells import Shell, shell_in
-from shipped import DEPLOY, ROOT, instructions, read
+from deploy_files import DEPLOY, ROOT, instructions, read
+from run_shell import Shell, shell_in
 
 from reconciler.cli.main import COMMANDS
-from reconciler.settings.knobs import OPTIONS
+from reconciler.settings.options import OPTIONS
 
 BIN = Path(sys.executable).parent
 GUIDE = (DEPLOY / "README.md").read_text("utf-8")
@@ -292,7 +292,7 @@ def test_every_alert_asks_for_what_the_daemon_counts() -> None:
     metrics = pytest.importorskip(
         "reconciler.web.metrics", reason="the daemon counts nothing yet: the alerts are unchecked"
     )
-    status = pytest.importorskip("reconciler.core.status")
+    status = pytest.importorskip("reconciler.core.state.daemon_status")
     builders = pytest.importorskip("builders")
     now = status.DaemonStatus(builders.TARGET, "platform", "sync", 0.0, 60.0)
     text = metrics.Metrics().exposed(now, 0.0)[0].decode()

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from shells import Shell, shell_in
-from shipped import DEPLOY
+from deploy_files import DEPLOY
+from run_shell import Shell, shell_in
 
 from reconciler.cli.main import COMMANDS
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from deploy_files import ROOT, instructions
+from run_shell import Shell, shell_in
 from servers import Answer, scripted
-from shells import Shell, shell_in
-from shipped import ROOT, instructions
 
 MAX_INSTALLED_BYTES = 100 * 1024 * 1024
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from shells import shell_in
-from shipped import DEPLOY, instructions, read
+from deploy_files import DEPLOY, instructions, read
+from run_shell import shell_in
 
 BIN = Path(sys.executable).parent
 

@@ -13,8 +13,8 @@ import boto3
 import pytest
 from builders import ACCOUNT
 from conftest import Cli
+from iam_policies import IAM, policies, rendered
 from manifest_text import mesh_yaml
-from permissions import IAM, policies, rendered
 from servers import Scripted, recording
 
 from reconciler.api import ApiKind, Operation, load
@@ -108,7 +108,7 @@ def operation_of(method: str, path: str) -> tuple[Operation, dict[str, str]]:
 def test_the_files_are_what_the_description_of_the_api_makes() -> None:
     for name, policy in policies().items():
         text = (IAM / f"{name}.json").read_text("utf-8")
-        assert text == rendered(policy), "python tests/permissions.py brings it up to date"
+        assert text == rendered(policy), "python tools/iam_policies.py brings it up to date"
 
 
 def test_e27_all_that_is_sent_is_allowed_and_nothing_more(

@@ -20,8 +20,8 @@ import reconciler
 from reconciler.api import Text
 from reconciler.api import load as load_api
 from reconciler.core.resources import Key
-from reconciler.endpoint.errors import InvalidFaultsError
-from reconciler.endpoint.faults import Faults
+from reconciler.endpoint.endpoint_errors import InvalidFaultsError
+from reconciler.endpoint.faults.fault_list import Faults
 
 PACKAGE = Path(reconciler.__file__).parent
 # Compiles what the API's description holds, and those patterns are collected from there.
@@ -163,7 +163,7 @@ def test_globs_are_matched_where_their_length_is_bounded() -> None:
         if (isinstance(node, ast.ImportFrom) and node.module in GLOBS)
         or (isinstance(node, ast.Import) and any(it.name in GLOBS for it in node.names))
     }
-    assert users == {"reconciler.core.resources", "reconciler.endpoint.faults"}
+    assert users == {"reconciler.core.resources", "reconciler.endpoint.faults.fault_list"}
 
 
 @pytest.mark.parametrize("unit", ["[", "*", "*a", "?", "[a]", "[!a-z]*"])

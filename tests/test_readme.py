@@ -14,7 +14,7 @@ from readme import BEHAVIOURS, README, rewritten, rows_of
 
 from reconciler.cli.main import COMMANDS
 from reconciler.endpoint import Behaviour
-from reconciler.settings.knobs import ALL_COMMANDS, TARGET_COMMANDS
+from reconciler.settings.options import ALL_COMMANDS, TARGET_COMMANDS
 
 TEXT = README.read_text("utf-8")
 _BLOCKS = re.findall(r"<!-- run -->\n```console\n(.*?)```", TEXT, re.DOTALL)

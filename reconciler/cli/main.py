@@ -62,7 +62,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # Help needs no options.
-        from reconciler.cli.options import load_command  # noqa: PLC0415
+        from reconciler.cli.command import load_command  # noqa: PLC0415
 
         return load_command(cmd_name)
 

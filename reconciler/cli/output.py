@@ -11,7 +11,7 @@ import click
 
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.escaping import escaped
-from reconciler.render.style import Layout
+from reconciler.render.terminal import Layout
 
 
 def print_result(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from reconciler.core.changes import Change, ReasonCode
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 
 CODE_OF_REASON = {
     ReasonCode.UNREADABLE: ExitCode.ERROR,

@@ -9,9 +9,9 @@ from threading import Condition
 from typing import Protocol
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.schedule import Schedule, is_due
-from reconciler.core.status import DaemonStatus, LeaseStatus
-from reconciler.daemon.watching import PollSchedule
+from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
+from reconciler.core.state.schedule import Schedule, is_due
+from reconciler.daemon.watch import PollSchedule
 
 # The content of files is read though nothing of them moved that can be seen from outside.
 CYCLES_PER_READ = 10

@@ -4,15 +4,15 @@ It shares nothing with the client but the description, so that a misunderstandin
 on the other.
 """
 
-from reconciler.endpoint.behaviours import Behaviour, parse_behaviour
-from reconciler.endpoint.errors import (
+from reconciler.endpoint.endpoint_errors import (
     DataDirectoryLockedError,
     EndpointError,
     InvalidBehaviorError,
     InvalidFaultsError,
 )
-from reconciler.endpoint.server import LocalEndpoint
-from reconciler.serving.listening import InvalidAddressError, ServingError
+from reconciler.endpoint.local_endpoint import LocalEndpoint
+from reconciler.endpoint.semantics.behaviors import Behaviour, parse_behaviour
+from reconciler.serving.http_server import InvalidAddressError, ServingError
 
 __all__ = [
     "Behaviour",

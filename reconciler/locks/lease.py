@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 from reconciler.core.errors import LockError, LockHeldError
-from reconciler.core.status import LeaseStatus
+from reconciler.core.state.daemon_status import LeaseStatus
 
 # Of a holder who is gone the record is last seen to move within one step, is over a term later,
 # and is taken at the step after: within two terms where three steps make one.

@@ -16,18 +16,23 @@ from reconciler.core.escaping import escaped
 from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Desired, Key, Origin
 from reconciler.manifest.budget import TooSlowError, unlimited
-from reconciler.manifest.diagnostics import (
+from reconciler.manifest.cross_checks import cross_check
+from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
+from reconciler.manifest.formats.detect import Format, detect_format, split_resources
+from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
+from reconciler.manifest.formats.registry import translate
+from reconciler.manifest.models.documents import KEY_KINDS
+from reconciler.manifest.models.field_places import Fields
+from reconciler.manifest.parsing.decoding import decode
+from reconciler.manifest.parsing.diagnostics import (
     Code,
     Diagnostic,
     Severity,
     about_file,
     sort_diagnostics,
 )
-from reconciler.manifest.dialects import translate
-from reconciler.manifest.forms import KEY_KINDS
-from reconciler.manifest.json_parser import parse_json
-from reconciler.manifest.kubernetes import Cluster, KubernetesResource
-from reconciler.manifest.nodes import (
+from reconciler.manifest.parsing.json_parser import parse_json
+from reconciler.manifest.parsing.nodes import (
     MAX_DIAGNOSTICS,
     DiagnosticList,
     Document,
@@ -37,12 +42,7 @@ from reconciler.manifest.nodes import (
     format_path,
     get_text,
 )
-from reconciler.manifest.pages import decode
-from reconciler.manifest.places import Fields
-from reconciler.manifest.relations import cross_check
-from reconciler.manifest.shapes import Format, detect_format, split_resources
-from reconciler.manifest.sheets import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.yaml_parser import parse_yaml
+from reconciler.manifest.parsing.yaml_parser import parse_yaml
 
 _YAML_NAMES = (".yaml", ".yml")
 _LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')

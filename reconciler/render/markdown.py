@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 from reconciler.core.changes import Change, Create, Delete, TrafficEffect, operation_name
 from reconciler.core.escaping import escaped
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.three_way import FieldDiff, MergeConflict, ThreeWay
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import shorten_list
-from reconciler.core.three_way import FieldDiff, MergeConflict, ThreeWay
-from reconciler.render import words
-from reconciler.render.style import plural
+from reconciler.render import phrases
+from reconciler.render.terminal import plural
 from reconciler.render.text import headline
 
 # What a comment on GitHub may hold, in characters; counted here in bytes, which are never fewer.
@@ -50,7 +50,7 @@ def render_plan(
     """
     noted = [Block(f"**Note:** {_code(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
     blocks = _owner_note(plan) + noted + (list(_three_way(three_way)) if three_way else [])
-    return _comment(plan, words.plan_counts(plan), blocks, calls)
+    return _comment(plan, phrases.plan_counts(plan), blocks, calls)
 
 
 def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
@@ -58,7 +58,7 @@ def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
     # What was applied may have made it untrue.
     noted = [] if report.outcomes else _owner_note(report.plan)
     blocks = noted + _outcomes(report.outcomes)
-    return _comment(report.plan, words.report_counts(report), blocks, calls)
+    return _comment(report.plan, phrases.report_counts(report), blocks, calls)
 
 
 def render_message(title: str, text: str) -> str:
@@ -93,11 +93,11 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
         _code(headline(plan), MAX_HEADLINE_LENGTH),
         *_warnings(plan.changes),
     ]
-    small = [f"fingerprint {plan.fingerprint}", *([words.call_counts(calls)] if calls else [])]
+    small = [f"fingerprint {plan.fingerprint}", *([phrases.call_counts(calls)] if calls else [])]
     foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
     unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
     withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
-    changes = [_change(group) for group in words.groups(plan.changes)]
+    changes = [_change(group) for group in phrases.groups(plan.changes)]
     sections = [first, unlisted, withheld, changes]
     left = MAX_CHARACTERS - RESERVED_CHARACTERS - _size(head) - _size(foot)
     for turn, blocks in enumerate(sections):
@@ -142,7 +142,7 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
 
 
 def _owner_note(plan: Plan) -> list[Block]:
-    note = words.owner_note(plan)
+    note = phrases.owner_note(plan)
     return [Block(f"**Note:** {_code(note, MAX_HEADLINE_LENGTH)}", 0)] if note else []
 
 
@@ -171,9 +171,9 @@ def _three_way(three_way: ThreeWay) -> Iterator[Block]:
 
 
 def _field_diff(moved: FieldDiff) -> Block:
-    fields = [words.field_of(field) for field in moved.fields]
+    fields = [phrases.field_of(field) for field in moved.fields]
     if not fields[0].pointer:
-        sign = words.SYMBOLS[Create if fields[0].before is None else Delete]
+        sign = phrases.SYMBOLS[Create if fields[0].before is None else Delete]
         return Block(f"- {sign} {_code(escaped(str(moved.key)))}", 1)
     lines = [
         f"  - {_code(field.label)}: {_side(field.before)} → {_side(field.after)}"
@@ -184,8 +184,8 @@ def _field_diff(moved: FieldDiff) -> Block:
 
 def _conflict(conflict: MergeConflict) -> Block:
     sides = {"base": conflict.base, "live": conflict.live, "here": conflict.head}
-    sides_text = ", ".join(f"{word} {_side(words.value(side))}" for word, side in sides.items())
-    place = _code(words.label(conflict.pointer))
+    sides_text = ", ".join(f"{word} {_side(phrases.value(side))}" for word, side in sides.items())
+    place = _code(phrases.label(conflict.pointer))
     return Block(f"- {_code(escaped(str(conflict.key)))} {place}: {sides_text}", 1)
 
 
@@ -194,7 +194,7 @@ def _side(value: str | None) -> str:
 
 
 def _withheld(plan: Plan) -> Iterator[Block]:
-    for alike in words.reasons(plan.withheld):
+    for alike in phrases.reasons(plan.withheld):
         yield from _items(alike.reason.value, alike.why, alike.keys)
         yield from (_change(group, "withheld: ") for group in alike.pending)
 
@@ -213,11 +213,11 @@ def _items(what: str, reason: str, keys: list[str]) -> Iterator[Block]:
         )
 
 
-def _change(group: words.ChangeGroup, prefix: str = "") -> Block:
+def _change(group: phrases.ChangeGroup, prefix: str = "") -> Block:
     change = group.example
     keys = [f"<code>{html.escape(escaped(str(item.key)))}</code>" for item in group.changes]
     traffic = f", <b>{change.traffic}</b>" if change.traffic else ""
-    symbol = words.SYMBOLS[type(change)]
+    symbol = phrases.SYMBOLS[type(change)]
     summary = f"{prefix}{symbol} {operation_name(change)} {shorten_list(keys)}: {change.cause}"
     text = (
         f"<details><summary>{summary}{traffic}</summary>\n\n{_fence(_detail(group))}\n\n</details>"
@@ -225,7 +225,7 @@ def _change(group: words.ChangeGroup, prefix: str = "") -> Block:
     return Block(text, len(group.changes))
 
 
-def _detail(group: words.ChangeGroup) -> Iterator[str]:
+def _detail(group: phrases.ChangeGroup) -> Iterator[str]:
     yield from (f"  {key}  {origin}".rstrip() for key, origin in group.titles)
     if group.rest:
         yield f"  {group.rest}"
@@ -235,8 +235,8 @@ def _detail(group: words.ChangeGroup) -> Iterator[str]:
         yield from _sides(route.fields)
 
 
-def _sides(fields: Sequence[words.Field]) -> Iterator[str]:
-    for field, gap in zip(fields, words.column_gaps(fields), strict=True):
+def _sides(fields: Sequence[phrases.Field]) -> Iterator[str]:
+    for field, gap in zip(fields, phrases.column_gaps(fields), strict=True):
         sides = (("-", field.before), ("+", field.after))
         yield from (
             f"{sign} {field.label}{gap}{value}" for sign, value in sides if value is not None

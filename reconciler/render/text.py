@@ -12,12 +12,12 @@ from reconciler.core.changes import (
     operation_name,
 )
 from reconciler.core.escaping import escaped
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
 from reconciler.core.resources import TargetId
-from reconciler.render import words
-from reconciler.render.advice import render_advice
-from reconciler.render.style import Layout, Span, Style, styled, wrap_words
+from reconciler.render import phrases
+from reconciler.render.next_steps import render_advice
+from reconciler.render.terminal import Layout, Span, Style, styled, wrap_words
 
 STYLES: dict[type[Change], Style] = {
     Create: Style.GREEN,
@@ -44,10 +44,10 @@ def render_plan(
     """
     layout = Layout(color, width)
     blocks: list[Iterable[list[Span]]] = [[wrap_words(headline(plan))]]
-    blocks += [_block(group, layout) for group in words.groups(plan.changes)]
+    blocks += [_block(group, layout) for group in phrases.groups(plan.changes)]
     blocks += [_withheld(plan, layout)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
-    counts = "\n".join(filter(None, (words.owner_note(plan), words.plan_counts(plan))))
+    counts = "\n".join(filter(None, (phrases.owner_note(plan), phrases.plan_counts(plan))))
     written = ("\n".join(map(layout.write, block)) for block in blocks)
     return "\n\n".join([*written, _footer(counts, "", calls, layout)])
 
@@ -56,7 +56,7 @@ def render_report(
     report: Report, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
     """Return counts and advice; the outcomes were printed one by one as they came."""
-    counts = words.report_counts(report)
+    counts = phrases.report_counts(report)
     return _footer(counts, render_advice(report), calls, Layout(color, width))
 
 
@@ -65,7 +65,7 @@ def render_outcome(outcome: Outcome, *, color: bool) -> str:
     style = OUTCOME_STYLES[type(outcome)]
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
-        return styled(f"{key}: {words.DONE[type(outcome.change)]}", style, on=color)
+        return styled(f"{key}: {phrases.DONE[type(outcome.change)]}", style, on=color)
     text_line = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
     return f"{styled(text_line, style, on=color)}: {escaped(outcome.reason)}"
 
@@ -74,7 +74,7 @@ def render_intent(change: Change) -> str:
     """Return one line on what a change would do, for a log."""
     endless = Layout(color=False)
     fields = ", ".join(
-        endless.write(_field(field, "  ")).strip() for field in words.visible(change)
+        endless.write(_field(field, "  ")).strip() for field in phrases.visible(change)
     )
     return f"{escaped(str(change.key))}: {operation_name(change)}, {change.cause}: {fields or 'as it is'}"
 
@@ -90,17 +90,17 @@ def target_line(target: TargetId) -> str:
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
 
 
-def _block(group: words.ChangeGroup, layout: Layout, indent: str = "  ") -> Iterator[list[Span]]:
+def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> Iterator[list[Span]]:
     change = group.example
     kind = type(change)
     for key, origin in group.titles:
-        title = Span(f"{words.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD), indent)
+        title = Span(f"{phrases.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD), indent)
         where = [Span(origin, (Style.DIM,))] if origin else []
         yield [title, Span(change.cause), *where]
     if group.rest:
         yield wrap_words(group.rest, gap="    ")
-    most = words.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
-    for field, gap in zip(group.fields, words.column_gaps(group.fields, most), strict=True):
+    most = phrases.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
+    for field, gap in zip(group.fields, phrases.column_gaps(group.fields, most), strict=True):
         yield _field(field, gap)
     for route in group.detached:
         yield [Span(f"! {route.title}", (Style.BOLD,), INDENT)]
@@ -109,7 +109,7 @@ def _block(group: words.ChangeGroup, layout: Layout, indent: str = "  ") -> Iter
         yield [Span(f"! {change.traffic}", (Style.BOLD,), INDENT)]
 
 
-def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Span]:
+def _field(field: phrases.Field, gap: str, indent: str = INDENT) -> list[Span]:
     symbol, style = _mark(field)
     label = Span(f"{symbol} {field.label}", (style,), indent)
     values = [value for value in (field.before, field.after) if value is not None]
@@ -117,7 +117,7 @@ def _field(field: words.Field, gap: str, indent: str = INDENT) -> list[Span]:
     return [label, Span(values[0], (style,), gap), *arrows]
 
 
-def _mark(field: words.Field) -> tuple[str, Style]:
+def _mark(field: phrases.Field) -> tuple[str, Style]:
     if field.before is None:
         return "+", Style.GREEN
     return ("-", Style.RED) if field.after is None else ("~", Style.YELLOW)
@@ -125,7 +125,7 @@ def _mark(field: words.Field) -> tuple[str, Style]:
 
 def _withheld(plan: Plan, layout: Layout) -> Iterator[list[Span]]:
     yield wrap_words("Left alone on purpose:")
-    for alike in words.reasons(plan.withheld):
+    for alike in phrases.reasons(plan.withheld):
         style = Style.DIM if alike.reason is ReasonCode.ORPHAN else Style.YELLOW
         title = wrap_words(f"! {', '.join(alike.keys)}", style, gap="  ")
         yield [*title, *wrap_words(f"{alike.reason.value}: {alike.why}", gap="  ")]
@@ -144,5 +144,5 @@ def _footer(counts: str, advice: str, calls: Mapping[str, int], layout: Layout) 
     lines = [wrap_words(line, Style.BOLD) for line in counts.splitlines()]
     lines += map(wrap_words, advice.splitlines())
     if calls:
-        lines.append(wrap_words(words.call_counts(calls), Style.DIM))
+        lines.append(wrap_words(phrases.call_counts(calls), Style.DIM))
     return "".join(f"{layout.write(line)}\n" for line in lines)

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from reconciler.core.errors import UsageError
 from reconciler.manifest.budget import TooSlowError, unlimited
-from reconciler.manifest.diagnostics import Code, Diagnostic, about_file
-from reconciler.source import checkout
-from reconciler.source.tree import (
+from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
+from reconciler.source import git_state
+from reconciler.source.file_walk import (
     MAX_FILE_BYTES,
     STANDARD_INPUT,
     FileEntry,
@@ -104,7 +104,7 @@ class _Scan:
 
 def _scan(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Scan:
     paths = tuple(paths)
-    return _Scan(walk(paths, check_time), tuple(map(checkout.state, paths)))
+    return _Scan(walk(paths, check_time), tuple(map(git_state.state, paths)))
 
 
 def _read_when_stable(

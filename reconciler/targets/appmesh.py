@@ -31,12 +31,12 @@ from reconciler.core.resources import (
     shorten_list,
 )
 from reconciler.known_secrets import shown
-from reconciler.targets.answers import to_live_resource, to_version
-from reconciler.targets.calls import ApiClient
+from reconciler.targets.api_client import ApiClient
+from reconciler.targets.cache import ReadCache, TagIndex
 from reconciler.targets.canonical import canonical
-from reconciler.targets.lists import Lister, Ref
-from reconciler.targets.memory import ReadCache, TagIndex
-from reconciler.targets.operations import arguments_of, operation_of, path_of
+from reconciler.targets.listing import Lister, Ref
+from reconciler.targets.operation_names import arguments_of, operation_of, path_of
+from reconciler.targets.responses import to_live_resource, to_version
 
 DELETED = "DELETED"
 

@@ -29,8 +29,8 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
-from reconciler.settings.target import refuse_strange_url
-from reconciler.targets.errors import text_of, translate_errors
+from reconciler.settings.target_config import refuse_strange_url
+from reconciler.targets.error_translation import text_of, translate_errors
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
 CONNECT_TIMEOUT_SECONDS = 3

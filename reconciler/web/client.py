@@ -13,7 +13,7 @@ from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
-from reconciler.core.status import DaemonStatus, LeaseStatus, ResourceStatus, State
+from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.known_secrets import shown
 
 SCHEMA = 1

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from reconciler.core.changes import DRIFT, Change, operation_name
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
-from reconciler.core.status import DaemonStatus, ResourceStatus, State
+from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
 
 _PREFIX = "mesh_reconciler"
 _NO_DRIFT = (State.IN_SYNC, State.SUSPENDED)

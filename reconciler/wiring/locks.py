@@ -11,7 +11,7 @@ from reconciler.core.resources import TargetId
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
 from reconciler.locks.lease import Elector, LeaseStore
-from reconciler.settings.target import TargetConfig
+from reconciler.settings.target_config import TargetConfig
 from reconciler.targets.session import open_client, open_session
 from reconciler.wiring.targets import connection_of
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TextIO
 
 from reconciler.manifest.budget import Budget, unlimited
-from reconciler.manifest.diagnostics import sort_diagnostics
 from reconciler.manifest.loading import LoadResult, load_manifests
+from reconciler.manifest.parsing.diagnostics import sort_diagnostics
 from reconciler.source.snapshot import nothing_found, read
 
 DEFAULT_SOURCE = "manifests"

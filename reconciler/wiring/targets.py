@@ -7,13 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 from reconciler.core.errors import TargetError, UsageError
+from reconciler.core.planning.guards import Limit
 from reconciler.core.resources import TargetId
-from reconciler.core.restraint import Limit
 from reconciler.parallel import on_one_core
-from reconciler.settings.target import LOCAL, TargetConfig
+from reconciler.settings.target_config import LOCAL, TargetConfig
+from reconciler.targets.api_client import ApiClient, Reopen
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import ApiClient, Reopen
-from reconciler.targets.memory import ReadCache
+from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import Connection, account_of, open_session
 
 # The embedded endpoint takes its caller's account from a 12-digit access key id.

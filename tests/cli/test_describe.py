@@ -14,7 +14,7 @@ from manifest_text import mesh_yaml
 from web.samples import StillDaemon, calm, served
 
 from reconciler.core.resources import OWNER_TAG, Key, TargetId
-from reconciler.core.status import ResourceStatus, State
+from reconciler.core.state.daemon_status import ResourceStatus, State
 from reconciler.endpoint import LocalEndpoint
 
 Write = Callable[[str, str], Path]

@@ -11,7 +11,7 @@ import urllib3
 from conftest import Cli, Run
 from servers import recording
 
-from reconciler.cli.files import write_new
+from reconciler.cli.write_files import write_new
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint

@@ -18,8 +18,8 @@ from manifest_text import mesh_yaml
 
 from reconciler.cli.output import terminal_width
 from reconciler.endpoint import LocalEndpoint
-from reconciler.render.schema import plan_schema, report_schema
-from reconciler.render.style import cell_width
+from reconciler.render.output_schema import plan_schema, report_schema
+from reconciler.render.terminal import cell_width
 
 Write = Callable[[str, str], Path]
 

@@ -193,7 +193,7 @@ def test_what_the_system_does_not_give_is_no_bug(
         def refused(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr("reconciler.cli.work.read_manifests", refused)
+        monkeypatch.setattr("reconciler.cli.run_context.read_manifests", refused)
         result = cli("plan", "--target", "local")
         assert result.code == 1
         assert result.err.startswith(f"reconciler: {words}")

@@ -8,9 +8,9 @@ from builders import desired, key, plan, present, provided_by
 
 from reconciler.core.changes import Cause, Change, Delete, Unlinked, unlinked, waves_of
 from reconciler.core.kinds import mentioned_by, parent_of, referenced_keys, without_mentions
-from reconciler.core.plan import Plan
+from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Json, Key, LiveResource, Spec
-from reconciler.core.restraint import GuardSettings, Policy
 
 DOWN = GuardSettings(policy=Policy.SYNC, max_deletes=99, allow_empty=True)
 GRAPHS = 300

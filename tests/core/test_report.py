@@ -9,7 +9,7 @@ from builders import desired, egress, plan, present
 from reconciler.core import exit_codes
 from reconciler.core.changes import ReasonCode, Withheld
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import (
     CODE_OF_REASON,
     PRECEDENCE,

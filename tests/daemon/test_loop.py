@@ -9,7 +9,7 @@ import pytest
 from builders import TARGET, mesh
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.status import DaemonStatus, LeaseStatus, ResourceStatus, State
+from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.daemon.loop import CYCLES_PER_READ, MAX_CODES, Daemon, LoopInputs
 
 START = DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=60)

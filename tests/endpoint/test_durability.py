@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from endpoint.conftest import MESHES, Client
-from endpoint.test_server import serve_alone
+from endpoint.test_local_endpoint import serve_alone
 
 from reconciler.endpoint import LocalEndpoint
 

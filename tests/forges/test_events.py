@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forges_played import Played, PlayedGitHub, PlayedGitLab
+from fake_forges import Played, PlayedGitHub, PlayedGitLab
 from servers import Answer, scripted
 
 from reconciler.core.errors import UsageError

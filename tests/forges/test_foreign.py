@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_forges import MEMBER, Played, PlayedGitHub, PlayedGitLab
 from forges.test_events import TASKS
-from forges_played import MEMBER, Played, PlayedGitHub, PlayedGitLab
 from servers import Answer, scripted
 
 from reconciler.core.errors import ForgeError, UsageError

@@ -1,7 +1,7 @@
 """What journeys start from."""
 
 import pytest
-from journeys.worlds import World
+from journeys.environments import World
 
 from reconciler.endpoint import LocalEndpoint
 

@@ -27,20 +27,20 @@ from reconciler import api
 from reconciler.core.changes import operation_name
 from reconciler.core.errors import TargetError
 from reconciler.core.kinds import KINDS
-from reconciler.core.plan import Plan
+from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report, outcome_name
 from reconciler.core.resources import Desired, Key, TargetId
-from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.core.schedule import urgent_first
-from reconciler.endpoint.behaviours import Behaviour
-from reconciler.endpoint.operations import Operations
-from reconciler.endpoint.records import Collection, Resource, Scope
-from reconciler.endpoint.store import Store
-from reconciler.endpoint.wire import EndpointApp
+from reconciler.core.state.schedule import urgent_first
+from reconciler.endpoint.http.endpoint_app import EndpointApp
+from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.operations import Operations
+from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.tables import Collection, Resource, Scope
 from reconciler.engine import ApplyOptions, apply, propose
+from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import ApiClient
-from reconciler.targets.memory import ReadCache
+from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import Connection, open_session
 
 URL, REGION = "http://127.0.0.1:1", "eu-west-1"

@@ -32,11 +32,11 @@ from journeys.random_schedules import NO_INDEX, Disturbance, Phase, Schedule, sc
 
 from reconciler import api
 from reconciler.core.changes import Delete, ReasonCode, detached_routes, operation_name, unlinked
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Desired
-from reconciler.endpoint.behaviours import parse_behaviour
-from reconciler.endpoint.records import Collection, Resource
+from reconciler.endpoint.semantics.behaviors import parse_behaviour
+from reconciler.endpoint.state.tables import Collection, Resource
 from reconciler.targets.canonical import canonical
 
 LONG = os.environ.get("RECONCILER_LONG_TESTS") == "1"

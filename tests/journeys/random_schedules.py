@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from journeys.graphs import graph
 
 from reconciler.core.resources import Desired
-from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behaviour
 
 SECONDS = {
     "token-retention-seconds": ("0", "60", "28800", "100000000"),

@@ -20,14 +20,14 @@ import urllib3
 from builders import OWNER
 from conftest import Cli, Start
 from daemons import ended, eventually
-from forges_played import PlayedGitHub
+from fake_forges import PlayedGitHub
 from manifest_text import mesh_yaml
 from repository import commit_all
 from servers import Answer, Scripted, recording, scripted
 
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
-from reconciler.targets.errors import ERRORS, UNMODELED
+from reconciler.targets.error_translation import ERRORS, UNMODELED
 
 SOAK = os.environ.get("RECONCILER_SOAK") == "1"
 WORD = "canary"

@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from comments import blocks_of
 from conftest import Cli, Run
-from forges_played import (
+from fake_forges import (
     CANARY,
     MEMBER,
     OTHER_BOT,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from conftest import Cli
-from journeys.worlds import TOPOLOGIES, World, asked_for
+from journeys.environments import TOPOLOGIES, World, asked_for
 
 from reconciler.endpoint import LocalEndpoint
 

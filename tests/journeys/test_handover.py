@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import urllib3
 from conftest import Cli, Run
-from journeys.worlds import TOPOLOGIES
+from journeys.environments import TOPOLOGIES
 from manifest_text import mesh_yaml
 
+from reconciler.core.planning.guards import Policy
 from reconciler.core.resources import OWNER_TAG
-from reconciler.core.restraint import Policy
 from reconciler.endpoint import LocalEndpoint
 
 Write = Callable[[str, str], Path]

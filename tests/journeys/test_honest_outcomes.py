@@ -11,7 +11,7 @@ from conftest import Cli, Run
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
-from reconciler.endpoint.behaviours import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behaviour
 
 Write = Callable[[str, str], Path]
 Say = Callable[..., Run]

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from journeys.environments import World
 from journeys.graphs import graph
 from journeys.random_graphs import LONG, SCHEDULES, violations
 from journeys.random_schedules import AT_A_CALL, FAULTS, every_setting, schedule
-from journeys.worlds import World
 
 from reconciler.core.changes import detached_routes
 from reconciler.core.kinds import KINDS

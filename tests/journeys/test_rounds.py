@@ -9,7 +9,7 @@ from journeys.random_graphs import MOST_CREATES
 
 from reconciler.core.report import Applied
 from reconciler.core.resources import Desired
-from reconciler.endpoint.behaviours import parse_behaviour
+from reconciler.endpoint.semantics.behaviors import parse_behaviour
 
 # A preview environment that comes and goes with every push, for a day.
 ROUNDS = 40

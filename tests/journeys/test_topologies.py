@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from builders import ACCOUNT
-from journeys.worlds import HOST, TOPOLOGIES, UPSERT, Call, World, asked_for
+from journeys.environments import HOST, TOPOLOGIES, UPSERT, Call, World, asked_for
 
 from reconciler.api import load
 from reconciler.core.changes import Change, Create, Delete, ReasonCode, detached_routes, unlinked
 from reconciler.core.errors import TargetError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import KINDS
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, exit_code
 from reconciler.core.resources import Desired
 from reconciler.endpoint import Behaviour, LocalEndpoint

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from journeys.worlds import HOST, World, asked_for
+from journeys.environments import HOST, World, asked_for
 
 from reconciler.core.changes import ReasonCode
 from reconciler.core.exit_codes import ExitCode

@@ -6,11 +6,11 @@ import pytest
 from clocks import SteppingClock
 
 from reconciler.manifest.budget import MOST_SECONDS, Budget
-from reconciler.manifest.diagnostics import Diagnostic
-from reconciler.manifest.kubernetes import MOST_SELECTIONS
+from reconciler.manifest.formats.kubernetes import MOST_SELECTIONS
 from reconciler.manifest.loading import LoadResult, load_manifests
-from reconciler.manifest.nodes import MAX_NODES, MOST_DOCUMENTS
-from reconciler.manifest.variables import MAX_CHARACTERS
+from reconciler.manifest.parsing.diagnostics import Diagnostic
+from reconciler.manifest.parsing.nodes import MAX_NODES, MOST_DOCUMENTS
+from reconciler.manifest.parsing.variables import MAX_CHARACTERS
 
 CLUSTER = "---\napiVersion: appmesh.k8s.aws/v1beta2\n"
 MESH = f"{CLUSTER}kind: Mesh\nmetadata: {{name: m}}\n"

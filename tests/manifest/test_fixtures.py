@@ -1,15 +1,15 @@
 """Every form, every function and every oddity, as files with what is made of them.
 
-``python tests/goldens.py`` writes the golden files anew.
+``python tests/update_goldens.py`` writes the golden files anew.
 """
 
 from pathlib import Path
 
 import pytest
-from goldens import FIXTURES, SUFFIX, VARIABLES, fixtures, golden_of, result_of
+from update_goldens import FIXTURES, SUFFIX, VARIABLES, fixtures, golden_of, result_of
 
-from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.loading import LoadResult, load_manifests
+from reconciler.manifest.parsing.diagnostics import Code
 
 ALL = fixtures()
 

@@ -5,15 +5,15 @@ from typing import Any
 
 from endpoint.samples import NAMES as API_NAMES
 from endpoint.samples import SPECS
-from goldens import FIXTURES, VARIABLES, fixtures
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from update_goldens import FIXTURES, VARIABLES, fixtures
 
 from reconciler.api import load as load_api
 from reconciler.core.resources import canonical_json
 from reconciler.manifest.loading import LoadResult, load_manifests
-from reconciler.manifest.rules import check_name
-from reconciler.render import diagnostics as rendered
+from reconciler.manifest.models.value_checks import check_name
+from reconciler.render import diagnostic_reports as rendered
 
 # The same inputs in every run: a search that finds something new is for whoever looks for it.
 SEARCH = settings(derandomize=True, deadline=None, database=None)

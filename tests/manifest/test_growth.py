@@ -5,7 +5,7 @@ from growth import assert_linear
 from hostile_manifests import HOSTILE, ORDINARY, Content
 
 from reconciler.manifest.loading import load_manifests
-from reconciler.render import diagnostics as rendered
+from reconciler.render import diagnostic_reports as rendered
 
 # Empty, so that the text that asks for it does not grow beyond what is taken.
 VARIABLES = {"A": ""}

@@ -5,12 +5,12 @@ import json
 import tracemalloc
 
 import pytest
-from bench.manifests import hostile
-from goldens import FIXTURES
+from update_goldens import FIXTURES
 
+from bench.manifests import hostile
 from reconciler.core.resources import Desired, Key, Options, Origin, Suspension
-from reconciler.manifest.diagnostics import Code, Severity
 from reconciler.manifest.loading import LoadResult, load_manifests
+from reconciler.manifest.parsing.diagnostics import Code, Severity
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 CONTROLLER = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n"

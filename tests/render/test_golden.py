@@ -1,11 +1,11 @@
 """What a plan with everything in it looks like in every form.
 
-``python tests/goldens.py`` writes the golden files anew.
+``python tests/update_goldens.py`` writes the golden files anew.
 """
 
 import pytest
-from goldens import RENDERED
-from rich_plan import RENDERINGS
+from sample_plan import RENDERINGS
+from update_goldens import RENDERED
 
 
 @pytest.mark.parametrize("name", RENDERINGS)

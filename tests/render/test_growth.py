@@ -8,7 +8,7 @@ from growth import assert_linear, repeated
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Desired, LiveResource, Spec
-from reconciler.render import json, markdown, text
+from reconciler.render import json_output, markdown, text
 
 NODE = "virtual-node/m/n"
 Items = list[Desired | LiveResource]
@@ -57,7 +57,7 @@ def show(items: Items) -> None:
     text.render_plan(shown, color=True, width=80)
     text.render_plan(shown, color=False)
     markdown.render_plan(shown)
-    json.render_plan(shown, ExitCode.OK)
+    json_output.render_plan(shown, ExitCode.OK)
 
 
 @pytest.mark.parametrize("items", LONG.values(), ids=LONG)

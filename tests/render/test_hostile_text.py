@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from json_schema import faults
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report
 from reconciler.core.resources import Suspension, Unlisted
 from reconciler.render import markdown, text
-from reconciler.render.json import render_report
-from reconciler.render.schema import report_schema
-from reconciler.render.style import MIN_WIDTH, cell_width
-from reconciler.render.words import groups
+from reconciler.render.json_output import render_report
+from reconciler.render.output_schema import report_schema
+from reconciler.render.phrases import groups
+from reconciler.render.terminal import MIN_WIDTH, cell_width
 
 SCHEMA = report_schema()
 WORDS = (

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 from builders import OWNER, TARGET, desired, egress, plan, present
 from comments import blocks_of, folded
-from rich_plan import HOSTILE, rich_plan, rich_report
+from sample_plan import HOSTILE, rich_plan, rich_report
 
 from reconciler.core.diff import MISSING, FieldChange
-from reconciler.core.plan import Plan
+from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.three_way import FieldDiff, MergeConflict, ThreeWay
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key, Spec, Unlisted, Unreadable
-from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.core.three_way import FieldDiff, MergeConflict, ThreeWay
 from reconciler.render.markdown import (
     MAX_CHARACTERS,
     marker,
@@ -23,7 +23,7 @@ from reconciler.render.markdown import (
     reviewed_in,
     with_reviewed,
 )
-from reconciler.render.words import groups, reasons
+from reconciler.render.phrases import groups, reasons
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 

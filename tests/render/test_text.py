@@ -7,6 +7,7 @@ import pytest
 from builders import NOW, SYNC, desired, egress, plan, present
 
 from reconciler.core.changes import Cause
+from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
 from reconciler.core.resources import (
     Desired,
@@ -17,9 +18,8 @@ from reconciler.core.resources import (
     Unlisted,
     Unreadable,
 )
-from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.render.advice import render_advice
-from reconciler.render.style import MIN_WIDTH, cell_width
+from reconciler.render.next_steps import render_advice
+from reconciler.render.terminal import MIN_WIDTH, cell_width
 from reconciler.render.text import render_outcome, render_plan, render_report
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")

@@ -15,7 +15,7 @@ from daemons import eventually
 from web.samples import StillDaemon, calm, served
 
 from reconciler.endpoint import LocalEndpoint
-from reconciler.serving.listening import listen, run_server, url_of
+from reconciler.serving.http_server import listen, run_server, url_of
 from reconciler.serving.protocol import Limits
 
 MOST = 64

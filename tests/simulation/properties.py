@@ -10,7 +10,11 @@ from reconciler.core.changes import Adopt, Cause, Create, Delete, operation_name
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, exit_code, outcome_name
 from reconciler.core.resources import OWNER_TAG
-from simulation.evidence import (
+from simulation.faults import HANDS, WRITES, Call
+from simulation.runs import Run
+from simulation.scenarios import SCENARIOS, Scenario
+from simulation.service import US, Mesh
+from simulation.trace import (
     calls_of,
     excused,
     has_old_record,
@@ -26,10 +30,6 @@ from simulation.evidence import (
     states,
     unlike,
 )
-from simulation.faults import HANDS, WRITES, Call
-from simulation.runs import Run
-from simulation.scenarios import SCENARIOS, Scenario
-from simulation.service import US, Mesh
 
 # What may lie between a look and a write: the other writes of the change, or of the batch.
 UNSEEING = (*WRITES, "ListMeshes")

@@ -19,12 +19,12 @@ from builders import desired
 
 from reconciler.core.resources import Desired
 from simulation.campaign import PROCESSES
-from simulation.evidence import ours
 from simulation.faults import Wire
 from simulation.properties import MOST_CREATES
 from simulation.runs import Run, Schedule, run_cycle
 from simulation.scenarios import DROP, KEPT, MINUTE, SYNC, A, Act, Scenario, Step, deleted, step
 from simulation.service import BEHAVIOURS, STANDARD, Service, behaviour_of, pairs_of_behaviours
+from simulation.trace import ours
 
 ROUNDS = 200
 # More than the replays that a reconciler could follow one by one.

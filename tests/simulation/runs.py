@@ -7,7 +7,7 @@ from functools import cache
 from builders import NOW, OWNER
 
 from reconciler.core.errors import TargetError
-from reconciler.core.plan import Plan
+from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report
 from reconciler.engine import ApplyOptions, apply, propose
 from simulation.faults import CrashError, Wire

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from builders import desired, egress
 
+from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
-from reconciler.core.restraint import GuardSettings, Policy
-from reconciler.engine.sending import MAX_INDIVIDUAL_RECHECKS
+from reconciler.engine.write import MAX_INDIVIDUAL_RECHECKS
 from simulation.faults import STRANGER
 from simulation.service import BEHAVIOURS, Service
 

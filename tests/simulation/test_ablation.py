@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import plan, tokens
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
+from reconciler.core.planning import client_tokens, plan
+from reconciler.core.planning.guards import Policy, apply_guards
 from reconciler.core.report import Applied, Outcome
 from reconciler.core.resources import LiveResource, LiveState
-from reconciler.core.restraint import Policy, apply_guards
-from reconciler.engine import cycle, sending, settling
-from reconciler.engine.settling import WriteResult
+from reconciler.engine import plan_and_apply, verify, write
+from reconciler.engine.verify import WriteResult
 from reconciler.source import snapshot
 from simulation import runs
 from simulation.properties import violations
@@ -33,11 +33,11 @@ def _no_gaps(_: LiveState) -> list[str]:
 
 
 def _token_without_base(change: Any, base: str | None = None) -> str:
-    return tokens.client_token(change, base or "any")
+    return client_tokens.client_token(change, base or "any")
 
 
 def _no_base(*_: str) -> str:
-    return tokens.ABSENT
+    return client_tokens.ABSENT
 
 
 def _base_of_uid(uid: str, _: str) -> str:
@@ -53,7 +53,7 @@ def _applied(_target: object, change: Change, *_: object) -> Applied:
 
 
 def _recheck_unless(kind: type[Change]) -> Callable[..., object]:
-    guarded = sending._recheck  # noqa: SLF001  # the guard itself
+    guarded = write._recheck  # noqa: SLF001  # the guard itself
 
     def recheck(target: Any, glance: Any, change: Any) -> object:
         return None if isinstance(change, kind) else guarded(target, glance, change)
@@ -112,7 +112,7 @@ STILL = "stands-still-when-blind"
 TABLE = [
     _row(
         "base in the token",
-        sending,
+        write,
         "client_token",
         _token_without_base,
         "drift-of-spec",
@@ -120,7 +120,7 @@ TABLE = [
     ),
     _row(
         "another token after a replay",
-        settling,
+        verify,
         "after_replay",
         _no_base,
         "create-delete-create",
@@ -128,7 +128,7 @@ TABLE = [
     ),
     _row(
         "the answer's id in that token",
-        settling,
+        verify,
         "after_replay",
         _base_of_uid,
         "deleted-four-times",
@@ -136,17 +136,17 @@ TABLE = [
     ),
     _row(
         "another token after a refusal",
-        sending,
+        write,
         "after_refusal",
         _no_base,
         "create-delete-create",
         "converges",
         "dead-tokens-conflict",
     ),
-    _row("read-back", cycle, "settle", _believed, "create-delete-create", "converges"),
+    _row("read-back", plan_and_apply, "settle", _believed, "create-delete-create", "converges"),
     _row(
         "reading after silence",
-        settling,
+        verify,
         "_after_error",
         _applied,
         "create-one 1:request-lost",
@@ -154,7 +154,7 @@ TABLE = [
     ),
     _row(
         "reading after a conflict",
-        settling,
+        verify,
         "_after_error",
         _applied,
         "create-one 1:replaced-by-stranger",
@@ -162,21 +162,21 @@ TABLE = [
     ),
     _row(
         "re-check before an update",
-        sending,
+        write,
         "_recheck",
         _recheck_unless(Update),
         "there-and-back",
         OURS,
     ),
     _row(
-        "re-check before adopting", sending, "_recheck", _recheck_unless(Adopt), "adopt-equal", OURS
+        "re-check before adopting", write, "_recheck", _recheck_unless(Adopt), "adopt-equal", OURS
     ),
     _row(
-        "re-check before a delete", sending, "_recheck", _recheck_unless(Delete), "delete-one", OURS
+        "re-check before a delete", write, "_recheck", _recheck_unless(Delete), "delete-one", OURS
     ),
     _row(
         "what the re-check compares",
-        sending,
+        write,
         "_moved",
         _nothing,
         "delete-one 5:taken-by-stranger",
@@ -184,7 +184,7 @@ TABLE = [
     ),
     _row(
         "looking again where tags may be old",
-        cycle,
+        plan_and_apply,
         "MOST_SINGLE_LOOKS",
         0,
         "tag-dropped 0:throttled",
@@ -201,7 +201,12 @@ TABLE = [
     _row("protection", plan, "is_protected", _unprotected, "protected", KEPT),
     _row("gaps hold deletes", plan, "_gaps", _no_gaps, "delete-one 3:refused", STILL),
     _row(
-        "unreadable is not absent", cycle, "World", _readable_world, "delete-one 3:refused", STILL
+        "unreadable is not absent",
+        plan_and_apply,
+        "World",
+        _readable_world,
+        "delete-one 3:refused",
+        STILL,
     ),
 ]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.errors import UsageError
-from reconciler.manifest.diagnostics import Code
-from reconciler.source import tree
+from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.source import file_walk
+from reconciler.source.file_walk import FileEntry, walk
 from reconciler.source.snapshot import Snapshot, fingerprint, nothing_found, read
-from reconciler.source.tree import FileEntry, walk
 
 
 def no_pause(_seconds: float) -> None:
@@ -169,8 +169,10 @@ def test_i12_a_pipe_in_place_of_a_file_is_not_waited_for(
 ) -> None:
     os.mkfifo(tmp_path / "a.yaml")
     status = put(tmp_path / "b.yaml").lstat()
-    entry = FileEntry("a.yaml", str(tmp_path / "a.yaml"), tree.stamp_of(status))
-    monkeypatch.setattr("reconciler.source.snapshot.walk", lambda *_: tree.FileTree((entry,), ()))
+    entry = FileEntry("a.yaml", str(tmp_path / "a.yaml"), file_walk.stamp_of(status))
+    monkeypatch.setattr(
+        "reconciler.source.snapshot.walk", lambda *_: file_walk.FileTree((entry,), ())
+    )
     found = snapshot(tmp_path)
     assert (found.files, complaints(found, tmp_path)) == ((), [("a.yaml", Code.UNREADABLE)])
 
@@ -198,14 +200,19 @@ def test_i14_over_a_limit_nothing_is_read(
     for name in ("a.yaml", "b.yaml", "c.yaml", "d/e/f.yaml"):
         put(tmp_path / name)
     assert len(snapshot(tmp_path).files) == 4
-    monkeypatch.setattr(tree, limit, value)
+    monkeypatch.setattr(file_walk, limit, value)
     found = snapshot(tmp_path)
     assert found.files == ()
     assert [item.message for item in found.diagnostics] == [message]
 
 
 def test_i14_the_limits() -> None:
-    assert (tree.MAX_FILES, tree.MAX_BYTES, tree.MAX_FILE_BYTES, tree.MAX_DEPTH) == (
+    assert (
+        file_walk.MAX_FILES,
+        file_walk.MAX_BYTES,
+        file_walk.MAX_FILE_BYTES,
+        file_walk.MAX_DEPTH,
+    ) == (
         10_000,
         64 << 20,
         1 << 20,
@@ -253,7 +260,7 @@ def test_a_file_system_that_shows_other_sizes_cuts_no_file_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int
 ) -> None:
     put(tmp_path / "a.yaml", "four")
-    monkeypatch.setattr(tree, "stamp_of", lambda _: (1, 2, shown, 3, 4))
+    monkeypatch.setattr(file_walk, "stamp_of", lambda _: (1, 2, shown, 3, 4))
     found = snapshot(tmp_path)
     assert complaints(found, tmp_path) == [("a.yaml", Code.UNREADABLE)]
     assert f"does not have the {shown} bytes" in found.diagnostics[0].message

@@ -19,10 +19,10 @@ from reconciler.core.errors import (
     UnreachableError,
 )
 from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
-from reconciler.targets import calls as wire
-from reconciler.targets import memory
+from reconciler.targets import api_client as wire
+from reconciler.targets import cache
+from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import Connection, open_session
 
 ARN = f"arn:aws:appmesh:eu-west-1:{ACCOUNT}:mesh/a"
@@ -426,7 +426,7 @@ def test_the_index_is_read_to_its_end() -> None:
 def test_an_index_that_cannot_be_used_is_done_without(
     answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "MOST_PAGES", 3)
+    monkeypatch.setattr(cache, "MOST_PAGES", 3)
     result, requests = with_target(world(tagging=answer), observe)
     assert result.resources[mesh("a")].owner == OWNER
     assert any("/tags" in request for request in requests)

@@ -14,8 +14,8 @@ from reconciler.core.errors import ConflictError, NotFoundError
 from reconciler.core.resources import APPLIED_TAG, OWNER_TAG, Key, Spec, TargetId
 from reconciler.endpoint import LocalEndpoint
 from reconciler.engine import Target
+from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.calls import ApiClient
 from reconciler.targets.session import Connection, open_session
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")

@@ -10,7 +10,7 @@ from servers import Answer, scripted
 
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.endpoint import LocalEndpoint
-from reconciler.targets.calls import ApiClient
+from reconciler.targets.api_client import ApiClient
 from reconciler.targets.session import (
     Connection,
     account_of,

@@ -12,10 +12,10 @@ from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, Unlisted
-from reconciler.core.status import DaemonStatus, LeaseStatus, ResourceStatus, State
-from reconciler.render.json import render_status
+from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
+from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
-from reconciler.web.server import serve
+from reconciler.web.status_server import serve
 
 NOW = 1_764_000_000.0
 TOKEN = "a-token-that-only-tests-know"  # noqa: S105  # it opens nothing

@@ -12,12 +12,12 @@ from web.samples import StillDaemon, calm, served, status
 
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.status import DaemonStatus
-from reconciler.render.json import render_status
-from reconciler.render.status import worst_first
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.render.json_output import render_status
+from reconciler.render.status_table import worst_first
 from reconciler.web import client
 from reconciler.web.client import fetch_status, request_cycle
-from reconciler.web.token import read_token
+from reconciler.web.token_file import read_token
 
 
 def in_order(shown: DaemonStatus) -> list[object]:

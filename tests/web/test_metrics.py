@@ -9,7 +9,7 @@ from web.samples import HOSTILE, NOW, calm, status
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Failed
-from reconciler.core.status import DaemonStatus, ResourceStatus, State
+from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
 from reconciler.web.metrics import Metrics
 
 

@@ -9,7 +9,7 @@ from builders import TARGET
 
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
-from reconciler.settings.target import TargetConfig
+from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.locks import open_lock, steady_seconds
 
 CHOICE = TargetConfig("test", "platform", "sync", url=TARGET.url, region="eu-west-1")

@@ -10,8 +10,8 @@ from clocks import SteppingClock
 from manifest_text import mesh_yaml
 
 from reconciler.manifest.budget import MOST_SECONDS
-from reconciler.manifest.diagnostics import Code
 from reconciler.manifest.loading import LoadResult
+from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.wiring.manifests import read_manifests
 
 STEP = 10.0

@@ -7,9 +7,9 @@ import pytest
 from builders import mesh
 
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
-from reconciler.core.restraint import Limit
-from reconciler.endpoint.folder import DataDirectoryLock
-from reconciler.settings.target import TargetConfig
+from reconciler.core.planning.guards import Limit
+from reconciler.endpoint.state.data_directory import DataDirectoryLock
+from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring import local
 from reconciler.wiring.targets import open_target, read_limit
 

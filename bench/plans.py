@@ -1,0 +1,100 @@
+"""A thousand meshes planned and applied: beside Terraform, and beside a bare loop over boto3."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from manifest_text import mesh_yaml
+from terraform import MISSING, Terraform, mirror
+
+from bench.costs import Cost, line, measure, median_cost, median_of
+from bench.endpoint import serving
+
+MESHES = 1_000
+RUNS = 3
+WORKERS = 10
+LOOP = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import boto3
+from botocore.config import Config
+client = boto3.client("appmesh", endpoint_url=sys.argv[1], region_name="eu-west-1",
+                      config=Config(max_pool_connections=int(sys.argv[3])))
+def create(number):
+    client.create_mesh(meshName=f"m{number:04}", spec={"egressFilter": {"type": "DROP_ALL"}},
+                       tags=[{"key": "team", "value": "pay"}])
+with ThreadPoolExecutor(int(sys.argv[3])) as pool:
+    list(pool.map(create, range(int(sys.argv[2]))))
+"""
+OURS = [sys.executable, "-m", "reconciler"]
+
+
+def figures() -> Iterator[str]:
+    """Yield one line a figure, with its peer's in the same run and what it should be."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, _ = opened.enter_context(serving(folder))
+        url = f"http://{address}"
+        _write_manifests(folder)
+        target = ["manifests", "--endpoint-url", url, "--owner", "bench"]
+        apply = [*OURS, "apply", *target, "--auto-approve"]
+        created = median_of(apply, folder, accounts=range(RUNS))
+        loop = [sys.executable, "-c", LOOP, url, str(MESHES), str(WORKERS)]
+        looped = median_of(loop, folder, accounts=range(100, 100 + RUNS))
+        yield line(f"apply of {MESHES:,} new meshes", created)
+        yield line("a bare boto3 loop that creates them", looped)
+        yield f"  apply takes {created.wall / looped.wall:.2f} times its wall time (wanted: 1.5)"
+        plan = partial(median_of, [*OURS, "plan", *target], folder)
+        yield line(f"plan of {MESHES:,} in sync", plan(accounts=[0] * RUNS), "4 s CPU, 120 MB")
+        yield from _beside_terraform(folder, url, created, plan)
+
+
+def _beside_terraform(
+    folder: Path, url: str, created: Cost, plan: Callable[..., Cost]
+) -> Iterator[str]:
+    plugins = mirror()
+    if plugins is None:
+        yield f"terraform: {MISSING}"
+        return
+    home = folder / "terraform"
+    home.mkdir()
+    terraform = Terraform(home, plugins)
+    mesh = {
+        "count": MESHES,
+        "name": "m${count.index}",
+        "spec": {"egress_filter": {"type": "DROP_ALL"}},
+        "tags": {"team": "pay"},
+    }
+    terraform.configure(url, {"aws_appmesh_mesh": {"this": mesh}}, account="200000000000")
+    terraform("init")
+    plain = ["terraform", "apply", "-auto-approve", "-no-color", f"-parallelism={WORKERS}"]
+    applied = measure(plain, str(home), terraform.environment)
+    yield line("terraform apply of as many", applied)
+    yield f"  {applied.wall / created.wall:.1f} times our wall time (wanted: 8)"
+    plain = ["terraform", "plan", "-no-color", f"-parallelism={WORKERS}"]
+    # By turns, so that what else the machine does meanwhile weighs on both.
+    pairs = [
+        (measure(plain, str(home), terraform.environment), plan(accounts=[0] * RUNS))
+        for _ in range(RUNS)
+    ]
+    yield line("terraform plan of as many in sync", median_cost(theirs for theirs, _ in pairs))
+    yield line("ours, by turns with it", median_cost(ours for _, ours in pairs))
+    wall, cache, cpu = (
+        median(getattr(theirs, name) / getattr(ours, name) for theirs, ours in pairs)
+        for name in ("wall", "memory", "cpu")
+    )
+    yield (
+        f"  {wall:.1f} times our wall time (wanted: 8), {cache:.1f} times our memory (wanted: 4),"
+        f" {cpu:.1f} times our CPU"
+    )
+
+
+def _write_manifests(folder: Path) -> None:
+    (folder / "manifests").mkdir()
+    for number in range(MESHES):
+        text = mesh_yaml(f"m{number:04}", "DROP_ALL", team="pay")
+        (folder / f"manifests/m{number:04}.yaml").write_text(text)

@@ -1,0 +1,127 @@
+"""How every verb that writes goes about it: shows the plan, asks, carries out, reports."""
+
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TypeAlias
+
+import click
+
+from reconciler import engine
+from reconciler.cli.command import Invocation
+from reconciler.cli.output import print_result, terminal_width, wants_color
+from reconciler.cli.progress import progress_bar
+from reconciler.cli.run_context import hold_lock
+from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
+from reconciler.core.errors import UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Outcome, Report, Skipped, exit_code
+from reconciler.render import json_output, markdown, text
+from reconciler.render.terminal import plural
+from reconciler.targets.appmesh import AppMesh
+
+ApplyFunction: TypeAlias = Callable[[Plan, AppMesh, engine.ApplyOptions], Report]
+
+
+def require_confirmation_possible(invocation: Invocation) -> None:
+    """Refuse a run that would have to ask, and cannot; UsageError says how to go on."""
+    if invocation["auto_approve"]:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{invocation.command} asks before it writes, and stdin is no terminal: --auto-approve"
+        )
+    if not _is_readable(invocation):
+        raise UsageError(
+            f"{invocation.command} --format {invocation['format']} shows no plan to agree to: "
+            "say --auto-approve"
+        )
+
+
+def confirm_and_apply(
+    invocation: Invocation,
+    target: AppMesh,
+    plan: Plan,
+    *,
+    footer: str = "",
+    apply: ApplyFunction | None = None,
+) -> int:
+    """Return the exit code of carrying ``plan`` out, once it was shown and agreed to.
+
+    ``footer`` is said below the plan, where that has changes.
+    """
+    color, width = wants_color(invocation["color"]), terminal_width()
+    readable = _is_readable(invocation)
+    if readable:
+        calls = invocation.printed_calls(target.calls)
+        plan_text = text.render_plan(plan, color=color, width=width, calls=calls)
+        print_result(plan_text + (footer if plan.changes else ""))
+    if plan.changes and not (invocation["auto_approve"] or _ask_approval()):
+        print_result("Nothing was applied.\n")
+        return ExitCode.ERROR
+    report, code = apply_plan(invocation, target, plan, apply, readable=readable)
+    calls = invocation.printed_calls(target.calls)
+    if invocation["format"] == "json":
+        print_result(json_output.render_report(report, code, calls))
+    elif invocation["format"] == "markdown":
+        print_result(markdown.render_report(report, calls))
+    elif plan.changes:
+        print_result(text.render_report(report, color=color, width=width, calls=calls))
+    return code
+
+
+def apply_plan(
+    invocation: Invocation,
+    target: AppMesh,
+    plan: Plan,
+    apply: ApplyFunction | None = None,
+    *,
+    readable: bool = True,
+) -> tuple[Report, ExitCode]:
+    """Return what became of ``plan``, and the exit code; ``readable`` prints each outcome."""
+    color = wants_color(invocation["color"])
+    changes = len(plan.changes)
+    # Not before: a daemon must not wait for somebody who is reading a plan.
+    writing = hold_lock(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
+    with (
+        writing as may_write,
+        stop_on_signals(message=FINISHING_MESSAGE) as stop,
+        progress_bar(f"applying {plural(changes, 'change')}", changes) as advance,
+    ):
+
+        def on_outcome(outcome: Outcome) -> None:
+            advance(outcome)
+            if readable:
+                print_result(text.render_outcome(outcome, color=color) + "\n")
+
+        report = (apply or engine.apply)(
+            plan, target, _apply_options(invocation, stop, may_write, on_outcome)
+        )
+        stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
+    skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
+    return report, stopped if stopped and skipped else exit_code(report)
+
+
+def _is_readable(invocation: Invocation) -> bool:
+    return bool(invocation["format"] == "text")
+
+
+def _ask_approval() -> bool:
+    return click.confirm("\nApply this plan?", default=False, err=True)
+
+
+def _apply_options(
+    invocation: Invocation,
+    stop: StopRequest,
+    may_write: Callable[[], bool],
+    on_outcome: Callable[[Outcome], None],
+) -> engine.ApplyOptions:
+    return engine.ApplyOptions(
+        workers=invocation["parallelism"],
+        should_stop=lambda: stop.stop_requested.is_set() or not may_write(),
+        sleep=stop.stop_requested.wait,
+        on_outcome=on_outcome,
+        # Of the verbs that write, apply alone has it.
+        fail_fast=invocation.options.values.get("fail_fast", False),
+    )

@@ -1,0 +1,94 @@
+"""A saved plan as the work of apply: what may be said beside it, and whose plan it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from reconciler import engine
+from reconciler.cli.command import Invocation
+from reconciler.cli.run_context import resolve_target
+from reconciler.core.changes import Create
+from reconciler.core.errors import UsageError
+from reconciler.core.planning.guards import Policy
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Report, Stale
+from reconciler.core.resources import TargetId
+from reconciler.settings.target_config import LOCAL
+from reconciler.targets.appmesh import AppMesh
+from reconciler.wiring.plan_files import read_plan
+from reconciler.wiring.targets import open_target
+
+# What shapes a plan; a saved one has its shape, and ignoring a guard would be worse than refusing.
+PLANNING_OPTIONS = (
+    "policy",
+    "max_deletes",
+    "max_updates",
+    "allow_empty",
+    "only",
+    "except",
+    "var",
+    "var_file",
+    "var_env",
+    "expect",
+)
+
+EXISTS_REASON = "it is there now, and was not when the plan was made"
+
+
+@contextmanager
+def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+    """Yield the saved plan of ``--plan`` and the target that it was made for.
+
+    UsageError where it was made for another one, or where something said beside it is about
+    making a plan.
+    """
+    for name in PLANNING_OPTIONS:
+        if name in invocation.options.flags:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for making a plan, and --plan brings one: leave it out")
+    if invocation.paths:
+        raise UsageError("apply --plan reads no manifests: leave the PATH out")
+    plan = read_plan(invocation["plan"])
+    values = invocation.options.values
+    options = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
+    config = resolve_target(replace(invocation, options=options))
+    if config.policy == Policy.OBSERVE:
+        raise UsageError(f"the policy of target {config.name} is observe, so no plan is applied")
+    with open_target(config, workers=invocation["parallelism"]) as target:
+        if plan.target != target.id == replace(plan.target, account=None):
+            # Where nobody says whose credentials these are, what the owner has tells.
+            target.read_all((), plan.owner)
+        _require_same_target(plan, target.id, config.owner)
+        yield plan, target
+
+
+def apply_saved_plan(plan: Plan, target: AppMesh, options: engine.ApplyOptions) -> Report:
+    """Return what became of every change of a saved plan; a create whose name is taken is Stale.
+
+    Sent a second time, it could be answered from a memory of the first, whatever has become of
+    the resource since.
+    """
+    creates = [change for change in plan.changes if isinstance(change, Create)]
+    existing = target.list_versions([change.key for change in creates])
+    stale = {
+        change.key: Stale(change, EXISTS_REASON) for change in creates if change.key in existing
+    }
+    return engine.apply(plan, target, options, known=stale)
+
+
+def _require_same_target(plan: Plan, target: TargetId, owner: str) -> None:
+    planned = plan.target
+    pairs = {
+        "target": (planned.name, target.name),
+        # The local endpoint takes whatever port is free.
+        "URL": (planned.url, planned.url if planned.name == LOCAL else target.url),
+        "account": (planned.account, target.account or "unknown"),
+        "region": (planned.region, target.region),
+        "owner": (plan.owner, owner),
+    }
+    for word, (theirs, ours) in pairs.items():
+        if theirs != ours:
+            raise UsageError(
+                f"the plan was made for {word} {theirs}, and this run is for {word} {ours}: "
+                "say the plan's, or make a new plan"
+            )

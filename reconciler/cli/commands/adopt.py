@@ -1,0 +1,36 @@
+"""The verb that takes over what is live and nobody's."""
+
+from dataclasses import replace
+
+from reconciler.cli.apply_flow import confirm_and_apply, require_confirmation_possible
+from reconciler.cli.command import Invocation
+from reconciler.cli.run_context import open_run, require_valid
+from reconciler.core.errors import UsageError
+from reconciler.core.planning.ownership import keys_to_create, plan_adoption
+
+
+def run(invocation: Invocation) -> int:
+    """Mark live resources that nobody owns as ours, as their manifests describe them.
+
+    KEY is such as mesh/payments; globs are allowed. A resource that differs from its manifest is
+    left alone, unless --accept-changes is given. The manifests are those of the target's source,
+    else of manifests/.
+    """
+    require_confirmation_possible(invocation)
+    with open_run(invocation) as context:
+        desired = [
+            replace(resource, options=replace(resource.options, adopt=True))
+            for resource in require_valid(context.read(), color=invocation["color"])
+            if any(map(resource.key.matches, invocation.keys))
+        ]
+        plan = context.propose(desired, only=invocation.keys)
+        context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
+        live = {resource.key for resource in desired} - keys_to_create(plan)
+        for pattern in invocation.keys:
+            if not any(key.matches(pattern) for key in live):
+                raise UsageError(
+                    f"adopt {pattern}: no manifest in {', '.join(context.paths)} names such "
+                    "a live resource; export writes manifests of those, apply creates the rest"
+                )
+        plan = plan_adoption(plan, accept_changes=invocation["accept_changes"])
+        return confirm_and_apply(invocation, context.target, plan)

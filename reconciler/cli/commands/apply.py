@@ -1,0 +1,41 @@
+"""The verb that makes it so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconciler import engine
+from reconciler.cli.apply_flow import confirm_and_apply, require_confirmation_possible
+from reconciler.cli.apply_saved import apply_saved_plan, open_saved_plan
+from reconciler.cli.command import Invocation
+from reconciler.cli.run_context import open_run, require_valid
+from reconciler.core.errors import PlanChangedError
+from reconciler.core.planning.plan import Plan
+from reconciler.targets.appmesh import AppMesh
+
+
+def run(invocation: Invocation) -> int:
+    """Plan, ask, and make it so.
+
+    PATH is a file, a directory, or - for standard input.
+    """
+    require_confirmation_possible(invocation)
+    saved = invocation["plan"] is not None
+    with open_saved_plan(invocation) if saved else _open_planned(invocation) as (plan, target):
+        carry_out = apply_saved_plan if saved else engine.apply
+        return confirm_and_apply(invocation, target, plan, apply=carry_out)
+
+
+@contextmanager
+def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+    """Yield the plan for the manifests and its target; MovedError where --expect has another."""
+    with open_run(invocation) as context:
+        desired = require_valid(context.read(), color=invocation["color"])
+        plan = context.propose(desired)
+        context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
+        expected = invocation["expect"]
+        if expected not in (None, plan.fingerprint):
+            raise PlanChangedError(
+                f"the plan is {plan.fingerprint} by now and not {expected}, so nothing was "
+                "written: run plan again and agree to what it says"
+            )
+        yield plan, context.target

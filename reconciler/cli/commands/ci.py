@@ -1,0 +1,305 @@
+"""The verb that is the CI job of a forge; which of its tasks is done, the event decides."""
+
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.cli.apply_flow import apply_plan
+from reconciler.cli.command import Invocation
+from reconciler.cli.commands.validate import read_source, source_paths, summary
+from reconciler.cli.main import code_of
+from reconciler.cli.output import print_error, print_result
+from reconciler.cli.run_context import RunContext, open_run, resolve_target
+from reconciler.core.errors import ForgeError, HistoryError, ReconcilerError, UsageError
+from reconciler.core.escaping import escaped
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.three_way import ThreeWay, compare
+from reconciler.core.report import Applied, plan_exit_code
+from reconciler.core.resources import Desired
+from reconciler.forges.forge import Event, EventKind, Forge, Task, find_comment, post_comment
+from reconciler.known_secrets import shown
+from reconciler.manifest.budget import Budget, unlimited
+from reconciler.manifest.loading import load_manifests
+from reconciler.manifest.parsing.diagnostics import Diagnostic
+from reconciler.render import diagnostic_reports, markdown, text
+from reconciler.source.git_history import files_at
+from reconciler.wiring.forges import open_forge
+from reconciler.wiring.plan_files import write_plan
+
+_TASK_TEXTS = {
+    Task.VALIDATE: "validates the manifests, and reaches neither the target nor the forge",
+    Task.PREVIEW: "plans, and applies nothing",
+    Task.REVIEW: "plans, and shows the plan in the comment",
+    Task.APPLY: "applies; of a merged request only the plan that its comment shows",
+    Task.WATCH: "plans, applies nothing, and exits 2 if live is not as the manifests say",
+}
+# These differ if a person runs the job by hand.
+_MANUAL_TASK_TEXTS = {
+    Task.APPLY: "applies the plan of --expect, and no other",
+    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, run it with --expect",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewState:
+    """The task, the request on which it reports, and the marker of our comment.
+
+    ``request`` is None if there is none.
+    ``reviewed_fingerprint`` is the fingerprint of the plan that readers agreed to, as far as is known; where
+    it ``requires_review``, no other plan is applied, and none where nothing is known. A comment that another
+    user has ``edited`` shows nothing that was agreed to.
+    """
+
+    task: Task
+    request: int | None = None
+    marker: str = ""
+    reviewed_fingerprint: str | None = None
+    requires_review: bool = False
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a task ended: its exit code, the words for readers, the plan where there is one.
+
+    ``approved_fingerprint`` is the fingerprint that a reader of the words agrees to; None keeps the one that
+    was agreed to before.
+    """
+
+    code: ExitCode
+    body: str
+    plan: Plan | None = None
+    approved_fingerprint: str | None = None
+
+
+def run(invocation: Invocation) -> int:
+    """Be the CI job of a forge: GitHub Actions or GitLab CI.
+
+    A pull or merge request is validated, planned and commented on; one from a fork is validated
+    and no more. A push to the default branch is applied, if that is what was reviewed. On a
+    schedule a difference between files and live exits 2. A manual run does the same, or applies
+    the one plan that --expect names. The first line says which of these is done.
+
+    PATH is a file, a directory, or - for standard input.
+    """
+    forge = open_forge(os.environ)
+    token = secrets.token_hex(16)
+    if forge.files.annotations is None:
+        # What others wrote, and we show, must not be taken for a command to the runner.
+        print_result(f"::stop-commands::{token}\n")
+    task = forge.event.task(expects_plan=invocation["expect"] is not None)
+    print_result(_announcement(forge.event, task))
+    if not forge.event.trusted:
+        invocation = _restrict_for_fork(invocation)
+    review = _review_state(invocation, forge, task)
+    try:
+        result = _run_task(invocation, forge, review, token)
+    except ReconcilerError as error:
+        message = markdown.render_message("The CI job did not end well", escaped(str(error)))
+        _report(forge, review, JobResult(code_of(error), message), invocation["out"])
+        raise
+    code = _report(forge, review, result, invocation["out"])
+    if forge.files.annotations is None:
+        print_result(f"::{token}::\n")
+    return code
+
+
+def _restrict_for_fork(invocation: Invocation) -> Invocation:
+    """Return ``invocation`` with nothing in it by which a stranger's files lead to ours.
+
+    What is read shows in complaints. UsageError where the manifests are outside of the checkout.
+    """
+    for path in source_paths(invocation):
+        if not Path(path).resolve().is_relative_to(Path.cwd().resolve()):
+            raise UsageError(f"{path} leads out of the checkout, which a fork's manifests may not")
+    options = invocation.options
+    defaults = {"var_file": (), "var_env": False}
+    implied = {name: value for name, value in defaults.items() if not options.is_explicit(name)}
+    return replace(invocation, options=replace(options, values={**options.values, **implied}))
+
+
+def _announcement(event: Event, task: Task) -> str:
+    """Return the line that says what the job does, and for which event."""
+    if event.kind is EventKind.REQUEST:
+        where = "" if event.trusted else " from a fork"
+    elif event.kind is EventKind.OTHER:
+        where = ""
+    else:
+        where = f" {'on' if event.main else 'outside of'} the default branch"
+    does = _TASK_TEXTS[task]
+    if event.kind is EventKind.MANUAL:
+        does = _MANUAL_TASK_TEXTS.get(task, does)
+    return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
+
+
+def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewState:
+    """Return where to report; ForgeError where it cannot be known what was reviewed."""
+    event = forge.event
+    if task is Task.VALIDATE:
+        return ReviewState(task)
+    config = resolve_target(invocation)
+    marker = markdown.marker(config.name, config.owner)
+    if task is not Task.APPLY:
+        return ReviewState(task, event.request, marker)
+    expected = invocation["expect"]
+    try:
+        merged = forge.request_for_commit(event.commit)
+        comment = find_comment(forge, merged.number, marker) if merged else None
+        body = forge.unedited(comment) if comment else None
+    except ForgeError as error:
+        if expected is None:
+            raise
+        print_error(f"{error}; nothing is reported there")
+        return ReviewState(task, None, marker, expected, requires_review=True)
+    reviewed = expected or (markdown.reviewed_in(body) if body else None)
+    requires_review = expected is not None or (merged is not None and not merged.fork)
+    edited = comment is not None and body is None
+    return ReviewState(
+        task, merged.number if merged else None, marker, reviewed, requires_review, edited
+    )
+
+
+def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: str) -> JobResult:
+    loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
+    _annotate(forge, loaded.diagnostics, token)
+    summary_text = diagnostic_reports.text(loaded.diagnostics, color=False) + summary(loaded)
+    print_result(summary_text)
+    task = review.task
+    if task is Task.VALIDATE or not loaded.valid:
+        code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
+        return JobResult(code, markdown.render_message("Manifests", summary_text))
+    with open_run(invocation) as context:
+        plan = context.propose(loaded.desired)
+        context.require_patterns_to_match(plan.keys, loaded.desired, plan.unlisted)
+        calls = invocation.printed_calls(context.target.calls)
+        print_result(text.render_plan(plan, color=False, calls=calls))
+        print_result(f"fingerprint {plan.fingerprint}\n")
+        if invocation["out"] is not None:
+            write_plan(invocation["out"], plan)
+        if task in (Task.PREVIEW, Task.WATCH):
+            code = plan_exit_code(plan, detailed=task is Task.WATCH)
+            return JobResult(code, markdown.render_plan(plan, calls), plan)
+        if task is Task.REVIEW:
+            return _review(context, plan, loaded.desired, forge.event.base)
+        # Where nothing is left to do, nothing unseen can be done.
+        objection = _objection(forge, review, plan) if plan.changes else None
+        if objection:
+            return _reject(context, plan, loaded.desired, forge.event.base, objection)
+        return _apply(context, plan)
+
+
+def _objection(forge: Forge, review: ReviewState, plan: Plan) -> str | None:
+    """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
+    if not review.requires_review:
+        # What nobody reviewed may be run again long after, and would bring back what was then.
+        newest = forge.branch_head()
+        stale = newest != forge.event.commit
+        return f"the branch is at {escaped(shown(newest))} by now" if stale else None
+    if review.reviewed_fingerprint is None and review.edited:
+        return f"another user edited the comment on request {review.request}"
+    if review.reviewed_fingerprint is None:
+        return f"the comment on request {review.request} shows no plan that was agreed to"
+    if review.reviewed_fingerprint != plan.fingerprint:
+        return f"the plan is {plan.fingerprint} by now and not {review.reviewed_fingerprint}"
+    return None
+
+
+def _review(
+    context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None
+) -> JobResult:
+    three_way, unknown = _compare_with_base(base, context, plan, head)
+    calls = context.invocation.printed_calls(context.target.calls)
+    body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
+    return JobResult(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
+
+
+def _reject(
+    context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None, objection: str
+) -> JobResult:
+    message = f"{objection}, so nothing was applied"
+    print_error(
+        f"{message}: open a request that shows the plan, or say --expect {plan.fingerprint}"
+    )
+    three_way, unknown = _compare_with_base(base, context, plan, head)
+    note = "; ".join(filter(None, (message, unknown)))
+    calls = context.invocation.printed_calls(context.target.calls)
+    body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
+    return JobResult(ExitCode.STALE, body, plan)
+
+
+def _compare_with_base(
+    base: str | None, context: RunContext, plan: Plan, head: Sequence[Desired]
+) -> tuple[ThreeWay | None, str]:
+    """Return what of ``plan`` is due to the change since ``base``, or why that is unknown."""
+    try:
+        budget = Budget(time.monotonic, unlimited)
+        before = load_manifests(
+            files_at(base or "", context.paths), context.variables, check_time=budget.check
+        )
+    except HistoryError as error:
+        return None, f"not compared with the base: {error}"
+    if not before.valid:
+        return None, "not compared with the base: its manifests are not valid"
+    return compare(before.desired, head, plan, context.target.canonical), ""
+
+
+def _apply(context: RunContext, plan: Plan) -> JobResult:
+    report, code = apply_plan(context.invocation, context.target, plan)
+    calls = context.invocation.printed_calls(context.target.calls)
+    print_result(text.render_report(report, color=False, calls=calls))
+    rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
+    return JobResult(
+        code,
+        markdown.render_report(report, calls),
+        plan,
+        # What is left of it was agreed to with the whole: the job may be run again.
+        replace(plan, changes=tuple(rest)).fingerprint,
+    )
+
+
+def _annotate(forge: Forge, found: Sequence[Diagnostic], token: str) -> None:
+    if forge.files.annotations is not None:
+        _write(forge.files.annotations, diagnostic_reports.code_quality(found), "w")
+    elif found:
+        print_result(f"::{token}::\n{diagnostic_reports.github(found)}::stop-commands::{token}\n")
+
+
+def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | None) -> ExitCode:
+    """Tell everybody how it ended and return the exit code; a task that cannot tell goes on."""
+    code = result.code
+    if review.request is not None:
+        marker, body = review.marker, result.body
+        body = body if body.startswith(marker) else f"{marker}\n{body}"
+        approved = result.approved_fingerprint or review.reviewed_fingerprint
+        body = markdown.with_reviewed(body, approved) if approved else body
+        try:
+            post_comment(forge, review.request, marker, body)
+        except ForgeError as error:
+            print_error(f"the comment could not be written: {error}")
+            # There the comment is what the job is for.
+            if review.task is Task.REVIEW and code is ExitCode.OK:
+                code = ExitCode.ERROR
+    files = forge.files
+    if files.summary is not None:
+        _write(files.summary, f"{result.body}\n", "a")
+    if files.outputs is not None:
+        values: dict[str, object] = {"exit_code": int(code)}
+        if result.plan is not None:
+            changes = len(result.plan.changes)
+            values |= {"fingerprint": result.plan.fingerprint, "changes": changes}
+            values |= {"plan": escaped(out)} if out else {}
+        lines = (f"{files.prefix}{name}={value}\n" for name, value in values.items())
+        _write(files.outputs, "".join(lines), "a")
+    return code
+
+
+def _write(path: Path, content: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
+            file.write(content)
+    except OSError as error:
+        print_error(f"writing {path}: {error.strerror}; what it would tell is told elsewhere too")

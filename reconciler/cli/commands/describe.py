@@ -1,0 +1,98 @@
+"""The verb that shows one resource."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from reconciler import engine
+from reconciler.cli.command import Invocation
+from reconciler.cli.output import layout, print_complete_result
+from reconciler.cli.run_context import open_run, require_valid
+from reconciler.core.errors import DaemonError, TargetError, UsageError
+from reconciler.core.planning.plan import Plan
+from reconciler.core.resources import Key, LiveResource, Unreadable
+from reconciler.render.describe import ResourceDescription, render_json, render_text
+from reconciler.render.status_table import attempts
+from reconciler.targets.appmesh import AppMesh
+from reconciler.web.client import fetch_status
+
+
+def run(invocation: Invocation) -> int:
+    """Show one resource: manifest, desired, observed, difference, owner, what holds it back.
+
+    KEY is such as mesh/payments. The verdict is that of a plan of the whole source, because some
+    guards count.
+    """
+    with open_run(invocation) as context:
+        resources = require_valid(context.read(), color=invocation["color"])
+        desired = {resource.key: resource for resource in resources}
+        plan = context.propose(resources)
+        context.require_patterns_to_match(plan.keys, resources, plan.unlisted)
+        matching = _named(context.target, invocation.keys, {*desired, *plan.keys})
+        if len(matching) != 1:
+            patterns = " ".join(invocation.keys)
+            some = f", such as {matching[0]} and {matching[1]}" if matching else ""
+            raise UsageError(
+                f"describe shows one resource, and {patterns} names {len(matching)}, desired or "
+                f"live{some}"
+            )
+        (key,) = matching
+        live = _observed(context.target, key)
+        lately = _attempts(invocation["url"], plan, key)
+        description = ResourceDescription(key, _only(plan, key), desired.get(key), live, lately)
+    if invocation["format"] == "json":
+        print_complete_result(render_json(description))
+    else:
+        print_complete_result(render_text(description, layout(invocation["color"])))
+    return description.code
+
+
+def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> list[Key]:
+    """Return what ``patterns`` name among the ``known`` keys and all live ones.
+
+    TargetError if no known key is named and the live ones could not all be listed.
+    """
+    named = {key for key in known if any(map(key.matches, patterns))}
+    try:
+        live = target.lister.all_keys()
+    except TargetError:
+        if not named:
+            raise
+        # Lists of other meshes may have failed, which does not concern the key that is known.
+        return sorted(named)
+    return sorted(named.union(key for key in live if any(map(key.matches, patterns))))
+
+
+def _observed(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
+    try:
+        listed = target.lister.siblings([key])
+    except TargetError as error:
+        return Unreadable(key, str(error))
+    return engine.reread(target, key) if key in listed else None
+
+
+def _attempts(url: str, plan: Plan, key: Key) -> str | None:
+    """Say what a daemon on the same target and of the same owner did; None where there is none."""
+    try:
+        _, status = fetch_status(url)
+    except DaemonError:
+        return None
+    if (status.target, status.owner) != (plan.target, plan.owner):
+        return None
+    known = (resource for resource in status.resources if resource.key == key)
+    parts = [part for resource in known for part in attempts(resource, time.time())]
+    return "; ".join(parts) or f"none since the daemon at {url} started"
+
+
+def _only(plan: Plan, key: Key) -> Plan:
+    return replace(
+        plan,
+        changes=tuple(change for change in plan.changes if change.key == key),
+        unchanged=tuple(same for same in plan.unchanged if same == key),
+        withheld=tuple(withheld for withheld in plan.withheld if withheld.key == key),
+        unlisted=tuple(gap for gap in plan.unlisted if _mesh_of(gap.parent) == _mesh_of(key)),
+    )
+
+
+def _mesh_of(key: Key) -> tuple[str, str]:
+    return key.path[0], key.mesh_owner

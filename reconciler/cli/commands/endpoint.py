@@ -1,0 +1,60 @@
+"""The verb that serves the local App Mesh API."""
+
+from pathlib import Path
+
+from reconciler.cli.command import Invocation
+from reconciler.cli.output import print_result
+from reconciler.cli.signals import stop_on_signals
+from reconciler.core.errors import LockHeldError, TargetError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.endpoint import (
+    Behaviour,
+    DataDirectoryLockedError,
+    EndpointError,
+    InvalidAddressError,
+    InvalidBehaviorError,
+    InvalidFaultsError,
+    LocalEndpoint,
+    ServingError,
+    parse_behaviour,
+)
+
+IN_MEMORY = ":memory:"
+
+
+def run(invocation: Invocation) -> int:
+    """Serve the local App Mesh API, until SIGTERM or SIGINT.
+
+    Point any client of App Mesh at it: reconciler, the aws command line, boto3, Terraform.
+    """
+    host, port = invocation.listen
+    data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
+    try:
+        endpoint = LocalEndpoint(
+            data,
+            host=host,
+            port=port,
+            behaviour=_behaviour(invocation),
+            faults=invocation["faults"],
+            allow_hosts=invocation["allow_host"],
+            insecure=invocation["insecure"],
+        )
+        with stop_on_signals() as stop, endpoint:
+            print_result(
+                f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n"
+            )
+            stop.stop_requested.wait()
+    except DataDirectoryLockedError as error:
+        raise LockHeldError(str(error)) from error
+    except (InvalidAddressError, InvalidBehaviorError, InvalidFaultsError) as error:
+        raise UsageError(str(error)) from error
+    except (EndpointError, ServingError) as error:
+        raise TargetError(str(error)) from error
+    return ExitCode.OK
+
+
+def _behaviour(invocation: Invocation) -> Behaviour:
+    chosen = Behaviour(
+        token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
+    )
+    return parse_behaviour(invocation["behaviour"], chosen)

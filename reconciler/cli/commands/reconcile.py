@@ -1,0 +1,16 @@
+"""The verb that has a running daemon reconcile now."""
+
+from pathlib import Path
+
+from reconciler.cli.command import Invocation
+from reconciler.cli.output import print_result
+from reconciler.web.client import request_cycle
+from reconciler.web.token_file import read_token
+
+
+def run(invocation: Invocation) -> int:
+    """Have a running daemon run a cycle now, and exit with that cycle's code."""
+    token = read_token(Path(invocation["token_file"]))
+    cycle, code = request_cycle(invocation["url"], token)
+    print_result(f"Cycle {cycle} ended with {int(code)} ({code.word}).\n")
+    return code

@@ -1,0 +1,221 @@
+"""The verb that keeps it so: the daemon."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reconciler import engine
+from reconciler.cli.command import Invocation, configure_logging
+from reconciler.cli.run_context import (
+    RunContext,
+    hold_lock,
+    make_elector,
+    open_run,
+    reload_run,
+    require_valid,
+)
+from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
+from reconciler.core.errors import UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Applied, Failed, Outcome, Report
+from reconciler.core.resources import Desired, Key
+from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
+from reconciler.daemon import systemd
+from reconciler.daemon.cycle import CycleRunner
+from reconciler.daemon.loop import Daemon, LoopInputs
+from reconciler.daemon.watch import watch
+from reconciler.locks.lease import keep_renewed
+from reconciler.manifest.loading import LoadResult
+from reconciler.render import json_output, text
+from reconciler.source.snapshot import fingerprint
+from reconciler.targets.cache import ReadCache
+from reconciler.web.metrics import Metrics
+from reconciler.web.status_server import serve
+from reconciler.wiring.locks import steady_seconds
+from reconciler.wiring.targets import DAEMON_UPDATES
+
+logger = logging.getLogger("reconciler.run")
+
+
+def run(invocation: Invocation) -> int:
+    """Reconcile on change and on an interval, until SIGTERM or SIGINT.
+
+    PATH is a file or a directory.
+    """
+    if "-" in invocation.paths:
+        raise UsageError("run watches files and directories; standard input is read once: apply -")
+    once = invocation["once"]
+    with (
+        stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
+        open_run(invocation, max_updates=DAEMON_UPDATES, cache=(cache := ReadCache())) as context,
+    ):
+        place = text.target_line(context.target.id)
+        logger.info("%s, owner %s, policy %s", place, context.config.owner, context.config.policy)
+        return (_run_once if once else _run_forever)(DaemonRun(context, cache, stop))
+
+
+@dataclass
+class DaemonRun:
+    """The manifests and the target as they are, and what a cycle on them has to heed."""
+
+    context: RunContext
+    cache: ReadCache
+    stop: StopRequest
+    metrics: Metrics = field(default_factory=Metrics)
+    may_write: Callable[[], bool] = lambda: True
+    lease: Callable[[], LeaseStatus | None] = lambda: None
+    on_heartbeat: Callable[[], None] = lambda: None
+    _unfinished: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let whoever stops us know what is under way."""
+        self.stop.in_progress = lambda: tuple(self._unfinished)
+
+    def read(self) -> LoadResult:
+        """Return what the manifests say now."""
+        return self.context.read(self.on_heartbeat)
+
+    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+        """Return the plan for ``desired``."""
+        self.on_heartbeat()
+        return self.context.propose(desired, incomplete_reason=incomplete_reason)
+
+    def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
+        trying = [change for change in plan.changes if change.key not in waiting]
+        for change in trying:
+            logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
+        self._unfinished = {str(change.key): None for change in trying}
+        options = engine.ApplyOptions(
+            workers=self.context.invocation["parallelism"],
+            should_stop=self._should_stop,
+            sleep=self.stop.stop_requested.wait,
+            on_outcome=self._on_outcome,
+        )
+        return engine.apply(plan, self.context.target, options, waiting)
+
+    def standby_reason(self) -> str | None:
+        """Say who else writes; None where we do."""
+        if self.may_write():
+            return None
+        lease = self.lease()
+        return f"this replica stands by: {(lease and lease.holder) or 'nobody'} holds the lock"
+
+    def drop_cache(self) -> None:
+        """Take nothing of the last look for granted in the next one."""
+        self.cache.clear()
+
+    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
+        """Count the cycle, and return its ``status`` with what the calls so far came to."""
+        self.metrics.count_cycle(status)
+        target, cycles = self.context.target, self.cache.cycles_per_full_recheck
+        return replace(
+            status,
+            calls=dict(target.calls),
+            responses=dict(target.responses),
+            recheck_seconds=cycles * status.interval_seconds,
+        )
+
+    def _should_stop(self) -> bool:
+        self.on_heartbeat()
+        return self.stop.stop_requested.is_set() or not self.may_write()
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        self.on_heartbeat()
+        key = str(outcome.change.key)
+        if key not in self._unfinished:
+            # It waits, and was told of when it failed.
+            return
+        self.metrics.count_outcome(outcome)
+        del self._unfinished[key]
+        level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
+        logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
+
+
+def _run_once(run: DaemonRun) -> ExitCode:
+    """Run one cycle and return its exit code; errors go on as they are."""
+    context = run.context
+    with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
+        desired = {
+            resource.key: resource
+            for resource in require_valid(context.read(), color=context.invocation["color"])
+        }
+        runner = CycleRunner(run, steady_seconds, time.time)
+        status = runner.reconcile(_initial_status(context), desired, forced=True)
+    keys = (resource_status.key for resource_status in status.resources)
+    context.require_patterns_to_match(keys, desired.values(), status.unlisted)
+    return run.stop.code or status.exit_code or ExitCode.OK
+
+
+def _run_forever(run: DaemonRun) -> ExitCode:
+    context = run.context
+    elector = make_elector(context.invocation, context.target.id, context.config.owner)
+    with ExitStack() as opened:
+        if elector is not None:
+            run.may_write = opened.enter_context(keep_renewed(elector))
+            run.lease = elector.lease
+        inputs = LoopInputs(
+            fingerprint=lambda: fingerprint(context.paths),
+            monotonic=steady_seconds,
+            now=time.time,
+            jitter=random.random,
+            on_heartbeat=lambda: systemd.notify(systemd.ALIVE),
+            is_leader=run.may_write,
+            lease=run.lease,
+        )
+        daemon = Daemon(
+            CycleRunner(run, steady_seconds, time.time), inputs, _initial_status(context)
+        )
+        run.on_heartbeat = daemon.record_heartbeat
+        context.target.on_response(daemon.record_heartbeat)
+        server = serve(
+            daemon,
+            *context.invocation.listen,
+            document=json_output.render_status,
+            metrics=run.metrics,
+            token_file=Path(context.invocation["token_file"]),
+            hosts=context.invocation["allow_host"],
+            insecure=context.invocation["insecure"],
+        )
+        url = opened.enter_context(server)
+        logger.info("status at %s", url)
+        systemd.notify(systemd.READY)
+        daemon.run(_wakes(run, daemon))
+        systemd.notify(systemd.STOPPING)
+    return ExitCode.OK
+
+
+def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
+    for files_changed in watch(run.context.paths, run.stop.stop_requested):
+        if run.stop.reload_requested.is_set():
+            run.stop.reload_requested.clear()
+            _reload(run, daemon)
+        yield files_changed
+
+
+def _reload(run: DaemonRun, daemon: Daemon) -> None:
+    try:
+        context = reload_run(run.context, max_updates=DAEMON_UPDATES)
+    except UsageError as error:
+        message = " ".join((str(error), *error.choices))
+        logger.error("the configuration stays as it was: %s", message)  # noqa: TRY400
+        return
+    configure_logging(context.invocation)
+    logger.info("the configuration was read again; policy %s", context.config.policy)
+    run.context = context
+    daemon.reconfigure(context.invocation["interval"], context.config.policy)
+
+
+def _initial_status(context: RunContext) -> DaemonStatus:
+    return DaemonStatus(
+        target=context.target.id,
+        owner=context.config.owner,
+        policy=context.config.policy,
+        started_at=time.time(),
+        interval_seconds=context.invocation["interval"],
+    )

@@ -1,0 +1,426 @@
+"""What has to change, decided without touching anything.
+
+A plan accounts for every key that is desired or observed exactly once: as a change, as unchanged,
+or as withheld with a reason. It performs no I/O, reads no clock and keeps its inputs untouched, so
+the same inputs always give the same plan.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from reconciler.core.changes import (
+    Adopt,
+    Cause,
+    Change,
+    Create,
+    Delete,
+    Difference,
+    ReasonCode,
+    Update,
+    Withheld,
+    detached_routes,
+    operation_name,
+    unlinked,
+)
+from reconciler.core.delete_order import in_order
+from reconciler.core.diff import overlay
+from reconciler.core.kinds import KINDS, parent_of
+from reconciler.core.planning import traffic_effects
+from reconciler.core.planning.dependencies import withhold_blocked
+from reconciler.core.planning.guards import GuardSettings, apply_guards
+from reconciler.core.planning.last_applied import (
+    UNMANAGED,
+    LastApplied,
+    is_protected,
+    last_applied_for,
+    parse_last_applied,
+    spec_digest,
+    user_tags,
+)
+from reconciler.core.planning.listener_changes import plan_listener_changes
+from reconciler.core.resources import (
+    APPLIED_TAG,
+    OWNER_TAG,
+    Desired,
+    Json,
+    Key,
+    LiveResource,
+    LiveState,
+    Spec,
+    TargetId,
+    Unlisted,
+    Unreadable,
+    digest,
+)
+
+Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One verdict for every key, in the order in which it would be carried out.
+
+    Nothing is known of the resources in ``unlisted``, not even their keys. ``owned`` is how many
+    live resources ``owner`` has; None if they were not counted.
+    """
+
+    target: TargetId
+    owner: str
+    changes: tuple[Change, ...]
+    unchanged: tuple[Key, ...]
+    withheld: tuple[Withheld, ...]
+    unlisted: tuple[Unlisted, ...] = ()
+    owned: int | None = None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key that has a verdict; what is detached has it with what it makes way for."""
+        changes = (
+            *self.changes,
+            *(withheld.change for withheld in self.withheld if withheld.change),
+        )
+        return (
+            *(change.key for change in self.changes),
+            *(route.detach.key for change in changes for route in detached_routes(change)),
+            *self.unchanged,
+            *(withheld.key for withheld in self.withheld),
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that may be ours was read."""
+        return not self.unlisted and not any(
+            withheld.reason_code is ReasonCode.UNREADABLE for withheld in self.withheld
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What a reviewer approves: 43 characters over the target and the patch of every change.
+
+        No version and no time is in it, so that an unrelated edit leaves it alone.
+        """
+        changes: list[Json] = [
+            [
+                str(change.key),
+                operation_name(change),
+                list(change.difference.patch),
+                *_steps(change),
+            ]
+            for change in sorted(self.changes, key=lambda change: change.key)
+        ]
+        target: list[Json] = [self.target.name, self.target.account, self.target.region]
+        return digest([*target, self.owner, changes])
+
+
+def _steps(change: Change) -> list[Json]:
+    steps = [(item.detach.key, item.attach.difference) for item in detached_routes(change)]
+    steps += [(item.before.key, item.difference) for item in unlinked(change)]
+    return [[str(key), list(difference.patch)] for key, difference in steps]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInput:
+    """All that a plan is made from.
+
+    ``canonical`` spells a spec as the target would show it, and less what the service filled in
+    where the spec beside it has none; ``now`` carries a time zone and decides which suspensions
+    have ended.
+    """
+
+    target: TargetId
+    owner: str
+    desired: Mapping[Key, Desired]
+    live: LiveState
+    canonical: Canonical
+    guards: GuardSettings
+    now: datetime
+
+
+def make_plan(inputs: PlanInput) -> Plan:
+    """Return the plan that answers ``inputs``."""
+    desired, live = inputs.desired, inputs.live
+    owned = count_owned(live.resources.values(), inputs.owner)
+    verdicts = [
+        _verdict(inputs, resource, live.resources.get(key)) for key, resource in desired.items()
+    ] + [
+        _verdict_without_manifest(inputs, resource)
+        for key, resource in live.resources.items()
+        if key not in desired
+    ]
+    allowed, restrained = apply_guards(
+        [verdict for verdict in verdicts if isinstance(verdict, Change)],
+        inputs.guards,
+        owned=owned,
+        nothing_desired=not desired,
+        unlisted=_gap_text(live),
+    )
+    withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)] + restrained
+    withheld_keys = {item.key for item in withheld}
+    listener_plan = plan_listener_changes(allowed, desired, withheld_keys, live, inputs.owner)
+    possible, impossible = withhold_blocked(listener_plan.changes, live)
+    unchanged = {verdict for verdict in verdicts if isinstance(verdict, Key)}
+    return Plan(
+        inputs.target,
+        inputs.owner,
+        _in_order(possible, listener_plan.before_parent),
+        tuple(sorted(unchanged - listener_plan.detached_keys)),
+        tuple(
+            sorted(
+                (*withheld, *listener_plan.withheld, *impossible),
+                key=lambda item: item.key,
+            )
+        ),
+        live.unlisted,
+        owned,
+    )
+
+
+def count_owned(resources: Iterable[LiveResource | Unreadable], owner: str) -> int:
+    """Return how many of ``resources`` are known to be owned by ``owner``."""
+    return sum(isinstance(live, LiveResource) and live.owner == owner for live in resources)
+
+
+Verdict: TypeAlias = Change | Withheld | Key
+"""What becomes of a key; the key itself where nothing has to change."""
+
+
+def _verdict(
+    inputs: PlanInput, desired: Desired, live: LiveResource | Unreadable | None
+) -> Verdict:
+    if desired.key.mesh_owner and KINDS[desired.key.kind].owner_only:
+        reason = f"only account {desired.key.mesh_owner}, whose mesh it is, may have one in it"
+        return Withheld(desired.key, reason, ReasonCode.FOREIGN, desired.origin)
+    if isinstance(live, Unreadable):
+        return _unreadable(live, desired)
+    if live is None:
+        return _unless_suspended(inputs, desired, _create(inputs, desired))
+    return _foreign(inputs, live, desired) or _unless_suspended(
+        inputs, desired, _change(inputs, desired, live)
+    )
+
+
+def _verdict_without_manifest(inputs: PlanInput, live: LiveResource | Unreadable) -> Verdict:
+    if isinstance(live, Unreadable):
+        return _unreadable(live)
+    return _foreign(inputs, live) or _delete(inputs, live)
+
+
+def _unreadable(live: Unreadable, desired: Desired | None = None) -> Withheld:
+    # Not being able to look is not the same as nothing being there.
+    if desired is None:
+        return Withheld(live.key, f"it may be ours, and {live.why}", ReasonCode.UNREADABLE)
+    return Withheld(live.key, live.why, ReasonCode.UNREADABLE, desired.origin)
+
+
+def _foreign(
+    inputs: PlanInput, live: LiveResource, desired: Desired | None = None
+) -> Withheld | None:
+    account = inputs.target.account
+    if account is not None and live.account != account:
+        reason = f"it belongs to account {live.account}, and this run acts for {account}"
+    elif live.owner == inputs.owner or (live.owner is None and desired and desired.options.adopt):
+        return None
+    elif live.owner is None and APPLIED_TAG in live.tags:
+        reason = (
+            "it has the last-applied record of mesh-reconciler but no owner tag, so that tag was "
+            "removed; to manage it again, run adopt, or set reconcile.adopt: true"
+        )
+    elif live.owner is None:
+        reason = (
+            "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
+            "to take it over, run adopt, or say reconcile.adopt: true"
+        )
+    else:
+        reason = f"it is owned by {live.owner}, not by {inputs.owner}"
+    origin = desired.origin if desired else None
+    return Withheld(live.key, reason, ReasonCode.FOREIGN, origin, live_owner=live.owner)
+
+
+def _unless_suspended(inputs: PlanInput, desired: Desired, verdict: Verdict) -> Verdict:
+    """Return ``verdict``, or while ``desired`` is suspended its change as withheld."""
+    pause = desired.options.suspend
+    if pause is None or pause.until <= inputs.now:
+        return verdict
+    reason = f"suspended until {pause.until.isoformat()}: {pause.reason}"
+    if isinstance(verdict, Key):
+        # Nothing differs, so the owner tag is ours.
+        return Withheld(
+            desired.key, reason, ReasonCode.SUSPENDED, desired.origin, live_owner=inputs.owner
+        )
+    change = verdict.change if isinstance(verdict, Withheld) else verdict
+    return Withheld(desired.key, reason, ReasonCode.SUSPENDED, desired.origin, change)
+
+
+def _create(inputs: PlanInput, desired: Desired) -> Create:
+    tags = {**desired.tags, **_owner_tags(inputs, desired, managed_spec(desired, inputs.canonical))}
+    # What is ignored is not corrected later, but it is sent now, and so it is shown.
+    spec = None if desired.spec is None else inputs.canonical(desired.spec, None)
+    after = view(spec, tags, protect=desired.options.protect)
+    return Create(desired.key, desired.spec, tags, desired.origin, Difference(None, after))
+
+
+def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) -> Verdict:
+    last_applied = parse_last_applied(live_resource.tags)
+    live_spec = inputs.canonical(live_resource.spec, desired.spec)
+    spec = (
+        None
+        if desired.spec is None
+        else overlay(desired.spec, live_resource.spec, desired.options.ignore)
+    )
+    after = live_spec if spec is None else inputs.canonical(spec, None)
+    managed = managed_spec(desired, inputs.canonical)
+    tags = _tags_after(desired, live_resource, last_applied) | _owner_tags(inputs, desired, managed)
+    difference = Difference(
+        view(live_spec, live_resource.tags, protect=is_protected(live_resource.tags)),
+        view(after, tags, protect=desired.options.protect),
+    )
+    if not difference.fields:
+        return desired.key
+    replaces = after != live_spec
+    sent = spec if replaces else None
+    means = traffic_effects.traffic_effect(live_spec, after) if replaces else None
+    change: Change
+    if live_resource.owner is None:
+        change = Adopt(desired.key, live_resource, sent, tags, desired.origin, difference, means)
+    else:
+        cause = _cause(inputs, desired, live_resource, last_applied)
+        change = Update(
+            desired.key, live_resource, sent, tags, desired.origin, difference, cause, means
+        )
+    wiped = [
+        field for field in live_resource.unknown if not _ignored(field, desired.options.ignore)
+    ]
+    if replaces and wiped:
+        reason = (
+            f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
+            "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
+        )
+        return Withheld(desired.key, reason, ReasonCode.UNKNOWN_FIELD, desired.origin, change)
+    return change
+
+
+def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
+    if is_protected(live.tags):
+        reason = "no manifest asks for it, and its last manifest said reconcile.protect: true"
+        return Withheld(live.key, reason, ReasonCode.PROTECTED, live_owner=live.owner)
+    before = view(inputs.canonical(live.spec, None), live.tags, protect=False)
+    return Delete(live.key, live, Difference(before, None))
+
+
+def managed_spec(desired: Desired, canonical: Canonical) -> Spec | None:
+    """Return the canonical part of the desired spec that we manage; None where we manage none."""
+    if desired.spec is None:
+        return None
+    return canonical(overlay(desired.spec, {}, desired.options.ignore), None)
+
+
+def _owner_tags(inputs: PlanInput, desired: Desired, managed: Spec | None) -> dict[str, str]:
+    last_applied = last_applied_for(managed, desired.tags, protect=desired.options.protect)
+    return {OWNER_TAG: inputs.owner, APPLIED_TAG: str(last_applied)}
+
+
+def _tags_after(
+    desired: Desired, live: LiveResource, last_applied: LastApplied | None
+) -> dict[str, str]:
+    """Return what others put there, less what the manifest dropped, and what it asks for now."""
+    kept = {
+        key: value
+        for key, value in user_tags(live.tags).items()
+        if key in desired.tags or last_applied is None or not last_applied.manages_tag(key)
+    }
+    return kept | dict(desired.tags)
+
+
+def _ignored(field: str, pointers: Iterable[str]) -> bool:
+    return any(field == pointer or field.startswith(f"{pointer}/") for pointer in pointers)
+
+
+def _cause(
+    inputs: PlanInput,
+    desired: Desired,
+    live_resource: LiveResource,
+    last_applied: LastApplied | None,
+) -> Cause:
+    if last_applied is None:
+        return Cause.UNKNOWN
+    live = None
+    if desired.spec is not None:
+        shown = overlay(live_resource.spec, {}, desired.options.ignore)
+        live = inputs.canonical(shown, desired.spec)
+    causes = set(_spec_causes(managed_spec(desired, inputs.canonical), live, last_applied))
+    causes |= set(_tag_causes(desired.tags, user_tags(live_resource.tags), last_applied))
+    if last_applied.protect != desired.options.protect:
+        causes.add(Cause.MANIFEST)
+    if Cause.BOTH in causes or {Cause.MANIFEST, Cause.DRIFT} <= causes:
+        return Cause.BOTH
+    # Whatever is left beside an unknown part is known, and says more than "unknown".
+    known = causes - {Cause.UNKNOWN}
+    return known.pop() if known else Cause.UNKNOWN
+
+
+def _spec_causes(desired: Spec | None, live: Spec | None, last_applied: LastApplied) -> list[Cause]:
+    if desired == live:
+        return []
+    # A record without a spec says that the last manifest had none: this one begins to manage it.
+    if last_applied.spec_digest in (spec_digest(live), UNMANAGED):
+        return [Cause.MANIFEST]
+    return [Cause.DRIFT if last_applied.spec_digest == spec_digest(desired) else Cause.BOTH]
+
+
+def _tag_causes(
+    desired: Mapping[str, str], live: Mapping[str, str], last_applied: LastApplied
+) -> list[Cause]:
+    causes = [
+        Cause.MANIFEST for key in live if key not in desired and last_applied.manages_tag(key)
+    ]
+    for key, value in desired.items():
+        if not last_applied.manages_tag(key):
+            causes += [Cause.MANIFEST] if live.get(key) != value else []
+        elif key not in live:
+            causes.append(Cause.DRIFT)
+        elif live[key] != value:
+            # The mark holds keys, not values: either side may have moved.
+            causes.append(Cause.UNKNOWN)
+    return causes
+
+
+def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
+    """Return one side of a difference; without a ``spec`` it is about the rest alone."""
+    shown: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
+    view: dict[str, Json] = {"tags": shown} if spec is None else {"spec": spec, "tags": shown}
+    return {**view, "protect": True} if protect else view
+
+
+def _gap_text(live: LiveState) -> list[str]:
+    return [
+        *(f"{gap} could not be listed" for gap in live.unlisted),
+        *(
+            f"{resource.key} could not be read"
+            for resource in live.resources.values()
+            if isinstance(resource, Unreadable)
+        ),
+    ]
+
+
+def _in_order(changes: Iterable[Change], early: Collection[Key]) -> tuple[Change, ...]:
+    """Return writes with parents before children, then deletes the other way round.
+
+    What is ``early`` comes right before what contains it, deletes too.
+    """
+    writes: list[Change] = []
+    deletes: list[Delete] = []
+    for change in changes:
+        if isinstance(change, Delete) and change.key not in early:
+            deletes.append(change)
+        else:
+            writes.append(change)
+    return (*sorted(writes, key=lambda item: _order(item.key, early)), *in_order(deletes))
+
+
+def _order(key: Key, early: Collection[Key]) -> tuple[float, Key]:
+    parent = parent_of(key)
+    if key in early and parent is not None:
+        return KINDS[parent.kind].wave - 0.5, key
+    return KINDS[key.kind].wave, key

@@ -1,0 +1,1 @@
+"""What one cycle leaves for the next: failures, repair loops, and the status of each resource."""

@@ -1,0 +1,230 @@
+"""What the daemon does in one cycle, whatever goes wrong, and what it says of it.
+
+Between two cycles it remembers the last good manifests, what it repaired and failed at lately, and
+when it last saw each resource.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from reconciler.core.changes import Create
+from reconciler.core.errors import TargetError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Failed, Report, Skipped, exit_code
+from reconciler.core.resources import Desired, Key
+from reconciler.core.state.backoff import Backoff
+from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.core.state.last_seen import LastSeen
+from reconciler.core.state.repair_loops import RepairLoops
+from reconciler.core.state.resource_status import NextAttempt, resource_statuses
+from reconciler.core.state.schedule import Schedule, urgent_first
+from reconciler.manifest.loading import LoadResult
+from reconciler.manifest.parsing.diagnostics import Diagnostic
+from reconciler.render import diagnostic_reports
+from reconciler.render.terminal import plural
+
+logger = logging.getLogger("reconciler.run")
+
+
+class CycleTarget(Protocol):
+    """How a cycle reaches the manifests and the target."""
+
+    def read(self) -> LoadResult:
+        """Return what the manifests say; UsageError where they are not there."""
+
+    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+        """Return the plan for ``desired``; ``incomplete_reason`` says why that is not the whole source."""
+
+    def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
+
+    def standby_reason(self) -> str | None:
+        """Say why nothing is to be written now; None where it is."""
+
+    def drop_cache(self) -> None:
+        """Take nothing of the last look for granted in the next one."""
+
+    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
+        """Count the cycle, and return its ``status`` with what the calls so far came to."""
+
+
+class CycleRunner:
+    """Cycle after cycle over one target."""
+
+    def __init__(
+        self, target: CycleTarget, monotonic: Callable[[], float], now: Callable[[], float]
+    ) -> None:
+        """Remember nothing yet; ``monotonic`` is never set, the one on the ``now`` is for people."""
+        self._target = target
+        self._monotonic = monotonic
+        self._now = now
+        self._last_valid: Mapping[Key, Desired] | None = None
+        self._incomplete: str | None = None
+        self._diagnostics: tuple[str, ...] = ()
+        self._changed_keys: frozenset[Key] = frozenset()
+        self._repair_loops = RepairLoops()
+        self._backoff = Backoff()
+        self._last_seen = LastSeen()
+        self._standby_reason: str | None = None
+
+    def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
+        """Run one cycle; what goes wrong is logged and shown, and the next one tries again."""
+        if fresh or self._incomplete is not None:
+            self._read()
+        status = replace(
+            status, source_valid=self._incomplete is None, complaints=self._diagnostics
+        )
+        if self._last_valid is None:
+            ended = replace(status, exit_code=ExitCode.MANIFESTS)
+        else:
+            ended = self._reconcile_or_report(status, self._last_valid, forced=forced)
+        return self._target.with_call_counts(replace(ended, cycle_finished_at=self._now()))
+
+    def _reconcile_or_report(
+        self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
+    ) -> DaemonStatus:
+        try:
+            return self.reconcile(status, desired, forced=forced)
+        except TargetError as error:
+            if status.error is None:
+                logger.error("cycle failed, nothing was changed: %s", error)  # noqa: TRY400
+            return replace(status, error=str(error), exit_code=ExitCode.ERROR)
+
+    def reconcile(
+        self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
+    ) -> DaemonStatus:
+        """Return how things stand once ``desired`` was compared and carried out.
+
+        Raises:
+            TargetError: the target could not be read; nothing was changed.
+        """
+        if forced:
+            self._target.drop_cache()
+        read_at = self._now()
+        plan = self._target.propose(tuple(desired.values()), incomplete_reason=self._incomplete)
+        if status.error is not None:
+            logger.info("the target can be read again")
+        before = {item.key: item for item in status.resources}
+        plan = self._repair_loops.withhold(self._last_seen.explain(plan))
+        plan = urgent_first(plan, self._changed_keys)
+        self._log_missing(plan, before)
+        self._log_withheld(plan, before)
+        for gap in plan.unlisted:
+            if gap not in status.unlisted:
+                logger.error("%s: %s", gap, gap.why)
+        schedule = Schedule(status.interval_seconds)
+        report = self._apply(plan, schedule, forced=forced)
+        self._changed_keys = frozenset()
+        self._last_seen = self._last_seen.after(report, read_at, self._now())
+        origins = {key: resource.origin for key, resource in desired.items()}
+        resources = resource_statuses(report, before, origins, self._next_attempts(), self._now())
+        code, changes = self._code(report), len(report.outcomes)
+        facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
+        message = "cycle done: %s, exit code %d"
+        logger.info(message, plural(changes, "change"), code, extra={"event": "cycle", **facts})
+        unlisted = plan.unlisted
+        return replace(status, error=None, unlisted=unlisted, resources=resources, exit_code=code)
+
+    def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
+        standby_reason = self._target.standby_reason()
+        if standby_reason != self._standby_reason:
+            logger.info("%s", standby_reason or "this replica writes from now on")
+            self._standby_reason = standby_reason
+        if standby_reason is not None:
+            # Whoever writes meanwhile may get done what we could not.
+            self._backoff = Backoff()
+            return Report(plan, tuple(Skipped(change, standby_reason) for change in plan.changes))
+        waiting = {} if forced else self._backoff.waiting(plan, self._monotonic())
+        report = self._target.apply(plan, waiting)
+        self._repair_loops = self._repair_loops.record(report)
+        self._backoff = self._backoff.record(report, waiting, self._monotonic(), schedule)
+        for key, failure in self._backoff.failures.items():
+            if key not in waiting:
+                logger.error(
+                    "%s: failed %s in a row, tried again in %.0f s",
+                    key,
+                    plural(failure.attempts, "time"),
+                    failure.next_at - self._monotonic(),
+                    extra={"event": "setback", "key": str(key), "attempts": failure.attempts},
+                )
+        return report
+
+    def _next_attempts(self) -> dict[Key, NextAttempt]:
+        """Return what is tried again, with its time as the clock on the wall will show it."""
+        set_off = self._now() - self._monotonic()
+        return {
+            key: NextAttempt(failure.attempts, set_off + failure.next_at)
+            for key, failure in self._backoff.failures.items()
+        }
+
+    def _code(self, report: Report) -> ExitCode:
+        if self._incomplete is not None:
+            return ExitCode.MANIFESTS
+        if self._target.standby_reason() is not None:
+            return ExitCode.LOCKED
+        # What was skipped because something it needs had failed is not held by anybody.
+        skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
+        code = exit_code(report)
+        return ExitCode.LOCKED if skipped and code is ExitCode.OK else code
+
+    def _read(self) -> None:
+        """Take the manifests where they are valid; remember why not all of them count otherwise."""
+        try:
+            loaded = self._target.read()
+        except UsageError as error:
+            self._report("the manifests are not there now", (str(error),))
+            return
+        if not loaded.valid:
+            message = tuple(map(_diagnostic_text, loaded.diagnostics))
+            self._report("the manifests are not valid now", message)
+            return
+        if self._incomplete is not None:
+            logger.info("the manifests are valid again")
+        desired, known = (
+            {resource.key: resource for resource in loaded.desired},
+            self._last_valid or {},
+        )
+        self._changed_keys |= {
+            key for key, resource in desired.items() if known.get(key) != resource
+        }
+        self._last_valid, self._incomplete, self._diagnostics = desired, None, ()
+
+    def _report(self, incomplete_reason: str, diagnostics: tuple[str, ...]) -> None:
+        if diagnostics != self._diagnostics:
+            for diagnostic in diagnostics:
+                logger.error("%s", diagnostic)
+            if self._last_valid is None:
+                logger.error("no cycle: the manifests were never valid since the start")
+        self._incomplete, self._diagnostics = incomplete_reason, diagnostics
+
+    @staticmethod
+    def _log_missing(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
+        """Log each resource that was deleted outside of mesh-reconciler, once."""
+        withheld = (item.change for item in plan.withheld)
+        for change in (*plan.changes, *withheld):
+            if not isinstance(change, Create) or change.last_seen_at is None:
+                continue
+            known = before.get(change.key)
+            if known is None or known.last_seen_at != change.last_seen_at:
+                seen = datetime.fromtimestamp(change.last_seen_at, UTC).isoformat(
+                    timespec="seconds"
+                )
+                facts = {"event": "missing", "key": str(change.key)}
+                logger.warning("%s is missing: last seen at %s", change.key, seen, extra=facts)
+
+    @staticmethod
+    def _log_withheld(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
+        """Say what is left alone once, and not in each cycle."""
+        for withheld in plan.withheld:
+            if withheld.key not in before or before[withheld.key].reason != withheld.reason:
+                message = {"key": str(withheld.key)}
+                logger.warning("%s left alone: %s", withheld.key, withheld.reason, extra=message)
+
+
+def _diagnostic_text(diagnostic: Diagnostic) -> str:
+    severity, code = diagnostic.severity, diagnostic.code.number
+    return f"{diagnostic.origin}: {severity}[{code}] {diagnostic_reports.sentence(diagnostic)}"

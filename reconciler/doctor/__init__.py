@@ -1,0 +1,1 @@
+"""The checks of the command doctor, their results and their text."""

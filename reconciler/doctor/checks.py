@@ -1,0 +1,152 @@
+"""What a run needs, looked at piece by piece; it reads, and writes nothing."""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime
+
+from reconciler.api import QUOTAS, Quota, load
+from reconciler.core.errors import (
+    LockHeldError,
+    RejectedError,
+    TargetError,
+    UnavailableError,
+    UsageError,
+)
+from reconciler.core.kinds import KINDS
+from reconciler.core.resources import Key, TargetId
+from reconciler.doctor.results import CheckResult, CheckStatus
+from reconciler.settings.target_config import AWS, LOCAL, TargetConfig
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.session import clock_of, credentials_of, open_session
+from reconciler.wiring.targets import connection_of, open_target
+
+# AWS refuses signatures that are five minutes off.
+MAX_CLOCK_SKEW_SECONDS = 240
+QUOTA_WARNING_SHARE = 0.8
+SERVICE_ENDED = (
+    "AWS ended App Mesh on 30 September 2026, so nothing may answer there; an endpoint of your "
+    "own is --endpoint-url URL, a rehearsal --target local"
+)
+
+
+def run_checks(config: TargetConfig, now: datetime) -> Iterator[CheckResult]:
+    """Yield what there is to say of the chosen target and of the way to it."""
+    if config.name == AWS:
+        yield CheckResult(CheckStatus.WARNING, "service", SERVICE_ENDED)
+    yield _check_owner(config)
+    try:
+        if config.name == LOCAL or (yield from _check_connection(config, now)):
+            with open_target(config, workers=1) as target:
+                yield from _check_identity(config, target.id)
+                yield from _check_reads(target)
+                yield _check_writes()
+    except (UsageError, LockHeldError, TargetError) as error:
+        yield CheckResult(CheckStatus.ERROR, "target", str(error))
+
+
+def _check_owner(config: TargetConfig) -> CheckResult:
+    if config.owner:
+        return CheckResult(CheckStatus.OK, "owner", config.owner)
+    return CheckResult(CheckStatus.ERROR, "owner", "none, and a plan needs one: say --owner ID")
+
+
+def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
+    """Look at credentials and clock; return whether going on makes sense."""
+    connection = connection_of(config)
+    session = open_session(connection)
+    source = credentials_of(session)
+    if source is None:
+        message = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say --profile"
+        yield CheckResult(CheckStatus.ERROR, "credentials", message)
+        return False
+    yield CheckResult(CheckStatus.OK, "credentials", f"found, by {source}")
+    try:
+        theirs = clock_of(session, connection)
+    except RejectedError:
+        # What is refused is told of below, permission by permission.
+        return True
+    if theirs is not None:
+        off = abs((theirs - now).total_seconds())
+        grade = CheckStatus.OK if off <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
+        yield CheckResult(grade, "clock", f"{off:.0f} s from the target's")
+    return True
+
+
+def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
+    where = " at ".join(dict.fromkeys((target.name, target.url)))
+    yield CheckResult(CheckStatus.OK, "target", f"{where}, region {target.region}")
+    if target.account is None:
+        message = "unknown: GetCallerIdentity is not answered there"
+        yield CheckResult(CheckStatus.WARNING, "account", message)
+    else:
+        configured = ", as configured" if config.account else ""
+        yield CheckResult(CheckStatus.OK, "account", target.account + configured)
+
+
+def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
+    found: dict[str | None, list[Key]] = {}
+    unlisted: set[str | None] = set()
+    for kind, row in KINDS.items():
+        subject = f"list {kind}"
+        parents = found.get(row.parent, [])
+        if row.parent in unlisted:
+            unlisted.add(kind)
+            yield CheckResult(
+                CheckStatus.WARNING, subject, f"not tried: each {row.parent} stayed unseen"
+            )
+            continue
+        if row.parent and not parents:
+            yield CheckResult(CheckStatus.WARNING, subject, f"not tried: no {row.parent} is live")
+            continue
+        try:
+            keys = found[kind] = target.lister.all_of(kind, parents)
+        except TargetError as error:
+            unlisted.add(kind)
+            yield CheckResult(CheckStatus.ERROR, subject, str(error))
+            if isinstance(error, UnavailableError):
+                return
+        else:
+            yield CheckResult(CheckStatus.OK, subject, f"{len(keys)} live")
+            yield _check_describe(target, kind, keys)
+            yield _check_quota(kind, QUOTAS[row.title], keys)
+    if target.tags() is None:
+        message = (
+            "not allowed or not there: tags are read one resource at a time, which takes longer"
+        )
+        yield CheckResult(CheckStatus.WARNING, "GetResources", message)
+    else:
+        yield CheckResult(CheckStatus.OK, "GetResources", "allowed")
+
+
+def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
+    subject = f"read {kind}"
+    if not keys:
+        return CheckResult(CheckStatus.WARNING, subject, "not tried: none is live")
+    try:
+        live = target.read(keys[0])
+    except TargetError as error:
+        return CheckResult(CheckStatus.ERROR, subject, str(error))
+    if live is None:
+        return CheckResult(
+            CheckStatus.WARNING, subject, f"{keys[0]} was listed, and then not found"
+        )
+    return CheckResult(CheckStatus.OK, subject, f"{keys[0]}, and its tags")
+
+
+def _check_quota(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
+    largest = max(Counter(key.path[:-1] for key in keys).values(), default=0)
+    grade = CheckStatus.OK if largest < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
+    message = f"{largest} of {quota.limit} {quota.scope}, unless AWS raised yours"
+    return CheckResult(grade, f"quota {kind}", message)
+
+
+def _check_writes() -> CheckResult:
+    words = {row.title for row in KINDS.values()}
+    writing = (
+        operation.name
+        for operation in load().operations.values()
+        if operation.action in ("create", "update", "delete", "tag", "untag")
+        and (operation.kind is None or operation.kind.name in words)
+    )
+    message = f"not tried, for that takes a write: {', '.join(writing)}"
+    return CheckResult(CheckStatus.WARNING, "writes", message)

@@ -1,0 +1,1 @@
+"""What to break, and how it shows."""

@@ -1,0 +1,111 @@
+"""How a fault shows: the answer that a struck request gets, or none.
+
+Which request is struck is decided in ``faults``; what the request does when it is let through is
+its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from reconciler.endpoint.endpoint_errors import ApiError, EndpointError
+from reconciler.endpoint.faults.fault_list import Fault
+from reconciler.endpoint.state.stale_reads import Lag
+
+_HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer; ``headers`` are those beyond the ones that every answer has."""
+
+    status: int
+    body: str
+    content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    cut: bool = False
+    """Whether the connection ends in the middle of the body."""
+
+
+Perform = Callable[[Lag | None], Awaitable[Response]]
+
+
+class HangUpError(EndpointError):
+    """There is to be no answer; None waits until the client leaves."""
+
+    def __init__(self, after_seconds: float | None) -> None:
+        super().__init__("the connection ends without an answer")
+        self.after_seconds = after_seconds
+
+
+async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
+    """Return the answer of a request that a fault strikes; ``perform`` carries the request out.
+
+    Raises:
+        HangUpError: There is to be none.
+        RefusedError: The fault is a refusal, or lets a request through that is refused.
+    """
+    match fault.fault:
+        case "stale":
+            return await perform(Lag(versions=1))
+        case "lag":
+            seconds = fault.seconds or 0
+            return await perform(Lag(0 if seconds else fault.versions, seconds))
+        case "delay":
+            return await _perform_delayed(fault, perform)
+        case "duplicate":
+            return await _perform_twice(fault, perform)
+        case _:
+            response = Response(200, '{"message": "nothing was done"}')
+            if fault.effect == "after":
+                with suppress(ApiError):
+                    response = await perform(None)
+            return _fault_response(fault, response)
+
+
+def _fault_response(fault: Fault, response: Response) -> Response:
+    match fault.fault:
+        case "throttle" | "error":
+            raise ApiError(fault.code, "a fault that was asked for", status=fault.status)
+        case "html":
+            return Response(fault.status, _HTML.format(f"{fault.status} a fault"), b"text/html")
+        case "empty":
+            return Response(fault.status, "")
+        case "cut":
+            return Response(fault.status, response.body, cut=True)
+        case "lost-reply":
+            raise HangUpError(0)
+        case _:
+            raise HangUpError(fault.seconds)
+
+
+async def _perform_delayed(fault: Fault, perform: Perform) -> Response:
+    if fault.effect == "before":
+        await asyncio.sleep(fault.seconds or 0)
+        return await perform(None)
+    response = await perform(None)
+    await asyncio.sleep(fault.seconds or 0)
+    return response
+
+
+async def _perform_twice(fault: Fault, perform: Perform) -> Response:
+    response = await perform(None)
+
+    async def again() -> None:
+        await asyncio.sleep(fault.seconds or 0)
+        # Nobody waits for this answer, as nobody waits for that of a repeated packet.
+        with suppress(EndpointError):
+            await perform(None)
+
+    repeating = asyncio.ensure_future(again())
+    if fault.seconds:
+        _REPEATING.add(repeating)
+        repeating.add_done_callback(_REPEATING.discard)
+    else:
+        await repeating
+    return response
+
+
+# The event loop itself holds its tasks weakly.
+_REPEATING: set[asyncio.Future[None]] = set()

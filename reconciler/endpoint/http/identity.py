@@ -1,0 +1,51 @@
+"""Who is calling, told by the signature, and how STS tells the caller so.
+
+Signatures are read, never checked: the endpoint knows no secret key.
+"""
+
+import re
+from xml.sax.saxutils import escape
+
+from reconciler.endpoint.semantics.arns import partition
+from reconciler.endpoint.state.tables import Scope
+
+# Matched at the first credential only: a search would try again at each of thousands.
+_SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
+_ACCOUNT = re.compile(r"\d{12}")
+_DEFAULT = Scope("000000000000", "us-east-1")
+
+_IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResult><Arn>arn:{partition}:iam::{account}:root</Arn><UserId>{account}</UserId>\
+<Account>{account}</Account></GetCallerIdentityResult>
+<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>
+</GetCallerIdentityResponse>"""
+_REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<Error><Type>Sender</Type><Code>InvalidAction</Code><Message>{message}</Message></Error>
+<RequestId>{request_id}</RequestId>
+</ErrorResponse>"""
+
+
+def scope_of(authorization: str) -> Scope:
+    """Return the caller's world from an ``Authorization`` header.
+
+    The region is that of the first credential scope, else us-east-1; the account is an access key
+    id of twelve digits, else 000000000000.
+    """
+    scope = _SCOPE.match(authorization.partition("Credential=")[2])
+    if scope is None:
+        return _DEFAULT
+    account = scope[1] if _ACCOUNT.fullmatch(scope[1]) else _DEFAULT.account
+    return Scope(account, scope[2])
+
+
+def caller_identity(scope: Scope, request_id: str) -> str:
+    """Return the answer of STS GetCallerIdentity, as XML."""
+    return _IDENTITY.format(
+        partition=partition(scope.region), account=scope.account, request_id=request_id
+    )
+
+
+def unknown_action(action: str, request_id: str) -> str:
+    """Return the refusal of an STS action that is not GetCallerIdentity, as XML."""
+    message = escape(f"{action[:80]} is not served here; GetCallerIdentity is")
+    return _REFUSAL.format(message=message, request_id=request_id)

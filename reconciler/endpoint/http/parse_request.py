@@ -1,0 +1,145 @@
+"""From bytes to calls: finding the operation of a request and its parameters.
+
+What it returns keeps the description and the rules. It touches neither sockets nor state.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from reconciler.api import Number, Operation, Violation, violations
+from reconciler.endpoint.endpoint_errors import ApiError
+from reconciler.endpoint.semantics import spec_checks
+from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.spec_checks import Call
+from reconciler.endpoint.state.tables import Scope
+
+_MAX_VIOLATIONS = 5
+
+
+class Routes:
+    """The operations by method and path."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._candidates: dict[tuple[str, int], list[tuple[list[str], Operation]]] = {}
+        for operation in operations:
+            steps = operation.path.split("/")
+            self._candidates.setdefault((operation.method, len(steps)), []).append(
+                (steps, operation)
+            )
+
+    def find(self, method: str, raw_path: str) -> tuple[Operation, dict[str, str]]:
+        """Return the operation that a still encoded path asks for, and the names in the path.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        steps = raw_path.split("/")
+        for template, operation in self._candidates.get((method, len(steps)), ()):
+            names: dict[str, str] = {}
+            for wanted, step in zip(template, steps, strict=True):
+                if wanted.startswith("{"):
+                    names[wanted[1:-1]] = unquote(step)
+                elif wanted != step:
+                    break
+            else:
+                return operation, names
+        raise ApiError(
+            "UnknownOperationException", f"{method} {raw_path} is no operation of this API"
+        )
+
+
+def parse_request(
+    route: tuple[Operation, Mapping[str, str]],
+    scope: Scope,
+    query: str,
+    body: bytes,
+    behaviour: Behaviour,
+) -> Call:
+    """Return the call that a request makes, checked against the description and the rules.
+
+    ``route`` is what ``Routes.find`` returned.
+
+    Members that are null are left out. Unknown members of the body are refused (chosen: no known
+    client sends one, and ignoring a misspelt one would lose what it asks for); unknown query
+    parameters are ignored, as signatures may travel there.
+
+    Raises:
+        RefusedError: The request is not one that the API allows.
+    """
+    operation, names = route
+    members = _body(body) if operation.body else {}
+    strays = (
+        Violation((name,), "unknown", "is not a member of this request")
+        for name in members
+        if name not in operation.body
+    )
+    asked = {name: value for name, value in members.items() if name in operation.body}
+    parameters = {**asked, **_parse_query(operation, query), **names}
+    violations_found = chain(strays, violations(operation.request, parameters))
+    _reject_if_any(
+        (_code(violation, operation, behaviour), str(violation)) for violation in violations_found
+    )
+    call = Call(operation, scope, parameters)
+    _reject_if_any(spec_checks.violations_of_rules(call, behaviour))
+    return call
+
+
+def _reject_if_any(problems: Iterable[tuple[str, str]]) -> None:
+    if found := list(islice(problems, _MAX_VIOLATIONS)):
+        raise ApiError(found[0][0], "; ".join(words for _, words in found))
+
+
+def _code(violation: Violation, operation: Operation, behaviour: Behaviour) -> str:
+    if (violation.path, violation.constraint, operation.action) == (("tags",), "size", "create"):
+        return behaviour.too_many_tags_on_create
+    return "BadRequestException"
+
+
+def _parse_query(operation: Operation, query: str) -> dict[str, Any]:
+    if not query:
+        return {}
+    return {
+        name: int(text) if isinstance(known.shape, Number) and _is_decimal(text) else text
+        for name, text in parse_qsl(query, keep_blank_values=True)
+        if (known := operation.query.get(name))
+    }
+
+
+def _is_decimal(text: str) -> bool:
+    # Longer figures are out of every range, and int() is slow to say so.
+    return text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004
+
+
+def _body(body: bytes) -> dict[str, Any]:
+    try:
+        members = _without_nulls(_DECODER.decode(body.decode())) if body else {}
+        # A lone surrogate passes as JSON but no database and no answer can hold it.
+        if b"\\u" in body:
+            json.dumps(members, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ApiError("BadRequestException", f"the body is not JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise ApiError("BadRequestException", "the body is not a JSON object")
+    return members
+
+
+def _without_nulls(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                name: _without_nulls(member) for name, member in value.items() if member is not None
+            }
+        case list():
+            return [_without_nulls(item) for item in value]
+        case _:
+            return value
+
+
+def _reject_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)

@@ -1,0 +1,113 @@
+"""The words of refusals that depend on the state; the sources are named as in ``rules``."""
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.endpoint.endpoint_errors import ApiError
+from reconciler.endpoint.state.tables import Collection, Resource
+
+TAGS_PER_RESOURCE = 50
+"""Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
+
+# Not in the model, yet answered: the status of each is that of the public examples.
+UNMODELED_STATUS = {
+    "AccessDeniedException": 403,
+    "InvalidParameterException": 400,
+    "RequestEntityTooLargeException": 413,
+    "UnknownOperationException": 404,
+    "UnsupportedMediaTypeException": 415,
+}
+_MAX_LISTED = 5
+
+
+def not_found(collection: Collection, name: str, code: str = "NotFoundException") -> ApiError:
+    """Return the refusal for a resource that is not there (the form of RM 173)."""
+    return ApiError(
+        code,
+        f"{collection.kind} with name {name} is not present{_parent_text(collection)}"
+        f" for account {collection.scope.account}",
+    )
+
+
+def already_exists(collection: Collection, name: str) -> ApiError:
+    """Return the refusal for a name in use: the one modelled error that fits (model)."""
+    return ApiError(
+        "ConflictException",
+        f"{collection.kind} with name {name} already exists{_parent_text(collection)}"
+        f" for account {collection.scope.account}",
+    )
+
+
+def token_reused(reason: str) -> ApiError:
+    """Return the refusal for a client token that cannot be used again (API)."""
+    return ApiError(
+        "ConflictException", f"the client token was used before for {reason}; send a new one"
+    )
+
+
+def too_many_tags(count: int) -> ApiError:
+    """Return the refusal for a resource that would have more tags than it may (UG)."""
+    return ApiError(
+        "TooManyTagsException",
+        f"the resource would have {count} tags; it may have {TAGS_PER_RESOURCE}",
+    )
+
+
+def over_quota(what: str, most: int) -> ApiError:
+    """Return the refusal for more than an account's quotas allow (the words: chosen)."""
+    return ApiError("LimitExceededException", f"the quota of {what} is {most}")
+
+
+def foreign_arn(text: str, account: str, code: str) -> ApiError:
+    """Return the refusal for another account's ARN (the form of a report in the UG's threads)."""
+    return ApiError(
+        code, f"{text} is an invalid ARN. Invalid account id in the ARN provided : {account}"
+    )
+
+
+def denied(account: str, operation: str, arn: str, code: str) -> ApiError:
+    """Return the refusal for what a caller may not do (the form of public reports)."""
+    return ApiError(
+        code,
+        f"User: arn:aws:iam::{account}:root is not authorized to perform:"
+        f" appmesh:{operation} on resource: {arn}",
+    )
+
+
+def provides_services(resource: Resource, services: Iterable[Resource]) -> ApiError:
+    """Return the refusal to delete a provider (the controller's issue 25, and who it is)."""
+    return ApiError(
+        "ResourceInUseException",
+        f"{resource.collection.kind} with name {resource.name} cannot be deleted because it is a"
+        f" VirtualService provider: {listing(item.name for item in services)}",
+    )
+
+
+def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> ApiError:
+    """Return the refusal to delete what others need (the form of aws-nuke 913)."""
+    users = ", ".join(
+        f"{_upper_case(kind)}: {listing(item.name for item in those)}"
+        for kind, those in holders.items()
+    )
+    return ApiError(
+        "ResourceInUseException",
+        f"{resource.collection.kind} {resource.name} is being referenced in the following: {users}",
+    )
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return up to five names in brackets."""
+    names = sorted(names)
+    more = ", …" if len(names) > _MAX_LISTED else ""
+    return f"[{', '.join(names[:_MAX_LISTED])}{more}]"
+
+
+def _parent_text(collection: Collection) -> str:
+    if not collection.parent:
+        return ""
+    mesh, _, parent = collection.parent.partition("/")
+    nearest = {"Route": "VirtualRouter", "GatewayRoute": "VirtualGateway"}.get(collection.kind)
+    return f"{f' under {nearest} {parent}' if nearest else ''} under mesh {mesh}"
+
+
+def _upper_case(kind: str) -> str:
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in kind)[1:].upper()

@@ -1,0 +1,273 @@
+"""What each operation does to the state: one implementation for every kind of resource.
+
+It takes calls that the wire has already checked and returns answers; it knows neither HTTP nor
+threads.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+from uuid import uuid4
+
+from reconciler.api import ApiKind, Description
+from reconciler.endpoint.endpoint_errors import ApiError
+from reconciler.endpoint.semantics import error_messages, pagination
+from reconciler.endpoint.semantics.arns import read_arn
+from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.quota_checks import check_quota
+from reconciler.endpoint.semantics.references import check_references, check_unused, require_parents
+from reconciler.endpoint.semantics.spec_checks import Call
+from reconciler.endpoint.semantics.spec_defaults import with_defaults
+from reconciler.endpoint.semantics.token_replay import Tokens, as_json
+from reconciler.endpoint.semantics.views import ResponseBody, Views
+from reconciler.endpoint.state.stale_reads import Lag, WriteHistory
+from reconciler.endpoint.state.tables import Collection, Resource, Tables
+
+_BY_CONSUMERS = ("VirtualNode", "VirtualRouter", "Route", "VirtualService")
+"""What an account may create in a mesh of another one (UG on sharing)."""
+
+
+class Operations:
+    """The operations of the API over records; ``clock`` gives seconds since 1970."""
+
+    def __init__(
+        self, description: Description, behaviour: Behaviour, clock: Callable[[], float]
+    ) -> None:
+        self._kinds = description.kinds
+        self._behaviour = behaviour
+        self._clock = clock
+        self._history = WriteHistory()
+        self._tokens = Tokens(description.kinds, behaviour)
+        self.views = Views(description.kinds, behaviour, self._now)
+        self._reads: dict[str, Callable[[Call, Tables, Lag], ResponseBody]] = {
+            "describe": self._describe,
+            "list": self._list,
+            "list-tags": self._list_tags,
+        }
+        self._writes: dict[str, Callable[[Call, Tables, int], ResponseBody]] = {
+            "create": self._create,
+            "update": self._update,
+            "delete": self._delete,
+            "tag": self._tag,
+            "untag": self._untag,
+        }
+
+    def reads(self, call: Call) -> bool:
+        """Say whether a call leaves the state as it is."""
+        return call.operation.action in self._reads
+
+    def read(self, call: Call, tables: Tables, lag: Lag | None = None) -> str:
+        """Return the answer to a reading call, as JSON, as a reader sees it who lags behind.
+
+        Raises:
+            RefusedError: The state does not allow it.
+        """
+        lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
+        return as_json(self._reads[call.operation.action](call, tables, lag))
+
+    def write(self, call: Call, tables: Tables) -> str | ApiError:
+        """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
+
+        A client token that is remembered brings back the answer of then, and no effect.
+
+        Raises:
+            RefusedError: The state does not allow it, or the token came with other parameters.
+        """
+        now = self._now()
+        perform = partial(self._writes[call.operation.action], call, tables, now)
+        return self._tokens.run_once(call, tables, now, perform)
+
+    def empty(self, tables: Tables) -> None:
+        """Empty every world, and every memory."""
+        tables.clear()
+        self._history.clear()
+
+    def _create(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        collection, name = self._place(call)
+        parent = require_parents(tables, collection)
+        spec = self._with_defaults(call, collection, tables)
+        if live := tables.find(collection, name):
+            if self._behaviour.create_equal_spec == "200" and live.spec == spec:
+                return self.views.describe(live)
+            raise error_messages.already_exists(collection, name)
+        owner = call.scope.account
+        resource = Resource(collection, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
+        nested = "/" in collection.parent
+        shared = owner != collection.scope.account
+        if (nested and parent and parent.owner != owner) or (
+            shared and collection.kind not in _BY_CONSUMERS
+        ):
+            raise self._check_account(call, resource)
+        check_references(tables, resource, self._behaviour)
+        if self._behaviour.quotas == "aws":
+            check_quota(tables, resource)
+        self._put(tables, None, resource, now)
+        return self.views.describe(resource)
+
+    def _update(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        before = self._requested(call, tables)
+        if before.owner != call.scope.account:
+            raise self._check_account(call, before)
+        spec = self._with_defaults(call, before.collection, tables)
+        if "spec" not in call.parameters and self._behaviour.update_without_spec == "keeps":
+            spec = before.spec
+        after = replace(before, spec=spec)
+        check_references(tables, after, self._behaviour)
+        if self._behaviour.quotas == "aws":
+            check_quota(tables, after)
+        if spec != before.spec or self._behaviour.noop_update_bumps_version == "yes":
+            after = _next_version(after, now)
+            self._put(tables, before, after, now)
+        return self.views.describe(after)
+
+    def _delete(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        resource = self._requested(call, tables)
+        if call.scope.account not in (resource.owner, resource.collection.scope.account):
+            raise self._check_account(call, resource)
+        check_unused(tables, resource, self._behaviour)
+        self._history.record(resource.collection, resource.name, resource, now)
+        tables.remove(resource)
+        last = _next_version(resource, now)
+        bumps = self._behaviour.delete_bumps_version
+        if bumps == "none" or (bumps == "children" and resource.collection.kind == "Mesh"):
+            last = replace(last, version=resource.version)
+        return self.views.describe(last, "DELETED")
+
+    def _describe(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
+        return self.views.describe(self._requested(call, tables, lag))
+
+    def _list(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
+        collection, _ = self._place(call)
+        require_parents(tables, collection)
+        size = pagination.page_size(call)
+        everywhere = collection.kind == "Mesh" and self._behaviour.shared_meshes == "listed"
+        order = pagination.Order(self._behaviour.list_order, everywhere=everywhere)
+        after = pagination.token_position(call, collection.parent)
+        read = tables.page_of_all_accounts if everywhere else tables.page
+        found = read(collection, after, size + 1, order.expression)
+        now = self._now()
+        seen = [
+            self._history.read(resource.collection, resource.name, resource, lag, now)
+            for resource in found[:size]
+        ]
+        response: ResponseBody = {
+            pagination.list_member(call): [self.views.summarize(shown) for shown in seen if shown]
+        }
+        if len(found) > size:
+            last = order.position(found[size - 1])
+            response["nextToken"] = pagination.next_token(call, collection.parent, last)
+        return response
+
+    def _tag(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        resource = self._named_by_arn(call, tables)
+        tags = resource.tags | _tags(call)
+        if len(tags) > error_messages.TAGS_PER_RESOURCE:
+            raise error_messages.too_many_tags(len(tags))
+        self._put_tags(tables, resource, tags, now)
+        return {}
+
+    def _untag(self, call: Call, tables: Tables, now: int) -> ResponseBody:
+        resource = self._named_by_arn(call, tables)
+        dropped = set(call.parameters["tagKeys"])
+        if self._behaviour.untag_of_absent == "refused" and dropped - set(resource.tags):
+            unknown = ", ".join(sorted(dropped - set(resource.tags)))
+            raise ApiError("BadRequestException", f"tagKeys: not on the resource: {unknown}")
+        kept = {key: value for key, value in resource.tags.items() if key not in dropped}
+        self._put_tags(tables, resource, kept, now)
+        return {}
+
+    def _list_tags(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
+        resource = self._named_by_arn(call, tables, lag)
+        size = pagination.page_size(call)
+        after = pagination.token_position(call, call.parameters["resourceArn"])
+        left = sorted(key for key in resource.tags if key > after)
+        page = left[:size]
+        tags = [{"key": key, "value": resource.tags[key]} for key in page]
+        response: ResponseBody = {pagination.list_member(call): tags}
+        if len(left) > size:
+            response["nextToken"] = pagination.next_token(
+                call, call.parameters["resourceArn"], page[-1]
+            )
+        return response
+
+    def _put(self, tables: Tables, before: Resource | None, after: Resource, now: int) -> None:
+        self._history.record(after.collection, after.name, before, now)
+        tables.put(after)
+
+    def _put_tags(self, tables: Tables, resource: Resource, tags: dict[str, str], now: int) -> None:
+        after = replace(resource, tags=tags)
+        if self._behaviour.tagging_bumps_version == "yes":
+            after = _next_version(after, now)
+        self._put(tables, resource, after, now)
+
+    def _with_defaults(self, call: Call, collection: Collection, tables: Tables) -> dict[str, Any]:
+        nodes = Collection(collection.scope, "VirtualNode", collection.parent.partition("/")[0])
+
+        def node(name: str) -> dict[str, Any] | None:
+            found = tables.find(nodes, name)
+            return found.spec if found else None
+
+        return with_defaults(
+            collection.kind, call.parameters.get("spec", {}), self._behaviour, node
+        )
+
+    def _place(self, call: Call) -> tuple[Collection, str]:
+        """Return where a call's resource stands, and its name; a list has no name."""
+        kind = cast("ApiKind", call.operation.kind)
+        *parents, name = (call.parameters.get(member, "") for member in kind.path)
+        scope = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
+        if scope != call.scope and self._behaviour.shared_meshes == "none":
+            raise error_messages.not_found(
+                Collection(scope, "Mesh", ""), call.parameters["meshName"]
+            )
+        return Collection(scope, kind.name, "/".join(parents)), name
+
+    def _requested(self, call: Call, tables: Tables, lag: Lag | None = None) -> Resource:
+        collection, name = self._place(call)
+        return self._visible(collection, name, tables.find(collection, name), tables, lag)
+
+    def _named_by_arn(self, call: Call, tables: Tables, lag: Lag | None = None) -> Resource:
+        text: str = call.parameters["resourceArn"]
+        named = read_arn(text, call.scope.region, self._kinds)
+        if named.owner != call.scope.account:
+            raise error_messages.foreign_arn(text, named.owner, self._behaviour.denial)
+        *parents, name = named.path
+        scope = replace(call.scope, account=named.mesh_owner or call.scope.account)
+        collection = Collection(scope, named.kind.name, "/".join(parents))
+        found = tables.find(collection, name)
+        # A consumer's ARN does not say whose mesh it is in.
+        if found is None or found.owner != named.owner:
+            found = tables.find_shared(call.scope, collection.kind, collection.parent, name)
+        return self._visible(found.collection if found else collection, name, found, tables, lag)
+
+    def _visible(
+        self,
+        collection: Collection,
+        name: str,
+        resource: Resource | None,
+        tables: Tables,
+        lag: Lag | None,
+    ) -> Resource:
+        if lag:
+            resource = self._history.read(collection, name, resource, lag, self._now())
+        if resource is None:
+            require_parents(tables, collection)
+            raise error_messages.not_found(collection, name)
+        return resource
+
+    def _check_account(self, call: Call, resource: Resource) -> ApiError:
+        name, code = call.operation.name, self._behaviour.denial
+        return error_messages.denied(call.scope.account, name, self.views.arn(resource), code)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _next_version(resource: Resource, now: int) -> Resource:
+    # A clock that was set back must not make a resource look older than it was.
+    return replace(resource, version=resource.version + 1, updated=max(now, resource.updated))
+
+
+def _tags(call: Call) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in call.parameters.get("tags", ())}

@@ -1,0 +1,243 @@
+"""Who names whom: what has to exist before a write, and what holds a resource against a delete.
+
+It reads records and refuses; it writes nothing. Backends are never looked up: a virtual node may
+name services that do not exist yet (UG; roadmap 372).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.endpoint.endpoint_errors import ApiError
+from reconciler.endpoint.semantics import error_messages
+from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.state.tables import Collection, Resource, Tables
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A kind whose spec names resources of another kind in the same mesh."""
+
+    referrer: str
+    target: str
+    names: Callable[[Spec], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """A kind whose resources stand within those of another kind, and its match on ports."""
+
+    kind: str
+    parent: str
+    title: str
+    """How the service's messages call the parent (controller's issue 715)."""
+    routes: str
+
+
+def _provider(member: str) -> Callable[[Spec], Iterator[str]]:
+    def names(spec: Spec) -> Iterator[str]:
+        yield from spec.get("provider", {}).get(member, {}).values()
+
+    return names
+
+
+def _protocols(spec: Spec) -> Iterator[Spec]:
+    """Yield the one route that a spec of either kind of route has."""
+    return (route for member, route in spec.items() if member.endswith("Route"))
+
+
+def weighted_targets(spec: Spec) -> Iterator[Spec]:
+    """Yield the weighted targets of a route."""
+    for route in _protocols(spec):
+        yield from route["action"]["weightedTargets"]
+
+
+def _nodes(spec: Spec) -> Iterator[str]:
+    return (target["virtualNode"] for target in weighted_targets(spec))
+
+
+def _service(spec: Spec) -> Iterator[str]:
+    for route in _protocols(spec):
+        yield route["action"]["target"]["virtualService"]["virtualServiceName"]
+
+
+def _backends(spec: Spec) -> Iterator[str]:
+    for backend in spec.get("backends", ()):
+        yield backend["virtualService"]["virtualServiceName"]
+
+
+REFERENCES = (
+    Reference("VirtualService", "VirtualNode", _provider("virtualNode")),
+    Reference("VirtualService", "VirtualRouter", _provider("virtualRouter")),
+    Reference("Route", "VirtualNode", _nodes),
+    Reference("GatewayRoute", "VirtualService", _service),
+)
+_BACKENDS = Reference("VirtualNode", "VirtualService", _backends)
+CONTAINMENTS = (
+    Containment("Route", "VirtualRouter", "Virtual Router", "Route"),
+    Containment("GatewayRoute", "VirtualGateway", "Virtual Gateway", "Gateway Route"),
+)
+_IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway")
+
+
+def require_parents(tables: Tables, collection: Collection) -> Resource | None:
+    """Return the resource that a shelf stands in, None for the shelf of meshes.
+
+    Raises:
+        RefusedError: That resource, or the mesh, is not there.
+    """
+    if not collection.parent:
+        return None
+    *above, name = collection.parent.split("/")
+    mesh = Collection(collection.scope, "Mesh", "")
+    within = mesh
+    if above:
+        require_parents(tables, Collection(collection.scope, "", above[0]))
+        kind = next(
+            containment.parent
+            for containment in CONTAINMENTS
+            if containment.kind == collection.kind
+        )
+        within = Collection(collection.scope, kind, above[0])
+    found = tables.find(within, name)
+    if found is None:
+        raise error_messages.not_found(within, name)
+    return found
+
+
+def check_references(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+    """Refuse a resource about to be written whose spec does not fit the others.
+
+    Raises:
+        RefusedError: It names what is not there, or its ports do not tell listeners apart.
+    """
+    if behaviour.references == "checked":
+        _require_targets(tables, resource, behaviour)
+    for containment in CONTAINMENTS:
+        if containment.kind == resource.collection.kind:
+            _check_route_ports(tables, resource, containment)
+        if containment.parent == resource.collection.kind:
+            _check_listener_ports(tables, resource, containment)
+
+
+def check_unused(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+    """Refuse the delete of a resource that others stand in or name.
+
+    Raises:
+        RefusedError: The first of them, by name.
+    """
+    mesh, kind = resource.collection.parent, resource.collection.kind
+    collection = Collection(resource.collection.scope, "Mesh", "")
+    inner = f"{mesh}/{resource.name}" if mesh else resource.name
+    within = [containment.kind for containment in CONTAINMENTS if containment.parent == kind] + (
+        list(_IN_A_MESH) if kind == "Mesh" else []
+    )
+    holders = {
+        containment: inside
+        for containment in within
+        if (inside := tables.page(Collection(collection.scope, containment, inner), "", 6))
+    }
+    quoted = json.dumps(resource.name)
+    hold = behaviour.backends_hold_services == "yes"
+    for reference in (*REFERENCES, *((_BACKENDS,) if hold else ())):
+        if reference.target == kind:
+            found = [
+                holder
+                for holder in tables.descendants(collection, mesh, reference.referrer, quoted)
+                if resource.name in reference.names(holder.spec)
+            ]
+            if found and reference.referrer == "VirtualService":
+                raise error_messages.provides_services(resource, found)
+            if found:
+                holders[reference.referrer] = found
+    if holders:
+        raise error_messages.in_use(resource, holders)
+
+
+def _require_targets(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+    scope = resource.collection.scope
+    mesh = resource.collection.parent.partition("/")[0]
+    for reference in REFERENCES:
+        if reference.referrer == resource.collection.kind:
+            collection = Collection(scope, reference.target, mesh)
+            for name in reference.names(resource.spec):
+                target = tables.find(collection, name)
+                # What another account made is not for this one to refer to (UG on sharing).
+                if target is None or target.owner != resource.owner:
+                    raise error_messages.not_found(collection, name, behaviour.reference_not_found)
+
+
+def _check_route_ports(tables: Tables, route: Resource, containment: Containment) -> None:
+    parent = require_parents(tables, route.collection)
+    if parent and len(_listeners(parent)) > 1 and _without_port(route):
+        raise ApiError(
+            "BadRequestException",
+            f"{containment.routes} must define a port match criteria if the {containment.title} has multiple"
+            " listeners",
+        )
+    mesh = Collection(
+        route.collection.scope, "VirtualService", route.collection.parent.partition("/")[0]
+    )
+    for protocol in _protocols(route.spec):
+        target = protocol["action"].get("target")
+        if target is None or "port" in target:
+            continue
+        service = tables.find(mesh, target["virtualService"]["virtualServiceName"])
+        for provider in (REFERENCES[0], REFERENCES[1]) if service else ():
+            collection = Collection(mesh.scope, provider.target, mesh.parent)
+            for name in provider.names(service.spec if service else {}):
+                found = tables.find(collection, name)
+                if found and len(_listeners(found)) > 1:
+                    raise ApiError(
+                        "BadRequestException",
+                        f"{containment.routes} must define a target port if the provider of the Virtual"
+                        " Service has multiple listeners",
+                    )
+
+
+def _check_listener_ports(tables: Tables, parent: Resource, containment: Containment) -> None:
+    collection = Collection(
+        parent.collection.scope, containment.kind, f"{parent.collection.parent}/{parent.name}"
+    )
+    routes = tables.page(collection, "", -1)
+    unported = [route.name for route in routes if _without_port(route)]
+    ports = _listeners(parent)
+    if len(ports) > 1 and unported:
+        raise ApiError(
+            "BadRequestException",
+            f"All {containment.routes}s for this {containment.title} must define a port match before adding"
+            f" multiple listeners to this {containment.title}. {len(unported)} {containment.routes}(s) are"
+            f" missing port. Listing up to 5 route names: {error_messages.listing(unported)}",
+        )
+    before = tables.find(parent.collection, parent.name)
+    changed = {
+        port
+        for port, protocol in (_listeners(before) if before else {}).items()
+        if ports.get(port, protocol) != protocol
+    }
+    using = [route.name for route in routes if changed & _ports(route, ports)]
+    if using:
+        raise ApiError(
+            "BadRequestException",
+            f"The protocol of a listener cannot change while {containment.routes}s use it:"
+            f" {error_messages.listing(using)}",
+        )
+
+
+def _listeners(parent: Resource) -> dict[int, str]:
+    """Return the protocols that a router, gateway or node listens with, by port."""
+    mappings = [listener["portMapping"] for listener in parent.spec.get("listeners", ())]
+    return {mapping["port"]: mapping["protocol"] for mapping in mappings}
+
+
+def _ports(route: Resource, every: dict[int, str]) -> set[int]:
+    """Return the ports that a route matches; without a match on ports it is every one."""
+    ports = {protocol.get("match", {}).get("port") for protocol in _protocols(route.spec)}
+    return set(every) if None in ports else ports
+
+
+def _without_port(route: Resource) -> bool:
+    return any("port" not in protocol.get("match", {}) for protocol in _protocols(route.spec))

@@ -1,0 +1,90 @@
+"""The memory of client tokens: what a repeated request brings, and for how long."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from reconciler.api import ApiKind
+from reconciler.endpoint.endpoint_errors import ApiError
+from reconciler.endpoint.semantics import error_messages
+from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.spec_checks import Call
+from reconciler.endpoint.semantics.views import ResponseBody
+from reconciler.endpoint.state.tables import Collection, Tables, TokenRecord
+
+_REFUSED = "refused"
+
+
+class Tokens:
+    """The rules of client tokens over records."""
+
+    def __init__(self, kinds: Mapping[str, ApiKind], behaviour: Behaviour) -> None:
+        self._kinds = kinds
+        self._behaviour = behaviour
+        self._retention = int(behaviour.token_retention_seconds * 1000)
+
+    def run_once(
+        self, call: Call, tables: Tables, now: int, perform: Callable[[], ResponseBody]
+    ) -> str | ApiError:
+        """Return the answer that a token brings back, or that of ``perform``, to be remembered.
+
+        A refusal is returned where it is to be remembered: what is raised leaves nothing behind.
+
+        Raises:
+            RefusedError: The state does not allow it, or the token came with other parameters.
+        """
+        token = call.parameters.get("clientToken")
+        if not token or not self._retention:
+            return as_json(perform())
+        request = _digest(call)
+        tables.drop_tokens(now - self._retention)
+        remembered = tables.find_token(call.scope, token)
+        if remembered is not None and not self._is_outlived(call, tables, remembered):
+            if remembered.request != request:
+                raise error_messages.token_reused("a request with other parameters")
+        else:
+            remembered = TokenRecord(request, self._perform(perform))
+            tables.put_token(call.scope, token, remembered, now)
+        if remembered.response.startswith(f'{{"{_REFUSED}":'):
+            return ApiError(*json.loads(remembered.response)[_REFUSED])
+        return remembered.response
+
+    def _perform(self, perform: Callable[[], ResponseBody]) -> str:
+        try:
+            return as_json(perform())
+        except ApiError as error:
+            if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - no password
+                raise
+            return as_json({_REFUSED: [error.code, str(error)]})
+
+    def _is_outlived(self, call: Call, tables: Tables, remembered: TokenRecord) -> bool:
+        """Say whether a token is free again because its resource is gone."""
+        after = self._behaviour.token_after_delete
+        response = json.loads(remembered.response)
+        if after == "replays" or _REFUSED in response:
+            return False
+        # The path of a parent's kind is in the answer too; the longest is the resource's own.
+        known = (kind.path for kind in self._kinds.values() if response.keys() >= set(kind.path))
+        path = max(known, key=len)
+        kind = next(kind for kind in self._kinds.values() if kind.path == path)
+        *parents, name = (response[member] for member in path)
+        metadata = response["metadata"]
+        scope = replace(call.scope, account=metadata["meshOwner"])
+        live = tables.find(Collection(scope, kind.name, "/".join(parents)), name)
+        if live and live.uid == metadata["uid"]:
+            return False
+        if after == "conflicts":
+            raise error_messages.token_reused("a resource that was deleted since")
+        return True
+
+
+def as_json(response: ResponseBody) -> str:
+    """Return an answer as it is sent."""
+    return json.dumps(response, ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(call: Call) -> str:
+    parameters = {name: value for name, value in call.parameters.items() if name != "clientToken"}
+    request = json.dumps([call.operation.name, parameters], sort_keys=True)
+    return hashlib.sha256(request.encode()).hexdigest()

@@ -1,0 +1,62 @@
+"""How a resource is shown: whole, as an item of a list, and as an ARN."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.api import ApiKind
+from reconciler.endpoint.semantics.arns import write_arn
+from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.state.tables import Resource, Scope
+
+ResponseBody = dict[str, Any]
+
+
+class Views:
+    """The ways to show resources of ``kinds``; ``now`` gives milliseconds since 1970."""
+
+    def __init__(
+        self, kinds: Mapping[str, ApiKind], behaviour: Behaviour, now: Callable[[], int]
+    ) -> None:
+        self._kinds = kinds
+        self._behaviour = behaviour
+        self._now = now
+
+    def describe(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
+        """Return a resource as every operation but a list shows it."""
+        waits = self._behaviour.inactive_seconds * 1000
+        if status == "ACTIVE" and self._now() < resource.created + waits:
+            status = "INACTIVE"
+        return {
+            **self._names(resource),
+            "metadata": self._metadata(resource) | {"uid": resource.uid},
+            "spec": resource.spec,
+            "status": {"status": status},
+        }
+
+    def summarize(self, resource: Resource) -> ResponseBody:
+        """Return a resource as a list shows it: flat, with neither uid nor spec nor status."""
+        return self._metadata(resource) | self._names(resource)
+
+    def arn(self, resource: Resource) -> str:
+        """Return the ARN of a resource; the account in it is the one that created it."""
+        names = self._names(resource)
+        mesh_owner = resource.collection.scope.account
+        if resource.owner != mesh_owner and self._behaviour.shared_arns == "with-owner":
+            names["meshName"] += f"@{mesh_owner}"
+        path = self._kinds[resource.collection.kind].arn.format_map(names)
+        return write_arn(Scope(resource.owner, resource.collection.scope.region), path)
+
+    def _names(self, resource: Resource) -> dict[str, str]:
+        kind = self._kinds[resource.collection.kind]
+        parents = resource.collection.parent.split("/") if resource.collection.parent else []
+        return dict(zip(kind.path, [*parents, resource.name], strict=True))
+
+    def _metadata(self, resource: Resource) -> ResponseBody:
+        return {
+            "arn": self.arn(resource),
+            "createdAt": resource.created / 1000,
+            "lastUpdatedAt": resource.updated / 1000,
+            "meshOwner": resource.collection.scope.account,
+            "resourceOwner": resource.owner,
+            "version": resource.version,
+        }

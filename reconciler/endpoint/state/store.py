@@ -1,0 +1,241 @@
+"""Where the state lives: SQLite, one writer, and nothing acknowledged before it is durable.
+
+It opens, checks, commits and closes. What is read and written is decided by the work it is given.
+"""
+
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from reconciler.endpoint.endpoint_errors import InvalidStoreError, StoreFailedError
+from reconciler.endpoint.state.tables import SCHEMA, Tables
+from reconciler.serving.http_server import ServingError, start
+
+Outcome = TypeVar("Outcome")
+
+_FILE = "state.sqlite3"
+_APPLICATION_ID = 0x6D657368  # "mesh"
+_VERSION = 2
+_MAX_WRITES_PER_COMMIT = 256
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_REMEDY = "it was left untouched: restore it from a copy, move it away, or name another data folder"
+
+
+class Store:
+    """Resources and client tokens, in a folder or in memory.
+
+    Writes that wait together share one commit, and so one sync of the disk; each is all or
+    nothing by itself.
+    """
+
+    def __init__(self, directory: Path | None, *, busy_seconds: float = 5.0) -> None:
+        """Open the database in ``directory``, or an empty one in memory where that is None.
+
+        Args:
+            folder: A folder that this process holds.
+            busy_seconds: How long a write waits for another process that locks the database.
+
+        Raises:
+            StoreRefusedError: There is a database that we may not open.
+            ServingError: This process may not start another thread.
+        """
+        if directory is None:
+            self._writing = self._reading = _connect(":memory:", busy_seconds)
+            _write_schema(self._writing)
+            # One connection serves both sides, so a read has to wait for the end of a commit.
+            self._shared: threading.Lock | nullcontext[None] = threading.Lock()
+            self._files: dict[Path, tuple[int, int]] = {}
+        else:
+            path = directory / _FILE
+            self._writing, self._reading = _open(path, busy_seconds)
+            self._shared = nullcontext()
+            log = path.with_name(f"{path.name}-wal")
+            self._files = {file: _identity(file) for file in (path, log)}
+        self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(
+            target=self._write_until_closed, name="endpoint-writer", daemon=True
+        )
+        try:
+            start(self._writer)
+        except ServingError:
+            self._disconnect()
+            raise
+
+    def read(self, work: Callable[[Tables], Outcome]) -> Outcome:
+        """Return what ``work`` reads of the committed state.
+
+        Raises:
+            StoreFailedError: The database could not be read.
+        """
+        try:
+            with self._shared:
+                return work(Tables(self._reading))
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+    def write(self, work: Callable[[Tables], Outcome]) -> "Future[Outcome]":
+        """Return the future outcome of ``work``, which is there once its effect is durable.
+
+        The future raises what ``work`` raised, then without effect, or StoreFailedError.
+        """
+        future: Future[Outcome] = Future()
+        self._waiting.put((work, future))
+        return future
+
+    def close(self) -> None:
+        """Finish the writes that wait, and close the database."""
+        self._waiting.put(None)
+        self._writer.join()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        self._reading.close()
+        self._writing.close()
+
+    def _write_until_closed(self) -> None:
+        closing = False
+        while not closing:
+            batch = [self._waiting.get()]
+            while batch[-1] is not None and len(batch) < _MAX_WRITES_PER_COMMIT:
+                try:
+                    batch.append(self._waiting.get_nowait())
+                except queue.Empty:
+                    break
+            closing = batch[-1] is None
+            writes = [write for write in batch if write and write[1].set_running_or_notify_cancel()]
+            if writes:
+                self._commit(writes)
+
+    def _commit(self, writes: "list[_Write]") -> None:
+        try:
+            with self._shared:
+                self._writing.execute("BEGIN IMMEDIATE")
+                settled = [self._attempt(work) for work, _ in writes]
+                self._check_files()
+                self._writing.execute("COMMIT")
+                # Removed within the commit, it would be acknowledged and on no disk.
+                self._check_files()
+        except (sqlite3.Error, OSError) as error:
+            if self._writing.in_transaction:
+                self._writing.execute("ROLLBACK")
+            for _, future in writes:
+                future.set_exception(_failed(error))
+            return
+        for (_, future), (outcome, problem) in zip(writes, settled, strict=True):
+            if problem is None:
+                future.set_result(outcome)
+            else:
+                future.set_exception(problem)
+
+    def _check_files(self) -> None:
+        for path, identity in self._files.items():
+            if _identity(path) != identity:
+                raise FileNotFoundError(f"{path} was replaced while it was served")
+
+    def _attempt(self, work: Callable[[Tables], Any]) -> tuple[Any, Exception | None]:
+        execute = self._writing.execute
+        execute("SAVEPOINT attempt")
+        try:
+            outcome, problem = work(Tables(self._writing)), None
+        except sqlite3.Error:
+            raise  # the whole transaction may be gone, so nobody in it may be told of success
+        except Exception as error:  # noqa: BLE001 - it belongs to its caller, not to the neighbours
+            execute("ROLLBACK TO attempt")
+            outcome, problem = None, error
+        execute("RELEASE attempt")
+        return outcome, problem
+
+
+_Write = tuple[Callable[[Tables], Any], "Future[Any]"]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _failed(error: sqlite3.Error | OSError) -> StoreFailedError:
+    # The low byte is the primary code: SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY too.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return StoreFailedError(f"the database failed: {error}", busy=code in _BUSY)
+
+
+def _connect(database: str, busy_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        database, busy_seconds, isolation_level=None, check_same_thread=False, uri=True
+    )
+    # Nothing that stands in a database file may run as code: it may come from anywhere.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _open(path: Path, busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    database = f"file:{quote(str(path))}?mode=rw"
+    with ExitStack() as opened:
+        try:
+            if not path.exists():
+                _create(path)
+            writing = opened.enter_context(closing(_connect(database, busy_seconds)))
+            reading = opened.enter_context(closing(_connect(database, busy_seconds)))
+            _check(path, writing)
+            writing.execute("PRAGMA synchronous = FULL")
+            # Opens the write-ahead log, so that it is there to be watched.
+            reading.execute("SELECT count(*) FROM token").fetchone()
+        except (OSError, sqlite3.Error) as error:
+            raise InvalidStoreError(f"{path} cannot be opened ({error}); {_REMEDY}") from error
+        opened.pop_all()
+    return writing, reading
+
+
+def _create(path: Path) -> None:
+    """Put an empty database at ``path``, whole or not at all.
+
+    An empty or half-made file at ``path`` is therefore always damage, never a beginning.
+    """
+    if path.with_name(f"{path.name}-wal").exists():
+        raise InvalidStoreError(f"{path} is gone but its write-ahead log is there; {_REMEDY}")
+    making = path.with_name(f"{path.name}.new")
+    making.unlink(missing_ok=True)
+    os.close(os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = _connect(str(making), 0)
+    _write_schema(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    making.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+def _write_schema(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    def pragma(name: str) -> Any:
+        return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    if pragma("application_id") != _APPLICATION_ID:
+        raise InvalidStoreError(f"{path} is not a database of this endpoint; {_REMEDY}")
+    if (version := pragma("user_version")) != _VERSION:
+        raise InvalidStoreError(
+            f"{path} has version {version}, this endpoint reads version {_VERSION}; {_REMEDY}"
+        )
+    if (verdict := pragma("quick_check(1)")) != "ok":
+        raise InvalidStoreError(f"{path} is damaged ({verdict}); {_REMEDY}")
+    # Not one trigger or view more than ours: they would run inside our own statements.
+    found = {row[0] for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql <> ''")}
+    if found != set(SCHEMA):
+        raise InvalidStoreError(f"{path} has tables or triggers that are not ours; {_REMEDY}")

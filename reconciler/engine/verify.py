@@ -1,0 +1,191 @@
+"""From what was answered to what became of a change: read back until it is certain."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeAlias
+
+from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
+from reconciler.core.planning.client_tokens import after_replay, client_token
+from reconciler.core.report import Applied, Failed, Outcome, Stale
+from reconciler.core.resources import OWNER_TAG, LiveResource, ResourceVersion, shorten_list
+from reconciler.engine.apply_options import Execution
+from reconciler.engine.bulk_read import BulkRead
+from reconciler.engine.target import Target
+
+DELETED_REASON = "it is gone since the plan was made; the next run creates it"
+FIRST_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 8.0
+SPEC_UPDATED = "its spec was updated"
+
+WriteResult: TypeAlias = ResourceVersion | Outcome | TargetError
+"""The answer to confirm, an outcome that is known already, or the error that came instead."""
+
+
+def verify(
+    execution: Execution, change: Change, result: WriteResult, bulk: BulkRead | None
+) -> Outcome:
+    """Return what became of ``change``; ``bulk`` is a look at everything after the whole wave."""
+    outcome = result if isinstance(result, Outcome) else _read_back(execution, change, result, bulk)
+    execution.record(outcome)
+    return outcome
+
+
+def _read_back(
+    execution: Execution,
+    change: Change,
+    result: ResourceVersion | TargetError,
+    bulk: BulkRead | None,
+) -> Outcome:
+    try:
+        if isinstance(result, TargetError):
+            return _after_error(execution.target, change, result)
+        if bulk is not None and _is_confirmed(change, result, bulk):
+            return Applied(change)
+        if isinstance(change, Create):
+            return _after_create(execution, change, result)
+        return _wait_until_visible(execution, change, result)
+    except TargetError as error:
+        first = f"{result}; and then: " if isinstance(result, TargetError) else ""
+        reason = f"it was sent, but what became of it could not be read: {first}{error}"
+        return Failed(change, reason)
+
+
+def _is_confirmed(change: Change, version: ResourceVersion, bulk: BulkRead) -> bool:
+    """Whether a list and the tags in pages show all of the write."""
+    listed, tags = bulk.versions.get(change.key), bulk.tags.get(change.key, {})
+    if listed is None:
+        return False
+    if isinstance(change, Delete):
+        return listed.created_at != change.before.created_at
+    # At a later version others have written, too, which only reading all of it tells.
+    shows = listed.created_at == version.created_at and listed.version == version.version
+    # Of what was released the index knows nothing, which proves nothing.
+    return shows and OWNER_TAG in change.tags and change.tags.items() <= tags.items()
+
+
+def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
+    """Read again to learn what a write did that was not answered with success."""
+    if isinstance(change, Update | Adopt):
+        return _after_failed_update(target, change, error)
+    ambiguous = NotFoundError if isinstance(change, Delete) else ConflictError
+    if isinstance(error, ambiguous | UnavailableError):
+        live = target.read(change.key)
+        if isinstance(change, Delete):
+            if live is None or live.uid != change.before.uid:
+                return Applied(change)
+        elif live is not None:
+            return compare_with_live(target, change, live)
+    return _failure(change, error)
+
+
+def _after_failed_update(target: Target, change: Update | Adopt, error: TargetError) -> Outcome:
+    live = target.read(change.key)
+    if live is None:
+        return Stale(change, DELETED_REASON)
+    effects = tuple(_effects(target, change, live))
+    untouched = live.uid == change.before.uid and live.tags == change.before.tags
+    if untouched and effects == (SPEC_UPDATED,) and isinstance(error, UnavailableError):
+        # Only its answer was lost. Its tags follow, so that our record is true.
+        try:
+            target.apply(replace(change, before=live, spec=None), None)
+        except TargetError as following:
+            error = following
+        live = target.read(change.key) or live
+        effects = tuple(_effects(target, change, live))
+    if live.uid == change.before.uid and _matches(target, change, live):
+        return Applied(change)
+    return _failure(change, error, effects)
+
+
+def _failure(change: Change, error: TargetError, effects: tuple[str, ...] = ()) -> Failed:
+    if effects:
+        return Failed(change, f"{', '.join(effects)}, and then: {error}", effects)
+    if isinstance(error, UnavailableError):
+        return Failed(change, f"no effect shows, so the next run tries again: {error}")
+    return Failed(change, str(error))
+
+
+def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iterator[str]:
+    """Yield what ``live`` shows of ``change``, as sentences."""
+    before = change.before
+    if live.version != before.version and _has_spec(target, change, live):
+        yield SPEC_UPDATED
+    removed = (before.tags.keys() - change.tags.keys()) - live.tags.keys()
+    if removed:
+        yield f"tags were removed ({shorten_list(sorted(removed))})"
+    written = [key for key, _ in (change.tags.items() - before.tags.items()) & live.tags.items()]
+    if written:
+        yield f"tags were set ({shorten_list(sorted(written))})"
+
+
+def _after_create(execution: Execution, change: Create, version: ResourceVersion) -> Outcome:
+    """Create once more if what was answered is not there, then wait until it shows.
+
+    A service that remembers tokens answers a repeated create with its old success and does
+    nothing. Reading cannot always tell that from a read that lags, so the next create is sent
+    either way, with a token that was never used: if the name is there after all, it is refused or
+    answered with what is there, and nothing is harmed.
+    """
+    target = execution.target
+    live = target.read(change.key)
+    if live is not None:
+        return compare_with_live(target, change, live)
+    base = after_replay(str(version.uid), version.request_id)
+    try:
+        version = target.apply(change, client_token(change, base))
+    except ConflictError:
+        # It exists, but reads do not show it yet.
+        pass
+    except TargetError as error:
+        return _after_error(target, change, error)
+    return _wait_until_visible(execution, change, version)
+
+
+def _wait_until_visible(execution: Execution, change: Change, version: ResourceVersion) -> Outcome:
+    """Look until the write shows, or patience ends."""
+    target, options = execution.target, execution.options
+    waited_seconds, delay_seconds = 0.0, FIRST_DELAY_SECONDS
+    while True:
+        live = target.read(change.key)
+        found: Outcome | None = None
+        if isinstance(change, Delete):
+            if live is None or live.uid != change.before.uid:
+                return Applied(change)
+        elif live is not None and live.version >= version.version:
+            found = compare_with_live(target, change, live)
+            # Tags move no version: at the same one they may only not show yet.
+            if isinstance(found, Applied) or live.version > version.version:
+                return found
+        if waited_seconds >= options.verify_timeout_seconds or options.should_stop():
+            reason = f"it was sent, but does not show after {waited_seconds:.0f} s"
+            return found or Failed(change, reason)
+        options.sleep(delay_seconds)
+        waited_seconds, delay_seconds = (
+            waited_seconds + delay_seconds,
+            min(2 * delay_seconds, MAX_DELAY_SECONDS),
+        )
+
+
+def compare_with_live(
+    target: Target, change: Create | Update | Adopt, live: LiveResource
+) -> Outcome:
+    """Compare what is there now with what was sent."""
+    if live.owner != change.tags.get(OWNER_TAG):
+        return Stale(change, f"it is there now, and owned by {live.owner or 'nobody'}")
+    if _matches(target, change, live):
+        return Applied(change)
+    return Stale(change, "it is ours, but differs from what was sent; the next run updates it")
+
+
+def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
+    if any(live.tags.get(key) != change.tags.get(key) for key in (OWNER_TAG, *change.tags)):
+        return False
+    return change.spec is None or _has_spec(target, change, live)
+
+
+def _has_spec(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
+    """Whether ``live`` has the spec that ``change`` sends."""
+    if change.spec is None:
+        return False
+    return target.canonical(change.spec) == target.canonical(live.spec, change.spec)

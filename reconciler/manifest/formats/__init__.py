@@ -1,0 +1,1 @@
+"""Detection, and one module for each format."""

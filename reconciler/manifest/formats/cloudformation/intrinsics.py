@@ -1,0 +1,317 @@
+"""CloudFormation's functions, resolved as far as a template says it all by itself.
+
+What only CloudFormation knows, because it is decided when a stack is made, is complained about
+at its place, once. Values stand where the function stood that gave them.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import ClassVar
+
+from reconciler.core.escaping import escaped
+from reconciler.manifest.formats.cloudformation.parameters import (
+    FunctionCall,
+    UnresolvedError,
+    join_limited,
+    make_scalar,
+    parse_call,
+    value_of,
+)
+from reconciler.manifest.parsing.diagnostics import Code, quote_value
+from reconciler.manifest.parsing.nodes import (
+    MAX_DEPTH,
+    MAX_NODES,
+    DiagnosticList,
+    InvalidNode,
+    KeyValue,
+    ListNode,
+    MappingNode,
+    Node,
+    Path,
+    Position,
+    ScalarNode,
+    describe,
+    find,
+    get_text,
+)
+from reconciler.manifest.parsing.variables import split_placeholders
+
+# A name that the template itself gives can be asked for; all other attributes come into being.
+_KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
+# Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
+_MAX_DEPTH = 2 * MAX_DEPTH
+_MOST_VALUES = MAX_NODES
+
+
+class Resolver:
+    """Resolves the functions in one template.
+
+    ``variables`` count before the defaults of parameters, and are all that is known of
+    CloudFormation's own ones.
+    """
+
+    def __init__(
+        self, template: MappingNode, variables: Mapping[str, str], diagnostics: DiagnosticList
+    ) -> None:
+        self._template = template
+        self._diagnostics = diagnostics
+        self._value_of_parameter = cache(partial(value_of, template, variables))
+        self._depth = 0
+        self._values = 0
+        self._in_progress: set[Path] = set()
+        # None stands for a condition of which cannot be said whether it holds.
+        self._conditions: dict[str, bool | None] = {}
+        self._properties: dict[Path, Node | None] = {}
+
+    def property(self, resource: str, name: str) -> Node | None:
+        """Return a property of a resource without functions in it; None where it is not set."""
+        path = ("Resources", resource, "Properties", name)
+        if path not in self._properties:
+            _, node = find(self._template, path)
+            with self._guard_cycle(path):
+                self._properties[path] = self._resolve(node, path) if node else None
+        return self._properties[path]
+
+    def is_true(self, condition: str, position: Position, path: Path) -> bool | None:
+        """Return whether ``condition`` holds; None where that cannot be said, which is told."""
+        try:
+            return self._named_condition(condition)
+        except UnresolvedError as error:
+            self._report(error, position, path)
+            return None
+
+    def _report(self, error: UnresolvedError, position: Position, path: Path) -> None:
+        if str(error):
+            self._diagnostics.add(Code.FUNCTION, position, str(error), path=path, hint=error.hint)
+
+    @contextmanager
+    def _guard_cycle(self, path: Path) -> Iterator[None]:
+        """Note that what ``path`` leads to is under way, so that it cannot wait for itself."""
+        if path in self._in_progress:
+            raise UnresolvedError("needs itself in the end")
+        self._in_progress.add(path)
+        try:
+            yield
+        finally:
+            self._in_progress.discard(path)
+
+    @contextmanager
+    def _guard_depth(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            if self._depth > _MAX_DEPTH:
+                raise UnresolvedError("leads through too many others")
+            yield
+        finally:
+            self._depth -= 1
+
+    def _resolve(self, node: Node, path: Path) -> Node | None:
+        """Return ``node`` without functions in it; None for what stands for nothing at all."""
+        with self._guard_depth():
+            if call := parse_call(node, path):
+                return self._value_of(call)
+            if isinstance(node, ListNode):
+                return ListNode(node.position, list(self._items(node.items, path)))
+            if isinstance(node, MappingNode):
+                return self._mapping(node, path)
+            return node
+
+    def _value_of(self, call: FunctionCall) -> Node | None:
+        try:
+            self._refuse_many()
+            value = self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
+            self._count(value)
+        except UnresolvedError as error:
+            self._report(error, call.position, call.path)
+            return InvalidNode(call.position)
+        return value
+
+    def _count(self, value: Node | None) -> None:
+        """Count ``value`` and all in it, because short calls can give a large value many times."""
+        self._values += 1
+        self._refuse_many()
+        if isinstance(value, ListNode):
+            for item in value.items:
+                self._count(item)
+        elif isinstance(value, MappingNode):
+            for member in value.members.values():
+                self._count(member.value)
+
+    def _refuse_many(self) -> None:
+        if self._values > _MOST_VALUES:
+            raise UnresolvedError(f"is one of more than {_MOST_VALUES:,} values of functions here")
+
+    def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
+        members = {}
+        for name, (position, inner) in node.members.items():
+            if value := self._resolve(inner, (*path, name)):
+                members[name] = KeyValue(position, value)
+        return MappingNode(node.position, members)
+
+    def _items(self, items: Iterable[Node], path: Path) -> Iterator[Node]:
+        for index, item in enumerate(items):
+            if value := self._resolve(item, (*path, index)):
+                yield value
+
+    def _text(self, node: Node, path: Path) -> str:
+        value = self._resolve(node, path) if parse_call(node, path) else node
+        if isinstance(value, InvalidNode):
+            raise UnresolvedError
+        if isinstance(value, ScalarNode) and value.value is not None:
+            return value.text
+        raise UnresolvedError(f"needs text, not {describe(value) if value else 'nothing'}")
+
+    def _list(self, node: Node, path: Path) -> list[Node]:
+        value = self._resolve(node, path)
+        if isinstance(value, InvalidNode):
+            raise UnresolvedError
+        if isinstance(value, ListNode):
+            return value.items
+        raise UnresolvedError(f"needs a list, not {describe(value) if value else 'nothing'}")
+
+    def _ref(self, call: FunctionCall) -> Node | None:
+        name = self._text(call.argument, call.path)
+        return None if name == "AWS::NoValue" else self._parameter(name, call.position)
+
+    def _parameter(self, name: str, position: Position) -> Node:
+        value = self._value_of_parameter(name)
+        if isinstance(value, list):
+            return ListNode(position, [make_scalar(position, item) for item in value])
+        return make_scalar(position, value)
+
+    def _attribute(self, resource: str, name: str) -> Node:
+        _, found = find(self._template, ("Resources", resource))
+        type_ = get_text(found, "Type") if found else None
+        if type_ is None:
+            raise UnresolvedError(
+                f"needs {name} of {quote_value(resource)}, which is no resource here"
+            )
+        value = None
+        if type_.startswith("AWS::AppMesh::") and _KNOWN_ATTRIBUTE.fullmatch(name):
+            value = self.property(resource, name)
+        if value is None:
+            raise UnresolvedError(f"needs {name} of {resource}, which only CloudFormation knows")
+        return value
+
+    def _get_attribute(self, call: FunctionCall) -> Node:
+        match call.argument:
+            case ScalarNode(text=text) if "." in text:
+                resource, _, name = text.partition(".")
+            case ListNode(items=[first, second]):
+                resource, name = self._text(first, call.path), self._text(second, call.path)
+            case _:
+                raise UnresolvedError("takes a resource and an attribute of it")
+        value = self._attribute(resource, name)
+        return value._replace(mark=call.position)
+
+    def _substitute(self, call: FunctionCall) -> Node:
+        template, given = call.argument, None
+        if isinstance(template, ListNode) and len(template.items) == 2:  # noqa: PLR2004
+            template, given = template.items
+        if not isinstance(template, ScalarNode) or not isinstance(given, MappingNode | None):
+            raise UnresolvedError("takes text, or a list of text and a mapping")
+        known = {
+            name: self._text(member.value, (*call.path, name))
+            for name, member in (given.members if given else {}).items()
+        }
+
+        def pieces() -> Iterator[str]:
+            found, rest = split_placeholders(template.text)
+            for before, name in found:
+                yield before
+                yield self._placeholder(name, known, call)
+            yield rest
+
+        return make_scalar(call.position, join_limited(pieces()))
+
+    def _placeholder(self, name: str, known: Mapping[str, str], call: FunctionCall) -> str:
+        if name.startswith("!"):
+            return f"${{{name[1:]}}}"
+        if name in known:
+            return known[name]
+        resource, dot, attribute = name.partition(".")
+        value = (
+            self._attribute(resource, attribute) if dot else self._parameter(name, call.position)
+        )
+        return self._text(value, call.path)
+
+    def _join(self, call: FunctionCall) -> Node:
+        delimiter, items = self._arguments(call, 2)
+        between = self._text(delimiter, call.path)
+
+        def pieces() -> Iterator[str]:
+            for index, item in enumerate(self._list(items, call.path)):
+                yield between if index else ""
+                yield self._text(item, (*call.path, index))
+
+        return make_scalar(call.position, join_limited(pieces()))
+
+    def _find_in_map(self, call: FunctionCall) -> Node:
+        steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
+        _, value = find(self._template, ("Mappings", *steps))
+        if not isinstance(value, ScalarNode | ListNode):
+            raise UnresolvedError(f"finds nothing at {quote_value('.'.join(steps))} in Mappings")
+        return value._replace(mark=call.position)
+
+    def _if(self, call: FunctionCall) -> Node | None:
+        condition, yes, no = self._arguments(call, 3)
+        holds = self._named_condition(self._text(condition, call.path))
+        return self._resolve(yes if holds else no, call.path)
+
+    def _arguments(self, call: FunctionCall, count: int) -> list[Node]:
+        if isinstance(call.argument, ListNode) and len(call.argument.items) == count:
+            return call.argument.items
+        raise UnresolvedError(f"takes a list of {count}")
+
+    def _named_condition(self, name: str) -> bool:
+        if name not in self._conditions:
+            path = ("Conditions", name)
+            position, node = find(self._template, path)
+            if node is None:
+                raise UnresolvedError(
+                    f"needs the condition {quote_value(name)}, which is not declared"
+                )
+            with self._guard_cycle(path):
+                try:
+                    self._conditions[name] = self._truth(node, path)
+                except UnresolvedError as error:
+                    self._report(error, position, path)
+                    self._conditions[name] = None
+        holds = self._conditions[name]
+        if holds is None:
+            raise UnresolvedError
+        return holds
+
+    def _truth(self, node: Node, path: Path) -> bool:
+        with self._guard_depth():
+            match parse_call(node, path):
+                case FunctionCall(name="Condition", argument=argument):
+                    return self._named_condition(self._text(argument, path))
+                case FunctionCall(name="Fn::Equals") as call:
+                    left, right = (self._text(side, path) for side in self._arguments(call, 2))
+                    return left == right
+                case FunctionCall(name="Fn::Not") as call:
+                    return not self._truth(self._arguments(call, 1)[0], path)
+                case FunctionCall(
+                    name="Fn::And" | "Fn::Or" as name, argument=ListNode(items=items)
+                ):
+                    truths = [self._truth(item, path) for item in items]
+                    return all(truths) if name == "Fn::And" else any(truths)
+                case None if isinstance(node, InvalidNode):
+                    raise UnresolvedError
+                case _:
+                    raise UnresolvedError("is no condition that can be resolved here")
+
+    def _unknown(self, call: FunctionCall) -> Node:
+        raise UnresolvedError(f"calls {escaped(call.name)}, which cannot be resolved here")
+
+    _FUNCTIONS: ClassVar[Mapping[str, Callable[["Resolver", FunctionCall], Node | None]]] = {
+        "Ref": _ref,
+        "Fn::FindInMap": _find_in_map,
+        "Fn::GetAtt": _get_attribute,
+        "Fn::If": _if,
+        "Fn::Join": _join,
+        "Fn::Sub": _substitute,
+    }

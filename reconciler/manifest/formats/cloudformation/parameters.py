@@ -1,0 +1,118 @@
+"""What a template's functions have in common: how a call looks, and what parameters say.
+
+Resolves no function; that is for ``functions``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from reconciler.manifest.parsing.diagnostics import did_you_mean, quote_value
+from reconciler.manifest.parsing.nodes import (
+    InvalidNode,
+    ListNode,
+    MappingNode,
+    Node,
+    Path,
+    Position,
+    ScalarNode,
+    find,
+    get_text,
+)
+from reconciler.manifest.parsing.variables import MAX_CHARACTERS, definition_hint
+from reconciler.manifest.parsing.yaml_parser import parse_scalar
+
+# CloudFormation has the same limit for the value of a parameter.
+_TOO_LONG = f"longer than {MAX_CHARACTERS:,} characters"
+
+
+class FunctionCall(NamedTuple):
+    """A function with its argument, where it stands, and the path to it."""
+
+    position: Position
+    name: str
+    argument: Node
+    path: Path
+
+
+class UnresolvedError(Exception):
+    """A function has no value; without a message, that was complained about already."""
+
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def parse_call(node: Node, path: Path) -> FunctionCall | None:
+    """Return the function that ``node`` calls, if it calls one."""
+    if isinstance(node, InvalidNode) and node.expansion:
+        node = node.expansion
+    if not isinstance(node, MappingNode):
+        return None
+    for name, member in node.members.items():
+        if len(node.members) == 1 and name in {"Ref", "Condition"}:
+            return FunctionCall(node.position, name, member.value, path)
+        if name.startswith("Fn::"):
+            others = "" if len(node.members) == 1 else " beside other keys"
+            return FunctionCall(member.position, f"{name}{others}", member.value, path)
+    return None
+
+
+def make_scalar(position: Position, text: str) -> ScalarNode:
+    """Return ``text`` as CloudFormation takes it: a number or a boolean where one is meant."""
+    return parse_scalar(ScalarNode(position, text, text, unquoted=True), text)
+
+
+def join_limited(pieces: Iterable[str]) -> str:
+    """Return ``pieces`` as one text, as long as that is not longer than any field takes."""
+    found: list[str] = []
+    length = 0
+    for piece in pieces:
+        found.append(piece)
+        length += len(piece)
+        if length > MAX_CHARACTERS:
+            raise UnresolvedError(f"is {_TOO_LONG}")
+    return "".join(found)
+
+
+def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> str | list[str]:
+    """Return the value of the parameter ``name``, one of CloudFormation's own included.
+
+    ``variables`` count before defaults. UnresolvedError if it has none.
+    """
+    _, parameter = find(template, ("Parameters", name))
+    if isinstance(parameter, MappingNode):
+        return _value(name, parameter, variables)
+    if name.startswith("AWS::"):
+        if name not in variables:
+            hint = definition_hint(name, variables)
+            raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
+        return variables[name]
+    if find(template, ("Resources", name))[1]:
+        hint = "Fn::GetAtt gives names that the template itself gives, such as MeshName"
+        raise UnresolvedError(f"needs the physical id of {name}, which a stack gives", hint)
+    parameters = find(template, ("Parameters",))[1]
+    known = parameters.members if isinstance(parameters, MappingNode) else ()
+    message = f"needs {quote_value(name)}, which the template does not declare"
+    raise UnresolvedError(message, did_you_mean(name, known))
+
+
+def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> str | list[str]:
+    type_ = get_text(parameter, "Type") or "String"
+    default = None if type_.startswith("AWS::SSM::") else get_text(parameter, "Default")
+    text = variables.get(name, default)
+    if text is None:
+        hint = definition_hint(name, variables)
+        raise UnresolvedError(f"needs the parameter {name}, which has no value", hint)
+    if len(text) > MAX_CHARACTERS:
+        raise UnresolvedError(f"needs the parameter {name}, which is {_TOO_LONG}")
+    if (get_text(parameter, "NoEcho") or "").casefold() == "true":
+        raise UnresolvedError(f"needs the parameter {name}, which is secret")
+    _, allowed = find(parameter, ("AllowedValues",))
+    if isinstance(allowed, ListNode):
+        words = [item.text for item in allowed.items if isinstance(item, ScalarNode)]
+        if text not in words:
+            message = f"needs the parameter {name}, which must not be {quote_value(text)}"
+            raise UnresolvedError(message, did_you_mean(text, words))
+    if type_ == "CommaDelimitedList" or type_.startswith("List<"):
+        return [item.strip() for item in text.split(",")]
+    return text

@@ -1,0 +1,154 @@
+"""CloudFormation templates: which of their resources are ours, and what those ask for.
+
+Resources of other services are left alone and counted; what their functions say is not looked at.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.core.resources import Options
+from reconciler.manifest.formats.cloudformation.intrinsics import Resolver
+from reconciler.manifest.formats.cloudformation.parameters import parse_call
+from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
+from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.models import documents
+from reconciler.manifest.models.field_naming import cloudformation_name, rename_fields, to_api_names
+from reconciler.manifest.models.field_places import Fields
+from reconciler.manifest.models.specs import attribute
+from reconciler.manifest.models.validation import validate
+from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
+from reconciler.manifest.parsing.nodes import (
+    InvalidNode,
+    KeyValue,
+    MappingNode,
+    Path,
+    ScalarNode,
+    find,
+    get_text,
+)
+
+_SECTIONS = (
+    *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Hooks", "Mappings"),
+    *("Metadata", "Outputs", "Parameters", "Resources", "Rules", "Transform"),
+)
+_PREFIX = "AWS::AppMesh::"
+_TYPES = {f"{_PREFIX}{kind}": kind for kind in MESH_KINDS}
+_RETAINED = ("Retain", "RetainExceptOnCreate")
+_POLICIES = ("Delete", "Snapshot", *_RETAINED)
+
+
+def translate_template(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    """Yield what of a mesh is in a template, and complain of what CloudFormation would refuse."""
+    for name, member in context.root.members.items():
+        if name not in _SECTIONS:
+            hint = did_you_mean(name, _SECTIONS)
+            message = "is no section of a template"
+            context.report(Code.UNKNOWN_FIELD, member.position, message, (name,), hint)
+    position, resources = find(context.root, ("Resources",))
+    if resources is None:
+        context.report(Code.MISSING_FIELD, position, "is required", ("Resources",))
+    elif isinstance(resources, MappingNode):
+        resolver = Resolver(context.root, context.variables, context.diagnostics)
+        for name, member in resources.members.items():
+            yield from _resource(context, resolver, name, member)
+    else:
+        context.report_type(resources, ("Resources",))
+
+
+def _resource(
+    context: DocumentContext, resolver: Resolver, name: str, member: KeyValue
+) -> Iterator[DeclaredResource | Unnamed]:
+    path = ("Resources", name)
+    if name.startswith("Fn::") or parse_call(member.value, path):
+        message = "makes resources that only CloudFormation knows"
+        context.report(Code.FUNCTION, member.position, message, path, "write them out")
+        return
+    if not isinstance(member.value, MappingNode):
+        context.report_type(member.value, path)
+        return
+    position, type_ = find(member.value, ("Type",))
+    if type_ is None:
+        context.report(Code.MISSING_FIELD, position, "is required", (*path, "Type"))
+    elif not isinstance(type_, ScalarNode) or type_.value is None:
+        context.report_type(type_, (*path, "Type"), "text")
+    elif kind := _TYPES.get(type_.text):
+        yield from _translate(context, resolver, name, member.value, kind)
+    elif "appmesh" in type_.text.casefold().replace("-", ""):
+        kind = type_.text.removeprefix(_PREFIX)
+        context.report_kind(kind, type_.position, (*path, "Type"))
+    else:
+        context.ignored[type_.text] += 1
+
+
+def _translate(
+    context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
+) -> Iterator[DeclaredResource | Unnamed]:
+    path: Path = ("Resources", name)
+    if "Condition" in resource.members and not _is_created(context, resolver, name, resource):
+        return
+    path = (*path, "Properties")
+    position, properties = find(resource, ("Properties",))
+    if properties is not None and not isinstance(properties, MappingNode):
+        context.report_type(properties, path)
+        return
+    members = {}
+    for field, member in (properties.members if properties else {}).items():
+        if value := resolver.property(name, field):
+            members[field] = KeyValue(member.position, value)
+    names = documents.names(kind)
+    own_name = cloudformation_name("", attribute(names[-1]))
+    if own_name not in members:
+        message = "is required: CloudFormation would make up a name, which only the stack knows"
+        context.report(Code.MISSING_FIELD, position, message, (*path, own_name))
+        members[own_name] = KeyValue(position, InvalidNode(position))
+    model = rename_fields(documents.request(kind), cloudformation_name)
+    root = MappingNode(position, members)
+    fields = Fields(
+        MappingNode(resource.position, {"Properties": KeyValue(position, root)}),
+        (*context.path, *path[:-1]),
+        tuple(("Properties", cloudformation_name("", attribute(item))) for item in names),
+        ("Properties", "Spec"),
+        documents.spec_in(model),
+        ("Properties", "MeshOwner"),
+    )
+    form: Any = validate(model, root, context.diagnostics, (*context.path, *path))
+    if form is None:
+        word = documents.KEY_KINDS[kind]
+        yield context.invalid(fields, word, fields.key(word))
+        return
+    yield context.declare(
+        fields,
+        documents.key_of(kind, form, names),
+        None if form.spec is None else to_api_names(form.spec),
+        documents.tags_by_key(form),
+        Options(protect=_is_retained(context, name, resource)),
+    )
+
+
+def _is_created(
+    context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode
+) -> bool:
+    """Return whether the condition of ``resource`` holds; no too where it is complained about."""
+    position, node = resource.members["Condition"]
+    path = ("Resources", name, "Condition")
+    if not isinstance(node, ScalarNode) or node.value is None:
+        context.report_type(node, path, "the name of a condition")
+        return False
+    holds = resolver.is_true(node.text, position, path)
+    if holds is False:
+        context.ignored[f"{get_text(resource, 'Type')} whose condition does not hold"] += 1
+    return holds is True
+
+
+def _is_retained(context: DocumentContext, name: str, resource: MappingNode) -> bool:
+    """Return whether a stack keeps the resource; what cannot be told is complained of."""
+    _, node = find(resource, ("DeletionPolicy",))
+    path = ("Resources", name, "DeletionPolicy")
+    if node is None:
+        return False
+    if not isinstance(node, ScalarNode) or node.value is None:
+        context.report_type(node, path, one_of(_POLICIES))
+    elif node.text not in _POLICIES:
+        message = f"must be {one_of(_POLICIES)}, not {quote_value(node.text)}"
+        context.report(Code.NOT_ALLOWED, node.position, message, path)
+    return isinstance(node, ScalarNode) and node.text in _RETAINED

@@ -1,0 +1,88 @@
+"""Labels of Kubernetes objects, and the selectors that choose among objects by them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from reconciler.manifest.parsing.nodes import (
+    ListNode,
+    MappingNode,
+    Node,
+    ScalarNode,
+    find,
+    get_text,
+)
+
+
+class Expression(NamedTuple):
+    """One of a selector's ``matchExpressions``."""
+
+    label: str
+    operator: str | None
+    values: frozenset[str]
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these ``labels`` is chosen."""
+        value = labels.get(self.label)
+        match self.operator:
+            case "In":
+                return value in self.values
+            case "NotIn":
+                return value not in self.values
+            case "Exists":
+                return value is not None
+            case "DoesNotExist":
+                return value is None
+        return False
+
+
+class Selector(NamedTuple):
+    """A label selector, read once for all the objects that it is compared with.
+
+    ``size`` is the number of comparisons for one object, at least one.
+    """
+
+    wanted: Mapping[str, str]
+    expressions: tuple[Expression, ...]
+    size: int
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether the selector chooses an object with these ``labels``."""
+        return self.wanted.items() <= labels.items() and all(
+            expression.holds(labels) for expression in self.expressions
+        )
+
+
+_CHOOSES_NOTHING = Selector({}, (Expression("", None, frozenset()),), 1)
+
+
+def labels_of(root: Node) -> dict[str, str]:
+    """Return the labels of the object ``root``."""
+    return _texts(find(root, ("metadata", "labels"))[1])
+
+
+def selector_of(node: Node | None) -> Selector | None:
+    """Return the selector that ``node`` spells, or None if there is no node."""
+    if node is None:
+        return None
+    if not isinstance(node, MappingNode):
+        return _CHOOSES_NOTHING
+    expected = _texts(find(node, ("matchLabels",))[1])
+    _, expressions = find(node, ("matchExpressions",))
+    found = expressions.items if isinstance(expressions, ListNode) else []
+    return Selector(expected, tuple(map(_expression, found)), 1 + len(expected) + len(found))
+
+
+def _expression(node: Node) -> Expression:
+    _, values = find(node, ("values",))
+    words = values.items if isinstance(values, ListNode) else ()
+    texts = frozenset(item.text for item in words if isinstance(item, ScalarNode))
+    return Expression(get_text(node, "key") or "", get_text(node, "operator"), texts)
+
+
+def _texts(node: Node | None) -> dict[str, str]:
+    members = node.members if isinstance(node, MappingNode) else {}
+    return {
+        name: member.value.text
+        for name, member in members.items()
+        if isinstance(member.value, ScalarNode)
+    }

@@ -1,0 +1,1 @@
+"""Pydantic models of documents and specs, made from the API's description."""

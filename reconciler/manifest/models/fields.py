@@ -1,0 +1,120 @@
+"""What the models of manifests are made of: their base, and the types of single fields.
+
+Says nothing about places on a page: ``checking`` joins what the models find to those.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from reconciler.manifest.models import value_checks
+
+
+class Unquoted(NamedTuple):
+    """A YAML scalar without quotation marks that is no string by itself: ``010``, ``true``."""
+
+    text: str
+    value: int | float | bool
+
+
+def _source_text(value: object) -> object:
+    return value.text if isinstance(value, Unquoted) else value
+
+
+def _resolved_value(value: object) -> object:
+    return value.value if isinstance(value, Unquoted) else value
+
+
+def _parse_moment(value: object) -> object:
+    text = _source_text(value)
+    return value_checks.parse_moment(text) if isinstance(text, str) else text
+
+
+def _check_item_count(items: object) -> object:
+    # pydantic complains of each one of them before we can stop it.
+    if isinstance(items, list | dict):
+        value_checks.check_item_count(len(items))
+    return items
+
+
+def _check_tag_count(tags: dict[str, str]) -> dict[str, str]:
+    value_checks.check_tag_count(len(tags))
+    return tags
+
+
+def _with_schema(**limits: object) -> WithJsonSchema:
+    """Return how the JSON Schema puts what ``rules`` says of a text."""
+    return WithJsonSchema({"type": "string", **limits})
+
+
+def api_name(attribute: str) -> str:
+    """Return what the API calls the field that a model has as ``attribute``."""
+    return to_camel(attribute.rstrip("_"))
+
+
+class Model(BaseModel):
+    """Camel case outside, snake case inside, no field that is not declared, no conversion."""
+
+    model_config = ConfigDict(
+        alias_generator=api_name,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_by_name=False,
+        # Most runs meet few of the kinds.
+        defer_build=True,
+    )
+
+
+Ignored = Any
+FewEnough = BeforeValidator(_check_item_count)
+FromSource = BeforeValidator(_source_text)
+Resolved = BeforeValidator(_resolved_value)
+Text = Annotated[str, FromSource]
+Flag = Annotated[bool, Resolved]
+Name = Annotated[
+    Text,
+    AfterValidator(value_checks.check_name),
+    _with_schema(minLength=1, maxLength=value_checks.MAX_NAME_LENGTH, pattern="^[^/]+$"),
+]
+Account = Annotated[
+    Text,
+    AfterValidator(value_checks.check_account),
+    _with_schema(minLength=12, maxLength=12, pattern="^[0-9]{12}$"),
+]
+TagKey = Annotated[Text, AfterValidator(value_checks.check_tag_key)]
+TagValue = Annotated[
+    Text,
+    AfterValidator(value_checks.check_tag_value),
+    _with_schema(maxLength=value_checks.MAX_TAG_VALUE_LENGTH),
+]
+Tags = Annotated[
+    dict[TagKey, TagValue],
+    FewEnough,
+    AfterValidator(_check_tag_count),
+    Field(json_schema_extra={"maxProperties": value_checks.MAX_TAGS}),
+]
+Pointer = Annotated[Text, AfterValidator(value_checks.check_pointer), _with_schema(pattern="^/")]
+Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
+
+
+class TagRef(Model):
+    """One tag as the API spells it."""
+
+    key: TagKey
+    value: TagValue
+
+
+def _check_tag_list(tags: list[TagRef]) -> list[TagRef]:
+    value_checks.check_tag_count(len(tags))
+    value_checks.check_distinct_tag_keys([tag.key for tag in tags])
+    return tags
+
+
+TagList = Annotated[list[TagRef], FewEnough, AfterValidator(_check_tag_list)]
+
+Rule = Callable[[Model], None]
+"""What a model has to keep beyond the types of its fields; it raises a Refusal."""

@@ -1,0 +1,103 @@
+"""The models of the API's structures, made from its description, each when it is first needed.
+
+A field, a bound or a union stands in the description alone, so none can be forgotten here; what
+the description cannot say is in ``spec_rules``.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model, model_validator
+
+from reconciler.api import Boolean, ListOf, Number, Shape, Structure, Text, load
+from reconciler.manifest.models import fields
+from reconciler.manifest.models.fields import Model, Rule
+from reconciler.manifest.models.spec_rules import RULES, exactly_one
+
+_CAPITAL = re.compile("[A-Z]")
+# What we ask of these is more than the description says.
+_TYPES: Mapping[str, Any] = {
+    "AccountId": fields.Account,
+    "ResourceName": fields.Name,
+    "TagList": fields.TagList,
+}
+
+
+def attribute(name: str) -> str:
+    """Return the attribute of a model for a field that the API calls ``name``."""
+    snake = _CAPITAL.sub(lambda letter: f"_{letter[0].lower()}", name)
+    return f"{snake}_" if hasattr(Model, snake) else snake
+
+
+def spec_of(kind: str) -> type[Model]:
+    """Return the model of the spec of a kind, such as ``VirtualNode``."""
+    spec: type[Model] = _type(load().shapes[f"{kind}Spec"])
+    return spec
+
+
+def needs_spec(kind: str) -> bool:
+    """Whether the API makes nothing of that kind without a spec."""
+    return load().operations[f"Create{kind}"].request.members["spec"].required
+
+
+def structure_of(structure: Structure, types: Mapping[str, Any]) -> type[Model]:
+    """Return the model of ``structure``; the fields in ``types`` are of the type given there."""
+    members: dict[str, Any] = {
+        attribute(name): _field(types.get(name) or _type(member.shape), required=member.required)
+        for name, member in structure.members.items()
+    }
+    rules = RULES.get(structure.name, ())
+    options: dict[str, Any] = {"__doc__": f"{structure.name} of App Mesh 2019-01-25."}
+    if structure.union:
+        rules = (*rules, exactly_one(*members))
+        limits = {"minProperties": 1, "maxProperties": 1}
+        options["__cls_kwargs__"] = {"json_schema_extra": limits}
+    if rules:
+        options["__validators__"] = {"rules": _all_rules(rules)}
+    return create_model(structure.name, __base__=Model, **options, **members)
+
+
+@cache
+def _model_of(structure: Structure) -> type[Model]:
+    return structure_of(structure, {})
+
+
+def _field(type_: Any, *, required: bool) -> tuple[Any, Any]:
+    return (type_, ...) if required else (type_ | None, None)
+
+
+def _type(shape: Shape) -> Any:
+    if shape.name in _TYPES:
+        return _TYPES[shape.name]
+    match shape:
+        case Structure():
+            return _model_of(shape)
+        case ListOf(item=item, min_items=fewest, max_items=most):
+            limits = Field(min_length=fewest, max_length=most)
+            return Annotated[list[_type(item)], limits, fields.FewEnough]  # type: ignore[misc]
+        case Text():
+            return _text(shape)
+        case Number(minimum=lowest, maximum=highest):
+            return Annotated[int, Field(ge=lowest, le=highest), fields.Resolved]
+        case Boolean():
+            return fields.Flag
+    raise TypeError(f"{shape.name} is in no spec")
+
+
+def _text(shape: Text) -> Any:
+    if shape.values:
+        return Literal[shape.values]
+    pattern = shape.pattern.pattern if shape.pattern else None
+    limits = Field(min_length=shape.min_length, max_length=shape.max_length, pattern=pattern)
+    return Annotated[str, limits, fields.FromSource]
+
+
+def _all_rules(rules: Iterable[Rule]) -> Any:
+    def kept(model: Model) -> Model:
+        for rule in rules:
+            rule(model)
+        return model
+
+    return model_validator(mode="after")(kept)

@@ -1,0 +1,181 @@
+"""The border where pydantic's findings become complaints with a place, in our own words."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.manifest.models.fields import Unquoted
+from reconciler.manifest.models.value_checks import InvalidValue
+from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
+from reconciler.manifest.parsing.nodes import (
+    DiagnosticList,
+    InvalidNode,
+    KeyValue,
+    ListNode,
+    MappingNode,
+    Node,
+    Path,
+    ScalarNode,
+    describe,
+    find,
+)
+
+M = TypeVar("M", bound=BaseModel)
+
+# Stands for a null and for what was complained about already. No type takes it, though most
+# would take None: a null is no way to leave a field out.
+_NOTHING = object()
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "datetime_type": "a date and time",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "text",
+}
+
+# What pydantic calls a bound that is broken, and where it says which.
+_BOUNDS = {
+    "greater_than_equal": ("ge", "be at least {}"),
+    "less_than_equal": ("le", "be at most {}"),
+    "string_pattern_mismatch": ("pattern", "match {}"),
+    "string_too_long": ("max_length", "have at most {} characters"),
+    "too_long": ("max_length", "hold no more than {}"),
+}
+# The only lower bound of any size is 1.
+_EMPTY = frozenset({"string_too_short", "too_short"})
+
+
+def validate(model: type[M], node: Node, diagnostics: DiagnosticList, path: Path = ()) -> M | None:
+    """Return ``node`` as a ``model``; else complain of everything that is wrong with it.
+
+    ``path`` leads to ``node`` in its document.
+    """
+    try:
+        return model.model_validate(_plain(node))
+    except ValidationError as error:
+        for finding in error.errors(include_url=False):
+            _report(finding, model, node, diagnostics, path)
+    return None
+
+
+def given_fields(model: BaseModel) -> dict[str, Any]:
+    """Return the fields of ``model`` that its manifest gave, as plain JSON."""
+    return model.model_dump(by_alias=True, exclude_unset=True)
+
+
+def drop_unknown_fields(
+    model: type[BaseModel], node: Node, diagnostics: DiagnosticList, path: Path
+) -> Node:
+    """Return ``node`` without the fields that ``model`` lacks, each with a warning.
+
+    That is what the Kubernetes API server does with fields outside of a resource's schema.
+    """
+    if isinstance(node, ListNode):
+        items = enumerate(node.items)
+        return ListNode(
+            node.position,
+            [
+                drop_unknown_fields(model, item, diagnostics, (*path, index))
+                for index, item in items
+            ],
+        )
+    if not isinstance(node, MappingNode):
+        return node
+    fields = _fields(model)
+    kept: dict[str, KeyValue] = {}
+    for name, (position, value) in node.members.items():
+        here = (*path, name)
+        if name in fields:
+            inner = fields[name]
+            kept[name] = KeyValue(
+                position, drop_unknown_fields(inner, value, diagnostics, here) if inner else value
+            )
+        else:
+            message = "is not a field of this resource: Kubernetes would drop it, and so do we"
+            hint = did_you_mean(name, fields)
+            diagnostics.add(Code.PRUNED_FIELD, position, message, path=here, hint=hint)
+    return MappingNode(node.position, kept)
+
+
+def _plain(node: Node) -> Any:
+    if isinstance(node, MappingNode):
+        return {name: _plain(member.value) for name, member in node.members.items()}
+    if isinstance(node, ListNode):
+        return [_plain(item) for item in node.items]
+    if isinstance(node, InvalidNode) or node.value is None:
+        return _NOTHING
+    if node.unquoted and not isinstance(node.value, str):
+        return Unquoted(node.text, node.value)
+    return node.value
+
+
+def _report(
+    finding: Any, model: type[BaseModel], root: Node, diagnostics: DiagnosticList, path: Path
+) -> None:
+    # pydantic marks a complaint about a key, rather than its value, with one more step.
+    about_key = finding["loc"][-1:] == ("[key]",)
+    steps: Path = finding["loc"][:-1] if about_key else finding["loc"]
+    key_mark, node = find(root, steps)
+    here = (*path, *steps)
+    if node is None:
+        diagnostics.add(Code.MISSING_FIELD, key_mark, "is required", path=here)
+    elif finding["type"] == "extra_forbidden":
+        known = _fields(_model_at(model, steps[:-1]))
+        message = f"is not a field here; the fields are {', '.join(known)}"
+        hint = did_you_mean(str(steps[-1]), known)
+        diagnostics.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
+    elif not isinstance(node, InvalidNode):
+        code, message, hint = _value_message(finding, node)
+        position = key_mark if about_key else node.position
+        diagnostics.add(code, position, message, path=here, hint=hint)
+
+
+def _value_message(finding: Any, node: Node) -> tuple[Code, str, str]:
+    """Return what to say of ``node``, which ``finding`` refuses."""
+    context = finding.get("ctx", {})
+    if isinstance(refusal := context.get("error"), InvalidValue):
+        return refusal.code, str(refusal), refusal.hint
+    scalar = node if isinstance(node, ScalarNode) else None
+    if scalar and scalar.value is None:
+        return Code.NULL, "must not be null", "give it a value or leave the field out"
+    if finding["type"] == "literal_error":
+        # pydantic gives the allowed values as a sentence: 'A', 'B' or 'C'.
+        allowed = context["expected"].split("'")[1::2]
+        hint = did_you_mean(scalar.text, allowed) if scalar else ""
+        return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {describe(node)}", hint
+    if finding["type"] in _EMPTY:
+        return Code.NOT_ALLOWED, "must not be empty", ""
+    if finding["type"] in _BOUNDS:
+        name, words = _BOUNDS[finding["type"]]
+        found = describe(node) if scalar else context["actual_length"]
+        return Code.NOT_ALLOWED, f"must {words.format(context[name])}, not {found}", ""
+    expected = _EXPECTED.get(finding["type"], "something else")
+    return Code.WRONG_TYPE, f"must be {expected}, not {describe(node)}", ""
+
+
+def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
+    for step in steps:
+        if isinstance(step, str):
+            model = _fields(model)[step] or model
+    return model
+
+
+@cache
+def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
+    """Return the names of the fields as manifests write them, with the models inside."""
+    return {
+        field.alias or name: find_model(field.annotation)
+        for name, field in model.model_fields.items()
+    }
+
+
+def find_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a field with that ``annotation`` holds, if it holds one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(find_model, get_args(annotation))), None)

@@ -1,0 +1,1 @@
+"""Bytes to nodes with positions, and the diagnostics on the way."""

@@ -1,0 +1,296 @@
+"""YAML to nodes: the events of libyaml under a composer that keeps places and refuses traps.
+
+Scalars are those of the YAML 1.2 core schema. Aliases, anchors, merge keys and tags are
+refused as they appear in the stream of events, before anything is built of them.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from yaml import CSafeLoader, YAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from reconciler.core.escaping import escaped
+from reconciler.manifest.parsing.decoding import UNSAFE_CHARACTERS
+from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.manifest.parsing.nodes import (
+    MAX_DEPTH,
+    MAX_NODES,
+    MOST_DOCUMENTS,
+    TOO_MANY_DOCUMENTS,
+    DiagnosticList,
+    Document,
+    InvalidNode,
+    KeyValue,
+    ListNode,
+    MappingNode,
+    Node,
+    Path,
+    Position,
+    ScalarNode,
+    SourceText,
+    is_template,
+)
+
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+# No number of this API needs more digits, and a longer one would cost quadratic time to read.
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_BASES = {"0o": 8, "0x": 16}
+
+# The tags that say what is so without them.
+_HARMLESS_TAGS = {
+    ScalarEvent: {"!", "tag:yaml.org,2002:str"},
+    SequenceStartEvent: {"!", "tag:yaml.org,2002:seq"},
+    MappingStartEvent: {"!", "tag:yaml.org,2002:map"},
+}
+# CloudFormation's short tags, and the functions that they stand for.
+_SHORT_TAGS = {
+    "!Ref": "Ref",
+    "!Condition": "Condition",
+    **{
+        f"!{name}": f"Fn::{name}"
+        for name in (
+            *("And", "Base64", "Cidr", "Equals", "FindInMap", "GetAtt", "GetAZs", "If"),
+            *("ImportValue", "Join", "Length", "Not", "Or", "Select", "Split", "Sub"),
+            *("ToJsonString", "Transform"),
+        )
+    },
+}
+# libyaml compares each %TAG line with all before it; with tags refused, nobody needs one.
+_TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
+
+
+class _LimitError(Exception):
+    """The document is larger or deeper than any manifest."""
+
+    def __init__(self, position: Position, message: str) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+def parse_yaml(source: SourceText) -> Iterator[Document]:
+    """Yield the documents of ``source``, empty ones left out.
+
+    A syntax error or a document over a limit is the last that is yielded: what stands behind
+    it cannot be told apart.
+    """
+    refused = _reject_lines(source)
+    if refused:
+        yield Document(None, refused)
+        return
+    composer = _Composer(source)
+    while True:
+        composer.diagnostics = DiagnosticList(source)
+        try:
+            root = composer.next_document()
+        except YAMLError as error:
+            _report_syntax(error, composer.diagnostics)
+            yield Document(None, composer.diagnostics)
+            return
+        except _LimitError as error:
+            composer.diagnostics.add(Code.DOCUMENT_LIMIT, error.position, str(error))
+            yield Document(None, composer.diagnostics)
+            return
+        if root is None:
+            return
+        if not (isinstance(root, ScalarNode) and root.unquoted and root.value is None):
+            yield Document(root, composer.diagnostics)
+
+
+def _reject_lines(source: SourceText) -> DiagnosticList | None:
+    diagnostics = DiagnosticList(source)
+    for pattern, code, message, hint in (
+        (_TAG_DIRECTIVE, Code.TAG, "declares a YAML tag", "tags are not supported"),
+        (_CONFLICT, Code.YAML, "is an unresolved merge conflict", ""),
+    ):
+        if match := pattern.search(source.text):
+            line = source.text.count("\n", 0, match.start()) + 1
+            diagnostics.add(code, Position(line, 1, len(match[0].rstrip())), message, hint=hint)
+    return diagnostics if diagnostics.found else None
+
+
+def _report_syntax(error: Any, diagnostics: DiagnosticList) -> None:
+    lines, line = diagnostics.source.lines, error.problem_mark.line + 1
+    # A text that ends too early is reported one line below one that ends without a line break.
+    at_end = Position(len(lines), len(lines[-1]) + 1)
+    position = Position(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
+    quote = diagnostics.source.quote(position)
+    at_tab = quote is not None and quote.text[quote.offset : quote.offset + 1] == "\t"
+    hint = "indent with spaces: YAML allows no tabs there" if at_tab else ""
+    context = f" {error.context}" if error.context else ""
+    diagnostics.add(
+        Code.YAML, position, escaped(f"is not valid YAML: {error.problem}{context}"), hint=hint
+    )
+
+
+class _Composer:
+    """Builds one document after the other from a stream of events."""
+
+    def __init__(self, source: SourceText) -> None:
+        self.diagnostics = DiagnosticList(source)
+        # Of this loader only libyaml's events are used, and nothing that builds values.
+        self._next = CSafeLoader(source.text).get_event
+        self._documents = 0
+        self._nodes = 0
+        self._short_tags: list[tuple[Position, str, Path]] = []
+
+    def next_document(self) -> Node | None:
+        """Return the root of the next document, None at the end of the stream."""
+        self._nodes = 0
+        self._short_tags.clear()
+        while True:
+            event = self._next()
+            if type(event) is DocumentStartEvent:
+                self._documents += 1
+                if self._documents > MOST_DOCUMENTS:
+                    raise _LimitError(_position(event), TOO_MANY_DOCUMENTS)
+                root = self._node(self._next(), ())
+                if not is_template(root):
+                    for position, tag, path in self._short_tags:
+                        self._reject(Code.TAG, position, f"carries the tag {tag}", path)
+                return root
+            if type(event) is StreamEndEvent:
+                return None
+
+    def _node(self, event: Any, path: Path) -> Node:
+        position = _position(event)
+        self._nodes += 1
+        # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
+        # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
+        if self._nodes > MAX_NODES:
+            raise _LimitError(position, f"has more than {MAX_NODES:,} nodes in one document")
+        if len(path) > MAX_DEPTH:
+            raise _LimitError(position, f"is nested more than {MAX_DEPTH} levels deep")
+        sound = self._is_sound(event, position, path)
+        node: Node
+        match event:
+            case ScalarEvent():
+                node = _scalar(event, position)
+            case SequenceStartEvent():
+                node = self._list(position, path)
+            case MappingStartEvent():
+                node = self._mapping(position, path)
+            case _:
+                node = InvalidNode(position)
+        if not sound:
+            return InvalidNode(position)
+        if event.tag in _SHORT_TAGS:
+            self._short_tags.append((position, event.tag, path))
+            meant = {_SHORT_TAGS[event.tag]: KeyValue(position, node)}
+            return InvalidNode(position, MappingNode(position, meant))
+        return node
+
+    def _is_sound(self, event: Any, position: Position, path: Path) -> bool:
+        if type(event) is AliasEvent:
+            self._reject(Code.ALIAS, position, f"is the alias *{event.anchor}", path)
+            return False
+        if event.anchor is not None:
+            self._reject(Code.ALIAS, position, f"carries the anchor &{event.anchor}", path)
+        harmless = _HARMLESS_TAGS[type(event)]
+        if event.tag and event.tag not in harmless and event.tag not in _SHORT_TAGS:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._reject(Code.TAG, position, f"carries the tag {tag[:40]}", path)
+            return False
+        # Only in double quotes can a character be spelt that must not stand on the page.
+        unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
+        if unsafe:
+            message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
+            self.diagnostics.add(Code.CHARACTER, position, message, path=path, hint="remove it")
+        return not unsafe
+
+    def _reject(self, code: Code, position: Position, message: str, path: Path) -> None:
+        hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
+        self.diagnostics.add(code, position, escaped(message), path=path, hint=hint)
+
+    def _list(self, position: Position, path: Path) -> ListNode:
+        items: list[Node] = []
+        while type(event := self._next()) is not SequenceEndEvent:
+            items.append(self._node(event, (*path, len(items))))
+        return ListNode(position, items)
+
+    def _mapping(self, position: Position, path: Path) -> MappingNode | InvalidNode:
+        members: dict[str, KeyValue] = {}
+        whole = True
+        while type(event := self._next()) is not MappingEndEvent:
+            key = self._key(event, path)
+            value = self._node(self._next(), (*path, key.text if key else "?"))
+            if key is None:
+                whole = False
+            elif key.text in members:
+                first = members[key.text].position.line
+                message = f"is given twice: first in line {first}"
+                self.diagnostics.add(
+                    Code.DUPLICATE_KEY, key.position, message, path=(*path, key.text)
+                )
+            else:
+                members[key.text] = KeyValue(key.position, value)
+        return MappingNode(position, members) if whole else InvalidNode(position)
+
+    def _key(self, event: Any, path: Path) -> ScalarNode | None:
+        node = self._node(event, (*path, "?"))
+        if isinstance(node, ScalarNode):
+            if node.text != "<<" or not node.unquoted:
+                return node
+            self._reject(Code.ALIAS, node.position, "is merged into with <<", path)
+        elif not isinstance(node, InvalidNode) or node.expansion:
+            hint = "quote text that begins with { or [, and fill in templates first"
+            message = "has a key that is not text"
+            self.diagnostics.add(Code.KEY, node.position, message, path=path, hint=hint)
+        return None
+
+
+def _position(event: Any) -> Position:
+    start, end = event.start_mark, event.end_mark
+    width = 1
+    if type(event) is ScalarEvent:
+        width = end.column - start.column if end.line == start.line else 80
+    return Position(start.line + 1, start.column + 1, width)
+
+
+def _is_double_quoted(event: Any) -> bool:
+    return type(event) is ScalarEvent and event.style == '"'
+
+
+def _scalar(event: Any, position: Position) -> ScalarNode:
+    text = event.value
+    # The first of the pair says that the plain form needs no tag: it was written unquoted.
+    if event.implicit[0] and event.tag is None:
+        return ScalarNode(position, text, resolve(text), unquoted=True)
+    return ScalarNode(position, text, text)
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """Return what the YAML 1.2 core schema makes of unquoted ``text``."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "0123456789+-.":
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text, _BASES.get(text[:2], 10))
+    if _FLOAT.fullmatch(text):
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+def parse_scalar(node: ScalarNode, text: str) -> ScalarNode:
+    """Return ``node`` as if ``text`` stood in its place on the page, though never as a null."""
+    value = resolve(text) if node.unquoted else text
+    return ScalarNode(node.position, text, text if value is None else value, node.unquoted)

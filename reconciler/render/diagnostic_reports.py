@@ -1,0 +1,159 @@
+"""Complaints about manifests as text for people, and in four forms for machines.
+
+Pure: returns text and prints nothing.
+"""
+
+import json
+import urllib.parse
+from collections.abc import Sequence
+
+from reconciler.core.escaping import escaped
+from reconciler.core.resources import text_digest
+from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
+from reconciler.render.terminal import Style, cell_width, styled
+
+_STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
+    """Return what a person reads: a line for each, and the source line with a caret below."""
+    return "".join(_as_text(item, color=color) for item in diagnostics)
+
+
+def as_json(diagnostics: Sequence[Diagnostic], *, resources: int, ignored: int) -> str:
+    """Return a JSON object with the diagnostics, their number by severity, and what was counted.
+
+    ``resources`` are those of the manifests, ``ignored`` those of other services.
+    """
+    errors = sum(item.severity is Severity.ERROR for item in diagnostics)
+    document = {
+        "format_version": "1.0",
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": len(diagnostics) - errors,
+        "resource_count": resources,
+        "ignored_count": ignored,
+        "diagnostics": [_as_object(item) for item in diagnostics],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def sarif(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return SARIF 2.1.0, which code scanning services read."""
+    rules = sorted({item.code for item in diagnostics}, key=lambda code: code.number)
+    driver = {"name": "mesh-reconciler", "rules": [_as_rule(code) for code in rules]}
+    run = {
+        "tool": {"driver": driver},
+        # Columns count code points, not the UTF-16 units that SARIF assumes.
+        "columnKind": "unicodeCodePoints",
+        "results": [_as_result(item) for item in diagnostics],
+    }
+    document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def github(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return workflow commands, which GitHub shows beside the lines they are about."""
+    return "".join(_as_command(item) for item in diagnostics)
+
+
+def code_quality(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return GitLab's code quality report, which a merge request shows beside the lines."""
+    return json.dumps([_as_issue(item) for item in diagnostics], indent=2) + "\n"
+
+
+def sentence(diagnostic: Diagnostic) -> str:
+    """Return path, message and hint in one line, without the place."""
+    path = f"{diagnostic.path}: " if diagnostic.path else ""
+    hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
+    return f"{path}{diagnostic.message}{hint}"
+
+
+def _as_text(item: Diagnostic, *, color: bool) -> str:
+    style = _STYLES[item.severity]
+    label = styled(f"{item.severity}[{item.code.number}]", style, Style.BOLD, on=color)
+    line = f"{escaped(str(item.origin))}: {label} {escaped(sentence(item))}\n"
+    return line + (
+        _excerpt(item.excerpt, item.origin.line, style, color=color) if item.excerpt else ""
+    )
+
+
+def _excerpt(quote: SourceExcerpt, number: int, style: Style, *, color: bool) -> str:
+    end = quote.offset + quote.width
+    before = _visible(quote.text[: quote.offset])
+    marked = _visible(quote.text[quote.offset : end])
+    after = _visible(quote.text[end:])
+    gutter = f"{number:>4} | "
+    # A tab in the line is answered by a tab below it, whatever the terminal makes of tabs.
+    indent = "".join(
+        "\t" if character == "\t" else " " * cell_width(character) for character in before
+    )
+    carets = styled("^" * max(1, cell_width(marked)), style, on=color)
+    return f"{gutter}{before}{marked}{after}\n{' ' * 4} | {indent}{carets}\n"
+
+
+def _visible(text_of_file: str) -> str:
+    return "\t".join(map(escaped, text_of_file.split("\t")))
+
+
+def _as_object(item: Diagnostic) -> dict[str, object]:
+    return {
+        "code": item.code.number,
+        "title": item.code.title,
+        "severity": str(item.severity),
+        "file": item.origin.file,
+        "line": item.origin.line,
+        "column": item.origin.column,
+        "path": item.path,
+        "message": item.message,
+        "hint": item.hint,
+        "source": item.excerpt.text if item.excerpt else None,
+    }
+
+
+def _as_rule(code: Code) -> dict[str, object]:
+    return {"id": code.number, "shortDescription": {"text": code.title}}
+
+
+def _as_result(item: Diagnostic) -> dict[str, object]:
+    region = {"startLine": item.origin.line, "startColumn": item.origin.column}
+    location = {"artifactLocation": {"uri": urllib.parse.quote(item.origin.file)}, "region": region}
+    return {
+        "ruleId": item.code.number,
+        "level": str(item.severity),
+        "message": {"text": sentence(item)},
+        "locations": [{"physicalLocation": location}],
+    }
+
+
+def _as_issue(item: Diagnostic) -> dict[str, object]:
+    severity = "major" if item.severity is Severity.ERROR else "minor"
+    return {
+        "description": sentence(item),
+        "check_name": item.code.number,
+        # Of two with one fingerprint GitLab shows the first alone.
+        "fingerprint": text_digest(f"{item.code.number} {item.origin} {sentence(item)}"),
+        "severity": severity,
+        "location": {"path": item.origin.file, "lines": {"begin": item.origin.line}},
+    }
+
+
+def _as_command(item: Diagnostic) -> str:
+    properties = {
+        "file": item.origin.file,
+        "line": str(item.origin.line),
+        "col": str(item.origin.column),
+        "title": f"{item.code.number} {item.code.title}",
+    }
+    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{item.severity} {listed}::{_data(sentence(item))}\n"
+
+
+# How GitHub's runner unescapes workflow commands: actions/toolkit, core/src/command.ts.
+def _data(value: str) -> str:
+    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: str) -> str:
+    return _data(value).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,190 @@
+"""Plan, report and status for machines: canonical JSON, so that equal inputs give equal bytes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from reconciler.core.changes import (
+    Change,
+    DetachedRoute,
+    Unlinked,
+    Withheld,
+    detached_routes,
+    operation_name,
+    unlinked,
+)
+from reconciler.core.diff import FieldChange, Missing
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Applied, Outcome, Report, outcome_name
+from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
+from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.render.status_table import worst_first
+
+SCHEMA = 1
+
+
+def render_plan(plan: Plan, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
+    """Return the plan as one line of JSON; ``code`` is what the run will exit with.
+
+    ``calls`` counts the API calls that it took, by operation.
+    """
+    return canonical_json({**_run(code, calls), "plan": plan_document(plan)}) + "\n"
+
+
+def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
+    """Return the report and its plan as one line of JSON; ``code`` is what the run exits with.
+
+    ``calls`` counts the API calls that both took, by operation.
+    """
+    outcomes: list[Json] = [_outcome(outcome) for outcome in report.outcomes]
+    document: Json = {
+        **_run(code, calls),
+        "plan": plan_document(report.plan),
+        "outcomes": outcomes,
+        "converged": report.converged,
+    }
+    return canonical_json(document) + "\n"
+
+
+def plan_document(plan: Plan) -> dict[str, Json]:
+    """Return the plan as plain JSON."""
+    return {
+        "schema": SCHEMA,
+        "target": asdict(plan.target),
+        "owner": plan.owner,
+        "fingerprint": plan.fingerprint,
+        "changes": [_change(change) for change in plan.changes],
+        "unchanged": [str(key) for key in plan.unchanged],
+        "withheld": [_withheld(withheld) for withheld in plan.withheld],
+        "unlisted": [_unlisted(unlisted) for unlisted in plan.unlisted],
+        "owned": plan.owned,
+    }
+
+
+def render_status(status: DaemonStatus, *, healthy: bool) -> str:
+    """Return a daemon's status as one line of JSON; ``healthy`` is whether its loop moves."""
+    code = status.exit_code
+    lease = status.lease
+    complaints: list[Json] = list(status.diagnostics)
+    document: Json = {
+        "schema": SCHEMA,
+        "healthy": healthy,
+        "target": asdict(status.target),
+        "owner": status.owner,
+        "policy": status.policy,
+        "started_at": status.started_at,
+        "interval_seconds": status.interval_seconds,
+        "recheck_seconds": status.recheck_seconds,
+        "cycle": {
+            "number": status.cycle,
+            "started_at": status.cycle_started_at,
+            "finished_at": status.cycle_finished_at,
+            **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
+        },
+        "source": {"valid": status.source_valid, "complaints": complaints},
+        "error": status.error,
+        "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
+        "leading": status.is_leader,
+        "lease": asdict(lease) if lease else None,
+        "calls": dict(status.calls),
+        "answers": dict(status.responses),
+        "resources": [_resource_status(resource) for resource in worst_first(status.resources)],
+    }
+    return canonical_json(document) + "\n"
+
+
+def _resource_status(resource: ResourceStatus) -> Json:
+    return {
+        "key": str(resource.key),
+        "state": resource.state.value,
+        "since": resource.since,
+        "origin": _origin(resource.origin),
+        "owner": resource.owner,
+        "cause": resource.cause.value if resource.cause else None,
+        "fields": [_field(field) for field in resource.fields],
+        "traffic": resource.traffic.value if resource.traffic else None,
+        "why": resource.reason,
+        "outcome": resource.outcome,
+        "outcome_at": resource.outcome_at,
+        "attempts": resource.attempts,
+        "next_attempt_at": resource.next_attempt_at,
+        "last_seen_at": resource.last_seen_at,
+    }
+
+
+def _code(code: ExitCode) -> dict[str, Json]:
+    return {"exit_code": int(code), "exit_name": code.word}
+
+
+def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
+    return {**_code(code), "calls": dict(calls)}
+
+
+def _change(change: Change) -> Json:
+    patch: list[Json] = list(change.difference.patch)
+    return {
+        "key": str(change.key),
+        "operation": operation_name(change),
+        "cause": change.cause.value,
+        "origin": _origin(change.origin),
+        "fields": [_field(field) for field in change.difference.fields],
+        "patch": patch,
+        "traffic": change.traffic.value if change.traffic else None,
+        "detached": [_detached_route(route) for route in detached_routes(change)],
+        "unlinked": [_link(link) for link in unlinked(change)],
+    }
+
+
+def _detached_route(route: DetachedRoute) -> Json:
+    difference = route.attach.difference
+    return {
+        "key": str(route.detach.key),
+        "cause": route.cause.value if route.cause else None,
+        "fields": [_field(field) for field in difference.fields],
+        "patch": list(difference.patch),
+    }
+
+
+def _link(link: Unlinked) -> Json:
+    return {
+        "key": str(link.before.key),
+        "fields": [_field(field) for field in link.difference.fields],
+        "patch": list(link.difference.patch),
+    }
+
+
+def _field(field: FieldChange) -> Json:
+    document: dict[str, Json] = {"pointer": field.pointer}
+    if not isinstance(field.before, Missing):
+        document["before"] = field.before
+    if not isinstance(field.after, Missing):
+        document["after"] = field.after
+    return document
+
+
+def _withheld(withheld: Withheld) -> Json:
+    return {
+        "key": str(withheld.key),
+        "reason": withheld.reason_code.value,
+        "why": withheld.reason,
+        "origin": _origin(withheld.origin),
+        "owner": withheld.owner,
+        "change": _change(withheld.change) if withheld.change else None,
+    }
+
+
+def _unlisted(unlisted: Unlisted) -> Json:
+    return {"pattern": str(unlisted), "why": unlisted.reason}
+
+
+def _origin(origin: Origin | None) -> Json:
+    return asdict(origin) if origin else None
+
+
+def _outcome(outcome: Outcome) -> Json:
+    return {
+        "key": str(outcome.change.key),
+        "operation": operation_name(outcome.change),
+        "outcome": outcome_name(outcome),
+        **({} if isinstance(outcome, Applied) else {"why": outcome.reason}),
+    }

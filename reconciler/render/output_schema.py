@@ -1,0 +1,166 @@
+"""The JSON Schemas of a plan and of a report as JSON, for programs that read them.
+
+A member that is added later leaves the ``schema`` number alone, so readers pass over what they do
+not know; the schemas are those of this version, and closed.
+"""
+
+from typing import Any
+
+from reconciler.core.changes import Cause, ReasonCode, TrafficEffect
+from reconciler.core.exit_codes import ExitCode
+from reconciler.manifest.models.manifest_schema import DRAFT
+from reconciler.render.json_output import SCHEMA
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_KEY: Schema = {"type": "string", "description": "kind/parents/name, as in mesh/payments"}
+_POINTER: Schema = {"type": "string", "description": "RFC 6901, into spec, tags and protect"}
+_OPERATION: Schema = {"enum": ["create", "update", "adopt", "delete"]}
+
+
+def plan_schema() -> Schema:
+    """Return the schema of what ``plan --format json`` prints, draft 2020-12."""
+    return _document("plan", {})
+
+
+def report_schema() -> Schema:
+    """Return the schema of what ``apply --format json`` prints, draft 2020-12."""
+    outcomes = {**_list("outcome"), "description": "one for each change, in the plan's order"}
+    return _document("report", {"outcomes": outcomes, "converged": {"type": "boolean"}})
+
+
+def _document(what: str, more: Schema) -> Schema:
+    calls = {"type": "integer", "minimum": 1}
+    return {
+        "$schema": DRAFT,
+        "title": f"mesh-reconciler {what}",
+        **_object(
+            {
+                "exit_code": {"enum": [int(code) for code in ExitCode]},
+                "exit_name": {"enum": [code.word for code in ExitCode]},
+                "calls": {
+                    "type": "object",
+                    "additionalProperties": calls,
+                    "description": "API calls by operation",
+                },
+                "plan": _reference("plan"),
+                **more,
+            }
+        ),
+        "$defs": _DEFINITIONS,
+    }
+
+
+def _object(members: Schema, *, optional: Schema | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**members, **(optional or {})},
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": _reference(name)}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_NUMBER: Schema = {"type": "integer", "minimum": 1}
+_DEFINITIONS: Schema = {
+    "plan": _object(
+        {
+            "schema": {"const": SCHEMA},
+            "target": _object(
+                {"name": _TEXT, "url": _TEXT, "account": _or_null(_TEXT), "region": _TEXT}
+            ),
+            "owner": _TEXT,
+            "fingerprint": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+            "changes": _list("change"),
+            "unchanged": {"type": "array", "items": _KEY},
+            "withheld": _list("withheld"),
+            "unlisted": _list("unlisted"),
+            "owned": {
+                **_or_null({"type": "integer", "minimum": 0}),
+                "description": "live resources of this owner; null if they were not counted",
+            },
+        }
+    ),
+    "change": _object(
+        {
+            "key": _KEY,
+            "operation": _OPERATION,
+            "cause": {"enum": [cause.value for cause in Cause]},
+            "origin": _or_null(_reference("origin")),
+            "fields": _list("field"),
+            "patch": _list("step"),
+            "traffic": _or_null({"enum": [traffic.value for traffic in TrafficEffect]}),
+            "detached": _list("way"),
+            "unlinked": _list("link"),
+        }
+    ),
+    "way": {
+        "description": "a route that is detached, and attached again after the change",
+        **_object(
+            {
+                "key": _KEY,
+                "cause": _or_null({"enum": [cause.value for cause in Cause]}),
+                "fields": _list("field"),
+                "patch": _list("step"),
+            }
+        ),
+    },
+    "link": {
+        "description": "a node that is deleted later; before the change it is updated to name less",
+        **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
+    },
+    "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
+    "field": _object(
+        {"pointer": _POINTER},
+        optional={
+            "before": {"description": "any JSON; not there where the field was not"},
+            "after": {"description": "any JSON; not there where the field will not be"},
+        },
+    ),
+    "step": {
+        "description": "an operation of RFC 6902",
+        **_object(
+            {"op": {"enum": ["add", "remove", "replace"]}, "path": _POINTER},
+            optional={"value": {}},
+        ),
+    },
+    "withheld": _object(
+        {
+            "key": _KEY,
+            "reason": {"enum": [reason.value for reason in ReasonCode]},
+            "why": _TEXT,
+            "origin": _or_null(_reference("origin")),
+            "owner": _or_null(_TEXT),
+            "change": _or_null(_reference("change")),
+        }
+    ),
+    "unlisted": {
+        "description": "resources whose list could not be read, so that nothing is known of them",
+        **_object(
+            {
+                "pattern": {"type": "string", "description": "as in virtual-node/payments/*"},
+                "why": _TEXT,
+            }
+        ),
+    },
+    "outcome": _object(
+        {
+            "key": _KEY,
+            "operation": _OPERATION,
+            "outcome": {"enum": ["applied", "failed", "skipped", "stale"]},
+        },
+        optional={"why": _TEXT},
+    ),
+}

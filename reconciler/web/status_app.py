@@ -1,0 +1,267 @@
+"""The daemon's own HTTP: an ASGI application with a fixed table of routes.
+
+It decides who may read and who may act. It opens no socket, and acts on nothing but the daemon.
+"""
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Protocol
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Json, canonical_json
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.serving.requests import (
+    JSON,
+    CutOffError,
+    Headers,
+    Message,
+    Receive,
+    Send,
+    TooLongError,
+    content_type,
+    is_known_host,
+    read_body,
+)
+from reconciler.web.metrics import Metrics
+
+# One API call with all its attempts takes 40 seconds at most, and the loop beats between two.
+HEARTBEAT_TIMEOUT_SECONDS = 120.0
+# How often a request that waits for a cycle asks the daemon for it.
+CYCLE_POLL_SECONDS = 0.05
+
+_TEXT = b"text/plain; charset=utf-8"
+_OUTSIDE = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class DaemonControl(Protocol):
+    """What is shown, and asked for a cycle; each method may be called from any thread."""
+
+    def status(self) -> DaemonStatus:
+        """Return how everything stands now."""
+
+    def heartbeat(self) -> float:
+        """Return how many seconds ago the loop last moved."""
+
+    def request_cycle(self) -> int:
+        """Ask for a cycle that begins after this call, and return its number."""
+
+    def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
+        """Return the exit code of that cycle, None where it has not ended within the time."""
+
+
+class RenderStatus(Protocol):
+    """How a status is spelt as JSON; ``healthy`` is whether the loop moves."""
+
+    def __call__(self, status: DaemonStatus, /, *, healthy: bool) -> str:
+        """Return the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is sent back."""
+
+    body: bytes
+    content_type: bytes = _TEXT
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class HttpError(Exception):
+    """The request is not one that is served; the text is for whoever sent it."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+class StatusApp:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        daemon: DaemonControl,
+        *,
+        document: RenderStatus,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+        token: str | None,
+        hosts: Collection[str] = (),
+    ) -> None:
+        """Show ``daemon``, and ask it for a cycle where somebody knows the ``token``.
+
+        ``document`` spells a status as JSON; ``clock`` is in seconds since 1970, as a status is.
+        With no token nobody may ask; ``hosts`` are names that a Host header may have.
+        """
+        self._daemon = daemon
+        self._document = document
+        self._metrics = metrics
+        self._clock = clock
+        self._token = token
+        self._hosts = {"localhost", *(host.lower() for host in hosts)}
+        self._was_ready = False
+        self._reads: dict[str, Callable[[], Response]] = {
+            "/": _page("index.html", b"text/html; charset=utf-8"),
+            "/page.js": _page("page.js", b"text/javascript; charset=utf-8"),
+            "/page.css": _page("page.css", b"text/css; charset=utf-8"),
+            "/status": self._status,
+            "/metrics": self._metrics_response,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+        }
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            response = await self._respond(scope, receive)
+        except HttpError as refusal:
+            response = _error_response(refusal.status, refusal, refusal.headers)
+        except TooLongError as error:
+            response = _error_response(413, error, ((b"connection", b"close"),))
+        except CutOffError:
+            return
+        headers = [
+            (b"content-type", response.content_type),
+            (b"content-length", str(len(response.body)).encode()),
+            *_OUTSIDE,
+            *response.headers,
+        ]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _respond(self, scope: Message, receive: Receive) -> Response:
+        headers: Headers = dict(scope["headers"])
+        if not is_known_host(scope["headers"], self._hosts):
+            host = headers.get(b"host", b"").decode("latin-1")
+            raise HttpError(
+                403,
+                "there must be one Host header, with an IP address, localhost or an allowed name,"
+                f" not {host}",
+            )
+        body = await read_body(receive)
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        if read := self._reads.get(path):
+            _require_method(method, "GET", "HEAD")
+            return read()
+        if path == "/reconcile":
+            _require_method(method, "POST")
+            self._require_authorized(headers)
+            _require_content_type(headers, body)
+            return await self._reconcile(receive)
+        raise HttpError(404, "nothing is served there")
+
+    def _status(self) -> Response:
+        document = self._document(self._daemon.status(), healthy=self._is_healthy())
+        return Response(document.encode(errors="backslashreplace"), JSON)
+
+    def _metrics_response(self) -> Response:
+        text, kind = self._metrics.exposition(self._daemon.status(), self._clock())
+        return Response(text, kind.encode())
+
+    def _is_healthy(self) -> bool:
+        return self._daemon.heartbeat() < HEARTBEAT_TIMEOUT_SECONDS
+
+    def _health(self) -> Response:
+        age = self._daemon.heartbeat()
+        if age < HEARTBEAT_TIMEOUT_SECONDS:
+            return Response(b"ok\n")
+        return Response(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
+
+    def _readiness(self) -> Response:
+        """Answer 200 once a cycle knew both sides and who writes; later failures hide nothing."""
+        status = self._daemon.status()
+        reason = _not_ready_reason(status)
+        self._was_ready = self._was_ready or reason is None
+        if self._was_ready:
+            return Response(b"ok\n")
+        return Response(f"{reason}\n".encode(errors="backslashreplace"), status=503)
+
+    def _require_authorized(self, headers: Headers) -> None:
+        """Refuse what another web page sends, and whoever does not know the token."""
+        # Browsers say where a request comes from; whoever is none says nothing.
+        site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
+        origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
+        if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
+            raise HttpError(403, "a page of another origin may not act here")
+        if self._token is None:
+            raise HttpError(403, "this daemon has no token file, so nobody may act")
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        known = hmac.compare_digest(given.strip(), self._token.encode())
+        if scheme.lower() != b"bearer" or not known:
+            raise HttpError(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
+
+    async def _reconcile(self, receive: Receive) -> Response:
+        cycle = self._daemon.request_cycle()
+        leaving = asyncio.ensure_future(receive())
+        try:
+            while (code := self._daemon.wait_for(cycle, 0)) is None:
+                if leaving.done():
+                    raise CutOffError
+                if not self._is_healthy():
+                    raise HttpError(503, f"cycle {cycle} was asked for, but the loop is stuck")
+                await asyncio.sleep(CYCLE_POLL_SECONDS)
+        except asyncio.CancelledError as end:
+            raise HttpError(503, "the daemon stops before that cycle has ended") from end
+        finally:
+            leaving.cancel()
+        document_: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
+        return Response(canonical_json(document_).encode() + b"\n", JSON)
+
+
+def _page(name: str, kind: bytes) -> Callable[[], Response]:
+    response = Response((files("reconciler.web") / "page" / name).read_bytes(), kind)
+    return lambda: response
+
+
+def _not_ready_reason(status: DaemonStatus) -> str | None:
+    if status.cycle_finished_at is None:
+        return "the first cycle has not ended"
+    if status.error is not None:
+        return status.error
+    if not status.source_valid and not status.resources:
+        return "the manifests were never valid since the start"
+    if status.lease is not None and not status.is_leader and not status.lease.holder:
+        return "nobody is known to hold the lock"
+    return None
+
+
+def _require_method(method: str, *allowed: str) -> None:
+    if method not in allowed:
+        listed = ", ".join(allowed)
+        raise HttpError(405, f"only {listed} is served there", (b"allow", listed.encode()))
+
+
+def _require_content_type(headers: Headers, body: bytes) -> None:
+    # A page can send a form anywhere without being asked, but not what calls itself JSON.
+    if content_type(headers) != JSON:
+        raise HttpError(415, "the Content-Type must be application/json")
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if asked != {}:
+        raise HttpError(400, "the body must be {}")
+
+
+def _error_response(
+    status: int, error: Exception, headers: tuple[tuple[bytes, bytes], ...]
+) -> Response:
+    body = json.dumps({"message": str(error)}).encode() + b"\n"
+    return Response(body, JSON, status, headers)

@@ -1,0 +1,59 @@
+"""Saved plans in files: whole or not at all, and nobody else's to read."""
+
+import errno
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from reconciler.core.errors import ReconcilerError, UsageError
+from reconciler.core.planning import plan_file
+from reconciler.core.planning.plan import Plan
+
+# What a disk does, and no choice of name can help.
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def write_plan(file: str, plan: Plan) -> None:
+    """Put ``plan`` into ``file``, in place of a plan that may be there.
+
+    UsageError where the file cannot be that, ReconcilerError where the disk cannot hold it.
+    """
+    content, path = plan_file.write_plan_file(plan), Path(file)
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise UsageError(f"{file} is no regular file, so no plan is saved there")
+        # It makes the file for its owner alone, which a plan's specs and tags deserve.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        kind = ReconcilerError if error.errno in DISK_ERRORS else UsageError
+        raise kind(f"saving the plan in {file}: {error.strerror}; nothing was saved") from error
+
+
+def read_plan(file: str) -> Plan:
+    """Return the plan saved in ``file``; UsageError where there is none that can be trusted."""
+    try:
+        # Opened once: what is checked is what was read.
+        with open(file, "rb", opener=_open_regular) as source:
+            if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+                raise UsageError(f"{file} is no regular file: name the plan itself")
+            content = source.read(plan_file.MAX_BYTES + 1)
+    except OSError as error:
+        reason = (
+            "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
+        )
+        raise UsageError(f"reading the plan {file}: {reason}") from error
+    return plan_file.parse_plan_file(file, content)
+
+
+def _open_regular(file: str, flags: int) -> int:
+    # A link may be turned meanwhile, and a pipe would hold us until somebody writes to it.
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

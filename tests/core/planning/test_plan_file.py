@@ -1,0 +1,314 @@
+"""A saved plan is read exactly as it was saved, or refused."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import (
+    NOW,
+    SYNC,
+    TARGET,
+    desired,
+    egress,
+    listening,
+    mesh,
+    plan,
+    present,
+    provided_by,
+    route,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.changes import ReasonCode, operation_name
+from reconciler.core.errors import TargetError, UsageError
+from reconciler.core.kinds import KINDS
+from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.plan_file import MAX_BYTES, parse_plan_file, write_plan_file
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Json,
+    Key,
+    Suspension,
+    Unlisted,
+    Unreadable,
+    canonical_json,
+    digest,
+)
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+EVERYTHING = plan(
+    desired("adopted", adopt=True, managed=False),
+    present("adopted", DROP, owner=None, unknown=("/new",), created_at=1.5),
+    desired("new", DROP, tags={"team": "b\u00fccher \x1b"}),
+    desired("bare", managed=False),
+    desired("opened", ALLOW),
+    present("opened", DROP, tags={"old": "1"}, applied=desired("x", DROP, tags={"old": ""})),
+    present("gone", DROP),
+    desired("theirs"),
+    present("theirs", owner="somebody"),
+    Unreadable(mesh("hidden"), "AccessDenied"),
+    desired("paused", DROP, suspend=Suspension(NOW.replace(year=2030), "load test")),
+    present("paused", ALLOW),
+    desired("same"),
+    present("same"),
+    gaps=(Unlisted("virtual-node", mesh("same"), "AccessDenied"),),
+    guards=SYNC,
+)
+HELD = plan(
+    desired("new"),
+    desired("moved", ALLOW),
+    present("moved", DROP),
+    present("gone"),
+    guards=GuardSettings(policy=Policy.OBSERVE),
+)
+SMALL = plan(desired("a", DROP), desired("b", ALLOW), present("b", DROP))
+
+
+def resealed(made: Plan, edit: Callable[[dict[str, Any]], object]) -> bytes:
+    """Return what somebody would write who edits a saved plan and knows how the digest is made."""
+    document = json.loads(write_plan_file(made))
+    del document["digest"]
+    edit(document)
+    return f"{canonical_json({**document, 'digest': digest(document)})}\n".encode()
+
+
+def refused(content: bytes) -> str:
+    with pytest.raises(UsageError, match=r"^p\.plan ") as error:
+        parse_plan_file("p.plan", content)
+    return str(error.value)
+
+
+def test_every_kind_of_change_comes_back_as_it_was() -> None:
+    # A delete is held back beside what could not be read, so it stands in the other one.
+    deleting = plan(desired("kept"), present("kept"), present("gone", DROP), guards=SYNC)
+    assert {operation_name(change) for made in (EVERYTHING, deleting) for change in made.changes} == {
+        "create", "update", "adopt", "delete",
+    }  # fmt: skip
+    assert {withheld.reason_code for withheld in HELD.withheld} == {
+        ReasonCode.POLICY,
+        ReasonCode.ORPHAN,
+    }
+    for made in (EVERYTHING, HELD, SMALL, deleting, detaching()):
+        again = parse_plan_file("p.plan", write_plan_file(made))
+        assert again == made
+        assert again.fingerprint == made.fingerprint
+        assert write_plan_file(again) == write_plan_file(made)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.text(st.characters(codec="utf-8")), json_values),
+    st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))),
+)
+def test_any_spec_and_tags_come_back(spec: dict[str, Any], tags: dict[str, str]) -> None:
+    made = plan(desired("a", spec, tags=tags), desired("b", spec), present("b", DROP, tags=tags))
+    assert parse_plan_file("p.plan", write_plan_file(made)) == made
+
+
+def test_e07_no_bit_of_a_saved_plan_can_be_flipped() -> None:
+    content = write_plan_file(SMALL)
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            refused(bytes(flipped))
+
+
+def test_e07_no_other_spelling_of_a_saved_plan_is_read() -> None:
+    content = write_plan_file(SMALL)
+    for spelling in (
+        content + b"\n",
+        content.rstrip(),
+        b" " + content,
+        json.dumps(json.loads(content), indent=1).encode(),
+        content.replace(b'{"digest"', b'{"digest":"","digest"', 1),
+        content.decode().encode("utf-16"),
+    ):
+        assert "was edited" in refused(spelling)
+
+
+def test_a_plan_that_was_cut_short_is_refused_at_every_length() -> None:
+    content = write_plan_file(SMALL)
+    for length in range(len(content)):
+        refused(content[:length])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"7", b"null", b'"text"', b"[1]", b"{", b"\xff", b"[" * 99_999, b'"\\ud800"']
+)
+def test_what_is_no_plan_at_all_is_refused(content: bytes) -> None:
+    assert "is no saved plan" in refused(content)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b'{"schema":1}', b'{"digest":[]}'])
+def test_json_without_its_digest_is_refused(content: bytes) -> None:
+    assert "was edited" in refused(content)
+
+
+def test_a_newer_schema_is_told_from_an_edit() -> None:
+    result = refused(resealed(SMALL, lambda document: document.update(schema=2, more={})))
+    assert result == "p.plan was made by a newer version: schema 2, this one knows 1"
+
+
+def test_e10_a_huge_file_is_refused_unread() -> None:
+    assert "larger than 16 MiB" in refused(b"[" * (MAX_BYTES + 1))
+
+
+def test_a_plan_too_large_to_be_read_is_not_saved() -> None:
+    with pytest.raises(UsageError, match=r"16 MiB at most, and this one takes 18\.0: .* --only"):
+        write_plan_file(plan(desired("a", {"text": "x" * (9 << 20)})))
+
+
+def test_e08_a_plan_whose_account_is_unknown_is_bound_to_nothing_and_not_saved() -> None:
+    unknown = replace(SMALL, target=replace(TARGET, account=None))
+    with pytest.raises(TargetError, match=r"^the account behind http://127\.0\.0\.1:1 is unknown"):
+        write_plan_file(unknown)
+
+
+def change(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def find(document: dict[str, Any]) -> dict[str, Any]:
+        changes: list[dict[str, Any]] = document["plan"]["changes"]
+        return next(item for item in changes if item["key"]["path"] == [name])
+
+    return find
+
+
+CREATED, UPDATED = change("a"), change("b")
+FORGED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "an unknown member": (lambda it: it["plan"].update(more=1), "/plan/more is unknown"),
+    "a missing member": (
+        lambda it: UPDATED(it)["before"].pop("uid"), "/plan/changes/1/before/uid is missing",
+    ),
+    "a wrong type": (
+        lambda it: UPDATED(it)["before"].update(version="1"), "/before/version holds",
+    ),
+    "a truth for a number": (lambda it: it.update(schema=True), "/schema holds"),
+    "text for a list": (lambda it: it["plan"].update(changes="x"), "/plan/changes holds"),
+    "a list for an object": (lambda it: it["plan"].update(target=[]), "/plan/target holds"),
+    "an object for a list": (lambda it: it["plan"].update(unchanged={}), "/plan/unchanged holds"),
+    "a tag that is no text": (
+        lambda it: CREATED(it)["tags"].update(t=1), "/plan/changes/0/tags/t holds",
+    ),
+    "a spec that is a list": (lambda it: CREATED(it).update(spec=[]), "/plan/changes/0/spec holds"),
+    "an origin for what has none": (
+        lambda it: CREATED(it).update(origin=None), "/plan/changes/0/origin holds",
+    ),
+    "a cause that is none": (
+        lambda it: CREATED(it).update(cause="luck"), "/plan/changes/0/cause holds",
+    ),
+    "an operation that is none": (
+        lambda it: CREATED(it).update(operation="destroy"), "/plan/changes/0/operation is none of",
+    ),
+    "an operation that is no word": (
+        lambda it: CREATED(it).update(operation=[]), "/plan/changes/0/operation is none of",
+    ),
+    "a change that is none": (lambda it: it["plan"].update(changes=[7]), "/0/operation is none"),
+    "a kind that is none": (lambda it: CREATED(it)["key"].update(kind="moon"), "key of moon/a"),
+    "another resource before": (
+        lambda it: UPDATED(it)["before"]["key"].update(path=["c"]), "the key of mesh/b",
+    ),
+    "a mark of somebody else": (
+        lambda it: CREATED(it)["tags"].update({OWNER_TAG: "x"}), "mesh/a is not of owner platform",
+    ),
+    "no mark": (lambda it: CREATED(it)["tags"].clear(), "mesh/a is not of owner platform"),
+    "what somebody else owns": (
+        lambda it: UPDATED(it)["before"]["tags"].update({OWNER_TAG: "x"}),
+        "mesh/b is not of owner platform",
+    ),
+    "a resource twice": (
+        lambda it: it["plan"]["changes"].append(CREATED(it)), "one resource has two verdicts",
+    ),
+    "no account": (lambda it: it["plan"]["target"].update(account=None), "bound to no account"),
+    "another fingerprint": (lambda it: it.update(fingerprint="x"), "fingerprint"),
+    "another intention": (lambda it: CREATED(it)["difference"].update(after={}), "fingerprint"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "words"), FORGED.values(), ids=FORGED)
+def test_a_digest_made_anew_hides_no_nonsense(
+    edit: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    result = refused(resealed(SMALL, edit))
+    assert result.startswith("p.plan is no plan that this version makes: ")
+    assert words in result
+
+
+def test_every_kind_of_resource_can_be_saved() -> None:
+    for kind in KINDS:
+        made = replace(SMALL, changes=(), unchanged=(Key(kind, ("a", "b")),))
+        assert parse_plan_file("p.plan", write_plan_file(made)) == made
+
+
+def detaching() -> Plan:
+    """Return a plan in which a route makes way for its listener."""
+    return plan(
+        desired("m"),
+        present("m"),
+        desired("virtual-node/m/n", {}),
+        present("virtual-node/m/n", {}),
+        desired("virtual-router/m/r", listening(80, protocol="grpc")),
+        present("virtual-router/m/r", listening(80)),
+        desired("route/m/r/x", route("n")),
+        present("route/m/r/x", route("n")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("detach", "before", "tags", OWNER_TAG), "other", "route/m/r/x is not of owner"),
+        (("attach", "tags", OWNER_TAG), "other", "route/m/r/x is not of owner"),
+        (("detach", "key", "path"), ["m", "s", "x"], "the key of route/m/s/x is not one"),
+        (("attach", "key", "path"), ["m", "r", "y"], "is nothing that makes way for"),
+        (("attach", "key", "kind"), "road", "the key of road/m/r/x is not one"),
+        (("attach", "key", "path"), ["m", "r"], "the key of route/m/r is not one"),
+        (("attach", "key", "path"), ["m", "r", "x", "y"], "the key of route/m/r/x/y is not one"),
+    ],
+)
+def test_what_makes_way_is_ours_and_stands_in_what_changes(
+    path: tuple[str, ...], value: object, told: str
+) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        (place,) = document["plan"]["changes"][0]["detached"]
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    made = detaching()
+    assert parse_plan_file("p.plan", write_plan_file(made)) == made
+    assert told in refused(resealed(made, edit))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(("key", "path"), ["m", "other"]), (("tags", OWNER_TAG), "other")]
+)
+def test_what_is_updated_before_a_delete_is_ours_and_deleted_too(
+    path: tuple[str, ...], value: object
+) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        (link,) = document["plan"]["changes"][0]["unlinked"]
+        place = link["before"]
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    called: list[Json] = [{"virtualService": {"virtualServiceName": "s"}}]
+    made = plan(
+        desired("m"),
+        present("m"),
+        present("virtual-node/m/n", {"backends": called}),
+        present("virtual-service/m/s", provided_by("virtualNode", "n")),
+        guards=GuardSettings(policy=Policy.SYNC, max_deletes=2),
+    )
+    assert parse_plan_file("p.plan", write_plan_file(made)) == made
+    assert "is updated first, and is not deleted by this plan" in refused(resealed(made, edit))

@@ -1,0 +1,57 @@
+"""The means of a daemon's cycles, in memory: manifests that a test sets, and a fake target."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from builders import NOW, OWNER, SYNC
+from fakes import FakeTarget
+
+from reconciler.core.errors import UsageError
+from reconciler.core.planning.guards import GuardSettings
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Failed, Report
+from reconciler.core.resources import Desired, Key
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.engine import ApplyOptions, apply, propose
+from reconciler.manifest.loading import LoadResult
+from reconciler.manifest.parsing.diagnostics import Diagnostic
+
+
+@dataclass
+class FakeCycleTarget:
+    """What a cycle reaches; ``reads`` counts how often the manifests were read."""
+
+    desired: tuple[Desired, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    gone: bool = False
+    target: FakeTarget = field(default_factory=FakeTarget)
+    restraint: GuardSettings = SYNC
+    idle: str | None = None
+    reads: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+
+    def read(self) -> LoadResult:
+        self.reads += 1
+        if self.gone:
+            raise UsageError("manifests does not exist")
+        return LoadResult(self.desired, self.diagnostics, {})
+
+    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+        restraint = replace(self.restraint, incomplete_reason=incomplete_reason)
+        return propose(self.target, desired, owner=OWNER, guards=restraint, now=NOW)
+
+    def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
+        return apply(plan, self.target, ApplyOptions(workers=1, sleep=lambda _: None), waiting)
+
+    def standby_reason(self) -> str | None:
+        return self.idle
+
+    def drop_cache(self) -> None:
+        """Do nothing: it takes nothing for granted."""
+
+    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
+        """Count the calls since the last time, and forget each."""
+        self.made.update(operation for operation, _ in self.target.calls)
+        self.target.calls.clear()
+        return replace(status, calls=dict(self.made))

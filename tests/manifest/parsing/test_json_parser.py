@@ -1,0 +1,122 @@
+"""JSON to the letter, with places."""
+
+import pytest
+
+from reconciler.manifest.parsing.decoding import decode
+from reconciler.manifest.parsing.json_parser import parse_json
+from reconciler.manifest.parsing.nodes import (
+    KeyValue,
+    ListNode,
+    MappingNode,
+    Position,
+    ScalarNode,
+    SourceText,
+)
+
+
+def page(text: str) -> SourceText:
+    found = decode("m.json", text.encode())
+    assert isinstance(found, SourceText)
+    return found
+
+
+def complaints(text: str) -> list[tuple[str, str, str]]:
+    return [
+        (f"{item.origin.line}:{item.origin.column}", item.code.name, item.message)
+        for document in parse_json(page(text))
+        for item in document.diagnostics.found
+    ]
+
+
+def test_values_keep_their_places() -> None:
+    (document,) = parse_json(page('{\r\n  "a": [1, -2.5, true],\n  "\\u0062": "x\\/y"}\n'))
+    assert document.diagnostics.found == []
+    items = [
+        ScalarNode(Position(2, 9, 1), "1", 1),
+        ScalarNode(Position(2, 12, 4), "-2.5", -2.5),
+        ScalarNode(Position(2, 18, 4), "true", value=True),
+    ]
+    assert document.root == MappingNode(
+        Position(1, 1),
+        {
+            "a": KeyValue(Position(2, 3, 3), ListNode(Position(2, 8), items)),  # type: ignore[arg-type]
+            "b": KeyValue(Position(3, 3, 8), ScalarNode(Position(3, 13, 6), "x/y", "x/y")),
+        },
+    )
+
+
+def test_values_may_stand_one_behind_the_other() -> None:
+    assert len(list(parse_json(page('{} []\n"a" 1 null {"a": {}}')))) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '{"a": NaN}',
+            ("1:7", "JSON", 'is not valid JSON: "NaN" stands where a value is expected'),
+        ),
+        (
+            "[-Infinity]",
+            ("1:2", "JSON", 'is not valid JSON: "-Infinity" stands where a value is expected'),
+        ),
+        ("[010]", ("1:2", "JSON", 'is not valid JSON: "010" stands where a value is expected')),
+        ("[1.]", ("1:2", "JSON", 'is not valid JSON: "1." stands where a value is expected')),
+        ("[]]", ("1:3", "JSON", 'is not valid JSON: "]" stands where a value is expected')),
+        ("[,]", ("1:2", "JSON", 'is not valid JSON: "," stands where a value is expected')),
+        (
+            "[1,]",
+            (
+                "1:4",
+                "JSON",
+                'is not valid JSON: "]" stands where another item after the comma is expected',
+            ),
+        ),
+        ("[1 2]", ("1:4", "JSON", 'is not valid JSON: "2" stands where a comma or ] is expected')),
+        (
+            "{a: 1}",
+            (
+                "1:2",
+                "JSON",
+                'is not valid JSON: "a" stands where a key in quotation marks is expected',
+            ),
+        ),
+        ('{"a" 1}', ("1:6", "JSON", 'is not valid JSON: "1" stands where a colon is expected')),
+        ('{"a": 1', ("1:8", "JSON", "is not valid JSON: it ends too early")),
+        ('["a', ("1:2", "JSON", 'is not valid JSON: "\\"" stands where text is expected')),
+        (
+            '["\\x"]',
+            ("1:2", "JSON", 'is not valid JSON: "\\"\\\\x\\"" stands where text is expected'),
+        ),
+        (
+            '["a\tb"]',
+            ("1:2", "JSON", 'is not valid JSON: "\\"a\\tb\\"" stands where text is expected'),
+        ),
+        ("// x", ("1:1", "JSON", 'is not valid JSON: "//" stands where a value is expected')),
+        ('["\\ud800"]', ("1:2", "CHARACTER", "holds the character U+D800, which cannot be seen")),
+        ('["\\u202e"]', ("1:2", "CHARACTER", "holds the character U+202E, which cannot be seen")),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_place(
+    text: str, expected: tuple[str, str, str]
+) -> None:
+    assert complaints(text) == [expected]
+
+
+def test_e29_numbers_beyond_64_bits_are_refused() -> None:
+    assert complaints("[" + "9" * 18 + "]") == []
+    assert [code for _, code, _ in complaints("[" + "9" * 5_000 + "]")] == ["JSON"]
+
+
+def test_i19_duplicate_keys_are_refused() -> None:
+    assert complaints('{"a": 1,\n "\\u0061": 2}') == [
+        ("2:2", "DUPLICATE_KEY", "is given twice: first in line 1")
+    ]
+
+
+def test_i16_depth_and_number_of_nodes_are_limited() -> None:
+    assert complaints("[" * 32 + "1" + "]" * 32) == []
+    deep = "is nested more than 32 levels deep"
+    assert complaints("[" * 60_000) == [("1:34", "DOCUMENT_LIMIT", deep)]
+    many = "has more than 20,000 nodes in one document"
+    assert complaints("[" + "1," * 30_000) == [("1:40000", "DOCUMENT_LIMIT", many)]

@@ -1,0 +1,45 @@
+"""reconciler.toml: what it may say, and what is refused with the place in it."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.errors import UsageError
+from reconciler.settings.config_file import read_file
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("parallelism = 1.5", "parallelism takes a whole number, not 1.5"),
+        ("max_deletes = true", "max_deletes takes a whole number, not True"),
+        ('max_deletes = "a"', "max_deletes takes a whole number, not 'a'"),
+        ('var = "STAGE=a"', "var takes a list of texts, not 'STAGE=a'"),
+        ('var_file = ["\\u0000"]', "var_file takes a list of texts"),
+        ('var_env = "yes"', "var_env takes true or false"),
+        ('policy = "sink"', "policy takes one of observe, create-only, upsert-only, sync"),
+        ("owner = 1.5", "owner takes text"),
+        ('[run]\ninterval = "soon"', "run.interval takes a number of seconds, not 'soon'"),
+        ("[run]\ninterval = -1", "run.interval takes a number of seconds, not -1"),
+        ('lock = "redis:x"', "lock takes file:PATH or dynamodb:TABLE, not 'redis:x'"),
+        ("auto_approve = true", "auto_approve is no setting"),
+    ],
+)
+def test_what_no_option_takes_is_refused_where_it_stands(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        read_file(file)
+    assert str(refused.value).startswith(f"{file}: {words}")
+
+
+def test_what_options_take_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        'lock = "file:x"\nmax_updates = 5\nvar = ["A=b"]\nvar_env = true\n[run]\ninterval = 2.5\n'
+    )
+    read = read_file(file)
+    assert read.common == {"lock": "file:x", "max_updates": 5, "var": ["A=b"], "var_env": True}
+    assert read.commands == {"run": {"interval": 2.5}}

@@ -1,0 +1,71 @@
+"""The model is held to the real adapter on the local endpoint: the same calls, the same ends."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from builders import ACCOUNT, NOW, OWNER
+
+from reconciler.core.resources import APPLIED_TAG, TargetId
+from reconciler.endpoint import LocalEndpoint
+from reconciler.engine import ApplyOptions, apply, propose
+from reconciler.targets.api_client import ApiClient
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.session import Connection, open_session
+from simulation.runs import Schedule, run
+from simulation.scenarios import SCENARIOS, Scenario
+
+BEHAVIOUR = "tags-in-pages"
+# Those in which nobody but us does anything: the model's other hands do not reach the endpoint.
+ALONE = [
+    name
+    for name, scenario in SCENARIOS.items()
+    if all(step.before is None for step in (*scenario.made, *scenario.steps))
+]
+
+
+@pytest.fixture
+def real() -> Iterator[AppMesh]:
+    with LocalEndpoint(None) as endpoint:
+        connection = Connection(endpoint.url, "eu-west-1", credentials=(ACCOUNT, "secret"))
+        identity = TargetId("test", endpoint.url, ACCOUNT, "eu-west-1")
+        yield AppMesh(
+            identity,
+            ApiClient(open_session(connection), connection, workers=1, reopen=None),
+            workers=1,
+        )
+
+
+def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
+    """Carry a scenario out; return what became of each change of its steps and two cycles more."""
+    result = []
+    last = scenario.steps[-1]
+    for number, step in enumerate((*scenario.made, *scenario.steps, last, last)):
+        if number == len(scenario.made):
+            target._calls.counts.clear()  # noqa: SLF001  # what was made before does not count
+        plan = propose(target, step.desired, owner=OWNER, guards=scenario.restraint, now=NOW)
+        report = apply(plan, target, ApplyOptions(workers=1))
+        result.append([type(outcome).__name__ for outcome in report.outcomes])
+    return result[len(scenario.made) :]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> None:
+    modelled = run(Schedule(name, BEHAVIOUR, {}))
+    result = carried_out(real, SCENARIOS[name])
+    assert result == [
+        [type(outcome).__name__ for outcome in cycle.report.outcomes]
+        for cycle in modelled.cycles
+        if cycle.report is not None
+    ]
+    # The model holds meshes alone, so it has no lists of what stands in one.
+    inside = ("ListVirtual", "ListRoutes", "ListGatewayRoutes")
+    made = {name: count for name, count in real.calls.items() if not name.startswith(inside)}
+    assert made == Counter(call.operation for call in modelled.wire.calls)
+    seen = real.read_all(
+        [desired_resource.key for desired_resource in SCENARIOS[name].wanted], OWNER
+    )
+    for key, live in seen.resources.items():
+        mesh = modelled.service.live[key.name]
+        assert (live.spec, live.version) == (mesh.spec, mesh.version)  # type: ignore[union-attr]
+        assert live.tags[APPLIED_TAG] == mesh.tags[APPLIED_TAG]  # type: ignore[union-attr]

@@ -1,0 +1,168 @@
+"""What the record of a run says: what was seen, what was done, and what nobody could have seen."""
+
+from collections.abc import Iterator
+
+from builders import OWNER, canonical
+
+from reconciler.core.changes import Adopt, Change, Delete, Update
+from reconciler.core.diff import overlay
+from reconciler.core.planning.last_applied import parse_last_applied, spec_digest, user_tags
+from reconciler.core.resources import OWNER_TAG, Desired, LiveResource, Spec, drop_empty
+from simulation.faults import LIES, Call
+from simulation.runs import Cycle, Run
+from simulation.service import DAY, US, Effect, Mesh
+
+
+def ours(mesh: Mesh) -> bool:
+    return mesh.tags.get(OWNER_TAG) == OWNER
+
+
+def our_effects(running: Run) -> Iterator[Effect]:
+    return (effect for effect in running.service.effects if effect.actor == US)
+
+
+def unlike(mesh: Mesh, desired: Desired) -> Iterator[str]:
+    if desired.spec is not None:
+        ignored = desired.options.ignore
+        if plain(overlay(desired.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored)):
+            yield f"{mesh.name} has the spec {mesh.spec}"
+    if any(mesh.tags.get(key) != value for key, value in desired.tags.items()):
+        yield f"{mesh.name} has the tags {user_tags(mesh.tags)}"
+    if "old" in mesh.tags:
+        yield f"{mesh.name} still has a tag that its manifest dropped"
+
+
+def has_old_record(running: Run, live: LiveResource) -> bool:
+    """Whether the record on ``live`` is that of the spec before an update of ours."""
+    record = parse_last_applied(live.tags)
+    return record is not None and any(
+        effect.operation == "update"
+        and effect.before is not None
+        and effect.before.uid == live.uid
+        and record.spec_digest == spec_digest(canonical(effect.before.spec))
+        for effect in our_effects(running)
+    )
+
+
+def shown_late(running: Run) -> bool:
+    """Whether the index of tags hid from the first cycle without faults what others had done."""
+    lag = running.service.behaviour.index_lag_seconds or 0
+    seen = running.cycles[-2].began - lag
+    return any(effect.actor != US and effect.time > seen for effect in running.service.effects)
+
+
+def longest_lag(running: Run) -> float:
+    """Return for how many seconds reads of some kind do not show a write."""
+    it = running.service.behaviour
+    return max(it.create_lag_seconds, it.read_lag_seconds, it.index_lag_seconds or 0)
+
+
+def plain(spec: Spec) -> object:
+    return drop_empty(spec)
+
+
+def same_spec(effect: Effect) -> bool:
+    assert effect.before is not None
+    assert effect.after is not None
+    return effect.before.spec == effect.after.spec
+
+
+def excused(running: Run, effect: Effect, operation: str) -> bool:
+    """Whether the last look lied, or another hand came between it and the effect.
+
+    Between the two lies the rest of one look and of one change: one call before a delete, up to
+    three before the last write of an update, and a batch of updates where those are many.
+    """
+    calls, faults = running.wire.calls, running.schedule.faults
+    at = next(
+        (
+            index
+            for index in range(effect.call - 1, -1, -1)
+            if _looks(calls[index], operation, effect.name)
+        ),
+        None,
+    )
+    if at is None or faults.get(at) in LIES:
+        return True
+    looked = calls[at].time - _lag(running, calls[at])
+    return any(
+        other.name == effect.name and looked <= other.time and other.call <= effect.call
+        for other in running.service.effects
+        if other.actor != US or other.late
+    )
+
+
+def _looks(call: Call, operation: str, name: str) -> bool:
+    """Whether a call looks at a mesh by ``operation``, or at all of them at once."""
+    return call.operation == "GetResources" or (call.operation == operation and call.name == name)
+
+
+def _lag(running: Run, call: Call) -> float:
+    behaviour = running.service.behaviour
+    if call.operation == "GetResources":
+        return behaviour.index_lag_seconds or 0
+    return behaviour.read_lag_seconds
+
+
+def remembers(running: Run) -> bool:
+    """Whether the memory of tokens outlives every delay and sleep of the run."""
+    retention = running.service.behaviour.retention_seconds
+    if retention is None or running.service.behaviour.after_delete == "forget":
+        return False
+    kinds = running.schedule.faults.values()
+    if "tokens-forgotten" in kinds:
+        return False
+    asleep = 2 * DAY if "asleep-for-days" in kinds else 0.0
+    return retention > running.wire.longest_delay + asleep
+
+
+def is_lied_to(running: Run) -> bool:
+    return any(kind in LIES for kind in running.schedule.faults.values())
+
+
+def retagged_unseen(running: Run, number: int, change: Change) -> bool:
+    """Whether others changed the tags after the look that stood before the change.
+
+    A change of tags alone has no answer to tell what it met, and a list tells two meshes apart
+    by whole seconds only: there, whatever others did counts.
+    """
+    first = running.cycles[number].planned_at
+    blind = isinstance(change, Update | Adopt) and change.spec is None
+    calls, name = running.wire.calls, change.key.name
+    looks = [
+        index
+        for index in range(first, len(calls))
+        if _looks(calls[index], "ListTagsForResource", name)
+    ]
+    seen = calls[looks[0]].time - _lag(running, calls[looks[0]]) if looks else 0.0
+    return any(
+        effect.actor != US and effect.time >= seen
+        for effect in running.service.effects
+        if effect.name == name and (blind or effect.operation in ("tag", "untag"))
+    )
+
+
+def calls_of(running: Run, number: int) -> list[Call]:
+    cycles = running.cycles
+    following = cycles[number + 1].first_call if number + 1 < len(cycles) else None
+    return running.wire.calls[cycles[number].first_call : following]
+
+
+def states(running: Run, cycle: Cycle, name: str) -> Iterator[Mesh | None]:
+    """Yield what was there under ``name`` from the beginning of ``cycle`` to its end."""
+    latest: Mesh | None = None
+    for time, mesh in running.service.past.get(name, ()):
+        if time > cycle.ended:
+            break
+        if time >= cycle.began:
+            yield latest
+        latest = mesh
+    yield latest
+
+
+def is_so(change: Change, mesh: Mesh | None) -> bool:
+    if isinstance(change, Delete):
+        return mesh is None or mesh.uid != change.before.uid
+    if mesh is None or any(mesh.tags.get(key) != value for key, value in change.tags.items()):
+        return False
+    return change.spec is None or plain(mesh.spec) == plain(change.spec)

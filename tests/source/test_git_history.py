@@ -1,0 +1,171 @@
+"""What manifests were at an earlier commit, out of repositories that mean well and others."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from repository import commit_all, git
+
+from reconciler.core.errors import HistoryError
+from reconciler.source import git_history
+from reconciler.source.file_walk import MAX_FILE_BYTES
+from reconciler.source.git_history import files_at
+
+
+@pytest.fixture
+def base(here: Path) -> str:
+    """Return a commit of some files, all of them changed since."""
+    names = ("m/a.yaml", "m/d/b.json", "m/.hidden.yaml", "m/.h/c.yaml", "m/notes.txt", "other.yaml")
+    for name in names:
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{name}\n")
+    commit = commit_all(here)
+    for name in names:
+        (here / name).write_text("changed")
+    commit_all(here)
+    return commit
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["m"], ["m/a.yaml", "m/d/b.json"]),
+        (["m/d/", "./other.yaml"], ["m/d/b.json", "other.yaml"]),
+        (["m/notes.txt"], ["m/notes.txt"]),
+        (["."], ["m/a.yaml", "m/d/b.json", "other.yaml"]),
+        (["absent"], []),
+    ],
+)
+def test_the_files_are_those_that_a_walk_would_find(
+    base: str, paths: list[str], names: list[str]
+) -> None:
+    assert files_at(base, paths) == tuple((name, f"{name}\n".encode()) for name in names)
+
+
+def test_paths_count_from_where_we_are(
+    base: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(here / "m/d")
+    assert files_at(base, [".."]) == (("../a.yaml", b"m/a.yaml\n"), ("b.json", b"m/d/b.json\n"))
+    assert files_at(base, [str(here / "m/d")]) == (("b.json", b"m/d/b.json\n"),)
+
+
+def test_the_base_is_where_the_branch_began(base: str, here: Path) -> None:
+    git(here, "switch", "--quiet", "--create", "main-goes-on", base)
+    (here / "m/a.yaml").write_text("of others")
+    of_others = commit_all(here)
+    git(here, "switch", "--quiet", "main")
+    assert files_at(of_others, ["m"])[0] == ("m/a.yaml", b"m/a.yaml\n")
+
+
+@pytest.mark.parametrize(
+    "commit",
+    ["", "main", "HEAD", "-h", "--output=x", "ext::sh -c x", "file::x", "0" * 39, "A" * 40],
+)
+def test_e21_a_base_that_is_no_commit_reaches_no_git(commit: str, here: Path) -> None:
+    del here
+    with pytest.raises(HistoryError, match="the base is no commit"):
+        files_at(commit, ["m"])
+
+
+def test_standard_input_has_no_base(here: Path) -> None:
+    del here
+    with pytest.raises(HistoryError, match="standard input"):
+        files_at("0" * 40, ["-"])
+
+
+def test_outside_of_a_repository_and_without_git_there_is_no_base(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(here, "--version")
+    with pytest.raises(HistoryError, match="git merge-base: fatal: not a git repository"):
+        files_at("0" * 40, ["m"])
+    monkeypatch.setenv("PATH", str(here))
+    with pytest.raises(HistoryError, match=r"git merge-base: .*No such file"):
+        files_at("0" * 40, ["m"])
+
+
+def test_a_shallow_clone_has_no_base(base: str, here: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{here}", "shallow")
+    os.chdir(tmp_path / "shallow")
+    with pytest.raises(HistoryError, match="git merge-base: fatal: Not a valid commit name"):
+        files_at(base, ["m"])
+
+
+def test_histories_without_a_common_commit_have_no_base(base: str, here: Path) -> None:
+    git(here, "switch", "--quiet", "--orphan", "another")
+    commit_all(here)
+    with pytest.raises(HistoryError, match="the clone holds no way to it"):
+        files_at(base, ["m"])
+
+
+def test_links_are_not_followed_and_too_much_is_not_read(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "m").mkdir()
+    (here / "m/link").symlink_to("/etc/passwd")
+    linked = commit_all(here)
+    with pytest.raises(HistoryError, match="a link or a submodule"):
+        files_at(linked, ["m"])
+    (here / "m/link").unlink()
+    (here / "m/a.yaml").write_bytes(b" " * (MAX_FILE_BYTES + 1))
+    large = commit_all(here)
+    with pytest.raises(HistoryError, match="too large"):
+        files_at(large, ["m"])
+    (here / "m/a.yaml").write_text("a")
+    (here / "m/b.yaml").write_text("b")
+    many = commit_all(here)
+    monkeypatch.setattr(git_history, "MOST_FILES", 1)
+    with pytest.raises(HistoryError, match="more than a directory of manifests"):
+        files_at(many, ["m"])
+
+
+def test_e20_a_hostile_repository_runs_nothing_and_sees_no_credential(
+    base: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = here / "canary"
+    trap = here / "trap.sh"
+    trap.write_text(f"#!/bin/sh\nenv >> {canary}\ncat\n")
+    trap.chmod(0o755)
+    (here / ".gitattributes").write_text("* filter=trap diff=trap export-subst\n")
+    for setting in (
+        "core.fsmonitor", "core.pager", "core.sshCommand", "core.askPass", "filter.trap.smudge",
+        "filter.trap.clean", "filter.trap.process", "diff.trap.textconv", "diff.external",
+        "credential.helper", "remote.origin.uploadpack", "core.gitProxy", "gpg.program",
+    ):  # fmt: skip
+        git(here, "config", setting, str(trap))
+    hooks = here / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for hook in (
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "fsmonitor-watchman",
+    ):
+        (hooks / hook).write_bytes(trap.read_bytes())
+        (hooks / hook).chmod(0o755)
+    monkeypatch.setenv("GITHUB_TOKEN", "canary")
+    assert files_at(base, ["m"])[0] == ("m/a.yaml", b"m/a.yaml\n")
+    # Of a partial clone the missing is not fetched.
+    for name, value in (
+        ("core.repositoryFormatVersion", "1"), ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"), ("remote.origin.url", f"ext::{trap}"),
+        ("protocol.ext.allow", "always"),
+    ):  # fmt: skip
+        git(here, "config", name, value)
+    blob = git(here, "rev-parse", f"{base}:m/a.yaml")
+    (here / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(HistoryError, match=r"not in the clone|'ext' not allowed"):
+        files_at(base, ["m"])
+    assert not canary.exists()
+
+
+def test_git_that_does_not_end_is_ended(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("git", 60)
+
+    monkeypatch.setattr(subprocess, "run", late)
+    with pytest.raises(HistoryError, match="timed out after 60 seconds"):
+        files_at(base, ["m"])

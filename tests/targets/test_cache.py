@@ -1,0 +1,219 @@
+"""Who looks again and again reads anew what moved, and everything else in turn."""
+
+from collections import Counter
+
+import boto3
+import pytest
+from builders import ACCOUNT, NOW, OWNER, desired, egress, key, listening, mesh, provided_by, route
+
+from reconciler.core.changes import Cause, Update
+from reconciler.core.errors import ConflictError
+from reconciler.core.planning.guards import GuardSettings
+from reconciler.core.planning.plan import Plan
+from reconciler.core.resources import OWNER_TAG, Desired, TargetId
+from reconciler.endpoint import LocalEndpoint
+from reconciler.engine import ApplyOptions, apply, propose
+from reconciler.targets.api_client import ApiClient, TagPage
+from reconciler.targets.appmesh import AppMesh
+from reconciler.targets.cache import ReadCache
+from reconciler.targets.session import Connection, open_session
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in range(250)]
+
+
+class Warm:
+    """A target with a memory, and somebody else's hands on the same world."""
+
+    def __init__(self, url: str) -> None:
+        connection = Connection(url, "eu-west-1", credentials=(ACCOUNT, "secret"))
+        self.calls = ApiClient(open_session(connection), connection, workers=4, reopen=None)
+        self.memory = ReadCache()
+        identity = TargetId("test", url, ACCOUNT, "eu-west-1")
+        self.target = AppMesh(identity, self.calls, workers=4, cache=self.memory)
+        self.hand = boto3.client(
+            "appmesh",
+            region_name="eu-west-1",
+            endpoint_url=url,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="any",
+        )
+
+    def plan(self, wants: list[Desired] = WANTS) -> tuple[Plan, Counter[str]]:
+        self.calls.counts.clear()
+        plan = propose(self.target, wants, owner=OWNER, guards=GuardSettings(), now=NOW)
+        return plan, Counter(self.calls.counts)
+
+    def cycle(self, wants: list[Desired] = WANTS) -> None:
+        assert apply(self.plan(wants)[0], self.target, ApplyOptions(workers=4)).converged
+
+
+@pytest.fixture
+def warm(endpoint: LocalEndpoint) -> Warm:
+    return Warm(endpoint.url)
+
+
+def arn(warm: Warm, name: str) -> str:
+    found: str = warm.hand.describe_mesh(meshName=name)["mesh"]["metadata"]["arn"]
+    return found
+
+
+def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    for _ in range(3):
+        plan, made = warm.plan()
+        assert (plan.changes, len(plan.unchanged)) == ((), 250)
+        assert made == {"ListMeshes": 3, "GetResources": made["GetResources"]}
+        assert made["GetResources"] <= 2
+    assert warm.memory.cycles_per_full_recheck == 2
+
+
+def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    warm.hand.update_mesh(meshName="m007", spec=ALLOW)
+    (change,) = warm.plan()[0].changes
+    assert isinstance(change, Update)
+    assert (change.key, change.cause) == (mesh("m007"), Cause.DRIFT)
+    warm.hand.delete_mesh(meshName="m008")
+    assert {str(item.key) for item in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
+
+
+@pytest.mark.parametrize("owner", ["nobody", "other"])
+def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
+    warm.cycle()
+    warm.plan()
+    changed = [{"key": "team", "value": "theirs"}]
+    warm.hand.tag_resource(resourceArn=arn(warm, "m123"), tags=changed)
+    if owner == "nobody":
+        warm.hand.untag_resource(resourceArn=arn(warm, "m200"), tagKeys=[OWNER_TAG])
+    else:
+        taken = [{"key": OWNER_TAG, "value": owner}]
+        warm.hand.tag_resource(resourceArn=arn(warm, "m200"), tags=taken)
+    seen: set[str] = set()
+    # A page may be read before the tags move, so a whole round more tells for certain.
+    for _ in range(2 * warm.memory.cycles_per_full_recheck):
+        plan, _ = warm.plan()
+        seen |= {str(item.key) for item in (*plan.changes, *plan.withheld)}
+    assert seen == {"mesh/m123", "mesh/m200"}
+
+
+def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
+    warm.cycle()
+    moved = [desired("m000", ALLOW, tags={"team": "new"}), *WANTS[1:]]
+    warm.cycle(moved)
+    plan, made = warm.plan(moved)
+    assert plan.changes == ()
+    assert made["DescribeMesh"] == made["ListTagsForResource"] == 1
+    assert warm.plan(moved)[1]["DescribeMesh"] == 0
+
+
+def test_without_an_index_some_are_read_anew_in_each_cycle(warm: Warm) -> None:
+    few = WANTS[:5]
+    warm.cycle(few)
+    warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
+    warm.plan(few)
+    for _ in range(6):
+        plan, made = warm.plan(few)
+        assert plan.changes == ()
+        assert made["DescribeMesh"] <= 2
+    warm.hand.tag_resource(resourceArn=arn(warm, "m004"), tags=[{"key": "team", "value": "theirs"}])
+    assert any(warm.plan(few)[0].changes for _ in range(2 * warm.memory.cycles_per_full_recheck))
+
+
+def test_an_index_that_fails_later_is_done_without(warm: Warm) -> None:
+    few = WANTS[:5]
+    warm.cycle(few)
+    warm.plan(few)
+    warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
+    plan, made = warm.plan(few)
+    assert plan.changes == ()
+    assert made["ListTagsForResource"] == 5
+
+
+GRAPH = [
+    desired("m", {}),
+    desired("virtual-node/m/n", {}),
+    desired("virtual-router/m/r", listening(80)),
+    desired("route/m/r/x", route("n")),
+    desired("virtual-service/m/s", provided_by("virtualRouter", "r")),
+    desired("virtual-gateway/m/g", listening(80)),
+]
+
+
+def test_what_stands_in_a_mesh_is_listed_only_where_it_is_our_business(warm: Warm) -> None:
+    warm.hand.create_mesh(meshName="theirs")
+    warm.hand.create_virtual_node(meshName="theirs", virtualNodeName="n", spec={})
+    warm.cycle(GRAPH)
+    warm.plan(GRAPH)
+    plan, made = warm.plan(GRAPH)
+    assert len(plan.unchanged) == len(GRAPH)
+    made.pop("GetResources")
+    assert made == {
+        "ListMeshes": 1,
+        "ListVirtualNodes": 1,
+        "ListVirtualRouters": 1,
+        "ListRoutes": 1,
+        "ListVirtualServices": 1,
+        "ListVirtualGateways": 1,
+        "ListGatewayRoutes": 1,
+    }
+    assert key("virtual-node/theirs/n") not in warm.target.read_all([], OWNER).not_selected
+
+
+def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -> None:
+    few = WANTS[:2]
+    warm.cycle(few)
+    moved, describe = mesh("m000"), warm.target.describe
+    old = describe(moved)
+    warm.hand.update_mesh(meshName="m000", spec=ALLOW)
+    # As reads do that lag.
+    warm.target.describe = lambda key: old if key == moved else describe(key)  # type: ignore[method-assign]
+    assert warm.plan(few)[0].changes == ()
+    warm.target.describe = describe  # type: ignore[method-assign]  # as it was
+    (change,) = warm.plan(few)[0].changes
+    assert change.key == moved
+
+
+def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    tagged, fresh = warm.calls.tagged, {""}
+
+    def taking(tag: str, token: str) -> TagPage | None:
+        page = tagged(tag, token) if token in fresh else None
+        fresh.update({page[1]} if page else ())
+        return page
+
+    warm.calls.tagged = taking  # type: ignore[method-assign]  # as a target whose tokens end
+    assert warm.plan()[1]["DescribeMesh"] == len(WANTS)
+    for _ in range(3):
+        plan, made = warm.plan()
+        assert plan.changes == ()
+        assert made["DescribeMesh"] == 0
+        assert made["GetResources"] <= 2
+
+
+def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm) -> None:
+    few = [desired(f"m{number:03}", DROP) for number in range(40)]
+    warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
+    warm.cycle(few)
+    warm.plan(few)
+    warm.plan(few)
+    warm.hand.tag_resource(resourceArn=arn(warm, "m039"), tags=[{"key": "a", "value": "b"}])
+    few[39] = desired("m039", ALLOW)
+    assert not apply(warm.plan(few)[0], warm.target, ApplyOptions(workers=4)).converged
+    warm.cycle(few)
+
+
+def test_an_orphan_whose_delete_failed_is_seen_in_the_next_cycle(warm: Warm) -> None:
+    warm.cycle()
+    warm.plan()
+    warm.hand.create_virtual_node(meshName="m249", virtualNodeName="n", spec={})
+    for _ in range(2):
+        plan, _ = warm.plan(WANTS[:-1])
+        (withheld,) = plan.withheld
+        assert withheld.key == mesh("m249")
+        with pytest.raises(ConflictError):
+            warm.target.apply(withheld.change, None)  # type: ignore[arg-type]  # it is a delete

@@ -1,0 +1,119 @@
+"""What a release is made of: a wheel, the hashes of all that it needs, and a bill of materials.
+
+``python tools/build_release.py dist`` and ``python tools/build_release.py sbom`` write them into dist/.
+"""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution, requires
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+DIST = ROOT / "dist"
+NAME = "mesh-reconciler"
+_PINNED = re.compile(r"^([\w.-]+)==(\S+).*((?:\n    --hash=sha256:\w+.*)+)", re.MULTILINE)
+
+
+def build_wheel(source: Path, into: Path) -> Path:
+    """Build the wheel of ``source`` with the backend that deploy/build.lock pins."""
+    options = "--quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options.split(), "--wheel-dir", str(into), "."],
+        cwd=source,
+        env={**os.environ, "SOURCE_DATE_EPOCH": "0"},
+        check=True,
+    )
+    (wheel,) = into.glob("*.whl")
+    return wheel
+
+
+def requirements(wheel: Path) -> str:
+    """Return what pip has to install, all with hashes; the wheel is looked for beside the text."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    _, version, *_ = wheel.name.split("-")
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    return f"--find-links .\n{lock}{NAME}=={version} \\\n    --hash=sha256:{digest}\n"
+
+
+def bill_of_materials() -> dict[str, Any]:
+    """Return what an installation is made of, as CycloneDX; the same source makes the same bill.
+
+    Versions and hashes are those of requirements.lock, licences those that the packages state.
+    """
+    components = list(_components((ROOT / "requirements.lock").read_text("utf-8")))
+    names = [NAME, *(component["name"] for component in components)]
+    bill = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": _component(NAME, distribution(NAME).version, "application")},
+        "components": components,
+        "dependencies": [{"ref": name, "dependsOn": sorted(_needs(name))} for name in names],
+    }
+    serial = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(bill, sort_keys=True))
+    return {**bill, "serialNumber": f"urn:uuid:{serial}"}
+
+
+def _components(lock: str) -> Iterator[dict[str, Any]]:
+    for name, version, hashes in _PINNED.findall(lock):
+        try:
+            component = _component(name, version, "library")
+        except PackageNotFoundError:
+            # Another platform's.
+            continue
+        digests = re.findall(r"sha256:(\w+)", hashes)
+        yield {**component, "hashes": [{"alg": "SHA-256", "content": it} for it in digests]}
+
+
+def _component(name: str, version: str, kind: str) -> dict[str, Any]:
+    stated = distribution(name).metadata
+    licences = [stated["License-Expression"] or stated["License"]]
+    if not licences[0]:
+        classifiers = stated.get_all("Classifier", [])
+        licences = [row.rsplit(" :: ", 1)[1] for row in classifiers if row.startswith("License")]
+    word = "expression" if stated["License-Expression"] else "license"
+    return {
+        "type": kind,
+        "bom-ref": name,
+        "name": name,
+        "version": version,
+        "purl": f"pkg:pypi/{name}@{version}",
+        "licenses": [
+            {word: it} if word == "expression" else {word: {"name": it}} for it in licences
+        ],
+    }
+
+
+def _needs(name: str) -> Iterator[str]:
+    for text in requires(name) or ():
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield canonicalize_name(requirement.name)
+
+
+def main(what: str) -> None:
+    """Write ``dist`` or ``sbom``."""
+    DIST.mkdir(exist_ok=True)
+    if what == "dist":
+        for old in DIST.glob("*.whl"):
+            old.unlink()
+        text = requirements(build_wheel(ROOT, DIST))
+        (DIST / "requirements.txt").write_text(text, "utf-8")
+    else:
+        text = json.dumps(bill_of_materials(), indent=2) + "\n"
+        (DIST / "sbom.json").write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
