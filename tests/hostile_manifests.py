@@ -106,7 +106,7 @@ YAML: dict[str, Content] = {
     "openers with a default": lambda size: f"{NAMED}'{repeated('${A:-', size)}'\n",
     "openers": lambda size: f"{NAMED}'{repeated('${', size)}'\n",
     "openers and one end": lambda size: f"{NAMED}'{repeated('${A:-', size)}}}'\n",
-    "openers that are spelt": lambda size: f'{NAMED}"{repeated(chr(92) + "x24{", size)}"\n',
+    "openers that are spelled": lambda size: f'{NAMED}"{repeated(chr(92) + "x24{", size)}"\n',
     "openers in plain text": lambda size: NAMED + repeated("${A:-", size),
     "openers in a block": lambda size: f"{NAMED}|\n" + repeated("    ${A:-\n", size),
     "openers in many values": lambda size: each(f"k@: '{'${A:-' * 50}'\n", size, MESH),

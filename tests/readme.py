@@ -12,13 +12,13 @@ from typing import get_args, get_type_hints
 import create_mesh_reference
 
 from reconciler.core import exit_codes
-from reconciler.endpoint import Behaviour
+from reconciler.endpoint import Behavior
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
 
 README = Path(__file__).parent.parent / "README.md"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
-BEHAVIOURS = Path(__file__).parent / "behaviors.txt"
+BEHAVIORS = Path(__file__).parent / "behaviors.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETS = {
     ALL_COMMANDS: "every verb",
@@ -39,7 +39,7 @@ def rewritten(text: str) -> str:
         "statements": create_mesh_reference.tables()[0],
         "errors": create_mesh_reference.tables()[1],
         "options": _options(),
-        "behaviours": _behaviours(),
+        "behaviors": _behaviors(),
         "exit_codes": _exit_codes(),
         "complaints": _complaints(),
         "uncovered": _uncovered(),
@@ -69,17 +69,17 @@ def _option_row(option: Option) -> str:
     return f"| {flag} | {option.command or verbs} | {default} | {option.help}{choices} |\n"
 
 
-def _behaviours() -> str:
-    head = "| behaviour | values, the default first | decides | evidence |\n|---|---|---|---|\n"
+def _behaviors() -> str:
+    head = "| behavior | values, the default first | decides | evidence |\n|---|---|---|---|\n"
     return head + "".join(
         f"| `{name}` | {_choices(name.replace('-', '_'))} | {decides} | {evidence} |\n"
-        for name, decides, evidence in rows_of(BEHAVIOURS)
+        for name, decides, evidence in rows_of(BEHAVIORS)
     )
 
 
-def _choices(behaviour: str) -> str:
-    default = getattr(Behaviour(), behaviour)
-    choices = get_args(get_type_hints(Behaviour)[behaviour])
+def _choices(behavior: str) -> str:
+    default = getattr(Behavior(), behavior)
+    choices = get_args(get_type_hints(Behavior)[behavior])
     if not choices:
         return f"**{default:g}** · any number of seconds"
     return " · ".join([f"**{default}**", *(each for each in choices if each != default)])

@@ -85,7 +85,7 @@ def _outcome(turn: int, change: Change) -> Outcome:
 
 RENDERINGS: dict[str, Callable[[], str]] = {
     "plan.txt": lambda: text.render_plan(rich_plan(), color=False, calls=CALLS),
-    "plan-in-colour.txt": lambda: text.render_plan(rich_plan(), color=True, calls=CALLS),
+    "plan-in-color.txt": lambda: text.render_plan(rich_plan(), color=True, calls=CALLS),
     "plan-60-wide.txt": lambda: text.render_plan(rich_plan(), color=False, width=60, calls=CALLS),
     "plan.json": lambda: json_output.render_plan(rich_plan(), ExitCode.WITHHELD, CALLS),
     "plan.md": lambda: markdown.render_plan(rich_plan(), CALLS),

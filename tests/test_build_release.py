@@ -38,7 +38,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert withheld == {name for name in files if "__pycache__" not in name}
 
 
-def test_e25_the_bill_names_all_that_is_installed_with_hash_and_licence() -> None:
+def test_e25_the_bill_names_all_that_is_installed_with_hash_and_license() -> None:
     bill = bill_of_materials()
     assert bill == bill_of_materials()
     components = {component["name"]: component for component in bill["components"]}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
-from readme import BEHAVIOURS, README, rewritten, rows_of
+from readme import BEHAVIORS, README, rewritten, rows_of
 
 from reconciler.cli.main import COMMANDS
-from reconciler.endpoint import Behaviour
+from reconciler.endpoint import Behavior
 from reconciler.settings.options import ALL_COMMANDS, TARGET_COMMANDS
 
 TEXT = README.read_text("utf-8")
@@ -26,9 +26,9 @@ def test_every_table_is_the_codes_own() -> None:
     assert TEXT.count("<!-- table: ") == 7
 
 
-def test_every_behaviour_has_its_row_and_every_row_its_behaviour() -> None:
-    result = [name for name, *_ in rows_of(BEHAVIOURS)]
-    assert result == [field.name.replace("_", "-") for field in fields(Behaviour)]
+def test_every_behavior_has_its_row_and_every_row_its_behavior() -> None:
+    result = [name for name, *_ in rows_of(BEHAVIORS)]
+    assert result == [field.name.replace("_", "-") for field in fields(Behavior)]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -48,7 +48,7 @@ def requirements(wheel: Path) -> str:
 def bill_of_materials() -> dict[str, Any]:
     """Return what an installation is made of, as CycloneDX; the same source makes the same bill.
 
-    Versions and hashes are those of requirements.lock, licences those that the packages state.
+    Versions and hashes are those of requirements.lock, licenses those that the packages state.
     """
     components = list(_components((ROOT / "requirements.lock").read_text("utf-8")))
     names = [NAME, *(component["name"] for component in components)]
@@ -78,10 +78,10 @@ def _components(lock: str) -> Iterator[dict[str, Any]]:
 
 def _component(name: str, version: str, kind: str) -> dict[str, Any]:
     stated = distribution(name).metadata
-    licences = [stated["License-Expression"] or stated["License"]]
-    if not licences[0]:
+    licenses = [stated["License-Expression"] or stated["License"]]
+    if not licenses[0]:
         classifiers = stated.get_all("Classifier", [])
-        licences = [row.rsplit(" :: ", 1)[1] for row in classifiers if row.startswith("License")]
+        licenses = [row.rsplit(" :: ", 1)[1] for row in classifiers if row.startswith("License")]
     word = "expression" if stated["License-Expression"] else "license"
     return {
         "type": kind,
@@ -90,7 +90,7 @@ def _component(name: str, version: str, kind: str) -> dict[str, Any]:
         "version": version,
         "purl": f"pkg:pypi/{name}@{version}",
         "licenses": [
-            {word: it} if word == "expression" else {word: {"name": it}} for it in licences
+            {word: it} if word == "expression" else {word: {"name": it}} for it in licenses
         ],
     }
 

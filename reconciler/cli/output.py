@@ -67,7 +67,7 @@ def print_message(text: str) -> None:
 
 
 def wants_color(config: str, stream: TextIO | None = None) -> bool:
-    """Whether ``stream``, stdout if none, is coloured: as said, else on a willing terminal."""
+    """Whether ``stream``, stdout if none, is colored: as said, else on a willing terminal."""
     if config == "auto":
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return (stream or sys.stdout).isatty() and not plain

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 
 def escaped(text: str) -> str:
-    r"""Return ``text`` with everything spelt out that could move a cursor or reorder a line.
+    r"""Return ``text`` with everything spelled out that could move a cursor or reorder a line.
 
     An escape character becomes ``\x1b``; letters of every script stay as they are.
     """

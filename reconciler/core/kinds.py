@@ -1,6 +1,6 @@
 """One row per kind: how users write it, what contains it, what it names, and when its turn comes.
 
-Holds no behaviour of the API; what a kind looks like on the wire is the target's to know.
+Holds no behavior of the API; what a kind looks like on the wire is the target's to know.
 """
 
 from collections.abc import Collection, Iterator

@@ -11,11 +11,11 @@ from reconciler.endpoint.endpoint_errors import (
     InvalidFaultsError,
 )
 from reconciler.endpoint.local_endpoint import LocalEndpoint
-from reconciler.endpoint.semantics.behaviors import Behaviour, parse_behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
 from reconciler.serving.http_server import InvalidAddressError, ServingError
 
 __all__ = [
-    "Behaviour",
+    "Behavior",
     "DataDirectoryLockedError",
     "EndpointError",
     "InvalidAddressError",
@@ -23,5 +23,5 @@ __all__ = [
     "InvalidFaultsError",
     "LocalEndpoint",
     "ServingError",
-    "parse_behaviour",
+    "parse_behavior",
 ]

@@ -4,7 +4,7 @@ EndpointError
   FolderHeldError       nobody: another process serves this data; use its URL
   FolderUnusableError   whoever owns the data folder
   StoreRefusedError     whoever owns the data folder: its database is not one that we may open
-  BehaviourRefusedError whoever chose the behaviours
+  BehaviorRefusedError whoever chose the behaviors
   FaultsRefusedError    whoever wrote the faults
   StoreFailedError      whoever owns the disk; the caller of the API gets a 500 or 503
   RefusedError          the caller of the API; it becomes the answer
@@ -36,7 +36,7 @@ class InvalidStoreError(EndpointError):
 
 
 class InvalidBehaviorError(EndpointError):
-    """A setting is no behaviour, or not one of its values."""
+    """A setting is no behavior, or not one of its values."""
 
 
 class InvalidFaultsError(EndpointError):

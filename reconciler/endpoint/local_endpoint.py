@@ -14,7 +14,7 @@ from typing import Self
 from reconciler import api
 from reconciler.endpoint.faults.fault_list import read_faults
 from reconciler.endpoint.http.endpoint_app import EndpointApp
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.data_directory import DataDirectoryLock
 from reconciler.endpoint.state.store import Store
@@ -42,7 +42,7 @@ class LocalEndpoint:
     _: KW_ONLY
     host: str = "127.0.0.1"
     port: int = 0
-    behaviour: Behaviour = field(default_factory=Behaviour)
+    behavior: Behavior = field(default_factory=Behavior)
     faults: str | None = None
     allow_hosts: Collection[str] = ()
     insecure: bool = False
@@ -76,9 +76,9 @@ class LocalEndpoint:
             opened = opening.enter_context(listen(self.host, self.port, insecure=self.insecure))
             wire = EndpointApp(
                 description,
-                Operations(description, self.behaviour, self.clock),
+                Operations(description, self.behavior, self.clock),
                 store,
-                behaviour=self.behaviour,
+                behavior=self.behavior,
                 faults=faults,
                 hosts=self.allow_hosts,
             )

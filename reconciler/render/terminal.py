@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What text is written on: coloured or not, ``width`` cells wide, None for endless."""
+    """What text is written on: colored or not, ``width`` cells wide, None for endless."""
 
     color: bool
     width: int | None = None

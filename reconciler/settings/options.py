@@ -191,7 +191,7 @@ OPTIONS = (
     ),
     Option(
         "color",
-        "Colour on a terminal, always or never; NO_COLOR is respected.",
+        "Color on a terminal, always or never; NO_COLOR is respected.",
         default="auto",
         choices=("auto", "always", "never"),
         commands=("validate", *TARGET_COMMANDS, "show", "status"),
@@ -337,7 +337,7 @@ OPTIONS = (
         command="endpoint",
     ),
     Option(
-        "behaviour",
+        "behavior",
         "What nobody outside AWS can know, chosen; repeatable.",
         "NAME=VALUE",
         OptionType.TEXT_LIST,

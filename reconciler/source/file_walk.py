@@ -188,5 +188,5 @@ class _Walk:
 
 
 def shown_name(name: str) -> str:
-    r"""Return the file name ``name`` with the bytes that are not UTF-8 spelt out: ``\xff``."""
+    r"""Return the file name ``name`` with the bytes that are not UTF-8 spelled out: ``\xff``."""
     return os.fsencode(name).decode(errors="backslashreplace")

@@ -93,12 +93,12 @@ class _Scrape(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every figure."""
         yield from self.counted.collect()
-        yield from _labelled(self.status)
+        yield from _labeled(self.status)
         for name, value, help_text in _plain(self.status, self.now):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", help_text, value)
 
 
-def _labelled(status: DaemonStatus) -> Iterator[Metric]:
+def _labeled(status: DaemonStatus) -> Iterator[Metric]:
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
     versions = {version("mesh-reconciler"): 1}
     tally = Tally(resource.state for resource in status.resources)

@@ -67,7 +67,7 @@ class DaemonControl(Protocol):
 
 
 class RenderStatus(Protocol):
-    """How a status is spelt as JSON; ``healthy`` is whether the loop moves."""
+    """How a status is spelled as JSON; ``healthy`` is whether the loop moves."""
 
     def __call__(self, status: DaemonStatus, /, *, healthy: bool) -> str:
         """Return the text."""

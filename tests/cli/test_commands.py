@@ -263,7 +263,7 @@ def test_p03_a_reader_that_goes_away_stops_no_apply(
     assert "No changes" in cli("plan", *where).out
 
 
-def test_at_a_terminal_it_asks_in_colour_and_takes_yes(
+def test_at_a_terminal_it_asks_in_color_and_takes_yes(
     write: Write, endpoint: LocalEndpoint, here: Path
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
@@ -302,7 +302,7 @@ def test_at_a_terminal_it_asks_in_colour_and_takes_yes(
         ("auto", {"NO_COLOR": "1"}, False),
     ],
 )
-def test_colour_is_for_terminals(
+def test_color_is_for_terminals(
     choice: str,
     environment: dict[str, str],
     expected: bool,

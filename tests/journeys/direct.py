@@ -33,7 +33,7 @@ from reconciler.core.report import Report, outcome_name
 from reconciler.core.resources import Desired, Key, TargetId
 from reconciler.core.state.schedule import urgent_first
 from reconciler.endpoint.http.endpoint_app import EndpointApp
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.store import Store
 from reconciler.endpoint.state.tables import Collection, Resource, Scope
@@ -64,7 +64,7 @@ class Direct:
     ``on_call`` gets every request of ours with the status of its answer, 0 if there was none.
     """
 
-    behaviour: Behaviour
+    behavior: Behavior
     now: float = 1_700_000_000.0
     on_call: Callable[[str, str, bytes, int], object] = lambda *_: None
     _calls_left: int = 0
@@ -76,8 +76,8 @@ class Direct:
         """Begin empty."""
         description = api.load()
         self.store = Store(None)
-        operations = Operations(description, self.behaviour, lambda: self.now)
-        self._app = EndpointApp(description, operations, self.store, behaviour=self.behaviour)
+        operations = Operations(description, self.behavior, lambda: self.now)
+        self._app = EndpointApp(description, operations, self.store, behavior=self.behavior)
 
     def close(self) -> None:
         """End what serves."""
@@ -213,9 +213,9 @@ sdk = cache(Sdk)
 
 
 @contextmanager
-def serving(behaviour: Behaviour) -> Iterator[Direct]:
+def serving(behavior: Behavior) -> Iterator[Direct]:
     """Yield an empty endpoint, which the SDK asks as long as the block lasts."""
-    door = Direct(behaviour)
+    door = Direct(behavior)
     sdk().door = door
     try:
         # The SDK waits between its attempts, here in the time of the endpoint.

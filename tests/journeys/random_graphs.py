@@ -1,4 +1,4 @@
-"""Random graphs under random behaviours of the service, with faults, other hands and crashes.
+"""Random graphs under random behaviors of the service, with faults, other hands and crashes.
 
 ``PYTHONPATH=tests python -m journeys.random_graphs [SEED]`` runs all schedules, or one and tells it
 call by call; everything in one follows from its seed.
@@ -35,7 +35,7 @@ from reconciler.core.changes import Delete, ReasonCode, detached_routes, operati
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Desired
-from reconciler.endpoint.semantics.behaviors import parse_behaviour
+from reconciler.endpoint.semantics.behaviors import parse_behavior
 from reconciler.endpoint.state.tables import Collection, Resource
 from reconciler.targets.canonical import canonical
 
@@ -73,8 +73,8 @@ def violations(seed: int, tell: Tell = lambda _: None) -> tuple[list[str], Count
     # The SDK draws the waits between its attempts from here.
     random.seed(seed)
     chosen = schedule(draw)
-    tell(f"behaviours: {' '.join(chosen.settings) or 'the standard ones'}")
-    with serving(parse_behaviour(chosen.settings)) as door:
+    tell(f"behaviors: {' '.join(chosen.settings) or 'the standard ones'}")
+    with serving(parse_behavior(chosen.settings)) as door:
         journey = Journey(seed, chosen, draw, door, tell)
         return list(journey.violations()), journey.seen
 

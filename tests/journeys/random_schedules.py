@@ -1,4 +1,4 @@
-"""What a seed decides: graphs, behaviours of the service, and what goes wrong on the way."""
+"""What a seed decides: graphs, behaviors of the service, and what goes wrong on the way."""
 
 import random
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from journeys.graphs import graph
 
 from reconciler.core.resources import Desired
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 
 SECONDS = {
     "token-retention-seconds": ("0", "60", "28800", "100000000"),
@@ -82,7 +82,7 @@ class Phase(NamedTuple):
 class Schedule(NamedTuple):
     """All that a seed decides.
 
-    ``settings`` are behaviours of the endpoint as its command takes them. With ``strangers`` there
+    ``settings`` are behaviors of the endpoint as its command takes them. With ``strangers`` there
     is what is not ours. A ``daemon`` remembers what lists showed; if it has no index, tags
     are read one resource at a time.
     """
@@ -113,10 +113,10 @@ def schedule(draw: random.Random) -> Schedule:
 
 
 def every_setting() -> Iterator[list[str]]:
-    """Yield, for each behaviour of the endpoint that counts here, the settings that change it."""
-    for field, hint in get_type_hints(Behaviour).items():
+    """Yield, for each behavior of the endpoint that counts here, the settings that change it."""
+    for field, hint in get_type_hints(Behavior).items():
         name = field.replace("_", "-")
-        usual = getattr(Behaviour(), field)
+        usual = getattr(Behavior(), field)
         values = SECONDS.get(name) or [value for value in get_args(hint) if value != usual]
         settings = [f"{name}={value}" for value in values]
         if name not in UNMET:

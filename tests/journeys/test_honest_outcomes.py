@@ -11,7 +11,7 @@ from conftest import Cli, Run
 from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 
 Write = Callable[[str, str], Path]
 Say = Callable[..., Run]
@@ -132,8 +132,8 @@ def test_a_listener_that_changes_again_and_again_keeps_its_route(
 
 @pytest.fixture
 def strict() -> Iterator[LocalEndpoint]:
-    behaviour = Behaviour(token_of_refused="remembered", quotas="aws")
-    with LocalEndpoint(None, behaviour=behaviour) as serving:
+    behavior = Behavior(token_of_refused="remembered", quotas="aws")
+    with LocalEndpoint(None, behavior=behavior) as serving:
         yield serving
 
 

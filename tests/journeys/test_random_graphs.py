@@ -70,7 +70,7 @@ def test_a_schedule_is_the_same_each_time_that_it_is_run() -> None:
     assert len(result[0]) > 100
 
 
-def test_every_behaviour_kind_and_disturbance_is_among_the_schedules() -> None:
+def test_every_behavior_kind_and_disturbance_is_among_the_schedules() -> None:
     drawn = [schedule(random.Random(seed)) for seed in range(SCHEDULES)]  # noqa: S311  # as above
     settings = {setting for it in drawn for setting in it.settings}
     assert settings == {setting for each in every_setting() for setting in each}

@@ -9,7 +9,7 @@ from journeys.random_graphs import MOST_CREATES
 
 from reconciler.core.report import Applied
 from reconciler.core.resources import Desired
-from reconciler.endpoint.semantics.behaviors import parse_behaviour
+from reconciler.endpoint.semantics.behaviors import parse_behavior
 
 # A preview environment that comes and goes with every push, for a day.
 ROUNDS = 40
@@ -43,7 +43,7 @@ def graph(protocol: str = "http") -> tuple[Desired, ...]:
 
 @pytest.fixture
 def door(request: pytest.FixtureRequest) -> Iterator[Direct]:
-    with serving(parse_behaviour(request.param.split())) as served:
+    with serving(parse_behavior(request.param.split())) as served:
         yield served
 
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from conftest import Cli
 
-from reconciler.endpoint import LocalEndpoint, parse_behaviour
+from reconciler.endpoint import LocalEndpoint, parse_behavior
 
 HOLDS = "backends-hold-services"
 CIRCLE = """\
@@ -48,7 +48,7 @@ STEP = "! updates virtual-node/m/web first, which is deleted later"
 def test_nodes_that_call_each_other_s_services_go_in_one_run(
     holds: str, cli: Cli, write: Callable[[str, str], Path]
 ) -> None:
-    with LocalEndpoint(None, behaviour=parse_behaviour([f"{HOLDS}={holds}"])) as endpoint:
+    with LocalEndpoint(None, behavior=parse_behavior([f"{HOLDS}={holds}"])) as endpoint:
         where = ("--endpoint-url", endpoint.url, "--owner", "o")
         sync = ("--policy", "sync", "--max-deletes", "9", "--allow-empty")
         manifest = write("manifests/m.yaml", CIRCLE)

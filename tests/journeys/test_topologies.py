@@ -21,7 +21,7 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, exit_code
 from reconciler.core.resources import Desired
-from reconciler.endpoint import Behaviour, LocalEndpoint
+from reconciler.endpoint import Behavior, LocalEndpoint
 
 NAMES = sorted(folder.name for folder in TOPOLOGIES.iterdir())
 FAULTS = ("lost-reply", "error", "cut", "throttle")
@@ -85,7 +85,7 @@ def done(world: World, report: Report) -> Plan:
 @pytest.fixture
 def endpoint() -> Iterator[LocalEndpoint]:
     # As the user guide has it; else nobody could see what is left in a mesh of others.
-    with LocalEndpoint(None, behaviour=Behaviour(shared_meshes="listed")) as serving:
+    with LocalEndpoint(None, behavior=Behavior(shared_meshes="listed")) as serving:
         yield serving
 
 

@@ -11,7 +11,7 @@ from reconciler.core.changes import ReasonCode
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Failed, Report, exit_code
 from reconciler.core.resources import Desired, Key, Options
-from reconciler.endpoint import LocalEndpoint, parse_behaviour
+from reconciler.endpoint import LocalEndpoint, parse_behavior
 
 
 def up(world: World, name: str) -> tuple[Desired, ...]:
@@ -135,7 +135,7 @@ def test_s06_a_gateway_in_a_mesh_of_others_is_its_owners_to_make(world: World) -
 @pytest.mark.parametrize("shares", ["by-owner", "listed", "none"])
 def test_s06_what_needs_an_absent_mesh_waits_whoever_owns_that(shares: str, here: object) -> None:
     del here
-    with LocalEndpoint(None, behaviour=parse_behaviour([f"shared-meshes={shares}"])) as endpoint:
+    with LocalEndpoint(None, behavior=parse_behavior([f"shared-meshes={shares}"])) as endpoint:
         world = World(endpoint)
         guests = asked_for("shared", "kept.yaml", "before.yaml")
         own = [
@@ -151,11 +151,11 @@ def test_s06_what_needs_an_absent_mesh_waits_whoever_owns_that(shares: str, here
         assert not any(call.writes for call in world.sent)
 
 
-@pytest.mark.parametrize("spelt", ["plain", "with-owner"])
-def test_s06_what_guests_leave_behind_is_found_and_goes(spelt: str, here: object) -> None:
+@pytest.mark.parametrize("spelled", ["plain", "with-owner"])
+def test_s06_what_guests_leave_behind_is_found_and_goes(spelled: str, here: object) -> None:
     del here
-    behaviour = parse_behaviour(["shared-meshes=listed", f"shared-arns={spelt}"])
-    with LocalEndpoint(None, behaviour=behaviour) as endpoint:
+    behavior = parse_behavior(["shared-meshes=listed", f"shared-arns={spelled}"])
+    with LocalEndpoint(None, behavior=behavior) as endpoint:
         world = World(endpoint)
         world.by_hand(HOST).create_mesh(meshName="shared")
         guests = up(world, "shared")

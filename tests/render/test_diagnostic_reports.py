@@ -33,10 +33,10 @@ def test_text_of_a_whole_file_has_no_excerpt() -> None:
     assert text([item], color=False) == "f:1:1: warning[MR052] is odd\n"
 
 
-def test_colours_change_nothing_else() -> None:
-    coloured = text(found(), color=True)
-    assert "\x1b[31m" in coloured
-    plain = coloured
+def test_colors_change_nothing_else() -> None:
+    colored = text(found(), color=True)
+    assert "\x1b[31m" in colored
+    plain = colored
     for code in ("\x1b[31m", "\x1b[1m", "\x1b[0m"):
         plain = plain.replace(code, "")
     assert plain == text(found(), color=False)

@@ -70,8 +70,8 @@ def test_text_has_no_control_characters_and_keeps_to_its_width(made: Plan, width
     assert all(line.isprintable() for line in (wide + narrow).split("\n"))
     assert max(map(cell_width, narrow.split("\n"))) <= width
     assert re.sub(r"\s", "", narrow) == re.sub(r"\s", "", wide), "nothing is cut"
-    coloured = text.render_plan(made, color=True, width=width)
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == narrow
+    colored = text.render_plan(made, color=True, width=width)
+    assert re.sub(r"\x1b\[\d+m", "", colored) == narrow
 
 
 @given(plans(), TEXT)

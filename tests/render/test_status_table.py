@@ -72,14 +72,14 @@ def test_e11_nothing_in_it_steers_a_terminal() -> None:
     assert HOSTILE in result
 
 
-def test_colours_change_nothing_else() -> None:
-    plain, coloured = (
+def test_colors_change_nothing_else() -> None:
+    plain, colored = (
         render_status(status(), now=NOW, layout=Layout(color)) for color in (False, True)
     )
-    assert "\x1b[31mfailed    \x1b[0m" in coloured
+    assert "\x1b[31mfailed    \x1b[0m" in colored
     for code in ("\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[1m", "\x1b[0m"):
-        coloured = coloured.replace(code, "")
-    assert coloured == plain
+        colored = colored.replace(code, "")
+    assert colored == plain
 
 
 def test_a_narrow_page_breaks_its_lines_and_cuts_none() -> None:

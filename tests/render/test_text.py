@@ -224,11 +224,11 @@ def test_e11_hostile_names_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in render_plan(plan(desired("a"), live), color=False)
 
 
-def test_colour_adds_nothing_but_colour() -> None:
+def test_color_adds_nothing_but_color() -> None:
     made = plan(desired("a", ALLOW), present("a", DROP), desired("b"), present("c", owner="x"))
-    coloured = render_plan(made, color=True)
-    assert "\x1b[33m" in coloured
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == render_plan(made, color=False)
+    colored = render_plan(made, color=True)
+    assert "\x1b[33m" in colored
+    assert re.sub(r"\x1b\[\d+m", "", colored) == render_plan(made, color=False)
 
 
 def test_outcomes_and_their_counts() -> None:

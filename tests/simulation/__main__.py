@@ -1,4 +1,4 @@
-"""``PYTHONPATH=tests python -m simulation [SCENARIO [--behaviour NAMES] [CALL:FAULT …]]``.
+"""``PYTHONPATH=tests python -m simulation [SCENARIO [--behavior NAMES] [CALL:FAULT …]]``.
 
 Without a scenario all schedules are run; with one, that schedule, told call by call.
 """
@@ -13,28 +13,28 @@ from simulation.faults import KINDS
 from simulation.properties import violations
 from simulation.runs import Run, Schedule, run
 from simulation.scenarios import SCENARIOS
-from simulation.service import BEHAVIOURS, STANDARD, behaviour_of
+from simulation.service import BEHAVIORS, STANDARD, behavior_of
 
 
 def main() -> int:
     """Return 1 where a property is broken."""
     parser = argparse.ArgumentParser(
         prog="python -m simulation",
-        epilog=f"behaviours: {', '.join(BEHAVIOURS)}; faults: {', '.join(KINDS)}",
+        epilog=f"behaviors: {', '.join(BEHAVIORS)}; faults: {', '.join(KINDS)}",
     )
     parser.add_argument("scenario", nargs="?", choices=SCENARIOS)
     parser.add_argument("faults", nargs="*", metavar="CALL:FAULT")
-    parser.add_argument("--behaviour", default=STANDARD, help="one, or several joined by +")
+    parser.add_argument("--behavior", default=STANDARD, help="one, or several joined by +")
     parser.add_argument("--seed", default="0", help="chooses what is a sample")
     said = parser.parse_intermixed_args()
     if said.scenario is None:
         return campaign.main(said.seed)
     try:
-        behaviour_of(said.behaviour)
+        behavior_of(said.behavior)
     except ValueError as error:
         parser.error(str(error))
     faults = {int(call): kind for call, _, kind in (text.partition(":") for text in said.faults)}
-    running = run(Schedule(said.scenario, said.behaviour, faults))
+    running = run(Schedule(said.scenario, said.behavior, faults))
     broken = violations(running)
     lines = [*_story(running), *(broken or ["every property holds"])]
     print(*lines, sep="\n")  # noqa: T201  # for a person

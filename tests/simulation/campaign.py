@@ -1,7 +1,7 @@
 """All schedules, over two processes.
 
-Under every behaviour each single fault; under every pair of behaviours no fault and a sample of the
-single ones; under the standard behaviour a sample of the pairs of faults.
+Under every behavior each single fault; under every pair of behaviors no fault and a sample of the
+single ones; under the standard behavior a sample of the pairs of faults.
 """
 
 import os
@@ -15,14 +15,14 @@ from simulation.faults import kinds_for
 from simulation.properties import violations
 from simulation.runs import Run, Schedule, run
 from simulation.scenarios import SCENARIOS
-from simulation.service import BEHAVIOURS, STANDARD, pairs_of_behaviours
+from simulation.service import BEHAVIORS, STANDARD, pairs_of_behaviors
 
 Many = Callable[[str, str, int, str], Iterator[Run]]
 
 PROCESSES = 2
 # At most so many second faults for each first one; ten times as many are nearly all there are.
 SECONDS_OF_A_FIRST = 20
-# At most so many single faults under each pair of behaviours.
+# At most so many single faults under each pair of behaviors.
 FAULTS_OF_A_PAIR = 8
 
 
@@ -46,36 +46,36 @@ class Tally:
         self.broken += other.broken
 
 
-def singles(name: str, behaviour: str) -> Iterator[Run]:
+def singles(name: str, behavior: str) -> Iterator[Run]:
     """Run a scenario without a fault, and with each fault that can happen at each of its calls."""
-    base = run(Schedule(name, behaviour, {}))
+    base = run(Schedule(name, behavior, {}))
     yield base
     for faults in _following(base, 0):
-        yield run(Schedule(name, behaviour, faults))
+        yield run(Schedule(name, behavior, faults))
 
 
-def all_singles(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
+def all_singles(name: str, behavior: str, most: int, seed: str) -> Iterator[Run]:
     """Run what ``singles`` does: there is nothing to choose from."""
     del most, seed
-    return singles(name, behaviour)
+    return singles(name, behavior)
 
 
-def some_singles(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
+def some_singles(name: str, behavior: str, most: int, seed: str) -> Iterator[Run]:
     """Run a scenario without a fault, and with at most ``most`` of its single faults."""
-    base = run(Schedule(name, behaviour, {}))
+    base = run(Schedule(name, behavior, {}))
     yield base
     for faults in _some(list(_following(base, 0)), most, base.schedule, seed):
-        yield run(Schedule(name, behaviour, faults))
+        yield run(Schedule(name, behavior, faults))
 
 
-def some_pairs(name: str, behaviour: str, most: int, seed: str) -> Iterator[Run]:
+def some_pairs(name: str, behavior: str, most: int, seed: str) -> Iterator[Run]:
     """Run a scenario with two faults: for each first one, at most ``most`` that can follow it."""
-    for first in singles(name, behaviour):
+    for first in singles(name, behavior):
         if not first.schedule.faults:
             continue
         (index,) = first.schedule.faults
         for faults in _some(list(_following(first, index + 1)), most, first.schedule, seed):
-            yield run(Schedule(name, behaviour, first.schedule.faults | faults))
+            yield run(Schedule(name, behavior, first.schedule.faults | faults))
 
 
 def campaign(seed: str, *, soak: bool) -> Tally:
@@ -83,10 +83,10 @@ def campaign(seed: str, *, soak: bool) -> Tally:
     more = 10 if soak else 1
     work: list[tuple[Many, str, str, int, str]] = []
     for name, scenario in SCENARIOS.items():
-        known = set(scenario.behaviours)
-        pairs = [pair for pair in pairs_of_behaviours() if not known.isdisjoint(pair.split("+"))]
+        known = set(scenario.behaviors)
+        pairs = [pair for pair in pairs_of_behaviors() if not known.isdisjoint(pair.split("+"))]
         standard = known & {STANDARD}
-        work += [(all_singles, name, each, 0, seed) for each in scenario.behaviours]
+        work += [(all_singles, name, each, 0, seed) for each in scenario.behaviors]
         work += [(some_singles, name, each, FAULTS_OF_A_PAIR * more, seed) for each in pairs]
         work += [(some_pairs, name, each, SECONDS_OF_A_FIRST * more, seed) for each in standard]
     # What takes longest is begun first.
@@ -108,7 +108,7 @@ def main(seed: str) -> int:
     ]
     lines.append(
         f"simulation: {total.schedules:,} schedules of {len(SCENARIOS)} scenarios under "
-        f"{len(BEHAVIOURS)} behaviours and {len(list(pairs_of_behaviours()))} pairs of them "
+        f"{len(BEHAVIORS)} behaviors and {len(list(pairs_of_behaviors()))} pairs of them "
         f"(seed {seed}), {sum(len(found) for _, found in total.broken)} violations, "
         f"{time.monotonic() - started:.0f} s"
     )
@@ -129,8 +129,8 @@ def _some(
     return chosen.sample(faults, min(most, len(faults)))
 
 
-def _tally(many: Many, name: str, behaviour: str, most: int, seed: str) -> Tally:
+def _tally(many: Many, name: str, behavior: str, most: int, seed: str) -> Tally:
     tally = Tally()
-    for running in many(name, behaviour, most, seed):
+    for running in many(name, behavior, most, seed):
         tally.add(running)
     return tally

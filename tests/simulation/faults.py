@@ -145,7 +145,7 @@ class Wire:
         """Return the number of the call that begins, which ``reads`` or writes."""
         del reads  # who shares the service with others takes turns by it
         index = len(self.calls)
-        self.service.now += self.service.behaviour.call_seconds
+        self.service.now += self.service.behavior.call_seconds
         self.service.call = index
         if self.under_way:
             self._deliver(index)

@@ -198,7 +198,7 @@ def _stays_within_bounds(running: Run, scenario: Scenario) -> Iterator[str]:
         calls = calls_of(running, number)
         meshes = len(running.service.past)
         # What an index shows, and a plan would rest on, is looked at by itself.
-        looks = 2 if running.service.behaviour.index_lag_seconds is None else 4
+        looks = 2 if running.service.behavior.index_lag_seconds is None else 4
         changes = len(cycle.plan.changes) if cycle.plan else 0
         if len(calls) > 3 + 2 * meshes + MAX_CALLS_PER_CHANGE * changes:
             yield f"cycle {number}: {len(calls)} calls for {meshes} meshes and {changes} changes"

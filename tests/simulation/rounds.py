@@ -1,9 +1,9 @@
 """Rounds of delete and create: the number of creates stays the same however often it happens.
 
-``PYTHONPATH=tests python -m simulation.rounds [STORY [--behaviour NAMES] [--rounds NUMBER]]``.
+``PYTHONPATH=tests python -m simulation.rounds [STORY [--behavior NAMES] [--rounds NUMBER]]``.
 
 Without a story all of them are run, under every memory of tokens for two hundred rounds, and under
-each pair of one with another behaviour for a few.
+each pair of one with another behavior for a few.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from simulation.faults import Wire
 from simulation.properties import MOST_CREATES
 from simulation.runs import Run, Schedule, run_cycle
 from simulation.scenarios import DROP, KEPT, MINUTE, SYNC, A, Act, Scenario, Step, deleted, step
-from simulation.service import BEHAVIOURS, STANDARD, Service, behaviour_of, pairs_of_behaviours
+from simulation.service import BEHAVIORS, STANDARD, Service, behavior_of, pairs_of_behaviors
 from simulation.trace import ours
 
 ROUNDS = 200
@@ -32,13 +32,13 @@ ROUNDS_OF_A_PAIR = 25
 _B = desired("b", DROP)
 # What a service remembers of a create, and what it answers to one that it need not carry out.
 _OF_MEMORY = {"retention_seconds", "after_delete", "remembers_refusals", "answers_equal_create"}
-MEMORIES = [name for name, fields in BEHAVIOURS.items() if not _OF_MEMORY.isdisjoint(fields)]
+MEMORIES = [name for name, fields in BEHAVIORS.items() if not _OF_MEMORY.isdisjoint(fields)]
 
 
 def _long_ago(service: Service) -> None:
     """Let others delete, and every read show it by the time that we look."""
     deleted("a")(service)
-    if service.behaviour.pause_between_cycles:
+    if service.behavior.pause_between_cycles:
         service.now += 2 * MINUTE
 
 
@@ -59,22 +59,22 @@ STORIES = {
 
 
 class Rounds(NamedTuple):
-    """A story under behaviours for so many rounds."""
+    """A story under behaviors for so many rounds."""
 
     story: str
-    behaviour: str
+    behavior: str
     rounds: int
 
     def __str__(self) -> str:
         """Return what ``python -m simulation.rounds`` takes to run it again."""
-        return f"{self.story} --behaviour {self.behaviour} --rounds {self.rounds}"
+        return f"{self.story} --behavior {self.behavior} --rounds {self.rounds}"
 
 
 def cycles(rounds: Rounds) -> Iterator[tuple[int, Counter[str], set[str]]]:
     """Yield of each cycle its round, its creates by name, and what is missing or too much."""
     story = STORIES[rounds.story]
-    wire = Wire(Service(behaviour_of(rounds.behaviour)), {}, story.victim)
-    running = Run(Schedule(rounds.story, rounds.behaviour, {}), wire)
+    wire = Wire(Service(behavior_of(rounds.behavior)), {}, story.victim)
+    running = Run(Schedule(rounds.story, rounds.behavior, {}), wire)
     for item in story.made:
         run_cycle(running, story, item)
     for number in range(1, rounds.rounds + 1):
@@ -106,13 +106,11 @@ def violations(rounds: Rounds) -> list[str]:
 
 def campaign() -> list[Rounds]:
     """Return all rounds that are run."""
-    pairs = [
-        pair for pair in pairs_of_behaviours() if not set(pair.split("+")).isdisjoint(MEMORIES)
-    ]
+    pairs = [pair for pair in pairs_of_behaviors() if not set(pair.split("+")).isdisjoint(MEMORIES)]
     return [
-        Rounds(story, behaviour, number)
-        for behaviours, number in ((MEMORIES, ROUNDS), (pairs, ROUNDS_OF_A_PAIR))
-        for behaviour in behaviours
+        Rounds(story, behavior, number)
+        for behaviors, number in ((MEMORIES, ROUNDS), (pairs, ROUNDS_OF_A_PAIR))
+        for behavior in behaviors
         for story in STORIES
     ]
 
@@ -121,11 +119,11 @@ def main() -> int:
     """Return 1 if the number of creates grows."""
     parser = argparse.ArgumentParser(prog="python -m simulation.rounds")
     parser.add_argument("story", nargs="?", choices=STORIES)
-    parser.add_argument("--behaviour", default=STANDARD, help="one, or several joined by +")
+    parser.add_argument("--behavior", default=STANDARD, help="one, or several joined by +")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     said = parser.parse_args()
     if said.story is not None:
-        alone = Rounds(said.story, said.behaviour, said.rounds)
+        alone = Rounds(said.story, said.behavior, said.rounds)
         for number, made, wrong in cycles(alone):
             print(number, dict(made), *sorted(wrong))  # noqa: T201  # for a person
         return bool(violations(alone))

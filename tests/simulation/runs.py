@@ -12,7 +12,7 @@ from reconciler.core.report import Report
 from reconciler.engine import ApplyOptions, apply, propose
 from simulation.faults import CrashError, Wire
 from simulation.scenarios import SCENARIOS, Scenario, Step
-from simulation.service import Service, behaviour_of
+from simulation.service import Service, behavior_of
 from simulation.target import ModelTarget
 
 CYCLES_WITHOUT_FAULTS = 2
@@ -20,16 +20,16 @@ CYCLES_WITHOUT_FAULTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A scenario, one or more behaviours of the service, and which fault happens at which call."""
+    """A scenario, one or more behaviors of the service, and which fault happens at which call."""
 
     scenario: str
-    behaviour: str
+    behavior: str
     faults: dict[int, str]
 
     def __str__(self) -> str:
         """Return what ``python -m simulation`` takes to run it again."""
         faults = " ".join(f"{index}:{kind}" for index, kind in sorted(self.faults.items()))
-        return f"{self.scenario} --behaviour {self.behaviour} {faults}"
+        return f"{self.scenario} --behavior {self.behavior} {faults}"
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def run(schedule: Schedule) -> Run:
     first = min(schedule.faults, default=0)
     beginning = next(
         beginning
-        for beginning in reversed(beginnings(schedule.scenario, schedule.behaviour))
+        for beginning in reversed(beginnings(schedule.scenario, schedule.behavior))
         if len(beginning.wire.calls) <= first
     )
     running = _resume(beginning, schedule)
@@ -82,11 +82,11 @@ def run(schedule: Schedule) -> Run:
 
 
 @cache
-def beginnings(name: str, behaviour: str) -> Sequence[Run]:
+def beginnings(name: str, behavior: str) -> Sequence[Run]:
     """Return the states before each step where nothing has gone wrong yet."""
     scenario = SCENARIOS[name]
-    service = Service(behaviour_of(behaviour))
-    made = Run(Schedule(name, behaviour, {}), Wire(service, {}, scenario.victim))
+    service = Service(behavior_of(behavior))
+    made = Run(Schedule(name, behavior, {}), Wire(service, {}, scenario.victim))
     for item in scenario.made:
         run_cycle(made, scenario, item)
     service = made.service.copy()
@@ -109,7 +109,7 @@ def _resume(beginning: Run, schedule: Schedule) -> Run:
 def run_cycle(running: Run, scenario: Scenario, step: Step) -> None:
     wire = running.wire
     service = wire.service
-    if service.behaviour.pause_between_cycles:
+    if service.behavior.pause_between_cycles:
         service.now += step.wait
     service.call = len(wire.calls)
     if step.before is not None:

@@ -9,7 +9,7 @@ from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
 from reconciler.engine.write import MAX_INDIVIDUAL_RECHECKS
 from simulation.faults import STRANGER
-from simulation.service import BEHAVIOURS, Service
+from simulation.service import BEHAVIORS, Service
 
 Act = Callable[[Service], object]
 
@@ -34,7 +34,7 @@ class Scenario:
     """``made`` builds the world without faults, ``steps`` are the cycles that faults happen in.
 
     ``left`` are the names of ours that stay though no manifest asks for them; ``victim`` is the
-    mesh that other hands reach for while none is being talked of. It is run under ``behaviours``.
+    mesh that other hands reach for while none is being talked of. It is run under ``behaviors``.
     """
 
     made: tuple[Step, ...]
@@ -42,7 +42,7 @@ class Scenario:
     restraint: GuardSettings = SYNC
     left: frozenset[str] = field(default=frozenset())
     victim: str = "a"
-    behaviours: tuple[str, ...] = tuple(BEHAVIOURS)
+    behaviors: tuple[str, ...] = tuple(BEHAVIORS)
 
     @property
     def wanted(self) -> tuple[Desired, ...]:
@@ -183,7 +183,7 @@ SCENARIOS: dict[str, Scenario] = {
     "many-updates": Scenario(
         (Step(_MANY),),
         (Step(tuple(replace(want, spec=ALLOW) for want in _MANY)),),
-        behaviours=("tags-in-pages",),
+        behaviors=("tags-in-pages",),
     ),
     "all-at-once": Scenario(
         (step(A, desired("b", DROP), KEPT),),

@@ -16,7 +16,7 @@ DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behavior:
     """What a client can notice of an endpoint and nobody has promised.
 
     ``retention_seconds`` is how long tokens are remembered, None where they are ignored.
@@ -45,7 +45,7 @@ class Behaviour:
 # No lag ends while no time passes.
 _PAUSES = {"pause_between_cycles": True}
 # What each name sets; several names, joined by a plus, set all that theirs do.
-BEHAVIOURS: dict[str, dict[str, Any]] = {
+BEHAVIORS: dict[str, dict[str, Any]] = {
     "tokens-36h": {"retention_seconds": 1.5 * DAY},
     "tokens-0s": {"retention_seconds": 0},
     "tokens-60s": {"retention_seconds": 60},
@@ -73,25 +73,25 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
 STANDARD = "tokens-36h"
 
 
-def behaviour_of(names: str) -> Behaviour:
+def behavior_of(names: str) -> Behavior:
     """Return what ``names`` such as ``tokens-60s+reads-lag`` set together.
 
     ValueError if one of them is unknown, or if two of them contradict each other.
     """
     fields: dict[str, Any] = {}
     for name in names.split("+"):
-        if name not in BEHAVIOURS:
-            raise ValueError(f"{name} is not a behaviour: use {', '.join(BEHAVIOURS)}")
-        if _contradict(fields, BEHAVIOURS[name]):
+        if name not in BEHAVIORS:
+            raise ValueError(f"{name} is not a behavior: use {', '.join(BEHAVIORS)}")
+        if _contradict(fields, BEHAVIORS[name]):
             raise ValueError(f"{names}: {name} contradicts what is before it")
-        fields |= BEHAVIOURS[name]
-    return Behaviour(**fields)
+        fields |= BEHAVIORS[name]
+    return Behavior(**fields)
 
 
-def pairs_of_behaviours() -> Iterator[str]:
-    """Yield each two behaviours that can be combined; the standard would change nothing."""
-    for pair in combinations((name for name in BEHAVIOURS if name != STANDARD), 2):
-        if not _contradict(*map(BEHAVIOURS.__getitem__, pair)):
+def pairs_of_behaviors() -> Iterator[str]:
+    """Yield each two behaviors that can be combined; the standard would change nothing."""
+    for pair in combinations((name for name in BEHAVIORS if name != STANDARD), 2):
+        if not _contradict(*map(BEHAVIORS.__getitem__, pair)):
             yield "+".join(pair)
 
 
@@ -147,7 +147,7 @@ class TokenRecord(NamedTuple):
 class Service:
     """The state behind the API; every operation takes the actor and raises TargetError."""
 
-    behaviour: Behaviour
+    behavior: Behavior
     now: float = 1_700_000_000.0
     live: dict[str, Mesh] = field(default_factory=dict)
     past: dict[str, tuple[tuple[float, Mesh | None], ...]] = field(default_factory=dict)
@@ -176,11 +176,11 @@ class Service:
 
     def shown(self, name: str) -> Mesh | None:
         """Return what a read shows now."""
-        behaviour = self.behaviour
-        if not behaviour.read_lag_seconds and not behaviour.create_lag_seconds:
+        behavior = self.behavior
+        if not behavior.read_lag_seconds and not behavior.create_lag_seconds:
             return self.live.get(name)
-        visible = self.then(name, self.now - behaviour.read_lag_seconds)
-        if visible and self.now < visible.created_at + behaviour.create_lag_seconds:
+        visible = self.then(name, self.now - behavior.read_lag_seconds)
+        if visible and self.now < visible.created_at + behavior.create_lag_seconds:
             return None
         return visible
 
@@ -194,7 +194,7 @@ class Service:
 
     def indexed(self) -> list[Mesh]:
         """Return every mesh as the index of tags has it."""
-        lag = self.behaviour.index_lag_seconds or 0
+        lag = self.behavior.index_lag_seconds or 0
         return [mesh for name in sorted(self.past) if (mesh := self.then(name, self.now - lag))]
 
     def previous(self, name: str) -> Mesh | None:
@@ -204,9 +204,9 @@ class Service:
 
     def listed(self) -> list[Mesh]:
         """Return every mesh as a list shows it."""
-        names = sorted(self.past, reverse=self.behaviour.order == "reverse")
+        names = sorted(self.past, reverse=self.behavior.order == "reverse")
         found = [mesh for name in names if (mesh := self.shown(name))]
-        if self.behaviour.order == "newest":
+        if self.behavior.order == "newest":
             found.sort(key=lambda mesh: -int(mesh.uid))
         return found
 
@@ -232,7 +232,7 @@ class Service:
     ) -> Mesh:
         live = self.live.get(name)
         if live is not None:
-            if self.behaviour.answers_equal_create and live.spec == (spec or {}):
+            if self.behavior.answers_equal_create and live.spec == (spec or {}):
                 return live
             raise ConflictError(f"mesh {name} is there")
         self.incarnations += 1
@@ -244,8 +244,8 @@ class Service:
         live = self._there(name)
         after = spec
         if after is None:
-            after = {} if self.behaviour.bare_update_clears else live.spec
-        bumps = self.behaviour.idle_update_bumps or after != live.spec
+            after = {} if self.behavior.bare_update_clears else live.spec
+        bumps = self.behavior.idle_update_bumps or after != live.spec
         changed = live._replace(spec=after, version=live.version + bumps)
         return self._change(actor, "update", name, changed, token)
 
@@ -255,7 +255,7 @@ class Service:
 
     def untag(self, name: str, keys: list[str], actor: str) -> Mesh:
         live = self._there(name)
-        if self.behaviour.refuses_absent_untag and not live.tags.keys() >= set(keys):
+        if self.behavior.refuses_absent_untag and not live.tags.keys() >= set(keys):
             raise RejectedError(f"mesh {name} does not have all of the tags {', '.join(keys)}")
         kept = {key: value for key, value in live.tags.items() if key not in keys}
         return self._retag(actor, "untag", live, kept)
@@ -272,7 +272,7 @@ class Service:
         return live
 
     def _retag(self, actor: str, operation: str, live: Mesh, tags: Mapping[str, str]) -> Mesh:
-        version = live.version + self.behaviour.tagging_bumps
+        version = live.version + self.behavior.tagging_bumps
         changed = live._replace(tags=tags, version=version)
         return self._change(actor, operation, live.name, changed, None)
 
@@ -309,11 +309,11 @@ class Service:
 
     def refused(self, token: str | None, request: Request, refusal: TargetError) -> None:
         """Take note of a refusal, which the same token may bring again."""
-        if self.behaviour.remembers_refusals and token is not None:
+        if self.behavior.remembers_refusals and token is not None:
             self.tokens[token] = TokenRecord(self.now, request, refusal)
 
     def _recall(self, token: str | None, request: Request) -> Mesh | None:
-        retention = self.behaviour.retention_seconds
+        retention = self.behavior.retention_seconds
         if token is None or retention is None:
             return None
         remembered = self.tokens.get(token)
@@ -326,8 +326,8 @@ class Service:
             raise type(answer)(str(answer))
         live = self.live.get(answer.name)
         if live is None or live.uid != answer.uid:
-            if self.behaviour.after_delete == "forget":
+            if self.behavior.after_delete == "forget":
                 return None
-            if self.behaviour.after_delete == "conflict":
+            if self.behavior.after_delete == "conflict":
                 raise ConflictError("the client token belongs to a mesh that is gone")
         return answer

@@ -114,7 +114,7 @@ class ModelTarget:
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:
         service = self.wire.service
-        if service.behaviour.index_lag_seconds is None:
+        if service.behavior.index_lag_seconds is None:
             return None
         try:
             found = self.wire.read("GetResources", "*", self._indexed, [])

@@ -97,11 +97,11 @@ def _row(
     instead: object,
     schedule: str,
     breaks: str,
-    behaviour: str = "tokens-36h",
+    behavior: str = "tokens-36h",
 ) -> Any:
     scenario, *faults = schedule.split()
     parsed = {int(call): kind for call, _, kind in (fault.partition(":") for fault in faults)}
-    found = Schedule(scenario, behaviour, parsed)
+    found = Schedule(scenario, behavior, parsed)
     return pytest.param(Ablation(guard, module, name, instead, found, breaks), id=guard)
 
 

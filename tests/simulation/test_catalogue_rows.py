@@ -1,4 +1,4 @@
-"""Rows of the failure catalogue that one kind of fault, or one behaviour, stands for."""
+"""Rows of the failure catalogue that one kind of fault, or one behavior, stands for."""
 
 from collections.abc import Iterator
 
@@ -19,10 +19,10 @@ from simulation.target import ModelTarget
 TOLD = ["create-several", "there-and-back", "create-delete-create", "tags-and-spec", "all-at-once"]
 
 
-def every(*kinds: str, behaviour: str = STANDARD, names: list[str] = TOLD) -> Iterator[Run]:
+def every(*kinds: str, behavior: str = STANDARD, names: list[str] = TOLD) -> Iterator[Run]:
     """Yield the runs with one fault of ``kinds``, each of which keeps every property."""
     for name in names:
-        for running in singles(name, behaviour):
+        for running in singles(name, behavior):
             if set(running.schedule.faults.values()) & set(kinds):
                 assert violations(running) == []
                 yield running
@@ -34,8 +34,8 @@ def effects(running: Run, *operations: str) -> int:
     )
 
 
-def undisturbed(name: str, behaviour: str = STANDARD) -> Run:
-    return run(Schedule(name, behaviour, {}))
+def undisturbed(name: str, behavior: str = STANDARD) -> Run:
+    return run(Schedule(name, behavior, {}))
 
 
 def calls_throughout(name: str, kind: str) -> Run:
@@ -123,15 +123,15 @@ def test_s14_under_another_owner_everything_is_a_strangers() -> None:
 
 def test_s18_a_plan_only_reads() -> None:
     for name, scenario in SCENARIOS.items():
-        running = undisturbed(name, scenario.behaviours[0])
+        running = undisturbed(name, scenario.behaviors[0])
         for cycle in running.cycles:
             looks = running.wire.calls[cycle.first_call : cycle.planned_at]
             assert all(call.operation in READS for call in looks)
 
 
-@pytest.mark.parametrize("behaviour", ["tokens-0s", "tokens-60s", "tokens-8h", "tokens-ignored"])
-def test_c01_c02_c03_c05_it_converges_whatever_is_remembered(behaviour: str) -> None:
-    assert len(list(every("reply-lost", behaviour=behaviour))) > 10
+@pytest.mark.parametrize("behavior", ["tokens-0s", "tokens-60s", "tokens-8h", "tokens-ignored"])
+def test_c01_c02_c03_c05_it_converges_whatever_is_remembered(behavior: str) -> None:
+    assert len(list(every("reply-lost", behavior=behavior))) > 10
 
 
 def test_c13_c14_a_cycle_ends_as_its_plan_or_says_what_did_not() -> None:

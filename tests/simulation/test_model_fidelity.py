@@ -15,7 +15,7 @@ from reconciler.targets.session import Connection, open_session
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS, Scenario
 
-BEHAVIOUR = "tags-in-pages"
+BEHAVIOR = "tags-in-pages"
 # Those in which nobody but us does anything: the model's other hands do not reach the endpoint.
 ALONE = [
     name
@@ -51,21 +51,21 @@ def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> None:
-    modelled = run(Schedule(name, BEHAVIOUR, {}))
+    modeled = run(Schedule(name, BEHAVIOR, {}))
     result = carried_out(real, SCENARIOS[name])
     assert result == [
         [type(outcome).__name__ for outcome in cycle.report.outcomes]
-        for cycle in modelled.cycles
+        for cycle in modeled.cycles
         if cycle.report is not None
     ]
     # The model holds meshes alone, so it has no lists of what stands in one.
     inside = ("ListVirtual", "ListRoutes", "ListGatewayRoutes")
     made = {name: count for name, count in real.calls.items() if not name.startswith(inside)}
-    assert made == Counter(call.operation for call in modelled.wire.calls)
+    assert made == Counter(call.operation for call in modeled.wire.calls)
     seen = real.read_all(
         [desired_resource.key for desired_resource in SCENARIOS[name].wanted], OWNER
     )
     for key, live in seen.resources.items():
-        mesh = modelled.service.live[key.name]
+        mesh = modeled.service.live[key.name]
         assert (live.spec, live.version) == (mesh.spec, mesh.version)  # type: ignore[union-attr]
         assert live.tags[APPLIED_TAG] == mesh.tags[APPLIED_TAG]  # type: ignore[union-attr]

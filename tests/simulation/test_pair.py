@@ -12,7 +12,7 @@ from reconciler.engine import ApplyOptions, apply, propose
 from simulation.faults import HANDS, Wire
 from simulation.pair import Work, every_order
 from simulation.scenarios import ALLOW, KEPT, SYNC, A
-from simulation.service import US, Service, behaviour_of
+from simulation.service import US, Service, behavior_of
 from simulation.target import ModelTarget
 
 OTHER = replace(A, spec=ALLOW)
@@ -38,9 +38,9 @@ def by_hand(act: Callable[[Service, str], object]) -> Work:
     return work
 
 
-def world(*wants: Desired, behaviour: str = "tokens-36h") -> Service:
+def world(*wants: Desired, behavior: str = "tokens-36h") -> Service:
     """Return a service on which ``wants`` are live and ours."""
-    service = Service(behaviour_of(behaviour))
+    service = Service(behavior_of(behavior))
     cycle(*wants)(Wire(service, {}, "a"))
     service.now += 60
     service.effects.clear()
@@ -60,13 +60,13 @@ def settled(service: Service, *wants: Desired) -> None:
     }
 
 
-def orders(made: Sequence[Desired], works: Sequence[Work], behaviour: str) -> list[Service]:
-    start = world(*made, behaviour=behaviour)
+def orders(made: Sequence[Desired], works: Sequence[Work], behavior: str) -> list[Service]:
+    start = world(*made, behavior=behavior)
     return list(every_order(lambda: (start.copy(), works)))
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("behaviour", ["tokens-36h", "tokens-ignored"])
+@pytest.mark.parametrize("behavior", ["tokens-36h", "tokens-ignored"])
 @pytest.mark.parametrize(
     ("made", "wants"),
     [
@@ -78,16 +78,16 @@ def orders(made: Sequence[Desired], works: Sequence[Work], behaviour: str) -> li
 def test_p12_two_of_one_mind_do_nothing_twice(
     made: tuple[Desired, ...],
     wants: tuple[Desired, ...],
-    behaviour: str,
+    behavior: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    found = orders(made, (cycle(*wants), cycle(*wants)), behaviour)
+    found = orders(made, (cycle(*wants), cycle(*wants)), behavior)
     for service in found:
         ours = [(effect.operation, effect.name) for effect in service.effects]
-        if behaviour == "tokens-36h":
+        if behavior == "tokens-36h":
             assert len([item for item in ours if item[0] != "tag"]) == 1
         settled(service, *wants)
-    record_property("figure", f"two reconcilers on {behaviour}: {len(found)} orders of calls")
+    record_property("figure", f"two reconcilers on {behavior}: {len(found)} orders of calls")
 
 
 @pytest.mark.parametrize(

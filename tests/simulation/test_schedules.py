@@ -12,7 +12,7 @@ from simulation.faults import KINDS
 from simulation.properties import violations
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS
-from simulation.service import BEHAVIOURS, STANDARD, behaviour_of, pairs_of_behaviours
+from simulation.service import BEHAVIORS, STANDARD, behavior_of, pairs_of_behaviors
 
 TESTS = Path(__file__).parents[1]
 
@@ -39,15 +39,15 @@ def test_a01_to_a13_a22_a26_a40_a41_p01_p18_every_schedule_keeps_every_property(
 def test_there_is_enough_of_everything() -> None:
     assert len(SCENARIOS) >= 15
     assert len(KINDS) >= 12
-    assert len(BEHAVIOURS) >= 12
-    assert len(list(pairs_of_behaviours())) >= 150
+    assert len(BEHAVIORS) >= 12
+    assert len(list(pairs_of_behaviors())) >= 150
 
 
-def test_every_pair_of_behaviours_changes_two_things_that_can_be_at_once() -> None:
-    standard = behaviour_of(STANDARD)
-    for pair in pairs_of_behaviours():
-        alone = [behaviour_of(name) for name in pair.split("+")]
-        assert len({standard, behaviour_of(pair), *alone}) == 4, pair
+def test_every_pair_of_behaviors_changes_two_things_that_can_be_at_once() -> None:
+    standard = behavior_of(STANDARD)
+    for pair in pairs_of_behaviors():
+        alone = [behavior_of(name) for name in pair.split("+")]
+        assert len({standard, behavior_of(pair), *alone}) == 4, pair
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_every_pair_of_behaviours_changes_two_things_that_can_be_at_once() -> No
     [
         pytest.param("tokens-0s+tokens-60s", "contradicts", id="the same field"),
         pytest.param("reads-lag+all-in-one-second", "contradicts", id="a lag that never ends"),
-        pytest.param("tokens-0s+nonsense", "not a behaviour", id="unknown"),
+        pytest.param("tokens-0s+nonsense", "not a behavior", id="unknown"),
     ],
 )
 def test_what_cannot_be_at_once_is_refused(names: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        behaviour_of(names)
+        behavior_of(names)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -46,14 +46,14 @@ def has_old_record(running: Run, live: LiveResource) -> bool:
 
 def shown_late(running: Run) -> bool:
     """Whether the index of tags hid from the first cycle without faults what others had done."""
-    lag = running.service.behaviour.index_lag_seconds or 0
+    lag = running.service.behavior.index_lag_seconds or 0
     seen = running.cycles[-2].began - lag
     return any(effect.actor != US and effect.time > seen for effect in running.service.effects)
 
 
 def longest_lag(running: Run) -> float:
     """Return for how many seconds reads of some kind do not show a write."""
-    it = running.service.behaviour
+    it = running.service.behavior
     return max(it.create_lag_seconds, it.read_lag_seconds, it.index_lag_seconds or 0)
 
 
@@ -98,16 +98,16 @@ def _looks(call: Call, operation: str, name: str) -> bool:
 
 
 def _lag(running: Run, call: Call) -> float:
-    behaviour = running.service.behaviour
+    behavior = running.service.behavior
     if call.operation == "GetResources":
-        return behaviour.index_lag_seconds or 0
-    return behaviour.read_lag_seconds
+        return behavior.index_lag_seconds or 0
+    return behavior.read_lag_seconds
 
 
 def remembers(running: Run) -> bool:
     """Whether the memory of tokens outlives every delay and sleep of the run."""
-    retention = running.service.behaviour.retention_seconds
-    if retention is None or running.service.behaviour.after_delete == "forget":
+    retention = running.service.behavior.retention_seconds
+    if retention is None or running.service.behavior.after_delete == "forget":
         return False
     kinds = running.schedule.faults.values()
     if "tokens-forgotten" in kinds:

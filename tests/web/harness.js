@@ -13,12 +13,12 @@ function luminance([red, green, blue]) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-const numbers = (colour) => colour.match(/[\d.]+/g).map(Number);
+const numbers = (color) => color.match(/[\d.]+/g).map(Number);
 
 function behind(element, view) {
   for (let at = element; at; at = at.parentElement) {
-    const colour = numbers(view.getComputedStyle(at).backgroundColor);
-    if (colour.length === 3 || colour[3] === 1) return colour;
+    const color = numbers(view.getComputedStyle(at).backgroundColor);
+    if (color.length === 3 || color[3] === 1) return color;
   }
   return [255, 255, 255];
 }
@@ -65,7 +65,7 @@ function facts(page, view) {
     items: texts("tbody li"),
     head: page.querySelector("thead").offsetHeight > 1,
     cells: page.querySelectorAll("[role=table] > [role=rowgroup] > [role=row] > [role=cell]").length,
-    unlabelled: [...page.querySelectorAll("input, button")].filter((it) => !it.ariaLabel && !it.textContent).length,
+    unlabeled: [...page.querySelectorAll("input, button")].filter((it) => !it.ariaLabel && !it.textContent).length,
     least: contrast(page, view),
     chosen,
     all: sifted(""),

@@ -28,7 +28,7 @@ def origin(name: str, line: int = 1) -> Origin:
 
 def standings(now: float = NOW) -> tuple[ResourceStatus, ...]:
     egress = FieldChange("/spec/egressFilter/type", "ALLOW_ALL", "DROP_ALL")
-    team = FieldChange("/tags/cost~1centre", MISSING, "payments")
+    team = FieldChange("/tags/cost~1center", MISSING, "payments")
     return (
         ResourceStatus(
             Key("mesh", ("payments",)), State.IN_SYNC, now - 86_400 * 3, origin("payments"), OWNER,

@@ -98,7 +98,7 @@ def test_everything_is_shown_at_every_width(
     assert facts["states"][-1] == "in sync"
     assert facts["keys"][0] == "mesh/ledger"
     assert 'spec.egressFilter.type "ALLOW_ALL" \u2192 "DROP_ALL"' in facts["items"]
-    assert 'tags.cost/centre absent \u2192 "payments"' in facts["items"]
+    assert 'tags.cost/center absent \u2192 "payments"' in facts["items"]
     assert "account123456789012, eu-west-1" in facts["facts"]
     assert re.search(r"cycle42 ended \d+ s ago with 4 \(partial\)", facts["facts"])
     assert "manifests/a.yaml:2:1: error[MR012] is not valid YAML" in facts["notices"]
@@ -108,7 +108,7 @@ def test_everything_is_shown_at_every_width(
     assert facts["missing"] == 1
     assert facts["said"] == "No resource matches the filter."
     assert facts["cells"] == 10 * 5
-    assert facts["unlabelled"] == 0
+    assert facts["unlabeled"] == 0
     assert facts["least"]["ratio"] >= 4.5, facts["least"]
 
 
@@ -118,7 +118,7 @@ def test_e14_what_looks_like_markup_is_text(seen: Callable[..., dict[str, Any]])
     assert facts["markup"] == 0
     assert facts["title"].startswith("8 not in sync")
     (item,) = (item for item in facts["items"] if item.startswith("tags.<img"))
-    # What would turn the text around it is spelt out.
+    # What would turn the text around it is spelled out.
     assert item.endswith('"a\\u{202e}b\\u001b[2J"')
 
 

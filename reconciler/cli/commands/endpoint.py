@@ -8,7 +8,7 @@ from reconciler.cli.signals import stop_on_signals
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import (
-    Behaviour,
+    Behavior,
     DataDirectoryLockedError,
     EndpointError,
     InvalidAddressError,
@@ -16,7 +16,7 @@ from reconciler.endpoint import (
     InvalidFaultsError,
     LocalEndpoint,
     ServingError,
-    parse_behaviour,
+    parse_behavior,
 )
 
 IN_MEMORY = ":memory:"
@@ -34,7 +34,7 @@ def run(invocation: Invocation) -> int:
             data,
             host=host,
             port=port,
-            behaviour=_behaviour(invocation),
+            behavior=_behavior(invocation),
             faults=invocation["faults"],
             allow_hosts=invocation["allow_host"],
             insecure=invocation["insecure"],
@@ -53,8 +53,8 @@ def run(invocation: Invocation) -> int:
     return ExitCode.OK
 
 
-def _behaviour(invocation: Invocation) -> Behaviour:
-    chosen = Behaviour(
+def _behavior(invocation: Invocation) -> Behavior:
+    chosen = Behavior(
         token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
     )
-    return parse_behaviour(invocation["behaviour"], chosen)
+    return parse_behavior(invocation["behavior"], chosen)

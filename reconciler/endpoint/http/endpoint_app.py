@@ -25,7 +25,7 @@ from reconciler.endpoint.faults.fault_effects import (
 from reconciler.endpoint.faults.fault_list import Faults
 from reconciler.endpoint.http import identity
 from reconciler.endpoint.http.parse_request import Routes, parse_request
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.error_messages import UNMODELED_STATUS
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.semantics.spec_checks import Call
@@ -68,7 +68,7 @@ class EndpointApp:
         operations: Operations,
         store: Store,
         *,
-        behaviour: Behaviour | None = None,
+        behavior: Behavior | None = None,
         faults: Faults | None = None,
         hosts: Collection[str] = (),
     ) -> None:
@@ -79,7 +79,7 @@ class EndpointApp:
         }
         self._operations = operations
         self._store = store
-        self._behaviour = behaviour or Behaviour()
+        self._behavior = behavior or Behavior()
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._calls: Counter[str] = Counter()
@@ -149,7 +149,7 @@ class EndpointApp:
         self._calls[operation.name] += 1
         _require_content_type(headers, body)
         query = scope["query_string"].decode("latin-1")
-        call = parse_request(route, aws_scope, query, body, self._behaviour)
+        call = parse_request(route, aws_scope, query, body, self._behavior)
         return Request(operation.name, call.name, partial(self._perform, call))
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 from reconciler.api import Number, Operation, Violation, violations
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics import spec_checks
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.spec_checks import Call
 from reconciler.endpoint.state.tables import Scope
 
@@ -56,14 +56,14 @@ def parse_request(
     scope: Scope,
     query: str,
     body: bytes,
-    behaviour: Behaviour,
+    behavior: Behavior,
 ) -> Call:
     """Return the call that a request makes, checked against the description and the rules.
 
     ``route`` is what ``Routes.find`` returned.
 
     Members that are null are left out. Unknown members of the body are refused (chosen: no known
-    client sends one, and ignoring a misspelt one would lose what it asks for); unknown query
+    client sends one, and ignoring a misspelled one would lose what it asks for); unknown query
     parameters are ignored, as signatures may travel there.
 
     Raises:
@@ -80,10 +80,10 @@ def parse_request(
     parameters = {**asked, **_parse_query(operation, query), **names}
     violations_found = chain(strays, violations(operation.request, parameters))
     _reject_if_any(
-        (_code(violation, operation, behaviour), str(violation)) for violation in violations_found
+        (_code(violation, operation, behavior), str(violation)) for violation in violations_found
     )
     call = Call(operation, scope, parameters)
-    _reject_if_any(spec_checks.violations_of_rules(call, behaviour))
+    _reject_if_any(spec_checks.violations_of_rules(call, behavior))
     return call
 
 
@@ -92,9 +92,9 @@ def _reject_if_any(problems: Iterable[tuple[str, str]]) -> None:
         raise ApiError(found[0][0], "; ".join(words for _, words in found))
 
 
-def _code(violation: Violation, operation: Operation, behaviour: Behaviour) -> str:
+def _code(violation: Violation, operation: Operation, behavior: Behavior) -> str:
     if (violation.path, violation.constraint, operation.action) == (("tags",), "size", "create"):
-        return behaviour.too_many_tags_on_create
+        return behavior.too_many_tags_on_create
     return "BadRequestException"
 
 

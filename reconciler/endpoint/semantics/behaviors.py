@@ -14,7 +14,7 @@ YesNo = Literal["yes", "no"]
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behavior:
     """The choices in force; each default is the strictest that every known client survives."""
 
     token_retention_seconds: float = 129600.0
@@ -63,14 +63,14 @@ class Behaviour:
     quotas: Literal["none", "aws"] = "none"
 
 
-_TYPES: dict[str, Any] = get_type_hints(Behaviour)
+_TYPES: dict[str, Any] = get_type_hints(Behavior)
 
 
-def parse_behaviour(settings: Iterable[str], base: Behaviour | None = None) -> Behaviour:
+def parse_behavior(settings: Iterable[str], base: Behavior | None = None) -> Behavior:
     """Return ``base`` with ``NAME=VALUE`` settings laid over it, the last of a name winning.
 
     Raises:
-        BehaviourRefusedError: A setting names no behaviour, or gives it no value that it takes.
+        BehaviorRefusedError: A setting names no behavior, or gives it no value that it takes.
     """
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -78,9 +78,9 @@ def parse_behaviour(settings: Iterable[str], base: Behaviour | None = None) -> B
         key = name.strip().replace("-", "_")
         if not equals or key not in _TYPES:
             known = ", ".join(map(_shown, _TYPES))
-            raise InvalidBehaviorError(f'"{setting}" is no NAME=VALUE of a behaviour: {known}')
+            raise InvalidBehaviorError(f'"{setting}" is no NAME=VALUE of a behavior: {known}')
         changes[key] = _value(key, value.strip())
-    return replace(base or Behaviour(), **changes)
+    return replace(base or Behavior(), **changes)
 
 
 def _value(key: str, text: str) -> str | float:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 
-Check = Callable[[Any, Behaviour], Iterator[str]]
+Check = Callable[[Any, Behavior], Iterator[str]]
 
 _INVALID_IN_PATH = re.compile(r"[/\x00-\x1f\x7f]")
 _WORD_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
@@ -23,7 +23,7 @@ GATEWAY_ROUTES = ("grpcRoute", "http2Route", "httpRoute")
 def exactly_one(*names: str) -> Check:
     """Return a check that exactly one of some members is there."""
 
-    def check(value: Any, _: Behaviour) -> Iterator[str]:
+    def check(value: Any, _: Behavior) -> Iterator[str]:
         if sum(name in value for name in names) != 1:
             yield f"must have exactly one of {', '.join(names)}"
 
@@ -33,7 +33,7 @@ def exactly_one(*names: str) -> Check:
 def at_least_one(*names: str) -> Check:
     """Return a check that one of some members is there."""
 
-    def check(value: Any, _: Behaviour) -> Iterator[str]:
+    def check(value: Any, _: Behavior) -> Iterator[str]:
         if not any(name in value for name in names):
             yield f"must have at least one of {', '.join(names)}"
 
@@ -43,7 +43,7 @@ def at_least_one(*names: str) -> Check:
 def at_most_one(*names: str) -> Check:
     """Return a check that no two of some members are there."""
 
-    def check(value: Any, _: Behaviour) -> Iterator[str]:
+    def check(value: Any, _: Behavior) -> Iterator[str]:
         if sum(name in value for name in names) > 1:
             yield f"must not have more than one of {', '.join(names)}"
 
@@ -53,7 +53,7 @@ def at_most_one(*names: str) -> Check:
 def starts_with(member: str, *beginnings: str) -> Check:
     """Return a check that a text member, where it is there, begins in one of some ways."""
 
-    def check(value: Any, _: Behaviour) -> Iterator[str]:
+    def check(value: Any, _: Behavior) -> Iterator[str]:
         if not value.get(member, beginnings[0]).startswith(beginnings):
             yield f"{member} must begin with {' or '.join(beginnings)}"
 
@@ -63,43 +63,43 @@ def starts_with(member: str, *beginnings: str) -> Check:
 def reserved(member: str, *beginnings: str) -> Check:
     """Return a check that a text member begins in none of some ways."""
 
-    def check(value: Any, _: Behaviour) -> Iterator[str]:
+    def check(value: Any, _: Behavior) -> Iterator[str]:
         if value.get(member, "").startswith(beginnings):
             yield f"{member} must not begin with {' or '.join(beginnings)}: reserved"
 
     return check
 
 
-def names(request: Any, _: Behaviour) -> Iterator[str]:
+def names(request: Any, _: Behavior) -> Iterator[str]:
     """Check that a path can carry every name."""
     for member, value in request.items():
         if member.endswith("Name") and _INVALID_IN_PATH.search(value):
             yield f"{member}: must not contain a slash or a control character"
 
 
-def service_name(request: Any, _: Behaviour) -> Iterator[str]:
+def service_name(request: Any, _: Behavior) -> Iterator[str]:
     """Check the length of a virtual service's name, which the model leaves open."""
     size = len(request.get("virtualServiceName", "x"))
     if not 1 <= size <= _MAX_SERVICE_NAME_LENGTH:
         yield f"virtualServiceName: must have 1 to {_MAX_SERVICE_NAME_LENGTH} characters, not {size}"
 
 
-def word_names(request: Any, behaviour: Behaviour) -> Iterator[str]:
+def word_names(request: Any, behavior: Behavior) -> Iterator[str]:
     """Check the characters of names that may be held to a few."""
-    strict = {"virtualRouterName": behaviour.router_names, "meshName": behaviour.mesh_names}
+    strict = {"virtualRouterName": behavior.router_names, "meshName": behavior.mesh_names}
     for member, names in strict.items():
         if names == "word" and not _WORD_PATTERN.fullmatch(request.get(member, "x")):
             yield f"{member}: may hold letters, digits, hyphens and underscores alone"
 
 
-def reserved_tag(tag: Any, _: Behaviour) -> Iterator[str]:
+def reserved_tag(tag: Any, _: Behavior) -> Iterator[str]:
     """Check that a tag is not one of the service itself."""
     for member in ("key", "value"):
         if tag[member].lower().startswith("aws:"):
             yield f"the {member} {tag[member]!r} has the reserved prefix aws:"
 
 
-def repeated_tags(tags: Any, _: Behaviour) -> Iterator[str]:
+def repeated_tags(tags: Any, _: Behavior) -> Iterator[str]:
     """Check that no key is given twice."""
     keys = [tag["key"] for tag in tags]
     for key in dict.fromkeys(keys):
@@ -107,40 +107,40 @@ def repeated_tags(tags: Any, _: Behaviour) -> Iterator[str]:
             yield f"the key {key!r} is given {keys.count(key)} times"
 
 
-def duration_pair(duration: Any, _: Behaviour) -> Iterator[str]:
+def duration_pair(duration: Any, _: Behavior) -> Iterator[str]:
     """Check that a duration is whole, where it is there."""
     if len(duration) == 1:
         yield "must have both of unit, value"
 
 
-def ascending_range(bounds: Any, _: Behaviour) -> Iterator[str]:
+def ascending_range(bounds: Any, _: Behavior) -> Iterator[str]:
     """Check that a range is not empty."""
     if bounds["start"] >= bounds["end"]:
         yield "start must be less than end"
 
 
-def weights(action: Any, behaviour: Behaviour) -> Iterator[str]:
+def weights(action: Any, behavior: Behavior) -> Iterator[str]:
     """Check the sum of the weights."""
     total = sum(target["weight"] for target in action["weightedTargets"])
-    exactly = behaviour.weights == "exactly-100"
+    exactly = behavior.weights == "exactly-100"
     if total > _WEIGHT_TOTAL or (exactly and total < _WEIGHT_TOTAL):
         yield f"the weights must sum up to {'' if exactly else 'at most '}100, not {total}"
 
 
-def retry_events(policy: Any, _: Behaviour) -> Iterator[str]:
+def retry_events(policy: Any, _: Behavior) -> Iterator[str]:
     """Check the names of HTTP events, which the model leaves open."""
     for event in policy.get("httpRetryEvents", ()):
         if event not in _HTTP_RETRY_EVENTS:
             yield f"httpRetryEvents must be {' or '.join(_HTTP_RETRY_EVENTS)}, not {event!r}"
 
 
-def method_with_service(match: Any, _: Behaviour) -> Iterator[str]:
+def method_with_service(match: Any, _: Behavior) -> Iterator[str]:
     """Check that a method has its service."""
     if "methodName" in match and "serviceName" not in match:
         yield "methodName needs serviceName"
 
 
-def single_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
+def single_protocol(listener: Any, _: Behavior) -> Iterator[str]:
     """Check that what a listener holds by protocol is of its own."""
     protocol = listener["portMapping"]["protocol"]
     for member in ("connectionPool", "timeout"):
@@ -149,9 +149,9 @@ def single_protocol(listener: Any, _: Behaviour) -> Iterator[str]:
                 yield f"{member} is of {other}, but the listener's protocol is {protocol}"
 
 
-def health_check_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
+def health_check_port(spec: Any, behavior: Behavior) -> Iterator[str]:
     """Check that health checks ask ports that are listened on."""
-    if behaviour.health_check_elsewhere == "accepted":
+    if behavior.health_check_elsewhere == "accepted":
         return
     ports = {listener["portMapping"]["port"] for listener in spec.get("listeners", ())}
     for listener in spec.get("listeners", ()):
@@ -160,19 +160,19 @@ def health_check_port(spec: Any, behaviour: Behaviour) -> Iterator[str]:
             yield f"healthCheck.port must be that of a listener, not {port}"
 
 
-def service_discovery(spec: Any, _: Behaviour) -> Iterator[str]:
+def service_discovery(spec: Any, _: Behavior) -> Iterator[str]:
     """Check that a node that listens can be found."""
     if spec.get("listeners") and "serviceDiscovery" not in spec:
         yield "Listeners can't be set without a Service Discovery."
 
 
-def listener_required(spec: Any, _: Behaviour) -> Iterator[str]:
+def listener_required(spec: Any, _: Behavior) -> Iterator[str]:
     """Check that a node that can be found listens."""
     if "serviceDiscovery" in spec and not spec.get("listeners"):
         yield "Service Discovery can't be set without a listener."
 
 
-def enclosing_slashes(rewrite: Any, _: Behaviour) -> Iterator[str]:
+def enclosing_slashes(rewrite: Any, _: Behavior) -> Iterator[str]:
     """Check that a prefix stands between slashes."""
     value = rewrite.get("value", "/")
     if not (value.startswith("/") and value.endswith("/")):

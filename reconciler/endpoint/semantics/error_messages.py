@@ -29,7 +29,7 @@ def not_found(collection: Collection, name: str, code: str = "NotFoundException"
 
 
 def already_exists(collection: Collection, name: str) -> ApiError:
-    """Return the refusal for a name in use: the one modelled error that fits (model)."""
+    """Return the refusal for a name in use: the one modeled error that fits (model)."""
     return ApiError(
         "ConflictException",
         f"{collection.kind} with name {name} already exists{_parent_text(collection)}"

@@ -14,7 +14,7 @@ from reconciler.api import ApiKind, Description
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics import error_messages, pagination
 from reconciler.endpoint.semantics.arns import read_arn
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.quota_checks import check_quota
 from reconciler.endpoint.semantics.references import check_references, check_unused, require_parents
 from reconciler.endpoint.semantics.spec_checks import Call
@@ -32,14 +32,14 @@ class Operations:
     """The operations of the API over records; ``clock`` gives seconds since 1970."""
 
     def __init__(
-        self, description: Description, behaviour: Behaviour, clock: Callable[[], float]
+        self, description: Description, behavior: Behavior, clock: Callable[[], float]
     ) -> None:
         self._kinds = description.kinds
-        self._behaviour = behaviour
+        self._behavior = behavior
         self._clock = clock
         self._history = WriteHistory()
-        self._tokens = Tokens(description.kinds, behaviour)
-        self.views = Views(description.kinds, behaviour, self._now)
+        self._tokens = Tokens(description.kinds, behavior)
+        self.views = Views(description.kinds, behavior, self._now)
         self._reads: dict[str, Callable[[Call, Tables, Lag], ResponseBody]] = {
             "describe": self._describe,
             "list": self._list,
@@ -63,7 +63,7 @@ class Operations:
         Raises:
             RefusedError: The state does not allow it.
         """
-        lag = lag or Lag(seconds=self._behaviour.read_lag_seconds)
+        lag = lag or Lag(seconds=self._behavior.read_lag_seconds)
         return as_json(self._reads[call.operation.action](call, tables, lag))
 
     def write(self, call: Call, tables: Tables) -> str | ApiError:
@@ -88,7 +88,7 @@ class Operations:
         parent = require_parents(tables, collection)
         spec = self._with_defaults(call, collection, tables)
         if live := tables.find(collection, name):
-            if self._behaviour.create_equal_spec == "200" and live.spec == spec:
+            if self._behavior.create_equal_spec == "200" and live.spec == spec:
                 return self.views.describe(live)
             raise error_messages.already_exists(collection, name)
         owner = call.scope.account
@@ -99,8 +99,8 @@ class Operations:
             shared and collection.kind not in _BY_CONSUMERS
         ):
             raise self._check_account(call, resource)
-        check_references(tables, resource, self._behaviour)
-        if self._behaviour.quotas == "aws":
+        check_references(tables, resource, self._behavior)
+        if self._behavior.quotas == "aws":
             check_quota(tables, resource)
         self._put(tables, None, resource, now)
         return self.views.describe(resource)
@@ -110,13 +110,13 @@ class Operations:
         if before.owner != call.scope.account:
             raise self._check_account(call, before)
         spec = self._with_defaults(call, before.collection, tables)
-        if "spec" not in call.parameters and self._behaviour.update_without_spec == "keeps":
+        if "spec" not in call.parameters and self._behavior.update_without_spec == "keeps":
             spec = before.spec
         after = replace(before, spec=spec)
-        check_references(tables, after, self._behaviour)
-        if self._behaviour.quotas == "aws":
+        check_references(tables, after, self._behavior)
+        if self._behavior.quotas == "aws":
             check_quota(tables, after)
-        if spec != before.spec or self._behaviour.noop_update_bumps_version == "yes":
+        if spec != before.spec or self._behavior.noop_update_bumps_version == "yes":
             after = _next_version(after, now)
             self._put(tables, before, after, now)
         return self.views.describe(after)
@@ -125,11 +125,11 @@ class Operations:
         resource = self._requested(call, tables)
         if call.scope.account not in (resource.owner, resource.collection.scope.account):
             raise self._check_account(call, resource)
-        check_unused(tables, resource, self._behaviour)
+        check_unused(tables, resource, self._behavior)
         self._history.record(resource.collection, resource.name, resource, now)
         tables.remove(resource)
         last = _next_version(resource, now)
-        bumps = self._behaviour.delete_bumps_version
+        bumps = self._behavior.delete_bumps_version
         if bumps == "none" or (bumps == "children" and resource.collection.kind == "Mesh"):
             last = replace(last, version=resource.version)
         return self.views.describe(last, "DELETED")
@@ -141,8 +141,8 @@ class Operations:
         collection, _ = self._place(call)
         require_parents(tables, collection)
         size = pagination.page_size(call)
-        everywhere = collection.kind == "Mesh" and self._behaviour.shared_meshes == "listed"
-        order = pagination.Order(self._behaviour.list_order, everywhere=everywhere)
+        everywhere = collection.kind == "Mesh" and self._behavior.shared_meshes == "listed"
+        order = pagination.Order(self._behavior.list_order, everywhere=everywhere)
         after = pagination.token_position(call, collection.parent)
         read = tables.page_of_all_accounts if everywhere else tables.page
         found = read(collection, after, size + 1, order.expression)
@@ -170,7 +170,7 @@ class Operations:
     def _untag(self, call: Call, tables: Tables, now: int) -> ResponseBody:
         resource = self._named_by_arn(call, tables)
         dropped = set(call.parameters["tagKeys"])
-        if self._behaviour.untag_of_absent == "refused" and dropped - set(resource.tags):
+        if self._behavior.untag_of_absent == "refused" and dropped - set(resource.tags):
             unknown = ", ".join(sorted(dropped - set(resource.tags)))
             raise ApiError("BadRequestException", f"tagKeys: not on the resource: {unknown}")
         kept = {key: value for key, value in resource.tags.items() if key not in dropped}
@@ -197,7 +197,7 @@ class Operations:
 
     def _put_tags(self, tables: Tables, resource: Resource, tags: dict[str, str], now: int) -> None:
         after = replace(resource, tags=tags)
-        if self._behaviour.tagging_bumps_version == "yes":
+        if self._behavior.tagging_bumps_version == "yes":
             after = _next_version(after, now)
         self._put(tables, resource, after, now)
 
@@ -208,16 +208,14 @@ class Operations:
             found = tables.find(nodes, name)
             return found.spec if found else None
 
-        return with_defaults(
-            collection.kind, call.parameters.get("spec", {}), self._behaviour, node
-        )
+        return with_defaults(collection.kind, call.parameters.get("spec", {}), self._behavior, node)
 
     def _place(self, call: Call) -> tuple[Collection, str]:
         """Return where a call's resource stands, and its name; a list has no name."""
         kind = cast("ApiKind", call.operation.kind)
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
         scope = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
-        if scope != call.scope and self._behaviour.shared_meshes == "none":
+        if scope != call.scope and self._behavior.shared_meshes == "none":
             raise error_messages.not_found(
                 Collection(scope, "Mesh", ""), call.parameters["meshName"]
             )
@@ -231,7 +229,7 @@ class Operations:
         text: str = call.parameters["resourceArn"]
         named = read_arn(text, call.scope.region, self._kinds)
         if named.owner != call.scope.account:
-            raise error_messages.foreign_arn(text, named.owner, self._behaviour.denial)
+            raise error_messages.foreign_arn(text, named.owner, self._behavior.denial)
         *parents, name = named.path
         scope = replace(call.scope, account=named.mesh_owner or call.scope.account)
         collection = Collection(scope, named.kind.name, "/".join(parents))
@@ -257,7 +255,7 @@ class Operations:
         return resource
 
     def _check_account(self, call: Call, resource: Resource) -> ApiError:
-        name, code = call.operation.name, self._behaviour.denial
+        name, code = call.operation.name, self._behavior.denial
         return error_messages.denied(call.scope.account, name, self.views.arn(resource), code)
 
     def _now(self) -> int:

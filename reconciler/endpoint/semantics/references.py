@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics import error_messages
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.state.tables import Collection, Resource, Tables
 
 Spec = dict[str, Any]
@@ -108,14 +108,14 @@ def require_parents(tables: Tables, collection: Collection) -> Resource | None:
     return found
 
 
-def check_references(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def check_references(tables: Tables, resource: Resource, behavior: Behavior) -> None:
     """Refuse a resource about to be written whose spec does not fit the others.
 
     Raises:
         RefusedError: It names what is not there, or its ports do not tell listeners apart.
     """
-    if behaviour.references == "checked":
-        _require_targets(tables, resource, behaviour)
+    if behavior.references == "checked":
+        _require_targets(tables, resource, behavior)
     for containment in CONTAINMENTS:
         if containment.kind == resource.collection.kind:
             _check_route_ports(tables, resource, containment)
@@ -123,7 +123,7 @@ def check_references(tables: Tables, resource: Resource, behaviour: Behaviour) -
             _check_listener_ports(tables, resource, containment)
 
 
-def check_unused(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def check_unused(tables: Tables, resource: Resource, behavior: Behavior) -> None:
     """Refuse the delete of a resource that others stand in or name.
 
     Raises:
@@ -141,7 +141,7 @@ def check_unused(tables: Tables, resource: Resource, behaviour: Behaviour) -> No
         if (inside := tables.page(Collection(collection.scope, containment, inner), "", 6))
     }
     quoted = json.dumps(resource.name)
-    hold = behaviour.backends_hold_services == "yes"
+    hold = behavior.backends_hold_services == "yes"
     for reference in (*REFERENCES, *((_BACKENDS,) if hold else ())):
         if reference.target == kind:
             found = [
@@ -157,7 +157,7 @@ def check_unused(tables: Tables, resource: Resource, behaviour: Behaviour) -> No
         raise error_messages.in_use(resource, holders)
 
 
-def _require_targets(tables: Tables, resource: Resource, behaviour: Behaviour) -> None:
+def _require_targets(tables: Tables, resource: Resource, behavior: Behavior) -> None:
     scope = resource.collection.scope
     mesh = resource.collection.parent.partition("/")[0]
     for reference in REFERENCES:
@@ -167,7 +167,7 @@ def _require_targets(tables: Tables, resource: Resource, behaviour: Behaviour) -
                 target = tables.find(collection, name)
                 # What another account made is not for this one to refer to (UG on sharing).
                 if target is None or target.owner != resource.owner:
-                    raise error_messages.not_found(collection, name, behaviour.reference_not_found)
+                    raise error_messages.not_found(collection, name, behavior.reference_not_found)
 
 
 def _check_route_ports(tables: Tables, route: Resource, containment: Containment) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from reconciler.api import ListOf, Operation, Shape, Structure
 from reconciler.endpoint.semantics import check_functions as check
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.check_functions import Check
 from reconciler.endpoint.state.tables import Scope
 
@@ -39,15 +39,15 @@ class Call:
         return str(self.parameters.get(kind.path[-1], ""))
 
 
-def violations_of_rules(call: Call, behaviour: Behaviour) -> Iterator[tuple[str, str]]:
+def violations_of_rules(call: Call, behavior: Behavior) -> Iterator[tuple[str, str]]:
     """Yield how a call breaks the rules, each as the error's name and the words."""
     for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
         for rule in RULES.get(name if path else "Request", ()):
             # Where the service's words are known, they come without the place.
             placed = path and rule not in _ROUTE_CHECKS
             place = f"{'.'.join(map(str, path))}: " if placed else ""
-            code = behaviour.reserved_tag if rule is check.reserved_tag else "BadRequestException"
-            for words in rule(value, behaviour):
+            code = behavior.reserved_tag if rule is check.reserved_tag else "BadRequestException"
+            for words in rule(value, behavior):
                 yield code, f"{place}{words}"
 
 
@@ -96,7 +96,7 @@ RULES: Mapping[str, tuple[Check, ...]] = {
         check.exactly_one("defaultPrefix", "value"),
         check.enclosing_slashes,
     ),
-    "RouteAction": (check.weights,),  # model; a behaviour
+    "RouteAction": (check.weights,),  # model; a behavior
     "HttpRetryPolicy": (check.at_least_one(*_RETRY_EVENT_FIELDS), check.retry_events),  # API
     "GrpcRetryPolicy": (
         check.at_least_one("grpcRetryEvents", *_RETRY_EVENT_FIELDS),
@@ -105,7 +105,7 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "GrpcRouteMatch": (check.method_with_service,),  # API
     "Listener": (check.single_protocol,),  # UG for the pool; for the time-out: chosen
     "VirtualGatewayListener": (check.single_protocol,),
-    # API, controller; a behaviour. Discovery: TF pull request 13337, with these words
+    # API, controller; a behavior. Discovery: TF pull request 13337, with these words
     "VirtualNodeSpec": (check.health_check_port, check.service_discovery, check.listener_required),
     "VirtualGatewaySpec": (check.health_check_port,),
 }

@@ -4,32 +4,32 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.references import weighted_targets
 
 Spec = dict[str, Any]
 
 
 def with_defaults(
-    kind: str, spec: Spec, behaviour: Behaviour, node: Callable[[str], Spec | None]
+    kind: str, spec: Spec, behavior: Behavior, node: Callable[[str], Spec | None]
 ) -> Spec:
     """Return a spec as the service keeps it; ``node`` finds the spec of a virtual node.
 
     Everything else is echoed as it was sent, and no default appears (CLI samples, UG).
     """
     spec = deepcopy(spec)
-    if kind == "VirtualNode" and behaviour.backends == "filled":
+    if kind == "VirtualNode" and behavior.backends == "filled":
         spec.setdefault("backends", [])
-    if behaviour.health_check_port == "filled":
+    if behavior.health_check_port == "filled":
         for listener in spec.get("listeners", ()):
             if "healthCheck" in listener:
                 listener["healthCheck"].setdefault("port", listener["portMapping"]["port"])
-    if kind == "Route" and behaviour.target_port == "filled":
+    if kind == "Route" and behavior.target_port == "filled":
         for target in weighted_targets(spec):
             listeners = (node(target["virtualNode"]) or {}).get("listeners", [])
             if len(listeners) == 1:
                 target.setdefault("port", listeners[0]["portMapping"]["port"])
-    if behaviour.grpc_metadata_names == "lowered":
+    if behavior.grpc_metadata_names == "lowered":
         for metadata in spec.get("grpcRoute", {}).get("match", {}).get("metadata", ()):
             metadata["name"] = metadata["name"].lower()
     return spec

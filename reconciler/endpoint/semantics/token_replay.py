@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.api import ApiKind
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics import error_messages
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.spec_checks import Call
 from reconciler.endpoint.semantics.views import ResponseBody
 from reconciler.endpoint.state.tables import Collection, Tables, TokenRecord
@@ -19,10 +19,10 @@ _REFUSED = "refused"
 class Tokens:
     """The rules of client tokens over records."""
 
-    def __init__(self, kinds: Mapping[str, ApiKind], behaviour: Behaviour) -> None:
+    def __init__(self, kinds: Mapping[str, ApiKind], behavior: Behavior) -> None:
         self._kinds = kinds
-        self._behaviour = behaviour
-        self._retention = int(behaviour.token_retention_seconds * 1000)
+        self._behavior = behavior
+        self._retention = int(behavior.token_retention_seconds * 1000)
 
     def run_once(
         self, call: Call, tables: Tables, now: int, perform: Callable[[], ResponseBody]
@@ -54,13 +54,13 @@ class Tokens:
         try:
             return as_json(perform())
         except ApiError as error:
-            if self._behaviour.token_of_refused == "forgotten":  # noqa: S105 - no password
+            if self._behavior.token_of_refused == "forgotten":  # noqa: S105 - no password
                 raise
             return as_json({_REFUSED: [error.code, str(error)]})
 
     def _is_outlived(self, call: Call, tables: Tables, remembered: TokenRecord) -> bool:
         """Say whether a token is free again because its resource is gone."""
-        after = self._behaviour.token_after_delete
+        after = self._behavior.token_after_delete
         response = json.loads(remembered.response)
         if after == "replays" or _REFUSED in response:
             return False

@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.api import ApiKind
 from reconciler.endpoint.semantics.arns import write_arn
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.state.tables import Resource, Scope
 
 ResponseBody = dict[str, Any]
@@ -15,15 +15,15 @@ class Views:
     """The ways to show resources of ``kinds``; ``now`` gives milliseconds since 1970."""
 
     def __init__(
-        self, kinds: Mapping[str, ApiKind], behaviour: Behaviour, now: Callable[[], int]
+        self, kinds: Mapping[str, ApiKind], behavior: Behavior, now: Callable[[], int]
     ) -> None:
         self._kinds = kinds
-        self._behaviour = behaviour
+        self._behavior = behavior
         self._now = now
 
     def describe(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
         """Return a resource as every operation but a list shows it."""
-        waits = self._behaviour.inactive_seconds * 1000
+        waits = self._behavior.inactive_seconds * 1000
         if status == "ACTIVE" and self._now() < resource.created + waits:
             status = "INACTIVE"
         return {
@@ -41,7 +41,7 @@ class Views:
         """Return the ARN of a resource; the account in it is the one that created it."""
         names = self._names(resource)
         mesh_owner = resource.collection.scope.account
-        if resource.owner != mesh_owner and self._behaviour.shared_arns == "with-owner":
+        if resource.owner != mesh_owner and self._behavior.shared_arns == "with-owner":
             names["meshName"] += f"@{mesh_owner}"
         path = self._kinds[resource.collection.kind].arn.format_map(names)
         return write_arn(Scope(resource.owner, resource.collection.scope.region), path)

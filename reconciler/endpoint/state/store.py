@@ -146,7 +146,7 @@ class Store:
             outcome, problem = work(Tables(self._writing)), None
         except sqlite3.Error:
             raise  # the whole transaction may be gone, so nobody in it may be told of success
-        except Exception as error:  # noqa: BLE001 - it belongs to its caller, not to the neighbours
+        except Exception as error:  # noqa: BLE001 - it belongs to its caller, not to the neighbors
             execute("ROLLBACK TO attempt")
             outcome, problem = None, error
         execute("RELEASE attempt")

@@ -1,7 +1,7 @@
 """The models of the API as other tools spell them, made from the models themselves.
 
 CloudFormation writes ``EgressFilter``, Terraform ``egress_filter`` in lists of one, Kubernetes
-nearly what the API does. A kind is spelt so everywhere, without a further line.
+nearly what the API does. A kind is spelled so everywhere, without a further line.
 """
 
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def rename_fields(model: type[M], naming: FieldNaming, *, in_blocks: bool = Fals
 
 
 def to_api_names(model: BaseModel) -> dict[str, Any]:
-    """Return the fields that were given to a respelt ``model``, under the API's own names."""
+    """Return the fields that were given to a respelled ``model``, under the API's own names."""
     given = {name: getattr(model, name) for name in type(model).model_fields}
     return {
         api_name(name): _plain(value)

@@ -209,7 +209,7 @@ class _Composer:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._reject(Code.TAG, position, f"carries the tag {tag[:40]}", path)
             return False
-        # Only in double quotes can a character be spelt that must not stand on the page.
+        # Only in double quotes can a character be spelled that must not stand on the page.
         unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
         if unsafe:
             message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"

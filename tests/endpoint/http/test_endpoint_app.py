@@ -14,7 +14,7 @@ import pytest
 from reconciler import api
 from reconciler.endpoint import LocalEndpoint
 from reconciler.endpoint.http.endpoint_app import EndpointApp
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.store import Store
 
@@ -152,7 +152,7 @@ def test_one_connection_carries_many_requests(client: "Client") -> None:
 def sent_to(store: Store, messages: list[dict[str, object]], method: str = "PUT") -> Any:
     """Give the application a request whose body arrives as ``messages``; return its answer."""
     description = api.load()
-    operations = Operations(description, Behaviour(), time.time)
+    operations = Operations(description, Behavior(), time.time)
     wire = EndpointApp(description, operations, store)
     answered: list[Any] = []
     scope = {

@@ -1,4 +1,4 @@
-"""Each behaviour: parsed, refused, shown, and seen to make its difference."""
+"""Each behavior: parsed, refused, shown, and seen to make its difference."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,10 +8,10 @@ from endpoint.samples import NODE, ORDER, SCOPE, SPECS, arn, named, request_of
 from endpoint.test_kinds import do
 
 from reconciler.endpoint import (
-    Behaviour,
+    Behavior,
     InvalidBehaviorError,
     LocalEndpoint,
-    parse_behaviour,
+    parse_behavior,
 )
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ DROP = {"egressFilter": {"type": "DROP_ALL"}}
 def serve(
     client_of: "Callable[[LocalEndpoint], Client]", clock: "Clock", request: pytest.FixtureRequest
 ) -> "Serve":
-    """Serve with behaviours given as NAME=VALUE; returns a client."""
+    """Serve with behaviors given as NAME=VALUE; returns a client."""
 
     def served(*settings: str) -> "Client":
-        endpoint = LocalEndpoint(None, behaviour=parse_behaviour(settings), clock=clock)
+        endpoint = LocalEndpoint(None, behavior=parse_behavior(settings), clock=clock)
         endpoint.__enter__()
         request.addfinalizer(lambda: endpoint.__exit__(None, None, None))
         return client_of(endpoint)
@@ -45,12 +45,10 @@ def build(client: "Client", *kinds: str) -> "Client":
 
 
 def test_settings_are_laid_over_the_defaults() -> None:
-    chosen = parse_behaviour(
-        ["list-order=uid", "token-retention-seconds = 5", "list-order=created"]
-    )
-    assert chosen == Behaviour(list_order="created", token_retention_seconds=5)
-    assert parse_behaviour([], chosen) is not Behaviour()
-    assert parse_behaviour([], chosen) == chosen
+    chosen = parse_behavior(["list-order=uid", "token-retention-seconds = 5", "list-order=created"])
+    assert chosen == Behavior(list_order="created", token_retention_seconds=5)
+    assert parse_behavior([], chosen) is not Behavior()
+    assert parse_behavior([], chosen) == chosen
 
 
 @pytest.mark.parametrize(
@@ -60,13 +58,13 @@ def test_settings_are_laid_over_the_defaults() -> None:
         ("read-lag-seconds=-1", 'read-lag-seconds takes a number of seconds, not "-1"'),
         ("read-lag-seconds=soon", 'takes a number of seconds, not "soon"'),
         ("read-lag-seconds=inf", "takes a number of seconds"),
-        ("colour=red", '"colour=red" is no NAME=VALUE of a behaviour: token-retention-seconds, '),
+        ("color=red", '"color=red" is no NAME=VALUE of a behavior: token-retention-seconds, '),
         ("list-order", "is no NAME=VALUE"),
     ],
 )
 def test_what_is_no_setting_is_refused_with_words(setting: str, says: str) -> None:
     with pytest.raises(InvalidBehaviorError) as caught:
-        parse_behaviour([setting])
+        parse_behavior([setting])
     assert says in str(caught.value)
 
 

@@ -8,7 +8,7 @@ import pytest
 from endpoint.samples import HTTP_ROUTE, NAMES, ORDER, SECOND, SPECS, named, parameters
 
 from reconciler.api import ListOf, Shape, Structure, load
-from reconciler.endpoint import Behaviour
+from reconciler.endpoint import Behavior
 from reconciler.endpoint.semantics.spec_checks import RULES, Call, violations_of_rules
 from reconciler.endpoint.state.tables import Scope
 
@@ -21,7 +21,7 @@ def complaints_of(kind: str, spec: Mapping[str, Any] | None = None, **more: Any)
     operation = named("create", kind)
     values = parameters(operation) | ({"spec": spec} if spec is not None else {}) | more
     call = Call(operation, Scope("000000000000", "us-east-1"), values)
-    return [words for _, words in violations_of_rules(call, Behaviour())]
+    return [words for _, words in violations_of_rules(call, Behavior())]
 
 
 def route(**match: Any) -> dict[str, Any]:

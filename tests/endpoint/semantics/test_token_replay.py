@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.endpoint import Behaviour, LocalEndpoint
+from reconciler.endpoint import Behavior, LocalEndpoint
 
 if TYPE_CHECKING:
     from endpoint.conftest import Client, Clock
@@ -91,7 +91,7 @@ def test_a_token_is_remembered_for_its_time(
 
 
 def test_no_retention_remembers_nothing(client_of: "Callable[[LocalEndpoint], Client]") -> None:
-    with LocalEndpoint(None, behaviour=Behaviour(token_retention_seconds=0)) as endpoint:
+    with LocalEndpoint(None, behavior=Behavior(token_retention_seconds=0)) as endpoint:
         client = client_of(endpoint)
         client.create("pay", clientToken="t")
         assert client.create("pay", clientToken="t").refusal == (409, "ConflictException")

@@ -39,7 +39,7 @@ def test_what_is_written_is_read(store: Store) -> None:
     assert store.read(lambda tables: tables.find(SHELF, "pay")) == mesh("pay")
 
 
-def test_a_refused_write_leaves_its_neighbours_alone(store: Store) -> None:
+def test_a_refused_write_leaves_its_neighbors_alone(store: Store) -> None:
     def refused(tables: Tables) -> None:
         tables.put(mesh("half"))
         raise ApiError("ConflictException", "no")

@@ -9,7 +9,7 @@ import pytest
 from endpoint.samples import NAMES, SCOPE, SPECS
 
 from reconciler.api import Boolean, ListOf, Member, Number, Shape, Structure, Text, load, violations
-from reconciler.endpoint.semantics.behaviors import Behaviour
+from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.spec_checks import Call
 from reconciler.endpoint.semantics.spec_checks import violations_of_rules as refusals
 from reconciler.endpoint.state.tables import Scope
@@ -147,7 +147,7 @@ def test_what_the_service_refuses_is_refused_before(kind: str) -> None:
         if not faults:
             names = {name: NAMES[name] for name in API.kinds[kind].path}
             call = Call(operation, Scope(*SCOPE), {**names, "spec": spec})
-            faults = [words for _, words in refusals(call, Behaviour())]
+            faults = [words for _, words in refusals(call, Behavior())]
         if faults:
             refused += 1
             assert not manifest(kind, spec).valid, faults

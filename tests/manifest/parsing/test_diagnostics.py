@@ -11,7 +11,7 @@ from reconciler.manifest.parsing.nodes import Position, SourceText, format_path
     ("text", "expected"),
     [("a b", "a b"), ("a\x1b[0m", "a\\x1b[0m"), ("\u202e", "\\u202e"), ("\ud800", "\\ud800")],
 )
-def test_e11_what_could_steer_a_terminal_is_spelt_out(text: str, expected: str) -> None:
+def test_e11_what_could_steer_a_terminal_is_spelled_out(text: str, expected: str) -> None:
     assert escaped(text) == expected
 
 

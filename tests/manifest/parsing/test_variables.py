@@ -117,7 +117,7 @@ def test_in_json_a_value_is_text() -> None:
     assert item.message == 'must be true or false, not "true"'
 
 
-def test_a_dollar_that_is_spelt_out_counts_too() -> None:
+def test_a_dollar_that_is_spelled_out_counts_too() -> None:
     assert name_of('"\\x24{NAME}"') == "payments"
 
 

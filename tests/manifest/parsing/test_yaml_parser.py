@@ -169,7 +169,7 @@ def test_keys_that_are_not_text_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("escape", ["\\x00", "\\e", "\\u202e", "\\u2028", "\\N"])
-def test_i17_characters_that_cannot_be_seen_are_refused_when_spelt_out(escape: str) -> None:
+def test_i17_characters_that_cannot_be_seen_are_refused_when_spelled_out(escape: str) -> None:
     assert [(place, code) for place, code, _ in complaints(f'a: "{escape}"')] == [
         ("1:4", "CHARACTER")
     ]
