@@ -41,7 +41,7 @@ def rewritten(text: str) -> str:
         "options": _options(),
         "behaviors": _behaviors(),
         "exit_codes": _exit_codes(),
-        "complaints": _complaints(),
+        "diagnostics": _complaints(),
         "uncovered": _uncovered(),
     }
     return _TABLE.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}", text)

@@ -45,7 +45,7 @@ def result_of(fixture: Path) -> str:
         lines.append(f"  spec     {canonical_json(desired.spec)}")
         lines.append(f"  tags     {canonical_json(dict(desired.tags))}")
         lines.append(f"  options  {desired.options}")
-    lines += [f"left alone: {count} x {what}" for what, count in loaded.ignored.items()]
+    lines += [f"ignored: {count} x {what}" for what, count in loaded.ignored.items()]
     lines += text(loaded.diagnostics, color=False).splitlines()
     return "\n".join(lines or ["nothing at all"]) + "\n"
 

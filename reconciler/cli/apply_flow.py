@@ -30,7 +30,7 @@ def require_confirmation_possible(invocation: Invocation) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{invocation.command} asks before it writes, and stdin is no terminal: --auto-approve"
+            f"{invocation.command} needs confirmation, but stdin is not a terminal: pass --auto-approve"
         )
     if not _is_readable(invocation):
         raise UsageError(

@@ -86,7 +86,7 @@ class RunContext:
                     item.may_match(pattern) for item in unlisted
                 ):
                     raise UsageError(
-                        f"--{name} {pattern} names nothing, neither desired nor live{HOW_KEYS_READ}"
+                        f"--{name} {pattern} matches no resource, neither desired nor live{HOW_KEYS_READ}"
                     )
 
     def read(self, beat: Callable[[], None] = lambda: None) -> LoadResult:

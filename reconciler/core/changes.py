@@ -25,7 +25,7 @@ class Cause(StrEnum):
     MANIFEST = "manifest changed"
     DRIFT = "drifted"
     BOTH = "manifest changed and drifted"
-    REMOVED = "manifest gone"
+    REMOVED = "manifest removed"
     RELEASED = "released"
     UNKNOWN = "unknown"
 
@@ -224,7 +224,7 @@ class ReasonCode(Enum):
     SUSPENDED = "suspended"
     POLICY = "policy"
     ORPHAN = "orphan"
-    REPAIR_LOOP = "contested"
+    REPAIR_LOOP = "repair-loop"
     WAITING = "waiting"
 
 

@@ -9,7 +9,7 @@
     4     partial      at least one change failed, and something was changed all the same
     5     withheld     a guard, protection, an unknown field or another owner held something back
     6     stale        the live side moved since the plan was made
-    7     held         another run holds the lock
+    7     locked       another run holds the lock
     64    usage        wrong usage
     65    manifests    invalid manifests
     130   interrupted  stopped by Ctrl-C

@@ -222,7 +222,7 @@ class CycleRunner:
         for withheld in plan.withheld:
             if withheld.key not in before or before[withheld.key].reason != withheld.reason:
                 message = {"key": str(withheld.key)}
-                logger.warning("%s left alone: %s", withheld.key, withheld.reason, extra=message)
+                logger.warning("%s withheld: %s", withheld.key, withheld.reason, extra=message)
 
 
 def _diagnostic_text(diagnostic: Diagnostic) -> str:

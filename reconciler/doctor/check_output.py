@@ -31,13 +31,13 @@ def render_text(results: Sequence[CheckResult], layout: Layout) -> str:
 def render_json(results: Sequence[CheckResult], code: ExitCode) -> str:
     """Return the findings as one line of JSON; ``code`` is what the run exits with."""
     rows: list[Json] = [
-        {"mark": result.status.value, "what": result.subject, "told": result.message}
+        {"status": result.status.value, "subject": result.subject, "message": result.message}
         for result in results
     ]
     document: Json = {
         "schema": SCHEMA,
         "exit_code": int(code),
         "exit_name": code.word,
-        "findings": rows,
+        "results": rows,
     }
     return canonical_json(document) + "\n"

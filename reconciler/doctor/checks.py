@@ -56,7 +56,7 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
     session = open_session(connection)
     source = credentials_of(session)
     if source is None:
-        message = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say --profile"
+        message = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass --profile"
         yield CheckResult(CheckStatus.ERROR, "credentials", message)
         return False
     yield CheckResult(CheckStatus.OK, "credentials", f"found, by {source}")

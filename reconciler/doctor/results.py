@@ -7,9 +7,9 @@ from enum import StrEnum
 class CheckStatus(StrEnum):
     """How a finding stands: as it should be, worth knowing, or in the way of a run."""
 
-    OK = "good"
-    WARNING = "note"
-    ERROR = "missing"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from reconciler.engine.apply_options import Execution
 from reconciler.engine.bulk_read import BulkRead
 from reconciler.engine.target import Target
 
-DELETED_REASON = "it is gone since the plan was made; the next run creates it"
+DELETED_REASON = "it was deleted after the plan was made; the next run creates it"
 FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 8.0
 SPEC_UPDATED = "its spec was updated"

@@ -20,7 +20,7 @@ from reconciler.engine.verify import DELETED_REASON, WriteResult, verify
 # Up to so many updates in a wave are each looked at right before; more of them batch by batch.
 MAX_INDIVIDUAL_RECHECKS = 25
 RECHECK_BATCH = 100
-REPLACED_REASON = "another one has taken its place since the plan was made"
+REPLACED_REASON = "it was replaced after the plan was made"
 
 
 def write_wave(execution: Execution, wave: list[Change]) -> list[WriteResult]:

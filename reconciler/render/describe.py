@@ -52,7 +52,7 @@ def render_text(description: ResourceDescription, layout: Layout) -> str:
     title = Span(escaped(str(description.key)), (Style.BOLD,), gap="")
     facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
     rows = [[title], *(_row(name, value) for name, value in facts.items())]
-    for name, side in (("desired", _desired(description)), ("observed", _live(description))):
+    for name, side in (("desired", _desired(description)), ("live", _live(description))):
         rows += [[Span(name)], *_fields(side)] if side else []
     plan = text.render_plan(description.plan, color=layout.color, width=layout.width)
     return "\n".join([plan, *map(layout.write, rows)]) + "\n"
@@ -68,7 +68,7 @@ def render_json(description: ResourceDescription) -> str:
         "plan": json_output.plan_document(description.plan),
         "facts": dict(_facts(description)),
         "desired": _desired(description),
-        "observed": _live(description),
+        "live": _live(description),
         "attempts": description.attempts,
     }
     return canonical_json(document) + "\n"

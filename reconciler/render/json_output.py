@@ -81,13 +81,13 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
             "finished_at": status.cycle_finished_at,
             **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
         },
-        "source": {"valid": status.source_valid, "complaints": complaints},
+        "source": {"valid": status.source_valid, "diagnostics": complaints},
         "error": status.error,
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
-        "leading": status.is_leader,
+        "is_leader": status.is_leader,
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
-        "answers": dict(status.responses),
+        "responses": dict(status.responses),
         "resources": [_resource_status(resource) for resource in worst_first(status.resources)],
     }
     return canonical_json(document) + "\n"
@@ -103,7 +103,7 @@ def _resource_status(resource: ResourceStatus) -> Json:
         "cause": resource.cause.value if resource.cause else None,
         "fields": [_field(field) for field in resource.fields],
         "traffic": resource.traffic.value if resource.traffic else None,
-        "why": resource.reason,
+        "reason": resource.reason,
         "outcome": resource.outcome,
         "outcome_at": resource.outcome_at,
         "attempts": resource.attempts,
@@ -165,8 +165,8 @@ def _field(field: FieldChange) -> Json:
 def _withheld(withheld: Withheld) -> Json:
     return {
         "key": str(withheld.key),
-        "reason": withheld.reason_code.value,
-        "why": withheld.reason,
+        "reason_code": withheld.reason_code.value,
+        "reason": withheld.reason,
         "origin": _origin(withheld.origin),
         "owner": withheld.owner,
         "change": _change(withheld.change) if withheld.change else None,
@@ -174,7 +174,7 @@ def _withheld(withheld: Withheld) -> Json:
 
 
 def _unlisted(unlisted: Unlisted) -> Json:
-    return {"pattern": str(unlisted), "why": unlisted.reason}
+    return {"pattern": str(unlisted), "reason": unlisted.reason}
 
 
 def _origin(origin: Origin | None) -> Json:
@@ -186,5 +186,5 @@ def _outcome(outcome: Outcome) -> Json:
         "key": str(outcome.change.key),
         "operation": operation_name(outcome.change),
         "outcome": outcome_name(outcome),
-        **({} if isinstance(outcome, Applied) else {"why": outcome.reason}),
+        **({} if isinstance(outcome, Applied) else {"reason": outcome.reason}),
     }

@@ -96,7 +96,7 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     small = [f"fingerprint {plan.fingerprint}", *([phrases.call_counts(calls)] if calls else [])]
     foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
     unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
-    withheld = [Block("**Left alone on purpose:**", 0), *_withheld(plan)] if plan.withheld else []
+    withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
     changes = [_change(group) for group in phrases.groups(plan.changes)]
     sections = [first, unlisted, withheld, changes]
     left = MAX_CHARACTERS - RESERVED_CHARACTERS - _size(head) - _size(foot)

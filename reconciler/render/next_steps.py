@@ -12,7 +12,7 @@ OUTCOME_STEPS: dict[type[Outcome], str] = {
     Skipped: "skipped: nothing was sent for it; apply again to go on",
 }
 OF_UNLISTED = "could not be read: the plan says why; remove the cause and run again"
-WITHHELD_STEP = "left alone: the plan says why, and what would change that"
+WITHHELD_STEP = "withheld: see the reasons in the plan"
 
 
 def render_advice(report: Report) -> str:

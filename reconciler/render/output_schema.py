@@ -102,11 +102,11 @@ _DEFINITIONS: Schema = {
             "fields": _list("field"),
             "patch": _list("step"),
             "traffic": _or_null({"enum": [traffic.value for traffic in TrafficEffect]}),
-            "detached": _list("way"),
+            "detached": _list("detached-route"),
             "unlinked": _list("link"),
         }
     ),
-    "way": {
+    "detached-route": {
         "description": "a route that is detached, and attached again after the change",
         **_object(
             {
@@ -139,8 +139,8 @@ _DEFINITIONS: Schema = {
     "withheld": _object(
         {
             "key": _KEY,
-            "reason": {"enum": [reason.value for reason in ReasonCode]},
-            "why": _TEXT,
+            "reason_code": {"enum": [reason.value for reason in ReasonCode]},
+            "reason": _TEXT,
             "origin": _or_null(_reference("origin")),
             "owner": _or_null(_TEXT),
             "change": _or_null(_reference("change")),
@@ -151,7 +151,7 @@ _DEFINITIONS: Schema = {
         **_object(
             {
                 "pattern": {"type": "string", "description": "as in virtual-node/payments/*"},
-                "why": _TEXT,
+                "reason": _TEXT,
             }
         ),
     },
@@ -161,6 +161,6 @@ _DEFINITIONS: Schema = {
             "operation": _OPERATION,
             "outcome": {"enum": ["applied", "failed", "skipped", "stale"]},
         },
-        optional={"why": _TEXT},
+        optional={"reason": _TEXT},
     ),
 }

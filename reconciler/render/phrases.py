@@ -133,7 +133,7 @@ def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
     """Return the steps of ``change`` on other resources: on routes in its way, or on nodes."""
     routes = (
         DetachedRouteText(
-            f"detaches {escaped(str(route.detach.key))} and attaches it again"
+            f"temporarily detaches {escaped(str(route.detach.key))}"
             + (f" ({route.cause})" if route.cause else ""),
             tuple(map(field_of, route.attach.difference.fields)),
         )
@@ -186,7 +186,7 @@ def plan_counts(plan: Plan) -> str:
     same = len(plan.unchanged)
     unread = [_unread(plan)] if plan.unlisted else []
     if plan.changes:
-        withheld = [f"{len(plan.withheld)} left alone"] if plan.withheld else []
+        withheld = [f"{len(plan.withheld)} withheld"] if plan.withheld else []
         rest = ", ".join([f"{same} unchanged", *withheld, *unread])
         return f"Plan: {_to_do(plan.changes, VERBS)}; {rest}."
     agreeing = f"{plural(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."

@@ -63,7 +63,7 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
             f"one every {format_duration(status.interval_seconds)}."
         )
     if status.lease is not None and not status.is_leader:
-        yield f"Standing by; {escaped(status.lease.holder) or 'nobody'} holds the lock."
+        yield f"Standby: lock held by {escaped(status.lease.holder) or 'nobody'}."
 
 
 def _problems(status: DaemonStatus) -> Iterator[str]:

@@ -124,7 +124,7 @@ def _mark(field: phrases.Field) -> tuple[str, Style]:
 
 
 def _withheld(plan: Plan, layout: Layout) -> Iterator[list[Span]]:
-    yield wrap_words("Left alone on purpose:")
+    yield wrap_words("Withheld:")
     for alike in phrases.reasons(plan.withheld):
         style = Style.DIM if alike.reason is ReasonCode.ORPHAN else Style.YELLOW
         title = wrap_words(f"! {', '.join(alike.keys)}", style, gap="  ")

@@ -84,7 +84,9 @@ def _format_option(command: str, what: str, *choices: str) -> Option:
 def _server_options(command: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
     """Return the knobs of a verb that listens, beside those of its own."""
     host = "A name that the Host header may have, beside localhost; repeatable."
-    insecure = f"Listen on other than loopback addresses too: whoever reaches it may {may}."
+    insecure = (
+        f"Listen on other than loopback addresses too: each client that reaches it may {may}."
+    )
     return (
         Option("listen", listen, "HOST:PORT", command=command, default=address),
         Option("allow-host", host, "NAME", OptionType.TEXT_LIST, command=command),
@@ -117,26 +119,32 @@ OPTIONS = (
     ),
     Option(
         "owner",
-        "The mark of this source on what it owns; must be said except on the local target.",
+        "Owner id written to the tags of managed resources; required unless the target is local.",
         "ID",
         commands=TARGET_COMMANDS,
     ),
     Option(
         "policy",
-        "What a run may do; only sync deletes.",
+        "Changes that a run may make; only sync deletes.",
         default="upsert-only",
         choices=POLICIES,
         commands=(*MESH_COMMANDS, "release"),
     ),
-    Option("max-deletes", "Over it, nothing is deleted.", "N", OptionType.COUNT, default=1),
+    Option(
+        "max-deletes",
+        "Maximum number of deletes per run; if exceeded, none is made.",
+        "N",
+        OptionType.COUNT,
+        default=1,
+    ),
     Option(
         "max-updates",
-        "Over it, nothing is updated: a number or a share such as 30%; run: 30%, at least 3.",
+        "Maximum number of updates per run, or a share such as 30%; if exceeded, none is made; run: 30%, at least 3.",
         "N",
     ),
     Option(
         "allow-empty",
-        "A source without any manifest means what it says.",
+        "Allow a source without manifests to delete everything it owned.",
         type=OptionType.FLAG,
         configurable=False,
     ),
@@ -158,13 +166,13 @@ OPTIONS = (
     ),
     Option(
         "var-env",
-        "Take variables from the environment too, but for secrets.",
+        "Take variables from the environment too, except secrets.",
         type=OptionType.FLAG,
         commands=SOURCE_COMMANDS,
     ),
     Option(
         "lock",
-        "One writer at a time: file:PATH, or dynamodb:TABLE with the partition key LockID.",
+        "Take this lock before writing: file:PATH, or dynamodb:TABLE with the partition key LockID.",
         "PLACE",
         OptionType.LOCK,
         commands=LOCKING_COMMANDS,
@@ -205,7 +213,7 @@ OPTIONS = (
     ),
     Option(
         "token-file",
-        "The secret of whoever may ask for a cycle; the daemon makes it.",
+        "File with the token that authorizes reconcile; created by the daemon.",
         "FILE",
         default=".reconciler/token",
         commands=("run", "reconcile"),
@@ -232,7 +240,7 @@ OPTIONS = (
     ),
     _format_option(
         "validate",
-        "Complaints as text, JSON, SARIF or GitHub annotations.",
+        "Diagnostics as text, JSON, SARIF or GitHub annotations.",
         "json",
         "sarif",
         "github",
@@ -241,7 +249,7 @@ OPTIONS = (
     _format_option("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
     Option(
         "detailed-exitcode",
-        "Exit 2 where changes are pending.",
+        "Exit 2 if changes are pending.",
         type=OptionType.FLAG,
         command="plan",
     ),
@@ -254,7 +262,7 @@ OPTIONS = (
     ),
     Option(
         "drift",
-        "Drift alone; what somebody deleted looks like a new manifest, and is no part of it.",
+        "Show drift only; a deleted resource counts as a new manifest, not as drift.",
         type=OptionType.FLAG,
         command="plan",
     ),
@@ -263,11 +271,11 @@ OPTIONS = (
         _format_option(verb, f"The report {_REVIEWABLE}", "json", "markdown")
         for verb in WRITING_COMMANDS
     ),
-    _format_option("describe", "The screen as text or JSON.", "json"),
-    _format_option("doctor", "The findings as text or JSON.", "json"),
+    _format_option("describe", "The resource as text or JSON.", "json"),
+    _format_option("doctor", "The results as text or JSON.", "json"),
     Option(
         "auto-approve",
-        "Do not ask; needed where stdin is no terminal.",
+        "Do not ask for confirmation; required if stdin is not a terminal.",
         type=OptionType.FLAG,
         commands=WRITING_COMMANDS,
         configurable=False,
@@ -299,7 +307,7 @@ OPTIONS = (
         command="adopt",
         configurable=False,
     ),
-    Option("to", "Folder to write to; must be said.", "DIR", command="export"),
+    Option("to", "Directory to write to; required.", "DIR", command="export"),
     Option(
         "tag", "With this tag; repeatable.", "KEY=VALUE", OptionType.TEXT_LIST, command="export"
     ),
@@ -323,7 +331,7 @@ OPTIONS = (
     ),
     Option(
         "data",
-        "Folder of the endpoint's data; :memory: for none.",
+        "Directory of the endpoint's data; :memory: keeps data in memory.",
         "DIR",
         default=".reconciler",
         command="endpoint",
@@ -338,19 +346,19 @@ OPTIONS = (
     ),
     Option(
         "behavior",
-        "What nobody outside AWS can know, chosen; repeatable.",
+        "Select a behavior of the service that is not documented; repeatable.",
         "NAME=VALUE",
         OptionType.TEXT_LIST,
         command="endpoint",
     ),
     Option(
         "quotas",
-        "Refuse what exceeds an account's default quotas, or nothing.",
+        "Reject requests over an account's default quotas, or none.",
         command="endpoint",
         default="none",
         choices=("none", "aws"),
     ),
-    Option("faults", "What to break, as JSON.", "FILE", command="endpoint"),
+    Option("faults", "Inject these faults, a JSON file.", "FILE", command="endpoint"),
     *_server_options("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
     _format_option("status", "The status as text or JSON.", "json"),
     Option(

@@ -83,7 +83,7 @@ def choose_target(
     if name is None:
         url = url or configured_url(chosen["profile"])
         if url is None:
-            raise UsageError("no target was named; say one of", *TARGETS)
+            raise UsageError("no target given; use one of", *TARGETS)
     else:
         # What a variable or the top of the file says of a URL is not about a target by name.
         url = table.get("endpoint_url")
@@ -143,7 +143,7 @@ def refuse_strange_url(url: str) -> None:
     if secret:
         raise UsageError("the endpoint URL holds a user, a password or a query, which it may not")
     if not plain:
-        raise UsageError("the endpoint URL is none: it reads http://HOST:PORT or https://HOST")
+        raise UsageError("invalid endpoint URL: use http://HOST:PORT or https://HOST")
 
 
 def _owner(owner: str | None, target: str, *, needed: bool) -> str:
@@ -152,7 +152,9 @@ def _owner(owner: str | None, target: str, *, needed: bool) -> str:
     if owner is None and not needed:
         return ""
     if owner is None:
-        raise UsageError(f"no owner: say --owner ID, the mark of this source on target {target}")
+        raise UsageError(
+            f"no owner given: pass --owner ID, the owner id of this source on target {target}"
+        )
     if not _OWNER.fullmatch(owner):
         raise UsageError(
             f'"{owner}" cannot be an owner: 1 to 256 letters, digits, spaces and + - = . _ : / @'

@@ -126,15 +126,15 @@ def _status(document: Any) -> DaemonStatus:
         cycle_finished_at=cycle["finished_at"],
         exit_code=None if code is None else ExitCode(code),
         source_valid=source["valid"],
-        diagnostics=tuple(source["complaints"]),
+        diagnostics=tuple(source["diagnostics"]),
         error=document["error"],
         unlisted=tuple(map(_unlisted, document["unlisted"])),
         resources=tuple(map(_resource_status, document["resources"])),
         calls=document["calls"],
-        responses=document["answers"],
+        responses=document["responses"],
         recheck_seconds=document["recheck_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
-        is_leader=document["leading"],
+        is_leader=document["is_leader"],
     )
 
 
@@ -143,7 +143,7 @@ def _unlisted(document: Any) -> Unlisted:
     parent = parent_of(pattern)
     if parent is None:
         raise ValueError(pattern)
-    return Unlisted(pattern.kind, parent, document["why"])
+    return Unlisted(pattern.kind, parent, document["reason"])
 
 
 def _resource_status(document: Any) -> ResourceStatus:
@@ -157,7 +157,7 @@ def _resource_status(document: Any) -> ResourceStatus:
         cause=None if cause is None else Cause(cause),
         fields=tuple(map(_field, document["fields"])),
         traffic=None if traffic is None else TrafficEffect(traffic),
-        reason=document["why"],
+        reason=document["reason"],
         outcome=document["outcome"],
         outcome_at=document["outcome_at"],
         attempts=document["attempts"],

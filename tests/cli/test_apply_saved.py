@@ -382,14 +382,14 @@ def test_a_plan_that_holds_something_back_is_saved_and_applied_without_it(
     result = apply_saved()
     assert result.code == 5
     assert "Applied: 1 created, 1 withheld." in result.out
-    assert "1 left alone: " in result.out
+    assert "1 withheld: " in result.out
 
 
 def test_a_pattern_that_names_nothing_saves_nothing(write: Write, there: Verb, here: Path) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     result = there("plan", "--only", "mesh/typo", "--out", "p.plan")
     assert result.code == 64
-    assert "--only mesh/typo names nothing, neither desired nor live" in result.err
+    assert "--only mesh/typo matches no resource, neither desired nor live" in result.err
     assert not (here / "p.plan").exists()
 
 

@@ -32,7 +32,7 @@ def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a") + "---\napiVersion: v1\nkind: Namespace\n")
     result = cli("validate")
     assert result.code == 0
-    assert result.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 of others left alone.\n"
+    assert result.out == "Valid: 0 errors, 0 warnings, 1 resource, 1 ignored.\n"
     document = json.loads(cli("validate", "--format", "json").out)
     assert (document["resource_count"], document["ignored_count"]) == (1, 1)
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0

@@ -98,7 +98,7 @@ def test_json_has_the_same(write: Write, say: Say) -> None:
         "spec": {"egressFilter": {"type": "DROP_ALL"}},
         "tags": {"team": "pay"},
     }
-    assert document["observed"]["spec"] == {"egressFilter": {"type": "DROP_ALL"}}
+    assert document["live"]["spec"] == {"egressFilter": {"type": "DROP_ALL"}}
     assert document["facts"]["owner"] == "platform"
     assert document["plan"]["unchanged"] == ["mesh/a"]
     assert (document["exit_code"], document["exit_name"]) == (0, "ok")

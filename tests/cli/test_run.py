@@ -42,7 +42,7 @@ def test_once_says_what_it_left_alone(
     write("manifests/a.yaml", mesh_yaml("a"))
     result = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
     assert result.code == 5
-    assert "mesh/a left alone: it exists and nobody owns it" in result.err
+    assert "mesh/a withheld: it exists and nobody owns it" in result.err
 
 
 def test_a_route_gets_its_port_before_its_router_another_listener(

@@ -194,11 +194,11 @@ def test_what_is_left_alone_is_told_of_once_and_when_the_reason_changes(
     life.means.target.by_hand(mesh("a"))
     for _ in range(3):
         life.cycle()
-    assert messages(told, "mesh/a left alone: it exists and nobody owns it") == 1
+    assert messages(told, "mesh/a withheld: it exists and nobody owns it") == 1
     assert life.status.exit_code is ExitCode.WITHHELD
     life.means.target.by_hand(mesh("a"), tags={OWNER_TAG: "others"})
     life.cycle()
-    assert messages(told, "mesh/a left alone: it is owned by others") == 1
+    assert messages(told, "mesh/a withheld: it is owned by others") == 1
 
 
 def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
@@ -240,7 +240,7 @@ def test_a_missing_resource_is_created_and_in_sync_since_then() -> None:
 
 def test_p11_who_stands_by_looks_and_writes_nothing() -> None:
     life = Life("a")
-    life.means.idle = "this replica stands by: other holds the lock"
+    life.means.idle = "standby: lock held by other"
     assert life.cycle() == {"a": State.PENDING}
     assert life.status.resources[0].reason == life.means.idle
     assert life.status.exit_code is ExitCode.LOCKED
@@ -254,7 +254,7 @@ def test_who_stands_by_tries_nothing_again_and_nothing_too_early_afterwards() ->
     life.fail("a")
     assert life.cycle() == {"a": State.FAILED, "b": State.IN_SYNC}
     assert life.status.resources[0].next_attempt_at == 1_000 + life.now + 60
-    life.means.idle = "this replica stands by: other holds the lock"
+    life.means.idle = "standby: lock held by other"
     assert life.cycle() == {"a": State.PENDING, "b": State.IN_SYNC}
     assert [item.next_attempt_at for item in life.status.resources] == [None, None]
     life.means.idle, life.means.target.before = None, lambda *_: None
@@ -265,7 +265,7 @@ def test_who_stands_by_tries_nothing_again_and_nothing_too_early_afterwards() ->
 def test_who_stands_by_with_nothing_to_do_stands_by_all_the_same() -> None:
     life = Life("a")
     life.cycle()
-    life.means.idle = "this replica stands by"
+    life.means.idle = "standby"
     life.cycle()
     assert life.status.exit_code is ExitCode.LOCKED
 

@@ -67,7 +67,7 @@ def test_it_writes_nothing(doctor: Callable[..., Run], endpoint: LocalEndpoint) 
 def test_json_has_the_same(doctor: Callable[..., Run]) -> None:
     document = json.loads(doctor("--format", "json").out)
     assert (document["exit_code"], document["exit_name"]) == (0, "ok")
-    assert {"mark": "good", "what": "owner", "told": "o"} in document["findings"]
+    assert {"status": "ok", "subject": "owner", "message": "o"} in document["results"]
 
 
 def test_the_local_target_needs_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_the_local_target_needs_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatc
 def test_no_target_and_no_owner_are_findings(cli: Cli, endpoint: LocalEndpoint) -> None:
     nowhere = cli("doctor")
     assert nowhere.code == 1
-    result = "no target was named; say one of: --target local or --endpoint-url URL"
+    result = "no target given; use one of: --target local or --endpoint-url URL"
     assert lines(nowhere)["settings"] == ("✗", result)
     assert lines(cli("doctor", "--target", "x"))["settings"][1].endswith("there are local, aws")
     ownerless = cli("doctor", "--endpoint-url", endpoint.url)

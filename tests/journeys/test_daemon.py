@@ -195,7 +195,7 @@ def pair(start: Start, lock: Path) -> tuple[subprocess.Popen[str], subprocess.Po
     leader = start(*options)
     eventually(lambda: f"/{leader.pid}/" in holder(lock))
     standby = start(*options)
-    told_of(standby, "stands by")
+    told_of(standby, "standby: ")
     return leader, standby
 
 
@@ -239,7 +239,7 @@ def test_p10_p11_a_leader_that_is_paused_is_followed_and_stands_by_when_it_wakes
     live.client.delete_mesh(meshName="a")
     eventually(lambda: "a" in live())
     leader.send_signal(signal.SIGCONT)
-    told_of(leader, "stands by")
+    told_of(leader, "standby: ")
     assert f"/{standby.pid}/" in holder(lock)
     assert ended(standby, signal.SIGTERM)[0] == 0
     told_of(leader, "this replica writes from now on")
@@ -257,7 +257,7 @@ def test_a_leader_that_is_cut_off_from_its_lock_stops_writing_and_comes_back(
     )  # fmt: skip
     eventually(lambda: "a" in live())
     (here / "locks").rename(here / "away")
-    told_of(process, "stands by")
+    told_of(process, "standby: ")
     live.client.delete_mesh(meshName="a")
     told_of(process, "cycle done: 1 change, exit code 7")
     assert live() == {}

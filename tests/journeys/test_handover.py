@@ -136,7 +136,7 @@ def test_orphans_are_listed_under_every_policy(
     (here / "manifests/b.yaml").unlink()
     result = say("plan", "--policy", policy.value)
     assert result.code == 0
-    shown = "- mesh/b  manifest gone" if policy is Policy.SYNC else "! mesh/b  orphan:"
+    shown = "- mesh/b  manifest removed" if policy is Policy.SYNC else "! mesh/b  orphan:"
     assert shown in result.out
 
 
@@ -218,7 +218,7 @@ def test_the_drift_of_a_route_that_makes_way_is_shown(write: Write, say: Say, by
     declare("http2")
     result = say("plan", "--drift", "--detailed-exitcode")
     assert result.code == 2
-    words = "detaches route/m/r/v and attaches it again (manifest changed and drifted)"
+    words = "temporarily detaches route/m/r/v (manifest changed and drifted)"
     assert words in result.out
 
 

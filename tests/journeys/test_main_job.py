@@ -172,7 +172,7 @@ def test_a_removed_manifest_deletes_under_sync_alone(
     careful = plan()
     assert careful.code == 0
     assert "mesh/c  orphan:" in careful.out
-    assert "- mesh/c  manifest gone" in plan("--policy", "sync").out
+    assert "- mesh/c  manifest removed" in plan("--policy", "sync").out
     assert apply("--policy", "sync").code == 0
     names = [ref["meshName"] for ref in by_hand.list_meshes()["meshes"]]
     assert names == ["a", "b"]

@@ -45,7 +45,11 @@ def test_a_plan_is_told_whole_and_the_same_way_each_time() -> None:
     assert document["changes"][0]["traffic"] == "opens traffic"
     assert document["changes"][3]["origin"] is None
     (withheld,) = document["withheld"]
-    assert (withheld["key"], withheld["reason"], withheld["change"]) == ("mesh/e", "foreign", None)
+    assert (withheld["key"], withheld["reason_code"], withheld["change"]) == (
+        "mesh/e",
+        "foreign",
+        None,
+    )
 
 
 def test_what_a_policy_held_back_is_told_with_its_change() -> None:

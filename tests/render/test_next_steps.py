@@ -21,7 +21,7 @@ def test_each_kind_of_thing_left_undone_has_its_line() -> None:
     )
     lines = render_advice(Report(made, outcomes)).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "1 failed", "1 stale", "2 skipped", "2 left alone", "1 list could not be read",
+        "1 failed", "1 stale", "2 skipped", "2 withheld", "1 list could not be read",
     ]  # fmt: skip
     assert "run plan again" in lines[1]
 

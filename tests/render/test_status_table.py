@@ -54,7 +54,7 @@ def test_a_cycle_that_runs_is_told_from_the_one_before() -> None:
 @pytest.mark.parametrize(("holder", "who"), [("host-2:1", "host-2:1"), ("", "nobody")])
 def test_a_standby_says_for_whom(holder: str, who: str) -> None:
     waiting = calm(lease=LeaseStatus(holder, 15.0, NOW), leading=False)
-    assert f"Standing by; {who} holds the lock." in render_status(waiting, now=NOW, layout=PLAIN)
+    assert f"Standby: lock held by {who}." in render_status(waiting, now=NOW, layout=PLAIN)
 
 
 def test_e11_nothing_in_it_steers_a_terminal() -> None:

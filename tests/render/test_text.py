@@ -57,13 +57,13 @@ target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, owner 
       + tags.team               "pay"
       ! opens traffic
 
-  - mesh/gone  manifest gone
+  - mesh/gone  manifest removed
       - spec.egressFilter.type  "DROP_ALL"
 
-Left alone on purpose:
+Withheld:
   ! mesh/theirs  foreign: it is owned by somebody, not by platform
 
-Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 1 unchanged, 1 left alone.
+Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 1 unchanged, 1 withheld.
 """
     )
 

@@ -91,11 +91,11 @@ def status(now: float = NOW, **changes: object) -> DaemonStatus:
         "cycle_finished_at": now - 12,
         "exit_code": ExitCode.PARTIAL,
         "source_valid": False,
-        "complaints": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
+        "diagnostics": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
         "unlisted": (Unlisted("virtual-node", Key("mesh", ("orders",)), f"403 {HOSTILE}"),),
-        "standings": standings(now),
+        "resources": standings(now),
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
-        "answers": {"ok": 93, "throttled": 3},
+        "responses": {"ok": 93, "throttled": 3},
         "recheck_seconds": 3_000.0,
         "lease": LeaseStatus("host-1:4711", 15.0, now + 9),
     }
@@ -107,9 +107,9 @@ def calm(now: float = NOW, **changes: object) -> DaemonStatus:
     facts: dict[str, object] = {
         "exit_code": ExitCode.OK,
         "source_valid": True,
-        "complaints": (),
+        "diagnostics": (),
         "unlisted": (),
-        "standings": standings(now)[:1],
+        "resources": standings(now)[:1],
         "lease": None,
     }
     return status(now, **(facts | changes))

@@ -222,7 +222,7 @@ def _reject(
 ) -> JobResult:
     message = f"{objection}, so nothing was applied"
     print_error(
-        f"{message}: open a request that shows the plan, or say --expect {plan.fingerprint}"
+        f"{message}: open a request that shows the plan, or pass --expect {plan.fingerprint}"
     )
     three_way, unknown = _compare_with_base(base, context, plan, head)
     note = "; ".join(filter(None, (message, unknown)))

@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> int:
     adopted, what was exported shows no change.
     """
     if not invocation["to"]:
-        raise UsageError("export writes to a folder: say --to DIR")
+        raise UsageError("export needs a directory: pass --to DIR")
     tags = _tags(invocation["tag"])
     config = resolve_target(invocation, needs_owner=False)
     files: dict[Path, str] = {}

@@ -104,7 +104,7 @@ class DaemonRun:
         if self.may_write():
             return None
         lease = self.lease()
-        return f"this replica stands by: {(lease and lease.holder) or 'nobody'} holds the lock"
+        return f"standby: lock held by {(lease and lease.holder) or 'nobody'}"
 
     def drop_cache(self) -> None:
         """Take nothing of the last look for granted in the next one."""

@@ -56,5 +56,5 @@ def summary(loaded: LoadResult) -> str:
     parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
     parts.append(plural(len(loaded.desired), "resource"))
     if loaded.ignored:
-        parts.append(f"{sum(loaded.ignored.values())} of others left alone")
+        parts.append(f"{sum(loaded.ignored.values())} ignored")
     return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"

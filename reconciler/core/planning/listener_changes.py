@@ -169,7 +169,7 @@ class _ListenerChange:
         if is_protected(live.tags) or desired.options.protect:
             return "is protected"
         if live.key in self.withheld_keys:
-            return "is left alone"
+            return "is withheld"
         if live.unknown or any(is_reserved_by_aws(tag) for tag in live.tags):
             return "has what nobody but the service can put back"
         return None if _is_valid_with(spec, self.after) else "matches no port"

@@ -73,7 +73,7 @@ class Code(Enum):
     FUNCTION = "MR037", "template function that cannot be resolved"
     STATE = "MR038", "Terraform value that is unknown or secret"
     DECLARED_TWICE = "MR040", "resource declared twice"
-    TOO_MANY = "MR049", "more complaints than are shown"
+    TOO_MANY = "MR049", "more diagnostics than are shown"
     NO_MESH = "MR041", "Kubernetes object whose mesh or gateway cannot be told"
     NEARLY_EQUAL = "MR050", "names that differ in case or normal form only", Severity.WARNING
     PRUNED_FIELD = "MR051", "field that Kubernetes would drop", Severity.WARNING

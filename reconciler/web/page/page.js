@@ -71,7 +71,7 @@ function explained(it) {
   const head = [cause, it.traffic].filter(Boolean).join(", ");
   const fields = it.fields.length ? element("ul", {}, ...it.fields.map(difference)) : null;
   const seen = it.last_seen_at === null ? null : element("div", {}, "last seen ", moment(it.last_seen_at));
-  return [head ? element("div", { class: "cause" }, head) : null, seen, it.why ? element("div", {}, it.why) : null, fields];
+  return [head ? element("div", { class: "cause" }, head) : null, seen, it.reason ? element("div", {}, it.reason) : null, fields];
 }
 
 function cell(label, ...content) {
@@ -159,7 +159,7 @@ function facts(status) {
     owner: [`${status.owner}, policy ${status.policy}`],
     cycle: [cycle.number ? `${cycle.number} ${runs}` : "none yet", ...ended],
     every: [`${span(status.interval_seconds)}${status.recheck_seconds ? `, all tags within ${span(status.recheck_seconds)}` : ""}`],
-    lease: lease && [status.leading ? "held here" : `standing by, held by ${lease.holder || "nobody"}`],
+    lease: lease && [status.is_leader ? "held here" : `standby, held by ${lease.holder || "nobody"}`],
   };
   at("facts").replaceChildren(...Object.entries(known).filter(([, content]) => content).map(([name, content]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, ...content))));
@@ -169,9 +169,9 @@ function notices(status) {
   const found = [];
   if (!status.healthy) found.push("The daemon answers, but its loop does not move: restart it, and report this.");
   if (status.error) found.push(status.error);
-  found.push(...status.unlisted.map((it) => `${it.pattern}: could not be listed, and some may be ours: ${it.why}`));
+  found.push(...status.unlisted.map((it) => `${it.pattern}: could not be listed, and some may be ours: ${it.reason}`));
   if (!status.source.valid) found.push("The manifests are not valid: repairs go on towards the last valid ones, without deletes.");
-  found.push(...status.source.complaints);
+  found.push(...status.source.diagnostics);
   const text = found.join("\n");
   if (at("notices").dataset.text === text) return;
   at("notices").dataset.text = text;

@@ -408,7 +408,7 @@ def test_a_route_that_is_left_alone_does_not_make_way() -> None:
     waiting = desired("route/m/r/x", route("n", prefix="/new"), suspend=pause)
     made = plan(*router(80, protocol="grpc"), waiting, *STANDING)
     withheld = {str(item.key): item.reason for item in made.withheld}
-    assert withheld["virtual-router/m/r"].endswith("route/m/r/x is left alone")
+    assert withheld["virtual-router/m/r"].endswith("route/m/r/x is withheld")
 
 
 def test_a_route_that_is_to_be_adopted_does_not_make_way() -> None:
