@@ -16,8 +16,8 @@ from reconciler.cli.progress import spinner
 from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.planning.guards import GuardSettings, Limit, Policy
 from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.selection import Selection
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
-from reconciler.core.selection import Selection
 from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports

@@ -76,7 +76,7 @@ class CycleRunner:
         if fresh or self._incomplete is not None:
             self._read()
         status = replace(
-            status, source_valid=self._incomplete is None, complaints=self._diagnostics
+            status, source_valid=self._incomplete is None, diagnostics=self._diagnostics
         )
         if self._last_valid is None:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)

@@ -10,6 +10,7 @@ from reconciler.core.changes import Change, waves_of
 from reconciler.core.errors import RejectedError, TargetError
 from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.plan import Plan, PlanInput, count_owned, make_plan
+from reconciler.core.planning.selection import EVERYTHING, Selection
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
     LISTED_BUT_NOT_FOUND,
@@ -20,7 +21,6 @@ from reconciler.core.resources import (
     ResourceVersion,
     Unreadable,
 )
-from reconciler.core.selection import EVERYTHING, Selection
 from reconciler.engine.apply_options import ApplyOptions, Execution
 from reconciler.engine.blocked import BlockedChanges
 from reconciler.engine.bulk_read import read_in_bulk

@@ -124,7 +124,7 @@ def _unlink(execution: Execution, change: Delete) -> Outcome:
         outcome = _write_and_verify(execution, link.update)
         if not isinstance(outcome, Applied):
             reason = f"{link.before.key} still names it: {outcome.reason}"
-            outcome = replace(outcome, change=change, why=reason)
+            outcome = replace(outcome, change=change, reason=reason)
             break
         done.append(f"{link.before.key} was updated")
     else:

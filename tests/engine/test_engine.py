@@ -22,6 +22,7 @@ from reconciler.core.planning.client_tokens import client_token
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.ownership import plan_release
 from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.selection import Selection
 from reconciler.core.report import (
     Applied,
     Failed,
@@ -39,7 +40,6 @@ from reconciler.core.resources import (
     LiveState,
     ResourceVersion,
 )
-from reconciler.core.selection import Selection
 from reconciler.engine import ApplyOptions, apply, propose
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")

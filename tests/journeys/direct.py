@@ -35,8 +35,9 @@ from reconciler.core.state.schedule import urgent_first
 from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
+from reconciler.endpoint.state import tables
 from reconciler.endpoint.state.store import Store
-from reconciler.endpoint.state.tables import Collection, Resource, Scope
+from reconciler.endpoint.state.tables import Resource, Scope
 from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
@@ -84,9 +85,9 @@ class Direct:
         self.store.close()
         self._loop.close()
 
-    def find(self, shelf: Collection, name: str) -> Resource | None:
+    def find(self, collection: tables.Collection, name: str) -> Resource | None:
         """Return a live resource."""
-        return self.store.read(lambda tables: tables.find(shelf, name))
+        return self.store.read(lambda tables: tables.find(collection, name))
 
     def tagged(self) -> list[Resource]:
         """Return all that is live and carries a tag."""

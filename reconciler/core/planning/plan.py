@@ -24,10 +24,10 @@ from reconciler.core.changes import (
     operation_name,
     unlinked,
 )
-from reconciler.core.delete_order import in_order
 from reconciler.core.diff import overlay
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.planning import traffic_effects
+from reconciler.core.planning.delete_order import in_order
 from reconciler.core.planning.dependencies import withhold_blocked
 from reconciler.core.planning.guards import GuardSettings, apply_guards
 from reconciler.core.planning.last_applied import (

@@ -93,7 +93,7 @@ def _withheld(plan: Plan, withheld: Withheld, now: float) -> ResourceStatus:
         )
     if withheld.reason_code is ReasonCode.POLICY:
         state = _untouched(withheld.change)
-    return replace(_from_change(plan, withheld.change, state, now), why=withheld.reason)
+    return replace(_from_change(plan, withheld.change, state, now), reason=withheld.reason)
 
 
 def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
@@ -104,10 +104,10 @@ def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
         return replace(status, outcome=text, outcome_at=now)
     if isinstance(outcome, Skipped):
         # Nothing became of it, so there is no outcome to show.
-        return replace(_from_change(plan, change, _untouched(change), now), why=outcome.reason)
+        return replace(_from_change(plan, change, _untouched(change), now), reason=outcome.reason)
     state = State.FAILED if isinstance(outcome, Failed) else State.STALE
     status = _from_change(plan, change, state, now)
-    return replace(status, why=outcome.reason, outcome=text, outcome_at=now)
+    return replace(status, reason=outcome.reason, outcome=text, outcome_at=now)
 
 
 def _from_change(plan: Plan, change: Change, state: State, now: float) -> ResourceStatus:

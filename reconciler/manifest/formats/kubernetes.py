@@ -179,7 +179,7 @@ class Cluster:
     ) -> None:
         """Keep the fields of what ``resource`` asks for; report nothing a second time."""
         silent = DiagnosticList(resource.context.diagnostics.source)
-        context = replace(resource.context, complaints=silent, kept=kept)
+        context = replace(resource.context, diagnostics=silent, kept=kept)
         with suppress(TooManyDiagnosticsError):
             list(self.translate(resource._replace(context=context), hidden))
 
@@ -365,8 +365,8 @@ class Cluster:
             if reference in members:
                 message = f"names the {kind} for the second time"
                 resource.context.report(Code.NOT_ALLOWED, position, message, here)
-            find = self._by_reference if name == reference else _by_arn
-            text = find(resource, kind, value, here)
+            resolve = self._by_reference if name == reference else _by_arn
+            text = resolve(resource, kind, value, here)
             _, own_name = find(value, ("name",))
             place = own_name.position if own_name else value.position
             found = InvalidNode(value.position) if text is None else ScalarNode(place, text, text)

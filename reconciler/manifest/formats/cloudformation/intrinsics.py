@@ -204,7 +204,7 @@ class Resolver:
             case _:
                 raise UnresolvedError("takes a resource and an attribute of it")
         value = self._attribute(resource, name)
-        return value._replace(mark=call.position)
+        return value._replace(position=call.position)
 
     def _substitute(self, call: FunctionCall) -> Node:
         template, given = call.argument, None
@@ -253,7 +253,7 @@ class Resolver:
         _, value = find(self._template, ("Mappings", *steps))
         if not isinstance(value, ScalarNode | ListNode):
             raise UnresolvedError(f"finds nothing at {quote_value('.'.join(steps))} in Mappings")
-        return value._replace(mark=call.position)
+        return value._replace(position=call.position)
 
     def _if(self, call: FunctionCall) -> Node | None:
         condition, yes, no = self._arguments(call, 3)

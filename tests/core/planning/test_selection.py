@@ -4,8 +4,8 @@ from builders import key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.planning.selection import EVERYTHING, Selection
 from reconciler.core.resources import Key, Unlisted
-from reconciler.core.selection import EVERYTHING, Selection
 
 NODES = Unlisted("virtual-node", key("m"), "403")
 SHARED = Unlisted("route", Key("virtual-router", ("m", "r"), "111122223333"), "403")
