@@ -102,9 +102,9 @@ class _Referrers:
             for key, spec in specs.items()
         }
         self._holders: dict[Key, set[Key]] = defaultdict(set)
-        for key, targets in self._held.items():
-            for key in targets:
-                self._holders[key].add(key)
+        for referrer, required in self._held.items():
+            for key in required:
+                self._holders[key].add(referrer)
 
     def of(self, key: Key) -> Collection[Key]:
         return self._holders[key]

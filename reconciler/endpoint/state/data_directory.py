@@ -30,7 +30,7 @@ class DataDirectoryLock:
 
         Args:
             path: The folder; made with mode 0700, its files with 0600.
-            patience_seconds: How long to wait for the URL of a holder that is just starting.
+            timeout_seconds: How long to wait for the URL of a holder that is just starting.
 
         Raises:
             FolderHeldError: Another process holds it.

@@ -39,7 +39,7 @@ class Store:
         """Open the database in ``directory``, or an empty one in memory where that is None.
 
         Args:
-            folder: A folder that this process holds.
+            directory: A directory that this process holds.
             busy_seconds: How long a write waits for another process that locks the database.
 
         Raises:
