@@ -6,7 +6,8 @@ repeat any of them.
 
 from collections import deque
 
-from reconciler.core.redaction import MAX_CHARACTERS, excerpt, redact
+from reconciler import limits
+from reconciler.core.redaction import excerpt, redact
 
 # Temporary credentials are replaced many times in the life of a daemon. The last ones suffice:
 # no answer repeats what was sent hours ago.
@@ -31,7 +32,7 @@ def redacted(text: str) -> str:
     return redact(text, _known())
 
 
-def shown(text: object, limit: int = MAX_CHARACTERS) -> str:
+def shown(text: object, limit: int = limits.MAX_FOREIGN_CHARACTERS) -> str:
     """Return what a message may show of `text`, which another program wrote."""
     return excerpt(str(text), _known(), limit)
 

@@ -13,16 +13,14 @@ from typing import Any
 
 import urllib3
 
+from reconciler import limits
 from reconciler.core.errors import ForgeError
 from reconciler.known_secrets import remember, shown
 
-MAX_ATTEMPTS = 3
-MAX_PAGES = 50
-PAGE_SIZE = 100
-MAX_BYTES = 64 << 20
-MAX_DELAY_SECONDS = 10
 _SERVER_ERRORS = 500
-_TIMEOUT = urllib3.Timeout(connect=5, read=20)
+_TIMEOUT = urllib3.Timeout(
+    connect=limits.FORGE_CONNECT_TIMEOUT_SECONDS, read=limits.FORGE_READ_TIMEOUT_SECONDS
+)
 _VERSION = re.compile(r"/v\d$")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADVICE: Mapping[int, str] = {
@@ -95,12 +93,12 @@ class RestClient:
 
     def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
         response = self._attempt(method, url, body)
-        for attempt in range(1, MAX_ATTEMPTS):
+        for attempt in range(1, limits.FORGE_MAX_ATTEMPTS):
             if not response.is_transient:
                 break
             pause = response.retry_after
             wished = float(pause) if pause.isdecimal() else attempt
-            self._sleep(min(wished, MAX_DELAY_SECONDS))
+            self._sleep(min(wished, limits.FORGE_MAX_DELAY_SECONDS))
             response = self._attempt(method, url, body)
         where = shown(f"{method} {url}")
         # Nothing is followed: the token would go along.
@@ -120,17 +118,18 @@ class RestClient:
 
     def pages(self, path: str) -> Iterator[Any]:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
-        for page in range(1, MAX_PAGES + 1):
+        for page in range(1, limits.FORGE_MAX_PAGES + 1):
             # A page may be short, of what we may not see; only an empty one is the last.
-            members = self.request("GET", f"{path}?sort=asc&per_page={PAGE_SIZE}&page={page}")
+            members = self.request(
+                "GET", f"{path}?sort=asc&per_page={limits.FORGE_PAGE_SIZE}&page={page}"
+            )
             if not isinstance(members, list):
                 raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
             if not members:
                 return
             yield from members
-        raise ForgeError(
-            f"{self._named('GET', path)}: it holds more than {MAX_PAGES * PAGE_SIZE:,}"
-        )
+        most = limits.FORGE_MAX_PAGES * limits.FORGE_PAGE_SIZE
+        raise ForgeError(f"{self._named('GET', path)}: it holds more than {most:,}")
 
     def _named(self, method: str, path: str) -> str:
         """Return a call for a message, without the password that the runner's URL may have."""
@@ -147,7 +146,7 @@ class RestClient:
                 preload_content=False,
             )
             # What is cut off here is no JSON.
-            content = response.read(MAX_BYTES)
+            content = response.read(limits.FORGE_MAX_RESPONSE_BYTES)
         except urllib3.exceptions.HTTPError as error:
             return _Response(message=f"no answer: {type(error).__name__}")
         finally:

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore import xform_name
 
+from reconciler import limits
 from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
 from reconciler.known_secrets import shown
@@ -24,9 +25,7 @@ from reconciler.targets.error_translation import (
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
-MAX_PAGES = 1_000
 TAGGING = "resourcegroupstaggingapi"
-TAG_PAGE_SIZE = 100
 _BODY = "reconciler:body"
 
 Reopen = Callable[[str | None], Connection]
@@ -96,7 +95,7 @@ class ApiClient:
     ) -> Iterator[dict[str, Any]]:
         """Yield every page of a list; a page that fails, or that leads nowhere, fails the list."""
         token: dict[str, str] = {}
-        for _ in range(MAX_PAGES):
+        for _ in range(limits.API_MAX_PAGES):
             page = self.send(operation, asking, **arguments, **token)
             yield page
             following = page.get("nextToken")
@@ -105,7 +104,7 @@ class ApiClient:
             if token.get("nextToken") == following:
                 raise UnavailableError(f"{asking}: two pages gave the same nextToken")
             token = {"nextToken": following}
-        raise UnavailableError(f"{asking}: more than {MAX_PAGES:,} pages")
+        raise UnavailableError(f"{asking}: more than {limits.API_MAX_PAGES:,} pages")
 
     def tagged(self, tag: str, token: str) -> TagPage | None:
         """Return one page of all that carries ``tag``: tags by ARN, and the next page's token.
@@ -118,7 +117,7 @@ class ApiClient:
                 page = self._tagging.get_resources(
                     TagFilters=[{"Key": tag}],
                     ResourceTypeFilters=[SERVICE],
-                    ResourcesPerPage=TAG_PAGE_SIZE,
+                    ResourcesPerPage=limits.TAG_PAGE_SIZE,
                     PaginationToken=token,
                 )
             rows = {

@@ -7,11 +7,9 @@ version: they are read again part by part, so that drift of tags shows within on
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler import limits
 from reconciler.core.resources import OWNER_TAG, Key, LiveResource, Unreadable
-from reconciler.targets.api_client import MAX_PAGES, ApiClient
-
-# Calls of the rolling re-check in one cycle.
-TAG_PAGES_PER_CYCLE = 2
+from reconciler.targets.api_client import ApiClient
 
 Ref = Mapping[str, Any]
 Tags = Mapping[str, str]
@@ -25,7 +23,7 @@ class TagIndex:
         self.by_arn: dict[str, Tags] | None = {}
         self.possibly_stale: set[str] = set()
         token = ""
-        for _ in range(MAX_PAGES):
+        for _ in range(limits.API_MAX_PAGES):
             page = client.tagged(OWNER_TAG, token)
             if page is None:
                 break
@@ -76,7 +74,7 @@ class ReadCache:
         """After how many cycles every tag has been read again."""
         indexed = self._index.by_arn if self._index else None
         calls = len(self._known) if indexed is None else -(-len(indexed) // 100)
-        return -(-calls // TAG_PAGES_PER_CYCLE) or 1
+        return -(-calls // limits.TAG_PAGES_PER_CYCLE) or 1
 
     def clear(self) -> None:
         """Let everything be read anew."""
@@ -122,7 +120,7 @@ class ReadCache:
     def _read_next_pages(
         self, client: ApiClient, by_arn: dict[str, Tags], unsure: set[str]
     ) -> None:
-        for _ in range(TAG_PAGES_PER_CYCLE):
+        for _ in range(limits.TAG_PAGES_PER_CYCLE):
             page = client.tagged(OWNER_TAG, self._token)
             if page is None:
                 # It begins anew, and by itself where there is no index any more.
@@ -148,9 +146,9 @@ class ReadCache:
     def _drop_some(self) -> None:
         """Without an index, let some be read anew in each cycle."""
         keys = sorted(self._known)
-        for key in keys[self._turn : self._turn + TAG_PAGES_PER_CYCLE]:
+        for key in keys[self._turn : self._turn + limits.TAG_PAGES_PER_CYCLE]:
             del self._known[key]
-        self._turn = self._turn + TAG_PAGES_PER_CYCLE if self._turn < len(keys) else 0
+        self._turn = self._turn + limits.TAG_PAGES_PER_CYCLE if self._turn < len(keys) else 0
 
 
 def _stamp(ref: Ref) -> tuple[Any, ...]:

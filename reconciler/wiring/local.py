@@ -4,13 +4,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.core.errors import LockHeldError, TargetError
 from reconciler.endpoint import DataDirectoryLockedError, EndpointError, LocalEndpoint, ServingError
 
 LOCAL_DATA = Path(".reconciler")
-# A holder that ends stops listening some time before it lets its folder go.
-RELEASE_ATTEMPTS = 100
-RELEASE_DELAY_SECONDS = 0.1
 
 
 def local_url(opened: ExitStack, lost: str | None) -> str:
@@ -19,7 +17,7 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
     Ours lives as long as ``opened``. ``lost`` is where nobody listens any more; its holder may be
     about to let go. HeldError where it does not, TargetError where none can be started.
     """
-    for _ in range(RELEASE_ATTEMPTS):
+    for _ in range(limits.DIRECTORY_RELEASE_ATTEMPTS):
         try:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
         except DataDirectoryLockedError as withheld:
@@ -27,7 +25,7 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
                 raise LockHeldError(str(withheld)) from withheld
             if withheld.url != lost:
                 return withheld.url
-            time.sleep(RELEASE_DELAY_SECONDS)
+            time.sleep(limits.DIRECTORY_RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
     raise LockHeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
