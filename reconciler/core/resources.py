@@ -269,6 +269,11 @@ def drop_empty(value: Json) -> Json:
     return value
 
 
+def describe_owner(owner: str | None) -> str:
+    """Return ``owned by X``, or ``unowned`` if there is no owner id."""
+    return f"owned by {owner}" if owner else "unowned"
+
+
 def shorten_list(keys: Sequence[object], limit: int = MAX_NAMED) -> str:
     """Return ``a, b and 7 more``."""
     more = f" and {len(keys) - limit} more" if len(keys) > limit else ""

@@ -45,9 +45,9 @@ class Execution:
     def stop_reason(self) -> str | None:
         """Say why nothing new is to be begun; None where it is."""
         if self.options.should_stop():
-            return "the run was interrupted before its turn"
+            return "the run was interrupted before this change"
         if self.options.fail_fast and self.failed.is_set():
-            return "another change failed before its turn, and --fail-fast was given"
+            return "another change failed before this one, and --fail-fast is set"
         return None
 
     def record(self, found: object) -> None:

@@ -42,11 +42,13 @@ class BlockedChanges:
 
     def blocked_reason(self, change: Change) -> str | None:
         """Say why ``change`` cannot be made now; None where it can."""
-        holder = self.blocked_by.get(change.key)
+        blocker = self.blocked_by.get(change.key)
         if isinstance(change, Delete):
-            return f"{holder}, which holds it, could not be changed or deleted" if holder else None
-        if holder is not None and parent_of(holder) == change.key:
-            return f"{holder}, which is in its way, could not be changed or deleted"
+            return (
+                f"{blocker}, which needs it, could not be changed or deleted" if blocker else None
+            )
+        if blocker is not None and parent_of(blocker) == change.key:
+            return f"{blocker}, which conflicts with it, could not be changed or deleted"
         parent = parent_of(change.key)
         if parent in self.not_updated and not accepts(self.not_updated[parent], change):
             return f"it needs the listeners of {parent}, which were not changed"

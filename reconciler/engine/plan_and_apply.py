@@ -112,8 +112,8 @@ def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
     for key in keys:
         if key.mesh_owner and key.mesh_owner == account:
             raise RejectedError(
-                f"{key}: its meshOwner is the account of the target itself: leave it out, "
-                "for it says that the mesh is another account's"
+                f"{key}: meshOwner is the target's own account: remove it (it is only for meshes "
+                "of other accounts)"
             )
 
 

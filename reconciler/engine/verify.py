@@ -8,7 +8,13 @@ from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
 from reconciler.core.planning.client_tokens import after_replay, client_token
 from reconciler.core.report import Applied, Failed, Outcome, Stale
-from reconciler.core.resources import OWNER_TAG, LiveResource, ResourceVersion, shorten_list
+from reconciler.core.resources import (
+    OWNER_TAG,
+    LiveResource,
+    ResourceVersion,
+    describe_owner,
+    shorten_list,
+)
 from reconciler.engine.apply_options import Execution
 from reconciler.engine.bulk_read import BulkRead
 from reconciler.engine.target import Target
@@ -47,7 +53,7 @@ def _read_back(
         return _wait_until_visible(execution, change, result)
     except TargetError as error:
         first = f"{result}; and then: " if isinstance(result, TargetError) else ""
-        reason = f"it was sent, but what became of it could not be read: {first}{error}"
+        reason = f"it was sent, but its result could not be read: {first}{error}"
         return Failed(change, reason)
 
 
@@ -102,7 +108,7 @@ def _failure(change: Change, error: TargetError, effects: tuple[str, ...] = ()) 
     if effects:
         return Failed(change, f"{', '.join(effects)}, and then: {error}", effects)
     if isinstance(error, UnavailableError):
-        return Failed(change, f"no effect shows, so the next run tries again: {error}")
+        return Failed(change, f"no effect is visible, so the next run tries again: {error}")
     return Failed(change, str(error))
 
 
@@ -158,7 +164,7 @@ def _wait_until_visible(execution: Execution, change: Change, version: ResourceV
             if isinstance(found, Applied) or live.version > version.version:
                 return found
         if waited_seconds >= options.verify_timeout_seconds or options.should_stop():
-            reason = f"it was sent, but does not show after {waited_seconds:.0f} s"
+            reason = f"it was sent, but is not visible after {waited_seconds:.0f} s"
             return found or Failed(change, reason)
         options.sleep(delay_seconds)
         waited_seconds, delay_seconds = (
@@ -172,10 +178,10 @@ def compare_with_live(
 ) -> Outcome:
     """Compare what is there now with what was sent."""
     if live.owner != change.tags.get(OWNER_TAG):
-        return Stale(change, f"it is there now, and owned by {live.owner or 'nobody'}")
+        return Stale(change, f"it exists now and is {describe_owner(live.owner)}")
     if _matches(target, change, live):
         return Applied(change)
-    return Stale(change, "it is ours, but differs from what was sent; the next run updates it")
+    return Stale(change, "it is ours, but differs from the request; the next run updates it")
 
 
 def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:

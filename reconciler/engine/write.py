@@ -11,7 +11,7 @@ from reconciler.core.kinds import parent_of
 from reconciler.core.planning.client_tokens import after_delete, after_refusal, client_token
 from reconciler.core.planning.dependencies import requirements
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
-from reconciler.core.resources import OWNER_TAG, ResourceVersion, shorten_list
+from reconciler.core.resources import OWNER_TAG, ResourceVersion, describe_owner, shorten_list
 from reconciler.engine.apply_options import Execution
 from reconciler.engine.bulk_read import BulkRead, read_in_bulk
 from reconciler.engine.target import Target
@@ -66,7 +66,9 @@ def _recheck_then_write(
     try:
         stale = _recheck(target, bulk, change)
     except TargetError as error:
-        return Failed(change, f"it was not tried, for looking at it once more failed: {error}")
+        return Failed(
+            change, f"it was not tried, because the read before the write failed: {error}"
+        )
     if stale is not None:
         return stale
     reason = stop_reason()
@@ -87,11 +89,11 @@ def _update_with_detached_routes(execution: Execution, change: Update) -> Outcom
     for route in change.detached:
         detached = _write_and_verify(execution, route.detach)
         if isinstance(detached, Stale):
-            outcome = Stale(change, f"{route.detach.key}, which has to make way: {detached.reason}")
+            outcome = Stale(change, f"{route.detach.key} was not detached: {detached.reason}")
             break
         removed.append(route)
         if not isinstance(detached, Applied):
-            outcome = Failed(change, f"{route.detach.key} could not make way: {detached.reason}")
+            outcome = Failed(change, f"{route.detach.key} could not be detached: {detached.reason}")
             break
     else:
         outcome = replace(_write_and_verify(execution, replace(change, detached=())), change=change)
@@ -104,16 +106,16 @@ def _update_with_detached_routes(execution: Execution, change: Update) -> Outcom
         )
         for route in removed
     ]
-    lost = [outcome_back for outcome_back in reattached if not isinstance(outcome_back, Applied)]
+    lost = [result for result in reattached if not isinstance(result, Applied)]
     if not lost:
         return outcome
     reasons = [] if isinstance(outcome, Applied) else [outcome.reason]
     reasons += [
-        f"{outcome_back.change.key} could not be put back: {outcome_back.reason}; the next run creates it"
-        for outcome_back in lost
+        f"{failed.change.key} could not be attached again: {failed.reason}; the next run creates it"
+        for failed in lost
     ]
     effects = [f"{change.key} was updated"] if applied else []
-    effects += [f"{outcome_back.change.key} was deleted" for outcome_back in lost]
+    effects += [f"{failed.change.key} was deleted" for failed in lost]
     return Failed(change, "; ".join(reasons), tuple(effects))
 
 
@@ -123,7 +125,7 @@ def _unlink(execution: Execution, change: Delete) -> Outcome:
     for link in change.unlinked:
         outcome = _write_and_verify(execution, link.update)
         if not isinstance(outcome, Applied):
-            reason = f"{link.before.key} still names it: {outcome.reason}"
+            reason = f"{link.before.key} still refers to it: {outcome.reason}"
             outcome = replace(outcome, change=change, reason=reason)
             break
         done.append(f"{link.before.key} was updated")
@@ -141,10 +143,10 @@ def _reattach_problem(target: Target, change: Update) -> str | None:
     try:
         existing = target.list_versions(needed)
     except TargetError as error:
-        return f"whether it could be attached again could not be read: {error}"
+        return f"the resources that it needs could not be listed: {error}"
     missing = [key for key in needed if key not in existing]
     return (
-        f"to attach it again it needs {shorten_list(missing)}, which is not there"
+        f"attaching it again needs {shorten_list(missing)}, which was not found"
         if missing
         else None
     )
@@ -164,7 +166,7 @@ def _write(target: Target, change: Change, base: str | None = None) -> WriteResu
     except TargetError as error:
         return error
     if isinstance(change, Update | Adopt) and version.uid != change.before.uid:
-        return Stale(change, f"{REPLACED_REASON}, and in that moment this change met it")
+        return Stale(change, f"{REPLACED_REASON}, and this change was made on the replacement")
     return version
 
 
@@ -218,8 +220,8 @@ def _stale_reason(
     if version != before.version:
         return Stale(change, f"it was at version {before.version} and is now at {version}")
     if tags.get(OWNER_TAG) != before.owner:
-        return Stale(change, f"it is now owned by {tags.get(OWNER_TAG) or 'nobody'}")
+        return Stale(change, f"it is now {describe_owner(tags.get(OWNER_TAG))}")
     if tags != before.tags:
         # Somebody may have protected it, or corrected what we would; tags move no version.
-        return Stale(change, "its tags moved since the plan was made")
+        return Stale(change, "its tags changed after the plan was made")
     return None

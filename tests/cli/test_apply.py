@@ -63,7 +63,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     assert (process.returncode, err) == (code, "")
     assert created(endpoint) == 1
     assert "mesh/a: created" in out
-    assert "mesh/b: create skipped: the run was interrupted before its turn" in out
+    assert "mesh/b: create skipped: the run was interrupted before this change" in out
     assert (
         "Applied: 1 created, 2 skipped.\n"
         "2 skipped: nothing was sent for it; apply again to go on.\n"

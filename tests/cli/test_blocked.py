@@ -48,7 +48,7 @@ def test_deletes_over_the_limit_come_first_each_by_its_name(
     assert result.code == 5
     assert "No changes" not in result.out
     assert all(f"mesh/{name}" in result.out for name in NAMES[1:])
-    option = "7 deletes are over --max-deletes 1, so nothing is deleted: pass --max-deletes 7"
+    option = "7 deletes exceed --max-deletes 1, so nothing is deleted: pass --max-deletes 7"
     assert option in result.out
     if form != "json":
         counts = "Nothing to apply: 7 withheld (7 to delete). 1 resource is as the manifests say."

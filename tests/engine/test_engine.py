@@ -406,7 +406,7 @@ def test_an_update_that_met_another_one_says_so() -> None:
     target.before = meanwhile("update", lambda: target.resources.update({mesh("a"): swap}))
     outcome = only(cycle(target, desired("a", ALLOW)))
     assert isinstance(outcome, Stale)
-    assert "met it" in outcome.reason
+    assert "made on the replacement" in outcome.reason
 
 
 def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
@@ -427,10 +427,10 @@ def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
     ("change", "word"),
     [
         ({"version": 9}, "version"),
-        ({"uid": "another"}, "place"),
+        ({"uid": "another"}, "replaced"),
         ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
-        ({"tags": {}}, "nobody"),
-        (None, "gone"),
+        ({"tags": {}}, "unowned"),
+        (None, "deleted"),
     ],
 )
 @pytest.mark.parametrize("wanted", ["update", "delete"])
@@ -618,7 +618,7 @@ def test_patience_ends() -> None:
     pauses: list[float] = []
     outcome = only(apply(proposal(target, desired("a", DROP)), target, conduct(pauses)))
     assert isinstance(outcome, Failed)
-    assert "does not show" in outcome.reason
+    assert "is not visible" in outcome.reason
     assert 10 <= sum(pauses) < 20
 
 
@@ -722,7 +722,7 @@ def test_c9_many_updates_are_re_checked_by_lists_and_each_deletion_by_a_look() -
         ({"version": 9}, "version"),
         ({"created_at": 0.0}, "place"),
         ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
-        (None, "gone"),
+        (None, "deleted"),
     ],
 )
 def test_what_moved_is_not_overwritten_among_many_either(

@@ -61,7 +61,7 @@ def _withhold_waiting(
         # While a list is missing, what it would show may be there.
         missing = [] if live.unlisted else [key for key in requirements(change) if key not in there]
         if missing:
-            reason = f"it needs {missing[0]}, which is not there and {_remedy(missing[0])}"
+            reason = f"it needs {missing[0]}, which does not exist{_remedy(missing[0])}"
             withheld.append(Withheld(change.key, reason, ReasonCode.WAITING, change.origin, change))
         else:
             there.add(change.key)
@@ -71,24 +71,24 @@ def _withhold_waiting(
 
 def _remedy(missing: Key) -> str:
     if missing.kind == "mesh" and missing.mesh_owner:
-        return f"has to be created, and shared with this account, by account {missing.mesh_owner}"
-    return "is not created by this run"
+        return f": account {missing.mesh_owner} has to create it and share it with this account"
+    return " and is not created by this run"
 
 
 def _withhold_blocked_deletes(
     deletes: list[Delete], upserts: list[Upsert], live: LiveState
 ) -> tuple[list[Change], list[Withheld]]:
-    hold = _Referrers(_specs_after(upserts, live))
+    remaining = _Referrers(_specs_after(upserts, live))
     gone: list[Change] = []
     withheld: list[Withheld] = []
     for delete in deletes:
-        holders = sorted(hold.of(delete.key))
-        if holders:
-            stay = "stays" if len(holders) == 1 else "stay"
-            reason = f"{shorten_list(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
+        referrers = sorted(remaining.of(delete.key))
+        if referrers:
+            names = shorten_list(referrers, MAX_REFERRERS_NAMED)
+            reason = f"it is needed by {names}, which {'is' if len(referrers) == 1 else 'are'} kept"
             withheld.append(Withheld(delete.key, reason, ReasonCode.GUARD, None, delete))
         else:
-            hold.release(delete.key)
+            remaining.release(delete.key)
             gone.append(delete)
     return gone, withheld
 

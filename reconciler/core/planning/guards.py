@@ -110,9 +110,9 @@ def _policy_hit(change: Change, guards: GuardSettings) -> GuardHit | None:
         return None
     enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
     if isinstance(change, Delete):
-        reason = f"no manifest asks for it; policy {guards.policy} deletes nothing"
+        reason = f"it has no manifest, and policy {guards.policy} does not delete"
         return ReasonCode.ORPHAN, f"{reason}: pass --policy {enough} to delete it"
-    reason = f"policy {guards.policy} allows no {operation_name(change)}"
+    reason = f"policy {guards.policy} does not allow this {operation_name(change)}"
     return ReasonCode.POLICY, f"{reason}: pass --policy {enough}"
 
 
@@ -133,7 +133,7 @@ def _delete_guard(
         causes.append("no manifest was found")
         options.append("--allow-empty")
     if deletes > guards.max_deletes:
-        causes.append(f"{deletes} deletes are over --max-deletes {guards.max_deletes}")
+        causes.append(f"{deletes} deletes exceed --max-deletes {guards.max_deletes}")
         options.append(f"--max-deletes {deletes}")
     if not causes:
         return None
@@ -145,5 +145,5 @@ def _update_guard(changes: Sequence[Change], limit: int | None) -> GuardHit | No
     updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None
-    reason = f"{updates} updates are over --max-updates, which allows {limit} here"
+    reason = f"{updates} updates exceed --max-updates, which allows {limit} here"
     return ReasonCode.GUARD, f"{reason}, so nothing is updated: pass --max-updates {updates}"

@@ -24,13 +24,13 @@ from reconciler.core.changes import (
 )
 from reconciler.core.kinds import parent_of
 from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws
-from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec
+from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec, describe_owner
 
 Item = TypeVar("Item", bound=Change | LiveResource)
 
 ADOPT_FIRST = (
-    "it is not ours yet, and routes in it would have to make way: adopt them as export writes "
-    "them, then change them"
+    "it is not owned yet, and the change would detach routes: adopt it and its routes as export "
+    "writes them, then change its listeners"
 )
 LISTENER_KINDS = ("virtual-router", "virtual-gateway")
 
@@ -67,7 +67,7 @@ class ListenerPlan:
     def withhold(self, change: Update | Adopt, reason: str, routes: Collection[Change]) -> None:
         """Take ``change`` out, and ``routes`` that only its new listeners would hear."""
         withheld = [Withheld(change.key, reason, ReasonCode.GUARD, change.origin, change)]
-        reason = f"it needs the listeners of {change.key}, which cannot change"
+        reason = f"it needs the listeners of {change.key}, which cannot be changed"
         withheld += [
             Withheld(route.key, reason, ReasonCode.WAITING, route.origin, route)
             for route in routes
@@ -112,11 +112,11 @@ def plan_listener_changes(
         if listener_change.conflicts({"httpRoute": {"match": {}}}):
             refusals = [*unseen[change.key], *refusals]
         if state.unlisted and any(isinstance(route, DetachedRoute) for route in routes):
-            refusals.append(f"nothing makes way because {state.unlisted[0]} could not be listed")
+            refusals.append(f"no route is detached because {state.unlisted[0]} could not be listed")
         if isinstance(change, Adopt) and any(not isinstance(route, Key) for route in resolutions):
             refusals = [ADOPT_FIRST]
         if refusals:
-            reason = f"its listeners cannot change: {'; '.join(refusals)}"
+            reason = f"its listeners cannot be changed: {'; '.join(refusals)}"
             plan.withhold(change, reason, written[change.key])
         else:
             plan.detach_routes(change, routes)
@@ -155,7 +155,7 @@ class _ListenerChange:
             if not _conflicts(spec, self.before, self.after) and _is_valid_with(spec, self.before):
                 return live.key
         if desired is None or (refusal := self._detach_problem(live, spec, desired)):
-            return f"{live.key} {refusal if desired else 'is no longer asked for'}"
+            return f"{live.key} {refusal if desired else 'has no manifest'}"
         view = Difference({"spec": live.spec}, {"spec": spec})
         return DetachedRoute(
             Delete(live.key, live, Difference(view.before, None)),
@@ -165,14 +165,14 @@ class _ListenerChange:
 
     def _detach_problem(self, live: LiveResource, spec: Spec, desired: Desired) -> str | None:
         if live.owner != self.owner:
-            return f"is owned by {live.owner or 'nobody'}"
+            return f"is {describe_owner(live.owner)}"
         if is_protected(live.tags) or desired.options.protect:
             return "is protected"
         if live.key in self.withheld_keys:
             return "is withheld"
         if live.unknown or any(is_reserved_by_aws(tag) for tag in live.tags):
-            return "has what nobody but the service can put back"
-        return None if _is_valid_with(spec, self.after) else "matches no port"
+            return "has fields or tags that only the service can write"
+        return None if _is_valid_with(spec, self.after) else "has no port in its match"
 
 
 def accepts(parent: Spec, change: Change) -> bool:
@@ -190,7 +190,7 @@ def _unread_by_parent(live: LiveState) -> Mapping[Key | None, list[str]]:
     """Return what may hinder a change and was not looked at, by what contains it."""
     unseen: dict[Key | None, list[str]] = defaultdict(list)
     for key in sorted(live.not_selected):
-        unseen[parent_of(key)].append(f"{key} in it is no part of this run")
+        unseen[parent_of(key)].append(f"{key} is not selected in this run")
     for key, resource in live.resources.items():
         if not isinstance(resource, LiveResource):
             unseen[parent_of(key)].append(f"{key} could not be read")

@@ -17,7 +17,14 @@ from reconciler.core.diff import split_pointer
 from reconciler.core.planning.guards import GuardSettings, Policy, apply_guards
 from reconciler.core.planning.last_applied import is_protected, user_tags
 from reconciler.core.planning.plan import Plan, view
-from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Key,
+    LiveResource,
+    TargetId,
+    Unreadable,
+    describe_owner,
+)
 
 NO_LIVE_DIFFERENCE = (["tags", OWNER_TAG], ["protect"])
 
@@ -68,15 +75,15 @@ def _adoption_verdict(change: Change | Withheld, *, accept_changes: bool) -> Ado
     if isinstance(change, Withheld):
         return change
     if not isinstance(change, Adopt):
-        reason = "it is ours already, and adopt changes nothing else; apply does"
+        reason = "it is already owned by this id: run apply to change it"
         return Withheld(change.key, reason, ReasonCode.POLICY, change.origin, change)
     paths = (split_pointer(field.pointer) for field in change.difference.fields)
     fields = [".".join(path) for path in paths if path not in NO_LIVE_DIFFERENCE]
     if accept_changes or not fields:
         return change
     reason = (
-        f"its manifest differs from what is live in {', '.join(fields)}; export writes it as it "
-        "is, --accept-changes makes it as the manifest says"
+        f"its manifest differs from the live resource in {', '.join(fields)}: run export to write "
+        "the live values, or pass --accept-changes to apply the manifest"
     )
     return Withheld(change.key, reason, ReasonCode.GUARD, change.origin, change)
 
@@ -85,7 +92,7 @@ def _release_verdict(live: LiveResource | Unreadable, owner: str) -> Update | Wi
     if isinstance(live, Unreadable):
         return Withheld(live.key, live.why, ReasonCode.UNREADABLE)
     if live.owner != owner:
-        reason = f"it is owned by {live.owner or 'nobody'}, not by {owner}"
+        reason = f"it is {describe_owner(live.owner)}; only resources owned by {owner} are released"
         return Withheld(live.key, reason, ReasonCode.FOREIGN)
     tags = user_tags(live.tags)
     before = view(None, live.tags, protect=is_protected(live.tags))

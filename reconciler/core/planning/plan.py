@@ -190,7 +190,10 @@ def _verdict(
     inputs: PlanInput, desired: Desired, live: LiveResource | Unreadable | None
 ) -> Verdict:
     if desired.key.mesh_owner and KINDS[desired.key.kind].owner_only:
-        reason = f"only account {desired.key.mesh_owner}, whose mesh it is, may have one in it"
+        reason = (
+            f"only account {desired.key.mesh_owner}, the owner of the mesh, can create a "
+            f"{desired.key.kind} in it"
+        )
         return Withheld(desired.key, reason, ReasonCode.FOREIGN, desired.origin)
     if isinstance(live, Unreadable):
         return _unreadable(live, desired)
@@ -210,7 +213,7 @@ def _verdict_without_manifest(inputs: PlanInput, live: LiveResource | Unreadable
 def _unreadable(live: Unreadable, desired: Desired | None = None) -> Withheld:
     # Not being able to look is not the same as nothing being there.
     if desired is None:
-        return Withheld(live.key, f"it may be ours, and {live.why}", ReasonCode.UNREADABLE)
+        return Withheld(live.key, f"it may be ours, but {live.why}", ReasonCode.UNREADABLE)
     return Withheld(live.key, live.why, ReasonCode.UNREADABLE, desired.origin)
 
 
@@ -219,18 +222,18 @@ def _foreign(
 ) -> Withheld | None:
     account = inputs.target.account
     if account is not None and live.account != account:
-        reason = f"it belongs to account {live.account}, and this run acts for {account}"
+        reason = f"it belongs to account {live.account}, but this run uses account {account}"
     elif live.owner == inputs.owner or (live.owner is None and desired and desired.options.adopt):
         return None
     elif live.owner is None and APPLIED_TAG in live.tags:
         reason = (
             "it has the last-applied record of mesh-reconciler but no owner tag, so that tag was "
-            "removed; to manage it again, run adopt, or set reconcile.adopt: true"
+            "removed: to manage it again, run adopt, or set reconcile.adopt: true"
         )
     elif live.owner is None:
         reason = (
-            "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
-            "to take it over, run adopt, or say reconcile.adopt: true"
+            "it exists without an owner tag (created by hand or by another tool): to take it "
+            "over, run adopt, or set reconcile.adopt: true"
         )
     else:
         reason = f"it is owned by {live.owner}, not by {inputs.owner}"
@@ -295,7 +298,7 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
     if replaces and wiped:
         reason = (
             f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
-            "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
+            "would remove: add it to reconcile.ignore, or remove it from the live resource"
         )
         return Withheld(desired.key, reason, ReasonCode.UNKNOWN_FIELD, desired.origin, change)
     return change
@@ -303,7 +306,10 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
 
 def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
     if is_protected(live.tags):
-        reason = "no manifest asks for it, and its last manifest said reconcile.protect: true"
+        reason = (
+            "it has no manifest, but its last manifest set reconcile.protect: true; to delete it, "
+            "first apply a manifest that sets it to false"
+        )
         return Withheld(live.key, reason, ReasonCode.PROTECTED, live_owner=live.owner)
     before = view(inputs.canonical(live.spec, None), live.tags, protect=False)
     return Delete(live.key, live, Difference(before, None))

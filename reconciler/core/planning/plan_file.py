@@ -49,8 +49,8 @@ def write_plan_file(plan: Plan) -> bytes:
     content = _with_digest(_encode(_Document(SCHEMA, plan.fingerprint, plan)))
     if len(content) > MAX_BYTES:
         raise UsageError(
-            f"a saved plan holds {MAX_BYTES >> 20} MiB at most, and this one takes "
-            f"{len(content) / (1 << 20):.1f}: make several plans with --only"
+            f"the plan has {len(content) / (1 << 20):.1f} MiB, but a plan file may have at most "
+            f"{MAX_BYTES >> 20} MiB: make several plans with --only"
         )
     return content
 
@@ -61,25 +61,26 @@ def parse_plan_file(file: str, content: bytes) -> Plan:
     UsageError, in which ``file`` is named, where it is anything else.
     """
     if len(content) > MAX_BYTES:
-        raise UsageError(f"{file} is larger than {MAX_BYTES >> 20} MiB, which no saved plan is")
+        raise UsageError(f"{file} is not a saved plan: it is larger than {MAX_BYTES >> 20} MiB")
     try:
         rest = dict(json.loads(content))
         rest.pop(DIGEST, None)
         untouched = _with_digest(rest) == content
     except (ValueError, TypeError, RecursionError) as error:
-        raise UsageError(f"{file} is no saved plan, or not all of one: save it again") from error
+        raise UsageError(f"{file} is not a complete saved plan: save it again") from error
     schema = rest.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise UsageError(
-            f"{file} was made by a newer version: schema {schema}, this one knows {SCHEMA}"
+            f"{file} was made by a newer version (schema {schema}, this version supports {SCHEMA}): "
+            "use that version, or make a new plan"
         )
     if not untouched:
-        raise UsageError(f"{file} was edited since it was saved: make a new plan")
+        raise UsageError(f"{file} was edited after it was saved: make a new plan")
     try:
         found: _Document = _decode(_Document, rest, "")
         _validate(found)
     except ValueError as error:
-        raise UsageError(f"{file} is no plan that this version makes: {error}") from error
+        raise UsageError(f"{file} is not a valid plan ({error}): make a new plan") from error
     return found.plan
 
 
@@ -118,7 +119,7 @@ def _decode(hint: Any, value: Any, path: str) -> Any:
             return known[value]
     elif type(value) is (hint or NoneType) or (hint is float and type(value) is int):
         return value
-    raise ValueError(f"{path} holds what it cannot")
+    raise ValueError(f"{path} has an invalid value")
 
 
 def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any:
@@ -137,7 +138,7 @@ def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any
         return hint(
             **{name: _decode(members[name], value[name], f"{path}/{name}") for name in value}
         )
-    raise ValueError(f"{path} holds what it cannot")
+    raise ValueError(f"{path} has an invalid value")
 
 
 def _decode_choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:
@@ -148,7 +149,7 @@ def _decode_choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:
         (hint,) = named.values()
         return _decode(hint, value, path)
     if not isinstance(value, dict) or value.get(OPERATION) not in [*named]:
-        raise ValueError(f"{path}/{OPERATION} is none of {', '.join(named)}")
+        raise ValueError(f"{path}/{OPERATION} is not one of {', '.join(named)}")
     rest = {name: value[name] for name in value if name != OPERATION}
     return _decode_many(named[value[OPERATION]], rest, path)
 
@@ -163,26 +164,28 @@ def _validate(document: _Document) -> None:
         if not isinstance(change, Delete):
             owners.add(change.tags.get(OWNER_TAG))
         if not _is_valid_key(change.key) or (before and before.key != change.key):
-            raise ValueError(f"the key of {change.key} is not one")
+            raise ValueError(f"{change.key} is not a valid key")
         if owners != {plan.owner}:
-            raise ValueError(f"{change.key} is not of owner {plan.owner}")
+            raise ValueError(f"{change.key} is not owned by {plan.owner}")
     for holder, way in ways:
         if way.attach.key != way.detach.key or parent_of(way.detach.key) != holder:
-            raise ValueError(f"{way.detach.key} is nothing that makes way for {holder}")
+            raise ValueError(f"{way.detach.key} is not a route in {holder}")
     _refuse_unsound_links(plan)
     if len(set(plan.keys)) < len(plan.keys):
-        raise ValueError("one resource has two verdicts")
+        raise ValueError("a resource occurs twice")
     if plan.target.account is None:
-        raise ValueError("it is bound to no account")
+        raise ValueError("its target has no account")
     if document.fingerprint != plan.fingerprint:
-        raise ValueError("its fingerprint is another one")
+        raise ValueError("its fingerprint does not match")
 
 
 def _refuse_unsound_links(plan: Plan) -> None:
     deleted = {change.key for change in plan.changes if isinstance(change, Delete)}
     for node in (link.before for change in plan.changes for link in unlinked(change)):
         if node.key not in deleted or node.owner != plan.owner:
-            raise ValueError(f"{node.key} is updated first, and is not deleted by this plan")
+            raise ValueError(
+                f"{node.key} is updated before its delete, but this plan does not delete it"
+            )
 
 
 def _is_valid_key(key: Key) -> bool:

@@ -70,12 +70,12 @@ class RepairLoops:
 
 def _reason(change: Change) -> str:
     if change.cause is Cause.DRIFT:
-        other = "a controller, Terraform or a person writes it without our mark"
+        writer = "a controller, Terraform or a person changes it"
     elif change.cause is Cause.MISSING:
-        other = "a controller, Terraform or a person deletes it"
+        writer = "a controller, Terraform or a person deletes it"
     else:
-        other = "another reconciler may have the same owner id and other manifests"
+        writer = "another reconciler may use the same owner id with other manifests"
     return (
-        f"the same difference came back after each of {MAX_REPAIRS} repairs: {other}; this "
-        "process leaves it alone until the difference is another one"
+        f"the same difference came back after each of {MAX_REPAIRS} repairs ({writer}): stop the "
+        "other writer; this process repairs it again only if the difference changes"
     )
