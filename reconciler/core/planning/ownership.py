@@ -90,7 +90,7 @@ def _adoption_verdict(change: Change | Withheld, *, accept_changes: bool) -> Ado
 
 def _release_verdict(live: LiveResource | Unreadable, owner: str) -> Update | Withheld:
     if isinstance(live, Unreadable):
-        return Withheld(live.key, live.why, ReasonCode.UNREADABLE)
+        return Withheld(live.key, live.message, ReasonCode.UNREADABLE)
     if live.owner != owner:
         reason = f"it is {describe_owner(live.owner)}; only resources owned by {owner} are released"
         return Withheld(live.key, reason, ReasonCode.FOREIGN)

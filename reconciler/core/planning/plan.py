@@ -213,8 +213,8 @@ def _verdict_without_manifest(inputs: PlanInput, live: LiveResource | Unreadable
 def _unreadable(live: Unreadable, desired: Desired | None = None) -> Withheld:
     # Not being able to look is not the same as nothing being there.
     if desired is None:
-        return Withheld(live.key, f"it may be ours, but {live.why}", ReasonCode.UNREADABLE)
-    return Withheld(live.key, live.why, ReasonCode.UNREADABLE, desired.origin)
+        return Withheld(live.key, f"it may be ours, but {live.message}", ReasonCode.UNREADABLE)
+    return Withheld(live.key, live.message, ReasonCode.UNREADABLE, desired.origin)
 
 
 def _foreign(

@@ -214,8 +214,8 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an operation that is no word": (
         lambda it: CREATED(it).update(operation=[]), "/plan/changes/0/operation is not one of",
     ),
-    "a change that is none": (lambda it: it["plan"].update(changes=[7]), "/0/operation is none"),
-    "a kind that is none": (lambda it: CREATED(it)["key"].update(kind="moon"), "key of moon/a"),
+    "a change that is none": (lambda it: it["plan"].update(changes=[7]), "/0/operation is not one of"),
+    "a kind that is none": (lambda it: CREATED(it)["key"].update(kind="moon"), "moon/a is not a valid key"),
     "another resource before": (
         lambda it: UPDATED(it)["before"]["key"].update(path=["c"]), "mesh/b is not a valid key",
     ),
