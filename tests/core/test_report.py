@@ -11,8 +11,8 @@ from reconciler.core.changes import ReasonCode, Withheld
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import (
-    REASON_EXIT_CODES,
     PRECEDENCE,
+    REASON_EXIT_CODES,
     Applied,
     Failed,
     Outcome,
