@@ -8,7 +8,7 @@ from reconciler import parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, DetachedRoute, Update
 from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.kinds import parent_of
-from reconciler.core.planning.client_tokens import after_delete, after_refusal, client_token
+from reconciler.core.planning.client_tokens import after_delete, after_rejection, client_token
 from reconciler.core.planning.dependencies import requirements
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, ResourceVersion, describe_owner, shorten_list
@@ -182,7 +182,7 @@ def _apply_with_token(target: Target, change: Change, base: str | None) -> Resou
             raise
         # The refusal may be an old one that the service keeps with the token, so another token
         # asks again.
-        return target.apply(change, client_token(change, after_refusal(error.request_id)))
+        return target.apply(change, client_token(change, after_rejection(error.request_id)))
 
 
 def _recheck(target: Target, bulk: BulkRead | None, change: Change) -> Outcome | None:

@@ -137,7 +137,7 @@ TABLE = [
     _row(
         "another token after a refusal",
         write,
-        "after_refusal",
+        "after_rejection",
         _no_base,
         "create-delete-create",
         "converges",
@@ -191,7 +191,7 @@ TABLE = [
         "comes-to-rest",
         "tags-in-pages-lag-long",
     ),
-    _row("ownership", plan, "_foreign", _nothing, "foreign-name", OURS),
+    _row("ownership", plan, "_withhold_foreign", _nothing, "foreign-name", OURS),
     _row(
         "delete budget", plan, "restrain", _restrained(max_deletes=99), "deletes-over-budget", KEPT
     ),
