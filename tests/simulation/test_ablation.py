@@ -199,7 +199,7 @@ TABLE = [
     _row("policy", plan, "restrain", _restrained(policy=Policy.SYNC), "orphan", KEPT),
     _row("empty source", plan, "restrain", _restrained(allow_empty=True), "emptied-source", KEPT),
     _row("protection", plan, "is_protected", _unprotected, "protected", KEPT),
-    _row("gaps hold deletes", plan, "_gaps", _no_gaps, "delete-one 3:refused", STILL),
+    _row("gaps hold deletes", plan, "_read_failures", _no_gaps, "delete-one 3:refused", STILL),
     _row(
         "unreadable is not absent",
         plan_and_apply,
