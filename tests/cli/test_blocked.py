@@ -134,7 +134,7 @@ def test_what_lost_its_owner_tag_is_not_made_by_hand_and_is_taken_again_by_adopt
     assert result.code == 5
     assert "last-applied record of mesh-reconciler but no owner tag" in result.out
     assert "run adopt, or set reconcile.adopt: true" in result.out
-    assert "made by hand" not in result.out
+    assert "created by hand" not in result.out
     described = say("describe", "mesh/a").out
     assert "  owner      none, but it has our last-applied record\n" in described
     assert say("adopt", "mesh/a").code == 0

@@ -51,7 +51,7 @@ def test_adopt_marks_what_is_as_its_manifest_says_and_leaves_what_differs(
     assert result.code == 5
     assert "mesh/same: adopted" in result.out
     assert "mesh/other  guard: its manifest differs from the live resource in " in result.out
-    assert "spec.egressFilter.type;" in result.out
+    assert "spec.egressFilter.type:" in result.out
     assert tags_of(by_hand, "same")[OWNER_TAG] == "platform"
     assert tags_of(by_hand, "other") == {}
     assert [ref["meshName"] for ref in by_hand.list_meshes()["meshes"]] == ["other", "same"]
