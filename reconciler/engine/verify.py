@@ -188,7 +188,7 @@ def compare_with_live(
         return Stale(change, f"it exists now and is {describe_owner(live.owner)}")
     if _matches(target, change, live):
         return Applied(change)
-    return Stale(change, "it is ours, but differs from the request; the next run updates it")
+    return Stale(change, "the live resource differs from the request; the next run updates it")
 
 
 def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:

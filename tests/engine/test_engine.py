@@ -533,7 +533,7 @@ def test_a_create_sent_again_that_fails_is_told_as_it_is(
     target.before = hook
     outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, kind)
-    assert "what became of it" not in outcome.reason  # type: ignore[union-attr]  # a failure says why
+    assert "its result could not be read" not in outcome.reason  # type: ignore[union-attr]  # a failure says why
 
 
 def test_a41_tags_that_did_not_arrive_are_no_success() -> None:

@@ -50,7 +50,14 @@ class ThreeWay:
 def compare(
     base: Iterable[Desired], head: Iterable[Desired], plan: Plan, canonical: Canonical
 ) -> ThreeWay:
-    """Return how ``plan``, which was made for ``head``, relates to the change from ``base``."""
+    """Return how the changes of ``plan`` relate to the change of the manifests.
+
+    Args:
+        base: The desired resources before the change.
+        head: The desired resources after the change.
+        plan: The plan that was made for ``head``.
+        canonical: As in `PlanInput`.
+    """
     before, after = (_views(desired, canonical) for desired in (base, head))
     changes = {change.key: change for change in plan.changes}
     proposed: list[FieldDiff] = []
