@@ -121,10 +121,10 @@ ERRORS = (
     # not there, and after each refusal that the service may keep with the token.
     Error("ConflictException", 409, 2, "look at what holds the name"),
     Error("ForbiddenException", 403, 1, "the credentials may not do this"),
-    Error("InternalServerErrorException", 500, 3, "no effect shows"),
+    Error("InternalServerErrorException", 500, 3, "no effect is visible"),
     Error("LimitExceededException", 400, 2, "a quota is used up"),
     Error("NotFoundException", 404, 2, "the next run looks again"),
-    Error("ServiceUnavailableException", 503, 3, "no effect shows"),
+    Error("ServiceUnavailableException", 503, 3, "no effect is visible"),
     Error("TooManyRequestsException", 429, 3, "lower --parallelism, or wait"),
 )
 
