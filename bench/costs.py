@@ -1,4 +1,4 @@
-"""What a process costs, as the operating system counts it."""
+"""The resource usage of a process, as the operating system counts it."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ FIGURES = ("cpu", "wall", "memory")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process took: CPU and wall seconds, and its peak of memory in MB.
+    """The CPU and wall seconds of a process, and its peak of memory in MB.
 
-    With other processes that it starts, CPU is that of all, memory that of the largest.
+    Child processes are included: their CPU time is added, and memory is that of the largest.
     """
 
     cpu: float
@@ -62,11 +62,11 @@ def median_of(command: Sequence[str], where: Path, accounts: Iterable[int]) -> C
 
 def median_cost(costs: Iterable[Cost]) -> Cost:
     """Return the median of each figure."""
-    seen = list(costs)
-    return Cost(*(median(getattr(cost, name) for cost in seen) for name in FIGURES))
+    measured = list(costs)
+    return Cost(*(median(getattr(cost, name) for cost in measured) for name in FIGURES))
 
 
 def line(name: str, cost: Cost, goal: str = "") -> str:
-    """Return the row of a cost."""
+    """Return the line for a cost."""
     result = f"{name:<36} {cost.cpu:7.2f} s CPU  {cost.wall:7.2f} s wall  {cost.memory:6.0f} MB"
     return f"{result}   goal {goal}" if goal else result
