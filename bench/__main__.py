@@ -15,11 +15,11 @@ from bench.costs import measure
 RUNS = 5
 
 
-def figure(name: str, goal: str, arguments: Sequence[str], where: str) -> str:
+def figure(name: str, goal: str, arguments: Sequence[str], directory: str) -> str:
     """Return a line with the medians of several runs of the command line."""
     command = [sys.executable, "-m", "reconciler", *arguments]
-    measure(command, where)
-    costs = [measure(command, where) for _ in range(RUNS)]
+    measure(command, directory)
+    costs = [measure(command, directory) for _ in range(RUNS)]
     cpu, wall, memory = (
         median(getattr(cost, name) for cost in costs) for name in ("cpu", "wall", "memory")
     )
@@ -28,8 +28,8 @@ def figure(name: str, goal: str, arguments: Sequence[str], where: str) -> str:
 
 def command_line() -> Iterator[str]:
     """Yield the figure of ``--help``."""
-    with tempfile.TemporaryDirectory() as where:
-        yield figure("--help", "0.1 s CPU", ["--help"], where)
+    with tempfile.TemporaryDirectory() as directory:
+        yield figure("--help", "0.1 s CPU", ["--help"], directory)
 
 
 SECTIONS = {

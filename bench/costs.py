@@ -25,12 +25,12 @@ class Cost:
 
 
 def measure(
-    command: Sequence[str], where: str, environment: Mapping[str, str] | None = None
+    command: Sequence[str], directory: str, environment: Mapping[str, str] | None = None
 ) -> Cost:
     """Return the cost of one run of ``command``, which must succeed."""
     started = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=where, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         printed = process.stdout.read()
@@ -42,12 +42,12 @@ def measure(
     return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, printed)
 
 
-def median_of(command: Sequence[str], where: Path, accounts: Iterable[int]) -> Cost:
+def median_of(command: Sequence[str], directory: Path, accounts: Iterable[int]) -> Cost:
     """Return the medians of one run of ``command`` for each of ``accounts``, without warm-up."""
     costs = [
         measure(
             command,
-            str(where),
+            str(directory),
             {
                 **os.environ,
                 "AWS_ACCESS_KEY_ID": f"1{account:011}",

@@ -111,11 +111,11 @@ def _daemon(directory: Path, url: str, interval: str, account: str) -> Iterator[
     try:
         while "status at" not in log.read_text():
             time.sleep(0.05)
-        where = log.read_text().partition("status at ")[2].split()[0]
+        address = log.read_text().partition("status at ")[2].split()[0]
         pool = urllib3.PoolManager()
 
         def status() -> Any:
-            return json.loads(pool.request("GET", f"{where}/status").data)
+            return json.loads(pool.request("GET", f"{address}/status").data)
 
         _wait_for(status, 1)
         yield process, status

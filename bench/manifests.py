@@ -117,23 +117,23 @@ def _cost(name: str) -> tuple[float, float]:
 
 
 def _validate(count: int, goal: str) -> str:
-    with tempfile.TemporaryDirectory() as where:
-        directory = Path(where, "manifests")
+    with tempfile.TemporaryDirectory() as root:
+        directory = Path(root, "manifests")
         directory.mkdir()
         for number in range(count):
             text = mesh_yaml(f"mesh-{number}", team="payments")
             (directory / f"m{number}.yaml").write_text(text, "utf-8")
         # The first run warms the caches of the file system.
-        runs = [_child(where) for _ in range(RUNS + 1)][1:]
+        runs = [_child(root) for _ in range(RUNS + 1)][1:]
     seconds, megabytes = (median(figures) for figures in zip(*runs, strict=True))
     title = f"validate {count:,} files"
     return f"{title:<32} {seconds:7.3f} s CPU  {megabytes:6.0f} MB   goal {goal}"
 
 
-def _child(where: str) -> tuple[float, float]:
+def _child(directory: str) -> tuple[float, float]:
     """Return the CPU seconds and the MB of one ``reconciler validate``."""
     command = [sys.executable, "-m", "reconciler", "validate"]
-    process = subprocess.Popen(command, cwd=where, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"{' '.join(command)} failed")

@@ -176,14 +176,14 @@ def load() -> Description:
         declared = common.union(row.get("errors", ()))
         operations[name] = Operation(
             name=name,
-            action=row["verb"],
+            action=row["action"],
             kind=kinds.get(row.get("kind")),
             method=method,
             path=path,
             uri=shapes.members(row.get("uri", {})),
             query=shapes.members(row.get("query", {})),
             body=shapes.members(row.get("body", {})),
-            response=Structure(f"{name}Answer", shapes.members(row["answer"])),
+            response=Structure(f"{name}Response", shapes.members(row["response"])),
             payload=row.get("payload"),
             errors=tuple(errors[error] for error in sorted(declared)),
         )

@@ -24,8 +24,8 @@ class DataDirectoryLockedError(EndpointError):
     """
 
     def __init__(self, directory: Path, url: str | None) -> None:
-        where = f"at {url}" if url else "(its URL is not known yet)"
-        super().__init__(f"another process serves the data directory {directory} {where}")
+        location = f"at {url}" if url else "(its URL is not known yet)"
+        super().__init__(f"another process serves the data directory {directory} {location}")
         self.directory = directory
         self.url = url
 

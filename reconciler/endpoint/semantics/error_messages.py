@@ -6,7 +6,7 @@ from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.state.tables import Collection, Resource
 
 TAGS_PER_RESOURCE = 50
-"""Without tags with the reserved prefix, which the endpoint does not create (UG, API)."""
+"""Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
 
 # Errors that are not in the model; each status is that of public examples.
 UNMODELED_STATUS = {

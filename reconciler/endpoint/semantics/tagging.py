@@ -64,8 +64,10 @@ def get_resources(
             continue
         if len(page) == size:
             last = page[-1]
-            where = last.collection
-            following = write_token([where.scope.account, where.kind, where.parent, last.name])
+            collection = last.collection
+            following = write_token(
+                [collection.scope.account, collection.kind, collection.parent, last.name]
+            )
             break
         page.append(resource)
     rows = [{"ResourceARN": arn(resource), "Tags": _rows(resource.tags)} for resource in page]

@@ -39,16 +39,16 @@ class Tokens:
             return as_json(perform())
         request = _digest(call)
         tables.drop_tokens(now - self._retention)
-        remembered = tables.find_token(call.scope, token)
-        if remembered is not None and not self._is_outlived(call, tables, remembered):
-            if remembered.request != request:
+        record = tables.find_token(call.scope, token)
+        if record is not None and not self._is_outlived(call, tables, record):
+            if record.request != request:
                 raise error_messages.token_reused("a request with other parameters")
         else:
-            remembered = TokenRecord(request, self._perform(perform))
-            tables.put_token(call.scope, token, remembered, now)
-        if remembered.response.startswith(f'{{"{_REFUSED}":'):
-            return ApiError(*json.loads(remembered.response)[_REFUSED])
-        return remembered.response
+            record = TokenRecord(request, self._perform(perform))
+            tables.put_token(call.scope, token, record, now)
+        if record.response.startswith(f'{{"{_REFUSED}":'):
+            return ApiError(*json.loads(record.response)[_REFUSED])
+        return record.response
 
     def _perform(self, perform: Callable[[], ResponseBody]) -> str:
         try:
@@ -58,10 +58,10 @@ class Tokens:
                 raise
             return as_json({_REFUSED: [error.code, str(error)]})
 
-    def _is_outlived(self, call: Call, tables: Tables, remembered: TokenRecord) -> bool:
+    def _is_outlived(self, call: Call, tables: Tables, record: TokenRecord) -> bool:
         """Return whether a token can be used again because its resource was deleted."""
         after = self._behavior.token_after_delete
-        response = json.loads(remembered.response)
+        response = json.loads(record.response)
         if after == "replays" or _REFUSED in response:
             return False
         # The names of the parents are in the response too; the longest path is the resource's own.
