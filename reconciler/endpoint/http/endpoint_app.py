@@ -169,7 +169,7 @@ class EndpointApp:
         if target:
             action = target.removeprefix(TARGET)
             if action == target or action != "GetResources":
-                raise ApiError("UnknownOperationException", f"{target} is not served here")
+                raise ApiError("UnknownOperationException", f"{target} is not supported")
             _require_content_type(headers, body, _TAGGING_JSON)
             self._calls[action] += 1
             return Request(action, "", lambda _: self._find_tagged(scope, body))
