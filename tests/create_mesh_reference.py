@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-REFUSED = "refused"
-ACCEPTED = "taken"
+REFUSED = "rejected"
+ACCEPTED = "accepted"
 SENT = "sent"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request body, and what manifests, the client and the endpoint make of it."""
+    """A request body, and the results in a manifest, in the client and in the endpoint."""
 
     statement: str
     tried: str
@@ -28,7 +28,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Error:
-    """An error of the page: what becomes of the create, after how many attempts."""
+    """An error of the page: the outcome of the create, and the number of attempts."""
 
     code: str
     status: int
@@ -128,9 +128,11 @@ ERRORS = (
     Error("TooManyRequestsException", 429, 3, "lower --parallelism, or wait"),
 )
 
-CASES_HEAD = "| the page says | tried | manifest | client | endpoint |\n|---|---|---|---|---|\n"
+CASES_HEAD = (
+    "| statement of the page | value | manifest | client | endpoint |\n|---|---|---|---|---|\n"
+)
 ERRORS_HEAD = (
-    "| error | HTTP | outcome | attempts | the message says | exit code |\n"
+    "| error | HTTP | outcome | attempts | the message contains | exit code |\n"
     "|---|---|---|---|---|---|\n"
 )
 
