@@ -1,7 +1,7 @@
-"""Which form a document has, told by what stands in it and never by guessing.
+"""Detection of the format of a document from its fields.
 
-A document is taken for somebody else's only where that is certain: one that merely looks wrong
-is complained about, as a typing error must not read as a removal.
+A document counts as foreign only if that is certain. Any other unknown document is an error,
+because otherwise a typing error would remove the resource.
 """
 
 import difflib
@@ -28,12 +28,12 @@ NATIVE = "mesh-reconciler/v1"
 KUBERNETES = ("appmesh.k8s.aws/v1beta2", "appmesh.k8s.aws/v1beta1")
 
 MESH_KINDS = frozenset(kind.title for kind in KINDS.values())
-# The controller has one kind more, of which the API knows nothing.
+# The controller also has a kind that the API does not have.
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
-# What the API's own answers begin with: {"mesh": {…}}.
+# The API's responses have one of these keys: {"mesh": {…}}.
 _RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
-USE_EXPORT = "export writes manifests of what is live"
+USE_EXPORT = "run export to write manifests of the live resources"
 
 _LISTS = {("v1", "List")}.union(
     (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
@@ -46,7 +46,7 @@ _CORE_KINDS = frozenset(
         *("ResourceQuota", "Secret", "Service", "ServiceAccount"),
     }
 )
-# The groups known to have kinds with names like ours; in any other group such a kind is suspect.
+# These groups have kinds named like ours. In any other group such a kind may be a typing error.
 _GROUPS_WITH_OUR_KINDS = frozenset(
     {
         *("consul.hashicorp.com", "gateway.solo.io", "kuma.io", "networking.istio.io"),
@@ -62,7 +62,7 @@ _SIMILAR = 0.8
 
 
 class Format(Enum):
-    """The forms that a document can have."""
+    """The formats of documents."""
 
     NATIVE = auto()
     KUBERNETES = auto()
@@ -73,16 +73,16 @@ class Format(Enum):
 
 
 def split_resources(root: Node, diagnostics: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
-    """Yield the resources in a document: itself, or its items where it is a Kubernetes list.
+    """Yield the document itself, or its items if it is a Kubernetes list, each with its path.
 
-    The path is that of the resource in the document. Complains of what is no mapping.
+    An item that is not a mapping is reported.
     """
     for node, path in _items(root) or [(root, ())]:
         if isinstance(node, MappingNode):
             yield node, path
         elif not isinstance(node, InvalidNode):
-            message = f"is no manifest, which is a mapping: this is {describe(node)}"
-            diagnostics.add(Code.UNKNOWN_SHAPE, node.position, message, path=path)
+            message = f"is not a manifest: expected a mapping, found {describe(node)}"
+            diagnostics.add(Code.UNKNOWN_FORMAT, node.position, message, path=path)
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
@@ -94,28 +94,28 @@ def _items(root: Node) -> list[tuple[Node, Path]]:
 
 
 def detect_format(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
-    """Return the form of the resource ``root``; None where it has none, and it is said why."""
+    """Return the format of ``root``, or report a diagnostic and return None."""
     if "apiVersion" in root.members:
         return _by_api_version(root, diagnostics, path)
     if "meshName" in root.members and "kind" not in root.members:
         return Format.REQUEST
     if is_template(root):
         return Format.TEMPLATE
-    # Both what ``terraform show -json`` prints and the raw state, which is told so.
+    # The raw state has only a terraform_version; its translation reports that.
     if "format_version" in root.members or "terraform_version" in root.members:
         return Format.TERRAFORM
-    # kustomize is alone in letting its own files go without an apiVersion.
+    # A kustomization is the only Kubernetes file that may lack an apiVersion.
     if diagnostics.source.file.rpartition("/")[2] in _KUSTOMIZATIONS:
         return Format.FOREIGN
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
     hint = USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
-    message = "is no manifest: it has neither apiVersion nor meshName"
-    diagnostics.add(Code.UNKNOWN_SHAPE, root.position, message, path=path, hint=hint)
+    message = "is not a manifest: it has neither apiVersion nor meshName"
+    diagnostics.add(Code.UNKNOWN_FORMAT, root.position, message, path=path, hint=hint)
     return None
 
 
 def _is_response(root: MappingNode) -> bool:
-    """Whether ``root`` looks like what a call of the API answers with."""
+    """Return whether ``root`` looks like a response of the API."""
     names = list(root.members)
     return (
         len(names) == 1
@@ -135,7 +135,7 @@ def _by_api_version(root: MappingNode, diagnostics: DiagnosticList, path: Path) 
     value = root.members["apiVersion"].value
     if not isinstance(value, InvalidNode):
         known = (NATIVE, *KUBERNETES)
-        message = f"must be {one_of(known)} for one of ours, not {describe(value)}"
+        message = f"must be {one_of(known)}, not {describe(value)}"
         hint = did_you_mean(api_version or "", known)
         where = (*path, "apiVersion")
         diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)

@@ -1,7 +1,6 @@
-"""The forms that people write, each translated into the same desired values.
+"""Registry of the formats that are translated one document at a time.
 
-A translation looks at one document and keeps its places; what several documents say together
-is for ``loading``.
+``loading`` handles the relations between documents, and Kubernetes objects, which need each other.
 """
 
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.manifest.parsing.nodes import MappingNode
 
 
-def translate(shape: Format, context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    """Yield what a document of the given ``shape`` asks for, and complain of what is wrong."""
-    return _TRANSLATIONS[shape](context)
+def translate(detected: Format, context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    """Yield the resources in a document of the ``detected`` format, and report diagnostics."""
+    return _TRANSLATIONS[detected](context)
 
 
 def _translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
@@ -52,8 +51,8 @@ def _translate_request(context: DocumentContext) -> Iterator[DeclaredResource | 
     members = dict(context.root.members)
     token = members.pop("clientToken", None)
     if token:
-        message = "must not be in a manifest: each request gets a token of its own"
-        hint = "leave the field out"
+        message = "must not be in a manifest: each request gets its own token"
+        hint = "remove the field"
         context.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
     root = context.substitute(MappingNode(context.root.position, members))
     paths = tuple((name,) for name in names)
