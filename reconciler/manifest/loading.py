@@ -18,9 +18,13 @@ from reconciler.core.resources import Desired, Key, Origin
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.cross_checks import cross_check
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import Format, detect_format, split_resources
+from reconciler.manifest.formats.detect import (
+    is_foreign,
+    report_unknown_format,
+    split_resources,
+)
 from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
-from reconciler.manifest.formats.registry import translate
+from reconciler.manifest.formats.registry import API_VERSIONS, find_format
 from reconciler.manifest.models.documents import KEY_KINDS
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.decoding import decode
@@ -261,26 +265,31 @@ def _read(document: Document, source: _Source) -> None:
         return
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        detected = detect_format(root, document.diagnostics, path)
-        context = DocumentContext(
-            root, document.diagnostics, path, source.variables, source.ignored, source.fields_by_key
-        )
-        if detected is Format.FOREIGN:
+        manifest_format = find_format(root)
+        if manifest_format:
+            context = DocumentContext(
+                root,
+                document.diagnostics,
+                path,
+                source.variables,
+                source.ignored,
+                source.cluster.add,
+                source.fields_by_key,
+            )
+            source.found.extend(manifest_format.translate(context))
+        elif is_foreign(root, document.diagnostics.source.file):
             version_and_kind = [get_text(root, "apiVersion"), get_text(root, "kind")]
-            source.ignored[
-                " ".join(filter(None, version_and_kind)) or document.diagnostics.source.file
-            ] += 1
+            label = " ".join(filter(None, version_and_kind)) or document.diagnostics.source.file
+            source.ignored[label] += 1
             if version_and_kind == ["v1", "Namespace"]:
                 source.cluster.add_namespace(root)
             if not path:
-                _ignore_foreign(document.diagnostics)
-        elif detected is Format.KUBERNETES:
-            source.cluster.add(context)
-        elif detected:
-            source.found.extend(translate(detected, context))
+                _drop_foreign_diagnostics(document.diagnostics)
+        else:
+            report_unknown_format(root, document.diagnostics, path, API_VERSIONS)
 
 
-def _ignore_foreign(diagnostics: DiagnosticList) -> None:
+def _drop_foreign_diagnostics(diagnostics: DiagnosticList) -> None:
     """Drop the diagnostics of a foreign document, except those about its format fields."""
     diagnostics.found[:] = [item for item in diagnostics.found if item.path in _FORMAT_FIELDS]
 

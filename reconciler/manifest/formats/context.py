@@ -1,7 +1,7 @@
 """Context of a document that is translated, and the results, shared by all formats."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -73,6 +73,7 @@ class DocumentContext:
         path: The path of ``root`` in its document; empty except for an item of a list.
         variables: Values of variables.
         ignored: Counts the resources of other services.
+        defer: Records a document that is translated after all files are read.
         fields_by_key: Receives the fields of each resource if not None.
     """
 
@@ -81,6 +82,7 @@ class DocumentContext:
     path: Path
     variables: Mapping[str, str]
     ignored: Counter[str]
+    defer: Callable[["DocumentContext"], None]
     fields_by_key: dict[tuple[Key, Origin], Fields] | None = None
 
     def declare(

@@ -1,4 +1,4 @@
-"""Detection of the format of a document from its fields.
+"""Detection of foreign documents, and diagnostics for documents of an unknown format.
 
 A document counts as foreign only if that is certain. Any other unknown document is an error,
 because otherwise a typing error would remove the resource.
@@ -7,7 +7,6 @@ because otherwise a typing error would remove the resource.
 import difflib
 import re
 from collections.abc import Iterator
-from enum import Enum, auto
 
 from reconciler.core.kinds import KINDS
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
@@ -21,7 +20,6 @@ from reconciler.manifest.parsing.nodes import (
     describe,
     find,
     get_text,
-    is_template,
 )
 
 NATIVE = "mesh-reconciler/v1"
@@ -33,7 +31,7 @@ KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
 # The API's responses have one of these keys: {"mesh": {…}}.
 _RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
-USE_EXPORT = "run export to write manifests of the live resources"
+_USE_EXPORT = "run export to write manifests of the live resources"
 
 _LISTS = {("v1", "List")}.union(
     (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
@@ -61,17 +59,6 @@ _OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
 _SIMILAR = 0.8
 
 
-class Format(Enum):
-    """The formats of documents."""
-
-    NATIVE = auto()
-    KUBERNETES = auto()
-    REQUEST = auto()
-    TEMPLATE = auto()
-    TERRAFORM = auto()
-    FOREIGN = auto()
-
-
 def split_resources(root: Node, diagnostics: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
     """Yield the document itself, or its items if it is a Kubernetes list, each with its path.
 
@@ -93,25 +80,31 @@ def _items(root: Node) -> list[tuple[Node, Path]]:
     return [(item, ("items", index)) for index, item in enumerate(found)]
 
 
-def detect_format(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
-    """Return the format of ``root``, or report a diagnostic and return None."""
+def is_foreign(root: MappingNode, file: str) -> bool:
+    """Return whether ``root``, which has none of our formats, certainly is of another product."""
+    if "apiVersion" not in root.members:
+        # A kustomization is the only Kubernetes file that may lack an apiVersion.
+        return file.rpartition("/")[2] in _KUSTOMIZATIONS
+    api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
+    return bool(api_version and kind and _is_foreign_kind(api_version, kind))
+
+
+def report_unknown_format(
+    root: MappingNode, diagnostics: DiagnosticList, path: Path, api_versions: tuple[str, ...]
+) -> None:
+    """Report that ``root`` has no known format; ``api_versions`` are the known ones."""
     if "apiVersion" in root.members:
-        return _by_api_version(root, diagnostics, path)
-    if "meshName" in root.members and "kind" not in root.members:
-        return Format.REQUEST
-    if is_template(root):
-        return Format.TEMPLATE
-    # The raw state has only a terraform_version; its translation reports that.
-    if "format_version" in root.members or "terraform_version" in root.members:
-        return Format.TERRAFORM
-    # A kustomization is the only Kubernetes file that may lack an apiVersion.
-    if diagnostics.source.file.rpartition("/")[2] in _KUSTOMIZATIONS:
-        return Format.FOREIGN
+        value = root.members["apiVersion"].value
+        if not isinstance(value, InvalidNode):
+            message = f"must be {one_of(api_versions)}, not {describe(value)}"
+            hint = did_you_mean(get_text(root, "apiVersion") or "", api_versions)
+            where = (*path, "apiVersion")
+            diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
+        return
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
+    hint = _USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
     message = "is not a manifest: it has neither apiVersion nor meshName"
     diagnostics.add(Code.UNKNOWN_FORMAT, root.position, message, path=path, hint=hint)
-    return None
 
 
 def _is_response(root: MappingNode) -> bool:
@@ -124,25 +117,7 @@ def _is_response(root: MappingNode) -> bool:
     )
 
 
-def _by_api_version(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
-    api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
-    if api_version == NATIVE:
-        return Format.NATIVE
-    if api_version in KUBERNETES:
-        return Format.KUBERNETES
-    if api_version and kind and _is_foreign(api_version, kind):
-        return Format.FOREIGN
-    value = root.members["apiVersion"].value
-    if not isinstance(value, InvalidNode):
-        known = (NATIVE, *KUBERNETES)
-        message = f"must be {one_of(known)}, not {describe(value)}"
-        hint = did_you_mean(api_version or "", known)
-        where = (*path, "apiVersion")
-        diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
-    return None
-
-
-def _is_foreign(api_version: str, kind: str) -> bool:
+def _is_foreign_kind(api_version: str, kind: str) -> bool:
     group, _, _ = api_version.rpartition("/")
     if api_version == "v1":
         return kind in _CORE_KINDS

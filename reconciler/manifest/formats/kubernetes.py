@@ -64,6 +64,12 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 MOST_SELECTIONS = 100_000
 
 
+def defer_object(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    """Yield nothing, because objects are translated when all of them are known."""
+    context.defer(context)
+    return iter(())
+
+
 class _TooManySelectionsError(Exception):
     def __init__(self) -> None:
         super().__init__(f"the source needs more than {MOST_SELECTIONS:,} selections")

@@ -47,6 +47,14 @@ class _Hidden(NamedTuple):
     path: Path
 
 
+def is_terraform(root: MappingNode) -> bool:
+    """Return whether ``root`` is the output of ``terraform show -json``, or a raw state.
+
+    The translation reports a raw state, which has only a terraform_version.
+    """
+    return "format_version" in root.members or "terraform_version" in root.members
+
+
 def translate_terraform(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield the App Mesh resources in a state, or in the planned values of a plan."""
     if get_text(context.root, "errored") == "true":
