@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from reconciler.cli.command_table import COMMANDS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
 from reconciler.settings.config_file import ConfigFile, read_file
@@ -19,11 +19,14 @@ from reconciler.settings.options import (
     OPTIONS,
     SOURCE_COMMANDS,
     Option,
+    OptionGroup,
     OptionType,
     is_lock,
 )
 from reconciler.settings.target_config import OptionValues
 
+# Column of the flags in --help, the same in each group; a longer flag has a line of its own.
+FLAG_WIDTH = 26
 HOW_KEYS_READ = "; a key reads kind/name, such as mesh/payments or 'route/*'"
 
 
@@ -76,34 +79,58 @@ CommandFunction = Callable[[Invocation], object]
 
 
 class Command(click.Command):
-    """A verb that remembers the words after it."""
+    """A command whose help has groups of options, examples and exit codes."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take ``args`` in, and keep them."""
+        """Parse ``args``, and keep them for ``Invocation.arguments``."""
         ctx.obj = tuple(args)
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each group under its heading."""
+        offered = [option for option in OPTIONS if option.offered_by(self.name or "")]
+        groups = {option.field: option.group for option in offered}
+        rows: dict[OptionGroup, list[tuple[str, str]]] = {group: [] for group in OptionGroup}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record and isinstance(parameter, click.Option):
+                flag, text = record
+                group = groups.get(parameter.name or "", OptionGroup.OTHER)
+                rows[group].append((flag.ljust(FLAG_WIDTH), text))
+        for group, records in rows.items():
+            if records:
+                with formatter.section(group.value):
+                    formatter.write_dl(records, col_max=FLAG_WIDTH)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples and the exit codes."""
+        del ctx
+        command_help = COMMANDS[self.name or ""]
+        write_examples(formatter, command_help.examples)
+        with formatter.section("Exit codes"):
+            formatter.write_dl(
+                [(str(int(code)), code.meaning) for code in sorted(command_help.exit_codes)]
+            )
+
 
 def configure_logging(invocation: Invocation) -> None:
-    """Log as the run was asked to; a daemon tells of its cycles unless it is told not to."""
+    """Set up logging by the options. Without --log-level, the daemon logs its cycles (info)."""
     level = invocation["log_level"] or ("info" if invocation.command == "run" else None)
     start_logging(level, invocation["log_format"])
 
 
 def load_command(name: str) -> click.Command:
-    """Return the command that imports ``name``, logs as it was asked to, and runs it."""
-    run: CommandFunction = import_module(f"reconciler.cli.commands.{name}").run
+    """Return the click command of ``name``, which imports its module only when it runs."""
 
-    @wraps(run)
-    def logged(invocation: Invocation) -> object:
+    def run(invocation: Invocation) -> object:
         configure_logging(invocation)
-        return run(invocation)
+        return import_module(f"reconciler.cli.commands.{name}").run(invocation)
 
-    return make_command(name, logged)
+    return make_command(name, run)
 
 
 def make_command(command: str, run: CommandFunction) -> click.Command:
-    """Return the click command of ``command``; its docstring is its help."""
+    """Return a click command that parses the options of ``command`` and calls ``run``."""
 
     def callback(**parameters: Any) -> object:
         context = click.get_current_context()
@@ -129,11 +156,12 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         arguments.append(
             click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_give_alone)
         )
+    command_help = COMMANDS[command]
     return Command(
         command,
         callback=callback,
         params=[*arguments, _config_option(command), *click_options],
-        help=run.__doc__,
+        help=f"{command_help.summary}\n\n{command_help.details}",
     )
 
 
@@ -165,22 +193,17 @@ def _give_alone(_context: click.Context, _parameter: click.Parameter, path: str)
 
 
 def _option(option: Option) -> click.Option:
-    text = option.help
-    if option.default is not None and option.type is not OptionType.FLAG:
-        text = (
-            f"{text}  [{option.default:g}]"
-            if isinstance(option.default, float)
-            else f"{text}  [{option.default}]"
-        )
+    is_flag = option.type is OptionType.FLAG
     return click.Option(
         [*([f"-{option.letter}"] if option.letter else []), f"--{option.name}", option.field],
         type=_type(option),
-        default=False if option.type is OptionType.FLAG else option.default,
-        is_flag=option.type is OptionType.FLAG,
+        default=False if is_flag else option.default,
+        show_default=True,
+        is_flag=is_flag,
         multiple=option.type is OptionType.TEXT_LIST,
         envvar=option.environment_variable,
         metavar=option.metavar,
-        help=text,
+        help=option.help,
     )
 
 
@@ -209,7 +232,7 @@ def _config_option(command: str) -> click.Option:
         envvar="RECONCILER_CONFIG",
         is_eager=True,
         callback=lambda context, _, path: _load_defaults(context, command, path),
-        help="Settings file.  [reconciler.toml]",
+        help="Settings file. Default: reconciler.toml, if it exists.",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from reconciler.cli.command_table import COMMANDS, EXAMPLES, GROUPS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.cli.output import print_error, print_message, stop_printing
 from reconciler.core.errors import (
@@ -19,24 +20,6 @@ from reconciler.core.errors import (
 from reconciler.core.exit_codes import ExitCode
 from reconciler.known_secrets import shown
 
-# Help must not import a verb: boto3 alone costs more than the whole of --help.
-COMMANDS = {
-    "validate": "Read manifests and print every complaint at once.",
-    "plan": "Show what apply would do; write nothing.",
-    "show": "Print a saved plan.",
-    "apply": "Plan, ask, and make it so.",
-    "ci": "The CI job of a forge: validate, review, apply or watch.",
-    "run": "Reconcile on change and on an interval.",
-    "status": "Ask a running daemon how everything stands.",
-    "reconcile": "Have a running daemon run a cycle now.",
-    "adopt": "Mark what is live and nobody's as ours.",
-    "release": "Take our mark off; delete nothing.",
-    "export": "Write manifests of what is live.",
-    "describe": "Show all there is to know of one resource.",
-    "doctor": "Check settings, credentials, permissions and quotas.",
-    "endpoint": "Serve the local App Mesh API.",
-    "schema": "Print the JSON Schema of manifests, plans or reports.",
-}
 CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (ManifestError, ExitCode.MANIFESTS),
@@ -49,28 +32,41 @@ UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Commands(click.Group):
-    """The verbs, each imported when it is run and not before."""
+    """All commands; a command is imported when it runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order of their use."""
+        """Return the names of the commands in the order of the help."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of a verb, None for a word that is none."""
+        """Return the command ``cmd_name``, or None if there is none."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        # Help needs no options.
+        # The help of the group needs no options.
         from reconciler.cli.command import load_command  # noqa: PLC0415
 
         return load_command(cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs with their help, importing none of them."""
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each group under its heading, and then the options."""
+        names = max(map(len, COMMANDS))
+        for group in GROUPS:
+            with formatter.section(group):
+                formatter.write_dl(
+                    [
+                        (name.ljust(names), command.summary)
+                        for name, command in COMMANDS.items()
+                        if command.group == group
+                    ]
+                )
+        click.Command.format_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        write_examples(formatter, EXAMPLES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,7 +131,7 @@ def _explain_usage(error: click.ClickException) -> None:
 
 def _group() -> Commands:
     group = Commands(
-        help="Files become meshes: a declarative reconciler for the AWS App Mesh API.",
+        help="Reconcile AWS App Mesh with declarative manifests.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     return click.version_option(package_name="mesh-reconciler", prog_name="reconciler")(group)
