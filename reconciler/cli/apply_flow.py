@@ -30,12 +30,13 @@ def require_confirmation_possible(invocation: Invocation) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{invocation.command} needs confirmation, but stdin is not a terminal: pass --auto-approve"
+            f"{invocation.command} needs confirmation, but stdin is not a terminal: "
+            "pass --auto-approve"
         )
     if not _is_readable(invocation):
         raise UsageError(
-            f"{invocation.command} --format {invocation['format']} shows no plan to agree to: "
-            "say --auto-approve"
+            f"{invocation.command} needs confirmation, but --format {invocation['format']} shows "
+            "no plan: pass --auto-approve"
         )
 
 

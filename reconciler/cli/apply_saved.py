@@ -32,7 +32,7 @@ PLANNING_OPTIONS = (
     "expect",
 )
 
-EXISTS_REASON = "it is there now, and was not when the plan was made"
+EXISTS_REASON = "it was created after the plan was made"
 
 
 @contextmanager
@@ -45,15 +45,17 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     for name in PLANNING_OPTIONS:
         if name in invocation.options.flags:
             option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} is for making a plan, and --plan brings one: leave it out")
+            raise UsageError(
+                f"--plan applies a saved plan, which {option} cannot change: remove it"
+            )
     if invocation.paths:
-        raise UsageError("apply --plan reads no manifests: leave the PATH out")
+        raise UsageError("apply --plan reads no manifests: remove the PATH argument")
     plan = read_plan(invocation["plan"])
     values = invocation.options.values
     options = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
     config = resolve_target(replace(invocation, options=options))
     if config.policy == Policy.OBSERVE:
-        raise UsageError(f"the policy of target {config.name} is observe, so no plan is applied")
+        raise UsageError(f"nothing was applied: the policy of target {config.name} is observe")
     with open_target(config, workers=invocation["parallelism"]) as target:
         if plan.target != target.id == replace(plan.target, account=None):
             # Where nobody says whose credentials these are, what the owner has tells.
@@ -89,6 +91,6 @@ def _require_same_target(plan: Plan, target: TargetId, owner: str) -> None:
     for word, (theirs, ours) in pairs.items():
         if theirs != ours:
             raise UsageError(
-                f"the plan was made for {word} {theirs}, and this run is for {word} {ours}: "
-                "say the plan's, or make a new plan"
+                f"the plan was made for {word} {theirs}, but this run is for {word} {ours}: "
+                f"use the {word} of the plan, or make a new plan"
             )

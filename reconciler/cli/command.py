@@ -27,7 +27,7 @@ from reconciler.settings.target_config import OptionValues
 
 # Column of the flags in --help, the same in each group; a longer flag has a line of its own.
 FLAG_WIDTH = 26
-HOW_KEYS_READ = "; a key reads kind/name, such as mesh/payments or 'route/*'"
+KEY_HINT = "; a key is kind/name, such as mesh/payments or 'route/*'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Invocation:
         """The host and port of ``--listen``; UsageError where it names none."""
         host, colon, port = self["listen"].rpartition(":")
         if not (colon and host and port.isdecimal()):
-            raise UsageError(f'--listen takes HOST:PORT, not "{self["listen"]}"')
+            raise UsageError(f'invalid --listen "{self["listen"]}": use HOST:PORT')
         return host.strip("[]"), int(port)
 
     def printed_calls(self, calls: Mapping[str, int]) -> Mapping[str, int]:
@@ -172,7 +172,7 @@ class Seconds(click.FloatRange):
         """Return the number, or fail with what is allowed."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is no number of seconds", param, ctx)
+            self.fail(f"{value} is not a number of seconds", param, ctx)
         return number
 
 
@@ -184,7 +184,7 @@ class Lock(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return ``value``, or fail with what is allowed."""
         if not is_lock(value):
-            self.fail(f'it takes file:PATH or dynamodb:TABLE, not "{value}"', param, ctx)
+            self.fail(f'"{value}" is not a lock: use file:PATH or dynamodb:TABLE', param, ctx)
         return value
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reconciler import engine, parallel
-from reconciler.cli.command import HOW_KEYS_READ
+from reconciler.cli.command import KEY_HINT
 from reconciler.cli.progress import spinner
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import Key, LiveResource, Unreadable
@@ -17,11 +17,11 @@ def read_live(
 
     UsageError where one of them names nothing that is live.
     """
-    with spinner(f"looking at {target.id.url}"):
+    with spinner(f"reading {target.id.url}"):
         listed = target.lister.all_keys()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):
-                raise UsageError(f"{pattern} names nothing that is live{HOW_KEYS_READ}")
+                raise UsageError(f"{pattern} matches no live resource{KEY_HINT}")
         keys = {key for key in listed if not patterns or any(map(key.matches, patterns))}
         live = target.read_all(keys, owner)
         named = sorted(keys & live.resources.keys())

@@ -68,7 +68,7 @@ class NonBlockingHandler(logging.StreamHandler[TextIO]):
             lines = [self.format(record)]
             if self.lost:
                 facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
-                facts["msg"] = f"{self.lost} records of this log could not be written"
+                facts["msg"] = f"{self.lost} log records could not be written"
                 lines.insert(0, self.format(logging.makeLogRecord(facts)))
             self._write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
         except OSError:

@@ -105,7 +105,7 @@ def _explained(error: Exception) -> str:
         if error.errno in UNWRITTEN and error.filename is None:
             # An error about a file has its name; this one is about what click prints, such as help.
             stop_printing()
-            return f"writing results: {error.strerror}; what was printed is not all of it"
+            return f"writing results: {error.strerror}; the output is incomplete"
         where = f"{error.filename}: " if error.filename else ""
         advice = ADVICE.get(error.errno or 0, "run again with --log-level debug for the trace")
         return f"{where}{error.strerror or error}; {advice}"

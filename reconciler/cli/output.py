@@ -17,7 +17,7 @@ from reconciler.render.terminal import Layout
 def print_result(text: str) -> None:
     """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
     if reason := _print_failure(text):
-        print_error(f"writing results: {reason}; what follows is not printed")
+        print_error(f"writing results: {reason}; further output is not printed")
 
 
 def print_complete_result(text: str) -> None:
@@ -26,7 +26,7 @@ def print_complete_result(text: str) -> None:
     ReconcilerError where it cannot be written: a part must not pass for the whole.
     """
     if reason := _print_failure(text):
-        raise ReconcilerError(f"writing results: {reason}; what was printed is not all of it")
+        raise ReconcilerError(f"writing results: {reason}; the output is incomplete")
 
 
 def _print_failure(text: str) -> str | None:

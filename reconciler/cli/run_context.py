@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler import engine
-from reconciler.cli.command import HOW_KEYS_READ, Invocation
+from reconciler.cli.command import KEY_HINT, Invocation
 from reconciler.cli.output import print_message, wants_color
 from reconciler.cli.progress import spinner
 from reconciler.core.errors import ManifestError, UsageError
@@ -61,7 +61,7 @@ class RunContext:
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
         )
-        with spinner(f"looking at {self.target.id.url}"):
+        with spinner(f"reading {self.target.id.url}"):
             return engine.propose(
                 self.target,
                 desired,
@@ -86,7 +86,8 @@ class RunContext:
                     item.may_match(pattern) for item in unlisted
                 ):
                     raise UsageError(
-                        f"--{name} {pattern} matches no resource, neither desired nor live{HOW_KEYS_READ}"
+                        f"--{name} {pattern} matches no resource, neither desired nor live"
+                        f"{KEY_HINT}"
                     )
 
     def read(self, beat: Callable[[], None] = lambda: None) -> LoadResult:
@@ -124,9 +125,7 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
         invocation[name] == context.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not unchanged:
-        raise UsageError(
-            "the target, the owner, the source, the lock and the parallelism need a restart"
-        )
+        raise UsageError("changes of the target, owner, source, lock or parallelism need a restart")
     return _make_context(invocation, config, context.target, max_updates)
 
 
@@ -213,5 +212,5 @@ def _incomplete_reason(
     default = Path(DEFAULT_SOURCE).resolve()
     for path in given:
         if path != default and (default in path.parents or not path.is_dir()):
-            return f"{path.name} alone is not known to be all there is; name the target's source"
+            return f"{path.name} may be only a part of the source; set the source of the target"
     return None

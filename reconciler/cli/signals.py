@@ -23,8 +23,8 @@ CODES = {
 # A supervisor gives ten seconds; these leave two to say what was left.
 ABANDON_TIMEOUT_SECONDS = 8.0
 FINISHING_MESSAGE = (
-    "stopping: what has begun is brought to an end, which a second signal cuts short; routes may "
-    "stay detached then"
+    "stopping when the calls in progress have ended; a second signal stops at once and may leave "
+    "routes detached"
 )
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
         # Nothing that goes wrong with the words may keep the process here.
         with suppress(Exception):
             for key in stop.in_progress():
-                logger.error("%s: left under way; what became of it, the next look says", key)
+                logger.error("%s: still in progress at exit; the next cycle reads the result", key)
         os._exit(ExitCode.OK)
 
     def request_stop(number: int, _frame: FrameType | None) -> None:

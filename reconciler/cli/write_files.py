@@ -17,7 +17,9 @@ def is_written(path: Path, text: str) -> bool:
             return True
     except OSError as error:
         raise UsageError(f"reading {path}: {error.strerror}") from error
-    raise UsageError(f"{path} is there with another content, and is not written over")
+    raise UsageError(
+        f"{path} exists with other content and is not overwritten: move it, or pass another --to"
+    )
 
 
 def write_new(path: Path, text: str) -> None:

@@ -99,7 +99,7 @@ USAGE = {
     "an unknown target": (["plan", "--target", "x"], 'no target "x"'),
     "no owner": (["plan", "--endpoint-url", "http://127.0.0.1:9"], "--owner"),
     "an owner that cannot be a tag": (
-        ["plan", "--endpoint-url", "http://127.0.0.1:9", "--owner", "aws:x"], "cannot be an owner",
+        ["plan", "--endpoint-url", "http://127.0.0.1:9", "--owner", "aws:x"], "invalid owner id",
     ),
     "an unknown option": (["plan", "--force"], "--force"),
     "an unknown verb": (["destroy"], "destroy"),

@@ -155,7 +155,7 @@ def test_json_at_a_terminal_shows_nothing_to_agree_to(
         key = [] if command == "apply" else ["mesh/a"]
         result = cli(command, *key, "--target", "local", "--format", "json")
         assert result.code == 64
-        assert f"{command} --format json shows no plan to agree to" in result.err
+        assert f"{command} needs confirmation, but --format json shows no plan" in result.err
 
 
 class SimulatedTerminal:
@@ -219,7 +219,7 @@ def test_a_result_that_cannot_be_written_whole_is_an_error(
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.endswith(
-        b"writing results: No space left on device; what was printed is not all of it\n"
+        b"writing results: No space left on device; the output is incomplete\n"
     )
 
 

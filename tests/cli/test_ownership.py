@@ -130,11 +130,14 @@ def test_release_in_json_says_nothing_else(write: Write, say: Callable[..., Run]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("adopt", "mesh/unknown"), "adopt mesh/unknown: no manifest in manifests"),
+        (
+            ("adopt", "mesh/unknown"),
+            "adopt mesh/unknown: no live resource that matches has a manifest in manifests",
+        ),
         (("adopt", "mesh/new"), "apply creates the rest"),
         (("adopt", "mesh/live"), "export writes manifests"),
-        (("release", "mesh/new"), "mesh/new names nothing that is live"),
-        (("release", "mesh/live", "route/*"), "route/* names nothing that is live"),
+        (("release", "mesh/new"), "mesh/new matches no live resource"),
+        (("release", "mesh/live", "route/*"), "route/* matches no live resource"),
         (("adopt",), "KEY"),
         (("release",), "KEY"),
     ],

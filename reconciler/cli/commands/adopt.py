@@ -29,8 +29,9 @@ def run(invocation: Invocation) -> int:
         for pattern in invocation.keys:
             if not any(key.matches(pattern) for key in live):
                 raise UsageError(
-                    f"adopt {pattern}: no manifest in {', '.join(context.paths)} names such "
-                    "a live resource; export writes manifests of those, apply creates the rest"
+                    f"adopt {pattern}: no live resource that matches has a manifest in "
+                    f"{', '.join(context.paths)}: run export to write manifests, or apply to "
+                    "create resources"
                 )
         plan = plan_adoption(plan, accept_changes=invocation["accept_changes"])
         return confirm_and_apply(invocation, context.target, plan)

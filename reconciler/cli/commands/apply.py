@@ -35,7 +35,7 @@ def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):
             raise PlanChangedError(
-                f"the plan is {plan.fingerprint} by now and not {expected}, so nothing was "
-                "written: run plan again and agree to what it says"
+                f"the plan is now {plan.fingerprint} and not {expected}, so nothing was written: "
+                "run plan again and review it"
             )
         yield plan, context.target

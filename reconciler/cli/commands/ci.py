@@ -31,16 +31,16 @@ from reconciler.wiring.forges import open_forge
 from reconciler.wiring.plan_files import write_plan
 
 _TASK_TEXTS = {
-    Task.VALIDATE: "validates the manifests, and reaches neither the target nor the forge",
+    Task.VALIDATE: "validates the manifests, without access to the target or the forge",
     Task.PREVIEW: "plans, and applies nothing",
-    Task.REVIEW: "plans, and shows the plan in the comment",
-    Task.APPLY: "applies; of a merged request only the plan that its comment shows",
-    Task.WATCH: "plans, applies nothing, and exits 2 if live is not as the manifests say",
+    Task.REVIEW: "plans, and shows the plan in a comment",
+    Task.APPLY: "applies; after a merge, only the plan that the comment on the request shows",
+    Task.WATCH: "plans, applies nothing, and exits with 2 if the live state differs from the manifests",
 }
 # These differ if a person runs the job by hand.
 _MANUAL_TASK_TEXTS = {
     Task.APPLY: "applies the plan of --expect, and no other",
-    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, run it with --expect",
+    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, pass --expect",
 }
 
 
@@ -99,7 +99,7 @@ def run(invocation: Invocation) -> int:
     try:
         result = _run_task(invocation, forge, review, token)
     except ReconcilerError as error:
-        message = markdown.render_message("The CI job did not end well", escaped(str(error)))
+        message = markdown.render_message("The CI job failed", escaped(str(error)))
         _report(forge, review, JobResult(code_of(error), message), invocation["out"])
         raise
     code = _report(forge, review, result, invocation["out"])
@@ -115,7 +115,9 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
     """
     for path in source_paths(invocation):
         if not Path(path).resolve().is_relative_to(Path.cwd().resolve()):
-            raise UsageError(f"{path} leads out of the checkout, which a fork's manifests may not")
+            raise UsageError(
+                f"{path} is outside of the checkout: a request from a fork needs a path inside"
+            )
     options = invocation.options
     defaults = {"var_file": (), "var_env": False}
     implied = {name: value for name, value in defaults.items() if not options.is_explicit(name)}
@@ -153,7 +155,7 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
     except ForgeError as error:
         if expected is None:
             raise
-        print_error(f"{error}; nothing is reported there")
+        print_error(f"{error}; no comment is written")
         return ReviewState(task, None, marker, expected, requires_review=True)
     reviewed = expected or (markdown.reviewed_in(body) if body else None)
     requires_review = expected is not None or (merged is not None and not merged.fork)
@@ -198,13 +200,13 @@ def _objection(forge: Forge, review: ReviewState, plan: Plan) -> str | None:
         # What nobody reviewed may be run again long after, and would bring back what was then.
         newest = forge.branch_head()
         stale = newest != forge.event.commit
-        return f"the branch is at {escaped(shown(newest))} by now" if stale else None
+        return f"the branch is now at {escaped(shown(newest))}" if stale else None
     if review.reviewed_fingerprint is None and review.edited:
         return f"another user edited the comment on request {review.request}"
     if review.reviewed_fingerprint is None:
-        return f"the comment on request {review.request} shows no plan that was agreed to"
+        return f"the comment on request {review.request} shows no reviewed plan"
     if review.reviewed_fingerprint != plan.fingerprint:
-        return f"the plan is {plan.fingerprint} by now and not {review.reviewed_fingerprint}"
+        return f"the plan is now {plan.fingerprint} and not {review.reviewed_fingerprint}"
     return None
 
 
@@ -302,4 +304,4 @@ def _write(path: Path, content: str, mode: str) -> None:
         with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
             file.write(content)
     except OSError as error:
-        print_error(f"writing {path}: {error.strerror}; what it would tell is told elsewhere too")
+        print_error(f"writing {path}: {error.strerror}; the job continues without this file")

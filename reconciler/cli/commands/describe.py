@@ -33,7 +33,7 @@ def run(invocation: Invocation) -> int:
             patterns = " ".join(invocation.keys)
             some = f", such as {matching[0]} and {matching[1]}" if matching else ""
             raise UsageError(
-                f"describe shows one resource, and {patterns} names {len(matching)}, desired or "
+                f"describe shows one resource, but {patterns} matches {len(matching)}, desired or "
                 f"live{some}"
             )
         (key,) = matching

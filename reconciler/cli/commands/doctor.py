@@ -36,5 +36,5 @@ def _results(invocation: Invocation) -> list[CheckResult]:
         choices = " or ".join(config.split("  ")[0] for config in error.choices)
         message = ": ".join(filter(None, (str(error), choices)))
         return [CheckResult(CheckStatus.ERROR, "settings", message)]
-    with spinner("looking around"):
+    with spinner("running checks"):
         return list(run_checks(config, datetime.now(UTC)))

@@ -54,7 +54,7 @@ def run(invocation: Invocation) -> int:
     lines += [
         styled(escaped(line), Style.YELLOW, on=color) for line in (*refused, *_unmet_needs(files))
     ]
-    left = f", {len(refused)} left out" if refused else ""
+    left = f", {len(refused)} not exported" if refused else ""
     lines.append(f"Exported {plural(len(files), 'manifest')}, {len(missing)} of them new{left}.")
     print_result("".join(f"{line}\n" for line in lines))
     if unreadable:
@@ -67,7 +67,7 @@ def _unmet_needs(files: Mapping[Path, str]) -> Iterator[str]:
     loaded = load_manifests((str(path), content.encode()) for path, content in files.items())
     for diagnostic in loaded.diagnostics:
         if diagnostic.severity is Severity.ERROR:
-            yield f"! {diagnostic.origin.file}  needs what was not exported: {diagnostic.message}"
+            yield f"! {diagnostic.origin.file}  refers to a resource that was not exported: {diagnostic.message}"
 
 
 def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
@@ -83,5 +83,5 @@ def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
 def _tags(pairs: tuple[str, ...]) -> Mapping[str, str]:
     split = [pair.partition("=") for pair in pairs]
     if not all(equals for _, equals, _ in split):
-        raise UsageError("--tag takes KEY=VALUE")
+        raise UsageError("invalid --tag: use KEY=VALUE")
     return {key: value for key, _, value in split}

@@ -22,7 +22,7 @@ def run(invocation: Invocation) -> int:
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):
-            print_error(f"--drift leaves out {plural(hidden, 'change')} that manifests ask for")
+            print_error(f"--drift omits {plural(hidden, 'change')} that manifests request")
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])

@@ -9,7 +9,8 @@ from reconciler.core.planning.ownership import plan_release
 from reconciler.wiring.targets import open_target
 
 NOTE = (
-    "\nNothing is deleted. A manifest that still names one of them finds it unowned from then on.\n"
+    "\nNothing is deleted. If a manifest still has one of these resources, later plans report it as "
+    "unowned.\n"
 )
 
 

@@ -48,7 +48,9 @@ def run(invocation: Invocation) -> int:
     PATH is a file or a directory.
     """
     if "-" in invocation.paths:
-        raise UsageError("run watches files and directories; standard input is read once: apply -")
+        raise UsageError(
+            "run cannot watch standard input: pass a file or a directory, or run apply -"
+        )
     once = invocation["once"]
     with (
         stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
@@ -104,7 +106,7 @@ class DaemonRun:
         if self.may_write():
             return None
         lease = self.lease()
-        return f"standby: lock held by {(lease and lease.holder) or 'nobody'}"
+        return f"standby: lock held by {(lease and lease.holder) or 'no process'}"
 
     def drop_cache(self) -> None:
         """Take nothing of the last look for granted in the next one."""
@@ -203,10 +205,10 @@ def _reload(run: DaemonRun, daemon: Daemon) -> None:
         context = reload_run(run.context, max_updates=DAEMON_UPDATES)
     except UsageError as error:
         message = " ".join((str(error), *error.choices))
-        logger.error("the configuration stays as it was: %s", message)  # noqa: TRY400
+        logger.error("the configuration was not reloaded: %s", message)  # noqa: TRY400
         return
     configure_logging(context.invocation)
-    logger.info("the configuration was read again; policy %s", context.config.policy)
+    logger.info("the configuration was reloaded; policy %s", context.config.policy)
     run.context = context
     daemon.reconfigure(context.invocation["interval"], context.config.policy)
 
