@@ -16,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from reconciler.cli.main import COMMANDS, main
+from reconciler.cli.command_table import COMMANDS
+from reconciler.cli.main import main
 
 PATIENCE_SECONDS = 60
 PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24

@@ -1,4 +1,4 @@
-"""Knobs as click options, and what was said of them as one value."""
+"""Builds click commands from the table of options, and the value of their command line."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -32,10 +32,12 @@ KEY_HINT = "; a key is kind/name, such as mesh/payments or 'route/*'"
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What one run was asked to do.
+    """The parsed command line of one run.
 
-    ``options`` holds every option of the verb by field name, and how it was set. ``keys`` are what
-    it is about, as the user typed them. ``arguments`` is the command line after the verb.
+    Attributes:
+        options: All options of the command by field name, and how each was set.
+        keys: The keys as the user typed them.
+        arguments: The command line after the command.
     """
 
     command: str
@@ -51,25 +53,30 @@ class Invocation:
 
     @property
     def listen(self) -> tuple[str, int]:
-        """The host and port of ``--listen``; UsageError where it names none."""
+        """The host and port of ``--listen``.
+
+        Raises:
+            UsageError: If it is not HOST:PORT.
+        """
         host, colon, port = self["listen"].rpartition(":")
         if not (colon and host and port.isdecimal()):
             raise UsageError(f'invalid --listen "{self["listen"]}": use HOST:PORT')
         return host.strip("[]"), int(port)
 
     def printed_calls(self, calls: Mapping[str, int]) -> Mapping[str, int]:
-        """Return ``calls`` if --verbose or JSON asks to print them; else none."""
+        """Return ``calls`` if --verbose or --format json prints them, else an empty mapping."""
         values = self.options.values
         return calls if values.get("verbose") or values.get("format") == "json" else {}
 
     def reparse(self) -> "Invocation":
-        """Return what the same command line means now that its files may say something else.
+        """Return the same command line with the current content of its files.
 
-        UsageError where it means nothing any more.
+        Raises:
+            UsageError: If it is not valid any more.
         """
-        again = make_command(self.command, lambda invocation: invocation)
+        command = make_command(self.command, lambda invocation: invocation)
         try:
-            invocation: Invocation = again.main(list(self.arguments), standalone_mode=False)
+            invocation: Invocation = command.main(list(self.arguments), standalone_mode=False)
         except click.ClickException as error:
             raise UsageError(error.format_message()) from error
         return invocation
@@ -154,7 +161,7 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif command == "show":
         arguments.append(
-            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_give_alone)
+            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)
         )
     command_help = COMMANDS[command]
     return Command(
@@ -166,10 +173,10 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds, which ``nan`` and ``inf`` are not."""
+    """A finite number of seconds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or fail with what is allowed."""
+        """Return the number, or fail if it is not finite or out of range."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a number of seconds", param, ctx)
@@ -177,18 +184,18 @@ class Seconds(click.FloatRange):
 
 
 class Lock(click.ParamType[str]):
-    """The place of a lease, checked before anything is read; an empty one is an error, not none."""
+    """Location of a lease. It is checked before any read; an empty value is an error."""
 
     name = "lock"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return ``value``, or fail with what is allowed."""
+        """Return ``value``, or fail if it is not the location of a lease."""
         if not is_lock(value):
             self.fail(f'"{value}" is not a lock: use file:PATH or dynamodb:TABLE', param, ctx)
         return value
 
 
-def _give_alone(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
+def _as_tuple(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
     return (path,)
 
 
@@ -220,7 +227,7 @@ def _type(option: Option) -> click.ParamType[Any] | None:
         case OptionType.TEXT | OptionType.TEXT_LIST if option.choices:
             return click.Choice(option.choices)
         case OptionType.TEXT | OptionType.TEXT_LIST:
-            # The shell completes the names of files.
+            # With this type, the shell completes file names.
             return click.Path() if option.metavar in ("FILE", "DIR") else click.STRING
 
 
@@ -238,6 +245,5 @@ def _config_option(command: str) -> click.Option:
 
 def _load_defaults(context: click.Context, command: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
-    own = file.commands.get(command, {})
-    context.default_map = {**file.common, **own}
+    context.default_map = {**file.common, **file.commands.get(command, {})}
     return file

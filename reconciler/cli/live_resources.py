@@ -1,4 +1,4 @@
-"""What is live, as keys that users type name it."""
+"""Reads the live resources that match the keys of a command."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,10 @@ from reconciler.targets.appmesh import AppMesh
 def read_live(
     target: AppMesh, patterns: Sequence[str], owner: str, *, workers: int
 ) -> list[LiveResource | Unreadable]:
-    """Return what ``patterns`` name, in order of keys; everything where there are none.
+    """Return the live resources that match ``patterns``, sorted by key; all without patterns.
 
-    UsageError where one of them names nothing that is live.
+    Raises:
+        UsageError: If a pattern matches no live resource.
     """
     with spinner(f"reading {target.id.url}"):
         listed = target.lister.all_keys()
@@ -24,11 +25,11 @@ def read_live(
                 raise UsageError(f"{pattern} matches no live resource{KEY_HINT}")
         keys = {key for key in listed if not patterns or any(map(key.matches, patterns))}
         live = target.read_all(keys, owner)
-        named = sorted(keys & live.resources.keys())
+        found = sorted(keys & live.resources.keys())
 
-        def seen_now(key: Key) -> LiveResource | Unreadable:
-            # Tags that may be old would be written down, or taken off in vain.
-            doubtful = key in live.possibly_stale
-            return engine.reread(target, key) if doubtful else live.resources[key]
+        def read_current(key: Key) -> LiveResource | Unreadable:
+            # Old tags would be exported, or removed a second time.
+            is_stale = key in live.possibly_stale
+            return engine.reread(target, key) if is_stale else live.resources[key]
 
-        return parallel.run(seen_now, named, workers=workers)
+        return parallel.run(read_current, found, workers=workers)

@@ -1,4 +1,4 @@
-"""Finds the verb, runs it, and lets no error out but as one line and an exit code."""
+"""Runs a command, and turns every error into one line and an exit code."""
 
 import errno
 import logging
@@ -75,35 +75,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0)
     except click.ClickException as error:
-        _explain_usage(error)
+        _print_usage_error(error)
         return ExitCode.USAGE
     except ReconcilerError as error:
         print_error(str(error), *getattr(error, "choices", ()))
         return code_of(error)
     except (KeyboardInterrupt, click.Abort):
-        # A terminal has just shown ^C in the middle of a line.
+        # The terminal has just printed ^C in the middle of a line.
         print_message("\n" if sys.stderr.isatty() else "")
         print_error("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         stop_printing()
         return ExitCode.ERROR
-    except Exception as error:  # the last border: a bug of ours ends in words too
+    except Exception as error:  # a bug ends in one line too
         logging.getLogger(__name__).debug("the run has failed", exc_info=error)
-        print_error(_explained(error))
+        print_error(_describe_error(error))
         return ExitCode.ERROR
 
 
 def code_of(error: ReconcilerError) -> ExitCode:
-    """Return the exit code of a run that ended in ``error``."""
+    """Return the exit code of a run that ended with ``error``."""
     return next(code for kind, code in CODES if isinstance(error, kind))
 
 
-def _explained(error: Exception) -> str:
-    """Return what ended the run. A lack of system resources is not a bug of ours."""
+def _describe_error(error: Exception) -> str:
+    """Return the message for ``error``. A lack of system resources is not reported as a bug."""
     if isinstance(error, OSError):
         if error.errno in UNWRITTEN and error.filename is None:
-            # An error about a file has its name; this one is about what click prints, such as help.
+            # An error without a file name comes from the output of click, such as --help.
             stop_printing()
             return f"writing results: {error.strerror}; the output is incomplete"
         where = f"{error.filename}: " if error.filename else ""
@@ -120,7 +120,7 @@ def _explained(error: Exception) -> str:
     )
 
 
-def _explain_usage(error: click.ClickException) -> None:
+def _print_usage_error(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         print_message(f"{error.format_message()}\n")
     elif isinstance(error, click.UsageError) and error.ctx is not None:

@@ -1,4 +1,4 @@
-"""What verbs with a target have in common: the target, desired values, what holds a run back."""
+"""Context of a run on a target: manifests, target, guards and lock."""
 
 import os
 import sys
@@ -31,13 +31,13 @@ from reconciler.wiring.run_variables import read_variables
 from reconciler.wiring.targets import open_target, read_limit
 
 UNLIMITED = Limit()
-# Options that no run can change its mind about.
+# Options that a reload of the configuration cannot change.
 RESTART_ONLY_OPTIONS = ("lock", "lock_term", "parallelism")
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """A run that is ready to look and to act."""
+    """A run whose target is open and whose settings are valid."""
 
     invocation: Invocation
     config: TargetConfig
@@ -53,11 +53,14 @@ class RunContext:
         incomplete_reason: str | None = None,
         only: Sequence[str] = (),
     ) -> Plan:
-        """Return the plan for ``desired``; ``incomplete_reason`` says why that is not the whole source.
+        """Return the plan for ``desired``.
 
-        It is about what the patterns ``only`` name, where there are any, and --only and --except.
+        Args:
+            desired: The resources of the manifests.
+            incomplete_reason: Why ``desired`` is not the whole source, or None.
+            only: Patterns that limit the plan in addition to --only and --except.
         """
-        # Asked anew each time: a directory may come only after a daemon has begun.
+        # Checked each time, because a directory may be created after the daemon has started.
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
         )
@@ -74,10 +77,15 @@ class RunContext:
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
     ) -> None:
-        """Refuse a pattern of --only or --except that names none of ``keys`` and ``desired``.
+        """Reject a pattern of --only or --except that matches no resource, because it is mistyped.
 
-        It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which. If it
-        may name one of ``unlisted``, that is unknown, and the pattern is taken.
+        Args:
+            keys: The keys of the plan.
+            desired: The resources of the manifests.
+            unlisted: Lists that could not be read. A pattern that may match there is accepted.
+
+        Raises:
+            UsageError: If a pattern matches no resource.
         """
         known = {resource.key for resource in desired} | set(keys)
         for name in ("only", "except"):
@@ -90,14 +98,14 @@ class RunContext:
                         f"{KEY_HINT}"
                     )
 
-    def read(self, beat: Callable[[], None] = lambda: None) -> LoadResult:
-        """Return what the manifests say now, complaints included; ``beat`` is called often."""
+    def read(self, on_heartbeat: Callable[[], None] = lambda: None) -> LoadResult:
+        """Load the manifests, with their diagnostics; ``on_heartbeat`` is called often."""
         return read_manifests(
             self.paths,
             self.variables,
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
-            beat=beat,
+            beat=on_heartbeat,
         )
 
 
@@ -105,9 +113,12 @@ class RunContext:
 def open_run(
     invocation: Invocation, *, max_updates: Limit = UNLIMITED, cache: ReadCache | None = None
 ) -> Iterator[RunContext]:
-    """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
+    """Open the target of ``invocation`` and yield the context of the run.
 
-    With a ``cache`` what lists show unmoved is not read anew in each look.
+    Args:
+        invocation: The command line.
+        max_updates: The limit of updates if the user set none.
+        cache: Keeps resources that lists show as unchanged, so that they are not read again.
     """
     config = resolve_target(invocation)
     with open_target(config, workers=invocation["parallelism"], cache=cache) as target:
@@ -115,9 +126,10 @@ def open_run(
 
 
 def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
-    """Return ``context`` as the configuration has it now, on the target that is open.
+    """Return ``context`` with the current configuration, on the same open target.
 
-    UsageError where it is not valid, or asks for what is settled once for a process.
+    Raises:
+        UsageError: If the configuration is invalid, or changes a setting that needs a restart.
     """
     invocation = context.invocation.reparse()
     config = resolve_target(invocation)
@@ -131,10 +143,12 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
 
 @contextmanager
 def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[Callable[[], bool]]:
-    """Take the lock, where one is asked for, and yield what tells whether we still hold it.
+    """Take the lock, if --lock is set, and yield a function that returns whether it is still held.
 
-    Once it is lost it stays lost for this run, which has skipped changes by then. HeldError where
-    another run holds it.
+    A lost lock is not taken again by the same run, because that run may have skipped changes.
+
+    Raises:
+        LockHeldError: If another run holds the lock.
     """
     elector = make_elector(invocation, target, owner)
     if elector is None:
@@ -154,7 +168,7 @@ def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[
 
 
 def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Elector | None:
-    """Return this process as a candidate for the lock; None where none is asked for."""
+    """Return an elector for the lock of --lock, or None if it is not set."""
     if not invocation["lock"]:
         return None
     config = replace(resolve_target(invocation, needs_owner=False), owner=owner)
@@ -176,20 +190,24 @@ def _make_context(
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
-    """Return the target that the settings of the run name; a CI job must be told it outright."""
+    """Return the target of the run. In ci, the AWS environment does not select the target."""
     implied = (lambda _: None) if invocation.command == "ci" else configured_url
     config = choose_target(invocation.options, invocation.file, implied, needs_owner=needs_owner)
     if config.region is None:
-        # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
+        # All other SDKs read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
         config = replace(config, region=os.environ.get("AWS_REGION") or None)
     return config
 
 
 def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
-    """Return the desired values; complaints go to stderr, and an error among them ends the run."""
-    found = loaded.diagnostics
-    if found:
-        print_message(diagnostic_reports.text(found, color=wants_color(color, sys.stderr)))
+    """Print the diagnostics on stderr and return the desired resources.
+
+    Raises:
+        ManifestError: If a diagnostic is an error.
+    """
+    diagnostics = loaded.diagnostics
+    if diagnostics:
+        print_message(diagnostic_reports.text(diagnostics, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so nothing was written")
     return loaded.desired
@@ -198,7 +216,7 @@ def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
 def _incomplete_reason(
     invocation: Invocation, config: TargetConfig, paths: Sequence[str]
 ) -> str | None:
-    """Say why a run does not cover the whole source; None where it does."""
+    """Return why the run does not cover the whole source, or None if it does."""
     for name in ("only", "except"):
         if invocation[name]:
             return f"--{name} was given"
@@ -206,7 +224,7 @@ def _incomplete_reason(
         return "the manifests came from standard input"
     given = {Path(path).resolve() for path in paths}
     if config.source is not None:
-        # A folder above it is not enough: what the walk leaves out would read as gone.
+        # A parent directory does not count: files that its walk excludes would look removed.
         is_whole = Path(config.source).resolve() in given
         return None if is_whole else f"{', '.join(paths)} is not the source {config.source}"
     default = Path(DEFAULT_SOURCE).resolve()

@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130, "stopped by Ctrl-C"
     TERMINATED = 143, "stopped by SIGTERM or SIGHUP"
 
-    def __new__(cls, value: int, meaning: str) -> Self:
+    def __new__(cls, value: int, meaning: str = "") -> Self:
         """Return the member for ``value``."""
         member = int.__new__(cls, value)
         member._value_ = value

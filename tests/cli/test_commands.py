@@ -18,7 +18,7 @@ from conftest import Cli
 from manifest_text import mesh_yaml
 
 from reconciler import engine
-from reconciler.cli import main as main_module
+from reconciler.cli.command_table import COMMANDS
 from reconciler.cli.output import wants_color
 from reconciler.core.report import Report
 from reconciler.endpoint import LocalEndpoint
@@ -380,7 +380,7 @@ def test_json_says_the_code_of_a_run_that_was_cut_short(
 
 
 def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
-    for command in main_module.COMMANDS:
+    for command in COMMANDS:
         assert command in cli("--help").out
         result = cli(command, "--help")
         assert result.code == 0

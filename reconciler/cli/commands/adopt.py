@@ -1,4 +1,4 @@
-"""The verb that takes over what is live and nobody's."""
+"""The adopt command: takes ownership of unowned live resources."""
 
 from dataclasses import replace
 
@@ -10,12 +10,7 @@ from reconciler.core.planning.ownership import keys_to_create, plan_adoption
 
 
 def run(invocation: Invocation) -> int:
-    """Mark live resources that nobody owns as ours, as their manifests describe them.
-
-    KEY is such as mesh/payments; globs are allowed. A resource that differs from its manifest is
-    left alone, unless --accept-changes is given. The manifests are those of the target's source,
-    else of manifests/.
-    """
+    """Adopt the unowned live resources that match the keys and have a manifest."""
     require_confirmation_possible(invocation)
     with open_run(invocation) as context:
         desired = [
