@@ -51,12 +51,12 @@ class Commands(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each group under its heading, and then the options."""
-        names = max(map(len, COMMANDS))
+        width = max(map(len, COMMANDS))
         for group in GROUPS:
             with formatter.section(group):
                 formatter.write_dl(
                     [
-                        (name.ljust(names), command.summary)
+                        (name.ljust(width), command.summary)
                         for name, command in COMMANDS.items()
                         if command.group == group
                     ]

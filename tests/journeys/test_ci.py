@@ -355,10 +355,10 @@ def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
 
 FIRST_LINES = {
     "request": "(pull|merge)_request(_event)?: plans, and shows the plan in a comment",
-    "fork": "(pull|merge)_request(_event)? from a fork: validates the manifests, and reaches",
+    "fork": "(pull|merge)_request(_event)? from a fork: validates the manifests, without access",
     "push": "push on the default branch: applies; after a merge, only the plan that",
     "branch": "push outside of the default branch: validates the manifests, without access",
-    "schedule": "schedule on the default branch: plans, applies nothing, and exits with 2 if the live state",
+    "schedule": "schedule on the default branch: plans, applies nothing, and exits with 2 if",
     "release": "release: validates the manifests, without access to the target or the forge",
 }
 
