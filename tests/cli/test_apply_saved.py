@@ -160,11 +160,11 @@ def test_e07_e10_a_plan_that_cannot_be_trusted_is_one_line_and_nothing_is_writte
 
 ELSEWHERE: dict[str, tuple[dict[str, str], list[str], str]] = {
     "another URL": ({}, ["--endpoint-url", "http://127.0.0.1:9"], "made for target"),
-    "another name": ({"[targets.t]\n": "[targets.u]\n"}, ["--target", "u"], "for target t, and"),
+    "another name": ({"[targets.t]\n": "[targets.u]\n"}, ["--target", "u"], "for target t, but"),
     "another URL of the same name": ({"HERE": "http://127.0.0.1:9"}, [], "for URL http"),
-    "another region": ({}, ["--region", "eu-north-1"], "for region eu-west-1, and"),
+    "another region": ({}, ["--region", "eu-north-1"], "for region eu-west-1, but"),
     "another owner": ({}, ["--owner", "x"], "for owner table, but this run is for owner x"),
-    "another owner of the table": ({"table": "x"}, [], "for owner table, and"),
+    "another owner of the table": ({"table": "x"}, [], "for owner table, but"),
 }
 
 
@@ -286,13 +286,13 @@ def test_on_the_local_target_the_port_may_change_and_the_owner_comes_from_the_pl
 BESIDE = {
     "a path": (["manifests"], "PATH"),
     "a pattern": (["--only", "mesh/a"], "which --only cannot change"),
-    "an exception": (["--except", "mesh/a"], "--except is"),
-    "a variable": (["--var", "A=b"], "--var is"),
-    "a file of variables": (["--var-file", "x"], "--var-file is"),
-    "the environment": (["--var-env"], "--var-env is"),
-    "a policy": (["--policy", "observe"], "--policy is"),
-    "a limit": (["--max-deletes", "0"], "--max-deletes is"),
-    "a fingerprint": (["--expect", "x"], "--expect is"),
+    "an exception": (["--except", "mesh/a"], "which --except cannot change"),
+    "a variable": (["--var", "A=b"], "which --var cannot change"),
+    "a file of variables": (["--var-file", "x"], "which --var-file cannot change"),
+    "the environment": (["--var-env"], "which --var-env cannot change"),
+    "a policy": (["--policy", "observe"], "which --policy cannot change"),
+    "a limit": (["--max-deletes", "0"], "which --max-deletes cannot change"),
+    "a fingerprint": (["--expect", "x"], "which --expect cannot change"),
 }
 
 

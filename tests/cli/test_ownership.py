@@ -112,7 +112,7 @@ def test_release_takes_our_tags_off_and_deletes_nothing(
     result = say("release", "mesh/a", "mesh/theirs")
     assert result.code == 5
     assert "~ mesh/a  released" in result.out
-    assert "A manifest that still names one of them" in result.out
+    assert "If a manifest still has one of these" in result.out
     assert "mesh/theirs  foreign: it is owned by nobody, not by platform" in result.out
     assert writes(endpoint) == {"UntagResource"}
     assert tags_of(by_hand, "a") == {"team": "pay"}
@@ -134,8 +134,8 @@ def test_release_in_json_says_nothing_else(write: Write, say: Callable[..., Run]
             ("adopt", "mesh/unknown"),
             "adopt mesh/unknown: no live resource that matches has a manifest in manifests",
         ),
-        (("adopt", "mesh/new"), "apply creates the rest"),
-        (("adopt", "mesh/live"), "export writes manifests"),
+        (("adopt", "mesh/new"), "apply to create resources"),
+        (("adopt", "mesh/live"), "run export to write manifests"),
         (("release", "mesh/new"), "mesh/new matches no live resource"),
         (("release", "mesh/live", "route/*"), "route/* matches no live resource"),
         (("adopt",), "KEY"),
