@@ -143,7 +143,7 @@ def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
     if isinstance(value, dict) and all(isinstance(table, dict) for table in value.values()):
         return value
     raise UsageError(
-        f"{file}: {name or 'a command'} must be a table, such as [targets.staging] or [run]"
+        f"{file}: {name or 'commands'} must be tables, such as [targets.staging] or [run]"
     )
 
 

@@ -211,7 +211,7 @@ def test_a_request_whose_comment_shows_no_plan_is_not_applied(
     assert result.code == 6
     assert "the comment on request 7 shows no reviewed plan, so nothing" in result.err
     assert writes(mesh_api) == []
-    fingerprint = str(re.search(r"say --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"pass --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint).code == 0
 
 
@@ -566,7 +566,7 @@ def test_e26_an_edit_is_told(
         "another user edited the comment on request 7, so nothing was applied: open" in result.err
     )
     assert writes(mesh_api) == []
-    fingerprint = str(re.search(r"say --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"pass --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint).code == 0
 
 
