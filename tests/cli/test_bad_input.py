@@ -108,7 +108,7 @@ USAGE = {
     "a bad limit": (["plan", "--target", "local", "--max-updates", "a third"], "a third"),
     "a URL that is none": (["plan", "--endpoint-url", "nope", "--owner", "o"], "http://HOST:PORT"),
     "a URL with a password": (
-        ["plan", "--endpoint-url", "http://u:canary@127.0.0.1:9", "--owner", "o"], "remove the user, password",
+        ["plan", "--endpoint-url", "http://u:canary@127.0.0.1:9", "--owner", "o"], "user, password",
     ),
     "a URL with a port that is none": (
         ["plan", "--endpoint-url", "http://127.0.0.1:99999", "--owner", "o"], "http://HOST:PORT",
