@@ -177,7 +177,7 @@ def test_what_was_not_reviewed_is_not_applied(
     assert '`spec.egressFilter.type`: base `"DROP_ALL"`, live absent, here `"ALLOW_ALL"`' in comment
     # The refusal is no review: it stays one however often the job runs.
     assert job("push", base=base).code == 6
-    fingerprint = str(re.search(r"the plan is ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"the plan is now ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint, base=base).code == 0
     assert egress(by_hand, "a") == "ALLOW_ALL"
 
@@ -540,7 +540,7 @@ def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
     forge.merged.append(commit_all(here))
     # They agree to what nobody has reviewed.
     result = job("push", base=base)
-    wanted = str(re.search(r"the plan is ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    wanted = str(re.search(r"the plan is now ([\w-]{43})", result.err)[1])  # type: ignore[index]
     forge.edit(f"{MARK}<!-- mesh-reconciler:reviewed {wanted} -->\n", editor)
     for _ in range(2):
         result = job("push", base=base)
