@@ -18,7 +18,7 @@ EXAMPLES = ("plan manifests --target local", "plan --help")
 
 _PATH = """PATH is a file, a directory, or - for standard input. Default: the source of the target,
 or manifests/."""
-_KEY = "KEY is kind/name, such as mesh/payments. Globs are allowed."
+_KEY = "KEY is such as mesh/payments or virtual-node/payments/web. Globs are allowed."
 
 _ALWAYS = (ExitCode.OK, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED)
 _WRITE = (
@@ -96,7 +96,10 @@ it applies that plan.
     "describe": CommandHelp(
         "Inspect",
         "Show the desired, live and withheld state of one resource.",
-        ("describe mesh/payments --target local", "describe 'route/*' --format json"),
+        (
+            "describe mesh/payments --target local",
+            "describe virtual-node/payments/web --format json",
+        ),
         (*_ALWAYS, ExitCode.WITHHELD, ExitCode.LOCKED, ExitCode.MANIFESTS),
         f"{_KEY} It must match one resource.\n\n"
         "The result is that of a plan of the whole source, because some guards count changes.",
@@ -111,7 +114,7 @@ it applies that plan.
     "adopt": CommandHelp(
         "Ownership",
         "Take ownership of live resources that have no owner.",
-        ("adopt 'mesh/*' --target local", "adopt virtual-node/web --accept-changes"),
+        ("adopt 'mesh/*' --target local", "adopt virtual-node/payments/web --accept-changes"),
         (*_WRITE, ExitCode.MANIFESTS),
         f"{_KEY} The manifests are those of the target's source, or of manifests/.\n\n"
         "Pass --accept-changes to also adopt resources that differ from their manifest.",

@@ -344,7 +344,7 @@ OPTIONS = (
     Option(
         "drift",
         OptionGroup.OUTPUT,
-        "Show drift only. A deleted resource counts as a new manifest, not as drift.",
+        "Show drift only. A resource deleted on the target counts as a new manifest.",
         type=OptionType.FLAG,
         command="plan",
     ),
