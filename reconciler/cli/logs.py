@@ -15,7 +15,7 @@ MAX_CHARACTERS = 1 << 16
 FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
 
 
-class Redacted(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """Hides secrets in messages and traces, the SDK's own included."""
 
     def message_of(self, record: logging.LogRecord) -> str:
@@ -27,7 +27,7 @@ class Redacted(logging.Formatter):
         return redacted(super().formatException(ei)[:MAX_CHARACTERS])
 
 
-class JsonFormatter(Redacted):
+class JsonFormatter(RedactingFormatter):
     """Formats a record as one JSON object; ``event`` is its type for programs."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -45,7 +45,7 @@ class JsonFormatter(Redacted):
         return json.dumps(document)
 
 
-class TextFormatter(Redacted):
+class TextFormatter(RedactingFormatter):
     """Formats a record as one line, without characters that control the terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # name in logging.Formatter

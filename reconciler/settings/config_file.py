@@ -30,7 +30,7 @@ def _is_text(value: object) -> bool:
 MAX_BYTES = 1 << 20
 # A setting has three parts at most, and a host in a list fewer labels than this.
 _MOST_DOTS = 64
-_AROUND_KEYS = re.compile("[=,]")
+_KEY_SEPARATORS = re.compile("[=,]")
 
 # The check of a value in the file by the type of its option, and the words for a valid value.
 TYPE_CHECKS: dict[OptionType, tuple[Callable[[Any], bool], str]] = {
@@ -134,7 +134,7 @@ def _reject_long_keys(file: Path, text: str) -> None:
     for number, line in enumerate(text.split("\n"), 1):
         is_comment = line.lstrip().startswith("#")
         if not is_comment and any(
-            part.count(".") > _MOST_DOTS for part in _AROUND_KEYS.split(line)
+            part.count(".") > _MOST_DOTS for part in _KEY_SEPARATORS.split(line)
         ):
             raise UsageError(f"{file}:{number}: a key must not have more than {_MOST_DOTS} dots")
 
