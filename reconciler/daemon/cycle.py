@@ -132,7 +132,7 @@ class CycleRunner:
     def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
         standby_reason = self._target.standby_reason()
         if standby_reason != self._standby_reason:
-            logger.info("%s", standby_reason or "this replica writes from now on")
+            logger.info("%s", standby_reason or "this replica is the leader and writes from now on")
             self._standby_reason = standby_reason
         if standby_reason is not None:
             # Whoever writes meanwhile may get done what we could not.
@@ -145,7 +145,7 @@ class CycleRunner:
         for key, failure in self._backoff.failures.items():
             if key not in waiting:
                 logger.error(
-                    "%s: failed %s in a row, tried again in %.0f s",
+                    "%s: failed %s in a row, next attempt in %.0f s",
                     key,
                     plural(failure.attempts, "time"),
                     failure.next_at - self._monotonic(),
@@ -176,11 +176,11 @@ class CycleRunner:
         try:
             loaded = self._target.read()
         except UsageError as error:
-            self._report("the manifests are not there now", (str(error),))
+            self._report("the manifests cannot be read", (str(error),))
             return
         if not loaded.valid:
             message = tuple(map(_diagnostic_text, loaded.diagnostics))
-            self._report("the manifests are not valid now", message)
+            self._report("the manifests are not valid", message)
             return
         if self._incomplete is not None:
             logger.info("the manifests are valid again")
@@ -198,7 +198,7 @@ class CycleRunner:
             for diagnostic in diagnostics:
                 logger.error("%s", diagnostic)
             if self._last_valid is None:
-                logger.error("no cycle: the manifests were never valid since the start")
+                logger.error("no cycle runs: the manifests have not been valid since the start")
         self._incomplete, self._diagnostics = incomplete_reason, diagnostics
 
     @staticmethod

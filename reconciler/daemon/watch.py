@@ -54,7 +54,9 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                     break
         except (OSError, RuntimeError) as error:
             if not watch_failed:
-                logger.warning("files cannot be watched, so they are looked at: %s", error)
+                logger.warning(
+                    "cannot watch files, so they are checked every other second: %s", error
+                )
             watch_failed = True
             for tick in range(WATCH_RETRY_TICKS):
                 if stop.wait(TICK_SECONDS):
@@ -86,7 +88,7 @@ class PollSchedule:
         if files_changed:
             self._missed_at = None
         elif self._missed_at is not None and self._tick - self._missed_at >= EVENT_GRACE_TICKS:
-            logger.warning("files change without an event here, so they are looked at more often")
+            logger.warning("files changed without a file event, so they are checked more often")
             self._interval, self._missed_at = POLL_TICKS_WITHOUT_EVENTS, None
         return files_changed or self._tick % self._interval == 0
 

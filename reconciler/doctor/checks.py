@@ -24,8 +24,8 @@ from reconciler.wiring.targets import connection_of, open_target
 MAX_CLOCK_SKEW_SECONDS = 240
 QUOTA_WARNING_SHARE = 0.8
 SERVICE_ENDED = (
-    "AWS ended App Mesh on 30 September 2026, so nothing may answer there; an endpoint of your "
-    "own is --endpoint-url URL, a rehearsal --target local"
+    "AWS ended App Mesh on 30 September 2026, so it may not respond: pass --endpoint-url URL for "
+    "your own endpoint, or --target local for a rehearsal"
 )
 
 
@@ -47,7 +47,7 @@ def run_checks(config: TargetConfig, now: datetime) -> Iterator[CheckResult]:
 def _check_owner(config: TargetConfig) -> CheckResult:
     if config.owner:
         return CheckResult(CheckStatus.OK, "owner", config.owner)
-    return CheckResult(CheckStatus.ERROR, "owner", "none, and a plan needs one: say --owner ID")
+    return CheckResult(CheckStatus.ERROR, "owner", "not set, but a plan needs it: pass --owner ID")
 
 
 def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
@@ -59,7 +59,7 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
         message = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass --profile"
         yield CheckResult(CheckStatus.ERROR, "credentials", message)
         return False
-    yield CheckResult(CheckStatus.OK, "credentials", f"found, by {source}")
+    yield CheckResult(CheckStatus.OK, "credentials", f"found by {source}")
     try:
         theirs = clock_of(session, connection)
     except RejectedError:
@@ -68,7 +68,7 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
     if theirs is not None:
         off = abs((theirs - now).total_seconds())
         grade = CheckStatus.OK if off <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
-        yield CheckResult(grade, "clock", f"{off:.0f} s from the target's")
+        yield CheckResult(grade, "clock", f"{off:.0f} s off the clock of the target")
     return True
 
 
@@ -76,7 +76,7 @@ def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckRes
     where = " at ".join(dict.fromkeys((target.name, target.url)))
     yield CheckResult(CheckStatus.OK, "target", f"{where}, region {target.region}")
     if target.account is None:
-        message = "unknown: GetCallerIdentity is not answered there"
+        message = "unknown: the target does not answer GetCallerIdentity"
         yield CheckResult(CheckStatus.WARNING, "account", message)
     else:
         configured = ", as configured" if config.account else ""
@@ -92,11 +92,13 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
         if row.parent in unlisted:
             unlisted.add(kind)
             yield CheckResult(
-                CheckStatus.WARNING, subject, f"not tried: each {row.parent} stayed unseen"
+                CheckStatus.WARNING, subject, f"not tried: {row.parent} could not be listed"
             )
             continue
         if row.parent and not parents:
-            yield CheckResult(CheckStatus.WARNING, subject, f"not tried: no {row.parent} is live")
+            yield CheckResult(
+                CheckStatus.WARNING, subject, f"not tried: there is no live {row.parent}"
+            )
             continue
         try:
             keys = found[kind] = target.lister.all_of(kind, parents)
@@ -110,9 +112,7 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
             yield _check_describe(target, kind, keys)
             yield _check_quota(kind, QUOTAS[row.title], keys)
     if target.tags() is None:
-        message = (
-            "not allowed or not there: tags are read one resource at a time, which takes longer"
-        )
+        message = "denied or not supported: tags are read one resource at a time, which is slower"
         yield CheckResult(CheckStatus.WARNING, "GetResources", message)
     else:
         yield CheckResult(CheckStatus.OK, "GetResources", "allowed")
@@ -121,22 +121,20 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
 def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
     subject = f"read {kind}"
     if not keys:
-        return CheckResult(CheckStatus.WARNING, subject, "not tried: none is live")
+        return CheckResult(CheckStatus.WARNING, subject, f"not tried: there is no live {kind}")
     try:
         live = target.read(keys[0])
     except TargetError as error:
         return CheckResult(CheckStatus.ERROR, subject, str(error))
     if live is None:
-        return CheckResult(
-            CheckStatus.WARNING, subject, f"{keys[0]} was listed, and then not found"
-        )
-    return CheckResult(CheckStatus.OK, subject, f"{keys[0]}, and its tags")
+        return CheckResult(CheckStatus.WARNING, subject, f"{keys[0]} was listed but not found")
+    return CheckResult(CheckStatus.OK, subject, f"{keys[0]} and its tags")
 
 
 def _check_quota(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
     largest = max(Counter(key.path[:-1] for key in keys).values(), default=0)
     grade = CheckStatus.OK if largest < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
-    message = f"{largest} of {quota.limit} {quota.scope}, unless AWS raised yours"
+    message = f"{largest} of {quota.limit} {quota.scope}, unless AWS raised your quota"
     return CheckResult(grade, f"quota {kind}", message)
 
 
@@ -148,5 +146,5 @@ def _check_writes() -> CheckResult:
         if operation.action in ("create", "update", "delete", "tag", "untag")
         and (operation.kind is None or operation.kind.name in words)
     )
-    message = f"not tried, for that takes a write: {', '.join(writing)}"
+    message = f"not tried, because a test would write: {', '.join(writing)}"
     return CheckResult(CheckStatus.WARNING, "writes", message)

@@ -21,7 +21,7 @@ from reconciler.core.resources import (
 from reconciler.render import json_output, phrases, text
 from reconciler.render.terminal import Layout, Span, Style, wrap_words
 
-NO_DAEMON = "no daemon of this target answers at --url"
+NO_DAEMON = "unknown: no daemon for this target and owner at --url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def render_json(description: ResourceDescription) -> str:
 
 def _facts(description: ResourceDescription) -> dict[str, str]:
     desired, observed = description.desired, description.live
-    facts = {"manifest": str(desired.origin) if desired else "none names it"}
+    facts = {"manifest": str(desired.origin) if desired else "none"}
     if observed is None:
         return {**facts, "live": "no"}
     if isinstance(observed, Unreadable):
@@ -93,7 +93,7 @@ def _facts(description: ResourceDescription) -> dict[str, str]:
 
 
 def _without_owner(live: LiveResource) -> str:
-    return "none, but it has our last-applied record" if APPLIED_TAG in live.tags else "nobody"
+    return "none, but it has a last-applied record" if APPLIED_TAG in live.tags else "none"
 
 
 def _desired(description: ResourceDescription) -> dict[str, Json] | None:

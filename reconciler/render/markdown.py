@@ -28,7 +28,7 @@ RESERVED_CHARACTERS = 1_000
 MAX_VALUE_LENGTH = 300
 MAX_HEADLINE_LENGTH = 2_000
 KEYS_PER_BLOCK = 50
-_NOTHING = "**This change asks for nothing else than its base.**"
+_NOTHING = "**This change has the same desired state as its base.**"
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
 _REVIEWED_LINE = re.compile(rf"{_REVIEWED}([\w-]{{43}}) -->\r?")
 _TICKS = re.compile("`+")
@@ -118,8 +118,8 @@ def _fit(blocks: Iterable[Block], room: int) -> Iterator[str]:
             hidden += resources
     if hidden:
         yield (
-            f"**{plural(hidden, 'resource')} not shown here**: a comment holds no more. "
-            "As text or JSON the plan is whole."
+            f"**{plural(hidden, 'resource')} not shown**: the comment would be too long. "
+            "The text and JSON formats have the complete plan."
         )
 
 
@@ -160,13 +160,13 @@ def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
 
 
 def _three_way(three_way: ThreeWay) -> Iterator[Block]:
-    yield Block("**What this change does:**" if three_way.proposed else _NOTHING, 0)
+    yield Block("**Effect of this change:**" if three_way.proposed else _NOTHING, 0)
     yield from (_field_diff(moved) for moved in three_way.proposed)
     if three_way.reverted:
-        yield Block("**Applying it would also undo where live differs from the base:**", 0)
+        yield Block("**Applying it also reverts these differences between live and base:**", 0)
         yield from (_field_diff(moved) for moved in three_way.reverted)
     if three_way.conflicts:
-        yield Block("> [!CAUTION]\n> **Changed here and on the live side too:**", 0)
+        yield Block("> [!CAUTION]\n> **Changed both here and live:**", 0)
         yield from map(_conflict, three_way.conflicts)
 
 

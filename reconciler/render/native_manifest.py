@@ -50,7 +50,7 @@ def render_manifest(resource: LiveResource, spec: Spec) -> str:
     for complaint in loaded.diagnostics:
         # What it is in and names stands in other files: that is a warning here.
         if complaint.severity is Severity.ERROR:
-            raise ManifestError(f"no manifest can hold it: {sentence(complaint)}")
+            raise ManifestError(f"it has no valid manifest: {sentence(complaint)}")
     (says,) = loaded.desired
     if (says.key, says.spec, says.tags, says.options.protect) != (
         resource.key,
@@ -58,7 +58,7 @@ def render_manifest(resource: LiveResource, spec: Spec) -> str:
         tags,
         protect,
     ):
-        raise ManifestError("no manifest can hold it: it would read otherwise")
+        raise ManifestError("it has no valid manifest: the manifest would be read back differently")
     return text
 
 

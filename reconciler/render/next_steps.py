@@ -7,11 +7,11 @@ from reconciler.core.report import CODE_OF_REASON, Failed, Outcome, Report, Skip
 from reconciler.render.terminal import plural
 
 OUTCOME_STEPS: dict[type[Outcome], str] = {
-    Failed: "failed: mend what its line says, and apply again; what is done is not done twice",
-    Stale: "stale: the live side moved and was left as it is; run plan again and read it anew",
-    Skipped: "skipped: nothing was sent for it; apply again to go on",
+    Failed: "failed: fix the reason in its line, then apply again; no change is made twice",
+    Stale: "stale: changed since the plan, so not written; run plan again and review it",
+    Skipped: "skipped: no request was sent; apply again to continue",
 }
-OF_UNLISTED = "could not be read: the plan says why; remove the cause and run again"
+UNLISTED_STEP = "could not be read: fix the reason in the plan, then run again"
 WITHHELD_STEP = "withheld: see the reasons in the plan"
 
 
@@ -23,5 +23,5 @@ def render_advice(report: Report) -> str:
     if any(CODE_OF_REASON[item.reason_code] is not ExitCode.OK for item in withheld):
         lines.append(f"{len(withheld)} {WITHHELD_STEP}")
     if unlisted := report.plan.unlisted:
-        lines.append(f"{plural(len(unlisted), 'list')} {OF_UNLISTED}")
+        lines.append(f"{plural(len(unlisted), 'list')} {UNLISTED_STEP}")
     return "".join(f"{line}.\n" for line in lines)

@@ -14,7 +14,7 @@ from reconciler.render.json_output import SCHEMA
 Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
-_KEY: Schema = {"type": "string", "description": "kind/parents/name, as in mesh/payments"}
+_KEY: Schema = {"type": "string", "description": "kind/parents/name, for example mesh/payments"}
 _POINTER: Schema = {"type": "string", "description": "RFC 6901, into spec, tags and protect"}
 _OPERATION: Schema = {"enum": ["create", "update", "adopt", "delete"]}
 
@@ -107,7 +107,7 @@ _DEFINITIONS: Schema = {
         }
     ),
     "detached-route": {
-        "description": "a route that is detached, and attached again after the change",
+        "description": "a route that is detached for the change and attached again after it",
         **_object(
             {
                 "key": _KEY,
@@ -118,15 +118,15 @@ _DEFINITIONS: Schema = {
         ),
     },
     "link": {
-        "description": "a node that is deleted later; before the change it is updated to name less",
+        "description": "a node that is deleted later; its references are removed first",
         **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
     },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
     "field": _object(
         {"pointer": _POINTER},
         optional={
-            "before": {"description": "any JSON; not there where the field was not"},
-            "after": {"description": "any JSON; not there where the field will not be"},
+            "before": {"description": "any JSON; absent if the field was absent"},
+            "after": {"description": "any JSON; absent if the field will be absent"},
         },
     ),
     "step": {
@@ -147,10 +147,10 @@ _DEFINITIONS: Schema = {
         }
     ),
     "unlisted": {
-        "description": "resources whose list could not be read, so that nothing is known of them",
+        "description": "a list that could not be read; the state of its resources is unknown",
         **_object(
             {
-                "pattern": {"type": "string", "description": "as in virtual-node/payments/*"},
+                "pattern": {"type": "string", "description": "for example virtual-node/payments/*"},
                 "reason": _TEXT,
             }
         ),

@@ -141,7 +141,7 @@ def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
     )
     nodes = (
         DetachedRouteText(
-            f"updates {escaped(str(link.before.key))} first, which is deleted later",
+            f"updates {escaped(str(link.before.key))} first (it is deleted later)",
             tuple(map(field_of, link.difference.fields)),
         )
         for link in unlinked(change)
@@ -189,9 +189,9 @@ def plan_counts(plan: Plan) -> str:
         withheld = [f"{len(plan.withheld)} withheld"] if plan.withheld else []
         rest = ", ".join([f"{same} unchanged", *withheld, *unread])
         return f"Plan: {_to_do(plan.changes, VERBS)}; {rest}."
-    agreeing = f"{plural(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."
+    matching = f"{plural(same, 'resource')} {'matches' if same == 1 else 'match'} the manifests."
     blocked = ", ".join(([_withheld(plan)] if plan.withheld else []) + unread)
-    return f"Nothing to apply: {blocked}. {agreeing}" if blocked else f"No changes. {agreeing}"
+    return f"Nothing to apply: {blocked}. {matching}" if blocked else f"No changes. {matching}"
 
 
 def owner_note(plan: Plan) -> str:
@@ -205,9 +205,7 @@ def owner_note(plan: Plan) -> str:
         f", but {plural(number, 'resource')} {'is' if number == 1 else 'are'} owned by "
         f"{escaped(shorten_list(sorted(others)))}"
     )
-    return (
-        f"Nothing here is owned by {escaped(plan.owner)}{theirs if others else ''}: check --owner."
-    )
+    return f"No live resource is owned by {escaped(plan.owner)}{theirs if others else ''}: check --owner."
 
 
 def _withheld(plan: Plan) -> str:

@@ -55,7 +55,9 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
         code = status.exit_code
         runs = (status.cycle_started_at or 0) > status.cycle_finished_at
         cycle = (
-            f"Cycle {status.cycle} is running, the last one" if runs else f"Cycle {status.cycle}"
+            f"Cycle {status.cycle} is running, the previous one"
+            if runs
+            else f"Cycle {status.cycle}"
         )
         ended = f"ended {format_duration(now - status.cycle_finished_at)} ago"
         yield (
@@ -63,7 +65,8 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
             f"one every {format_duration(status.interval_seconds)}."
         )
     if status.lease is not None and not status.is_leader:
-        yield f"Standby: lock held by {escaped(status.lease.holder) or 'nobody'}."
+        holder = escaped(status.lease.holder)
+        yield f"Standby: lock held by {holder}." if holder else "Standby: lock has no holder."
 
 
 def _problems(status: DaemonStatus) -> Iterator[str]:

@@ -76,7 +76,7 @@ def render_intent(change: Change) -> str:
     fields = ", ".join(
         endless.write(_field(field, "  ")).strip() for field in phrases.visible(change)
     )
-    return f"{escaped(str(change.key))}: {operation_name(change)}, {change.cause}: {fields or 'as it is'}"
+    return f"{escaped(str(change.key))}: {operation_name(change)}, {change.cause}: {fields or 'no field changes'}"
 
 
 def headline(plan: Plan) -> str:

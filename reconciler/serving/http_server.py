@@ -49,8 +49,8 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         allowed = False
     if not allowed:
         raise InvalidAddressError(
-            f"{host} is not a loopback address; whoever reaches another one is served unasked, so"
-            " it has to be an IP address, and to be asked for with --insecure"
+            f"{host} is not a loopback address: use 127.0.0.1, or pass an IP address and --insecure"
+            " to serve every client that can reach it"
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it, an answer's
@@ -63,7 +63,7 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InvalidAddressError(
-                f"cannot listen on {host} port {port}: {reason}; say another one with --listen"
+                f"cannot listen on {host} port {port}: {reason}; pass another address with --listen"
             ) from error
         yield opened
 
@@ -128,7 +128,7 @@ def require_files() -> None:
             files.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401  # all are closed below
     except OSError as error:
         raise ServingError(
-            f"{error.strerror}: a server takes {_FILES} more than are open; raise the limit"
+            f"{error.strerror}: the server needs {_FILES} more open files; raise the limit"
             " (ulimit -n)"
         ) from error
     finally:
@@ -169,7 +169,9 @@ class _Server(uvicorn.Server):
             loop.default_exception_handler(context)
         elif not self._reported:
             self._reported = True
-            logger.warning("new connections wait: this process may open no more files (ulimit -n)")
+            logger.warning(
+                "new connections must wait: the limit of open files is reached (ulimit -n)"
+            )
 
 
 class _NoShutdownWarning(logging.Filter):

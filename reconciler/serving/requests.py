@@ -23,7 +23,7 @@ class CutOffError(Exception):
     """The connection ended within the request, which must have no effect."""
 
     def __init__(self) -> None:
-        super().__init__("the connection ended within the request")
+        super().__init__("the connection was closed during the request")
 
 
 class TooLongError(Exception):

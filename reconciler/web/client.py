@@ -58,15 +58,18 @@ def _ask(
         body = answer.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
         raise DaemonError(
-            f"asking the daemon at {url}: nobody listens there; start it with: reconciler run"
+            f"cannot connect to the daemon at {url}: connection refused;"
+            " start it with: reconciler run"
         ) from error
     except (OSError, http.client.HTTPException) as error:
         message = shown(error) or type(error).__name__
-        raise DaemonError(f"asking the daemon at {url}: no answer came: {message}") from error
+        raise DaemonError(f"no response from the daemon at {url}: {message}") from error
     finally:
         connection.close()
     if answer.status != http.client.OK:
-        raise DaemonError(f"asking the daemon at {url}: {_error_message(answer.status, body)}")
+        raise DaemonError(
+            f"request to the daemon at {url} failed: {_error_message(answer.status, body)}"
+        )
     return body
 
 
@@ -85,7 +88,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
         or parts.path.strip("/")
     ):
         # Its text is not repeated, for it may hold a password.
-        raise UsageError("--url takes a URL such as http://127.0.0.1:9180, and this is none")
+        raise UsageError("invalid --url: use http://HOST:PORT or https://HOST")
     if parts.scheme == "https":
         return http.client.HTTPSConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
     return http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
@@ -95,9 +98,9 @@ def _error_message(status: int, body: str) -> str:
     try:
         message = shown(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        return f"it is no daemon of ours (HTTP {status})"
+        return f"not a daemon of reconciler (HTTP {status})"
     if status == http.client.UNAUTHORIZED:
-        return f"{message}; name the daemon's own file with --token-file"
+        return f"{message}; pass the token file of the daemon with --token-file"
     return message
 
 
@@ -106,7 +109,7 @@ def _parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
         return read(json.loads(text))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DaemonError(
-            f"asking the daemon at {url}: what answers is no daemon of this version"
+            f"unexpected response from {url}: not a daemon of this version of reconciler"
         ) from error
 
 

@@ -42,16 +42,16 @@ class Metrics:
             f"{_PREFIX}_cycles", "Cycles ended, by exit code.", ["result"], registry=registry
         )
         self._seconds = Histogram(
-            f"{_PREFIX}_cycle_seconds", "Length of a cycle.", buckets=_CYCLE_SECONDS,
+            f"{_PREFIX}_cycle_seconds", "Duration of a cycle in seconds.", buckets=_CYCLE_SECONDS,
             registry=registry,
         )  # fmt: skip
         self._outcomes = Counter(
-            f"{_PREFIX}_outcomes", "What became of changes.", ["verb", "outcome"],
+            f"{_PREFIX}_outcomes", "Changes by operation and outcome.", ["verb", "outcome"],
             registry=registry,
         )  # fmt: skip
         self._success = Gauge(
             f"{_PREFIX}_last_success_timestamp_seconds",
-            "When a cycle last ended with exit code 0; 0 is never.",
+            "Time of the last cycle with exit code 0; 0 if there was none.",
             registry=registry,
         )
         # A series that begins with its first failure hides that failure from rate().
@@ -104,9 +104,9 @@ def _labeled(status: DaemonStatus) -> Iterator[Metric]:
     tally = Tally(resource.state for resource in status.resources)
     states = {state.name.lower(): tally[state] for state in State}
     answers = {"throttled": 0, **status.responses}
-    came_back = "What came back: ok, refused, throttled, failed or none."
+    came_back = "API responses by result: ok, refused, throttled, failed or none."
     kinds: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, str, Any], ...] = (
-        (gauge, "build_info", "The version that runs.", "version", versions),
+        (gauge, "build_info", "Version of the daemon.", "version", versions),
         (gauge, "resources", "Resources by state.", "state", states),
         (counter, "api_calls", "API calls sent.", "operation", status.calls),
         (counter, "api_answers", came_back, "result", answers),
@@ -127,13 +127,13 @@ def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]
         len(drifted),
         "Resources changed or deleted outside of mesh-reconciler.",
     )
-    yield "oldest_drift_seconds", age, "For how long the oldest of them is not repaired."
+    yield "oldest_drift_seconds", age, "Age of the oldest drift that is not repaired."
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
     readable = status.error is None and not status.unlisted
-    yield "target_readable", readable, "Whether the last cycle read all of its target."
-    yield "leading", status.is_leader, "Whether this daemon may write; without a lock, always."
+    yield "target_readable", readable, "Whether the last cycle could read the whole target."
+    yield "leading", status.is_leader, "Whether this daemon may write; always 1 without a lock."
     yield "cycle_interval_seconds", status.interval_seconds, "Seconds between two cycles."
-    yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."
+    yield "last_attempt_timestamp_seconds", began, "Start of the last cycle; 0 if there was none."
 
 
 def _is_drift(resource: ResourceStatus) -> bool:

@@ -152,7 +152,7 @@ class StatusApp:
             host = headers.get(b"host", b"").decode("latin-1")
             raise HttpError(
                 403,
-                "there must be one Host header, with an IP address, localhost or an allowed name,"
+                "invalid Host header: use an IP address, localhost or a name of --allow-host,"
                 f" not {host}",
             )
         body = await read_body(receive)
@@ -165,7 +165,7 @@ class StatusApp:
             self._require_authorized(headers)
             _require_content_type(headers, body)
             return await self._reconcile(receive)
-        raise HttpError(404, "nothing is served there")
+        raise HttpError(404, "there is no such path")
 
     def _status(self) -> Response:
         document = self._document(self._daemon.status(), healthy=self._is_healthy())
@@ -182,7 +182,7 @@ class StatusApp:
         age = self._daemon.heartbeat()
         if age < HEARTBEAT_TIMEOUT_SECONDS:
             return Response(b"ok\n")
-        return Response(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
+        return Response(f"the loop has been stuck for {age:.0f} s\n".encode(), status=503)
 
     def _readiness(self) -> Response:
         """Answer 200 once a cycle knew both sides and who writes; later failures hide nothing."""
@@ -199,9 +199,9 @@ class StatusApp:
         site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
         origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
         if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
-            raise HttpError(403, "a page of another origin may not act here")
+            raise HttpError(403, "requests from pages of another origin are not allowed")
         if self._token is None:
-            raise HttpError(403, "this daemon has no token file, so nobody may act")
+            raise HttpError(403, "this daemon has no token file, so it accepts no cycle requests")
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         known = hmac.compare_digest(given.strip(), self._token.encode())
         if scheme.lower() != b"bearer" or not known:
@@ -215,10 +215,10 @@ class StatusApp:
                 if leaving.done():
                     raise CutOffError
                 if not self._is_healthy():
-                    raise HttpError(503, f"cycle {cycle} was asked for, but the loop is stuck")
+                    raise HttpError(503, f"cycle {cycle} was requested, but the loop is stuck")
                 await asyncio.sleep(CYCLE_POLL_SECONDS)
         except asyncio.CancelledError as end:
-            raise HttpError(503, "the daemon stops before that cycle has ended") from end
+            raise HttpError(503, "the daemon is stopping, so that cycle does not end") from end
         finally:
             leaving.cancel()
         document_: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
@@ -236,16 +236,16 @@ def _not_ready_reason(status: DaemonStatus) -> str | None:
     if status.error is not None:
         return status.error
     if not status.source_valid and not status.resources:
-        return "the manifests were never valid since the start"
+        return "the manifests have not been valid since the start"
     if status.lease is not None and not status.is_leader and not status.lease.holder:
-        return "nobody is known to hold the lock"
+        return "the holder of the lock is not known"
     return None
 
 
 def _require_method(method: str, *allowed: str) -> None:
     if method not in allowed:
         listed = ", ".join(allowed)
-        raise HttpError(405, f"only {listed} is served there", (b"allow", listed.encode()))
+        raise HttpError(405, f"method not allowed: use {listed}", (b"allow", listed.encode()))
 
 
 def _require_content_type(headers: Headers, body: bytes) -> None:

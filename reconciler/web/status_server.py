@@ -57,9 +57,9 @@ def serve(
             listener = opened.enter_context(listen(host, port, insecure=insecure))
             opened.enter_context(run_server(web, listener, limits=LIMITS))
         except InvalidAddressError as error:
-            raise UsageError(f"serving the status: {error}") from error
+            raise UsageError(f"cannot serve the status: {error}") from error
         except ServingError as error:
-            raise ReconcilerError(f"serving the status: {error}") from error
+            raise ReconcilerError(f"cannot serve the status: {error}") from error
         yield url_of(listener)
 
 
@@ -68,5 +68,7 @@ def _token(file: Path) -> str | None:
         return make_token(file)
     except OSError as error:
         # A root that is read-only is no reason not to keep a mesh as it should be.
-        logger.warning("nobody may ask for a cycle: making the token file %s: %s", file, error)
+        logger.warning(
+            "cannot create the token file %s: %s; cycle requests are rejected", file, error
+        )
         return None

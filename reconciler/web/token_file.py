@@ -32,13 +32,16 @@ def read_token(path: Path) -> str:
             token = opened.read(_MAX_BYTES).strip()
     except OSError as error:
         raise UsageError(
-            f"reading the token file {path}: {error.strerror}; --token-file names the daemon's"
+            f"cannot read the token file {path}: {error.strerror};"
+            " pass the token file of the daemon with --token-file"
         ) from error
     if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077:
-        raise UsageError(f"the token file {path} must be readable by its user alone: chmod 600")
+        raise UsageError(
+            f"the token file {path} must be a file that only its user can read: run chmod 600"
+        )
     if not token or not token.isascii():
         raise UsageError(
-            f"the token file {path} holds no token; remove it and start the daemon anew"
+            f"the token file {path} contains no token: remove it and restart the daemon"
         )
     remember(token.decode())
     return token.decode()

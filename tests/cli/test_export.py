@@ -167,7 +167,7 @@ def shared(request: str, content: bytes) -> bytes:
     [
         (
             grown,
-            "! mesh/ops  not exported: no manifest can hold it: spec.added: is not a field here",
+            "! mesh/ops  not exported: it has no valid manifest: spec.added: is not a field here",
         ),
         (shared, "! mesh/ops@999999999999  not exported: it belongs to account 999999999999"),
     ],

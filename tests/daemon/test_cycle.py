@@ -87,7 +87,7 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
     assert life.status.exit_code is ExitCode.ERROR
     rows = [("1 time", 60), ("2 times", 120), ("3 times", 240)]
     for attempts, seconds in rows:
-        line = f"mesh/a: failed {attempts} in a row, tried again in {seconds} s"
+        line = f"mesh/a: failed {attempts} in a row, next attempt in {seconds} s"
         assert messages(told, line) == 1
 
 

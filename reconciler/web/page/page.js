@@ -151,15 +151,15 @@ function choose(state) {
 function facts(status) {
   const { target, cycle, lease } = status;
   const first = cycle.finished_at === null;
-  const runs = cycle.started_at > cycle.finished_at ? "runs" : "";
-  const ended = first ? [] : [runs ? ", the last one ended " : "ended ", moment(cycle.finished_at), ` with ${cycle.exit_code} (${cycle.exit_name})`];
+  const runs = cycle.started_at > cycle.finished_at ? "running" : "";
+  const ended = first ? [] : [runs ? ", the previous one ended " : "ended ", moment(cycle.finished_at), ` with ${cycle.exit_code} (${cycle.exit_name})`];
   const known = {
     target: [target.name === target.url ? target.url : `${target.name} (${target.url})`],
     account: [`${target.account ?? "unknown"}, ${target.region}`],
     owner: [`${status.owner}, policy ${status.policy}`],
     cycle: [cycle.number ? `${cycle.number} ${runs}` : "none yet", ...ended],
     every: [`${span(status.interval_seconds)}${status.recheck_seconds ? `, all tags within ${span(status.recheck_seconds)}` : ""}`],
-    lease: lease && [status.is_leader ? "held here" : `standby, held by ${lease.holder || "nobody"}`],
+    lease: lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],
   };
   at("facts").replaceChildren(...Object.entries(known).filter(([, content]) => content).map(([name, content]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, ...content))));
@@ -167,10 +167,10 @@ function facts(status) {
 
 function notices(status) {
   const found = [];
-  if (!status.healthy) found.push("The daemon answers, but its loop does not move: restart it, and report this.");
+  if (!status.healthy) found.push("The daemon responds, but its loop is stuck: restart the daemon and report a bug.");
   if (status.error) found.push(status.error);
-  found.push(...status.unlisted.map((it) => `${it.pattern}: could not be listed, and some may be ours: ${it.reason}`));
-  if (!status.source.valid) found.push("The manifests are not valid: repairs go on towards the last valid ones, without deletes.");
+  found.push(...status.unlisted.map((it) => `${it.pattern}: could not be listed, and may include managed resources: ${it.reason}`));
+  if (!status.source.valid) found.push("The manifests are not valid: the daemon applies the last valid ones and deletes nothing.");
   found.push(...status.source.diagnostics);
   const text = found.join("\n");
   if (at("notices").dataset.text === text) return;
@@ -206,7 +206,7 @@ async function look() {
     show(status);
     pulse("live", false);
   } catch {
-    pulse(heard ? `stale: no answer since ${heard.toLocaleTimeString()}` : "no answer from the daemon", true);
+    pulse(heard ? `stale: no response since ${heard.toLocaleTimeString()}` : "no response from the daemon", true);
   }
   document.querySelectorAll("time").forEach(tell);
 }
