@@ -1,16 +1,20 @@
-"""Complaints about manifests as text for people, and in four forms for machines.
+"""Diagnostics of manifests as text, JSON, SARIF, and annotations of GitHub and GitLab.
 
-Pure: returns text and prints nothing.
+To add a format to `validate`, add a row to `DIAGNOSTIC_FORMATS` and the name to the tuple of the
+same name in `reconciler.settings.options`.
 """
 
 import json
 import urllib.parse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import text_digest
+from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
-from reconciler.render.terminal import Style, cell_width, styled
+from reconciler.render.terminal import Layout, Style, cell_width, plural, styled
 
 _STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -61,6 +65,36 @@ def github(diagnostics: Sequence[Diagnostic]) -> str:
 def code_quality(diagnostics: Sequence[Diagnostic]) -> str:
     """Return GitLab's code quality report, which a merge request shows beside the lines."""
     return json.dumps([_as_issue(item) for item in diagnostics], indent=2) + "\n"
+
+
+def summary(loaded: LoadResult) -> str:
+    """Return one line: whether the manifests are valid, and counts."""
+    counts = Counter(item.severity.value for item in loaded.diagnostics)
+    parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
+    parts.append(plural(len(loaded.desired), "resource"))
+    if loaded.ignored:
+        parts.append(f"{sum(loaded.ignored.values())} ignored")
+    return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
+
+
+def _text_result(loaded: LoadResult, layout: Layout) -> str:
+    return text(loaded.diagnostics, color=layout.color) + summary(loaded)
+
+
+def _json_result(loaded: LoadResult, _: Layout) -> str:
+    ignored = sum(loaded.ignored.values())
+    return as_json(loaded.diagnostics, resources=len(loaded.desired), ignored=ignored)
+
+
+DIAGNOSTIC_FORMATS: Mapping[str, Callable[[LoadResult, Layout], str]] = MappingProxyType(
+    {
+        "text": _text_result,
+        "json": _json_result,
+        "sarif": lambda loaded, _: sarif(loaded.diagnostics),
+        "github": lambda loaded, _: github(loaded.diagnostics),
+    }
+)
+"""The renderer of each format of `validate`."""
 
 
 def sentence(diagnostic: Diagnostic) -> str:

@@ -18,9 +18,20 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
 
 SCHEMA = 1
+
+
+def format_plan(plan: Plan, context: OutputContext) -> str:
+    """Return the plan as one line of JSON."""
+    return render_plan(plan, context.code, context.calls)
+
+
+def format_report(report: Report, context: OutputContext) -> str:
+    """Return the report and its plan as one line of JSON."""
+    return render_report(report, context.code, context.calls)
 
 
 def render_plan(plan: Plan, code: ExitCode, calls: Mapping[str, int] = {}) -> str:

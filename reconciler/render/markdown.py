@@ -17,6 +17,7 @@ from reconciler.core.planning.three_way import FieldDiff, MergeConflict, ThreeWa
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import shorten_list
 from reconciler.render import phrases
+from reconciler.render.formats import OutputContext
 from reconciler.render.terminal import plural
 from reconciler.render.text import headline
 
@@ -39,6 +40,16 @@ class Block(NamedTuple):
 
     text: str
     resources: int
+
+
+def format_plan(plan: Plan, context: OutputContext) -> str:
+    """Return the plan as a comment."""
+    return render_plan(plan, context.calls)
+
+
+def format_report(report: Report, context: OutputContext) -> str:
+    """Return the report and its plan as a comment."""
+    return render_report(report, context.calls)
 
 
 def render_plan(

@@ -16,6 +16,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
 from reconciler.core.resources import TargetId
 from reconciler.render import phrases
+from reconciler.render.formats import OutputContext
 from reconciler.render.next_steps import render_advice
 from reconciler.render.terminal import Layout, Span, Style, styled, wrap_words
 
@@ -32,6 +33,19 @@ OUTCOME_STYLES: dict[type[Outcome], Style] = {
     Stale: Style.YELLOW,
 }
 INDENT = " " * 6
+
+
+def format_plan(plan: Plan, context: OutputContext) -> str:
+    """Return the plan, and its fingerprint in the last line."""
+    color, width = context.layout.color, context.layout.width
+    plan_text = render_plan(plan, color=color, width=width, calls=context.calls)
+    return plan_text + styled(f"fingerprint {plan.fingerprint}", Style.DIM, on=color) + "\n"
+
+
+def format_report(report: Report, context: OutputContext) -> str:
+    """Return counts and next steps."""
+    color, width = context.layout.color, context.layout.width
+    return render_report(report, color=color, width=width, calls=context.calls)
 
 
 def render_plan(

@@ -95,6 +95,9 @@ def _server_options(command: str, listen: str, address: str, may: str) -> tuple[
 
 
 _REVIEWABLE = "as text, JSON or Markdown for a pull request."
+# Besides text; the renderers are in reconciler.render.formats and diagnostic_reports.
+PLAN_FORMATS = ("json", "markdown")
+DIAGNOSTIC_FORMATS = ("json", "sarif", "github")
 
 OPTIONS = (
     Option(
@@ -241,12 +244,10 @@ OPTIONS = (
     _format_option(
         "validate",
         "Diagnostics as text, JSON, SARIF or GitHub annotations.",
-        "json",
-        "sarif",
-        "github",
+        *DIAGNOSTIC_FORMATS,
     ),
     Option("strict", "Warnings fail too.", type=OptionType.FLAG, command="validate"),
-    _format_option("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
+    _format_option("plan", f"The plan {_REVIEWABLE}", *PLAN_FORMATS),
     Option(
         "detailed-exitcode",
         "Exit 2 if changes are pending.",
@@ -266,9 +267,9 @@ OPTIONS = (
         type=OptionType.FLAG,
         command="plan",
     ),
-    _format_option("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
+    _format_option("show", f"The saved plan {_REVIEWABLE}", *PLAN_FORMATS),
     *(
-        _format_option(verb, f"The report {_REVIEWABLE}", "json", "markdown")
+        _format_option(verb, f"The report {_REVIEWABLE}", *PLAN_FORMATS)
         for verb in WRITING_COMMANDS
     ),
     _format_option("describe", "The resource as text or JSON.", "json"),
