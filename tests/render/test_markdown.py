@@ -141,10 +141,10 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
     assert len(folded(text)) == groups_of(rich_plan())
     order = (
         "**Note:** ",
-        "this change does",
-        "live differs from the base",
-        "the live side too",
-        "on purpose",
+        "Effect of this change",
+        "differences between live and base",
+        "both here and live",
+        "**Withheld:**",
     )
     places = [text.index(result) for result in order]
     assert places == sorted(places)
