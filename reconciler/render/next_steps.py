@@ -1,4 +1,4 @@
-"""What to do next, once a plan was carried out: a line for each kind of thing left undone."""
+"""Next steps after an apply: one line for each kind of unfinished work."""
 
 from collections import Counter
 
@@ -16,9 +16,9 @@ WITHHELD_STEP = "withheld: see the reasons in the plan"
 
 
 def render_advice(report: Report) -> str:
-    """Return the lines; none where everything is done."""
+    """Return the lines; empty if everything was applied."""
     kinds = Counter(type(outcome) for outcome in report.outcomes)
-    lines = [f"{kinds[kind]} {advice}" for kind, advice in OUTCOME_STEPS.items() if kinds[kind]]
+    lines = [f"{kinds[kind]} {step}" for kind, step in OUTCOME_STEPS.items() if kinds[kind]]
     withheld = report.plan.withheld
     if any(CODE_OF_REASON[item.reason_code] is not ExitCode.OK for item in withheld):
         lines.append(f"{len(withheld)} {WITHHELD_STEP}")

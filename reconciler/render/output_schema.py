@@ -1,7 +1,7 @@
-"""The JSON Schemas of a plan and of a report as JSON, for programs that read them.
+"""JSON Schemas of the JSON output of plans and reports.
 
-A member that is added later leaves the ``schema`` number alone, so readers pass over what they do
-not know; the schemas are those of this version, and closed.
+A new member does not change the `schema` number, so readers should ignore unknown members. These
+schemas describe this version only and do not allow unknown members.
 """
 
 from typing import Any
@@ -20,21 +20,21 @@ _OPERATION: Schema = {"enum": ["create", "update", "adopt", "delete"]}
 
 
 def plan_schema() -> Schema:
-    """Return the schema of what ``plan --format json`` prints, draft 2020-12."""
+    """Return the schema of `plan --format json`, draft 2020-12."""
     return _document("plan", {})
 
 
 def report_schema() -> Schema:
-    """Return the schema of what ``apply --format json`` prints, draft 2020-12."""
-    outcomes = {**_list("outcome"), "description": "one for each change, in the plan's order"}
+    """Return the schema of `apply --format json`, draft 2020-12."""
+    outcomes = {**_list("outcome"), "description": "one for each change, in the order of the plan"}
     return _document("report", {"outcomes": outcomes, "converged": {"type": "boolean"}})
 
 
-def _document(what: str, more: Schema) -> Schema:
+def _document(name: str, members: Schema) -> Schema:
     calls = {"type": "integer", "minimum": 1}
     return {
         "$schema": DRAFT,
-        "title": f"mesh-reconciler {what}",
+        "title": f"mesh-reconciler {name}",
         **_object(
             {
                 "exit_code": {"enum": [int(code) for code in ExitCode]},
@@ -45,7 +45,7 @@ def _document(what: str, more: Schema) -> Schema:
                     "description": "API calls by operation",
                 },
                 "plan": _reference("plan"),
-                **more,
+                **members,
             }
         ),
         "$defs": _DEFINITIONS,
