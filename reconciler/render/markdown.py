@@ -162,14 +162,16 @@ def _owner_note(plan: Plan) -> list[Block]:
 
 
 def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
-    alike: dict[tuple[str, str], list[str]] = {}
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
             title = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
-            alike.setdefault((title, outcome.reason), []).append(escaped(str(outcome.change.key)))
+            by_reason.setdefault((title, outcome.reason), []).append(
+                escaped(str(outcome.change.key))
+            )
     return [
         item
-        for (title, reason), keys in alike.items()
+        for (title, reason), keys in by_reason.items()
         for item in _items(title, escaped(reason), keys)
     ]
 
@@ -209,9 +211,9 @@ def _side(value: str | None) -> str:
 
 
 def _withheld(plan: Plan) -> Iterator[Block]:
-    for alike in phrases.reasons(plan.withheld):
-        yield from _items(alike.reason.value, alike.why, alike.keys)
-        yield from (_change(group, "withheld: ") for group in alike.pending)
+    for withheld in phrases.reasons(plan.withheld):
+        yield from _items(withheld.reason_code.value, withheld.reason, withheld.keys)
+        yield from (_change(group, "withheld: ") for group in withheld.pending)
 
 
 def _unlisted(plan: Plan) -> Iterator[Block]:
