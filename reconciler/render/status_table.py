@@ -56,7 +56,7 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
         is_running = (status.cycle_started_at or 0) > status.cycle_finished_at
         cycle = (
             f"Cycle {status.cycle} is running, the previous one"
-            if runs
+            if is_running
             else f"Cycle {status.cycle}"
         )
         ended = f"ended {format_duration(now - status.cycle_finished_at)} ago"

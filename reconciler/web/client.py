@@ -1,4 +1,4 @@
-"""A running daemon as asked from outside: its status, and a cycle now."""
+"""Client of a running daemon: reads its status and requests a cycle."""
 
 import http.client
 import json
@@ -23,39 +23,46 @@ Result = TypeVar("Result")
 
 
 def fetch_status(url: str) -> tuple[str, DaemonStatus]:
-    """Return the status of the daemon at ``url``, as it was sent and as it reads.
+    """Return the status of the daemon at `url`, as the JSON text that was received and parsed.
 
-    UsageError where ``url`` is none; DaemonError where no daemon of this version answers there.
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No daemon of this version responds at `url`.
     """
-    text = _ask(url, "GET", "/status")
+    text = _request(url, "GET", "/status")
     return text, _parse(url, text, _status)
 
 
 def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
-    """Have the daemon run a cycle, wait until it has ended, and return its number and exit code.
+    """Request a cycle, wait until it ends, and return its number and exit code.
 
-    Raises as above, and DaemonError where the token is wrong.
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No daemon of this version responds at `url`, or the token is wrong.
     """
-    text = _ask(url, "POST", "/reconcile", token=token, patient=True)
+    text = _request(url, "POST", "/reconcile", token=token, waits=True)
     return _parse(
         url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
     )
 
 
-def _ask(
-    url: str, method: str, path: str, *, token: str | None = None, patient: bool = False
+def _request(
+    url: str, method: str, path: str, *, token: str | None = None, waits: bool = False
 ) -> str:
-    """Return the answer; whoever is ``patient`` waits for it as long as the daemon shows itself."""
+    """Return the body of the response.
+
+    If `waits` is set, there is no timeout as long as the daemon answers status requests.
+    """
     connection = _connection(url)
     headers = {"Accept": "application/json"}
     if token is not None:
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if token is None else "{}", headers)
-        while patient and not select([connection.sock], (), (), RESPONSE_TIMEOUT_SECONDS)[0]:
+        while waits and not select([connection.sock], (), (), RESPONSE_TIMEOUT_SECONDS)[0]:
             fetch_status(url)
-        answer = connection.getresponse()
-        body = answer.read().decode("utf-8", "replace")
+        response = connection.getresponse()
+        body = response.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
         raise DaemonError(
             f"cannot connect to the daemon at {url}: connection refused;"
@@ -66,15 +73,15 @@ def _ask(
         raise DaemonError(f"no response from the daemon at {url}: {message}") from error
     finally:
         connection.close()
-    if answer.status != http.client.OK:
+    if response.status != http.client.OK:
         raise DaemonError(
-            f"request to the daemon at {url} failed: {_error_message(answer.status, body)}"
+            f"request to the daemon at {url} failed: {_error_message(response.status, body)}"
         )
     return body
 
 
 def _connection(url: str) -> http.client.HTTPConnection:
-    # Not urllib: what proxy variables say must not lead a token elsewhere.
+    # Not urllib: proxy environment variables must not send the token to another host.
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -87,7 +94,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
         or parts.scheme not in ("http", "https")
         or parts.path.strip("/")
     ):
-        # Its text is not repeated, for it may hold a password.
+        # Do not repeat the URL, because it may contain a password.
         raise UsageError("invalid --url: use http://HOST:PORT or https://HOST")
     if parts.scheme == "https":
         return http.client.HTTPSConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
