@@ -1,4 +1,4 @@
-"""Findings for people and for machines."""
+"""Output of check results as text and JSON."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ SYMBOLS = {
 
 
 def render_text(results: Sequence[CheckResult], layout: Layout) -> str:
-    """Return a line for each finding."""
+    """Return a line for each result."""
     width = max(len(result.subject) for result in results)
     lines = []
     for result in results:
@@ -29,7 +29,7 @@ def render_text(results: Sequence[CheckResult], layout: Layout) -> str:
 
 
 def render_json(results: Sequence[CheckResult], code: ExitCode) -> str:
-    """Return the findings as one line of JSON; ``code`` is what the run exits with."""
+    """Return the results as one line of JSON; `code` is the exit code of the run."""
     rows: list[Json] = [
         {"status": result.status.value, "subject": result.subject, "message": result.message}
         for result in results

@@ -1,4 +1,4 @@
-"""What a run needs, looked at piece by piece; it reads, and writes nothing."""
+"""Checks of everything that a run needs. They only read."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -30,7 +30,7 @@ SERVICE_ENDED = (
 
 
 def run_checks(config: TargetConfig, now: datetime) -> Iterator[CheckResult]:
-    """Yield what there is to say of the chosen target and of the way to it."""
+    """Yield results for the configured target and the connection to it."""
     if config.name == AWS:
         yield CheckResult(CheckStatus.WARNING, "service", SERVICE_ENDED)
     yield _check_owner(config)
@@ -51,7 +51,7 @@ def _check_owner(config: TargetConfig) -> CheckResult:
 
 
 def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
-    """Look at credentials and clock; return whether going on makes sense."""
+    """Check credentials and clock; return whether to continue with the target."""
     connection = connection_of(config)
     session = open_session(connection)
     source = credentials_of(session)
@@ -61,20 +61,20 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
         return False
     yield CheckResult(CheckStatus.OK, "credentials", f"found by {source}")
     try:
-        theirs = clock_of(session, connection)
+        target_time = clock_of(session, connection)
     except RejectedError:
-        # What is refused is told of below, permission by permission.
+        # The later checks report each missing permission.
         return True
-    if theirs is not None:
-        off = abs((theirs - now).total_seconds())
-        grade = CheckStatus.OK if off <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
-        yield CheckResult(grade, "clock", f"{off:.0f} s off the clock of the target")
+    if target_time is not None:
+        skew = abs((target_time - now).total_seconds())
+        status = CheckStatus.OK if skew <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
+        yield CheckResult(status, "clock", f"{skew:.0f} s off the clock of the target")
     return True
 
 
 def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
-    where = " at ".join(dict.fromkeys((target.name, target.url)))
-    yield CheckResult(CheckStatus.OK, "target", f"{where}, region {target.region}")
+    name = " at ".join(dict.fromkeys((target.name, target.url)))
+    yield CheckResult(CheckStatus.OK, "target", f"{name}, region {target.region}")
     if target.account is None:
         message = "unknown: the target does not answer GetCallerIdentity"
         yield CheckResult(CheckStatus.WARNING, "account", message)
@@ -84,11 +84,11 @@ def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckRes
 
 
 def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
-    found: dict[str | None, list[Key]] = {}
+    listed: dict[str | None, list[Key]] = {}
     unlisted: set[str | None] = set()
     for kind, row in KINDS.items():
         subject = f"list {kind}"
-        parents = found.get(row.parent, [])
+        parents = listed.get(row.parent, [])
         if row.parent in unlisted:
             unlisted.add(kind)
             yield CheckResult(
@@ -101,7 +101,7 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
             )
             continue
         try:
-            keys = found[kind] = target.lister.all_of(kind, parents)
+            keys = listed[kind] = target.lister.all_of(kind, parents)
         except TargetError as error:
             unlisted.add(kind)
             yield CheckResult(CheckStatus.ERROR, subject, str(error))
@@ -133,18 +133,18 @@ def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckRes
 
 def _check_quota(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
     largest = max(Counter(key.path[:-1] for key in keys).values(), default=0)
-    grade = CheckStatus.OK if largest < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
+    status = CheckStatus.OK if largest < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
     message = f"{largest} of {quota.limit} {quota.scope}, unless AWS raised your quota"
-    return CheckResult(grade, f"quota {kind}", message)
+    return CheckResult(status, f"quota {kind}", message)
 
 
 def _check_writes() -> CheckResult:
-    words = {row.title for row in KINDS.values()}
-    writing = (
+    titles = {row.title for row in KINDS.values()}
+    operations = (
         operation.name
         for operation in load().operations.values()
         if operation.action in ("create", "update", "delete", "tag", "untag")
-        and (operation.kind is None or operation.kind.name in words)
+        and (operation.kind is None or operation.kind.name in titles)
     )
-    message = f"not tried, because a test would write: {', '.join(writing)}"
+    message = f"not tried, because a test would write: {', '.join(operations)}"
     return CheckResult(CheckStatus.WARNING, "writes", message)
