@@ -132,7 +132,7 @@ def test_a_daemon_that_stops_answering_is_shown_as_stale(
 
 
 def test_a_daemon_that_never_answered_is_said(seen: Callable[..., dict[str, Any]]) -> None:
-    facts = seen(StillDaemon(calm()), 360, pulse="no answer", answers=0)
+    facts = seen(StillDaemon(calm()), 360, pulse="no response", answers=0)
     assert facts["pulse"] == "no response from the daemon"
     assert facts["states"] == []
 
