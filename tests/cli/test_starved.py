@@ -115,7 +115,7 @@ def test_a_daemon_without_a_thread_to_watch_files_in_looks_at_them(
     )  # fmt: skip
     told_of(
         process,
-        "cannot watch files, so they are checked every other second: can't start new thread",
+        "cannot watch files, so they are checked every 2 seconds: can't start new thread",
     )
     write("manifests/b.yaml", mesh_yaml("b"))
     told_of(process, "mesh/b: created")
