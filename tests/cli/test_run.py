@@ -171,7 +171,7 @@ def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
 ) -> None:
     write("manifests/a.yaml", "not: [valid\n")
     process = start("manifests", "--interval", "1")
-    told_of(process, "never valid")
+    told_of(process, "not been valid since the start")
     assert live() == {}
     write("manifests/a.yaml", mesh_yaml("a"))
     eventually(lambda: "a" in live())
