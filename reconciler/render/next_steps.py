@@ -15,7 +15,7 @@ UNLISTED_STEP = "could not be read: fix the reason in the plan, then run again"
 WITHHELD_STEP = "withheld: see the reasons in the plan"
 
 
-def render_advice(report: Report) -> str:
+def render_next_steps(report: Report) -> str:
     """Return the lines; empty if everything was applied."""
     kinds = Counter(type(outcome) for outcome in report.outcomes)
     lines = [f"{kinds[kind]} {step}" for kind, step in OUTCOME_STEPS.items() if kinds[kind]]

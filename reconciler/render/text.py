@@ -17,7 +17,7 @@ from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, St
 from reconciler.core.resources import TargetId
 from reconciler.render import phrases
 from reconciler.render.formats import OutputContext
-from reconciler.render.next_steps import render_advice
+from reconciler.render.next_steps import render_next_steps
 from reconciler.render.terminal import Layout, Span, Style, styled, wrap_words
 
 STYLES: dict[type[Change], Style] = {
@@ -74,7 +74,7 @@ def render_report(
 ) -> str:
     """Return counts and next steps; outcomes are printed earlier by `render_outcome`."""
     counts = phrases.report_counts(report)
-    return _footer(counts, render_advice(report), calls, Layout(color, width))
+    return _footer(counts, render_next_steps(report), calls, Layout(color, width))
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:

@@ -18,7 +18,7 @@ from reconciler.core.resources import (
     Unlisted,
     Unreadable,
 )
-from reconciler.render.next_steps import render_advice
+from reconciler.render.next_steps import render_next_steps
 from reconciler.render.terminal import MIN_WIDTH, cell_width
 from reconciler.render.text import render_outcome, render_plan, render_report
 
@@ -245,7 +245,7 @@ def test_outcomes_and_their_counts() -> None:
     report = Report(made, outcomes)
     result = render_report(report, color=False, calls={"CreateMesh": 2})
     counts = "Applied: 1 created, 1 failed, 1 skipped, 1 stale, 1 withheld.\n"
-    assert result == f"{counts}{render_advice(report)}2 API calls: 2 CreateMesh\n"
+    assert result == f"{counts}{render_next_steps(report)}2 API calls: 2 CreateMesh\n"
     assert render_report(Report(plan(), ()), color=False) == "Applied: nothing to do.\n"
 
 
