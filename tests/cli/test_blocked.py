@@ -71,10 +71,10 @@ def test_updates_over_the_limit_show_what_differs_and_the_option(write: Write, s
 
 def test_a_wrong_owner_id_is_said_to_own_nothing(say: Say, applied: Path) -> None:
     result = say("plan", owner="platfrom")
-    note = "No live resource is owned by platfrom, but 8 resources are owned by platform: "
-        "check --owner."
+    note = "No live resource is owned by platfrom, but 8 resources are owned by platform"
+    note += ": check --owner."
     assert result.code == 5
-    assert f"\n{note}\nNothing to apply: 8 withheld. 0 resources are as the" in result.out
+    assert f"\n{note}\nNothing to apply: 8 withheld. 0 resources match the" in result.out
     assert note in say("plan", "--format", "markdown", owner="platfrom").out
     document = json.loads(say("plan", "--format", "json", owner="platfrom").out)["plan"]
     assert document["owned"] == 0
