@@ -53,6 +53,8 @@ def confirm_and_apply(
     ``footer`` is said below the plan, where that has changes.
     """
     page = layout(invocation["color"])
+    # Import the renderer before anything is written: later, the import could fail.
+    renderer = PLAN_FORMATS[invocation["format"]].load()
     readable = _is_readable(invocation)
     if readable:
         calls = invocation.printed_calls(target.calls)
@@ -64,7 +66,6 @@ def confirm_and_apply(
     report, code = apply_plan(invocation, target, plan, apply, readable=readable)
     calls = invocation.printed_calls(target.calls)
     if plan.changes or not readable:
-        renderer = PLAN_FORMATS[invocation["format"]].load()
         print_result(renderer.format_report(report, OutputContext(code, page, calls)))
     return code
 

@@ -64,7 +64,7 @@ def test_updates_over_the_limit_show_what_differs_and_the_option(write: Write, s
     assert result.code == 5
     assert "so nothing is updated: pass --max-updates 8" in result.out
     assert '      ~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"\n' in result.out
-    assert "Nothing to apply: 8 withheld (8 to update). 0 resources are" in result.out
+    assert "Nothing to apply: 8 withheld (8 to update). 0 resources match" in result.out
     assert "pass --policy upsert-only" in say("plan", "--policy", "observe").out
     assert say("apply", "--max-updates", "8").code == 0
 
@@ -137,4 +137,4 @@ def test_what_lost_its_owner_tag_is_not_made_by_hand_and_is_taken_again_by_adopt
     described = say("describe", "mesh/a").out
     assert "  owner      none, but it has a last-applied record\n" in described
     assert say("adopt", "mesh/a").code == 0
-    assert "No changes. 1 resource is" in say("plan").out
+    assert "No changes. 1 resource matches" in say("plan").out

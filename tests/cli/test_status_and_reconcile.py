@@ -44,7 +44,7 @@ def test_what_goes_wrong_is_one_line(cli: Cli, here: Path) -> None:
     assert result.code == 64
     assert result.err == (
         "reconciler: cannot read the token file .reconciler/token: No such file or directory; "
-        "--token-file names the daemon's\n"
+        "pass the token file of the daemon with --token-file\n"
     )
     with served(StillDaemon(calm()), here) as url:
         (here / "other").write_text("other", "ascii")
