@@ -1,6 +1,7 @@
 """Output of check results as text and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
@@ -41,3 +42,14 @@ def render_json(results: Sequence[CheckResult], code: ExitCode) -> str:
         "results": rows,
     }
     return canonical_json(document) + "\n"
+
+
+CHECK_FORMATS: Mapping[str, Callable[[Sequence[CheckResult], ExitCode, Layout], str]] = (
+    MappingProxyType(
+        {
+            "text": lambda results, _, layout: render_text(results, layout),
+            "json": lambda results, code, _: render_json(results, code),
+        }
+    )
+)
+"""The renderer of each format of `doctor`."""

@@ -1,8 +1,9 @@
 """Output of the command `describe`: one resource with its plan, desired and live state."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from reconciler.core.diff import field_changes
 from reconciler.core.escaping import escaped
@@ -70,6 +71,12 @@ def render_json(description: ResourceDescription) -> str:
         "attempts": description.attempts,
     }
     return canonical_json(document) + "\n"
+
+
+DESCRIPTION_FORMATS: Mapping[str, Callable[[ResourceDescription, Layout], str]] = MappingProxyType(
+    {"text": render_text, "json": lambda description, _: render_json(description)}
+)
+"""The renderer of each format of `describe`."""
 
 
 def _facts(description: ResourceDescription) -> dict[str, str]:

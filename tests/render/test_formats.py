@@ -1,12 +1,15 @@
 """The tables of output formats and the values of ``--format`` are the same."""
 
+from collections.abc import Mapping
 from types import ModuleType
 
 import pytest
 from sample_plan import CALLS, rich_plan, rich_report
 
 from reconciler.core.exit_codes import ExitCode
+from reconciler.doctor.check_output import CHECK_FORMATS
 from reconciler.render import json_output, markdown, text
+from reconciler.render.describe import DESCRIPTION_FORMATS
 from reconciler.render.diagnostic_reports import DIAGNOSTIC_FORMATS
 from reconciler.render.formats import PLAN_FORMATS, OutputContext, PlanRenderer
 from reconciler.render.terminal import Layout
@@ -27,8 +30,18 @@ def test_each_choice_of_a_plan_or_report_has_a_row(command: str) -> None:
     assert choices(command) == tuple(PLAN_FORMATS)
 
 
-def test_each_choice_of_validate_has_a_row() -> None:
-    assert choices("validate") == tuple(DIAGNOSTIC_FORMATS)
+@pytest.mark.parametrize(
+    ("command", "formats"),
+    [
+        ("validate", DIAGNOSTIC_FORMATS),
+        ("describe", DESCRIPTION_FORMATS),
+        ("doctor", CHECK_FORMATS),
+    ],
+)
+def test_each_choice_of_another_command_has_a_row(
+    command: str, formats: Mapping[str, object]
+) -> None:
+    assert choices(command) == tuple(formats)
 
 
 @pytest.mark.parametrize("name", PLAN_FORMATS)
