@@ -9,7 +9,7 @@ import click
 
 from reconciler import engine
 from reconciler.cli.command import Invocation
-from reconciler.cli.output import print_result, terminal_width, wants_color
+from reconciler.cli.output import layout, print_result, wants_color
 from reconciler.cli.progress import progress_bar
 from reconciler.cli.run_context import hold_lock
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
@@ -17,7 +17,8 @@ from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
-from reconciler.render import json_output, markdown, text
+from reconciler.render import text
+from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.render.terminal import plural
 from reconciler.targets.appmesh import AppMesh
 
@@ -64,23 +65,21 @@ def confirm_and_apply(
     Returns:
         The exit code.
     """
-    color, width = wants_color(invocation["color"]), terminal_width()
+    page = layout(invocation["color"])
+    # Import the renderer before anything is written: later, the import could fail.
+    renderer = PLAN_FORMATS[invocation["format"]].load()
     readable = _is_readable(invocation)
     if readable:
         calls = invocation.printed_calls(target.calls)
-        plan_text = text.render_plan(plan, color=color, width=width, calls=calls)
+        plan_text = text.render_plan(plan, color=page.color, width=page.width, calls=calls)
         print_result(plan_text + (footer if plan.changes else ""))
     if plan.changes and not (invocation["auto_approve"] or _ask_approval()):
         print_result("Nothing was applied.\n")
         return ExitCode.ERROR
     report, code = apply_plan(invocation, target, plan, apply, readable=readable)
     calls = invocation.printed_calls(target.calls)
-    if invocation["format"] == "json":
-        print_result(json_output.render_report(report, code, calls))
-    elif invocation["format"] == "markdown":
-        print_result(markdown.render_report(report, calls))
-    elif plan.changes:
-        print_result(text.render_report(report, color=color, width=width, calls=calls))
+    if plan.changes or not readable:
+        print_result(renderer.format_report(report, OutputContext(code, page, calls)))
     return code
 
 
@@ -117,7 +116,7 @@ def apply_plan(
 
 
 def _is_readable(invocation: Invocation) -> bool:
-    return bool(invocation["format"] == "text")
+    return PLAN_FORMATS[invocation["format"]].is_interactive
 
 
 def _ask_approval() -> bool:

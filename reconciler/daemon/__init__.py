@@ -1,1 +1,1 @@
-"""The daemon's loop, what wakes it, and what it tells its supervisor; decides no change."""
+"""Daemon: the loop, its wake-ups, its cycles, and notifications to systemd."""

@@ -1,7 +1,7 @@
-"""What the daemon does in one cycle, whatever goes wrong, and what it says of it.
+"""One cycle of the daemon: reads manifests, plans, applies, logs and returns the status.
 
-Between two cycles it remembers the last good manifests, what it repaired and failed at lately, and
-when it last saw each resource.
+Between cycles it keeps the last valid manifests, recent repairs and failures, and the time when
+each resource was last seen.
 """
 
 import logging
@@ -31,34 +31,37 @@ logger = logging.getLogger("reconciler.run")
 
 
 class CycleTarget(Protocol):
-    """How a cycle reaches the manifests and the target."""
+    """Access of a cycle to the manifests and the target."""
 
     def read(self) -> LoadResult:
-        """Return what the manifests say; UsageError where they are not there."""
+        """Read the manifests; raise UsageError if they cannot be found."""
 
     def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
-        """Return the plan for ``desired``; ``incomplete_reason`` says why that is not the whole source."""
+        """Return the plan for `desired`.
+
+        `incomplete_reason` says why `desired` is not the whole source; None if it is.
+        """
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
-        """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
+        """Apply `plan` and return the outcomes. Changes of the keys in `waiting` are not tried."""
 
     def standby_reason(self) -> str | None:
-        """Say why nothing is to be written now; None where it is."""
+        """Return why this daemon must not write now, or None if it may."""
 
     def drop_cache(self) -> None:
-        """Take nothing of the last look for granted in the next one."""
+        """Drop the read cache, so that the next cycle reads everything again."""
 
     def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
-        """Count the cycle, and return its ``status`` with what the calls so far came to."""
+        """Count the cycle, and return `status` with the numbers of API calls and responses."""
 
 
 class CycleRunner:
-    """Cycle after cycle over one target."""
+    """Runs cycles for one target, and keeps the state between them."""
 
     def __init__(
         self, target: CycleTarget, monotonic: Callable[[], float], now: Callable[[], float]
     ) -> None:
-        """Remember nothing yet; ``monotonic`` is never set, the one on the ``now`` is for people."""
+        """Create a runner. `monotonic` is a clock that is never set; `now` is the wall clock."""
         self._target = target
         self._monotonic = monotonic
         self._now = now
@@ -72,7 +75,7 @@ class CycleRunner:
         self._standby_reason: str | None = None
 
     def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
-        """Run one cycle; what goes wrong is logged and shown, and the next one tries again."""
+        """Run one cycle. Errors are logged and shown in the status; the next cycle tries again."""
         if fresh or self._incomplete is not None:
             self._read()
         status = replace(
@@ -97,10 +100,10 @@ class CycleRunner:
     def reconcile(
         self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool
     ) -> DaemonStatus:
-        """Return how things stand once ``desired`` was compared and carried out.
+        """Plan and apply `desired`, and return the new status.
 
         Raises:
-            TargetError: the target could not be read; nothing was changed.
+            TargetError: The target could not be read; nothing was changed.
         """
         if forced:
             self._target.drop_cache()
@@ -108,34 +111,35 @@ class CycleRunner:
         plan = self._target.propose(tuple(desired.values()), incomplete_reason=self._incomplete)
         if status.error is not None:
             logger.info("the target can be read again")
-        before = {item.key: item for item in status.resources}
+        previous = {item.key: item for item in status.resources}
         plan = self._repair_loops.withhold(self._last_seen.explain(plan))
         plan = urgent_first(plan, self._changed_keys)
-        self._log_missing(plan, before)
-        self._log_withheld(plan, before)
-        for gap in plan.unlisted:
-            if gap not in status.unlisted:
-                logger.error("%s: %s", gap, gap.message)
+        self._log_missing(plan, previous)
+        self._log_withheld(plan, previous)
+        for unlisted in plan.unlisted:
+            if unlisted not in status.unlisted:
+                logger.error("%s: %s", unlisted, unlisted.message)
         schedule = Schedule(status.interval_seconds)
         report = self._apply(plan, schedule, forced=forced)
         self._changed_keys = frozenset()
         self._last_seen = self._last_seen.after(report, read_at, self._now())
         origins = {key: resource.origin for key, resource in desired.items()}
-        resources = resource_statuses(report, before, origins, self._next_attempts(), self._now())
-        code, changes = self._code(report), len(report.outcomes)
+        resources = resource_statuses(report, previous, origins, self._next_attempts(), self._now())
+        code, changes = self._exit_code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
         message = "cycle done: %s, exit code %d"
         logger.info(message, plural(changes, "change"), code, extra={"event": "cycle", **facts})
-        unlisted = plan.unlisted
-        return replace(status, error=None, unlisted=unlisted, resources=resources, exit_code=code)
+        return replace(
+            status, error=None, unlisted=plan.unlisted, resources=resources, exit_code=code
+        )
 
     def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
         standby_reason = self._target.standby_reason()
         if standby_reason != self._standby_reason:
-            logger.info("%s", standby_reason or "this replica writes from now on")
+            logger.info("%s", standby_reason or "this replica is the leader and writes from now on")
             self._standby_reason = standby_reason
         if standby_reason is not None:
-            # Whoever writes meanwhile may get done what we could not.
+            # The replica that writes now may succeed with changes that failed here.
             self._backoff = Backoff()
             return Report(plan, tuple(Skipped(change, standby_reason) for change in plan.changes))
         waiting = {} if forced else self._backoff.waiting(plan, self._monotonic())
@@ -145,7 +149,7 @@ class CycleRunner:
         for key, failure in self._backoff.failures.items():
             if key not in waiting:
                 logger.error(
-                    "%s: failed %s in a row, tried again in %.0f s",
+                    "%s: failed %s in a row, next attempt in %.0f s",
                     key,
                     plural(failure.attempts, "time"),
                     failure.next_at - self._monotonic(),
@@ -154,40 +158,38 @@ class CycleRunner:
         return report
 
     def _next_attempts(self) -> dict[Key, NextAttempt]:
-        """Return what is tried again, with its time as the clock on the wall will show it."""
-        set_off = self._now() - self._monotonic()
+        """Return the number of attempts and the wall-clock time of the next one, by key."""
+        clock_offset = self._now() - self._monotonic()
         return {
-            key: NextAttempt(failure.attempts, set_off + failure.next_at)
+            key: NextAttempt(failure.attempts, clock_offset + failure.next_at)
             for key, failure in self._backoff.failures.items()
         }
 
-    def _code(self, report: Report) -> ExitCode:
+    def _exit_code(self, report: Report) -> ExitCode:
         if self._incomplete is not None:
             return ExitCode.MANIFESTS
         if self._target.standby_reason() is not None:
             return ExitCode.LOCKED
-        # What was skipped because something it needs had failed is not held by anybody.
+        # Changes are also skipped after a failure, but then the code is not OK.
         skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
         code = exit_code(report)
         return ExitCode.LOCKED if skipped and code is ExitCode.OK else code
 
     def _read(self) -> None:
-        """Take the manifests where they are valid; remember why not all of them count otherwise."""
+        """Read the manifests; if they are not valid, keep the last valid ones and the reason."""
         try:
             loaded = self._target.read()
         except UsageError as error:
-            self._report("the manifests are not there now", (str(error),))
+            self._report("the manifests cannot be read", (str(error),))
             return
         if not loaded.valid:
-            message = tuple(map(_diagnostic_text, loaded.diagnostics))
-            self._report("the manifests are not valid now", message)
+            diagnostics = tuple(map(_diagnostic_text, loaded.diagnostics))
+            self._report("the manifests are not valid", diagnostics)
             return
         if self._incomplete is not None:
             logger.info("the manifests are valid again")
-        desired, known = (
-            {resource.key: resource for resource in loaded.desired},
-            self._last_valid or {},
-        )
+        desired = {resource.key: resource for resource in loaded.desired}
+        known = self._last_valid or {}
         self._changed_keys |= {
             key for key, resource in desired.items() if known.get(key) != resource
         }
@@ -198,17 +200,17 @@ class CycleRunner:
             for diagnostic in diagnostics:
                 logger.error("%s", diagnostic)
             if self._last_valid is None:
-                logger.error("no cycle: the manifests were never valid since the start")
+                logger.error("no cycle runs: the manifests have not been valid since the start")
         self._incomplete, self._diagnostics = incomplete_reason, diagnostics
 
     @staticmethod
-    def _log_missing(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
+    def _log_missing(plan: Plan, previous: Mapping[Key, ResourceStatus]) -> None:
         """Log each resource that was deleted outside of mesh-reconciler, once."""
         withheld = (item.change for item in plan.withheld)
         for change in (*plan.changes, *withheld):
             if not isinstance(change, Create) or change.last_seen_at is None:
                 continue
-            known = before.get(change.key)
+            known = previous.get(change.key)
             if known is None or known.last_seen_at != change.last_seen_at:
                 seen = datetime.fromtimestamp(change.last_seen_at, UTC).isoformat(
                     timespec="seconds"
@@ -217,12 +219,13 @@ class CycleRunner:
                 logger.warning("%s is missing: last seen at %s", change.key, seen, extra=facts)
 
     @staticmethod
-    def _log_withheld(plan: Plan, before: Mapping[Key, ResourceStatus]) -> None:
-        """Say what is left alone once, and not in each cycle."""
+    def _log_withheld(plan: Plan, previous: Mapping[Key, ResourceStatus]) -> None:
+        """Log each withheld resource once, and again if the reason changes."""
         for withheld in plan.withheld:
-            if withheld.key not in before or before[withheld.key].reason != withheld.reason:
-                message = {"key": str(withheld.key)}
-                logger.warning("%s withheld: %s", withheld.key, withheld.reason, extra=message)
+            known = previous.get(withheld.key)
+            if known is None or known.reason != withheld.reason:
+                facts = {"key": str(withheld.key)}
+                logger.warning("%s withheld: %s", withheld.key, withheld.reason, extra=facts)
 
 
 def _diagnostic_text(diagnostic: Diagnostic) -> str:

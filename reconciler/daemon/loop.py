@@ -1,6 +1,6 @@
-"""Decides nothing: wakes, asks the schedule, runs cycles, and answers those who ask about them.
+"""Loop of the daemon: wakes up, runs a cycle if one is due, and publishes the status.
 
-The loop is one thread; the others may ask for its status, its pulse, or a cycle.
+The loop runs in one thread. Other threads may read its status and heartbeat or request a cycle.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,39 +16,43 @@ from reconciler.daemon.watch import PollSchedule
 
 
 class Cycle(Protocol):
-    """One cycle: what it is given is how things stood, what it returns is how they stand.
-
-    ``fresh`` says that the source has to be read, ``forced`` that somebody asked for this cycle
-    and does not want to hear that it is too early.
-    """
+    """Runs one cycle."""
 
     def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
-        """Run the cycle."""
+        """Run the cycle and return the new status.
+
+        Args:
+            status: The status before the cycle.
+            fresh: Whether to read the manifests again.
+            forced: Whether the cycle was requested, so that delays of retries are ignored.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class LoopInputs:
-    """What the loop takes in.
-
-    The ``fingerprint`` of the source, a ``monotonic`` that is never set and the one on the ``now``,
-    both in seconds, a ``jitter`` from 0 to 1, whether this daemon is the one that writes and by
-    what ``lease``, and whom to tell of each ``on_heartbeat``.
-    """
+    """Functions that the loop calls."""
 
     fingerprint: Callable[[], str]
+    """Returns the fingerprint of the source."""
     monotonic: Callable[[], float]
+    """Returns seconds of a clock that is never set."""
     now: Callable[[], float]
+    """Returns seconds since 1970."""
     jitter: Callable[[], float]
+    """Returns a random number from 0 to 1."""
     is_leader: Callable[[], bool] = lambda: True
+    """Returns whether this daemon may write."""
     lease: Callable[[], LeaseStatus | None] = lambda: None
+    """Returns the lease, or None without a lock."""
     on_heartbeat: Callable[[], None] = lambda: None
+    """Called at each heartbeat."""
 
 
 class Daemon:
-    """The loop, and its answers."""
+    """The loop, its status and its requests."""
 
     def __init__(self, cycle: Cycle, inputs: LoopInputs, status: DaemonStatus) -> None:
-        """Take what a cycle is and how things stand before the first one."""
+        """Create a loop that runs `cycle`; `status` is the status before the first cycle."""
         self._cycle = cycle
         self._inputs = inputs
         self._status = status
@@ -62,58 +66,59 @@ class Daemon:
         self._was_leader = False
 
     def status(self) -> DaemonStatus:
-        """Return how things stand; never waits."""
-        senses = self._inputs
-        return replace(self._status, lease=senses.lease(), is_leader=senses.is_leader())
+        """Return the current status without waiting for a cycle."""
+        inputs = self._inputs
+        return replace(self._status, lease=inputs.lease(), is_leader=inputs.is_leader())
 
     def heartbeat(self) -> float:
-        """Return the seconds since the loop last showed that it lives."""
+        """Return the seconds since the last heartbeat."""
         return self._inputs.monotonic() - self._heartbeat_at
 
     def record_heartbeat(self) -> None:
-        """Show that the loop lives; a long cycle does so in between."""
+        """Record a heartbeat. A long cycle calls this too."""
         self._heartbeat_at = self._inputs.monotonic()
         self._inputs.on_heartbeat()
 
     def request_cycle(self) -> int:
-        """Ask for a cycle that begins from now on, and return its number."""
+        """Request a cycle that starts after this call, and return its number."""
         with self._changed:
             self._requested = self._status.cycle + 1
             return self._requested
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
-        """Return the exit code of ``cycle`` once it has ended; None where it has not by then."""
+        """Wait for `cycle` and return its exit code; None if it has not ended at the timeout."""
         with self._changed:
             self._changed.wait_for(lambda: cycle in self._codes, timeout_seconds)
             return self._codes.get(cycle)
 
     def reconfigure(self, interval_seconds: float, policy: str) -> None:
-        """Run a cycle at the next wake, and go on like that."""
+        """Change the interval and the policy, and request a cycle."""
         self._status = replace(self._status, interval_seconds=interval_seconds, policy=policy)
         self.request_cycle()
 
     def run(self, wakes: Iterable[bool]) -> None:
-        """Run a cycle now, whenever the source has moved, when it is time, and when asked to.
+        """Run a cycle now, and again if the source changed, one is due, or one is requested.
 
-        ``wakes`` says True where files may have moved, False where only time went by; it ends
-        when the daemon shall.
+        Args:
+            wakes: Wake-ups: True if files may have changed, else False. The loop ends with it.
         """
-        looks = PollSchedule()
+        schedule = PollSchedule()
         self._run_cycle()
-        for hint in wakes:
+        for files_changed in wakes:
             self.record_heartbeat()
-            moved = looks.is_due(hint) and self._inputs.fingerprint() != self._fingerprint
-            if moved and not hint:
-                looks.missed_event()
-            if moved or self._is_due():
+            is_checked = schedule.is_due(files_changed)
+            source_changed = is_checked and self._inputs.fingerprint() != self._fingerprint
+            if source_changed and not files_changed:
+                schedule.missed_event()
+            if source_changed or self._is_due():
                 self._run_cycle()
 
     def _is_due(self) -> bool:
-        leads = self._inputs.is_leader()
-        takes_over, self._was_leader = leads and not self._was_leader, leads
-        asked = self._requested > self._status.cycle
-        late = is_due(self._inputs.monotonic(), self._started_at, self._delay_seconds)
-        return takes_over or asked or late
+        is_leader = self._inputs.is_leader()
+        takes_over, self._was_leader = is_leader and not self._was_leader, is_leader
+        is_requested = self._requested > self._status.cycle
+        is_late = is_due(self._inputs.monotonic(), self._started_at, self._delay_seconds)
+        return takes_over or is_requested or is_late
 
     def _run_cycle(self) -> None:
         self._started_at = self._inputs.monotonic()
@@ -122,12 +127,12 @@ class Daemon:
         with self._changed:
             number = self._status.cycle + 1
             forced = self._requested >= number
-            begun = replace(self._status, cycle=number, cycle_started_at=self._inputs.now())
-            self._status = begun
+            started = replace(self._status, cycle=number, cycle_started_at=self._inputs.now())
+            self._status = started
         fresh = forced or fingerprint != self._fingerprint or number % limits.CYCLES_PER_READ == 0
         self._fingerprint = fingerprint
-        ended = self._cycle(begun, fresh=fresh, forced=forced)
-        self._delay_seconds = self._pause(ended)
+        ended = self._cycle(started, fresh=fresh, forced=forced)
+        self._delay_seconds = self._delay(ended)
         with self._changed:
             self._status = ended
             self._codes[number] = ended.exit_code
@@ -135,16 +140,16 @@ class Daemon:
             self._changed.notify_all()
         self.record_heartbeat()
 
-    def _pause(self, status: DaemonStatus) -> float:
+    def _delay(self, status: DaemonStatus) -> float:
         """Return the seconds from the start of this cycle to the next one."""
         schedule = Schedule(status.interval_seconds)
-        pause = schedule.cycle_delay(self._inputs.jitter())
-        took, now = self._inputs.monotonic() - self._started_at, status.cycle_finished_at
+        delay = schedule.cycle_delay(self._inputs.jitter())
+        elapsed, now = self._inputs.monotonic() - self._started_at, status.cycle_finished_at
         if status.error is not None:
-            return min(pause, took + schedule.retry_delay(1))
-        waits = (
-            took + resource.next_attempt_at - now
+            return min(delay, elapsed + schedule.retry_delay(1))
+        retry_delays = (
+            elapsed + resource.next_attempt_at - now
             for resource in status.resources
             if resource.next_attempt_at is not None and now is not None
         )
-        return min([pause, *waits])
+        return min([delay, *retry_delays])

@@ -1,4 +1,4 @@
-"""What systemd is told, by datagrams to the socket that it names; nothing where it names none."""
+"""Notifications to systemd, as datagrams to the socket in NOTIFY_SOCKET."""
 
 import os
 import socket
@@ -10,11 +10,11 @@ STOPPING = "STOPPING=1"
 
 
 def notify(*messages: str) -> None:
-    """Send ``messages`` as one; a supervisor that does not listen is none of our troubles."""
+    """Send `messages` in one datagram. Do nothing without NOTIFY_SOCKET; ignore errors."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaking:
-        # A loop that waits for its supervisor would be the one that it is watched for.
-        speaking.setblocking(False)  # noqa: FBT003  # the socket module takes it so
-        speaking.sendto("\n".join(messages).encode(), address.replace("@", "\0", 1))
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify_socket:
+        # Never wait for systemd: a blocked loop would miss its own watchdog.
+        notify_socket.setblocking(False)  # noqa: FBT003  # the argument is positional-only
+        notify_socket.sendto("\n".join(messages).encode(), address.replace("@", "\0", 1))

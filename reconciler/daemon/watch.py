@@ -1,6 +1,6 @@
-"""What wakes the loop: file events where there are any, and a tick of the clock in any case.
+"""Wake-ups of the loop: file events and a regular tick.
 
-An event is a hint and never more; what moved is for a fingerprint to say.
+File events only trigger a check. The fingerprint decides whether anything changed.
 """
 
 import logging
@@ -14,17 +14,17 @@ logger = logging.getLogger(__name__)
 
 
 def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
-    """Yield True when files in ``paths`` may have moved, False each half second; end on ``stop``.
+    """Yield True if files in `paths` may have changed, else False every half second.
 
-    Where files cannot be watched it says so once, takes every other second for an event, and
-    tries again.
+    If files cannot be watched, log a warning once, yield True every two seconds, and try to watch
+    again later. The iterator ends when `stop` is set.
     """
-    # Importing it takes longer than many a verb runs, and only the daemon needs it.
+    # Only the daemon needs this module, and its import is slow.
     from watchfiles import watch as events  # noqa: PLC0415
 
     watch_failed = False
     while not stop.is_set():
-        roots, opened = _identities(paths), True
+        identities, is_first = _identities(paths), True
         try:
             _require_thread()
             for changes in events(
@@ -36,61 +36,61 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                 yield_on_timeout=True,
                 raise_interrupt=False,
             ):
-                # A watch stays with a directory that was moved away or unmounted.
-                replaced = _identities(paths) != roots
-                # What moved before the watch began left no event.
-                yield bool(changes) or replaced or opened
-                watch_failed = opened = False
+                # A watch follows a directory that was moved or unmounted, so check the path.
+                replaced = _identities(paths) != identities
+                # Changes before the start of the watch left no event.
+                yield bool(changes) or replaced or is_first
+                watch_failed = is_first = False
                 if replaced:
                     break
         except (OSError, RuntimeError) as error:
             if not watch_failed:
-                logger.warning("files cannot be watched, so they are looked at: %s", error)
+                logger.warning("cannot watch files, so they are checked every 2 seconds: %s", error)
             watch_failed = True
             for tick in range(limits.WATCH_RETRY_TICKS):
                 if stop.wait(limits.TICK_SECONDS):
                     return
-                replaced = _identities(paths) != roots
+                replaced = _identities(paths) != identities
                 yield replaced or tick % limits.POLL_TICKS_WITHOUT_EVENTS == 0
                 if replaced:
                     break
 
 
 def _require_thread() -> None:
-    """Raise RuntimeError if no thread can be started; watchfiles 1.3 would abort the process."""
+    """Raise RuntimeError if no thread can start, because watchfiles 1.3 would abort the process."""
     thread = Thread(target=int)
     thread.start()
     thread.join()
 
 
 class PollSchedule:
-    """When to look at the source: at each event, and now and then in case there are none."""
+    """Decides when to check the source: at each file event, and regularly without one."""
 
     def __init__(self) -> None:
         self._tick = 0
         self._interval = limits.POLL_TICKS
         self._missed_at: int | None = None
 
-    def is_due(self, files_changed: bool) -> bool:  # noqa: FBT001  # it is what a wake is
-        """Whether to look at this wake, which came with an event or without."""
+    def is_due(self, files_changed: bool) -> bool:  # noqa: FBT001  # the value of a wake-up
+        """Return whether to check the source at this wake-up."""
         self._tick += 1
         if files_changed:
             self._missed_at = None
         elif (
             self._missed_at is not None and self._tick - self._missed_at >= limits.EVENT_GRACE_TICKS
         ):
-            logger.warning("files change without an event here, so they are looked at more often")
+            logger.warning("files changed without a file event, so they are checked more often")
             self._interval, self._missed_at = limits.POLL_TICKS_WITHOUT_EVENTS, None
         return files_changed or self._tick % self._interval == 0
 
     def missed_event(self) -> None:
-        """Hear that something has moved of which this wake's events said nothing."""
+        """Record a change at this wake-up for which no file event came."""
         if self._interval == limits.POLL_TICKS:
             self._missed_at = self._tick
 
 
 def _identities(paths: Sequence[str]) -> list[tuple[int, int] | None]:
-    """Return which directory or file each path leads to, None where to nothing."""
+    """Return device and inode of each path, or None if it does not exist."""
     return [_identity(path) for path in paths]
 
 

@@ -1,1 +1,1 @@
-"""The checks of the command doctor, their results and their text."""
+"""Checks of the command `doctor`, their results and their output."""

@@ -1,6 +1,7 @@
-"""Findings for people and for machines."""
+"""Output of check results as text and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
@@ -17,7 +18,7 @@ SYMBOLS = {
 
 
 def render_text(results: Sequence[CheckResult], layout: Layout) -> str:
-    """Return a line for each finding."""
+    """Return a line for each result."""
     width = max(len(result.subject) for result in results)
     lines = []
     for result in results:
@@ -29,7 +30,7 @@ def render_text(results: Sequence[CheckResult], layout: Layout) -> str:
 
 
 def render_json(results: Sequence[CheckResult], code: ExitCode) -> str:
-    """Return the findings as one line of JSON; ``code`` is what the run exits with."""
+    """Return the results as one line of JSON; `code` is the exit code of the run."""
     rows: list[Json] = [
         {"status": result.status.value, "subject": result.subject, "message": result.message}
         for result in results
@@ -41,3 +42,14 @@ def render_json(results: Sequence[CheckResult], code: ExitCode) -> str:
         "results": rows,
     }
     return canonical_json(document) + "\n"
+
+
+CHECK_FORMATS: Mapping[str, Callable[[Sequence[CheckResult], ExitCode, Layout], str]] = (
+    MappingProxyType(
+        {
+            "text": lambda results, _, layout: render_text(results, layout),
+            "json": lambda results, code, _: render_json(results, code),
+        }
+    )
+)
+"""The renderer of each format of `doctor`."""

@@ -1,4 +1,4 @@
-"""What a run needs, looked at piece by piece; it reads, and writes nothing."""
+"""Checks of everything that a run needs. They only read."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -24,13 +24,13 @@ from reconciler.wiring.targets import connection_of, open_target
 MAX_CLOCK_SKEW_SECONDS = 240
 QUOTA_WARNING_SHARE = 0.8
 SERVICE_ENDED = (
-    "AWS ended App Mesh on 30 September 2026, so nothing may answer there; an endpoint of your "
-    "own is --endpoint-url URL, a rehearsal --target local"
+    "AWS ended App Mesh on 30 September 2026, so it may not respond: pass --endpoint-url URL for "
+    "your own endpoint, or --target local for a rehearsal"
 )
 
 
 def run_checks(config: TargetConfig, now: datetime) -> Iterator[CheckResult]:
-    """Yield what there is to say of the chosen target and of the way to it."""
+    """Yield results for the configured target and the connection to it."""
     if config.name == AWS:
         yield CheckResult(CheckStatus.WARNING, "service", SERVICE_ENDED)
     yield _check_owner(config)
@@ -47,11 +47,11 @@ def run_checks(config: TargetConfig, now: datetime) -> Iterator[CheckResult]:
 def _check_owner(config: TargetConfig) -> CheckResult:
     if config.owner:
         return CheckResult(CheckStatus.OK, "owner", config.owner)
-    return CheckResult(CheckStatus.ERROR, "owner", "none, and a plan needs one: say --owner ID")
+    return CheckResult(CheckStatus.ERROR, "owner", "not set, but a plan needs it: pass --owner ID")
 
 
 def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
-    """Look at credentials and clock; return whether going on makes sense."""
+    """Check credentials and clock; return whether to continue with the target."""
     connection = connection_of(config)
     session = open_session(connection)
     source = credentials_of(session)
@@ -59,24 +59,24 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
         message = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass --profile"
         yield CheckResult(CheckStatus.ERROR, "credentials", message)
         return False
-    yield CheckResult(CheckStatus.OK, "credentials", f"found, by {source}")
+    yield CheckResult(CheckStatus.OK, "credentials", f"found by {source}")
     try:
-        theirs = clock_of(session, connection)
+        target_time = clock_of(session, connection)
     except RejectedError:
-        # What is refused is told of below, permission by permission.
+        # The later checks report each missing permission.
         return True
-    if theirs is not None:
-        off = abs((theirs - now).total_seconds())
-        grade = CheckStatus.OK if off <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
-        yield CheckResult(grade, "clock", f"{off:.0f} s from the target's")
+    if target_time is not None:
+        skew = abs((target_time - now).total_seconds())
+        status = CheckStatus.OK if skew <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
+        yield CheckResult(status, "clock", f"{skew:.0f} s off the clock of the target")
     return True
 
 
 def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckResult]:
-    where = " at ".join(dict.fromkeys((target.name, target.url)))
-    yield CheckResult(CheckStatus.OK, "target", f"{where}, region {target.region}")
+    name = " at ".join(dict.fromkeys((target.name, target.url)))
+    yield CheckResult(CheckStatus.OK, "target", f"{name}, region {target.region}")
     if target.account is None:
-        message = "unknown: GetCallerIdentity is not answered there"
+        message = "unknown: the target does not answer GetCallerIdentity"
         yield CheckResult(CheckStatus.WARNING, "account", message)
     else:
         configured = ", as configured" if config.account else ""
@@ -84,22 +84,24 @@ def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckRes
 
 
 def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
-    found: dict[str | None, list[Key]] = {}
+    listed: dict[str | None, list[Key]] = {}
     unlisted: set[str | None] = set()
     for kind, row in KINDS.items():
         subject = f"list {kind}"
-        parents = found.get(row.parent, [])
+        parents = listed.get(row.parent, [])
         if row.parent in unlisted:
             unlisted.add(kind)
             yield CheckResult(
-                CheckStatus.WARNING, subject, f"not tried: each {row.parent} stayed unseen"
+                CheckStatus.WARNING, subject, f"not tried: {row.parent} could not be listed"
             )
             continue
         if row.parent and not parents:
-            yield CheckResult(CheckStatus.WARNING, subject, f"not tried: no {row.parent} is live")
+            yield CheckResult(
+                CheckStatus.WARNING, subject, f"not tried: there is no live {row.parent}"
+            )
             continue
         try:
-            keys = found[kind] = target.lister.all_of(kind, parents)
+            keys = listed[kind] = target.lister.all_of(kind, parents)
         except TargetError as error:
             unlisted.add(kind)
             yield CheckResult(CheckStatus.ERROR, subject, str(error))
@@ -110,9 +112,7 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
             yield _check_describe(target, kind, keys)
             yield _check_quota(kind, QUOTAS[row.title], keys)
     if target.tags() is None:
-        message = (
-            "not allowed or not there: tags are read one resource at a time, which takes longer"
-        )
+        message = "denied or not supported: tags are read one resource at a time, which is slower"
         yield CheckResult(CheckStatus.WARNING, "GetResources", message)
     else:
         yield CheckResult(CheckStatus.OK, "GetResources", "allowed")
@@ -121,32 +121,30 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
 def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
     subject = f"read {kind}"
     if not keys:
-        return CheckResult(CheckStatus.WARNING, subject, "not tried: none is live")
+        return CheckResult(CheckStatus.WARNING, subject, f"not tried: there is no live {kind}")
     try:
         live = target.read(keys[0])
     except TargetError as error:
         return CheckResult(CheckStatus.ERROR, subject, str(error))
     if live is None:
-        return CheckResult(
-            CheckStatus.WARNING, subject, f"{keys[0]} was listed, and then not found"
-        )
-    return CheckResult(CheckStatus.OK, subject, f"{keys[0]}, and its tags")
+        return CheckResult(CheckStatus.WARNING, subject, f"{keys[0]} was listed but not found")
+    return CheckResult(CheckStatus.OK, subject, f"{keys[0]} and its tags")
 
 
 def _check_quota(kind: str, quota: Quota, keys: Sequence[Key]) -> CheckResult:
     largest = max(Counter(key.path[:-1] for key in keys).values(), default=0)
-    grade = CheckStatus.OK if largest < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
-    message = f"{largest} of {quota.limit} {quota.scope}, unless AWS raised yours"
-    return CheckResult(grade, f"quota {kind}", message)
+    status = CheckStatus.OK if largest < QUOTA_WARNING_SHARE * quota.limit else CheckStatus.WARNING
+    message = f"{largest} of {quota.limit} {quota.scope}, unless AWS raised your quota"
+    return CheckResult(status, f"quota {kind}", message)
 
 
 def _check_writes() -> CheckResult:
-    words = {row.title for row in KINDS.values()}
-    writing = (
+    titles = {row.title for row in KINDS.values()}
+    operations = (
         operation.name
         for operation in load().operations.values()
         if operation.action in ("create", "update", "delete", "tag", "untag")
-        and (operation.kind is None or operation.kind.name in words)
+        and (operation.kind is None or operation.kind.name in titles)
     )
-    message = f"not tried, for that takes a write: {', '.join(writing)}"
+    message = f"not tried, because a test would write: {', '.join(operations)}"
     return CheckResult(CheckStatus.WARNING, "writes", message)

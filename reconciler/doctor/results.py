@@ -1,20 +1,22 @@
-"""What a look at the surroundings of a run found."""
+"""Results of the checks of `doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CheckStatus(StrEnum):
-    """How a finding stands: as it should be, worth knowing, or in the way of a run."""
+    """Severity of a result."""
 
     OK = "ok"
     WARNING = "warning"
+    """Worth knowing, but a run can succeed."""
     ERROR = "error"
+    """A run cannot succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that was looked at; ``message`` says how it is and, where need be, what to do."""
+    """Result of one check; `message` contains the state and, if needed, what to do."""
 
     status: CheckStatus
     subject: str

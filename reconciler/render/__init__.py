@@ -1,1 +1,1 @@
-"""Values to text; printing belongs to cli."""
+"""Renderers: functions that turn plans, reports and status into text. They print nothing."""

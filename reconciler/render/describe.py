@@ -1,8 +1,9 @@
-"""All there is to know of one resource: its verdict in the plan, and both sides in full."""
+"""Output of the command `describe`: one resource with its plan, desired and live state."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from reconciler.core.diff import field_changes
 from reconciler.core.escaping import escaped
@@ -21,34 +22,32 @@ from reconciler.core.resources import (
 from reconciler.render import json_output, phrases, text
 from reconciler.render.terminal import Layout, Span, Style, wrap_words
 
-NO_DAEMON = "no daemon of this target answers at --url"
+NO_DAEMON = "unknown: no daemon for this target and owner at --url"
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceDescription:
-    """One resource.
-
-    ``plan`` is about ``key`` alone; it is empty where nobody wants the resource and it is not
-    ours. ``live`` is None where it is not there. ``attempts`` is what a daemon says of its
-    last outcome and next attempt, where one was asked.
-    """
+    """One resource, as shown by `describe`."""
 
     key: Key
     plan: Plan
+    """Contains only `key`. Empty if no manifest contains the resource and this owner has none."""
     desired: Desired | None
     live: LiveResource | Unreadable | None
+    """None if the resource does not exist."""
     attempts: str | None = None
+    """The last outcome and next attempt, as reported by a running daemon; None without one."""
 
     @property
     def code(self) -> ExitCode:
-        """What a run that only looked exits with."""
+        """The exit code of the command."""
         if isinstance(self.live, Unreadable):
             return ExitCode.ERROR
         return plan_exit_code(self.plan, detailed=False)
 
 
 def render_text(description: ResourceDescription, layout: Layout) -> str:
-    """Return one screen: the plan for the resource, then what is known of it."""
+    """Return the plan of the resource, then its facts, desired fields and live fields."""
     title = Span(escaped(str(description.key)), (Style.BOLD,), gap="")
     facts = {**_facts(description), "attempts": description.attempts or NO_DAEMON}
     rows = [[title], *(_row(name, value) for name, value in facts.items())]
@@ -59,7 +58,7 @@ def render_text(description: ResourceDescription, layout: Layout) -> str:
 
 
 def render_json(description: ResourceDescription) -> str:
-    """Return the same as one line of canonical JSON."""
+    """Return the description as one line of canonical JSON."""
     document: Json = {
         "schema": json_output.SCHEMA,
         "exit_code": int(description.code),
@@ -74,42 +73,50 @@ def render_json(description: ResourceDescription) -> str:
     return canonical_json(document) + "\n"
 
 
+DESCRIPTION_FORMATS: Mapping[str, Callable[[ResourceDescription, Layout], str]] = MappingProxyType(
+    {"text": render_text, "json": lambda description, _: render_json(description)}
+)
+"""The renderer of each format of `describe`."""
+
+
 def _facts(description: ResourceDescription) -> dict[str, str]:
-    desired, observed = description.desired, description.live
-    facts = {"manifest": str(desired.origin) if desired else "none names it"}
-    if observed is None:
+    desired, live = description.desired, description.live
+    facts = {"manifest": str(desired.origin) if desired else "none"}
+    if live is None:
         return {**facts, "live": "no"}
-    if isinstance(observed, Unreadable):
-        return {**facts, "live": observed.message}
-    created = datetime.fromtimestamp(observed.created_at, UTC)
+    if isinstance(live, Unreadable):
+        return {**facts, "live": live.message}
+    created = datetime.fromtimestamp(live.created_at, UTC)
     return {
         **facts,
-        "owner": observed.owner or _without_owner(observed),
-        "uid": observed.uid,
-        "version": str(observed.version),
+        "owner": live.owner or _without_owner(live),
+        "uid": live.uid,
+        "version": str(live.version),
         "created": created.isoformat(timespec="seconds"),
-        "arn": observed.arn,
+        "arn": live.arn,
     }
 
 
 def _without_owner(live: LiveResource) -> str:
-    return "none, but it has our last-applied record" if APPLIED_TAG in live.tags else "nobody"
+    return "none, but it has a last-applied record" if APPLIED_TAG in live.tags else "none"
 
 
 def _desired(description: ResourceDescription) -> dict[str, Json] | None:
     desired = description.desired
     if desired is None:
         return None
-    options, pause = desired.options, desired.options.suspend
-    said: dict[str, Json] = {
+    options, suspend = desired.options, desired.options.suspend
+    document: dict[str, Json] = {
         "spec": desired.spec,
         "tags": dict(desired.tags),
         "protect": options.protect or None,
         "adopt": options.adopt or None,
-        "suspend": {"until": pause.until.isoformat(), "reason": pause.reason} if pause else None,
+        "suspend": {"until": suspend.until.isoformat(), "reason": suspend.reason}
+        if suspend
+        else None,
         "ignore": list(options.ignore) or None,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _live(description: ResourceDescription) -> dict[str, Json] | None:

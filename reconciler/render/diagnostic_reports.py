@@ -1,30 +1,37 @@
-"""Complaints about manifests as text for people, and in four forms for machines.
+"""Diagnostics of manifests as text, JSON, SARIF, and annotations of GitHub and GitLab.
 
-Pure: returns text and prints nothing.
+To add a format to `validate`, add a row to `DIAGNOSTIC_FORMATS` and the name to the tuple of the
+same name in `reconciler.settings.options`.
 """
 
 import json
 import urllib.parse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import text_digest
+from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
-from reconciler.render.terminal import Style, cell_width, styled
+from reconciler.render.terminal import Layout, Style, cell_width, plural, styled
 
 _STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
-    """Return what a person reads: a line for each, and the source line with a caret below."""
+    """Return a line for each diagnostic, and its source line with carets below."""
     return "".join(_as_text(item, color=color) for item in diagnostics)
 
 
 def as_json(diagnostics: Sequence[Diagnostic], *, resources: int, ignored: int) -> str:
-    """Return a JSON object with the diagnostics, their number by severity, and what was counted.
+    """Return a JSON object with the diagnostics and counts.
 
-    ``resources`` are those of the manifests, ``ignored`` those of other services.
+    Args:
+        diagnostics: All diagnostics, in order.
+        resources: Number of App Mesh resources in the manifests.
+        ignored: Number of resources of other services in the manifests.
     """
     errors = sum(item.severity is Severity.ERROR for item in diagnostics)
     document = {
@@ -40,12 +47,12 @@ def as_json(diagnostics: Sequence[Diagnostic], *, resources: int, ignored: int) 
 
 
 def sarif(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return SARIF 2.1.0, which code scanning services read."""
+    """Return a SARIF 2.1.0 document for code scanning services."""
     rules = sorted({item.code for item in diagnostics}, key=lambda code: code.number)
     driver = {"name": "mesh-reconciler", "rules": [_as_rule(code) for code in rules]}
     run = {
         "tool": {"driver": driver},
-        # Columns count code points, not the UTF-16 units that SARIF assumes.
+        # Columns count code points. The SARIF default is UTF-16 code units.
         "columnKind": "unicodeCodePoints",
         "results": [_as_result(item) for item in diagnostics],
     }
@@ -54,17 +61,47 @@ def sarif(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def github(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return workflow commands, which GitHub shows beside the lines they are about."""
+    """Return workflow commands, which GitHub shows as annotations of the source lines."""
     return "".join(_as_command(item) for item in diagnostics)
 
 
 def code_quality(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return GitLab's code quality report, which a merge request shows beside the lines."""
+    """Return a code quality report, which GitLab shows in the diff of a merge request."""
     return json.dumps([_as_issue(item) for item in diagnostics], indent=2) + "\n"
 
 
+def summary(loaded: LoadResult) -> str:
+    """Return one line: whether the manifests are valid, and counts."""
+    counts = Counter(item.severity.value for item in loaded.diagnostics)
+    parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
+    parts.append(plural(len(loaded.desired), "resource"))
+    if loaded.ignored:
+        parts.append(f"{sum(loaded.ignored.values())} ignored")
+    return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
+
+
+def _text_result(loaded: LoadResult, layout: Layout) -> str:
+    return text(loaded.diagnostics, color=layout.color) + summary(loaded)
+
+
+def _json_result(loaded: LoadResult, _: Layout) -> str:
+    ignored = sum(loaded.ignored.values())
+    return as_json(loaded.diagnostics, resources=len(loaded.desired), ignored=ignored)
+
+
+DIAGNOSTIC_FORMATS: Mapping[str, Callable[[LoadResult, Layout], str]] = MappingProxyType(
+    {
+        "text": _text_result,
+        "json": _json_result,
+        "sarif": lambda loaded, _: sarif(loaded.diagnostics),
+        "github": lambda loaded, _: github(loaded.diagnostics),
+    }
+)
+"""The renderer of each format of `validate`."""
+
+
 def sentence(diagnostic: Diagnostic) -> str:
-    """Return path, message and hint in one line, without the place."""
+    """Return path, message and hint in one line, without the position in the file."""
     path = f"{diagnostic.path}: " if diagnostic.path else ""
     hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
     return f"{path}{diagnostic.message}{hint}"
@@ -79,13 +116,13 @@ def _as_text(item: Diagnostic, *, color: bool) -> str:
     )
 
 
-def _excerpt(quote: SourceExcerpt, number: int, style: Style, *, color: bool) -> str:
-    end = quote.offset + quote.width
-    before = _visible(quote.text[: quote.offset])
-    marked = _visible(quote.text[quote.offset : end])
-    after = _visible(quote.text[end:])
+def _excerpt(excerpt: SourceExcerpt, number: int, style: Style, *, color: bool) -> str:
+    end = excerpt.offset + excerpt.width
+    before = _visible(excerpt.text[: excerpt.offset])
+    marked = _visible(excerpt.text[excerpt.offset : end])
+    after = _visible(excerpt.text[end:])
     gutter = f"{number:>4} | "
-    # A tab in the line is answered by a tab below it, whatever the terminal makes of tabs.
+    # Repeat tabs in the caret line, so that both lines align at any tab width.
     indent = "".join(
         "\t" if character == "\t" else " " * cell_width(character) for character in before
     )
@@ -93,8 +130,8 @@ def _excerpt(quote: SourceExcerpt, number: int, style: Style, *, color: bool) ->
     return f"{gutter}{before}{marked}{after}\n{' ' * 4} | {indent}{carets}\n"
 
 
-def _visible(text_of_file: str) -> str:
-    return "\t".join(map(escaped, text_of_file.split("\t")))
+def _visible(source_text: str) -> str:
+    return "\t".join(map(escaped, source_text.split("\t")))
 
 
 def _as_object(item: Diagnostic) -> dict[str, object]:
@@ -132,7 +169,7 @@ def _as_issue(item: Diagnostic) -> dict[str, object]:
     return {
         "description": sentence(item),
         "check_name": item.code.number,
-        # Of two with one fingerprint GitLab shows the first alone.
+        # GitLab shows only the first of two issues with the same fingerprint.
         "fingerprint": text_digest(f"{item.code.number} {item.origin} {sentence(item)}"),
         "severity": severity,
         "location": {"path": item.origin.file, "lines": {"begin": item.origin.line}},
@@ -150,7 +187,7 @@ def _as_command(item: Diagnostic) -> str:
     return f"::{item.severity} {listed}::{_data(sentence(item))}\n"
 
 
-# How GitHub's runner unescapes workflow commands: actions/toolkit, core/src/command.ts.
+# Escaping of workflow commands as in actions/toolkit, core/src/command.ts.
 def _data(value: str) -> str:
     return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 

@@ -1,4 +1,4 @@
-"""Plan, report and status for machines: canonical JSON, so that equal inputs give equal bytes."""
+"""Plan, report and status as canonical JSON: equal inputs give equal bytes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,23 +18,40 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
 
 SCHEMA = 1
 
 
-def render_plan(plan: Plan, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
-    """Return the plan as one line of JSON; ``code`` is what the run will exit with.
+def format_plan(plan: Plan, context: OutputContext) -> str:
+    """Return the plan as one line of JSON."""
+    return render_plan(plan, context.code, context.calls)
 
-    ``calls`` counts the API calls that it took, by operation.
+
+def format_report(report: Report, context: OutputContext) -> str:
+    """Return the report and its plan as one line of JSON."""
+    return render_report(report, context.code, context.calls)
+
+
+def render_plan(plan: Plan, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
+    """Return the plan as one line of JSON.
+
+    Args:
+        plan: The plan.
+        code: Exit code of the run.
+        calls: Number of API calls by operation.
     """
     return canonical_json({**_run(code, calls), "plan": plan_document(plan)}) + "\n"
 
 
 def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {}) -> str:
-    """Return the report and its plan as one line of JSON; ``code`` is what the run exits with.
+    """Return the report and its plan as one line of JSON.
 
-    ``calls`` counts the API calls that both took, by operation.
+    Args:
+        report: The report.
+        code: Exit code of the run.
+        calls: Number of API calls by operation, of planning and applying.
     """
     outcomes: list[Json] = [_outcome(outcome) for outcome in report.outcomes]
     document: Json = {
@@ -47,7 +64,7 @@ def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {})
 
 
 def plan_document(plan: Plan) -> dict[str, Json]:
-    """Return the plan as plain JSON."""
+    """Return the plan as a JSON object."""
     return {
         "schema": SCHEMA,
         "target": asdict(plan.target),
@@ -62,10 +79,10 @@ def plan_document(plan: Plan) -> dict[str, Json]:
 
 
 def render_status(status: DaemonStatus, *, healthy: bool) -> str:
-    """Return a daemon's status as one line of JSON; ``healthy`` is whether its loop moves."""
+    """Return the status of a daemon as one line of JSON; `healthy`: whether its loop responds."""
     code = status.exit_code
     lease = status.lease
-    complaints: list[Json] = list(status.diagnostics)
+    diagnostics: list[Json] = list(status.diagnostics)
     document: Json = {
         "schema": SCHEMA,
         "healthy": healthy,
@@ -81,7 +98,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
             "finished_at": status.cycle_finished_at,
             **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
         },
-        "source": {"valid": status.source_valid, "diagnostics": complaints},
+        "source": {"valid": status.source_valid, "diagnostics": diagnostics},
         "error": status.error,
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
         "is_leader": status.is_leader,

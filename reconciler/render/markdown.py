@@ -1,7 +1,7 @@
-"""A plan or a report as the one comment of a pull request, which each new run replaces.
+"""Plan or report as a comment on a pull request, which each new run replaces.
 
-Text from outside stands in code spans, fences and ``<code>`` only, where nothing in it is markup,
-a link or a mention.
+Untrusted text appears only in code spans, code fences and `<code>`, so that it cannot become
+markup, a link or a mention.
 """
 
 import html
@@ -18,6 +18,7 @@ from reconciler.core.planning.three_way import FieldDiff, MergeConflict, ThreeWa
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import shorten_list
 from reconciler.render import phrases
+from reconciler.render.formats import OutputContext
 from reconciler.render.terminal import plural
 from reconciler.render.text import headline
 
@@ -27,60 +28,74 @@ RESERVED_CHARACTERS = 1_000
 MAX_VALUE_LENGTH = 300
 MAX_HEADLINE_LENGTH = 2_000
 KEYS_PER_BLOCK = 50
-_NOTHING = "**This change asks for nothing else than its base.**"
+_NOTHING = "**This change has the same desired state as its base.**"
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
 _REVIEWED_LINE = re.compile(rf"{_REVIEWED}([\w-]{{43}}) -->\r?")
 _TICKS = re.compile("`+")
 
 
 class Block(NamedTuple):
-    """A piece that is shown whole or not at all, and the number of resources it is about."""
+    """A part of the comment that is shown completely or not at all, and its number of resources."""
 
     text: str
     resources: int
 
 
+def format_plan(plan: Plan, context: OutputContext) -> str:
+    """Return the plan as a comment."""
+    return render_plan(plan, context.calls)
+
+
+def format_report(report: Report, context: OutputContext) -> str:
+    """Return the report and its plan as a comment."""
+    return render_report(report, context.calls)
+
+
 def render_plan(
     plan: Plan, calls: Mapping[str, int] = {}, *, note: str = "", three_way: ThreeWay | None = None
 ) -> str:
-    """Return the plan; ``calls`` counts the API calls that it took, by operation.
+    """Return the plan as a comment.
 
-    ``note`` is what to know before anything else, ``three_way`` what of the plan is due to whom.
+    Args:
+        plan: The plan.
+        calls: Number of API calls by operation.
+        note: Text that is shown before everything else.
+        three_way: Comparison of base, live and this change; shown before the plan.
     """
-    noted = [Block(f"**Note:** {_code(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
-    blocks = _owner_note(plan) + noted + (list(_three_way(three_way)) if three_way else [])
+    notes = [Block(f"**Note:** {_code(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
+    blocks = _owner_note(plan) + notes + (list(_three_way(three_way)) if three_way else [])
     return _comment(plan, phrases.plan_counts(plan), blocks, calls)
 
 
 def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
-    """Return what became of the plan, and the plan; ``calls`` counts those that both took."""
-    # What was applied may have made it untrue.
-    noted = [] if report.outcomes else _owner_note(report.plan)
-    blocks = noted + _outcomes(report.outcomes)
+    """Return the report and its plan; `calls`: number of API calls by operation, of both."""
+    # Applied changes may have made the note wrong.
+    notes = [] if report.outcomes else _owner_note(report.plan)
+    blocks = notes + _outcomes(report.outcomes)
     return _comment(report.plan, phrases.report_counts(report), blocks, calls)
 
 
 def render_message(title: str, text: str) -> str:
-    """Return ``text`` that is not about a plan, cut where a comment holds no more."""
+    """Return a comment without a plan; `text` is cut to the maximum length."""
     cut = text.encode()[: limits.MAX_COMMENT_BYTES // 2].decode(errors="ignore")
     return f"### {title}\n\n{_fence(cut.splitlines(), '')}\n"
 
 
 def marker(target: str, owner: str) -> str:
-    """Return the invisible first line, by which a later run finds the comment of this one."""
+    """Return the invisible first line, by which a later run finds the comment."""
     names = (quote(text, safe="", errors="surrogatepass") for text in (target, owner))
     return f"<!-- mesh-reconciler:plan {'/'.join(names)} -->"
 
 
 def with_reviewed(comment: str, fingerprint: str) -> str:
-    """Return ``comment`` with an invisible second line: the plan that its readers agree to."""
+    """Return `comment` with an invisible second line: the fingerprint that reviewers approve."""
     first, _, rest = comment.partition("\n")
     return f"{first}\n{_REVIEWED}{fingerprint} -->\n{rest}"
 
 
 def reviewed_in(comment: str) -> str | None:
-    """Return the fingerprint that ``with_reviewed`` put into ``comment``."""
-    # No later line counts: what stands there may be of anybody's making.
+    """Return the fingerprint from `with_reviewed`, or None if `comment` has none."""
+    # Read only the second line: later lines may contain untrusted text.
     second = comment.partition("\n")[2].partition("\n")[0]
     found = _REVIEWED_LINE.fullmatch(second)
     return found[1] if found else None
@@ -98,27 +113,27 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
     changes = [_change(group) for group in phrases.groups(plan.changes)]
     sections = [first, unlisted, withheld, changes]
-    left = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - _size(head) - _size(foot)
-    for turn, blocks in enumerate(sections):
-        # What a section leaves of its share goes to those after it.
-        shown = list(_fit(blocks, left // (len(sections) - turn)))
-        left -= _size(shown)
+    available = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - _size(head) - _size(foot)
+    for index, blocks in enumerate(sections):
+        # The rest of the share of a section is available to later sections.
+        shown = list(_fit(blocks, available // (len(sections) - index)))
+        available -= _size(shown)
         head += shown
     return "\n\n".join([*head, *foot]) + "\n"
 
 
-def _fit(blocks: Iterable[Block], room: int) -> Iterator[str]:
+def _fit(blocks: Iterable[Block], available: int) -> Iterator[str]:
     hidden = 0
     for text, resources in blocks:
-        if _size([text]) <= room:
-            room -= _size([text])
+        if _size([text]) <= available:
+            available -= _size([text])
             yield text
         else:
             hidden += resources
     if hidden:
         yield (
-            f"**{plural(hidden, 'resource')} not shown here**: a comment holds no more. "
-            "As text or JSON the plan is whole."
+            f"**{plural(hidden, 'resource')} not shown**: the comment would be too long. "
+            "The text and JSON formats have the complete plan."
         )
 
 
@@ -146,46 +161,48 @@ def _owner_note(plan: Plan) -> list[Block]:
 
 
 def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
-    alike: dict[tuple[str, str], list[str]] = {}
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Applied):
-            what = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
-            alike.setdefault((what, outcome.reason), []).append(escaped(str(outcome.change.key)))
+            title = f"{operation_name(outcome.change)} {outcome_name(outcome)}"
+            by_reason.setdefault((title, outcome.reason), []).append(
+                escaped(str(outcome.change.key))
+            )
     return [
         item
-        for (what, reason), keys in alike.items()
-        for item in _items(what, escaped(reason), keys)
+        for (title, reason), keys in by_reason.items()
+        for item in _items(title, escaped(reason), keys)
     ]
 
 
 def _three_way(three_way: ThreeWay) -> Iterator[Block]:
-    yield Block("**What this change does:**" if three_way.proposed else _NOTHING, 0)
-    yield from (_field_diff(moved) for moved in three_way.proposed)
+    yield Block("**Effect of this change:**" if three_way.proposed else _NOTHING, 0)
+    yield from map(_field_diff, three_way.proposed)
     if three_way.reverted:
-        yield Block("**Applying it would also undo where live differs from the base:**", 0)
-        yield from (_field_diff(moved) for moved in three_way.reverted)
+        yield Block("**Applying it also reverts these differences between live and base:**", 0)
+        yield from map(_field_diff, three_way.reverted)
     if three_way.conflicts:
-        yield Block("> [!CAUTION]\n> **Changed here and on the live side too:**", 0)
+        yield Block("> [!CAUTION]\n> **Changed both here and live:**", 0)
         yield from map(_conflict, three_way.conflicts)
 
 
-def _field_diff(moved: FieldDiff) -> Block:
-    fields = [phrases.field_of(field) for field in moved.fields]
+def _field_diff(diff: FieldDiff) -> Block:
+    fields = [phrases.field_of(field) for field in diff.fields]
     if not fields[0].pointer:
         sign = phrases.SYMBOLS[Create if fields[0].before is None else Delete]
-        return Block(f"- {sign} {_code(escaped(str(moved.key)))}", 1)
+        return Block(f"- {sign} {_code(escaped(str(diff.key)))}", 1)
     lines = [
         f"  - {_code(field.label)}: {_side(field.before)} → {_side(field.after)}"
         for field in fields
     ]
-    return Block("\n".join([f"- ~ {_code(escaped(str(moved.key)))}", *lines]), 1)
+    return Block("\n".join([f"- ~ {_code(escaped(str(diff.key)))}", *lines]), 1)
 
 
 def _conflict(conflict: MergeConflict) -> Block:
     sides = {"base": conflict.base, "live": conflict.live, "here": conflict.head}
     sides_text = ", ".join(f"{word} {_side(phrases.value(side))}" for word, side in sides.items())
-    place = _code(phrases.label(conflict.pointer))
-    return Block(f"- {_code(escaped(str(conflict.key)))} {place}: {sides_text}", 1)
+    label = _code(phrases.label(conflict.pointer))
+    return Block(f"- {_code(escaped(str(conflict.key)))} {label}: {sides_text}", 1)
 
 
 def _side(value: str | None) -> str:
@@ -193,9 +210,9 @@ def _side(value: str | None) -> str:
 
 
 def _withheld(plan: Plan) -> Iterator[Block]:
-    for alike in phrases.reasons(plan.withheld):
-        yield from _items(alike.reason.value, alike.why, alike.keys)
-        yield from (_change(group, "withheld: ") for group in alike.pending)
+    for withheld in phrases.reasons(plan.withheld):
+        yield from _items(withheld.reason_code.value, withheld.reason, withheld.keys)
+        yield from (_change(group, "withheld: ") for group in withheld.pending)
 
 
 def _unlisted(plan: Plan) -> Iterator[Block]:
@@ -203,12 +220,12 @@ def _unlisted(plan: Plan) -> Iterator[Block]:
         yield from _items("unlisted", escaped(unlisted.message), [escaped(str(unlisted))])
 
 
-def _items(what: str, reason: str, keys: list[str]) -> Iterator[Block]:
-    """Yield every one of ``keys``, a bounded number to a block: one that is too large is hidden."""
+def _items(title: str, reason: str, keys: list[str]) -> Iterator[Block]:
+    """Yield all `keys` in blocks of limited size, because a block that is too large is hidden."""
     for start in range(0, len(keys), KEYS_PER_BLOCK):
         some = keys[start : start + KEYS_PER_BLOCK]
         yield Block(
-            f"- **{what}** {', '.join(map(_code, some))}: {_code(reason, len(reason))}", len(some)
+            f"- **{title}** {', '.join(map(_code, some))}: {_code(reason, len(reason))}", len(some)
         )
 
 
@@ -248,11 +265,11 @@ def _fence(lines: Iterable[str], language: str = "diff") -> str:
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
-def _code(text: str, longest: int = MAX_VALUE_LENGTH) -> str:
-    if len(text) > longest:
-        text = f"{text[: longest // 2]}…{text[-longest // 2 :]}"
+def _code(text: str, max_length: int = MAX_VALUE_LENGTH) -> str:
+    if len(text) > max_length:
+        text = f"{text[: max_length // 2]}…{text[-max_length // 2 :]}"
     ticks = "`" * (_longest_run(text) + 1)
-    # Of a space at both ends one each is taken off again; it keeps a tick apart from ours.
+    # A padding space separates backticks in the text from ours; Markdown removes one at each end.
     pad = " " if text.strip("` ") != text or not text else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
 

@@ -1,6 +1,6 @@
-"""What is live as a native manifest: YAML that every reader of 1.1 and of 1.2 reads alike.
+"""Native manifests of live resources, in YAML that YAML 1.1 and 1.2 parsers read alike.
 
-The opposite of ``manifest``, by which each text is held to what it should say.
+Each manifest is loaded again with `reconciler.manifest`, to check that it describes the resource.
 """
 
 import re
@@ -18,17 +18,23 @@ from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Severity
 from reconciler.render.diagnostic_reports import sentence
 
-# Text that needs no quotation marks; y and n alone were booleans once.
+# Text that needs no quotation marks. y and n are booleans in YAML 1.1.
 _PLAIN = re.compile(r"(?![yn]$)[a-z][\w/-]*(?:\.[\w/-]+)*", re.ASCII | re.IGNORECASE)
 # A file's name has at most 255 bytes on most systems.
 MAX_NAME_LENGTH = 200
 
 
 def render_manifest(resource: LiveResource, spec: Spec) -> str:
-    """Return the manifest of ``resource`` with its ``spec`` in canonical form.
+    """Return the manifest of a live resource.
 
-    Neither our two tags are in it nor those of AWS; they stay where they are. ManifestError says
-    why where no manifest can say what is live.
+    The manifest contains neither the two tags of mesh-reconciler nor tags reserved by AWS.
+
+    Args:
+        resource: The live resource.
+        spec: Its spec in canonical form.
+
+    Raises:
+        ManifestError: No manifest can describe the resource; the text has the reason.
     """
     tags = {
         key: value
@@ -47,33 +53,33 @@ def render_manifest(resource: LiveResource, spec: Spec) -> str:
         document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf")
     )
     loaded = load_manifests([("the manifest.yaml", text.encode())])
-    for complaint in loaded.diagnostics:
-        # What it is in and names stands in other files: that is a warning here.
-        if complaint.severity is Severity.ERROR:
-            raise ManifestError(f"no manifest can hold it: {sentence(complaint)}")
-    (says,) = loaded.desired
-    if (says.key, says.spec, says.tags, says.options.protect) != (
+    for diagnostic in loaded.diagnostics:
+        # Parents and referenced resources are in other files; their absence is only a warning.
+        if diagnostic.severity is Severity.ERROR:
+            raise ManifestError(f"it has no valid manifest: {sentence(diagnostic)}")
+    (desired,) = loaded.desired
+    if (desired.key, desired.spec, desired.tags, desired.options.protect) != (
         resource.key,
         spec,
         tags,
         protect,
     ):
-        raise ManifestError("no manifest can hold it: it would read otherwise")
+        raise ManifestError("it has no valid manifest: the manifest would be read back differently")
     return text
 
 
 def file_name(key: Key) -> str:
-    """Return the path of a manifest below its folder: ``route/payments/edge/v1.yaml``.
+    """Return the path of a manifest in its directory: `route/payments/edge/v1.yaml`.
 
-    Whatever characters the names have, it leads nowhere else. What is in a mesh of another account
-    is below ``@111122223333``, for two accounts may have meshes of one name.
+    Names are escaped, so that the path cannot leave the directory. Resources in a mesh of another
+    account are in `@111122223333`, because two accounts may have meshes of the same name.
     """
-    shared = [f"@{key.mesh_owner}"] if key.mesh_owner else []
-    return "/".join((key.kind, *shared, *map(_safe, key.path))) + ".yaml"
+    owner = [f"@{key.mesh_owner}"] if key.mesh_owner else []
+    return "/".join((key.kind, *owner, *map(_safe, key.path))) + ".yaml"
 
 
 def _safe(name: str) -> str:
-    # A file whose name begins with a dot is left out where manifests are read.
+    # Files whose names begin with a dot are not read as manifests.
     safe = quote(name, safe="", errors="surrogatepass")
     safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
     return safe if len(safe) <= MAX_NAME_LENGTH else f"{safe[:MAX_NAME_LENGTH]}-{text_digest(safe)}"
@@ -82,16 +88,16 @@ def _safe(name: str) -> str:
 def _names(key: Key) -> dict[str, str]:
     members = load_api().kinds[KINDS[key.kind].title].path
     parents = zip(members[:-1], key.path[:-1], strict=True)
-    shared = {"meshOwner": key.mesh_owner} if key.mesh_owner else {}
-    named = {member.removesuffix("Name"): name for member, name in parents}
-    return {"name": key.name, **named, **shared}
+    owner = {"meshOwner": key.mesh_owner} if key.mesh_owner else {}
+    parent_names = {member.removesuffix("Name"): name for member, name in parents}
+    return {"name": key.name, **parent_names, **owner}
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes each value out, and quotes text wherever some reader could take it for else."""
+    """Writes no aliases, and quotes text that a parser could read as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write a value again where it is the same: aliases are refused."""
+        """Return True, because aliases are rejected in manifests."""
         del data
         return True
 

@@ -1,7 +1,7 @@
-"""The JSON Schemas of a plan and of a report as JSON, for programs that read them.
+"""JSON Schemas of the JSON output of plans and reports.
 
-A member that is added later leaves the ``schema`` number alone, so readers pass over what they do
-not know; the schemas are those of this version, and closed.
+A new member does not change the `schema` number, so readers should ignore unknown members. These
+schemas describe this version only and do not allow unknown members.
 """
 
 from typing import Any
@@ -14,27 +14,27 @@ from reconciler.render.json_output import SCHEMA
 Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
-_KEY: Schema = {"type": "string", "description": "kind/parents/name, as in mesh/payments"}
+_KEY: Schema = {"type": "string", "description": "kind/parents/name, for example mesh/payments"}
 _POINTER: Schema = {"type": "string", "description": "RFC 6901, into spec, tags and protect"}
 _OPERATION: Schema = {"enum": ["create", "update", "adopt", "delete"]}
 
 
 def plan_schema() -> Schema:
-    """Return the schema of what ``plan --format json`` prints, draft 2020-12."""
+    """Return the schema of `plan --format json`, draft 2020-12."""
     return _document("plan", {})
 
 
 def report_schema() -> Schema:
-    """Return the schema of what ``apply --format json`` prints, draft 2020-12."""
-    outcomes = {**_list("outcome"), "description": "one for each change, in the plan's order"}
+    """Return the schema of `apply --format json`, draft 2020-12."""
+    outcomes = {**_list("outcome"), "description": "one for each change, in the order of the plan"}
     return _document("report", {"outcomes": outcomes, "converged": {"type": "boolean"}})
 
 
-def _document(what: str, more: Schema) -> Schema:
+def _document(name: str, members: Schema) -> Schema:
     calls = {"type": "integer", "minimum": 1}
     return {
         "$schema": DRAFT,
-        "title": f"mesh-reconciler {what}",
+        "title": f"mesh-reconciler {name}",
         **_object(
             {
                 "exit_code": {"enum": [int(code) for code in ExitCode]},
@@ -45,7 +45,7 @@ def _document(what: str, more: Schema) -> Schema:
                     "description": "API calls by operation",
                 },
                 "plan": _reference("plan"),
-                **more,
+                **members,
             }
         ),
         "$defs": _DEFINITIONS,
@@ -107,7 +107,7 @@ _DEFINITIONS: Schema = {
         }
     ),
     "detached-route": {
-        "description": "a route that is detached, and attached again after the change",
+        "description": "a route that is detached for the change and attached again after it",
         **_object(
             {
                 "key": _KEY,
@@ -118,15 +118,15 @@ _DEFINITIONS: Schema = {
         ),
     },
     "link": {
-        "description": "a node that is deleted later; before the change it is updated to name less",
+        "description": "a node that is deleted later; its references are removed first",
         **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
     },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
     "field": _object(
         {"pointer": _POINTER},
         optional={
-            "before": {"description": "any JSON; not there where the field was not"},
-            "after": {"description": "any JSON; not there where the field will not be"},
+            "before": {"description": "any JSON; absent if the field was absent"},
+            "after": {"description": "any JSON; absent if the field will be absent"},
         },
     ),
     "step": {
@@ -147,10 +147,10 @@ _DEFINITIONS: Schema = {
         }
     ),
     "unlisted": {
-        "description": "resources whose list could not be read, so that nothing is known of them",
+        "description": "a list that could not be read; the state of its resources is unknown",
         **_object(
             {
-                "pattern": {"type": "string", "description": "as in virtual-node/payments/*"},
+                "pattern": {"type": "string", "description": "for example virtual-node/payments/*"},
                 "reason": _TEXT,
             }
         ),

@@ -1,13 +1,12 @@
-"""What a plan and a report say to people, whatever the marks around it.
+"""Words of plans and reports that all output formats for people share.
 
-All text from outside is escaped here; what else a medium could take for its own is not.
+Untrusted text is escaped here for terminals. A renderer adds the escaping of its own format.
 """
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler import limits
 from reconciler.core.changes import (
     Adopt,
     Change,
@@ -28,7 +27,7 @@ from reconciler.core.resources import OWNER_TAG, Json, canonical_json, shorten_l
 from reconciler.render.terminal import cell_width, plural
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
-VERBS = ("create", "update", "adopt", "delete")
+OPERATIONS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
 # In cells; above it a label moves its own value only, not the column of all.
 MAX_LABEL_WIDTH = 60
@@ -37,21 +36,23 @@ _OWNER = ["tags", OWNER_TAG]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field that differs; None is the side that is not there."""
+    """A field that differs, as text."""
 
     pointer: str
     before: str | None
+    """None if the field is absent."""
     after: str | None
+    """None if the field will be absent."""
 
     @property
     def label(self) -> str:
-        """Its place, as people write it."""
+        """The path of the field with dots, as in `spec.listeners.0`."""
         return label(self.pointer)
 
 
 @dataclass(frozen=True, slots=True)
 class DetachedRouteText:
-    """A step of a change on another resource, in words, and the ``fields`` that then differ."""
+    """A step of a change on another resource, and the fields that differ there afterwards."""
 
     title: str
     fields: tuple[Field, ...]
@@ -59,60 +60,60 @@ class DetachedRouteText:
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
-    """The same change, of the same ``fields``, on one resource or many."""
+    """Changes of several resources that are equal except for the key."""
 
     changes: Sequence[Change]
     fields: tuple[Field, ...]
 
     @property
     def example(self) -> Change:
-        """The first of the changes, which says for all what they have in common."""
+        """The first change, which stands for all of them."""
         return self.changes[0]
 
     @property
     def titles(self) -> list[tuple[str, str]]:
-        """The key and the origin of each change that is named; the origin is empty if unknown."""
+        """Key and origin of each change that is listed; the origin is empty if it is unknown."""
         return [
             (escaped(str(change.key)), escaped(str(change.origin or "")))
-            for change in self.changes[: self._labels]
+            for change in self.changes[: self._listed]
         ]
 
     @property
     def detached(self) -> tuple[DetachedRouteText, ...]:
-        """The steps of the change on other resources."""
+        """The steps on other resources."""
         return detached_texts(self.example)
 
     @property
-    def _labels(self) -> int:
-        # Whoever agrees to a delete has read its name.
+    def _listed(self) -> int:
+        # List all deletes: a person who confirms the plan must see each of them.
         return len(self.changes) if isinstance(self.example, Delete) else limits.MAX_KEYS_LISTED
 
     @property
     def rest(self) -> str:
-        """How many resources it is about, beside those named; empty for a single one."""
+        """A line with the number of resources; empty if there is only one."""
         if len(self.changes) == 1:
             return ""
         text = f"same change on {len(self.changes)} resources"
-        unnamed = len(self.changes) - self._labels
-        return f"and {unnamed} more: {text}" if unnamed > 0 else text
+        unlisted = len(self.changes) - self._listed
+        return f"and {unlisted} more: {text}" if unlisted > 0 else text
 
 
 @dataclass(frozen=True, slots=True)
 class WithheldGroup:
-    """What is withheld for one reason in the same words."""
+    """Withheld resources with the same reason."""
 
-    reason: ReasonCode
-    why: str
+    reason_code: ReasonCode
+    reason: str
     withheld: Sequence[Withheld]
 
     @property
     def keys(self) -> list[str]:
-        """All keys: a reader has to see each resource that is not as the manifests say."""
+        """All keys, never shortened: a reader must see each resource that is not reconciled."""
         return [escaped(str(withheld.key)) for withheld in self.withheld]
 
     @property
     def pending(self) -> list[ChangeGroup]:
-        """The changes that are withheld, except deletes, of which the key tells all."""
+        """The withheld changes, except deletes: for these the key says everything."""
         return groups(
             withheld.change
             for withheld in self.withheld
@@ -121,17 +122,17 @@ class WithheldGroup:
 
 
 def groups(changes: Iterable[Change]) -> list[ChangeGroup]:
-    """Return ``changes`` with those together that a reader could tell by their keys alone."""
-    alike: dict[Hashable, list[Change]] = {}
+    """Group changes that are equal except for the key."""
+    by_content: dict[Hashable, list[Change]] = {}
     for change in changes:
         fields = tuple(visible(change))
-        same = (type(change), change.cause, change.traffic, fields, detached_texts(change))
-        alike.setdefault(same, []).append(change)
-    return [ChangeGroup(together, tuple(visible(together[0]))) for together in alike.values()]
+        content = (type(change), change.cause, change.traffic, fields, detached_texts(change))
+        by_content.setdefault(content, []).append(change)
+    return [ChangeGroup(group, tuple(visible(group[0]))) for group in by_content.values()]
 
 
 def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
-    """Return the steps of ``change`` on other resources: on routes in its way, or on nodes."""
+    """Return the steps of `change` on other resources: detached routes and updated nodes."""
     routes = (
         DetachedRouteText(
             f"temporarily detaches {escaped(str(route.detach.key))}"
@@ -142,7 +143,7 @@ def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
     )
     nodes = (
         DetachedRouteText(
-            f"updates {escaped(str(link.before.key))} first, which is deleted later",
+            f"updates {escaped(str(link.before.key))} first (it is deleted later)",
             tuple(map(field_of, link.difference.fields)),
         )
         for link in unlinked(change)
@@ -151,23 +152,23 @@ def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
 
 
 def visible(change: Change) -> list[Field]:
-    """Return the fields of ``change`` that say something."""
+    """Return the fields of `change` that are shown."""
     fields = change.difference.fields
-    # The owner stands in the headline; repeating it with every create says nothing.
+    # The headline has the owner, so creates and deletes do not repeat it.
     if isinstance(change, Create | Delete):
         fields = tuple(field for field in fields if split_pointer(field.pointer) != _OWNER)
     return [field_of(field) for field in fields]
 
 
 def label(pointer: str) -> str:
-    """Return the place that ``pointer`` leads to, as people write it."""
+    """Return the path of `pointer` with dots, escaped."""
     return escaped(".".join(split_pointer(pointer)))
 
 
 def column_gaps(fields: Sequence[Field], max_width: int = MAX_LABEL_WIDTH) -> list[str]:
-    """Return what stands after each label so that the values begin in one column.
+    """Return the spaces after each label that align the values in one column.
 
-    Labels of more than ``max_width`` cells stand out of it.
+    Labels wider than `max_width` cells are not aligned.
     """
     widths = [cell_width(field.label) for field in fields]
     column = max((width for width in widths if width <= max_width), default=0)
@@ -175,28 +176,31 @@ def column_gaps(fields: Sequence[Field], max_width: int = MAX_LABEL_WIDTH) -> li
 
 
 def reasons(withheld: Iterable[Withheld]) -> list[WithheldGroup]:
-    """Return ``withheld`` with those together that have the same reason in the same words."""
-    alike: dict[tuple[ReasonCode, str], list[Withheld]] = {}
+    """Group withheld resources that have the same reason."""
+    by_reason: dict[tuple[ReasonCode, str], list[Withheld]] = {}
     for item in withheld:
-        alike.setdefault((item.reason_code, item.reason), []).append(item)
-    return [WithheldGroup(reason, escaped(text), item) for (reason, text), item in alike.items()]
+        by_reason.setdefault((item.reason_code, item.reason), []).append(item)
+    return [
+        WithheldGroup(code, escaped(reason), items) for (code, reason), items in by_reason.items()
+    ]
 
 
 def plan_counts(plan: Plan) -> str:
-    """Return how much there is to do, in a sentence or two; what is blocked comes first."""
-    same = len(plan.unchanged)
+    """Return the numbers of changes, withheld resources and unread lists, in one line."""
+    unchanged = len(plan.unchanged)
     unread = [_unread(plan)] if plan.unlisted else []
     if plan.changes:
         withheld = [f"{len(plan.withheld)} withheld"] if plan.withheld else []
-        rest = ", ".join([f"{same} unchanged", *withheld, *unread])
-        return f"Plan: {_to_do(plan.changes, VERBS)}; {rest}."
-    agreeing = f"{plural(same, 'resource')} {'is' if same == 1 else 'are'} as the manifests say."
+        rest = ", ".join([f"{unchanged} unchanged", *withheld, *unread])
+        return f"Plan: {_to_do(plan.changes, OPERATIONS)}; {rest}."
+    predicate = "matches" if unchanged == 1 else "match"
+    matching = f"{plural(unchanged, 'resource')} {predicate} the manifests."
     blocked = ", ".join(([_withheld(plan)] if plan.withheld else []) + unread)
-    return f"Nothing to apply: {blocked}. {agreeing}" if blocked else f"No changes. {agreeing}"
+    return f"Nothing to apply: {blocked}. {matching}" if blocked else f"No changes. {matching}"
 
 
 def owner_note(plan: Plan) -> str:
-    """Return that the owner id owns nothing, if it may be a wrong one; else an empty text."""
+    """Return a note if the owner id owns nothing and may be wrong; else an empty text."""
     others = Counter(withheld.owner for withheld in plan.withheld if withheld.owner)
     is_empty = not (plan.changes or plan.unchanged or plan.withheld)
     if plan.owned != 0 or not plan.is_complete or not (others or is_empty):
@@ -206,20 +210,19 @@ def owner_note(plan: Plan) -> str:
         f", but {plural(number, 'resource')} {'is' if number == 1 else 'are'} owned by "
         f"{escaped(shorten_list(sorted(others)))}"
     )
-    return (
-        f"Nothing here is owned by {escaped(plan.owner)}{theirs if others else ''}: check --owner."
-    )
+    note = f"No live resource is owned by {escaped(plan.owner)}"
+    return f"{note}{theirs if others else ''}: check --owner."
 
 
 def _withheld(plan: Plan) -> str:
     pending = [withheld.change for withheld in plan.withheld if withheld.change]
-    text = [word for word in VERBS if word in map(operation_name, pending)]
-    return f"{len(plan.withheld)} withheld" + (f" ({_to_do(pending, text)})" if text else "")
+    names = [name for name in OPERATIONS if name in map(operation_name, pending)]
+    return f"{len(plan.withheld)} withheld" + (f" ({_to_do(pending, names)})" if names else "")
 
 
-def _to_do(changes: Iterable[Change], words: Iterable[str]) -> str:
+def _to_do(changes: Iterable[Change], operations: Iterable[str]) -> str:
     counts = Counter(map(operation_name, changes))
-    return ", ".join(f"{counts[word]} to {word}" for word in words)
+    return ", ".join(f"{counts[name]} to {name}" for name in operations)
 
 
 def _unread(plan: Plan) -> str:
@@ -227,7 +230,7 @@ def _unread(plan: Plan) -> str:
 
 
 def report_counts(report: Report) -> str:
-    """Return how much was done, in one sentence."""
+    """Return the numbers of outcomes, withheld resources and unread lists, in one line."""
     counts = Counter(
         DONE[type(outcome.change)] if isinstance(outcome, Applied) else outcome_name(outcome)
         for outcome in report.outcomes
@@ -240,17 +243,17 @@ def report_counts(report: Report) -> str:
 
 
 def call_counts(calls: Mapping[str, int]) -> str:
-    """Return ``12 API calls: 10 ListMeshes, 2 GetResources``, most of one kind first."""
+    """Return `12 API calls: 10 ListMeshes, 2 GetResources`, the largest number first."""
     most_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     text = ", ".join(f"{count} {escaped(operation)}" for operation, count in most_first)
     return f"{plural(sum(calls.values()), 'API call')}: {text}"
 
 
 def field_of(field: FieldChange) -> Field:
-    """Return a field that differs as people read it."""
+    """Return `field` as text."""
     return Field(field.pointer, value(field.before), value(field.after))
 
 
 def value(side: Json | Missing) -> str | None:
-    """Return one side of a field as JSON, None where it is not there."""
+    """Return one side of a field as JSON text, or None if it is absent."""
     return None if side is MISSING else escaped(canonical_json(side))

@@ -1,4 +1,4 @@
-"""A daemon's status for people: one table, what needs somebody first."""
+"""Status of a daemon as a table, sorted by urgency."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, St
 from reconciler.render.terminal import Layout, Span, Style, format_duration, plural, wrap_words
 from reconciler.render.text import target_line
 
-# In the order in which somebody should look at them.
+# In the order of urgency.
 STYLES = {
     State.FAILED: Style.RED,
     State.UNREADABLE: Style.RED,
@@ -19,16 +19,16 @@ STYLES = {
     State.SUSPENDED: Style.CYAN,
     State.IN_SYNC: Style.GREEN,
 }
-_ORDER = {state: place for place, state in enumerate(STYLES)}
+_ORDER = {state: index for index, state in enumerate(STYLES)}
 
 
 def worst_first(resources: Iterable[ResourceStatus]) -> list[ResourceStatus]:
-    """Return ``resources`` in the order in which somebody should look at them."""
+    """Return `resources` in the order of urgency."""
     return sorted(resources, key=lambda resource: (_ORDER[resource.state], resource.key))
 
 
 def render_status(status: DaemonStatus, *, now: float, layout: Layout) -> str:
-    """Return where it goes, how the last cycle ended, what is wrong, and a row a resource."""
+    """Return the target, the last cycle, problems, and one row for each resource."""
     lines = [
         layout.write(wrap_words(line))
         for line in (
@@ -38,8 +38,8 @@ def render_status(status: DaemonStatus, *, now: float, layout: Layout) -> str:
     ]
     lines += [
         *(
-            layout.write(wrap_words(f"! {escaped(wrong)}", Style.RED))
-            for wrong in _problems(status)
+            layout.write(wrap_words(f"! {escaped(problem)}", Style.RED))
+            for problem in _problems(status)
         ),
         "",
         *_table(worst_first(status.resources), now, layout),
@@ -53,9 +53,11 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
         yield "No cycle has ended yet."
     else:
         code = status.exit_code
-        runs = (status.cycle_started_at or 0) > status.cycle_finished_at
+        is_running = (status.cycle_started_at or 0) > status.cycle_finished_at
         cycle = (
-            f"Cycle {status.cycle} is running, the last one" if runs else f"Cycle {status.cycle}"
+            f"Cycle {status.cycle} is running, the previous one"
+            if is_running
+            else f"Cycle {status.cycle}"
         )
         ended = f"ended {format_duration(now - status.cycle_finished_at)} ago"
         yield (
@@ -63,7 +65,8 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
             f"one every {format_duration(status.interval_seconds)}."
         )
     if status.lease is not None and not status.is_leader:
-        yield f"Standby: lock held by {escaped(status.lease.holder) or 'nobody'}."
+        holder = escaped(status.lease.holder)
+        yield f"Standby: lock held by {holder}." if holder else "Standby: lock has no holder."
 
 
 def _problems(status: DaemonStatus) -> Iterator[str]:
@@ -77,9 +80,9 @@ def _table(resources: list[ResourceStatus], now: float, layout: Layout) -> Itera
     if not resources:
         return
     keys = [escaped(str(resource.key)) for resource in resources]
-    longest = max(map(len, keys))
-    # On a narrow page one long name would push the rest of every row to another line.
-    width = longest if layout.width is None or longest <= layout.width // 2 else 0
+    max_length = max(map(len, keys))
+    # Do not align a narrow table: a long key would push the rest of each row to the next line.
+    width = max_length if layout.width is None or max_length <= layout.width // 2 else 0
     for resource, key in zip(resources, keys, strict=True):
         details = "; ".join(escaped(part) for part in _details(resource, now))
         row = [
@@ -108,7 +111,7 @@ def _details(resource: ResourceStatus, now: float) -> Iterator[str]:
 
 
 def attempts(resource: ResourceStatus, now: float) -> Iterator[str]:
-    """Yield what became of the last attempt, and when the next one is."""
+    """Yield the last outcome and the time of the next attempt, if known."""
     if resource.outcome is not None and resource.outcome_at is not None:
         yield f"{resource.outcome} {format_duration(now - resource.outcome_at)} ago"
     if resource.next_attempt_at is not None:

@@ -1,4 +1,4 @@
-"""How text is laid out on a page of some width, and styled where a person reads it."""
+"""Layout of text for a terminal: width, line breaks, colors and units."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ MIN_WIDTH = 3 * HANGING_INDENT
 
 
 class Style(StrEnum):
-    """The few styles in use, as ANSI sequences."""
+    """ANSI escape sequences."""
 
     GREEN = "\x1b[32m"
     YELLOW = "\x1b[33m"
@@ -25,60 +25,62 @@ class Style(StrEnum):
 
 
 class Span(NamedTuple):
-    """A piece of a line that stays on one line where it can; ``gap`` stands before it."""
+    """A part of a line that is not broken if it fits on one line."""
 
     text: str
     styles: tuple[Style, ...] = ()
     gap: str = "  "
+    """Text before the part; dropped at the start of a continuation line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What text is written on: colored or not, ``width`` cells wide, None for endless."""
+    """Properties of the terminal or file to which text is written."""
 
     color: bool
     width: int | None = None
+    """Width in terminal cells; None if lines may have any length."""
 
     def write(self, parts: Iterable[Span]) -> str:
-        """Return ``parts`` as one line, or several where the page is too narrow: none is cut."""
+        """Return `parts` as one line, or as several if the width is too small. Nothing is cut."""
         rows = [list(parts)] if self.width is None else _rows(parts, max(self.width, MIN_WIDTH))
         return "\n".join(map(self._row, rows))
 
     def _row(self, parts: Iterable[Span]) -> str:
         row = ""
-        for styles, alike in groupby(parts, key=lambda part: part.styles):
-            first, *others = alike
-            text = first.text + "".join(part.gap + part.text for part in others)
+        for styles, run in groupby(parts, key=lambda part: part.styles):
+            first, *rest = run
+            text = first.text + "".join(part.gap + part.text for part in rest)
             row += first.gap + styled(text, *styles, on=self.color)
         return row
 
 
 def wrap_words(text: str, *styles: Style, gap: str = "") -> list[Span]:
-    """Return ``text`` as parts that may go to a line each, word by word."""
-    first, *others = text.split(" ")
-    return [Span(first, styles, gap), *(Span(word, styles, " ") for word in others)]
+    """Return the words of `text` as spans, so that lines can break between them."""
+    first, *rest = text.split(" ")
+    return [Span(first, styles, gap), *(Span(word, styles, " ") for word in rest)]
 
 
 def cell_width(text: str) -> int:
-    """Return the number of terminal cells that printable ``text`` fills."""
+    """Return the width of printable `text` in terminal cells."""
     return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def styled(text: str, *styles: Style, on: bool) -> str:
-    """Return ``text`` in ``styles`` where styles are ``on``, else unchanged."""
+    """Return `text` in `styles` if `on` is set, else unchanged."""
     return f"{''.join(styles)}{text}{RESET}" if on and styles else text
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time in its largest unit that fits: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
-    for unit, size, last in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 172_800)):
-        if seconds < last:
+    """Return a duration in the largest fitting unit: `12 s`, `3 min`, `5 h`, `2 d`."""
+    for unit, size, end in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 172_800)):
+        if seconds < end:
             return f"{max(0, seconds) / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
 
 
 def plural(number: int, word: str) -> str:
-    """Return ``1 error`` or ``2 errors``."""
+    """Return `1 error` or `2 errors`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
@@ -90,29 +92,29 @@ def _rows(parts: Iterable[Span], width: int) -> Iterator[list[Span]]:
         if row and used + cell_width(gap + part.text) > width:
             yield row
             row, used, gap = [], 0, " " * HANGING_INDENT
-        first, *others = _break_word(
+        first, *rest = _break_word(
             part.text, width - used - cell_width(gap), width - HANGING_INDENT
         )
         row.append(Span(first, part.styles, gap))
         used += cell_width(gap + first)
-        for piece in others:
+        for piece in rest:
             yield row
             row = [Span(piece, part.styles, " " * HANGING_INDENT)]
             used = HANGING_INDENT + cell_width(piece)
     yield row
 
 
-def _break_word(text: str, first: int, others: int) -> list[str]:
-    """Return ``text`` in pieces, the first of at most ``first`` cells."""
-    if cell_width(text) <= first:
+def _break_word(text: str, first_width: int, width: int) -> list[str]:
+    """Return `text` in pieces of at most `width` cells, the first of at most `first_width`."""
+    if cell_width(text) <= first_width:
         return [text]
-    pieces, room = [""], first
+    pieces, available = [""], first_width
     for character in text:
-        if _character_width(character) > room:
+        if _character_width(character) > available:
             pieces.append("")
-            room = others
+            available = width
         pieces[-1] += character
-        room -= _character_width(character)
+        available -= _character_width(character)
     return pieces
 
 

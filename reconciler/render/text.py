@@ -1,4 +1,4 @@
-"""A plan or a report for people, in the symbols that Terraform made familiar."""
+"""Plan and report as text for people, with the symbols of Terraform."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -16,7 +16,8 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
 from reconciler.core.resources import TargetId
 from reconciler.render import phrases
-from reconciler.render.next_steps import render_advice
+from reconciler.render.formats import OutputContext
+from reconciler.render.next_steps import render_next_steps
 from reconciler.render.terminal import Layout, Span, Style, styled, wrap_words
 
 STYLES: dict[type[Change], Style] = {
@@ -34,13 +35,29 @@ OUTCOME_STYLES: dict[type[Outcome], Style] = {
 INDENT = " " * 6
 
 
+def format_plan(plan: Plan, context: OutputContext) -> str:
+    """Return the plan, and its fingerprint in the last line."""
+    color, width = context.layout.color, context.layout.width
+    plan_text = render_plan(plan, color=color, width=width, calls=context.calls)
+    return plan_text + styled(f"fingerprint {plan.fingerprint}", Style.DIM, on=color) + "\n"
+
+
+def format_report(report: Report, context: OutputContext) -> str:
+    """Return counts and next steps."""
+    color, width = context.layout.color, context.layout.width
+    return render_report(report, color=color, width=width, calls=context.calls)
+
+
 def render_plan(
     plan: Plan, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
-    """Return the whole plan: where it goes, each change, what is withheld or unread, counts.
+    """Return the whole plan: target, changes, withheld resources, unread lists and counts.
 
-    ``width`` is that of a terminal in cells, None for lines of any length. ``calls`` counts the
-    API calls that the plan took by operation; nothing is said of them where there are none.
+    Args:
+        plan: The plan.
+        color: Whether to use ANSI colors.
+        width: Width of the terminal in cells; None if lines may have any length.
+        calls: Number of API calls by operation; not printed if empty.
     """
     layout = Layout(color, width)
     blocks: list[Iterable[list[Span]]] = [[wrap_words(headline(plan))]]
@@ -55,37 +72,38 @@ def render_plan(
 def render_report(
     report: Report, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
-    """Return counts and advice; the outcomes were printed one by one as they came."""
+    """Return counts and next steps; outcomes are printed earlier by `render_outcome`."""
     counts = phrases.report_counts(report)
-    return _footer(counts, render_advice(report), calls, Layout(color, width))
+    return _footer(counts, render_next_steps(report), calls, Layout(color, width))
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
-    """Return one line on what became of a change."""
+    """Return one line with the outcome of a change."""
     style = OUTCOME_STYLES[type(outcome)]
     key = escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
         return styled(f"{key}: {phrases.DONE[type(outcome.change)]}", style, on=color)
-    text_line = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
-    return f"{styled(text_line, style, on=color)}: {escaped(outcome.reason)}"
+    line = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
+    return f"{styled(line, style, on=color)}: {escaped(outcome.reason)}"
 
 
 def render_intent(change: Change) -> str:
-    """Return one line on what a change would do, for a log."""
-    endless = Layout(color=False)
+    """Return one line with the effect of a change, for a log."""
+    layout = Layout(color=False)
     fields = ", ".join(
-        endless.write(_field(field, "  ")).strip() for field in phrases.visible(change)
+        layout.write(_field(field, "  ")).strip() for field in phrases.visible(change)
     )
-    return f"{escaped(str(change.key))}: {operation_name(change)}, {change.cause}: {fields or 'as it is'}"
+    title = f"{escaped(str(change.key))}: {operation_name(change)}, {change.cause}"
+    return f"{title}: {fields or 'no field changes'}"
 
 
 def headline(plan: Plan) -> str:
-    """Return the first line of every plan and report: target, URL, account, region and owner."""
+    """Return the first line of a plan: target, URL, account, region and owner."""
     return f"{target_line(plan.target)}, owner {escaped(plan.owner)}"
 
 
 def target_line(target: TargetId) -> str:
-    """Return where a run goes."""
+    """Return the name, URL, account and region of a target."""
     name = target.name if target.name == target.url else f"{target.name} ({target.url})"
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
 
@@ -95,12 +113,12 @@ def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> It
     kind = type(change)
     for key, origin in group.titles:
         title = Span(f"{phrases.SYMBOLS[kind]} {key}", (STYLES[kind], Style.BOLD), indent)
-        where = [Span(origin, (Style.DIM,))] if origin else []
-        yield [title, Span(change.cause), *where]
+        position = [Span(origin, (Style.DIM,))] if origin else []
+        yield [title, Span(change.cause), *position]
     if group.rest:
         yield wrap_words(group.rest, gap="    ")
-    most = phrases.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
-    for field, gap in zip(group.fields, phrases.column_gaps(group.fields, most), strict=True):
+    max_width = phrases.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
+    for field, gap in zip(group.fields, phrases.column_gaps(group.fields, max_width), strict=True):
         yield _field(field, gap)
     for route in group.detached:
         yield [Span(f"! {route.title}", (Style.BOLD,), INDENT)]
@@ -110,14 +128,14 @@ def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> It
 
 
 def _field(field: phrases.Field, gap: str, indent: str = INDENT) -> list[Span]:
-    symbol, style = _mark(field)
+    symbol, style = _symbol(field)
     label = Span(f"{symbol} {field.label}", (style,), indent)
     values = [value for value in (field.before, field.after) if value is not None]
     arrows = [Span(f"-> {value}", (style,), " ") for value in values[1:]]
     return [label, Span(values[0], (style,), gap), *arrows]
 
 
-def _mark(field: phrases.Field) -> tuple[str, Style]:
+def _symbol(field: phrases.Field) -> tuple[str, Style]:
     if field.before is None:
         return "+", Style.GREEN
     return ("-", Style.RED) if field.after is None else ("~", Style.YELLOW)
@@ -125,11 +143,11 @@ def _mark(field: phrases.Field) -> tuple[str, Style]:
 
 def _withheld(plan: Plan, layout: Layout) -> Iterator[list[Span]]:
     yield wrap_words("Withheld:")
-    for alike in phrases.reasons(plan.withheld):
-        style = Style.DIM if alike.reason is ReasonCode.ORPHAN else Style.YELLOW
-        title = wrap_words(f"! {', '.join(alike.keys)}", style, gap="  ")
-        yield [*title, *wrap_words(f"{alike.reason.value}: {alike.why}", gap="  ")]
-        for group in alike.pending:
+    for withheld in phrases.reasons(plan.withheld):
+        style = Style.DIM if withheld.reason_code is ReasonCode.ORPHAN else Style.YELLOW
+        title = wrap_words(f"! {', '.join(withheld.keys)}", style, gap="  ")
+        yield [*title, *wrap_words(f"{withheld.reason_code.value}: {withheld.reason}", gap="  ")]
+        for group in withheld.pending:
             yield from _block(group, layout, "    ")
 
 

@@ -1,4 +1,4 @@
-"""HTTP on a socket, for whoever has an ASGI application: listening, bounding, stopping.
+"""HTTP server for ASGI applications: listens, enforces limits, stops.
 
-It knows nothing of what is said over it: neither the App Mesh API nor the daemon's status.
+It is independent of the applications, the local App Mesh API and the status of the daemon.
 """

@@ -1,4 +1,4 @@
-"""An ASGI application served by a thread of this process, on an address that was allowed."""
+"""HTTP server that runs an ASGI application in a thread of this process."""
 
 import asyncio
 import ipaddress
@@ -30,15 +30,20 @@ class ServingError(Exception):
 
 
 class InvalidAddressError(ServingError):
-    """The address is not on this machine alone, or cannot be listened on."""
+    """The address is not allowed, or the server cannot listen on it."""
 
 
 @contextmanager
 def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
-    """Yield a socket that listens on ``host`` and ``port``; 0 takes a free one.
+    """Yield a socket that listens on `host` and `port`.
 
-    ``host`` is ``localhost`` or a loopback address, any IP address where ``insecure``.
-    AddressRefusedError where it is another, or is taken.
+    Args:
+        host: `localhost` or a loopback address; any IP address if `insecure` is set.
+        port: Port to listen on; 0 selects a free port.
+        insecure: Whether to allow addresses that other machines can reach.
+
+    Raises:
+        InvalidAddressError: The address is not allowed or is in use.
     """
     address = "127.0.0.1" if host == "localhost" else host
     try:
@@ -47,12 +52,12 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         allowed = False
     if not allowed:
         raise InvalidAddressError(
-            f"{host} is not a loopback address; whoever reaches another one is served unasked, so"
-            " it has to be an IP address, and to be asked for with --insecure"
+            f"{host} is not a loopback address: use 127.0.0.1, or pass an IP address and --insecure"
+            " to serve every client that can reach it"
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named; with it, an answer's
-    # body waits 40 ms for the acknowledgement of its headers.
+    # asyncio disables Nagle's algorithm only if the protocol is set. With Nagle's algorithm, the
+    # body of a response waits 40 ms for the acknowledgement of its headers.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as opened:
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -61,7 +66,7 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InvalidAddressError(
-                f"cannot listen on {host} port {port}: {reason}; say another one with --listen"
+                f"cannot listen on {host} port {port}: {reason}; pass another address with --listen"
             ) from error
         yield opened
 
@@ -80,10 +85,16 @@ def run_server(
     connection_limits: Limits,
     refusal_headers: Mapping[int, bytes] | None = None,
 ) -> Iterator[None]:
-    """Serve ``application`` until the block ends; requests that are under way are finished.
+    """Serve `application` until the block ends; requests in progress are finished.
 
-    ``refusal_headers`` go with a refusal for a limit's sake, by its status. ServingError if
-    this process may not open the files, or start the thread, that a server takes.
+    Args:
+        application: The ASGI application.
+        socket_: A listening socket.
+        connection_limits: Limits for each connection and for their number.
+        refusal_headers: Header line to add if a limit rejects a request, by HTTP status.
+
+    Raises:
+        ServingError: The process may not open enough files or start a thread.
     """
     require_files()
     config = uvicorn.Config(
@@ -101,7 +112,7 @@ def run_server(
         timeout_keep_alive=connection_limits.idle_seconds,
         timeout_graceful_shutdown=limits.STOP_TIMEOUT_SECONDS,
     )
-    # Imports the rest of uvicorn while an error still reaches the caller.
+    # Import the rest of uvicorn here, so that an error reaches the caller.
     config.load()
     server = _Server(config)
     thread = threading.Thread(
@@ -116,9 +127,9 @@ def run_server(
 
 
 def require_files() -> None:
-    """Raise ServingError unless this process may open the files that a server takes.
+    """Raise ServingError unless the process may open the files that a server needs.
 
-    One that starts with too few of them accepts nothing, and its clients wait for an answer.
+    A server with too few files accepts no connections, and its clients wait.
     """
     files: list[int] = []
     try:
@@ -126,7 +137,7 @@ def require_files() -> None:
             files.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401  # all are closed below
     except OSError as error:
         raise ServingError(
-            f"{error.strerror}: a server takes {_FILES} more than are open; raise the limit"
+            f"{error.strerror}: the server needs {_FILES} more open files; raise the limit"
             " (ulimit -n)"
         ) from error
     finally:
@@ -135,7 +146,7 @@ def require_files() -> None:
 
 
 def start(thread: threading.Thread) -> None:
-    """Start ``thread``; ServingError if this process may not start another one."""
+    """Start `thread`; raise ServingError if the process may not start another thread."""
     try:
         thread.start()
     except RuntimeError as error:
@@ -145,7 +156,7 @@ def start(thread: threading.Thread) -> None:
 
 
 def _limit_connections(connection_limits: Limits) -> Limits:
-    """Return the limits, with at most half of the files that may be open as connections."""
+    """Return `connection_limits` with at most half as many connections as files that may be open."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return connection_limits
@@ -155,12 +166,12 @@ def _limit_connections(connection_limits: Limits) -> Limits:
 
 
 class _Server(uvicorn.Server):
-    """A server that says once, and not with each attempt, that it may open no more files."""
+    """Server that logs only once that the limit of open files is reached."""
 
     _reported = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
+        """Start to accept connections."""
         asyncio.get_running_loop().set_exception_handler(self._report)
         await super().startup(sockets)
 
@@ -169,14 +180,16 @@ class _Server(uvicorn.Server):
             loop.default_exception_handler(context)
         elif not self._reported:
             self._reported = True
-            logger.warning("new connections wait: this process may open no more files (ulimit -n)")
+            logger.warning(
+                "new connections must wait: the limit of open files is reached (ulimit -n)"
+            )
 
 
 class _NoShutdownWarning(logging.Filter):
-    """Leaves out that a client kept its connection open while we stopped, which is its right."""
+    """Drops the warning that clients kept connections open at shutdown, which they may do."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is about something else."""
+        """Return whether to log the record."""
         return not record.msg.startswith("Cancel %s running task(s)")
 
 

@@ -1,7 +1,7 @@
-"""HTTP on a socket, bounded: how long a request may take, how large its head, how many at once.
+"""HTTP protocol with limits on request duration, head size and number of connections.
 
-It extends uvicorn's protocol, which bounds none of these, and gives the application a way to hang
-up.
+It extends the protocol of uvicorn, which has no such limits, and lets the application close the
+connection.
 """
 
 import asyncio
@@ -16,41 +16,45 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may cost the others."""
+    """Limits that protect the server and its other clients."""
 
     max_connections: int = 512
     request_seconds: float = 20.0
-    """From a connection's first moment, or a request's first byte, to the request's last."""
+    """Timeout from the start of a connection or a request until the whole request is received."""
     idle_seconds: int = 75
-    """SDKs keep connections for later; one that is closed under a request fails a delete for good,
-    because deletes are not sent twice."""
+    """Timeout of idle keep-alive connections. SDKs reuse connections. If the server closes one
+    during a request, a delete fails, because the SDK does not retry it."""
     max_head_bytes: int = 65_536
 
 
 def make_protocol(limits: Limits, refusal_headers: Mapping[int, bytes]) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol for a connection, held to ``limits``.
+    """Return a protocol class for uvicorn that enforces `limits`.
 
-    ``refusal_headers`` are lines for the head of a refusal, by its status.
+    Args:
+        limits: The limits.
+        refusal_headers: Header line to add if a limit rejects a request, by HTTP status.
     """
     members = {"limits": limits, "refusal_headers": refusal_headers}
     return type("Bounded", (BoundedProtocol,), members)
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """A connection that enforces limits."""
 
     limits = Limits()
     refusal_headers: Mapping[int, bytes] = MappingProxyType({})
     idle_since = 0.0
     _deadline: asyncio.TimerHandle | None = None
-    _whole = False
+    _is_received = False
+    """Whether the current request was received completely."""
     _dropped = False
     _head_bytes = 0
     _unparsed_bytes = 0
-    """Since the parser last completed an element; it joins the pieces of a header by copying."""
+    """Bytes since the last complete element. The parser copies the pieces of a header to join
+    them, so many small pieces cost quadratic time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin; if there are too many connections, one that waits for its client makes room."""
+        """Accept the connection; if there are too many, drop an idle one or reject this one."""
         super().connection_made(transport)
         self.idle_since = self.loop.time()
         if len(self.connections) > self.limits.max_connections and not self._drop_idlest():
@@ -58,13 +62,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self._whole = True
+        """Cancel the deadline."""
+        self._is_received = True
         self._watch()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in, and see that the rest of the request follows in time."""
+        """Parse received bytes, and set a deadline for the rest of the request."""
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > self.limits.max_head_bytes:
@@ -72,27 +76,27 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch()
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._whole = False
+        """Reset the counters for a new request."""
+        self._is_received = False
         self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the path in."""
+        """Count a part of the request target."""
         self._count(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header in."""
+        """Count a header."""
         self._count(name + b": " + value + b"\r\n")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Let the application begin, able to hang up."""
+        """Start the application, with an extension that closes the connection."""
         if self.transport.is_closing():
             return
         if not self.url.startswith(b"/"):
-            # Its host would count, and not that of the Host header (RFC 9112, 3.2.2).
+            # An absolute target would override the Host header (RFC 9112, 3.2.2).
             self._refuse(400, "the request target must be a path")
             return
         scope: Any = self.scope
@@ -100,39 +104,41 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body in; there is no request to add it to once it was refused."""
+        """Receive a part of the body, unless the request was rejected."""
         self._unparsed_bytes = 0
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End a request."""
+        """Finish the request, unless it was rejected."""
         self._unparsed_bytes = 0
-        self._whole = True
+        self._is_received = True
         if not self.transport.is_closing():
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """End an answer."""
+        """Record when the connection becomes idle."""
         self.idle_since = self.loop.time()
         super().on_response_complete()
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for its client: to send the rest of a request, or to read an answer."""
-        answering = self._whole and self.cycle is not None and not self.cycle.response_complete
-        return not self._dropped and (not answering or self.flow.write_paused)
+        """Whether the connection waits for its client to send a request or read a response."""
+        responding = (
+            self._is_received and self.cycle is not None and not self.cycle.response_complete
+        )
+        return not self._dropped and (not responding or self.flow.write_paused)
 
     def drop(self) -> None:
-        """End at once, and not only when the client has read what was written."""
+        """Close the connection now, without waiting until the client has read the response."""
         self._dropped = True
         self.transport.abort()
 
     def _drop_idlest(self) -> bool:
-        """Drop the connection that is idle for longest; False if none is.
+        """Drop the connection that has been idle longest; return False if there is none.
 
-        However many clients keep silent, a probe gets through. A connection is idle from its first
-        moment or last answer to a whole request, so a byte now and then does not count.
+        So a health probe gets through however many clients are silent. The idle time starts at
+        the last response or at the start of the connection. Single bytes do not reset it.
         """
         others = (other for other in self.connections if other is not self)
         idle = [item for item in others if isinstance(item, BoundedProtocol) and item.is_idle]
@@ -147,8 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(431, "the head of the request is too long")
 
     def _watch(self) -> None:
-        # Most requests arrive in one piece, so that no timer is ever set for them.
-        if self._whole:
+        # Most requests arrive in one piece and need no timer.
+        if self._is_received:
             if self._deadline is not None:
                 self._deadline.cancel()
                 self._deadline = None

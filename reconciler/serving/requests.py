@@ -1,4 +1,4 @@
-"""What an ASGI application asks of any request before it looks at what is wanted."""
+"""Checks that an ASGI application makes for each request: body, Host header, content type."""
 
 import ipaddress
 import re
@@ -15,33 +15,38 @@ Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = dict[bytes, bytes]
 
 JSON = b"application/json"
-# No zone, which Python's IPv6 addresses may have, and which may be anything.
+# Without a zone, which Python accepts in IPv6 addresses and which may be any text.
 _LITERAL = r"\[(?P<literal>[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]"
 _HOST = re.compile(rf"(?:{_LITERAL}|(?P<name>[^\[\]:]+))(?::[0-9]{{0,5}})?")
 
 
 class CutOffError(Exception):
-    """The connection ended within the request, which must have no effect."""
+    """The connection was closed during the request, which must have no effect."""
 
     def __init__(self) -> None:
-        super().__init__("the connection ended within the request")
+        super().__init__("the connection was closed during the request")
 
 
 class TooLongError(Exception):
-    """The body is longer than any that we read."""
+    """The body exceeds the maximum size."""
 
     def __init__(self) -> None:
         super().__init__(f"the body must not exceed {limits.MAX_BODY_BYTES} bytes")
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return the body of a request; CutOffError or TooLongError where there is no such thing."""
+    """Return the body of a request.
+
+    Raises:
+        CutOffError: The connection was closed before the end of the body.
+        TooLongError: The body exceeds the maximum size.
+    """
     body = b""
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            # What arrived may read as a whole request all the same.
+            # The part that was received may look like a complete request.
             raise CutOffError
         body += message["body"]
         more = message["more_body"]
@@ -51,10 +56,10 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def is_known_host(headers: Iterable[tuple[bytes, bytes]], names: Collection[str]) -> bool:
-    """Whether there is one Host header, and it holds an IP address or one of ``names``.
+    """Return whether there is exactly one Host header, with an IP address or one of `names`.
 
-    ``names`` are in small letters. A web page can point a name of its own at this machine, but not
-    an IP literal.
+    This prevents DNS rebinding: a web page can point its own name at this machine, but not an IP
+    address. `names` must be in lower case.
     """
     hosts = [value for name, value in headers if name == b"host"]
     host = _HOST.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
@@ -65,7 +70,7 @@ def is_known_host(headers: Iterable[tuple[bytes, bytes]], names: Collection[str]
 
 
 def content_type(headers: Headers) -> bytes:
-    """Return what the body is said to be, without parameters; empty where nothing is said."""
+    """Return the content type without parameters; empty if there is none."""
     return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 

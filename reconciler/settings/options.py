@@ -123,6 +123,9 @@ def _server_options(
 
 
 _REVIEWABLE = "as text, JSON, or Markdown for a pull request."
+# Besides text; the renderers are in reconciler.render.formats and diagnostic_reports.
+PLAN_FORMATS = ("json", "markdown")
+DIAGNOSTIC_FORMATS = ("json", "sarif", "github")
 
 OPTIONS = (
     Option(
@@ -314,9 +317,7 @@ OPTIONS = (
     _format_option(
         "validate",
         "Print diagnostics as text, JSON, SARIF or GitHub annotations.",
-        "json",
-        "sarif",
-        "github",
+        *DIAGNOSTIC_FORMATS,
     ),
     Option(
         "strict",
@@ -325,7 +326,7 @@ OPTIONS = (
         type=OptionType.FLAG,
         command="validate",
     ),
-    _format_option("plan", f"Print the plan {_REVIEWABLE}", "json", "markdown"),
+    _format_option("plan", f"Print the plan {_REVIEWABLE}", *PLAN_FORMATS),
     Option(
         "detailed-exitcode",
         OptionGroup.OUTPUT,
@@ -348,9 +349,9 @@ OPTIONS = (
         type=OptionType.FLAG,
         command="plan",
     ),
-    _format_option("show", f"Print the saved plan {_REVIEWABLE}", "json", "markdown"),
+    _format_option("show", f"Print the saved plan {_REVIEWABLE}", *PLAN_FORMATS),
     *(
-        _format_option(command, f"Print the report {_REVIEWABLE}", "json", "markdown")
+        _format_option(command, f"Print the report {_REVIEWABLE}", *PLAN_FORMATS)
         for command in WRITING_COMMANDS
     ),
     _format_option("describe", "Print the resource as text or JSON.", "json"),

@@ -1,1 +1,1 @@
-"""The daemon seen from outside and talked to, over HTTP: health, metrics, status, its page."""
+"""HTTP interface of the daemon (health, metrics, status, web page), and its client."""

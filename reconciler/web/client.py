@@ -1,4 +1,4 @@
-"""A running daemon as asked from outside: its status, and a cycle now."""
+"""Client of a running daemon: reads its status and requests a cycle."""
 
 import http.client
 import json
@@ -23,29 +23,36 @@ Result = TypeVar("Result")
 
 
 def fetch_status(url: str) -> tuple[str, DaemonStatus]:
-    """Return the status of the daemon at ``url``, as it was sent and as it reads.
+    """Return the status of the daemon at `url`, as the JSON text that was received and parsed.
 
-    UsageError where ``url`` is none; DaemonError where no daemon of this version answers there.
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No daemon of this version responds at `url`.
     """
-    text = _ask(url, "GET", "/status")
+    text = _request(url, "GET", "/status")
     return text, _parse(url, text, _status)
 
 
 def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
-    """Have the daemon run a cycle, wait until it has ended, and return its number and exit code.
+    """Request a cycle, wait until it ends, and return its number and exit code.
 
-    Raises as above, and DaemonError where the token is wrong.
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No daemon of this version responds at `url`, or the token is wrong.
     """
-    text = _ask(url, "POST", "/reconcile", token=token, patient=True)
+    text = _request(url, "POST", "/reconcile", token=token, waits=True)
     return _parse(
         url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
     )
 
 
-def _ask(
-    url: str, method: str, path: str, *, token: str | None = None, patient: bool = False
+def _request(
+    url: str, method: str, path: str, *, token: str | None = None, waits: bool = False
 ) -> str:
-    """Return the answer; whoever is ``patient`` waits for it as long as the daemon shows itself."""
+    """Return the body of the response.
+
+    If `waits` is set, there is no timeout as long as the daemon answers status requests.
+    """
     connection = _connection(url)
     headers = {"Accept": "application/json"}
     if token is not None:
@@ -53,28 +60,31 @@ def _ask(
     try:
         connection.request(method, path, None if token is None else "{}", headers)
         while (
-            patient
+            waits
             and not select([connection.sock], (), (), limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)[0]
         ):
             fetch_status(url)
-        answer = connection.getresponse()
-        body = answer.read().decode("utf-8", "replace")
+        response = connection.getresponse()
+        body = response.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
         raise DaemonError(
-            f"asking the daemon at {url}: nobody listens there; start it with: reconciler run"
+            f"cannot connect to the daemon at {url}: connection refused;"
+            " start it with: reconciler run"
         ) from error
     except (OSError, http.client.HTTPException) as error:
         message = shown(error) or type(error).__name__
-        raise DaemonError(f"asking the daemon at {url}: no answer came: {message}") from error
+        raise DaemonError(f"no response from the daemon at {url}: {message}") from error
     finally:
         connection.close()
-    if answer.status != http.client.OK:
-        raise DaemonError(f"asking the daemon at {url}: {_error_message(answer.status, body)}")
+    if response.status != http.client.OK:
+        raise DaemonError(
+            f"request to the daemon at {url} failed: {_error_message(response.status, body)}"
+        )
     return body
 
 
 def _connection(url: str) -> http.client.HTTPConnection:
-    # Not urllib: what proxy variables say must not lead a token elsewhere.
+    # Not urllib: proxy environment variables must not send the token to another host.
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -87,8 +97,8 @@ def _connection(url: str) -> http.client.HTTPConnection:
         or parts.scheme not in ("http", "https")
         or parts.path.strip("/")
     ):
-        # Its text is not repeated, for it may hold a password.
-        raise UsageError("--url takes a URL such as http://127.0.0.1:9180, and this is none")
+        # Do not repeat the URL, because it may contain a password.
+        raise UsageError("invalid --url: use http://HOST:PORT or https://HOST")
     if parts.scheme == "https":
         return http.client.HTTPSConnection(
             host, port, timeout=limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
@@ -100,9 +110,9 @@ def _error_message(status: int, body: str) -> str:
     try:
         message = shown(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        return f"it is no daemon of ours (HTTP {status})"
+        return f"not a daemon of reconciler (HTTP {status})"
     if status == http.client.UNAUTHORIZED:
-        return f"{message}; name the daemon's own file with --token-file"
+        return f"{message}; pass the token file of the daemon with --token-file"
     return message
 
 
@@ -111,7 +121,7 @@ def _parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
         return read(json.loads(text))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DaemonError(
-            f"asking the daemon at {url}: what answers is no daemon of this version"
+            f"unexpected response from {url}: not a daemon of this version of reconciler"
         ) from error
 
 

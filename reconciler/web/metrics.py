@@ -1,4 +1,4 @@
-"""The daemon in numbers, for Prometheus: no label has a value that anybody outside can choose."""
+"""Metrics of the daemon for Prometheus. No label has a value that comes from outside."""
 
 from collections import Counter as Tally
 from collections.abc import Iterator
@@ -30,86 +30,86 @@ _CYCLE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
 class Metrics:
-    """What was counted since the start."""
+    """Counters since the start of the daemon, and gauges of its status."""
 
     def __init__(self) -> None:
-        """Begin at zero."""
-        # A second series for every one that nobody plots.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # it says so of nothing
-        # prometheus_client's own registry is one for all of a process.
+        """Start all counters at 0."""
+        # Omit the `_created` series, which would double the number of series.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        # The default registry of prometheus_client is shared by the whole process.
         registry = self._registry = CollectorRegistry()
         self._cycles = Counter(
             f"{_PREFIX}_cycles", "Cycles ended, by exit code.", ["result"], registry=registry
         )
         self._seconds = Histogram(
-            f"{_PREFIX}_cycle_seconds", "Length of a cycle.", buckets=_CYCLE_SECONDS,
+            f"{_PREFIX}_cycle_seconds", "Duration of a cycle in seconds.", buckets=_CYCLE_SECONDS,
             registry=registry,
         )  # fmt: skip
         self._outcomes = Counter(
-            f"{_PREFIX}_outcomes", "What became of changes.", ["verb", "outcome"],
+            f"{_PREFIX}_outcomes", "Changes by operation and outcome.", ["verb", "outcome"],
             registry=registry,
         )  # fmt: skip
         self._success = Gauge(
             f"{_PREFIX}_last_success_timestamp_seconds",
-            "When a cycle last ended with exit code 0; 0 is never.",
+            "Time of the last cycle with exit code 0; 0 if there was none.",
             registry=registry,
         )
-        # A series that begins with its first failure hides that failure from rate().
+        # Start each series at 0: rate() does not see a series that starts with its first event.
         for code in (ExitCode.OK, ExitCode.LOCKED, *PRECEDENCE):
             self._cycles.labels(code.word)
         for change in get_args(Change):
             for outcome in get_args(Outcome):
-                self._outcomes.labels(_word(change), _word(outcome))
+                self._outcomes.labels(_label(change), _label(outcome))
         ProcessCollector(registry=registry)
 
     def count_outcome(self, outcome: Outcome) -> None:
-        """Count what has just become of a change."""
+        """Count the outcome of a change."""
         self._outcomes.labels(operation_name(outcome.change), outcome_name(outcome)).inc()
 
     def count_cycle(self, status: DaemonStatus) -> None:
-        """Count the cycle that has just ended."""
+        """Count a cycle that has ended."""
         if status.exit_code is None or status.cycle_finished_at is None:
             return
         self._cycles.labels(status.exit_code.word).inc()
-        began = status.cycle_started_at or status.cycle_finished_at
-        # The wall clock may have been set back meanwhile.
-        self._seconds.observe(max(0.0, status.cycle_finished_at - began))
+        started_at = status.cycle_started_at or status.cycle_finished_at
+        # The wall clock may have been set back during the cycle.
+        self._seconds.observe(max(0.0, status.cycle_finished_at - started_at))
         if status.exit_code is ExitCode.OK:
             self._success.set(status.cycle_finished_at)
 
     def exposition(self, status: DaemonStatus, now: float) -> tuple[bytes, str]:
-        """Return what was counted and what ``status`` shows, and the content type of that text."""
+        """Return the metrics in the text format of Prometheus, and the content type."""
         return generate_latest(_Scrape(self._registry, status, now)), CONTENT_TYPE_LATEST
 
 
 @dataclass(frozen=True, slots=True)
 class _Scrape(Collector):
-    """What was counted, and a status as figures."""
+    """Collects the counters and the gauges of a status."""
 
-    counted: CollectorRegistry
+    registry: CollectorRegistry
     status: DaemonStatus
     now: float
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every figure."""
-        yield from self.counted.collect()
-        yield from _labeled(self.status)
-        for name, value, help_text in _plain(self.status, self.now):
+        """Yield all metrics."""
+        yield from self.registry.collect()
+        yield from _labeled_metrics(self.status)
+        for name, value, help_text in _plain_metrics(self.status, self.now):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", help_text, value)
 
 
-def _labeled(status: DaemonStatus) -> Iterator[Metric]:
+def _labeled_metrics(status: DaemonStatus) -> Iterator[Metric]:
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
     versions = {version("mesh-reconciler"): 1}
     tally = Tally(resource.state for resource in status.resources)
     states = {state.name.lower(): tally[state] for state in State}
-    answers = {"throttled": 0, **status.responses}
-    came_back = "What came back: ok, refused, throttled, failed or none."
+    responses = {"throttled": 0, **status.responses}
+    responses_help = "API responses by result: ok, refused, throttled, failed or none."
     kinds: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, str, Any], ...] = (
-        (gauge, "build_info", "The version that runs.", "version", versions),
+        (gauge, "build_info", "Version of the daemon.", "version", versions),
         (gauge, "resources", "Resources by state.", "state", states),
         (counter, "api_calls", "API calls sent.", "operation", status.calls),
-        (counter, "api_answers", came_back, "result", answers),
+        (counter, "api_answers", responses_help, "result", responses),
     )
     for kind, name, help_text, label, values in kinds:
         family = kind(f"{_PREFIX}_{name}", help_text, labels=[label])
@@ -118,29 +118,33 @@ def _labeled(status: DaemonStatus) -> Iterator[Metric]:
         yield family
 
 
-def _plain(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:
+def _plain_metrics(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:
     drifted = [resource.since for resource in status.resources if _is_drift(resource)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
-    began = status.cycle_started_at or 0
+    started_at = status.cycle_started_at or 0
     yield (
         "drifted_resources",
         len(drifted),
         "Resources changed or deleted outside of mesh-reconciler.",
     )
-    yield "oldest_drift_seconds", age, "For how long the oldest of them is not repaired."
+    yield "oldest_drift_seconds", age, "Age of the oldest drift that is not repaired."
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
     readable = status.error is None and not status.unlisted
-    yield "target_readable", readable, "Whether the last cycle read all of its target."
-    yield "leading", status.is_leader, "Whether this daemon may write; without a lock, always."
+    yield "target_readable", readable, "Whether the last cycle could read the whole target."
+    yield "leading", status.is_leader, "Whether this daemon may write; always 1 without a lock."
     yield "cycle_interval_seconds", status.interval_seconds, "Seconds between two cycles."
-    yield "last_attempt_timestamp_seconds", began, "When a cycle last began; 0 is never."
+    yield (
+        "last_attempt_timestamp_seconds",
+        started_at,
+        "Start of the last cycle; 0 if there was none.",
+    )
 
 
 def _is_drift(resource: ResourceStatus) -> bool:
-    # What is suspended differs on purpose, so it must not raise the alert on drift.
+    # A suspended resource differs on purpose, so it must not trigger the drift alert.
     drift = resource.cause in DRIFT and resource.state not in _NO_DRIFT
     return drift or resource.state is State.DRIFTED
 
 
-def _word(kind: type[Change] | type[Outcome]) -> str:
+def _label(kind: type[Change] | type[Outcome]) -> str:
     return kind.__name__.lower()

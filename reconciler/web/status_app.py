@@ -1,6 +1,6 @@
-"""The daemon's own HTTP: an ASGI application with a fixed table of routes.
+"""ASGI application of the daemon, with a fixed table of routes.
 
-It decides who may read and who may act. It opens no socket, and acts on nothing but the daemon.
+It decides which requests may read the status and which may request a cycle. It opens no socket.
 """
 
 import asyncio
@@ -47,31 +47,31 @@ _OUTSIDE = (
 
 
 class DaemonControl(Protocol):
-    """What is shown, and asked for a cycle; each method may be called from any thread."""
+    """The daemon as seen by the application. All methods are thread-safe."""
 
     def status(self) -> DaemonStatus:
-        """Return how everything stands now."""
+        """Return the current status."""
 
     def heartbeat(self) -> float:
-        """Return how many seconds ago the loop last moved."""
+        """Return the seconds since the last heartbeat of the loop."""
 
     def request_cycle(self) -> int:
-        """Ask for a cycle that begins after this call, and return its number."""
+        """Request a cycle that starts after this call, and return its number."""
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
-        """Return the exit code of that cycle, None where it has not ended within the time."""
+        """Return the exit code of that cycle, or None if it has not ended before the timeout."""
 
 
 class RenderStatus(Protocol):
-    """How a status is spelled as JSON; ``healthy`` is whether the loop moves."""
+    """Renders a status as JSON; `healthy`: whether the loop responds."""
 
     def __call__(self, status: DaemonStatus, /, *, healthy: bool) -> str:
-        """Return the text."""
+        """Return the JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is sent back."""
+    """An HTTP response."""
 
     body: bytes
     content_type: bytes = _TEXT
@@ -80,7 +80,7 @@ class Response:
 
 
 class HttpError(Exception):
-    """The request is not one that is served; the text is for whoever sent it."""
+    """The request is rejected; the text is sent to the client."""
 
     def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
@@ -89,7 +89,7 @@ class HttpError(Exception):
 
 
 class StatusApp:
-    """The ASGI application."""
+    """ASGI application that shows the status and accepts cycle requests."""
 
     def __init__(
         self,
@@ -101,10 +101,15 @@ class StatusApp:
         token: str | None,
         hosts: Collection[str] = (),
     ) -> None:
-        """Show ``daemon``, and ask it for a cycle where somebody knows the ``token``.
+        """Create the application.
 
-        ``document`` spells a status as JSON; ``clock`` is in seconds since 1970, as a status is.
-        With no token nobody may ask; ``hosts`` are names that a Host header may have.
+        Args:
+            daemon: The daemon to show.
+            document: Renders a status as JSON.
+            metrics: Counters to expose.
+            clock: Returns seconds since 1970.
+            token: Authorizes cycle requests; None rejects all of them.
+            hosts: Names allowed in the Host header, besides localhost and IP addresses.
         """
         self._daemon = daemon
         self._document = document
@@ -124,11 +129,11 @@ class StatusApp:
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         try:
             response = await self._respond(scope, receive)
-        except HttpError as refusal:
-            response = _error_response(refusal.status, refusal, refusal.headers)
+        except HttpError as error:
+            response = _error_response(error.status, error, error.headers)
         except TooLongError as error:
             response = _error_response(413, error, ((b"connection", b"close"),))
         except CutOffError:
@@ -148,7 +153,7 @@ class StatusApp:
             host = headers.get(b"host", b"").decode("latin-1")
             raise HttpError(
                 403,
-                "there must be one Host header, with an IP address, localhost or an allowed name,"
+                "invalid Host header: use an IP address, localhost or a name of --allow-host,"
                 f" not {host}",
             )
         body = await read_body(receive)
@@ -161,7 +166,7 @@ class StatusApp:
             self._require_authorized(headers)
             _require_content_type(headers, body)
             return await self._reconcile(receive)
-        raise HttpError(404, "nothing is served there")
+        raise HttpError(404, "there is no such path")
 
     def _status(self) -> Response:
         document = self._document(self._daemon.status(), healthy=self._is_healthy())
@@ -178,10 +183,10 @@ class StatusApp:
         age = self._daemon.heartbeat()
         if age < limits.HEARTBEAT_TIMEOUT_SECONDS:
             return Response(b"ok\n")
-        return Response(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
+        return Response(f"the loop has been stuck for {age:.0f} s\n".encode(), status=503)
 
     def _readiness(self) -> Response:
-        """Answer 200 once a cycle knew both sides and who writes; later failures hide nothing."""
+        """Respond 200 after a cycle knew manifests, target and lock holder, and from then on."""
         status = self._daemon.status()
         reason = _not_ready_reason(status)
         self._was_ready = self._was_ready or reason is None
@@ -190,14 +195,14 @@ class StatusApp:
         return Response(f"{reason}\n".encode(errors="backslashreplace"), status=503)
 
     def _require_authorized(self, headers: Headers) -> None:
-        """Refuse what another web page sends, and whoever does not know the token."""
-        # Browsers say where a request comes from; whoever is none says nothing.
+        """Reject requests of other web pages and requests without the token."""
+        # Browsers send these headers; other clients do not.
         site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
         origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
         if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
-            raise HttpError(403, "a page of another origin may not act here")
+            raise HttpError(403, "requests from pages of another origin are not allowed")
         if self._token is None:
-            raise HttpError(403, "this daemon has no token file, so nobody may act")
+            raise HttpError(403, "this daemon has no token file, so it accepts no cycle requests")
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         known = hmac.compare_digest(given.strip(), self._token.encode())
         if scheme.lower() != b"bearer" or not known:
@@ -205,20 +210,20 @@ class StatusApp:
 
     async def _reconcile(self, receive: Receive) -> Response:
         cycle = self._daemon.request_cycle()
-        leaving = asyncio.ensure_future(receive())
+        disconnected = asyncio.ensure_future(receive())
         try:
             while (code := self._daemon.wait_for(cycle, 0)) is None:
-                if leaving.done():
+                if disconnected.done():
                     raise CutOffError
                 if not self._is_healthy():
-                    raise HttpError(503, f"cycle {cycle} was asked for, but the loop is stuck")
+                    raise HttpError(503, f"cycle {cycle} was requested, but the loop is stuck")
                 await asyncio.sleep(limits.CYCLE_POLL_SECONDS)
-        except asyncio.CancelledError as end:
-            raise HttpError(503, "the daemon stops before that cycle has ended") from end
+        except asyncio.CancelledError as error:
+            raise HttpError(503, "the daemon is stopping, so that cycle does not end") from error
         finally:
-            leaving.cancel()
-        document_: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
-        return Response(canonical_json(document_).encode() + b"\n", JSON)
+            disconnected.cancel()
+        document: Json = {"cycle": cycle, "exit_code": int(code), "exit_name": code.word}
+        return Response(canonical_json(document).encode() + b"\n", JSON)
 
 
 def _page(name: str, kind: bytes) -> Callable[[], Response]:
@@ -232,27 +237,27 @@ def _not_ready_reason(status: DaemonStatus) -> str | None:
     if status.error is not None:
         return status.error
     if not status.source_valid and not status.resources:
-        return "the manifests were never valid since the start"
+        return "the manifests have not been valid since the start"
     if status.lease is not None and not status.is_leader and not status.lease.holder:
-        return "nobody is known to hold the lock"
+        return "the holder of the lock is not known"
     return None
 
 
 def _require_method(method: str, *allowed: str) -> None:
     if method not in allowed:
         listed = ", ".join(allowed)
-        raise HttpError(405, f"only {listed} is served there", (b"allow", listed.encode()))
+        raise HttpError(405, f"method not allowed: use {listed}", (b"allow", listed.encode()))
 
 
 def _require_content_type(headers: Headers, body: bytes) -> None:
-    # A page can send a form anywhere without being asked, but not what calls itself JSON.
+    # A web page can send a form to any site, but JSON only if the site allows it (CORS).
     if content_type(headers) != JSON:
         raise HttpError(415, "the Content-Type must be application/json")
     try:
-        asked = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        asked = None
-    if asked != {}:
+        document = None
+    if document != {}:
         raise HttpError(400, "the body must be {}")
 
 

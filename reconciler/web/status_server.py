@@ -1,4 +1,4 @@
-"""The daemon's own HTTP as a thing that starts and stops with it."""
+"""HTTP server of the daemon, which starts and stops with it."""
 
 import logging
 from collections.abc import Collection, Iterator
@@ -37,12 +37,21 @@ def serve(
     hosts: Collection[str] = (),
     insecure: bool = False,
 ) -> Iterator[str]:
-    """Serve ``daemon`` until the block ends, and yield the URL.
+    """Serve the status of `daemon` until the block ends, and yield the URL.
 
-    Port 0 is a free one; ``host`` is any IP address where ``insecure``, else one of this machine.
-    Whoever acts has to read ``token_file``, which is made where it is missing. UsageError where
-    the address is refused or taken, or others may read that file; ReconcilerError if this process
-    may not open the files or start the threads that a server takes.
+    Args:
+        daemon: The daemon to show.
+        host: A loopback address; any IP address if `insecure` is set.
+        port: Port to listen on; 0 selects a free port.
+        document: Renders a status as JSON.
+        metrics: Counters to expose.
+        token_file: File with the token that authorizes cycle requests; created if missing.
+        hosts: Names allowed in the Host header, besides localhost and IP addresses.
+        insecure: Whether to allow addresses that other machines can reach.
+
+    Raises:
+        UsageError: The address is not allowed or in use, or other users can read the token file.
+        ReconcilerError: The process may not open enough files or start a thread.
     """
     with ExitStack() as opened:
         try:
@@ -57,9 +66,9 @@ def serve(
             listener = opened.enter_context(listen(host, port, insecure=insecure))
             opened.enter_context(run_server(web, listener, connection_limits=LIMITS))
         except InvalidAddressError as error:
-            raise UsageError(f"serving the status: {error}") from error
+            raise UsageError(f"cannot serve the status: {error}") from error
         except ServingError as error:
-            raise ReconcilerError(f"serving the status: {error}") from error
+            raise ReconcilerError(f"cannot serve the status: {error}") from error
         yield url_of(listener)
 
 
@@ -67,6 +76,8 @@ def _token(file: Path) -> str | None:
     try:
         return make_token(file)
     except OSError as error:
-        # A root that is read-only is no reason not to keep a mesh as it should be.
-        logger.warning("nobody may ask for a cycle: making the token file %s: %s", file, error)
+        # A read-only file system must not stop reconciliation.
+        logger.warning(
+            "cannot create the token file %s: %s; cycle requests are rejected", file, error
+        )
         return None

@@ -1,4 +1,4 @@
-"""The secret that whoever acts through a daemon must know, in a file that only its user reads."""
+"""Token that authorizes cycle requests, in a file that only its user can read."""
 
 import os
 import secrets
@@ -14,45 +14,54 @@ _BYTES = 32
 
 
 def make_token(path: Path) -> str:
-    """Return the token in ``path``; where there is none, make one with mode 0600.
+    """Return the token in `path`; create the file with mode 0600 if it does not exist.
 
-    UsageError where others may read it; OSError where it cannot be made.
+    Raises:
+        UsageError: The file cannot be read, is empty, or other users can read it.
+        OSError: The file cannot be created.
     """
     if not path.exists():
-        _make(path)
+        _create(path)
     return read_token(path)
 
 
 def read_token(path: Path) -> str:
-    """Return the token in ``path``; UsageError where it is unreadable, empty or not private."""
+    """Return the token in `path`.
+
+    Raises:
+        UsageError: The file cannot be read, is empty, or other users can read it.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as opened:
-            facts = os.fstat(file)
+            status = os.fstat(file)
             token = opened.read(limits.MAX_TOKEN_FILE_BYTES).strip()
     except OSError as error:
         raise UsageError(
-            f"reading the token file {path}: {error.strerror}; --token-file names the daemon's"
+            f"cannot read the token file {path}: {error.strerror};"
+            " pass the token file of the daemon with --token-file"
         ) from error
-    if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077:
-        raise UsageError(f"the token file {path} must be readable by its user alone: chmod 600")
+    if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+        raise UsageError(
+            f"the token file {path} must be a file that only its user can read: run chmod 600"
+        )
     if not token or not token.isascii():
         raise UsageError(
-            f"the token file {path} holds no token; remove it and start the daemon anew"
+            f"the token file {path} contains no token: remove it and restart the daemon"
         )
     remember(token.decode())
     return token.decode()
 
 
-def _make(path: Path) -> None:
+def _create(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(file, "w", encoding="ascii") as opened:
             opened.write(secrets.token_urlsafe(_BYTES) + "\n")
-        # A link appears with all its content, or not at all where another daemon was first.
+        # The link is atomic. It fails if another daemon has already created the file.
         with suppress(FileExistsError):
-            os.link(fresh, path)
+            os.link(temporary, path)
     finally:
-        fresh.unlink()
+        temporary.unlink()

@@ -112,7 +112,7 @@ def test_e08_a_plan_that_was_applied_writes_nothing_a_second_time(
     result = apply_saved()
     assert result.code == 6
     assert "Applied: 3 stale, 1 deleted." in result.out
-    assert "3 stale: the live side moved" in result.out
+    assert "3 stale: changed since the plan" in result.out
     assert writes(endpoint) == {}
     assert json.loads(apply_saved("--format", "json").out)["exit_name"] == "stale"
 

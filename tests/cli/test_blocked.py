@@ -51,7 +51,7 @@ def test_deletes_over_the_limit_come_first_each_by_its_name(
     option = "7 deletes exceed --max-deletes 1, so nothing is deleted: pass --max-deletes 7"
     assert option in result.out
     if form != "json":
-        counts = "Nothing to apply: 7 withheld (7 to delete). 1 resource is as the manifests say."
+        counts = "Nothing to apply: 7 withheld (7 to delete). 1 resource matches the manifests."
         assert counts in result.out
     assert say("apply", "--policy", "sync", "--max-deletes", "7").code == 0
 
@@ -64,18 +64,17 @@ def test_updates_over_the_limit_show_what_differs_and_the_option(write: Write, s
     assert result.code == 5
     assert "so nothing is updated: pass --max-updates 8" in result.out
     assert '      ~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"\n' in result.out
-    assert "Nothing to apply: 8 withheld (8 to update). 0 resources are" in result.out
+    assert "Nothing to apply: 8 withheld (8 to update). 0 resources match" in result.out
     assert "pass --policy upsert-only" in say("plan", "--policy", "observe").out
     assert say("apply", "--max-updates", "8").code == 0
 
 
 def test_a_wrong_owner_id_is_said_to_own_nothing(say: Say, applied: Path) -> None:
     result = say("plan", owner="platfrom")
-    note = (
-        "Nothing here is owned by platfrom, but 8 resources are owned by platform: check --owner."
-    )
+    note = "No live resource is owned by platfrom, but 8 resources are owned by platform"
+    note += ": check --owner."
     assert result.code == 5
-    assert f"\n{note}\nNothing to apply: 8 withheld. 0 resources are as the" in result.out
+    assert f"\n{note}\nNothing to apply: 8 withheld. 0 resources match the" in result.out
     assert note in say("plan", "--format", "markdown", owner="platfrom").out
     document = json.loads(say("plan", "--format", "json", owner="platfrom").out)["plan"]
     assert document["owned"] == 0
@@ -85,7 +84,7 @@ def test_a_wrong_owner_id_is_said_to_own_nothing(say: Say, applied: Path) -> Non
         (applied / f"{name}.yaml").unlink()
     teardown = ("--policy", "sync", "--allow-empty", "--max-deletes", "9")
     result = say("apply", *teardown, owner="platfrom")
-    assert "\nNothing here is owned by platfrom: check --owner.\nNo changes." in result.out
+    assert "\nNo live resource is owned by platfrom: check --owner.\nNo changes." in result.out
 
 
 @pytest.mark.usefixtures("applied")
@@ -136,6 +135,6 @@ def test_what_lost_its_owner_tag_is_not_made_by_hand_and_is_taken_again_by_adopt
     assert "run adopt, or set reconcile.adopt: true" in result.out
     assert "created by hand" not in result.out
     described = say("describe", "mesh/a").out
-    assert "  owner      none, but it has our last-applied record\n" in described
+    assert "  owner      none, but it has a last-applied record\n" in described
     assert say("adopt", "mesh/a").code == 0
-    assert "No changes. 1 resource is" in say("plan").out
+    assert "No changes. 1 resource matches" in say("plan").out

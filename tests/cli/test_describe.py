@@ -51,7 +51,7 @@ def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None
         "  version    2",
         f"  arn        {live['arn']}",
         f"  created    {live['createdAt'].astimezone(UTC):%Y-%m-%dT%H:%M:%S}+00:00",
-        "  attempts   no daemon of this target answers at --url",
+        "  attempts   unknown: no daemon for this target and owner at --url",
         '    spec.egressFilter.type  "DROP_ALL"',
         "    protect                 true",
         '    suspend.reason          "load"',
@@ -65,7 +65,7 @@ def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None
     [
         ("a", "platform", "failed 40 min ago; 2 attempts failed, the next in "),
         ("b", "platform", "none since the daemon at http://127.0.0.1:"),
-        ("a", "another", "no daemon of this target answers at --url"),
+        ("a", "another", "unknown: no daemon for this target and owner at --url"),
     ],
 )
 def test_a_daemon_says_what_became_of_its_attempts(
@@ -119,9 +119,9 @@ def test_what_no_manifest_names_and_is_not_ours(write: Write, say: Say, by_hand:
     write("manifests/a.yaml", mesh_yaml("a"))
     result = say("describe", "mesh/theirs")
     assert result.code == 0
-    assert "  manifest   none names it\n  owner      another\n" in result.out
+    assert "  manifest   none\n  owner      another\n" in result.out
     assert "mesh/a" not in result.out
-    assert "  owner      nobody\n" in say("describe", "mesh/nob*").out
+    assert "  owner      none\n" in say("describe", "mesh/nob*").out
 
 
 def test_what_holds_it_back_is_what_holds_a_whole_run_back(

@@ -111,7 +111,7 @@ def test_a_directory_that_comes_late_is_the_whole_source_too(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:
     process = start("--interval", "1", "--policy", "sync")
-    told_of(process, "no cycle: the manifests were never valid since the start")
+    told_of(process, "no cycle runs: the manifests have not been valid since the start")
     for name in "ab":
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     eventually(lambda: set(live()) == {"a", "b"})
@@ -171,7 +171,7 @@ def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
 ) -> None:
     write("manifests/a.yaml", "not: [valid\n")
     process = start("manifests", "--interval", "1")
-    told_of(process, "never valid")
+    told_of(process, "not been valid since the start")
     assert live() == {}
     write("manifests/a.yaml", mesh_yaml("a"))
     eventually(lambda: "a" in live())

@@ -73,7 +73,7 @@ def test_p16_too_few_files_at_the_start_are_one_line(here: Path, write: Write, f
     done = starved("files", files, "plan --target local")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(
-        "Too many open files: a server takes 64 more than are open; raise the limit (ulimit -n)\n"
+        "Too many open files: the server needs 64 more open files; raise the limit (ulimit -n)\n"
     )
     assert len(done.stderr.splitlines()) == 1
 
@@ -99,7 +99,9 @@ def test_a_status_that_has_no_thread_to_be_served_in_is_one_line(
     write("manifests/a.yaml", mesh_yaml("a"))
     done = starved("threads", 1, f"run --endpoint-url {endpoint.url} --owner o --log-level error")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("reconciler: serving the status: can't start new thread; raise")
+    assert done.stderr.startswith(
+        "reconciler: cannot serve the status: can't start new thread; raise"
+    )
 
 
 def test_a_daemon_without_a_thread_to_watch_files_in_looks_at_them(
@@ -112,7 +114,10 @@ def test_a_daemon_without_a_thread_to_watch_files_in_looks_at_them(
         [*STARVED, "threads", "2", "-m", "reconciler", "run", *where],
         cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    told_of(process, "files cannot be watched, so they are looked at: can't start new thread")
+    told_of(
+        process,
+        "cannot watch files, so they are checked every 2 seconds: can't start new thread",
+    )
     write("manifests/b.yaml", mesh_yaml("b"))
     told_of(process, "mesh/b: created")
     assert ended(process, signal.SIGTERM)[0] == 0

@@ -48,7 +48,7 @@ KEPT = [
     "The security token included in the request is invalid.",
     "Check your AWS Secret Access Key and signing method.",
     "Credential should be scoped to a valid region, not 'x'.",
-    "reading the token file .reconciler/token: No such file or directory",
+    "cannot read the token file .reconciler/token: No such file or directory",
     "arn:aws:sts::123456789012:assumed-role/deploy/mesh may not perform: appmesh:CreateMesh",
     "arn:aws:appmesh:eu-west-1:123456789012:mesh/paymentsV2/virtualNode/ledgerOf2026InEuropeAndAsia",
     "SignedHeaders=host;x-amz-date;x-amz-security-token",

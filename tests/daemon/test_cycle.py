@@ -87,7 +87,7 @@ def test_p17_one_failing_resource_backs_off_alone(told: pytest.LogCaptureFixture
     assert life.status.exit_code is ExitCode.ERROR
     rows = [("1 time", 60), ("2 times", 120), ("3 times", 240)]
     for attempts, seconds in rows:
-        line = f"mesh/a: failed {attempts} in a row, tried again in {seconds} s"
+        line = f"mesh/a: failed {attempts} in a row, next attempt in {seconds} s"
         assert messages(told, line) == 1
 
 
@@ -184,7 +184,7 @@ def test_a_source_that_was_never_valid_asks_the_target_nothing(
         assert life.cycle() == {}
     assert life.means.made == {}
     assert life.status.exit_code is ExitCode.MANIFESTS
-    assert messages(told, "never valid") == 1
+    assert messages(told, "not been valid since the start") == 1
 
 
 def test_what_is_left_alone_is_told_of_once_and_when_the_reason_changes(

@@ -46,12 +46,12 @@ def test_a_healthy_target(
     good = ("owner", "credentials", "clock", "target", "account", "GetResources")
     assert {said[what][0] for what in (*good, "list mesh", "read mesh", "quota mesh")} == {"✓"}
     assert said["list virtual-router"] == ("✓", "0 live")
-    assert said["read virtual-router"] == ("!", "not tried: none is live")
-    assert said["list route"] == ("!", "not tried: no virtual-router is live")
-    assert said["credentials"][1] == "found, by env"
+    assert said["read virtual-router"] == ("!", "not tried: there is no live virtual-router")
+    assert said["list route"] == ("!", "not tried: there is no live virtual-router")
+    assert said["credentials"][1] == "found by env"
     assert said["target"][1] == f"{endpoint.url}, region eu-west-1"
     assert said["account"][1] == "123456789012"
-    assert said["read mesh"][1] == "mesh/a, and its tags"
+    assert said["read mesh"][1] == "mesh/a and its tags"
     assert said["quota mesh"][1].startswith("1 of 15 meshes per account")
     assert said["writes"][0] == "!"
     assert "CreateMesh, UpdateMesh, DeleteMesh" in said["writes"][1]
@@ -74,7 +74,7 @@ def test_the_local_target_needs_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     result = cli("doctor", "--target", "local")
     assert result.code == 0
-    assert lines(result)["read mesh"] == ("!", "not tried: none is live")
+    assert lines(result)["read mesh"] == ("!", "not tried: there is no live mesh")
     assert "credentials" not in lines(result)
 
 
@@ -86,7 +86,7 @@ def test_no_target_and_no_owner_are_findings(cli: Cli, endpoint: LocalEndpoint) 
     assert lines(cli("doctor", "--target", "x"))["settings"][1].endswith("use one of local, aws")
     ownerless = cli("doctor", "--endpoint-url", endpoint.url)
     assert ownerless.code == 1
-    assert lines(ownerless)["owner"] == ("✗", "none, and a plan needs one: say --owner ID")
+    assert lines(ownerless)["owner"] == ("✗", "not set, but a plan needs it: pass --owner ID")
 
 
 def test_no_credentials(doctor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,9 +144,9 @@ def test_everything_refused(
     said = lines(result)
     assert result.code == 1
     assert "AccessDeniedException" in said["list mesh"][1]
-    assert said["list virtual-router"] == ("!", "not tried: each mesh stayed unseen")
-    assert said["list route"] == ("!", "not tried: each virtual-router stayed unseen")
-    assert said["account"] == ("!", "unknown: GetCallerIdentity is not answered there")
+    assert said["list virtual-router"] == ("!", "not tried: mesh could not be listed")
+    assert said["list route"] == ("!", "not tried: virtual-router could not be listed")
+    assert said["account"] == ("!", "unknown: the target does not answer GetCallerIdentity")
     assert said["GetResources"][0] == "!"
     broken(endpoint, {"operation": "ListTagsForResource", **refused})
     half = lines(doctor())
@@ -160,7 +160,7 @@ def test_what_was_listed_and_is_not_found_is_no_permission(
 ) -> None:
     by_hand.create_mesh(meshName="a")
     broken(endpoint, {"operation": "DescribeMesh", "fault": "error", "status": 404})
-    assert lines(doctor())["read mesh"] == ("!", "mesh/a was listed, and then not found")
+    assert lines(doctor())["read mesh"] == ("!", "mesh/a was listed but not found")
 
 
 def test_a_service_that_fails_after_the_first_answer(

@@ -196,7 +196,7 @@ def test_p16_one_that_may_open_no_more_files_says_so_once_and_goes_on() -> None:
             address = ("127.0.0.1", int(url.rpartition(":")[2]))
             opened.enter_context(socket.create_connection(address))
         process.send_signal(signal.SIGCONT)
-        told_of(process, "this process may open no more files")
+        told_of(process, "the limit of open files is reached")
     eventually(lambda: urllib3.request("GET", f"{url}/_endpoint/calls").status == 200)
     code, result = ended(process, signal.SIGTERM)
     assert (code, result) == (0, "")

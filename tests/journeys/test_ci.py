@@ -171,9 +171,9 @@ def test_what_was_not_reviewed_is_not_applied(
     assert "so nothing was applied: open a request" in result.err
     (comment,) = forge.bodies
     assert "**Note:** `the plan is" in comment
-    assert "undo where live differs from the base" in comment
+    assert "also reverts these differences between live and base" in comment
     assert '`spec.serviceDiscovery.ipPreference`: `"IPv6_ONLY"` → absent' in comment
-    assert "Changed here and on the live side too" in comment
+    assert "Changed both here and live" in comment
     assert '`spec.egressFilter.type`: base `"DROP_ALL"`, live absent, here `"ALLOW_ALL"`' in comment
     # The refusal is no review: it stays one however often the job runs.
     assert job("push", base=base).code == 6

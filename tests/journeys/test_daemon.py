@@ -242,7 +242,7 @@ def test_p10_p11_a_leader_that_is_paused_is_followed_and_stands_by_when_it_wakes
     told_of(leader, "standby: ")
     assert f"/{standby.pid}/" in holder(lock)
     assert ended(standby, signal.SIGTERM)[0] == 0
-    told_of(leader, "this replica writes from now on")
+    told_of(leader, "this replica is the leader and writes from now on")
     assert ended(leader, signal.SIGTERM)[0] == 0
 
 

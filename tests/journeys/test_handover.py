@@ -57,7 +57,7 @@ def test_what_was_made_by_hand_is_exported_adopted_and_then_in_sync(
     for command in ("plan", "apply"):
         result = say(command)
         assert (result.code, result.err) == (0, "")
-        assert "No changes. 2 resources are as the manifests say." in result.out
+        assert "No changes. 2 resources match the manifests." in result.out
     assert by_hand.describe_mesh(meshName="pay")["mesh"]["metadata"]["version"] == 1
 
 
@@ -76,7 +76,7 @@ def test_what_is_in_a_mesh_is_exported_and_adopted_with_it(
     assert f"Applied: {count} adopted." in say("adopt", "*").out
     result = say("plan")
     assert result.code == 0
-    assert f"No changes. {count} resources are as the manifests say." in result.out
+    assert f"No changes. {count} resources match the manifests." in result.out
 
 
 def test_protection_survives_an_export(write: Write, say: Say, here: Path) -> None:
@@ -85,7 +85,7 @@ def test_protection_survives_an_export(write: Write, say: Say, here: Path) -> No
     (here / "manifests/a.yaml").unlink()
     say("export", "--to", "manifests")
     assert "protect: true" in (here / "manifests/mesh/a.yaml").read_text()
-    assert "No changes. 1 resource is as the manifests say." in say("plan").out
+    assert "No changes. 1 resource matches the manifests." in say("plan").out
 
 
 def test_another_owner_takes_over_what_the_old_one_released(

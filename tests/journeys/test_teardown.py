@@ -41,7 +41,7 @@ kind: VirtualService
 metadata: {name: cart, mesh: m}
 spec: {provider: {virtualNode: {virtualNodeName: cart}}}
 """
-STEP = "! updates virtual-node/m/web first, which is deleted later"
+STEP = "! updates virtual-node/m/web first (it is deleted later)"
 
 
 @pytest.mark.parametrize("holds", ["yes", "no"])

@@ -105,7 +105,7 @@ def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> No
         assert limits.MAX_COMMENT_BYTES - 4_000 < len(text.encode()) <= limits.MAX_COMMENT_BYTES
         shown = folded(text)
         assert len(shown) > 50
-        assert f"**{len(made.changes) - len(shown)} resources not shown here**" in text
+        assert f"**{len(made.changes) - len(shown)} resources not shown**" in text
         assert not made.withheld or text.count("**unreadable**") > 50
 
 
@@ -113,7 +113,7 @@ def test_a_change_too_large_for_a_comment_hides_no_other() -> None:
     huge: Spec = {"logging": {"format": {"text": "x" * limits.MAX_COMMENT_BYTES}}}
     text = render_plan(plan(desired("a"), desired("b", huge), desired("c", DROP)))
     assert [content.split()[0] for content in folded(text)] == ["mesh/a", "mesh/c"]
-    assert "**1 resource not shown here**" in text
+    assert "**1 resource not shown**" in text
 
 
 def test_names_without_end_leave_room_for_the_rest() -> None:
@@ -141,10 +141,10 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
     assert len(folded(text)) == groups_of(rich_plan())
     order = (
         "**Note:** ",
-        "this change does",
-        "live differs from the base",
-        "the live side too",
-        "Withheld",
+        "Effect of this change",
+        "differences between live and base",
+        "both here and live",
+        "**Withheld:**",
     )
     places = [text.index(result) for result in order]
     assert places == sorted(places)
@@ -152,7 +152,7 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
     assert "- - `" in text
     assert "→ absent" in text
     nothing = render_plan(plan(), three_way=ThreeWay((), (), ()))
-    assert "**This change asks for nothing else than its base.**" in nothing
+    assert "**This change has the same desired state as its base.**" in nothing
 
 
 def test_what_is_blocked_is_named_whole_with_the_change_that_waits() -> None:
@@ -161,7 +161,7 @@ def test_what_is_blocked_is_named_whole_with_the_change_that_waits() -> None:
     assert "### Nothing to apply: 120 withheld (120 to delete)." in text
     assert all(f"`mesh/{name}`" in text for name in names)
     assert text.count("- **guard** ") == 3
-    assert "not shown here" not in text
+    assert "not shown**" not in text
     made = plan(*map(present, names), guards=GuardSettings(Policy.SYNC, 120, allow_empty=True))
     failed = Report(made, tuple(Failed(change, "why") for change in made.changes))
     result = render_report(failed).partition("<details>")[0]
@@ -182,7 +182,9 @@ def test_what_could_not_be_listed_and_a_wrong_owner_are_told_of() -> None:
         "`` they could not be listed, and some may be ours: `403` ``\n"
     ) in text
     theirs = plan(desired("a"), present("a", owner="team"))
-    note = "`Nothing here is owned by platform, but 1 resource is owned by team: check --owner.`"
+    note = (
+        "`No live resource is owned by platform, but 1 resource is owned by team: check --owner.`"
+    )
     assert note in render_plan(theirs)
     assert note in render_report(Report(theirs, ()))
     some = plan(desired("a"), present("a", owner="team"), desired("b"))

@@ -4,7 +4,7 @@ from builders import desired, key, plan, present
 
 from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
 from reconciler.core.resources import Unlisted
-from reconciler.render.next_steps import render_advice
+from reconciler.render.next_steps import render_next_steps
 
 
 def test_each_kind_of_thing_left_undone_has_its_line() -> None:
@@ -19,7 +19,7 @@ def test_each_kind_of_thing_left_undone_has_its_line() -> None:
         Skipped(skipped, "interrupted"),
         Skipped(again, "interrupted"),
     )
-    lines = render_advice(Report(made, outcomes)).splitlines()
+    lines = render_next_steps(Report(made, outcomes)).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "1 failed", "1 stale", "2 skipped", "2 withheld", "1 list could not be read",
     ]  # fmt: skip
@@ -28,4 +28,4 @@ def test_each_kind_of_thing_left_undone_has_its_line() -> None:
 
 def test_nothing_is_advised_where_all_is_done() -> None:
     made = plan(desired("a"), present("orphan"))
-    assert render_advice(Report(made, tuple(map(Applied, made.changes)))) == ""
+    assert render_next_steps(Report(made, tuple(map(Applied, made.changes)))) == ""

@@ -48,13 +48,15 @@ def test_before_the_first_cycle_there_is_nothing_to_tell() -> None:
 
 def test_a_cycle_that_runs_is_told_from_the_one_before() -> None:
     result = render_status(calm(cycle_started_at=NOW - 1), now=NOW, layout=PLAIN)
-    assert "Cycle 42 is running, the last one ended 12 s ago with 0 (ok)" in result
+    assert "Cycle 42 is running, the previous one ended 12 s ago with 0 (ok)" in result
 
 
-@pytest.mark.parametrize(("holder", "who"), [("host-2:1", "host-2:1"), ("", "nobody")])
-def test_a_standby_says_for_whom(holder: str, who: str) -> None:
+@pytest.mark.parametrize(
+    ("holder", "text"), [("host-2:1", "lock held by host-2:1"), ("", "lock has no holder")]
+)
+def test_standby_shows_the_holder(holder: str, text: str) -> None:
     waiting = calm(lease=LeaseStatus(holder, 15.0, NOW), is_leader=False)
-    assert f"Standby: lock held by {who}." in render_status(waiting, now=NOW, layout=PLAIN)
+    assert f"Standby: {text}." in render_status(waiting, now=NOW, layout=PLAIN)
 
 
 def test_e11_nothing_in_it_steers_a_terminal() -> None:

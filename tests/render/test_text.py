@@ -18,7 +18,7 @@ from reconciler.core.resources import (
     Unlisted,
     Unreadable,
 )
-from reconciler.render.next_steps import render_advice
+from reconciler.render.next_steps import render_next_steps
 from reconciler.render.terminal import MIN_WIDTH, cell_width
 from reconciler.render.text import render_outcome, render_plan, render_report
 
@@ -70,7 +70,7 @@ Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 1 unchanged, 1 withheld
 
 def test_nothing_to_do_is_said_in_one_line() -> None:
     result = render_plan(plan(desired("a"), present("a")), color=False)
-    assert result.endswith("\n\nNo changes. 1 resource is as the manifests say.\n")
+    assert result.endswith("\n\nNo changes. 1 resource matches the manifests.\n")
 
 
 BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
@@ -107,7 +107,7 @@ def test_it_never_reads_no_changes_while_anything_is_blocked(
     pairs = [item for name in "yz" for item in (desired(name), present(name))]
     result = render_plan(plan(*items, *pairs, guards=guards, gaps=gaps), color=False)
     last = result.splitlines()[-1]
-    assert last == f"Nothing to apply: {blocked}. 2 resources are as the manifests say."
+    assert last == f"Nothing to apply: {blocked}. 2 resources match the manifests."
     assert "No changes" not in result
 
 
@@ -151,13 +151,13 @@ def test_an_owner_id_that_owns_nothing_is_told_of() -> None:
     theirs = [item for name in "ab" for item in (desired(name), present(name, owner="team\x07"))]
     result = render_plan(plan(*theirs, desired("new")), color=False)
     note = (
-        "\n\nNothing here is owned by platform, but 2 resources are owned by team\\x07: "
+        "\n\nNo live resource is owned by platform, but 2 resources are owned by team\\x07: "
         "check --owner.\nPlan: 1 to create"
     )
     assert note in result
     assert "is owned by team" in render_plan(plan(*theirs[:2]), color=False)
     empty = render_plan(plan(), color=False)
-    assert "\n\nNothing here is owned by platform: check --owner.\nNo changes." in empty
+    assert "\n\nNo live resource is owned by platform: check --owner.\nNo changes." in empty
     for other in (
         plan(*theirs, present("ours")),
         plan(*theirs, Unreadable(Key("mesh", ("u",)), "500")),
@@ -245,7 +245,7 @@ def test_outcomes_and_their_counts() -> None:
     report = Report(made, outcomes)
     result = render_report(report, color=False, calls={"CreateMesh": 2})
     counts = "Applied: 1 created, 1 failed, 1 skipped, 1 stale, 1 withheld.\n"
-    assert result == f"{counts}{render_advice(report)}2 API calls: 2 CreateMesh\n"
+    assert result == f"{counts}{render_next_steps(report)}2 API calls: 2 CreateMesh\n"
     assert render_report(Report(plan(), ()), color=False) == "Applied: nothing to do.\n"
 
 

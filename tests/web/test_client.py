@@ -65,7 +65,7 @@ def test_one_that_is_stopped_meanwhile_is_not_waited_for(
     with closing(socket.create_server(("127.0.0.1", 0))) as stopped:
         # The kernel takes the connection, and nobody answers.
         url = f"http://127.0.0.1:{stopped.getsockname()[1]}"
-        with pytest.raises(DaemonError, match="no answer came: timed out"):
+        with pytest.raises(DaemonError, match=r"no response from .*: timed out"):
             request_cycle(url, "token")
 
 
@@ -89,7 +89,7 @@ def test_what_a_daemon_refuses_is_said_in_its_words(tmp_path: Path) -> None:
 def test_where_nobody_listens_the_way_out_is_named() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    with pytest.raises(DaemonError, match=f"{port}: nobody listens there; .*reconciler run"):
+    with pytest.raises(DaemonError, match=f"{port}: connection refused; .*reconciler run"):
         fetch_status(f"http://127.0.0.1:{port}")
 
 
@@ -108,7 +108,7 @@ STRANGERS = {
 def test_what_is_no_daemon_of_this_version_is_said(answer: Answer) -> None:
     with (
         scripted(lambda *_: answer) as server,
-        pytest.raises(DaemonError, match="what answers is no daemon of this version"),
+        pytest.raises(DaemonError, match="not a daemon of this version"),
     ):
         fetch_status(server.url)
 
@@ -117,7 +117,7 @@ def test_what_is_no_daemon_of_this_version_is_said(answer: Answer) -> None:
 def test_who_refuses_without_our_words_is_no_daemon(body: bytes) -> None:
     with (
         scripted(lambda *_: Answer(404, body)) as server,
-        pytest.raises(DaemonError, match=r"it is no daemon of ours \(HTTP 404\)"),
+        pytest.raises(DaemonError, match=r"not a daemon of reconciler \(HTTP 404\)"),
     ):
         fetch_status(server.url)
 
@@ -140,14 +140,14 @@ def garbled() -> Iterator[str]:
 
 
 def test_who_speaks_no_http_gives_no_answer(garbled: str) -> None:
-    with pytest.raises(DaemonError, match=r"no answer came: 220 mail\.example"):
+    with pytest.raises(DaemonError, match=r"no response from .*: 220 mail\.example"):
         fetch_status(garbled)
 
 
 def test_a_tls_answer_is_looked_for_where_the_url_says_so(tmp_path: Path) -> None:
     with (
         served(StillDaemon(calm()), tmp_path) as url,
-        pytest.raises(DaemonError, match="no answer came"),
+        pytest.raises(DaemonError, match="no response from"),
     ):
         fetch_status(url.replace("http", "https", 1))
 
@@ -158,7 +158,7 @@ def test_a_tls_answer_is_looked_for_where_the_url_says_so(tmp_path: Path) -> Non
      "http://localhost/below", "http://localhost:99999"],
 )  # fmt: skip
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="--url takes a URL such as"):
+    with pytest.raises(UsageError, match="invalid --url"):
         fetch_status(url)
 
 

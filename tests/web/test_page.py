@@ -127,13 +127,13 @@ def test_a_daemon_that_stops_answering_is_shown_as_stale(
 ) -> None:
     facts = seen(StillDaemon(status(time.time())), 1280, pulse="stale", answers=1)
     assert facts["stale"]
-    assert re.match(r"stale: no answer since \d", facts["pulse"])
+    assert re.match(r"stale: no response since \d", facts["pulse"])
     assert len(facts["states"]) == 10
 
 
 def test_a_daemon_that_never_answered_is_said(seen: Callable[..., dict[str, Any]]) -> None:
-    facts = seen(StillDaemon(calm()), 360, pulse="no answer", answers=0)
-    assert facts["pulse"] == "no answer from the daemon"
+    facts = seen(StillDaemon(calm()), 360, pulse="no response", answers=0)
+    assert facts["pulse"] == "no response from the daemon"
     assert facts["states"] == []
 
 
@@ -142,7 +142,7 @@ def test_a_loop_that_does_not_move_and_a_target_that_cannot_be_read_are_said(
 ) -> None:
     shown = calm(time.time(), error="listing meshes: no answer", resources=())
     facts = seen(StillDaemon(shown, beaten_seconds_ago=500.0), 1280)
-    assert facts["notices"][0].startswith("The daemon answers, but its loop does not move")
+    assert facts["notices"][0].startswith("The daemon responds, but its loop is stuck")
     assert facts["notices"][1] == "listing meshes: no answer"
     assert facts["said"] == "No resources yet."
 
@@ -154,15 +154,17 @@ def test_what_could_not_be_listed_is_said_and_is_not_in_sync(
     facts = seen(StillDaemon(shown), 1280)
     assert facts["title"] == "not all could be read \u00b7 test"
     (notice,) = facts["notices"]
-    assert notice.startswith("virtual-node/orders/*: could not be listed, and some may be ours")
+    assert notice.startswith(
+        "virtual-node/orders/*: could not be listed, and may include managed resources"
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"cycle": 0, "cycle_started_at": None}, "cyclenone yet"),
-        ({"cycle": 1}, "cycle1 runs"),
-        ({"cycle_finished_at": 1_764_000_000.0}, "cycle42 runs, the last one ended "),
+        ({"cycle": 1}, "cycle1 running"),
+        ({"cycle_finished_at": 1_764_000_000.0}, "cycle42 running, the previous one ended "),
     ],
 )
 def test_a_cycle_that_runs_is_told_from_one_that_ended(

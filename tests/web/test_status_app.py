@@ -121,7 +121,7 @@ def test_e13_only_an_address_or_a_name_that_was_allowed_is_served(
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_e17_nothing_but_the_fixed_routes_is_there(path: str, method: str) -> None:
     code, _, body = ask(web(StillDaemon(calm())), method, path)
-    assert (code, json.loads(body)) == (404, {"message": "nothing is served there"})
+    assert (code, json.loads(body)) == (404, {"message": "there is no such path"})
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -197,7 +197,7 @@ def test_a_loop_that_is_stuck_lets_nobody_wait() -> None:
     code, _, body = ask(web(daemon), "POST", "/reconcile", KNOWN, "{}")
     assert (code, json.loads(body)["message"]) == (
         503,
-        "cycle 43 was asked for, but the loop is stuck",
+        "cycle 43 was requested, but the loop is stuck",
     )
 
 
@@ -225,7 +225,7 @@ def test_whoever_waits_hears_that_the_daemon_stops() -> None:
 
     head, end = asyncio.run(stop_while_waiting())
     assert head["status"] == 503
-    assert b"the daemon stops before that cycle has ended" in end["body"]
+    assert b"the daemon is stopping, so that cycle does not end" in end["body"]
 
 
 def test_half_a_request_asks_for_no_cycle() -> None:
@@ -250,7 +250,7 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     daemon = StillDaemon(calm(), beaten_seconds_ago=seconds)
     result, _, body = ask(web(daemon), "GET", "/healthz")
     assert result == code
-    assert body == ("ok\n" if code == 200 else "the loop last moved 120 s ago\n")
+    assert body == ("ok\n" if code == 200 else "the loop has been stuck for 120 s\n")
     shown = json.loads(ask(web(daemon), "GET", "/status")[2])
     assert shown["healthy"] is (code == 200)
 
@@ -260,10 +260,10 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     [
         (calm(cycle_finished_at=None, exit_code=None), "the first cycle has not ended"),
         (calm(error="listing meshes: \ud800"), "listing meshes: \\ud800"),
-        (status(resources=()), "the manifests were never valid since the start"),
+        (status(resources=()), "the manifests have not been valid since the start"),
         (
             calm(is_leader=False, lease=LeaseStatus("", 15.0, 0.0)),
-            "nobody is known to hold the lock",
+            "the holder of the lock is not known",
         ),
     ],
 )

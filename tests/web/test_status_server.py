@@ -70,7 +70,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with served(StillDaemon(calm()), tmp_path) as url:
         port = int(url.rpartition(":")[2])
         with (
-            pytest.raises(UsageError, match=f"serving the status: cannot listen on .* {port}"),
+            pytest.raises(UsageError, match=f"cannot serve the status: cannot listen on .* {port}"),
             served(StillDaemon(calm()), tmp_path, port=port),
         ):
             pytest.fail("it was served twice")
@@ -87,7 +87,7 @@ def test_where_no_token_can_be_made_the_status_is_served_all_the_same(
     ):
         assert get(url, "/status")[0] == 200
         assert get(url, "/reconcile", "POST")[0] == 403
-    assert "nobody may ask for a cycle: making the token file" in caplog.text
+    assert "cannot create the token file" in caplog.text
 
 
 def test_a_token_that_others_may_read_stops_the_start(tmp_path: Path) -> None:

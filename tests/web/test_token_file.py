@@ -1,4 +1,4 @@
-"""The secret is made once, read by its user alone, and refused where others may know it."""
+"""The secret is made once, readable only by its user, and rejected if others can read it."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -66,5 +66,5 @@ def test_what_is_no_file_of_a_token_is_refused(tmp_path: Path) -> None:
         read_token(Path(os.devnull))
     for content in (b"", b" \n", b"\xff\xfe"):
         path.write_bytes(content)
-        with pytest.raises(UsageError, match="holds no token"):
+        with pytest.raises(UsageError, match="contains no token"):
             read_token(path)

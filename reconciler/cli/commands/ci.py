@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.cli.apply_flow import apply_plan
 from reconciler.cli.command import Invocation
-from reconciler.cli.commands.validate import read_source, source_paths, summary
+from reconciler.cli.commands.validate import read_source, source_paths
 from reconciler.cli.main import code_of
 from reconciler.cli.output import print_error, print_result
 from reconciler.cli.run_context import RunContext, open_run, resolve_target
@@ -177,7 +177,8 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
 def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: str) -> JobResult:
     loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
     _annotate(forge, loaded.diagnostics, token)
-    summary_text = diagnostic_reports.text(loaded.diagnostics, color=False) + summary(loaded)
+    summary_text = diagnostic_reports.text(loaded.diagnostics, color=False)
+    summary_text += diagnostic_reports.summary(loaded)
     print_result(summary_text)
     task = review.task
     if task is Task.VALIDATE or not loaded.valid:

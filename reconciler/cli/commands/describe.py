@@ -11,7 +11,7 @@ from reconciler.cli.run_context import open_run, require_valid
 from reconciler.core.errors import DaemonError, TargetError, UsageError
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Key, LiveResource, Unreadable
-from reconciler.render.describe import ResourceDescription, render_json, render_text
+from reconciler.render.describe import DESCRIPTION_FORMATS, ResourceDescription
 from reconciler.render.status_table import attempts
 from reconciler.targets.appmesh import AppMesh
 from reconciler.web.client import fetch_status
@@ -38,10 +38,8 @@ def run(invocation: Invocation) -> int:
         description = ResourceDescription(
             key, _only(plan, key), desired.get(key), live, recent_attempts
         )
-    if invocation["format"] == "json":
-        print_complete_result(render_json(description))
-    else:
-        print_complete_result(render_text(description, layout(invocation["color"])))
+    render = DESCRIPTION_FORMATS[invocation["format"]]
+    print_complete_result(render(description, layout(invocation["color"])))
     return description.code
 
 

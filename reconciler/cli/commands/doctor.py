@@ -8,7 +8,7 @@ from reconciler.cli.progress import spinner
 from reconciler.cli.run_context import resolve_target
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.doctor.check_output import render_json, render_text
+from reconciler.doctor.check_output import CHECK_FORMATS
 from reconciler.doctor.checks import run_checks
 from reconciler.doctor.results import CheckResult, CheckStatus
 
@@ -16,12 +16,10 @@ from reconciler.doctor.results import CheckResult, CheckStatus
 def run(invocation: Invocation) -> int:
     """Check settings, credentials, account, region, permissions to read, and quotas."""
     results = _results(invocation)
-    has_error = any(result.status is CheckStatus.ERROR for result in results)
-    code = ExitCode.ERROR if has_error else ExitCode.OK
-    if invocation["format"] == "json":
-        print_complete_result(render_json(results, code))
-    else:
-        print_complete_result(render_text(results, layout(invocation["color"])))
+    missing = any(finding.status is CheckStatus.ERROR for finding in results)
+    code = ExitCode.ERROR if missing else ExitCode.OK
+    render = CHECK_FORMATS[invocation["format"]]
+    print_complete_result(render(results, code, layout(invocation["color"])))
     return code
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.output import print_complete_result, terminal_width, wants_color
+from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import plan_exit_code
-from reconciler.render import json_output, markdown, text
-from reconciler.render.terminal import Style, styled
+from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.wiring.plan_files import read_plan
 
 
@@ -36,16 +35,6 @@ def show_plan(
         invocation: The command line.
         calls: The number of API calls by operation.
     """
-    match invocation["format"]:
-        case "json":
-            print_complete_result(json_output.render_plan(plan, code, calls))
-        case "markdown":
-            print_complete_result(markdown.render_plan(plan, calls))
-        case _:
-            color = wants_color(invocation["color"])
-            print_complete_result(
-                text.render_plan(plan, color=color, width=terminal_width(), calls=calls)
-            )
-            print_complete_result(
-                styled(f"fingerprint {plan.fingerprint}", Style.DIM, on=color) + "\n"
-            )
+    renderer = PLAN_FORMATS[invocation["format"]].load()
+    context = OutputContext(code, layout(invocation["color"]), calls)
+    print_complete_result(renderer.format_plan(plan, context))
