@@ -8,8 +8,8 @@ are options instead (settings/options.py); limits of the API itself are in its d
 
 API_CONNECT_TIMEOUT_SECONDS = 3
 API_READ_TIMEOUT_SECONDS = 10
-# The default of botocore changed between versions, so the mode and the attempts are pinned. The next
-# cycle retries the calls that still fail.
+# The default of botocore changed between versions, so the mode and the attempts are pinned. The
+# next cycle retries the calls that still fail.
 API_MAX_ATTEMPTS = 3
 # A list that is still not complete after so many pages is treated as unreadable.
 API_MAX_PAGES = 1_000
@@ -51,7 +51,7 @@ CYCLE_JITTER = 0.1
 MAX_BACKOFF_SECONDS = 300.0
 # A resource that was repaired this often is being changed by another writer.
 MAX_REPAIRS = 3
-# One API call with all its attempts takes 40 seconds at most, and the loop reports between two calls.
+# One API call with all its attempts takes 40 seconds at most, and the loop reports after each.
 HEARTBEAT_TIMEOUT_SECONDS = 120.0
 # How often a request that waits for a cycle asks the daemon whether it has ended.
 CYCLE_POLL_SECONDS = 0.05

@@ -1,4 +1,4 @@
-"""What fixtures of manifests say, and how plans read: ``python tests/update_goldens.py`` writes it anew.
+"""Writes the golden files of fixtures and renderings: ``python tests/update_goldens.py``.
 
 Read the difference in git before you commit it: a golden file is a promise.
 """

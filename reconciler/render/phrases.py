@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler import limits
 from reconciler.core.changes import (
     Adopt,
     Change,

@@ -156,7 +156,7 @@ def start(thread: threading.Thread) -> None:
 
 
 def _limit_connections(connection_limits: Limits) -> Limits:
-    """Return `connection_limits` with at most half as many connections as files that may be open."""
+    """Return the limits, with at most half as many connections as files that may be open."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return connection_limits

@@ -94,9 +94,7 @@ class Journey:
     def violations(self) -> Iterator[str]:
         """Yield what is wrong in the first phase in which something is."""
         for number, phase in enumerate(self.schedule.phases):
-            self.tell(
-                f"phase {number}: {' '.join(str(desired_resource.key) for desired_resource in phase.wants) or '-'}"
-            )
+            self.tell(f"phase {number}: {' '.join(str(want.key) for want in phase.wants) or '-'}")
             found = [*self._phase(phase), *self._harm()]
             if found:
                 yield from (f"phase {number}: {what}" for what in found)
@@ -162,7 +160,8 @@ class Journey:
             return
         for outcome in attempt.report.outcomes:
             if not isinstance(outcome, Applied):
-                result = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                operation = operation_name(outcome.change)
+                result = f"{operation} of {outcome.change.key} {outcome_name(outcome)}"
                 yield f"{result}: {outcome.reason}"
 
     def _departures(self, wants: Sequence[Desired], plan: Plan | None) -> Iterator[str]:

@@ -264,7 +264,8 @@ def _says_what_is_true(running: Run, scenario: Scenario) -> Iterator[str]:
             if not isinstance(outcome, Applied) or retagged_unseen(running, number, change):
                 continue
             if not any(is_so(change, mesh) for mesh in states(running, cycle, change.key.name)):
-                yield f"cycle {number}: {operation_name(change)} of {change.key} is reported as applied"
+                operation = operation_name(change)
+                yield f"cycle {number}: {operation} of {change.key} is reported as applied"
 
 
 def _takes_nothing_of_ours_for_drift(running: Run, scenario: Scenario) -> Iterator[str]:
@@ -299,7 +300,8 @@ def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
         hidden = any(seen < effect.time <= cycle.began for effect in running.service.effects)
         for outcome in cycle.report.outcomes if cycle.report else ():
             if not isinstance(outcome, Applied) and not hidden:
-                result = f"{operation_name(outcome.change)} of {outcome.change.key} {outcome_name(outcome)}"
+                operation = operation_name(outcome.change)
+                result = f"{operation} of {outcome.change.key} {outcome_name(outcome)}"
                 yield f"cycle {number}: {result}: {outcome.reason}"
         sent = Counter(
             call.name for call in calls_of(running, number) if call.operation == "CreateMesh"

@@ -52,7 +52,8 @@ def sample_statuses(now: float = NOW) -> tuple[ResourceStatus, ...]:
         ),
         ResourceStatus(
             Key("mesh", ("legacy",)), State.WITHHELD, now - 7_200, origin("legacy"),
-            "somebody-else", reason="somebody-else owns it; take it off that owner's manifests first",
+            "somebody-else",
+            reason="somebody-else owns it; take it off that owner's manifests first",
         ),
         ResourceStatus(
             Key("mesh", ("load-test",)), State.SUSPENDED, now - 3_600, origin("load-test"), OWNER,

@@ -1,7 +1,7 @@
 """Detects repair loops: differences that come back after each repair.
 
-Two writers that undo each other's changes would never stop. After `limits.MAX_REPAIRS` repairs in a row
-this process withholds the change of the resource and reports the likely other writer.
+Two writers that undo each other's changes would never stop. After `limits.MAX_REPAIRS` repairs in a
+row this process withholds the change of the resource and reports the likely other writer.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class RepairLoops:
     counts: Mapping[Key, RepairCount] = field(default_factory=dict)
 
     def withhold(self, plan: Plan) -> Plan:
-        """Return ``plan`` with changes withheld that were already made `limits.MAX_REPAIRS` times."""
+        """Return ``plan`` with changes withheld that were made `limits.MAX_REPAIRS` times."""
         looping = {change.key: change for change in plan.changes if self._is_looping(change)}
         if not looping:
             return plan
@@ -75,6 +75,6 @@ def _reason(change: Change) -> str:
     else:
         writer = "another reconciler may use the same owner id with other manifests"
     return (
-        f"the same difference came back after each of {limits.MAX_REPAIRS} repairs ({writer}): stop the "
-        "other writer; this process repairs it again only if the difference changes"
+        f"the same difference came back after each of {limits.MAX_REPAIRS} repairs ({writer}): "
+        "stop the other writer; this process repairs it again only if the difference changes"
     )

@@ -145,7 +145,7 @@ def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnosti
 
 
 def quote_value(value: str) -> str:
-    """Return ``value`` in quotation marks, escaped and shortened to ``limits.MAX_QUOTED_CHARACTERS``."""
+    """Return ``value`` in quotation marks, escaped and shortened."""
     if len(value) > limits.MAX_QUOTED_CHARACTERS:
         value = value[: limits.MAX_QUOTED_CHARACTERS - 1] + "…"
     return escaped(json.dumps(value, ensure_ascii=False))

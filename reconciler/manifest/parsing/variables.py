@@ -147,7 +147,10 @@ def _substitute_scalar(
         parts += before, value
         length += len(before) + len(value)
         if length > limits.MAX_VARIABLE_CHARACTERS:
-            message = f"is longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters after its variables are replaced"
+            message = (
+                f"is longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters after its variables "
+                "are replaced"
+            )
             diagnostics.add(Code.VARIABLE, node.position, message, path=path)
             return InvalidNode(node.position)
     return parse_scalar(node, "".join([*parts, rest]))

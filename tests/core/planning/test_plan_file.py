@@ -188,52 +188,64 @@ def change(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 CREATED, UPDATED = change("a"), change("b")
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "an unknown member": (lambda it: it["plan"].update(more=1), "/plan/more is unknown"),
+    "an unknown member": (lambda x: x["plan"].update(more=1), "/plan/more is unknown"),
     "a missing member": (
-        lambda it: UPDATED(it)["before"].pop("uid"), "/plan/changes/1/before/uid is missing",
+        lambda x: UPDATED(x)["before"].pop("uid"), "/plan/changes/1/before/uid is missing",
     ),
     "a wrong type": (
-        lambda it: UPDATED(it)["before"].update(version="1"), "/before/version has an invalid value",
+        lambda x: UPDATED(x)["before"].update(version="1"), "/before/version has an invalid value",
     ),
-    "a truth for a number": (lambda it: it.update(schema=True), "/schema has an invalid value"),
-    "text for a list": (lambda it: it["plan"].update(changes="x"), "/plan/changes has an invalid value"),
-    "a list for an object": (lambda it: it["plan"].update(target=[]), "/plan/target has an invalid value"),
-    "an object for a list": (lambda it: it["plan"].update(unchanged={}), "/plan/unchanged has an invalid value"),
+    "a truth for a number": (lambda x: x.update(schema=True), "/schema has an invalid value"),
+    "text for a list": (
+        lambda x: x["plan"].update(changes="x"), "/plan/changes has an invalid value",
+    ),
+    "a list for an object": (
+        lambda x: x["plan"].update(target=[]), "/plan/target has an invalid value",
+    ),
+    "an object for a list": (
+        lambda x: x["plan"].update(unchanged={}), "/plan/unchanged has an invalid value",
+    ),
     "a tag that is no text": (
-        lambda it: CREATED(it)["tags"].update(t=1), "/plan/changes/0/tags/t has an invalid value",
+        lambda x: CREATED(x)["tags"].update(t=1), "/plan/changes/0/tags/t has an invalid value",
     ),
-    "a spec that is a list": (lambda it: CREATED(it).update(spec=[]), "/plan/changes/0/spec has an invalid value"),
+    "a spec that is a list": (
+        lambda x: CREATED(x).update(spec=[]), "/plan/changes/0/spec has an invalid value",
+    ),
     "an origin for what has none": (
-        lambda it: CREATED(it).update(origin=None), "/plan/changes/0/origin has an invalid value",
+        lambda x: CREATED(x).update(origin=None), "/plan/changes/0/origin has an invalid value",
     ),
     "a cause that is none": (
-        lambda it: CREATED(it).update(cause="luck"), "/plan/changes/0/cause has an invalid value",
+        lambda x: CREATED(x).update(cause="luck"), "/plan/changes/0/cause has an invalid value",
     ),
     "an operation that is none": (
-        lambda it: CREATED(it).update(operation="destroy"), "/plan/changes/0/operation is not one of",
+        lambda x: CREATED(x).update(operation="destroy"), "/plan/changes/0/operation is not one of",
     ),
     "an operation that is no word": (
-        lambda it: CREATED(it).update(operation=[]), "/plan/changes/0/operation is not one of",
+        lambda x: CREATED(x).update(operation=[]), "/plan/changes/0/operation is not one of",
     ),
-    "a change that is none": (lambda it: it["plan"].update(changes=[7]), "/0/operation is not one of"),
-    "a kind that is none": (lambda it: CREATED(it)["key"].update(kind="moon"), "moon/a is not a valid key"),
+    "a change that is none": (
+        lambda x: x["plan"].update(changes=[7]), "/0/operation is not one of",
+    ),
+    "a kind that is none": (
+        lambda x: CREATED(x)["key"].update(kind="moon"), "moon/a is not a valid key",
+    ),
     "another resource before": (
-        lambda it: UPDATED(it)["before"]["key"].update(path=["c"]), "mesh/b is not a valid key",
+        lambda x: UPDATED(x)["before"]["key"].update(path=["c"]), "mesh/b is not a valid key",
     ),
     "a mark of somebody else": (
-        lambda it: CREATED(it)["tags"].update({OWNER_TAG: "x"}), "mesh/a is not owned by platform",
+        lambda x: CREATED(x)["tags"].update({OWNER_TAG: "x"}), "mesh/a is not owned by platform",
     ),
-    "no mark": (lambda it: CREATED(it)["tags"].clear(), "mesh/a is not owned by platform"),
+    "no mark": (lambda x: CREATED(x)["tags"].clear(), "mesh/a is not owned by platform"),
     "what somebody else owns": (
-        lambda it: UPDATED(it)["before"]["tags"].update({OWNER_TAG: "x"}),
+        lambda x: UPDATED(x)["before"]["tags"].update({OWNER_TAG: "x"}),
         "mesh/b is not owned by platform",
     ),
     "a resource twice": (
-        lambda it: it["plan"]["changes"].append(CREATED(it)), "a resource occurs twice",
+        lambda x: x["plan"]["changes"].append(CREATED(x)), "a resource occurs twice",
     ),
-    "no account": (lambda it: it["plan"]["target"].update(account=None), "its target has no account"),
-    "another fingerprint": (lambda it: it.update(fingerprint="x"), "fingerprint"),
-    "another intention": (lambda it: CREATED(it)["difference"].update(after={}), "fingerprint"),
+    "no account": (lambda x: x["plan"]["target"].update(account=None), "its target has no account"),
+    "another fingerprint": (lambda x: x.update(fingerprint="x"), "fingerprint"),
+    "another intention": (lambda x: CREATED(x)["difference"].update(after={}), "fingerprint"),
 }  # fmt: skip
 
 
