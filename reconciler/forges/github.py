@@ -33,7 +33,9 @@ class GitHub:
         """Read the event; nothing is asked yet. UsageError where it is none that can be served."""
         repository = environment.get("GITHUB_REPOSITORY", "")
         if not _REPOSITORY.fullmatch(repository):
-            raise UsageError("GITHUB_REPOSITORY names no repository: is this GitHub Actions?")
+            raise UsageError(
+                "GITHUB_REPOSITORY is not OWNER/NAME: run ci in a job of GitHub Actions"
+            )
         self.event = _event(environment)
         files = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
         outputs, summary = (Path(file) if file else None for file in files)
@@ -53,7 +55,7 @@ class GitHub:
         match self._rest.query(_VIEWER):
             case {"viewer": {"login": str(login)}}:
                 return login
-        raise ForgeError("the viewer query: the answer names no user")
+        raise ForgeError("the viewer query: the response has no user")
 
     def comments(self, request: int) -> Iterator[Comment]:
         """Yield the comments that the user of our token made, oldest first."""
@@ -75,7 +77,7 @@ class GitHub:
             case {"node": {"body": str(body), "author": dict(author), "editor": editor}}:
                 # A user who was deleted since is no editor here.
                 return body if editor == author else None
-        raise ForgeError("the query for a comment's editor: the answer has none")
+        raise ForgeError("the query for a comment's editor: the response has no comment")
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -108,7 +110,7 @@ class GitHub:
         match self._rest.request("GET", path):
             case {"sha": str(commit)}:
                 return commit
-        raise ForgeError(f"GET {path}: the answer names no commit")
+        raise ForgeError(f"GET {path}: the response has no commit")
 
 
 def _is_of_fork(request: Any) -> bool:
@@ -132,7 +134,7 @@ def _event(environment: Mapping[str, str]) -> Event:
     name = environment.get("GITHUB_EVENT_NAME", "")
     if name == "pull_request_target":
         raise UsageError(
-            "pull_request_target hands the secrets to whoever opens a pull request: "
+            "pull_request_target gives the secrets to the author of any pull request: "
             "run the job on pull_request"
         )
     match name, payload:

@@ -39,7 +39,7 @@ class GitLab:
         """Read the event; nothing is asked yet. UsageError where this is no job of a project."""
         project = environment.get("CI_PROJECT_ID", "")
         if not _NUMBER.fullmatch(project):
-            raise UsageError("CI_PROJECT_ID names no project: is this GitLab CI?")
+            raise UsageError("CI_PROJECT_ID is not a project id: run ci in a job of GitLab CI")
         self.event = _event(environment, project)
         self.files = FILES
         self._environment = environment
@@ -67,7 +67,7 @@ class GitLab:
                 return body
             case {"note": {"body": str(body), "author": dict(author), "lastEditedBy": editor}}:
                 return body if editor == author else None
-        raise ForgeError("the query for a note's editor: the answer has none")
+        raise ForgeError("the query for a note's editor: the response has no note")
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -100,7 +100,7 @@ class GitLab:
         match self._rest.request("GET", path):
             case {"commit": {"id": str(commit)}}:
                 return commit
-        raise ForgeError(f"GET {path}: the answer names no commit")
+        raise ForgeError(f"GET {path}: the response has no commit")
 
     def _notes(self, request: int) -> str:
         return f"{self._path}/merge_requests/{request}/notes"
@@ -116,7 +116,7 @@ def _event(environment: Mapping[str, str], project: str) -> Event:
         return Event(source, occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
     number = environment.get("CI_MERGE_REQUEST_IID", "")
     if not _NUMBER.fullmatch(number):
-        raise UsageError("CI_MERGE_REQUEST_IID names no merge request")
+        raise UsageError("CI_MERGE_REQUEST_IID is not the number of a merge request")
     # A pipeline for merged results holds what the target branch brought too.
     base = environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA") or environment.get(
         "CI_MERGE_REQUEST_DIFF_BASE_SHA"

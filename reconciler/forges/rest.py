@@ -26,9 +26,9 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=20)
 _VERSION = re.compile(r"/v\d$")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADVICE: Mapping[int, str] = {
-    HTTPStatus.UNAUTHORIZED: ": the token is not, or no longer, valid",
-    HTTPStatus.FORBIDDEN: ": the token may not do that",
-    HTTPStatus.NOT_FOUND: ": it is not there, or the token may not see it",
+    HTTPStatus.UNAUTHORIZED: ": the token is invalid or has expired",
+    HTTPStatus.FORBIDDEN: ": the token does not permit this request",
+    HTTPStatus.NOT_FOUND: ": not found, or the token does not permit reading it",
 }
 
 
@@ -91,7 +91,7 @@ class RestClient:
         match self._asked("POST", self._graphql, document):
             case {"data": dict(data), **rest} if not rest.get("errors"):
                 return data
-        raise ForgeError(f"{shown(f'POST {self._graphql}')}: the query was not answered")
+        raise ForgeError(f"{shown(f'POST {self._graphql}')}: the response has no data")
 
     def _asked(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
         response = self._attempt(method, url, body)
@@ -109,14 +109,14 @@ class RestClient:
         try:
             return json.loads(response.content) if response.content else None
         except (ValueError, RecursionError) as error:
-            raise ForgeError(f"{where}: the answer is no JSON, or too much of it") from error
+            raise ForgeError(f"{where}: the response is not JSON, or is too large") from error
 
     def number(self, method: str, path: str, body: Mapping[str, str] | None = None) -> int:
         """Return the id in the answer."""
         match self.request(method, path, body):
             case {"id": int(number)}:
                 return number
-        raise ForgeError(f"{self._named(method, path)}: the answer has no id")
+        raise ForgeError(f"{self._named(method, path)}: the response has no id")
 
     def pages(self, path: str) -> Iterator[Any]:
         """Yield the members of a list, page by page; ForgeError where it does not end."""
@@ -124,12 +124,12 @@ class RestClient:
             # A page may be short, of what we may not see; only an empty one is the last.
             members = self.request("GET", f"{path}?sort=asc&per_page={PAGE_SIZE}&page={page}")
             if not isinstance(members, list):
-                raise ForgeError(f"{self._named('GET', path)}: the answer is no list")
+                raise ForgeError(f"{self._named('GET', path)}: the response is not a list")
             if not members:
                 return
             yield from members
         raise ForgeError(
-            f"{self._named('GET', path)}: it holds more than {MAX_PAGES * PAGE_SIZE:,}"
+            f"{self._named('GET', path)}: the list has more than {MAX_PAGES * PAGE_SIZE:,} items"
         )
 
     def _named(self, method: str, path: str) -> str:
@@ -149,7 +149,7 @@ class RestClient:
             # What is cut off here is no JSON.
             content = response.read(MAX_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            return _Response(message=f"no answer: {type(error).__name__}")
+            return _Response(message=f"no response: {type(error).__name__}")
         finally:
             self._pool.clear()
         return _Response(response.status, content, response.headers.get("retry-after", ""))
@@ -159,7 +159,7 @@ def validate_token(token: str | None, name: str) -> str:
     """Return ``token`` fit for a header; ForgeError, without it, where there is none."""
     stripped = (token or "").strip()
     if not _TOKEN.fullmatch(stripped):
-        raise ForgeError(f"there is no token in {name}, or it holds what no token does")
+        raise ForgeError(f"{name} has no valid token: set it to an API token")
     return stripped
 
 
@@ -170,5 +170,7 @@ def _checked_url(url: str) -> str:
         parts = urllib3.util.Url()
     if parts.scheme not in ("http", "https") or not parts.host:
         # Its text is not repeated, because it may hold a password.
-        raise ForgeError("the forge names no URL of its API that begins with http:// or https://")
+        raise ForgeError(
+            "the API URL of the forge is invalid: it must begin with http:// or https://"
+        )
     return url

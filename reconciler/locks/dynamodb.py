@@ -50,7 +50,9 @@ class DynamoStore:
         # What a proxy answers with 200 looks to the SDK like a write that was done.
         found = self.read()
         if found is None:
-            raise LockError(f"{self.name} cannot be used: what was written is not there")
+            raise LockError(
+                f"{self.name} cannot be used: the record is missing after a successful write"
+            )
         return found == after
 
     def _call(self, operation: str, **arguments: Any) -> Any:
@@ -61,7 +63,9 @@ class DynamoStore:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
                 return None
             # The text of an error that botocore did not expect may hold parts of a proxy's URL.
-            text = "no answer" if type(error) is HTTPClientError else shown(error)
+            text = "no response" if type(error) is HTTPClientError else shown(error)
             raise LockError(f"{self.name} cannot be used: {text}") from error
         except _UNPARSED as error:
-            raise LockError(f"{self.name} cannot be used: no answer of DynamoDB's") from error
+            raise LockError(
+                f"{self.name} cannot be used: the response is not from DynamoDB"
+            ) from error

@@ -50,7 +50,7 @@ class FileStore:
             try:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     # What is written into a device is not there for the next one.
-                    raise LockError(f"{self.name} is no regular file")
+                    raise LockError(f"{self.name} is not a regular file")
                 _lock(file)
                 yield file
             finally:

@@ -99,8 +99,8 @@ class Elector:
             text = self._observed[0] if self._observed else None
             if before is not None and text != before:
                 raise LockHeldError(
-                    f"{self._parsed(text).holder} holds {self.store.name}; "
-                    "try again when it has ended"
+                    f"{self._parsed(text).holder} holds {self.store.name}: "
+                    "try again when that process has ended"
                 )
             before = text
             sleep(self.term_seconds / RENEWALS_PER_TERM)
@@ -151,7 +151,9 @@ class Elector:
         try:
             return LeaseRecord.parse(text)
         except (ValueError, TypeError):
-            raise LockError(f"{self.store.name} holds something else than a lease") from None
+            raise LockError(
+                f"{self.store.name} does not contain a lease: use another lock"
+            ) from None
 
 
 @contextmanager
@@ -176,7 +178,7 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
             elector.renew_or_acquire()
         except LockError as error:
             if not complained:
-                logger.warning("%s; this replica writes only while its lease lasts", error)
+                logger.warning("%s; this replica writes only until its lease expires", error)
             complained = True
         else:
             complained = False

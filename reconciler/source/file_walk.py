@@ -77,7 +77,7 @@ def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Fi
         for path in paths:
             walk.start(path)
     except _LimitError as error:
-        over = about_file(Code.LIMIT, error.name, str(error), "name a smaller directory")
+        over = about_file(Code.LIMIT, error.name, str(error), "pass a smaller directory")
         return FileTree((), (*walk.diagnostics, over))
     entries = sorted(walk.entries.values(), key=lambda entry: entry.name)
     return FileTree(tuple(entries), tuple(walk.diagnostics))
@@ -98,7 +98,9 @@ class _Walk:
         """Add ``path`` itself, whatever its name, and all below it."""
         if not path:
             # A variable of the shell that was never set must not read the working directory.
-            raise UsageError("a PATH is empty: name a file or a directory, . for this one")
+            raise UsageError(
+                "a PATH is empty: pass a file or a directory, or . for the working directory"
+            )
         try:
             real = os.path.realpath(path, strict=True)
             status = os.lstat(real)
@@ -152,15 +154,15 @@ class _Walk:
             path = os.path.realpath(link, strict=True)
             status = os.lstat(path)
         except OSError as error:
-            self._report(Code.SYMLINK, name, f"leads nowhere: {error.strerror}")
+            self._report(Code.SYMLINK, name, f"is a link that cannot be followed: {error.strerror}")
             return
         is_directory = stat.S_ISDIR(status.st_mode)
         if not is_directory and not name.endswith(SUFFIXES):
             return
         if os.path.commonpath((path, root)) != root:
-            self._report(Code.SYMLINK, name, "is a link that leaves the directory")
+            self._report(Code.SYMLINK, name, "is a link that points outside the directory")
         elif path in above:
-            self._report(Code.SYMLINK, name, "is a link to a directory that holds it")
+            self._report(Code.SYMLINK, name, "is a link to a directory that contains it")
         elif is_directory:
             self._directory(name, path, above)
         else:
@@ -172,16 +174,16 @@ class _Walk:
         if shown_name(name) != name:
             self._report(Code.FILE_NAME, name, "has a name that is not UTF-8")
         elif not stat.S_ISREG(status.st_mode):
-            self._report(Code.NOT_REGULAR, name, "is no regular file", "name - to read a pipe")
+            self._report(Code.NOT_REGULAR, name, "is not a regular file", "pass - to read a pipe")
         elif status.st_size > MAX_FILE_BYTES:
             self._report(Code.LIMIT, name, f"is larger than {MAX_FILE_BYTES >> 20} MiB")
         else:
             self._bytes += status.st_size
             self.entries[path] = FileEntry(name, path, stamp_of(status))
             if len(self.entries) > MAX_FILES:
-                raise _LimitError(name, f"is one more than {MAX_FILES:,} files")
+                raise _LimitError(name, f"exceeds the limit of {MAX_FILES:,} files")
             if self._bytes > MAX_BYTES:
-                raise _LimitError(name, f"makes more than {MAX_BYTES >> 20} MiB in all")
+                raise _LimitError(name, f"exceeds the limit of {MAX_BYTES >> 20} MiB in total")
 
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.diagnostics.append(about_file(code, shown_name(name), message, hint))

@@ -43,7 +43,7 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     HistoryError where they cannot be had, and where they are not plain files alone.
     """
     if not _COMMIT.fullmatch(commit):
-        raise HistoryError("the base is no commit")
+        raise HistoryError("the base is not a commit id")
     if STANDARD_INPUT in paths:
         raise HistoryError("standard input has no base")
     base = _git("merge-base", commit, "HEAD").decode().strip()
@@ -51,7 +51,7 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     listed = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
     found = dict(_manifests(listed, names))
     if len(found) > MAX_FILES or sum(size for _, size in found.values()) > MAX_BYTES:
-        raise HistoryError("the base holds more than a directory of manifests does")
+        raise HistoryError("the base has more manifests than the limits on number and size allow")
     blobs = [blob for blob, _ in found.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
     return tuple(zip(found, _parse_contents(content, len(blobs)), strict=True))
@@ -65,11 +65,13 @@ def _manifests(listed: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple
         if any(part.startswith(".") for part in name.split("/") if part != ".."):
             continue
         if mode not in _REGULAR:
-            raise HistoryError("the base holds a link or a submodule, which is not followed")
+            raise HistoryError("the base contains a link or a submodule, which is not followed")
         if name.endswith(SUFFIXES) or name in names:
             # Git writes BAD for what a partial clone lacks.
             if not size.isdigit() or int(size) > MAX_FILE_BYTES:
-                raise HistoryError("the base holds a file that is too large, or not in the clone")
+                raise HistoryError(
+                    "the base contains a file that is too large or missing from the clone"
+                )
             yield name, (blob, int(size))
 
 
@@ -97,5 +99,7 @@ def _git(*arguments: str, stdin: bytes = b"") -> bytes:
         raise HistoryError(f"git {arguments[0]}: {error}") from error
     if ended.returncode:
         reason = " ".join(ended.stderr.decode(errors="replace").split())[:_MAX_CHARACTERS]
-        raise HistoryError(f"git {arguments[0]}: {reason or 'the clone holds no way to it'}")
+        raise HistoryError(
+            f"git {arguments[0]}: {reason or 'the clone does not contain enough history'}"
+        )
     return ended.stdout

@@ -86,7 +86,7 @@ def fingerprint(paths: Iterable[str]) -> str:
 def nothing_found(paths: Iterable[str]) -> Diagnostic:
     """Return the complaint for ``paths`` that hold no manifest, where that is not allowed."""
     where = ", ".join(map(shown_name, paths))
-    hint = "if that is right, pass --allow-empty to plan, apply or run"
+    hint = "if the source is meant to be empty, pass --allow-empty to plan, apply or run"
     return about_file(Code.NO_MANIFEST, where, "no manifest found", hint)
 
 
@@ -123,10 +123,10 @@ def _read_when_stable(
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))
             return Snapshot(files, before.tree.diagnostics + unreadable)
         before = after
-    message, hint = "keeps changing while it is read", "try again when it is still"
+    message, hint = "keeps changing while it is read", "try again when no process writes to it"
     if before.git_is_at_work:
         message = "is being changed by git"
-        hint = "remove .git/index.lock if no git is running"
+        hint = "if no git process is running, remove .git/index.lock"
     where = ", ".join(map(shown_name, paths))
     return Snapshot((), (about_file(Code.CHANGING, where, message, hint),))
 
@@ -142,6 +142,8 @@ def _content(entry: FileEntry) -> tuple[str, bytes] | Diagnostic:
         return about_file(Code.UNREADABLE, entry.name, f"cannot be read: {error.strerror}")
     if len(content) != entry.size:
         # If it grew, the second survey shows it; a size that is no size must not cut a file short.
-        message = f"cannot be read: it does not have the {entry.size} bytes that its folder shows"
+        message = (
+            f"cannot be read: it does not have the {entry.size} bytes that its directory lists"
+        )
         return about_file(Code.UNREADABLE, entry.name, message)
     return entry.name, content

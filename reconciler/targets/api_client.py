@@ -103,7 +103,7 @@ class ApiClient:
             if not following:
                 return
             if token.get("nextToken") == following:
-                raise UnavailableError(f"{asking}: two pages gave the same nextToken")
+                raise UnavailableError(f"{asking}: two pages have the same nextToken")
             token = {"nextToken": following}
         raise UnavailableError(f"{asking}: more than {MAX_PAGES:,} pages")
 
@@ -187,4 +187,6 @@ def _check_answer(operation: Operation, body: Any, asking: str) -> None:
     response = {operation.payload: body} if operation.payload else body
     for violation in violations(shape, response):
         if violation.constraint in ("required", "type"):
-            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {shown(violation)}")
+            raise UnavailableError(
+                f"{asking}: the response does not match the App Mesh API: {shown(violation)}"
+            )

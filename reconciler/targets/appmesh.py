@@ -143,7 +143,7 @@ class AppMesh:
             tags = self.tags_of(key, body["metadata"]["arn"])
         except NotFoundError as error:
             # It was just described: that its tags are not found does not make it absent.
-            raise UnavailableError(f"{error}, though {key} was described") from error
+            raise UnavailableError(f"{error}, although {key} was described") from error
         return to_live_resource(key, body, tags)
 
     def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
@@ -193,7 +193,7 @@ class AppMesh:
         name_member = path_of(key.kind)[-1]
         if body[name_member] != key.name:
             raise UnavailableError(
-                f"describing {key}: the answer is about {shown(body[name_member])!r}"
+                f"describing {key}: the response is about {shown(body[name_member])!r}"
             )
         return body
 
@@ -232,7 +232,7 @@ class AppMesh:
             holders = list(self.lister.children(key))
             if not holders:
                 raise
-            raise ConflictError(f"{error}; in it are {shorten_list(holders)}") from error
+            raise ConflictError(f"{error}; it contains {shorten_list(holders)}") from error
 
     def _write(self, action: Action, key: Key, **arguments: Any) -> ResourceVersion:
         return to_version(*self._exchange(action, key, arguments | arguments_of(key)))

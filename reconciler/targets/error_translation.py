@@ -31,15 +31,18 @@ from reconciler.known_secrets import shown
 # One row for every error that the description declares; a test fails when it grows one more.
 ERRORS: dict[str, tuple[type[TargetError], str]] = {
     "BadRequestException": (RejectedError, "correct the manifest"),
-    "ConflictException": (ConflictError, "look at what holds the name"),
-    "ForbiddenException": (RejectedError, "the credentials may not do this"),
-    "InternalServerErrorException": (UnavailableError, "the next run looks again"),
-    "LimitExceededException": (RejectedError, "a quota is used up: raise it or remove something"),
-    "NotFoundException": (NotFoundError, "the next run looks again"),
-    "ResourceInUseException": (ConflictError, "remove what still uses it first"),
-    "ServiceUnavailableException": (UnavailableError, "the next run looks again"),
+    "ConflictException": (ConflictError, "check which resource has this name"),
+    "ForbiddenException": (RejectedError, "the credentials do not permit this operation"),
+    "InternalServerErrorException": (UnavailableError, "the next run tries again"),
+    "LimitExceededException": (RejectedError, "a quota is used up: raise it or delete resources"),
+    "NotFoundException": (NotFoundError, "the next run tries again"),
+    "ResourceInUseException": (ConflictError, "first remove the resources that use it"),
+    "ServiceUnavailableException": (UnavailableError, "the next run tries again"),
     "TooManyRequestsException": (ThrottledError, "lower --parallelism, or wait"),
-    "TooManyTagsException": (RejectedError, "50 tags are allowed, two of them are ours"),
+    "TooManyTagsException": (
+        RejectedError,
+        "a resource can have 50 tags, and the reconciler needs two of them",
+    ),
 }
 # IAM's refusals are in no model of the API (seen in public issues, appmesh-api section 3).
 UNMODELED: dict[str, tuple[type[TargetError], str]] = {
@@ -106,14 +109,14 @@ def translate_errors(asking: str) -> Iterator[None]:
         raise RejectedError(f"{asking}: {text_of(error)}") from error
     except EndpointConnectionError as error:
         raise UnreachableError(
-            f"{asking}: {text_of(error)}; check the URL, and that it is served"
+            f"{asking}: {text_of(error)}; check the URL, and that a server listens there"
         ) from error
     except BotoCoreError as error:
-        raise UnavailableError(f"{asking}: {text_of(error)}; the next run looks again") from error
+        raise UnavailableError(f"{asking}: {text_of(error)}; the next run tries again") from error
     except _UNPARSED as error:
         # Their texts hold the answer, such as the credentials of a role.
         raise UnavailableError(
-            f"{asking}: the answer is none of this API's; the next run looks again"
+            f"{asking}: the response is not from this API; the next run tries again"
         ) from error
 
 
@@ -156,7 +159,7 @@ def classify_response(response: tuple[Any, dict[str, Any]] | None) -> str:
 
 def _by_status(status: int) -> tuple[type[TargetError], str]:
     if status >= _SERVER_FAULT:
-        return UnavailableError, "the next run looks again"
+        return UnavailableError, "the next run tries again"
     if status == _TOO_MANY:
         return ThrottledError, "lower --parallelism, or wait"
-    return RejectedError, f"HTTP {status} is no answer of App Mesh: check the endpoint URL"
+    return RejectedError, f"HTTP {status} is not a response of App Mesh: check the endpoint URL"

@@ -89,7 +89,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
     """Let ``core`` act in a role, which is asked for when it is first needed."""
     own = core.get_credentials()
     if own is None:
-        raise UsageError(f"no credentials were found that could assume {role_arn}")
+        raise UsageError(f"no credentials found that can assume {role_arn}")
     _remember_credentials(own)
     fetcher = AssumeRoleCredentialFetcher(
         # Asked at the target's own URL: no credential goes anywhere else.
@@ -126,9 +126,9 @@ def open_client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
         )
     except NoRegionError as error:
-        raise UsageError("no region was named: say --region, or set AWS_REGION") from error
+        raise UsageError("no region given: pass --region or set AWS_REGION") from error
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"making a client of {service}: {_without_url(error)}") from error
+        raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())
     url = client.meta.endpoint_url
     refuse_strange_url(url)
@@ -146,7 +146,7 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
     """
     client = open_client(session, "sts", connection, workers=1)
     try:
-        with translate_errors("asking whose credentials these are"):
+        with translate_errors("reading the account of the credentials"):
             identity = client.get_caller_identity()
     except TargetError:
         if connection.url is None:
@@ -158,7 +158,7 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
 
 def credentials_of(session: boto3.Session) -> str | None:
     """Return where the credentials come from, None where there are none; never what they are."""
-    with translate_errors("looking for credentials"):
+    with translate_errors("searching for credentials"):
         found = session.get_credentials()
     return None if found is None else str(found.method)
 
@@ -225,7 +225,7 @@ def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) 
     parts = urlsplit(request.url)
     if parts.scheme != "https" and not (connection.allow_insecure or _is_loopback(request.url)):
         raise UsageError(
-            f"http://{parts.netloc.rpartition('@')[2]} would get credentials unencrypted: use "
+            f"http://{parts.netloc.rpartition('@')[2]} would receive credentials unencrypted: use "
             "https://, or pass --allow-insecure-endpoint if you trust every network in between"
         )
 
@@ -258,5 +258,5 @@ def _without_url(error: BotoCoreError | ValueError) -> str:
     if isinstance(error, BotoCoreError):
         return text_of(error)
     if isinstance(error, JSONDecodeError):
-        return f"credential_process printed no JSON: {error}"
+        return f"credential_process did not print JSON: {error}"
     return "invalid endpoint URL: use http://HOST:PORT or https://HOST"

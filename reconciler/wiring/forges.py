@@ -15,6 +15,6 @@ def open_forge(environment: Mapping[str, str]) -> Forge:
     if environment.get("GITLAB_CI") == "true":
         return GitLab(environment)
     raise UsageError(
-        "ci is for the jobs of GitHub Actions and GitLab CI; elsewhere plan, apply and "
-        "plan --detailed-exitcode do the same"
+        "ci runs only in jobs of GitHub Actions and GitLab CI: elsewhere use plan, apply and "
+        "plan --detailed-exitcode"
     )

@@ -30,4 +30,6 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
             time.sleep(RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
-    raise LockHeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
+    raise LockHeldError(
+        f"{LOCAL_DATA} is locked by a process that no longer serves it: try again when it has ended"
+    )

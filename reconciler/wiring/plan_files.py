@@ -22,7 +22,7 @@ def write_plan(file: str, plan: Plan) -> None:
     content, path = plan_file.write_plan_file(plan), Path(file)
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise UsageError(f"{file} is no regular file, so no plan is saved there")
+            raise UsageError(f"{file} is not a regular file: pass another file for the plan")
         # It makes the file for its owner alone, which a plan's specs and tags deserve.
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -44,11 +44,13 @@ def read_plan(file: str) -> Plan:
         # Opened once: what is checked is what was read.
         with open(file, "rb", opener=_open_regular) as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                raise UsageError(f"{file} is no regular file: name the plan itself")
+                raise UsageError(f"{file} is not a regular file: pass the plan file itself")
             content = source.read(plan_file.MAX_BYTES + 1)
     except OSError as error:
         reason = (
-            "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
+            "it is a link: pass the plan file itself"
+            if error.errno == errno.ELOOP
+            else error.strerror
         )
         raise UsageError(f"reading the plan {file}: {reason}") from error
     return plan_file.parse_plan_file(file, content)

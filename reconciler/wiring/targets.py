@@ -74,7 +74,7 @@ def read_limit(text: str | None, default: Limit) -> Limit:
         return Limit(int(text))
     share = _SHARE.fullmatch(text)
     if share is None:
-        raise UsageError(f'--max-updates takes a number or a share such as 30%, not "{text}"')
+        raise UsageError(f'invalid --max-updates "{text}": use a number or a share such as 30%')
     return Limit(share=Fraction(int(share[1]), 100))
 
 
@@ -92,8 +92,8 @@ def _connect(
     account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
     if config.account is not None and account is None:
         raise TargetError(
-            f"target {config.name} is configured for account {config.account}, and {calls.url} does"
-            " not say whose credentials these are (GetCallerIdentity)"
+            f"target {config.name} is configured for account {config.account}, but the account of "
+            f"the credentials is unknown: {calls.url} does not answer GetCallerIdentity"
         )
     if config.account is not None and account != config.account:
         raise UsageError(

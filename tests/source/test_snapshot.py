@@ -189,8 +189,8 @@ def test_i13_a_large_file_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "message"),
     [
-        ("MOST_FILES", 3, "is one more than 3 files"),
-        ("MOST_BYTES", 3, "makes more than 0 MiB in all"),
+        ("MOST_FILES", 3, "exceeds the limit of 3 files"),
+        ("MOST_BYTES", 3, "exceeds the limit of 0 MiB in total"),
         ("MOST_DEPTH", 1, "is more than 1 directories deep"),
     ],
 )
