@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from reconciler.settings.lock_schemes import LOCK_SCHEMES
+
 MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
 DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
 SOURCE_COMMANDS = ("validate", *MESH_COMMANDS)
@@ -32,9 +34,9 @@ class OptionType(Enum):
 
 
 def is_lock(text: str) -> bool:
-    """Whether ``text`` names a place for a lease: ``file:PATH`` or ``dynamodb:TABLE``."""
-    kind, _, place = text.partition(":")
-    return kind in ("file", "dynamodb") and bool(place)
+    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a location."""
+    scheme, _, location = text.partition(":")
+    return scheme in LOCK_SCHEMES and bool(location)
 
 
 @dataclass(frozen=True, slots=True)
