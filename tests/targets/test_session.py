@@ -105,9 +105,9 @@ def test_a_missing_profile_is_wrong_usage() -> None:
 @pytest.mark.parametrize(
     ("connection", "words"),
     [
-        (Connection("no url", "eu-west-1"), "client of appmesh: invalid endpoint URL"),
+        (Connection("no url", "eu-west-1"), "client for appmesh: invalid endpoint URL"),
         (Connection("http://x"), "--region"),
-        (Connection(None, "no region"), "client of appmesh: Provided region_name 'no region'"),
+        (Connection(None, "no region"), "client for appmesh: Provided region_name 'no region'"),
     ],
 )
 def test_an_impossible_address_is_wrong_usage(connection: Connection, words: str) -> None:
