@@ -8,7 +8,7 @@ from typing import TextIO
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
-from reconciler.source.snapshot import nothing_found, read
+from reconciler.source.snapshot import no_manifest_diagnostic, read
 
 DEFAULT_SOURCE = "manifests"
 
@@ -33,5 +33,5 @@ def read_manifests(
     )
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
-        diagnostics.append(nothing_found(paths))
+        diagnostics.append(no_manifest_diagnostic(paths))
     return replace(loaded, diagnostics=sort_diagnostics(diagnostics))

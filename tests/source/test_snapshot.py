@@ -11,7 +11,7 @@ from reconciler.core.errors import UsageError
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.source import file_walk
 from reconciler.source.file_walk import FileEntry, walk
-from reconciler.source.snapshot import Snapshot, fingerprint, nothing_found, read
+from reconciler.source.snapshot import Snapshot, fingerprint, no_manifest_diagnostic, read
 
 
 def no_pause(_seconds: float) -> None:
@@ -97,7 +97,7 @@ def test_i05_an_empty_path_is_not_the_working_directory() -> None:
 
 def test_i07_an_empty_directory_is_no_error_by_itself(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == Snapshot((), ())
-    item = nothing_found([str(tmp_path), "-"])
+    item = no_manifest_diagnostic([str(tmp_path), "-"])
     assert (item.code, item.origin.file) == (Code.NO_MANIFEST, f"{tmp_path}, -")
 
 
