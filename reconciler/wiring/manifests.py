@@ -1,4 +1,4 @@
-"""Paths made into desired values and complaints."""
+"""Reads and parses the manifests of a run."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,9 @@ def read_manifests(
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
-    """Return what the manifests in ``paths`` say together, with every complaint about them.
+    """Return the desired state and all diagnostics of the manifests in `paths`.
 
-    It calls ``beat`` about once a second while it reads.
+    `beat` is called about once a second while they are read.
     """
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)

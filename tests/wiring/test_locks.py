@@ -1,4 +1,4 @@
-"""What --lock names."""
+"""Locks that --lock selects."""
 
 import time
 from dataclasses import replace
