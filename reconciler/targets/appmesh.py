@@ -1,7 +1,7 @@
 """AWS App Mesh as a target, through boto3.
 
 The API description gives the operation for each action and kind, so this module has no code for
-single kinds. It makes no decisions: it reads resources and carries out changes.
+individual kinds. It makes no decisions: it reads resources and carries out changes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
