@@ -680,4 +680,5 @@ def test_without_a_token_there_is_no_comment_and_one_line_says_so(
     result = job("request", base=base)
     assert result.code == 1
     assert not (forge.folder / "outputs").exists()
-    assert "the comment could not be written: there is no token in " in result.err
+    assert "the comment could not be written: " in result.err
+    assert "_TOKEN has no valid token" in result.err
