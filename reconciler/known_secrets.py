@@ -6,10 +6,11 @@ may repeat any of them.
 
 from collections import deque
 
-from reconciler.core.redaction import MAX_CHARACTERS, excerpt, redact
+from reconciler import limits
+from reconciler.core.redaction import excerpt, redact
 
-# Temporary credentials are replaced many times in the life of a daemon. The last ones suffice:
-# no answer repeats what was sent hours ago.
+# A daemon replaces its temporary credentials many times. Only the newest are kept, because no
+# response repeats credentials that were sent hours ago.
 _MAX_TEMPORARY = 32
 
 _lasting: set[str] = set()
@@ -31,7 +32,7 @@ def redacted(text: str) -> str:
     return redact(text, _known())
 
 
-def shown(text: object, limit: int = MAX_CHARACTERS) -> str:
+def shown(text: object, limit: int = limits.MAX_FOREIGN_CHARACTERS) -> str:
     """Return `text` of another program for a message: without secrets and shortened."""
     return excerpt(str(text), _known(), limit)
 

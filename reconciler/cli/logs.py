@@ -7,11 +7,10 @@ import select
 import sys
 from typing import Any, TextIO
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.known_secrets import redacted
 
-# A trace holds the texts of other programs' errors, and those may hold a whole answer.
-MAX_CHARACTERS = 1 << 16
 FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
 
 
@@ -20,11 +19,11 @@ class Redacted(logging.Formatter):
 
     def message_of(self, record: logging.LogRecord) -> str:
         """Return what ``record`` says."""
-        return redacted(record.getMessage()[:MAX_CHARACTERS])
+        return redacted(record.getMessage()[: limits.MAX_LOG_CHARACTERS])
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  # logging calls it so
         """Return the trace, in which each error repeats its text."""
-        return redacted(super().formatException(ei)[:MAX_CHARACTERS])
+        return redacted(super().formatException(ei)[: limits.MAX_LOG_CHARACTERS])
 
 
 class JsonFormatter(Redacted):

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from threading import Event
 from types import FrameType
 
+from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 
 CODES = {
@@ -20,8 +21,6 @@ CODES = {
     signal.SIGTERM: ExitCode.TERMINATED,
     signal.SIGHUP: ExitCode.TERMINATED,
 }
-# A supervisor gives ten seconds; these leave two to say what was left.
-ABANDON_TIMEOUT_SECONDS = 8.0
 FINISHING_MESSAGE = (
     "stopping: what has begun is brought to an end, which a second signal cuts short; routes may "
     "stay detached then"
@@ -71,7 +70,7 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
         if daemon:
             # The alarm outlives the block: threads are waited for at the very end of a process.
             signal.signal(signal.SIGALRM, abandon)
-            signal.setitimer(signal.ITIMER_REAL, ABANDON_TIMEOUT_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, limits.ABANDON_TIMEOUT_SECONDS)
         _print(message)
 
     handlers = dict.fromkeys(CODES, request_stop)

@@ -8,16 +8,16 @@ import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 
+from reconciler import limits
+
 HIDDEN = "[redacted]"
-# A refusal of IAM names a caller, an action and a resource, each up to some 300 characters.
-MAX_CHARACTERS = 1_000
 # Shorter ones are words, such as the "any" that a local endpoint takes for a secret key.
 MIN_SECRET = 8
 # A secret that was cut short in a message is found by so many of its first characters.
 _PREFIX = 16
 _MAX_WHOLE = 64
 _MIN_OPAQUE = 48
-_MAX_READ = 8 * MAX_CHARACTERS
+_MAX_READ = 8 * limits.MAX_FOREIGN_CHARACTERS
 # How HTML, URLs and JSON may spell a character that is not a letter or digit.
 _SPELLINGS = r"|%[0-9a-f]{2}|&#?\w{1,6};|\\u[0-9a-f]{4}|\\."
 
@@ -37,7 +37,9 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     return text
 
 
-def excerpt(text: str, secrets: Collection[str] = (), limit: int = MAX_CHARACTERS) -> str:
+def excerpt(
+    text: str, secrets: Collection[str] = (), limit: int = limits.MAX_FOREIGN_CHARACTERS
+) -> str:
     """Return the first paragraph of `text`, redacted, and at most `limit` characters of it.
 
     Later paragraphs of an AWS error repeat the request as it was signed.

@@ -14,16 +14,14 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
+from reconciler import limits
+
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 Spec: TypeAlias = dict[str, Json]
 
 OWNER_TAG = "mesh-reconciler:owner"
 APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
-# Of many, so many are named.
-MAX_NAMED = 5
-# The longest key has about 800 characters; fnmatch takes quadratic time for some patterns.
-_LONGEST_PATTERN = 1_024
 # Why something is Unreadable: a list has shown it, so it does not pass for absent.
 LISTED_BUT_NOT_FOUND = "it was listed, and then not found"
 _WILDCARD = re.compile(r"[*?[]")
@@ -68,7 +66,7 @@ class Key:
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` is this key as users type it, or a glob that takes it in."""
         return pattern == str(self) or (
-            len(pattern) <= _LONGEST_PATTERN and fnmatchcase(str(self), pattern)
+            len(pattern) <= limits.MAX_PATTERN_CHARACTERS and fnmatchcase(str(self), pattern)
         )
 
 
@@ -269,7 +267,7 @@ def drop_empty(value: Json) -> Json:
     return value
 
 
-def shorten_list(keys: Sequence[object], limit: int = MAX_NAMED) -> str:
+def shorten_list(keys: Sequence[object], limit: int = limits.MAX_KEYS_LISTED) -> str:
     """Return ``a, b and 7 more``."""
     more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
     return ", ".join(map(str, keys[:limit])) + more

@@ -8,15 +8,11 @@ from dataclasses import dataclass, replace
 from threading import Condition
 from typing import Protocol
 
+from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.core.state.schedule import Schedule, is_due
 from reconciler.daemon.watch import PollSchedule
-
-# The content of files is read though nothing of them moved that can be seen from outside.
-CYCLES_PER_READ = 10
-# Exit codes are kept for those who wait for a cycle, and for no longer.
-MAX_CODES = 100
 
 
 class Cycle(Protocol):
@@ -128,14 +124,14 @@ class Daemon:
             forced = self._requested >= number
             begun = replace(self._status, cycle=number, cycle_started_at=self._inputs.now())
             self._status = begun
-        fresh = forced or fingerprint != self._fingerprint or number % CYCLES_PER_READ == 0
+        fresh = forced or fingerprint != self._fingerprint or number % limits.CYCLES_PER_READ == 0
         self._fingerprint = fingerprint
         ended = self._cycle(begun, fresh=fresh, forced=forced)
         self._delay_seconds = self._pause(ended)
         with self._changed:
             self._status = ended
             self._codes[number] = ended.exit_code
-            self._codes.pop(number - MAX_CODES, None)
+            self._codes.pop(number - limits.MAX_EXIT_CODES, None)
             self._changed.notify_all()
         self.record_heartbeat()
 

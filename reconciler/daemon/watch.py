@@ -8,16 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
 
-TICK_SECONDS = 0.5
-# How long a burst of file events may go on before it is taken for one change.
-BURST_SECONDS = 0.4
-# After so many ticks without a watch it is tried again.
-WATCH_RETRY_TICKS = 60
-# How often the source is looked at though no event came; the second where none can be trusted.
-POLL_TICKS = 20
-POLL_TICKS_WITHOUT_EVENTS = 4
-# For so long an event of what was seen to have moved may still come.
-EVENT_GRACE_TICKS = 6
+from reconciler import limits
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +31,8 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                 *paths,
                 stop_event=stop,
                 watch_filter=None,
-                debounce=int(BURST_SECONDS * 1000),
-                rust_timeout=int(TICK_SECONDS * 1000),
+                debounce=int(limits.BURST_SECONDS * 1000),
+                rust_timeout=int(limits.TICK_SECONDS * 1000),
                 yield_on_timeout=True,
                 raise_interrupt=False,
             ):
@@ -56,11 +47,11 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
             if not watch_failed:
                 logger.warning("files cannot be watched, so they are looked at: %s", error)
             watch_failed = True
-            for tick in range(WATCH_RETRY_TICKS):
-                if stop.wait(TICK_SECONDS):
+            for tick in range(limits.WATCH_RETRY_TICKS):
+                if stop.wait(limits.TICK_SECONDS):
                     return
                 replaced = _identities(paths) != roots
-                yield replaced or tick % POLL_TICKS_WITHOUT_EVENTS == 0
+                yield replaced or tick % limits.POLL_TICKS_WITHOUT_EVENTS == 0
                 if replaced:
                     break
 
@@ -77,7 +68,7 @@ class PollSchedule:
 
     def __init__(self) -> None:
         self._tick = 0
-        self._interval = POLL_TICKS
+        self._interval = limits.POLL_TICKS
         self._missed_at: int | None = None
 
     def is_due(self, files_changed: bool) -> bool:  # noqa: FBT001  # it is what a wake is
@@ -85,14 +76,16 @@ class PollSchedule:
         self._tick += 1
         if files_changed:
             self._missed_at = None
-        elif self._missed_at is not None and self._tick - self._missed_at >= EVENT_GRACE_TICKS:
+        elif (
+            self._missed_at is not None and self._tick - self._missed_at >= limits.EVENT_GRACE_TICKS
+        ):
             logger.warning("files change without an event here, so they are looked at more often")
-            self._interval, self._missed_at = POLL_TICKS_WITHOUT_EVENTS, None
+            self._interval, self._missed_at = limits.POLL_TICKS_WITHOUT_EVENTS, None
         return files_changed or self._tick % self._interval == 0
 
     def missed_event(self) -> None:
         """Hear that something has moved of which this wake's events said nothing."""
-        if self._interval == POLL_TICKS:
+        if self._interval == limits.POLL_TICKS:
             self._missed_at = self._tick
 
 

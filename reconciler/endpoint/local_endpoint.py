@@ -83,7 +83,9 @@ class LocalEndpoint:
                 hosts=self.allow_hosts,
             )
             opening.enter_context(
-                run_server(wire, opened, limits=self.limits, refusal_headers=_REFUSAL_HEADERS)
+                run_server(
+                    wire, opened, connection_limits=self.limits, refusal_headers=_REFUSAL_HEADERS
+                )
             )
             self.url = url_of(opened)
             if directory is not None:

@@ -5,12 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
+from reconciler import limits
 from reconciler.core.errors import RejectedError, ThrottledError
 from reconciler.core.report import Failed, Outcome
 from reconciler.engine.target import Target
-
-# App Mesh's reads lagged behind its writes by up to two minutes (appmesh-api, read-after-create).
-VERIFY_TIMEOUT_SECONDS = 120.0
 
 
 def _ignore(_: Outcome) -> None:
@@ -30,7 +28,7 @@ class ApplyOptions:
     should_stop: Callable[[], bool] = lambda: False
     on_outcome: Callable[[Outcome], None] = _ignore
     sleep: Callable[[float], object] = time.sleep
-    verify_timeout_seconds: float = VERIFY_TIMEOUT_SECONDS
+    verify_timeout_seconds: float = limits.VERIFY_TIMEOUT_SECONDS
     fail_fast: bool = False
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from reconciler import parallel
+from reconciler import limits, parallel
 from reconciler.core.changes import Change, waves_of
 from reconciler.core.errors import RejectedError, TargetError
 from reconciler.core.planning.guards import GuardSettings
@@ -26,7 +26,7 @@ from reconciler.engine.blocked import BlockedChanges
 from reconciler.engine.bulk_read import read_in_bulk
 from reconciler.engine.target import Target
 from reconciler.engine.verify import WriteResult, verify
-from reconciler.engine.write import MAX_INDIVIDUAL_RECHECKS, write_wave
+from reconciler.engine.write import write_wave
 
 
 def propose(
@@ -61,7 +61,7 @@ def propose(
     plan = make_plan(inputs)
     # Tags that may be old tell a wrong cause, or of a difference that is none.
     possibly_stale = [change.key for change in plan.changes if change.key in live.possibly_stale]
-    if 0 < len(possibly_stale) <= MAX_INDIVIDUAL_RECHECKS:
+    if 0 < len(possibly_stale) <= limits.MAX_INDIVIDUAL_RECHECKS:
         fresh = {key: reread(target, key) for key in possibly_stale}
         plan = make_plan(
             replace(

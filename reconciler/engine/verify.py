@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
+from reconciler import limits
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
 from reconciler.core.planning.client_tokens import after_replay, client_token
@@ -14,8 +15,6 @@ from reconciler.engine.bulk_read import BulkRead
 from reconciler.engine.target import Target
 
 DELETED_REASON = "it was deleted after the plan was made; the next run creates it"
-FIRST_DELAY_SECONDS = 0.5
-MAX_DELAY_SECONDS = 8.0
 SPEC_UPDATED = "its spec was updated"
 
 WriteResult: TypeAlias = ResourceVersion | Outcome | TargetError
@@ -145,7 +144,7 @@ def _after_create(execution: Execution, change: Create, version: ResourceVersion
 def _wait_until_visible(execution: Execution, change: Change, version: ResourceVersion) -> Outcome:
     """Look until the write shows, or patience ends."""
     target, options = execution.target, execution.options
-    waited_seconds, delay_seconds = 0.0, FIRST_DELAY_SECONDS
+    waited_seconds, delay_seconds = 0.0, limits.VERIFY_FIRST_DELAY_SECONDS
     while True:
         live = target.read(change.key)
         found: Outcome | None = None
@@ -163,7 +162,7 @@ def _wait_until_visible(execution: Execution, change: Change, version: ResourceV
         options.sleep(delay_seconds)
         waited_seconds, delay_seconds = (
             waited_seconds + delay_seconds,
-            min(2 * delay_seconds, MAX_DELAY_SECONDS),
+            min(2 * delay_seconds, limits.VERIFY_MAX_DELAY_SECONDS),
         )
 
 

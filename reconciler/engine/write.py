@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from reconciler import parallel
+from reconciler import limits, parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, DetachedRoute, Update
 from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.kinds import parent_of
@@ -17,9 +17,6 @@ from reconciler.engine.bulk_read import BulkRead, read_in_bulk
 from reconciler.engine.target import Target
 from reconciler.engine.verify import DELETED_REASON, WriteResult, verify
 
-# Up to so many updates in a wave are each looked at right before; more of them batch by batch.
-MAX_INDIVIDUAL_RECHECKS = 25
-RECHECK_BATCH = 100
 REPLACED_REASON = "it was replaced after the plan was made"
 
 
@@ -27,11 +24,11 @@ def write_wave(execution: Execution, wave: list[Change]) -> list[WriteResult]:
     """Return what was answered to each change of ``wave``, in its order."""
     workers = execution.options.workers
     updates = sum(isinstance(change, Update | Adopt) for change in wave)
-    if updates <= MAX_INDIVIDUAL_RECHECKS:
+    if updates <= limits.MAX_INDIVIDUAL_RECHECKS:
         return parallel.run(partial(_write_change, execution, None), wave, workers=workers)
     results: list[WriteResult] = []
-    for start in range(0, len(wave), RECHECK_BATCH):
-        batch = wave[start : start + RECHECK_BATCH]
+    for start in range(0, len(wave), limits.RECHECK_BATCH):
+        batch = wave[start : start + limits.RECHECK_BATCH]
         bulk = read_in_bulk(execution.target, [change.key for change in batch])
         results += parallel.run(partial(_write_change, execution, bulk), batch, workers=workers)
     return results

@@ -13,16 +13,14 @@ from typing import Any
 
 import urllib3
 
+from reconciler import limits
 from reconciler.core.errors import ForgeError
 from reconciler.known_secrets import remember, shown
 
-MAX_ATTEMPTS = 3
-MAX_PAGES = 50
-PAGE_SIZE = 100
-MAX_BYTES = 64 << 20
-MAX_DELAY_SECONDS = 10
 _SERVER_ERRORS = 500
-_TIMEOUT = urllib3.Timeout(connect=5, read=20)
+_TIMEOUT = urllib3.Timeout(
+    connect=limits.FORGE_CONNECT_TIMEOUT_SECONDS, read=limits.FORGE_READ_TIMEOUT_SECONDS
+)
 _VERSION = re.compile(r"/v\d$")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ADVICE: Mapping[int, str] = {
@@ -105,12 +103,12 @@ class RestClient:
 
     def _send(self, method: str, url: str, body: Mapping[str, object] | None) -> Any:
         response = self._attempt(method, url, body)
-        for attempt in range(1, MAX_ATTEMPTS):
+        for attempt in range(1, limits.FORGE_MAX_ATTEMPTS):
             if not response.is_transient:
                 break
             requested = response.retry_after
             delay = float(requested) if requested.isdecimal() else attempt
-            self._sleep(min(delay, MAX_DELAY_SECONDS))
+            self._sleep(min(delay, limits.FORGE_MAX_DELAY_SECONDS))
             response = self._attempt(method, url, body)
         call = shown(f"{method} {url}")
         # A redirect is an error: following it would send the token to another host.
@@ -136,18 +134,21 @@ class RestClient:
         """Yield the items of a list, page by page.
 
         Raises:
-            ForgeError: a page cannot be read, or there are more than `MAX_PAGES` pages.
+            ForgeError: a page cannot be read, or the list has too many pages.
         """
-        for page in range(1, MAX_PAGES + 1):
+        for page in range(1, limits.FORGE_MAX_PAGES + 1):
             # Forges omit items that the token cannot read, so only an empty page is the last.
-            page_items = self.request("GET", f"{path}?sort=asc&per_page={PAGE_SIZE}&page={page}")
+            page_items = self.request(
+                "GET", f"{path}?sort=asc&per_page={limits.FORGE_PAGE_SIZE}&page={page}"
+            )
             if not isinstance(page_items, list):
                 raise ForgeError(f"{self._describe('GET', path)}: the response is not a list")
             if not page_items:
                 return
             yield from page_items
+        max_items = limits.FORGE_MAX_PAGES * limits.FORGE_PAGE_SIZE
         raise ForgeError(
-            f"{self._describe('GET', path)}: the list has more than {MAX_PAGES * PAGE_SIZE:,} items"
+            f"{self._describe('GET', path)}: the list has more than {max_items:,} items"
         )
 
     def _describe(self, method: str, path: str) -> str:
@@ -165,7 +166,7 @@ class RestClient:
                 preload_content=False,
             )
             # A response that is cut off here is not valid JSON, so it is rejected later.
-            content = response.read(MAX_BYTES)
+            content = response.read(limits.FORGE_MAX_RESPONSE_BYTES)
         except urllib3.exceptions.HTTPError as error:
             return _Response(message=f"no response: {type(error).__name__}")
         finally:

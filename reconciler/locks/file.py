@@ -8,13 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.core.errors import LockError
 from reconciler.locks.lease import StoreContext
-
-MAX_RECORD_BYTES = 4096
-# A replica that is stopped while it looks holds the file; nobody waits for it longer than this.
-LOCK_TIMEOUT_SECONDS = 1.0
-RETRY_DELAY_SECONDS = 0.01
 
 
 def open_store(path: str, _context: StoreContext) -> "FileStore":
@@ -66,18 +62,18 @@ class FileStore:
 
 
 def _lock(file: int) -> None:
-    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    deadline = time.monotonic() + limits.LOCK_FILE_TIMEOUT_SECONDS
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(RETRY_DELAY_SECONDS)
+            time.sleep(limits.LOCK_FILE_RETRY_DELAY_SECONDS)
         else:
             return
 
 
 def _read_line(file: int) -> str | None:
-    line = os.pread(file, MAX_RECORD_BYTES, 0).partition(b"\n")[0]
+    line = os.pread(file, limits.MAX_LOCK_RECORD_BYTES, 0).partition(b"\n")[0]
     return line.decode(errors="replace") or None

@@ -13,12 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from threading import Event, Thread
 from typing import Any, Protocol
 
+from reconciler import limits
 from reconciler.core.errors import LockError, LockHeldError
 from reconciler.core.state.daemon_status import LeaseStatus
 
-# Of a holder who is gone the record is last seen to move within one step, is over a term later,
-# and is taken at the step after: within two terms where three steps make one.
-RENEWALS_PER_TERM = 3
 NO_HOLDER = ""
 NEVER = float("-inf")
 
@@ -132,7 +130,7 @@ class Elector:
                     "try again when that process has ended"
                 )
             before = text
-            sleep(self.term_seconds / RENEWALS_PER_TERM)
+            sleep(self.term_seconds / limits.RENEWALS_PER_TERM)
             self.renew_or_acquire()
 
     def renew_or_acquire(self) -> None:
@@ -215,7 +213,7 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
 
     def run() -> None:
         try:
-            while not stop.wait(elector.term_seconds / RENEWALS_PER_TERM):
+            while not stop.wait(elector.term_seconds / limits.RENEWALS_PER_TERM):
                 renew()
         except BaseException as error:  # noqa: BLE001  # is_leader raises it in the main thread
             failures.append(error)

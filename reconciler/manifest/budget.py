@@ -6,9 +6,7 @@ Each of these has limits of its own, so the time between two checks is short.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# 64 MiB of manifests, the most that a source holds, take about 100 s of one core.
-MOST_SECONDS = 300
-_SECONDS_BETWEEN_BEATS = 1
+from reconciler import limits
 
 
 class TooSlowError(Exception):
@@ -17,7 +15,7 @@ class TooSlowError(Exception):
     hint = "name a smaller directory, or give the process more CPU"
 
     def __init__(self) -> None:
-        super().__init__(f"reading the source takes longer than {MOST_SECONDS} s")
+        super().__init__(f"reading the source takes longer than {limits.READING_TIMEOUT_SECONDS} s")
 
 
 @dataclass(slots=True)
@@ -35,7 +33,7 @@ class Budget:
     def __post_init__(self) -> None:
         """Begin."""
         self._beats_at = self.clock()
-        self._ends_at = self._beats_at + MOST_SECONDS
+        self._ends_at = self._beats_at + limits.READING_TIMEOUT_SECONDS
 
     def check(self) -> None:
         """Raise TooSlowError if the time is over."""
@@ -43,7 +41,7 @@ class Budget:
         if now > self._ends_at:
             raise TooSlowError
         if now >= self._beats_at:
-            self._beats_at = now + _SECONDS_BETWEEN_BEATS
+            self._beats_at = now + limits.READING_HEARTBEAT_SECONDS
             self.beat()
 
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from reconciler import limits
 from reconciler.core.kinds import Steps, parent_of, referenced_keys
 from reconciler.core.planning.listener_changes import listeners
 from reconciler.core.resources import Key
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
-from reconciler.manifest.parsing.nodes import MAX_DIAGNOSTICS
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 _ALLOW_ALL = "ALLOW_ALL"
@@ -129,7 +129,7 @@ def _dangling(source: _Source) -> Iterator[CrossCheckFailure]:
         alike = (str(key_alike) for key_alike in source.declared if key_alike.kind == named.kind)
         message = f"{how} {named}, which is not declared while its mesh is"
         # Finding a hint takes longer than reading a document, and a file shows no more errors.
-        hint = did_you_mean(str(named), alike) if number < MAX_DIAGNOSTICS else ""
+        hint = did_you_mean(str(named), alike) if number < limits.MAX_DIAGNOSTICS else ""
         yield CrossCheckFailure(key, at, message, hint)
 
 

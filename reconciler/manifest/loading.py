@@ -12,6 +12,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Desired, Key, Origin
@@ -33,7 +34,6 @@ from reconciler.manifest.parsing.diagnostics import (
 )
 from reconciler.manifest.parsing.json_parser import parse_json
 from reconciler.manifest.parsing.nodes import (
-    MAX_DIAGNOSTICS,
     DiagnosticList,
     Document,
     Path,
@@ -190,11 +190,11 @@ def _parse_file(text_source: SourceText, source: _Source) -> list[Diagnostic]:
             empty = False
             _read(document, source)
             found += document.diagnostics.found
-            if len(found) > MAX_DIAGNOSTICS:
+            if len(found) > limits.MAX_DIAGNOSTICS:
                 break
     except TooManyDiagnosticsError as error:
         found += error.diagnostics
-    if len(found) > MAX_DIAGNOSTICS:
+    if len(found) > limits.MAX_DIAGNOSTICS:
         return [*found, _too_many(text_source.file)]
     if empty:
         hint = "delete the file if nothing is wanted of it"
@@ -216,7 +216,7 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
 
 
 def _too_many(file: str) -> Diagnostic:
-    message = f"has more than {MAX_DIAGNOSTICS} faults, of which the rest is not shown"
+    message = f"has more than {limits.MAX_DIAGNOSTICS} faults, of which the rest is not shown"
     return about_file(Code.TOO_MANY, file, message)
 
 
@@ -226,9 +226,9 @@ def _visible(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     for item in diagnostics:
         of_file.setdefault(item.origin.file, []).append(item)
     for file, found in of_file.items():
-        if len(found) > MAX_DIAGNOSTICS and _has_error(found):
+        if len(found) > limits.MAX_DIAGNOSTICS and _has_error(found):
             others = [item for item in found if item.code is not Code.TOO_MANY]
-            yield from (*others[:MAX_DIAGNOSTICS], _too_many(file))
+            yield from (*others[: limits.MAX_DIAGNOSTICS], _too_many(file))
         else:
             yield from found
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
+from reconciler import limits
 from reconciler.core.changes import Change, Create, Delete, TrafficEffect, operation_name
 from reconciler.core.escaping import escaped
 from reconciler.core.planning.plan import Plan
@@ -20,8 +21,6 @@ from reconciler.render import phrases
 from reconciler.render.terminal import plural
 from reconciler.render.text import headline
 
-# What a comment on GitHub may hold, in characters; counted here in bytes, which are never fewer.
-MAX_CHARACTERS = 65_536
 # Room for the sentences on what is not shown.
 RESERVED_CHARACTERS = 1_000
 # A name takes no more than this where it stands outside the blocks, which are left out whole.
@@ -63,7 +62,7 @@ def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
 
 def render_message(title: str, text: str) -> str:
     """Return ``text`` that is not about a plan, cut where a comment holds no more."""
-    cut = text.encode()[: MAX_CHARACTERS // 2].decode(errors="ignore")
+    cut = text.encode()[: limits.MAX_COMMENT_BYTES // 2].decode(errors="ignore")
     return f"### {title}\n\n{_fence(cut.splitlines(), '')}\n"
 
 
@@ -99,7 +98,7 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
     changes = [_change(group) for group in phrases.groups(plan.changes)]
     sections = [first, unlisted, withheld, changes]
-    left = MAX_CHARACTERS - RESERVED_CHARACTERS - _size(head) - _size(foot)
+    left = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - _size(head) - _size(foot)
     for turn, blocks in enumerate(sections):
         # What a section leaves of its share goes to those after it.
         shown = list(_fit(blocks, left // (len(sections) - turn)))

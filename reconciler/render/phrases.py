@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler import limits
 from reconciler.core.changes import (
     Adopt,
     Change,
@@ -23,7 +24,7 @@ from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
-from reconciler.core.resources import MAX_NAMED, OWNER_TAG, Json, canonical_json, shorten_list
+from reconciler.core.resources import OWNER_TAG, Json, canonical_json, shorten_list
 from reconciler.render.terminal import cell_width, plural
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
@@ -84,7 +85,7 @@ class ChangeGroup:
     @property
     def _labels(self) -> int:
         # Whoever agrees to a delete has read its name.
-        return len(self.changes) if isinstance(self.example, Delete) else MAX_NAMED
+        return len(self.changes) if isinstance(self.example, Delete) else limits.MAX_KEYS_LISTED
 
     @property
     def rest(self) -> str:

@@ -14,14 +14,12 @@ from typing import Any
 
 import uvicorn
 
+from reconciler import limits
 from reconciler.serving.protocol import Limits, make_protocol
 from reconciler.serving.requests import Application
 
-_STOP_TIMEOUT_SECONDS = 5
 # An event loop, a database, the connections of ten workers at both ends, and what imports open.
 _FILES = 64
-# Where a process may open no more files, asyncio accepts, and fails, so often at a time.
-_BACKLOG = 128
 _OUT_OF_FILES = "socket.accept() out of system resource"
 
 logger = logging.getLogger(__name__)
@@ -59,7 +57,7 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((address, port))
-            opened.listen(_BACKLOG)
+            opened.listen(limits.LISTEN_BACKLOG)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InvalidAddressError(
@@ -79,7 +77,7 @@ def run_server(
     application: Application,
     socket_: socket.socket,
     *,
-    limits: Limits,
+    connection_limits: Limits,
     refusal_headers: Mapping[int, bytes] | None = None,
 ) -> Iterator[None]:
     """Serve ``application`` until the block ends; requests that are under way are finished.
@@ -90,18 +88,18 @@ def run_server(
     require_files()
     config = uvicorn.Config(
         application,
-        http=make_protocol(_limit_connections(limits), refusal_headers or {}),
+        http=make_protocol(_limit_connections(connection_limits), refusal_headers or {}),
         loop="asyncio",
         ws="none",
         lifespan="off",
         log_config=None,
         log_level=logging.ERROR,
         access_log=False,
-        backlog=_BACKLOG,
+        backlog=limits.LISTEN_BACKLOG,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=limits.idle_seconds,
-        timeout_graceful_shutdown=_STOP_TIMEOUT_SECONDS,
+        timeout_keep_alive=connection_limits.idle_seconds,
+        timeout_graceful_shutdown=limits.STOP_TIMEOUT_SECONDS,
     )
     # Imports the rest of uvicorn while an error still reaches the caller.
     config.load()
@@ -146,12 +144,14 @@ def start(thread: threading.Thread) -> None:
         ) from error
 
 
-def _limit_connections(limits: Limits) -> Limits:
-    """Return ``limits`` with no more connections than leave half of the files that may be open."""
+def _limit_connections(connection_limits: Limits) -> Limits:
+    """Return the limits, with at most half of the files that may be open as connections."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
-        return limits
-    return replace(limits, max_connections=min(limits.max_connections, files // 2))
+        return connection_limits
+    return replace(
+        connection_limits, max_connections=min(connection_limits.max_connections, files // 2)
+    )
 
 
 class _Server(uvicorn.Server):

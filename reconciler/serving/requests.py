@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from reconciler import limits
+
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = dict[bytes, bytes]
 
-MAX_BODY_BYTES = 1024 * 1024
 JSON = b"application/json"
 # No zone, which Python's IPv6 addresses may have, and which may be anything.
 _LITERAL = r"\[(?P<literal>[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]"
@@ -30,7 +31,7 @@ class TooLongError(Exception):
     """The body is longer than any that we read."""
 
     def __init__(self) -> None:
-        super().__init__(f"the body must not exceed {MAX_BODY_BYTES} bytes")
+        super().__init__(f"the body must not exceed {limits.MAX_BODY_BYTES} bytes")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -44,7 +45,7 @@ async def read_body(receive: Receive) -> bytes:
             raise CutOffError
         body += message["body"]
         more = message["more_body"]
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limits.MAX_BODY_BYTES:
             raise TooLongError
     return body
 

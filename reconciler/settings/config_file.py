@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
@@ -23,10 +24,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
-# A device or a pipe may have no end, and settings are small.
-MAX_BYTES = 1 << 20
-# A setting has three parts at most, and a host in a list fewer labels than this.
-_MOST_DOTS = 64
 _AROUND_KEYS = re.compile("[=,]")
 
 # What each sort of option takes in the file, and what it is called there.
@@ -60,11 +57,11 @@ def read_bounded(path: Path) -> bytes:
     """Return what is in ``path``; UsageError where it cannot be read or is over 1 MiB."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(limits.MAX_CONFIG_FILE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"reading {path}: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"reading {path}: is larger than {MAX_BYTES >> 20} MiB")
+    if len(content) > limits.MAX_CONFIG_FILE_BYTES:
+        raise UsageError(f"reading {path}: is larger than {limits.MAX_CONFIG_FILE_BYTES >> 20} MiB")
     return content
 
 
@@ -112,9 +109,11 @@ def _refuse_long_keys(file: Path, text: str) -> None:
     for number, line in enumerate(text.split("\n"), 1):
         is_comment = line.lstrip().startswith("#")
         if not is_comment and any(
-            item.count(".") > _MOST_DOTS for item in _AROUND_KEYS.split(line)
+            item.count(".") > limits.MAX_CONFIG_KEY_PARTS for item in _AROUND_KEYS.split(line)
         ):
-            raise UsageError(f"{file}:{number}: a key must not have more than {_MOST_DOTS} dots")
+            raise UsageError(
+                f"{file}:{number}: a key must not have more than {limits.MAX_CONFIG_KEY_PARTS} dots"
+            )
 
 
 def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
 from reconciler.manifest.budget import unlimited
@@ -20,11 +21,6 @@ STANDARD_INPUT = "-"
 
 # Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~, 4913.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
-
-MAX_FILES = 10_000
-MAX_DEPTH = 8
-MAX_FILE_BYTES = 1 << 20
-MAX_BYTES = 64 << 20
 
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
@@ -134,8 +130,8 @@ class _Walker:
         self._check_time()
         if path in self._directories:
             return
-        if len(ancestors) > MAX_DEPTH:
-            raise _LimitError(name, f"is more than {MAX_DEPTH} directories deep")
+        if len(ancestors) > limits.MAX_SOURCE_DEPTH:
+            raise _LimitError(name, f"is more than {limits.MAX_SOURCE_DEPTH} directories deep")
         self._directories.add(path)
         try:
             with os.scandir(path) as listing:
@@ -186,15 +182,19 @@ class _Walker:
             self._report(Code.FILE_NAME, name, "has a name that is not UTF-8")
         elif not stat.S_ISREG(status.st_mode):
             self._report(Code.NOT_REGULAR, name, "is not a regular file", "pass - to read a pipe")
-        elif status.st_size > MAX_FILE_BYTES:
-            self._report(Code.LIMIT, name, f"is larger than {MAX_FILE_BYTES >> 20} MiB")
+        elif status.st_size > limits.MAX_SOURCE_FILE_BYTES:
+            self._report(
+                Code.LIMIT, name, f"is larger than {limits.MAX_SOURCE_FILE_BYTES >> 20} MiB"
+            )
         else:
             self._bytes += status.st_size
             self.entries[path] = FileEntry(name, path, stamp_of(status))
-            if len(self.entries) > MAX_FILES:
-                raise _LimitError(name, f"exceeds the limit of {MAX_FILES:,} files")
-            if self._bytes > MAX_BYTES:
-                raise _LimitError(name, f"exceeds the limit of {MAX_BYTES >> 20} MiB in total")
+            if len(self.entries) > limits.MAX_SOURCE_FILES:
+                raise _LimitError(name, f"exceeds the limit of {limits.MAX_SOURCE_FILES:,} files")
+            if self._bytes > limits.MAX_SOURCE_BYTES:
+                raise _LimitError(
+                    name, f"exceeds the limit of {limits.MAX_SOURCE_BYTES >> 20} MiB in total"
+                )
 
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.diagnostics.append(about_file(code, printable_name(name), message, hint))

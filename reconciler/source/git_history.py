@@ -9,14 +9,9 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 
+from reconciler import limits
 from reconciler.core.errors import HistoryError
-from reconciler.source.file_walk import (
-    MAX_BYTES,
-    MAX_FILE_BYTES,
-    MAX_FILES,
-    STANDARD_INPUT,
-    SUFFIXES,
-)
+from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _GIT = (
@@ -32,8 +27,6 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
 }
 _PASSED_VARIABLES = ("PATH", "HOME")
-_TIMEOUT_SECONDS = 60
-_MAX_CHARACTERS = 200
 _REGULAR = (b"100644", b"100755")
 
 
@@ -51,7 +44,10 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     names = [os.path.relpath(path) for path in paths]
     listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
     manifests = dict(_manifests(listing, names))
-    if len(manifests) > MAX_FILES or sum(size for _, size in manifests.values()) > MAX_BYTES:
+    if (
+        len(manifests) > limits.MAX_SOURCE_FILES
+        or sum(size for _, size in manifests.values()) > limits.MAX_SOURCE_BYTES
+    ):
         raise HistoryError("the base has more manifests than the limits on number and size allow")
     blobs = [blob for blob, _ in manifests.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
@@ -69,7 +65,7 @@ def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tupl
             raise HistoryError("the base contains a link or a submodule, which is not followed")
         if name.endswith(SUFFIXES) or name in names:
             # The size is BAD if the object is missing from a partial clone.
-            if not size.isdigit() or int(size) > MAX_FILE_BYTES:
+            if not size.isdigit() or int(size) > limits.MAX_SOURCE_FILE_BYTES:
                 raise HistoryError(
                     "the base contains a file that is too large or missing from the clone"
                 )
@@ -94,12 +90,14 @@ def _git(*arguments: str, stdin: bytes = b"") -> bytes:
             env=environment | _ENVIRONMENT,
             capture_output=True,
             check=False,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=limits.GIT_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HistoryError(f"git {arguments[0]}: {error}") from error
     if result.returncode:
-        reason = " ".join(result.stderr.decode(errors="replace").split())[:_MAX_CHARACTERS]
+        reason = " ".join(result.stderr.decode(errors="replace").split())[
+            : limits.MAX_GIT_ERROR_CHARACTERS
+        ]
         raise HistoryError(
             f"git {arguments[0]}: {reason or 'the clone does not contain enough history'}"
         )

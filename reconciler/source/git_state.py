@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-_MAX_BYTES = 4096
+from reconciler import limits
 
 
 def state(path: str) -> tuple[str, bool]:
@@ -58,6 +58,6 @@ def _read_text(path: Path) -> str:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return ""
-        return os.read(file, _MAX_BYTES).decode(errors="replace").strip()
+        return os.read(file, limits.MAX_GIT_FILE_BYTES).decode(errors="replace").strip()
     finally:
         os.close(file)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import git_state
 from reconciler.source.file_walk import (
-    MAX_FILE_BYTES,
     STANDARD_INPUT,
     FileEntry,
     FileTree,
@@ -24,7 +24,7 @@ from reconciler.source.file_walk import (
     walk,
 )
 
-# How long to watch for a change, in seconds; each entry is one attempt.
+# Seconds between the two scans; each entry is one attempt.
 _RETRY_DELAYS = (0.03, 0.06, 0.12, 0.24, 0.48)
 
 
@@ -55,9 +55,9 @@ def read(
     files: list[tuple[str, bytes]] = []
     diagnostics: list[Diagnostic] = []
     if STANDARD_INPUT in paths:
-        content = stdin.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            message = f"is larger than {MAX_FILE_BYTES >> 20} MiB"
+        content = stdin.read(limits.MAX_SOURCE_FILE_BYTES + 1)
+        if len(content) > limits.MAX_SOURCE_FILE_BYTES:
+            message = f"is larger than {limits.MAX_SOURCE_FILE_BYTES >> 20} MiB"
             diagnostics.append(about_file(Code.LIMIT, STANDARD_INPUT, message))
         else:
             files.append((STANDARD_INPUT, content))

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore import xform_name
 
+from reconciler import limits
 from reconciler.api import Operation, violations
 from reconciler.core.errors import TargetError, UnavailableError, UnreachableError
 from reconciler.known_secrets import shown
@@ -24,9 +25,7 @@ from reconciler.targets.error_translation import (
 from reconciler.targets.model import SERVICE
 from reconciler.targets.session import Connection, open_client
 
-MAX_PAGES = 1_000
 TAGGING = "resourcegroupstaggingapi"
-TAG_PAGE_SIZE = 100
 _BODY = "reconciler:body"
 
 Reopen = Callable[[str | None], Connection]
@@ -103,7 +102,7 @@ class ApiClient:
             TargetError: a page failed, a token was repeated, or there are too many pages.
         """
         token: dict[str, str] = {}
-        for _ in range(MAX_PAGES):
+        for _ in range(limits.API_MAX_PAGES):
             page = self.send(operation, label, **arguments, **token)
             yield page
             next_token = page.get("nextToken")
@@ -112,7 +111,7 @@ class ApiClient:
             if token.get("nextToken") == next_token:
                 raise UnavailableError(f"{label}: two pages have the same nextToken")
             token = {"nextToken": next_token}
-        raise UnavailableError(f"{label}: more than {MAX_PAGES:,} pages")
+        raise UnavailableError(f"{label}: more than {limits.API_MAX_PAGES:,} pages")
 
     def tagged(self, tag: str, token: str) -> TagPage | None:
         """Return one page of the resources with the tag `tag`: tags by ARN, and the next token.
@@ -125,7 +124,7 @@ class ApiClient:
                 page = self._tagging.get_resources(
                     TagFilters=[{"Key": tag}],
                     ResourceTypeFilters=[SERVICE],
-                    ResourcesPerPage=TAG_PAGE_SIZE,
+                    ResourcesPerPage=limits.TAG_PAGE_SIZE,
                     PaginationToken=token,
                 )
             rows = {

@@ -8,11 +8,9 @@ is found after `cycles_per_full_recheck` cycles at the latest.
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler import limits
 from reconciler.core.resources import OWNER_TAG, Key, LiveResource, Unreadable
-from reconciler.targets.api_client import MAX_PAGES, ApiClient
-
-# Calls of the rolling re-check in one cycle.
-TAG_PAGES_PER_CYCLE = 2
+from reconciler.targets.api_client import ApiClient
 
 Ref = Mapping[str, Any]
 Tags = Mapping[str, str]
@@ -31,7 +29,7 @@ class TagIndex:
         self.by_arn: dict[str, Tags] | None = {}
         self.possibly_stale: set[str] = set()
         token = ""
-        for _ in range(MAX_PAGES):
+        for _ in range(limits.API_MAX_PAGES):
             page = client.tagged(OWNER_TAG, token)
             if page is None:
                 break
@@ -83,7 +81,7 @@ class ReadCache:
         """Number of cycles after which all tags have been read again."""
         indexed = self._index.by_arn if self._index else None
         calls = len(self._cached) if indexed is None else -(-len(indexed) // 100)
-        return -(-calls // TAG_PAGES_PER_CYCLE) or 1
+        return -(-calls // limits.TAG_PAGES_PER_CYCLE) or 1
 
     def clear(self) -> None:
         """Forget everything, so that the next cycle reads everything."""
@@ -130,7 +128,7 @@ class ReadCache:
     def _read_next_pages(
         self, client: ApiClient, by_arn: dict[str, Tags], possibly_stale: set[str]
     ) -> None:
-        for _ in range(TAG_PAGES_PER_CYCLE):
+        for _ in range(limits.TAG_PAGES_PER_CYCLE):
             page = client.tagged(OWNER_TAG, self._token)
             if page is None:
                 # Start again with a new index. If there is no tagging API any more, its `by_arn` is
@@ -157,10 +155,10 @@ class ReadCache:
     def _drop_some(self) -> None:
         """Without an index, remove some resources, so that their tags are read in this cycle."""
         keys = sorted(self._cached)
-        for key in keys[self._next_dropped : self._next_dropped + TAG_PAGES_PER_CYCLE]:
+        for key in keys[self._next_dropped : self._next_dropped + limits.TAG_PAGES_PER_CYCLE]:
             del self._cached[key]
         self._next_dropped = (
-            self._next_dropped + TAG_PAGES_PER_CYCLE if self._next_dropped < len(keys) else 0
+            self._next_dropped + limits.TAG_PAGES_PER_CYCLE if self._next_dropped < len(keys) else 0
         )
 
 

@@ -27,16 +27,13 @@ from botocore.credentials import (
 )
 from botocore.exceptions import BotoCoreError, NoRegionError
 
+from reconciler import limits
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
 from reconciler.settings.target_config import refuse_strange_url
 from reconciler.targets.error_translation import text_of, translate_errors
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
-CONNECT_TIMEOUT_SECONDS = 3
-READ_TIMEOUT_SECONDS = 10
-# botocore's own default changed between versions, so the mode and the attempts are pinned.
-MAX_ATTEMPTS = 3
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
 _ACCOUNT = re.compile("[0-9]{12}")
@@ -96,7 +93,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
             core.create_client,
             endpoint_url=connection.url,
             region_name=connection.region or core.get_config_variable("region"),
-            config=_config(connection, workers=1, attempts=MAX_ATTEMPTS),
+            config=_config(connection, workers=1, attempts=limits.API_MAX_ATTEMPTS),
         ),
         credentials,
         role_arn,
@@ -112,7 +109,7 @@ def open_client(
     connection: Connection,
     *,
     workers: int,
-    attempts: int = MAX_ATTEMPTS,
+    attempts: int = limits.API_MAX_ATTEMPTS,
 ) -> Any:
     """Return a client for `service` that `workers` threads may share.
 
@@ -199,8 +196,8 @@ def configured_url(profile: str | None) -> str | None:
 
 def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
     return Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        connect_timeout=limits.API_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=limits.API_READ_TIMEOUT_SECONDS,
         retries={"mode": RETRY_MODE, "total_max_attempts": attempts},
         max_pool_connections=workers,
         user_agent=USER_AGENT,

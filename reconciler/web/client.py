@@ -7,6 +7,7 @@ from select import select
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from reconciler import limits
 from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.errors import DaemonError, UsageError
@@ -17,7 +18,6 @@ from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, Resou
 from reconciler.known_secrets import shown
 
 SCHEMA = 1
-RESPONSE_TIMEOUT_SECONDS = 10.0
 
 Result = TypeVar("Result")
 
@@ -52,7 +52,10 @@ def _ask(
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if token is None else "{}", headers)
-        while patient and not select([connection.sock], (), (), RESPONSE_TIMEOUT_SECONDS)[0]:
+        while (
+            patient
+            and not select([connection.sock], (), (), limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)[0]
+        ):
             fetch_status(url)
         answer = connection.getresponse()
         body = answer.read().decode("utf-8", "replace")
@@ -87,8 +90,10 @@ def _connection(url: str) -> http.client.HTTPConnection:
         # Its text is not repeated, for it may hold a password.
         raise UsageError("--url takes a URL such as http://127.0.0.1:9180, and this is none")
     if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
-    return http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
+        return http.client.HTTPSConnection(
+            host, port, timeout=limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
+        )
+    return http.client.HTTPConnection(host, port, timeout=limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)
 
 
 def _error_message(status: int, body: str) -> str:

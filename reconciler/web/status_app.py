@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Protocol
 
+from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Json, canonical_json
 from reconciler.core.state.daemon_status import DaemonStatus
@@ -28,11 +29,6 @@ from reconciler.serving.requests import (
     read_body,
 )
 from reconciler.web.metrics import Metrics
-
-# One API call with all its attempts takes 40 seconds at most, and the loop beats between two.
-HEARTBEAT_TIMEOUT_SECONDS = 120.0
-# How often a request that waits for a cycle asks the daemon for it.
-CYCLE_POLL_SECONDS = 0.05
 
 _TEXT = b"text/plain; charset=utf-8"
 _OUTSIDE = (
@@ -176,11 +172,11 @@ class StatusApp:
         return Response(text, kind.encode())
 
     def _is_healthy(self) -> bool:
-        return self._daemon.heartbeat() < HEARTBEAT_TIMEOUT_SECONDS
+        return self._daemon.heartbeat() < limits.HEARTBEAT_TIMEOUT_SECONDS
 
     def _health(self) -> Response:
         age = self._daemon.heartbeat()
-        if age < HEARTBEAT_TIMEOUT_SECONDS:
+        if age < limits.HEARTBEAT_TIMEOUT_SECONDS:
             return Response(b"ok\n")
         return Response(f"the loop last moved {age:.0f} s ago\n".encode(), status=503)
 
@@ -216,7 +212,7 @@ class StatusApp:
                     raise CutOffError
                 if not self._is_healthy():
                     raise HttpError(503, f"cycle {cycle} was asked for, but the loop is stuck")
-                await asyncio.sleep(CYCLE_POLL_SECONDS)
+                await asyncio.sleep(limits.CYCLE_POLL_SECONDS)
         except asyncio.CancelledError as end:
             raise HttpError(503, "the daemon stops before that cycle has ended") from end
         finally:

@@ -55,7 +55,7 @@ def serve(
                 hosts=hosts,
             )
             listener = opened.enter_context(listen(host, port, insecure=insecure))
-            opened.enter_context(run_server(web, listener, limits=LIMITS))
+            opened.enter_context(run_server(web, listener, connection_limits=LIMITS))
         except InvalidAddressError as error:
             raise UsageError(f"serving the status: {error}") from error
         except ServingError as error:

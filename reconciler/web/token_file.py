@@ -6,11 +6,11 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import remember
 
 _BYTES = 32
-_MAX_BYTES = 1024
 
 
 def make_token(path: Path) -> str:
@@ -29,7 +29,7 @@ def read_token(path: Path) -> str:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as opened:
             facts = os.fstat(file)
-            token = opened.read(_MAX_BYTES).strip()
+            token = opened.read(limits.MAX_TOKEN_FILE_BYTES).strip()
     except OSError as error:
         raise UsageError(
             f"reading the token file {path}: {error.strerror}; --token-file names the daemon's"

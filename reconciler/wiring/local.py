@@ -4,13 +4,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.core.errors import LockHeldError, TargetError
 from reconciler.endpoint import DataDirectoryLockedError, EndpointError, LocalEndpoint, ServingError
 
 LOCAL_DATA = Path(".reconciler")
-# A holder that ends stops listening some time before it lets its folder go.
-RELEASE_ATTEMPTS = 100
-RELEASE_DELAY_SECONDS = 0.1
 
 
 def local_url(opened: ExitStack, lost: str | None) -> str:
@@ -24,7 +22,7 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
         LockHeldError: another process has the data locked and does not serve it.
         TargetError: the endpoint cannot be started.
     """
-    for _ in range(RELEASE_ATTEMPTS):
+    for _ in range(limits.DIRECTORY_RELEASE_ATTEMPTS):
         try:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
         except DataDirectoryLockedError as locked:
@@ -32,7 +30,7 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
                 raise LockHeldError(str(locked)) from locked
             if locked.url != lost:
                 return locked.url
-            time.sleep(RELEASE_DELAY_SECONDS)
+            time.sleep(limits.DIRECTORY_RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
     raise LockHeldError(

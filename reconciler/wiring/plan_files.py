@@ -6,6 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.planning import plan_file
 from reconciler.core.planning.plan import Plan
@@ -51,7 +52,7 @@ def read_plan(file: str) -> Plan:
         with open(file, "rb", opener=_open_regular) as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
                 raise UsageError(f"{file} is not a regular file: pass the plan file itself")
-            content = source.read(plan_file.MAX_BYTES + 1)
+            content = source.read(limits.MAX_PLAN_FILE_BYTES + 1)
     except OSError as error:
         reason = (
             "it is a link: pass the plan file itself"

@@ -19,7 +19,7 @@ from reconciler.targets.session import Connection, account_of, open_session
 # The embedded endpoint derives the caller's account from a 12-digit access key id.
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
-# A daemon that nobody watches updates less at a time than a person who has read the plan.
+# No person reads the plan of a daemon, so it makes fewer updates at a time than apply.
 DAEMON_UPDATES = Limit(share=Fraction(30, 100), floor=3)
 _SHARE = re.compile(r"(\d{1,3})%")
 

@@ -355,7 +355,7 @@ def test_an_interrupted_apply_ends_its_calls_reports_and_exits_130(
         os.kill(os.getpid(), signal.SIGINT)
         return send(*arguments)
 
-    monkeypatch.setattr(engine, "carry_out", interrupted)
+    monkeypatch.setattr(engine, "apply", interrupted)
     result = cli("apply", "--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
     assert result.code == 130
     assert "mesh/a: create skipped: the run was interrupted" in result.out
@@ -372,7 +372,7 @@ def test_json_says_the_code_of_a_run_that_was_cut_short(
         os.kill(os.getpid(), signal.SIGTERM)
         return send(*arguments)
 
-    monkeypatch.setattr(engine, "carry_out", interrupted)
+    monkeypatch.setattr(engine, "apply", interrupted)
     where = ("--endpoint-url", endpoint.url, "--owner", "o", "--auto-approve")
     result = cli("apply", *where, "--format", "json")
     assert result.code == 143

@@ -84,7 +84,7 @@ def test_a_daemon_says_what_became_of_its_attempts(
         attempts=2,
         next_attempt_at=now + 80,
     )
-    with served(StillDaemon(calm(target=target, owner=owner, standings=(tried,))), here) as url:
+    with served(StillDaemon(calm(target=target, owner=owner, resources=(tried,))), here) as url:
         result = say("describe", f"mesh/{name}", "--url", url)
     assert f"  attempts   {words}" in result.out
 

@@ -41,6 +41,7 @@ def is_calm(caplog: str) -> bool:
     return len(caplog.splitlines()) <= 5 and not any(trace in caplog for trace in TRACES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lowest", "highest", "commands"), [(5, 40, ENDING + SERVING), (68, 76, ENDING)]
 )

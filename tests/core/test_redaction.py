@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.redaction import HIDDEN, MAX_CHARACTERS, excerpt, redact
+from reconciler import limits
+from reconciler.core.redaction import HIDDEN, excerpt, redact
 
 KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TOKEN = "IQoJb3JpZ2luX2VjEFQa/CXVzLWVhc3QtMSJH+MEUCIQDZ0123" * 4
@@ -87,8 +88,8 @@ def test_nothing_of_a_known_secret_stays(secret: str, spelling: str) -> None:
 def test_only_the_first_paragraph_is_shown_and_not_all_of_a_long_one() -> None:
     assert excerpt("\n It was refused.\r\n\r\nThe canonical request\nis") == "It was refused."
     assert excerpt("one\ntwo") == "one\ntwo"
-    assert excerpt("x" * MAX_CHARACTERS) == "x" * MAX_CHARACTERS
-    assert excerpt("é" * (1 << 20)) == "é" * MAX_CHARACTERS + "…"
+    assert excerpt("x" * limits.MAX_FOREIGN_CHARACTERS) == "x" * limits.MAX_FOREIGN_CHARACTERS
+    assert excerpt("é" * (1 << 20)) == "é" * limits.MAX_FOREIGN_CHARACTERS + "…"
     assert excerpt("abcdef", limit=3) == "abc…"
     assert TOKEN[:8] not in excerpt(" " * 99 + "x " * 480 + TOKEN, {TOKEN})
 

@@ -8,9 +8,10 @@ from functools import cached_property
 import pytest
 from builders import TARGET, mesh
 
+from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
-from reconciler.daemon.loop import CYCLES_PER_READ, MAX_CODES, Daemon, LoopInputs
+from reconciler.daemon.loop import Daemon, LoopInputs
 
 START = DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=60)
 
@@ -108,8 +109,12 @@ def test_p09_a_leap_of_the_clock_is_one_cycle(world: World) -> None:
 
 
 def test_the_source_is_read_when_it_moved_and_in_every_tenth_cycle(world: World) -> None:
-    world.tick(60 * 2 * CYCLES_PER_READ)
-    assert [n for n, item in enumerate(world.ran, 1) if item.fresh] == [1, CYCLES_PER_READ, 20]
+    world.tick(60 * 2 * limits.CYCLES_PER_READ)
+    assert [n for n, item in enumerate(world.ran, 1) if item.fresh] == [
+        1,
+        limits.CYCLES_PER_READ,
+        20,
+    ]
 
 
 def test_what_failed_is_tried_again_at_its_own_time(world: World) -> None:
@@ -227,6 +232,6 @@ def test_who_waits_is_woken_by_the_end_of_his_cycle(world: World) -> None:
 
 
 def test_exit_codes_are_not_kept_for_ever(world: World) -> None:
-    world.tick(60 * (MAX_CODES + 5))
+    world.tick(60 * (limits.MAX_EXIT_CODES + 5))
     assert world.daemon.wait_for(1, 0) is None
-    assert world.daemon.wait_for(MAX_CODES, 0) is ExitCode.OK
+    assert world.daemon.wait_for(limits.MAX_EXIT_CODES, 0) is ExitCode.OK

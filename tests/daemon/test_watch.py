@@ -8,14 +8,8 @@ from threading import Event
 
 import pytest
 
-from reconciler.daemon.watch import (
-    EVENT_GRACE_TICKS,
-    POLL_TICKS,
-    POLL_TICKS_WITHOUT_EVENTS,
-    WATCH_RETRY_TICKS,
-    PollSchedule,
-    watch,
-)
+from reconciler import limits
+from reconciler.daemon.watch import PollSchedule, watch
 
 
 class Hasty(Event):
@@ -65,8 +59,8 @@ def test_what_cannot_be_watched_is_tried_again_and_complained_of_once(
 ) -> None:
     stop = Hasty()
     wakes = watch([str(tmp_path / "none")], stop)
-    hints = [next(wakes) for _ in range(3 * WATCH_RETRY_TICKS)]
-    assert sum(hints) == len(hints) / POLL_TICKS_WITHOUT_EVENTS
+    hints = [next(wakes) for _ in range(3 * limits.WATCH_RETRY_TICKS)]
+    assert sum(hints) == len(hints) / limits.POLL_TICKS_WITHOUT_EVENTS
     stop.set()
     assert list(wakes) == []
     assert len(caplog.records) == 1
@@ -119,9 +113,9 @@ def test_i31_where_changes_come_without_events_it_looks_more_often_and_says_so_o
         if looks.is_due(files_changed=False):
             looked.append(tick)
             looks.missed_event()
-    slow = [POLL_TICKS]
-    first = POLL_TICKS + EVENT_GRACE_TICKS
-    quick = [tick for tick in range(first, 60) if tick % POLL_TICKS_WITHOUT_EVENTS == 0]
+    slow = [limits.POLL_TICKS]
+    first = limits.POLL_TICKS + limits.EVENT_GRACE_TICKS
+    quick = [tick for tick in range(first, 60) if tick % limits.POLL_TICKS_WITHOUT_EVENTS == 0]
     assert looked == slow + quick
     assert len(caplog.records) == 1
 
@@ -131,7 +125,7 @@ def test_an_event_that_comes_a_little_late_is_no_missing_one(
 ) -> None:
     looks = PollSchedule()
     for tick in range(1, 60):
-        hint = tick % POLL_TICKS == EVENT_GRACE_TICKS - 1
+        hint = tick % limits.POLL_TICKS == limits.EVENT_GRACE_TICKS - 1
         if looks.is_due(hint) and not hint:
             looks.missed_event()
     assert caplog.records == []

@@ -12,6 +12,9 @@ from typing import Any
 from endpoint.conftest import MESHES, Client
 
 from reconciler.endpoint import LocalEndpoint
+import pytest
+
+pytestmark = pytest.mark.slow
 
 THREADS = 8
 CREATES = 1000

@@ -430,7 +430,7 @@ def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
         ({"uid": "another"}, "place"),
         ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
         ({"tags": {}}, "nobody"),
-        (None, "gone"),
+        (None, "deleted"),
     ],
 )
 @pytest.mark.parametrize("wanted", ["update", "delete"])
@@ -722,7 +722,7 @@ def test_c9_many_updates_are_re_checked_by_lists_and_each_deletion_by_a_look() -
         ({"version": 9}, "version"),
         ({"created_at": 0.0}, "place"),
         ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
-        (None, "gone"),
+        (None, "deleted"),
     ],
 )
 def test_what_moved_is_not_overwritten_among_many_either(

@@ -99,7 +99,7 @@ def test_what_holds_a_delete_that_failed_keeps_what_it_stands_in() -> None:
         "mesh/m": Skipped,
     }
     assert any(
-        "route/m/r/x, which holds it" in getattr(item, "why", "") for item in report.outcomes
+        "route/m/r/x, which holds it" in getattr(item, "reason", "") for item in report.outcomes
     )
 
 
@@ -428,8 +428,8 @@ def test_nothing_is_deleted_whose_node_could_not_be_updated() -> None:
         "mesh/m": Skipped,
     }
     failed, skipped, _ = report.outcomes
-    assert getattr(failed, "why", "").startswith("virtual-node/m/n still names it: ")
-    assert getattr(skipped, "why", "").startswith("virtual-service/m/s, which holds it")
+    assert getattr(failed, "reason", "").startswith("virtual-node/m/n still names it: ")
+    assert getattr(skipped, "reason", "").startswith("virtual-service/m/s, which holds it")
     target.before = refusing("nothing", NODE)
     assert cycle(target, []).converged
     assert target.resources == {}

@@ -6,6 +6,7 @@ import pytest
 import urllib3
 from servers import Answer, scripted
 
+from reconciler import limits
 from reconciler.core.errors import ForgeError
 from reconciler.forges import rest
 from reconciler.forges.rest import RestClient, validate_token
@@ -65,7 +66,7 @@ def test_what_is_no_json_is_no_answer(content: bytes) -> None:
 
 
 def test_too_long_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "MOST_BYTES", 9)
+    monkeypatch.setattr(limits, "FORGE_MAX_RESPONSE_BYTES", 9)
     with scripted(lambda *_: Answer(body=[1, 2, 3])) as server:
         assert list(RestClient(server.url, "t").request("GET", "/x")) == [1, 2, 3]
     with (

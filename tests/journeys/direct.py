@@ -266,7 +266,7 @@ class Reconciler:
             self.tell("  the process ended")
             self._start()
         for outcome in report.outcomes if report else ():
-            change, why = outcome.change, getattr(outcome, "why", "")
+            change, why = outcome.change, getattr(outcome, "reason", "")
             self.tell(
                 f"  {operation_name(change)} {change.key} {outcome_name(outcome)} {why}".rstrip()
             )

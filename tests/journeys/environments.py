@@ -10,6 +10,7 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest
 from builders import ACCOUNT, NOW, OWNER
 
+from reconciler import limits
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report
@@ -20,7 +21,7 @@ from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.manifest.loading import load_manifests
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.session import MAX_ATTEMPTS, Connection, open_session
+from reconciler.targets.session import Connection, open_session
 
 TOPOLOGIES = Path(__file__).with_name("topologies")
 REGION = "eu-west-1"
@@ -113,7 +114,7 @@ class World:
         ``of`` are the calls where nothing fails. What the SDK tries again fails again, so that
         the engine hears of it.
         """
-        attempts = 1 if of[number - 1].deletes else MAX_ATTEMPTS
+        attempts = 1 if of[number - 1].deletes else limits.API_MAX_ATTEMPTS
         calls = list(range(number, number + attempts))
         self._ask("PUT", "faults", {"faults": [{"fault": fault, "calls": calls}]})
 

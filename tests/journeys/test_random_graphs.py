@@ -16,6 +16,8 @@ from journeys.random_schedules import AT_A_CALL, FAULTS, every_setting, schedule
 from reconciler.core.changes import detached_routes
 from reconciler.core.kinds import KINDS
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 1000 if LONG else 25
 WORKERS = 4
 TESTS = Path(__file__).parents[1]

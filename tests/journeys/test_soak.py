@@ -9,6 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from soak import CYCLES, DAY, DAYS, MINUTE, WAKE_SECONDS
+import pytest
+
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[1]
 

@@ -8,11 +8,12 @@ from time import monotonic, sleep
 
 import pytest
 
+from reconciler import limits
 from reconciler.core.errors import LockError, LockHeldError
-from reconciler.locks.lease import NO_HOLDER, RENEWALS_PER_TERM, Elector, keep_renewed
+from reconciler.locks.lease import NO_HOLDER, Elector, keep_renewed
 
 TERM = 15.0
-STEP = TERM / RENEWALS_PER_TERM
+STEP = TERM / limits.RENEWALS_PER_TERM
 
 
 @dataclass

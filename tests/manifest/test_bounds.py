@@ -5,12 +5,10 @@ from itertools import count
 import pytest
 from clocks import SteppingClock
 
-from reconciler.manifest.budget import MOST_SECONDS, Budget
-from reconciler.manifest.formats.kubernetes import MOST_SELECTIONS
+from reconciler import limits
+from reconciler.manifest.budget import Budget
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import Diagnostic
-from reconciler.manifest.parsing.nodes import MAX_NODES, MOST_DOCUMENTS
-from reconciler.manifest.parsing.variables import MAX_CHARACTERS
 
 CLUSTER = "---\napiVersion: appmesh.k8s.aws/v1beta2\n"
 MESH = f"{CLUSTER}kind: Mesh\nmetadata: {{name: m}}\n"
@@ -37,11 +35,11 @@ def only(found: LoadResult) -> Diagnostic:
     ],
 )
 def test_the_documents_of_a_file(file: str, document: str) -> None:
-    assert loaded(document * MOST_DOCUMENTS, file).valid
-    over = only(loaded(document * (MOST_DOCUMENTS + 1), file))
+    assert loaded(document * limits.MAX_DOCUMENTS, file).valid
+    over = only(loaded(document * (limits.MAX_DOCUMENTS + 1), file))
     assert over.code.name == "DOCUMENT_LIMIT"
     assert over.message == "is one of more than 5,000 documents: split the file"
-    assert over.origin.line >= MOST_DOCUMENTS
+    assert over.origin.line >= limits.MAX_DOCUMENTS
 
 
 def template(properties: str, count: int, head: str) -> str:
@@ -53,7 +51,7 @@ def template(properties: str, count: int, head: str) -> str:
 def test_the_values_that_functions_give() -> None:
     items = 1_000
     head = f"Parameters: {{L: {{Type: CommaDelimitedList, Default: '{'a,' * (items - 1)}a'}}}}"
-    fitting = MAX_NODES // (items + 1)
+    fitting = limits.MAX_NODES // (items + 1)
     within = told(loaded(template("Spec: !Ref L", fitting, head)))
     assert {code for code, *_ in within} == {"WRONG_TYPE"}
     over = told(loaded(template("Spec: !Ref L", fitting + 2, head))) - within
@@ -71,7 +69,10 @@ def test_every_value_in_what_a_function_gives_counts() -> None:
 
 def test_the_length_of_a_parameter() -> None:
     head = "Parameters: {{P: {{Type: String, Default: {}}}}}"
-    longest, longer = "a" * MAX_CHARACTERS, "a" * (MAX_CHARACTERS + 1)
+    longest, longer = (
+        "a" * limits.MAX_VARIABLE_CHARACTERS,
+        "a" * (limits.MAX_VARIABLE_CHARACTERS + 1),
+    )
     asking = "Tags: [{Key: a, Value: !Ref P}]"
     code, *_ = only(loaded(template(asking, 1, head.format(longest)))).code.name, ""
     assert code == "RESOURCE_TAG"
@@ -90,7 +91,7 @@ def nodes(number: int, spec: str = "", namespace: str = "d") -> str:
 def test_the_comparisons_of_selectors() -> None:
     terms = ", ".join(f"{{key: k{it}, operator: DoesNotExist}}" for it in range(999))
     selector = f"spec: {{namespaceSelector: {{matchExpressions: [{terms}]}}}}\n"
-    fitting = MOST_SELECTIONS // 1_000
+    fitting = limits.MAX_SELECTIONS // 1_000
     assert loaded(MESH + selector + nodes(fitting)).valid
     over = loaded(MESH + selector + nodes(fitting + 1))
     assert told(over) == {
@@ -117,7 +118,7 @@ def test_the_services_of_groups(group: str) -> None:
         f"spec: {{virtualservices: [{listed}]}}\n"
     )
     asking = f"meshRef: {{name: m}}, backendGroups: [{{name: {group}, namespace: d}}]"
-    fitting = MOST_SELECTIONS // 1_000
+    fitting = limits.MAX_SELECTIONS // 1_000
     # Each of the services asks for its mesh too, in one namespace.
     selections = f"{MESH}spec: {{}}\n{services}"
     assert loaded(selections + nodes(fitting, asking)).valid
@@ -163,7 +164,7 @@ def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
 
 def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted() -> None:
     files = [(f"{it}.yaml", MESH.replace("m}", f"m{it}}}").encode()) for it in range(9)]
-    budget = Budget(SteppingClock(MOST_SECONDS / 8), lambda: None)
+    budget = Budget(SteppingClock(limits.READING_TIMEOUT_SECONDS / 8), lambda: None)
     found = load_manifests(files, {}, check_time=budget.check)
     assert (found.desired, found.valid) == ((), False)
     over = only(found)
@@ -186,7 +187,7 @@ def test_time_is_looked_at_wherever_it_may_pass(slow: int) -> None:
         if next(looks) == slow:
             budget.check()
 
-    budget = Budget(SteppingClock(2 * MOST_SECONDS), lambda: None)
+    budget = Budget(SteppingClock(2 * limits.READING_TIMEOUT_SECONDS), lambda: None)
     found = load_manifests(files, {}, check_time=check)
     assert found.valid == (next(looks) <= slow)
 

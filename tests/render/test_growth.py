@@ -10,6 +10,8 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Desired, LiveResource, Spec
 from reconciler.render import json_output, markdown, text
 
+pytestmark = pytest.mark.slow
+
 NODE = "virtual-node/m/n"
 Items = list[Desired | LiveResource]
 

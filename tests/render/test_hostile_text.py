@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from json_schema import faults
 
+from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report
@@ -88,6 +89,6 @@ def test_json_is_one_line_of_what_the_schema_says(made: Plan, why: str) -> None:
 def test_markdown_holds_no_markup_but_ours(made: Plan, why: str) -> None:
     report = report_of(made, why)
     for comment in (markdown.render_plan(made, {why: 2}), markdown.render_report(report, {why: 2})):
-        assert len(comment) <= markdown.MAX_CHARACTERS
+        assert len(comment) <= limits.MAX_COMMENT_BYTES
         # The create that is suspended is folded too.
         assert len(folded(comment)) == len(groups(made.changes)) + 1

@@ -26,7 +26,7 @@ def test_every_outcome_has_its_words() -> None:
     first, second, third, fourth = MADE.changes
     outcomes = (Applied(first), Failed(second, "f"), Skipped(third, "s"), Stale(fourth, "m"))
     document = json.loads(render_report(Report(MADE, outcomes), ExitCode.PARTIAL))
-    result = [(outcome["outcome"], outcome.get("why")) for outcome in document["outcomes"]]
+    result = [(outcome["outcome"], outcome.get("reason")) for outcome in document["outcomes"]]
     assert result == [("applied", None), ("failed", "f"), ("skipped", "s"), ("stale", "m")]
     assert document["exit_name"] == "partial"
     assert document["converged"] is False

@@ -8,6 +8,7 @@ from builders import OWNER, TARGET, desired, egress, plan, present
 from comments import blocks_of, folded
 from sample_plan import HOSTILE, rich_plan, rich_report
 
+from reconciler import limits
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.plan import Plan
@@ -15,7 +16,6 @@ from reconciler.core.planning.three_way import FieldDiff, MergeConflict, ThreeWa
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key, Spec, Unlisted, Unreadable
 from reconciler.render.markdown import (
-    MAX_CHARACTERS,
     marker,
     render_message,
     render_plan,
@@ -102,7 +102,7 @@ def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> No
     made = make()
     failed = Report(made, tuple(Failed(change, f"why {change.key}") for change in made.changes))
     for text in (render_plan(made), render_report(failed)):
-        assert MAX_CHARACTERS - 4_000 < len(text.encode()) <= MAX_CHARACTERS
+        assert limits.MAX_COMMENT_BYTES - 4_000 < len(text.encode()) <= limits.MAX_COMMENT_BYTES
         shown = folded(text)
         assert len(shown) > 50
         assert f"**{len(made.changes) - len(shown)} resources not shown here**" in text
@@ -110,20 +110,20 @@ def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> No
 
 
 def test_a_change_too_large_for_a_comment_hides_no_other() -> None:
-    huge: Spec = {"logging": {"format": {"text": "x" * MAX_CHARACTERS}}}
+    huge: Spec = {"logging": {"format": {"text": "x" * limits.MAX_COMMENT_BYTES}}}
     text = render_plan(plan(desired("a"), desired("b", huge), desired("c", DROP)))
     assert [content.split()[0] for content in folded(text)] == ["mesh/a", "mesh/c"]
     assert "**1 resource not shown here**" in text
 
 
 def test_names_without_end_leave_room_for_the_rest() -> None:
-    long = "n" * MAX_CHARACTERS
+    long = "n" * limits.MAX_COMMENT_BYTES
     made = plan(
         *(item for end in "ab" for item in (desired(long + end, ALLOW), present(long + end, DROP))),
         desired("short"),
     )
     text = render_plan(replace(made, target=replace(TARGET, url=long)))
-    assert len(text.encode()) <= MAX_CHARACTERS
+    assert len(text.encode()) <= limits.MAX_COMMENT_BYTES
     assert [content.split()[0] for content in folded(text)] == ["mesh/short"]
     assert "> **opens traffic**: `mesh/nnn" in text
     assert "nnna`, `mesh/nnn" in text
@@ -144,7 +144,7 @@ def test_what_is_due_to_the_change_is_told_first_and_is_text_too() -> None:
         "this change does",
         "live differs from the base",
         "the live side too",
-        "on purpose",
+        "Withheld",
     )
     places = [text.index(result) for result in order]
     assert places == sorted(places)
@@ -192,8 +192,8 @@ def test_what_could_not_be_listed_and_a_wrong_owner_are_told_of() -> None:
 
 def test_a_message_is_text_however_long() -> None:
     assert [block.type for block in blocks_of(render_message("Title", HOSTILE))][-1] == "fence"
-    long = render_message("Title", "é" * MAX_CHARACTERS)
-    assert len(long.encode()) < MAX_CHARACTERS
+    long = render_message("Title", "é" * limits.MAX_COMMENT_BYTES)
+    assert len(long.encode()) < limits.MAX_COMMENT_BYTES
     assert long.endswith("é\n```\n")
 
 

@@ -35,7 +35,7 @@ def test_every_document_is_as_its_schema_says() -> None:
         lambda document: document["plan"].update(owner=None),
         lambda document: document["plan"]["changes"][0].update(operation="replace"),
         lambda document: document["plan"]["changes"][0]["origin"].update(line=0),
-        lambda document: document["plan"]["withheld"][0].update(reason="whim"),
+        lambda document: document["plan"]["withheld"][0].update(reason_code="whim"),
         lambda document: document["calls"].update(ListMeshes="1"),
     ],
 )

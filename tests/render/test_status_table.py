@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from web.samples import HOSTILE, NOW, calm, standings, status
+from web.samples import HOSTILE, NOW, calm, sample_statuses, status
 
 from reconciler.core.resources import Key
 from reconciler.core.state.daemon_status import LeaseStatus, State
@@ -15,7 +15,7 @@ PLAIN = Layout(color=False)
 
 
 def test_what_needs_somebody_comes_first() -> None:
-    assert render_status(status(standings=standings()[:3]), now=NOW, layout=PLAIN) == (
+    assert render_status(status(resources=sample_statuses()[:3]), now=NOW, layout=PLAIN) == (
         "target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, "
         "owner platform, policy sync\n"
         "Cycle 42 ended 12 s ago with 4 (partial); one every 1 min.\n"
@@ -35,13 +35,13 @@ def test_what_needs_somebody_comes_first() -> None:
 
 
 def test_a_missing_resource_shows_when_it_was_last_seen() -> None:
-    missing = [item for item in standings() if item.key.name == "ghost"]
-    result = render_status(calm(standings=tuple(missing)), now=NOW, layout=PLAIN)
+    missing = [item for item in sample_statuses() if item.key.name == "ghost"]
+    result = render_status(calm(resources=tuple(missing)), now=NOW, layout=PLAIN)
     assert "  drifted     mesh/ghost    20 s  missing; last seen 1 min ago; the policy" in result
 
 
 def test_before_the_first_cycle_there_is_nothing_to_tell() -> None:
-    new = calm(cycle=0, cycle_finished_at=None, exit_code=None, standings=(), error="no answer")
+    new = calm(cycle=0, cycle_finished_at=None, exit_code=None, resources=(), error="no answer")
     result = render_status(new, now=NOW, layout=PLAIN)
     assert result.endswith("No cycle has ended yet.\n! no answer\n\n0 resources.\n")
 
@@ -53,7 +53,7 @@ def test_a_cycle_that_runs_is_told_from_the_one_before() -> None:
 
 @pytest.mark.parametrize(("holder", "who"), [("host-2:1", "host-2:1"), ("", "nobody")])
 def test_a_standby_says_for_whom(holder: str, who: str) -> None:
-    waiting = calm(lease=LeaseStatus(holder, 15.0, NOW), leading=False)
+    waiting = calm(lease=LeaseStatus(holder, 15.0, NOW), is_leader=False)
     assert f"Standby: lock held by {who}." in render_status(waiting, now=NOW, layout=PLAIN)
 
 
@@ -61,9 +61,9 @@ def test_e11_nothing_in_it_steers_a_terminal() -> None:
     result = render_status(
         calm(
             owner="\x1b[2J",
-            complaints=("a\x07b",),
+            diagnostics=("a\x07b",),
             error="c\u202ed",
-            standings=tuple(standings()[-1:]),
+            resources=tuple(sample_statuses()[-1:]),
         ),
         now=NOW,
         layout=PLAIN,
@@ -90,7 +90,7 @@ def test_a_narrow_page_breaks_its_lines_and_cuts_none() -> None:
 
 
 def test_every_state_has_its_place() -> None:
-    found = [resource.state for resource in worst_first(standings())]
+    found = [resource.state for resource in worst_first(sample_statuses())]
     assert list(dict.fromkeys(found)) == [
         State.FAILED, State.UNREADABLE, State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING,
         State.SUSPENDED, State.IN_SYNC,
@@ -100,7 +100,7 @@ def test_every_state_has_its_place() -> None:
 def test_json_is_canonical_and_has_its_version() -> None:
     shown = status()
     text = as_json(shown, healthy=False)
-    assert text == as_json(status(standings=tuple(reversed(standings()))), healthy=False)
+    assert text == as_json(status(resources=tuple(reversed(sample_statuses()))), healthy=False)
     result = json.loads(text)
     assert (result["schema"], result["healthy"], result["resources"][0]["key"]) == (
         1,

@@ -120,7 +120,9 @@ def applied(most: int) -> Iterator[tuple[Application, Callable[[], socket.socket
     with ExitStack() as opened:
         listener = opened.enter_context(listen("127.0.0.1", 0, insecure=False))
         there = address(url_of(listener))
-        opened.enter_context(run_server(application, listener, limits=Limits(max_connections=most)))
+        opened.enter_context(
+            run_server(application, listener, connection_limits=Limits(max_connections=most))
+        )
         yield (
             application,
             lambda: opened.enter_context(socket.create_connection(there, timeout=10)),

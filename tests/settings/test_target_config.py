@@ -106,7 +106,7 @@ def test_a_strange_url_is_refused_without_repeating_it(url: str) -> None:
 
 
 def test_no_target_and_no_owner_are_refused() -> None:
-    with pytest.raises(UsageError, match="no target was named"):
+    with pytest.raises(UsageError, match="no target given"):
         choose()
     with pytest.raises(UsageError, match="no owner"):
         choose(flags={"endpoint_url": "http://u"})

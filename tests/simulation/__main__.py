@@ -55,7 +55,7 @@ def _story(running: Run) -> Iterator[str]:
             yield f"        {late}{effect.actor} {effect.operation}: {effect.after}"
     for number, cycle in enumerate(running.cycles):
         for outcome in cycle.report.outcomes if cycle.report else ():
-            why = getattr(outcome, "why", "")
+            why = getattr(outcome, "reason", "")
             done = f"{operation_name(outcome.change)} {outcome.change.key}"
             yield f"cycle {number}: {type(outcome).__name__} {done} {why}".rstrip()
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from builders import desired, egress
 
+from reconciler import limits
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.resources import OWNER_TAG, Desired, Spec
-from reconciler.engine.write import MAX_INDIVIDUAL_RECHECKS
 from simulation.faults import STRANGER
 from simulation.service import BEHAVIORS, Service
 
@@ -93,7 +93,7 @@ def untagged(name: str, key: str) -> Act:
 
 A, KEPT = desired("a", DROP, tags={"team": "ours"}), desired("kept", IPV4)
 # One more than are looked at one by one.
-_MANY = (*(desired(f"m{number:02}", DROP) for number in range(MAX_INDIVIDUAL_RECHECKS)), A)
+_MANY = (*(desired(f"m{number:02}", DROP) for number in range(limits.MAX_INDIVIDUAL_RECHECKS)), A)
 _ONE = (step(A),)
 _TWO = (step(A, KEPT),)
 

@@ -14,6 +14,8 @@ from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS
 from simulation.service import BEHAVIORS, STANDARD, behavior_of, pairs_of_behaviors
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from repository import commit_all, git
 
+from reconciler import limits
 from reconciler.core.errors import HistoryError
-from reconciler.source import git_history
-from reconciler.source.file_walk import MAX_FILE_BYTES
 from reconciler.source.git_history import files_at
 
 
@@ -110,14 +109,14 @@ def test_links_are_not_followed_and_too_much_is_not_read(
     with pytest.raises(HistoryError, match="a link or a submodule"):
         files_at(linked, ["m"])
     (here / "m/link").unlink()
-    (here / "m/a.yaml").write_bytes(b" " * (MAX_FILE_BYTES + 1))
+    (here / "m/a.yaml").write_bytes(b" " * (limits.MAX_SOURCE_FILE_BYTES + 1))
     large = commit_all(here)
     with pytest.raises(HistoryError, match="too large"):
         files_at(large, ["m"])
     (here / "m/a.yaml").write_text("a")
     (here / "m/b.yaml").write_text("b")
     many = commit_all(here)
-    monkeypatch.setattr(git_history, "MOST_FILES", 1)
+    monkeypatch.setattr(limits, "MAX_SOURCE_FILES", 1)
     with pytest.raises(HistoryError, match="more manifests than the limits"):
         files_at(many, ["m"])
 

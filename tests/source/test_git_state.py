@@ -61,6 +61,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     switching.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(GIT is None, reason="git is not installed")
 @pytest.mark.timeout(1200)
 def test_i08_no_scan_mixes_two_commits(

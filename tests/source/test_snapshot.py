@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.source import file_walk
@@ -189,9 +190,9 @@ def test_i13_a_large_file_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "message"),
     [
-        ("MOST_FILES", 3, "exceeds the limit of 3 files"),
-        ("MOST_BYTES", 3, "exceeds the limit of 0 MiB in total"),
-        ("MOST_DEPTH", 1, "is more than 1 directories deep"),
+        ("MAX_SOURCE_FILES", 3, "exceeds the limit of 3 files"),
+        ("MAX_SOURCE_BYTES", 3, "exceeds the limit of 0 MiB in total"),
+        ("MAX_SOURCE_DEPTH", 1, "is more than 1 directories deep"),
     ],
 )
 def test_i14_over_a_limit_nothing_is_read(
@@ -200,7 +201,7 @@ def test_i14_over_a_limit_nothing_is_read(
     for name in ("a.yaml", "b.yaml", "c.yaml", "d/e/f.yaml"):
         put(tmp_path / name)
     assert len(snapshot(tmp_path).files) == 4
-    monkeypatch.setattr(file_walk, limit, value)
+    monkeypatch.setattr(limits, limit, value)
     found = snapshot(tmp_path)
     assert found.files == ()
     assert [item.message for item in found.diagnostics] == [message]
@@ -208,10 +209,10 @@ def test_i14_over_a_limit_nothing_is_read(
 
 def test_i14_the_limits() -> None:
     assert (
-        file_walk.MAX_FILES,
-        file_walk.MAX_BYTES,
-        file_walk.MAX_FILE_BYTES,
-        file_walk.MAX_DEPTH,
+        limits.MAX_SOURCE_FILES,
+        limits.MAX_SOURCE_BYTES,
+        limits.MAX_SOURCE_FILE_BYTES,
+        limits.MAX_SOURCE_DEPTH,
     ) == (
         10_000,
         64 << 20,

@@ -10,6 +10,7 @@ import pytest
 from builders import ACCOUNT, OWNER, SYNC, TARGET, desired, egress, mesh, plan
 from servers import Answer, Script, scripted
 
+from reconciler import limits
 from reconciler.core.errors import (
     ConflictError,
     NotFoundError,
@@ -19,8 +20,6 @@ from reconciler.core.errors import (
     UnreachableError,
 )
 from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
-from reconciler.targets import api_client as wire
-from reconciler.targets import cache
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import Connection, open_session
@@ -210,7 +209,7 @@ def test_a23_pages_that_never_end_are_given_up(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(same, UnavailableError)
     assert len(requests) == 2
     pages = iter(range(9_999))
-    monkeypatch.setattr(wire, "MOST_PAGES", 3)
+    monkeypatch.setattr(limits, "API_MAX_PAGES", 3)
 
     def script(request: str, body: bytes) -> Answer:
         del request, body
@@ -285,7 +284,7 @@ def test_s06_a_shared_mesh_is_shown_and_its_tags_are_not_asked_for() -> None:
     result, requests = with_target(script, observe)
     # A mesh of our own may have the same name: it is not there.
     assert result.resources == {}
-    assert result.others == {Key("mesh", ("a",), other)}
+    assert result.not_selected == {Key("mesh", ("a",), other)}
     assert [request for request in requests if request.startswith("GET")] == [
         "GET /v20190125/meshes"
     ]
@@ -318,8 +317,8 @@ def test_s06_a_shared_mesh_is_absent_only_where_every_list_in_it_says_so(
         return world(list=Answer(body={"meshes": []}))(request, body)
 
     result, _ = with_target(script, lambda target: target.read_all([GUEST], OWNER))
-    assert len(result.gaps) == gaps
-    assert (Key("mesh", ("a",), "999999999999") in result.others) is there
+    assert len(result.unlisted) == gaps
+    assert (Key("mesh", ("a",), "999999999999") in result.not_selected) is there
     assert isinstance(result.resources.get(GUEST), Unreadable) is bool(gaps)
 
 
@@ -426,7 +425,7 @@ def test_the_index_is_read_to_its_end() -> None:
 def test_an_index_that_cannot_be_used_is_done_without(
     answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "MOST_PAGES", 3)
+    monkeypatch.setattr(limits, "API_MAX_PAGES", 3)
     result, requests = with_target(world(tagging=answer), observe)
     assert result.resources[mesh("a")].owner == OWNER
     assert any("/tags" in request for request in requests)

@@ -26,7 +26,7 @@ def origin(name: str, line: int = 1) -> Origin:
     return Origin(f"manifests/{name}.yaml", line, 1)
 
 
-def standings(now: float = NOW) -> tuple[ResourceStatus, ...]:
+def sample_statuses(now: float = NOW) -> tuple[ResourceStatus, ...]:
     egress = FieldChange("/spec/egressFilter/type", "ALLOW_ALL", "DROP_ALL")
     team = FieldChange("/tags/cost~1center", MISSING, "payments")
     return (
@@ -93,7 +93,7 @@ def status(now: float = NOW, **changes: object) -> DaemonStatus:
         "source_valid": False,
         "diagnostics": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
         "unlisted": (Unlisted("virtual-node", Key("mesh", ("orders",)), f"403 {HOSTILE}"),),
-        "resources": standings(now),
+        "resources": sample_statuses(now),
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
         "responses": {"ok": 93, "throttled": 3},
         "recheck_seconds": 3_000.0,
@@ -109,7 +109,7 @@ def calm(now: float = NOW, **changes: object) -> DaemonStatus:
         "source_valid": True,
         "diagnostics": (),
         "unlisted": (),
-        "resources": standings(now)[:1],
+        "resources": sample_statuses(now)[:1],
         "lease": None,
     }
     return status(now, **(facts | changes))

@@ -10,12 +10,12 @@ import pytest
 from servers import Answer, scripted
 from web.samples import StillDaemon, calm, served, status
 
+from reconciler import limits
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.render.json_output import render_status
 from reconciler.render.status_table import worst_first
-from reconciler.web import client
 from reconciler.web.client import fetch_status, request_cycle
 from reconciler.web.token_file import read_token
 
@@ -29,7 +29,7 @@ def in_order(shown: DaemonStatus) -> list[object]:
     [
         status(),
         calm(),
-        calm(standings=(), exit_code=None, cycle=0, cycle_started_at=None, cycle_finished_at=None),
+        calm(resources=(), exit_code=None, cycle=0, cycle_started_at=None, cycle_finished_at=None),
     ],
     ids=["rich", "calm", "new"],
 )
@@ -50,7 +50,7 @@ def test_a_cycle_is_waited_for(tmp_path: Path) -> None:
 def test_a_cycle_is_waited_for_as_long_as_the_daemon_shows_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "DAEMON_RESPONSE_TIMEOUT_SECONDS", 0.2)
     daemon = StillDaemon(calm())
     with served(daemon, tmp_path) as url:
         ends = threading.Timer(1.0, daemon.ends.update, [{43: ExitCode.OK}])
@@ -61,7 +61,7 @@ def test_a_cycle_is_waited_for_as_long_as_the_daemon_shows_itself(
 def test_one_that_is_stopped_meanwhile_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "DAEMON_RESPONSE_TIMEOUT_SECONDS", 0.2)
     with closing(socket.create_server(("127.0.0.1", 0))) as stopped:
         # The kernel takes the connection, and nobody answers.
         url = f"http://127.0.0.1:{stopped.getsockname()[1]}"

@@ -73,7 +73,7 @@ def test_what_stands_is_shown() -> None:
 
 def test_before_the_first_cycle_nothing_is_there_but_zeros() -> None:
     before = calm(cycle=0, cycle_started_at=None, cycle_finished_at=None, exit_code=None,
-                  standings=(), error="no answer", leading=False)  # fmt: skip
+                  resources=(), error="no answer", is_leader=False)  # fmt: skip
     found = figures(before)
     assert found["mesh_reconciler_last_attempt_timestamp_seconds{}"] == 0
     assert found["mesh_reconciler_last_success_timestamp_seconds{}"] == 0
@@ -86,14 +86,14 @@ def test_before_the_first_cycle_nothing_is_there_but_zeros() -> None:
 def test_drift_that_is_not_repaired_is_drift_whatever_came_of_it(state: State) -> None:
     drifted = status().resources[1]
     failing = ResourceStatus(drifted.key, state, NOW - 60, cause=drifted.cause)
-    found = figures(calm(standings=(failing,)))
+    found = figures(calm(resources=(failing,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 60
 
 
 def test_drift_of_what_is_suspended_raises_no_alert() -> None:
     drifted = status().resources[1]
     paused = ResourceStatus(drifted.key, State.SUSPENDED, NOW - 60, cause=drifted.cause)
-    found = figures(calm(standings=(paused,)))
+    found = figures(calm(resources=(paused,)))
     assert found["mesh_reconciler_oldest_drift_seconds{}"] == 0
     assert found["mesh_reconciler_drifted_resources{}"] == 0
 

@@ -140,7 +140,7 @@ def test_a_daemon_that_never_answered_is_said(seen: Callable[..., dict[str, Any]
 def test_a_loop_that_does_not_move_and_a_target_that_cannot_be_read_are_said(
     seen: Callable[..., dict[str, Any]],
 ) -> None:
-    shown = calm(time.time(), error="listing meshes: no answer", standings=())
+    shown = calm(time.time(), error="listing meshes: no answer", resources=())
     facts = seen(StillDaemon(shown, beaten_seconds_ago=500.0), 1280)
     assert facts["notices"][0].startswith("The daemon answers, but its loop does not move")
     assert facts["notices"][1] == "listing meshes: no answer"
@@ -175,7 +175,7 @@ def test_a_cycle_that_runs_is_told_from_one_that_ended(
 def test_a_thousand_meshes_are_shown(seen: Callable[..., dict[str, Any]]) -> None:
     (item,) = calm(time.time()).resources
     many = tuple(replace(item, key=Key("mesh", (f"m{number}",))) for number in range(1_000))
-    facts = seen(StillDaemon(calm(time.time(), standings=many)), 360)
+    facts = seen(StillDaemon(calm(time.time(), resources=many)), 360)
     assert facts["counts"] == ["1000 resources", "1000 in sync"]
     assert facts["all"] == 1_000
 

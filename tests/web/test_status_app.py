@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from web.samples import TOKEN, StillDaemon, calm, status
 
+from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Origin
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
-from reconciler.web.status_app import HEARTBEAT_TIMEOUT_SECONDS, StatusApp
+from reconciler.web.status_app import StatusApp
 
 ROUTES = ("/", "/page.js", "/page.css", "/status", "/metrics", "/healthz", "/readyz")
 KNOWN = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
@@ -192,7 +193,7 @@ def test_whoever_knows_the_token_gets_a_cycle_and_its_code(more: dict[str, str])
 
 
 def test_a_loop_that_is_stuck_lets_nobody_wait() -> None:
-    daemon = StillDaemon(calm(), beaten_seconds_ago=HEARTBEAT_TIMEOUT_SECONDS)
+    daemon = StillDaemon(calm(), beaten_seconds_ago=limits.HEARTBEAT_TIMEOUT_SECONDS)
     code, _, body = ask(web(daemon), "POST", "/reconcile", KNOWN, "{}")
     assert (code, json.loads(body)["message"]) == (
         503,
@@ -244,7 +245,7 @@ def test_a_body_has_its_bound() -> None:
     assert (code, headers["connection"], daemon.asked) == (413, "close", 0)
 
 
-@pytest.mark.parametrize(("seconds", "code"), [(1.0, 200), (HEARTBEAT_TIMEOUT_SECONDS, 503)])
+@pytest.mark.parametrize(("seconds", "code"), [(1.0, 200), (limits.HEARTBEAT_TIMEOUT_SECONDS, 503)])
 def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     daemon = StillDaemon(calm(), beaten_seconds_ago=seconds)
     result, _, body = ask(web(daemon), "GET", "/healthz")
@@ -259,8 +260,11 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     [
         (calm(cycle_finished_at=None, exit_code=None), "the first cycle has not ended"),
         (calm(error="listing meshes: \ud800"), "listing meshes: \\ud800"),
-        (status(standings=()), "the manifests were never valid since the start"),
-        (calm(leading=False, lease=LeaseStatus("", 15.0, 0.0)), "nobody is known to hold the lock"),
+        (status(resources=()), "the manifests were never valid since the start"),
+        (
+            calm(is_leader=False, lease=LeaseStatus("", 15.0, 0.0)),
+            "nobody is known to hold the lock",
+        ),
     ],
 )
 def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(
@@ -277,13 +281,13 @@ def test_it_is_ready_once_a_cycle_knew_both_sides_and_stays_so(
 
 def test_a_file_whose_name_is_no_text_is_told_all_the_same() -> None:
     (item,) = calm().resources
-    odd = calm(standings=(replace(item, origin=Origin("\udcff.yaml", 1, 1)),))
+    odd = calm(resources=(replace(item, origin=Origin("\udcff.yaml", 1, 1)),))
     result = json.loads(ask(web(StillDaemon(odd)), "GET", "/status")[2])
     assert result["resources"][0]["origin"]["file"] == "\udcff.yaml"
 
 
 def test_whoever_stands_by_is_ready() -> None:
-    standing_by = calm(leading=False, lease=LeaseStatus("another", 15.0, 0.0))
+    standing_by = calm(is_leader=False, lease=LeaseStatus("another", 15.0, 0.0))
     assert ask(web(StillDaemon(standing_by)), "GET", "/readyz")[0] == 200
 
 
@@ -292,7 +296,7 @@ def test_invalid_manifests_with_good_ones_before_are_ready() -> None:
 
 
 def test_a_status_of_a_thousand_meshes_is_told_quickly() -> None:
-    many = calm(standings=status().resources * 100)
+    many = calm(resources=status().resources * 100)
     application = web(StillDaemon(many))
     began = time.process_time()
     _, headers, body = ask(application, "GET", "/status")

@@ -10,9 +10,10 @@ from threading import Event, Thread
 import pytest
 from builders import desired, egress, plan
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.planning.plan import Plan
-from reconciler.core.planning.plan_file import MAX_BYTES, write_plan_file
+from reconciler.core.planning.plan_file import write_plan_file
 from reconciler.wiring.plan_files import read_plan, write_plan
 
 SMALL = plan(desired("a", egress("DROP_ALL")))
@@ -49,7 +50,7 @@ LIMITED = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 from reconciler.wiring.plan_files import write_plan
-from test_plans import SMALL
+from test_plan_files import SMALL
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
 try:
     write_plan("p.plan", SMALL)
@@ -128,4 +129,4 @@ def test_e10_a_huge_file_takes_no_memory(here: Path) -> None:
     with pytest.raises(UsageError, match="larger than 16 MiB"):
         read_plan("p.plan")
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
-    assert grown < 4 * MAX_BYTES
+    assert grown < 4 * limits.MAX_PLAN_FILE_BYTES

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from builders import mesh
 
+from reconciler import limits
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.planning.guards import Limit
 from reconciler.endpoint.state.data_directory import DataDirectoryLock
@@ -33,7 +34,7 @@ def test_anything_else_is_no_limit(text: str) -> None:
 def test_a_holder_that_says_nothing_is_waited_for_and_then_respected(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DataDirectoryLock.__init__, "__kwdefaults__", {"patience_seconds": 0.1})
+    monkeypatch.setattr(DataDirectoryLock.__init__, "__kwdefaults__", {"timeout_seconds": 0.1})
     holder = DataDirectoryLock(here / local.LOCAL_DATA)
     try:
         with pytest.raises(LockHeldError, match="another process"), open_target(LOCAL, workers=1):
@@ -51,8 +52,8 @@ def test_a_data_folder_that_cannot_be_made_is_an_error_in_words(here: Path) -> N
 def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "LETTING_GO_LOOKS", 2)
-    monkeypatch.setattr(local, "LETTING_GO_SECONDS", 0)
+    monkeypatch.setattr(limits, "DIRECTORY_RELEASE_ATTEMPTS", 2)
+    monkeypatch.setattr(limits, "DIRECTORY_RELEASE_DELAY_SECONDS", 0)
     holder = DataDirectoryLock(here / local.LOCAL_DATA)
     holder.announce("http://127.0.0.1:1")
     try:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
+from reconciler import limits
 from reconciler.core.changes import (
     Adopt,
     Change,
@@ -20,9 +21,6 @@ from reconciler.core.changes import (
 )
 from reconciler.core.kinds import KINDS, parent_of, referenced_keys
 from reconciler.core.resources import Key, LiveResource, LiveState, Spec, shorten_list
-
-# Of what holds a resource, so many are named.
-MAX_REFERRERS_NAMED = 50
 
 Upsert: TypeAlias = Create | Update | Adopt
 
@@ -85,7 +83,7 @@ def _withhold_blocked_deletes(
         holders = sorted(hold.of(delete.key))
         if holders:
             stay = "stays" if len(holders) == 1 else "stay"
-            reason = f"{shorten_list(holders, MAX_REFERRERS_NAMED)} {stay}, and would be without it"
+            reason = f"{shorten_list(holders, limits.MAX_REFERRERS_LISTED)} {stay}, and would be without it"
             withheld.append(Withheld(delete.key, reason, ReasonCode.GUARD, None, delete))
         else:
             hold.release(delete.key)

@@ -11,6 +11,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
+from reconciler import limits
 from reconciler.core.changes import Change, Delete, detached_routes, operation_name, unlinked
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS, parent_of
@@ -18,7 +19,6 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, digest
 
 SCHEMA = 1
-MAX_BYTES = 16 << 20
 DIGEST = "digest"
 # Which of the changes it is, for they hold much the same.
 OPERATION = "operation"
@@ -47,9 +47,9 @@ def write_plan_file(plan: Plan) -> bytes:
             "answered), so no plan was saved: run plan again, or use apply without a saved plan"
         )
     content = _with_digest(_encode(_Document(SCHEMA, plan.fingerprint, plan)))
-    if len(content) > MAX_BYTES:
+    if len(content) > limits.MAX_PLAN_FILE_BYTES:
         raise UsageError(
-            f"a saved plan holds {MAX_BYTES >> 20} MiB at most, and this one takes "
+            f"a saved plan holds {limits.MAX_PLAN_FILE_BYTES >> 20} MiB at most, and this one takes "
             f"{len(content) / (1 << 20):.1f}: make several plans with --only"
         )
     return content
@@ -60,8 +60,10 @@ def parse_plan_file(file: str, content: bytes) -> Plan:
 
     UsageError, in which ``file`` is named, where it is anything else.
     """
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{file} is larger than {MAX_BYTES >> 20} MiB, which no saved plan is")
+    if len(content) > limits.MAX_PLAN_FILE_BYTES:
+        raise UsageError(
+            f"{file} is larger than {limits.MAX_PLAN_FILE_BYTES >> 20} MiB, which no saved plan is"
+        )
     try:
         rest = dict(json.loads(content))
         rest.pop(DIGEST, None)

@@ -7,12 +7,11 @@ that notices stops, for this resource and in this process, and says who the othe
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from reconciler import limits
 from reconciler.core.changes import Cause, Change, Delete, ReasonCode, Withheld
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report
 from reconciler.core.resources import Key, canonical_json
-
-MAX_REPAIRS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class RepairLoops:
         return RepairLoops(repairs | {key: self.counts[key] for key in item})
 
     def _is_looping(self, change: Change) -> bool:
-        return self._count_repair(change).count > MAX_REPAIRS
+        return self._count_repair(change).count > limits.MAX_REPAIRS
 
     def _count_repair(self, change: Change) -> RepairCount:
         difference = canonical_json([list(change.difference.patch)])
@@ -76,6 +75,6 @@ def _reason(change: Change) -> str:
     else:
         other = "another reconciler may have the same owner id and other manifests"
     return (
-        f"the same difference came back after each of {MAX_REPAIRS} repairs: {other}; this "
+        f"the same difference came back after each of {limits.MAX_REPAIRS} repairs: {other}; this "
         "process leaves it alone until the difference is another one"
     )

@@ -7,13 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from reconciler import limits
 from reconciler.core.changes import waves_of
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Key
-
-# Replicas and daemons that were started together must not go on calling together.
-JITTER = 0.1
-MAX_DELAY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +21,12 @@ class Schedule:
 
     def cycle_delay(self, jitter: float) -> float:
         """Return the seconds from one start to the next; ``jitter`` is from 0 to 1."""
-        return self.interval_seconds * (1 + JITTER * (2 * jitter - 1))
+        return self.interval_seconds * (1 + limits.CYCLE_JITTER * (2 * jitter - 1))
 
     def retry_delay(self, attempts: int) -> float:
         """Return for how long to leave alone what failed ``attempts`` times in a row, from 1."""
         # The power is bounded, for a float is not.
-        return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), MAX_DELAY_SECONDS)
+        return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), limits.MAX_BACKOFF_SECONDS)
 
 
 def is_due(now: float, started: float, delay_seconds: float) -> bool:

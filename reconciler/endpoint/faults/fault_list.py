@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from reconciler import limits
 from reconciler.api import ListOf, Member, Number, Shape, Structure, Text, Timestamp, violations
 from reconciler.endpoint.endpoint_errors import InvalidFaultsError
 
@@ -38,8 +39,6 @@ _ERRORS = {
     500: "InternalServerErrorException",
     503: "ServiceUnavailableException",
 }
-# The length of the longest name; fnmatch takes quadratic time for some patterns.
-_LONGEST_PATTERN = 255
 _OTHER_OPERATIONS = ("GetCallerIdentity", "GetResources")
 
 
@@ -55,8 +54,8 @@ _FAULT = Structure(
     "Fault",
     {"fault": Member(_text(*_WHEN), required=True)}
     | _optional(
-        operation=_text(longest=_LONGEST_PATTERN),
-        name=_text(longest=_LONGEST_PATTERN),
+        operation=_text(longest=limits.MAX_FAULT_PATTERN_CHARACTERS),
+        name=_text(longest=limits.MAX_FAULT_PATTERN_CHARACTERS),
         calls=ListOf("", Number("", "integer", 1, None), 1, None),
         rate=Timestamp(""),
         status=Number("", "integer", 100, 599),

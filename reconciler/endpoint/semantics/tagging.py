@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reconciler import limits
 from reconciler.api import Boolean, ListOf, Member, Number, Shape, Structure, Text, violations
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics.pagination import read_token, write_token
 from reconciler.endpoint.state.tables import Resource, Scope, Tables
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."
-_PAGE_SIZE = 50
 
 
 def _text(shortest: int | None, longest: int | None) -> Text:
@@ -54,7 +54,7 @@ def get_resources(
     after = read_token(token, 4)
     if token and not any(after):
         raise ApiError("InvalidParameterException", "PaginationToken: is not one of ours")
-    size = request.get("ResourcesPerPage", _PAGE_SIZE)
+    size = request.get("ResourcesPerPage", limits.TAG_INDEX_PAGE_SIZE)
     page: list[Resource] = []
     following = ""
     for resource in tables.tagged(scope, (after[0], after[1], after[2], after[3])):

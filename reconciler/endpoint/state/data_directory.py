@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.endpoint.endpoint_errors import DataDirectoryLockedError, DataDirectoryUnusableError
 
 _LOCK = "endpoint.lock"
-_MAX_URL_BYTES = 200
-_RETRY_DELAY_SECONDS = 0.02
 
 
 class DataDirectoryLock:
@@ -68,13 +67,13 @@ class DataDirectoryLock:
                 try:
                     fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    url = os.pread(self._file, _MAX_URL_BYTES, 0).decode().strip()
+                    url = os.pread(self._file, limits.MAX_HOLDER_URL_BYTES, 0).decode().strip()
                 else:
                     os.ftruncate(self._file, 0)
                     return
             if url or time.monotonic() >= deadline:
                 raise DataDirectoryLockedError(self.directory, url or None)
-            time.sleep(_RETRY_DELAY_SECONDS)
+            time.sleep(limits.DIRECTORY_LOCK_RETRY_SECONDS)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -3,10 +3,8 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from reconciler import limits
 from reconciler.endpoint.state.tables import Collection, Resource
-
-_MAX_RESOURCES = 1000
-_MAX_STATES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,9 @@ class WriteHistory:
         """Remember what a resource was until ``now``, a time in milliseconds."""
         states = self._states.setdefault((collection, name), [])
         states.append((now, before))
-        del states[:-_MAX_STATES]
+        del states[: -limits.MAX_STALE_STATES]
         self._states.move_to_end((collection, name))
-        if len(self._states) > _MAX_RESOURCES:
+        if len(self._states) > limits.MAX_STALE_RESOURCES:
             self._states.popitem(last=False)
 
     def read(

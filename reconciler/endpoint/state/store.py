@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from reconciler import limits
 from reconciler.endpoint.endpoint_errors import InvalidStoreError, StoreFailedError
 from reconciler.endpoint.state.tables import SCHEMA, Tables
 from reconciler.serving.http_server import ServingError, start
@@ -23,7 +24,6 @@ Outcome = TypeVar("Outcome")
 _FILE = "state.sqlite3"
 _APPLICATION_ID = 0x6D657368  # "mesh"
 _VERSION = 2
-_MAX_WRITES_PER_COMMIT = 256
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _REMEDY = "it was left untouched: restore it from a copy, move it away, or name another data folder"
 
@@ -103,7 +103,7 @@ class Store:
         closing = False
         while not closing:
             batch = [self._waiting.get()]
-            while batch[-1] is not None and len(batch) < _MAX_WRITES_PER_COMMIT:
+            while batch[-1] is not None and len(batch) < limits.MAX_WRITES_PER_COMMIT:
                 try:
                     batch.append(self._waiting.get_nowait())
                 except queue.Empty:

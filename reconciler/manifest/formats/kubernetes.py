@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Key, Origin, Spec
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
@@ -59,14 +60,11 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
 # A namespace has its own name for a label, whoever made it.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# Comparisons of selectors, and services taken from groups, in one source. Both numbers are products
-# of two numbers of objects. 1,000 nodes that each take 100 services from groups still fit.
-MOST_SELECTIONS = 100_000
 
 
 class _TooManySelectionsError(Exception):
     def __init__(self) -> None:
-        super().__init__(f"the source makes more than {MOST_SELECTIONS:,} selections")
+        super().__init__(f"the source makes more than {limits.MAX_SELECTIONS:,} selections")
 
 
 class KubernetesResource(NamedTuple):
@@ -264,7 +262,7 @@ class Cluster:
 
     def _count(self, selections: int) -> None:
         self._selections += selections
-        if self._selections > MOST_SELECTIONS:
+        if self._selections > limits.MAX_SELECTIONS:
             raise _TooManySelectionsError
 
     def _name(self, kind: str, namespace: str, name: str) -> str:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from itertools import islice
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
-
-# A complaint quotes at most this much of a line or of a value: the file may hold anything.
-QUOTED_CHARACTERS = 80
 
 # What resembles a word is searched for among so many: a file may hold thousands of names.
 _MAX_COMPARED_LENGTH = 60
@@ -138,9 +136,9 @@ def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnosti
 
 
 def quote_value(value: str) -> str:
-    """Return ``value`` in quotation marks, harmless and at most ``QUOTED_CHARACTERS`` long."""
-    if len(value) > QUOTED_CHARACTERS:
-        value = value[: QUOTED_CHARACTERS - 1] + "…"
+    """Return ``value`` in quotation marks, harmless and at most ``limits.MAX_QUOTED_CHARACTERS`` long."""
+    if len(value) > limits.MAX_QUOTED_CHARACTERS:
+        value = value[: limits.MAX_QUOTED_CHARACTERS - 1] + "…"
     return escaped(json.dumps(value, ensure_ascii=False))
 
 
@@ -154,11 +152,11 @@ def one_of(words: Iterable[str]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the one of ``known`` that ``word`` resembles most, or nothing."""
-    folded = word[:QUOTED_CHARACTERS].casefold()
+    folded = word[: limits.MAX_QUOTED_CHARACTERS].casefold()
     by_folded = {
         candidate.casefold(): candidate
         for candidate in islice(known, _MAX_COMPARED_LENGTH)
-        if len(candidate) <= 2 * QUOTED_CHARACTERS
+        if len(candidate) <= 2 * limits.MAX_QUOTED_CHARACTERS
     }
     pieces = _pieces(folded)
 

@@ -8,12 +8,10 @@ import json
 import re
 from collections.abc import Iterator
 
+from reconciler import limits
 from reconciler.manifest.parsing.decoding import UNSAFE_CHARACTERS
 from reconciler.manifest.parsing.diagnostics import Code, quote_value
 from reconciler.manifest.parsing.nodes import (
-    MAX_DEPTH,
-    MAX_NODES,
-    MOST_DOCUMENTS,
     TOO_MANY_DOCUMENTS,
     DiagnosticList,
     Document,
@@ -87,7 +85,7 @@ class _Parser:
         """Return the next value."""
         word, offset = self._token()
         self._documents += 1
-        if self._documents > MOST_DOCUMENTS:
+        if self._documents > limits.MAX_DOCUMENTS:
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, TOO_MANY_DOCUMENTS)
         self._nodes = 0
         return self._node(word, offset, ())
@@ -103,11 +101,11 @@ class _Parser:
 
     def _node(self, word: str, offset: int, path: Path) -> Node:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            message = f"has more than {MAX_NODES:,} nodes in one document"
+        if self._nodes > limits.MAX_NODES:
+            message = f"has more than {limits.MAX_NODES:,} nodes in one document"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
-        if len(path) > MAX_DEPTH:
-            message = f"is nested more than {MAX_DEPTH} levels deep"
+        if len(path) > limits.MAX_NODE_DEPTH:
+            message = f"is nested more than {limits.MAX_NODE_DEPTH} levels deep"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
         position = self.position(offset, len(word))
         match word[0]:

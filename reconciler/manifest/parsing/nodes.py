@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
 from reconciler.manifest.parsing.diagnostics import (
-    QUOTED_CHARACTERS,
     Code,
     Diagnostic,
     Severity,
@@ -18,16 +18,8 @@ from reconciler.manifest.parsing.diagnostics import (
     quote_value,
 )
 
-# Of one document; the guard against files made to exhaust memory or the stack.
-MAX_NODES = 20_000
-MAX_DEPTH = 32
+TOO_MANY_DOCUMENTS = f"is one of more than {limits.MAX_DOCUMENTS:,} documents: split the file"
 
-# In one file, which holds 1 MiB at most: a useful document seldom has less than 200 bytes.
-MOST_DOCUMENTS = 5_000
-TOO_MANY_DOCUMENTS = f"is one of more than {MOST_DOCUMENTS:,} documents: split the file"
-
-# About one file: who has made more mends the first of them and looks again.
-MAX_DIAGNOSTICS = 100
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -107,9 +99,9 @@ class SourceText:
             return None
         line = self.lines[position.line - 1].removesuffix("\r")
         start = 0
-        if len(line) > QUOTED_CHARACTERS:
-            start = max(0, min(position.column - 1 - 30, len(line) - QUOTED_CHARACTERS))
-        text = line[start : start + QUOTED_CHARACTERS]
+        if len(line) > limits.MAX_QUOTED_CHARACTERS:
+            start = max(0, min(position.column - 1 - 30, len(line) - limits.MAX_QUOTED_CHARACTERS))
+        text = line[start : start + limits.MAX_QUOTED_CHARACTERS]
         offset = min(position.column - 1 - start, len(text))
         return SourceExcerpt(text, offset, max(1, min(position.width, len(text) - offset)))
 
@@ -136,7 +128,7 @@ class DiagnosticList:
         origin = Origin(self.source.file, position.line, position.column)
         quote = self.source.quote(position)
         self.found.append(Diagnostic(code, origin, message, format_path(path), hint, quote))
-        if len(self.found) > MAX_DIAGNOSTICS:
+        if len(self.found) > limits.MAX_DIAGNOSTICS:
             raise TooManyDiagnosticsError(self.found)
 
     def errors_in(self, path: Path) -> list[Diagnostic]:
@@ -159,7 +151,7 @@ def format_path(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif len(step) <= QUOTED_CHARACTERS and step.replace("-", "_").isidentifier():
+        elif len(step) <= limits.MAX_QUOTED_CHARACTERS and step.replace("-", "_").isidentifier():
             text += f".{step}" if text else step
         else:
             text += f"[{quote_value(step)}]"
@@ -177,7 +169,7 @@ def describe(node: Node) -> str:
         case ScalarNode(text=text, value=str() | None):
             return quote_value(text)
         case ScalarNode(text=text):
-            return escaped(text[:QUOTED_CHARACTERS])
+            return escaped(text[: limits.MAX_QUOTED_CHARACTERS])
         case ListNode():
             return "a list"
         case _:

@@ -7,6 +7,7 @@ is not looked through again, so a value cannot ask for another one.
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.manifest.parsing.decoding import decode
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, did_you_mean, quote_value
@@ -21,9 +22,6 @@ from reconciler.manifest.parsing.nodes import (
     ScalarNode,
 )
 from reconciler.manifest.parsing.yaml_parser import parse_scalar
-
-# No field of App Mesh takes more, and a small file must not be able to ask for a large text.
-MAX_CHARACTERS = 4096
 
 # CloudFormation's own parameters, AWS::Region, are given like any other variable.
 _NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
@@ -142,8 +140,10 @@ def _substitute_scalar(
             return InvalidNode(node.position)
         parts += before, value
         length += len(before) + len(value)
-        if length > MAX_CHARACTERS:
-            message = f"is longer than {MAX_CHARACTERS:,} characters with its variables"
+        if length > limits.MAX_VARIABLE_CHARACTERS:
+            message = (
+                f"is longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters with its variables"
+            )
             diagnostics.add(Code.VARIABLE, node.position, message, path=path)
             return InvalidNode(node.position)
     return parse_scalar(node, "".join([*parts, rest]))

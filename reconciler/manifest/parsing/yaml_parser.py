@@ -20,13 +20,11 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.manifest.parsing.decoding import UNSAFE_CHARACTERS
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.manifest.parsing.nodes import (
-    MAX_DEPTH,
-    MAX_NODES,
-    MOST_DOCUMENTS,
     TOO_MANY_DOCUMENTS,
     DiagnosticList,
     Document,
@@ -160,7 +158,7 @@ class _Composer:
             event = self._next()
             if type(event) is DocumentStartEvent:
                 self._documents += 1
-                if self._documents > MOST_DOCUMENTS:
+                if self._documents > limits.MAX_DOCUMENTS:
                     raise _LimitError(_position(event), TOO_MANY_DOCUMENTS)
                 root = self._node(self._next(), ())
                 if not is_template(root):
@@ -175,10 +173,10 @@ class _Composer:
         self._nodes += 1
         # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
         # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
-        if self._nodes > MAX_NODES:
-            raise _LimitError(position, f"has more than {MAX_NODES:,} nodes in one document")
-        if len(path) > MAX_DEPTH:
-            raise _LimitError(position, f"is nested more than {MAX_DEPTH} levels deep")
+        if self._nodes > limits.MAX_NODES:
+            raise _LimitError(position, f"has more than {limits.MAX_NODES:,} nodes in one document")
+        if len(path) > limits.MAX_NODE_DEPTH:
+            raise _LimitError(position, f"is nested more than {limits.MAX_NODE_DEPTH} levels deep")
         sound = self._is_sound(event, position, path)
         node: Node
         match event:

@@ -22,12 +22,13 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler import limits
 from reconciler.core.changes import ReasonCode, operation_name
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.plan import Plan
-from reconciler.core.planning.plan_file import MAX_BYTES, parse_plan_file, write_plan_file
+from reconciler.core.planning.plan_file import parse_plan_file, write_plan_file
 from reconciler.core.resources import (
     OWNER_TAG,
     Json,
@@ -161,7 +162,7 @@ def test_a_newer_schema_is_told_from_an_edit() -> None:
 
 
 def test_e10_a_huge_file_is_refused_unread() -> None:
-    assert "larger than 16 MiB" in refused(b"[" * (MAX_BYTES + 1))
+    assert "larger than 16 MiB" in refused(b"[" * (limits.MAX_PLAN_FILE_BYTES + 1))
 
 
 def test_a_plan_too_large_to_be_read_is_not_saved() -> None:

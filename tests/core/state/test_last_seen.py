@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 from builders import NOW, SYNC, desired, key, listening, mesh, plan, present, route
 
+from reconciler import limits
 from reconciler.core.changes import Cause, Change, Create, ReasonCode
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
 from reconciler.core.resources import Desired, LiveResource, Suspension, Unreadable
 from reconciler.core.state.last_seen import LastSeen
-from reconciler.core.state.repair_loops import MAX_REPAIRS, RepairLoops
+from reconciler.core.state.repair_loops import RepairLoops
 
 ABSENT = plan(desired("a"))
 LIVE = plan(desired("a"), present("a", applied=desired("a")))
@@ -109,7 +110,7 @@ def test_a_detached_route_was_live_unless_it_may_be_lost(
 def test_who_deletes_again_and_again_is_named() -> None:
     missing = after(LIVE).explain(ABSENT)
     contests = RepairLoops()
-    for _ in range(MAX_REPAIRS):
+    for _ in range(limits.MAX_REPAIRS):
         contests = contests.record(Report(missing, tuple(map(Applied, missing.changes))))
     (withheld,) = contests.withhold(missing).withheld
     assert withheld.reason_code is ReasonCode.REPAIR_LOOP

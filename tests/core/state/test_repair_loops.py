@@ -3,11 +3,12 @@
 import pytest
 from builders import desired, egress, mesh, plan, present
 
+from reconciler import limits
 from reconciler.core.changes import ReasonCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Spec
-from reconciler.core.state.repair_loops import MAX_REPAIRS, RepairLoops
+from reconciler.core.state.repair_loops import RepairLoops
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
@@ -32,7 +33,7 @@ def after_repairs(count: int, made: Plan) -> RepairLoops:
 
 
 def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
-    contests = after_repairs(MAX_REPAIRS, fought_over())
+    contests = after_repairs(limits.MAX_REPAIRS, fought_over())
     for _ in range(5):
         contests, left = cycle(contests, fought_over())
         assert left.changes == ()
@@ -46,18 +47,18 @@ def test_a38_the_same_difference_after_three_repairs_is_left_alone() -> None:
 )
 def test_p14_it_says_who_the_other_may_be(applied: Spec, words: str) -> None:
     made = fought_over(applied=applied)
-    withheld = after_repairs(MAX_REPAIRS, made).withhold(made).withheld[0]
+    withheld = after_repairs(limits.MAX_REPAIRS, made).withhold(made).withheld[0]
     assert words in withheld.reason
 
 
 def test_another_difference_is_repaired_again() -> None:
-    contests = after_repairs(MAX_REPAIRS, fought_over())
+    contests = after_repairs(limits.MAX_REPAIRS, fought_over())
     other = fought_over(live={"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}})
     assert contests.withhold(other) == other
 
 
 def test_one_cycle_of_peace_ends_a_contest() -> None:
-    contests = after_repairs(MAX_REPAIRS, fought_over())
+    contests = after_repairs(limits.MAX_REPAIRS, fought_over())
     contests, _ = cycle(contests, plan(desired("a", DROP), present("a", DROP)))
     assert contests.withhold(fought_over()) == fought_over()
 
@@ -70,7 +71,7 @@ def test_what_failed_is_tried_again_without_end() -> None:
 
 
 def test_others_go_on() -> None:
-    contests = after_repairs(MAX_REPAIRS, fought_over())
+    contests = after_repairs(limits.MAX_REPAIRS, fought_over())
     both = plan(
         desired("a", DROP),
         present("a", ALLOW, applied=desired("a", DROP)),

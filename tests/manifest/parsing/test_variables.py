@@ -2,10 +2,10 @@
 
 import pytest
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.variables import (
-    MAX_CHARACTERS,
     from_environment,
     parse_pairs,
     parse_variables_file,
@@ -137,7 +137,9 @@ def test_documents_of_others_are_not_looked_at() -> None:
 
 def test_a_small_file_cannot_ask_for_a_large_text() -> None:
     text = f"{NATIVE}metadata: {{name: '{'${LONG}' * 3}'}}\n"
-    result = load_manifests([("m.yaml", text.encode())], {"LONG": "x" * (MAX_CHARACTERS // 2)})
+    result = load_manifests(
+        [("m.yaml", text.encode())], {"LONG": "x" * (limits.MAX_VARIABLE_CHARACTERS // 2)}
+    )
     (item,) = result.diagnostics
     assert item.message == "is longer than 4,096 characters with its variables"
 

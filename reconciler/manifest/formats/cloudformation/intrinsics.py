@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import ClassVar
 
+from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.manifest.formats.cloudformation.parameters import (
     FunctionCall,
@@ -21,8 +22,6 @@ from reconciler.manifest.formats.cloudformation.parameters import (
 )
 from reconciler.manifest.parsing.diagnostics import Code, quote_value
 from reconciler.manifest.parsing.nodes import (
-    MAX_DEPTH,
-    MAX_NODES,
     DiagnosticList,
     InvalidNode,
     KeyValue,
@@ -41,8 +40,8 @@ from reconciler.manifest.parsing.variables import split_placeholders
 # A name that the template itself gives can be asked for; all other attributes come into being.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
-_MAX_DEPTH = 2 * MAX_DEPTH
-_MOST_VALUES = MAX_NODES
+_MAX_DEPTH = 2 * limits.MAX_NODE_DEPTH
+_MOST_VALUES = limits.MAX_NODES
 
 
 class Resolver:

@@ -6,6 +6,7 @@ Resolves no function; that is for ``functions``.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from reconciler import limits
 from reconciler.manifest.parsing.diagnostics import did_you_mean, quote_value
 from reconciler.manifest.parsing.nodes import (
     InvalidNode,
@@ -18,11 +19,11 @@ from reconciler.manifest.parsing.nodes import (
     find,
     get_text,
 )
-from reconciler.manifest.parsing.variables import MAX_CHARACTERS, definition_hint
+from reconciler.manifest.parsing.variables import definition_hint
 from reconciler.manifest.parsing.yaml_parser import parse_scalar
 
 # CloudFormation has the same limit for the value of a parameter.
-_TOO_LONG = f"longer than {MAX_CHARACTERS:,} characters"
+_TOO_LONG = f"longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters"
 
 
 class FunctionCall(NamedTuple):
@@ -69,7 +70,7 @@ def join_limited(pieces: Iterable[str]) -> str:
     for piece in pieces:
         found.append(piece)
         length += len(piece)
-        if length > MAX_CHARACTERS:
+        if length > limits.MAX_VARIABLE_CHARACTERS:
             raise UnresolvedError(f"is {_TOO_LONG}")
     return "".join(found)
 
@@ -103,7 +104,7 @@ def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> s
     if text is None:
         hint = definition_hint(name, variables)
         raise UnresolvedError(f"needs the parameter {name}, which has no value", hint)
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > limits.MAX_VARIABLE_CHARACTERS:
         raise UnresolvedError(f"needs the parameter {name}, which is {_TOO_LONG}")
     if (get_text(parameter, "NoEcho") or "").casefold() == "true":
         raise UnresolvedError(f"needs the parameter {name}, which is secret")

@@ -1,0 +1,151 @@
+"""Every retry, timeout, interval and limit of the product, each with its reason.
+
+Times are in seconds and sizes in bytes, unless the name says otherwise. Values that users can set
+are options instead (settings/options.py); limits of the API itself are in its description (api/).
+"""
+
+# Reads and writes of the target.
+
+API_CONNECT_TIMEOUT_SECONDS = 3
+API_READ_TIMEOUT_SECONDS = 10
+# The default of botocore changed between versions, so the mode and the attempts are pinned. The next
+# cycle retries whatever still fails.
+API_MAX_ATTEMPTS = 3
+# A list that is still not complete after so many pages is treated as unreadable.
+API_MAX_PAGES = 1_000
+TAG_PAGE_SIZE = 100
+# Pages of the tag index that the daemon reads again in each cycle.
+TAG_PAGES_PER_CYCLE = 2
+
+# Applying a plan.
+
+# Up to this many updates of a wave are rechecked one by one, more of them in batches.
+MAX_INDIVIDUAL_RECHECKS = 25
+RECHECK_BATCH = 100
+# Reads of App Mesh lagged up to two minutes behind its writes.
+VERIFY_TIMEOUT_SECONDS = 120.0
+VERIFY_FIRST_DELAY_SECONDS = 0.5
+VERIFY_MAX_DELAY_SECONDS = 8.0
+# A supervisor allows ten seconds for stopping; two of them remain for the report.
+ABANDON_TIMEOUT_SECONDS = 8.0
+
+# The daemon.
+
+TICK_SECONDS = 0.5
+# File events within this time count as one change.
+BURST_SECONDS = 0.4
+# Ticks until a failed watch is tried again.
+WATCH_RETRY_TICKS = 60
+# Ticks between two reads of the source without an event, and if events have proved unreliable.
+POLL_TICKS = 20
+POLL_TICKS_WITHOUT_EVENTS = 4
+# The event of a change that was noticed without one may still arrive for this many ticks.
+EVENT_GRACE_TICKS = 6
+# Cycles until files are read again although their metadata did not change.
+CYCLES_PER_READ = 10
+# Exit codes are kept only for clients that still wait for their cycle.
+MAX_EXIT_CODES = 100
+# Spreads the calls of daemons that were started together.
+CYCLE_JITTER = 0.1
+# The longest delay between two attempts at what keeps failing.
+MAX_BACKOFF_SECONDS = 300.0
+# A resource that was repaired this often is being changed by another writer.
+MAX_REPAIRS = 3
+# One API call with all its attempts takes 40 seconds at most, and the loop reports between two calls.
+HEARTBEAT_TIMEOUT_SECONDS = 120.0
+# How often a request that waits for a cycle asks the daemon whether it has ended.
+CYCLE_POLL_SECONDS = 0.05
+# How long a command waits for an answer of the daemon.
+DAEMON_RESPONSE_TIMEOUT_SECONDS = 10.0
+
+# Locks.
+
+# The record of a dead holder is last seen to change within one step, is too old one term later, and
+# is taken at the next step: with three steps a term, within two terms.
+RENEWALS_PER_TERM = 3
+MAX_LOCK_RECORD_BYTES = 4_096
+# A replica that is suspended while it reads keeps the lock file locked.
+LOCK_FILE_TIMEOUT_SECONDS = 1.0
+LOCK_FILE_RETRY_DELAY_SECONDS = 0.01
+
+# The source and its manifests.
+
+MAX_SOURCE_FILES = 10_000
+MAX_SOURCE_DEPTH = 8
+MAX_SOURCE_FILE_BYTES = 1 << 20
+MAX_SOURCE_BYTES = 64 << 20
+GIT_TIMEOUT_SECONDS = 60
+MAX_GIT_ERROR_CHARACTERS = 200
+MAX_GIT_FILE_BYTES = 4_096
+# 64 MiB of manifests, the most that a source may hold, take about 100 s of one core.
+READING_TIMEOUT_SECONDS = 300
+READING_HEARTBEAT_SECONDS = 1
+# A file of 1 MiB that is useful seldom has more documents: each takes about 200 bytes.
+MAX_DOCUMENTS = 5_000
+# Nodes and nesting of one document, against files made to exhaust memory or the stack.
+MAX_NODES = 20_000
+MAX_NODE_DEPTH = 32
+# Diagnostics of one file.
+MAX_DIAGNOSTICS = 100
+# No field of App Mesh takes more characters.
+MAX_VARIABLE_CHARACTERS = 4_096
+# Comparisons of Kubernetes selectors, and services taken from backend groups, in one source. 1,000
+# nodes that each take 100 services from groups still fit.
+MAX_SELECTIONS = 100_000
+# A diagnostic quotes at most this much of a line or of a value.
+MAX_QUOTED_CHARACTERS = 80
+
+# Other files that are read.
+
+MAX_PLAN_FILE_BYTES = 16 << 20
+# A device or a pipe may have no end, and settings are small.
+MAX_CONFIG_FILE_BYTES = 1 << 20
+# A setting has three parts at most, and a host name in a list fewer labels than this.
+MAX_CONFIG_KEY_PARTS = 64
+MAX_TOKEN_FILE_BYTES = 1_024
+
+# Forges.
+
+FORGE_CONNECT_TIMEOUT_SECONDS = 5
+FORGE_READ_TIMEOUT_SECONDS = 20
+FORGE_MAX_ATTEMPTS = 3
+FORGE_MAX_DELAY_SECONDS = 10
+FORGE_MAX_PAGES = 50
+FORGE_PAGE_SIZE = 100
+FORGE_MAX_RESPONSE_BYTES = 64 << 20
+# A comment on GitHub holds this many characters; bytes are counted, which are never fewer.
+MAX_COMMENT_BYTES = 65_536
+
+# Texts of other programs.
+
+# An error of IAM names a caller, an action and a resource, each of up to some 300 characters.
+MAX_FOREIGN_CHARACTERS = 1_000
+# A stack trace holds the errors of other programs, and those may hold a whole response.
+MAX_LOG_CHARACTERS = 1 << 16
+# Keys that a sentence lists before it only counts the others.
+MAX_KEYS_LISTED = 5
+MAX_REFERRERS_LISTED = 50
+# The longest key has about 800 characters; fnmatch takes quadratic time for some patterns.
+MAX_PATTERN_CHARACTERS = 1_024
+
+# Serving HTTP.
+
+MAX_BODY_BYTES = 1 << 20
+STOP_TIMEOUT_SECONDS = 5
+# If a process may open no more files, asyncio accepts, and fails, this often in a row.
+LISTEN_BACKLOG = 128
+
+# The endpoint.
+
+MAX_WRITES_PER_COMMIT = 256
+# What the endpoint keeps in order to answer reads that lag.
+MAX_STALE_RESOURCES = 1_000
+MAX_STALE_STATES = 16
+MAX_HOLDER_URL_BYTES = 200
+DIRECTORY_LOCK_RETRY_SECONDS = 0.02
+# A process that ends stops listening some time before it unlocks its data directory.
+DIRECTORY_RELEASE_ATTEMPTS = 100
+DIRECTORY_RELEASE_DELAY_SECONDS = 0.1
+# The length of the longest name; fnmatch takes quadratic time for some patterns.
+MAX_FAULT_PATTERN_CHARACTERS = 255
+TAG_INDEX_PAGE_SIZE = 50
