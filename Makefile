@@ -1,19 +1,19 @@
-# Everything a contributor types. `make run` and `make test` need Python 3.11+, pip and make, nothing else.
+# Commands for contributors. `make run` and `make test` need only Python 3.11+, pip and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers suit the smallest machine we test on.
+# Two workers fit the smallest machine that we test on.
 WORKERS ?= 2
 PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
 .PHONY: run test format lint types contracts tests soak bench lock wheel sbom test-versions clean
 
-run: $(VENV)/.runtime  ## plan, apply and plan again of manifests/ on the local target
+run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
 	$(BIN)/reconciler apply manifests --target local --auto-approve
 	$(BIN)/reconciler plan manifests --target local
 
-test: format lint types contracts tests  ## the whole check, as CI runs it
+test: format lint types contracts tests  ## all checks, as CI runs them
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -30,10 +30,10 @@ contracts: $(VENV)/.dev
 tests: $(VENV)/.dev
 	$(BIN)/python -m tests
 
-soak: $(VENV)/.dev  ## the long form of what takes long: simulation, kills, durability
+soak: $(VENV)/.dev  ## long tests: simulation, kills, durability
 	RECONCILER_SOAK=1 RECONCILER_LONG_TESTS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 14400 tests/simulation tests/kills tests/source tests/endpoint tests/journeys
 
-bench: $(VENV)/.dev  ## figures, with the machine and the peers named
+bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
@@ -41,13 +41,13 @@ lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(PIN) --upgrade --extra dev --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
 
-wheel: $(VENV)/.dev  ## dist/: the wheel, the same bytes each time, and requirements.txt with all hashes
+wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with all hashes
 	$(BIN)/python tools/build_release.py dist
 
-sbom: $(VENV)/.dev  ## dist/sbom.json: what is in an installation, as CycloneDX
+sbom: $(VENV)/.dev  ## dist/sbom.json: the packages of an installation, as CycloneDX
 	$(BIN)/python tools/build_release.py sbom
 
-test-versions: $(VENV)/.dev  ## core and contract suites with the lowest and the newest dependencies
+test-versions: $(VENV)/.dev  ## core and contract tests with the lowest and the newest dependencies
 	set -e; for versions in lowest-direct highest; do \
 	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$versions; \
 	  $(BIN)/uv pip install --quiet --python build/$$versions --resolution $$versions --requirement pyproject.toml; \
@@ -60,7 +60,7 @@ clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mesh-reconciler needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mesh-reconciler needs Python 3.11 or newer: run make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: $(BIN)/python requirements.lock deploy/build.lock pyproject.toml

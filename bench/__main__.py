@@ -1,4 +1,4 @@
-"""``make bench``: figures of whole processes, with the machine named, and nothing asserted."""
+"""The benchmarks of ``make bench``: measures whole processes and prints the machine."""
 
 import compileall
 import os
@@ -15,21 +15,21 @@ from bench.costs import measure
 RUNS = 5
 
 
-def figure(name: str, goal: str, arguments: Sequence[str], where: str) -> str:
-    """Return a line with the medians of some runs of the command line."""
+def figure(name: str, goal: str, arguments: Sequence[str], directory: str) -> str:
+    """Return a line with the medians of several runs of the command line."""
     command = [sys.executable, "-m", "reconciler", *arguments]
-    measure(command, where)
-    costs = [measure(command, where) for _ in range(RUNS)]
-    cpu, wall, cache = (
+    measure(command, directory)
+    costs = [measure(command, directory) for _ in range(RUNS)]
+    cpu, wall, memory = (
         median(getattr(cost, name) for cost in costs) for name in ("cpu", "wall", "memory")
     )
-    return f"{name:<32} {cpu:7.3f} s CPU  {wall:7.3f} s wall  {cache:6.0f} MB   goal {goal}"
+    return f"{name:<32} {cpu:7.3f} s CPU  {wall:7.3f} s wall  {memory:6.0f} MB   goal {goal}"
 
 
 def command_line() -> Iterator[str]:
-    """Yield the figure of the help."""
-    with tempfile.TemporaryDirectory() as where:
-        yield figure("--help", "0.1 s CPU", ["--help"], where)
+    """Yield the figure of ``--help``."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield figure("--help", "0.1 s CPU", ["--help"], directory)
 
 
 SECTIONS = {
@@ -43,17 +43,17 @@ SECTIONS = {
 
 
 def main() -> None:
-    """Print every figure, or those of the sections named."""
-    # As pip leaves an installed package, whatever PYTHONDONTWRITEBYTECODE says here.
+    """Print all figures, or those of the sections in the arguments."""
+    # pip compiles installed packages, so compile ours even if PYTHONDONTWRITEBYTECODE is set.
     for package in reconciler.__path__:
         compileall.compile_dir(package, quiet=1)
-    say = sys.stdout.write
-    say(f"{platform.python_implementation()} {platform.python_version()}, ")
-    say(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; ")
-    say(f"medians of {RUNS} runs after one warm-up, of 3 for what takes longer\n")
+    write = sys.stdout.write
+    write(f"{platform.python_implementation()} {platform.python_version()}, ")
+    write(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; ")
+    write(f"medians of {RUNS} runs after one warm-up, or of 3 runs for long commands\n")
     for name in sys.argv[1:] or SECTIONS:
         for line in SECTIONS[name]():
-            say(line + "\n")
+            write(line + "\n")
             sys.stdout.flush()
 
 

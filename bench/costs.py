@@ -1,4 +1,4 @@
-"""What a process costs, as the operating system counts it."""
+"""The resource usage of a process, as the operating system counts it."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ FIGURES = ("cpu", "wall", "memory")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process took: CPU and wall seconds, and its peak of memory in MB.
+    """The CPU and wall seconds of a process, and its peak of memory in MB.
 
-    With other processes that it starts, CPU is that of all, memory that of the largest.
+    Child processes are included: their CPU time is added, and memory is that of the largest.
     """
 
     cpu: float
@@ -25,12 +25,12 @@ class Cost:
 
 
 def measure(
-    command: Sequence[str], where: str, environment: Mapping[str, str] | None = None
+    command: Sequence[str], directory: str, environment: Mapping[str, str] | None = None
 ) -> Cost:
     """Return the cost of one run of ``command``, which must succeed."""
     started = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=where, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         printed = process.stdout.read()
@@ -42,12 +42,12 @@ def measure(
     return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, printed)
 
 
-def median_of(command: Sequence[str], where: Path, accounts: Iterable[int]) -> Cost:
+def median_of(command: Sequence[str], directory: Path, accounts: Iterable[int]) -> Cost:
     """Return the medians of one run of ``command`` for each of ``accounts``, without warm-up."""
     costs = [
         measure(
             command,
-            str(where),
+            str(directory),
             {
                 **os.environ,
                 "AWS_ACCESS_KEY_ID": f"1{account:011}",
@@ -62,11 +62,11 @@ def median_of(command: Sequence[str], where: Path, accounts: Iterable[int]) -> C
 
 def median_cost(costs: Iterable[Cost]) -> Cost:
     """Return the median of each figure."""
-    seen = list(costs)
-    return Cost(*(median(getattr(cost, name) for cost in seen) for name in FIGURES))
+    measured = list(costs)
+    return Cost(*(median(getattr(cost, name) for cost in measured) for name in FIGURES))
 
 
 def line(name: str, cost: Cost, goal: str = "") -> str:
-    """Return the row of a cost."""
+    """Return the line for a cost."""
     result = f"{name:<36} {cost.cpu:7.2f} s CPU  {cost.wall:7.2f} s wall  {cost.memory:6.0f} MB"
     return f"{result}   goal {goal}" if goal else result

@@ -1,4 +1,4 @@
-"""The daemon: from an edit to a converged mesh, and what a cycle costs in which nothing moved."""
+"""Benchmarks of the daemon: from an edit to a converged mesh, and a cycle without changes."""
 
 import json
 import os
@@ -22,24 +22,24 @@ EDITS = 50
 MESHES = 1_000
 CYCLES = 20
 ACCOUNT = "123456789012"
-# A world of its own: what was edited must not be counted with what rests.
+# Another account, so that the edited mesh is not counted in the second benchmark.
 OTHER_ACCOUNT = "210987654321"
-# Long enough for edits alone to make cycles, and short enough to wait for some without.
-SELDOM, OFTEN = "600", "2"
+# With the long interval only edits start cycles; the short one starts cycles without edits.
+LONG_INTERVAL, SHORT_INTERVAL = "600", "2"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def figures() -> Iterator[str]:
-    """Yield one line a figure and what it should be."""
+    """Yield a line for each figure, with its goal."""
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        address, _, _ = opened.enter_context(serving(folder))
-        yield _edits(folder / "one", f"http://{address}")
-        yield _at_rest(folder / "many", f"http://{address}")
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, _ = opened.enter_context(serving(directory))
+        yield _edits(directory / "one", f"http://{address}")
+        yield _without_changes(directory / "many", f"http://{address}")
 
 
-def _edits(folder: Path, url: str) -> str:
-    manifests = folder / "manifests"
+def _edits(directory: Path, url: str) -> str:
+    manifests = directory / "manifests"
     manifests.mkdir(parents=True)
     file = manifests / "m.yaml"
     file.write_text(mesh_yaml("edited", "DROP_ALL"))
@@ -51,12 +51,12 @@ def _edits(folder: Path, url: str) -> str:
         aws_secret_access_key="any",
     )
     waits = []
-    with _daemon(folder, url, SELDOM, ACCOUNT):
+    with _daemon(directory, url, LONG_INTERVAL, ACCOUNT):
         for number in range(EDITS):
-            wanted = "ALLOW_ALL" if number % 2 == 0 else "DROP_ALL"
+            desired = "ALLOW_ALL" if number % 2 == 0 else "DROP_ALL"
             began = time.perf_counter()
-            file.write_text(mesh_yaml("edited", wanted))
-            while _egress(client) != wanted:
+            file.write_text(mesh_yaml("edited", desired))
+            while _egress(client) != desired:
                 time.sleep(0.005)
             waits.append(time.perf_counter() - began)
     cuts = quantiles(waits, n=20)
@@ -71,31 +71,32 @@ def _egress(client: Any) -> Any:
     return spec.get("egressFilter", {}).get("type")
 
 
-def _at_rest(folder: Path, url: str) -> str:
-    (folder / "manifests").mkdir(parents=True)
+def _without_changes(directory: Path, url: str) -> str:
+    (directory / "manifests").mkdir(parents=True)
     for number in range(MESHES):
         text = mesh_yaml(f"r{number:04}", "DROP_ALL", team="pay")
-        (folder / f"manifests/r{number:04}.yaml").write_text(text)
-    with _daemon(folder, url, OFTEN, OTHER_ACCOUNT) as (process, status):
-        # The first cycles create, and read what they created, until the index has shown it.
+        (directory / f"manifests/r{number:04}.yaml").write_text(text)
+    with _daemon(directory, url, SHORT_INTERVAL, OTHER_ACCOUNT) as (process, status):
+        # The first cycles create the meshes, and read each until the tag index lists it.
         _wait_for(status, 15)
         before, cpu = status(), _cpu_seconds(process)
-        # Asking meanwhile would cost more than what is measured.
-        time.sleep(CYCLES * float(OFTEN))
+        # Do not poll the status here: that would cost more than the cycles.
+        time.sleep(CYCLES * float(SHORT_INTERVAL))
         after = status()
         cycles = after["cycle"]["number"] - before["cycle"]["number"]
-        spent = (_cpu_seconds(process) - cpu) / cycles
+        seconds = (_cpu_seconds(process) - cpu) / cycles
         calls = (sum(after["calls"].values()) - sum(before["calls"].values())) / cycles
-        cache = _memory(process)
+        memory = _memory(process)
     return (
-        f"a cycle of {MESHES:,} meshes in which nothing moved: {spent * 1000:.0f} ms CPU, "
-        f"{calls:.0f} calls, {cache:.0f} MB, tags all read again within "
-        f"{after['recheck_seconds'] / float(OFTEN):.0f} cycles (goal: 150 ms, 12 calls, 90 MB)"
+        f"a cycle of {MESHES:,} meshes without changes: {seconds * 1000:.0f} ms CPU, "
+        f"{calls:.0f} calls, {memory:.0f} MB, all tags read again within "
+        f"{after['recheck_seconds'] / float(SHORT_INTERVAL):.0f} cycles "
+        "(goal: 150 ms, 12 calls, 90 MB)"
     )
 
 
 @contextmanager
-def _daemon(folder: Path, url: str, interval: str, account: str) -> Iterator[Any]:
+def _daemon(directory: Path, url: str, interval: str, account: str) -> Iterator[Any]:
     command = [sys.executable, "-m", "reconciler", "run", "manifests", "--endpoint-url", url]
     command += ["--owner", "bench", "--interval", interval, "--listen", "127.0.0.1:0"]
     environment = {
@@ -104,17 +105,17 @@ def _daemon(folder: Path, url: str, interval: str, account: str) -> Iterator[Any
         "AWS_SECRET_ACCESS_KEY": "any",
         "AWS_REGION": "eu-west-1",
     }
-    log = folder / "log"
+    log = directory / "log"
     with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stderr=stream)
+        process = subprocess.Popen(command, cwd=directory, env=environment, stderr=stream)
     try:
         while "status at" not in log.read_text():
             time.sleep(0.05)
-        where = log.read_text().partition("status at ")[2].split()[0]
+        address = log.read_text().partition("status at ")[2].split()[0]
         pool = urllib3.PoolManager()
 
         def status() -> Any:
-            return json.loads(pool.request("GET", f"{where}/status").data)
+            return json.loads(pool.request("GET", f"{address}/status").data)
 
         _wait_for(status, 1)
         yield process, status
@@ -124,7 +125,7 @@ def _daemon(folder: Path, url: str, interval: str, account: str) -> Iterator[Any
 
 
 def _wait_for(status: Any, cycle: int) -> Any:
-    """Return the status once a cycle of that number has ended."""
+    """Return the status when the cycle with this number has ended."""
     while True:
         result = status()
         if result["cycle"]["number"] >= cycle and result["cycle"]["finished_at"]:

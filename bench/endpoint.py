@@ -1,4 +1,4 @@
-"""The endpoint beside moto_server: 32 connections that stay open, from another process."""
+"""Benchmark of the endpoint and of moto_server, with 32 connections from another process."""
 
 import http.client
 import json
@@ -22,57 +22,57 @@ SCOPE = "Credential=123456789012/20231114/eu-west-1/appmesh/aws4_request"
 
 
 def figures() -> Iterator[str]:
-    """Yield one line a figure, with its peer's and what it should be."""
+    """Yield a line for each figure, with the figure of moto_server and the goal."""
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        ours, ready, _ = opened.enter_context(serving(folder))
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        ours, ready, _ = opened.enter_context(serving(directory))
         moto = opened.enter_context(_moto())
-        yield f"ready {ready:.2f} s after its start (wanted: 0.5)"
-        ahead = {}
+        yield f"ready {ready:.2f} s after its start (goal: 0.5)"
+        rates = {}
         for title, describe in (("DescribeMesh", True), ("durable CreateMesh", False)):
             for name, address in (("ours", ours), ("moto", moto)):
                 _create(address, "pay")
-                ahead[name] = _rate(address, describe=describe)
-            times = ahead["ours"] / ahead["moto"]
-            wanted = "5 times moto's" if describe else "1,000/s and 2 times moto's"
+                rates[name] = _rate(address, describe=describe)
+            times = rates["ours"] / rates["moto"]
+            goal = "5 times moto's" if describe else "1,000/s and 2 times moto's"
             yield (
-                f"{title}: {ahead['ours']:,.0f}/s, moto {ahead['moto']:,.0f}/s,"
-                f" {times:.1f} times (wanted: {wanted})"
+                f"{title}: {rates['ours']:,.0f}/s, moto {rates['moto']:,.0f}/s,"
+                f" {times:.1f} times (goal: {goal})"
             )
     yield from _with_many()
 
 
 def _with_many() -> Iterator[str]:
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        address, _, process = opened.enter_context(serving(folder))
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, process = opened.enter_context(serving(directory))
         spec = {"spec": {"egressFilter": {"type": "DROP_ALL"}}}
-        made = 0
+        created = 0
         pages = []
         for size in (200, MANY):
-            while made < size:
-                _create(address, f"m{made:05}", spec)
-                made += 1
-            token = _ask(address, f"{MESHES}?limit=100").get("nextToken", "")
+            while created < size:
+                _create(address, f"m{created:05}", spec)
+                created += 1
+            token = _send(address, f"{MESHES}?limit=100").get("nextToken", "")
             path = f"{MESHES}?limit=100&nextToken={token}"
             pages.append(statistics.median(_timed(address, path) for _ in range(30)))
         yield (
-            f"a page of ListMeshes: {pages[0] * 1000:.1f} ms of 200 meshes,"
-            f" {pages[1] * 1000:.1f} ms of {MANY:,} (wanted: the same)"
+            f"a page of ListMeshes: {pages[0] * 1000:.1f} ms for 200 meshes,"
+            f" {pages[1] * 1000:.1f} ms for {MANY:,} (goal: the same)"
         )
-        yield f"memory with {MANY:,} meshes: {_megabytes(process):.0f} MB (wanted: under 100)"
+        yield f"memory with {MANY:,} meshes: {_megabytes(process):.0f} MB (goal: under 100)"
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, float, "subprocess.Popen[str]"]]:
+def serving(directory: Path) -> Iterator[tuple[str, float, "subprocess.Popen[str]"]]:
     began = time.monotonic()
     command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
-    command += ["--data", str(folder / "data")]
+    command += ["--data", str(directory / "data")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     line = process.stdout.readline()
     address = line[line.index("http://") :].split(",")[0].removeprefix("http://")
-    _ask(address, MESHES)
+    _send(address, MESHES)
     ready = time.monotonic() - began
     try:
         yield address, ready, process
@@ -97,10 +97,10 @@ def _moto() -> Iterator[str]:
         process.wait()
 
 
-def _wait_until(ask: Callable[[], object]) -> None:
+def _wait_until(request: Callable[[], object]) -> None:
     for _ in range(300):
         try:
-            ask()
+            request()
         except OSError:
             time.sleep(0.1)
         else:
@@ -120,31 +120,31 @@ def _request(method: str, path: str, body: object = None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def _ask(address: str, path: str, body: object = None) -> dict[str, str]:
+def _send(address: str, path: str, body: object = None) -> dict[str, str]:
     connection = http.client.HTTPConnection(address)
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {SCOPE}", "Content-Type": "application/json"}
     content = json.dumps(body) if body is not None else None
     connection.request("GET" if body is None else "PUT", path, content, headers)
-    answer: dict[str, str] = json.loads(connection.getresponse().read())
+    response: dict[str, str] = json.loads(connection.getresponse().read())
     connection.close()
-    return answer
+    return response
 
 
 def _create(address: str, name: str, more: Mapping[str, object] | None = None) -> None:
-    _ask(address, MESHES, {"meshName": name, **(more or {})})
+    _send(address, MESHES, {"meshName": name, **(more or {})})
 
 
 def _timed(address: str, path: str) -> float:
     began = time.perf_counter()
-    _ask(address, path)
+    _send(address, path)
     return time.perf_counter() - began
 
 
 def _rate(address: str, *, describe: bool) -> float:
-    """Return the answers a second that a process of its own gets over its connections."""
+    """Return the responses per second that another process gets over its connections."""
     command = [sys.executable, __file__, address, "describe" if describe else "create"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(completed.stdout)
 
 
 def _megabytes(process: "subprocess.Popen[str]") -> float:
@@ -152,16 +152,16 @@ def _megabytes(process: "subprocess.Popen[str]") -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _drive(address: str, what: str) -> float:
-    """Send requests over every connection, one after another on each, and count the answers."""
+def _drive(address: str, operation: str) -> float:
+    """Return the responses per second, with one request at a time on each connection."""
     host, port = address.split(":")
-    sent = answered = 0
+    sent = completed = 0
     selector = selectors.DefaultSelector()
 
     def send(connection: socket.socket) -> None:
         nonlocal sent
         sent += 1
-        if what == "describe":
+        if operation == "describe":
             connection.sendall(_DESCRIBE)
         else:
             name = f"b{os.getpid()}-{sent}"
@@ -182,10 +182,10 @@ def _drive(address: str, what: str) -> float:
             assert isinstance(connection, socket.socket)
             part = connection.recv(65536)
             received += part
-            if _is_whole(received):
+            if _is_complete(received):
                 assert received.startswith(b"HTTP/1.1 200 "), bytes(received)
-                answered += 1
-                # moto_server closes after each answer, whatever is asked of it.
+                completed += 1
+                # moto_server closes the connection after each response.
                 if b"connection: close" in received.lower():
                     part = b""
                 else:
@@ -195,10 +195,10 @@ def _drive(address: str, what: str) -> float:
                 selector.unregister(connection)
                 connection.close()
                 connect()
-    return answered / (time.monotonic() - began)
+    return completed / (time.monotonic() - began)
 
 
-def _is_whole(received: bytearray) -> bool:
+def _is_complete(received: bytearray) -> bool:
     head, end, body = received.partition(b"\r\n\r\n")
     if not end:
         return False
@@ -209,4 +209,4 @@ def _is_whole(received: bytearray) -> bool:
 _DESCRIBE = _request("GET", f"{MESHES}/pay")
 
 if __name__ == "__main__":
-    print(_drive(*sys.argv[1:]))  # noqa: T201 - the answer to the process that measures
+    print(_drive(*sys.argv[1:]))  # noqa: T201 - the result for the measuring process

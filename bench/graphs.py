@@ -1,4 +1,4 @@
-"""Fifty meshes of forty resources each: planned, applied and looked at again, beside Terraform."""
+"""Benchmark with 50 meshes of 40 resources each, compared with Terraform."""
 
 import json
 import sys
@@ -19,52 +19,52 @@ RUNS = 3
 WORKERS = 10
 OURS = [sys.executable, "-m", "reconciler"]
 LISTENER = {"portMapping": {"port": 80, "protocol": "http"}}
-# A target that looks again and again, as the daemon's does.
+# Reads the target repeatedly with a cache, like the daemon.
 WARM = """
 import sys, time
 from datetime import UTC, datetime
 from reconciler.core.resources import TargetId
-from reconciler.core.planning.guards import Restraint
+from reconciler.core.planning.guards import GuardSettings
 from reconciler.engine import propose
-from reconciler.manifest.loading import load
+from reconciler.manifest.loading import load_manifests
 from reconciler.source.snapshot import read
 from reconciler.targets.appmesh import AppMesh
-from reconciler.targets.api_client import Calls
-from reconciler.targets.cache import Memory
+from reconciler.targets.api_client import ApiClient
+from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import Connection, open_session
-url, folder, account = sys.argv[1:]
+url, directory, account = sys.argv[1:]
 connection = Connection(url, "eu-west-1", credentials=(account, "any"))
-calls = Calls(open_session(connection), connection, workers=10, reopen=None)
-target = AppMesh(TargetId("bench", url, account, "eu-west-1"), calls, memory=Memory())
-desired = load(read([folder], stdin=sys.stdin.buffer).files).desired
+client = ApiClient(open_session(connection), connection, workers=10, reopen=None)
+target = AppMesh(TargetId("bench", url, account, "eu-west-1"), client, cache=ReadCache())
+desired = load_manifests(read([directory], stdin=sys.stdin.buffer).files).desired
 for _ in range(3):
-    calls.made.clear()
+    client.counts.clear()
     began = time.process_time()
-    plan = propose(target, desired, owner="bench", restraint=Restraint(), now=datetime.now(UTC))
+    plan = propose(target, desired, owner="bench", guards=GuardSettings(), now=datetime.now(UTC))
     took = time.process_time() - began
-print(took, sum(calls.made.values()), len(plan.unchanged), len(plan.changes))
+print(took, sum(client.counts.values()), len(plan.unchanged), len(plan.changes))
 """
 
 
 def figures() -> Iterator[str]:
-    """Yield one line a figure, with its peer's in the same run and what it should be."""
+    """Yield a line for each figure, with the figure of Terraform in the same run and the goal."""
     count = MESHES * len(_graph("m"))
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        address, _, _ = opened.enter_context(serving(folder))
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, _ = opened.enter_context(serving(directory))
         url = f"http://{address}"
-        (folder / "manifests").mkdir()
+        (directory / "manifests").mkdir()
         for number in range(MESHES):
             documents = [json.dumps(document) for document in _graph(f"m{number:02}")]
-            (folder / f"manifests/m{number:02}.yaml").write_text("\n---\n".join(documents))
+            (directory / f"manifests/m{number:02}.yaml").write_text("\n---\n".join(documents))
         target = ["manifests", "--endpoint-url", url, "--owner", "bench"]
-        first = median_of([*OURS, "plan", *target], folder, [7] * RUNS)
-        created = median_of([*OURS, "apply", *target, "--auto-approve"], folder, range(RUNS))
-        again = median_of([*OURS, "plan", *target], folder, [0] * RUNS)
-        warm = measure([sys.executable, "-c", WARM, url, "manifests", f"1{0:011}"], str(folder))
+        first = median_of([*OURS, "plan", *target], directory, [7] * RUNS)
+        created = median_of([*OURS, "apply", *target, "--auto-approve"], directory, range(RUNS))
+        again = median_of([*OURS, "plan", *target], directory, [0] * RUNS)
+        warm = measure([sys.executable, "-c", WARM, url, "manifests", f"1{0:011}"], str(directory))
         took, calls, same, changes = warm.printed.split()
         yield line(f"first plan of {count:,} resources", first)
-        yield line(f"apply of {count:,} from nothing", created)
+        yield line(f"apply of {count:,} to an empty account", created)
         yield line(f"plan of {count:,} in sync", again)
         yield (
             f"no-change plan with warm listing    {float(took):7.2f} s CPU  {calls} calls, "
@@ -74,7 +74,7 @@ def figures() -> Iterator[str]:
         if plugins is None:
             yield f"terraform: {MISSING}"
             return
-        home = folder / "terraform"
+        home = directory / "terraform"
         home.mkdir()
         terraform = Terraform(home, plugins)
         terraform.configure(url, _as_terraform(), account="200000000000")
@@ -82,11 +82,11 @@ def figures() -> Iterator[str]:
         command = ["terraform", "apply", "-auto-approve", "-no-color", f"-parallelism={WORKERS}"]
         applied = measure(command, str(home), terraform.environment)
         yield line(f"terraform apply of {count:,}", applied)
-        yield f"  {applied.wall / created.wall:.1f} times our wall time (wanted: 5)"
+        yield f"  {applied.wall / created.wall:.1f} times our wall time (goal: 5)"
 
 
 def _graph(mesh: str) -> list[dict[str, Any]]:
-    """Return the manifests of one mesh and what stands in it."""
+    """Return the manifests of one mesh and its children."""
 
     def manifest(kind: str, name: str, spec: Any, **parents: str) -> dict[str, Any]:
         metadata = {"name": name, **parents}
@@ -134,21 +134,21 @@ def _graph(mesh: str) -> list[dict[str, Any]]:
 
 
 def _as_terraform() -> dict[str, Any]:
-    """Return the same as resources of Terraform, each kind with a count."""
+    """Return the same graph as Terraform resources, each kind with a count."""
     listener = {"port_mapping": {"port": 80, "protocol": "http"}}
     meshes = "${aws_appmesh_mesh.x[floor(count.index / %d)].name}"
 
-    def many(each: int, **arguments: Any) -> dict[str, Any]:
-        return {"x": {"count": MESHES * each, "mesh_name": meshes % each, **arguments}}
+    def many(per_mesh: int, **arguments: Any) -> dict[str, Any]:
+        return {"x": {"count": MESHES * per_mesh, "mesh_name": meshes % per_mesh, **arguments}}
 
-    def of(kind: str, each: int, per: int, within: str) -> str:
-        index = f"floor(count.index / {per}) * {each} + {within}"
+    def name_of(kind: str, per_mesh: int, referrers: int, offset: str) -> str:
+        index = f"floor(count.index / {referrers}) * {per_mesh} + {offset}"
         return f"${{aws_appmesh_{kind}.x[{index}].name}}"
 
     routes = ROUTERS * ROUTES
     router_of_route = f"floor(count.index % {routes} / {ROUTES})"
-    node = of("virtual_node", NODES, routes, router_of_route)
-    other = of("virtual_node", NODES, routes, f"{router_of_route} + {ROUTERS}")
+    node = name_of("virtual_node", NODES, routes, router_of_route)
+    other = name_of("virtual_node", NODES, routes, f"{router_of_route} + {ROUTERS}")
     return {
         "aws_appmesh_mesh": {
             "x": {
@@ -171,7 +171,7 @@ def _as_terraform() -> dict[str, Any]:
         "aws_appmesh_route": many(
             routes,
             name=f"x${{count.index % {ROUTES}}}",
-            virtual_router_name=of("virtual_router", ROUTERS, routes, router_of_route),
+            virtual_router_name=name_of("virtual_router", ROUTERS, routes, router_of_route),
             spec={
                 "http_route": {
                     "match": {"prefix": f"/${{count.index % {ROUTES}}}"},
@@ -190,7 +190,7 @@ def _as_terraform() -> dict[str, Any]:
             spec={
                 "provider": {
                     "virtual_router": {
-                        "virtual_router_name": of(
+                        "virtual_router_name": name_of(
                             "virtual_router", ROUTERS, SERVICES, f"count.index % {SERVICES}"
                         )
                     }
@@ -201,14 +201,14 @@ def _as_terraform() -> dict[str, Any]:
         "aws_appmesh_gateway_route": many(
             GATEWAY_ROUTES,
             name=f"y${{count.index % {GATEWAY_ROUTES}}}",
-            virtual_gateway_name=of("virtual_gateway", 1, GATEWAY_ROUTES, "0"),
+            virtual_gateway_name=name_of("virtual_gateway", 1, GATEWAY_ROUTES, "0"),
             spec={
                 "http_route": {
                     "match": {"prefix": f"/${{count.index % {GATEWAY_ROUTES}}}/"},
                     "action": {
                         "target": {
                             "virtual_service": {
-                                "virtual_service_name": of(
+                                "virtual_service_name": name_of(
                                     "virtual_service",
                                     SERVICES,
                                     GATEWAY_ROUTES,

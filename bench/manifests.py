@@ -1,4 +1,4 @@
-"""Figures of reading manifests: whole processes over many files, and files made to hurt."""
+"""Benchmarks of reading manifests: many files, and hostile files."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ _ROUTE = _HEAD.replace("Mesh", "Route").replace("a}", "a, mesh: a, virtualRouter
 _CONTROLLER = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualService\nspec: {provider: {}}\n"
 _STATE = '{"format_version": "1.0", "values": {"root_module": {"resources": ['
 
-# What each file is made of: how it begins, and what follows as often as it fits.
+# The hostile files: the beginning, and a piece that is repeated up to the maximum size.
 HOSTILE = {
     "brackets": ("", "["),
     "braces": ("", "{"),
@@ -41,7 +41,7 @@ HOSTILE = {
     "documents": ("", "--- a\n"),
     "empty documents": ("", "---\n"),
     "manifests": ("", f"{_HEAD}---\n"),
-    "manifests of others": ("", "apiVersion: apps/v1\nkind: A\n---\n"),
+    "manifests of other tools": ("", "apiVersion: apps/v1\nkind: A\n---\n"),
     "items of a list": ("apiVersion: v1\nkind: List\nitems: [", "{},"),
     "targets of a route": (
         f"{_ROUTE}spec: {{tcpRoute: {{action: {{weightedTargets: [",
@@ -58,7 +58,7 @@ HOSTILE = {
     "blanks": ("a:", " "),
     "line breaks": ('a: "', "\n"),
 }
-# What closes those that are only hostile where they are whole.
+# The ends of files that are only hostile if they are complete.
 _TAILS = {
     "faulty pointers": "]}\n",
     "short tags": "]\n",
@@ -92,48 +92,48 @@ def figures() -> Iterator[str]:
 
 
 def hostile(name: str) -> tuple[str, bytes]:
-    """Return a hostile file, its name and its content of at most ``HOSTILE_BYTES``."""
+    """Return the name and the content of a hostile file, at most ``HOSTILE_BYTES`` long."""
     head, piece = HOSTILE[name]
     tail = _TAILS.get(name, "")
-    times = (HOSTILE_BYTES - len(head) - len(tail)) // len(piece)
+    count = (HOSTILE_BYTES - len(head) - len(tail)) // len(piece)
     file = "m.json" if head.startswith("{") else "m.yaml"
-    return file, (head + piece * times + tail).encode()
+    return file, (head + piece * count + tail).encode()
 
 
 def _cost(name: str) -> tuple[float, float]:
-    """Return the seconds of CPU and the MiB that reading a hostile file takes."""
+    """Return the CPU seconds and the MiB that are needed to read a hostile file."""
     file = hostile(name)
     variables = {"e": "", "AWS::Region": ""}
-    taken = []
+    times = []
     for _ in range(RUNS):
         began = time.process_time()
         load_manifests([file], variables)
-        taken.append(time.process_time() - began)
+        times.append(time.process_time() - began)
     tracemalloc.start()
     load_manifests([file], variables)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return median(taken), peak / (1 << 20)
+    return median(times), peak / (1 << 20)
 
 
 def _validate(count: int, goal: str) -> str:
-    with tempfile.TemporaryDirectory() as where:
-        folder = Path(where, "manifests")
-        folder.mkdir()
+    with tempfile.TemporaryDirectory() as root:
+        directory = Path(root, "manifests")
+        directory.mkdir()
         for number in range(count):
             text = mesh_yaml(f"mesh-{number}", team="payments")
-            (folder / f"m{number}.yaml").write_text(text, "utf-8")
+            (directory / f"m{number}.yaml").write_text(text, "utf-8")
         # The first run warms the caches of the file system.
-        runs = [_child(where) for _ in range(RUNS + 1)][1:]
+        runs = [_child(root) for _ in range(RUNS + 1)][1:]
     seconds, megabytes = (median(figures) for figures in zip(*runs, strict=True))
     title = f"validate {count:,} files"
     return f"{title:<32} {seconds:7.3f} s CPU  {megabytes:6.0f} MB   goal {goal}"
 
 
-def _child(where: str) -> tuple[float, float]:
-    """Return the seconds of CPU and the MB of one ``reconciler validate``."""
+def _child(directory: str) -> tuple[float, float]:
+    """Return the CPU seconds and the MB of one ``reconciler validate``."""
     command = [sys.executable, "-m", "reconciler", "validate"]
-    process = subprocess.Popen(command, cwd=where, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"{' '.join(command)} failed")

@@ -1,4 +1,4 @@
-"""A thousand meshes planned and applied: beside Terraform, and beside a bare loop over boto3."""
+"""Benchmark with 1,000 meshes, compared with Terraform and with a boto3 loop."""
 
 import sys
 import tempfile
@@ -34,33 +34,33 @@ OURS = [sys.executable, "-m", "reconciler"]
 
 
 def figures() -> Iterator[str]:
-    """Yield one line a figure, with its peer's in the same run and what it should be."""
+    """Yield a line for each figure, with the compared figures in the same run and the goal."""
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        address, _, _ = opened.enter_context(serving(folder))
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, _ = opened.enter_context(serving(directory))
         url = f"http://{address}"
-        _write_manifests(folder)
+        _write_manifests(directory)
         target = ["manifests", "--endpoint-url", url, "--owner", "bench"]
         apply = [*OURS, "apply", *target, "--auto-approve"]
-        created = median_of(apply, folder, accounts=range(RUNS))
+        created = median_of(apply, directory, accounts=range(RUNS))
         loop = [sys.executable, "-c", LOOP, url, str(MESHES), str(WORKERS)]
-        looped = median_of(loop, folder, accounts=range(100, 100 + RUNS))
+        looped = median_of(loop, directory, accounts=range(100, 100 + RUNS))
         yield line(f"apply of {MESHES:,} new meshes", created)
-        yield line("a bare boto3 loop that creates them", looped)
-        yield f"  apply takes {created.wall / looped.wall:.2f} times its wall time (wanted: 1.5)"
-        plan = partial(median_of, [*OURS, "plan", *target], folder)
+        yield line("boto3 loop that creates them", looped)
+        yield f"  apply takes {created.wall / looped.wall:.2f} times its wall time (goal: 1.5)"
+        plan = partial(median_of, [*OURS, "plan", *target], directory)
         yield line(f"plan of {MESHES:,} in sync", plan(accounts=[0] * RUNS), "4 s CPU, 120 MB")
-        yield from _beside_terraform(folder, url, created, plan)
+        yield from _compare_with_terraform(directory, url, created, plan)
 
 
-def _beside_terraform(
-    folder: Path, url: str, created: Cost, plan: Callable[..., Cost]
+def _compare_with_terraform(
+    directory: Path, url: str, created: Cost, plan: Callable[..., Cost]
 ) -> Iterator[str]:
     plugins = mirror()
     if plugins is None:
         yield f"terraform: {MISSING}"
         return
-    home = folder / "terraform"
+    home = directory / "terraform"
     home.mkdir()
     terraform = Terraform(home, plugins)
     mesh = {
@@ -73,28 +73,28 @@ def _beside_terraform(
     terraform("init")
     plain = ["terraform", "apply", "-auto-approve", "-no-color", f"-parallelism={WORKERS}"]
     applied = measure(plain, str(home), terraform.environment)
-    yield line("terraform apply of as many", applied)
-    yield f"  {applied.wall / created.wall:.1f} times our wall time (wanted: 8)"
+    yield line("terraform apply of the same", applied)
+    yield f"  {applied.wall / created.wall:.1f} times our wall time (goal: 8)"
     plain = ["terraform", "plan", "-no-color", f"-parallelism={WORKERS}"]
-    # By turns, so that what else the machine does meanwhile weighs on both.
+    # Alternate, so that other load on the machine affects both.
     pairs = [
         (measure(plain, str(home), terraform.environment), plan(accounts=[0] * RUNS))
         for _ in range(RUNS)
     ]
-    yield line("terraform plan of as many in sync", median_cost(theirs for theirs, _ in pairs))
-    yield line("ours, by turns with it", median_cost(ours for _, ours in pairs))
-    wall, cache, cpu = (
+    yield line("terraform plan of the same in sync", median_cost(theirs for theirs, _ in pairs))
+    yield line("our plan, alternating with it", median_cost(ours for _, ours in pairs))
+    wall, memory, cpu = (
         median(getattr(theirs, name) / getattr(ours, name) for theirs, ours in pairs)
         for name in ("wall", "memory", "cpu")
     )
     yield (
-        f"  {wall:.1f} times our wall time (wanted: 8), {cache:.1f} times our memory (wanted: 4),"
+        f"  {wall:.1f} times our wall time (goal: 8), {memory:.1f} times our memory (goal: 4),"
         f" {cpu:.1f} times our CPU"
     )
 
 
-def _write_manifests(folder: Path) -> None:
-    (folder / "manifests").mkdir()
+def _write_manifests(directory: Path) -> None:
+    (directory / "manifests").mkdir()
     for number in range(MESHES):
         text = mesh_yaml(f"m{number:04}", "DROP_ALL", team="pay")
-        (folder / f"manifests/m{number:04}.yaml").write_text(text)
+        (directory / f"manifests/m{number:04}.yaml").write_text(text)

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, settings
 from reconciler.cli.main import main
 from reconciler.endpoint import LocalEndpoint
 
-
 # Time is measured by the bench and by the tests of growth; a busy machine fails no other test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-REFUSED = "refused"
-ACCEPTED = "taken"
+REFUSED = "rejected"
+ACCEPTED = "accepted"
 SENT = "sent"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request body, and what manifests, the client and the endpoint make of it."""
+    """A request body, and the results in a manifest, in the client and in the endpoint."""
 
     statement: str
     tried: str
@@ -28,7 +28,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Error:
-    """An error of the page: what becomes of the create, after how many attempts."""
+    """An error of the page: the outcome of the create, and the number of attempts."""
 
     code: str
     status: int
@@ -121,16 +121,18 @@ ERRORS = (
     # not there, and after each refusal that the service may keep with the token.
     Error("ConflictException", 409, 2, "check which resource has this name"),
     Error("ForbiddenException", 403, 1, "the credentials do not permit this operation"),
-    Error("InternalServerErrorException", 500, 3, "no effect shows"),
+    Error("InternalServerErrorException", 500, 3, "no effect is visible"),
     Error("LimitExceededException", 400, 2, "a quota is used up"),
     Error("NotFoundException", 404, 2, "the next run tries again"),
-    Error("ServiceUnavailableException", 503, 3, "no effect shows"),
+    Error("ServiceUnavailableException", 503, 3, "no effect is visible"),
     Error("TooManyRequestsException", 429, 3, "lower --parallelism, or wait"),
 )
 
-CASES_HEAD = "| the page says | tried | manifest | client | endpoint |\n|---|---|---|---|---|\n"
+CASES_HEAD = (
+    "| statement of the page | value | manifest | client | endpoint |\n|---|---|---|---|---|\n"
+)
 ERRORS_HEAD = (
-    "| error | HTTP | outcome | attempts | the message says | exit code |\n"
+    "| error | HTTP | outcome | attempts | the message contains | exit code |\n"
     "|---|---|---|---|---|---|\n"
 )
 

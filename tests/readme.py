@@ -1,7 +1,7 @@
-"""The tables of the README that the code knows better, and the way to bring them up to date.
+"""Generates the tables of the README from the code.
 
-``python tests/readme.py`` rewrites README.md between the marks ``<!-- table: name -->`` and
-``<!-- end -->``; a test fails while that would change anything.
+``python tests/readme.py`` rewrites README.md between ``<!-- table: name -->`` and
+``<!-- end -->``; a test fails if a table is not up to date.
 """
 
 import re
@@ -21,9 +21,9 @@ CATALOGUE = Path(__file__).parent / "catalogue.txt"
 BEHAVIORS = Path(__file__).parent / "behaviors.txt"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETS = {
-    ALL_COMMANDS: "every verb",
-    TARGET_COMMANDS: "every verb with a target",
-    ("validate", *TARGET_COMMANDS): "validate, every verb with a target",
+    ALL_COMMANDS: "every command",
+    TARGET_COMMANDS: "every command with a target",
+    ("validate", *TARGET_COMMANDS): "validate, every command with a target",
 }
 _VALUES = {
     OptionType.COUNT: "N",
@@ -34,46 +34,46 @@ _VALUES = {
 
 
 def rewritten(text: str) -> str:
-    """Return ``text`` with every marked table as the code has it."""
+    """Return ``text`` with all generated tables updated."""
     tables = {
         "statements": create_mesh_reference.tables()[0],
         "errors": create_mesh_reference.tables()[1],
         "options": _options(),
         "behaviors": _behaviors(),
         "exit_codes": _exit_codes(),
-        "diagnostics": _complaints(),
+        "diagnostics": _diagnostics(),
         "uncovered": _uncovered(),
     }
     return _TABLE.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}", text)
 
 
 def rows_of(table: Path) -> list[list[str]]:
-    """Return the columns of each row of a table in a text file, its comments left out."""
+    """Return the columns of each row of a table in a text file, without comments."""
     lines = table.read_text("utf-8").splitlines()
     return [line.split(" | ") for line in lines if not line.startswith("#")]
 
 
 def _options() -> str:
-    head = "| option | of | default | meaning |\n|---|---|---|---|\n"
+    head = "| option | command | default | meaning |\n|---|---|---|---|\n"
     return head + "".join(_option_row(option) for option in OPTIONS)
 
 
 def _option_row(option: Option) -> str:
     value = "" if option.type is OptionType.FLAG else f" {option.metavar or _VALUES[option.type]}"
-    verbs = _SETS.get(option.commands) or ", ".join(option.commands)
+    commands = _SETS.get(option.commands) or ", ".join(option.commands)
     choices = f" One of {', '.join(option.choices)}." if option.choices else ""
     default = "" if option.default is None else f"`{option.default}`"
     if isinstance(option.default, float):
         default = f"`{option.default:g}`"
     flag = f"`--{option.name}{value}`" + (f", `-{option.letter}`" if option.letter else "")
-    return f"| {flag} | {option.command or verbs} | {default} | {option.help}{choices} |\n"
+    return f"| {flag} | {option.command or commands} | {default} | {option.help}{choices} |\n"
 
 
 def _behaviors() -> str:
-    head = "| behavior | values, the default first | decides | evidence |\n|---|---|---|---|\n"
+    head = "| behavior | values, default first | effect | evidence |\n|---|---|---|---|\n"
     return head + "".join(
-        f"| `{name}` | {_choices(name.replace('-', '_'))} | {decides} | {evidence} |\n"
-        for name, decides, evidence in rows_of(BEHAVIORS)
+        f"| `{name}` | {_choices(name.replace('-', '_'))} | {effect} | {evidence} |\n"
+        for name, effect, evidence in rows_of(BEHAVIORS)
     )
 
 
@@ -82,21 +82,21 @@ def _choices(behavior: str) -> str:
     choices = get_args(get_type_hints(Behavior)[behavior])
     if not choices:
         return f"**{default:g}** · any number of seconds"
-    return " · ".join([f"**{default}**", *(each for each in choices if each != default)])
+    return " · ".join([f"**{default}**", *(choice for choice in choices if choice != default)])
 
 
 def _exit_codes() -> str:
     rows = re.findall(r"^    (\d+) +(\w+) +(.+)$", exit_codes.__doc__ or "", re.MULTILINE)
-    return "| code | name | holds when |\n|---|---|---|\n" + "".join(
+    return "| code | name | meaning |\n|---|---|---|\n" + "".join(
         f"| {code} | {name} | {meaning} |\n" for code, name, meaning in rows
     )
 
 
-def _complaints() -> str:
-    return "| code | complains of | |\n|---|---|---|\n" + "".join(_complaint_rows())
+def _diagnostics() -> str:
+    return "| code | problem | severity |\n|---|---|---|\n" + "".join(_diagnostic_rows())
 
 
-def _complaint_rows() -> Iterator[str]:
+def _diagnostic_rows() -> Iterator[str]:
     for code in Code:
         yield f"| {code.number} | {code.title} | {code.severity.value} |\n"
 
@@ -107,7 +107,7 @@ def _uncovered() -> str:
         for row in rows_of(CATALOGUE)
         if not row[-1].startswith("covered")
     ]
-    return "| id | what happens | why no test |\n|---|---|---|\n" + "".join(result)
+    return "| id | failure | reason for no test |\n|---|---|---|\n" + "".join(result)
 
 
 if __name__ == "__main__":

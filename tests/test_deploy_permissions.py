@@ -13,7 +13,7 @@ import boto3
 import pytest
 from builders import ACCOUNT
 from conftest import Cli
-from iam_policies import IAM, policies, rendered
+from iam_policies import IAM, policies, render_policy
 from manifest_text import mesh_yaml
 from servers import Scripted, recording
 
@@ -108,7 +108,7 @@ def operation_of(method: str, path: str) -> tuple[Operation, dict[str, str]]:
 def test_the_files_are_what_the_description_of_the_api_makes() -> None:
     for name, policy in policies().items():
         text = (IAM / f"{name}.json").read_text("utf-8")
-        assert text == rendered(policy), "python tools/iam_policies.py brings it up to date"
+        assert text == render_policy(policy), "python tools/iam_policies.py brings it up to date"
 
 
 def test_e27_all_that_is_sent_is_allowed_and_nothing_more(

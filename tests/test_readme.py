@@ -34,12 +34,12 @@ def test_every_behavior_has_its_row_and_every_row_its_behavior() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_its_help_is_documented_once(command: str, cli: Cli) -> None:
     rows = re.findall(r"^\| `--([a-z-]+)[^|]*\| ([^|]+) \|", TEXT, re.MULTILINE)
-    groups = {"every verb": ALL_COMMANDS, "every verb with a target": TARGET_COMMANDS}
+    groups = {"every command": ALL_COMMANDS, "every command with a target": TARGET_COMMANDS}
     documented = [
         name for name, of in rows for part in of.split(", ") if command in groups.get(part, (part,))
     ]
     offered = re.findall(r"^  (?:-v, )?--([a-z-]+)", cli(command, "--help").out, re.MULTILINE)
-    # Each verb takes the settings file, which the text beside the table tells of.
+    # Every command has --config, which is described in the text.
     assert sorted(offered) == sorted([*documented, "config"])
     assert "`--config FILE`" in TEXT
 

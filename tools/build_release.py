@@ -1,6 +1,6 @@
-"""What a release is made of: a wheel, the hashes of all that it needs, and a bill of materials.
+"""Builds a release: a wheel, the hashes of its dependencies, and a bill of materials.
 
-``python tools/build_release.py dist`` and ``python tools/build_release.py sbom`` write them into dist/.
+``python tools/build_release.py dist`` writes the first two into dist/, ``sbom`` the third.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def build_wheel(source: Path, into: Path) -> Path:
 
 
 def requirements(wheel: Path) -> str:
-    """Return what pip has to install, all with hashes; the wheel is looked for beside the text."""
+    """Return a requirements file with hashes; pip finds the wheel in the same directory."""
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     _, version, *_ = wheel.name.split("-")
     lock = (ROOT / "requirements.lock").read_text("utf-8")
@@ -46,9 +46,9 @@ def requirements(wheel: Path) -> str:
 
 
 def bill_of_materials() -> dict[str, Any]:
-    """Return what an installation is made of, as CycloneDX; the same source makes the same bill.
+    """Return the packages of an installation as CycloneDX, equal for equal sources.
 
-    Versions and hashes are those of requirements.lock, licenses those that the packages state.
+    Versions and hashes are from requirements.lock, licenses from the metadata of the packages.
     """
     components = list(_components((ROOT / "requirements.lock").read_text("utf-8")))
     names = [NAME, *(component["name"] for component in components)]
@@ -70,19 +70,19 @@ def _components(lock: str) -> Iterator[dict[str, Any]]:
         try:
             component = _component(name, version, "library")
         except PackageNotFoundError:
-            # Another platform's.
+            # It is for another platform.
             continue
         digests = re.findall(r"sha256:(\w+)", hashes)
-        yield {**component, "hashes": [{"alg": "SHA-256", "content": it} for it in digests]}
+        yield {**component, "hashes": [{"alg": "SHA-256", "content": digest} for digest in digests]}
 
 
 def _component(name: str, version: str, kind: str) -> dict[str, Any]:
-    stated = distribution(name).metadata
-    licenses = [stated["License-Expression"] or stated["License"]]
+    metadata = distribution(name).metadata
+    licenses = [metadata["License-Expression"] or metadata["License"]]
     if not licenses[0]:
-        classifiers = stated.get_all("Classifier", [])
+        classifiers = metadata.get_all("Classifier", [])
         licenses = [row.rsplit(" :: ", 1)[1] for row in classifiers if row.startswith("License")]
-    word = "expression" if stated["License-Expression"] else "license"
+    member = "expression" if metadata["License-Expression"] else "license"
     return {
         "type": kind,
         "bom-ref": name,
@@ -90,7 +90,8 @@ def _component(name: str, version: str, kind: str) -> dict[str, Any]:
         "version": version,
         "purl": f"pkg:pypi/{name}@{version}",
         "licenses": [
-            {word: it} if word == "expression" else {word: {"name": it}} for it in licenses
+            {member: text} if member == "expression" else {member: {"name": text}}
+            for text in licenses
         ],
     }
 
@@ -102,10 +103,10 @@ def _needs(name: str) -> Iterator[str]:
             yield canonicalize_name(requirement.name)
 
 
-def main(what: str) -> None:
+def main(output: str) -> None:
     """Write ``dist`` or ``sbom``."""
     DIST.mkdir(exist_ok=True)
-    if what == "dist":
+    if output == "dist":
         for old in DIST.glob("*.whl"):
             old.unlink()
         text = requirements(build_wheel(ROOT, DIST))

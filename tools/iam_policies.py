@@ -1,6 +1,6 @@
-"""The policies of deploy/iam, made from the description of the API.
+"""Generates the policies of deploy/iam from the description of the API.
 
-``python tools/iam_policies.py`` writes them anew; a test fails while that would change anything.
+Run ``python tools/iam_policies.py`` to update them; a test fails if they are not up to date.
 """
 
 import json
@@ -15,22 +15,23 @@ from reconciler.core.resources import OWNER_TAG
 IAM = Path(__file__).parent.parent / "deploy" / "iam"
 READING: tuple[Action, ...] = ("describe", "list", "list-tags")
 CHANGING: tuple[Action, ...] = ("update", "delete", "tag", "untag")
-# An update is authorized for what its spec names as well (service authorization reference).
-NAMED = {
+# An update also needs permission for the resources that its spec refers to (service
+# authorization reference).
+REFERENCED = {
     "GatewayRoute": ("VirtualService",),
     "Route": ("VirtualNode",),
     "VirtualNode": ("VirtualService",),
     "VirtualService": ("VirtualNode", "VirtualRouter"),
 }
-EVERYTHING = "arn:aws:appmesh:*:*:mesh/*"
-_OURS = {"StringEquals": {f"aws:ResourceTag/{OWNER_TAG}": "OWNER"}}
-_ASKED_AS_OURS = {f"aws:RequestTag/{OWNER_TAG}": "OWNER"}
+ALL_MESHES = "arn:aws:appmesh:*:*:mesh/*"
+_IS_OWNED = {"StringEquals": {f"aws:ResourceTag/{OWNER_TAG}": "OWNER"}}
+_SETS_OWNER = {f"aws:RequestTag/{OWNER_TAG}": "OWNER"}
 
 Statement = dict[str, Any]
 
 
 def policies() -> dict[str, dict[str, Any]]:
-    """Return every policy by its name; ``OWNER``, ``TABLE`` are for whoever attaches them."""
+    """Return every policy by its name; ``OWNER`` and ``TABLE`` are placeholders."""
     return {
         "plan": _policy(*_reading()),
         "apply": _policy(*_reading(), *_writing()),
@@ -47,55 +48,57 @@ def policies() -> dict[str, dict[str, Any]]:
     }
 
 
-def rendered(policy: dict[str, Any]) -> str:
-    """Return the text of its file."""
+def render_policy(policy: dict[str, Any]) -> str:
+    """Return the text of the file of a policy."""
     return json.dumps(policy, indent=2) + "\n"
 
 
-def actions(*verbs: Action) -> list[str]:
-    """Return the actions of ``verbs`` on every kind."""
+def actions(*selected: Action) -> list[str]:
+    """Return the IAM actions of the given API actions on all kinds."""
     operations = load().operations.values()
-    return sorted(f"appmesh:{it.name}" for it in operations if it.action in verbs)
+    return sorted(
+        f"appmesh:{operation.name}" for operation in operations if operation.action in selected
+    )
 
 
 def _reading() -> Iterator[Statement]:
-    # Neither of these knows a narrower resource.
-    everywhere = ["appmesh:ListMeshes", "tag:GetResources"]
-    yield {"Sid": "Find", "Action": everywhere, "Resource": "*"}
+    # These two actions cannot be restricted to a resource.
+    unrestricted = ["appmesh:ListMeshes", "tag:GetResources"]
+    yield {"Sid": "Find", "Action": unrestricted, "Resource": "*"}
     yield {
         "Sid": "Read",
-        "Action": [it for it in actions(*READING) if it not in everywhere],
-        "Resource": EVERYTHING,
+        "Action": [action for action in actions(*READING) if action not in unrestricted],
+        "Resource": ALL_MESHES,
     }
 
 
 def _writing() -> Iterator[Statement]:
     yield {
-        "Sid": "CreateAsOurs",
+        "Sid": "CreateOwned",
         "Action": actions("create"),
-        "Resource": EVERYTHING,
-        "Condition": {"StringEquals": _ASKED_AS_OURS},
+        "Resource": ALL_MESHES,
+        "Condition": {"StringEquals": _SETS_OWNER},
     }
     yield {
-        "Sid": "ChangeOurs",
+        "Sid": "ChangeOwned",
         "Action": actions(*CHANGING),
-        "Resource": EVERYTHING,
-        "Condition": _OURS,
+        "Resource": ALL_MESHES,
+        "Condition": _IS_OWNED,
     }
     yield {
-        "Sid": "AdoptNobodys",
+        "Sid": "AdoptUnowned",
         "Action": actions("tag"),
-        "Resource": EVERYTHING,
+        "Resource": ALL_MESHES,
         "Condition": {
-            "StringEquals": _ASKED_AS_OURS,
+            "StringEquals": _SETS_OWNER,
             "Null": {f"aws:ResourceTag/{OWNER_TAG}": "true"},
         },
     }
-    for kind, named in NAMED.items():
+    for kind, referenced in REFERENCED.items():
         yield {
-            "Sid": f"NameIn{kind}",
+            "Sid": f"ReferFrom{kind}",
             "Action": [f"appmesh:Update{kind}"],
-            "Resource": [_resource(name) for name in named],
+            "Resource": [_resource(name) for name in referenced],
         }
 
 
@@ -105,11 +108,11 @@ def _resource(kind: str) -> str:
 
 
 def _policy(*statements: Statement) -> dict[str, Any]:
-    allowed = [{"Sid": it["Sid"], "Effect": "Allow"} | it for it in statements]
+    allowed = [{"Sid": statement["Sid"], "Effect": "Allow"} | statement for statement in statements]
     return {"Version": "2012-10-17", "Statement": allowed}
 
 
 if __name__ == "__main__":
     IAM.mkdir(exist_ok=True)
     for name, policy in policies().items():
-        (IAM / f"{name}.json").write_text(rendered(policy), "utf-8")
+        (IAM / f"{name}.json").write_text(render_policy(policy), "utf-8")

@@ -1,4 +1,4 @@
-"""The App Mesh API as data, and the one thing to do with data: compare a value with it."""
+"""The description of the App Mesh API, and validation of JSON values against it."""
 
 from reconciler.api.description import (
     Action,

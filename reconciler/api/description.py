@@ -1,7 +1,6 @@
-"""What the App Mesh API of 2019-01-25 is: operations, places, shapes, constraints and errors.
+"""The App Mesh API 2019-01-25: operations, parameters, shapes, constraints and errors.
 
-It reads the description that stands beside it, once, and looks things up in it. It sends nothing,
-serves nothing and knows no rule that the description does not state.
+The facts are in a JSON file next to this module.
 """
 
 import json
@@ -21,16 +20,16 @@ _FILE = "appmesh-2019-01-25.json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """A string; sizes count characters and ``pattern`` has to match all of it."""
+    """A string; lengths are in characters, and ``pattern`` must match the whole string."""
 
     name: str
     min_length: int | None
     max_length: int | None
     pattern: re.Pattern[str] | None
     values: tuple[str, ...]
-    """The allowed values; empty where any text will do."""
+    """The allowed values; empty if all are allowed."""
     idempotency: bool
-    """Whether SDKs fill it with a new UUID when the caller gives none."""
+    """Whether SDKs set a new UUID if the caller sets no value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,14 +51,14 @@ class Boolean:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timestamp:
-    """A JSON number: seconds since 1970, with milliseconds behind the point."""
+    """A JSON number: seconds since 1970, with milliseconds as decimals."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListOf:
-    """A list of ``item`` with between ``min_items`` and ``max_items`` of them."""
+    """A list of ``min_items`` to ``max_items`` items of the shape ``item``."""
 
     name: str
     item: "Shape"
@@ -94,31 +93,31 @@ class ApiError:
     name: str
     status: int
     retry: Retry | None
-    """Whether the API asks for a retry, and whether that is for want of rate or of health."""
+    """The reason to retry the request, or None if a retry does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKind:
-    """A kind of resource, such as ``Mesh``; ``arn`` is the part behind the account."""
+    """A kind of resource, such as ``Mesh``; ``arn`` is the part of its ARN after the account."""
 
     name: str
     arn: str
     path: tuple[str, ...] = field(init=False)
-    """The members that name a resource of this kind, parents first."""
+    """The members that identify a resource of this kind, parents first."""
 
     def __post_init__(self) -> None:
-        """Take the path from the ARN, which names every parent in order."""
+        """Set the path from the ARN, which contains every parent in order."""
         object.__setattr__(self, "path", tuple(_MEMBER.findall(self.arn)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One operation: how it is asked for, how it answers, and which errors it declares."""
+    """One operation: its request, its response and its declared errors."""
 
     name: str
     action: Action
     kind: ApiKind | None
-    """The kind that it is about; None where an ARN says that."""
+    """The kind of its resource; None if the request contains an ARN instead."""
     method: Literal["GET", "PUT", "DELETE"]
     path: str
     """The path as a template: ``/v20190125/meshes/{meshName}``."""
@@ -127,20 +126,20 @@ class Operation:
     body: Mapping[str, Member]
     response: Structure
     payload: str | None
-    """The member of the answer that is the whole body of it, unwrapped."""
+    """The member of the response that is sent unwrapped as the whole body."""
     errors: tuple[ApiError, ...]
     request: Structure = field(init=False)
     """The members of uri, query and body together."""
 
     def __post_init__(self) -> None:
-        """Join the three places into the request that they carry."""
+        """Join the members of the three places to the request."""
         request = Structure(f"{self.name}Request", {**self.uri, **self.query, **self.body})
         object.__setattr__(self, "request", request)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How the API calls itself: towards SDKs, in host names and in signatures."""
+    """The names of the API in SDKs, host names and signatures."""
 
     id: str
     version: str
@@ -162,29 +161,29 @@ class Description:
 
 @cache
 def load() -> Description:
-    """Return the description; the file is read the first time only."""
+    """Return the description; the file is read only once."""
     facts = json.loads(resources.files(__package__).joinpath(_FILE).read_text("utf-8"))
     shapes = _Shapes(facts["shapes"])
     errors = {
         name: ApiError(name, row["status"], row.get("retry"))
         for name, row in facts["errors"].items()
     }
-    everywhere = {name for name, row in facts["errors"].items() if row.get("everywhere")}
+    common = {name for name, row in facts["errors"].items() if row.get("everywhere")}
     kinds = {name: ApiKind(name, **row) for name, row in facts["kinds"].items()}
     operations = {}
     for name, row in facts["operations"].items():
         method, path = row["request"].split(" ")
-        declared = everywhere.union(row.get("errors", ()))
+        declared = common.union(row.get("errors", ()))
         operations[name] = Operation(
             name=name,
-            action=row["verb"],
+            action=row["action"],
             kind=kinds.get(row.get("kind")),
             method=method,
             path=path,
             uri=shapes.members(row.get("uri", {})),
             query=shapes.members(row.get("query", {})),
             body=shapes.members(row.get("body", {})),
-            response=Structure(f"{name}Answer", shapes.members(row["answer"])),
+            response=Structure(f"{name}Response", shapes.members(row["response"])),
             payload=row.get("payload"),
             errors=tuple(errors[error] for error in sorted(declared)),
         )
@@ -193,16 +192,16 @@ def load() -> Description:
 
 
 class _Shapes:
-    """Rows of shapes made into shapes, each once, whichever way it is first reached."""
+    """Builds the shapes from their rows in the file, each once."""
 
     def __init__(self, rows: Mapping[str, dict[str, Any]]) -> None:
         self._rows = rows
-        self._made: dict[str, Shape] = {}
+        self._built: dict[str, Shape] = {}
 
     def get(self, name: str) -> Shape:
-        if name not in self._made:
-            self._made[name] = self._make(name, self._rows[name])
-        return self._made[name]
+        if name not in self._built:
+            self._built[name] = self._build(name, self._rows[name])
+        return self._built[name]
 
     def members(self, row: Mapping[str, str]) -> dict[str, Member]:
         return {
@@ -210,15 +209,15 @@ class _Shapes:
             for name, shape in row.items()
         }
 
-    def _make(self, name: str, row: dict[str, Any]) -> Shape:
-        fewest, most = row.get("size") or row.get("range") or (None, None)
+    def _build(self, name: str, row: dict[str, Any]) -> Shape:
+        minimum, maximum = row.get("size") or row.get("range") or (None, None)
         match row["type"]:
             case "structure":
                 return Structure(name, self.members(row["members"]), row.get("union", False))
             case "list":
-                return ListOf(name, self.get(row["item"]), fewest, most)
-            case "integer" | "long" as width:
-                return Number(name, width, fewest, most)
+                return ListOf(name, self.get(row["item"]), minimum, maximum)
+            case "integer" | "long" as number_type:
+                return Number(name, number_type, minimum, maximum)
             case "boolean":
                 return Boolean(name)
             case "timestamp":
@@ -226,4 +225,4 @@ class _Shapes:
             case _:
                 pattern = re.compile(row["pattern"]) if "pattern" in row else None
                 values = tuple(row.get("values", ()))
-                return Text(name, fewest, most, pattern, values, row.get("idempotency", False))
+                return Text(name, minimum, maximum, pattern, values, row.get("idempotency", False))

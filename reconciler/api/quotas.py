@@ -1,10 +1,10 @@
-"""The default quotas of an account, as public dumps of the quota service have them."""
+"""The default quotas of an account, from public dumps of the Service Quotas API."""
 
 from typing import NamedTuple
 
 
 class Quota(NamedTuple):
-    """How many of a kind may stand side by side: in their parent, or in the account."""
+    """The maximum number of resources of a kind per parent or per account."""
 
     limit: int
     scope: str

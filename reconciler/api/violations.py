@@ -1,7 +1,6 @@
-"""Where a JSON value departs from a shape of the description.
+"""Validation of a JSON value against a shape of the API description.
 
-Pure: it finds and words the departures and leaves it to the caller which of them matter. A member
-whose value is null counts as absent.
+A member with the value null counts as absent.
 """
 
 from collections.abc import Iterator
@@ -26,34 +25,34 @@ _EXCERPT_CHARACTERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One departure: where, of which constraint, and in words that follow the place."""
+    """One violation of a constraint at ``path``; the message is printed after the path."""
 
     path: Path
     constraint: Constraint
     message: str
 
     def __str__(self) -> str:
-        """Say it as ``spec.egressFilter.type: is required``."""
+        """Return a line such as ``spec.egressFilter.type: is required``."""
         return f"{'.'.join(map(str, self.path)) or 'the body'}: {self.message}"
 
 
 def violations(shape: Shape, value: object, path: Path = ()) -> Iterator[Violation]:
-    """Yield every departure of ``value`` from ``shape``, in the order of the value's members.
+    """Yield every violation of ``shape`` in ``value``, in the order of the value's members.
 
     Args:
-        shape: What the value should be.
-        value: JSON as Python has it; numbers are ``int`` or ``float``.
-        path: Where the value stands, for the messages.
+        shape: The expected shape.
+        value: Parsed JSON; numbers are ``int`` or ``float``.
+        path: The path of the value, for the messages.
     """
     match shape:
         case Structure():
-            yield from _of_structure(shape, value, path)
+            yield from _check_structure(shape, value, path)
         case ListOf():
-            yield from _of_list(shape, value, path)
+            yield from _check_list(shape, value, path)
         case Text():
-            yield from _of_text(shape, value, path)
+            yield from _check_text(shape, value, path)
         case Number():
-            yield from _of_number(shape, value, path)
+            yield from _check_number(shape, value, path)
         case Boolean():
             if not isinstance(value, bool):
                 yield _mistyped(path, "true or false", value)
@@ -62,7 +61,7 @@ def violations(shape: Shape, value: object, path: Path = ()) -> Iterator[Violati
                 yield _mistyped(path, "a number of seconds", value)
 
 
-def _of_structure(shape: Structure, value: object, path: Path) -> Iterator[Violation]:
+def _check_structure(shape: Structure, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, dict):
         yield _mistyped(path, "an object", value)
         return
@@ -81,46 +80,46 @@ def _of_structure(shape: Structure, value: object, path: Path) -> Iterator[Viola
         yield Violation(path, "union", f"must have exactly one of {choices}")
 
 
-def _of_list(shape: ListOf, value: object, path: Path) -> Iterator[Violation]:
+def _check_list(shape: ListOf, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, list):
         yield _mistyped(path, "a list", value)
         return
     if not _is_within(len(value), shape.min_items, shape.max_items):
-        words = f"must have {_range_text(shape.min_items, shape.max_items)} items, not {len(value)}"
-        yield Violation(path, "size", words)
+        allowed = _range_text(shape.min_items, shape.max_items)
+        yield Violation(path, "size", f"must have {allowed} items, not {len(value)}")
     for index, item in enumerate(value):
         yield from violations(shape.item, item, (*path, index))
 
 
-def _of_text(shape: Text, value: object, path: Path) -> Iterator[Violation]:
+def _check_text(shape: Text, value: object, path: Path) -> Iterator[Violation]:
     if not isinstance(value, str):
         yield _mistyped(path, "a string", value)
         return
     if not _is_within(len(value), shape.min_length, shape.max_length):
-        words = f"must have {_range_text(shape.min_length, shape.max_length)} characters, not {len(value)}"
-        yield Violation(path, "size", words)
+        allowed = _range_text(shape.min_length, shape.max_length)
+        yield Violation(path, "size", f"must have {allowed} characters, not {len(value)}")
     if shape.values and value not in shape.values:
-        words = f"must be {' or '.join(shape.values)}, not {_excerpt(value)}"
-        yield Violation(path, "values", words)
+        message = f"must be {' or '.join(shape.values)}, not {_excerpt(value)}"
+        yield Violation(path, "values", message)
     if shape.pattern and not shape.pattern.fullmatch(value):
-        words = f"must match {shape.pattern.pattern}, unlike {_excerpt(value)}"
-        yield Violation(path, "pattern", words)
+        message = f"must match {shape.pattern.pattern}, not {_excerpt(value)}"
+        yield Violation(path, "pattern", message)
 
 
-def _of_number(shape: Number, value: object, path: Path) -> Iterator[Violation]:
+def _check_number(shape: Number, value: object, path: Path) -> Iterator[Violation]:
     if isinstance(value, bool) or not isinstance(value, int):
         yield _mistyped(path, "a whole number", value)
     elif not _is_within(value, shape.minimum, shape.maximum):
-        words = f"must be {_range_text(shape.minimum, shape.maximum)}, not {_excerpt(value)}"
-        yield Violation(path, "range", words)
+        allowed = _range_text(shape.minimum, shape.maximum)
+        yield Violation(path, "range", f"must be {allowed}, not {_excerpt(value)}")
 
 
 def _mistyped(path: Path, expected: str, value: object) -> Violation:
     return Violation(path, "type", f"must be {expected}, not {_excerpt(value)}")
 
 
-def _is_within(figure: int, minimum: int | None, maximum: int | None) -> bool:
-    return (minimum is None or minimum <= figure) and (maximum is None or figure <= maximum)
+def _is_within(number: int, minimum: int | None, maximum: int | None) -> bool:
+    return (minimum is None or minimum <= number) and (maximum is None or number <= maximum)
 
 
 def _range_text(minimum: int | None, maximum: int | None) -> str:

@@ -1,1 +1,1 @@
-"""The decisions, pure: no I/O, no clock, no randomness, no logging, no pydantic, no boto3."""
+"""Pure decisions: without I/O, clock, randomness, logging, pydantic and boto3."""

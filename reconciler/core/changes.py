@@ -1,6 +1,6 @@
-"""The verdicts a plan can give: a change to make, or something seen and left alone on purpose.
+"""The entries of a plan: changes, and resources withheld with a reason.
 
-A change is the whole intention behind one resource; which calls it takes is the target's to know.
+A change describes all that happens to one resource. The target decides which calls it takes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,9 +15,9 @@ from reconciler.core.resources import Json, Key, LiveResource, Origin, Spec
 
 
 class Cause(StrEnum):
-    """Why desired and observed differ, as far as the ``applied`` tag lets us know.
+    """Why desired and live state differ, as far as the last-applied record shows.
 
-    Only a process that saw the resource live tells ``ERROR`` from ``NEW``.
+    Only a process that read the resource before can tell ``MISSING`` from ``NEW``.
     """
 
     NEW = "new"
@@ -31,11 +31,11 @@ class Cause(StrEnum):
 
 
 DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.MISSING})
-"""The causes that prove a change outside of mesh-reconciler."""
+"""The causes that prove a change made outside of mesh-reconciler."""
 
 
 class TrafficEffect(StrEnum):
-    """What a change means for traffic, where a reader should look twice."""
+    """The effect of a change on traffic that a reviewer should check."""
 
     OPENS = "opens traffic"
     CLOSES = "closes traffic"
@@ -45,10 +45,10 @@ class TrafficEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Both sides of a change as a reader sees them; None is the side that is not there.
+    """Both sides of a change as users see them; None means that the resource does not exist.
 
-    A side is ``{"spec": …, "tags": …}`` with the spec in canonical form, the user's tags and the
-    owner, and ``"protect": true`` where the resource is protected.
+    A side is ``{"spec": …, "tags": …}`` with the canonical spec, the user's tags and the owner
+    tag, and with ``"protect": true`` if the resource is protected.
     """
 
     before: Json
@@ -61,7 +61,7 @@ class Difference:
 
     @property
     def patch(self) -> list[dict[str, Any]]:
-        """The RFC 6902 patch; a create adds the whole document, a delete removes it."""
+        """The RFC 6902 patch: a create adds the whole document, a delete removes it."""
         if self.before is None:
             return [{"op": "add", "path": "", "value": self.after}]
         if self.after is None:
@@ -71,9 +71,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make a resource that is not there; ``tags`` are all it shall have, ours included.
+    """Create a resource.
 
-    ``last_seen_at`` is when it was last live, if its cause is ``ERROR``.
+    Attributes:
+        tags: All tags of the new resource, including the two of mesh-reconciler.
+        last_seen_at: When it was last live, if its cause is ``MISSING``.
     """
 
     key: Key
@@ -88,9 +90,11 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """A node that is deleted later in the plan, and before that updated so that it names less.
+    """A node that is updated to drop references, and deleted later in the same plan.
 
-    ``before`` is the node as it is, ``spec`` its spec without what the plan deletes before it.
+    Attributes:
+        before: The live node.
+        spec: Its spec without the references to resources that are deleted before it.
     """
 
     before: LiveResource
@@ -99,7 +103,7 @@ class Unlinked:
 
     @property
     def update(self) -> "Update":
-        """The update; the tags stay, because the node itself will not."""
+        """The update. It keeps the tags, because the node is deleted anyway."""
         before = self.before
         return Update(
             before.key, before, self.spec, before.tags, None, self.difference, Cause.REMOVED
@@ -107,16 +111,17 @@ class Unlinked:
 
     @property
     def after(self) -> LiveResource:
-        """The node as the update leaves it."""
+        """The node after the update."""
         return replace(self.before, spec=self.spec, version=self.before.version + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove a resource of ours that no manifest asks for any more.
+    """Delete an owned resource that has no manifest.
 
-    The nodes in ``unlinked`` are updated first, as steps of the delete. The ``before`` of such a
-    node's own delete is what its update leaves.
+    Attributes:
+        unlinked: Nodes that are updated first, as steps of this delete. The ``before`` of such a
+            node's own delete is the node after the update.
     """
 
     key: Key
@@ -130,9 +135,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class DetachedRoute:
-    """A route that has to be out of the way while the listeners of what contains it change.
+    """A route that is detached while the listeners of its parent change.
 
-    ``cause`` is why it differs itself; None where it comes back as it was.
+    Attributes:
+        cause: Why the route itself changes; None if it is attached again unchanged.
     """
 
     detach: Delete
@@ -141,18 +147,20 @@ class DetachedRoute:
 
     @property
     def restore(self) -> Create:
-        """The way back, where the change in between failed."""
+        """The create that attaches the old route again if the change of the parent failed."""
         before = self.detach.before
         return replace(self.attach, spec=before.spec, tags=before.tags)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change a resource of ours.
+    """Update an owned resource.
 
-    ``spec`` replaces the live one, None leaves it. ``tags`` are all it shall have afterwards,
-    those of others included. ``origin`` is None where no manifest asks for it. What is
-    ``detached`` makes way for it and is put back.
+    Attributes:
+        spec: The spec that replaces the live one; None keeps the live one.
+        tags: All tags after the update, including those of other tools.
+        origin: None if the resource has no manifest.
+        detached: Routes that are detached before the update and attached again after it.
     """
 
     key: Key
@@ -168,7 +176,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Mark a resource that nobody owns as ours, and make it what the manifest says."""
+    """Take over an unowned resource and change it to the desired state."""
 
     key: Key
     before: LiveResource
@@ -184,25 +192,25 @@ Change: TypeAlias = Create | Update | Adopt | Delete
 
 
 def detached_routes(change: Change) -> tuple[DetachedRoute, ...]:
-    """Return what makes way for ``change`` and is put back after it."""
+    """Return the routes that are detached for ``change`` and attached again after it."""
     return change.detached if isinstance(change, Update) else ()
 
 
 def unlinked(change: Change) -> tuple[Unlinked, ...]:
-    """Return the nodes that ``change`` updates so that they no longer name what it deletes."""
+    """Return the nodes that ``change`` updates first to drop references to its resource."""
     return change.unlinked if isinstance(change, Delete) else ()
 
 
 def operation_name(change: Change) -> str:
-    """Return the word for what ``change`` does: create, update, adopt or delete."""
+    """Return the operation of ``change``: create, update, adopt or delete."""
     return type(change).__name__.lower()
 
 
 def waves_of(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """Yield ``changes`` in their order, by what may be written at the same time.
+    """Yield ``changes`` in their order, grouped into waves that may be written in parallel.
 
-    That is what follows each other of one depth, with deletes by themselves. A delete that begins
-    with updates is alone: what comes after it may need them.
+    A wave has consecutive changes of kinds of one depth; deletes are waves of their own. A delete
+    that starts with updates is a wave by itself, because later changes may need these updates.
     """
 
     def order(change: Change) -> tuple[bool, int, Key | None]:
@@ -214,7 +222,7 @@ def waves_of(changes: Iterable[Change]) -> Iterator[list[Change]]:
 
 
 class ReasonCode(Enum):
-    """Why a resource was left alone."""
+    """Why a resource was withheld."""
 
     FOREIGN = "foreign"
     GUARD = "guard"
@@ -230,10 +238,12 @@ class ReasonCode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Something seen and not touched on purpose; ``reason`` is shown to the reader.
+    """A resource that the plan does not change on purpose.
 
-    ``change`` is what would have been done, where that is known. ``live_owner`` is the owner id of
-    the live resource if there is no ``change`` that has it.
+    Attributes:
+        reason: The explanation for users.
+        change: The change that was withheld, if it is known.
+        live_owner: Owner id of the live resource if ``change`` does not have it.
     """
 
     key: Key
@@ -245,7 +255,7 @@ class Withheld:
 
     @property
     def owner(self) -> str | None:
-        """The owner id of the live resource; None if it has none, is absent or was not read."""
+        """The owner id of the live resource; None if unowned, absent or not read."""
         if self.change is None:
             return self.live_owner
         return None if isinstance(self.change, Create) else self.change.before.owner

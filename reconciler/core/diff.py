@@ -1,7 +1,4 @@
-"""What lies between two JSON values: the RFC 6902 patch for machines, the fields for people.
-
-Decides nothing about whether a difference matters; it compares what it is given.
-"""
+"""Differences of two JSON values: an RFC 6902 patch for programs, changed fields for people."""
 
 import copy
 import json
@@ -16,7 +13,7 @@ from reconciler.core.resources import Json, Spec, canonical_json
 
 
 class Missing(Enum):
-    """The side of a field that is not there, which null is not."""
+    """The value of an absent field, which differs from null."""
 
     MISSING = "missing"
 
@@ -26,7 +23,7 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs; ``pointer`` is its RFC 6901 place."""
+    """One field that differs; ``pointer`` is its RFC 6901 pointer."""
 
     pointer: str
     before: Json | Missing
@@ -36,14 +33,14 @@ class FieldChange:
 def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     """Return the RFC 6902 operations that turn ``before`` into ``after``, in a stable order.
 
-    Only add, remove and replace are used: jsonpatch moves a value between places that have
-    nothing to do with each other, and a reader would take that for a meaning.
+    Only add, remove and replace are used. jsonpatch also moves equal values between unrelated
+    fields, which would mislead readers.
     """
-    # jsonpatch follows the order of members, and how somebody ordered them must not count.
-    document, goal = (json.loads(canonical_json(side)) for side in (before, after))
+    # The patch of jsonpatch depends on the order of members, which has no meaning in JSON.
+    document, target = (json.loads(canonical_json(side)) for side in (before, after))
     operations: list[dict[str, Any]] = []
-    for operation in jsonpatch.JsonPatch.from_diff(document, goal).patch:
-        steps = _is_not_move(document, operation)
+    for operation in jsonpatch.JsonPatch.from_diff(document, target).patch:
+        steps = _without_move(document, operation)
         # In place, because a copy for each operation takes quadratic time. The steps are copied,
         # because later operations change the values that they put into the document.
         document = jsonpatch.apply_patch(document, copy.deepcopy(steps), in_place=True)
@@ -52,36 +49,36 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
 
 
 def field_changes(before: Json, after: Json) -> tuple[FieldChange, ...]:
-    """Return the leaves that differ, in the order of their pointers."""
+    """Return the leaf fields that differ, ordered by pointer."""
     return tuple(_walk("", before, after))
 
 
 def overlay(base: Spec, source: Spec, pointers: Iterable[str]) -> Spec:
-    """Return ``base`` with what ``source`` has at each of ``pointers`` in its place.
+    """Return ``base`` with the values of ``source`` at ``pointers``.
 
-    What ``source`` lacks is taken out of ``base`` too. Pointers lead to members of objects.
+    Values that ``source`` does not have are removed. Pointers lead to members of objects.
     """
     result = copy.deepcopy(base)
     for pointer in pointers:
         *parents, last = split_pointer(pointer)
         value = value_at(source, pointer)
-        holder: Any = result
+        parent: Any = result
         for name in parents:
-            if name not in holder and value is MISSING:
+            if name not in parent and value is MISSING:
                 break
-            holder = holder.setdefault(name, {})
-            if not isinstance(holder, dict):
+            parent = parent.setdefault(name, {})
+            if not isinstance(parent, dict):
                 break
         else:
             if value is MISSING:
-                holder.pop(last, None)
+                parent.pop(last, None)
             else:
-                holder[last] = copy.deepcopy(value)
+                parent[last] = copy.deepcopy(value)
     return result
 
 
 def value_at(document: Json, pointer: str) -> Json | Missing:
-    """Return the value at ``pointer``, which leads through objects only, or MISSING."""
+    """Return the value at ``pointer``, or MISSING. The pointer leads through objects only."""
     value: Json = document
     for name in split_pointer(pointer):
         if not isinstance(value, dict) or name not in value:
@@ -100,7 +97,7 @@ def join_pointer(parent: str, name: object) -> str:
     return f"{parent}/{str(name).replace('~', '~0').replace('/', '~1')}"
 
 
-def _is_not_move(document: Json, operation: dict[str, Any]) -> list[dict[str, Any]]:
+def _without_move(document: Json, operation: dict[str, Any]) -> list[dict[str, Any]]:
     if operation["op"] != "move":
         return [operation]
     moved = jsonpatch.JsonPointer(operation["from"]).resolve(document)
@@ -129,7 +126,7 @@ def _walk(pointer: str, before: Json | Missing, after: Json | Missing) -> Iterat
         case Missing(), list() if after:
             yield from _walk(pointer, [], after)
         case _:
-            # JSON's true is not 1, though Python calls them equal.
+            # True == 1 in Python, but not in JSON.
             if type(before) is not type(after) or before != after:
                 yield FieldChange(pointer, before, after)
 

@@ -1,34 +1,35 @@
-"""Every error raised on purpose, arranged by who can act on it.
+"""The errors that are raised on purpose, with who can act on each.
 
 ::
 
     ReconcilerError
-      UsageError             whoever typed the command
+      UsageError             the user who ran the command
       ManifestError          the author of a manifest
-      HeldError              nobody: another run is at work
-      LockError              whoever runs the place of the lock
-      MovedError             whoever agreed to a plan: it is another one by now
-      DaemonError            whoever runs the daemon that was asked
-      HistoryError           whoever cloned the repository
-      ForgeError             whoever runs the forge, or gave the token for it
-      TargetError            whoever runs the target
-        ThrottledError       nobody: wait and try again
-        UnavailableError     nobody: wait and look again, the call may have taken effect
-          UnreachableError   whoever runs the target: nobody listens there, nothing was done
-        GoneError            nobody: the world moved; look again
-        ConflictError        nobody: the world moved; look again
-        RefusedError         whoever owns the credentials, the quota or the request
+      LockHeldError          wait: another run holds the lock
+      LockError              the operator of the lock backend
+      PlanChangedError       the approver of the plan: approve the new one
+      DaemonError            the operator of the daemon
+      HistoryError           the owner of the git clone
+      ForgeError             the operator of the forge, or the owner of its token
+      TargetError            the operator of the target
+        ThrottledError       wait and retry
+        UnavailableError     retry after re-reading the target: the call may have taken effect
+          UnreachableError   the operator of the target: no server listens, nothing was sent
+        NotFoundError        retry after re-reading the target
+        ConflictError        retry after re-reading the target
+        RejectedError        the owner of the credentials, the quota or the request
 """
 
 
 class ReconcilerError(Exception):
-    """Something went wrong that was foreseen; the message is written for a person."""
+    """A foreseen failure. Its message is for users."""
 
 
 class UsageError(ReconcilerError):
-    """The command line, the environment or reconciler.toml asks for what cannot be done.
+    """The command line, the environment or reconciler.toml has an invalid value.
 
-    ``choices`` are what could be said instead, each a line of its own.
+    Attributes:
+        choices: Valid values, each printed on a line of its own.
     """
 
     def __init__(self, message: str, *choices: str) -> None:
@@ -37,7 +38,7 @@ class UsageError(ReconcilerError):
 
 
 class ManifestError(ReconcilerError):
-    """The manifests could not be read, or are not valid."""
+    """The manifests could not be read or are invalid."""
 
 
 class LockHeldError(ReconcilerError):
@@ -45,15 +46,15 @@ class LockHeldError(ReconcilerError):
 
 
 class LockError(ReconcilerError):
-    """The lock could not be read or written, so who holds it is not known."""
+    """The lock could not be read or written, so its holder is unknown."""
 
 
 class PlanChangedError(ReconcilerError):
-    """What would be done now is not what was agreed to."""
+    """The current plan differs from the approved one."""
 
 
 class DaemonError(ReconcilerError):
-    """A running daemon was asked for something and did not give it."""
+    """A running daemon did not answer a request as expected."""
 
 
 class HistoryError(ReconcilerError):
@@ -61,38 +62,39 @@ class HistoryError(ReconcilerError):
 
 
 class ForgeError(ReconcilerError):
-    """The forge that runs the CI job did not do what was asked of it."""
+    """A call to the forge that runs the CI job failed."""
 
 
 class TargetError(ReconcilerError):
-    """A call to the target did not do what was asked of it.
+    """A call to the target failed.
 
-    ``request_id`` identifies the answer if the service may remember it together with the client
-    token of the request, so that the same token would bring the same error again; else it is empty.
+    Attributes:
+        request_id: Id of the response if the service may store it with the client token, so that a
+            retry with the same token returns the same error; otherwise empty.
     """
 
     request_id: str = ""
 
 
 class ThrottledError(TargetError):
-    """The target asked us to slow down; the call had no effect."""
+    """The target throttled the call, which had no effect."""
 
 
 class UnavailableError(TargetError):
-    """No usable answer came; whether the call took effect is unknown until the next read."""
+    """No usable response arrived. Only a read shows whether the call took effect."""
 
 
 class UnreachableError(UnavailableError):
-    """Nobody listens where the target should be; the call was not even sent."""
+    """No server listens at the address of the target; the call was not sent."""
 
 
 class NotFoundError(TargetError):
-    """The resource is not there."""
+    """The resource does not exist."""
 
 
 class ConflictError(TargetError):
-    """The name is taken, the token was used otherwise, or something still holds the resource."""
+    """The name is taken, the token was used for another request, or the resource is in use."""
 
 
 class RejectedError(TargetError):
-    """The target understood the call and refused it."""
+    """The target understood the call and rejected it."""

@@ -1,28 +1,28 @@
-"""The exit codes, the same in every verb.
+"""The exit codes, which are the same for every command.
 
 ::
 
-    code  name         holds when
-    0     ok           nothing to do, or all of it done
-    1     error        something could not be read, or changes failed and nothing was changed
-    2     pending      changes are pending, and --detailed-exitcode asks for a code
-    4     partial      at least one change failed, and something was changed all the same
-    5     withheld     a guard, protection, an unknown field or another owner held something back
-    6     stale        the live side moved since the plan was made
+    code  name         meaning
+    0     ok           nothing to do, or everything was done
+    1     error        a read failed, or changes failed and nothing was changed
+    2     pending      changes are pending, and --detailed-exitcode is set
+    4     partial      at least one change failed, and something was changed
+    5     withheld     a change was withheld: guard, protection, unknown field or other owner
+    6     stale        the live state changed after the plan was made
     7     locked       another run holds the lock
-    64    usage        wrong usage
+    64    usage        invalid option, argument or setting
     65    manifests    invalid manifests
     130   interrupted  stopped by Ctrl-C
     143   terminated   stopped by SIGTERM or SIGHUP
 
-Where several hold, the first of 65, 1, 4, 6, 5, 2 counts.
+If several apply, the first of 65, 1, 4, 6, 5, 2 is used.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes, the same in every verb; the table stands in this module's docstring."""
+    """The exit codes; the docstring of this module explains them."""
 
     OK = 0
     ERROR = 1
@@ -38,5 +38,5 @@ class ExitCode(IntEnum):
 
     @property
     def word(self) -> str:
-        """Its name, as users see it."""
+        """The name as users see it."""
         return self.name.lower()

@@ -1,6 +1,6 @@
-"""One row per kind: how users write it, what contains it, what it names, and when its turn comes.
+"""The table of kinds: title, parent, references and order of each.
 
-Holds no behavior of the API; what a kind looks like on the wire is the target's to know.
+The behavior of the API and its format on the wire belong to the target.
 """
 
 from collections.abc import Collection, Iterator
@@ -10,19 +10,23 @@ from typing import TypeAlias
 from reconciler.core.resources import Json, Key, Spec
 
 Steps: TypeAlias = tuple[str | int, ...]
-"""What leads to a value inside a spec: names of members and indices of items."""
+"""The path to a value in a spec: names of members and indices of items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of resource.
 
-    ``title`` is what manifests call it. ``wave`` orders creates and updates, lowest first; deletes
-    go the other way. ``parent`` is the kind that contains it. ``references`` are the places in its spec
-    that name a resource of the same mesh which has to exist before it, each with the kind that it
-    names; ``*`` stands for every item of a list. ``mentions`` are such places, each in the items of
-    a list, whose resource need not exist. ``owner_only`` may have it in a shared mesh, and none
-    of those whom it is shared with (UG, sharing).
+    Attributes:
+        name: The first part of a key.
+        title: The name in manifests.
+        wave: Order of creates and updates, lowest first; deletes use the reverse order.
+        parent: The kind that contains it.
+        references: Paths in its spec to names of resources in the same mesh that must exist first,
+            each with the kind of that resource; ``*`` stands for each item of a list.
+        mentions: Paths like ``references``, each through items of a list, to names of resources
+            that need not exist.
+        owner_only: Only the account that owns a shared mesh can have it there (UG, sharing).
     """
 
     name: str
@@ -41,7 +45,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("mesh", "Mesh", 0, parent=None),
-        # Backends are names only: two nodes may each have the other's service for a backend.
+        # A backend need not exist: two nodes may each have the other's service as a backend.
         Kind(
             "virtual-node",
             "VirtualNode",
@@ -55,7 +59,8 @@ KINDS = {
             3,
             parent="virtual-router",
             references=tuple(
-                (f"{form}/action/weightedTargets/*/virtualNode", "virtual-node") for form in _ROUTES
+                (f"{field}/action/weightedTargets/*/virtualNode", "virtual-node")
+                for field in _ROUTES
             ),
         ),
         Kind(
@@ -74,8 +79,8 @@ KINDS = {
             6,
             parent="virtual-gateway",
             references=tuple(
-                (f"{form}/action/target/virtualService/virtualServiceName", "virtual-service")
-                for form in _GATEWAY_ROUTES
+                (f"{field}/action/target/virtualService/virtualServiceName", "virtual-service")
+                for field in _GATEWAY_ROUTES
             ),
             owner_only=True,
         ),
@@ -84,31 +89,31 @@ KINDS = {
 
 
 def parent_of(key: Key) -> Key | None:
-    """Return the key of what contains ``key``; None for a mesh."""
+    """Return the key of the parent of ``key``; None for a mesh."""
     parent = KINDS[key.kind].parent
     return Key(parent, key.path[:-1], key.mesh_owner) if parent else None
 
 
 def referenced_keys(key: Key, spec: Spec | None) -> tuple[Key, ...]:
-    """Return what ``spec`` of ``key`` names and needs, in order and each once."""
+    """Return the keys that ``spec`` of ``key`` requires, in order and without duplicates."""
     return tuple(dict.fromkeys(named for _, named in references(key, spec)))
 
 
 def references(key: Key, spec: Spec | None) -> Iterator[tuple[Steps, Key]]:
-    """Yield what ``spec`` of ``key`` names and needs, each with the steps that lead to it there."""
-    return _found_at(KINDS[key.kind].references, key, spec)
+    """Yield the keys that ``spec`` of ``key`` requires, each with its path in the spec."""
+    return _keys_at(KINDS[key.kind].references, key, spec)
 
 
 def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
-    """Return what ``spec`` of ``key`` names and does not need, in order and each once."""
-    places = KINDS[key.kind].mentions
-    return tuple(dict.fromkeys(named for _, named in _found_at(places, key, spec)))
+    """Return the keys that ``spec`` mentions but does not require, without duplicates."""
+    paths = KINDS[key.kind].mentions
+    return tuple(dict.fromkeys(named for _, named in _keys_at(paths, key, spec)))
 
 
-def without_mentions(key: Key, spec: Spec, of: Collection[Key]) -> Spec:
-    """Return ``spec`` of ``key`` without the items of lists that mention one of these keys."""
-    found = _found_at(KINDS[key.kind].mentions, key, spec)
-    dropped = {steps[:2] for steps, named in found if named in of}
+def without_mentions(key: Key, spec: Spec, mentioned: Collection[Key]) -> Spec:
+    """Return ``spec`` of ``key`` without the list items that mention one of ``mentioned``."""
+    found = _keys_at(KINDS[key.kind].mentions, key, spec)
+    dropped = {steps[:2] for steps, named in found if named in mentioned}
     return {
         name: [item for number, item in enumerate(member) if (name, number) not in dropped]
         if isinstance(member, list)
@@ -117,21 +122,21 @@ def without_mentions(key: Key, spec: Spec, of: Collection[Key]) -> Spec:
     }
 
 
-def _found_at(
-    places: tuple[tuple[str, str], ...], key: Key, spec: Spec | None
+def _keys_at(
+    paths: tuple[tuple[str, str], ...], key: Key, spec: Spec | None
 ) -> Iterator[tuple[Steps, Key]]:
-    for place, kind in places:
-        for steps, name in _at(spec, place.split("/"), ()):
+    for path, kind in paths:
+        for steps, name in _strings_at(spec, path.split("/"), ()):
             yield steps, Key(kind, (key.path[0], name), key.mesh_owner)
 
 
-def _at(value: Json, steps: list[str], taken: Steps) -> Iterator[tuple[Steps, str]]:
+def _strings_at(value: Json, steps: list[str], taken: Steps) -> Iterator[tuple[Steps, str]]:
     match steps:
         case []:
             if isinstance(value, str):
                 yield taken, value
         case ["*", *rest]:
             for index, item in enumerate(value if isinstance(value, list) else ()):
-                yield from _at(item, rest, (*taken, index))
+                yield from _strings_at(item, rest, (*taken, index))
         case [name, *rest] if isinstance(value, dict):
-            yield from _at(value.get(name), rest, (*taken, name))
+            yield from _strings_at(value.get(name), rest, (*taken, name))

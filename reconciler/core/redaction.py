@@ -1,7 +1,7 @@
-"""Removes secrets from text of other programs: known ones, and whatever looks like one.
+"""Removes known secrets, and text that looks like a secret, from text of other programs.
 
-Every pattern is linear in the length of the text: none can start twice over the same run of
-characters, or its length is bounded.
+Every pattern takes linear time: it cannot start twice in the same run of characters, or its
+length is bounded.
 """
 
 import re
@@ -18,18 +18,18 @@ _PREFIX = 16
 _MAX_WHOLE = 64
 _MIN_OPAQUE = 48
 _MAX_READ = 8 * limits.MAX_FOREIGN_CHARACTERS
-# How HTML, URLs and JSON may spell a character that is not a letter or digit.
-_SPELLINGS = r"|%[0-9a-f]{2}|&#?\w{1,6};|\\u[0-9a-f]{4}|\\."
+# Encodings of a character that is not a letter or digit in HTML, URLs and JSON.
+_ENCODINGS = r"|%[0-9a-f]{2}|&#?\w{1,6};|\\u[0-9a-f]{4}|\\."
 
 _Replace = str | Callable[[re.Match[str]], str]
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
-    """Return `text` with every one of `secrets`, and what looks like a secret, hidden.
+    """Return `text` without `secrets` and without text that looks like a secret.
 
-    A secret shorter than `MIN_SECRET` is not looked for.
+    Secrets shorter than `MIN_SECRET` are not searched for.
     """
-    known = _known(frozenset(secrets))
+    known = _secrets_pattern(frozenset(secrets))
     if known is not None:
         text = known.sub(HIDDEN, text)
     for pattern, replacement in _PATTERNS:
@@ -40,9 +40,9 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
 def excerpt(
     text: str, secrets: Collection[str] = (), limit: int = limits.MAX_FOREIGN_CHARACTERS
 ) -> str:
-    """Return the first paragraph of `text`, redacted, and at most `limit` characters of it.
+    """Return at most `limit` characters of the first paragraph of `text`, redacted.
 
-    Later paragraphs of an AWS error repeat the request as it was signed.
+    Later paragraphs of an AWS error repeat the signed request.
     """
     paragraph = text.lstrip()[:_MAX_READ].replace("\r\n", "\n").partition("\n\n")[0].rstrip()
     shown = redact(paragraph, secrets)
@@ -50,18 +50,18 @@ def excerpt(
 
 
 @lru_cache(maxsize=8)
-def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    """Return the pattern of every secret, in whatever way it is spelled."""
-    spelled = [_spelled(secret) for secret in sorted(secrets) if len(secret) >= MIN_SECRET]
-    return re.compile("|".join(spelled), re.IGNORECASE) if spelled else None
+def _secrets_pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
+    """Return a pattern that matches each secret in any encoding; None without a secret."""
+    patterns = [_secret_pattern(secret) for secret in sorted(secrets) if len(secret) >= MIN_SECRET]
+    return re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
 
 
-def _spelled(secret: str) -> str:
+def _secret_pattern(secret: str) -> str:
     letters = [
-        letter if letter.isascii() and letter.isalnum() else f"(?:{re.escape(letter)}{_SPELLINGS})"
+        letter if letter.isascii() and letter.isalnum() else f"(?:{re.escape(letter)}{_ENCODINGS})"
         for letter in secret
     ]
-    # A token of STS has a thousand characters, all of which are those of Base64.
+    # An STS token has about a thousand characters, all of them Base64.
     whole = "".join(letters[:_MAX_WHOLE])
     return (
         rf"(?:{whole}|{''.join(letters[:_PREFIX])})[\w+/=%.~&#;\\-]*"
@@ -76,7 +76,7 @@ def _hide_user(url: re.Match[str]) -> str:
 
 
 def _hide_opaque(run: re.Match[str]) -> str:
-    """Hide a run of Base64, unless it is a path of names."""
+    """Return `[redacted]` for a run of Base64, unless it is a path of names."""
     parts = run[0].split("/")
     is_opaque = any(len(part) >= _MIN_OPAQUE and _is_mixed(part) for part in parts)
     return HIDDEN if is_opaque else run[0]
@@ -96,7 +96,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     (re.compile(r"""://[^\s"'<>]*"""), _hide_user),
     (re.compile(r"-----BEGIN .*", re.DOTALL), HIDDEN),
     (
-        # A header, to the end of its line.
+        # A header, up to the end of the line.
         re.compile(r"""(authorization\\?["']?[ \t]{0,4}[=:])[^\r\n]+""", re.IGNORECASE),
         rf"\1 {HIDDEN}",
     ),
@@ -111,11 +111,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     # In prose a word may follow: "the token file: No such file".
     (re.compile(rf"{_LABEL}{_SPACED})[\w+/=.~-]{{16,}}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(bearer[ \t]{1,4})[\w+/=.~-]{8,}", re.IGNORECASE), rf"\1{HIDDEN}"),
-    # Access key ids are not secrets, but they tell an attacker which account to try.
+    # Access key ids are not secrets, but they show an attacker which account to attack.
     (re.compile(r"(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}(?![A-Z0-9])"), HIDDEN),
-    # A JSON web token, and tokens of GitHub and GitLab.
+    # JSON web tokens, and tokens of GitHub and GitLab.
     (re.compile(r"(?<!\w)(?:eyJ|gh[a-z]_|github_pat_|gl[a-z]{2,8}-)[\w.-]{16,}"), HIDDEN),
-    # A signature or the digest of a request.
+    # Signatures, and digests of requests.
     (re.compile(r"(?<!\w)[0-9a-f]{64}(?!\w)"), HIDDEN),
     (re.compile(r"(?<![\w+/=])[A-Za-z0-9+/=]{64,}"), _hide_opaque),
 )

@@ -1,4 +1,4 @@
-"""What became of a plan: one outcome for every change, and the exit code they add up to."""
+"""The report of a run: one outcome for each change, and the exit code that results."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -7,7 +7,7 @@ from reconciler.core.changes import Change, ReasonCode
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 
-CODE_OF_REASON = {
+REASON_EXIT_CODES = {
     ReasonCode.UNREADABLE: ExitCode.ERROR,
     ReasonCode.FOREIGN: ExitCode.WITHHELD,
     ReasonCode.GUARD: ExitCode.WITHHELD,
@@ -32,16 +32,18 @@ PRECEDENCE = (
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The change was made and was seen to be there (or gone) afterwards."""
+    """The change was made, and a read confirmed it."""
 
     change: Change
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The change was not made, or could not be seen to be made; ``reason`` says what to do.
+    """The change was not made, or no read could confirm it.
 
-    ``effects`` are the effects that it had all the same, each as a sentence.
+    Attributes:
+        reason: The explanation for users, with the next step.
+        effects: The effects that the change had nevertheless, each as a sentence.
     """
 
     change: Change
@@ -59,7 +61,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The live side moved since the plan was made, so the change was not tried."""
+    """The live resource changed after the plan was made, so the change was not tried."""
 
     change: Change
     reason: str
@@ -69,27 +71,27 @@ Outcome: TypeAlias = Applied | Failed | Skipped | Stale
 
 
 def outcome_name(outcome: Outcome) -> str:
-    """Return the word for what became of a change: applied, failed, skipped or stale."""
+    """Return the name of ``outcome``: applied, failed, skipped or stale."""
     return type(outcome).__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One cycle on one target: exactly one outcome for every change of the plan, in its order."""
+    """The result of one cycle on one target: one outcome for each change, in the plan's order."""
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
 
     @property
     def converged(self) -> bool:
-        """Whether desired and observed are equal now, as far as this run may make them."""
+        """Whether nothing is left to do, except for suspensions and changes beyond the policy."""
         return exit_code(self) is ExitCode.OK and not any(
             isinstance(outcome, Skipped) for outcome in self.outcomes
         )
 
 
 def exit_code(report: Report) -> ExitCode:
-    """Return the code of a run that carried a plan out."""
+    """Return the exit code of a run that applied a plan."""
     kinds = {type(outcome) for outcome in report.outcomes}
     codes = _exit_codes(report.plan)
     failures = [outcome for outcome in report.outcomes if isinstance(outcome, Failed)]
@@ -102,7 +104,12 @@ def exit_code(report: Report) -> ExitCode:
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
-    """Return the code of a run that only planned; ``detailed`` makes pending changes count."""
+    """Return the exit code of a run that only planned.
+
+    Args:
+        plan: The plan that the run made.
+        detailed: Return `PENDING` if the plan has changes.
+    """
     codes = _exit_codes(plan)
     is_withheld = any(withheld.reason_code is ReasonCode.POLICY for withheld in plan.withheld)
     if detailed and (plan.changes or is_withheld):
@@ -111,7 +118,7 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
 
 
 def _exit_codes(plan: Plan) -> set[ExitCode]:
-    codes = {CODE_OF_REASON[withheld.reason_code] for withheld in plan.withheld}
+    codes = {REASON_EXIT_CODES[withheld.reason_code] for withheld in plan.withheld}
     return codes | {ExitCode.ERROR} if plan.unlisted else codes
 
 

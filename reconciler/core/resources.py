@@ -1,7 +1,7 @@
-"""The nouns of the product: what is wanted, what was seen, and how JSON is compared.
+"""Desired and live resources, their keys, and canonical JSON.
 
-Performs no I/O and keeps its inputs untouched. Specs are plain JSON here: the edge has
-already checked them with types, so a new kind needs no new code in the core.
+Specs are plain JSON here, because the manifest package has validated them with typed models.
+A new kind therefore needs no new code in the core.
 """
 
 import base64
@@ -22,7 +22,7 @@ Spec: TypeAlias = dict[str, Json]
 OWNER_TAG = "mesh-reconciler:owner"
 APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
-# Why something is Unreadable: a list has shown it, so it does not pass for absent.
+# The reason of an `Unreadable` that a list showed: it must not count as absent.
 LISTED_BUT_NOT_FOUND = "it was listed, and then not found"
 _WILDCARD = re.compile(r"[*?[]")
 
@@ -31,9 +31,11 @@ _WILDCARD = re.compile(r"[*?[]")
 class Key:
     """The identity of a resource within one target.
 
-    ``path`` holds names, parents first: ``("payments",)`` for a mesh,
-    ``("payments", "edge", "v1")`` for a route. Names are compared byte by byte. ``mesh_owner`` is
-    the account, 12 digits, whose mesh it is in; empty where that is our own.
+    Attributes:
+        kind: The name of a row of `kinds.KINDS`.
+        path: Names, parents first: ``("payments",)`` for a mesh, ``("payments", "edge", "v1")``
+            for a route. Names are compared byte by byte.
+        mesh_owner: Account (12 digits) that owns the mesh; empty for a mesh of the own account.
     """
 
     kind: str
@@ -41,9 +43,9 @@ class Key:
     mesh_owner: str = ""
 
     def __str__(self) -> str:
-        """Return the form that users type and read: ``mesh/payments``.
+        """Return the text that users type and read: ``mesh/payments``.
 
-        In a mesh of another account it is ``virtual-node/payments@111122223333/checkout``.
+        In a mesh of another account: ``virtual-node/payments@111122223333/checkout``.
         """
         mesh, *names = self.path
         shared = f"@{self.mesh_owner}" if self.mesh_owner else ""
@@ -51,7 +53,7 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> "Key":
-        """Return the key that ``text`` is the form of."""
+        """Return the key with the text ``text``, the inverse of ``str(key)``."""
         kind, mesh, *names = text.split("/")
         name, at, owner = mesh.rpartition("@")
         if at and len(owner) == len("111122223333") and owner.isdecimal():
@@ -64,7 +66,7 @@ class Key:
         return self.path[-1]
 
     def matches(self, pattern: str) -> bool:
-        """Whether ``pattern`` is this key as users type it, or a glob that takes it in."""
+        """Whether ``pattern`` is the text of this key, or a glob that matches it."""
         return pattern == str(self) or (
             len(pattern) <= limits.MAX_PATTERN_CHARACTERS and fnmatchcase(str(self), pattern)
         )
@@ -72,7 +74,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """A place in a manifest; lines and columns count from 1."""
+    """A position in a manifest; lines and columns count from 1."""
 
     file: str
     line: int
@@ -85,7 +87,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A pause that ends by itself; ``until`` carries a time zone."""
+    """A pause of a resource that ends at ``until``, a time with a time zone."""
 
     until: datetime
     reason: str
@@ -93,9 +95,10 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a manifest's ``reconcile`` block asks of us; nothing of it is sent to the target.
+    """The ``reconcile`` block of a manifest, which is not sent to the target.
 
-    ``ignore`` holds JSON pointers into the spec, to members of objects.
+    Attributes:
+        ignore: JSON pointers to members of objects in the spec.
     """
 
     protect: bool = False
@@ -106,10 +109,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a manifest asks for.
+    """The desired state of a resource, from its manifest.
 
-    ``spec`` is None where the manifest has none: the live spec is then not managed.
-    ``tags`` are the user's own; the two that we write are not among them.
+    Attributes:
+        spec: None if the manifest has none; then the live spec is not managed.
+        tags: The user's tags, without the two that mesh-reconciler writes.
     """
 
     key: Key
@@ -121,11 +125,13 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class LiveResource:
-    """A live resource as the target showed it.
+    """A live resource as read from the target.
 
-    ``account`` is whose it is, 12 digits; not always who owns the mesh that it is in.
-    ``created_at`` is in seconds of the target's own clock. ``unknown`` holds pointers into the
-    spec to fields that the API's description does not have: replacing the spec would wipe them.
+    Attributes:
+        account: Account (12 digits) that owns the resource; another account may own its mesh.
+        created_at: Seconds of the target's clock.
+        unknown: Pointers to fields of the spec that the API description does not have. An update
+            of the spec would remove them.
     """
 
     key: Key
@@ -140,26 +146,26 @@ class LiveResource:
 
     @property
     def owner(self) -> str | None:
-        """The owner id it is marked with; None where nobody marked it."""
+        """The owner id in the owner tag; None if there is no such tag."""
         return self.tags.get(OWNER_TAG)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A resource that may be there and could not be looked at: never to be taken for absent."""
+    """A resource that may exist but could not be read. It must not count as absent."""
 
     key: Key
     reason: str
 
     @property
-    def why(self) -> str:
-        """Why nothing is done about it, as a sentence."""
+    def message(self) -> str:
+        """The reason as a sentence about the resource."""
         return f"it could not be read: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unlisted:
-    """All resources of one kind in one parent, whose list could not be read: some may be ours."""
+    """All resources of one kind in one parent, if their list could not be read."""
 
     kind: str
     parent: Key
@@ -170,17 +176,17 @@ class Unlisted:
         return f"{self._prefix}*"
 
     @property
-    def why(self) -> str:
-        """Why nothing is known of them, as a sentence."""
+    def message(self) -> str:
+        """The reason as a sentence about the resources."""
         return f"they could not be listed, and some may be ours: {self.reason}"
 
     def may_match(self, pattern: str) -> bool:
-        """Whether ``pattern`` may match one of them, as far as its text before a wildcard tells."""
+        """Whether ``pattern`` may match one of them, judged by its text before a wildcard."""
         literal = _WILDCARD.split(pattern, maxsplit=1)[0]
         return literal.startswith(self._prefix) or self._prefix.startswith(literal)
 
     def all_match(self, pattern: str) -> bool:
-        """Whether ``pattern`` matches every one of them, whatever its name is."""
+        """Whether ``pattern`` matches all of them, whatever their names are."""
         return pattern.endswith("*") and fnmatchcase(self._prefix, pattern)
 
     @property
@@ -190,11 +196,14 @@ class Unlisted:
 
 @dataclass(frozen=True, slots=True)
 class ResourceVersion:
-    """What an answer or a list shows of a resource, without its spec.
+    """The metadata of a resource in a response or a list, without its spec.
 
-    ``uid`` is None where a list showed it: lists have none. ``created_at`` is in seconds of the
-    target's own clock. ``arn`` is what tags are asked for by. ``request_id`` identifies the answer
-    to a write: no other answer has the same one.
+    Attributes:
+        version: Version of the spec; a change of tags does not change it.
+        created_at: Seconds of the target's clock.
+        uid: None if the metadata is from a list, because lists have no uids.
+        arn: Key for reading the tags.
+        request_id: Id of the response to a write, unique among all responses.
     """
 
     version: int
@@ -206,26 +215,28 @@ class ResourceVersion:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """Everything the target showed of what we asked about or own.
-
-    A key that is missing was seen to be absent, unless it is in one of the ``unlisted``: lists that
-    could not be read. A world with gaps yields no delete. The tags of what is
-    ``possibly_stale`` come from an index that may lag behind. ``not_selected`` are live and were
-    not read: they are neither asked about nor known to be ours.
-    """
+    """The live state of the requested resources and of all resources of an owner."""
 
     resources: Mapping[Key, LiveResource | Unreadable]
+    """A key that is missing here is absent, unless it is in one of the ``unlisted``."""
+
     unlisted: tuple[Unlisted, ...] = ()
+    """Lists that could not be read. If not empty, nothing is deleted."""
+
     possibly_stale: frozenset[Key] = frozenset()
+    """Keys with tags from an index that may lag."""
+
     not_selected: frozenset[Key] = frozenset()
+    """Live keys that were not read: neither requested nor known to be owned."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetId:
-    """Which world a plan is about, as its first line names it.
+    """The target of a plan, as the first line of its output shows it.
 
-    ``account`` is None where the endpoint does not answer GetCallerIdentity and nothing of it
-    has been seen yet.
+    Attributes:
+        account: None if the endpoint does not answer GetCallerIdentity and no resource that shows
+            the account has been read yet.
     """
 
     name: str
@@ -235,9 +246,9 @@ class TargetId:
 
 
 def canonical_json(value: Json) -> str:
-    """Return the one spelling of ``value``: equal values give equal text.
+    """Return the canonical JSON text of ``value``: equal values have equal text.
 
-    Manifests hold whole numbers only; what a target shows may hold more than we know.
+    Numbers in manifests are integers. A spec from a target may have other numbers.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -254,10 +265,10 @@ def text_digest(text: str) -> str:
 
 
 def drop_empty(value: Json) -> Json:
-    """Return ``value`` less null members and empty containers inside it.
+    """Return ``value`` without null members and empty containers.
 
-    App Mesh shows an unset list as ``[]`` in some places and leaves it out in others, so the
-    two spellings must not count as a difference.
+    App Mesh returns an unset list as ``[]`` in some fields and omits it in others, so the two
+    must not count as a difference.
     """
     if isinstance(value, dict):
         kept = {name: drop_empty(member) for name, member in value.items()}
@@ -267,7 +278,12 @@ def drop_empty(value: Json) -> Json:
     return value
 
 
+def describe_owner(owner: str | None) -> str:
+    """Return ``owned by X``, or ``unowned`` if there is no owner id."""
+    return f"owned by {owner}" if owner else "unowned"
+
+
 def shorten_list(keys: Sequence[object], limit: int = limits.MAX_KEYS_LISTED) -> str:
-    """Return ``a, b and 7 more``."""
+    """Return at most ``limit`` keys as text: ``a, b and 7 more``."""
     more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
     return ", ".join(map(str, keys[:limit])) + more

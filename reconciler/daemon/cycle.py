@@ -115,7 +115,7 @@ class CycleRunner:
         self._log_withheld(plan, before)
         for gap in plan.unlisted:
             if gap not in status.unlisted:
-                logger.error("%s: %s", gap, gap.why)
+                logger.error("%s: %s", gap, gap.message)
         schedule = Schedule(status.interval_seconds)
         report = self._apply(plan, schedule, forced=forced)
         self._changed_keys = frozenset()

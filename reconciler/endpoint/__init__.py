@@ -1,7 +1,7 @@
-"""The local App Mesh: a real server of the API, and a second reading of it.
+"""The local endpoint: a server that implements the App Mesh API.
 
-It shares nothing with the client but the description, so that a misunderstanding on one side shows
-on the other.
+It shares only the API description with the client, so that a wrong assumption of the client shows
+as a failed request.
 """
 
 from reconciler.endpoint.endpoint_errors import (

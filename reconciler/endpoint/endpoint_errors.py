@@ -1,52 +1,58 @@
-"""Every error that the endpoint raises on purpose, arranged by who can act on it.
+"""The errors of the endpoint, with the action that each needs.
 
 EndpointError
-  FolderHeldError       nobody: another process serves this data; use its URL
-  FolderUnusableError   whoever owns the data folder
-  StoreRefusedError     whoever owns the data folder: its database is not one that we may open
-  BehaviorRefusedError whoever chose the behaviors
-  FaultsRefusedError    whoever wrote the faults
-  StoreFailedError      whoever owns the disk; the caller of the API gets a 500 or 503
-  RefusedError          the caller of the API; it becomes the answer
+  DataDirectoryLockedError    another process serves this directory: use its URL
+  DataDirectoryUnusableError  fix the permissions or the path of the data directory
+  InvalidStoreError           restore the database, move it away, or use another data directory
+  InvalidBehaviorError        correct the behaviors
+  InvalidFaultsError          correct the faults
+  StoreFailedError            check the disk; the API client receives a 500 or 503
+  ApiError                    correct the request; it becomes the API response
 """
 
 from pathlib import Path
 
 
 class EndpointError(Exception):
-    """Anything that the endpoint raises on purpose."""
+    """Base class of the endpoint's errors."""
 
 
 class DataDirectoryLockedError(EndpointError):
-    """Another process serves the data folder; ``url`` is where, None if it has not said."""
+    """Another process serves the data directory.
+
+    ``url`` is the URL of that process, or None if it did not announce one in time.
+    """
 
     def __init__(self, directory: Path, url: str | None) -> None:
-        where = f"at {url}" if url else "and has not said where"
-        super().__init__(f"{directory} is served by another process {where}")
-        self.folder = directory
+        location = f"at {url}" if url else "(its URL is not known yet)"
+        super().__init__(f"another process serves the data directory {directory} {location}")
+        self.directory = directory
         self.url = url
 
 
 class DataDirectoryUnusableError(EndpointError):
-    """The data folder cannot be made, opened or locked."""
+    """The data directory cannot be created, opened or locked."""
 
 
 class InvalidStoreError(EndpointError):
-    """The database is damaged, foreign, or of a newer version; it was left untouched."""
+    """The database is damaged, of another application, or of another version.
+
+    It was not changed.
+    """
 
 
 class InvalidBehaviorError(EndpointError):
-    """A setting is no behavior, or not one of its values."""
+    """A setting has an unknown behavior or an invalid value."""
 
 
 class InvalidFaultsError(EndpointError):
-    """The description of faults cannot be read, or is not one; the text says every reason."""
+    """The faults cannot be read or are invalid; the message lists every problem."""
 
 
 class StoreFailedError(EndpointError):
-    """The database could not do what was asked; nothing of it took effect.
+    """The database failed, and nothing was written.
 
-    ``busy`` says that another process kept it locked, so that asking again may help.
+    ``busy`` is true if another process kept the database locked, so that a retry may succeed.
     """
 
     def __init__(self, message: str, *, busy: bool) -> None:
@@ -55,9 +61,9 @@ class StoreFailedError(EndpointError):
 
 
 class ApiError(EndpointError):
-    """The request is refused with the API's error ``code``; the text is its message.
+    """The request is rejected with the error ``code`` of the API and this message.
 
-    ``status`` is the HTTP status where it is to be another than the API's.
+    ``status`` is the HTTP status if it differs from the one in the API description.
     """
 
     def __init__(self, code: str, message: str, *, status: int | None = None) -> None:

@@ -1,7 +1,4 @@
-"""The endpoint as a thing that starts, has a URL and stops.
-
-It owns the data folder and joins what it starts; everything else happens there.
-"""
+"""The local endpoint as a context manager: starts and stops its server and its store."""
 
 import time
 from collections.abc import Callable, Collection
@@ -33,9 +30,19 @@ class LocalEndpoint:
     """The App Mesh API on a loopback port, served by a thread of this process.
 
     It is a context manager: ``with LocalEndpoint(Path(".reconciler")) as endpoint`` serves at
-    ``endpoint.url`` until the block ends. With no folder for ``data`` its state is kept in memory;
-    port 0 is a free one; ``faults`` is JSON, or the path of a file of it. A ``host`` other than
-    this machine has to be ``insecure``, a name in the Host header one of ``allow_hosts``.
+    ``endpoint.url`` until the block ends.
+
+    Attributes:
+        data: The data directory, or None to keep the state in memory.
+        host: The address to listen on; other than loopback only if ``insecure`` is true.
+        port: The port to listen on; 0 chooses a free one.
+        behavior: The behaviors of the service that are not documented.
+        faults: Faults to inject, as JSON or as the path of a JSON file.
+        allow_hosts: Names that the Host header may have besides localhost and IP addresses.
+        insecure: Whether the endpoint may listen on an address that is not loopback.
+        limits: The limits of the HTTP server.
+        clock: Returns seconds since 1970.
+        url: The URL of the running endpoint.
     """
 
     data: Path | None
@@ -52,15 +59,15 @@ class LocalEndpoint:
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 
     def __enter__(self) -> Self:
-        """Serve.
+        """Start the endpoint.
 
         Raises:
-            FolderHeldError: Another process serves this data, and the error says where.
-            FolderUnusableError: The folder cannot be made, opened or locked.
-            StoreRefusedError: The folder holds a database that we may not open.
-            AddressRefusedError: The address is not a loopback address, or is taken.
-            ServingError: This process may not open the files, or start the threads, that it takes.
-            FaultsRefusedError: The faults cannot be read, or are none.
+            DataDirectoryLockedError: Another process serves this directory.
+            DataDirectoryUnusableError: The directory cannot be created, opened or locked.
+            InvalidStoreError: The database in the directory cannot be used.
+            InvalidAddressError: The address is not a loopback address, or is in use.
+            ServingError: This process may not open enough files or start enough threads.
+            InvalidFaultsError: The faults cannot be read or are invalid.
         """
         description = api.load()
         faults = read_faults(self.faults, description.operations) if self.faults else None
@@ -69,12 +76,12 @@ class LocalEndpoint:
             if self.data is not None:
                 directory = DataDirectoryLock(self.data)
                 opening.callback(directory.close)
-            # A database that cannot be opened for want of files would pass for a damaged one.
+            # Without free file descriptors, a valid database would be reported as damaged.
             require_files()
             store = Store(self.data)
             opening.callback(store.close)
             opened = opening.enter_context(listen(self.host, self.port, insecure=self.insecure))
-            wire = EndpointApp(
+            app = EndpointApp(
                 description,
                 Operations(description, self.behavior, self.clock),
                 store,
@@ -84,7 +91,7 @@ class LocalEndpoint:
             )
             opening.enter_context(
                 run_server(
-                    wire, opened, connection_limits=self.limits, refusal_headers=_REFUSAL_HEADERS
+                    app, opened, connection_limits=self.limits, refusal_headers=_REFUSAL_HEADERS
                 )
             )
             self.url = url_of(opened)
@@ -99,5 +106,5 @@ class LocalEndpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Finish the requests that are under way, and let everything go."""
+        """Finish the requests in progress, and stop the endpoint."""
         self._open.close()

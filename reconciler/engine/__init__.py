@@ -1,7 +1,8 @@
-"""One cycle over one target: propose, carry out, report.
+"""One cycle on one target: propose a plan, apply it, report the outcomes.
 
-Every write is re-checked before and read back after. A call whose answer was lost is neither
-done nor failed until a fresh read says which. Only ``TargetError`` is caught: a bug stops us.
+Each resource is re-checked before a write and read back after it. If the response to a call is
+lost, a read decides whether the call took effect. Only ``TargetError`` is caught, so a bug stops
+the run.
 """
 
 from reconciler.engine.apply_options import ApplyOptions

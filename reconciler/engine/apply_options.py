@@ -1,4 +1,4 @@
-"""How a plan is carried out: how many calls at a time, when to stop, who hears of it."""
+"""The options of an apply, and its state while it runs."""
 
 import time
 from collections.abc import Callable
@@ -12,16 +12,20 @@ from reconciler.engine.target import Target
 
 
 def _ignore(_: Outcome) -> None:
-    """Let an outcome pass; the report has it."""
+    """Ignore an outcome; the report has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """How a plan is carried out.
+    """The options of an apply.
 
-    At most ``workers`` calls run at a time. Once ``should_stop`` says so, nothing new is begun; with
-    ``fail_fast`` nor is anything after the first failure. ``on_outcome`` hears each outcome when it
-    is settled. ``sleep`` waits for so many seconds.
+    Attributes:
+        workers: Maximum number of parallel calls.
+        should_stop: If it returns True, no further change is started.
+        on_outcome: Receives each outcome as soon as it is known.
+        sleep: Waits for a number of seconds.
+        verify_timeout_seconds: Maximum time to wait until reads show a write.
+        fail_fast: Start no further change after the first failure.
     """
 
     workers: int = 10
@@ -34,21 +38,21 @@ class ApplyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One plan under way: on what target, how, and whether anything failed so far."""
+    """An apply in progress: its target, its options, and whether a change has failed."""
 
     target: Target
     options: ApplyOptions
     failed: Event = field(default_factory=Event)
 
     def stop_reason(self) -> str | None:
-        """Say why nothing new is to be begun; None where it is."""
+        """Return why no further change may be started, or None if it may."""
         if self.options.should_stop():
-            return "the run was interrupted before its turn"
+            return "the run was interrupted before this change"
         if self.options.fail_fast and self.failed.is_set():
-            return "another change failed before its turn, and --fail-fast was given"
+            return "another change failed before this one, and --fail-fast is set"
         return None
 
-    def record(self, found: object) -> None:
-        """Record a failure. An error is not one yet if the change may have been made."""
-        if isinstance(found, Failed | RejectedError | ThrottledError):
+    def record(self, result: object) -> None:
+        """Record a failure. An error is no failure yet if the change may have been made."""
+        if isinstance(result, Failed | RejectedError | ThrottledError):
             self.failed.set()

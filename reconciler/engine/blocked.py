@@ -1,4 +1,4 @@
-"""What a change that was not made means for those that come after it."""
+"""Tracks changes that were not made, and which later changes they block."""
 
 from dataclasses import dataclass, field
 
@@ -12,9 +12,12 @@ from reconciler.core.resources import Key, Spec
 
 @dataclass(slots=True)
 class BlockedChanges:
-    """What was not created (``not_created``), and the old specs of what was not updated (``not_updated``).
+    """The changes that were not made so far.
 
-    ``blocked_by`` names, for what something else still stands in the way of, that other thing.
+    Attributes:
+        not_created: Keys that were not created.
+        not_updated: Routers and gateways that were not updated, with their old specs.
+        blocked_by: Keys that cannot be changed or deleted, each with the key that prevents it.
     """
 
     not_created: set[Key] = field(default_factory=set)
@@ -22,7 +25,7 @@ class BlockedChanges:
     blocked_by: dict[Key, Key] = field(default_factory=dict)
 
     def record(self, outcome: Outcome) -> None:
-        """Remember what an outcome leaves undone."""
+        """Record the changes that ``outcome`` blocks."""
         change = outcome.change
         if isinstance(outcome, Applied):
             return
@@ -32,23 +35,25 @@ class BlockedChanges:
             return
         if change.key.kind in LISTENER_KINDS:
             self.not_updated[change.key] = change.before.spec
-        # What was to be led away in the same step is back where it was.
+        # Routes that were detached in the same step are attached again as they were.
         for part in (change, *(route.detach for route in detached_routes(change))):
             self.blocked_by |= dict.fromkeys(referenced_keys(part.key, part.before.spec), part.key)
-        # A node that was to be updated first is not as its own delete in the plan expects it.
-        self.blocked_by |= {link.before.key: change.key for link in unlinked(change)}
+        # A node that was to be updated first differs from the `before` of its own delete.
+        self.blocked_by |= {node.before.key: change.key for node in unlinked(change)}
         if parent is not None and (isinstance(change, Delete) or parent.kind in LISTENER_KINDS):
             self.blocked_by[parent] = change.key
 
     def blocked_reason(self, change: Change) -> str | None:
-        """Say why ``change`` cannot be made now; None where it can."""
-        holder = self.blocked_by.get(change.key)
+        """Return why ``change`` cannot be made, or None if it can."""
+        blocker = self.blocked_by.get(change.key)
         if isinstance(change, Delete):
-            return f"{holder}, which holds it, could not be changed or deleted" if holder else None
-        if holder is not None and parent_of(holder) == change.key:
-            return f"{holder}, which is in its way, could not be changed or deleted"
+            return (
+                f"{blocker}, which needs it, could not be changed or deleted" if blocker else None
+            )
+        if blocker is not None and parent_of(blocker) == change.key:
+            return f"{blocker}, which conflicts with it, could not be changed or deleted"
         parent = parent_of(change.key)
         if parent in self.not_updated and not accepts(self.not_updated[parent], change):
             return f"it needs the listeners of {parent}, which were not changed"
-        lacking = next((key for key in requirements(change) if key in self.not_created), None)
-        return f"it needs {lacking}, which was not created" if lacking else None
+        missing = next((key for key in requirements(change) if key in self.not_created), None)
+        return f"it needs {missing}, which was not created" if missing else None

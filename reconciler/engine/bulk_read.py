@@ -1,4 +1,4 @@
-"""A fresh look at everything at once, where looking at each by itself would cost too many calls."""
+"""Reads versions and tags of many resources with few calls."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,21 +10,25 @@ from reconciler.engine.target import Target
 
 @dataclass(frozen=True, slots=True)
 class BulkRead:
-    """What whole lists, and the tags in pages, showed."""
+    """The versions from lists, and the tags from the tag index."""
 
     versions: Mapping[Key, ResourceVersion]
     tags: Mapping[Key, Mapping[str, str]]
 
 
 def read_in_bulk(target: Target, keys: Collection[Key]) -> BulkRead | None:
-    """Return a fresh look at ``keys``; None where each has to be looked at by itself."""
+    """Return the current versions and tags of ``keys``.
+
+    Returns:
+        None if bulk reads are not possible, so that each resource has to be read by itself.
+    """
     try:
         tags = target.tags()
         if tags is None:
             return None
         versions = target.list_versions(keys)
     except TargetError:
-        # One failed list must not fail a wave.
+        # A failed list must not fail the whole wave.
         return None
     return BulkRead(
         versions,

@@ -1,4 +1,4 @@
-"""A plan proposed from what is live, and carried out wave by wave."""
+"""Proposes a plan from the live state, and applies it wave by wave."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -38,16 +38,26 @@ def propose(
     now: datetime,
     selection: Selection = EVERYTHING,
 ) -> Plan:
-    """Return the plan that would bring ``target`` to ``desired``; writes nothing.
+    """Return the plan that changes ``target`` to the desired state, without writing.
 
-    Keys outside the ``selection`` are no part of it, whether desired or live, nor are lists that
-    could not be read and cannot hold a selected key.
+    Args:
+        target: The target to read.
+        desired: The desired resources.
+        owner: Owner id of the run.
+        guards: The limits of the run.
+        now: The current time, with a time zone.
+        selection: Keys outside of it are not in the plan, nor are lists that could not be read and
+            have no selected key.
+
+    Raises:
+        RejectedError: A desired key has the account of the target as its mesh owner.
+        TargetError: The target could not be read.
     """
     selected = {resource.key: resource for resource in desired if selection.has(resource.key)}
     live = target.read_all(selected.keys(), owner)
     _check_mesh_owner(selected, target.id.account)
     resources = {key: resource for key, resource in live.resources.items() if selection.has(key)}
-    # What is no part of this run is there all the same.
+    # Resources outside the selection still exist for the changes that need them.
     not_selected = live.not_selected | (live.resources.keys() - resources.keys())
     inputs = PlanInput(
         target=target.id,
@@ -59,7 +69,7 @@ def propose(
         now=now,
     )
     plan = make_plan(inputs)
-    # Tags that may be old tell a wrong cause, or of a difference that is none.
+    # Stale tags may show a wrong cause, or a difference that does not exist.
     possibly_stale = [change.key for change in plan.changes if change.key in live.possibly_stale]
     if 0 < len(possibly_stale) <= limits.MAX_INDIVIDUAL_RECHECKS:
         fresh = {key: reread(target, key) for key in possibly_stale}
@@ -68,7 +78,7 @@ def propose(
                 inputs, live=LiveState(resources | fresh, live.unlisted, not_selected=not_selected)
             )
         )
-    # A resource of ours outside the selection also proves that the owner id is right.
+    # Count owned resources outside the selection too: they also prove that the owner id is right.
     return replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
@@ -77,12 +87,12 @@ def propose(
 
 
 def reread(target: Target, key: Key) -> LiveResource | Unreadable:
-    """Return what was just listed as it is now."""
+    """Return the current state of the resource ``key``, which a list has just shown."""
     try:
         live = target.read(key)
     except TargetError as error:
         return Unreadable(key, str(error))
-    # Gone is no fact yet: a list has just shown it.
+    # A list has just shown it, so a single read does not prove that it was deleted.
     return live or Unreadable(key, LISTED_BUT_NOT_FOUND)
 
 
@@ -92,9 +102,16 @@ def apply(
     options: ApplyOptions,
     known: Mapping[Key, Outcome] = MappingProxyType({}),
 ) -> Report:
-    """Return what became of every change of ``plan``, wave by wave, in the plan's order.
+    """Apply ``plan`` wave by wave.
 
-    What is ``known`` is so already, and not tried.
+    Args:
+        plan: The plan to apply.
+        target: The target to change.
+        options: The options of the apply.
+        known: Outcomes of changes that are not to be tried.
+
+    Returns:
+        The report, with one outcome for each change in the order of the plan.
     """
     execution = Execution(target, options)
     blocked = BlockedChanges()
@@ -108,12 +125,15 @@ def apply(
 
 
 def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
-    """Refuse a key that says of our own account whose mesh it is: it has another key by that."""
+    """Raise RejectedError if the mesh owner of a key is the target's own account.
+
+    The same resource would have two keys.
+    """
     for key in keys:
         if key.mesh_owner and key.mesh_owner == account:
             raise RejectedError(
-                f"{key}: its meshOwner is the account of the target itself: leave it out, "
-                "for it says that the mesh is another account's"
+                f"{key}: meshOwner is the target's own account: remove it (it is only for meshes "
+                "of other accounts)"
             )
 
 
@@ -128,8 +148,8 @@ def _apply_wave(
     decided |= {change.key: known[change.key] for change in wave if change.key in known}
     remaining = [change for change in wave if change.key not in decided]
     written_results = zip(remaining, write_wave(execution, remaining), strict=True)
-    results = decided | {change.key: answer for change, answer in written_results}
-    written = [key for key, answer in results.items() if isinstance(answer, ResourceVersion)]
+    results = decided | {change.key: result for change, result in written_results}
+    written = [key for key, result in results.items() if isinstance(result, ResourceVersion)]
     bulk = read_in_bulk(execution.target, written) if written else None
     return parallel.stream(
         lambda change: verify(execution, change, results[change.key], bulk),

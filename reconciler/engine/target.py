@@ -1,4 +1,4 @@
-"""What the engine needs of a place where resources live; adapters and fakes do not import it."""
+"""The protocol between the engine and a target. Adapters and fakes do not import it."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -8,36 +8,35 @@ from reconciler.core.resources import Key, LiveResource, LiveState, ResourceVers
 
 
 class Target(Protocol):
-    """What the engine needs of a place where resources live.
+    """A service with resources that the engine can read and change.
 
-    Calls raise ``TargetError`` and nothing else when the target does not do what was asked.
+    Every call raises ``TargetError``, and no other exception, if the target fails.
     """
 
     @property
     def id(self) -> TargetId:
-        """Which world this is."""
+        """The name, address, account and region of the target."""
 
     def canonical(self, spec: Spec, reference: Spec | None = None) -> Spec:
-        """Return ``spec`` spelled as the target would show it; pure.
+        """Return ``spec`` as the target would return it; a pure function.
 
-        What the service fills in where it is left out does not count where ``reference`` leaves it
-        out.
+        Defaults that the service adds are left out if ``reference`` does not have the field.
         """
 
     def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
-        """Return what is known of the keys ``asked`` about and of all that ``owner`` owns."""
+        """Return the live state of the keys ``asked`` and of all resources that ``owner`` owns."""
 
     def read(self, key: Key) -> LiveResource | None:
-        """Return one resource, read now; None where the target says that it is not there."""
+        """Read and return one resource, or None if it does not exist."""
 
     def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
-        """Return what whole lists show of ``keys``, and of what stands beside them."""
+        """Return the versions of ``keys`` and their siblings, from lists."""
 
     def tags(self) -> Mapping[str, Mapping[str, str]] | None:
-        """Return the tags of all that carries an owner's mark, by ARN; None where it has no index.
+        """Return the tags of all resources with an owner tag, by ARN; None without a tag index.
 
-        They may lag: what they show was so, what they do not show may be so all the same.
+        The index may lag: its entries were true at some time, and entries may be missing.
         """
 
     def apply(self, change: Change, token: str | None) -> ResourceVersion:
-        """Make the calls that ``change`` takes and return what the last answer said."""
+        """Make the calls for ``change`` and return the resource version of the last response."""

@@ -1,4 +1,4 @@
-"""From what was answered to what became of a change: read back until it is certain."""
+"""Verifies writes: reads back until the outcome of each change is certain."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,13 @@ from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
 from reconciler.core.planning.client_tokens import after_replay, client_token
 from reconciler.core.report import Applied, Failed, Outcome, Stale
-from reconciler.core.resources import OWNER_TAG, LiveResource, ResourceVersion, shorten_list
+from reconciler.core.resources import (
+    OWNER_TAG,
+    LiveResource,
+    ResourceVersion,
+    describe_owner,
+    shorten_list,
+)
 from reconciler.engine.apply_options import Execution
 from reconciler.engine.bulk_read import BulkRead
 from reconciler.engine.target import Target
@@ -18,13 +24,20 @@ DELETED_REASON = "it was deleted after the plan was made; the next run creates i
 SPEC_UPDATED = "its spec was updated"
 
 WriteResult: TypeAlias = ResourceVersion | Outcome | TargetError
-"""The answer to confirm, an outcome that is known already, or the error that came instead."""
+"""The response to verify, an outcome that is already known, or the error of the call."""
 
 
 def verify(
     execution: Execution, change: Change, result: WriteResult, bulk: BulkRead | None
 ) -> Outcome:
-    """Return what became of ``change``; ``bulk`` is a look at everything after the whole wave."""
+    """Return the outcome of ``change``.
+
+    Args:
+        execution: The apply in progress.
+        change: The change that was written.
+        result: The result of the write.
+        bulk: A bulk read after the whole wave, or None if each resource is read by itself.
+    """
     outcome = result if isinstance(result, Outcome) else _read_back(execution, change, result, bulk)
     execution.record(outcome)
     return outcome
@@ -46,25 +59,25 @@ def _read_back(
         return _wait_until_visible(execution, change, result)
     except TargetError as error:
         first = f"{result}; and then: " if isinstance(result, TargetError) else ""
-        reason = f"it was sent, but what became of it could not be read: {first}{error}"
+        reason = f"it was sent, but its result could not be read: {first}{error}"
         return Failed(change, reason)
 
 
 def _is_confirmed(change: Change, version: ResourceVersion, bulk: BulkRead) -> bool:
-    """Whether a list and the tags in pages show all of the write."""
+    """Whether the bulk read shows the complete write."""
     listed, tags = bulk.versions.get(change.key), bulk.tags.get(change.key, {})
     if listed is None:
         return False
     if isinstance(change, Delete):
         return listed.created_at != change.before.created_at
-    # At a later version others have written, too, which only reading all of it tells.
+    # A later version has writes of other clients, so the whole resource has to be read.
     shows = listed.created_at == version.created_at and listed.version == version.version
-    # Of what was released the index knows nothing, which proves nothing.
+    # The tag index does not list released resources, so a missing entry proves nothing.
     return shows and OWNER_TAG in change.tags and change.tags.items() <= tags.items()
 
 
 def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
-    """Read again to learn what a write did that was not answered with success."""
+    """Return the outcome of a write that failed with ``error``, after reading again."""
     if isinstance(change, Update | Adopt):
         return _after_failed_update(target, change, error)
     ambiguous = NotFoundError if isinstance(change, Delete) else ConflictError
@@ -85,11 +98,11 @@ def _after_failed_update(target: Target, change: Update | Adopt, error: TargetEr
     effects = tuple(_effects(target, change, live))
     untouched = live.uid == change.before.uid and live.tags == change.before.tags
     if untouched and effects == (SPEC_UPDATED,) and isinstance(error, UnavailableError):
-        # Only its answer was lost. Its tags follow, so that our record is true.
+        # Only the response was lost. Write the tags too, so that the record matches the spec.
         try:
             target.apply(replace(change, before=live, spec=None), None)
-        except TargetError as following:
-            error = following
+        except TargetError as tag_error:
+            error = tag_error
         live = target.read(change.key) or live
         effects = tuple(_effects(target, change, live))
     if live.uid == change.before.uid and _matches(target, change, live):
@@ -101,12 +114,12 @@ def _failure(change: Change, error: TargetError, effects: tuple[str, ...] = ()) 
     if effects:
         return Failed(change, f"{', '.join(effects)}, and then: {error}", effects)
     if isinstance(error, UnavailableError):
-        return Failed(change, f"no effect shows, so the next run tries again: {error}")
+        return Failed(change, f"no effect is visible, so the next run tries again: {error}")
     return Failed(change, str(error))
 
 
 def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iterator[str]:
-    """Yield what ``live`` shows of ``change``, as sentences."""
+    """Yield the effects of ``change`` that ``live`` shows, as sentences."""
     before = change.before
     if live.version != before.version and _has_spec(target, change, live):
         yield SPEC_UPDATED
@@ -119,12 +132,12 @@ def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iter
 
 
 def _after_create(execution: Execution, change: Create, version: ResourceVersion) -> Outcome:
-    """Create once more if what was answered is not there, then wait until it shows.
+    """Create again if the resource cannot be read, then wait until it is visible.
 
-    A service that remembers tokens answers a repeated create with its old success and does
-    nothing. Reading cannot always tell that from a read that lags, so the next create is sent
-    either way, with a token that was never used: if the name is there after all, it is refused or
-    answered with what is there, and nothing is harmed.
+    A service that stores tokens replays its old success to a repeated create and does nothing. A
+    read cannot always distinguish that from a read that lags, so a second create is always sent,
+    with an unused token. If the resource exists after all, the service rejects the create or
+    returns the existing resource, which does no harm.
     """
     target = execution.target
     live = target.read(change.key)
@@ -134,7 +147,7 @@ def _after_create(execution: Execution, change: Create, version: ResourceVersion
     try:
         version = target.apply(change, client_token(change, base))
     except ConflictError:
-        # It exists, but reads do not show it yet.
+        # The resource exists, but reads do not show it yet.
         pass
     except TargetError as error:
         return _after_error(target, change, error)
@@ -142,23 +155,23 @@ def _after_create(execution: Execution, change: Create, version: ResourceVersion
 
 
 def _wait_until_visible(execution: Execution, change: Change, version: ResourceVersion) -> Outcome:
-    """Look until the write shows, or patience ends."""
+    """Read until the write is visible, or until the timeout."""
     target, options = execution.target, execution.options
     waited_seconds, delay_seconds = 0.0, limits.VERIFY_FIRST_DELAY_SECONDS
     while True:
         live = target.read(change.key)
-        found: Outcome | None = None
+        outcome: Outcome | None = None
         if isinstance(change, Delete):
             if live is None or live.uid != change.before.uid:
                 return Applied(change)
         elif live is not None and live.version >= version.version:
-            found = compare_with_live(target, change, live)
-            # Tags move no version: at the same one they may only not show yet.
-            if isinstance(found, Applied) or live.version > version.version:
-                return found
+            outcome = compare_with_live(target, change, live)
+            # A change of tags does not change the version, so the read may be of the old tags.
+            if isinstance(outcome, Applied) or live.version > version.version:
+                return outcome
         if waited_seconds >= options.verify_timeout_seconds or options.should_stop():
-            reason = f"it was sent, but does not show after {waited_seconds:.0f} s"
-            return found or Failed(change, reason)
+            reason = f"it was sent, but is not visible after {waited_seconds:.0f} s"
+            return outcome or Failed(change, reason)
         options.sleep(delay_seconds)
         waited_seconds, delay_seconds = (
             waited_seconds + delay_seconds,
@@ -169,12 +182,12 @@ def _wait_until_visible(execution: Execution, change: Change, version: ResourceV
 def compare_with_live(
     target: Target, change: Create | Update | Adopt, live: LiveResource
 ) -> Outcome:
-    """Compare what is there now with what was sent."""
+    """Return `Applied` if ``live`` matches ``change``, otherwise `Stale`."""
     if live.owner != change.tags.get(OWNER_TAG):
-        return Stale(change, f"it is there now, and owned by {live.owner or 'nobody'}")
+        return Stale(change, f"it exists now and is {describe_owner(live.owner)}")
     if _matches(target, change, live):
         return Applied(change)
-    return Stale(change, "it is ours, but differs from what was sent; the next run updates it")
+    return Stale(change, "the live resource differs from the request; the next run updates it")
 
 
 def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
@@ -184,7 +197,7 @@ def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource
 
 
 def _has_spec(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
-    """Whether ``live`` has the spec that ``change`` sends."""
+    """Whether ``live`` has the spec of ``change``."""
     if change.spec is None:
         return False
     return target.canonical(change.spec) == target.canonical(live.spec, change.spec)

@@ -1,4 +1,4 @@
-"""From a change to what was answered: look once more, send, and let no answer pass unread."""
+"""Writes changes: re-checks each resource, sends the calls, and returns the results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -8,10 +8,10 @@ from reconciler import limits, parallel
 from reconciler.core.changes import Adopt, Change, Create, Delete, DetachedRoute, Update
 from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.kinds import parent_of
-from reconciler.core.planning.client_tokens import after_delete, after_refusal, client_token
+from reconciler.core.planning.client_tokens import after_delete, after_rejection, client_token
 from reconciler.core.planning.dependencies import requirements
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
-from reconciler.core.resources import OWNER_TAG, ResourceVersion, shorten_list
+from reconciler.core.resources import OWNER_TAG, ResourceVersion, describe_owner, shorten_list
 from reconciler.engine.apply_options import Execution
 from reconciler.engine.bulk_read import BulkRead, read_in_bulk
 from reconciler.engine.target import Target
@@ -21,7 +21,7 @@ REPLACED_REASON = "it was replaced after the plan was made"
 
 
 def write_wave(execution: Execution, wave: list[Change]) -> list[WriteResult]:
-    """Return what was answered to each change of ``wave``, in its order."""
+    """Write the changes of ``wave`` in parallel and return their results in the same order."""
     workers = execution.options.workers
     updates = sum(isinstance(change, Update | Adopt) for change in wave)
     if updates <= limits.MAX_INDIVIDUAL_RECHECKS:
@@ -46,7 +46,7 @@ def _write_change(execution: Execution, bulk: BulkRead | None, change: Change) -
             return _unlink(execution, change)
         return _write(execution.target, change)
 
-    # Nothing makes way for what is stale by now: that would interrupt traffic in vain.
+    # Re-check before detaching routes, so that a stale update does not interrupt traffic.
     result = _recheck_then_write(execution.target, bulk, change, write, execution.stop_reason)
     execution.record(result)
     return result
@@ -59,11 +59,16 @@ def _recheck_then_write(
     write: Callable[[], WriteResult],
     stop_reason: Callable[[], str | None] = lambda: None,
 ) -> WriteResult:
-    """Look once more and write; ``stop_reason`` is asked in between, for a look may take long."""
+    """Re-check ``change`` and write it.
+
+    ``stop_reason`` is called in between, because the re-check may take long.
+    """
     try:
         stale = _recheck(target, bulk, change)
     except TargetError as error:
-        return Failed(change, f"it was not tried, for looking at it once more failed: {error}")
+        return Failed(
+            change, f"it was not tried, because the read before the write failed: {error}"
+        )
     if stale is not None:
         return stale
     reason = stop_reason()
@@ -71,10 +76,11 @@ def _recheck_then_write(
 
 
 def _update_with_detached_routes(execution: Execution, change: Update) -> Outcome:
-    """Take out what is in the way of ``change``, make it, and put everything back.
+    """Detach the routes of ``change``, make it, and attach the routes again.
 
-    Nothing is taken out unless all that its return needs is there. Once begun, it is finished even
-    if the run is to stop: if the change fails, what was taken out is put back as it was.
+    Nothing is detached unless all resources exist that attaching again needs. After the first
+    detach the work is finished even if the run is to stop. If the change fails, the old routes are
+    attached again.
     """
     reason = _reattach_problem(execution.target, change)
     if reason is not None:
@@ -84,11 +90,11 @@ def _update_with_detached_routes(execution: Execution, change: Update) -> Outcom
     for route in change.detached:
         detached = _write_and_verify(execution, route.detach)
         if isinstance(detached, Stale):
-            outcome = Stale(change, f"{route.detach.key}, which has to make way: {detached.reason}")
+            outcome = Stale(change, f"{route.detach.key} was not detached: {detached.reason}")
             break
         removed.append(route)
         if not isinstance(detached, Applied):
-            outcome = Failed(change, f"{route.detach.key} could not make way: {detached.reason}")
+            outcome = Failed(change, f"{route.detach.key} could not be detached: {detached.reason}")
             break
     else:
         outcome = replace(_write_and_verify(execution, replace(change, detached=())), change=change)
@@ -101,29 +107,29 @@ def _update_with_detached_routes(execution: Execution, change: Update) -> Outcom
         )
         for route in removed
     ]
-    lost = [outcome_back for outcome_back in reattached if not isinstance(outcome_back, Applied)]
+    lost = [result for result in reattached if not isinstance(result, Applied)]
     if not lost:
         return outcome
     reasons = [] if isinstance(outcome, Applied) else [outcome.reason]
     reasons += [
-        f"{outcome_back.change.key} could not be put back: {outcome_back.reason}; the next run creates it"
-        for outcome_back in lost
+        f"{failed.change.key} could not be attached again: {failed.reason}; the next run creates it"
+        for failed in lost
     ]
     effects = [f"{change.key} was updated"] if applied else []
-    effects += [f"{outcome_back.change.key} was deleted" for outcome_back in lost]
+    effects += [f"{failed.change.key} was deleted" for failed in lost]
     return Failed(change, "; ".join(reasons), tuple(effects))
 
 
 def _unlink(execution: Execution, change: Delete) -> Outcome:
-    """Update the nodes that name what ``change`` deletes, then delete it."""
+    """Update the nodes that refer to the resource of ``change``, then delete it."""
     done: list[str] = []
-    for link in change.unlinked:
-        outcome = _write_and_verify(execution, link.update)
+    for node in change.unlinked:
+        outcome = _write_and_verify(execution, node.update)
         if not isinstance(outcome, Applied):
-            reason = f"{link.before.key} still names it: {outcome.reason}"
+            reason = f"{node.before.key} still refers to it: {outcome.reason}"
             outcome = replace(outcome, change=change, reason=reason)
             break
-        done.append(f"{link.before.key} was updated")
+        done.append(f"{node.before.key} was updated")
     else:
         outcome = replace(_write_and_verify(execution, replace(change, unlinked=())), change=change)
     if isinstance(outcome, Applied) or not done:
@@ -132,16 +138,16 @@ def _unlink(execution: Execution, change: Delete) -> Outcome:
 
 
 def _reattach_problem(target: Target, change: Update) -> str | None:
-    """Return why what ``change`` detaches could not be attached again; None if it could."""
-    # What contains it is there, as it is itself; no list may show a mesh of another account.
+    """Return why detached routes could not be attached again, or None if they could."""
+    # The resource and its parent exist, although lists may not show a mesh of another account.
     needed = sorted(set(requirements(change)) - {change.key, parent_of(change.key)})
     try:
         existing = target.list_versions(needed)
     except TargetError as error:
-        return f"whether it could be attached again could not be read: {error}"
+        return f"the resources that it needs could not be listed: {error}"
     missing = [key for key in needed if key not in existing]
     return (
-        f"to attach it again it needs {shorten_list(missing)}, which is not there"
+        f"attaching it again needs {shorten_list(missing)}, which was not found"
         if missing
         else None
     )
@@ -155,19 +161,19 @@ def _write_and_verify(execution: Execution, change: Change, base: str | None = N
 
 
 def _write(target: Target, change: Change, base: str | None = None) -> WriteResult:
-    """Send ``change``; ``base`` is the state it leaves, if the change itself does not know it."""
+    """Send ``change``; see `client_token` for ``base``."""
     try:
         version = _apply_with_token(target, change, base)
     except TargetError as error:
         return error
     if isinstance(change, Update | Adopt) and version.uid != change.before.uid:
-        return Stale(change, f"{REPLACED_REASON}, and in that moment this change met it")
+        return Stale(change, f"{REPLACED_REASON}, and this change was made on the replacement")
     return version
 
 
 def _apply_with_token(target: Target, change: Change, base: str | None) -> ResourceVersion:
     if isinstance(change, Delete):
-        # The API takes no token for a delete; the look right before it is the only precondition.
+        # The API has no token for a delete, so the re-check before it is the only precondition.
         return target.apply(change, None)
     try:
         return target.apply(change, client_token(change, base))
@@ -175,18 +181,17 @@ def _apply_with_token(target: Target, change: Change, base: str | None) -> Resou
         name_taken = isinstance(change, Create) and isinstance(error, ConflictError)
         if not error.request_id or (name_taken and target.read(change.key) is not None):
             raise
-        # The refusal may be an old one that the service keeps with the token, so another token
-        # asks again.
-        return target.apply(change, client_token(change, after_refusal(error.request_id)))
+        # The error may be a replay that the service stored with the token, so retry with another.
+        return target.apply(change, client_token(change, after_rejection(error.request_id)))
 
 
 def _recheck(target: Target, bulk: BulkRead | None, change: Change) -> Outcome | None:
-    """Return what speaks against the write, read right before it; None where nothing does."""
+    """Return the outcome that makes the write unnecessary or unsafe, or None if there is none."""
     if isinstance(change, Create):
-        # A name that is taken is refused.
+        # The API rejects a name that is taken.
         return None
     listed = bulk.versions.get(change.key) if bulk is not None else None
-    # A list that does not show it proves nothing: only its own description says that it is gone.
+    # A list without it proves nothing. Only a read of the resource shows that it was deleted.
     if bulk is not None and listed is not None and not isinstance(change, Delete):
         return _recheck_in_bulk(bulk, listed, change)
     live, before = target.read(change.key), change.before
@@ -200,12 +205,12 @@ def _recheck(target: Target, bulk: BulkRead | None, change: Change) -> Outcome |
 def _recheck_in_bulk(
     bulk: BulkRead, listed: ResourceVersion, change: Update | Adopt
 ) -> Outcome | None:
-    """Do as ``_recheck`` does with what a list shows: it has no uid, but when it was made."""
+    """Do the same as ``_recheck`` with list entries, which have a creation time but no uid."""
     if listed.created_at != change.before.created_at:
         return Stale(change, REPLACED_REASON)
-    # What nobody owns is in no index of owners: its tags are then those that nobody marked.
-    unmarked = change.before.tags if change.before.owner is None else {}
-    return _stale_reason(change, listed.version, bulk.tags.get(change.key, unmarked))
+    # The tag index does not list unowned resources, so a missing entry means unchanged tags.
+    default = change.before.tags if change.before.owner is None else {}
+    return _stale_reason(change, listed.version, bulk.tags.get(change.key, default))
 
 
 def _stale_reason(
@@ -215,8 +220,8 @@ def _stale_reason(
     if version != before.version:
         return Stale(change, f"it was at version {before.version} and is now at {version}")
     if tags.get(OWNER_TAG) != before.owner:
-        return Stale(change, f"it is now owned by {tags.get(OWNER_TAG) or 'nobody'}")
+        return Stale(change, f"it is now {describe_owner(tags.get(OWNER_TAG))}")
     if tags != before.tags:
-        # Somebody may have protected it, or corrected what we would; tags move no version.
-        return Stale(change, "its tags moved since the plan was made")
+        # Another client may have protected or corrected it; tags do not change the version.
+        return Stale(change, "its tags changed after the plan was made")
     return None

@@ -80,7 +80,7 @@ def _facts(description: ResourceDescription) -> dict[str, str]:
     if observed is None:
         return {**facts, "live": "no"}
     if isinstance(observed, Unreadable):
-        return {**facts, "live": observed.why}
+        return {**facts, "live": observed.message}
     created = datetime.fromtimestamp(observed.created_at, UTC)
     return {
         **facts,

@@ -200,7 +200,7 @@ def _withheld(plan: Plan) -> Iterator[Block]:
 
 def _unlisted(plan: Plan) -> Iterator[Block]:
     for unlisted in plan.unlisted:
-        yield from _items("unlisted", escaped(unlisted.why), [escaped(str(unlisted))])
+        yield from _items("unlisted", escaped(unlisted.message), [escaped(str(unlisted))])
 
 
 def _items(what: str, reason: str, keys: list[str]) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.report import CODE_OF_REASON, Failed, Outcome, Report, Skipped, Stale
+from reconciler.core.report import REASON_EXIT_CODES, Failed, Outcome, Report, Skipped, Stale
 from reconciler.render.terminal import plural
 
 OUTCOME_STEPS: dict[type[Outcome], str] = {
@@ -20,7 +20,7 @@ def render_advice(report: Report) -> str:
     kinds = Counter(type(outcome) for outcome in report.outcomes)
     lines = [f"{kinds[kind]} {advice}" for kind, advice in OUTCOME_STEPS.items() if kinds[kind]]
     withheld = report.plan.withheld
-    if any(CODE_OF_REASON[item.reason_code] is not ExitCode.OK for item in withheld):
+    if any(REASON_EXIT_CODES[item.reason_code] is not ExitCode.OK for item in withheld):
         lines.append(f"{len(withheld)} {WITHHELD_STEP}")
     if unlisted := report.plan.unlisted:
         lines.append(f"{plural(len(unlisted), 'list')} {OF_UNLISTED}")

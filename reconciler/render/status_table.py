@@ -69,7 +69,7 @@ def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
 def _problems(status: DaemonStatus) -> Iterator[str]:
     if status.error is not None:
         yield status.error
-    yield from (f"{unlisted}: {unlisted.why}" for unlisted in status.unlisted)
+    yield from (f"{unlisted}: {unlisted.message}" for unlisted in status.unlisted)
     yield from status.diagnostics
 
 

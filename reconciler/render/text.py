@@ -137,7 +137,7 @@ def _unlisted(plan: Plan) -> Iterator[list[Span]]:
     yield wrap_words("Could not be read:")
     for unlisted in plan.unlisted:
         title = Span(f"! {escaped(str(unlisted))}", (Style.RED,))
-        yield [title, *wrap_words(escaped(unlisted.why), gap="  ")]
+        yield [title, *wrap_words(escaped(unlisted.message), gap="  ")]
 
 
 def _footer(counts: str, advice: str, calls: Mapping[str, int], layout: Layout) -> str:

@@ -56,7 +56,7 @@ def test_kept(shape: Shape, value: object) -> None:
     [
         (WORD, "", "size", "the body: must have 1 to 4 characters, not 0"),
         (WORD, "abcde", "size", "the body: must have 1 to 4 characters, not 5"),
-        (WORD, "ab1", "pattern", "the body: must match [a-z]*, unlike 'ab1'"),
+        (WORD, "ab1", "pattern", "the body: must match [a-z]*, not 'ab1'"),
         (WORD, 1, "type", "the body: must be a string, not 1"),
         (WORD, None, "type", "the body: must be a string, not null"),
         (CHOICE, "on", "values", "the body: must be ON or OFF, not 'on'"),

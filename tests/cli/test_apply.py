@@ -63,7 +63,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     assert (process.returncode, err) == (code, "")
     assert created(endpoint) == 1
     assert "mesh/a: created" in out
-    assert "mesh/b: create skipped: the run was interrupted before its turn" in out
+    assert "mesh/b: create skipped: the run was interrupted before this change" in out
     assert (
         "Applied: 1 created, 2 skipped.\n"
         "2 skipped: nothing was sent for it; apply again to go on.\n"
@@ -96,7 +96,7 @@ def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
     result = cli(*command[3:], *(["--fail-fast"] if fast else []))
     assert result.code == (1 if fast else 4)
     assert counts in result.out
-    assert ("--fail-fast was given" in result.out) is fast
+    assert ("--fail-fast is set" in result.out) is fast
     assert "1 failed: mend what its line says, and apply again" in result.out
 
 

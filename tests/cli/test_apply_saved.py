@@ -139,9 +139,9 @@ def test_a43_s11_what_moved_since_the_plan_is_left_alone_and_the_others_are_appl
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda text: text.replace("ALLOW_ALL", "DROP_ALL"), "was edited since it was saved"),
-        (lambda text: text[:-100], "not all of one"),
-        (lambda text: text.replace('"schema":1', '"schema":2'), "newer version: schema 2"),
+        (lambda text: text.replace("ALLOW_ALL", "DROP_ALL"), "was edited after it was saved"),
+        (lambda text: text[:-100], "is not a complete saved plan"),
+        (lambda text: text.replace('"schema":1', '"schema":2'), "newer version (schema 2"),
         (lambda text: " " * (17 << 20) + text, "larger than 16 MiB"),
     ],
 )

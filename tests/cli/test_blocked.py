@@ -48,7 +48,7 @@ def test_deletes_over_the_limit_come_first_each_by_its_name(
     assert result.code == 5
     assert "No changes" not in result.out
     assert all(f"mesh/{name}" in result.out for name in NAMES[1:])
-    option = "7 deletes are over --max-deletes 1, so nothing is deleted: pass --max-deletes 7"
+    option = "7 deletes exceed --max-deletes 1, so nothing is deleted: pass --max-deletes 7"
     assert option in result.out
     if form != "json":
         counts = "Nothing to apply: 7 withheld (7 to delete). 1 resource is as the manifests say."
@@ -134,7 +134,7 @@ def test_what_lost_its_owner_tag_is_not_made_by_hand_and_is_taken_again_by_adopt
     assert result.code == 5
     assert "last-applied record of mesh-reconciler but no owner tag" in result.out
     assert "run adopt, or set reconcile.adopt: true" in result.out
-    assert "made by hand" not in result.out
+    assert "created by hand" not in result.out
     described = say("describe", "mesh/a").out
     assert "  owner      none, but it has our last-applied record\n" in described
     assert say("adopt", "mesh/a").code == 0

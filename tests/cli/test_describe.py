@@ -134,7 +134,7 @@ def test_what_holds_it_back_is_what_holds_a_whole_run_back(
         (here / f"manifests/{name}.yaml").unlink()
     result = say("describe", "mesh/a", "--policy", "sync")
     assert result.code == 5
-    assert "! mesh/a  guard: 2 deletes are over --max-deletes 1" in result.out
+    assert "! mesh/a  guard: 2 deletes exceed --max-deletes 1" in result.out
     assert "mesh/b" not in result.out
 
 

@@ -50,8 +50,8 @@ def test_adopt_marks_what_is_as_its_manifest_says_and_leaves_what_differs(
     result = say("adopt", "mesh/*")
     assert result.code == 5
     assert "mesh/same: adopted" in result.out
-    assert "mesh/other  guard: its manifest differs from what is live in " in result.out
-    assert "spec.egressFilter.type;" in result.out
+    assert "mesh/other  guard: its manifest differs from the live resource in " in result.out
+    assert "spec.egressFilter.type:" in result.out
     assert tags_of(by_hand, "same")[OWNER_TAG] == "platform"
     assert tags_of(by_hand, "other") == {}
     assert [ref["meshName"] for ref in by_hand.list_meshes()["meshes"]] == ["other", "same"]
@@ -85,7 +85,7 @@ def test_adopt_deletes_and_updates_nothing_that_is_ours_already(
     urllib3.request("DELETE", f"{endpoint.url}/_endpoint/calls")
     result = say("adopt", "mesh/*", "--policy", "sync")
     assert result.code == 0
-    assert "it is ours already" in result.out
+    assert "it is already owned by this id" in result.out
     assert "Applied: 1 adopted" in result.out
     assert writes(endpoint) == {"TagResource"}
 
@@ -113,11 +113,14 @@ def test_release_takes_our_tags_off_and_deletes_nothing(
     assert result.code == 5
     assert "~ mesh/a  released" in result.out
     assert "A manifest that still names one of them" in result.out
-    assert "mesh/theirs  foreign: it is owned by nobody, not by platform" in result.out
+    assert (
+        "mesh/theirs  foreign: it is unowned; only resources owned by platform are released"
+        in result.out
+    )
     assert writes(endpoint) == {"UntagResource"}
     assert tags_of(by_hand, "a") == {"team": "pay"}
     assert tags_of(by_hand, "b")[OWNER_TAG] == "platform"
-    assert "mesh/a  foreign: it exists and nobody owns it" in say("plan").out
+    assert "mesh/a  foreign: it exists without an owner tag" in say("plan").out
 
 
 def test_release_in_json_says_nothing_else(write: Write, say: Callable[..., Run]) -> None:

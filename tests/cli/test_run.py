@@ -42,7 +42,7 @@ def test_once_says_what_it_left_alone(
     write("manifests/a.yaml", mesh_yaml("a"))
     result = cli("run", "--endpoint-url", endpoint.url, "--owner", "o", "--once")
     assert result.code == 5
-    assert "mesh/a withheld: it exists and nobody owns it" in result.err
+    assert "mesh/a withheld: it exists without an owner tag" in result.err
 
 
 def test_a_route_gets_its_port_before_its_router_another_listener(
@@ -78,7 +78,7 @@ def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
         more = {"plan": (), "apply": ("--auto-approve",), "run": ("--once",)}[command]
         result = cli(command, *where, "--policy", "sync", *more)
         assert result.code == 1
-        assert "its meshOwner is the account of the target itself: leave it out" in result.err
+        assert "meshOwner is the target's own account: remove it" in result.err
     assert live.client.list_virtual_nodes(meshName="m")["virtualNodes"]
 
 

@@ -81,7 +81,7 @@ def test_what_lost_its_manifest_and_cannot_be_read_is_no_success(
     fault: dict[str, Any], say: Say, breaks: Break
 ) -> None:
     breaks({**UNREAD, **fault})
-    insists(say("plan", *DELETING), "! virtual-node/m/b  unreadable: it may be ours, and it could")
+    insists(say("plan", *DELETING), "! virtual-node/m/b  unreadable: it may be ours, but it could")
     report = say("apply", "--auto-approve", "--format", "json", *DELETING)
     insists(report, '"converged":false', '"exit_name":"error"')
     (withheld,) = json.loads(report.out)["plan"]["withheld"]

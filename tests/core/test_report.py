@@ -11,8 +11,8 @@ from reconciler.core.changes import ReasonCode, Withheld
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import (
-    CODE_OF_REASON,
     PRECEDENCE,
+    REASON_EXIT_CODES,
     Applied,
     Failed,
     Outcome,
@@ -52,12 +52,12 @@ def test_outcomes_add_up_to_a_code(outcomes: list[Outcome], code: ExitCode) -> N
 
 @pytest.mark.parametrize("reason", ReasonCode)
 def test_every_reason_has_a_code(reason: ReasonCode) -> None:
-    assert exit_code(Report(with_withheld(reason), ())) is CODE_OF_REASON[reason]
+    assert exit_code(Report(with_withheld(reason), ())) is REASON_EXIT_CODES[reason]
 
 
 def test_the_first_of_the_precedence_counts() -> None:
     for first, second in itertools.combinations(ReasonCode, 2):
-        codes = {CODE_OF_REASON[first], CODE_OF_REASON[second]}
+        codes = {REASON_EXIT_CODES[first], REASON_EXIT_CODES[second]}
         wanted = next((code for code in PRECEDENCE if code in codes), ExitCode.OK)
         assert plan_exit_code(with_withheld(first, second), detailed=False) is wanted
 

@@ -194,7 +194,7 @@ def test_what_is_left_alone_is_told_of_once_and_when_the_reason_changes(
     life.means.target.by_hand(mesh("a"))
     for _ in range(3):
         life.cycle()
-    assert messages(told, "mesh/a withheld: it exists and nobody owns it") == 1
+    assert messages(told, "mesh/a withheld: it exists without an owner tag") == 1
     assert life.status.exit_code is ExitCode.WITHHELD
     life.means.target.by_hand(mesh("a"), tags={OWNER_TAG: "others"})
     life.cycle()

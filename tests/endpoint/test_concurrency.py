@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from endpoint.conftest import MESHES, Client
 
 from reconciler.endpoint import LocalEndpoint
-import pytest
 
 pytestmark = pytest.mark.slow
 

@@ -67,7 +67,7 @@ def test_an_error_is_what_the_parser_takes_it_for(
     assert list(json.loads(answer["body"])) == ["message"]
     shape = model.operation_model(operation.name).output_shape
     parsed = create_parser("rest-json").parse(answer, shape)
-    assert parsed["Error"] == {"Code": error.name, "Message": "a fault that was asked for"}
+    assert parsed["Error"] == {"Code": error.name, "Message": "injected fault"}
     assert parsed["ResponseMetadata"]["RequestId"] == answer["headers"]["x-amzn-requestid"]
     assert parsed["ResponseMetadata"]["HTTPStatusCode"] == error.status
 

@@ -406,7 +406,7 @@ def test_an_update_that_met_another_one_says_so() -> None:
     target.before = meanwhile("update", lambda: target.resources.update({mesh("a"): swap}))
     outcome = only(cycle(target, desired("a", ALLOW)))
     assert isinstance(outcome, Stale)
-    assert "met it" in outcome.reason
+    assert "made on the replacement" in outcome.reason
 
 
 def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
@@ -427,9 +427,9 @@ def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
     ("change", "word"),
     [
         ({"version": 9}, "version"),
-        ({"uid": "another"}, "place"),
+        ({"uid": "another"}, "replaced"),
         ({"tags": {OWNER_TAG: "somebody"}}, "somebody"),
-        ({"tags": {}}, "nobody"),
+        ({"tags": {}}, "unowned"),
         (None, "deleted"),
     ],
 )
@@ -533,7 +533,7 @@ def test_a_create_sent_again_that_fails_is_told_as_it_is(
     target.before = hook
     outcome = only(apply(plan, target, conduct()))
     assert isinstance(outcome, kind)
-    assert "what became of it" not in outcome.reason  # type: ignore[union-attr]  # a failure says why
+    assert "its result could not be read" not in outcome.reason  # type: ignore[union-attr]  # a failure says why
 
 
 def test_a41_tags_that_did_not_arrive_are_no_success() -> None:
@@ -618,7 +618,7 @@ def test_patience_ends() -> None:
     pauses: list[float] = []
     outcome = only(apply(proposal(target, desired("a", DROP)), target, conduct(pauses)))
     assert isinstance(outcome, Failed)
-    assert "does not show" in outcome.reason
+    assert "is not visible" in outcome.reason
     assert 10 <= sum(pauses) < 20
 
 

@@ -99,7 +99,7 @@ def test_what_holds_a_delete_that_failed_keeps_what_it_stands_in() -> None:
         "mesh/m": Skipped,
     }
     assert any(
-        "route/m/r/x, which holds it" in getattr(item, "reason", "") for item in report.outcomes
+        "route/m/r/x, which needs it" in getattr(item, "reason", "") for item in report.outcomes
     )
 
 
@@ -216,7 +216,7 @@ def test_where_one_cannot_make_way_those_before_it_come_back() -> None:
     target = standing()
     target.before = refusing("delete", OTHER)
     why = failed(cycle(target, graph(GRPC))).reason
-    assert why == "route/m/r/y could not make way: no"
+    assert why == "route/m/r/y could not be detached: no"
     assert target.resources.keys() >= {ROUTE, OTHER}
     assert target.resources[ROUTER].spec == HTTP
 
@@ -237,7 +237,7 @@ def test_a_route_that_moved_since_the_plan_stops_the_change() -> None:
     target.resources[OTHER] = replace(live, version=live.version + 1)
     (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Stale)
-    assert outcome.reason.startswith("route/m/r/y, which has to make way: it was at version")
+    assert outcome.reason.startswith("route/m/r/y was not detached: it was at version")
     assert target.resources[ROUTER].spec == HTTP
     assert ROUTE in target.resources
 
@@ -266,7 +266,7 @@ def test_a_listener_waits_for_the_route_that_goes_first(operation: str) -> None:
     report = cycle(target, wants)
     assert outcomes(report)["route/m/r/x"] is Failed
     (skipped,) = (item for item in report.outcomes if isinstance(item, Skipped))
-    assert skipped.reason == "route/m/r/x, which is in its way, could not be changed or deleted"
+    assert skipped.reason == "route/m/r/x, which conflicts with it, could not be changed or deleted"
 
 
 @pytest.mark.parametrize("also", [False, True])
@@ -281,7 +281,7 @@ def test_what_cannot_be_put_back_is_told(also: bool) -> None:
 
     target.before = hook
     why = failed(cycle(target, graph(GRPC))).reason
-    assert why.endswith("route/m/r/x could not be put back: no; the next run creates it")
+    assert why.endswith("route/m/r/x could not be attached again: no; the next run creates it")
     assert why.startswith("no; ") == also
     target.before = refusing("no", ROUTE)
     assert cycle(target, graph(GRPC)).converged
@@ -333,7 +333,7 @@ def test_no_route_is_detached_if_what_it_needs_is_gone() -> None:
     (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert outcome == Failed(
         outcome.change,
-        "no route was detached: to attach it again it needs virtual-node/m/n, which is not there",
+        "no route was detached: attaching it again needs virtual-node/m/n, which was not found",
     )
     assert target.writes == []
 
@@ -353,7 +353,7 @@ def test_no_route_is_detached_if_what_it_needs_cannot_be_read() -> None:
     (outcome,) = apply(plan, target, CONDUCT).outcomes
     assert isinstance(outcome, Failed)
     assert outcome.reason.startswith(
-        "no route was detached: whether it could be attached again could"
+        "no route was detached: the resources that it needs could not be listed: "
     )
     assert target.writes == []
 
@@ -428,8 +428,8 @@ def test_nothing_is_deleted_whose_node_could_not_be_updated() -> None:
         "mesh/m": Skipped,
     }
     failed, skipped, _ = report.outcomes
-    assert getattr(failed, "reason", "").startswith("virtual-node/m/n still names it: ")
-    assert getattr(skipped, "reason", "").startswith("virtual-service/m/s, which holds it")
+    assert getattr(failed, "reason", "").startswith("virtual-node/m/n still refers to it: ")
+    assert getattr(skipped, "reason", "").startswith("virtual-service/m/s, which needs it")
     target.before = refusing("nothing", NODE)
     assert cycle(target, []).converged
     assert target.resources == {}

@@ -68,7 +68,7 @@ def test_an_update_without_an_effect_is_no_drift(
     assert result.code == 1
     # The cause is named: the operation, the status and how often it was sent.
     words = "UpdateMesh of mesh/a: InternalServerErrorException (HTTP 500) after 3 attempts"
-    assert f"no effect shows, so the next run tries again: {words}" in result.out
+    assert f"no effect is visible, so the next run tries again: {words}" in result.out
     mend_it(endpoint)
     assert say("plan", "--drift", "--detailed-exitcode").code == 0
     assert "~ mesh/a  manifest changed" in say("plan").out

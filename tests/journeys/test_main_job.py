@@ -110,7 +110,7 @@ def test_s05_a_mesh_made_by_hand_is_named_and_left_alone_and_others_are_applied(
     for result in (plan(), apply()):
         assert result.code == 5
         assert "mesh/theirs  foreign: it is owned by another team" in result.out
-        assert "mesh/nobodys  foreign: it exists and nobody owns it" in result.out
+        assert "mesh/nobodys  foreign: it exists without an owner tag" in result.out
     for name in ("theirs", "nobodys"):
         assert by_hand.describe_mesh(meshName=name)["mesh"]["metadata"]["version"] == 1
     assert by_hand.describe_mesh(meshName="ours")["mesh"]["spec"]
@@ -188,7 +188,7 @@ def test_s02_too_many_deletes_are_none(
     (here / "manifests/c.yaml").unlink()
     refused = apply("--policy", "sync")
     assert refused.code == 5
-    assert "2 deletes are over --max-deletes 1" in refused.out
+    assert "2 deletes exceed --max-deletes 1" in refused.out
     assert len(by_hand.list_meshes()["meshes"]) == 3
     assert apply("--policy", "sync", "--max-deletes", "2").code == 0
     assert len(by_hand.list_meshes()["meshes"]) == 1
@@ -289,7 +289,8 @@ def test_a30_a_mesh_with_members_is_not_deleted_and_they_are_named(
     refused = apply("--policy", "sync")
     assert refused.code == 5
     named = ", ".join(f"virtual-node/a/n{number}" for number in range(7))
-    assert f"guard: {named}, virtual-service/a/s.local stay, and would be without it" in refused.out
+    kept = f"guard: it is needed by {named}, virtual-service/a/s.local, which are kept"
+    assert kept in refused.out
     assert by_hand.describe_mesh(meshName="a")["mesh"]["status"] == {"status": "ACTIVE"}
     assert len(by_hand.list_virtual_nodes(meshName="a")["virtualNodes"]) == 7
 

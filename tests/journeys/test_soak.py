@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from soak import CYCLES, DAY, DAYS, MINUTE, WAKE_SECONDS
 import pytest
+from soak import CYCLES, DAY, DAYS, MINUTE, WAKE_SECONDS
 
 pytestmark = pytest.mark.slow
 

@@ -39,7 +39,7 @@ HTTP2 = {
         "action": {"weightedTargets": [{"virtualNode": "ledger", "weight": 1}]},
     }
 }
-WAITS = "it needs the listeners of virtual-router/grpc/ledger, which cannot change"
+WAITS = "it needs the listeners of virtual-router/grpc/ledger, which cannot be changed"
 
 
 def test_s05_a_route_of_others_keeps_the_listeners_as_they_are_and_what_would_need_them(
@@ -49,8 +49,8 @@ def test_s05_a_route_of_others_keeps_the_listeners_as_they_are_and_what_would_ne
     where = {"meshName": "grpc", "virtualRouterName": "ledger"}
     world.by_hand().create_route(**where, routeName="theirs", spec=HTTP2)
     assert withheld(world.cycle(asked_for("grpc", "kept.yaml", "after.yaml"))) == {
-        "virtual-router/grpc/ledger": "its listeners cannot change: "
-        "route/grpc/ledger/theirs in it is no part of this run",
+        "virtual-router/grpc/ledger": "its listeners cannot be changed: "
+        "route/grpc/ledger/theirs is not selected in this run",
         "route/grpc/ledger/bookings": WAITS,
         "route/grpc/ledger/rest": WAITS,
     }
@@ -73,7 +73,7 @@ def test_s09_a_protected_route_is_not_detached(world: World) -> None:
     world.forget()
     then = protecting(asked_for("grpc", "kept.yaml", "after.yaml"))
     why = withheld(world.cycle(then))["virtual-router/grpc/ledger"]
-    assert why == "its listeners cannot change: route/grpc/ledger/rest is protected"
+    assert why == "its listeners cannot be changed: route/grpc/ledger/rest is protected"
     assert not any(call.deletes for call in world.sent)
     assert routes_of(world.by_hand(), "grpc", "ledger") == {"bookings": 1, "rest": 1}
 
@@ -84,7 +84,7 @@ def test_a30_a_node_that_a_route_still_uses_is_not_deleted(world: World) -> None
         desired_resource for desired_resource in wants if desired_resource.key.name != "beta"
     ]
     why = withheld(world.cycle(without))["virtual-node/headers/beta"]
-    assert why == "route/headers/catalogue/testers stays, and would be without it"
+    assert why == "it is needed by route/headers/catalogue/testers, which is kept"
     assert not any(call.writes for call in world.sent)
 
 
@@ -112,7 +112,7 @@ def test_a30_a_mesh_with_a_node_of_others_stays_with_it_and_names_it(world: Worl
     up(world, "canary")
     world.by_hand().create_virtual_node(meshName="canary", virtualNodeName="theirs", spec={})
     assert withheld(world.cycle(())) == {
-        "mesh/canary": "virtual-node/canary/theirs stays, and would be without it"
+        "mesh/canary": "it is needed by virtual-node/canary/theirs, which is kept"
     }
     assert world.tagged() == {"mesh/canary"}
     listed = world.by_hand().list_virtual_nodes(meshName="canary")["virtualNodes"]

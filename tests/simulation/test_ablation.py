@@ -139,7 +139,7 @@ TABLE = [
     _row(
         "another token after a refusal",
         write,
-        "after_refusal",
+        "after_rejection",
         _no_base,
         "create-delete-create",
         "converges",
@@ -193,7 +193,7 @@ TABLE = [
         "comes-to-rest",
         "tags-in-pages-lag-long",
     ),
-    _row("ownership", plan, "_foreign", _nothing, "foreign-name", OURS),
+    _row("ownership", plan, "_withhold_foreign", _nothing, "foreign-name", OURS),
     _row(
         "delete budget", plan, "restrain", _restrained(max_deletes=99), "deletes-over-budget", KEPT
     ),
@@ -201,7 +201,7 @@ TABLE = [
     _row("policy", plan, "restrain", _restrained(policy=Policy.SYNC), "orphan", KEPT),
     _row("empty source", plan, "restrain", _restrained(allow_empty=True), "emptied-source", KEPT),
     _row("protection", plan, "is_protected", _unprotected, "protected", KEPT),
-    _row("gaps hold deletes", plan, "_gaps", _no_gaps, "delete-one 3:refused", STILL),
+    _row("gaps hold deletes", plan, "_read_failures", _no_gaps, "delete-one 3:refused", STILL),
     _row(
         "unreadable is not absent",
         plan_and_apply,

@@ -72,7 +72,7 @@ def _unmet_needs(files: Mapping[Path, str]) -> Iterator[str]:
 
 def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
     if isinstance(resource, Unreadable):
-        raise ManifestError(resource.why)
+        raise ManifestError(resource.message)
     # Of a shared mesh what is our own can be declared, and not the mesh itself.
     owner = resource.key.mesh_owner if resource.key.kind == "mesh" else ""
     if target.id.account not in (None, owner or resource.account):

@@ -1,1 +1,1 @@
-"""What has to change: the plan, its guards, and what makes it safe to repeat."""
+"""The plan, its guards, and the parts that make a retry safe."""

@@ -1,4 +1,4 @@
-"""Client tokens: what makes a retried write safe to send twice."""
+"""Client tokens, which make it safe to send a write twice."""
 
 from reconciler.core.changes import Adopt, Create, Update
 from reconciler.core.resources import Json, canonical_json, text_digest
@@ -10,36 +10,38 @@ ABSENT = "absent"
 
 
 def client_token(change: Create | Update | Adopt, base: str | None = None) -> str:
-    """Return the token to send with ``change``, the same on every retry.
+    """Return the token to send with ``change``, which is the same for each retry.
 
-    The token covers the state we are leaving as well as the one we are going to. ``base`` names
-    that state where the change itself does not know it: see the functions below.
+    Args:
+        change: The change to send.
+        base: Identifies the state before the change, if the change does not have it (see the
+            functions below).
     """
-    # Hashing only the manifest would give A -> B -> A the same token twice, and the second A
-    # could be answered from the service's memory of the first, unapplied.
-    leaving = base if base is not None else _base(change)
+    # The token covers the state before and after the change. A hash of the manifest alone would be
+    # the same for both A in A -> B -> A, and the service could replay the response to the first
+    # one without applying the second.
+    before = base if base is not None else _base(change)
     request: Json = {"name": change.key.name, "spec": change.spec, "tags": dict(change.tags)}
-    intent = "\n".join((type(change).__name__, str(change.key), leaving, canonical_json(request)))
+    intent = "\n".join((type(change).__name__, str(change.key), before, canonical_json(request)))
     return text_digest(intent)[:TOKEN_LENGTH]
 
 
-def after_replay(uid: str, answer_id: str) -> str:
-    """Return the base of a create that follows an answer about ``uid``, which is not there.
+def after_replay(uid: str, request_id: str) -> str:
+    """Return the base of a create that follows a replayed response about the deleted ``uid``.
 
-    A service that remembers tokens gives every round of delete and create the same first answer.
-    ``request_id`` is in no other answer, so this token was never used before: the number of creates
-    does not grow with the number of rounds.
+    A service that stores tokens replays its first response in each cycle of delete and create. The
+    id of the replay is unique, so the new token is unused, and one more create is always enough.
     """
-    return f"after:{uid}:{answer_id}"
+    return f"after:{uid}:{request_id}"
 
 
-def after_refusal(answer_id: str) -> str:
-    """Return the base of a request that repeats a refused one, whose token may be spent."""
-    return f"refused:{answer_id}"
+def after_rejection(request_id: str) -> str:
+    """Return the base of a request that repeats a rejected one, whose token may be used up."""
+    return f"refused:{request_id}"
 
 
 def after_delete(uid: str) -> str:
-    """Return the base of a create that follows our own delete of ``uid``."""
+    """Return the base of a create that follows a delete of ``uid`` in the same run."""
     return f"deleted:{uid}"
 
 

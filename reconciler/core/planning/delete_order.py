@@ -1,8 +1,8 @@
-"""The order of deletes: a resource goes after everything that names it, is in it or mentions it.
+"""The order of deletes: a resource after its children and everything that refers to it.
 
-Whether a backend keeps a service from being deleted is not documented, so a node goes before the
-services that are its backends. Nodes and services that name each other in a circle have no such
-order: there the nodes are updated first, so that the service is not a backend any more.
+It is not documented whether a service that is a backend of a node can be deleted, so a node is
+deleted before the services that are its backends. If nodes and services refer to each other in a
+cycle, the nodes are updated first to drop the service from their backends.
 """
 
 from collections import defaultdict
@@ -14,57 +14,65 @@ from reconciler.core.kinds import KINDS, mentioned_by, parent_of, referenced_key
 from reconciler.core.resources import Key
 
 
-def in_order(deletes: Collection[Delete]) -> list[Delete]:
-    """Return ``deletes`` in the order in which they are made, kind by kind as far as possible."""
+def order_deletes(deletes: Collection[Delete]) -> list[Delete]:
+    """Return ``deletes`` in a safe order, grouped by kind if possible.
+
+    Deletes in a cycle have the updates that break it in ``unlinked``.
+    """
     by_depth = sorted(deletes, key=lambda delete: (-KINDS[delete.key.kind].wave, delete.key))
-    left = {delete.key: delete for delete in by_depth}
+    remaining = {delete.key: delete for delete in by_depth}
     ordered: list[Delete] = []
-    while left:
-        holders = _holders(left)
-        free = [key for key in left if key not in holders]
+    while remaining:
+        blockers = _blockers(remaining)
+        free = [key for key in remaining if key not in blockers]
         if free:
-            ordered += [left.pop(key) for key in free if key.kind == free[0].kind]
+            ordered += [remaining.pop(key) for key in free if key.kind == free[0].kind]
         else:
-            ordered.append(_free_one(left, holders))
+            ordered.append(_break_cycle(remaining, blockers))
     return ordered
 
 
-def _holders(left: Mapping[Key, Delete]) -> Mapping[Key, list[Key]]:
-    """Return for each key in ``left`` the keys to delete before it; no entry if there are none."""
-    holders: dict[Key, list[Key]] = defaultdict(list)
-    for key, delete in left.items():
+def _blockers(remaining: Mapping[Key, Delete]) -> Mapping[Key, list[Key]]:
+    """Return for each key the keys to delete before it, without an entry if there are none."""
+    blockers: dict[Key, list[Key]] = defaultdict(list)
+    for key, delete in remaining.items():
         spec = delete.before.spec
-        for withheld in (parent_of(key), *referenced_keys(key, spec), *mentioned_by(key, spec)):
-            if withheld is not None and withheld in left:
-                holders[withheld].append(key)
-    return dict(holders)
+        for blocked in (parent_of(key), *referenced_keys(key, spec), *mentioned_by(key, spec)):
+            if blocked is not None and blocked in remaining:
+                blockers[blocked].append(key)
+    return dict(blockers)
 
 
-def _free_one(left: dict[Key, Delete], holders: Mapping[Key, list[Key]]) -> Delete:
-    """Take one delete out of a circle, with the updates that free what it deletes."""
+def _break_cycle(remaining: dict[Key, Delete], blockers: Mapping[Key, list[Key]]) -> Delete:
+    """Remove one delete of a cycle and return it with the updates that make it possible."""
     referrers = {
-        key: [item for item in holders[key] if key in mentioned_by(item, left[item].before.spec)]
-        for key in _circle(holders)
+        key: [
+            referrer
+            for referrer in blockers[key]
+            if key in mentioned_by(referrer, remaining[referrer].before.spec)
+        ]
+        for key in _find_cycle(blockers)
     }
-    freed = min((key for key in referrers if referrers[key]), key=lambda item: len(referrers[item]))
-    links = tuple(_unlink(left[key], left) for key in referrers[freed])
-    for link in links:
-        left[link.before.key] = replace(left[link.before.key], before=link.after)
-    return replace(left.pop(freed), unlinked=links)
+    freed = min((key for key in referrers if referrers[key]), key=lambda key: len(referrers[key]))
+    nodes = tuple(_unlink(remaining[key], remaining) for key in referrers[freed])
+    for node in nodes:
+        key = node.before.key
+        remaining[key] = replace(remaining[key], before=node.after)
+    return replace(remaining.pop(freed), unlinked=nodes)
 
 
-def _circle(holders: Mapping[Key, list[Key]]) -> list[Key]:
-    """Return resources of which each is held by the next one, and the last by the first."""
+def _find_cycle(blockers: Mapping[Key, list[Key]]) -> list[Key]:
+    """Return keys of which each is blocked by the next one, and the last by the first."""
     path: list[Key] = []
-    key = min(holders)
+    key = min(blockers)
     while key not in path:
         path.append(key)
-        key = holders[key][0]
+        key = blockers[key][0]
     return sorted(path[path.index(key) :])
 
 
-def _unlink(delete: Delete, left: Mapping[Key, Delete]) -> Unlinked:
-    """Return the update after which a node mentions none of the keys in ``left``."""
+def _unlink(delete: Delete, remaining: Mapping[Key, Delete]) -> Unlinked:
+    """Return the update after which a node mentions none of the keys in ``remaining``."""
     before = delete.before
-    spec = without_mentions(before.key, before.spec, left.keys())
+    spec = without_mentions(before.key, before.spec, remaining.keys())
     return Unlinked(before, spec, Difference({"spec": before.spec}, {"spec": spec}))

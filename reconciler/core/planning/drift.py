@@ -1,4 +1,4 @@
-"""What of a plan is drift: differences that nobody asked for in a manifest."""
+"""Filters a plan down to drift: changes made on the target and not in a manifest."""
 
 from dataclasses import replace
 
@@ -6,15 +6,15 @@ from reconciler.core.changes import Cause, Change, ReasonCode, Update, Withheld
 from reconciler.core.planning.plan import Plan
 
 MAYBE_DRIFT = frozenset({Cause.DRIFT, Cause.BOTH, Cause.UNKNOWN})
-# Of these nobody can say that they have not drifted.
+# Withheld for these reasons before a comparison, so the resource may have drifted.
 NOT_COMPARED = frozenset({ReasonCode.UNREADABLE, ReasonCode.UNKNOWN_FIELD})
 
 
 def only_drift(plan: Plan) -> Plan:
-    """Return ``plan`` less all that only a manifest asks for.
+    """Return ``plan`` without the changes that only come from a manifest.
 
-    A resource that somebody deleted is no part of it: without a state file it looks like one
-    that a new manifest asks for.
+    A resource that was deleted on the target is not included: without a state file it cannot be
+    distinguished from a new manifest.
     """
     return replace(
         plan,
@@ -26,12 +26,12 @@ def only_drift(plan: Plan) -> Plan:
 def _is_drift(change: Change) -> bool:
     if not isinstance(change, Update):
         return False
-    return not MAYBE_DRIFT.isdisjoint((change.cause, *(way.cause for way in change.detached)))
+    return not MAYBE_DRIFT.isdisjoint((change.cause, *(route.cause for route in change.detached)))
 
 
 def _may_be_drift(withheld: Withheld) -> bool:
     if withheld.reason_code is ReasonCode.FOREIGN:
-        # What a manifest asks for may have lost our mark.
+        # A resource with a manifest may have lost its owner tag.
         return withheld.origin is not None
     return withheld.reason_code in NOT_COMPARED or (
         withheld.change is not None and _is_drift(withheld.change)

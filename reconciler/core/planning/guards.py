@@ -1,7 +1,7 @@
-"""The guards: how much of a plan a run may carry out.
+"""The guards, which limit how much of a plan a run may apply.
 
-Every guard only takes changes away, and says so; none of them adds one. They hold for plan,
-apply and daemon alike, so a pull request fails before the merge and not after.
+A guard only withholds changes, each with a reason. The guards are the same for plan, apply and the
+daemon, so that a pull request fails before the merge and not after it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from reconciler.core.changes import (
 
 
 class Policy(StrEnum):
-    """What a run may do; each level includes the ones before it."""
+    """The operations that a run may use; each policy includes the ones before it."""
 
     OBSERVE = "observe"
     CREATE_ONLY = "create-only"
@@ -40,14 +40,14 @@ ALLOWED: dict[Policy, tuple[type[Change], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``count`` changes, or ``share`` of what we own but never fewer than ``floor``."""
+    """A limit of ``count`` changes, or of a ``share`` of owned resources, at least ``floor``."""
 
     count: int | None = None
     share: Fraction | None = None
     floor: int = 0
 
     def allowed(self, owned: int) -> int | None:
-        """Return the number of changes allowed for ``owned`` resources; None is any number."""
+        """Return the maximum number of changes for ``owned`` resources; None is no limit."""
         if self.share is None:
             return self.count
         return max(self.floor, int(self.share * owned))
@@ -55,11 +55,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class GuardSettings:
-    """Everything that holds a run back.
+    """The limits of a run.
 
-    ``incomplete_reason`` says why the run does not cover the whole source, None where it does: only a run
-    over the whole source knows that a manifest is gone. ``allow_empty`` lets a source without
-    any manifest mean what it says.
+    Attributes:
+        allow_empty: Allow a source without manifests to delete everything it owned.
+        incomplete_reason: Why the run does not cover the whole source, or None if it does. Only a
+            run over the whole source can tell that a manifest was removed.
     """
 
     policy: Policy = Policy.UPSERT_ONLY
@@ -77,23 +78,26 @@ def apply_guards(
     nothing_desired: bool,
     unlisted: Sequence[str],
 ) -> tuple[list[Change], list[Withheld]]:
-    """Return the changes that may be made, and those that may not with the reason of each.
+    """Return the changes that may be made, and the others as withheld, with reasons.
 
-    ``owned`` counts the live resources of ours; ``unlisted`` say what could not be looked at.
+    Args:
+        changes: All changes of the plan.
+        guards: The limits of the run.
+        owned: Number of live resources of the owner.
+        nothing_desired: Whether the source has no manifest.
+        unlisted: Sentences about lists and resources that could not be read.
     """
     allowed: list[Change] = []
     withheld: list[Withheld] = []
-    hold_deletes = _delete_guard(
-        changes, guards, nothing_desired=nothing_desired, unlisted=unlisted
-    )
-    hold_updates = _update_guard(changes, guards.max_updates.allowed(owned))
+    delete_hit = _delete_guard(changes, guards, nothing_desired=nothing_desired, unlisted=unlisted)
+    update_hit = _update_guard(changes, guards.max_updates.allowed(owned))
     for change in changes:
         if isinstance(change, Delete):
-            hit = _policy_hit(change, guards) or hold_deletes
+            hit = _policy_hit(change, guards) or delete_hit
         elif isinstance(change, Create):
             hit = _policy_hit(change, guards)
         else:
-            hit = _policy_hit(change, guards) or hold_updates
+            hit = _policy_hit(change, guards) or update_hit
         if hit is None:
             allowed.append(change)
         else:
@@ -108,12 +112,12 @@ GuardHit = tuple[ReasonCode, str]
 def _policy_hit(change: Change, guards: GuardSettings) -> GuardHit | None:
     if isinstance(change, ALLOWED[guards.policy]):
         return None
-    enough = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
+    sufficient = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
     if isinstance(change, Delete):
-        reason = f"no manifest asks for it; policy {guards.policy} deletes nothing"
-        return ReasonCode.ORPHAN, f"{reason}: pass --policy {enough} to delete it"
-    reason = f"policy {guards.policy} allows no {operation_name(change)}"
-    return ReasonCode.POLICY, f"{reason}: pass --policy {enough}"
+        reason = f"it has no manifest, and policy {guards.policy} does not delete"
+        return ReasonCode.ORPHAN, f"{reason}: pass --policy {sufficient} to delete it"
+    reason = f"policy {guards.policy} does not allow this {operation_name(change)}"
+    return ReasonCode.POLICY, f"{reason}: pass --policy {sufficient}"
 
 
 def _delete_guard(
@@ -133,7 +137,7 @@ def _delete_guard(
         causes.append("no manifest was found")
         options.append("--allow-empty")
     if deletes > guards.max_deletes:
-        causes.append(f"{deletes} deletes are over --max-deletes {guards.max_deletes}")
+        causes.append(f"{deletes} deletes exceed --max-deletes {guards.max_deletes}")
         options.append(f"--max-deletes {deletes}")
     if not causes:
         return None
@@ -145,5 +149,5 @@ def _update_guard(changes: Sequence[Change], limit: int | None) -> GuardHit | No
     updates = sum(isinstance(change, Update | Adopt) for change in changes)
     if limit is None or updates <= limit:
         return None
-    reason = f"{updates} updates are over --max-updates, which allows {limit} here"
+    reason = f"{updates} updates exceed --max-updates, which allows {limit} here"
     return ReasonCode.GUARD, f"{reason}, so nothing is updated: pass --max-updates {updates}"

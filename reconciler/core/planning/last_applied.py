@@ -1,7 +1,7 @@
-"""What the ``applied`` tag remembers of the last apply, so that no state file is needed.
+"""The last-applied record in the ``applied`` tag, which replaces a state file.
 
-The tag reads ``1.<digest of the spec>.<digests of our tag keys, joined by colons>`` and ends in
-``.p`` where the resource is protected, which must outlive the manifest that said so.
+The value is ``1.<digest of the spec>.<digests of the managed tag keys, joined by colons>``. It ends
+in ``.p`` if the resource is protected, so that the protection outlives the manifest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,10 +28,12 @@ PROTECTED = "p"
 
 @dataclass(frozen=True, slots=True)
 class LastApplied:
-    """The last apply, as far as the tag tells.
+    """The last-applied record of a resource.
 
-    ``spec_digest`` is a short digest of the managed part of the spec, ``tag_key_digests`` hold the beginnings of
-    the digests of the tag keys that the manifest set.
+    Attributes:
+        spec_digest: Short digest of the managed part of the spec.
+        tag_key_digests: Prefixes of the digests of the tag keys in the manifest.
+        protect: Whether the resource is protected.
     """
 
     spec_digest: str
@@ -49,23 +51,23 @@ class LastApplied:
 
 
 def spec_digest(spec: Spec | None) -> str:
-    """Return the short digest of a canonical spec; a spec that is not managed has its own."""
+    """Return the short digest of a canonical spec, or `UNMANAGED` for None."""
     return UNMANAGED if spec is None else digest(spec)[:SPEC_DIGEST_LENGTH]
 
 
 def last_applied_for(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> LastApplied:
-    """Return the mark of applying canonical ``spec`` and tags of the given keys."""
+    """Return the record of an apply of canonical ``spec`` and tags with ``tag_keys``."""
     keys = sorted(tag_keys)
     width = min(MAX_KEY_DIGEST_LENGTH, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
     return LastApplied(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
 
 
 def parse_last_applied(tags: Mapping[str, str]) -> LastApplied | None:
-    """Return the mark in ``tags``, or None where it is lost or not ours."""
+    """Return the record in ``tags``, or None if it is missing or invalid."""
     match tags.get(APPLIED_TAG, "").split("."):
         case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
             known = tuple(keys.split(":")) if keys else ()
-            # A shorter digest would claim the tags of others by chance.
+            # A shorter prefix would match tags of other tools by chance.
             if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in known):
                 return None
             return LastApplied(spec, known, protect=bool(rest))
@@ -74,16 +76,16 @@ def parse_last_applied(tags: Mapping[str, str]) -> LastApplied | None:
 
 
 def is_protected(tags: Mapping[str, str]) -> bool:
-    """Whether the last apply protected what carries ``tags``."""
-    mark = parse_last_applied(tags)
-    return mark is not None and mark.protect
+    """Whether the last apply protected the resource with ``tags``."""
+    last_applied = parse_last_applied(tags)
+    return last_applied is not None and last_applied.protect
 
 
 def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return ``tags`` less the two that we write."""
+    """Return ``tags`` without the two that mesh-reconciler writes."""
     return {key: value for key, value in tags.items() if key not in RESERVED_TAGS}
 
 
 def is_reserved_by_aws(text: str) -> bool:
-    """Whether ``text`` begins as the tags do that AWS writes, and nobody else may."""
+    """Whether the tag key ``text`` has the prefix that only AWS may write."""
     return text.casefold().startswith("aws:")

@@ -1,8 +1,9 @@
-"""What of a router or gateway has to make way while its listeners change.
+"""Plans listener changes of routers and gateways that conflict with their routes.
 
-The API refuses several listeners while a route in it matches no port, and another protocol of a
-listener while a route uses it (controller's issues 715 and 767). Where a route gets its match on
-ports in the same plan it goes first; else it is detached and attached again around the change.
+The API rejects several listeners while a route has no port in its match, and a new protocol for a
+listener while a route uses it (controller's issues 715 and 767). If the same plan adds the port to
+the route, the route is written first. Otherwise it is detached before the change and attached
+again after it.
 """
 
 from collections import defaultdict
@@ -24,23 +25,26 @@ from reconciler.core.changes import (
 )
 from reconciler.core.kinds import parent_of
 from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws
-from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec
+from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec, describe_owner
 
 Item = TypeVar("Item", bound=Change | LiveResource)
 
 ADOPT_FIRST = (
-    "it is not ours yet, and routes in it would have to make way: adopt them as export writes "
-    "them, then change them"
+    "it is not owned yet, and the change would detach routes: adopt it and its routes as export "
+    "writes them, then change its listeners"
 )
 LISTENER_KINDS = ("virtual-router", "virtual-gateway")
 
 
 @dataclass(slots=True)
 class ListenerPlan:
-    """Changes by key, as ``planned`` and as ``withheld``, with the routes that make way for some.
+    """Changes with their order relative to listener changes.
 
-    Keys that are ``before_parent`` are written before their parent; ``detached_keys`` routes are detached, and
-    written as a part of their router's update.
+    Attributes:
+        planned: The changes that can be made, by key.
+        withheld: The changes that cannot be made.
+        before_parent: Keys that are written before their parent.
+        detached_keys: Routes that are detached, and written as part of their parent's update.
     """
 
     planned: dict[Key, Change]
@@ -50,13 +54,13 @@ class ListenerPlan:
 
     @property
     def changes(self) -> list[Change]:
-        """The changes that stand for themselves."""
+        """The planned changes that are not part of another change."""
         return [change for key, change in self.planned.items() if key not in self.detached_keys]
 
     def detach_routes(
         self, change: Update | Adopt, routes: Collection[Key | DetachedRoute]
     ) -> None:
-        """Let ``routes`` go first, or be detached and attached again around ``change``."""
+        """Write ``routes`` before ``change``, or detach and attach them around it."""
         detached = tuple(route for route in routes if isinstance(route, DetachedRoute))
         self.before_parent |= {route for route in routes if isinstance(route, Key)}
         self.detached_keys |= {route.detach.key for route in detached}
@@ -65,9 +69,9 @@ class ListenerPlan:
             self.planned[change.key] = updated
 
     def withhold(self, change: Update | Adopt, reason: str, routes: Collection[Change]) -> None:
-        """Take ``change`` out, and ``routes`` that only its new listeners would hear."""
+        """Withhold ``change``, and those ``routes`` that need its new listeners."""
         withheld = [Withheld(change.key, reason, ReasonCode.GUARD, change.origin, change)]
-        reason = f"it needs the listeners of {change.key}, which cannot change"
+        reason = f"it needs the listeners of {change.key}, which cannot be changed"
         withheld += [
             Withheld(route.key, reason, ReasonCode.WAITING, route.origin, route)
             for route in routes
@@ -85,38 +89,44 @@ def plan_listener_changes(
     state: LiveState,
     owner: str,
 ) -> ListenerPlan:
-    """Return ``changes`` so that no route stands in the way of its router's new listeners.
+    """Return ``changes`` in a form that the API accepts although routes use the listeners.
 
-    What cannot be arranged is withheld, and with it the routes that only the new listeners would
-    hear. What is ``withheld_keys`` is not detached.
+    Listener changes that are not possible are withheld, with the routes that need them.
+
+    Args:
+        changes: The changes of the plan.
+        desired: The desired resources, by key.
+        withheld_keys: Keys that are withheld already; such routes are not detached.
+        state: The live state.
+        owner: Owner id of the run.
     """
     plan = ListenerPlan({change.key: change for change in changes})
-    unseen, written = _unread_by_parent(state), _by_parent(changes)
-    seen = (
+    unread, written = _unread_by_parent(state), _by_parent(changes)
+    readable = (
         resource
         for _, resource in sorted(state.resources.items())
         if isinstance(resource, LiveResource)
     )
-    inside = _by_parent(seen)
+    children = _by_parent(readable)
     for change in changes:
         if not isinstance(change, Update | Adopt) or change.key.kind not in LISTENER_KINDS:
             continue
         listener_change = _ListenerChange(change, plan.planned, desired, withheld_keys, owner)
         resolutions = [
             listener_change.resolve(live)
-            for live in inside[change.key]
+            for live in children[change.key]
             if listener_change.conflicts(live.spec)
         ]
         routes = [route for route in resolutions if not isinstance(route, str)]
-        refusals = [route for route in resolutions if isinstance(route, str)]
+        problems = [route for route in resolutions if isinstance(route, str)]
         if listener_change.conflicts({"httpRoute": {"match": {}}}):
-            refusals = [*unseen[change.key], *refusals]
+            problems = [*unread[change.key], *problems]
         if state.unlisted and any(isinstance(route, DetachedRoute) for route in routes):
-            refusals.append(f"nothing makes way because {state.unlisted[0]} could not be listed")
+            problems.append(f"no route is detached because {state.unlisted[0]} could not be listed")
         if isinstance(change, Adopt) and any(not isinstance(route, Key) for route in resolutions):
-            refusals = [ADOPT_FIRST]
-        if refusals:
-            reason = f"its listeners cannot change: {'; '.join(refusals)}"
+            problems = [ADOPT_FIRST]
+        if problems:
+            reason = f"its listeners cannot be changed: {'; '.join(problems)}"
             plan.withhold(change, reason, written[change.key])
         else:
             plan.detach_routes(change, routes)
@@ -125,7 +135,7 @@ def plan_listener_changes(
 
 @dataclass(frozen=True, slots=True)
 class _ListenerChange:
-    """One change of listeners, and all that may come with it."""
+    """One change of listeners, with the inputs for resolving its conflicts."""
 
     change: Update | Adopt
     planned: Mapping[Key, Change]
@@ -145,7 +155,7 @@ class _ListenerChange:
         return _conflicts(route, self.before, self.after)
 
     def resolve(self, live: LiveResource) -> Key | DetachedRoute | str:
-        """Return the key of a route that goes first, how it is detached, or why it cannot be."""
+        """Return the key of a route to write first, its detaching, or why neither is possible."""
         planned, desired = self.planned.get(live.key), self.desired.get(live.key)
         if isinstance(planned, Delete):
             return live.key
@@ -154,58 +164,58 @@ class _ListenerChange:
             spec, tags = planned.spec or spec, planned.tags
             if not _conflicts(spec, self.before, self.after) and _is_valid_with(spec, self.before):
                 return live.key
-        if desired is None or (refusal := self._detach_problem(live, spec, desired)):
-            return f"{live.key} {refusal if desired else 'is no longer asked for'}"
-        view = Difference({"spec": live.spec}, {"spec": spec})
+        if desired is None or (problem := self._detach_problem(live, spec, desired)):
+            return f"{live.key} {problem if desired else 'has no manifest'}"
+        difference = Difference({"spec": live.spec}, {"spec": spec})
         return DetachedRoute(
-            Delete(live.key, live, Difference(view.before, None)),
-            Create(live.key, spec, tags, desired.origin, view),
+            Delete(live.key, live, Difference(difference.before, None)),
+            Create(live.key, spec, tags, desired.origin, difference),
             planned.cause if isinstance(planned, Update) else None,
         )
 
     def _detach_problem(self, live: LiveResource, spec: Spec, desired: Desired) -> str | None:
         if live.owner != self.owner:
-            return f"is owned by {live.owner or 'nobody'}"
+            return f"is {describe_owner(live.owner)}"
         if is_protected(live.tags) or desired.options.protect:
             return "is protected"
         if live.key in self.withheld_keys:
             return "is withheld"
         if live.unknown or any(is_reserved_by_aws(tag) for tag in live.tags):
-            return "has what nobody but the service can put back"
-        return None if _is_valid_with(spec, self.after) else "matches no port"
+            return "has fields or tags that only the service can write"
+        return None if _is_valid_with(spec, self.after) else "has no port in its match"
 
 
 def accepts(parent: Spec, change: Change) -> bool:
-    """Whether a route that ``change`` writes is in the protocol of a listener that it matches."""
+    """Whether a listener of ``parent`` has the protocol and a port of the route in ``change``."""
     if isinstance(change, Delete) or change.spec is None:
         return True
     ports = _matched_ports(change.spec)
     protocols = {
         protocol for port, protocol in listeners(parent).items() if ports is None or port in ports
     }
-    return any(form.removesuffix("Route") in protocols for form in change.spec)
+    return any(field.removesuffix("Route") in protocols for field in change.spec)
 
 
 def _unread_by_parent(live: LiveState) -> Mapping[Key | None, list[str]]:
-    """Return what may hinder a change and was not looked at, by what contains it."""
-    unseen: dict[Key | None, list[str]] = defaultdict(list)
+    """Return messages about routes that were not read and may conflict, by parent."""
+    unread: dict[Key | None, list[str]] = defaultdict(list)
     for key in sorted(live.not_selected):
-        unseen[parent_of(key)].append(f"{key} in it is no part of this run")
+        unread[parent_of(key)].append(f"{key} is not selected in this run")
     for key, resource in live.resources.items():
         if not isinstance(resource, LiveResource):
-            unseen[parent_of(key)].append(f"{key} could not be read")
-    return unseen
+            unread[parent_of(key)].append(f"{key} could not be read")
+    return unread
 
 
 def _by_parent(items: Iterable[Item]) -> Mapping[Key | None, list[Item]]:
-    inside: dict[Key | None, list[Item]] = defaultdict(list)
+    children: dict[Key | None, list[Item]] = defaultdict(list)
     for item in items:
-        inside[parent_of(item.key)].append(item)
-    return inside
+        children[parent_of(item.key)].append(item)
+    return children
 
 
 def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
-    """Whether the API refuses the listeners of ``after`` while ``route`` is in it."""
+    """Whether the API rejects the listeners of ``after`` while ``route`` exists."""
     was, becomes = listeners(before), listeners(after)
     changed = {port for port, protocol in was.items() if becomes.get(port, protocol) != protocol}
     ports = _matched_ports(route)
@@ -215,23 +225,23 @@ def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
 
 
 def _is_valid_with(route: Spec, parent: Spec) -> bool:
-    """Whether ``route`` may be written while the listeners are those of ``parent``."""
+    """Whether the API accepts ``route`` in ``parent``."""
     return len(listeners(parent)) <= 1 or _matched_ports(route) is not None
 
 
 def listeners(parent: Spec) -> dict[int, str]:
-    """Return the protocols that a router or gateway listens with, by port."""
+    """Return the protocols of the listeners of a router or gateway, by port."""
     listed: object = parent.get("listeners")
     mappings = [listener["portMapping"] for listener in listed] if isinstance(listed, list) else []
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 
 def _matched_ports(route: Spec) -> set[int] | None:
-    """Return the ports that a route matches; None where it matches every one."""
+    """Return the ports that a route matches; None if it matches all ports."""
     ports: set[int] = set()
-    for form in route.values():
-        if isinstance(form, dict):
-            match = form.get("match")
+    for settings in route.values():
+        if isinstance(settings, dict):
+            match = settings.get("match")
             port = match.get("port") if isinstance(match, dict) else None
             if not isinstance(port, int):
                 return None

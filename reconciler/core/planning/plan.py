@@ -1,8 +1,7 @@
-"""What has to change, decided without touching anything.
+"""Makes a plan from the desired and the live state.
 
-A plan accounts for every key that is desired or observed exactly once: as a change, as unchanged,
-or as withheld with a reason. It performs no I/O, reads no clock and keeps its inputs untouched, so
-the same inputs always give the same plan.
+A plan has each desired or live key exactly once: as a change, as unchanged, or as withheld with a
+reason. `make_plan` is a pure function, so equal inputs give equal plans.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -27,7 +26,7 @@ from reconciler.core.changes import (
 from reconciler.core.diff import overlay
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.planning import traffic_effects
-from reconciler.core.planning.delete_order import in_order
+from reconciler.core.planning.delete_order import order_deletes
 from reconciler.core.planning.dependencies import withhold_blocked
 from reconciler.core.planning.guards import GuardSettings, apply_guards
 from reconciler.core.planning.last_applied import (
@@ -60,10 +59,14 @@ Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One verdict for every key, in the order in which it would be carried out.
+    """One verdict for each key.
 
-    Nothing is known of the resources in ``unlisted``, not even their keys. ``owned`` is how many
-    live resources ``owner`` has; None if they were not counted.
+    Attributes:
+        changes: The changes to make, in the order of the writes.
+        unchanged: Keys whose live state is the desired state.
+        withheld: Resources that are not changed, with reasons.
+        unlisted: Lists that could not be read; even the keys of these resources are unknown.
+        owned: Number of live resources of ``owner``; None if not counted.
     """
 
     target: TargetId
@@ -76,7 +79,7 @@ class Plan:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Every key that has a verdict; what is detached has it with what it makes way for."""
+        """All keys with a verdict, including routes that are detached by an update."""
         changes = (
             *self.changes,
             *(withheld.change for withheld in self.withheld if withheld.change),
@@ -90,16 +93,17 @@ class Plan:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that may be ours was read."""
+        """Whether all resources that ``owner`` may own were read."""
         return not self.unlisted and not any(
             withheld.reason_code is ReasonCode.UNREADABLE for withheld in self.withheld
         )
 
     @property
     def fingerprint(self) -> str:
-        """What a reviewer approves: 43 characters over the target and the patch of every change.
+        """The digest that a reviewer approves: 43 characters.
 
-        No version and no time is in it, so that an unrelated edit leaves it alone.
+        It covers the target, the owner and the patch of each change. Versions and times are not
+        included, so that unrelated edits do not change it.
         """
         changes: list[Json] = [
             [
@@ -122,11 +126,12 @@ def _steps(change: Change) -> list[Json]:
 
 @dataclass(frozen=True, slots=True)
 class PlanInput:
-    """All that a plan is made from.
+    """The inputs of a plan.
 
-    ``canonical`` spells a spec as the target would show it, and less what the service filled in
-    where the spec beside it has none; ``now`` carries a time zone and decides which suspensions
-    have ended.
+    Attributes:
+        canonical: Returns a spec as the target would return it, without defaults of the service
+            for fields that the second spec does not have.
+        now: The current time, with a time zone; decides which suspensions have ended.
     """
 
     target: TargetId
@@ -139,7 +144,7 @@ class PlanInput:
 
 
 def make_plan(inputs: PlanInput) -> Plan:
-    """Return the plan that answers ``inputs``."""
+    """Return the plan for ``inputs``."""
     desired, live = inputs.desired, inputs.live
     owned = count_owned(live.resources.values(), inputs.owner)
     verdicts = [
@@ -149,26 +154,27 @@ def make_plan(inputs: PlanInput) -> Plan:
         for key, resource in live.resources.items()
         if key not in desired
     ]
-    allowed, restrained = apply_guards(
+    allowed, withheld_by_guards = apply_guards(
         [verdict for verdict in verdicts if isinstance(verdict, Change)],
         inputs.guards,
         owned=owned,
         nothing_desired=not desired,
-        unlisted=_gap_text(live),
+        unlisted=_read_failures(live),
     )
-    withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)] + restrained
+    withheld = [verdict for verdict in verdicts if isinstance(verdict, Withheld)]
+    withheld += withheld_by_guards
     withheld_keys = {item.key for item in withheld}
     listener_plan = plan_listener_changes(allowed, desired, withheld_keys, live, inputs.owner)
-    possible, impossible = withhold_blocked(listener_plan.changes, live)
+    possible, blocked = withhold_blocked(listener_plan.changes, live)
     unchanged = {verdict for verdict in verdicts if isinstance(verdict, Key)}
     return Plan(
         inputs.target,
         inputs.owner,
-        _in_order(possible, listener_plan.before_parent),
+        _order_changes(possible, listener_plan.before_parent),
         tuple(sorted(unchanged - listener_plan.detached_keys)),
         tuple(
             sorted(
-                (*withheld, *listener_plan.withheld, *impossible),
+                (*withheld, *listener_plan.withheld, *blocked),
                 key=lambda item: item.key,
             )
         ),
@@ -183,54 +189,56 @@ def count_owned(resources: Iterable[LiveResource | Unreadable], owner: str) -> i
 
 
 Verdict: TypeAlias = Change | Withheld | Key
-"""What becomes of a key; the key itself where nothing has to change."""
+"""The decision about a key; the key itself if nothing has to change."""
 
 
 def _verdict(
     inputs: PlanInput, desired: Desired, live: LiveResource | Unreadable | None
 ) -> Verdict:
     if desired.key.mesh_owner and KINDS[desired.key.kind].owner_only:
-        reason = f"only account {desired.key.mesh_owner}, whose mesh it is, may have one in it"
+        reason = (
+            f"only account {desired.key.mesh_owner}, the owner of the mesh, can create a "
+            f"{desired.key.kind} in it"
+        )
         return Withheld(desired.key, reason, ReasonCode.FOREIGN, desired.origin)
     if isinstance(live, Unreadable):
-        return _unreadable(live, desired)
+        return _withhold_unreadable(live, desired)
     if live is None:
         return _unless_suspended(inputs, desired, _create(inputs, desired))
-    return _foreign(inputs, live, desired) or _unless_suspended(
+    return _withhold_foreign(inputs, live, desired) or _unless_suspended(
         inputs, desired, _change(inputs, desired, live)
     )
 
 
 def _verdict_without_manifest(inputs: PlanInput, live: LiveResource | Unreadable) -> Verdict:
     if isinstance(live, Unreadable):
-        return _unreadable(live)
-    return _foreign(inputs, live) or _delete(inputs, live)
+        return _withhold_unreadable(live)
+    return _withhold_foreign(inputs, live) or _delete(inputs, live)
 
 
-def _unreadable(live: Unreadable, desired: Desired | None = None) -> Withheld:
-    # Not being able to look is not the same as nothing being there.
+def _withhold_unreadable(live: Unreadable, desired: Desired | None = None) -> Withheld:
     if desired is None:
-        return Withheld(live.key, f"it may be ours, and {live.why}", ReasonCode.UNREADABLE)
-    return Withheld(live.key, live.why, ReasonCode.UNREADABLE, desired.origin)
+        return Withheld(live.key, f"it may be ours, but {live.message}", ReasonCode.UNREADABLE)
+    return Withheld(live.key, live.message, ReasonCode.UNREADABLE, desired.origin)
 
 
-def _foreign(
+def _withhold_foreign(
     inputs: PlanInput, live: LiveResource, desired: Desired | None = None
 ) -> Withheld | None:
     account = inputs.target.account
     if account is not None and live.account != account:
-        reason = f"it belongs to account {live.account}, and this run acts for {account}"
+        reason = f"it belongs to account {live.account}, but this run uses account {account}"
     elif live.owner == inputs.owner or (live.owner is None and desired and desired.options.adopt):
         return None
     elif live.owner is None and APPLIED_TAG in live.tags:
         reason = (
             "it has the last-applied record of mesh-reconciler but no owner tag, so that tag was "
-            "removed; to manage it again, run adopt, or set reconcile.adopt: true"
+            "removed: to manage it again, run adopt, or set reconcile.adopt: true"
         )
     elif live.owner is None:
         reason = (
-            "it exists and nobody owns it: made by hand, or by a tool that leaves no mark; "
-            "to take it over, run adopt, or say reconcile.adopt: true"
+            "it exists without an owner tag (created by hand or by another tool): to take it "
+            "over, run adopt, or set reconcile.adopt: true"
         )
     else:
         reason = f"it is owned by {live.owner}, not by {inputs.owner}"
@@ -239,13 +247,13 @@ def _foreign(
 
 
 def _unless_suspended(inputs: PlanInput, desired: Desired, verdict: Verdict) -> Verdict:
-    """Return ``verdict``, or while ``desired`` is suspended its change as withheld."""
-    pause = desired.options.suspend
-    if pause is None or pause.until <= inputs.now:
+    """Return ``verdict``, withheld if ``desired`` is suspended."""
+    suspension = desired.options.suspend
+    if suspension is None or suspension.until <= inputs.now:
         return verdict
-    reason = f"suspended until {pause.until.isoformat()}: {pause.reason}"
+    reason = f"suspended until {suspension.until.isoformat()}: {suspension.reason}"
     if isinstance(verdict, Key):
-        # Nothing differs, so the owner tag is ours.
+        # No difference means that the owner tag is correct.
         return Withheld(
             desired.key, reason, ReasonCode.SUSPENDED, desired.origin, live_owner=inputs.owner
         )
@@ -255,7 +263,7 @@ def _unless_suspended(inputs: PlanInput, desired: Desired, verdict: Verdict) -> 
 
 def _create(inputs: PlanInput, desired: Desired) -> Create:
     tags = {**desired.tags, **_owner_tags(inputs, desired, managed_spec(desired, inputs.canonical))}
-    # What is ignored is not corrected later, but it is sent now, and so it is shown.
+    # A create also sends the ignored fields, so its difference includes them.
     spec = None if desired.spec is None else inputs.canonical(desired.spec, None)
     after = view(spec, tags, protect=desired.options.protect)
     return Create(desired.key, desired.spec, tags, desired.origin, Difference(None, after))
@@ -280,22 +288,22 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
         return desired.key
     replaces = after != live_spec
     sent = spec if replaces else None
-    means = traffic_effects.traffic_effect(live_spec, after) if replaces else None
+    traffic = traffic_effects.traffic_effect(live_spec, after) if replaces else None
     change: Change
     if live_resource.owner is None:
-        change = Adopt(desired.key, live_resource, sent, tags, desired.origin, difference, means)
+        change = Adopt(desired.key, live_resource, sent, tags, desired.origin, difference, traffic)
     else:
         cause = _cause(inputs, desired, live_resource, last_applied)
         change = Update(
-            desired.key, live_resource, sent, tags, desired.origin, difference, cause, means
+            desired.key, live_resource, sent, tags, desired.origin, difference, cause, traffic
         )
-    wiped = [
-        field for field in live_resource.unknown if not _ignored(field, desired.options.ignore)
+    removed = [
+        field for field in live_resource.unknown if not _is_ignored(field, desired.options.ignore)
     ]
-    if replaces and wiped:
+    if replaces and removed:
         reason = (
-            f"its live spec has {', '.join(wiped)}, which this version does not know and an update "
-            "would wipe; ignore it in the manifest's reconcile.ignore, or take it out"
+            f"its live spec has {', '.join(removed)}, which this version does not know and an "
+            "update would remove: add it to reconcile.ignore, or remove it from the live resource"
         )
         return Withheld(desired.key, reason, ReasonCode.UNKNOWN_FIELD, desired.origin, change)
     return change
@@ -303,14 +311,17 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
 
 def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
     if is_protected(live.tags):
-        reason = "no manifest asks for it, and its last manifest said reconcile.protect: true"
+        reason = (
+            "it has no manifest, but its last manifest set reconcile.protect: true; to delete it, "
+            "first apply a manifest that sets it to false"
+        )
         return Withheld(live.key, reason, ReasonCode.PROTECTED, live_owner=live.owner)
     before = view(inputs.canonical(live.spec, None), live.tags, protect=False)
     return Delete(live.key, live, Difference(before, None))
 
 
 def managed_spec(desired: Desired, canonical: Canonical) -> Spec | None:
-    """Return the canonical part of the desired spec that we manage; None where we manage none."""
+    """Return the managed part of the desired spec, canonical; None if the spec is not managed."""
     if desired.spec is None:
         return None
     return canonical(overlay(desired.spec, {}, desired.options.ignore), None)
@@ -324,7 +335,7 @@ def _owner_tags(inputs: PlanInput, desired: Desired, managed: Spec | None) -> di
 def _tags_after(
     desired: Desired, live: LiveResource, last_applied: LastApplied | None
 ) -> dict[str, str]:
-    """Return what others put there, less what the manifest dropped, and what it asks for now."""
+    """Return the desired tags and those of other tools, without tags removed from the manifest."""
     kept = {
         key: value
         for key, value in user_tags(live.tags).items()
@@ -333,7 +344,7 @@ def _tags_after(
     return kept | dict(desired.tags)
 
 
-def _ignored(field: str, pointers: Iterable[str]) -> bool:
+def _is_ignored(field: str, pointers: Iterable[str]) -> bool:
     return any(field == pointer or field.startswith(f"{pointer}/") for pointer in pointers)
 
 
@@ -347,15 +358,15 @@ def _cause(
         return Cause.UNKNOWN
     live = None
     if desired.spec is not None:
-        shown = overlay(live_resource.spec, {}, desired.options.ignore)
-        live = inputs.canonical(shown, desired.spec)
+        managed = overlay(live_resource.spec, {}, desired.options.ignore)
+        live = inputs.canonical(managed, desired.spec)
     causes = set(_spec_causes(managed_spec(desired, inputs.canonical), live, last_applied))
     causes |= set(_tag_causes(desired.tags, user_tags(live_resource.tags), last_applied))
     if last_applied.protect != desired.options.protect:
         causes.add(Cause.MANIFEST)
     if Cause.BOTH in causes or {Cause.MANIFEST, Cause.DRIFT} <= causes:
         return Cause.BOTH
-    # Whatever is left beside an unknown part is known, and says more than "unknown".
+    # A known cause of one part is more useful than the unknown cause of another.
     known = causes - {Cause.UNKNOWN}
     return known.pop() if known else Cause.UNKNOWN
 
@@ -363,7 +374,7 @@ def _cause(
 def _spec_causes(desired: Spec | None, live: Spec | None, last_applied: LastApplied) -> list[Cause]:
     if desired == live:
         return []
-    # A record without a spec says that the last manifest had none: this one begins to manage it.
+    # A record without a spec means that the last manifest had none and this one adds it.
     if last_applied.spec_digest in (spec_digest(live), UNMANAGED):
         return [Cause.MANIFEST]
     return [Cause.DRIFT if last_applied.spec_digest == spec_digest(desired) else Cause.BOTH]
@@ -381,21 +392,22 @@ def _tag_causes(
         elif key not in live:
             causes.append(Cause.DRIFT)
         elif live[key] != value:
-            # The mark holds keys, not values: either side may have moved.
+            # The record has tag keys without values, so either side may have changed.
             causes.append(Cause.UNKNOWN)
     return causes
 
 
 def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
-    """Return one side of a difference; without a ``spec`` it is about the rest alone."""
-    shown: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
-    view: dict[str, Json] = {"tags": shown} if spec is None else {"spec": spec, "tags": shown}
-    return {**view, "protect": True} if protect else view
+    """Return one side of a `Difference`; without ``spec`` it has only tags and protection."""
+    shown_tags: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
+    side: dict[str, Json] = {} if spec is None else {"spec": spec}
+    side["tags"] = shown_tags
+    return {**side, "protect": True} if protect else side
 
 
-def _gap_text(live: LiveState) -> list[str]:
+def _read_failures(live: LiveState) -> list[str]:
     return [
-        *(f"{gap} could not be listed" for gap in live.unlisted),
+        *(f"{unlisted} could not be listed" for unlisted in live.unlisted),
         *(
             f"{resource.key} could not be read"
             for resource in live.resources.values()
@@ -404,23 +416,24 @@ def _gap_text(live: LiveState) -> list[str]:
     ]
 
 
-def _in_order(changes: Iterable[Change], early: Collection[Key]) -> tuple[Change, ...]:
-    """Return writes with parents before children, then deletes the other way round.
+def _order_changes(changes: Iterable[Change], before_parent: Collection[Key]) -> tuple[Change, ...]:
+    """Return creates and updates with parents first, then deletes with children first.
 
-    What is ``early`` comes right before what contains it, deletes too.
+    Changes of ``before_parent``, deletes included, come right before the change of their parent.
     """
     writes: list[Change] = []
     deletes: list[Delete] = []
     for change in changes:
-        if isinstance(change, Delete) and change.key not in early:
+        if isinstance(change, Delete) and change.key not in before_parent:
             deletes.append(change)
         else:
             writes.append(change)
-    return (*sorted(writes, key=lambda item: _order(item.key, early)), *in_order(deletes))
+    writes.sort(key=lambda change: _sort_key(change.key, before_parent))
+    return (*writes, *order_deletes(deletes))
 
 
-def _order(key: Key, early: Collection[Key]) -> tuple[float, Key]:
+def _sort_key(key: Key, before_parent: Collection[Key]) -> tuple[float, Key]:
     parent = parent_of(key)
-    if key in early and parent is not None:
+    if key in before_parent and parent is not None:
         return KINDS[parent.kind].wave - 0.5, key
     return KINDS[key.kind].wave, key

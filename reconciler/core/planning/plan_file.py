@@ -1,7 +1,7 @@
-"""A plan as a file holds it: all that apply needs, and a digest by which an edit shows.
+"""The content of a plan file: a plan with all that apply needs, and a digest that detects edits.
 
-Knows bytes and no files. The walk follows the dataclasses themselves, so a field that a change
-gains is saved and read without a word here.
+This module converts bytes and does no I/O. Encoder and decoder follow the fields of the
+dataclasses, so a new field of a change needs no code here.
 """
 
 import json
@@ -20,14 +20,14 @@ from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, dige
 
 SCHEMA = 1
 DIGEST = "digest"
-# Which of the changes it is, for they hold much the same.
+# The member with the operation of a change, because fields alone do not identify its type.
 OPERATION = "operation"
 CHANGES = frozenset(get_args(Change))
 
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """What a file holds beside its digest."""
+    """The content of a file without its digest."""
 
     schema: int
     fingerprint: str
@@ -35,10 +35,10 @@ class _Document:
 
 
 def write_plan_file(plan: Plan) -> bytes:
-    """Return the one spelling of ``plan`` in a file.
+    """Return the canonical content of a plan file.
 
     Raises:
-        TargetError: Its account is unknown, so it could be applied to another one.
+        TargetError: The account of the target is unknown, so the plan could be applied to another.
         UsageError: The file would be too large.
     """
     if plan.target.account is None:
@@ -49,40 +49,46 @@ def write_plan_file(plan: Plan) -> bytes:
     content = _with_digest(_encode(_Document(SCHEMA, plan.fingerprint, plan)))
     if len(content) > limits.MAX_PLAN_FILE_BYTES:
         raise UsageError(
-            f"a saved plan holds {limits.MAX_PLAN_FILE_BYTES >> 20} MiB at most, and this one takes "
-            f"{len(content) / (1 << 20):.1f}: make several plans with --only"
+            f"the plan has {len(content) / (1 << 20):.1f} MiB, but a plan file may have at most "
+            f"{limits.MAX_PLAN_FILE_BYTES >> 20} MiB: make several plans with --only"
         )
     return content
 
 
 def parse_plan_file(file: str, content: bytes) -> Plan:
-    """Return the plan that ``content`` holds, exactly as it was saved.
+    """Return the plan in ``content``.
 
-    UsageError, in which ``file`` is named, where it is anything else.
+    Args:
+        file: The name of the file, for messages.
+        content: The bytes of the file.
+
+    Raises:
+        UsageError: The content is not a plan of this version, or was edited after it was saved.
     """
     if len(content) > limits.MAX_PLAN_FILE_BYTES:
         raise UsageError(
-            f"{file} is larger than {limits.MAX_PLAN_FILE_BYTES >> 20} MiB, which no saved plan is"
+            f"{file} is not a saved plan: it is larger than {limits.MAX_PLAN_FILE_BYTES >> 20} MiB"
         )
     try:
-        rest = dict(json.loads(content))
-        rest.pop(DIGEST, None)
-        untouched = _with_digest(rest) == content
+        document = dict(json.loads(content))
+        document.pop(DIGEST, None)
+        is_unchanged = _with_digest(document) == content
     except (ValueError, TypeError, RecursionError) as error:
-        raise UsageError(f"{file} is no saved plan, or not all of one: save it again") from error
-    schema = rest.get("schema")
+        raise UsageError(f"{file} is not a complete saved plan: save it again") from error
+    schema = document.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise UsageError(
-            f"{file} was made by a newer version: schema {schema}, this one knows {SCHEMA}"
+            f"{file} was made by a newer version (schema {schema}, this version supports "
+            f"{SCHEMA}): use that version, or make a new plan"
         )
-    if not untouched:
-        raise UsageError(f"{file} was edited since it was saved: make a new plan")
+    if not is_unchanged:
+        raise UsageError(f"{file} was edited after it was saved: make a new plan")
     try:
-        found: _Document = _decode(_Document, rest, "")
-        _validate(found)
+        decoded: _Document = _decode(_Document, document, "")
+        _validate(decoded)
     except ValueError as error:
-        raise UsageError(f"{file} is no plan that this version makes: {error}") from error
-    return found.plan
+        raise UsageError(f"{file} is not a valid plan ({error}): make a new plan") from error
+    return decoded.plan
 
 
 def _with_digest(document: dict[str, Json]) -> bytes:
@@ -105,7 +111,11 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(hint: Any, value: Any, path: str) -> Any:
-    """Return the value of type ``hint`` that ``value`` stands for; ValueError names the place."""
+    """Return ``value`` as an instance of ``hint``.
+
+    Raises:
+        ValueError: ``value`` does not match ``hint``; the message has the path.
+    """
     if hint == Json:
         return value
     if get_origin(hint) in (Union, UnionType):
@@ -120,7 +130,7 @@ def _decode(hint: Any, value: Any, path: str) -> Any:
             return known[value]
     elif type(value) is (hint or NoneType) or (hint is float and type(value) is int):
         return value
-    raise ValueError(f"{path} holds what it cannot")
+    raise ValueError(f"{path} has an invalid value")
 
 
 def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any:
@@ -139,56 +149,64 @@ def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any
         return hint(
             **{name: _decode(members[name], value[name], f"{path}/{name}") for name in value}
         )
-    raise ValueError(f"{path} holds what it cannot")
+    raise ValueError(f"{path} has an invalid value")
 
 
 def _decode_choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:
     if value is None and NoneType in choices:
         return None
-    named = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
-    if not set(named.values()) <= CHANGES:
-        (hint,) = named.values()
+    by_name = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
+    if not set(by_name.values()) <= CHANGES:
+        (hint,) = by_name.values()
         return _decode(hint, value, path)
-    if not isinstance(value, dict) or value.get(OPERATION) not in [*named]:
-        raise ValueError(f"{path}/{OPERATION} is none of {', '.join(named)}")
-    rest = {name: value[name] for name in value if name != OPERATION}
-    return _decode_many(named[value[OPERATION]], rest, path)
+    if not isinstance(value, dict) or value.get(OPERATION) not in [*by_name]:
+        raise ValueError(f"{path}/{OPERATION} is not one of {', '.join(by_name)}")
+    members = {name: value[name] for name in value if name != OPERATION}
+    return _decode_many(by_name[value[OPERATION]], members, path)
 
 
 def _validate(document: _Document) -> None:
-    """Raise ValueError where it says what no plan of ours can: a digest keeps nobody from lying."""
+    """Raise ValueError unless `make_plan` could have made the plan.
+
+    The digest detects edits, but anyone can compute a new one for an edited file.
+    """
     plan = document.plan
-    ways = [(change.key, way) for change in plan.changes for way in detached_routes(change)]
-    for change in (*plan.changes, *(part for _, way in ways for part in (way.detach, way.attach))):
+    routes = [(change.key, route) for change in plan.changes for route in detached_routes(change)]
+    for change in (
+        *plan.changes,
+        *(part for _, route in routes for part in (route.detach, route.attach)),
+    ):
         before = getattr(change, "before", None)
         owners = {before.owner} - {None} if before else set()
         if not isinstance(change, Delete):
             owners.add(change.tags.get(OWNER_TAG))
         if not _is_valid_key(change.key) or (before and before.key != change.key):
-            raise ValueError(f"the key of {change.key} is not one")
+            raise ValueError(f"{change.key} is not a valid key")
         if owners != {plan.owner}:
-            raise ValueError(f"{change.key} is not of owner {plan.owner}")
-    for holder, way in ways:
-        if way.attach.key != way.detach.key or parent_of(way.detach.key) != holder:
-            raise ValueError(f"{way.detach.key} is nothing that makes way for {holder}")
-    _refuse_unsound_links(plan)
+            raise ValueError(f"{change.key} is not owned by {plan.owner}")
+    for parent, route in routes:
+        if route.attach.key != route.detach.key or parent_of(route.detach.key) != parent:
+            raise ValueError(f"{route.detach.key} is not a route in {parent}")
+    _validate_unlinked(plan)
     if len(set(plan.keys)) < len(plan.keys):
-        raise ValueError("one resource has two verdicts")
+        raise ValueError("a resource occurs twice")
     if plan.target.account is None:
-        raise ValueError("it is bound to no account")
+        raise ValueError("its target has no account")
     if document.fingerprint != plan.fingerprint:
-        raise ValueError("its fingerprint is another one")
+        raise ValueError("its fingerprint does not match")
 
 
-def _refuse_unsound_links(plan: Plan) -> None:
+def _validate_unlinked(plan: Plan) -> None:
     deleted = {change.key for change in plan.changes if isinstance(change, Delete)}
-    for node in (link.before for change in plan.changes for link in unlinked(change)):
+    for node in (item.before for change in plan.changes for item in unlinked(change)):
         if node.key not in deleted or node.owner != plan.owner:
-            raise ValueError(f"{node.key} is updated first, and is not deleted by this plan")
+            raise ValueError(
+                f"{node.key} is updated before its delete, but this plan does not delete it"
+            )
 
 
 def _is_valid_key(key: Key) -> bool:
-    """Whether ``key`` has a name for itself and one for each that contains it."""
+    """Whether ``key`` has a known kind, and one name for itself and for each parent."""
     if key.kind not in KINDS or not key.path:
         return False
     parent = parent_of(key)

@@ -1,4 +1,4 @@
-"""The keys that a run is about, chosen by patterns."""
+"""The selection of the keys of a run, by patterns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from reconciler.core.resources import Key, Unlisted
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Selects a key that a pattern of each group of ``included`` matches, unless it is excluded.
+    """Selects keys that match a pattern of each included group and no excluded pattern.
 
-    An empty group matches every key.
+    An empty group matches all keys.
     """
 
     included: tuple[Sequence[str], ...] = ()
@@ -23,7 +23,7 @@ class Selection:
         ) and not any(map(key.matches, self.excluded))
 
     def may_have(self, unlisted: Unlisted) -> bool:
-        """Whether one of ``unlisted`` may be selected: if that is unknown, it may."""
+        """Whether a resource in ``unlisted`` may be selected; true if that is unknown."""
         return all(
             not patterns or any(map(unlisted.may_match, patterns)) for patterns in self.included
         ) and not any(map(unlisted.all_match, self.excluded))

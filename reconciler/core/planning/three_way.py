@@ -1,6 +1,6 @@
-"""What a change of the manifests does, beside what happened to the live side since its base.
+"""A three-way comparison of the manifests before a change, after it, and the live state.
 
-Base is what the manifests said before the change, head what they say with it.
+Base is the desired state before the change, head the desired state after it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from reconciler.core.resources import Desired, Json, Key
 
 @dataclass(frozen=True, slots=True)
 class FieldDiff:
-    """The fields of one resource that differ; the pointer of a whole resource is empty."""
+    """The fields of one resource that differ. The pointer of the whole resource is empty."""
 
     key: Key
     fields: tuple[FieldChange, ...]
@@ -22,7 +22,7 @@ class FieldDiff:
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
-    """A field that the change moves, and that was moved on the live side too."""
+    """A field that differs between base and head, and was also changed on the target."""
 
     key: Key
     pointer: str
@@ -33,10 +33,13 @@ class MergeConflict:
 
 @dataclass(frozen=True, slots=True)
 class ThreeWay:
-    """Base, head and live compared.
+    """The result of the comparison.
 
-    ``proposed`` leads from base to head. ``reverted`` leads from live to head where head is as
-    base: applying it undoes what was done to the live side, or was left undone there.
+    Attributes:
+        proposed: Differences between base and head.
+        reverted: Differences between live and head in fields that are equal in base and head.
+            An apply reverts these changes of the live state, or makes up for a missing apply.
+        conflicts: Fields that changed both in the manifests and on the target.
     """
 
     proposed: tuple[FieldDiff, ...]
@@ -47,19 +50,26 @@ class ThreeWay:
 def compare(
     base: Iterable[Desired], head: Iterable[Desired], plan: Plan, canonical: Canonical
 ) -> ThreeWay:
-    """Return what of ``plan``, made for ``head``, is due to the change from ``base``."""
+    """Return how the changes of ``plan`` relate to the change of the manifests.
+
+    Args:
+        base: The desired resources before the change.
+        head: The desired resources after the change.
+        plan: The plan that was made for ``head``.
+        canonical: As in `PlanInput`.
+    """
     before, after = (_views(desired, canonical) for desired in (base, head))
     changes = {change.key: change for change in plan.changes}
     proposed: list[FieldDiff] = []
     reverted: list[FieldDiff] = []
     conflicts: list[MergeConflict] = []
     for key in sorted(plan.keys):
-        moved = _fields(before.get(key), after.get(key))
-        proposed += [FieldDiff(key, moved)] if moved else []
+        changed = _fields(before.get(key), after.get(key))
+        proposed += [FieldDiff(key, changed)] if changed else []
         if key in changes and (key in before or key not in after):
-            back, clashing = _since_base(changes[key], before.get(key), moved)
-            reverted += [FieldDiff(key, back)] if back else []
-            conflicts += clashing
+            undone, conflicting = _compare_with_base(changes[key], before.get(key), changed)
+            reverted += [FieldDiff(key, undone)] if undone else []
+            conflicts += conflicting
     return ThreeWay(tuple(proposed), tuple(reverted), tuple(conflicts))
 
 
@@ -78,10 +88,10 @@ def _fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
     return field_changes(before, after)
 
 
-def _since_base(
-    change: Change, base: Json, moved: tuple[FieldChange, ...]
+def _compare_with_base(
+    change: Change, base: Json, changed: tuple[FieldChange, ...]
 ) -> tuple[tuple[FieldChange, ...], list[MergeConflict]]:
-    """Return the fields of ``change`` that the manifests did not move, and those that both did."""
+    """Return the fields of ``change`` that are equal in base and head, and the conflicts."""
     match change:
         case Create():
             return _fields(None, change.difference.after), []
@@ -93,24 +103,24 @@ def _since_base(
                 MergeConflict(change.key, "/spec", was, live, MISSING)
             ]
         case _:
-            return _split_by_cause(change, moved)
+            return _split_fields(change, changed)
 
 
-def _split_by_cause(
-    change: Update | Adopt, moved: tuple[FieldChange, ...]
+def _split_fields(
+    change: Update | Adopt, changed: tuple[FieldChange, ...]
 ) -> tuple[tuple[FieldChange, ...], list[MergeConflict]]:
-    back: list[FieldChange] = []
+    reverted: list[FieldChange] = []
     conflicts: list[MergeConflict] = []
     for field in change.difference.fields:
-        near = [move for move in moved if _overlaps(move.pointer, field.pointer)]
-        if not near:
-            back.append(field)
-        elif near != [field]:
-            clash = MergeConflict(
-                change.key, field.pointer, near[0].before, field.before, field.after
+        overlapping = [item for item in changed if _overlaps(item.pointer, field.pointer)]
+        if not overlapping:
+            reverted.append(field)
+        elif overlapping != [field]:
+            conflict = MergeConflict(
+                change.key, field.pointer, overlapping[0].before, field.before, field.after
             )
-            conflicts.append(clash)
-    return tuple(back), conflicts
+            conflicts.append(conflict)
+    return tuple(reverted), conflicts
 
 
 def _overlaps(pointer: str, other: str) -> bool:

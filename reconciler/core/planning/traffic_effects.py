@@ -1,4 +1,4 @@
-"""What a change of a spec means for traffic, where a reader should look twice."""
+"""The effect of a spec change on traffic, for reviewers."""
 
 from reconciler.core.changes import TrafficEffect
 from reconciler.core.diff import MISSING, value_at
@@ -9,7 +9,11 @@ CLOSED = "DROP_ALL"
 
 
 def traffic_effect(before: Spec, after: Spec) -> TrafficEffect | None:
-    """Return what replacing ``before`` by ``after`` does to traffic leaving a mesh."""
+    """Return the effect of replacing ``before`` by ``after`` on traffic that leaves the mesh.
+
+    Returns:
+        None if the egress filter does not change.
+    """
     was, becomes = (value_at(spec, "/egressFilter/type") for spec in (before, after))
     if was == becomes:
         return None

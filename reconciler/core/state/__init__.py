@@ -1,1 +1,1 @@
-"""What one cycle leaves for the next: failures, repair loops, and the status of each resource."""
+"""State that one cycle passes to the next: failures, repair loops, resource statuses."""

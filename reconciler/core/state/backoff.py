@@ -1,6 +1,6 @@
-"""What failed lately, and until when it is left alone: each resource for itself.
+"""Backoff of failed changes, for each resource separately.
 
-Another difference is another attempt: whoever corrects a manifest does not wait.
+A changed difference starts over, so that a corrected manifest is applied without delay.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from reconciler.core.state.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
-    """A change that failed ``attempts`` times in a row, the last time for ``reason``."""
+    """A change that failed ``attempts`` times in a row, the last time because of ``reason``."""
 
     fields: tuple[FieldChange, ...]
     attempts: int
@@ -26,24 +26,28 @@ class FailureRecord:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """What the cycles of this process failed at, by key."""
+    """The failed changes of this process, by key."""
 
     failures: Mapping[Key, FailureRecord] = field(default_factory=dict)
 
     def waiting(self, plan: Plan, now: float) -> dict[Key, Failed]:
-        """Return the outcomes of what ``plan`` would try too early, by key."""
+        """Return the outcomes of the changes that must not be retried at ``now``, by key."""
         return {
-            change.key: Failed(change, setback.reason)
+            change.key: Failed(change, failure.reason)
             for change in plan.changes
-            if (setback := self._find(change)) is not None and now < setback.next_at
+            if (failure := self._find(change)) is not None and now < failure.next_at
         }
 
     def record(
         self, report: Report, waiting: Mapping[Key, Failed], now: float, schedule: Schedule
     ) -> "Backoff":
-        """Return what is known after a cycle; what did not fail is forgotten.
+        """Return the backoff after a cycle, with only the changes that failed.
 
-        ``waiting`` was not tried, though ``report`` has an outcome for it.
+        Args:
+            report: The result of the cycle.
+            waiting: Changes that were not tried, although ``report`` has an outcome for them.
+            now: The time of the cycle.
+            schedule: Determines the delay before the next attempt.
         """
         return Backoff(
             {
@@ -62,6 +66,6 @@ class Backoff:
         return FailureRecord(fields, attempts, now + schedule.retry_delay(attempts), outcome.reason)
 
     def _find(self, change: Change) -> FailureRecord | None:
-        setback = self.failures.get(change.key)
-        same = setback is not None and setback.fields == change.difference.fields
-        return setback if same else None
+        failure = self.failures.get(change.key)
+        same = failure is not None and failure.fields == change.difference.fields
+        return failure if same else None

@@ -1,4 +1,4 @@
-"""How a daemon's target stands, for whoever looks from outside: a value, made anew each cycle.
+"""The status of a daemon and its resources, an immutable value for each cycle.
 
 All times are wall-clock seconds since 1970.
 """
@@ -14,7 +14,7 @@ from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 
 
 class State(StrEnum):
-    """How one resource stands."""
+    """The state of one resource."""
 
     IN_SYNC = "in sync"
     PENDING = "pending"
@@ -28,12 +28,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceStatus:
-    """How one resource stands since ``since``.
+    """The status of one resource.
 
-    ``fields`` are what differs, ``reason`` is what a reader is told of it. ``outcome`` is the last
-    one, in words, and stays when the resource is in sync again. ``attempts`` counts those that
-    failed in a row; before ``next_attempt_at`` there is no other. ``last_seen_at`` is when a
-    resource that is missing was last live.
+    Attributes:
+        since: When the resource entered ``state``.
+        fields: The fields that differ.
+        reason: The explanation for users.
+        outcome: The last outcome, as text. It is kept when the resource is in sync again.
+        attempts: Number of failed attempts in a row.
+        next_attempt_at: Time of the next attempt after a failure.
+        last_seen_at: When a missing resource was last live.
     """
 
     key: Key
@@ -54,7 +58,7 @@ class ResourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """Who may write, and until when that is known; ``holder`` is empty while nobody is known to."""
+    """The lease that permits writes; ``holder`` is empty if the holder is unknown."""
 
     holder: str
     term_seconds: float
@@ -63,15 +67,18 @@ class LeaseStatus:
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """One daemon and its target.
+    """The status of one daemon and its target.
 
-    ``cycle`` is the number of the last cycle begun, from 1; 0 is none yet. ``exit_code`` is that
-    of the last cycle finished. ``diagnostics`` say what is wrong with the source, ``error`` why the
-    target could not be read, ``unlisted`` which of its lists could not. ``calls`` counts API
-    calls by operation since the start, ``responses`` what came back: ok, refused, throttled, failed
-    or none.
-    ``recheck_seconds`` is how long it takes until all tags were looked at once more. ``is_leader``
-    is whether this daemon writes; without a lock it always does.
+    Attributes:
+        cycle: Number of the last started cycle, from 1; 0 before the first.
+        exit_code: Exit code of the last finished cycle.
+        diagnostics: Problems of the source.
+        error: Why the target could not be read.
+        unlisted: Lists of the target that could not be read.
+        calls: Number of API calls since the start, by operation.
+        responses: Number of responses, by class: ok, refused, throttled, failed or none.
+        recheck_seconds: How long it takes to read all tags once.
+        is_leader: Whether this daemon writes; always true without a lock.
     """
 
     target: TargetId

@@ -1,7 +1,7 @@
-"""Tells a resource that was deleted outside of mesh-reconciler from one that is new.
+"""Distinguishes a resource that was deleted outside of mesh-reconciler from a new one.
 
-No tag outlives its resource, so a single run cannot know. A process that runs cycle after cycle
-can, because it remembers what it read.
+Tags are deleted with their resource, so a single run cannot distinguish them. A daemon can,
+because it records the keys that it read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from reconciler.core.resources import Key
 
 @dataclass(frozen=True, slots=True)
 class LastSeen:
-    """When this process last saw each resource of ours live."""
+    """When this process last read each owned resource, by key."""
 
     at: Mapping[Key, float] = field(default_factory=dict)
 
@@ -23,9 +23,9 @@ class LastSeen:
         """Return `plan` with the cause `missing` for each create of a resource that was live."""
         return replace(
             plan,
-            changes=tuple(map(self._explained, plan.changes)),
+            changes=tuple(map(self._with_cause, plan.changes)),
             withheld=tuple(
-                replace(withheld, change=self._explained(withheld.change))
+                replace(withheld, change=self._with_cause(withheld.change))
                 if withheld.change
                 else withheld
                 for withheld in plan.withheld
@@ -33,18 +33,18 @@ class LastSeen:
         )
 
     def after(self, report: Report, read_at: float, written_at: float) -> "LastSeen":
-        """Return what is known after a cycle that read the target and then wrote to it.
+        """Return the record after a cycle that read the target and then wrote to it.
 
-        A key without a verdict is forgotten: it is in no manifest, and not live.
+        Keys that are not in the plan are dropped: they have no manifest and are not live.
         """
         plan = report.plan
         known = {key: self.at[key] for key in plan.keys if key in self.at}
-        known |= dict.fromkeys(_live(plan), read_at)
+        known |= dict.fromkeys(_live_keys(plan), read_at)
         for outcome in report.outcomes:
             if isinstance(outcome, Failed):
-                # A route that we detached and could not attach again is not missing.
-                for way in detached_routes(outcome.change):
-                    known.pop(way.detach.key, None)
+                # A route that was detached and could not be attached again is not missing.
+                for route in detached_routes(outcome.change):
+                    known.pop(route.detach.key, None)
             elif isinstance(outcome, Applied):
                 if isinstance(outcome.change, Delete):
                     known.pop(outcome.change.key, None)
@@ -52,15 +52,15 @@ class LastSeen:
                     known[outcome.change.key] = written_at
         return LastSeen(known)
 
-    def _explained(self, change: Change) -> Change:
-        seen_at = self.at.get(change.key)
-        if not isinstance(change, Create) or seen_at is None:
+    def _with_cause(self, change: Change) -> Change:
+        last_seen_at = self.at.get(change.key)
+        if not isinstance(change, Create) or last_seen_at is None:
             return change
-        return replace(change, cause=Cause.MISSING, last_seen_at=seen_at)
+        return replace(change, cause=Cause.MISSING, last_seen_at=last_seen_at)
 
 
-def _live(plan: Plan) -> Iterator[Key]:
-    """Yield the key of each resource of ours that `plan` shows live."""
+def _live_keys(plan: Plan) -> Iterator[Key]:
+    """Yield the key of each owned resource that is live according to `plan`."""
     yield from plan.unchanged
     yield from (withheld.key for withheld in plan.withheld if withheld.owner == plan.owner)
     for change in plan.changes:
@@ -70,4 +70,4 @@ def _live(plan: Plan) -> Iterator[Key]:
         *plan.changes,
         *(withheld.change for withheld in plan.withheld if withheld.change),
     ):
-        yield from (way.detach.key for way in detached_routes(change))
+        yield from (route.detach.key for route in detached_routes(change))

@@ -1,7 +1,7 @@
-"""Who keeps undoing our work: the same difference that comes back after every repair.
+"""Detects repair loops: differences that come back after each repair.
 
-Two writers that correct each other would do so for ever. After some repairs in a row the one
-that notices stops, for this resource and in this process, and says who the other may be.
+Two writers that undo each other's changes would never stop. After `limits.MAX_REPAIRS` repairs in a row
+this process withholds the change of the resource and reports the likely other writer.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from reconciler.core.resources import Key, canonical_json
 
 @dataclass(frozen=True, slots=True)
 class RepairCount:
-    """How many cycles running one difference of a resource was repaired."""
+    """How many cycles in a row a difference was repaired."""
 
     difference: str
     count: int
@@ -24,38 +24,38 @@ class RepairCount:
 
 @dataclass(frozen=True, slots=True)
 class RepairLoops:
-    """What the cycles of this process have repaired lately, by key."""
+    """The latest repairs of this process, by key."""
 
     counts: Mapping[Key, RepairCount] = field(default_factory=dict)
 
     def withhold(self, plan: Plan) -> Plan:
-        """Return ``plan`` less the changes that were made often enough, which are withheld."""
-        contested = {change.key: change for change in plan.changes if self._is_looping(change)}
-        if not contested:
+        """Return ``plan`` with changes withheld that were already made `limits.MAX_REPAIRS` times."""
+        looping = {change.key: change for change in plan.changes if self._is_looping(change)}
+        if not looping:
             return plan
-        item = [
+        withheld = [
             Withheld(change.key, _reason(change), ReasonCode.REPAIR_LOOP, change.origin, change)
-            for change in contested.values()
+            for change in looping.values()
         ]
         return replace(
             plan,
-            changes=tuple(change for change in plan.changes if change.key not in contested),
-            withheld=tuple(sorted((*plan.withheld, *item), key=lambda withheld: withheld.key)),
+            changes=tuple(change for change in plan.changes if change.key not in looping),
+            withheld=tuple(sorted((*plan.withheld, *withheld), key=lambda item: item.key)),
         )
 
     def record(self, report: Report) -> "RepairLoops":
-        """Return what is known after a cycle; what did not come back is forgotten."""
+        """Return the counts after a cycle, without differences that did not come back."""
         repairs = {
             outcome.change.key: self._count_repair(outcome.change)
             for outcome in report.outcomes
             if isinstance(outcome, Applied) and not isinstance(outcome.change, Delete)
         }
-        item = (
+        looping = (
             withheld.key
             for withheld in report.plan.withheld
             if withheld.reason_code is ReasonCode.REPAIR_LOOP
         )
-        return RepairLoops(repairs | {key: self.counts[key] for key in item})
+        return RepairLoops(repairs | {key: self.counts[key] for key in looping})
 
     def _is_looping(self, change: Change) -> bool:
         return self._count_repair(change).count > limits.MAX_REPAIRS
@@ -69,12 +69,12 @@ class RepairLoops:
 
 def _reason(change: Change) -> str:
     if change.cause is Cause.DRIFT:
-        other = "a controller, Terraform or a person writes it without our mark"
+        writer = "a controller, Terraform or a person changes it"
     elif change.cause is Cause.MISSING:
-        other = "a controller, Terraform or a person deletes it"
+        writer = "a controller, Terraform or a person deletes it"
     else:
-        other = "another reconciler may have the same owner id and other manifests"
+        writer = "another reconciler may use the same owner id with other manifests"
     return (
-        f"the same difference came back after each of {limits.MAX_REPAIRS} repairs: {other}; this "
-        "process leaves it alone until the difference is another one"
+        f"the same difference came back after each of {limits.MAX_REPAIRS} repairs ({writer}): stop the "
+        "other writer; this process repairs it again only if the difference changes"
     )

@@ -1,4 +1,4 @@
-"""How every resource stands after a cycle, told from its report and from how it stood before."""
+"""The status of each resource after a cycle, from its report and the status before."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class NextAttempt:
-    """How often in a row something failed, and when it is tried again."""
+    """The failed attempts of a change in a row, and the time of the next one."""
 
     attempts: int
     at: float
@@ -39,72 +39,79 @@ def resource_statuses(
     retries: Mapping[Key, NextAttempt],
     now: float,
 ) -> tuple[ResourceStatus, ...]:
-    """Return the standing of every key that has a verdict, ordered by key.
+    """Return the status of each key of the plan except deleted ones, ordered by key.
 
-    What was deleted is not among them. Times, ``now`` too, are those of the clock on the wall.
+    Args:
+        report: The result of the cycle.
+        before: The statuses before the cycle.
+        origins: The positions of the resources in the manifests.
+        retries: The next attempts of failed changes.
+        now: Wall-clock time of the cycle, in seconds since 1970.
     """
     plan = report.plan
-    # What makes way for a change stands as that change does.
+    # A detached route has the status of the change that it is detached for.
     withheld = [
         *plan.withheld,
         *(
-            replace(item, key=way.attach.key, origin=way.attach.origin, change=way.attach)
+            replace(item, key=route.attach.key, origin=route.attach.origin, change=route.attach)
             for item in plan.withheld
             if item.change
-            for way in detached_routes(item.change)
+            for route in detached_routes(item.change)
         ),
     ]
     outcomes = [
         *report.outcomes,
         *(
-            replace(outcome, change=way.attach)
+            replace(outcome, change=route.attach)
             for outcome in report.outcomes
-            for way in detached_routes(outcome.change)
+            for route in detached_routes(outcome.change)
         ),
     ]
-    fresh = [_unchanged(plan, key, before.get(key), origins, now) for key in plan.unchanged]
-    fresh += [_withheld(plan, item, now) for item in withheld]
+    fresh = [_status_in_sync(plan, key, before.get(key), origins, now) for key in plan.unchanged]
+    fresh += [_status_of_withheld(plan, item, now) for item in withheld]
     fresh += [
-        _changed(plan, outcome, now)
+        _status_of_outcome(plan, outcome, now)
         for outcome in outcomes
         if not (isinstance(outcome.change, Delete) and isinstance(outcome, Applied))
     ]
-    aged = (
+    statuses = (
         _carry_over(status, before.get(status.key), retries.get(status.key)) for status in fresh
     )
-    return tuple(sorted(aged, key=lambda status: status.key))
+    return tuple(sorted(statuses, key=lambda status: status.key))
 
 
-def _unchanged(
+def _status_in_sync(
     plan: Plan, key: Key, before: ResourceStatus | None, origins: Mapping[Key, Origin], now: float
 ) -> ResourceStatus:
     origin = origins.get(key)
     if before is not None and before.state is State.IN_SYNC and before.origin == origin:
-        # Most are, in most cycles: a thousand equal values are not made anew each minute.
+        # Reuse the value: most resources are in sync in most cycles.
         return before
     return ResourceStatus(key, State.IN_SYNC, now, origin, plan.owner)
 
 
-def _withheld(plan: Plan, withheld: Withheld, now: float) -> ResourceStatus:
+def _status_of_withheld(plan: Plan, withheld: Withheld, now: float) -> ResourceStatus:
     state = STATES.get(withheld.reason_code, State.WITHHELD)
     if withheld.change is None:
         return ResourceStatus(
             withheld.key, state, now, withheld.origin, withheld.owner, reason=withheld.reason
         )
     if withheld.reason_code is ReasonCode.POLICY:
-        state = _untouched(withheld.change)
+        state = _state_before_change(withheld.change)
     return replace(_from_change(plan, withheld.change, state, now), reason=withheld.reason)
 
 
-def _changed(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
+def _status_of_outcome(plan: Plan, outcome: Outcome, now: float) -> ResourceStatus:
     change = outcome.change
     text = f"{operation_name(change)} {outcome_name(outcome)}"
     if isinstance(outcome, Applied):
         status = ResourceStatus(change.key, State.IN_SYNC, now, change.origin, plan.owner)
         return replace(status, outcome=text, outcome_at=now)
     if isinstance(outcome, Skipped):
-        # Nothing became of it, so there is no outcome to show.
-        return replace(_from_change(plan, change, _untouched(change), now), reason=outcome.reason)
+        # A change that was not tried has no outcome.
+        return replace(
+            _from_change(plan, change, _state_before_change(change), now), reason=outcome.reason
+        )
     state = State.FAILED if isinstance(outcome, Failed) else State.STALE
     status = _from_change(plan, change, state, now)
     return replace(status, reason=outcome.reason, outcome=text, outcome_at=now)
@@ -124,14 +131,14 @@ def _from_change(plan: Plan, change: Change, state: State, now: float) -> Resour
     )
 
 
-def _untouched(change: Change) -> State:
+def _state_before_change(change: Change) -> State:
     return State.DRIFTED if change.cause in DRIFT else State.PENDING
 
 
 def _carry_over(
     status: ResourceStatus, before: ResourceStatus | None, retry: NextAttempt | None
 ) -> ResourceStatus:
-    """Carry over since when it is so, and the last outcome where there is no newer one."""
+    """Return ``status`` with its start, and with the last outcome if there is no new one."""
     if status is before:
         return status
     if retry is not None:

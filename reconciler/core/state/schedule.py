@@ -1,6 +1,6 @@
-"""When the next cycle is due, when what failed is tried again, and which change goes first.
+"""The schedule of cycles and retries, and the priority of urgent changes.
 
-All of it as functions of now, in seconds of whatever clock the caller keeps to.
+Times are arguments, in seconds of any clock that the caller uses consistently.
 """
 
 from collections.abc import Collection
@@ -15,28 +15,28 @@ from reconciler.core.resources import Key
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A cycle every ``interval_seconds``, counted from the start of the one before."""
+    """Starts a cycle every ``interval_seconds``, measured from start to start."""
 
     interval_seconds: float
 
     def cycle_delay(self, jitter: float) -> float:
-        """Return the seconds from one start to the next; ``jitter`` is from 0 to 1."""
+        """Return the seconds between two starts; ``jitter`` is a random number from 0 to 1."""
         return self.interval_seconds * (1 + limits.CYCLE_JITTER * (2 * jitter - 1))
 
     def retry_delay(self, attempts: int) -> float:
-        """Return for how long to leave alone what failed ``attempts`` times in a row, from 1."""
-        # The power is bounded, for a float is not.
+        """Return the seconds to wait after ``attempts`` failures in a row (at least 1)."""
+        # A large exponent would overflow the float.
         return min(self.interval_seconds * 2.0 ** min(attempts - 1, 10), limits.MAX_BACKOFF_SECONDS)
 
 
 def is_due(now: float, started: float, delay_seconds: float) -> bool:
-    """Whether ``now`` is ``delay_seconds`` after ``started``, or before it."""
-    # A clock that was set back must not put the next cycle off for as long.
+    """Whether ``delay_seconds`` have passed since ``started``, or ``now`` is before ``started``."""
+    # A clock that was set back must not delay the next cycle.
     return not started <= now < started + delay_seconds
 
 
 def urgent_first(plan: Plan, urgent: Collection[Key]) -> Plan:
-    """Return ``plan`` with what is ``urgent`` at the front of each wave, waves as they were."""
+    """Return ``plan`` with the ``urgent`` changes first in each wave, and the waves unchanged."""
     waves = (
         sorted(wave, key=lambda change: change.key not in urgent) for wave in waves_of(plan.changes)
     )

@@ -1,1 +1,1 @@
-"""What to break, and how it shows."""
+"""Injected faults and their effects on responses."""

@@ -1,7 +1,6 @@
-"""How a fault shows: the answer that a struck request gets, or none.
+"""The effects of faults on the response to a request.
 
-Which request is struck is decided in ``faults``; what the request does when it is let through is
-its own.
+``fault_list`` selects the fault for a request.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer; ``headers`` are those beyond the ones that every answer has."""
+    """One HTTP response; ``headers`` come in addition to those of every response."""
 
     status: int
     body: str
@@ -32,19 +31,22 @@ Perform = Callable[[Lag | None], Awaitable[Response]]
 
 
 class HangUpError(EndpointError):
-    """There is to be no answer; None waits until the client leaves."""
+    """Closes the connection without a response.
+
+    ``after_seconds`` is the wait before; None waits until the client closes the connection.
+    """
 
     def __init__(self, after_seconds: float | None) -> None:
-        super().__init__("the connection ends without an answer")
+        super().__init__("the connection is closed without a response")
         self.after_seconds = after_seconds
 
 
 async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
-    """Return the answer of a request that a fault strikes; ``perform`` carries the request out.
+    """Return the response to a request that gets a fault; ``perform`` executes the request.
 
     Raises:
-        HangUpError: There is to be none.
-        RefusedError: The fault is a refusal, or lets a request through that is refused.
+        HangUpError: The fault closes the connection.
+        ApiError: The fault is an API error, or the request itself was rejected.
     """
     match fault.fault:
         case "stale":
@@ -67,9 +69,11 @@ async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
 def _fault_response(fault: Fault, response: Response) -> Response:
     match fault.fault:
         case "throttle" | "error":
-            raise ApiError(fault.code, "a fault that was asked for", status=fault.status)
+            raise ApiError(fault.code, "injected fault", status=fault.status)
         case "html":
-            return Response(fault.status, _HTML.format(f"{fault.status} a fault"), b"text/html")
+            return Response(
+                fault.status, _HTML.format(f"{fault.status} injected fault"), b"text/html"
+            )
         case "empty":
             return Response(fault.status, "")
         case "cut":
@@ -94,7 +98,7 @@ async def _perform_twice(fault: Fault, perform: Perform) -> Response:
 
     async def again() -> None:
         await asyncio.sleep(fault.seconds or 0)
-        # Nobody waits for this answer, as nobody waits for that of a repeated packet.
+        # The client receives the response to the first request only.
         with suppress(EndpointError):
             await perform(None)
 
@@ -107,5 +111,5 @@ async def _perform_twice(fault: Fault, perform: Perform) -> Response:
     return response
 
 
-# The event loop itself holds its tasks weakly.
+# The event loop keeps only weak references to its tasks.
 _REPEATING: set[asyncio.Future[None]] = set()

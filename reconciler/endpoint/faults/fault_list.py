@@ -1,6 +1,6 @@
-"""What to break, as data: which calls a fault strikes, and how it shows.
+"""Configured faults: reads and checks them, and selects the fault for a call.
 
-It reads descriptions of faults and decides; the breaking happens in ``wire``.
+``fault_effects`` applies the selected fault.
 """
 
 import json
@@ -15,8 +15,8 @@ from reconciler import limits
 from reconciler.api import ListOf, Member, Number, Shape, Structure, Text, Timestamp, violations
 from reconciler.endpoint.endpoint_errors import InvalidFaultsError
 
-# Each fault, and when it strikes unless the description says: before the effect or after it.
-_WHEN = {
+# The faults, each with its default `effect`: before or after the request is executed.
+_DEFAULT_EFFECTS = {
     "throttle": "before",
     "error": "before",
     "lost-reply": "after",
@@ -52,7 +52,7 @@ def _optional(**members: Shape) -> dict[str, Member]:
 
 _FAULT = Structure(
     "Fault",
-    {"fault": Member(_text(*_WHEN), required=True)}
+    {"fault": Member(_text(*_DEFAULT_EFFECTS), required=True)}
     | _optional(
         operation=_text(longest=limits.MAX_FAULT_PATTERN_CHARACTERS),
         name=_text(longest=limits.MAX_FAULT_PATTERN_CHARACTERS),
@@ -74,7 +74,7 @@ _FILE = Structure(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault as it strikes a call."""
+    """A fault with its values for one call."""
 
     fault: str
     status: int
@@ -85,30 +85,30 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, with the count of the calls that each has matched.
+    """The active faults, with the number of calls that each has matched.
 
-    A fault strikes a matching call when its ``calls`` name the call's number among those, and when
-    the seed draws it at its ``rate``; the first fault that strikes is the only one. The same seed
-    and the same calls give the same faults.
+    A fault applies to a matching call if its ``calls`` contain the number of that call and a
+    random draw is below its ``rate``. At most one fault applies to a call: the first in the list.
+    The same seed and the same calls give the same faults.
     """
 
     def __init__(self, content: Mapping[str, Any], operations: Iterable[str]) -> None:
-        """Take a description of faults: ``{"seed": 1, "faults": [{"fault": "throttle"}]}``.
+        """Check and keep faults such as ``{"seed": 1, "faults": [{"fault": "throttle"}]}``.
 
         Raises:
-            FaultsRefusedError: It is none; the error says every reason.
+            InvalidFaultsError: The content is invalid; the message lists every problem.
         """
         problems = list(_problems(content, [*operations, *_OTHER_OPERATIONS]))
         if problems:
-            raise InvalidFaultsError(f"the faults are refused: {'; '.join(problems)}")
+            raise InvalidFaultsError(f"invalid faults: {'; '.join(problems)}")
         self.content = content
         self._seed = content.get("seed", 0)
         self._rows = list(content["faults"])
         self._matched = [0] * len(self._rows)
 
     def match(self, operation: str, name: str) -> Fault | None:
-        """Count a call of ``operation`` about ``name``, and return the fault that strikes it."""
-        struck = None
+        """Count a call of ``operation`` on the resource ``name``; return its fault, if any."""
+        selected = None
         for index, row in enumerate(self._rows):
             if not fnmatchcase(operation, row.get("operation", "*")):
                 continue
@@ -116,52 +116,52 @@ class Faults:
                 continue
             self._matched[index] += 1
             count = self._matched[index]
-            if struck is None and count in row.get("calls", (count,)):
-                # Seeded by the call's number, so that other faults' draws change nothing.
+            if selected is None and count in row.get("calls", (count,)):
+                # Seeded with the number of the call, so that the draws of faults are independent.
                 drawn = random.Random(f"{self._seed} {index} {count}").random()  # noqa: S311
                 if drawn < row.get("rate", 1):
-                    struck = _fault(row, operation)
-        return struck
+                    selected = _fault(row, operation)
+        return selected
 
 
 def read_faults(text: str, operations: Iterable[str]) -> Faults:
-    """Return the faults that a JSON text describes, or the file that it is the path of.
+    """Return the faults in ``text``, which is JSON or the path of a JSON file.
 
     Raises:
-        FaultsRefusedError: There is no such file, or it describes none.
+        InvalidFaultsError: The file cannot be read, or the faults are invalid.
     """
     try:
         content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InvalidFaultsError(f"the faults of {text[:80]} cannot be read: {reason}") from error
+        raise InvalidFaultsError(f"cannot read the faults from {text[:80]}: {reason}") from error
     return Faults(content, operations)
 
 
 def _fault(row: Mapping[str, Any], operation: str) -> Fault:
     fault = row["fault"]
     status = row.get("status", _STATUS.get(fault, 200))
-    named = _ERRORS.get(status, "InternalServerErrorException")
-    if named == "ConflictException" and operation.startswith("Delete"):
-        named = "ResourceInUseException"
+    code = _ERRORS.get(status, "InternalServerErrorException")
+    if code == "ConflictException" and operation.startswith("Delete"):
+        code = "ResourceInUseException"
     return Fault(
         fault,
         status,
-        row.get("code", named),
-        row.get("effect", _WHEN[fault]),
+        row.get("code", code),
+        row.get("effect", _DEFAULT_EFFECTS[fault]),
         row.get("seconds"),
         row.get("versions", 1),
     )
 
 
 def _problems(content: Any, operations: list[str]) -> Iterator[str]:
-    """Yield every reason why a description of faults is none."""
+    """Yield every problem of the faults in ``content``."""
     violations_found = [str(violation) for violation in violations(_FILE, content)]
     yield from violations_found
     for index, row in enumerate(() if violations_found else content["faults"]):
         pattern = row.get("operation", "*")
-        if not any(fnmatchcase(violation, pattern) for violation in operations):
-            yield f"faults.{index}.operation: {pattern} is no operation of the API"
+        if not any(fnmatchcase(operation, pattern) for operation in operations):
+            yield f"faults.{index}.operation: {pattern} matches no operation of the API"
         if not 0 <= row.get("rate", 1) <= 1:
             yield f"faults.{index}.rate: must be 0 to 1, not {row['rate']}"
         if row.get("seconds", 0) < 0:

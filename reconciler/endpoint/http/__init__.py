@@ -1,1 +1,1 @@
-"""HTTP in front of the operations."""
+"""The HTTP interface of the endpoint."""

@@ -1,7 +1,7 @@
-"""HTTP on one side, operations on the other: an ASGI application.
+"""The ASGI application of the endpoint.
 
-It decides who may speak to it, how large a request may be, and how answers, refusals and faults
-look on the wire. It opens no socket.
+It checks hosts, content types and sizes of requests, and writes responses, errors and faults as
+HTTP.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ _XML = b"text/xml"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to an operation: its name, whom it is about, and how to carry it out."""
+    """One request: its operation, the name of its resource, and a function that executes it."""
 
     operation: str
     name: str
@@ -93,7 +93,7 @@ class EndpointApp:
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or hang up on it where a fault says so."""
+        """Respond to one request, or close the connection if a fault requires it."""
         request_id = str(uuid4())
         try:
             response = await self._respond(scope, receive, request_id)
@@ -164,16 +164,16 @@ class EndpointApp:
     def _other_service(
         self, scope: Scope, headers: Headers, body: bytes, request_id: str
     ) -> Request:
-        """Return the request to one of the two operations of other services."""
+        """Return a request to GetResources (tagging API) or GetCallerIdentity (STS)."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
         if target:
             action = target.removeprefix(TARGET)
             if action == target or action != "GetResources":
-                raise ApiError("UnknownOperationException", f"{target} is not served here")
+                raise ApiError("UnknownOperationException", f"{target} is not supported")
             _require_content_type(headers, body, _TAGGING_JSON)
             self._calls[action] += 1
             return Request(action, "", lambda _: self._find_tagged(scope, body))
-        action = parse_qs(body.decode("latin-1")).get("Action", ["an unnamed action"])[0]
+        action = parse_qs(body.decode("latin-1")).get("Action", ["a missing action"])[0]
         if action == "GetCallerIdentity":
             self._calls[action] += 1
         return Request(action, "", lambda _: self._identify(action, scope, request_id))
@@ -187,17 +187,17 @@ class EndpointApp:
         try:
             request = json.loads(body or b"{}")
         except (ValueError, RecursionError) as error:
-            raise ApiError("InvalidParameterException", f"no JSON: {error}") from error
+            raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
         arn = self._operations.views.arn
         found = self._store.read(lambda tables: get_resources(request, scope, tables, arn))
         return Response(200, json.dumps(found), _TAGGING_JSON)
 
     def _error_response(self, error: ApiError) -> Response:
-        # Clients of every age find the error's name in the header alone (aws-sdk-go v1 reads
-        # neither of the two names that it may have in the body).
+        # All SDKs read the error code from this header. aws-sdk-go v1 reads neither of the two
+        # members that may carry it in the body.
         headers = [(b"x-amzn-errortype", error.code.encode())]
         status = error.status or self._status[error.code]
-        if status == 413:  # noqa: PLR2004 - the rest of that body is not worth reading
+        if status == 413:  # noqa: PLR2004 - the rest of the body is not read
             headers.append((b"connection", b"close"))
         return Response(status, json.dumps({"message": str(error)}), headers=tuple(headers))
 
@@ -206,8 +206,8 @@ class EndpointApp:
             host = headers.get(b"host", b"").decode("latin-1")
             raise ApiError(
                 "AccessDeniedException",
-                "there must be one Host header, with an IP address, localhost or a name that was"
-                f" allowed, not {host}",
+                "there must be one Host header, with an IP address, localhost or a name passed with"
+                f" --allow-host, not {host}",
             )
 
     async def _get_calls(self, _: bytes) -> Response:
@@ -239,18 +239,21 @@ class EndpointApp:
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(after_seconds):
-            # The request was read, so that all that can come is the end of the connection.
+            # The whole request was read, so this only returns when the client disconnects.
             await receive()
     scope["extensions"]["hang_up"]()
     await receive()
 
 
 def _require_content_type(headers: Headers, body: bytes, wanted: bytes = JSON) -> None:
-    """Refuse a body that does not call itself JSON: a web page sends that without asking first."""
+    """Reject a body without a JSON content type.
+
+    A browser sends such requests to other origins without a CORS preflight.
+    """
     kind = content_type(headers)
     if body and kind != wanted:
         raise ApiError(
             "UnsupportedMediaTypeException",
             f"the Content-Type of a body must be {wanted.decode()}, not"
-            f" {kind.decode('latin-1') or 'absent'}",
+            f" {kind.decode('latin-1') or 'empty'}",
         )

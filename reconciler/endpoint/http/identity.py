@@ -1,6 +1,6 @@
-"""Who is calling, told by the signature, and how STS tells the caller so.
+"""The account and region of a caller, and the responses of STS GetCallerIdentity.
 
-Signatures are read, never checked: the endpoint knows no secret key.
+Signatures are not verified, because the endpoint has no secret keys.
 """
 
 import re
@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from reconciler.endpoint.semantics.arns import partition
 from reconciler.endpoint.state.tables import Scope
 
-# Matched at the first credential only: a search would try again at each of thousands.
+# Matched at the first credential only: a search would be repeated for each of thousands.
 _SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
 _DEFAULT = Scope("000000000000", "us-east-1")
@@ -19,17 +19,17 @@ _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2
 <Account>{account}</Account></GetCallerIdentityResult>
 <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>
 </GetCallerIdentityResponse>"""
-_REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+_UNKNOWN_ACTION = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <Error><Type>Sender</Type><Code>InvalidAction</Code><Message>{message}</Message></Error>
 <RequestId>{request_id}</RequestId>
 </ErrorResponse>"""
 
 
 def scope_of(authorization: str) -> Scope:
-    """Return the caller's world from an ``Authorization`` header.
+    """Return the account and region in an ``Authorization`` header.
 
-    The region is that of the first credential scope, else us-east-1; the account is an access key
-    id of twelve digits, else 000000000000.
+    The account is the access key id if that has twelve digits, else 000000000000. The region is
+    that of the first credential scope, else us-east-1.
     """
     scope = _SCOPE.match(authorization.partition("Credential=")[2])
     if scope is None:
@@ -39,13 +39,13 @@ def scope_of(authorization: str) -> Scope:
 
 
 def caller_identity(scope: Scope, request_id: str) -> str:
-    """Return the answer of STS GetCallerIdentity, as XML."""
+    """Return the response of STS GetCallerIdentity, as XML."""
     return _IDENTITY.format(
         partition=partition(scope.region), account=scope.account, request_id=request_id
     )
 
 
 def unknown_action(action: str, request_id: str) -> str:
-    """Return the refusal of an STS action that is not GetCallerIdentity, as XML."""
-    message = escape(f"{action[:80]} is not served here; GetCallerIdentity is")
-    return _REFUSAL.format(message=message, request_id=request_id)
+    """Return the error response to any other STS action, as XML."""
+    message = escape(f"{action[:80]} is not supported; use GetCallerIdentity")
+    return _UNKNOWN_ACTION.format(message=message, request_id=request_id)

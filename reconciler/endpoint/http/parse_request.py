@@ -1,6 +1,6 @@
-"""From bytes to calls: finding the operation of a request and its parameters.
+"""Parser of requests: finds the operation and its parameters, and validates them.
 
-What it returns keeps the description and the rules. It touches neither sockets nor state.
+It uses neither sockets nor stored state.
 """
 
 import json
@@ -31,10 +31,10 @@ class Routes:
             )
 
     def find(self, method: str, raw_path: str) -> tuple[Operation, dict[str, str]]:
-        """Return the operation that a still encoded path asks for, and the names in the path.
+        """Return the operation for a path, still URL-encoded, and the names in the path.
 
         Raises:
-            RefusedError: There is none.
+            ApiError: No operation has this method and path.
         """
         steps = raw_path.split("/")
         for template, operation in self._candidates.get((method, len(steps)), ()):
@@ -47,7 +47,7 @@ class Routes:
             else:
                 return operation, names
         raise ApiError(
-            "UnknownOperationException", f"{method} {raw_path} is no operation of this API"
+            "UnknownOperationException", f"{method} {raw_path} is not an operation of this API"
         )
 
 
@@ -58,16 +58,21 @@ def parse_request(
     body: bytes,
     behavior: Behavior,
 ) -> Call:
-    """Return the call that a request makes, checked against the description and the rules.
+    """Return the call in a request, validated against the API description and the rules.
 
-    ``route`` is what ``Routes.find`` returned.
+    Members with the value null are dropped. Unknown members of the body are rejected (assumed: no
+    known client sends one, and ignoring a misspelled one would lose its value). Unknown query
+    parameters are ignored, because they may contain a signature.
 
-    Members that are null are left out. Unknown members of the body are refused (chosen: no known
-    client sends one, and ignoring a misspelled one would lose what it asks for); unknown query
-    parameters are ignored, as signatures may travel there.
+    Args:
+        route: The result of ``Routes.find``.
+        scope: The account and region of the caller.
+        query: The query string of the URL.
+        body: The body of the request.
+        behavior: The behaviors of the endpoint.
 
     Raises:
-        RefusedError: The request is not one that the API allows.
+        ApiError: The request is invalid.
     """
     operation, names = route
     members = _body(body) if operation.body else {}
@@ -89,7 +94,7 @@ def parse_request(
 
 def _reject_if_any(problems: Iterable[tuple[str, str]]) -> None:
     if found := list(islice(problems, _MAX_VIOLATIONS)):
-        raise ApiError(found[0][0], "; ".join(words for _, words in found))
+        raise ApiError(found[0][0], "; ".join(message for _, message in found))
 
 
 def _code(violation: Violation, operation: Operation, behavior: Behavior) -> str:
@@ -109,14 +114,14 @@ def _parse_query(operation: Operation, query: str) -> dict[str, Any]:
 
 
 def _is_decimal(text: str) -> bool:
-    # Longer figures are out of every range, and int() is slow to say so.
+    # Longer numbers are out of every range, and int() takes quadratic time to parse them.
     return text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004
 
 
 def _body(body: bytes) -> dict[str, Any]:
     try:
         members = _without_nulls(_DECODER.decode(body.decode())) if body else {}
-        # A lone surrogate passes as JSON but no database and no answer can hold it.
+        # A lone surrogate is valid JSON, but it can be neither stored nor sent as UTF-8.
         if b"\\u" in body:
             json.dumps(members, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:

@@ -1,1 +1,1 @@
-"""What the operations of the API do and check."""
+"""The operations of the API, and the checks of requests."""

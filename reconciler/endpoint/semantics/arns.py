@@ -1,4 +1,4 @@
-"""ARNs of this API: written for a resource, and read back (service authorization reference)."""
+"""ARNs of App Mesh resources: formatting and parsing (source: service authorization reference)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ _PARTS = 6  # arn, partition, service, region, account, path
 
 @dataclass(frozen=True, slots=True)
 class ParsedArn:
-    """What an ARN names; ``mesh_owner`` is None where it does not say whose mesh that is."""
+    """The parts of an ARN.
+
+    ``owner`` is the account that created the resource. ``mesh_owner`` is the account that owns the
+    mesh, or None if the ARN does not contain it.
+    """
 
     owner: str
     mesh_owner: str | None
@@ -22,15 +26,15 @@ class ParsedArn:
 
 
 def write_arn(scope: Scope, path: str) -> str:
-    """Return an ARN of ``scope``, whose account owns the resource; ``path`` is its own part."""
+    """Return the ARN of a resource in ``scope``; ``path`` is the part after the account."""
     return f"arn:{partition(scope.region)}:appmesh:{scope.region}:{scope.account}:{path}"
 
 
 def read_arn(text: str, region: str, kinds: Mapping[str, ApiKind]) -> ParsedArn:
-    """Return what an ARN of ``region`` names.
+    """Return the parts of an ARN of ``region``.
 
     Raises:
-        RefusedError: It is no ARN of this API and region (the error's name: chosen).
+        ApiError: It is not an ARN of this API and region (the error code is assumed).
     """
     parts = text.split(":", _PARTS - 1)
     if len(parts) == _PARTS and parts[:4] == ["arn", partition(region), "appmesh", region]:
@@ -38,18 +42,18 @@ def read_arn(text: str, region: str, kinds: Mapping[str, ApiKind]) -> ParsedArn:
         for kind in kinds.values():
             template = kind.arn.split("/")
             if len(steps) == len(template) and steps[::2] == template[::2]:
-                return _named(parts[4], kind, steps[1::2])
+                return _parse_names(parts[4], kind, steps[1::2])
     raise ApiError("BadRequestException", f"{text} is an invalid ARN")
 
 
 def partition(region: str) -> str:
-    """Return the AWS partition of a region: ``aws`` but for China and GovCloud."""
+    """Return the AWS partition of a region: ``aws`` except in China and GovCloud."""
     return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
-def _named(owner: str, kind: ApiKind, names: list[str]) -> ParsedArn:
+def _parse_names(owner: str, kind: ApiKind, names: list[str]) -> ParsedArn:
     mesh, at, mesh_owner = names[0].partition("@")
-    # Only a twelve-digit owner makes it mesh@owner: a mesh's own name may hold an @.
+    # Only a numeric suffix is an owner, because the name of a mesh may contain an @.
     if at and mesh_owner.isdecimal() and len(names) > 1:
         return ParsedArn(owner, mesh_owner, kind, (mesh, *names[1:]))
     return ParsedArn(owner, None, kind, tuple(names))

@@ -1,6 +1,6 @@
-"""How a part of a request breaks a rule: functions that yield words, for the table in ``rules``.
+"""Checks of single values of a request, for the table in ``spec_checks``.
 
-Pure: each judges one value that the description already allows.
+Each check yields the message of every violation. Its value is valid by the API description.
 """
 
 import re
@@ -21,7 +21,7 @@ GATEWAY_ROUTES = ("grpcRoute", "http2Route", "httpRoute")
 
 
 def exactly_one(*names: str) -> Check:
-    """Return a check that exactly one of some members is there."""
+    """Return a check that exactly one of the members is present."""
 
     def check(value: Any, _: Behavior) -> Iterator[str]:
         if sum(name in value for name in names) != 1:
@@ -31,7 +31,7 @@ def exactly_one(*names: str) -> Check:
 
 
 def at_least_one(*names: str) -> Check:
-    """Return a check that one of some members is there."""
+    """Return a check that one or more of the members are present."""
 
     def check(value: Any, _: Behavior) -> Iterator[str]:
         if not any(name in value for name in names):
@@ -41,7 +41,7 @@ def at_least_one(*names: str) -> Check:
 
 
 def at_most_one(*names: str) -> Check:
-    """Return a check that no two of some members are there."""
+    """Return a check that at most one of the members is present."""
 
     def check(value: Any, _: Behavior) -> Iterator[str]:
         if sum(name in value for name in names) > 1:
@@ -51,7 +51,7 @@ def at_most_one(*names: str) -> Check:
 
 
 def starts_with(member: str, *beginnings: str) -> Check:
-    """Return a check that a text member, where it is there, begins in one of some ways."""
+    """Return a check that a text member, if present, begins with one of ``beginnings``."""
 
     def check(value: Any, _: Behavior) -> Iterator[str]:
         if not value.get(member, beginnings[0]).startswith(beginnings):
@@ -61,7 +61,7 @@ def starts_with(member: str, *beginnings: str) -> Check:
 
 
 def reserved(member: str, *beginnings: str) -> Check:
-    """Return a check that a text member begins in none of some ways."""
+    """Return a check that a text member begins with none of ``beginnings``."""
 
     def check(value: Any, _: Behavior) -> Iterator[str]:
         if value.get(member, "").startswith(beginnings):
@@ -71,36 +71,37 @@ def reserved(member: str, *beginnings: str) -> Check:
 
 
 def names(request: Any, _: Behavior) -> Iterator[str]:
-    """Check that a path can carry every name."""
+    """Check that every name can be part of a URL path."""
     for member, value in request.items():
         if member.endswith("Name") and _INVALID_IN_PATH.search(value):
             yield f"{member}: must not contain a slash or a control character"
 
 
 def service_name(request: Any, _: Behavior) -> Iterator[str]:
-    """Check the length of a virtual service's name, which the model leaves open."""
+    """Check the length of the name of a virtual service, which the API model does not limit."""
     size = len(request.get("virtualServiceName", "x"))
     if not 1 <= size <= _MAX_SERVICE_NAME_LENGTH:
-        yield f"virtualServiceName: must have 1 to {_MAX_SERVICE_NAME_LENGTH} characters, not {size}"
+        limits = f"1 to {_MAX_SERVICE_NAME_LENGTH} characters"
+        yield f"virtualServiceName: must have {limits}, not {size}"
 
 
 def word_names(request: Any, behavior: Behavior) -> Iterator[str]:
-    """Check the characters of names that may be held to a few."""
+    """Check the characters of names that a behavior restricts to words."""
     strict = {"virtualRouterName": behavior.router_names, "meshName": behavior.mesh_names}
     for member, names in strict.items():
         if names == "word" and not _WORD_PATTERN.fullmatch(request.get(member, "x")):
-            yield f"{member}: may hold letters, digits, hyphens and underscores alone"
+            yield f"{member}: may contain only letters, digits, hyphens and underscores"
 
 
 def reserved_tag(tag: Any, _: Behavior) -> Iterator[str]:
-    """Check that a tag is not one of the service itself."""
+    """Check that a tag does not have the prefix reserved by AWS."""
     for member in ("key", "value"):
         if tag[member].lower().startswith("aws:"):
             yield f"the {member} {tag[member]!r} has the reserved prefix aws:"
 
 
 def repeated_tags(tags: Any, _: Behavior) -> Iterator[str]:
-    """Check that no key is given twice."""
+    """Check that no tag key is repeated."""
     keys = [tag["key"] for tag in tags]
     for key in dict.fromkeys(keys):
         if keys.count(key) > 1:
@@ -108,7 +109,7 @@ def repeated_tags(tags: Any, _: Behavior) -> Iterator[str]:
 
 
 def duration_pair(duration: Any, _: Behavior) -> Iterator[str]:
-    """Check that a duration is whole, where it is there."""
+    """Check that a duration has both members or none."""
     if len(duration) == 1:
         yield "must have both of unit, value"
 
@@ -128,29 +129,29 @@ def weights(action: Any, behavior: Behavior) -> Iterator[str]:
 
 
 def retry_events(policy: Any, _: Behavior) -> Iterator[str]:
-    """Check the names of HTTP events, which the model leaves open."""
+    """Check the names of HTTP retry events, which the API model does not restrict."""
     for event in policy.get("httpRetryEvents", ()):
         if event not in _HTTP_RETRY_EVENTS:
             yield f"httpRetryEvents must be {' or '.join(_HTTP_RETRY_EVENTS)}, not {event!r}"
 
 
 def method_with_service(match: Any, _: Behavior) -> Iterator[str]:
-    """Check that a method has its service."""
+    """Check that a gRPC method has a service."""
     if "methodName" in match and "serviceName" not in match:
         yield "methodName needs serviceName"
 
 
 def single_protocol(listener: Any, _: Behavior) -> Iterator[str]:
-    """Check that what a listener holds by protocol is of its own."""
+    """Check that the connection pool and the timeout are for the protocol of the listener."""
     protocol = listener["portMapping"]["protocol"]
     for member in ("connectionPool", "timeout"):
         for other in listener.get(member, {}):
             if other != protocol:
-                yield f"{member} is of {other}, but the listener's protocol is {protocol}"
+                yield f"{member} is for {other}, but the listener's protocol is {protocol}"
 
 
 def health_check_port(spec: Any, behavior: Behavior) -> Iterator[str]:
-    """Check that health checks ask ports that are listened on."""
+    """Check that the port of every health check has a listener."""
     if behavior.health_check_elsewhere == "accepted":
         return
     ports = {listener["portMapping"]["port"] for listener in spec.get("listeners", ())}
@@ -161,19 +162,19 @@ def health_check_port(spec: Any, behavior: Behavior) -> Iterator[str]:
 
 
 def service_discovery(spec: Any, _: Behavior) -> Iterator[str]:
-    """Check that a node that listens can be found."""
+    """Check that a node with listeners has a service discovery."""
     if spec.get("listeners") and "serviceDiscovery" not in spec:
         yield "Listeners can't be set without a Service Discovery."
 
 
 def listener_required(spec: Any, _: Behavior) -> Iterator[str]:
-    """Check that a node that can be found listens."""
+    """Check that a node with a service discovery has a listener."""
     if "serviceDiscovery" in spec and not spec.get("listeners"):
         yield "Service Discovery can't be set without a listener."
 
 
 def enclosing_slashes(rewrite: Any, _: Behavior) -> Iterator[str]:
-    """Check that a prefix stands between slashes."""
+    """Check that a prefix begins and ends with a slash."""
     value = rewrite.get("value", "/")
     if not (value.startswith("/") and value.endswith("/")):
         yield "value must begin and end with a slash"

@@ -1,4 +1,4 @@
-"""The words of refusals that depend on the state; the sources are named as in ``rules``."""
+"""Errors that depend on the stored state; abbreviations of sources as in ``spec_checks``."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from reconciler.endpoint.state.tables import Collection, Resource
 TAGS_PER_RESOURCE = 50
 """Tags with the reserved prefix excepted, of which there are none here (UG, API)."""
 
-# Not in the model, yet answered: the status of each is that of the public examples.
+# Errors that are not in the model; each status is that of public examples.
 UNMODELED_STATUS = {
     "AccessDeniedException": 403,
     "InvalidParameterException": 400,
@@ -20,7 +20,7 @@ _MAX_LISTED = 5
 
 
 def not_found(collection: Collection, name: str, code: str = "NotFoundException") -> ApiError:
-    """Return the refusal for a resource that is not there (the form of RM 173)."""
+    """Return the error for a missing resource (wording of RM 173)."""
     return ApiError(
         code,
         f"{collection.kind} with name {name} is not present{_parent_text(collection)}"
@@ -29,7 +29,7 @@ def not_found(collection: Collection, name: str, code: str = "NotFoundException"
 
 
 def already_exists(collection: Collection, name: str) -> ApiError:
-    """Return the refusal for a name in use: the one modeled error that fits (model)."""
+    """Return the error for a name in use: the only error of the model that fits."""
     return ApiError(
         "ConflictException",
         f"{collection.kind} with name {name} already exists{_parent_text(collection)}"
@@ -38,34 +38,34 @@ def already_exists(collection: Collection, name: str) -> ApiError:
 
 
 def token_reused(reason: str) -> ApiError:
-    """Return the refusal for a client token that cannot be used again (API)."""
+    """Return the error for a client token that cannot be used again (API)."""
     return ApiError(
         "ConflictException", f"the client token was used before for {reason}; send a new one"
     )
 
 
 def too_many_tags(count: int) -> ApiError:
-    """Return the refusal for a resource that would have more tags than it may (UG)."""
+    """Return the error for too many tags on a resource (UG)."""
     return ApiError(
         "TooManyTagsException",
         f"the resource would have {count} tags; it may have {TAGS_PER_RESOURCE}",
     )
 
 
-def over_quota(what: str, most: int) -> ApiError:
-    """Return the refusal for more than an account's quotas allow (the words: chosen)."""
-    return ApiError("LimitExceededException", f"the quota of {what} is {most}")
+def over_quota(scope: str, limit: int) -> ApiError:
+    """Return the error for an exceeded quota (the wording is assumed)."""
+    return ApiError("LimitExceededException", f"the quota of {scope} is {limit}")
 
 
 def foreign_arn(text: str, account: str, code: str) -> ApiError:
-    """Return the refusal for another account's ARN (the form of a report in the UG's threads)."""
+    """Return the error for an ARN of another account (wording of a report in the UG's threads)."""
     return ApiError(
         code, f"{text} is an invalid ARN. Invalid account id in the ARN provided : {account}"
     )
 
 
 def denied(account: str, operation: str, arn: str, code: str) -> ApiError:
-    """Return the refusal for what a caller may not do (the form of public reports)."""
+    """Return the error for an operation that the caller may not use (wording of reports)."""
     return ApiError(
         code,
         f"User: arn:aws:iam::{account}:root is not authorized to perform:"
@@ -74,7 +74,7 @@ def denied(account: str, operation: str, arn: str, code: str) -> ApiError:
 
 
 def provides_services(resource: Resource, services: Iterable[Resource]) -> ApiError:
-    """Return the refusal to delete a provider (the controller's issue 25, and who it is)."""
+    """Return the error for the delete of a provider (wording of issue 25 of the controller)."""
     return ApiError(
         "ResourceInUseException",
         f"{resource.collection.kind} with name {resource.name} cannot be deleted because it is a"
@@ -82,11 +82,11 @@ def provides_services(resource: Resource, services: Iterable[Resource]) -> ApiEr
     )
 
 
-def in_use(resource: Resource, holders: Mapping[str, Iterable[Resource]]) -> ApiError:
-    """Return the refusal to delete what others need (the form of aws-nuke 913)."""
+def in_use(resource: Resource, referrers: Mapping[str, Iterable[Resource]]) -> ApiError:
+    """Return the error for the delete of a resource in use (wording of aws-nuke 913)."""
     users = ", ".join(
-        f"{_upper_case(kind)}: {listing(item.name for item in those)}"
-        for kind, those in holders.items()
+        f"{_upper_case(kind)}: {listing(item.name for item in resources)}"
+        for kind, resources in referrers.items()
     )
     return ApiError(
         "ResourceInUseException",

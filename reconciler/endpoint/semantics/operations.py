@@ -1,7 +1,6 @@
-"""What each operation does to the state: one implementation for every kind of resource.
+"""The operations of the API on the stored state, implemented once for all kinds of resource.
 
-It takes calls that the wire has already checked and returns answers; it knows neither HTTP nor
-threads.
+The calls are already validated. HTTP and threads are the work of the callers.
 """
 
 from collections.abc import Callable
@@ -25,11 +24,11 @@ from reconciler.endpoint.state.stale_reads import Lag, WriteHistory
 from reconciler.endpoint.state.tables import Collection, Resource, Tables
 
 _BY_CONSUMERS = ("VirtualNode", "VirtualRouter", "Route", "VirtualService")
-"""What an account may create in a mesh of another one (UG on sharing)."""
+"""The kinds that an account may create in a mesh of another account (UG on sharing)."""
 
 
 class Operations:
-    """The operations of the API over records; ``clock`` gives seconds since 1970."""
+    """The operations of the API; ``clock`` returns seconds since 1970."""
 
     def __init__(
         self, description: Description, behavior: Behavior, clock: Callable[[], float]
@@ -54,32 +53,32 @@ class Operations:
         }
 
     def reads(self, call: Call) -> bool:
-        """Say whether a call leaves the state as it is."""
+        """Return whether a call only reads."""
         return call.operation.action in self._reads
 
     def read(self, call: Call, tables: Tables, lag: Lag | None = None) -> str:
-        """Return the answer to a reading call, as JSON, as a reader sees it who lags behind.
+        """Return the response to a reading call, as JSON; ``lag`` delays the visible state.
 
         Raises:
-            RefusedError: The state does not allow it.
+            ApiError: The state does not allow it.
         """
         lag = lag or Lag(seconds=self._behavior.read_lag_seconds)
         return as_json(self._reads[call.operation.action](call, tables, lag))
 
     def write(self, call: Call, tables: Tables) -> str | ApiError:
-        """Carry a writing call out and return its answer, as JSON, or a refusal to remember.
+        """Execute a writing call; return its response as JSON, or an error to store.
 
-        A client token that is remembered brings back the answer of then, and no effect.
+        A call with a stored client token returns the stored response and writes nothing.
 
         Raises:
-            RefusedError: The state does not allow it, or the token came with other parameters.
+            ApiError: The state does not allow it, or the token was used with other parameters.
         """
         now = self._now()
         perform = partial(self._writes[call.operation.action], call, tables, now)
         return self._tokens.run_once(call, tables, now, perform)
 
     def empty(self, tables: Tables) -> None:
-        """Empty every world, and every memory."""
+        """Delete the resources and client tokens of all accounts, and the write history."""
         tables.clear()
         self._history.clear()
 
@@ -211,7 +210,7 @@ class Operations:
         return with_defaults(collection.kind, call.parameters.get("spec", {}), self._behavior, node)
 
     def _place(self, call: Call) -> tuple[Collection, str]:
-        """Return where a call's resource stands, and its name; a list has no name."""
+        """Return the collection and the name of a call's resource; a list has no name."""
         kind = cast("ApiKind", call.operation.kind)
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
         scope = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
@@ -234,7 +233,7 @@ class Operations:
         scope = replace(call.scope, account=named.mesh_owner or call.scope.account)
         collection = Collection(scope, named.kind.name, "/".join(parents))
         found = tables.find(collection, name)
-        # A consumer's ARN does not say whose mesh it is in.
+        # The ARN of a consumer does not contain the owner of the mesh.
         if found is None or found.owner != named.owner:
             found = tables.find_shared(call.scope, collection.kind, collection.parent, name)
         return self._visible(found.collection if found else collection, name, found, tables, lag)
@@ -263,7 +262,7 @@ class Operations:
 
 
 def _next_version(resource: Resource, now: int) -> Resource:
-    # A clock that was set back must not make a resource look older than it was.
+    # The time of the last update must not decrease, even if the clock was set back.
     return replace(resource, version=resource.version + 1, updated=max(now, resource.updated))
 
 

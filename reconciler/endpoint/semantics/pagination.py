@@ -1,4 +1,4 @@
-"""Pages of a list: how many items, and where the next page begins."""
+"""Pagination of lists: page sizes and tokens."""
 
 import base64
 import json
@@ -15,66 +15,68 @@ _EXPRESSIONS = {"name": "name", "created": "printf('%015d', created) || uid", "u
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a list of resources is ordered by, as a statement says it and as a page ends."""
+    """The order of a list, as an SQL expression and as a position in a token."""
 
     by: str
     everywhere: bool
-    """Whether resources of several accounts stand in it, whose names may be equal."""
+    """Whether the list contains several accounts, which may use equal names."""
 
     @property
     def expression(self) -> str:
-        """The expression over the columns."""
+        """The SQL expression over the columns."""
         expression = _EXPRESSIONS[self.by]
         return f"({expression}) || '/' || account" if self.everywhere else expression
 
     def position(self, resource: Resource) -> str:
         """Return the expression's value for a resource."""
-        place = {
+        position = {
             "name": resource.name,
             "created": f"{resource.created:015}{resource.uid}",
             "uid": resource.uid,
         }[self.by]
-        return f"{place}/{resource.collection.scope.account}" if self.everywhere else place
+        if not self.everywhere:
+            return position
+        return f"{position}/{resource.collection.scope.account}"
 
 
 def page_size(call: Call) -> int:
-    """Return the page size asked for; the largest that is allowed where none is (API)."""
+    """Return the requested page size; without one, the largest that is allowed (API)."""
     limit = cast("Number", call.operation.query["limit"].shape)
     return cast("int", call.parameters.get("limit", limit.maximum))
 
 
 def list_member(call: Call) -> str:
-    """Return the member of a list's answer that holds the items."""
+    """Return the member of the response that contains the items."""
     return next(name for name in call.operation.response.members if name != "nextToken")
 
 
-def next_token(call: Call, of_what: str, last: str) -> str:
-    """Return the token of the page that follows the item at ``last``."""
-    return write_token([call.operation.name, of_what, last])
+def next_token(call: Call, listed: str, last: str) -> str:
+    """Return the token of the page after position ``last``; ``listed`` identifies the list."""
+    return write_token([call.operation.name, listed, last])
 
 
-def token_position(call: Call, of_what: str) -> str:
-    """Return the place after which a page begins; the empty string for the first page.
+def token_position(call: Call, listed: str) -> str:
+    """Return the position after which a page begins; the empty string for the first page.
 
     Raises:
-        RefusedError: The token is not one that this list gave.
+        ApiError: The token is not from this list.
     """
     token = call.parameters.get("nextToken")
     if not token:
         return ""
     name, about, last = read_token(token, 3)
-    if (name, about) != (call.operation.name, of_what):
-        raise ApiError("BadRequestException", "nextToken: is not one that this list gave")
+    if (name, about) != (call.operation.name, listed):
+        raise ApiError("BadRequestException", "nextToken: is not a token of this list")
     return last
 
 
 def write_token(parts: list[str]) -> str:
-    """Return an opaque token that holds ``parts``."""
+    """Return an opaque token that contains ``parts``."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 
 def read_token(token: str, size: int) -> list[str]:
-    """Return the ``size`` parts of a token; as many empty ones where it is none of ours."""
+    """Return the ``size`` parts of a token; empty parts if the token is invalid."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, RecursionError):

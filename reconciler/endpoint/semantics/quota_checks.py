@@ -1,4 +1,4 @@
-"""The refusal of what would exceed the default quotas of an account."""
+"""Checks of the default quotas of an account."""
 
 from reconciler.api import BACKENDS, QUOTAS
 from reconciler.endpoint.semantics import error_messages
@@ -6,10 +6,10 @@ from reconciler.endpoint.state.tables import Resource, Tables
 
 
 def check_quota(tables: Tables, resource: Resource) -> None:
-    """Refuse a resource about to be written that would be one too many.
+    """Check that writing ``resource`` exceeds no quota.
 
     Raises:
-        RefusedError: It would.
+        ApiError: It exceeds a quota.
     """
     quota = QUOTAS[resource.collection.kind]
     new = not tables.find(resource.collection, resource.name)

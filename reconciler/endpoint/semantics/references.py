@@ -1,7 +1,7 @@
-"""Who names whom: what has to exist before a write, and what holds a resource against a delete.
+"""Checks of references between resources, before a write and before a delete.
 
-It reads records and refuses; it writes nothing. Backends are never looked up: a virtual node may
-name services that do not exist yet (UG; roadmap 372).
+Backends are not checked, because a virtual node may refer to services that do not exist yet (UG;
+roadmap 372).
 """
 
 import json
@@ -19,7 +19,7 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A kind whose spec names resources of another kind in the same mesh."""
+    """A kind whose spec refers to resources of another kind in the same mesh."""
 
     referrer: str
     target: str
@@ -28,12 +28,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Containment:
-    """A kind whose resources stand within those of another kind, and its match on ports."""
+    """A kind whose resources are children of another kind, and match on the ports of that."""
 
     kind: str
     parent: str
     title: str
-    """How the service's messages call the parent (controller's issue 715)."""
+    """The parent's name in the messages of the service (issue 715 of the controller)."""
     routes: str
 
 
@@ -45,7 +45,7 @@ def _provider(member: str) -> Callable[[Spec], Iterator[str]]:
 
 
 def _protocols(spec: Spec) -> Iterator[Spec]:
-    """Yield the one route that a spec of either kind of route has."""
+    """Yield the protocol-specific route in a spec of either kind of route."""
     return (route for member, route in spec.items() if member.endswith("Route"))
 
 
@@ -84,10 +84,10 @@ _IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway"
 
 
 def require_parents(tables: Tables, collection: Collection) -> Resource | None:
-    """Return the resource that a shelf stands in, None for the shelf of meshes.
+    """Return the parent of a collection, or None for the collection of meshes.
 
     Raises:
-        RefusedError: That resource, or the mesh, is not there.
+        ApiError: The parent or the mesh does not exist.
     """
     if not collection.parent:
         return None
@@ -109,10 +109,10 @@ def require_parents(tables: Tables, collection: Collection) -> Resource | None:
 
 
 def check_references(tables: Tables, resource: Resource, behavior: Behavior) -> None:
-    """Refuse a resource about to be written whose spec does not fit the others.
+    """Check that the spec of a resource about to be written fits the other resources.
 
     Raises:
-        RefusedError: It names what is not there, or its ports do not tell listeners apart.
+        ApiError: It refers to a missing resource, or its ports are ambiguous or in use.
     """
     if behavior.references == "checked":
         _require_targets(tables, resource, behavior)
@@ -124,10 +124,10 @@ def check_references(tables: Tables, resource: Resource, behavior: Behavior) -> 
 
 
 def check_unused(tables: Tables, resource: Resource, behavior: Behavior) -> None:
-    """Refuse the delete of a resource that others stand in or name.
+    """Check that a resource about to be deleted has no children and no referrers.
 
     Raises:
-        RefusedError: The first of them, by name.
+        ApiError: It has some; the message lists up to five by name.
     """
     mesh, kind = resource.collection.parent, resource.collection.kind
     collection = Collection(resource.collection.scope, "Mesh", "")
@@ -135,26 +135,26 @@ def check_unused(tables: Tables, resource: Resource, behavior: Behavior) -> None
     within = [containment.kind for containment in CONTAINMENTS if containment.parent == kind] + (
         list(_IN_A_MESH) if kind == "Mesh" else []
     )
-    holders = {
-        containment: inside
+    users = {
+        containment: children
         for containment in within
-        if (inside := tables.page(Collection(collection.scope, containment, inner), "", 6))
+        if (children := tables.page(Collection(collection.scope, containment, inner), "", 6))
     }
     quoted = json.dumps(resource.name)
-    hold = behavior.backends_hold_services == "yes"
-    for reference in (*REFERENCES, *((_BACKENDS,) if hold else ())):
+    backends_count = behavior.backends_hold_services == "yes"
+    for reference in (*REFERENCES, *((_BACKENDS,) if backends_count else ())):
         if reference.target == kind:
             found = [
-                holder
-                for holder in tables.descendants(collection, mesh, reference.referrer, quoted)
-                if resource.name in reference.names(holder.spec)
+                referrer
+                for referrer in tables.descendants(collection, mesh, reference.referrer, quoted)
+                if resource.name in reference.names(referrer.spec)
             ]
             if found and reference.referrer == "VirtualService":
                 raise error_messages.provides_services(resource, found)
             if found:
-                holders[reference.referrer] = found
-    if holders:
-        raise error_messages.in_use(resource, holders)
+                users[reference.referrer] = found
+    if users:
+        raise error_messages.in_use(resource, users)
 
 
 def _require_targets(tables: Tables, resource: Resource, behavior: Behavior) -> None:
@@ -165,7 +165,7 @@ def _require_targets(tables: Tables, resource: Resource, behavior: Behavior) -> 
             collection = Collection(scope, reference.target, mesh)
             for name in reference.names(resource.spec):
                 target = tables.find(collection, name)
-                # What another account made is not for this one to refer to (UG on sharing).
+                # A resource of another account cannot be referred to (UG on sharing).
                 if target is None or target.owner != resource.owner:
                     raise error_messages.not_found(collection, name, behavior.reference_not_found)
 
@@ -175,8 +175,8 @@ def _check_route_ports(tables: Tables, route: Resource, containment: Containment
     if parent and len(_listeners(parent)) > 1 and _without_port(route):
         raise ApiError(
             "BadRequestException",
-            f"{containment.routes} must define a port match criteria if the {containment.title} has multiple"
-            " listeners",
+            f"{containment.routes} must define a port match criteria if the"
+            f" {containment.title} has multiple listeners",
         )
     mesh = Collection(
         route.collection.scope, "VirtualService", route.collection.parent.partition("/")[0]
@@ -193,8 +193,8 @@ def _check_route_ports(tables: Tables, route: Resource, containment: Containment
                 if found and len(_listeners(found)) > 1:
                     raise ApiError(
                         "BadRequestException",
-                        f"{containment.routes} must define a target port if the provider of the Virtual"
-                        " Service has multiple listeners",
+                        f"{containment.routes} must define a target port if the provider of the"
+                        " Virtual Service has multiple listeners",
                     )
 
 
@@ -208,9 +208,10 @@ def _check_listener_ports(tables: Tables, parent: Resource, containment: Contain
     if len(ports) > 1 and unported:
         raise ApiError(
             "BadRequestException",
-            f"All {containment.routes}s for this {containment.title} must define a port match before adding"
-            f" multiple listeners to this {containment.title}. {len(unported)} {containment.routes}(s) are"
-            f" missing port. Listing up to 5 route names: {error_messages.listing(unported)}",
+            f"All {containment.routes}s for this {containment.title} must define a port match"
+            f" before adding multiple listeners to this {containment.title}. {len(unported)}"
+            f" {containment.routes}(s) are missing port. Listing up to 5 route names:"
+            f" {error_messages.listing(unported)}",
         )
     before = tables.find(parent.collection, parent.name)
     changed = {
@@ -228,13 +229,13 @@ def _check_listener_ports(tables: Tables, parent: Resource, containment: Contain
 
 
 def _listeners(parent: Resource) -> dict[int, str]:
-    """Return the protocols that a router, gateway or node listens with, by port."""
+    """Return the protocols of the listeners of a router, gateway or node, by port."""
     mappings = [listener["portMapping"] for listener in parent.spec.get("listeners", ())]
     return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 
 def _ports(route: Resource, every: dict[int, str]) -> set[int]:
-    """Return the ports that a route matches; without a match on ports it is every one."""
+    """Return the ports that a route matches: all ports if it has no match on ports."""
     ports = {protocol.get("match", {}).get("port") for protocol in _protocols(route.spec)}
     return set(every) if None in ports else ports
 

@@ -1,12 +1,11 @@
-"""What a request has to keep beyond its description: one table of rules, each with its source.
+"""The rules of the API that its description does not contain: one table, with sources.
 
-Pure: it judges a call that the description already allows. What depends on the state is judged in
-``references``; what happens to a call that is not refused is decided in ``operations``.
+The checks here do not depend on the stored state; ``references`` has those that do.
 
-The sources: *UG* is the App Mesh user guide of 2023-04, *RM* a thread of the public
-aws/aws-app-mesh-roadmap, *API* the API reference, *model* the SDKs' service model, *controller*
-the checks of aws-app-mesh-controller-for-k8s, *TF* terraform-provider-aws. A rule without evidence
-says *chosen*: the strictest reading that every known client survives.
+Abbreviations of sources: *UG* is the App Mesh user guide of 2023-04, *RM* a thread of the public
+aws/aws-app-mesh-roadmap, *API* the API reference, *model* the service model of the SDKs,
+*controller* the checks of aws-app-mesh-controller-for-k8s, *TF* terraform-provider-aws. A rule
+without evidence has the note *assumed*: it is the strictest that all known clients tolerate.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, understood: who asks for what, with parameters as JSON has them."""
+    """One parsed request: its operation, the caller's scope and the parameters as JSON."""
 
     operation: Operation
     scope: Scope
@@ -32,7 +31,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The name of the resource that it is about; empty for a list."""
+        """The name of the resource; empty for a list."""
         kind = self.operation.kind
         if kind is None:
             return str(self.parameters["resourceArn"].rpartition("/")[2])
@@ -40,19 +39,19 @@ class Call:
 
 
 def violations_of_rules(call: Call, behavior: Behavior) -> Iterator[tuple[str, str]]:
-    """Yield how a call breaks the rules, each as the error's name and the words."""
+    """Yield the violations of the rules in a call, each as an error code and a message."""
     for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
         for rule in RULES.get(name if path else "Request", ()):
-            # Where the service's words are known, they come without the place.
-            placed = path and rule not in _ROUTE_CHECKS
-            place = f"{'.'.join(map(str, path))}: " if placed else ""
+            # These two messages are those of the service, which do not contain the path.
+            has_prefix = path and rule not in _SERVICE_MESSAGES
+            prefix = f"{'.'.join(map(str, path))}: " if has_prefix else ""
             code = behavior.reserved_tag if rule is check.reserved_tag else "BadRequestException"
-            for words in rule(value, behavior):
-                yield code, f"{place}{words}"
+            for message in rule(value, behavior):
+                yield code, f"{prefix}{message}"
 
 
 def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Path]]:
-    """Yield every structure and list within a value, the outermost first."""
+    """Yield every structure and list in a value, parents first."""
     if isinstance(shape, Structure):
         yield shape.name, value, path
         for name, member in value.items():
@@ -63,15 +62,15 @@ def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Pat
             yield from _parts(shape.item, item, (*path, index))
 
 
-_ROUTE_CHECKS = (check.service_discovery, check.listener_required)
+_SERVICE_MESSAGES = (check.service_discovery, check.listener_required)
 _RETRY_EVENT_FIELDS = ("httpRetryEvents", "tcpRetryEvents")
 
-# By the shape of the description that a rule judges; ``Request`` is the whole.
+# By the name of the shape in the description; ``Request`` is the whole request.
 RULES: Mapping[str, tuple[Check, ...]] = {
-    # RM 101: a slash in meshName is a 400; control characters: chosen. Services: TF. Routers: UG.
+    # RM 101: a slash in meshName is a 400; control characters: assumed. Services: TF. Routers: UG.
     "Request": (check.names, check.service_name, check.word_names),
     "TagRef": (check.reserved_tag,),  # UG on tagging, as for every AWS service
-    "TagList": (check.repeated_tags,),  # chosen
+    "TagList": (check.repeated_tags,),  # assumed
     "Duration": (check.duration_pair,),  # controller, TF
     "MatchRange": (check.ascending_range,),  # controller
     "RouteSpec": (check.exactly_one(*check.ROUTES),),  # UG, TF
@@ -103,9 +102,9 @@ RULES: Mapping[str, tuple[Check, ...]] = {
         check.retry_events,
     ),
     "GrpcRouteMatch": (check.method_with_service,),  # API
-    "Listener": (check.single_protocol,),  # UG for the pool; for the time-out: chosen
+    "Listener": (check.single_protocol,),  # the pool: UG; the timeout: assumed
     "VirtualGatewayListener": (check.single_protocol,),
-    # API, controller; a behavior. Discovery: TF pull request 13337, with these words
+    # API, controller; a behavior. Discovery: TF pull request 13337, with this wording
     "VirtualNodeSpec": (check.health_check_port, check.service_discovery, check.listener_required),
     "VirtualGatewaySpec": (check.health_check_port,),
 }

@@ -1,4 +1,4 @@
-"""How the service spells a spec that it was sent: the few members that it fills in or changes."""
+"""The members of a spec that the service fills in or changes."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -13,9 +13,15 @@ Spec = dict[str, Any]
 def with_defaults(
     kind: str, spec: Spec, behavior: Behavior, node: Callable[[str], Spec | None]
 ) -> Spec:
-    """Return a spec as the service keeps it; ``node`` finds the spec of a virtual node.
+    """Return a spec as the service stores it.
 
-    Everything else is echoed as it was sent, and no default appears (CLI samples, UG).
+    All other members are returned as they were sent, without defaults (CLI samples, UG).
+
+    Args:
+        kind: The kind of the resource.
+        spec: The spec in the request.
+        behavior: The behaviors of the endpoint.
+        node: Returns the spec of the virtual node with the given name.
     """
     spec = deepcopy(spec)
     if kind == "VirtualNode" and behavior.backends == "filled":

@@ -1,4 +1,4 @@
-"""GetResources of the tagging API, for what App Mesh has: resources found by their tags."""
+"""GetResources of the tagging API, for App Mesh resources."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from reconciler.endpoint.state.tables import Resource, Scope, Tables
 TARGET = "ResourceGroupsTaggingAPI_20170126."
 
 
-def _text(shortest: int | None, longest: int | None) -> Text:
-    return Text("", shortest, longest, None, (), idempotency=False)
+def _text(min_length: int | None, max_length: int | None) -> Text:
+    return Text("", min_length, max_length, None, (), idempotency=False)
 
 
 def _structure(name: str, **members: Shape) -> Structure:
@@ -39,21 +39,23 @@ _REQUEST = _structure(
 def get_resources(
     request: Any, scope: Scope, tables: Tables, arn: Callable[[Resource], str]
 ) -> dict[str, Any]:
-    """Return the answer of GetResources: what the caller created and tagged, in pages.
+    """Return the response of GetResources: one page of the caller's own, tagged resources.
 
     A type filter is ``appmesh``, ``appmesh:mesh`` or, for the other kinds, ``appmesh:virtualNode``
-    or ``appmesh:mesh/virtualNode`` (the forms of the last: chosen). Resources whose tags are all
-    gone are left out (chosen).
+    or ``appmesh:mesh/virtualNode`` (the last two forms are assumed). Resources without tags are
+    not listed (assumed).
 
     Raises:
-        RefusedError: The request is not one that the API allows.
+        ApiError: The request is invalid.
     """
-    if found := [str(tag_filter) for tag_filter in violations(_REQUEST, request)]:
-        raise ApiError("InvalidParameterException", "; ".join(found[:5]))
+    if problems := [str(violation) for violation in violations(_REQUEST, request)]:
+        raise ApiError("InvalidParameterException", "; ".join(problems[:5]))
     token = request.get("PaginationToken") or ""
     after = read_token(token, 4)
     if token and not any(after):
-        raise ApiError("InvalidParameterException", "PaginationToken: is not one of ours")
+        raise ApiError(
+            "InvalidParameterException", "PaginationToken: is not a token of this operation"
+        )
     size = request.get("ResourcesPerPage", limits.TAG_INDEX_PAGE_SIZE)
     page: list[Resource] = []
     following = ""
@@ -62,11 +64,13 @@ def get_resources(
             continue
         if len(page) == size:
             last = page[-1]
-            place = last.collection
-            following = write_token([place.scope.account, place.kind, place.parent, last.name])
+            collection = last.collection
+            following = write_token(
+                [collection.scope.account, collection.kind, collection.parent, last.name]
+            )
             break
         page.append(resource)
-    rows = [{"ResourceARN": arn(tag_filter), "Tags": _rows(tag_filter.tags)} for tag_filter in page]
+    rows = [{"ResourceARN": arn(resource), "Tags": _rows(resource.tags)} for resource in page]
     return {"PaginationToken": following, "ResourceTagMappingList": rows}
 
 

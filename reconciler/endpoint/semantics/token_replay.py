@@ -1,4 +1,4 @@
-"""The memory of client tokens: what a repeated request brings, and for how long."""
+"""Client tokens: replays the stored response to a repeated request."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ _REFUSED = "refused"
 
 
 class Tokens:
-    """The rules of client tokens over records."""
+    """The rules of client tokens on the stored records."""
 
     def __init__(self, kinds: Mapping[str, ApiKind], behavior: Behavior) -> None:
         self._kinds = kinds
@@ -27,28 +27,28 @@ class Tokens:
     def run_once(
         self, call: Call, tables: Tables, now: int, perform: Callable[[], ResponseBody]
     ) -> str | ApiError:
-        """Return the answer that a token brings back, or that of ``perform``, to be remembered.
+        """Return the stored response of the token, or run ``perform`` and store its response.
 
-        A refusal is returned where it is to be remembered: what is raised leaves nothing behind.
+        An error to store is returned, because a raised error rolls the transaction back.
 
         Raises:
-            RefusedError: The state does not allow it, or the token came with other parameters.
+            ApiError: The state does not allow it, or the token was used with other parameters.
         """
         token = call.parameters.get("clientToken")
         if not token or not self._retention:
             return as_json(perform())
         request = _digest(call)
         tables.drop_tokens(now - self._retention)
-        remembered = tables.find_token(call.scope, token)
-        if remembered is not None and not self._is_outlived(call, tables, remembered):
-            if remembered.request != request:
+        record = tables.find_token(call.scope, token)
+        if record is not None and not self._is_outlived(call, tables, record):
+            if record.request != request:
                 raise error_messages.token_reused("a request with other parameters")
         else:
-            remembered = TokenRecord(request, self._perform(perform))
-            tables.put_token(call.scope, token, remembered, now)
-        if remembered.response.startswith(f'{{"{_REFUSED}":'):
-            return ApiError(*json.loads(remembered.response)[_REFUSED])
-        return remembered.response
+            record = TokenRecord(request, self._perform(perform))
+            tables.put_token(call.scope, token, record, now)
+        if record.response.startswith(f'{{"{_REFUSED}":'):
+            return ApiError(*json.loads(record.response)[_REFUSED])
+        return record.response
 
     def _perform(self, perform: Callable[[], ResponseBody]) -> str:
         try:
@@ -58,13 +58,13 @@ class Tokens:
                 raise
             return as_json({_REFUSED: [error.code, str(error)]})
 
-    def _is_outlived(self, call: Call, tables: Tables, remembered: TokenRecord) -> bool:
-        """Say whether a token is free again because its resource is gone."""
+    def _is_outlived(self, call: Call, tables: Tables, record: TokenRecord) -> bool:
+        """Return whether a token can be used again because its resource was deleted."""
         after = self._behavior.token_after_delete
-        response = json.loads(remembered.response)
+        response = json.loads(record.response)
         if after == "replays" or _REFUSED in response:
             return False
-        # The path of a parent's kind is in the answer too; the longest is the resource's own.
+        # The names of the parents are in the response too; the longest path is the resource's own.
         known = (kind.path for kind in self._kinds.values() if response.keys() >= set(kind.path))
         path = max(known, key=len)
         kind = next(kind for kind in self._kinds.values() if kind.path == path)
@@ -75,12 +75,12 @@ class Tokens:
         if live and live.uid == metadata["uid"]:
             return False
         if after == "conflicts":
-            raise error_messages.token_reused("a resource that was deleted since")
+            raise error_messages.token_reused("a resource that was deleted afterwards")
         return True
 
 
 def as_json(response: ResponseBody) -> str:
-    """Return an answer as it is sent."""
+    """Return a response as compact JSON."""
     return json.dumps(response, ensure_ascii=False, separators=(",", ":"))
 
 

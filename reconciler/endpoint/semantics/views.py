@@ -1,4 +1,4 @@
-"""How a resource is shown: whole, as an item of a list, and as an ARN."""
+"""Representations of a resource: complete, as an item of a list, and as an ARN."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ ResponseBody = dict[str, Any]
 
 
 class Views:
-    """The ways to show resources of ``kinds``; ``now`` gives milliseconds since 1970."""
+    """The representations of resources; ``now`` returns milliseconds since 1970."""
 
     def __init__(
         self, kinds: Mapping[str, ApiKind], behavior: Behavior, now: Callable[[], int]
@@ -22,7 +22,7 @@ class Views:
         self._now = now
 
     def describe(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
-        """Return a resource as every operation but a list shows it."""
+        """Return a resource as every operation except a list returns it."""
         waits = self._behavior.inactive_seconds * 1000
         if status == "ACTIVE" and self._now() < resource.created + waits:
             status = "INACTIVE"
@@ -34,11 +34,11 @@ class Views:
         }
 
     def summarize(self, resource: Resource) -> ResponseBody:
-        """Return a resource as a list shows it: flat, with neither uid nor spec nor status."""
+        """Return a resource as a list returns it: flat, without uid, spec and status."""
         return self._metadata(resource) | self._names(resource)
 
     def arn(self, resource: Resource) -> str:
-        """Return the ARN of a resource; the account in it is the one that created it."""
+        """Return the ARN of a resource, with the account that created the resource."""
         names = self._names(resource)
         mesh_owner = resource.collection.scope.account
         if resource.owner != mesh_owner and self._behavior.shared_arns == "with-owner":

@@ -1,1 +1,1 @@
-"""Where the resources are kept."""
+"""The storage of the endpoint."""

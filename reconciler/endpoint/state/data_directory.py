@@ -1,7 +1,4 @@
-"""The data folder: made private, held by one process at a time, and knowing that one's URL.
-
-It knows nothing of what is kept in the folder.
-"""
+"""The data directory of the endpoint: private, and locked by one process at a time."""
 
 import fcntl
 import os
@@ -17,23 +14,23 @@ _LOCK = "endpoint.lock"
 
 
 class DataDirectoryLock:
-    """A data folder that this process holds until it closes it, or ends in whatever way.
+    """A lock on a data directory, held until it is closed or the process ends.
 
-    The lock file carries the holder's URL. It is emptied while the lock is taken and filled once
-    the holder listens, both under a lock on the folder itself, so that nobody can read the URL of
-    an earlier holder.
+    The lock file contains the URL of the holder. The holder empties the file when it takes the lock
+    and writes the URL when it listens, both under a lock on the directory itself, so that no
+    process reads the URL of an earlier holder.
     """
 
     def __init__(self, path: Path, *, timeout_seconds: float = 5.0) -> None:
-        """Make the folder where it is missing, and hold it.
+        """Create the directory if it is missing, and lock it.
 
         Args:
-            path: The folder; made with mode 0700, its files with 0600.
-            timeout_seconds: How long to wait for the URL of a holder that is just starting.
+            path: The directory; created with mode 0700, its files with 0600.
+            timeout_seconds: The time to wait for the URL of a holder that is starting.
 
         Raises:
-            FolderHeldError: Another process holds it.
-            FolderUnusableError: It cannot be made, opened or locked.
+            DataDirectoryLockedError: Another process holds the lock.
+            DataDirectoryUnusableError: The directory cannot be created, opened or locked.
         """
         self.directory = path
         deadline = time.monotonic() + timeout_seconds
@@ -47,16 +44,19 @@ class DataDirectoryLock:
                 raise
         except OSError as error:
             raise DataDirectoryUnusableError(
-                f"the data folder {path} cannot be used: {error.strerror or error}"
+                f"the data directory {path} cannot be used: {error.strerror or error}"
             ) from error
 
     def announce(self, url: str) -> None:
-        """Tell later openers that this process listens at ``url``."""
+        """Write the URL of this process to the lock file."""
         with self._guarded():
             os.pwrite(self._file, f"{url}\n".encode(), 0)
 
     def close(self) -> None:
-        """Let the folder go; the URL goes with it, or with the next holder if it has to stay."""
+        """Release the lock.
+
+        If the URL cannot be removed, the next holder removes it.
+        """
         with suppress(OSError), self._guarded():
             os.ftruncate(self._file, 0)
         os.close(self._file)

@@ -1,4 +1,4 @@
-"""What resources were a moment ago, for readers that are made to lag behind the writes."""
+"""Earlier states of resources, to return stale reads on request."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from reconciler.endpoint.state.tables import Collection, Resource
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a read stays behind: whole writes of each resource, and seconds."""
+    """The age of a stale read, in writes of each resource or in seconds."""
 
     versions: int = 0
     seconds: float = 0.0
 
 
 class WriteHistory:
-    """The earlier states of the resources written last; it lives as long as the process."""
+    """The earlier states of recently written resources, kept in memory."""
 
     def __init__(self) -> None:
         self._states: OrderedDict[tuple[Collection, str], list[tuple[int, Resource | None]]]
         self._states = OrderedDict()
 
     def record(self, collection: Collection, name: str, before: Resource | None, now: int) -> None:
-        """Remember what a resource was until ``now``, a time in milliseconds."""
+        """Record the state that a resource had until ``now``, in milliseconds since 1970."""
         states = self._states.setdefault((collection, name), [])
         states.append((now, before))
         del states[: -limits.MAX_STALE_STATES]
@@ -34,7 +34,7 @@ class WriteHistory:
     def read(
         self, collection: Collection, name: str, resource: Resource | None, lag: Lag, now: int
     ) -> Resource | None:
-        """Return a resource as a reader sees it who lags behind; None where it saw none."""
+        """Return the state of a resource ``lag`` ago, or None if it did not exist."""
         states = list(self._states.get((collection, name), ()))
         if lag.seconds:
             since = now - lag.seconds * 1000
@@ -45,5 +45,5 @@ class WriteHistory:
         return resource
 
     def clear(self) -> None:
-        """Forget all of it."""
+        """Delete all states."""
         self._states.clear()

@@ -1,6 +1,6 @@
-"""Where the state lives: SQLite, one writer, and nothing acknowledged before it is durable.
+"""The store of the endpoint: SQLite with one writer thread and durable commits.
 
-It opens, checks, commits and closes. What is read and written is decided by the work it is given.
+A write is acknowledged only after it is on disk.
 """
 
 import os
@@ -25,31 +25,33 @@ _FILE = "state.sqlite3"
 _APPLICATION_ID = 0x6D657368  # "mesh"
 _VERSION = 2
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_REMEDY = "it was left untouched: restore it from a copy, move it away, or name another data folder"
+_REMEDY = (
+    "it was not changed: restore it from a backup, move it away,"
+    " or set another directory with --data"
+)
 
 
 class Store:
-    """Resources and client tokens, in a folder or in memory.
+    """Resources and client tokens, in a data directory or in memory.
 
-    Writes that wait together share one commit, and so one sync of the disk; each is all or
-    nothing by itself.
+    Waiting writes share one commit and one sync of the disk, but each is atomic on its own.
     """
 
     def __init__(self, directory: Path | None, *, busy_seconds: float = 5.0) -> None:
-        """Open the database in ``directory``, or an empty one in memory where that is None.
+        """Open the database in ``directory``, or an empty one in memory if that is None.
 
         Args:
-            directory: A directory that this process holds.
-            busy_seconds: How long a write waits for another process that locks the database.
+            directory: A directory that this process has locked.
+            busy_seconds: The time that a write waits for another process to unlock the database.
 
         Raises:
-            StoreRefusedError: There is a database that we may not open.
+            InvalidStoreError: The database in the directory cannot be used.
             ServingError: This process may not start another thread.
         """
         if directory is None:
             self._writing = self._reading = _connect(":memory:", busy_seconds)
             _write_schema(self._writing)
-            # One connection serves both sides, so a read has to wait for the end of a commit.
+            # Reads and writes share one connection, so a read has to wait for the end of a commit.
             self._shared: threading.Lock | nullcontext[None] = threading.Lock()
             self._files: dict[Path, tuple[int, int]] = {}
         else:
@@ -69,7 +71,7 @@ class Store:
             raise
 
     def read(self, work: Callable[[Tables], Outcome]) -> Outcome:
-        """Return what ``work`` reads of the committed state.
+        """Run ``work`` on the committed state and return its result.
 
         Raises:
             StoreFailedError: The database could not be read.
@@ -81,16 +83,17 @@ class Store:
             raise _failed(error) from error
 
     def write(self, work: Callable[[Tables], Outcome]) -> "Future[Outcome]":
-        """Return the future outcome of ``work``, which is there once its effect is durable.
+        """Queue ``work`` and return a future, which completes when its writes are durable.
 
-        The future raises what ``work`` raised, then without effect, or StoreFailedError.
+        If ``work`` raises, nothing is written and the future raises the same error. If the database
+        fails, the future raises StoreFailedError.
         """
         future: Future[Outcome] = Future()
         self._waiting.put((work, future))
         return future
 
     def close(self) -> None:
-        """Finish the writes that wait, and close the database."""
+        """Finish the waiting writes, and close the database."""
         self._waiting.put(None)
         self._writer.join()
         self._disconnect()
@@ -120,7 +123,7 @@ class Store:
                 settled = [self._attempt(work) for work, _ in writes]
                 self._check_files()
                 self._writing.execute("COMMIT")
-                # Removed within the commit, it would be acknowledged and on no disk.
+                # If a file was removed during the commit, the write is lost: do not acknowledge it.
                 self._check_files()
         except (sqlite3.Error, OSError) as error:
             if self._writing.in_transaction:
@@ -137,7 +140,7 @@ class Store:
     def _check_files(self) -> None:
         for path, identity in self._files.items():
             if _identity(path) != identity:
-                raise FileNotFoundError(f"{path} was replaced while it was served")
+                raise FileNotFoundError(f"{path} was replaced while the endpoint used it")
 
     def _attempt(self, work: Callable[[Tables], Any]) -> tuple[Any, Exception | None]:
         execute = self._writing.execute
@@ -145,8 +148,8 @@ class Store:
         try:
             outcome, problem = work(Tables(self._writing)), None
         except sqlite3.Error:
-            raise  # the whole transaction may be gone, so nobody in it may be told of success
-        except Exception as error:  # noqa: BLE001 - it belongs to its caller, not to the neighbors
+            raise  # the whole transaction may be lost, so every write in it has to fail
+        except Exception as error:  # noqa: BLE001 - reported to the caller of this write only
             execute("ROLLBACK TO attempt")
             outcome, problem = None, error
         execute("RELEASE attempt")
@@ -171,7 +174,7 @@ def _connect(database: str, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         database, busy_seconds, isolation_level=None, check_same_thread=False, uri=True
     )
-    # Nothing that stands in a database file may run as code: it may come from anywhere.
+    # The file may come from an untrusted source: run no code that is stored in it.
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
@@ -186,7 +189,7 @@ def _open(path: Path, busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.
             reading = opened.enter_context(closing(_connect(database, busy_seconds)))
             _check(path, writing)
             writing.execute("PRAGMA synchronous = FULL")
-            # Opens the write-ahead log, so that it is there to be watched.
+            # Creates the write-ahead log, so that its replacement can be detected.
             reading.execute("SELECT count(*) FROM token").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise InvalidStoreError(f"{path} cannot be opened ({error}); {_REMEDY}") from error
@@ -195,20 +198,20 @@ def _open(path: Path, busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.
 
 
 def _create(path: Path) -> None:
-    """Put an empty database at ``path``, whole or not at all.
+    """Create an empty database at ``path`` atomically.
 
-    An empty or half-made file at ``path`` is therefore always damage, never a beginning.
+    So an empty or incomplete file at ``path`` is always damage, never an interrupted creation.
     """
     if path.with_name(f"{path.name}-wal").exists():
-        raise InvalidStoreError(f"{path} is gone but its write-ahead log is there; {_REMEDY}")
-    making = path.with_name(f"{path.name}.new")
-    making.unlink(missing_ok=True)
-    os.close(os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    connection = _connect(str(making), 0)
+        raise InvalidStoreError(f"{path} is missing but its write-ahead log exists; {_REMEDY}")
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = _connect(str(new), 0)
     _write_schema(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
-    making.rename(path)
+    new.rename(path)
     directory = os.open(path.parent, os.O_RDONLY)
     os.fsync(directory)
     os.close(directory)
@@ -235,7 +238,7 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         )
     if (verdict := pragma("quick_check(1)")) != "ok":
         raise InvalidStoreError(f"{path} is damaged ({verdict}); {_REMEDY}")
-    # Not one trigger or view more than ours: they would run inside our own statements.
+    # Additional triggers or views would run inside our own statements.
     found = {row[0] for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql <> ''")}
     if found != set(SCHEMA):
-        raise InvalidStoreError(f"{path} has tables or triggers that are not ours; {_REMEDY}")
+        raise InvalidStoreError(f"{path} has unknown tables or triggers; {_REMEDY}")

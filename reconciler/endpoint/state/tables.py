@@ -1,6 +1,6 @@
-"""What the store keeps, and the statements that read and write it.
+"""The tables of the store, and the SQL statements on them.
 
-It decides nothing about App Mesh and nothing about transactions: both belong to its callers.
+Callers apply the rules of App Mesh and manage the transactions.
 """
 
 import json
@@ -27,7 +27,7 @@ SCHEMA = (
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One account in one region: nothing in it is seen from another one."""
+    """One account in one region; its resources are not visible in other scopes."""
 
     account: str
     region: str
@@ -35,9 +35,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Where resources of one kind stand side by side.
+    """The resources of one kind with the same parent.
 
-    ``parent`` holds the names of their parents, joined by slashes; it is empty for meshes.
+    ``parent`` contains the names of the parents, joined by slashes; it is empty for meshes.
     """
 
     scope: Scope
@@ -49,7 +49,7 @@ class Collection:
 class Resource:
     """One live resource; times are milliseconds since 1970.
 
-    ``owner`` is the account that created it, which in a shared mesh need not be the mesh's own.
+    ``owner`` is the account that created it, which may differ from the owner of a shared mesh.
     """
 
     collection: Collection
@@ -65,7 +65,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """What a client token was used for: the digest of its request, and the answer it got."""
+    """The use of a client token: the digest of the request, and the response."""
 
     request: str
     response: str
@@ -78,7 +78,7 @@ class Tables:
         self._execute = connection.execute
 
     def find(self, collection: Collection, name: str) -> Resource | None:
-        """Return the resource of that name, None where there is none."""
+        """Return the resource with this name, or None if there is none."""
         found = self._where(
             "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
             (*_columns(collection), name),
@@ -88,9 +88,9 @@ class Tables:
     def page(
         self, collection: Collection, after: str, limit: int, order: str = "name"
     ) -> list[Resource]:
-        """Return up to ``limit`` resources of a shelf that follow ``after`` in an order.
+        """Return up to ``limit`` resources of a collection that follow ``after`` in ``order``.
 
-        ``order`` and what ``after`` is compared with is an expression over the columns.
+        ``order`` is an SQL expression over the columns; ``after`` is one of its values.
         """
         where = f"account = ? AND region = ? AND kind = ? AND parent = ? AND {order} > ?"
         tail = f"ORDER BY {order} LIMIT ?"
@@ -99,7 +99,7 @@ class Tables:
     def page_of_all_accounts(
         self, collection: Collection, after: str, limit: int, order: str
     ) -> list[Resource]:
-        """Return a page as ``page`` does, of the same shelf in every account of the region."""
+        """Return a page like ``page``, but of the collections in all accounts of the region."""
         _, *place = _columns(collection)
         where = f"region = ? AND kind = ? AND parent = ? AND {order} > ?"
         return list(self._where(where, (*place, after, limit), f"ORDER BY {order} LIMIT ?"))
@@ -107,7 +107,7 @@ class Tables:
     def descendants(
         self, mesh: Collection, name: str, kind: str, text: str = ""
     ) -> Iterator[Resource]:
-        """Yield the resources of a kind within a mesh whose spec, as JSON, contains ``text``."""
+        """Yield the resources of a kind in a mesh whose spec, as JSON, contains ``text``."""
         where = (
             "account = ? AND region = ? AND kind = ? AND parent >= ? AND parent < ?"
             " AND instr(spec, ?) > 0"
@@ -120,7 +120,7 @@ class Tables:
                 yield found
 
     def tagged(self, owner: Scope, after: tuple[str, str, str, str]) -> Iterator[Resource]:
-        """Yield what an account created and tagged, by account, kind, parent and name."""
+        """Yield the tagged resources that an account created, by account, kind, parent and name."""
         where = (
             "owner = ? AND region = ? AND tags <> '{}'"
             " AND (account, kind, parent, name) > (?, ?, ?, ?)"
@@ -129,13 +129,13 @@ class Tables:
         return self._where(where, (owner.account, owner.region, *after), tail)
 
     def find_shared(self, owner: Scope, kind: str, parent: str, name: str) -> Resource | None:
-        """Return what an account created under that name in a mesh of another account."""
+        """Return the resource that an account created in a mesh of another account."""
         where = "owner = ? AND region = ? AND kind = ? AND parent = ? AND name = ?"
         values = (owner.account, owner.region, kind, parent, name)
         return next(self._where(where, values, "ORDER BY account"), None)
 
     def count(self, collection: Collection) -> int:
-        """Return how many resources stand on a shelf."""
+        """Return the number of resources in a collection."""
         row = self._execute(
             "SELECT count(*) FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ?",
@@ -161,7 +161,7 @@ class Tables:
         )
 
     def remove(self, resource: Resource) -> None:
-        """Take a resource away."""
+        """Delete a resource."""
         self._execute(
             "DELETE FROM resource"
             " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
@@ -169,33 +169,33 @@ class Tables:
         )
 
     def find_token(self, scope: Scope, token: str) -> TokenRecord | None:
-        """Return what a client token was used for, None where it is not remembered."""
+        """Return the record of a client token, or None if there is none."""
         row = self._execute(
             "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
             (scope.account, scope.region, token),
         ).fetchone()
         return TokenRecord(*row) if row else None
 
-    def put_token(self, scope: Scope, token: str, what: TokenRecord, now: int) -> None:
-        """Remember what a client token was used for, last."""
+    def put_token(self, scope: Scope, token: str, record: TokenRecord, now: int) -> None:
+        """Store the record of a client token."""
         self._execute(
             "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
-            (scope.account, scope.region, token, what.request, what.response, now),
+            (scope.account, scope.region, token, record.request, record.response, now),
         )
 
     def drop_tokens(self, before: int) -> None:
-        """Forget the client tokens remembered before a time in milliseconds."""
+        """Delete the client tokens stored before a time, in milliseconds since 1970."""
         self._execute("DELETE FROM token WHERE remembered < ?", (before,))
 
     def clear(self) -> None:
-        """Empty every world, and the memory of client tokens."""
+        """Delete the resources and client tokens of all scopes."""
         self._execute("DELETE FROM resource")
         self._execute("DELETE FROM token")
 
     def _where(
         self, condition: str, values: tuple[str | int, ...], tail: str = ""
     ) -> Iterator[Resource]:
-        # Conditions and tails are written above, never taken from a request.
+        # Conditions and tails are constants of this module, never parts of a request.
         rows = self._execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
         return map(_resource, rows)
 

@@ -9,7 +9,7 @@ from builders import desired, egress, plan, present
 from reconciler.core.changes import Adopt, Create, Update
 from reconciler.core.planning.client_tokens import (
     after_delete,
-    after_refusal,
+    after_rejection,
     after_replay,
     client_token,
 )
@@ -51,7 +51,7 @@ def test_a11_the_token_covers_what_is_left_as_well_as_what_is_wanted() -> None:
         client_token(create("DROP_ALL"), after_replay("u1", "answer 1")),
         client_token(create("DROP_ALL"), after_replay("u2", "answer 1")),
         client_token(create("DROP_ALL"), after_replay("u2", "answer 2")),
-        client_token(create("DROP_ALL"), after_refusal("answer 1")),
+        client_token(create("DROP_ALL"), after_rejection("answer 1")),
         client_token(create("DROP_ALL"), after_delete("u1")),
     }
     assert len(tokens) == 11

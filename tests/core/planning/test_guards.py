@@ -111,7 +111,7 @@ def test_what_a_policy_withholds_names_the_least_policy_that_allows_it(
     policy: Policy, command: str, enough: Policy
 ) -> None:
     made = everything(GuardSettings(policy))
-    wanted = f"policy {policy} allows no {command}: pass --policy {enough}"
+    wanted = f"policy {policy} does not allow this {command}: pass --policy {enough}"
     assert wanted in [withheld.reason for withheld in made.withheld]
     assert wanted not in [
         withheld.reason for withheld in everything(GuardSettings(enough)).withheld

@@ -31,7 +31,7 @@ def test_what_differs_is_named_and_left_alone_unless_the_changes_are_accepted() 
     assert careful.changes == ()
     (withheld,) = careful.withheld
     assert withheld.reason_code is ReasonCode.GUARD
-    assert "spec.egressFilter.type, tags.team;" in withheld.reason
+    assert "spec.egressFilter.type, tags.team:" in withheld.reason
     assert plan_exit_code(careful, detailed=False) == 5
     assert plan_adoption(proposed, accept_changes=True) == proposed
 
@@ -82,8 +82,12 @@ def test_what_is_ours_loses_our_two_tags_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("seen", "words", "code"),
     [
-        (present("a", owner="another"), "owned by another, not by platform", 5),
-        (present("a", owner=None), "owned by nobody", 5),
+        (
+            present("a", owner="another"),
+            "it is owned by another; only resources owned by platform are released",
+            5,
+        ),
+        (present("a", owner=None), "it is unowned; ", 5),
         (Unreadable(mesh("a"), "no answer came"), "could not be read: no answer came", 1),
     ],
 )

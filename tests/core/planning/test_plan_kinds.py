@@ -80,9 +80,7 @@ def test_one_delete_too_many_deletes_nothing_of_any_kind() -> None:
     )
     assert withheld.changes == ()
     (why,) = {item.reason for item in withheld.withheld}
-    assert why == (
-        "7 deletes are over --max-deletes 6, so nothing is deleted: pass --max-deletes 7"
-    )
+    assert why == ("7 deletes exceed --max-deletes 6, so nothing is deleted: pass --max-deletes 7")
 
 
 def test_an_unchanged_graph_stays() -> None:
@@ -147,8 +145,8 @@ def test_s06_what_is_in_a_mesh_of_another_account_waits_for_that_mesh() -> None:
     (withheld,) = plan(shared).withheld
     assert withheld.reason_code is ReasonCode.WAITING
     assert withheld.reason == (
-        "it needs mesh/m@999999999999, which is not there and has to be created, "
-        "and shared with this account, by account 999999999999"
+        "it needs mesh/m@999999999999, which does not exist: account 999999999999 has to create "
+        "it and share it with this account"
     )
 
 
@@ -157,7 +155,7 @@ def test_what_lacks_what_it_needs_waits_and_so_does_what_needs_it() -> None:
     assert keys(made) == ["mesh/m", "virtual-gateway/m/g"]
     whys = {str(withheld.key): withheld.reason for withheld in made.withheld}
     assert {withheld.reason_code for withheld in made.withheld} == {ReasonCode.WAITING}
-    assert whys["route/m/r/x"].startswith("it needs virtual-router/m/r, which is not there")
+    assert whys["route/m/r/x"].startswith("it needs virtual-router/m/r, which does not exist")
     assert whys["virtual-service/m/s"].startswith("it needs virtual-router/m/r")
 
 
@@ -176,7 +174,7 @@ def test_a_node_that_a_route_still_uses_is_not_deleted() -> None:
     made = plan(*wanted("m", "virtual-router/m/r", "route/m/r/x"), *live(), guards=MANY)
     (withheld,) = [item for item in made.withheld if item.key == key("virtual-node/m/n")]
     assert withheld.reason_code is ReasonCode.GUARD
-    assert withheld.reason == "route/m/r/x stays, and would be without it"
+    assert withheld.reason == "it is needed by route/m/r/x, which is kept"
     assert keys(made) == ["gateway-route/m/g/y", "virtual-gateway/m/g", "virtual-service/m/s"]
 
 
@@ -219,13 +217,13 @@ def test_a_mesh_with_something_of_others_in_it_is_not_deleted_and_they_are_named
         guards=SYNC,
     )
     (withheld,) = made.withheld
-    assert withheld.reason == "virtual-node/m/a, virtual-node/m/b stay, and would be without it"
+    assert withheld.reason == "it is needed by virtual-node/m/a, virtual-node/m/b, which are kept"
 
 
 def test_of_very_many_the_rest_is_counted() -> None:
     names = tuple(f"virtual-node/m/n{number:03}" for number in range(60))
     (withheld,) = plan(*live("m"), desired("kept"), others=names, guards=SYNC).withheld
-    assert "n049 and 10 more stay" in withheld.reason
+    assert "n049 and 10 more, which are kept" in withheld.reason
 
 
 def _list(spec: Spec) -> list[Json]:
@@ -299,7 +297,7 @@ def test_what_could_not_be_attached_again_is_not_detached() -> None:
     assert made.changes == ()
     (withheld,) = made.withheld
     assert (withheld.key, withheld.reason_code) == (key("virtual-router/m/r"), ReasonCode.WAITING)
-    assert withheld.reason.startswith("it needs virtual-node/m/missing, which is not there")
+    assert withheld.reason.startswith("it needs virtual-node/m/missing, which does not exist")
     assert key("route/m/r/x") in made.keys
 
 
@@ -331,7 +329,7 @@ def test_a_route_of_another_port_stays_where_it_is() -> None:
         (
             present("route/m/r/x", route("n"), owner=None),
             wanted("route/m/r/x"),
-            "is owned by nobody",
+            "is unowned",
         ),
         (
             live("route/m/r/x")[0],
@@ -343,18 +341,18 @@ def test_a_route_of_another_port_stays_where_it_is() -> None:
                 "route/m/r/x", route("n"), applied=desired("route/m/r/x", route("n"), protect=True)
             ),
             [],
-            "is no longer asked for",
+            "has no manifest",
         ),
-        (live("route/m/r/x")[0], [], "is no longer asked for"),
+        (live("route/m/r/x")[0], [], "has no manifest"),
         (
             replace(live("route/m/r/x")[0], tags=STACK | dict(live("route/m/r/x")[0].tags)),
             wanted("route/m/r/x"),
-            "has what nobody but the service can put back",
+            "has fields or tags that only the service can write",
         ),
         (
             replace(live("route/m/r/x")[0], unknown=("/httpRoute/new",)),
             wanted("route/m/r/x"),
-            "has what nobody but the service can put back",
+            "has fields or tags that only the service can write",
         ),
         (Unreadable(key("route/m/r/x"), "403"), wanted("route/m/r/x"), "could not be read"),
     ],
@@ -375,14 +373,14 @@ def test_what_cannot_make_way_withholds_the_change(
     made = plan(*router(80, protocol="grpc"), *wish, *STANDING[:3], standing)
     (withheld,) = [item for item in made.withheld if item.key == key("virtual-router/m/r")]
     assert withheld.reason_code is ReasonCode.GUARD
-    assert withheld.reason.startswith("its listeners cannot change: route/m/r/x ")
+    assert withheld.reason.startswith("its listeners cannot be changed: route/m/r/x ")
     assert word in withheld.reason
 
 
 def test_a_route_that_would_match_no_port_withholds_the_second_listener() -> None:
     made = plan(*router(80, 81), *wanted("route/m/r/x"), *STANDING)
     (withheld,) = made.withheld
-    assert withheld.reason.endswith("route/m/r/x matches no port")
+    assert withheld.reason.endswith("route/m/r/x has no port in its match")
 
 
 def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
@@ -399,7 +397,7 @@ def test_what_only_the_new_listeners_would_hear_waits_with_them() -> None:
     withheld = {str(item.key): item.reason for item in made.withheld}
     assert withheld.keys() == {"virtual-router/m/r", "route/m/r/x", "route/m/r/of-the-second"}
     assert withheld["route/m/r/x"] == (
-        "it needs the listeners of virtual-router/m/r, which cannot change"
+        "it needs the listeners of virtual-router/m/r, which cannot be changed"
     )
 
 
@@ -419,7 +417,7 @@ def test_a_route_that_is_to_be_adopted_does_not_make_way() -> None:
         present("route/m/r/x", route("n"), owner=None),
     )
     withheld = {str(item.key): item.reason for item in made.withheld}
-    assert "is owned by nobody" in withheld["virtual-router/m/r"]
+    assert "is unowned" in withheld["virtual-router/m/r"]
 
 
 def test_the_priority_of_a_route_is_no_match() -> None:
@@ -437,7 +435,7 @@ def test_what_is_no_part_of_the_run_may_hinder_it() -> None:
     others = ("route/m/r/theirs", "route/m/another/theirs")
     made = plan(*router(80, 81), *STANDING[:3], others=others)
     (withheld,) = made.withheld
-    assert withheld.reason.endswith("route/m/r/theirs in it is no part of this run")
+    assert withheld.reason.endswith("route/m/r/theirs is not selected in this run")
     assert plan(*router(81), *STANDING[:3], others=("route/m/r/theirs",)).withheld == ()
 
 
@@ -446,7 +444,7 @@ def test_nothing_makes_way_while_lists_are_incomplete() -> None:
     made = plan(*graph, *STANDING, gaps=(Unlisted("route", key("virtual-router/m/r"), "403"),))
     (withheld,) = made.withheld
     assert withheld.reason_code is ReasonCode.GUARD
-    assert withheld.reason.endswith("nothing makes way because route/m/r/* could not be listed")
+    assert withheld.reason.endswith("no route is detached because route/m/r/* could not be listed")
     assert key("route/m/r/x") in made.unchanged
 
 
@@ -459,7 +457,7 @@ def test_what_is_not_ours_yet_changes_no_listeners_in_use() -> None:
         present("virtual-router/m/r", listening(80), owner=None),
     )
     (withheld,) = made.withheld
-    assert "it is not ours yet" in withheld.reason
+    assert "it is not owned yet" in withheld.reason
 
 
 def test_a_change_of_tags_alone_moves_no_route() -> None:

@@ -68,7 +68,7 @@ def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -
     assert (item.state, item.cause, item.owner) == (State.DRIFTED, Cause.DRIFT, OWNER)
     assert [field.pointer for field in item.fields] == ["/spec/egressFilter/type"]
     assert item.traffic == "closes traffic"
-    assert item.reason == "policy observe allows no update: pass --policy upsert-only"
+    assert item.reason == "policy observe does not allow this update: pass --policy upsert-only"
 
 
 def test_what_is_left_alone_says_why_in_its_state() -> None:

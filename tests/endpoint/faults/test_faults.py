@@ -72,7 +72,7 @@ def test_the_first_that_strikes_is_the_only_one() -> None:
         ({"faults": [{"fault": "error", "calls": [0]}]}, "faults.0.calls.0: must be 1 or more"),
         ({"faults": [{"fault": "error", "rate": 2}]}, "faults.0.rate: must be 0 to 1, not 2"),
         ({"faults": [{"fault": "error", "status": 200}]}, "faults.0.status: must be 400 to 599"),
-        ({"faults": [{"fault": "error", "operation": "Made*"}]}, "Made* is no operation"),
+        ({"faults": [{"fault": "error", "operation": "Made*"}]}, "Made* matches no operation"),
         ({"faults": [{"fault": "hang", "seconds": -1}]}, "seconds: must not be negative"),
         ({"faults": [{"fault": "delay"}]}, "faults.0.seconds: is required for a delay"),
         ({"faults": [], "seed": "x"}, "seed: must be a whole number"),
@@ -98,7 +98,7 @@ def test_they_are_read_from_a_file_or_from_text(tmp_path: Path) -> None:
         assert read_faults(source, OPERATIONS).content == json.loads(text)
     file.write_text("{")
     for wrong in (str(file), str(tmp_path / "none"), str(tmp_path), "{"):
-        with pytest.raises(InvalidFaultsError, match="cannot be read"):
+        with pytest.raises(InvalidFaultsError, match="cannot read the faults from"):
             read_faults(wrong, OPERATIONS)
 
 

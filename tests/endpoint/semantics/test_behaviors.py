@@ -54,12 +54,12 @@ def test_settings_are_laid_over_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ("list-order=size", 'list-order takes name or created or uid, not "size"'),
-        ("read-lag-seconds=-1", 'read-lag-seconds takes a number of seconds, not "-1"'),
-        ("read-lag-seconds=soon", 'takes a number of seconds, not "soon"'),
-        ("read-lag-seconds=inf", "takes a number of seconds"),
-        ("color=red", '"color=red" is no NAME=VALUE of a behavior: token-retention-seconds, '),
-        ("list-order", "is no NAME=VALUE"),
+        ("list-order=size", 'list-order must be name or created or uid, not "size"'),
+        ("read-lag-seconds=-1", 'read-lag-seconds must be a number of seconds, not "-1"'),
+        ("read-lag-seconds=soon", 'must be a number of seconds, not "soon"'),
+        ("read-lag-seconds=inf", "must be a number of seconds"),
+        ("color=red", 'invalid behavior "color=red": use NAME=VALUE of: token-retention-seconds, '),
+        ("list-order", "use NAME=VALUE of"),
     ],
 )
 def test_what_is_no_setting_is_refused_with_words(setting: str, says: str) -> None:

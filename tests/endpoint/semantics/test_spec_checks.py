@@ -171,12 +171,12 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     (
         "VirtualNode",
         node(connectionPool={"grpc": {"maxRequests": 1}}),
-        "spec.listeners.0: connectionPool is of grpc, but the listener's protocol is http",
+        "spec.listeners.0: connectionPool is for grpc, but the listener's protocol is http",
     ),
     (
         "VirtualNode",
         node(timeout={"tcp": {}}),
-        "spec.listeners.0: timeout is of tcp, but the listener's protocol is http",
+        "spec.listeners.0: timeout is for tcp, but the listener's protocol is http",
     ),
     (
         "VirtualNode",
@@ -218,7 +218,7 @@ def test_names_of_services_and_routers() -> None:
         "virtualServiceName: must have 1 to 255 characters, not 256"
     ]
     assert complaints_of("Route", virtualRouterName="a.b") == [
-        "virtualRouterName: may hold letters, digits, hyphens and underscores alone"
+        "virtualRouterName: may contain only letters, digits, hyphens and underscores"
     ]
 
 

@@ -16,8 +16,8 @@ def test_a_second_opener_learns_the_url(tmp_path: Path) -> None:
     holder.announce(URL)
     with pytest.raises(DataDirectoryLockedError) as caught:
         DataDirectoryLock(tmp_path)
-    assert (caught.value.folder, caught.value.url) == (tmp_path, URL)
-    assert str(caught.value) == f"{tmp_path} is served by another process at {URL}"
+    assert (caught.value.directory, caught.value.url) == (tmp_path, URL)
+    assert str(caught.value) == f"another process serves the data directory {tmp_path} at {URL}"
     holder.close()
 
 
@@ -34,7 +34,7 @@ def test_a_second_opener_waits_for_a_holder_that_is_starting(tmp_path: Path) -> 
 
 def test_a_holder_that_says_nothing_is_not_waited_for_in_vain(tmp_path: Path) -> None:
     holder = DataDirectoryLock(tmp_path)
-    with pytest.raises(DataDirectoryLockedError, match="has not said where") as caught:
+    with pytest.raises(DataDirectoryLockedError, match="its URL is not known yet") as caught:
         DataDirectoryLock(tmp_path, timeout_seconds=0)
     assert caught.value.url is None
     holder.close()
