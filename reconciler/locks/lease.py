@@ -42,7 +42,7 @@ class StoreContext:
     """Dependencies of a lock store's ``open_store``; a store uses only those that it needs."""
 
     lease_name: str
-    """The same for all replicas that compete, different for other owners and targets."""
+    """Name of the lease: equal for competing replicas, different for other owners and targets."""
     open_client: Callable[[str], Any]
     """Returns a boto3 client for a service; it tries each call once."""
 
@@ -139,7 +139,7 @@ class Elector:
         Raises:
             LockError: the store cannot be used. A lease that this process holds then expires.
         """
-        asked_at = self._monotonic()
+        requested_at = self._monotonic()
         text = self.store.read()
         record = self._parse(text)
         if record.holder == self.holder:
@@ -150,8 +150,8 @@ class Elector:
             self._expires_at = NEVER
             return
         won = self.store.compare_and_swap(text, str(after))
-        self._expires_at = asked_at + self.term_seconds if won else NEVER
-        self._observed = (str(after), asked_at) if won else None
+        self._expires_at = requested_at + self.term_seconds if won else NEVER
+        self._observed = (str(after), requested_at) if won else None
 
     def release(self) -> None:
         """Free the lease if this process holds it, so that another can acquire it at once."""

@@ -91,9 +91,9 @@ class AppMesh:
     def read_all(self, requested: Collection[Key], owner: str) -> LiveState:
         """Return the live state of `requested` and of all resources that `owner` owns.
 
-        If another list than that of meshes fails, it is in `unlisted`, and the requested resources
-        of that list are Unreadable. A resource that cannot be read is Unreadable too, unless its
-        tags show that it is neither owned nor requested.
+        If the resources of a mesh cannot be listed, the list is in `unlisted` and its requested
+        resources are Unreadable. A resource that cannot be read is Unreadable too, unless its tags
+        show that it is neither owned nor requested.
 
         Raises:
             TargetError: meshes cannot be listed.

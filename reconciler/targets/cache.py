@@ -57,12 +57,12 @@ class TagIndex:
         """
         if self.by_arn is None:
             return None
-        ours = [arn for arn, tags in self.by_arn.items() if tags.get(OWNER_TAG) == owner]
-        meshes = {arn for arn in ours if arn.count("/") == 1}
+        owned_arns = [arn for arn, tags in self.by_arn.items() if tags.get(OWNER_TAG) == owner]
+        meshes = {arn for arn in owned_arns if arn.count("/") == 1}
         # The account in an ARN is that of the resource, so the ARN of a resource in a shared mesh
         # has only the name of the mesh, or mesh@owner. A surplus name costs one more list, but a
         # missing name would hide owned resources.
-        names = {arn.split("/")[1] for arn in ours if arn not in meshes}
+        names = {arn.split("/")[1] for arn in owned_arns if arn not in meshes}
         return meshes, names | {name.rpartition("@")[0] for name in names}
 
 
