@@ -9,7 +9,7 @@ are options instead (settings/options.py); limits of the API itself are in its d
 API_CONNECT_TIMEOUT_SECONDS = 3
 API_READ_TIMEOUT_SECONDS = 10
 # The default of botocore changed between versions, so the mode and the attempts are pinned. The next
-# cycle retries whatever still fails.
+# cycle retries the calls that still fail.
 API_MAX_ATTEMPTS = 3
 # A list that is still not complete after so many pages is treated as unreadable.
 API_MAX_PAGES = 1_000
@@ -138,7 +138,7 @@ LISTEN_BACKLOG = 128
 # The endpoint.
 
 MAX_WRITES_PER_COMMIT = 256
-# What the endpoint keeps in order to answer reads that lag.
+# Old states that the endpoint keeps for reads that lag.
 MAX_STALE_RESOURCES = 1_000
 MAX_STALE_STATES = 16
 MAX_HOLDER_URL_BYTES = 200

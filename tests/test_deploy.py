@@ -295,7 +295,7 @@ def test_every_alert_asks_for_what_the_daemon_counts() -> None:
     status = pytest.importorskip("reconciler.core.state.daemon_status")
     builders = pytest.importorskip("builders")
     now = status.DaemonStatus(builders.TARGET, "platform", "sync", 0.0, 60.0)
-    text = metrics.Metrics().exposed(now, 0.0)[0].decode()
+    text = metrics.Metrics().exposition(now, 0.0)[0].decode()
     (group,) = read("alerts.yaml")["groups"]
     for rule in group["rules"]:
         asked = re.findall(r"mesh_reconciler_\w+(?:{(.+?)})?", rule["expr"])

@@ -16,12 +16,12 @@ MAX_HITS_IN_MANUAL = 0
 
 # A pattern for each word that has a better one, and the better one.
 REPLACED = {
-    r"\b(?:who|what|where|which)ever\b": "the noun",
+    r"\b(?:who|what|which)ever\b": "the noun",
     r"\b(?:some|no|any)body\b": "the noun",
     r"\bwhat (?:is|was|are|were|it|they|the|a|we|nobody|somebody|others?)\b": "the noun",
     r"\banew\b": "again",
     r"\bbut for\b": "except",
-    r"(?<=[a-z]), for (?:it|they|the|a|an|that|this|these|there|no|its|their)\b": "because",
+    r"(?<=[a-z]), for (?:it|they|that|this|these|there|no|nothing)\b": "because",
     r"\bwhere (?:it|there|they|none|nothing|no|that|this|one) ": "if",
     r"\bfolders?\b": "directory",
     r"\bknobs?\b": "option",
@@ -35,7 +35,6 @@ REPLACED = {
     r"\bpatience\b": "timeout",
     r"\b(?:he|she|his|him)\b": "it",
     r"\b(?:behaviour|colour|recognis|canonicalis|normalis|licence|spelt|cancelled)": "American",
-    r"\bis none\b|\bnone is\b": "is not a, there is no",
     r"(?:^|[.!:] )(?:What|Of|Where|Whoever)\b(?![^.]*\?)": "the subject first",
 }
 PATTERNS = {
