@@ -102,7 +102,7 @@ class _Walker:
         self._bytes = 0
 
     def add(self, path: str) -> None:
-        """Add the file `path`, whatever its suffix, or all manifest files in the directory."""
+        """Add the file `path` with any suffix, or all manifest files in the directory `path`."""
         if not path:
             # An unset shell variable must not read the working directory.
             raise UsageError(

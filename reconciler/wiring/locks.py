@@ -40,6 +40,6 @@ def steady_seconds() -> float:
 
 
 def _open_client(config: TargetConfig, service: str) -> Any:
-    # The lease is where the SDK finds the service, whatever URL and role the target has.
+    # The lease is in the service that the SDK finds, not at the URL or in the role of the target.
     connection = replace(connection_of(config), url=None, role_arn=None)
     return open_client(open_session(connection), service, connection, workers=1, attempts=1)
