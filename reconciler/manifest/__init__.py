@@ -1,4 +1,4 @@
-"""Text to desired values, or to complaints: pure, with the place of everything kept.
+"""Translation of manifests into desired values, or into diagnostics with positions.
 
-``loading.load`` is the way in. This package reads no file and touches no network.
+The entry point is ``loading.load_manifests``. This package reads no file and no network.
 """

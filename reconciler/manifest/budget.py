@@ -1,6 +1,6 @@
-"""The time that reading a source may take, checked between files, documents and resources.
+"""Time limit for reading a source, checked between files, documents and resources.
 
-Each of these has limits of its own, so the time between two checks is short.
+Each of these has its own size limits, so the time between two checks is short.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from reconciler import limits
 
 
 class TooSlowError(Exception):
-    """Reading takes longer than it may, so the source is refused."""
+    """Reading the source takes longer than the limit."""
 
-    hint = "name a smaller directory, or give the process more CPU"
+    hint = "pass a smaller directory, or give the process more CPU"
 
     def __init__(self) -> None:
         super().__init__(f"reading the source takes longer than {limits.READING_TIMEOUT_SECONDS} s")
@@ -20,30 +20,32 @@ class TooSlowError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """The time for reading a source once, from now on by ``clock``, in seconds.
+    """Time limit for one reading of a source, which starts when the budget is created.
 
-    ``check`` calls ``beat`` about once a second while there is time left.
+    Attributes:
+        clock: Returns a monotonic time in seconds.
+        on_heartbeat: Is called by ``check`` about once a second until the limit is reached.
     """
 
     clock: Callable[[], float]
-    beat: Callable[[], None]
+    on_heartbeat: Callable[[], None]
     _ends_at: float = field(init=False)
-    _beats_at: float = field(init=False)
+    _next_heartbeat: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin."""
-        self._beats_at = self.clock()
-        self._ends_at = self._beats_at + limits.READING_TIMEOUT_SECONDS
+        """Start the time limit."""
+        self._next_heartbeat = self.clock()
+        self._ends_at = self._next_heartbeat + limits.READING_TIMEOUT_SECONDS
 
     def check(self) -> None:
-        """Raise TooSlowError if the time is over."""
+        """Raise TooSlowError if the limit is exceeded."""
         now = self.clock()
         if now > self._ends_at:
             raise TooSlowError
-        if now >= self._beats_at:
-            self._beats_at = now + limits.READING_HEARTBEAT_SECONDS
-            self.beat()
+        if now >= self._next_heartbeat:
+            self._next_heartbeat = now + limits.READING_HEARTBEAT_SECONDS
+            self.on_heartbeat()
 
 
 def unlimited() -> None:
-    """Check nothing: reading may take any time."""
+    """Do nothing, so that reading may take any time."""

@@ -1,8 +1,8 @@
-"""What the documents of a source say of each other: rules over all of them, one row each.
+"""Rules about all documents of a source together, one row for each rule.
 
-They see what was declared, in the API's words, whatever form it was written in. What is live is
-not known here: where a mesh is not declared, the rest of it may be anywhere. They see only the
-names in a document that is not valid.
+The rules see the declared resources in API names, independent of their format. They do not know
+the live state: if a mesh is not declared, its other resources may exist on the target. Of an
+invalid document they see only the names.
 """
 
 from collections import defaultdict
@@ -23,31 +23,29 @@ _ALLOW_ALL = "ALLOW_ALL"
 
 
 class CrossCheckFailure(NamedTuple):
-    """A message about a document that does not fit the others, and a hint.
-
-    ``at`` is the wrong field: the steps that lead to it in the spec, or the index of a name in the
-    key.
-    """
+    """A document that contradicts other documents, with a message and a hint."""
 
     key: Key
     at: Steps | int
+    """The wrong field: the path to it in the spec, or the index of a name in the key."""
     message: str
     hint: str = ""
 
 
 class _Missing(NamedTuple):
-    """A reference from ``key``, ``at`` a place, to ``named``, which no document declares."""
+    """A reference from ``key`` to a resource that no document declares."""
 
     key: Key
     at: Steps | int
-    how: str
-    named: Key
+    relation: str
+    """The words between the two keys in a message."""
+    target: Key
 
 
 class _Source:
-    """What a source declares, by key, with the answers that several rules want.
+    """The declared resources of a source by key, with lookups that several rules share.
 
-    It may declare more resources of the ``hidden`` kinds, in what could not be read.
+    Files that could not be read may declare more resources of the ``hidden`` kinds.
     """
 
     def __init__(self, declared: Mapping[Key, DeclaredResource], hidden: Collection[str]) -> None:
@@ -56,31 +54,31 @@ class _Source:
         self._listeners: dict[Key | None, dict[int, str]] = {}
 
     def spec(self, key: Key | None) -> Any:
-        """Return the spec of ``key`` as JSON; an empty one where it has none or is not here."""
+        """Return the spec of ``key`` as JSON; empty if it has none or is not declared."""
         resource = self.declared.get(key) if key else None
         return resource.spec if resource else {}
 
     def of_kinds(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
-        """Yield the keys of these kinds with their specs."""
+        """Return the keys of these kinds with their specs."""
         return ((key, self.spec(key)) for key in self.declared if key.kind in kinds)
 
     def listeners(self, key: Key | None) -> dict[int, str]:
-        """Return the ports that ``key`` listens on with their protocols."""
+        """Return the listener ports of ``key`` with their protocols."""
         if key not in self._listeners:
             self._listeners[key] = listeners(self.spec(key))
         return self._listeners[key]
 
     def has_mesh(self, key: Key) -> bool:
-        """Whether the mesh that ``key`` is in is declared here."""
+        """Return whether the mesh of ``key`` is declared."""
         return _mesh_of(key) in self.declared
 
     def lacks(self, key: Key) -> bool:
-        """Whether it is certain that ``key`` is not declared here."""
+        """Return whether it is certain that ``key`` is not declared."""
         return key not in self.declared and key.kind not in self.hidden
 
     @cached_property
     def missing(self) -> list[_Missing]:
-        """Every reference to a resource that is not declared; only the first one to a parent."""
+        """References to undeclared resources, but only the first one to each parent."""
         first_in: dict[Key, Key] = {}
         for key in self.declared:
             parent = parent_of(key)
@@ -91,9 +89,9 @@ class _Source:
         ]
         for key, item in self.declared.items():
             found += [
-                _Missing(key, steps, "names", named)
-                for steps, named in item.references
-                if self.lacks(named)
+                _Missing(key, steps, "refers to", target)
+                for steps, target in item.references
+                if self.lacks(target)
             ]
         return found
 
@@ -103,15 +101,18 @@ def cross_check(
     hidden: Collection[str] = (),
     check_time: Callable[[], None] = unlimited,
 ) -> Iterator[tuple[DeclaredResource, Code, CrossCheckFailure]]:
-    """Yield how the documents of a source do not fit each other.
+    """Yield the contradictions between the documents of a source.
 
-    There may be resources of the ``hidden`` kinds that are not among those ``declared``.
+    Args:
+        declared: The declared resources, valid or not.
+        hidden: Kinds of which there may be resources that are not in ``declared``.
+        check_time: Is called for each failure and may raise to stop.
     """
     source = _Source({resource.key: resource for resource in declared}, hidden)
     for code, rule in RULES:
-        for breach in rule(source):
+        for failure in rule(source):
             check_time()
-            yield source.declared[breach.key], code, breach
+            yield source.declared[failure.key], code, failure
 
 
 def _mesh_of(key: Key) -> Key:
@@ -119,25 +120,25 @@ def _mesh_of(key: Key) -> Key:
 
 
 def _is_shared(key: Key) -> bool:
-    """Whether ``key`` is a mesh that another account has to declare."""
+    """Return whether ``key`` is a mesh of another account, which has to declare it."""
     return key.kind == "mesh" and key.mesh_owner != ""
 
 
 def _dangling(source: _Source) -> Iterator[CrossCheckFailure]:
     dangling = (row for row in source.missing if source.has_mesh(row.key))
-    for number, (key, at, how, named) in enumerate(dangling):
-        alike = (str(key_alike) for key_alike in source.declared if key_alike.kind == named.kind)
-        message = f"{how} {named}, which is not declared while its mesh is"
-        # Finding a hint takes longer than reading a document, and a file shows no more errors.
-        hint = did_you_mean(str(named), alike) if number < limits.MAX_DIAGNOSTICS else ""
+    for number, (key, at, relation, target) in enumerate(dangling):
+        same_kind = (str(other) for other in source.declared if other.kind == target.kind)
+        message = f"{relation} {target}, which is not declared although its mesh is"
+        # A hint takes longer than reading a document, and no file shows more errors than this.
+        hint = did_you_mean(str(target), same_kind) if number < limits.MAX_DIAGNOSTICS else ""
         yield CrossCheckFailure(key, at, message, hint)
 
 
 def _elsewhere(source: _Source) -> Iterator[CrossCheckFailure]:
-    for key, at, how, named in source.missing:
+    for key, at, relation, target in source.missing:
         if not source.has_mesh(key) and "mesh" not in source.hidden:
-            message = f"{how} {named}, which no manifest here declares"
-            yield CrossCheckFailure(key, at, message, "it has to be live already")
+            message = f"{relation} {target}, which no manifest declares"
+            yield CrossCheckFailure(key, at, message, "it must already exist on the target")
 
 
 def _two_owners(source: _Source) -> Iterator[CrossCheckFailure]:
@@ -146,23 +147,23 @@ def _two_owners(source: _Source) -> Iterator[CrossCheckFailure]:
         meshes[key.path[0]].setdefault(key.mesh_owner or "your own account", key)
     for name, by_owner in meshes.items():
         if len(by_owner) > 1:
-            message = f"is in one of several meshes {name}, of {' and '.join(by_owner)}"
+            message = f"uses the mesh name {name}, which is declared for {' and '.join(by_owner)}"
             key = list(by_owner.values())[-1]
-            yield CrossCheckFailure(key, 0, message, "is a meshOwner missing?")
+            yield CrossCheckFailure(key, 0, message, "check whether a meshOwner is missing")
 
 
 def _match_port(source: _Source) -> Iterator[CrossCheckFailure]:
-    for key, form, route in _routes(source):
+    for key, route_field, route in _routes(source):
         parent = parent_of(key)
         ports = source.listeners(parent)
         if len(ports) > 1 and "port" not in route.get("match", {}):
-            message = f"must match a port, as {parent} has {len(ports)} listeners"
-            at = (form, "match", "port")
-            yield CrossCheckFailure(key, at, message, f"give {one_of(map(str, ports))}")
+            message = f"must match a port because {parent} has {len(ports)} listeners"
+            at = (route_field, "match", "port")
+            yield CrossCheckFailure(key, at, message, f"set it to {one_of(map(str, ports))}")
 
 
 def _target_port(source: _Source) -> Iterator[CrossCheckFailure]:
-    for key, form, route in _routes(source):
+    for key, route_field, route in _routes(source):
         target = route["action"].get("target")
         if target is None or "port" in target:
             continue
@@ -170,35 +171,41 @@ def _target_port(source: _Source) -> Iterator[CrossCheckFailure]:
             for provider in referenced_keys(service, source.spec(service)):
                 ports = source.listeners(provider)
                 if len(ports) > 1:
-                    message = f"must name a target port, as {provider} has {len(ports)} listeners"
-                    at = (form, "action", "target", "port")
-                    yield CrossCheckFailure(key, at, message, f"give {one_of(map(str, ports))}")
+                    message = (
+                        f"must set a target port because {provider} has {len(ports)} listeners"
+                    )
+                    at = (route_field, "action", "target", "port")
+                    yield CrossCheckFailure(
+                        key, at, message, f"set it to {one_of(map(str, ports))}"
+                    )
 
 
 def _mismatch(source: _Source) -> Iterator[CrossCheckFailure]:
-    for key, form, route in _routes(source):
+    for key, route_field, route in _routes(source):
         port = route.get("match", {}).get("port")
-        matched = (form, "match", "port") if port else (form,)
-        yield from _port_mismatch(source, key, parent_of(key), port, matched)
+        match_field = (route_field, "match", "port") if port else (route_field,)
+        yield from _port_mismatch(source, key, parent_of(key), port, match_field)
         for index, target in enumerate(route["action"].get("weightedTargets", ())):
             node = Key("virtual-node", (key.path[0], target["virtualNode"]), key.mesh_owner)
             port = target.get("port")
             field = "port" if port else "virtualNode"
-            sent = (form, "action", "weightedTargets", index, field)
-            yield from _port_mismatch(source, key, node, port, sent)
+            target_field = (route_field, "action", "weightedTargets", index, field)
+            yield from _port_mismatch(source, key, node, port, target_field)
 
 
 def _port_mismatch(
     source: _Source, key: Key, listener: Key | None, port: int | None, at: Steps
 ) -> Iterator[CrossCheckFailure]:
-    """Yield what ``key`` sends to ``listener``, as it says ``at``, and that does not listen for."""
+    """Yield a failure if ``listener`` does not accept the traffic that ``key`` routes to it."""
     protocol = str(at[0]).removesuffix("Route")
     ports = source.listeners(listener)
-    heard = {port: ports.get(port)} if port else ports
-    if ports and protocol not in heard.values():
-        where = f"{protocol} on port {port}" if port else protocol
-        listens = one_of(f"{number} for {protocol_name}" for number, protocol_name in ports.items())
-        message = f"is for {where}, but {listener} listens on {listens}"
+    accepting = {port: ports.get(port)} if port else ports
+    if ports and protocol not in accepting.values():
+        traffic = f"{protocol} on port {port}" if port else protocol
+        accepted = one_of(
+            f"{protocol_name} on port {number}" for number, protocol_name in ports.items()
+        )
+        message = f"routes {traffic}, but {listener} accepts only {accepted}"
         yield CrossCheckFailure(key, at, message)
 
 
@@ -206,14 +213,14 @@ def _no_listener(source: _Source) -> Iterator[CrossCheckFailure]:
     with_routes = {parent_of(key) for key, _ in source.of_kinds("route", "gateway-route")}
     for key, spec in source.of_kinds("virtual-router", "virtual-gateway"):
         if source.declared[key].desired and key in with_routes and not spec.get("listeners"):
-            message = "has routes and no listener, so nothing can reach them"
+            message = "has routes but no listener, so no traffic reaches them"
             yield CrossCheckFailure(key, ("listeners",), message)
 
 
 def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, spec in source.of_kinds("virtual-node"):
         mesh = source.declared.get(_mesh_of(key))
-        # Without a spec, the live one counts, which is not known.
+        # Without a spec, the live spec stays, which is not known here.
         if mesh is None or mesh.desired is None or mesh.desired.spec is None:
             continue
         if mesh.spec.get("egressFilter", {}).get("type") == _ALLOW_ALL:
@@ -223,17 +230,16 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
             service = Key("virtual-service", (*mesh.key.path, name), mesh.key.mesh_owner)
             if source.lacks(service) and not name.startswith("arn:"):
                 at = ("backends", index, "virtualService", "virtualServiceName")
-                message = f"has the backend {name}, which is no virtual service here"
-                yield CrossCheckFailure(
-                    key, at, message, f"{mesh.key} drops what goes to anything else"
-                )
+                message = f"has the backend {name}, which is not declared as a virtual service"
+                hint = f"{mesh.key} drops this traffic: declare the service or allow all egress"
+                yield CrossCheckFailure(key, at, message, hint)
 
 
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
     for key, spec in source.of_kinds("route", "gateway-route"):
-        for form in _ROUTES:
-            if form in spec:
-                yield key, form, spec[form]
+        for route_field in _ROUTES:
+            if route_field in spec:
+                yield key, route_field, spec[route_field]
 
 
 RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...] = (
@@ -246,4 +252,4 @@ RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...]
     (Code.NO_LISTENER, _no_listener),
     (Code.CUT_OFF, _cut_off),
 )
-"""What documents may not say of each other, or should not; the code says how bad that is."""
+"""The rules in order; the severity is that of the code."""

@@ -1,6 +1,6 @@
-"""Files to desired values and complaints: the whole way, and what only all files together show.
+"""Loads manifests: turns the contents of files into desired values and diagnostics.
 
-Takes bytes that somebody else has read, and reads nothing.
+Takes the bytes of the files from its caller and reads no files itself.
 """
 
 import re
@@ -19,9 +19,13 @@ from reconciler.core.resources import Desired, Key, Origin
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.cross_checks import cross_check
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import Format, detect_format, split_resources
+from reconciler.manifest.formats.detect import (
+    is_foreign,
+    report_unknown_format,
+    split_resources,
+)
 from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
-from reconciler.manifest.formats.registry import translate
+from reconciler.manifest.formats.registry import API_VERSIONS, find_format
 from reconciler.manifest.models.documents import KEY_KINDS
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.decoding import decode
@@ -46,7 +50,7 @@ from reconciler.manifest.parsing.yaml_parser import parse_yaml
 
 _YAML_NAMES = (".yaml", ".yml")
 _LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')
-# The controller has one kind more than App Mesh.
+# BackendGroup is a kind of the Kubernetes controller only.
 _ALL_KINDS = frozenset((*KINDS, "BackendGroup"))
 _OWN_NAME = -1
 _FORMAT_FIELDS = frozenset({"apiVersion", "kind", "meshName"})
@@ -54,11 +58,12 @@ _FORMAT_FIELDS = frozenset({"apiVersion", "kind", "meshName"})
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What some files say together.
+    """The desired values, diagnostics and ignored resources of some files.
 
-    ``desired`` is ordered by key and holds no key twice; it is all there is only where the
-    files are ``valid``. ``ignored`` counts the resources that are somebody else's, by
-    apiVersion and kind or by type.
+    Attributes:
+        desired: Desired values in the order of their unique keys; complete only if ``valid``.
+        diagnostics: All diagnostics by file, line and column.
+        ignored: Number of resources of other products, by apiVersion and kind or by type.
     """
 
     desired: tuple[Desired, ...]
@@ -67,7 +72,7 @@ class LoadResult:
 
     @property
     def valid(self) -> bool:
-        """Whether there is no error; warnings do not count."""
+        """Whether there is no error; warnings do not matter."""
         return not _has_error(self.diagnostics)
 
 
@@ -78,11 +83,15 @@ def load_manifests(
     complete: bool = True,
     check_time: Callable[[], None] = unlimited,
 ) -> LoadResult:
-    """Return everything that ``files``, names with contents, declare, and every complaint.
+    """Return the resources that ``files`` declare, and all diagnostics.
 
-    ``variables`` are what manifests may ask for by name. The answer does not depend on the order
-    of ``files``. They are not ``complete`` if there are others that could not be read. If
-    ``check_time`` raises TooSlowError, that is the one complaint.
+    The result does not depend on the order of ``files``.
+
+    Args:
+        files: Names and contents of files.
+        variables: Values of the variables that manifests may use.
+        complete: Whether ``files`` are all files of the source, that is, all could be read.
+        check_time: Is called often. If it raises TooSlowError, that is the only diagnostic.
     """
     source = _Source(variables, check_time)
     diagnostics: list[Diagnostic] = []
@@ -100,8 +109,8 @@ def load_manifests(
         diagnostics += _resolve(source, hidden)
         hidden |= _hidden(diagnostics, source.known)
         declared = sorted(source.declared, key=lambda item: (item.key, item.origin))
-        remarks = [*_conflicts(declared), *_misfits(declared, hidden, check_time)]
-        diagnostics += _placed(remarks, source, hidden)
+        remarks = [*_conflicts(declared), *_cross_check_remarks(declared, hidden, check_time)]
+        diagnostics += _with_positions(remarks, source, hidden)
     except TooSlowError as error:
         return LoadResult((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
     times = Counter(item.key for item in declared)
@@ -112,19 +121,26 @@ def load_manifests(
 
 
 class _Known(NamedTuple):
-    """A resource of which a document tells the kind; ``named`` is whether it tells the name too."""
+    """A resource in a document whose kind is known."""
 
     kind: str
-    complaints: DiagnosticList
+    diagnostics: DiagnosticList
     path: Path
-    named: bool
+    is_named: bool
+    """Whether its name is known too."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What has been read so far: what is declared, what is ignored, and what waits for the rest.
+    """Everything read from the files so far.
 
-    ``kept`` are the fields of what was declared, if they are asked for.
+    Attributes:
+        variables: Values of variables.
+        check_time: Raises TooSlowError if reading takes too long.
+        found: Translated resources.
+        ignored: Number of resources of other products.
+        cluster: Kubernetes objects, which are translated when all files are read.
+        fields_by_key: The fields of each declared resource, recorded if not None.
     """
 
     variables: Mapping[str, str]
@@ -132,28 +148,28 @@ class _Source:
     found: list[DeclaredResource | Unnamed] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     cluster: Cluster = field(default_factory=Cluster)
-    kept: dict[tuple[Key, Origin], Fields] | None = None
+    fields_by_key: dict[tuple[Key, Origin], Fields] | None = None
 
     @property
     def declared(self) -> Iterator[DeclaredResource]:
-        """What is declared, valid or not."""
+        """The declared resources, valid or not."""
         return (item for item in self.found if isinstance(item, DeclaredResource))
 
     @property
     def known(self) -> Iterator[_Known]:
-        """Every resource of which something is known."""
+        """The resources whose kind is known."""
         for item in self.found:
             if isinstance(item, DeclaredResource):
-                yield _Known(item.key.kind, item.complaints, item.path, named=True)
+                yield _Known(item.key.kind, item.diagnostics, item.path, is_named=True)
             else:
-                yield _Known(item.kind, item.complaints, item.path, named=False)
+                yield _Known(item.kind, item.diagnostics, item.path, is_named=False)
         for resource in self.cluster.resources:
             kind, context = KEY_KINDS.get(resource.kind, resource.kind), resource.context
             yield _Known(kind, context.diagnostics, context.path, resource.is_named)
 
 
 class _Remark(NamedTuple):
-    """A complaint about a resource, ``at`` a place that is still to be found."""
+    """A diagnostic about a field of a resource, whose position is not known yet."""
 
     declared: DeclaredResource
     code: Code
@@ -163,26 +179,26 @@ class _Remark(NamedTuple):
 
 
 def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> frozenset[str]:
-    """Return the kinds of which there may be more resources than those whose names are known.
+    """Return the kinds of which the files may declare more resources than those known.
 
-    An error hides the name of a resource if that cannot be read. An error that is about no
-    resource that is known, such as invalid YAML, may hide resources of every kind.
+    An error in a resource without a readable name hides a resource of its kind. An error outside
+    of the known resources, such as invalid YAML, may hide resources of every kind.
     """
     errors = {item for item in diagnostics if item.severity is Severity.ERROR}
     if not errors:
         return frozenset()
     hidden: set[str] = set()
     explained: set[Diagnostic] = set()
-    for kind, complaints, path, named in known:
-        about = complaints.errors_in(path)
-        explained.update(about)
-        if about and not named:
+    for kind, diagnostics_of_document, path, is_named in known:
+        errors_inside = diagnostics_of_document.errors_in(path)
+        explained.update(errors_inside)
+        if errors_inside and not is_named:
             hidden.add(kind)
     return _ALL_KINDS if errors - explained else frozenset(hidden)
 
 
 def _parse_file(text_source: SourceText, source: _Source) -> list[Diagnostic]:
-    """Add what ``text_source`` declares and what is ignored of it, and return the complaints about it."""
+    """Add the resources of ``text_source`` to ``source`` and return its diagnostics."""
     found: list[Diagnostic] = []
     empty = True
     try:
@@ -197,13 +213,13 @@ def _parse_file(text_source: SourceText, source: _Source) -> list[Diagnostic]:
     if len(found) > limits.MAX_DIAGNOSTICS:
         return [*found, _too_many(text_source.file)]
     if empty:
-        hint = "delete the file if nothing is wanted of it"
-        found.append(about_file(Code.NO_DOCUMENT, text_source.file, "holds no document", hint))
+        hint = "delete the file if it is not needed"
+        found.append(about_file(Code.NO_DOCUMENT, text_source.file, "contains no document", hint))
     return found
 
 
 def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
-    """Add what waited for all of the source, and yield the complaints about it."""
+    """Translate the Kubernetes objects of ``source`` and yield their diagnostics."""
     for resource in source.cluster.resources:
         source.check_time()
         diagnostics = resource.context.diagnostics
@@ -216,12 +232,12 @@ def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
 
 
 def _too_many(file: str) -> Diagnostic:
-    message = f"has more than {limits.MAX_DIAGNOSTICS} faults, of which the rest is not shown"
+    message = f"has more than {limits.MAX_DIAGNOSTICS} diagnostics; only the first ones are shown"
     return about_file(Code.TOO_MANY, file, message)
 
 
 def _visible(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """Yield the complaints about each file, of those that hold an error only the first ones."""
+    """Yield the diagnostics of each file, but only the first ones of a file with an error."""
     of_file: dict[str, list[Diagnostic]] = {}
     for item in diagnostics:
         of_file.setdefault(item.origin.file, []).append(item)
@@ -249,73 +265,84 @@ def _read(document: Document, source: _Source) -> None:
         return
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        shape = detect_format(root, document.diagnostics, path)
-        context = DocumentContext(
-            root, document.diagnostics, path, source.variables, source.ignored, source.kept
-        )
-        if shape is Format.FOREIGN:
-            named = [get_text(root, "apiVersion"), get_text(root, "kind")]
-            source.ignored[" ".join(filter(None, named)) or document.diagnostics.source.file] += 1
-            if named == ["v1", "Namespace"]:
+        manifest_format = find_format(root)
+        if manifest_format:
+            context = DocumentContext(
+                root,
+                document.diagnostics,
+                path,
+                source.variables,
+                source.ignored,
+                source.cluster.add,
+                source.fields_by_key,
+            )
+            source.found.extend(manifest_format.translate(context))
+        elif is_foreign(root, document.diagnostics.source.file):
+            version_and_kind = [get_text(root, "apiVersion"), get_text(root, "kind")]
+            label = " ".join(filter(None, version_and_kind)) or document.diagnostics.source.file
+            source.ignored[label] += 1
+            if version_and_kind == ["v1", "Namespace"]:
                 source.cluster.add_namespace(root)
             if not path:
-                _ignore_foreign(document.diagnostics)
-        elif shape is Format.KUBERNETES:
-            source.cluster.add(context)
-        elif shape:
-            source.found.extend(translate(shape, context))
+                _drop_foreign_diagnostics(document.diagnostics)
+        else:
+            report_unknown_format(root, document.diagnostics, path, API_VERSIONS)
 
 
-def _ignore_foreign(diagnostics: DiagnosticList) -> None:
-    """Keep, of what is wrong with somebody else's document, what made it look like theirs."""
+def _drop_foreign_diagnostics(diagnostics: DiagnosticList) -> None:
+    """Drop the diagnostics of a foreign document, except those about its format fields."""
     diagnostics.found[:] = [item for item in diagnostics.found if item.path in _FORMAT_FIELDS]
 
 
 def _conflicts(declared: Iterable[DeclaredResource]) -> Iterator[_Remark]:
-    """Complain of keys declared twice, and of names that a reader cannot tell apart."""
+    """Yield keys that are declared twice, and names that look alike."""
     first_of_key: dict[Key, DeclaredResource] = {}
-    first_of_look: dict[tuple[str, ...], DeclaredResource] = {}
+    first_lookalike: dict[tuple[str, ...], DeclaredResource] = {}
     for resource in declared:
         first = first_of_key.setdefault(resource.key, resource)
-        alike = first_of_look.setdefault(_lookalike(resource.key), resource)
+        alike = first_lookalike.setdefault(_lookalike(resource.key), resource)
         if first is not resource:
-            message = f"{resource.key} is declared at {first.origin} too"
+            message = f"{resource.key} is already declared at {first.origin}"
             yield _Remark(resource, Code.DECLARED_TWICE, _OWN_NAME, message)
         elif alike.key != resource.key:
-            message = f"differs from {alike.key} at {alike.origin} in case or normal form only"
-            hint = "App Mesh takes them for two"
+            message = (
+                f"differs from {alike.key} at {alike.origin} only in case or Unicode normal form"
+            )
+            hint = "App Mesh treats them as two resources"
             yield _Remark(resource, Code.NEARLY_EQUAL, _OWN_NAME, message, hint)
 
 
-def _misfits(
+def _cross_check_remarks(
     declared: Iterable[DeclaredResource], hidden: Collection[str], check_time: Callable[[], None]
 ) -> Iterator[_Remark]:
-    """Complain of documents that do not fit each other."""
+    """Yield the failures of the rules about all documents."""
     for item, code, (key, at, message, hint) in cross_check(declared, hidden, check_time):
         yield _Remark(item, code, at, f"{key} {message}", hint)
 
 
-def _placed(
+def _with_positions(
     remarks: Iterable[_Remark], source: _Source, hidden: Collection[str]
 ) -> Iterator[Diagnostic]:
-    """Yield ``remarks`` with their places, for which their files are read again.
+    """Yield ``remarks`` with their positions, for which their files are parsed again.
 
-    Keeping all trees in case there is a remark would take some fifty bytes for each byte read.
+    Keeping all parsed trees for this would take about fifty bytes for each byte read.
     """
     by_file: defaultdict[str, list[_Remark]] = defaultdict(list)
     for remark in remarks:
-        by_file[remark.declared.complaints.source.file].append(remark)
+        by_file[remark.declared.diagnostics.source.file].append(remark)
     objects: defaultdict[str, list[KubernetesResource]] = defaultdict(list)
     for resource in source.cluster.resources if by_file else ():
         objects[resource.context.diagnostics.source.file].append(resource)
     for file, of_file in by_file.items():
-        text_source = of_file[0].declared.complaints.source
-        kept: dict[tuple[Key, Origin], Fields] = {}
-        _parse_file(text_source, _Source(source.variables, source.check_time, kept=kept))
+        text_source = of_file[0].declared.diagnostics.source
+        fields_by_key: dict[tuple[Key, Origin], Fields] = {}
+        _parse_file(
+            text_source, _Source(source.variables, source.check_time, fields_by_key=fields_by_key)
+        )
         for resource in objects[file]:
-            source.cluster.keep(resource, kept, hidden)
+            source.cluster.record_fields(resource, fields_by_key, hidden)
         for declared, code, at, message, hint in of_file:
-            fields = kept[declared.key, declared.origin]
+            fields = fields_by_key[declared.key, declared.origin]
             position, path = fields.name(at) if isinstance(at, int) else fields.in_spec(at)
             origin, quote = (
                 Origin(file, position.line, position.column),

@@ -62,7 +62,12 @@ ROWS: dict[str, tuple[Callable[[Write], None], str, int, str]] = {
         with_bad(mesh_yaml("bad", None) + "specs: {}\n"),
         "manifests", 65, "manifests/bad.yaml:5:1: error[MR022] specs:",
     ),
-    "a duplicate mesh": (duplicate, "manifests", 65, "mesh/good is declared at manifests/bad.yaml"),
+    "a duplicate mesh": (
+        duplicate,
+        "manifests",
+        65,
+        "mesh/good is already declared at manifests/bad.yaml",
+    ),
     "a mistyped apiVersion": (
         with_bad(mesh_yaml("bad").replace("mesh-reconciler/v1", "mesh-reconcilier/v1")),
         "manifests", 65, "error[MR031]",

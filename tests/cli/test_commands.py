@@ -47,7 +47,10 @@ def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
     write("manifests/s.yaml", where + provider)
     result = cli("validate")
     assert result.code == 65
-    wrong = "virtual-service/a/s names virtual-node/a/gone, which is not declared while its mesh is"
+    wrong = (
+        "virtual-service/a/s refers to virtual-node/a/gone,"
+        " which is not declared although its mesh is"
+    )
     assert result.out.splitlines()[3:] == [
         f"manifests/s.yaml:4:50: error[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
         "   4 | spec: {provider: {virtualNode: {virtualNodeName: gone}}}",

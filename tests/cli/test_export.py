@@ -89,7 +89,7 @@ def test_what_a_part_needs_of_the_rest_is_named(export: Export, here: Path, by_h
     assert result.code == 0
     assert (
         "! out/virtual-service/m/s.yaml  needs what was not exported: "
-        "virtual-service/m/s names virtual-node/m/n, which is not declared while its mesh is"
+        "virtual-service/m/s refers to virtual-node/m/n, which is not declared although its mesh is"
         in result.out
     )
     assert "needs" not in export("*", "--to", "whole").out
@@ -167,7 +167,7 @@ def shared(request: str, content: bytes) -> bytes:
     [
         (
             grown,
-            "! mesh/ops  not exported: no manifest can hold it: spec.added: is not a field here",
+            "! mesh/ops  not exported: no manifest can hold it: spec.added: is an unknown field",
         ),
         (shared, "! mesh/ops@999999999999  not exported: it belongs to account 999999999999"),
     ],

@@ -38,7 +38,7 @@ def test_the_documents_of_a_file(file: str, document: str) -> None:
     assert loaded(document * limits.MAX_DOCUMENTS, file).valid
     over = only(loaded(document * (limits.MAX_DOCUMENTS + 1), file))
     assert over.code.name == "DOCUMENT_LIMIT"
-    assert over.message == "is one of more than 5,000 documents: split the file"
+    assert over.message == "is one of more than 5,000 documents in this file: split the file"
     assert over.origin.line >= limits.MAX_DOCUMENTS
 
 
@@ -55,7 +55,7 @@ def test_the_values_that_functions_give() -> None:
     within = told(loaded(template("Spec: !Ref L", fitting, head)))
     assert {code for code, *_ in within} == {"WRONG_TYPE"}
     over = told(loaded(template("Spec: !Ref L", fitting + 2, head))) - within
-    message = "is one of more than 20,000 values of functions here"
+    message = "is one of more than 20,000 function values in this template"
     where = {f"Resources.M{number}.Properties.Spec" for number in (fitting, fitting + 1)}
     assert over == {("FUNCTION", path, message, "") for path in where}
 
@@ -64,7 +64,9 @@ def test_every_value_in_what_a_function_gives_counts() -> None:
     values = ", ".join(f"k{number}: [a]" for number in range(3_000))
     head = f"Conditions: {{C: !Equals [a, a]}}\nMappings: {{a: {{b: {{c: [{{{values}}}]}}}}}}"
     found = told(loaded(template("Spec: !FindInMap [a, b, c]", 8, head)))
-    assert "is one of more than 20,000 values of functions here" in {each[2] for each in found}
+    assert "is one of more than 20,000 function values in this template" in {
+        each[2] for each in found
+    }
 
 
 def test_the_length_of_a_parameter() -> None:
@@ -98,8 +100,8 @@ def test_the_comparisons_of_selectors() -> None:
         (
             "NO_MESH",
             "metadata.name",
-            "belongs to a Mesh that cannot be told: the source makes more than 100,000 selections",
-            "give its name in spec.meshRef.name",
+            "has no clear Mesh: the source needs more than 100,000 selections",
+            "set spec.meshRef.name",
         )
     }
     # One namespace is compared once, whatever is in it.
@@ -127,8 +129,8 @@ def test_the_services_of_groups(group: str) -> None:
         (
             "NOT_ALLOWED",
             "spec.backendGroups[0]",
-            "cannot be filled in: the source makes more than 100,000 selections",
-            "name fewer services",
+            "cannot be expanded: the source needs more than 100,000 selections",
+            "use fewer services",
         )
     }
 
@@ -159,7 +161,7 @@ def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
         f'[{mesh % "a"}, {mesh % "b"}]}}}}, "resource_changes": [{unknown}]}}',
         "m.json",
     )
-    assert [it.message for it in found.diagnostics] == ["is known after the apply only"]
+    assert [it.message for it in found.diagnostics] == ["is known only after terraform apply"]
 
 
 def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted() -> None:
@@ -170,7 +172,7 @@ def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted
     over = only(found)
     assert over.code.name == "LIMIT"
     assert over.message == "reading the source takes longer than 300 s"
-    assert over.hint == "name a smaller directory, or give the process more CPU"
+    assert over.hint == "pass a smaller directory, or give the process more CPU"
     assert load_manifests(files, {}, check_time=Budget(SteppingClock(1), lambda: None).check).valid
 
 

@@ -279,7 +279,7 @@ def test_the_place_is_that_of_the_wrong_reference_in_each_form(form: str) -> Non
     assert item.code.number == "MR060"
     assert item.path.startswith(path)
     assert marked(item) in ("nowhere", '"nowhere"', '!Sub "${Node}"')
-    assert "/x names virtual-node/m/nowhere" in item.message
+    assert "/x refers to virtual-node/m/nowhere" in item.message
 
 
 ROUTER = "edge, mesh: shop}\nspec: {listeners: [{portMapping: {port: 80, protocol: http}}"
@@ -304,9 +304,9 @@ def test_a_missing_port_is_looked_for_where_it_belongs() -> None:
     route, through_gateway = shop_with((ROUTER, f"{ROUTER}{another}")).diagnostics
     assert (route.code.number, route.path) == ("MR062", "spec.httpRoute.match.port")
     assert route.message == (
-        "route/shop/edge/all must match a port, as virtual-router/shop/edge has 2 listeners"
+        "route/shop/edge/all must match a port because virtual-router/shop/edge has 2 listeners"
     )
-    assert (route.hint, marked(route)) == ("give 80 or 81", "{")
+    assert (route.hint, marked(route)) == ("set it to 80 or 81", "{")
     assert through_gateway.path == "spec.httpRoute.action.target.port"
     assert str(through_gateway.origin) == "shop.yaml:57:22"
 

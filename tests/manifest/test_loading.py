@@ -183,7 +183,7 @@ def test_the_items_of_a_kubernetes_list_are_resources(list_head: str) -> None:
     assert complaints(text) == [
         ("5:40", "ALIAS", "items[1].data"),
         ("6:63", "MISSING_FIELD", "items[2].metadata.name"),
-        ("7:3", "UNKNOWN_SHAPE", "items[3]"),
+        ("7:3", "UNKNOWN_FORMAT", "items[3]"),
     ]
 
 
@@ -214,7 +214,7 @@ def test_i32_documents_of_others_are_left_alone_and_counted(api_version: str, ki
 
 def test_i32_kustomization_needs_no_api_version() -> None:
     assert loaded("resources: [a]\n", "x/kustomization.yaml").diagnostics == ()
-    assert complaints("resources: [a]\n") == [("1:1", "UNKNOWN_SHAPE", "")]
+    assert complaints("resources: [a]\n") == [("1:1", "UNKNOWN_FORMAT", "")]
 
 
 def test_a_key_that_decides_the_form_must_not_be_given_twice_even_to_others() -> None:
@@ -263,11 +263,11 @@ def test_a_mistyped_api_version_names_the_right_one() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("3\n", [("1:1", "UNKNOWN_SHAPE", "")]),
-        ("[]\n", [("1:1", "UNKNOWN_SHAPE", "")]),
+        ("3\n", [("1:1", "UNKNOWN_FORMAT", "")]),
+        ("[]\n", [("1:1", "UNKNOWN_FORMAT", "")]),
         ("&a {*a : 1}\n", [("1:1", "ALIAS", ""), ("1:5", "ALIAS", '["?"]')]),
-        ("{}\n", [("1:1", "UNKNOWN_SHAPE", "")]),
-        ("kind: Mesh\nmeshName: x\n", [("1:1", "UNKNOWN_SHAPE", "")]),
+        ("{}\n", [("1:1", "UNKNOWN_FORMAT", "")]),
+        ("kind: Mesh\nmeshName: x\n", [("1:1", "UNKNOWN_FORMAT", "")]),
         ("apiVersion: *x\nkind: Mesh\n", [("1:13", "ALIAS", "apiVersion")]),
         ("apiVersion: mesh-reconciler/v1\n", [("1:1", "MISSING_FIELD", "kind")]),
         ("apiVersion: mesh-reconciler/v1\nkind: null\n", [("2:7", "WRONG_TYPE", "kind")]),
@@ -311,8 +311,8 @@ def test_i20_a_mesh_declared_twice_names_both_places_in_any_order_of_files() -> 
     result = load_manifests(files)
     assert [item.key.name for item in result.desired] == ["d"]
     assert [(str(item.origin), item.message) for item in result.diagnostics] == [
-        ("b.yaml:3:18", "mesh/a is declared at a.yaml:4:9 too"),
-        ("c.json:1:14", "mesh/a is declared at a.yaml:4:9 too"),
+        ("b.yaml:3:18", "mesh/a is already declared at a.yaml:4:9"),
+        ("c.json:1:14", "mesh/a is already declared at a.yaml:4:9"),
     ]
     assert {item.code for item in result.diagnostics} == {Code.DECLARED_TWICE}
 
@@ -387,7 +387,7 @@ def test_no_more_than_a_hundred_complaints_about_one_file(text: str) -> None:
         ("m.yaml", '{"meshName": "a"}', None),
         ("-", '{"meshName": 010}', Code.JSON),
         ("-", "{meshName: 010}", None),
-        ("m.template", ' [{"meshName": "a"}]', Code.UNKNOWN_SHAPE),
+        ("m.template", ' [{"meshName": "a"}]', Code.UNKNOWN_FORMAT),
     ],
 )
 def test_json_is_told_by_its_name_or_its_looks(file: str, text: str, code: Code | None) -> None:

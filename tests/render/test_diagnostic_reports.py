@@ -70,7 +70,7 @@ def test_json_counts_and_lists() -> None:
         "diagnostics": [
             {
                 "code": "MR021",
-                "title": "value that is not among those allowed",
+                "title": "value that is not allowed",
                 "severity": "error",
                 "file": "manifests/payments.yaml",
                 "line": 10,
@@ -112,8 +112,7 @@ def test_sarif_has_what_code_scanning_needs() -> None:
 def test_github_commands_are_escaped() -> None:
     item = Diagnostic(Code.NAME, Origin("a,b:c", 2, 3), "100%\nof it\r", path="p", hint="h")
     assert github([item]) == (
-        "::error file=a%2Cb%3Ac,line=2,col=3,title=MR025 name that cannot be used"
-        "::p: 100%25%0Aof it%0D (h)\n"
+        "::error file=a%2Cb%3Ac,line=2,col=3,title=MR025 invalid name::p: 100%25%0Aof it%0D (h)\n"
     )
 
 

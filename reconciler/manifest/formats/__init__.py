@@ -1,1 +1,1 @@
-"""Detection, and one module for each format."""
+"""Detection of formats, and one module for each format."""

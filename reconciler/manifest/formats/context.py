@@ -1,10 +1,7 @@
-"""One resource under translation, and what comes of it.
-
-What the forms have in common; each form's own way is in a module of its own.
-"""
+"""Context of a document that is translated, and the results, shared by all formats."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,44 +25,56 @@ from reconciler.manifest.parsing.variables import substitute_mapping
 
 
 class DeclaredResource(NamedTuple):
-    """A resource that a document declares; ``path`` leads to it there.
+    """A resource that a document declares, valid or not.
 
-    ``desired`` is None if there is an error in it. Then ``readable`` are the references that can
-    be read, each with the steps that lead to it in the spec.
+    Attributes:
+        key: Its key, which is known even if the resource is not valid.
+        origin: The position of its name.
+        diagnostics: The diagnostics of its document.
+        path: Its path in the document.
+        desired: The desired value, or None if the resource has an error.
+        readable_references: The references of an invalid resource that can be read, each with its
+            path in the spec.
     """
 
     key: Key
     origin: Origin
-    complaints: DiagnosticList
+    diagnostics: DiagnosticList
     path: Path
     desired: Desired | None
-    readable: tuple[tuple[Steps, Key], ...] = ()
+    readable_references: tuple[tuple[Steps, Key], ...] = ()
 
     @property
     def spec(self) -> Any:
-        """Its spec as JSON; an empty one if it has none, or if it is not valid."""
+        """The spec as JSON; empty if there is none or the resource is not valid."""
         return (self.desired and self.desired.spec) or {}
 
     @property
     def references(self) -> Iterable[tuple[Steps, Key]]:
-        """What its spec names and needs."""
-        return references(self.key, self.spec) if self.desired else self.readable
+        """The resources that the spec refers to, each with its path in the spec."""
+        return references(self.key, self.spec) if self.desired else self.readable_references
 
 
 class Unnamed(NamedTuple):
-    """A resource of which only the kind is known, because its names cannot be relied on."""
+    """A resource whose kind is known but whose names are missing or not valid."""
 
     kind: str
-    complaints: DiagnosticList
+    diagnostics: DiagnosticList
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentContext:
-    """One document under translation; ``path`` leads to ``root`` where that is in a list.
+    """A document, or an item of a list in it, with everything that its translation needs.
 
-    The translation counts documents of other services in ``ignored``, and puts the fields of each
-    resource into ``kept`` if that is not None.
+    Attributes:
+        root: The document or item.
+        diagnostics: Receives the diagnostics.
+        path: The path of ``root`` in its document; empty except for an item of a list.
+        variables: Values of variables.
+        ignored: Counts the resources of other services.
+        defer: Records a document that is translated after all files are read.
+        fields_by_key: Receives the fields of each resource if not None.
     """
 
     root: MappingNode
@@ -73,7 +82,8 @@ class DocumentContext:
     path: Path
     variables: Mapping[str, str]
     ignored: Counter[str]
-    kept: dict[tuple[Key, Origin], Fields] | None = None
+    defer: Callable[["DocumentContext"], None]
+    fields_by_key: dict[tuple[Key, Origin], Fields] | None = None
 
     def declare(
         self,
@@ -83,12 +93,12 @@ class DocumentContext:
         tags: dict[str, str] | None = None,
         options: Options | None = None,
     ) -> DeclaredResource | Unnamed:
-        """Return what the document asks for."""
+        """Return a resource with its desired value."""
         desired = Desired(key, spec, tags or {}, self._origin(fields), options or Options())
         return self._known(fields, key.kind, key, desired)
 
     def invalid(self, fields: Fields, kind: str, key: Key | None) -> DeclaredResource | Unnamed:
-        """Return what is known of a resource that is not valid: its ``key`` at best."""
+        """Return an invalid resource: with its ``key``, or unnamed without a reliable key."""
         return self._known(fields, kind, key, None)
 
     def _known(
@@ -99,25 +109,25 @@ class DocumentContext:
         if key is None or (errors and not fields.are_named(errors)):
             return Unnamed(kind, diagnostics, path)
         origin = self._origin(fields)
-        if self.kept is not None:
-            self.kept[key, origin] = fields
+        if self.fields_by_key is not None:
+            self.fields_by_key[key, origin] = fields
         if desired is None or errors:
             readable = tuple(fields.references(key, errors))
             return DeclaredResource(key, origin, diagnostics, path, None, readable)
         return DeclaredResource(key, origin, diagnostics, path, desired)
 
     def _origin(self, fields: Fields) -> Origin:
-        position = fields.name().mark
+        position = fields.name().position
         return Origin(self.diagnostics.source.file, position.line, position.column)
 
     def substitute(self, root: MappingNode, skip: Collection[str] = ()) -> MappingNode:
-        """Return ``root`` with its variables replaced, but for what is below a key in ``skip``."""
+        """Return ``root`` with its variables replaced, except below the keys in ``skip``."""
         if not self.diagnostics.source.may_hold_variables:
             return root
         return substitute_mapping(root, self.variables, self.diagnostics, self.path, skip)
 
     def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
-        """Return the kind of ``root`` where it is one of ``supported``, else say why not."""
+        """Return the kind of ``root``, or report a diagnostic if it is not ``supported``."""
         position, node = find(root, ("kind",))
         if node is None:
             self.report(Code.MISSING_FIELD, position, "is required", ("kind",))
@@ -126,25 +136,25 @@ class DocumentContext:
                 return node.text
             self.report_kind(node.text, node.position, ("kind",), supported)
         elif not isinstance(node, InvalidNode):
-            message = f"must be the name of a kind, not {describe(node)}"
+            message = f"must be a kind, not {describe(node)}"
             self.report(Code.WRONG_TYPE, node.position, message, ("kind",))
         return None
 
     def report_kind(
-        self, kind: str, position: Position, where: Path, known: Collection[str] = MESH_KINDS
+        self, kind: str, position: Position, path: Path, known: Collection[str] = MESH_KINDS
     ) -> None:
-        """Complain of a kind that is not among those ``known``, as ``where`` says at ``position``."""
+        """Report a kind that is not one of ``known``."""
         message = f"must be {one_of(sorted(known))}, not {quote_value(kind)}"
-        self.report(Code.KIND, position, message, where, did_you_mean(kind, known))
+        self.report(Code.KIND, position, message, path, did_you_mean(kind, known))
 
-    def report_type(self, node: Node, where: Path, expected: str = "a mapping") -> None:
-        """Complain that ``node`` is not ``expected``, where nothing was complained of there yet."""
+    def report_type(self, node: Node, path: Path, expected: str = "a mapping") -> None:
+        """Report that ``node`` is not ``expected``, unless it is reported already."""
         if not isinstance(node, InvalidNode) or node.expansion:
             found = "a function" if isinstance(node, InvalidNode) else describe(node)
-            self.report(Code.WRONG_TYPE, node.position, f"must be {expected}, not {found}", where)
+            self.report(Code.WRONG_TYPE, node.position, f"must be {expected}, not {found}", path)
 
     def report(
-        self, code: Code, position: Position, message: str, where: Path, hint: str = ""
+        self, code: Code, position: Position, message: str, path: Path, hint: str = ""
     ) -> None:
-        """Complain of the place ``position``, to which ``where`` leads from the root."""
-        self.diagnostics.add(code, position, message, path=(*self.path, *where), hint=hint)
+        """Report a diagnostic at ``position``; ``path`` is relative to ``root``."""
+        self.diagnostics.add(code, position, message, path=(*self.path, *path), hint=hint)

@@ -1,13 +1,12 @@
-"""Which form a document has, told by what stands in it and never by guessing.
+"""Detection of foreign documents, and diagnostics for documents of an unknown format.
 
-A document is taken for somebody else's only where that is certain: one that merely looks wrong
-is complained about, as a typing error must not read as a removal.
+A document counts as foreign only if that is certain. Any other unknown document is an error,
+because otherwise a typing error would remove the resource.
 """
 
 import difflib
 import re
 from collections.abc import Iterator
-from enum import Enum, auto
 
 from reconciler.core.kinds import KINDS
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
@@ -21,19 +20,18 @@ from reconciler.manifest.parsing.nodes import (
     describe,
     find,
     get_text,
-    is_template,
 )
 
 NATIVE = "mesh-reconciler/v1"
 KUBERNETES = ("appmesh.k8s.aws/v1beta2", "appmesh.k8s.aws/v1beta1")
 
 MESH_KINDS = frozenset(kind.title for kind in KINDS.values())
-# The controller has one kind more, of which the API knows nothing.
+# The controller also has a kind that the API does not have.
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
-# What the API's own answers begin with: {"mesh": {…}}.
+# The API's responses have one of these keys: {"mesh": {…}}.
 _RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
-USE_EXPORT = "export writes manifests of what is live"
+_USE_EXPORT = "run export to write manifests of the live resources"
 
 _LISTS = {("v1", "List")}.union(
     (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
@@ -46,7 +44,7 @@ _CORE_KINDS = frozenset(
         *("ResourceQuota", "Secret", "Service", "ServiceAccount"),
     }
 )
-# The groups known to have kinds with names like ours; in any other group such a kind is suspect.
+# These groups have kinds named like ours. In any other group such a kind may be a typing error.
 _GROUPS_WITH_OUR_KINDS = frozenset(
     {
         *("consul.hashicorp.com", "gateway.solo.io", "kuma.io", "networking.istio.io"),
@@ -61,28 +59,17 @@ _OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
 _SIMILAR = 0.8
 
 
-class Format(Enum):
-    """The forms that a document can have."""
-
-    NATIVE = auto()
-    KUBERNETES = auto()
-    REQUEST = auto()
-    TEMPLATE = auto()
-    TERRAFORM = auto()
-    FOREIGN = auto()
-
-
 def split_resources(root: Node, diagnostics: DiagnosticList) -> Iterator[tuple[MappingNode, Path]]:
-    """Yield the resources in a document: itself, or its items where it is a Kubernetes list.
+    """Yield the document itself, or its items if it is a Kubernetes list, each with its path.
 
-    The path is that of the resource in the document. Complains of what is no mapping.
+    An item that is not a mapping is reported.
     """
     for node, path in _items(root) or [(root, ())]:
         if isinstance(node, MappingNode):
             yield node, path
         elif not isinstance(node, InvalidNode):
-            message = f"is no manifest, which is a mapping: this is {describe(node)}"
-            diagnostics.add(Code.UNKNOWN_SHAPE, node.position, message, path=path)
+            message = f"is not a manifest: expected a mapping, found {describe(node)}"
+            diagnostics.add(Code.UNKNOWN_FORMAT, node.position, message, path=path)
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
@@ -93,29 +80,35 @@ def _items(root: Node) -> list[tuple[Node, Path]]:
     return [(item, ("items", index)) for index, item in enumerate(found)]
 
 
-def detect_format(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
-    """Return the form of the resource ``root``; None where it has none, and it is said why."""
+def is_foreign(root: MappingNode, file: str) -> bool:
+    """Return whether ``root``, which has none of our formats, certainly is of another product."""
+    if "apiVersion" not in root.members:
+        # A kustomization is the only Kubernetes file that may lack an apiVersion.
+        return file.rpartition("/")[2] in _KUSTOMIZATIONS
+    api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
+    return bool(api_version and kind and _is_foreign_kind(api_version, kind))
+
+
+def report_unknown_format(
+    root: MappingNode, diagnostics: DiagnosticList, path: Path, api_versions: tuple[str, ...]
+) -> None:
+    """Report that ``root`` has no known format; ``api_versions`` are the known ones."""
     if "apiVersion" in root.members:
-        return _by_api_version(root, diagnostics, path)
-    if "meshName" in root.members and "kind" not in root.members:
-        return Format.REQUEST
-    if is_template(root):
-        return Format.TEMPLATE
-    # Both what ``terraform show -json`` prints and the raw state, which is told so.
-    if "format_version" in root.members or "terraform_version" in root.members:
-        return Format.TERRAFORM
-    # kustomize is alone in letting its own files go without an apiVersion.
-    if diagnostics.source.file.rpartition("/")[2] in _KUSTOMIZATIONS:
-        return Format.FOREIGN
+        value = root.members["apiVersion"].value
+        if not isinstance(value, InvalidNode):
+            message = f"must be {one_of(api_versions)}, not {describe(value)}"
+            hint = did_you_mean(get_text(root, "apiVersion") or "", api_versions)
+            where = (*path, "apiVersion")
+            diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
+        return
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
-    message = "is no manifest: it has neither apiVersion nor meshName"
-    diagnostics.add(Code.UNKNOWN_SHAPE, root.position, message, path=path, hint=hint)
-    return None
+    hint = _USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
+    message = "is not a manifest: it has neither apiVersion nor meshName"
+    diagnostics.add(Code.UNKNOWN_FORMAT, root.position, message, path=path, hint=hint)
 
 
 def _is_response(root: MappingNode) -> bool:
-    """Whether ``root`` looks like what a call of the API answers with."""
+    """Return whether ``root`` looks like a response of the API."""
     names = list(root.members)
     return (
         len(names) == 1
@@ -124,25 +117,7 @@ def _is_response(root: MappingNode) -> bool:
     )
 
 
-def _by_api_version(root: MappingNode, diagnostics: DiagnosticList, path: Path) -> Format | None:
-    api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
-    if api_version == NATIVE:
-        return Format.NATIVE
-    if api_version in KUBERNETES:
-        return Format.KUBERNETES
-    if api_version and kind and _is_foreign(api_version, kind):
-        return Format.FOREIGN
-    value = root.members["apiVersion"].value
-    if not isinstance(value, InvalidNode):
-        known = (NATIVE, *KUBERNETES)
-        message = f"must be {one_of(known)} for one of ours, not {describe(value)}"
-        hint = did_you_mean(api_version or "", known)
-        where = (*path, "apiVersion")
-        diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
-    return None
-
-
-def _is_foreign(api_version: str, kind: str) -> bool:
+def _is_foreign_kind(api_version: str, kind: str) -> bool:
     group, _, _ = api_version.rpartition("/")
     if api_version == "v1":
         return kind in _CORE_KINDS

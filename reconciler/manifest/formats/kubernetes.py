@@ -1,7 +1,7 @@
-"""The App Mesh controller's resources: what they are called in App Mesh, and where they belong.
+"""Translation of the resources of the App Mesh controller for Kubernetes.
 
-Only all of them together tell, so they are collected first and translated then. What selectors
-choose among is what was collected: a cluster is never asked.
+Names and parents in App Mesh depend on other objects, so all objects are collected before the
+first one is translated. Selectors match only the collected objects: no cluster is read.
 """
 
 import re
@@ -40,7 +40,7 @@ from reconciler.manifest.parsing.nodes import (
     get_text,
 )
 
-# Of a Kubernetes object these are not ours to read, so a placeholder in them is no fault.
+# Variables are not replaced in these fields of a Kubernetes object, which may hold other ${…}.
 _NOT_SUBSTITUTED = frozenset(
     {
         *("annotations", "gatewayRouteSelector", "labels", "managedFields", "namespaceSelector"),
@@ -49,7 +49,7 @@ _NOT_SUBSTITUTED = frozenset(
 )
 _REFERENCE = re.compile(r"v(irtual(?:Node|Router|Service))(Ref|ARN)")
 _ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/v(\w+)/(.+)")
-# The parents of a kind, and the field in which a resource refers to each.
+# The kinds of the parents of each kind, and the field that refers to a parent.
 _PARENTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Mesh", "BackendGroup"), ()),
     **dict.fromkeys(
@@ -58,43 +58,47 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
     "GatewayRoute": ("Mesh", "VirtualGateway"),
 }
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
-# A namespace has its own name for a label, whoever made it.
+# Kubernetes gives each namespace this label with its own name.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+
+
+def defer_object(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
+    """Yield nothing, because objects are translated when all of them are known."""
+    context.defer(context)
+    return iter(())
 
 
 class _TooManySelectionsError(Exception):
     def __init__(self) -> None:
-        super().__init__(f"the source makes more than {limits.MAX_SELECTIONS:,} selections")
+        super().__init__(f"the source needs more than {limits.MAX_SELECTIONS:,} selections")
 
 
 class KubernetesResource(NamedTuple):
-    """One object on its sheet; a mesh has the namespace ``""``.
-
-    ``namespaces`` and ``routes`` are the selectors in its spec, if it has them.
-    """
+    """A Kubernetes object of the controller."""
 
     context: DocumentContext
     kind: str
     namespace: str
+    """Its namespace; empty for a mesh."""
     name: str
-    namespaces: Selector | None
-    routes: Selector | None
+    namespace_selector: Selector | None
+    route_selector: Selector | None
 
     @property
     def is_named(self) -> bool:
-        """Whether its name in App Mesh can be told, if that of what contains it can."""
+        """Whether its own name in App Mesh is known, apart from the names of its parents."""
         _, own_name = find(self.context.root, ("spec", "awsName"))
-        is_told = own_name is None or get_text(self.context.root, "spec", "awsName")
-        return bool(self.name and is_told and (self.kind == "Mesh" or self.namespace))
+        is_readable = own_name is None or get_text(self.context.root, "spec", "awsName")
+        return bool(self.name and is_readable and (self.kind == "Mesh" or self.namespace))
 
     def __str__(self) -> str:
-        """Return what people call it in a cluster."""
+        """Return ``namespace/name``."""
         return "/".join(filter(None, (self.namespace, self.name)))
 
 
 @dataclass(slots=True)
 class Cluster:
-    """What the manifests of a source would put into one cluster."""
+    """The Kubernetes objects that a source declares, as if for one cluster."""
 
     resources: list[KubernetesResource] = field(default_factory=list)
     by_name: dict[str, dict[tuple[str, str], KubernetesResource]] = field(default_factory=dict)
@@ -106,13 +110,13 @@ class Cluster:
     _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
-        """Note the labels of a Namespace."""
+        """Record the labels of a Namespace."""
         name = get_text(root, "metadata", "name")
         if name is not None:
             self.labels[name] = labels_of(root)
 
     def add(self, context: DocumentContext) -> None:
-        """Note an object, and complain where it is of no kind that can be translated."""
+        """Record an object, or report that its kind is not supported."""
         root = context.substitute(context.root, skip=_NOT_SUBSTITUTED)
         kind = context.kind(root, KUBERNETES_KINDS)
         if kind is None:
@@ -132,16 +136,16 @@ class Cluster:
     def translate(
         self, resource: KubernetesResource, hidden: Collection[str]
     ) -> Iterator[DeclaredResource | Unnamed]:
-        """Yield what ``resource`` asks for, and complain of what is wrong with it.
+        """Yield the App Mesh resources of ``resource``, and report diagnostics.
 
-        What cannot be read may hold more resources of the ``hidden`` kinds.
+        Files that could not be read may declare more objects of the ``hidden`` kinds.
         """
         context, kind = resource.context, resource.kind
         word = documents.KEY_KINDS.get(kind, kind)
         version = str(get_text(context.root, "apiVersion"))
         if kind != "Mesh" and version != KUBERNETES[0]:
             position, _ = find(context.root, ("apiVersion",))
-            message = f"of a {kind} must be {KUBERNETES[0]}, not {version}"
+            message = f"must be {KUBERNETES[0]} for a {kind}, not {version}"
             context.report(Code.NOT_SUPPORTED, position, message, ("apiVersion",))
             yield Unnamed(word, context.diagnostics, context.path)
             return
@@ -165,26 +169,26 @@ class Cluster:
             for index, route in enumerate(document.spec.routes or ()):
                 where = ("spec", "routes", index)
                 names = (*fields.names, (*where, "name"))
-                inside = replace(fields, names=names, spec=where, form=type(route))
+                inside = replace(fields, names=names, spec=where, model=type(route))
                 own_key = Key("route", (*key.path, route.name))
                 yield context.declare(inside, own_key, _to_api_spec("Route", route))
 
-    def keep(
+    def record_fields(
         self,
         resource: KubernetesResource,
-        kept: dict[tuple[Key, Origin], Fields],
+        fields_by_key: dict[tuple[Key, Origin], Fields],
         hidden: Collection[str],
     ) -> None:
-        """Keep the fields of what ``resource`` asks for; report nothing a second time."""
+        """Add the fields of the resources of ``resource`` to ``fields_by_key``; report nothing."""
         silent = DiagnosticList(resource.context.diagnostics.source)
-        context = replace(resource.context, diagnostics=silent, kept=kept)
+        context = replace(resource.context, diagnostics=silent, fields_by_key=fields_by_key)
         with suppress(TooManyDiagnosticsError):
             list(self.translate(resource._replace(context=context), hidden))
 
     def _key(
         self, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
     ) -> Key | None:
-        """Return the key of ``resource``, valid or not; None if its names cannot be told."""
+        """Return the key of ``resource``, valid or not, or None if its names are not known."""
         namespace = (*fields.path, "metadata", "namespace")
         if not resource.is_named or resource.context.diagnostics.errors_in(namespace):
             return None
@@ -195,8 +199,11 @@ class Cluster:
             return None
         name = self._name(resource.kind, resource.namespace, resource.name)
         if len(name) > MAX_NAME_LENGTH:
-            message = f"is too long with its namespace: {len(name)} characters"
-            hint = "give a shorter one in spec.awsName"
+            message = (
+                f"must have at most {MAX_NAME_LENGTH} characters with its namespace,"
+                f" not {len(name)}"
+            )
+            hint = "set a shorter name in spec.awsName"
             position, path = fields.name()
             resource.context.diagnostics.add(Code.NAME, position, message, path=path, hint=hint)
             return None
@@ -205,7 +212,7 @@ class Cluster:
     def _select_parent(
         self, kind: str, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
     ) -> str | None:
-        """Return the name of what of ``kind`` contains ``resource``; None where that is unclear."""
+        """Return the name of the parent of ``kind``, or None if it is not clear."""
         root, member = resource.context.root, _REFERENCES_TO[kind]
         _, reference = find(root, ("spec", member))
         if reference is not None:
@@ -215,15 +222,15 @@ class Cluster:
         try:
             matching = self._selecting(kind, resource)
         except _TooManySelectionsError as error:
-            which = str(error)
+            reason = str(error)
         else:
             if len(matching) == 1:
                 return self._name(kind, matching[0].namespace, matching[0].name)
             if documents.KEY_KINDS[kind] in hidden:
                 return None
-            which = one_of(map(str, matching)) if matching else "none is declared here"
-        message = f"belongs to a {kind} that cannot be told: {which}"
-        hint = f"give its name in spec.{member}.name"
+            reason = f"it may be {one_of(map(str, matching))}" if matching else "none is declared"
+        message = f"has no clear {kind}: {reason}"
+        hint = f"set spec.{member}.name"
         position, path = fields.name()
         resource.context.diagnostics.add(
             Code.NO_MESH, position, escaped(message), path=path, hint=hint
@@ -231,30 +238,31 @@ class Cluster:
         return None
 
     def _selecting(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
-        """Return the objects of ``kind`` that select ``resource``, or all of them if none does."""
-        # Kept by document, because ``keep`` asks again and must not count the selections twice.
-        asked = kind, id(resource.context.root)
-        if asked not in self._selected:
-            self._selected[asked] = self._select(kind, resource)
-        return self._selected[asked]
+        """Return the objects of ``kind`` that select ``resource``; if none does, all of them."""
+        # Cached by document, because ``record_fields`` must not count the selections again.
+        question = kind, id(resource.context.root)
+        if question not in self._selected:
+            self._selected[question] = self._select(kind, resource)
+        return self._selected[question]
 
     def _select(self, kind: str, resource: KubernetesResource) -> list[KubernetesResource]:
         if kind not in self._by_name:
             self._by_name[kind] = sorted(self.by_name.get(kind, {}).values(), key=str)
-        everything, namespace = self._by_name[kind], resource.namespace
+        all_objects, namespace = self._by_name[kind], resource.namespace
         if (kind, namespace) not in self._reaching:
-            of_namespace = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
+            namespace_labels = self.labels.get(namespace, {}) | {_NAMESPACE_LABEL: namespace}
             self._reaching[kind, namespace] = [
                 item
-                for item in everything
-                if item.namespaces is not None and self._matches(item.namespaces, of_namespace)
+                for item in all_objects
+                if item.namespace_selector is not None
+                and self._matches(item.namespace_selector, namespace_labels)
             ]
         labels = labels_of(resource.context.root)
         return [
             item
             for item in self._reaching[kind, namespace]
-            if item.routes is None or self._matches(item.routes, labels)
-        ] or everything
+            if item.route_selector is None or self._matches(item.route_selector, labels)
+        ] or all_objects
 
     def _matches(self, selector: Selector, labels: Mapping[str, str]) -> bool:
         self._count(selector.size)
@@ -266,7 +274,7 @@ class Cluster:
             raise _TooManySelectionsError
 
     def _name(self, kind: str, namespace: str, name: str) -> str:
-        """Return what App Mesh calls the object that Kubernetes calls so."""
+        """Return the name in App Mesh of the Kubernetes object with this name."""
         found = self.by_name.get(kind, {}).get((namespace, name))
         given = get_text(found.context.root, "spec", "awsName") if found else None
         if given is not None:
@@ -278,7 +286,7 @@ class Cluster:
     def _backends(
         self, node: KubernetesResource, document: Any, spec: Spec, hidden: Collection[str]
     ) -> Spec:
-        """Return the backends of a node with those of its groups; nothing where it has none."""
+        """Return the backends of a node and of its backend groups, or an empty spec."""
         given: Any = spec.get("backends", [])
         backends = [*given]
         known = {backend["virtualService"]["virtualServiceName"] for backend in backends}
@@ -295,10 +303,8 @@ class Cluster:
                         known.add(service)
             except _TooManySelectionsError as error:
                 position, _ = find(node.context.root, path)
-                message = f"cannot be filled in: {error}"
-                node.context.report(
-                    Code.NOT_ALLOWED, position, message, path, "name fewer services"
-                )
+                message = f"cannot be expanded: {error}"
+                node.context.report(Code.NOT_ALLOWED, position, message, path, "use fewer services")
                 break
         return {"backends": backends} if backends else {}
 
@@ -309,13 +315,13 @@ class Cluster:
         path: Path,
         hidden: Collection[str],
     ) -> Iterator[str]:
-        """Yield the names of the virtual services in a group, or in a namespace for ``*``."""
+        """Yield the virtual services of a backend group; ``*`` means all of its namespace."""
         namespace, name = expected
         if name == "*":
             if not self._services_in:
-                for place, service_name in sorted(self.by_name.get("VirtualService", {})):
-                    own_name = self._name("VirtualService", place, service_name)
-                    self._services_in.setdefault(place, []).append(own_name)
+                for own_namespace, service_name in sorted(self.by_name.get("VirtualService", {})):
+                    own_name = self._name("VirtualService", own_namespace, service_name)
+                    self._services_in.setdefault(own_namespace, []).append(own_name)
             of_namespace = self._services_in.get(namespace, [])
             self._count(len(of_namespace))
             yield from of_namespace
@@ -323,7 +329,7 @@ class Cluster:
         group = self.by_name.get("BackendGroup", {}).get(expected)
         if group is None:
             if "BackendGroup" not in hidden:
-                message = f"names {namespace}/{name}, which is not declared"
+                message = f"refers to {namespace}/{name}, which is not declared"
                 position, _ = find(node.context.root, path)
                 node.context.report(Code.DANGLING, position, escaped(message), path)
             return
@@ -331,11 +337,12 @@ class Cluster:
         listed = services.items if isinstance(services, ListNode) else []
         self._count(len(listed))
         for service in listed:
-            place = get_text(service, "namespace") or namespace
-            yield self._name("VirtualService", place, get_text(service, "name") or "")
+            own_namespace = get_text(service, "namespace") or namespace
+            own_name = get_text(service, "name") or ""
+            yield self._name("VirtualService", own_namespace, own_name)
 
     def _resolve_references(self, resource: KubernetesResource) -> MappingNode:
-        """Return the object with a name in the place of every reference to another."""
+        """Return the object with each reference replaced by a name in App Mesh."""
         root = resource.context.root
         members = dict(root.members)
         if spec := members.get("spec"):
@@ -361,7 +368,7 @@ class Cluster:
                 continue
             kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
             if reference in members:
-                message = f"names the {kind} for the second time"
+                message = f"refers to the {kind} for the second time"
                 resource.context.report(Code.NOT_ALLOWED, position, message, here)
             resolve = self._by_reference if name == reference else _by_arn
             text = resolve(resource, kind, value, here)
@@ -396,21 +403,21 @@ def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> 
 def _fields(resource: KubernetesResource, root: MappingNode, model: type[BaseModel]) -> Fields:
     name = ("spec", "awsName") if find(root, ("spec", "awsName"))[1] else ("metadata", "name")
     references = (("spec", _REFERENCES_TO[kind], "name") for kind in _PARENTS[resource.kind])
-    # If selectors choose the parent, no field names it.
+    # If a selector determines the parent, no field refers to it.
     parents = (path if find(root, path)[1] else name for path in references)
     names = (*parents, name)
     return Fields(root, resource.context.path, names, ("spec",), documents.spec_in(model))
 
 
-def _to_api_spec(kind: str, form: Any) -> Spec:
-    """Return the spec in ``form``, which has fields of the controller beside it."""
+def _to_api_spec(kind: str, spec: Any) -> Spec:
+    """Return the API's form of ``spec``, without the fields that only the controller has."""
     known = spec_of(kind).model_fields
-    return {name: value for name, value in to_api_names(form).items() if attribute(name) in known}
+    return {name: value for name, value in to_api_names(spec).items() if attribute(name) in known}
 
 
 def _warn_of_namespace(mesh: KubernetesResource, document: Any) -> None:
     if "namespace" in document.metadata.model_fields_set:
         where = ("metadata", "namespace")
         position, _ = find(mesh.context.root, where)
-        message = "means nothing on a Mesh, which belongs to the whole cluster"
+        message = "is ignored, because a Mesh is a cluster-wide resource"
         mesh.context.report(Code.NAMESPACE, position, message, where)

@@ -1,4 +1,4 @@
-"""Labels of Kubernetes objects, and the selectors that choose among objects by them."""
+"""Labels and label selectors of Kubernetes objects."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Expression(NamedTuple):
     values: frozenset[str]
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Whether an object with these ``labels`` is chosen."""
+        """Return whether the expression matches an object with these ``labels``."""
         value = labels.get(self.label)
         match self.operator:
             case "In":
@@ -36,23 +36,21 @@ class Expression(NamedTuple):
 
 
 class Selector(NamedTuple):
-    """A label selector, read once for all the objects that it is compared with.
+    """A label selector, parsed once for all objects that it is compared with."""
 
-    ``size`` is the number of comparisons for one object, at least one.
-    """
-
-    wanted: Mapping[str, str]
+    labels: Mapping[str, str]
     expressions: tuple[Expression, ...]
     size: int
+    """The number of comparisons for one object, at least 1."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether the selector chooses an object with these ``labels``."""
-        return self.wanted.items() <= labels.items() and all(
+        """Return whether the selector matches an object with these ``labels``."""
+        return self.labels.items() <= labels.items() and all(
             expression.holds(labels) for expression in self.expressions
         )
 
 
-_CHOOSES_NOTHING = Selector({}, (Expression("", None, frozenset()),), 1)
+_MATCHES_NOTHING = Selector({}, (Expression("", None, frozenset()),), 1)
 
 
 def labels_of(root: Node) -> dict[str, str]:
@@ -61,11 +59,14 @@ def labels_of(root: Node) -> dict[str, str]:
 
 
 def selector_of(node: Node | None) -> Selector | None:
-    """Return the selector that ``node`` spells, or None if there is no node."""
+    """Return the selector in ``node``, or None if there is no node.
+
+    A selector that is not a mapping matches nothing.
+    """
     if node is None:
         return None
     if not isinstance(node, MappingNode):
-        return _CHOOSES_NOTHING
+        return _MATCHES_NOTHING
     expected = _texts(find(node, ("matchLabels",))[1])
     _, expressions = find(node, ("matchExpressions",))
     found = expressions.items if isinstance(expressions, ListNode) else []

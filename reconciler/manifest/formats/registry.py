@@ -1,79 +1,51 @@
-"""The forms that people write, each translated into the same desired values.
+"""Registry of the manifest formats.
 
-A translation looks at one document and keeps its places; what several documents say together
-is for ``loading``.
+A new format needs a module with its translation and one row in ``FORMATS``.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from reconciler.manifest.formats.cloudformation.template import translate_template
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import Format
-from reconciler.manifest.formats.terraform import translate_terraform
-from reconciler.manifest.models import documents
-from reconciler.manifest.models.field_places import Fields
-from reconciler.manifest.models.validation import given_fields, validate
-from reconciler.manifest.parsing.diagnostics import Code
-from reconciler.manifest.parsing.nodes import MappingNode
+from reconciler.manifest.formats.detect import KUBERNETES, NATIVE
+from reconciler.manifest.formats.kubernetes import defer_object
+from reconciler.manifest.formats.native import translate_native
+from reconciler.manifest.formats.request import is_request, translate_request
+from reconciler.manifest.formats.terraform import is_terraform, translate_terraform
+from reconciler.manifest.parsing.nodes import MappingNode, get_text, is_template
 
 
-def translate(shape: Format, context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    """Yield what a document of the given ``shape`` asks for, and complain of what is wrong."""
-    return _TRANSLATIONS[shape](context)
+def _never(_: MappingNode) -> bool:
+    return False
 
 
-def _translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    root = context.substitute(context.root)
-    kind = context.kind(root)
-    if kind is None:
-        return
-    model, places = documents.native(kind), (*documents.parents(kind), "name")
-    names = tuple(("metadata", name) for name in places)
-    owner = ("metadata", "meshOwner")
-    fields = Fields(root, context.path, names, ("spec",), documents.spec_in(model), owner)
-    document = validate(model, root, context.diagnostics, context.path)
-    if document is None:
-        word = documents.KEY_KINDS[kind]
-        yield context.invalid(fields, word, fields.key(word))
-        return
-    yield context.declare(
-        fields,
-        documents.key_of(kind, document.metadata, places),
-        None if document.spec is None else given_fields(document.spec),
-        document.metadata.tags,
-        document.reconcile.options(),
-    )
+class ManifestFormat(NamedTuple):
+    """A format of manifests."""
+
+    translate: Callable[[DocumentContext], Iterator[DeclaredResource | Unnamed]]
+    """Yields the resources in a document, and reports diagnostics."""
+    api_versions: tuple[str, ...] = ()
+    """The values of ``apiVersion`` in its documents."""
+    matches: Callable[[MappingNode], bool] = _never
+    """Whether a document without ``apiVersion`` has this format."""
 
 
-def _translate_request(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    kind = documents.kind_requested(context.root.members)
-    model, names = documents.request(kind), documents.names(kind)
-    members = dict(context.root.members)
-    token = members.pop("clientToken", None)
-    if token:
-        message = "must not be in a manifest: each request gets a token of its own"
-        hint = "leave the field out"
-        context.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
-    root = context.substitute(MappingNode(context.root.position, members))
-    paths = tuple((name,) for name in names)
-    fields = Fields(root, context.path, paths, ("spec",), documents.spec_in(model))
-    request: Any = validate(model, root, context.diagnostics, context.path)
-    if request is None:
-        word = documents.KEY_KINDS[kind]
-        yield context.invalid(fields, word, fields.key(word))
-        return
-    yield context.declare(
-        fields,
-        documents.key_of(kind, request, names),
-        None if request.spec is None else given_fields(request.spec),
-        documents.tags_by_key(request),
-    )
+FORMATS = (
+    ManifestFormat(translate_native, api_versions=(NATIVE,)),
+    ManifestFormat(defer_object, api_versions=KUBERNETES),
+    ManifestFormat(translate_request, matches=is_request),
+    ManifestFormat(translate_template, matches=is_template),
+    ManifestFormat(translate_terraform, matches=is_terraform),
+)
+"""The formats; the first one that a document has is used."""
+
+API_VERSIONS = tuple(version for row in FORMATS for version in row.api_versions)
 
 
-_TRANSLATIONS = {
-    Format.NATIVE: _translate_native,
-    Format.REQUEST: _translate_request,
-    Format.TEMPLATE: translate_template,
-    Format.TERRAFORM: translate_terraform,
-}
+def find_format(root: MappingNode) -> ManifestFormat | None:
+    """Return the format of the document or list item ``root``, or None if it has none."""
+    if "apiVersion" in root.members:
+        version = get_text(root, "apiVersion")
+        return next((row for row in FORMATS if version in row.api_versions), None)
+    return next((row for row in FORMATS if row.matches(root)), None)

@@ -1,7 +1,7 @@
-"""What ``terraform show -json`` prints of a state or a plan: resolved values, module by module.
+"""Translation of the output of ``terraform show -json`` for a state or a plan.
 
-Data sources and resources of other services are left alone and counted. What is not known before
-the apply, or is secret, has no value that could be compared or shown.
+Data sources and resources of other services are counted and ignored. A value that is unknown
+before the apply, or sensitive, is an error, because it cannot be compared or shown.
 """
 
 from collections.abc import Iterator
@@ -29,28 +29,42 @@ from reconciler.manifest.parsing.nodes import (
 
 _PREFIX = "aws_appmesh_"
 _KINDS = {f"{_PREFIX}{attribute(kind)[1:]}": kind for kind in MESH_KINDS}
-# Of numbers that may be left out, a state shows 0 for one that is; the provider never sends it.
+# A state shows 0 for these numbers if they are not set; the provider never sends 0.
 _ZERO_IS_UNSET = frozenset({"max_pending_requests", "port", "priority"})
-# Where the configuration leaves these out, App Mesh fills them in, and they are no part of it.
+# If the configuration does not set these fields, App Mesh does; they are not desired values.
 _DEFAULTED_FIELDS = {("health_check", "port"), ("weighted_target", "port")}
-# A state has the first, a plan the second; a plan's own record of the state is not looked at.
+# A state has the first, a plan the second. The prior state in a plan is not read.
 _VALUES = ("values", "planned_values")
-_SHOW = "give what terraform show -json prints"
+_SHOW = "use the output of terraform show -json"
 
 
 class _Hidden(NamedTuple):
-    """Why values of a resource cannot be had: ``node`` has a ``true`` in the place of each."""
+    """Values of a resource that are not available."""
 
     reason: str
     node: Node
+    """A copy of the structure of the values, with ``true`` for each missing one."""
     path: Path
 
 
+def is_terraform(root: MappingNode) -> bool:
+    """Return whether ``root`` is the output of ``terraform show -json``, or a raw state.
+
+    The translation reports a raw state, which has only a terraform_version.
+    """
+    return "format_version" in root.members or "terraform_version" in root.members
+
+
 def translate_terraform(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    """Yield what of a mesh is in a state or in what a plan leads to."""
+    """Yield the App Mesh resources in a state, or in the planned values of a plan."""
     if get_text(context.root, "errored") == "true":
         position, _ = find(context.root, ("errored",))
-        context.report(Code.STATE, position, "says that the plan is incomplete", ("errored",))
+        context.report(
+            Code.STATE,
+            position,
+            "must not be true: the plan is incomplete because planning failed",
+            ("errored",),
+        )
         return
     version = get_text(context.root, "format_version")
     if version is None:
@@ -59,12 +73,12 @@ def translate_terraform(context: DocumentContext) -> Iterator[DeclaredResource |
         return
     if version.partition(".")[0] not in {"0", "1"}:
         position, _ = find(context.root, ("format_version",))
-        message = "is no version of Terraform's output that is known: those begin with 0 or 1"
-        context.report(Code.UNKNOWN_SHAPE, position, message, ("format_version",), _SHOW)
+        message = "is not a supported version of the Terraform output: supported are 0.x and 1.x"
+        context.report(Code.UNKNOWN_FORMAT, position, message, ("format_version",), _SHOW)
         return
     values = next((name for name in _VALUES if name in context.root.members), None)
     if values is None:
-        message = "is required: where terraform show finds no state, it prints nothing more"
+        message = "is required; terraform show omits it if it finds no state"
         context.report(Code.MISSING_FIELD, context.root.position, message, ("values",), _SHOW)
         return
     module = (values, "root_module")
@@ -88,7 +102,7 @@ def _resources(
 def _mappings(
     context: DocumentContext, module: MappingNode, path: Path
 ) -> Iterator[tuple[MappingNode, Path]]:
-    """Yield each mapping in the list that ``path`` ends with, and complain of what is none."""
+    """Yield each mapping in the list at ``path``, and report items of another type."""
     _, node = find(module, path[-1:])
     if isinstance(node, ListNode):
         for index, item in enumerate(node.items):
@@ -101,16 +115,16 @@ def _mappings(
 
 
 def _unknown_values(root: Node) -> dict[str, _Hidden]:
-    """Return, by address, what a plan says is known after its apply only."""
+    """Return the values of a plan that are known only after the apply, by address."""
     unknown = {}
     _, changes = find(root, ("resource_changes",))
     for index, change in enumerate(changes.items if isinstance(changes, ListNode) else ()):
         _, node = find(change, ("change", "after_unknown"))
         address = get_text(change, "address")
-        # What is deposed is on its way out: its values are not the ones to come.
+        # A deposed object is about to be destroyed, so its values are not the planned ones.
         if node and address and get_text(change, "deposed") is None:
             path = ("resource_changes", index, "change", "after_unknown")
-            unknown[address] = _Hidden("is known after the apply only", node, path)
+            unknown[address] = _Hidden("is known only after terraform apply", node, path)
     return unknown
 
 
@@ -132,11 +146,11 @@ def _resource(
     else:
         address = get_text(resource, "address")
         # An address names one resource, so its unknown values are searched only once.
-        of_plan = unknown.pop(address or "", None)
-        hidden = [of_plan] if of_plan else []
+        planned = unknown.pop(address or "", None)
+        hidden = [planned] if planned else []
         if node := find(resource, ("sensitive_values",))[1]:
             hidden.append(
-                _Hidden("is secret, and a plan would show it", node, (*path, "sensitive_values"))
+                _Hidden("is sensitive, and a plan would show it", node, (*path, "sensitive_values"))
             )
         yield from _translate(context, resource, path, hidden, _KINDS[type_])
 
@@ -149,14 +163,14 @@ def _translate(
     if not isinstance(values, MappingNode):
         context.report(Code.MISSING_FIELD, position, "is required", inside)
         return
-    # The provider's default tags are in tags_all alone, and the live mesh carries them too.
+    # Only tags_all has the provider's default tags, which the live mesh has too.
     _, all_tags = find(values, ("tags_all",))
     tags = "tags_all" if all_tags and _is_set(all_tags) else "tags"
     names = (*map(attribute, documents.names(kind)[:-1]), "name")
     expected = {*names, "spec", tags}
     for reason, node, where in hidden:
         for name in sorted(expected):
-            for place, steps in _mark_unknown(*find(node, (name,))):
+            for place, steps in _find_unknown(*find(node, (name,))):
                 if steps[-3::2] in _DEFAULTED_FIELDS:
                     continue
                 context.report(Code.STATE, place, reason, (*where, name, *steps))
@@ -165,10 +179,10 @@ def _translate(
         expected.add("mesh_owner")
     elif owner and account and owner != account:
         place, _ = find(values, ("mesh_owner",))
-        message = "says that the mesh is another account's, which is not ours to create or change"
+        message = "the mesh belongs to another account, so it cannot be managed here"
         context.report(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
     members = {
-        name: KeyValue(position, value if name.startswith("tags") else _without_unset(value))
+        name: KeyValue(position, value if name.startswith("tags") else _drop_unset(value))
         for name, (position, value) in values.members.items()
         if name in expected and _is_set(value)
     }
@@ -182,17 +196,17 @@ def _translate(
         documents.spec_in(model),
         ("values", "mesh_owner"),
     )
-    form: Any = validate(model, root, context.diagnostics, (*context.path, *inside))
-    if form is None:
+    document: Any = validate(model, root, context.diagnostics, (*context.path, *inside))
+    if document is None:
         word = documents.KEY_KINDS[kind]
         yield context.invalid(fields, word, fields.key(word))
         return
     yield context.declare(
         fields,
-        documents.key_of(kind, form, names),
-        # The provider sends an empty spec where the configuration has none.
-        to_api_names(form.spec) if form.spec else {},
-        form.tags_all or form.tags,
+        documents.key_of(kind, document, names),
+        # The provider sends an empty spec if the configuration has none.
+        to_api_names(document.spec) if document.spec else {},
+        document.tags_all or document.tags,
     )
 
 
@@ -200,24 +214,24 @@ def _is_set(node: Node) -> bool:
     return not isinstance(node, ScalarNode) or node.value is not None
 
 
-def _without_unset(node: Node) -> Node:
-    """Return ``node`` as the API has it, less the arguments that the configuration left out."""
+def _drop_unset(node: Node) -> Node:
+    """Return ``node`` without the arguments that the configuration does not set."""
     if isinstance(node, ListNode):
         items = [item for item in node.items if _is_set(item)]
-        return ListNode(node.position, [_without_unset(item) for item in items])
+        return ListNode(node.position, [_drop_unset(item) for item in items])
     if isinstance(node, MappingNode):
         kept = {
             name: KeyValue(
-                position, _as_list(value) if name == "attributes" else _without_unset(value)
+                position, _as_list(value) if name == "attributes" else _drop_unset(value)
             )
             for name, (position, value) in node.members.items()
-            if not _is_left_out(name, value)
+            if not _is_unset(name, value)
         }
         return MappingNode(node.position, kept)
     return node
 
 
-def _is_left_out(name: str, node: Node) -> bool:
+def _is_unset(name: str, node: Node) -> bool:
     if isinstance(node, ListNode):
         return not node.items
     if not isinstance(node, ScalarNode):
@@ -226,7 +240,7 @@ def _is_left_out(name: str, node: Node) -> bool:
 
 
 def _as_list(node: Node) -> Node:
-    """Return what Terraform has as a mapping in the API's words: a list of keys with values."""
+    """Return the API's form of a Terraform mapping: a list of keys with values."""
     if not isinstance(node, MappingNode):
         return node
     items = [
@@ -239,16 +253,16 @@ def _as_list(node: Node) -> Node:
     return ListNode(node.position, [MappingNode(node.position, item) for item in items])
 
 
-def _mark_unknown(position: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
-    """Yield the place of every ``true`` in ``node``, and the path to it."""
+def _find_unknown(position: Position, node: Node | None) -> Iterator[tuple[Position, Path]]:
+    """Yield the position and path of every ``true`` in ``node``."""
     match node:
         case ScalarNode(value=True):
             yield position, ()
         case MappingNode(members=members):
             for name, member in members.items():
-                for place, path in _mark_unknown(member.position, member.value):
+                for place, path in _find_unknown(member.position, member.value):
                     yield place, (name, *path)
         case ListNode(items=items):
             for index, item in enumerate(items):
-                for place, path in _mark_unknown(item.position, item):
+                for place, path in _find_unknown(item.position, item):
                     yield place, (index, *path)

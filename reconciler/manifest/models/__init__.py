@@ -1,1 +1,1 @@
-"""Pydantic models of documents and specs, made from the API's description."""
+"""Pydantic models of documents and specs, generated from the API's description."""

@@ -1,7 +1,7 @@
-"""The forms that manifests take, as pydantic models: the product's own, Kubernetes' and others'.
+"""Pydantic models of the documents of each format and kind.
 
-A form of a kind is made when a document first needs it. The parts that the API knows come from
-``specs``; importing this module costs about 0.1 s of CPU, so only those who check manifests do.
+A model is created on first use; ``specs`` makes the parts that the API describes. Importing this
+module takes about 0.1 s of CPU, so only commands that check manifests import it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,9 +17,9 @@ from reconciler.manifest.models import value_checks
 from reconciler.manifest.models.field_naming import kubernetes_name, rename_fields
 from reconciler.manifest.models.fields import (
     Account,
-    FewEnough,
     Flag,
     Ignored,
+    ItemLimit,
     Model,
     Moment,
     Name,
@@ -31,48 +31,46 @@ from reconciler.manifest.models.specs import attribute, needs_spec, spec_of, str
 from reconciler.manifest.models.validation import find_model
 
 KEY_KINDS = {row.title: row.name for row in KINDS.values()}
-"""What keys call a kind."""
+"""The name of a kind in keys."""
 
 _KINDS = {
-    "Mesh": "A service mesh: the boundary within which services reach each other.",
-    "VirtualNode": "A virtual node: how a service listens, is found, and what it calls.",
-    "VirtualRouter": "A virtual router: the ports on which it takes traffic for its routes.",
-    "Route": "A route: which requests to a virtual router go to which virtual nodes.",
-    "VirtualService": "A virtual service: a name that others call, and who provides it.",
-    "VirtualGateway": "A virtual gateway: how traffic from outside enters the mesh.",
-    "GatewayRoute": "A gateway route: which requests to a virtual gateway go to which service.",
+    "Mesh": "A service mesh, in which services can reach each other.",
+    "VirtualNode": "A virtual node: listeners, service discovery and backends of a service.",
+    "VirtualRouter": "A virtual router: the ports that receive traffic for its routes.",
+    "Route": "A route: sends matching requests of a virtual router to virtual nodes.",
+    "VirtualService": "A virtual service: a name that a virtual node or router provides.",
+    "VirtualGateway": "A virtual gateway: receives traffic from outside of the mesh.",
+    "GatewayRoute": "A gateway route: sends matching requests of a virtual gateway to a service.",
 }
 _PARENTS = {
-    "mesh": "The name of the mesh that it is in.",
-    "virtualRouter": "The name of the virtual router whose route it is.",
-    "virtualGateway": "The name of the virtual gateway whose route it is.",
+    "mesh": "The name of its mesh.",
+    "virtualRouter": "The name of its virtual router.",
+    "virtualGateway": "The name of its virtual gateway.",
 }
 
 
 class Suspend(Model):
-    """A pause that ends by itself."""
+    """A pause of reconciliation that ends by itself."""
 
-    until: Moment = Field(description="When the pause ends: 2026-12-01T00:00:00Z.")
-    reason: Text = Field(default="", description="Why, for whoever wonders.")
+    until: Moment = Field(description="End of the pause, for example 2026-12-01T00:00:00Z.")
+    reason: Text = Field(default="", description="Reason of the pause, shown in output.")
 
 
 class Reconcile(Model):
-    """What a manifest asks of us; nothing of it is sent to App Mesh."""
+    """Options for reconciliation, which are not sent to App Mesh."""
 
-    protect: Flag = Field(default=False, description="Never delete it.")
+    protect: Flag = Field(default=False, description="Never delete the resource.")
     adopt: Flag = Field(
-        default=False, description="Take it over where it is live and nobody owns it."
+        default=False, description="Take ownership of the live resource if it has no owner."
     )
-    suspend: Suspend | None = Field(
-        default=None, description="Leave it as it is, until a given time."
-    )
-    ignore: Annotated[list[Pointer], FewEnough] = Field(
+    suspend: Suspend | None = Field(default=None, description="Make no changes until a given time.")
+    ignore: Annotated[list[Pointer], ItemLimit] = Field(
         default_factory=list,
-        description="JSON pointers into spec, to members that are not compared: /egressFilter.",
+        description="Fields of the spec that are not compared, as JSON pointers: /egressFilter.",
     )
 
     def options(self) -> Options:
-        """Return the same for the core."""
+        """Return these options as a value of the core."""
         pause = None
         if self.suspend:
             pause = Suspension(self.suspend.until, self.suspend.reason)
@@ -82,87 +80,87 @@ class Reconcile(Model):
 class Metadata(Model):
     """The name of a resource, and its tags."""
 
-    name: Name = Field(description="The name in App Mesh, which cannot be changed later.")
+    name: Name = Field(description="Name in App Mesh; it cannot be changed later.")
     tags: Tags = Field(
         default_factory=dict,
-        description="AWS tags; tags that others have added stay, those dropped from here go.",
+        description="AWS tags. Removed tags are deleted; tags that other tools added stay.",
     )
 
 
 class Native(Model):
-    """A manifest in the product's own form; one subclass for each kind."""
+    """A native manifest; each kind has a subclass."""
 
-    api_version: Literal["mesh-reconciler/v1"] = Field(description="Marks a manifest as ours.")
-    kind: Text = Field(description="What the manifest describes.")
-    metadata: Metadata = Field(description="What it is called.")
+    api_version: Literal["mesh-reconciler/v1"] = Field(description="The native manifest format.")
+    kind: Text = Field(description="Kind of the resource.")
+    metadata: Metadata = Field(description="Name and tags of the resource.")
     reconcile: Reconcile = Field(
-        default_factory=Reconcile, description="How it is handled; not sent to App Mesh."
+        default_factory=Reconcile, description="Options for reconciliation; not sent to App Mesh."
     )
     spec: Model | None = None
 
 
 @cache
 def native(kind: str) -> type[Native]:
-    """Return the product's own form of a kind, such as ``VirtualNode``."""
+    """Return the model of a native manifest of a kind, such as ``VirtualNode``."""
     places: dict[str, Any] = {
         attribute(parent): (Name, Field(description=_PARENTS[parent])) for parent in parents(kind)
     }
     spec: Any = (spec_of(kind), Field(description="The spec of App Mesh 2019-01-25."))
     if places:
-        about = "The account whose mesh it is in; left out where that is your own."
-        places["mesh_owner"] = (Account | None, Field(default=None, description=about))
+        description = "Account that owns the mesh; leave it out for your own account."
+        places["mesh_owner"] = (Account | None, Field(default=None, description=description))
     if not needs_spec(kind):
-        about = "The spec of App Mesh 2019-01-25; without one, the live spec is left alone."
-        spec = (spec_of(kind) | None, Field(default=None, description=about))
+        description = "The spec of App Mesh 2019-01-25; without it, the live spec is not changed."
+        spec = (spec_of(kind) | None, Field(default=None, description=description))
     metadata = create_model(
         f"{kind}Metadata", __base__=Metadata, __doc__=Metadata.__doc__, **places
     )
     fields: dict[str, Any] = {
-        "kind": (Literal[kind], Field(description="What the manifest describes.")),
-        "metadata": (metadata, Field(description="What it is called, and where it belongs.")),
+        "kind": (Literal[kind], Field(description="Kind of the resource.")),
+        "metadata": (metadata, Field(description="Name, parents and tags of the resource.")),
         "spec": spec,
     }
     return create_model(f"Native{kind}", __base__=Native, __doc__=_KINDS[kind], **fields)
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Return the API's fields that name a kind, the mesh first."""
+    """Return the API's fields with the names in the key of a kind, the mesh first."""
     return load().kinds[kind].path
 
 
 def kind_requested(fields: Collection[str]) -> str:
-    """Return the kind that a request with these ``fields`` creates: the innermost it names."""
+    """Return the kind that a request with these ``fields`` creates: the innermost one."""
     kinds = load().kinds.values()
     named = [kind for kind in kinds if kind.path[-1] in fields]
     return max(named, key=lambda kind: len(kind.path)).name
 
 
-def key_of(kind: str, form: Model, fields: Iterable[str]) -> Key:
-    """Return the key that the ``fields`` of a ``form`` make, the mesh first."""
-    path = tuple(getattr(form, attribute(field)) for field in fields)
-    return Key(KEY_KINDS[kind], path, getattr(form, "mesh_owner", None) or "")
+def key_of(kind: str, document: Model, fields: Iterable[str]) -> Key:
+    """Return the key made of the ``fields`` of a document, the mesh first."""
+    path = tuple(getattr(document, attribute(field)) for field in fields)
+    return Key(KEY_KINDS[kind], path, getattr(document, "mesh_owner", None) or "")
 
 
-def spec_in(form: type[BaseModel]) -> type[BaseModel]:
-    """Return the model of the spec that a ``form`` has."""
-    spec = find_model(form.model_fields["spec"].annotation)
-    assert spec is not None  # noqa: S101  # each form of a kind has one
+def spec_in(model: type[BaseModel]) -> type[BaseModel]:
+    """Return the model of the spec in the model of a document."""
+    spec = find_model(model.model_fields["spec"].annotation)
+    assert spec is not None  # noqa: S101  # each document model has one
     return spec
 
 
-def tags_by_key(form: Any) -> dict[str, str]:
-    """Return the tags in a request as a mapping."""
-    return {tag.key: tag.value for tag in form.tags or ()}
+def tags_by_key(request: Any) -> dict[str, str]:
+    """Return the tags of a request as a mapping."""
+    return {tag.key: tag.value for tag in request.tags or ()}
 
 
 def parents(kind: str) -> tuple[str, ...]:
-    """Return what contains a kind, as our own form calls it, the mesh first."""
+    """Return the parents of a kind, as native manifests call them, the mesh first."""
     return tuple(name.removesuffix("Name") for name in names(kind)[:-1])
 
 
 @cache
 def request(kind: str) -> type[Model]:
-    """Return the form of a request that creates a kind, less its client token."""
+    """Return the model of a request that creates a kind, without the client token."""
     create = load().operations[f"Create{kind}"].request
     members = {name: member for name, member in create.members.items() if name != "clientToken"}
     return structure_of(Structure(create.name, members), dict.fromkeys(names(kind), Name))
@@ -170,7 +168,7 @@ def request(kind: str) -> type[Model]:
 
 @cache
 def terraform(kind: str) -> type[Model]:
-    """Return what ``terraform show -json`` tells of a kind, of which this is ours."""
+    """Return the model of a kind in the output of ``terraform show -json``."""
     spec = spec_of(kind)
     fields: dict[str, Any] = {
         "name": (Name, ...),
@@ -184,7 +182,7 @@ def terraform(kind: str) -> type[Model]:
 
 
 class KubernetesMetadata(Model):
-    """The metadata of a Kubernetes object, of which only its two names matter here."""
+    """The metadata of a Kubernetes object; only name and namespace are used."""
 
     name: Name
     namespace: Text | None = None
@@ -204,13 +202,13 @@ class KubernetesMetadata(Model):
 
 
 class NamespacedMetadata(KubernetesMetadata):
-    """The same for an object in a namespace, from which App Mesh's name for it is made."""
+    """The metadata of a namespaced object; the namespace is part of its App Mesh name."""
 
     namespace: Name
 
 
 class KubernetesReference(Model):
-    """How one Kubernetes object names another; the namespace is its own where none is given."""
+    """A reference to a Kubernetes object, by default in the same namespace."""
 
     name: Name
     namespace: Name | None = None
@@ -222,8 +220,8 @@ _MESH_MEMBER_FIELDS = {
     "aws_name": (Name | None, None),
     "mesh_ref": (KubernetesReference | None, None),
 }
-# The fields of the controller's resources that the API does not have; of those that are ignored
-# here, selectors are read where membership is decided.
+# Fields of the controller's resources that the API does not have. Selectors are ignored here;
+# formats/kubernetes.py reads them to find the parents.
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "Mesh": {
         "aws_name": (Name | None, None),
@@ -233,7 +231,7 @@ _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "VirtualNode": {
         **_MESH_MEMBER_FIELDS,
         "pod_selector": _SELECTOR,
-        "backend_groups": (Annotated[list[KubernetesReference], FewEnough] | None, None),
+        "backend_groups": (Annotated[list[KubernetesReference], ItemLimit] | None, None),
     },
     "VirtualRouter": _MESH_MEMBER_FIELDS,
     "VirtualService": _MESH_MEMBER_FIELDS,
@@ -251,7 +249,7 @@ _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
 
 
 class BackendGroupSpec(Model):
-    """Virtual services that nodes may name together."""
+    """The spec of a backend group: virtual services that nodes refer to together."""
 
     virtualservices: list[KubernetesReference] = Field(default_factory=list)
     mesh_ref: KubernetesReference | None = None
@@ -259,23 +257,23 @@ class BackendGroupSpec(Model):
 
 @cache
 def kubernetes(kind: str, *, old: bool = False) -> type[Model]:
-    """Return the App Mesh controller's resource of a kind; an ``old`` one is of v1beta1."""
+    """Return the model of the controller's resource of a kind; ``old`` means v1beta1."""
     if kind == "BackendGroup":
         return _kubernetes_object(kind, BackendGroupSpec)
     only = dict(_KUBERNETES_ONLY[kind])
     if kind == "VirtualRouter":
         route = rename_fields(spec_of("Route"), kubernetes_name)
         named: Any = create_model("KubernetesRoute", __base__=route, name=(Name, ...))
-        only["routes"] = (Annotated[list[named], FewEnough] | None, None)
+        only["routes"] = (Annotated[list[named], ItemLimit] | None, None)
     if old:
-        # The only discovery that ever worked there was DNS.
+        # In v1beta1 only DNS discovery worked, so the value is not used.
         only["service_discovery_type"] = (Ignored, None)
     spec = rename_fields(spec_of(kind), kubernetes_name)
     return _kubernetes_object(kind, create_model(f"Kubernetes{kind}Spec", __base__=spec, **only))
 
 
 def _kubernetes_object(kind: str, spec: type[Model]) -> type[Model]:
-    # Without a spec the controller creates a mesh with an empty one.
+    # The controller creates a mesh without a spec with an empty spec.
     fields: dict[str, Any] = {
         "api_version": (Ignored, ...),
         "kind": (Ignored, ...),

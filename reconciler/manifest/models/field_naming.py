@@ -1,7 +1,8 @@
-"""The models of the API as other tools spell them, made from the models themselves.
+"""Models with the field names of CloudFormation, Terraform and Kubernetes.
 
-CloudFormation writes ``EgressFilter``, Terraform ``egress_filter`` in lists of one, Kubernetes
-nearly what the API does. A kind is spelled so everywhere, without a further line.
+CloudFormation writes ``EgressFilter``, Terraform ``egress_filter`` with each object in a list of
+one, and Kubernetes almost the same names as the API. The models are derived from those of the API,
+so a new kind needs no code here.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from reconciler.manifest.parsing.diagnostics import Code
 M = TypeVar("M", bound=BaseModel)
 
 FieldNaming: TypeAlias = Callable[[str, str], str]
-"""From a structure's name and a field of it in snake case to what a dialect calls that field."""
+"""Maps the name of a structure and its field in snake case to the field name of a format."""
 
 _CAPITALS = frozenset({"acm", "dns", "grpc", "http", "http2", "sds", "tcp", "tls"})
 _SINGULARS = {
@@ -45,28 +46,28 @@ _KUBERNETES_IN = {
 
 
 def cloudformation_name(_: str, field: str) -> str:
-    """Spell as a template does, where some words are all capitals."""
+    """Return the field name in a CloudFormation template, which has some words in capitals."""
     if field in _CAPITALS:
         return field.upper()
     return "AWSCloudMap" if field == "aws_cloud_map" else to_pascal(field)
 
 
 def terraform_name(_: str, field: str) -> str:
-    """Spell as Terraform's provider does, where a repeated block is named for one."""
+    """Return the field name of the Terraform provider, which is singular for a block."""
     return _SINGULARS.get(field, field)
 
 
 def kubernetes_name(structure: str, field: str) -> str:
-    """Spell as the App Mesh controller does, where references stand in the place of names."""
+    """Return the field name of the Kubernetes controller, which has references, not names."""
     special = _KUBERNETES_IN.get((structure, field)) or _KUBERNETES.get(field)
     return special or api_name(field)
 
 
 @cache
 def rename_fields(model: type[M], naming: FieldNaming, *, in_blocks: bool = False) -> type[M]:
-    """Return ``model`` with each field, at any depth, called what ``naming`` makes of its name.
+    """Return ``model`` with its fields, at any depth, renamed by ``naming``.
 
-    Where objects come ``in_blocks``, each one stands in a list of its own; an empty list is none.
+    With ``in_blocks``, each object is in a list of one, and an empty list means no object.
     """
     annotations: dict[str, Any] = {}
     fields: dict[str, Any] = {}
@@ -93,7 +94,7 @@ def rename_fields(model: type[M], naming: FieldNaming, *, in_blocks: bool = Fals
 
 
 def to_api_names(model: BaseModel) -> dict[str, Any]:
-    """Return the fields that were given to a respelled ``model``, under the API's own names."""
+    """Return the given fields of a renamed ``model`` with the names of the API."""
     given = {name: getattr(model, name) for name in type(model).model_fields}
     return {
         api_name(name): _plain(value)
@@ -119,7 +120,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _replace(annotation: Any, twin: type[BaseModel]) -> Any:
-    """Return ``annotation`` with ``twin`` in the place of the model in it."""
+    """Return ``annotation`` with its model replaced by ``twin``."""
     if not get_args(annotation):
         return twin
     first, *others = get_args(annotation)
@@ -131,5 +132,5 @@ def _replace(annotation: Any, twin: type[BaseModel]) -> Any:
 
 def _single_block(blocks: list[BaseModel]) -> BaseModel | None:
     if len(blocks) > 1:
-        raise InvalidValue(Code.WRONG_TYPE, f"must hold at most one block, not {len(blocks)}")
+        raise InvalidValue(Code.WRONG_TYPE, f"must have at most one block, not {len(blocks)}")
     return blocks[0] if blocks else None

@@ -1,4 +1,4 @@
-"""The places of the names and the spec of a resource in a document of any format."""
+"""Positions of the names and spec fields of a resource, in a document of any format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ _ANY_ITEM = "*"
 
 
 class Place(NamedTuple):
-    """A position on a page, and the path that leads to it in the document."""
+    """A position in a file and its path in the document."""
 
-    mark: Position
+    position: Position
     path: Path
 
 
@@ -37,20 +37,24 @@ class Place(NamedTuple):
 class Fields:
     """The fields of one resource, valid or not.
 
-    ``path`` leads to ``root``, the resource with its variables, functions and references resolved.
-    From there ``names`` lead to the names in its key, the mesh first, ``owner`` to the account of
-    the mesh and ``spec`` to the spec, which should be a ``form``.
+    Attributes:
+        root: The resource with its variables, functions and references resolved.
+        path: The path of ``root`` in its document.
+        names: The paths from ``root`` to the names in the key, the mesh first.
+        spec: The path from ``root`` to the spec.
+        model: The model of the spec.
+        owner: The path from ``root`` to the account that owns the mesh.
     """
 
     root: MappingNode
     path: Path
     names: tuple[Path, ...]
     spec: Path
-    form: type[BaseModel]
+    model: type[BaseModel]
     owner: Path = ("meshOwner",)
 
     def key(self, kind: str) -> Key | None:
-        """Return the key that the names make; None if one of them cannot be read."""
+        """Return the key, or None if one of the names cannot be read."""
         names = [_text(find(self.root, path)[1]) for path in self.names]
         _, owner = find(self.root, self.owner)
         account = _text(owner) if owner else ""
@@ -59,7 +63,7 @@ class Fields:
         return Key(kind, tuple(map(str, names)), account)
 
     def are_named(self, errors: list[Diagnostic]) -> bool:
-        """Whether the names can be relied on: none is wrong, and none is given twice."""
+        """Return whether the names are reliable: none has an error or is a duplicate."""
         names = [format_path((*self.path, *name)) for name in (*self.names, self.owner)]
         return not any(
             is_within(item.path, name)
@@ -69,10 +73,9 @@ class Fields:
         )
 
     def references(self, key: Key, errors: list[Diagnostic]) -> Iterator[tuple[Steps, Key]]:
-        """Yield what the spec of ``key`` names and needs, as far as that can be read.
+        """Yield the references in the spec of ``key``, each with its path in the spec.
 
-        Each comes with the steps that lead to it in the spec. One that has an error itself is left
-        out.
+        References with an error are left out.
         """
         wrong = {item.path for item in errors}
         for pattern, kind in KINDS[key.kind].references:
@@ -82,29 +85,32 @@ class Fields:
                     yield steps, Key(kind, (key.path[0], name), key.mesh_owner)
 
     def name(self, index: int = -1) -> Place:
-        """Return the place of one of the names, that of the resource itself by default."""
+        """Return the place of a name; by default that of the resource itself."""
         path = self.names[index]
         position, node = find(self.root, path)
         return Place(node.position if node else position, (*self.path, *path))
 
     def in_spec(self, steps: Steps) -> Place:
-        """Return the place in the spec that ``steps`` lead to.
+        """Return the place of a field in the spec.
 
-        The steps are the API's; the path of the place is as the document spells it. If a field is
-        missing, the mark is that of the mapping that lacks it.
+        ``steps`` has the API's names; the path of the place has the names of the document. If the
+        field is missing, the position is that of the mapping that lacks it.
         """
         ((_, place, _),) = self._find(steps)
         return place
 
     def _find(self, steps: Steps) -> Iterator[tuple[Steps, Place, Node | None]]:
         position, node = find(self.root, self.spec)
-        return _walk(steps, (), Place(position, (*self.path, *self.spec)), node, self.form)
+        return _walk(steps, (), Place(position, (*self.path, *self.spec)), node, self.model)
 
 
 def _walk(
-    steps: Steps, taken: Steps, place: Place, node: Node | None, form: type[BaseModel]
+    steps: Steps, taken: Steps, place: Place, node: Node | None, model: type[BaseModel]
 ) -> Iterator[tuple[Steps, Place, Node | None]]:
-    """Yield what ``steps`` lead to in ``node``, a ``form`` at ``place``, with its own steps."""
+    """Yield each field at ``steps`` in ``node``, with its own steps and its place.
+
+    ``model`` is the model of ``node``, which is at ``place``.
+    """
     if not steps:
         place = Place(node.position, place.path) if isinstance(node, ScalarNode) else place
         yield taken, place, node
@@ -115,21 +121,21 @@ def _walk(
         chosen = range(len(items)) if step == _ANY_ITEM else [int(step)]
         for index in chosen:
             if index >= len(items):
-                # The controller adds the backends of a group to those of a node.
+                # The backends of a backend group are not in the document of the node.
                 yield taken, place, None
                 return
             item = Place(items[index].position, (*place.path, index))
-            yield from _walk(tuple(rest), (*taken, index), item, items[index], form)
+            yield from _walk(tuple(rest), (*taken, index), item, items[index], model)
         return
     if items:
-        # Terraform has each object in a list of its own.
+        # Terraform has each object in a list of one.
         place, node = Place(items[0].position, (*place.path, 0)), items[0]
-    field = form.model_fields[attribute(step)]
+    field = model.model_fields[attribute(step)]
     name = str(field.alias)
-    position, value = find(node, (name,)) if node else (place.mark, None)
+    position, value = find(node, (name,)) if node else (place.position, None)
     inside = Place(position, (*place.path, name))
     yield from _walk(
-        tuple(rest), (*taken, step), inside, value, find_model(field.annotation) or form
+        tuple(rest), (*taken, step), inside, value, find_model(field.annotation) or model
     )
 
 

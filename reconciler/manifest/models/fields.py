@@ -1,6 +1,6 @@
-"""What the models of manifests are made of: their base, and the types of single fields.
+"""Base class and field types of the models of manifests.
 
-Says nothing about places on a page: ``checking`` joins what the models find to those.
+The models know no positions; ``validation`` adds the positions to their errors.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from reconciler.manifest.models import value_checks
 
 
 class Unquoted(NamedTuple):
-    """A YAML scalar without quotation marks that is no string by itself: ``010``, ``true``."""
+    """An unquoted YAML scalar that is not a string in YAML, such as ``010`` or ``true``."""
 
     text: str
     value: int | float | bool
@@ -34,7 +34,7 @@ def _parse_moment(value: object) -> object:
 
 
 def _check_item_count(items: object) -> object:
-    # pydantic complains of each one of them before we can stop it.
+    # Checked before the items, because pydantic reports an error for each of them.
     if isinstance(items, list | dict):
         value_checks.check_item_count(len(items))
     return items
@@ -46,17 +46,17 @@ def _check_tag_count(tags: dict[str, str]) -> dict[str, str]:
 
 
 def _with_schema(**limits: object) -> WithJsonSchema:
-    """Return how the JSON Schema puts what ``rules`` says of a text."""
+    """Return the JSON Schema of a text with the limits that ``value_checks`` checks."""
     return WithJsonSchema({"type": "string", **limits})
 
 
 def api_name(attribute: str) -> str:
-    """Return what the API calls the field that a model has as ``attribute``."""
+    """Return the API's name of the field that is ``attribute`` in a model."""
     return to_camel(attribute.rstrip("_"))
 
 
 class Model(BaseModel):
-    """Camel case outside, snake case inside, no field that is not declared, no conversion."""
+    """Base of all models: camel-case fields, no undeclared fields, no type conversion."""
 
     model_config = ConfigDict(
         alias_generator=api_name,
@@ -64,13 +64,13 @@ class Model(BaseModel):
         frozen=True,
         strict=True,
         validate_by_name=False,
-        # Most runs meet few of the kinds.
+        # Most runs need the models of only a few kinds.
         defer_build=True,
     )
 
 
 Ignored = Any
-FewEnough = BeforeValidator(_check_item_count)
+ItemLimit = BeforeValidator(_check_item_count)
 FromSource = BeforeValidator(_source_text)
 Resolved = BeforeValidator(_resolved_value)
 Text = Annotated[str, FromSource]
@@ -93,7 +93,7 @@ TagValue = Annotated[
 ]
 Tags = Annotated[
     dict[TagKey, TagValue],
-    FewEnough,
+    ItemLimit,
     AfterValidator(_check_tag_count),
     Field(json_schema_extra={"maxProperties": value_checks.MAX_TAGS}),
 ]
@@ -102,7 +102,7 @@ Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
 
 
 class TagRef(Model):
-    """One tag as the API spells it."""
+    """One tag in the API's format."""
 
     key: TagKey
     value: TagValue
@@ -114,7 +114,7 @@ def _check_tag_list(tags: list[TagRef]) -> list[TagRef]:
     return tags
 
 
-TagList = Annotated[list[TagRef], FewEnough, AfterValidator(_check_tag_list)]
+TagList = Annotated[list[TagRef], ItemLimit, AfterValidator(_check_tag_list)]
 
 Rule = Callable[[Model], None]
-"""What a model has to keep beyond the types of its fields; it raises a Refusal."""
+"""A check of several fields of a model; it raises InvalidValue."""

@@ -1,6 +1,7 @@
-"""The JSON Schema of the product's own form, for editors that help while one writes.
+"""JSON Schema of the native manifest format, for completion and checks in editors.
 
-Made from the models that check manifests; variables and names are looked at more closely there.
+It is generated from the models that check manifests. The models check variables and names more
+strictly than the schema can.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def manifest_schema() -> dict[str, Any]:
-    """Return the schema of a document of any kind, draft 2020-12."""
+    """Return the schema of a native manifest of any kind, draft 2020-12."""
     expected = [
         (model, "validation") for model in (documents.native(kind.title) for kind in KINDS.values())
     ]
@@ -22,14 +23,14 @@ def manifest_schema() -> dict[str, Any]:
     return {
         "$schema": DRAFT,
         "title": "mesh-reconciler manifest",
-        "description": "One resource that mesh-reconciler keeps as it is written here.",
+        "description": "One App Mesh resource that mesh-reconciler manages.",
         "oneOf": [references[pair] for pair in expected],  # type: ignore[index]
         "$defs": _plain(schema["$defs"]),
     }
 
 
 def _plain(schema: Any) -> Any:
-    """Return ``schema`` without null, which no manifest may give, and without made-up titles."""
+    """Return ``schema`` without null, which manifests must not have, and generated titles."""
     if isinstance(schema, list):
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,8 +1,8 @@
-"""What a spec has to keep beyond what the API's description says, a row for each structure.
+"""Rules for specs that the API's description does not express, one row for each structure.
 
-The sources are the App Mesh user guide, the checks of its Kubernetes controller and what the
-service is known to answer. Rules see fields by attribute and name them as their page does, so
-they hold in every spelling.
+The sources are the App Mesh user guide, the checks of its Kubernetes controller and known responses
+of the service. Rules read fields by attribute and report them by the names of the document, so
+they apply to every format.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ def _given(model: Model, names: Iterable[str]) -> list[str]:
 
 
 def _field_names(model: Model, names: Iterable[str]) -> list[str]:
-    """Return the fields ``names`` as the page spells them."""
+    """Return the names of the fields in the document."""
     return [str(type(model).model_fields[name].alias) for name in names]
 
 
@@ -31,13 +31,13 @@ def _reject(message: str, hint: str = "") -> None:
 
 
 def exactly_one(*names: str) -> Rule:
-    """Return the rule that one of the fields ``names`` is given and no other of them."""
+    """Return the rule that exactly one of the fields ``names`` is given."""
 
     def rule(model: Model) -> None:
         count = len(_given(model, names))
         if count != 1:
-            which = ", ".join(_field_names(model, names))
-            _reject(f"must have exactly one of {which}, not {count or 'none'}")
+            fields = ", ".join(_field_names(model, names))
+            _reject(f"must have exactly one of {fields}; found {count or 'none'}")
 
     return rule
 
@@ -66,7 +66,7 @@ def _duration_pair(model: Model) -> None:
 
 def _ascending_range(model: Any) -> None:
     if model.start >= model.end:
-        _reject(f"must begin before it ends, and {model.start} is not below {model.end}")
+        _reject(f"must have a start below its end, but {model.start} is not below {model.end}")
 
 
 def _path(model: Any) -> None:
@@ -79,7 +79,7 @@ def _reserved(name: str, *beginnings: str) -> Rule:
         value = getattr(model, name)
         if value is not None and value.startswith(beginnings):
             (field,) = _field_names(model, [name])
-            _reject(f"has a {field} that App Mesh keeps for itself: {quote_value(value)}")
+            _reject(f"must not have a {field} that App Mesh reserves: {quote_value(value)}")
 
     return rule
 
@@ -87,14 +87,15 @@ def _reserved(name: str, *beginnings: str) -> Rule:
 def _enclosing_slashes(model: Any) -> None:
     if model.value is not None and not (model.value[0] == model.value[-1] == "/"):
         _reject(
-            f"must have a value between slashes, such as /shop/, not {quote_value(model.value)}"
+            f"must have a value that begins and ends with /, not {quote_value(model.value)}",
+            "for example /shop/",
         )
 
 
 def _weights(model: Any) -> None:
     total = sum(target.weight for target in model.weighted_targets)
     if total > _WEIGHT_TOTAL:
-        _reject(f"has weights that add up to {total}, which is more than {_WEIGHT_TOTAL}")
+        _reject(f"must have weights that add up to at most {_WEIGHT_TOTAL}, not {total}")
 
 
 def _retry_events(model: Any) -> None:
@@ -107,7 +108,7 @@ def _retry_events(model: Any) -> None:
 def _method(model: Any) -> None:
     if model.method_name is not None and model.service_name is None:
         method, service = _field_names(model, ("method_name", "service_name"))
-        _reject(f"must have {service}, of which {method} is one")
+        _reject(f"must have {service} because it has {method}")
 
 
 def _one_protocol(model: Any) -> None:
@@ -116,7 +117,7 @@ def _one_protocol(model: Any) -> None:
         value = getattr(model, name, None)
         if value is not None and getattr(value, protocol, None) is None:
             (field,) = _field_names(model, [name])
-            _reject(f"must have a {field} of its own protocol, {protocol}")
+            _reject(f"must have a {field} for the protocol of the listener, {protocol}")
 
 
 def _health_check_port(model: Any) -> None:
@@ -124,16 +125,16 @@ def _health_check_port(model: Any) -> None:
     for listener in model.listeners or ():
         check = listener.health_check
         if check is not None and check.port is not None and check.port not in ports:
-            message = f"has a health check of port {check.port}, on which it does not listen"
-            _reject(message, f"it listens on {one_of(map(str, ports))}")
+            message = f"has a health check on port {check.port}, which has no listener"
+            _reject(message, f"use port {one_of(map(str, ports))}")
 
 
 def _service_discovery(model: Any) -> None:
     listens, discovered = bool(model.listeners), model.service_discovery is not None
     if listens != discovered:
         fields = _field_names(model, ("listeners", "service_discovery"))
-        had, lacked = fields if listens else reversed(fields)
-        _reject(f"must have {lacked} where it has {had}")
+        given, missing = fields if listens else reversed(fields)
+        _reject(f"must have {missing} because it has {given}")
 
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -168,4 +169,4 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "VirtualNodeSpec": (_health_check_port, _service_discovery),
     "VirtualGatewaySpec": (_health_check_port,),
 }
-"""The rules that a structure of the description has to keep, in the order they are asked."""
+"""The rules for each structure of the description, in the order of the checks."""

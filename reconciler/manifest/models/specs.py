@@ -1,7 +1,7 @@
-"""The models of the API's structures, made from its description, each when it is first needed.
+"""Models of the API's structures, generated from its description on first use.
 
-A field, a bound or a union stands in the description alone, so none can be forgotten here; what
-the description cannot say is in ``spec_rules``.
+Fields, bounds and unions come only from the description. ``spec_rules`` has the rules that the
+description cannot express.
 """
 
 import re
@@ -17,7 +17,7 @@ from reconciler.manifest.models.fields import Model, Rule
 from reconciler.manifest.models.spec_rules import RULES, exactly_one
 
 _CAPITAL = re.compile("[A-Z]")
-# What we ask of these is more than the description says.
+# These types have stricter checks than the description.
 _TYPES: Mapping[str, Any] = {
     "AccountId": fields.Account,
     "ResourceName": fields.Name,
@@ -26,7 +26,7 @@ _TYPES: Mapping[str, Any] = {
 
 
 def attribute(name: str) -> str:
-    """Return the attribute of a model for a field that the API calls ``name``."""
+    """Return the attribute of a model for the API's field ``name``."""
     snake = _CAPITAL.sub(lambda letter: f"_{letter[0].lower()}", name)
     return f"{snake}_" if hasattr(Model, snake) else snake
 
@@ -38,12 +38,12 @@ def spec_of(kind: str) -> type[Model]:
 
 
 def needs_spec(kind: str) -> bool:
-    """Whether the API makes nothing of that kind without a spec."""
+    """Return whether the API requires a spec to create a resource of this kind."""
     return load().operations[f"Create{kind}"].request.members["spec"].required
 
 
 def structure_of(structure: Structure, types: Mapping[str, Any]) -> type[Model]:
-    """Return the model of ``structure``; the fields in ``types`` are of the type given there."""
+    """Return the model of ``structure``; ``types`` overrides the types of its fields."""
     members: dict[str, Any] = {
         attribute(name): _field(types.get(name) or _type(member.shape), required=member.required)
         for name, member in structure.members.items()
@@ -74,13 +74,13 @@ def _type(shape: Shape) -> Any:
     match shape:
         case Structure():
             return _model_of(shape)
-        case ListOf(item=item, min_items=fewest, max_items=most):
-            limits = Field(min_length=fewest, max_length=most)
-            return Annotated[list[_type(item)], limits, fields.FewEnough]  # type: ignore[misc]
+        case ListOf(item=item, min_items=min_items, max_items=max_items):
+            limits = Field(min_length=min_items, max_length=max_items)
+            return Annotated[list[_type(item)], limits, fields.ItemLimit]  # type: ignore[misc]
         case Text():
             return _text(shape)
-        case Number(minimum=lowest, maximum=highest):
-            return Annotated[int, Field(ge=lowest, le=highest), fields.Resolved]
+        case Number(minimum=minimum, maximum=maximum):
+            return Annotated[int, Field(ge=minimum, le=maximum), fields.Resolved]
         case Boolean():
             return fields.Flag
     raise TypeError(f"{shape.name} is in no spec")
@@ -95,9 +95,9 @@ def _text(shape: Text) -> Any:
 
 
 def _all_rules(rules: Iterable[Rule]) -> Any:
-    def kept(model: Model) -> Model:
+    def check(model: Model) -> Model:
         for rule in rules:
             rule(model)
         return model
 
-    return model_validator(mode="after")(kept)
+    return model_validator(mode="after")(check)

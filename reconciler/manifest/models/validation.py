@@ -1,4 +1,4 @@
-"""The border where pydantic's findings become complaints with a place, in our own words."""
+"""Validation of nodes against models: turns pydantic errors into diagnostics with positions."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -24,9 +24,9 @@ from reconciler.manifest.parsing.nodes import (
 
 M = TypeVar("M", bound=BaseModel)
 
-# Stands for a null and for what was complained about already. No type takes it, though most
-# would take None: a null is no way to leave a field out.
-_NOTHING = object()
+# Replaces null and invalid nodes. No type accepts it, while optional fields would accept None:
+# a manifest must not use null to leave a field out.
+_INVALID = object()
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -38,42 +38,42 @@ _EXPECTED = {
     "string_type": "text",
 }
 
-# What pydantic calls a bound that is broken, and where it says which.
+# For each pydantic error about a bound: the entry of its context with the bound, and the message.
 _BOUNDS = {
     "greater_than_equal": ("ge", "be at least {}"),
     "less_than_equal": ("le", "be at most {}"),
     "string_pattern_mismatch": ("pattern", "match {}"),
     "string_too_long": ("max_length", "have at most {} characters"),
-    "too_long": ("max_length", "hold no more than {}"),
+    "too_long": ("max_length", "have at most {} items"),
 }
-# The only lower bound of any size is 1.
+# All lower bounds of lengths are 1.
 _EMPTY = frozenset({"string_too_short", "too_short"})
 
 
 def validate(model: type[M], node: Node, diagnostics: DiagnosticList, path: Path = ()) -> M | None:
-    """Return ``node`` as a ``model``; else complain of everything that is wrong with it.
+    """Return ``node`` as a ``model``, or report all of its errors and return None.
 
-    ``path`` leads to ``node`` in its document.
+    ``path`` is the path of ``node`` in its document.
     """
     try:
         return model.model_validate(_plain(node))
     except ValidationError as error:
-        for finding in error.errors(include_url=False):
-            _report(finding, model, node, diagnostics, path)
+        for details in error.errors(include_url=False):
+            _report(details, model, node, diagnostics, path)
     return None
 
 
 def given_fields(model: BaseModel) -> dict[str, Any]:
-    """Return the fields of ``model`` that its manifest gave, as plain JSON."""
+    """Return the fields of ``model`` that its manifest sets, as plain JSON."""
     return model.model_dump(by_alias=True, exclude_unset=True)
 
 
 def drop_unknown_fields(
     model: type[BaseModel], node: Node, diagnostics: DiagnosticList, path: Path
 ) -> Node:
-    """Return ``node`` without the fields that ``model`` lacks, each with a warning.
+    """Return ``node`` without the fields that ``model`` lacks; report a warning for each.
 
-    That is what the Kubernetes API server does with fields outside of a resource's schema.
+    The Kubernetes API server drops fields outside of a resource's schema in the same way.
     """
     if isinstance(node, ListNode):
         items = enumerate(node.items)
@@ -96,7 +96,7 @@ def drop_unknown_fields(
                 position, drop_unknown_fields(inner, value, diagnostics, here) if inner else value
             )
         else:
-            message = "is not a field of this resource: Kubernetes would drop it, and so do we"
+            message = "is an unknown field, which is ignored as in Kubernetes"
             hint = did_you_mean(name, fields)
             diagnostics.add(Code.PRUNED_FIELD, position, message, path=here, hint=hint)
     return MappingNode(node.position, kept)
@@ -108,53 +108,53 @@ def _plain(node: Node) -> Any:
     if isinstance(node, ListNode):
         return [_plain(item) for item in node.items]
     if isinstance(node, InvalidNode) or node.value is None:
-        return _NOTHING
+        return _INVALID
     if node.unquoted and not isinstance(node.value, str):
         return Unquoted(node.text, node.value)
     return node.value
 
 
 def _report(
-    finding: Any, model: type[BaseModel], root: Node, diagnostics: DiagnosticList, path: Path
+    details: Any, model: type[BaseModel], root: Node, diagnostics: DiagnosticList, path: Path
 ) -> None:
-    # pydantic marks a complaint about a key, rather than its value, with one more step.
-    about_key = finding["loc"][-1:] == ("[key]",)
-    steps: Path = finding["loc"][:-1] if about_key else finding["loc"]
-    key_mark, node = find(root, steps)
+    # pydantic adds one more step to the location of an error about a key.
+    about_key = details["loc"][-1:] == ("[key]",)
+    steps: Path = details["loc"][:-1] if about_key else details["loc"]
+    key_position, node = find(root, steps)
     here = (*path, *steps)
     if node is None:
-        diagnostics.add(Code.MISSING_FIELD, key_mark, "is required", path=here)
-    elif finding["type"] == "extra_forbidden":
+        diagnostics.add(Code.MISSING_FIELD, key_position, "is required", path=here)
+    elif details["type"] == "extra_forbidden":
         known = _fields(_model_at(model, steps[:-1]))
-        message = f"is not a field here; the fields are {', '.join(known)}"
+        message = f"is an unknown field; known fields: {', '.join(known)}"
         hint = did_you_mean(str(steps[-1]), known)
-        diagnostics.add(Code.UNKNOWN_FIELD, key_mark, message, path=here, hint=hint)
+        diagnostics.add(Code.UNKNOWN_FIELD, key_position, message, path=here, hint=hint)
     elif not isinstance(node, InvalidNode):
-        code, message, hint = _value_message(finding, node)
-        position = key_mark if about_key else node.position
+        code, message, hint = _value_message(details, node)
+        position = key_position if about_key else node.position
         diagnostics.add(code, position, message, path=here, hint=hint)
 
 
-def _value_message(finding: Any, node: Node) -> tuple[Code, str, str]:
-    """Return what to say of ``node``, which ``finding`` refuses."""
-    context = finding.get("ctx", {})
-    if isinstance(refusal := context.get("error"), InvalidValue):
-        return refusal.code, str(refusal), refusal.hint
+def _value_message(details: Any, node: Node) -> tuple[Code, str, str]:
+    """Return the code, message and hint for an invalid value."""
+    context = details.get("ctx", {})
+    if isinstance(error := context.get("error"), InvalidValue):
+        return error.code, str(error), error.hint
     scalar = node if isinstance(node, ScalarNode) else None
     if scalar and scalar.value is None:
-        return Code.NULL, "must not be null", "give it a value or leave the field out"
-    if finding["type"] == "literal_error":
-        # pydantic gives the allowed values as a sentence: 'A', 'B' or 'C'.
+        return Code.NULL, "must not be null", "set a value or remove the field"
+    if details["type"] == "literal_error":
+        # pydantic lists the allowed values in a sentence: 'A', 'B' or 'C'.
         allowed = context["expected"].split("'")[1::2]
         hint = did_you_mean(scalar.text, allowed) if scalar else ""
         return Code.NOT_ALLOWED, f"must be {one_of(allowed)}, not {describe(node)}", hint
-    if finding["type"] in _EMPTY:
+    if details["type"] in _EMPTY:
         return Code.NOT_ALLOWED, "must not be empty", ""
-    if finding["type"] in _BOUNDS:
-        name, words = _BOUNDS[finding["type"]]
+    if details["type"] in _BOUNDS:
+        name, words = _BOUNDS[details["type"]]
         found = describe(node) if scalar else context["actual_length"]
         return Code.NOT_ALLOWED, f"must {words.format(context[name])}, not {found}", ""
-    expected = _EXPECTED.get(finding["type"], "something else")
+    expected = _EXPECTED.get(details["type"], "a value of another type")
     return Code.WRONG_TYPE, f"must be {expected}, not {describe(node)}", ""
 
 
@@ -167,7 +167,7 @@ def _model_at(model: type[BaseModel], steps: Path) -> type[BaseModel]:
 
 @cache
 def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
-    """Return the names of the fields as manifests write them, with the models inside."""
+    """Return the names of the fields in manifests, each with the model of its value."""
     return {
         field.alias or name: find_model(field.annotation)
         for name, field in model.model_fields.items()
@@ -175,7 +175,7 @@ def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
 
 
 def find_model(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that a field with that ``annotation`` holds, if it holds one."""
+    """Return the model in the ``annotation`` of a field, if there is one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(find_model, get_args(annotation))), None)

@@ -1,1 +1,1 @@
-"""Bytes to nodes with positions, and the diagnostics on the way."""
+"""Parsing of bytes into nodes with positions, and diagnostics."""

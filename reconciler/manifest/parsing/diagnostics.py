@@ -1,6 +1,6 @@
-"""What a complaint about a manifest is, and the one table of what can be complained about.
+"""Diagnostics about manifests, and the table of their codes.
 
-Renders nothing: turning complaints into text for people or machines belongs to ``render``.
+``render`` formats them for output.
 """
 
 import difflib
@@ -26,19 +26,19 @@ _MOST_RATED = 2
 
 
 class Severity(StrEnum):
-    """Errors stop every write; warnings stop nothing, unless the user asks for it."""
+    """Errors prevent all writes; warnings do so only if the user asks for it."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Code(Enum):
-    """Every complaint there is: its stable number, what it is about, and how bad that is."""
+    """All diagnostics: stable number, title and severity."""
 
     UNREADABLE = "MR001", "file or directory that cannot be read"
-    NOT_REGULAR = "MR002", "pipe, device or socket in place of a file"
-    SYMLINK = "MR003", "symbolic link that leaves the directory, or leads nowhere"
-    LIMIT = "MR004", "files that are too many, too large or too deep, or take too long to read"
+    NOT_REGULAR = "MR002", "pipe, device or socket instead of a file"
+    SYMLINK = "MR003", "symbolic link that is broken or leaves the directory"
+    LIMIT = "MR004", "too many, too large or too deeply nested files, or reading takes too long"
     CHANGING = "MR005", "directory that changes while it is read"
     FILE_NAME = "MR006", "file name that is not UTF-8"
     NO_MANIFEST = "MR007", "no manifest found"
@@ -47,43 +47,47 @@ class Code(Enum):
     YAML = "MR012", "invalid YAML"
     JSON = "MR013", "invalid JSON"
     DOCUMENT_LIMIT = "MR014", "too many documents or nodes, or too deep nesting"
-    DUPLICATE_KEY = "MR015", "key given twice in one mapping"
+    DUPLICATE_KEY = "MR015", "duplicate key in a mapping"
     ALIAS = "MR016", "anchor, alias or merge key"
     TAG = "MR017", "YAML tag"
     KEY = "MR018", "key that is not text"
     NO_DOCUMENT = "MR019", "file without a document"
     MISSING_FIELD = "MR020", "required field missing"
-    NOT_ALLOWED = "MR021", "value that is not among those allowed"
+    NOT_ALLOWED = "MR021", "value that is not allowed"
     UNKNOWN_FIELD = "MR022", "unknown field"
     WRONG_TYPE = "MR023", "value of the wrong type"
-    NULL = "MR024", "null in place of a value"
-    NAME = "MR025", "name that cannot be used"
-    RESOURCE_TAG = "MR026", "tag that AWS refuses or that is reserved"
-    POINTER = "MR027", "JSON pointer that cannot be used"
+    NULL = "MR024", "null instead of a value"
+    NAME = "MR025", "invalid name"
+    RESOURCE_TAG = "MR026", "tag that AWS rejects or that is reserved"
+    POINTER = "MR027", "invalid JSON pointer"
     TIMESTAMP = "MR028", "invalid timestamp"
-    UNKNOWN_SHAPE = "MR030", "document of no known form"
-    API_VERSION = "MR031", "apiVersion that nearly is a known one"
+    UNKNOWN_FORMAT = "MR030", "document of an unknown format"
+    API_VERSION = "MR031", "unknown apiVersion"
     KIND = "MR032", "unknown kind"
-    NOT_SUPPORTED = "MR033", "kind that is not read in this version of it"
+    NOT_SUPPORTED = "MR033", "kind that is not supported in this apiVersion"
     CLIENT_TOKEN = "MR034", "client token in a manifest"
     MESH_OWNER = "MR035", "mesh of another account"
     VARIABLE = "MR036", "variable without a value"
     FUNCTION = "MR037", "template function that cannot be resolved"
-    STATE = "MR038", "Terraform value that is unknown or secret"
+    STATE = "MR038", "Terraform value that is unknown or sensitive"
     DECLARED_TWICE = "MR040", "resource declared twice"
     TOO_MANY = "MR049", "more diagnostics than are shown"
-    NO_MESH = "MR041", "Kubernetes object whose mesh or gateway cannot be told"
-    NEARLY_EQUAL = "MR050", "names that differ in case or normal form only", Severity.WARNING
-    PRUNED_FIELD = "MR051", "field that Kubernetes would drop", Severity.WARNING
+    NO_MESH = "MR041", "Kubernetes object whose mesh or gateway is not clear"
+    NEARLY_EQUAL = (
+        "MR050",
+        "names that differ only in case or Unicode normal form",
+        Severity.WARNING,
+    )
+    PRUNED_FIELD = "MR051", "unknown field, which Kubernetes ignores", Severity.WARNING
     NAMESPACE = "MR052", "namespace on a cluster-wide resource", Severity.WARNING
 
-    DANGLING = "MR060", "name of something that the mesh does not have"
-    ELSEWHERE = "MR061", "name of something that no manifest declares", Severity.WARNING
-    MATCH_PORT = "MR062", "route without the port that several listeners ask for"
-    TWO_OWNERS = "MR063", "meshes of one name in several accounts", Severity.WARNING
-    MISMATCH = "MR064", "port or protocol on which nothing listens", Severity.WARNING
-    NO_LISTENER = "MR065", "routes of what does not listen", Severity.WARNING
-    CUT_OFF = "MR066", "backend that DROP_ALL cuts off", Severity.WARNING
+    DANGLING = "MR060", "reference to a resource that is missing in a declared mesh"
+    ELSEWHERE = "MR061", "reference to a resource that no manifest declares", Severity.WARNING
+    MATCH_PORT = "MR062", "route without a port although there are several listeners"
+    TWO_OWNERS = "MR063", "one mesh name in several accounts", Severity.WARNING
+    MISMATCH = "MR064", "port or protocol without a listener", Severity.WARNING
+    NO_LISTENER = "MR065", "routes of a resource without a listener", Severity.WARNING
+    CUT_OFF = "MR066", "backend whose traffic DROP_ALL drops", Severity.WARNING
 
     def __init__(self, number: str, title: str, severity: Severity = Severity.ERROR) -> None:
         self.number = number
@@ -93,21 +97,26 @@ class Code(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SourceExcerpt:
-    """A piece of a source line; ``offset`` and ``width`` say which of its characters are meant."""
+    """A part of a source line."""
 
     text: str
     offset: int
+    """The first character of ``text`` that the diagnostic is about."""
     width: int
+    """The number of these characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One complaint: what is wrong, where, and what would be right.
+    """A problem in a manifest.
 
-    ``path`` is the place in the document (``spec.egressFilter.type``), empty where the whole
-    file is meant. ``message`` follows it in a sentence; ``hint`` says what to do about it.
-    ``message`` and ``hint`` may be shown as they are, ``path``, ``excerpt`` and the file's name
-    hold the user's own characters.
+    Attributes:
+        code: Its kind.
+        origin: Its position.
+        message: Its description, printed after ``path``; safe to print as it is.
+        path: The path in the document, such as ``spec.egressFilter.type``; empty for the file.
+        hint: What to do about it; safe to print as it is.
+        excerpt: The source line. It has characters of the user, as ``path`` and the file name.
     """
 
     code: Code
@@ -119,31 +128,31 @@ class Diagnostic:
 
     @property
     def severity(self) -> Severity:
-        """Whether this stops the run."""
+        """The severity of the code."""
         return self.code.severity
 
 
 def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Return ``diagnostics`` by file, line and column, the same for any order they came in."""
+    """Return ``diagnostics`` in a fixed order: by file, line, column, code and message."""
     return tuple(
         sorted(diagnostics, key=lambda item: (item.origin, item.code.number, item.message))
     )
 
 
 def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnostic:
-    """Return a complaint about a whole file or directory."""
+    """Return a diagnostic about a whole file or directory."""
     return Diagnostic(code, Origin(escaped(file), 1, 1), message, hint=hint)
 
 
 def quote_value(value: str) -> str:
-    """Return ``value`` in quotation marks, harmless and at most ``limits.MAX_QUOTED_CHARACTERS`` long."""
+    """Return ``value`` in quotation marks, escaped and shortened to ``limits.MAX_QUOTED_CHARACTERS``."""
     if len(value) > limits.MAX_QUOTED_CHARACTERS:
         value = value[: limits.MAX_QUOTED_CHARACTERS - 1] + "…"
     return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def one_of(words: Iterable[str]) -> str:
-    """Return ``A``, ``A or B``, or ``A, B or C``; after twenty words ``or others``."""
+    """Return ``A``, ``A or B``, or ``A, B or C``; more than 20 words end in ``or others``."""
     *others, last = islice(words, _MOST_LISTED + 1)
     if len(others) == _MOST_LISTED:
         last = "others"
@@ -151,7 +160,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the one of ``known`` that ``word`` resembles most, or nothing."""
+    """Return a hint with the word in ``known`` most similar to ``word``, or an empty text."""
     folded = word[: limits.MAX_QUOTED_CHARACTERS].casefold()
     by_folded = {
         candidate.casefold(): candidate
@@ -160,15 +169,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     }
     pieces = _pieces(folded)
 
-    def likeness(candidate: str) -> float:
+    def similarity(candidate: str) -> float:
         others = _pieces(candidate)
         return len(pieces & others) / (len(pieces) + len(others) or 1)
 
-    likely = heapq.nlargest(_MOST_RATED, by_folded, key=likeness)
-    close = difflib.get_close_matches(folded, likely, 1, _SIMILAR)
+    candidates = heapq.nlargest(_MOST_RATED, by_folded, key=similarity)
+    close = difflib.get_close_matches(folded, candidates, 1, _SIMILAR)
     return f"did you mean {by_folded[close[0]]}?" if close else ""
 
 
 def _pieces(text: str) -> set[str]:
-    """Return the letters of ``text`` and its pairs of letters."""
+    """Return the characters of ``text`` and its pairs of adjacent characters."""
     return {*text, *map(operator.add, text, text[1:])}

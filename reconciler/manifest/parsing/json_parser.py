@@ -1,6 +1,6 @@
-"""JSON to nodes: RFC 8259 to the letter, with the place of every key and value.
+"""Strict parser from JSON (RFC 8259) to nodes with positions.
 
-The standard library's parser keeps no places, takes NaN and lets the last of two equal keys win.
+The standard library's parser has no positions, accepts NaN and drops duplicate keys.
 """
 
 import bisect
@@ -33,7 +33,7 @@ _MAX_DIGITS = 19
 
 
 class _JsonError(Exception):
-    """The text stops being JSON, or a limit is reached, at ``offset``."""
+    """The text is not JSON, or exceeds a limit, at ``offset``."""
 
     def __init__(self, code: Code, offset: int, message: str) -> None:
         super().__init__(message)
@@ -42,9 +42,9 @@ class _JsonError(Exception):
 
 
 def parse_json(source: SourceText) -> Iterator[Document]:
-    """Yield the JSON values of ``source``, which may stand one behind the other.
+    """Yield the JSON values of ``source``, which may have several in sequence.
 
-    A syntax error or a document over a limit is the last that is yielded.
+    A document with a syntax error or over a limit is the last one.
     """
     parser = _Parser(source)
     while not parser.at_end():
@@ -59,7 +59,7 @@ def parse_json(source: SourceText) -> Iterator[Document]:
 
 
 class _Parser:
-    """Reads one value after the other; a token is its text and its offset."""
+    """Parses one value after another; a token is a text and its offset."""
 
     def __init__(self, source: SourceText) -> None:
         self.diagnostics = DiagnosticList(source)
@@ -72,12 +72,12 @@ class _Parser:
             self._line_starts.append(self._line_starts[-1] + len(line) + 1)
 
     def at_end(self) -> bool:
-        """Whether only white space is left."""
+        """Return whether only white space is left."""
         space = _SPACE.match(self._text, self._offset)
         return space is not None and space.end() == len(self._text)
 
     def position(self, offset: int, width: int = 1) -> Position:
-        """Return the place of the character at ``offset``."""
+        """Return the position of the character at ``offset``."""
         line = bisect.bisect_right(self._line_starts, offset)
         return Position(line, offset - self._line_starts[line - 1] + 1, width)
 
@@ -94,7 +94,7 @@ class _Parser:
         match = _TOKEN.match(self._text, self._offset)
         if match is None:
             raise _JsonError(
-                Code.JSON, len(self._text.rstrip()), "is not valid JSON: it ends too early"
+                Code.JSON, len(self._text.rstrip()), "is not valid JSON: the text ends too early"
             )
         self._offset = match.end()
         return match[1], match.start(1)
@@ -102,7 +102,7 @@ class _Parser:
     def _node(self, word: str, offset: int, path: Path) -> Node:
         self._nodes += 1
         if self._nodes > limits.MAX_NODES:
-            message = f"has more than {limits.MAX_NODES:,} nodes in one document"
+            message = f"is a document of more than {limits.MAX_NODES:,} nodes"
             raise _JsonError(Code.DOCUMENT_LIMIT, offset, message)
         if len(path) > limits.MAX_NODE_DEPTH:
             message = f"is nested more than {limits.MAX_NODE_DEPTH} levels deep"
@@ -133,7 +133,7 @@ class _Parser:
         except ValueError as error:
             raise self._unexpected(word, offset, "text") from error
         if unsafe := UNSAFE_CHARACTERS.search(text):
-            message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
+            message = f"contains the invisible character U+{ord(unsafe[0]):04X}"
             raise _JsonError(Code.CHARACTER, offset, message)
         return text
 
@@ -151,21 +151,21 @@ class _Parser:
         while word != "}":
             if not word.startswith('"'):
                 raise self._unexpected(word, offset, "a key in quotation marks")
-            key, key_mark = self._string(word, offset), self.position(offset, len(word))
+            key, key_position = self._string(word, offset), self.position(offset, len(word))
             colon, offset = self._token()
             if colon != ":":
                 raise self._unexpected(colon, offset, "a colon")
             value = self._node(*self._token(), (*path, key))
             if key in members:
-                message = f"is given twice: first in line {members[key].position.line}"
-                self.diagnostics.add(Code.DUPLICATE_KEY, key_mark, message, path=(*path, key))
+                message = f"is a duplicate key: first defined on line {members[key].position.line}"
+                self.diagnostics.add(Code.DUPLICATE_KEY, key_position, message, path=(*path, key))
             else:
-                members[key] = KeyValue(key_mark, value)
+                members[key] = KeyValue(key_position, value)
             word, offset = self._separator("}")
         return MappingNode(position, members)
 
     def _separator(self, closing: str) -> tuple[str, int]:
-        """Return the word to go on with: the next item's first, or ``closing``."""
+        """Return the next token after a comma, or ``closing``."""
         word, offset = self._token()
         if word == closing:
             return word, offset
@@ -177,5 +177,5 @@ class _Parser:
         return word, offset
 
     def _unexpected(self, word: str, offset: int, expected: str) -> _JsonError:
-        message = f"is not valid JSON: {quote_value(word)} stands where {expected} is expected"
+        message = f"is not valid JSON: expected {expected}, found {quote_value(word)}"
         return _JsonError(Code.JSON, offset, message)

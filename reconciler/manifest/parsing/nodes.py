@@ -1,6 +1,6 @@
-"""A parsed document with the place of every key and value, and the page it stands on.
+"""Nodes of a parsed document with the positions of all keys and values, and the source text.
 
-Both parsers produce these nodes; nothing here knows YAML, JSON or what a mesh is.
+The YAML and the JSON parser both produce these nodes.
 """
 
 from dataclasses import dataclass, field
@@ -18,14 +18,17 @@ from reconciler.manifest.parsing.diagnostics import (
     quote_value,
 )
 
-TOO_MANY_DOCUMENTS = f"is one of more than {limits.MAX_DOCUMENTS:,} documents: split the file"
+
+TOO_MANY_DOCUMENTS = (
+    f"is one of more than {limits.MAX_DOCUMENTS:,} documents in this file: split the file"
+)
 
 
 Path: TypeAlias = tuple[str | int, ...]
 
 
 class Position(NamedTuple):
-    """A place on a page: line and column from 1, and how many characters are meant."""
+    """A position in a file: line and column from 1, and the number of characters."""
 
     line: int
     column: int
@@ -33,16 +36,17 @@ class Position(NamedTuple):
 
 
 class ScalarNode(NamedTuple):
-    """A single value: its text, and what YAML 1.2 or JSON makes of it.
-
-    ``unquoted`` marks YAML text without quotation marks: where a string is meant, the text
-    counts and not the value, so that ``010`` and ``no`` stay what the user wrote.
-    """
+    """A single value."""
 
     position: Position
     text: str
     value: str | int | float | bool | None
+    """The value of ``text`` in YAML 1.2 or JSON."""
     unquoted: bool = False
+    """Whether it is YAML without quotation marks.
+
+    A field of type string then uses the text and not the value, so that ``010`` stays as written.
+    """
 
 
 class ListNode(NamedTuple):
@@ -53,28 +57,28 @@ class ListNode(NamedTuple):
 
 
 class KeyValue(NamedTuple):
-    """A key's place and its value."""
+    """The position of a key, and its value."""
 
     position: Position
     value: "Node"
 
 
 class MappingNode(NamedTuple):
-    """A mapping; the order is that of the page."""
+    """A mapping in the order of the source."""
 
     position: Position
     members: dict[str, KeyValue]
 
 
 class InvalidNode(NamedTuple):
-    """Something that was complained about already, so that nothing more is said about it.
-
-    ``expansion`` is what a short tag such as ``!Ref`` stands for. In a template, and nowhere else,
-    such a node is no fault: then nothing was complained about, and ``expansion`` counts.
-    """
+    """A node with an error that is reported already, so no further error is reported for it."""
 
     position: Position
     expansion: MappingNode | None = None
+    """The long form of a short tag such as ``!Ref``.
+
+    In a template such a node is valid and ``expansion`` is used; elsewhere the tag is reported.
+    """
 
 
 Node: TypeAlias = ScalarNode | ListNode | MappingNode | InvalidNode
@@ -82,7 +86,7 @@ Node: TypeAlias = ScalarNode | ListNode | MappingNode | InvalidNode
 
 @dataclass(frozen=True)
 class SourceText:
-    """The text of one file; lines end in LF, CRLF counts as LF."""
+    """The text of one file, in lines that end with LF or CRLF."""
 
     file: str
     text: str
@@ -90,11 +94,11 @@ class SourceText:
 
     @cached_property
     def may_hold_variables(self) -> bool:
-        """Whether a ``$`` may be in a value; a backslash may spell one."""
+        """Whether a value may contain ``$``, also as an escape sequence."""
         return "$" in self.text or "\\" in self.text
 
     def quote(self, position: Position) -> SourceExcerpt | None:
-        """Return the part of the line around ``position``, short enough to show."""
+        """Return at most ``QUOTED_CHARACTERS`` of the line around ``position``."""
         if position.line > len(self.lines):
             return None
         line = self.lines[position.line - 1].removesuffix("\r")
@@ -107,7 +111,7 @@ class SourceText:
 
 
 class TooManyDiagnosticsError(Exception):
-    """A document has more faults than are shown, so the rest of its file is not looked at."""
+    """A document has more diagnostics than are shown, so the rest of its file is not read."""
 
     def __init__(self, found: list[Diagnostic]) -> None:
         super().__init__()
@@ -116,7 +120,7 @@ class TooManyDiagnosticsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticList:
-    """What is wrong with one document on a page."""
+    """The diagnostics of one document."""
 
     source: SourceText
     found: list[Diagnostic] = field(default_factory=list)
@@ -124,7 +128,11 @@ class DiagnosticList:
     def add(
         self, code: Code, position: Position, message: str, *, path: Path = (), hint: str = ""
     ) -> None:
-        """Complain about the place ``position``; TooManyComplaintsError past the last one shown."""
+        """Add a diagnostic at ``position``.
+
+        Raises:
+            TooManyDiagnosticsError: There are more than `limits.MAX_DIAGNOSTICS`.
+        """
         origin = Origin(self.source.file, position.line, position.column)
         quote = self.source.quote(position)
         self.found.append(Diagnostic(code, origin, message, format_path(path), hint, quote))
@@ -132,21 +140,22 @@ class DiagnosticList:
             raise TooManyDiagnosticsError(self.found)
 
     def errors_in(self, path: Path) -> list[Diagnostic]:
-        """Return the errors about what ``path`` leads to, and about all that is in it."""
+        """Return the errors at ``path`` and inside of it."""
         outer = format_path(path) if self.found else ""
         errors = (item for item in self.found if item.severity is Severity.ERROR)
         return [item for item in errors if is_within(item.path, outer)]
 
 
 class Document(NamedTuple):
-    """One document of a file; ``root`` is None where it could not be composed to its end."""
+    """One document of a file."""
 
     root: Node | None
+    """None if the document could not be parsed to its end."""
     diagnostics: DiagnosticList
 
 
 def format_path(path: Path) -> str:
-    """Return ``path`` as people write it: ``tags[0].key``, ``metadata.tags["a.b"]``."""
+    """Return ``path`` in the form ``tags[0].key`` or ``metadata.tags["a.b"]``."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -159,12 +168,12 @@ def format_path(path: Path) -> str:
 
 
 def is_within(path: str, outer: str) -> bool:
-    """Whether the dotted ``path`` is ``outer``, or leads into it."""
+    """Return whether the formatted ``path`` is ``outer`` or inside of it."""
     return not outer or path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def describe(node: Node) -> str:
-    """Return what ``node`` is, for the end of "must be …, not"."""
+    """Return a description of ``node`` for a message that ends in "not …"."""
     match node:
         case ScalarNode(text=text, value=str() | None):
             return quote_value(text)
@@ -177,7 +186,7 @@ def describe(node: Node) -> str:
 
 
 def get_text(node: Node, *steps: str) -> str | None:
-    """Return the text of the scalar that ``steps`` lead to; None where there is none."""
+    """Return the text of the scalar at ``steps``, or None if there is none."""
     match find(node, steps):
         case _, ScalarNode(text=text, value=value) if value is not None:
             return text
@@ -185,9 +194,9 @@ def get_text(node: Node, *steps: str) -> str | None:
 
 
 def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
-    """Return the place of the key and the value that ``steps`` lead to.
+    """Return the position of the key at ``steps``, and its value.
 
-    Where the last step leads nowhere, that is the place of the mapping that lacks it, and None.
+    If there is no such key, return the position of the mapping that lacks it, and None.
     """
     position, node = root.position, root
     for step in steps:
@@ -202,7 +211,7 @@ def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
 
 
 def is_template(root: Node) -> bool:
-    """Whether ``root`` is a CloudFormation template, whose functions may stand as short tags."""
+    """Return whether ``root`` is a CloudFormation template, which may use short tags."""
     if not isinstance(root, MappingNode) or "apiVersion" in root.members:
         return False
     return "Resources" in root.members or "AWSTemplateFormatVersion" in root.members

@@ -1,7 +1,7 @@
-"""Variables: where their values come from, and how they are put into text.
+"""Variables: parsing of their definitions, and substitution in manifests.
 
-Pure: whoever has read files and the environment hands their content in. Text that was filled in
-is not looked through again, so a value cannot ask for another one.
+The caller reads files and the environment. Substituted text is not searched again, so a value
+cannot refer to another variable.
 """
 
 import re
@@ -23,34 +23,40 @@ from reconciler.manifest.parsing.nodes import (
 )
 from reconciler.manifest.parsing.yaml_parser import parse_scalar
 
-# CloudFormation's own parameters, AWS::Region, are given like any other variable.
+# CloudFormation's pseudo parameters, such as AWS::Region, are set like other variables.
 _NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
 _UNBRACED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(r"""(["'])(.*)\1""")
-# What a manifest asks for shows in plans, and so in logs and in pull requests.
+# Values of variables are printed in plans, and so in logs and pull requests.
 _SECRET = re.compile("SECRET|TOKEN|PASS|CREDENTIAL|PRIVATE|KEY|AUTH", re.IGNORECASE)
 
 _NAME_HINT = "a name has letters, digits and _"
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """Return the variables in ``pairs``, each ``NAME=VALUE``; UsageError where one is none."""
+    """Return the variables in ``pairs``, each ``NAME=VALUE``.
+
+    Raises:
+        UsageError: A pair has another form.
+    """
     variables = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not _NAME.fullmatch(name):
-            # A value may be meant for nobody's eyes, so it is not repeated.
+            # The value may be a secret, so the message must not contain it.
             raise UsageError(f"--var takes NAME=VALUE, not {quote_value(name)}; {_NAME_HINT}")
         variables[name] = value
     return variables
 
 
 def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
-    """Return the variables in ``content``: a line ``NAME=VALUE`` each.
+    """Return the variables in ``content``, one ``NAME=VALUE`` on each line.
 
-    Lines that are empty or begin with ``#`` do not count, nor do spaces around name and value.
-    Quotation marks around a whole value are taken off; nothing in it is replaced. UsageError
-    with file and line where a line is none of these, or gives a name for the second time.
+    Empty lines, lines that begin with ``#``, and spaces around name and value are ignored.
+    Quotation marks around a whole value are removed. Nothing in a value is replaced.
+
+    Raises:
+        UsageError: A line has another form, or a name is defined twice; with file and line.
     """
     source = decode(file, content)
     if isinstance(source, Diagnostic):
@@ -63,14 +69,14 @@ def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
         if not equals or not _NAME.fullmatch(name):
             raise UsageError(f"{source.file}:{number}: must be NAME=VALUE; {_NAME_HINT}")
         if name in variables:
-            raise UsageError(f"{source.file}:{number}: {name} is given for the second time")
+            raise UsageError(f"{source.file}:{number}: {name} is already defined above")
         quoted = _QUOTED.fullmatch(value)
         variables[name] = quoted[2] if quoted else value
     return variables
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of ``environment``, less those whose names tell of a secret."""
+    """Return the variables of ``environment``, except those with a name like that of a secret."""
     return {
         name: value
         for name, value in environment.items()
@@ -85,18 +91,18 @@ def substitute_mapping(
     path: Path,
     skip: Collection[str] = (),
 ) -> MappingNode:
-    """Return ``root`` with the variables in its values replaced; complain of those unknown.
+    """Return ``root`` with the variables in its values replaced; report unknown variables.
 
-    Keys stay as they are, and so does all below a key in ``skip``. What is unquoted on the page
-    is read as if the value stood there; what is quoted stays text.
+    Keys, and everything below a key in ``skip``, are not changed. An unquoted YAML value is read
+    again after the substitution, so it may become a number or a boolean; a quoted value stays text.
     """
 
-    def filled(node: Node, path: Path) -> Node:
+    def substitute(node: Node, path: Path) -> Node:
         match node:
             case MappingNode():
                 return mapping(node, path)
             case ListNode(position, items):
-                inner = [filled(item, (*path, index)) for index, item in enumerate(items)]
+                inner = [substitute(item, (*path, index)) for index, item in enumerate(items)]
                 return ListNode(position, inner)
             case ScalarNode(value=str()) if "$" in node.text:
                 return _substitute_scalar(node, variables, diagnostics, path)
@@ -105,7 +111,7 @@ def substitute_mapping(
 
     def mapping(node: MappingNode, path: Path) -> MappingNode:
         members = {
-            name: KeyValue(position, value if name in skip else filled(value, (*path, name)))
+            name: KeyValue(position, value if name in skip else substitute(value, (*path, name)))
             for name, (position, value) in node.members.items()
         }
         return MappingNode(node.position, members)
@@ -114,11 +120,11 @@ def substitute_mapping(
 
 
 def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the text before each ``${…}`` with the expression in its braces, and the text left.
+    """Return the text before each ``${…}`` with its expression, and the text after the last one.
 
-    An opener that is never closed is text.
+    A ``${`` without a closing brace is text.
     """
-    # A pattern would search for the closing brace from each unclosed opener again.
+    # A pattern would search for the closing brace again from each unclosed ``${``.
     found, end = [], 0
     while (start := text.find("${", end)) >= 0 and (close := text.find("}", start)) >= 0:
         found.append((text[end:start], text[start + 2 : close]))
@@ -141,32 +147,30 @@ def _substitute_scalar(
         parts += before, value
         length += len(before) + len(value)
         if length > limits.MAX_VARIABLE_CHARACTERS:
-            message = (
-                f"is longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters with its variables"
-            )
+            message = f"is longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters after its variables are replaced"
             diagnostics.add(Code.VARIABLE, node.position, message, path=path)
             return InvalidNode(node.position)
     return parse_scalar(node, "".join([*parts, rest]))
 
 
 def _value(expression: str, variables: Mapping[str, str]) -> tuple[str | None, str, str]:
-    """Return the value of what stands between the braces; else None, why, and a hint."""
+    """Return the value of an expression; if it has none, None, the message and a hint."""
     name, dash, default = expression.partition(":-")
     if not _NAME.fullmatch(name) or "$" in default:
-        hint = "write ${NAME} or ${NAME:-default}"
-        return None, f"holds {quote_value(f'${{{expression}}}')}, which is no variable", hint
-    # As in a shell: the default also stands in for an empty value.
+        hint = "use ${NAME} or ${NAME:-default}"
+        return None, f"contains {quote_value(f'${{{expression}}}')}, which is not a variable", hint
+    # As in a shell, the default also replaces an empty value.
     value = variables.get(name, "") or default if dash else variables.get(name)
     if value is not None:
         return value, "", ""
     return (
         None,
-        f"asks for the variable {name}, which has no value",
+        f"uses the variable {name}, which has no value",
         definition_hint(name, variables),
     )
 
 
 def definition_hint(name: str, variables: Mapping[str, str]) -> str:
-    """Return how to give the variable ``name`` a value."""
-    # Those said last, and so by the user, come first: an environment holds many others.
-    return did_you_mean(name, [*variables][::-1]) or f"say --var {name}=VALUE"
+    """Return a hint how to set the variable ``name``."""
+    # The last ones come first: they are from the user, while the environment has many others.
+    return did_you_mean(name, [*variables][::-1]) or f"pass --var {name}=VALUE"

@@ -1,7 +1,7 @@
-"""YAML to nodes: the events of libyaml under a composer that keeps places and refuses traps.
+"""Parser from YAML to nodes with positions, based on the events of libyaml.
 
-Scalars are those of the YAML 1.2 core schema. Aliases, anchors, merge keys and tags are
-refused as they appear in the stream of events, before anything is built of them.
+Scalars follow the YAML 1.2 core schema. Aliases, anchors, merge keys and tags are rejected in the
+stream of events, before nodes are built from them.
 """
 
 import re
@@ -45,20 +45,20 @@ _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-# No number of this API needs more digits, and a longer one would cost quadratic time to read.
+# The API needs no longer numbers, and the time to parse one grows with the square of its length.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _BASES = {"0o": 8, "0x": 16}
 
-# The tags that say what is so without them.
+# Tags that do not change a node.
 _HARMLESS_TAGS = {
     ScalarEvent: {"!", "tag:yaml.org,2002:str"},
     SequenceStartEvent: {"!", "tag:yaml.org,2002:seq"},
     MappingStartEvent: {"!", "tag:yaml.org,2002:map"},
 }
-# CloudFormation's short tags, and the functions that they stand for.
+# CloudFormation's short tags and their functions.
 _SHORT_TAGS = {
     "!Ref": "Ref",
     "!Condition": "Condition",
@@ -71,13 +71,13 @@ _SHORT_TAGS = {
         )
     },
 }
-# libyaml compares each %TAG line with all before it; with tags refused, nobody needs one.
+# libyaml compares each %TAG line with all earlier ones. Tags are rejected, so no file needs it.
 _TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 
 
 class _LimitError(Exception):
-    """The document is larger or deeper than any manifest."""
+    """A document exceeds a limit."""
 
     def __init__(self, position: Position, message: str) -> None:
         super().__init__(message)
@@ -85,14 +85,13 @@ class _LimitError(Exception):
 
 
 def parse_yaml(source: SourceText) -> Iterator[Document]:
-    """Yield the documents of ``source``, empty ones left out.
+    """Yield the documents of ``source``, except empty ones.
 
-    A syntax error or a document over a limit is the last that is yielded: what stands behind
-    it cannot be told apart.
+    A document with a syntax error or over a limit is the last one.
     """
-    refused = _reject_lines(source)
-    if refused:
-        yield Document(None, refused)
+    rejected = _reject_lines(source)
+    if rejected:
+        yield Document(None, rejected)
         return
     composer = _Composer(source)
     while True:
@@ -116,7 +115,7 @@ def parse_yaml(source: SourceText) -> Iterator[Document]:
 def _reject_lines(source: SourceText) -> DiagnosticList | None:
     diagnostics = DiagnosticList(source)
     for pattern, code, message, hint in (
-        (_TAG_DIRECTIVE, Code.TAG, "declares a YAML tag", "tags are not supported"),
+        (_TAG_DIRECTIVE, Code.TAG, "is a %TAG directive, which is not supported", "remove it"),
         (_CONFLICT, Code.YAML, "is an unresolved merge conflict", ""),
     ):
         if match := pattern.search(source.text):
@@ -127,12 +126,12 @@ def _reject_lines(source: SourceText) -> DiagnosticList | None:
 
 def _report_syntax(error: Any, diagnostics: DiagnosticList) -> None:
     lines, line = diagnostics.source.lines, error.problem_mark.line + 1
-    # A text that ends too early is reported one line below one that ends without a line break.
+    # libyaml may report the end of the text on a line after the last one.
     at_end = Position(len(lines), len(lines[-1]) + 1)
     position = Position(line, error.problem_mark.column + 1) if line <= len(lines) else at_end
     quote = diagnostics.source.quote(position)
     at_tab = quote is not None and quote.text[quote.offset : quote.offset + 1] == "\t"
-    hint = "indent with spaces: YAML allows no tabs there" if at_tab else ""
+    hint = "indent with spaces: YAML does not allow tabs here" if at_tab else ""
     context = f" {error.context}" if error.context else ""
     diagnostics.add(
         Code.YAML, position, escaped(f"is not valid YAML: {error.problem}{context}"), hint=hint
@@ -140,11 +139,11 @@ def _report_syntax(error: Any, diagnostics: DiagnosticList) -> None:
 
 
 class _Composer:
-    """Builds one document after the other from a stream of events."""
+    """Builds one document after another from a stream of events."""
 
     def __init__(self, source: SourceText) -> None:
         self.diagnostics = DiagnosticList(source)
-        # Of this loader only libyaml's events are used, and nothing that builds values.
+        # Only the events of this loader are used; it constructs no values.
         self._next = CSafeLoader(source.text).get_event
         self._documents = 0
         self._nodes = 0
@@ -163,7 +162,7 @@ class _Composer:
                 root = self._node(self._next(), ())
                 if not is_template(root):
                     for position, tag, path in self._short_tags:
-                        self._reject(Code.TAG, position, f"carries the tag {tag}", path)
+                        self._reject(Code.TAG, position, f"YAML tag {tag} is not supported", path)
                 return root
             if type(event) is StreamEndEvent:
                 return None
@@ -171,13 +170,13 @@ class _Composer:
     def _node(self, event: Any, path: Path) -> Node:
         position = _position(event)
         self._nodes += 1
-        # The scanner looks at most 1,024 characters ahead, so stopping here also keeps its
-        # quadratic work on deep flow nesting bounded: 2 ms for any number of brackets.
+        # The scanner reads at most 1,024 characters ahead. This limit therefore also bounds its
+        # quadratic work on nested brackets: 2 ms for any number of brackets.
         if self._nodes > limits.MAX_NODES:
-            raise _LimitError(position, f"has more than {limits.MAX_NODES:,} nodes in one document")
+            raise _LimitError(position, f"is a document of more than {limits.MAX_NODES:,} nodes")
         if len(path) > limits.MAX_NODE_DEPTH:
             raise _LimitError(position, f"is nested more than {limits.MAX_NODE_DEPTH} levels deep")
-        sound = self._is_sound(event, position, path)
+        is_valid = self._check(event, position, path)
         node: Node
         match event:
             case ScalarEvent():
@@ -188,34 +187,36 @@ class _Composer:
                 node = self._mapping(position, path)
             case _:
                 node = InvalidNode(position)
-        if not sound:
+        if not is_valid:
             return InvalidNode(position)
         if event.tag in _SHORT_TAGS:
             self._short_tags.append((position, event.tag, path))
-            meant = {_SHORT_TAGS[event.tag]: KeyValue(position, node)}
-            return InvalidNode(position, MappingNode(position, meant))
+            long_form = {_SHORT_TAGS[event.tag]: KeyValue(position, node)}
+            return InvalidNode(position, MappingNode(position, long_form))
         return node
 
-    def _is_sound(self, event: Any, position: Position, path: Path) -> bool:
+    def _check(self, event: Any, position: Position, path: Path) -> bool:
         if type(event) is AliasEvent:
-            self._reject(Code.ALIAS, position, f"is the alias *{event.anchor}", path)
+            self._reject(Code.ALIAS, position, f"YAML alias *{event.anchor} is not supported", path)
             return False
         if event.anchor is not None:
-            self._reject(Code.ALIAS, position, f"carries the anchor &{event.anchor}", path)
+            self._reject(
+                Code.ALIAS, position, f"YAML anchor &{event.anchor} is not supported", path
+            )
         harmless = _HARMLESS_TAGS[type(event)]
         if event.tag and event.tag not in harmless and event.tag not in _SHORT_TAGS:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._reject(Code.TAG, position, f"carries the tag {tag[:40]}", path)
+            self._reject(Code.TAG, position, f"YAML tag {tag[:40]} is not supported", path)
             return False
-        # Only in double quotes can a character be spelled that must not stand on the page.
+        # Only double quotes allow an escape sequence for an unsafe character.
         unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
         if unsafe:
-            message = f"holds the character U+{ord(unsafe[0]):04X}, which cannot be seen"
+            message = f"contains the invisible character U+{ord(unsafe[0]):04X}"
             self.diagnostics.add(Code.CHARACTER, position, message, path=path, hint="remove it")
         return not unsafe
 
     def _reject(self, code: Code, position: Position, message: str, path: Path) -> None:
-        hint = "write the value out" if code is Code.ALIAS else "leave the tag out"
+        hint = "write the value in full" if code is Code.ALIAS else "remove the tag"
         self.diagnostics.add(code, position, escaped(message), path=path, hint=hint)
 
     def _list(self, position: Position, path: Path) -> ListNode:
@@ -226,30 +227,30 @@ class _Composer:
 
     def _mapping(self, position: Position, path: Path) -> MappingNode | InvalidNode:
         members: dict[str, KeyValue] = {}
-        whole = True
+        is_valid = True
         while type(event := self._next()) is not MappingEndEvent:
             key = self._key(event, path)
             value = self._node(self._next(), (*path, key.text if key else "?"))
             if key is None:
-                whole = False
+                is_valid = False
             elif key.text in members:
                 first = members[key.text].position.line
-                message = f"is given twice: first in line {first}"
+                message = f"is a duplicate key: first defined on line {first}"
                 self.diagnostics.add(
                     Code.DUPLICATE_KEY, key.position, message, path=(*path, key.text)
                 )
             else:
                 members[key.text] = KeyValue(key.position, value)
-        return MappingNode(position, members) if whole else InvalidNode(position)
+        return MappingNode(position, members) if is_valid else InvalidNode(position)
 
     def _key(self, event: Any, path: Path) -> ScalarNode | None:
         node = self._node(event, (*path, "?"))
         if isinstance(node, ScalarNode):
             if node.text != "<<" or not node.unquoted:
                 return node
-            self._reject(Code.ALIAS, node.position, "is merged into with <<", path)
+            self._reject(Code.ALIAS, node.position, "YAML merge key << is not supported", path)
         elif not isinstance(node, InvalidNode) or node.expansion:
-            hint = "quote text that begins with { or [, and fill in templates first"
+            hint = "quote text that begins with { or [, and render templates first"
             message = "has a key that is not text"
             self.diagnostics.add(Code.KEY, node.position, message, path=path, hint=hint)
         return None
@@ -269,14 +270,14 @@ def _is_double_quoted(event: Any) -> bool:
 
 def _scalar(event: Any, position: Position) -> ScalarNode:
     text = event.value
-    # The first of the pair says that the plain form needs no tag: it was written unquoted.
+    # libyaml sets the first of the pair for a scalar without quotation marks.
     if event.implicit[0] and event.tag is None:
         return ScalarNode(position, text, resolve(text), unquoted=True)
     return ScalarNode(position, text, text)
 
 
 def resolve(text: str) -> str | int | float | bool | None:
-    """Return what the YAML 1.2 core schema makes of unquoted ``text``."""
+    """Return the value of unquoted ``text`` in the YAML 1.2 core schema."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "0123456789+-.":
@@ -289,6 +290,6 @@ def resolve(text: str) -> str | int | float | bool | None:
 
 
 def parse_scalar(node: ScalarNode, text: str) -> ScalarNode:
-    """Return ``node`` as if ``text`` stood in its place on the page, though never as a null."""
+    """Return ``node`` as if its source were ``text``; the value is never null."""
     value = resolve(text) if node.unquoted else text
     return ScalarNode(node.position, text, text if value is None else value, node.unquoted)

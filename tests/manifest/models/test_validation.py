@@ -133,7 +133,7 @@ def test_wrong_values_are_pointed_at(rest: str, expected: tuple[str, str, str, s
 def test_i25_unknown_fields_are_pointed_at_by_their_keys(rest: str, path: str, hint: str) -> None:
     ((_, code, where, message, help_),) = complaints(rest)
     assert (code, where, help_) == ("UNKNOWN_FIELD", path, hint)
-    assert message.startswith("is not a field here; the fields are ")
+    assert message.startswith("is an unknown field; known fields: ")
 
 
 def test_nothing_is_said_twice_about_what_the_parser_refused() -> None:
@@ -159,6 +159,6 @@ def test_a_model_in_a_list_and_a_finding_without_words_of_its_own() -> None:
     assert [(item.path, item.message, item.hint) for item in complaints_.found] == [
         ("ports[0].port", 'must be a whole number, not "1"', ""),
         ("ports[1].port", "is required", ""),
-        ("ports[1].prt", "is not a field here; the fields are port", "did you mean port?"),
+        ("ports[1].prt", "is an unknown field; known fields: port", "did you mean port?"),
         ("ports[2].port", 'must be a whole number, not "x"', ""),
     ]

@@ -33,14 +33,14 @@ def test_names_that_are_taken(name: str) -> None:
     [
         ("", "must not be empty"),
         ("x" * 256, "must have at most 255 characters"),
-        (".", "must not be . or .., which a path understands otherwise"),
-        ("..", "must not be . or .., which a path understands otherwise"),
-        ("a/b", "must not hold a slash: the name becomes part of a path"),
-        ("a%2Fb", "must not hold a slash: the name becomes part of a path"),
+        (".", "must not be . or .., which have a special meaning in a URL path"),
+        ("..", "must not be . or .., which have a special meaning in a URL path"),
+        ("a/b", "must not contain a slash, because the name is part of a URL path"),
+        ("a%2Fb", "must not contain a slash, because the name is part of a URL path"),
         (" a", "must not begin or end with a space"),
         ("a\u00a0", "must not begin or end with a space"),
-        ("a\tb", "must not hold characters that cannot be seen"),
-        ("a\u200bb", "must not hold characters that cannot be seen"),
+        ("a\tb", "must not contain invisible characters"),
+        ("a\u200bb", "must not contain invisible characters"),
     ],
 )
 def test_i28_names_that_are_refused(name: str, message: str) -> None:
@@ -51,7 +51,7 @@ def test_i28_names_that_are_refused(name: str, message: str) -> None:
     "name", ["${MESH", "a-$MESH", "{{ mesh }}", "{{mesh", "mesh}}", "<MESH>", "a-<x>"]
 )
 def test_i27_placeholders_that_nothing_replaced_are_no_names(name: str) -> None:
-    message = "holds a placeholder that nothing has replaced"
+    message = "contains a placeholder that was not replaced"
     assert refusal(native(metadata={"name": name})) == ("NAME", "metadata.name", message)
 
 
@@ -77,15 +77,19 @@ def test_tags_that_are_taken(key: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("", "v", "must not be an empty key"),
+        ("", "v", "must not have an empty key"),
         ("k" * 129, "v", "must have at most 128 characters, not 129"),
         ("k", "v" * 257, "must have at most 256 characters, not 257"),
-        ("aws:x", "v", "begins with aws:, which AWS has reserved"),
-        ("AwS:x", "v", "begins with aws:, which AWS has reserved"),
-        ("k", "AWS:x", "begins with aws:, which AWS has reserved"),
-        ("Mesh-Reconciler:owner", "v", "begins with mesh-reconciler:, where we keep our own tags"),
-        ("a,b", "v", 'must not hold ","'),
-        ("k", "$5", 'must not hold "$"'),
+        ("aws:x", "v", "must not begin with aws:, which AWS reserves"),
+        ("AwS:x", "v", "must not begin with aws:, which AWS reserves"),
+        ("k", "AWS:x", "must not begin with aws:, which AWS reserves"),
+        (
+            "Mesh-Reconciler:owner",
+            "v",
+            "must not begin with mesh-reconciler:, which is reserved for the tags of this tool",
+        ),
+        ("a,b", "v", 'must not contain ","'),
+        ("k", "$5", 'must not contain "$"'),
     ],
 )
 def test_tags_that_are_refused(key: str, value: str, message: str) -> None:
@@ -105,7 +109,7 @@ def test_a_bad_tag_key_is_pointed_at_and_not_its_value() -> None:
 
 @pytest.mark.parametrize("count", [49, 50, 51])
 def test_more_tags_are_refused_in_both_forms(count: int) -> None:
-    message = f"must hold at most 48 tags, not {count}: of AWS's 50 two are ours"
+    message = f"must have at most 48 tags, not {count}: two of AWS's 50 are reserved"
     tags = {f"k{number}": "v" for number in range(count)}
     in_native = native(metadata={"name": "a", "tags": tags})
     assert refusal(in_native) == ("RESOURCE_TAG", "metadata.tags", message)
@@ -122,7 +126,7 @@ def test_a_tag_given_twice_in_a_request_is_refused() -> None:
     assert refusal(load_manifests([("m.json", body)])) == (
         "RESOURCE_TAG",
         "tags",
-        'gives the key "k" twice',
+        'has the key "k" twice',
     )
 
 
@@ -143,8 +147,8 @@ def test_pointers_that_are_taken(pointer: str) -> None:
     ("until", "message"),
     [
         ("tomorrow", "must be a date and time in ISO 8601"),
-        ("2026-12-01", "must name its time zone"),
-        ("2026-12-01T00:00:00", "must name its time zone"),
+        ("2026-12-01", "must have a time zone"),
+        ("2026-12-01T00:00:00", "must have a time zone"),
     ],
 )
 def test_the_end_of_a_suspension_needs_a_time_zone(until: str, message: str) -> None:
@@ -174,5 +178,5 @@ def test_the_end_of_a_suspension_is_text() -> None:
 def test_more_than_anybody_writes_is_refused_at_once(
     field: str, document: dict[str, object]
 ) -> None:
-    message = "must hold at most 1,000 items, not 1,001"
+    message = "must have at most 1,000 items, not 1,001"
     assert refusal(native(**document)) == ("NOT_ALLOWED", field, message)

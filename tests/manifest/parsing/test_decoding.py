@@ -19,19 +19,19 @@ def test_text_that_is_taken(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"a\nb\xff", ("2:2", "ENCODING", "is not UTF-8: byte 0xff does not belong here")),
+        (b"a\nb\xff", ("2:2", "ENCODING", "is not valid UTF-8: byte 0xff is invalid")),
         (
             "\u00e9x".encode()[:1],
-            ("1:1", "ENCODING", "is not UTF-8: byte 0xc3 does not belong here"),
+            ("1:1", "ENCODING", "is not valid UTF-8: byte 0xc3 is invalid"),
         ),
-        ("a".encode("utf-16"), ("1:1", "ENCODING", "is UTF-16 or UTF-32")),
-        (b"\xfe\xff\x00a", ("1:1", "ENCODING", "is UTF-16 or UTF-32")),
+        ("a".encode("utf-16"), ("1:1", "ENCODING", "is encoded as UTF-16 or UTF-32")),
+        (b"\xfe\xff\x00a", ("1:1", "ENCODING", "is encoded as UTF-16 or UTF-32")),
         (
             "a".encode("utf-16-le"),
-            ("1:2", "CHARACTER", "holds the character U+0000, which cannot be seen"),
+            ("1:2", "CHARACTER", "contains the invisible character U+0000"),
         ),
-        (b"a\rb", ("1:2", "CHARACTER", "holds the character U+000D, which cannot be seen")),
-        (b"a\r\r\n", ("1:2", "CHARACTER", "holds the character U+000D, which cannot be seen")),
+        (b"a\rb", ("1:2", "CHARACTER", "contains the invisible character U+000D")),
+        (b"a\r\r\n", ("1:2", "CHARACTER", "contains the invisible character U+000D")),
     ],
 )
 def test_i17_encodings_that_are_refused(content: bytes, expected: tuple[str, str, str]) -> None:

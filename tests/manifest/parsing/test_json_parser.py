@@ -54,47 +54,47 @@ def test_values_may_stand_one_behind_the_other() -> None:
     [
         (
             '{"a": NaN}',
-            ("1:7", "JSON", 'is not valid JSON: "NaN" stands where a value is expected'),
+            ("1:7", "JSON", 'is not valid JSON: expected a value, found "NaN"'),
         ),
         (
             "[-Infinity]",
-            ("1:2", "JSON", 'is not valid JSON: "-Infinity" stands where a value is expected'),
+            ("1:2", "JSON", 'is not valid JSON: expected a value, found "-Infinity"'),
         ),
-        ("[010]", ("1:2", "JSON", 'is not valid JSON: "010" stands where a value is expected')),
-        ("[1.]", ("1:2", "JSON", 'is not valid JSON: "1." stands where a value is expected')),
-        ("[]]", ("1:3", "JSON", 'is not valid JSON: "]" stands where a value is expected')),
-        ("[,]", ("1:2", "JSON", 'is not valid JSON: "," stands where a value is expected')),
+        ("[010]", ("1:2", "JSON", 'is not valid JSON: expected a value, found "010"')),
+        ("[1.]", ("1:2", "JSON", 'is not valid JSON: expected a value, found "1."')),
+        ("[]]", ("1:3", "JSON", 'is not valid JSON: expected a value, found "]"')),
+        ("[,]", ("1:2", "JSON", 'is not valid JSON: expected a value, found ","')),
         (
             "[1,]",
             (
                 "1:4",
                 "JSON",
-                'is not valid JSON: "]" stands where another item after the comma is expected',
+                'is not valid JSON: expected another item after the comma, found "]"',
             ),
         ),
-        ("[1 2]", ("1:4", "JSON", 'is not valid JSON: "2" stands where a comma or ] is expected')),
+        ("[1 2]", ("1:4", "JSON", 'is not valid JSON: expected a comma or ], found "2"')),
         (
             "{a: 1}",
             (
                 "1:2",
                 "JSON",
-                'is not valid JSON: "a" stands where a key in quotation marks is expected',
+                'is not valid JSON: expected a key in quotation marks, found "a"',
             ),
         ),
-        ('{"a" 1}', ("1:6", "JSON", 'is not valid JSON: "1" stands where a colon is expected')),
-        ('{"a": 1', ("1:8", "JSON", "is not valid JSON: it ends too early")),
-        ('["a', ("1:2", "JSON", 'is not valid JSON: "\\"" stands where text is expected')),
+        ('{"a" 1}', ("1:6", "JSON", 'is not valid JSON: expected a colon, found "1"')),
+        ('{"a": 1', ("1:8", "JSON", "is not valid JSON: the text ends too early")),
+        ('["a', ("1:2", "JSON", 'is not valid JSON: expected text, found "\\""')),
         (
             '["\\x"]',
-            ("1:2", "JSON", 'is not valid JSON: "\\"\\\\x\\"" stands where text is expected'),
+            ("1:2", "JSON", 'is not valid JSON: expected text, found "\\"\\\\x\\""'),
         ),
         (
             '["a\tb"]',
-            ("1:2", "JSON", 'is not valid JSON: "\\"a\\tb\\"" stands where text is expected'),
+            ("1:2", "JSON", 'is not valid JSON: expected text, found "\\"a\\tb\\""'),
         ),
-        ("// x", ("1:1", "JSON", 'is not valid JSON: "//" stands where a value is expected')),
-        ('["\\ud800"]', ("1:2", "CHARACTER", "holds the character U+D800, which cannot be seen")),
-        ('["\\u202e"]', ("1:2", "CHARACTER", "holds the character U+202E, which cannot be seen")),
+        ("// x", ("1:1", "JSON", 'is not valid JSON: expected a value, found "//"')),
+        ('["\\ud800"]', ("1:2", "CHARACTER", "contains the invisible character U+D800")),
+        ('["\\u202e"]', ("1:2", "CHARACTER", "contains the invisible character U+202E")),
     ],
 )
 def test_what_is_no_json_is_refused_with_its_place(
@@ -110,7 +110,7 @@ def test_e29_numbers_beyond_64_bits_are_refused() -> None:
 
 def test_i19_duplicate_keys_are_refused() -> None:
     assert complaints('{"a": 1,\n "\\u0061": 2}') == [
-        ("2:2", "DUPLICATE_KEY", "is given twice: first in line 1")
+        ("2:2", "DUPLICATE_KEY", "is a duplicate key: first defined on line 1")
     ]
 
 
@@ -118,5 +118,5 @@ def test_i16_depth_and_number_of_nodes_are_limited() -> None:
     assert complaints("[" * 32 + "1" + "]" * 32) == []
     deep = "is nested more than 32 levels deep"
     assert complaints("[" * 60_000) == [("1:34", "DOCUMENT_LIMIT", deep)]
-    many = "has more than 20,000 nodes in one document"
+    many = "is a document of more than 20,000 nodes"
     assert complaints("[" + "1," * 30_000) == [("1:40000", "DOCUMENT_LIMIT", many)]

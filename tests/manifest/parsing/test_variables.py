@@ -48,12 +48,12 @@ def test_what_is_replaced(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${OTHER}", "asks for the variable OTHER, which has no value"),
-        ("$OTHER", "asks for the variable OTHER, which has no value"),
-        ("x${}", 'holds "${}", which is no variable'),
-        ("${A B}", 'holds "${A B}", which is no variable'),
-        ("'${A:-${NAME}}'", 'holds "${A:-${NAME}", which is no variable'),
-        ("${A:?no}", 'holds "${A:?no}", which is no variable'),
+        ("${OTHER}", "uses the variable OTHER, which has no value"),
+        ("$OTHER", "uses the variable OTHER, which has no value"),
+        ("x${}", 'contains "${}", which is not a variable'),
+        ("${A B}", 'contains "${A B}", which is not a variable'),
+        ("'${A:-${NAME}}'", 'contains "${A:-${NAME}", which is not a variable'),
+        ("${A:?no}", 'contains "${A:?no}", which is not a variable'),
     ],
 )
 def test_i27_what_cannot_be_replaced_is_pointed_at(text: str, message: str) -> None:
@@ -69,13 +69,13 @@ def test_a_missing_variable_gets_a_hint() -> None:
         loaded(f"{NATIVE}metadata: {{name: ${name}}}\n").diagnostics[0].hint
         for name in ("NAMES", "ZONE")
     ]
-    assert hints == ["did you mean NAME?", "say --var ZONE=VALUE"]
+    assert hints == ["did you mean NAME?", "pass --var ZONE=VALUE"]
 
 
 @pytest.mark.parametrize("text", ["${ASKING}", "${ASKING:-x}"])
 def test_a_value_cannot_ask_for_another(text: str) -> None:
     (item,) = loaded(f"{NATIVE}metadata: {{name: '{text}'}}\n").diagnostics
-    assert item.message == "holds a placeholder that nothing has replaced"
+    assert item.message == "contains a placeholder that was not replaced"
 
 
 def test_every_string_value_is_replaced_and_no_key() -> None:
@@ -90,7 +90,7 @@ def test_every_string_value_is_replaced_and_no_key() -> None:
     assert desired.options.suspend.reason == "payments"
     assert desired.spec == {"egressFilter": {"type": "DROP_ALL"}}
     (item,) = loaded(f"{NATIVE}metadata: {{name: a, tags: {{'$NAME': b}}}}\n").diagnostics
-    assert item.message == 'must not hold "$"'
+    assert item.message == 'must not contain "$"'
 
 
 def test_the_kind_may_be_a_variable_but_never_the_api_version() -> None:
@@ -141,7 +141,7 @@ def test_a_small_file_cannot_ask_for_a_large_text() -> None:
         [("m.yaml", text.encode())], {"LONG": "x" * (limits.MAX_VARIABLE_CHARACTERS // 2)}
     )
     (item,) = result.diagnostics
-    assert item.message == "is longer than 4,096 characters with its variables"
+    assert item.message == "is longer than 4,096 characters after its variables are replaced"
 
 
 def test_pairs() -> None:
@@ -180,8 +180,8 @@ def test_a_file_of_variables() -> None:
     [
         (b"A=1\nB\n", "v:2: must be NAME=VALUE; a name has letters, digits and _"),
         (b"A: 1\n", "v:1: must be NAME=VALUE; a name has letters, digits and _"),
-        (b"A=1\n\nA=2\n", "v:3: A is given for the second time"),
-        (b"A=1\nB=\xff\n", "v:2:3: is not UTF-8: byte 0xff does not belong here"),
+        (b"A=1\n\nA=2\n", "v:3: A is already defined above"),
+        (b"A=1\nB=\xff\n", "v:2:3: is not valid UTF-8: byte 0xff is invalid"),
     ],
 )
 def test_a_file_of_variables_that_is_none(content: bytes, message: str) -> None:

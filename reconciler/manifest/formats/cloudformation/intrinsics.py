@@ -1,7 +1,7 @@
-"""CloudFormation's functions, resolved as far as a template says it all by itself.
+"""Resolution of CloudFormation's intrinsic functions from the template alone.
 
-What only CloudFormation knows, because it is decided when a stack is made, is complained about
-at its place, once. Values stand where the function stood that gave them.
+A value that exists only when a stack is created is reported once, at its position. A resolved
+value has the position of its function.
 """
 
 import re
@@ -37,7 +37,7 @@ from reconciler.manifest.parsing.nodes import (
 )
 from reconciler.manifest.parsing.variables import split_placeholders
 
-# A name that the template itself gives can be asked for; all other attributes come into being.
+# Attributes with a name that the template sets. Other attributes exist only in a stack.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
 _MAX_DEPTH = 2 * limits.MAX_NODE_DEPTH
@@ -47,8 +47,7 @@ _MOST_VALUES = limits.MAX_NODES
 class Resolver:
     """Resolves the functions in one template.
 
-    ``variables`` count before the defaults of parameters, and are all that is known of
-    CloudFormation's own ones.
+    ``variables`` override the defaults of parameters and give the values of pseudo parameters.
     """
 
     def __init__(
@@ -60,12 +59,12 @@ class Resolver:
         self._depth = 0
         self._values = 0
         self._in_progress: set[Path] = set()
-        # None stands for a condition of which cannot be said whether it holds.
+        # None means that the condition cannot be resolved.
         self._conditions: dict[str, bool | None] = {}
         self._properties: dict[Path, Node | None] = {}
 
     def property(self, resource: str, name: str) -> Node | None:
-        """Return a property of a resource without functions in it; None where it is not set."""
+        """Return a property of a resource with its functions resolved, or None if it is not set."""
         path = ("Resources", resource, "Properties", name)
         if path not in self._properties:
             _, node = find(self._template, path)
@@ -74,7 +73,7 @@ class Resolver:
         return self._properties[path]
 
     def is_true(self, condition: str, position: Position, path: Path) -> bool | None:
-        """Return whether ``condition`` holds; None where that cannot be said, which is told."""
+        """Return whether ``condition`` is true, or report that it cannot be resolved."""
         try:
             return self._named_condition(condition)
         except UnresolvedError as error:
@@ -87,9 +86,9 @@ class Resolver:
 
     @contextmanager
     def _guard_cycle(self, path: Path) -> Iterator[None]:
-        """Note that what ``path`` leads to is under way, so that it cannot wait for itself."""
+        """Raise UnresolvedError if ``path`` is being resolved already."""
         if path in self._in_progress:
-            raise UnresolvedError("needs itself in the end")
+            raise UnresolvedError("depends on itself")
         self._in_progress.add(path)
         try:
             yield
@@ -101,13 +100,13 @@ class Resolver:
         self._depth += 1
         try:
             if self._depth > _MAX_DEPTH:
-                raise UnresolvedError("leads through too many others")
+                raise UnresolvedError("depends on too many other functions or conditions")
             yield
         finally:
             self._depth -= 1
 
     def _resolve(self, node: Node, path: Path) -> Node | None:
-        """Return ``node`` without functions in it; None for what stands for nothing at all."""
+        """Return ``node`` with its functions resolved; None for ``AWS::NoValue``."""
         with self._guard_depth():
             if call := parse_call(node, path):
                 return self._value_of(call)
@@ -119,7 +118,7 @@ class Resolver:
 
     def _value_of(self, call: FunctionCall) -> Node | None:
         try:
-            self._refuse_many()
+            self._check_count()
             value = self._FUNCTIONS.get(call.name, Resolver._unknown)(self, call)
             self._count(value)
         except UnresolvedError as error:
@@ -128,9 +127,9 @@ class Resolver:
         return value
 
     def _count(self, value: Node | None) -> None:
-        """Count ``value`` and all in it, because short calls can give a large value many times."""
+        """Count ``value`` and its parts, because short calls can repeat a large value."""
         self._values += 1
-        self._refuse_many()
+        self._check_count()
         if isinstance(value, ListNode):
             for item in value.items:
                 self._count(item)
@@ -138,9 +137,11 @@ class Resolver:
             for member in value.members.values():
                 self._count(member.value)
 
-    def _refuse_many(self) -> None:
+    def _check_count(self) -> None:
         if self._values > _MOST_VALUES:
-            raise UnresolvedError(f"is one of more than {_MOST_VALUES:,} values of functions here")
+            raise UnresolvedError(
+                f"is one of more than {_MOST_VALUES:,} function values in this template"
+            )
 
     def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
         members = {}
@@ -160,7 +161,7 @@ class Resolver:
             raise UnresolvedError
         if isinstance(value, ScalarNode) and value.value is not None:
             return value.text
-        raise UnresolvedError(f"needs text, not {describe(value) if value else 'nothing'}")
+        raise UnresolvedError(f"needs text, not {describe(value) if value else 'AWS::NoValue'}")
 
     def _list(self, node: Node, path: Path) -> list[Node]:
         value = self._resolve(node, path)
@@ -168,7 +169,7 @@ class Resolver:
             raise UnresolvedError
         if isinstance(value, ListNode):
             return value.items
-        raise UnresolvedError(f"needs a list, not {describe(value) if value else 'nothing'}")
+        raise UnresolvedError(f"needs a list, not {describe(value) if value else 'AWS::NoValue'}")
 
     def _ref(self, call: FunctionCall) -> Node | None:
         name = self._text(call.argument, call.path)
@@ -185,7 +186,7 @@ class Resolver:
         type_ = get_text(found, "Type") if found else None
         if type_ is None:
             raise UnresolvedError(
-                f"needs {name} of {quote_value(resource)}, which is no resource here"
+                f"needs {name} of {quote_value(resource)}, which is not a resource of this template"
             )
         value = None
         if type_.startswith("AWS::AppMesh::") and _KNOWN_ATTRIBUTE.fullmatch(name):
@@ -201,7 +202,7 @@ class Resolver:
             case ListNode(items=[first, second]):
                 resource, name = self._text(first, call.path), self._text(second, call.path)
             case _:
-                raise UnresolvedError("takes a resource and an attribute of it")
+                raise UnresolvedError("needs a resource and one of its attributes")
         value = self._attribute(resource, name)
         return value._replace(position=call.position)
 
@@ -210,7 +211,7 @@ class Resolver:
         if isinstance(template, ListNode) and len(template.items) == 2:  # noqa: PLR2004
             template, given = template.items
         if not isinstance(template, ScalarNode) or not isinstance(given, MappingNode | None):
-            raise UnresolvedError("takes text, or a list of text and a mapping")
+            raise UnresolvedError("needs text, or a list of text and a mapping")
         known = {
             name: self._text(member.value, (*call.path, name))
             for name, member in (given.members if given else {}).items()
@@ -251,18 +252,18 @@ class Resolver:
         steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
         _, value = find(self._template, ("Mappings", *steps))
         if not isinstance(value, ScalarNode | ListNode):
-            raise UnresolvedError(f"finds nothing at {quote_value('.'.join(steps))} in Mappings")
+            raise UnresolvedError(f"finds no value at {quote_value('.'.join(steps))} in Mappings")
         return value._replace(position=call.position)
 
     def _if(self, call: FunctionCall) -> Node | None:
         condition, yes, no = self._arguments(call, 3)
-        holds = self._named_condition(self._text(condition, call.path))
-        return self._resolve(yes if holds else no, call.path)
+        is_true = self._named_condition(self._text(condition, call.path))
+        return self._resolve(yes if is_true else no, call.path)
 
     def _arguments(self, call: FunctionCall, count: int) -> list[Node]:
         if isinstance(call.argument, ListNode) and len(call.argument.items) == count:
             return call.argument.items
-        raise UnresolvedError(f"takes a list of {count}")
+        raise UnresolvedError(f"needs a list of {count} items")
 
     def _named_condition(self, name: str) -> bool:
         if name not in self._conditions:
@@ -278,10 +279,10 @@ class Resolver:
                 except UnresolvedError as error:
                     self._report(error, position, path)
                     self._conditions[name] = None
-        holds = self._conditions[name]
-        if holds is None:
+        is_true = self._conditions[name]
+        if is_true is None:
             raise UnresolvedError
-        return holds
+        return is_true
 
     def _truth(self, node: Node, path: Path) -> bool:
         with self._guard_depth():
@@ -301,7 +302,7 @@ class Resolver:
                 case None if isinstance(node, InvalidNode):
                     raise UnresolvedError
                 case _:
-                    raise UnresolvedError("is no condition that can be resolved here")
+                    raise UnresolvedError("is not a condition that can be resolved here")
 
     def _unknown(self, call: FunctionCall) -> Node:
         raise UnresolvedError(f"calls {escaped(call.name)}, which cannot be resolved here")

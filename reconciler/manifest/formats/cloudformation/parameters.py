@@ -1,6 +1,6 @@
-"""What a template's functions have in common: how a call looks, and what parameters say.
+"""Function calls and parameters of CloudFormation templates.
 
-Resolves no function; that is for ``functions``.
+``intrinsics`` resolves the functions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _TOO_LONG = f"longer than {limits.MAX_VARIABLE_CHARACTERS:,} characters"
 
 
 class FunctionCall(NamedTuple):
-    """A function with its argument, where it stands, and the path to it."""
+    """A call of a function in a template."""
 
     position: Position
     name: str
@@ -36,7 +36,7 @@ class FunctionCall(NamedTuple):
 
 
 class UnresolvedError(Exception):
-    """A function has no value; without a message, that was complained about already."""
+    """A function has no value. Without a message, the reason is reported already."""
 
     def __init__(self, message: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -53,18 +53,22 @@ def parse_call(node: Node, path: Path) -> FunctionCall | None:
         if len(node.members) == 1 and name in {"Ref", "Condition"}:
             return FunctionCall(node.position, name, member.value, path)
         if name.startswith("Fn::"):
-            others = "" if len(node.members) == 1 else " beside other keys"
-            return FunctionCall(member.position, f"{name}{others}", member.value, path)
+            suffix = "" if len(node.members) == 1 else " next to other keys"
+            return FunctionCall(member.position, f"{name}{suffix}", member.value, path)
     return None
 
 
 def make_scalar(position: Position, text: str) -> ScalarNode:
-    """Return ``text`` as CloudFormation takes it: a number or a boolean where one is meant."""
+    """Return ``text`` as an unquoted scalar, which may be read as a number or a boolean."""
     return parse_scalar(ScalarNode(position, text, text, unquoted=True), text)
 
 
 def join_limited(pieces: Iterable[str]) -> str:
-    """Return ``pieces`` as one text, as long as that is not longer than any field takes."""
+    """Return ``pieces`` as one text.
+
+    Raises:
+        UnresolvedError: The text is longer than the longest field.
+    """
     found: list[str] = []
     length = 0
     for piece in pieces:
@@ -76,9 +80,12 @@ def join_limited(pieces: Iterable[str]) -> str:
 
 
 def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> str | list[str]:
-    """Return the value of the parameter ``name``, one of CloudFormation's own included.
+    """Return the value of a parameter of the template or a pseudo parameter.
 
-    ``variables`` count before defaults. UnresolvedError if it has none.
+    ``variables`` override defaults.
+
+    Raises:
+        UnresolvedError: The parameter has no value that can be used.
     """
     _, parameter = find(template, ("Parameters", name))
     if isinstance(parameter, MappingNode):
@@ -89,8 +96,8 @@ def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> 
             raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
         return variables[name]
     if find(template, ("Resources", name))[1]:
-        hint = "Fn::GetAtt gives names that the template itself gives, such as MeshName"
-        raise UnresolvedError(f"needs the physical id of {name}, which a stack gives", hint)
+        hint = "use Fn::GetAtt for a name that the template sets, such as MeshName"
+        raise UnresolvedError(f"needs the physical id of {name}, which only a stack has", hint)
     parameters = find(template, ("Parameters",))[1]
     known = parameters.members if isinstance(parameters, MappingNode) else ()
     message = f"needs {quote_value(name)}, which the template does not declare"
@@ -112,7 +119,7 @@ def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> s
     if isinstance(allowed, ListNode):
         words = [item.text for item in allowed.items if isinstance(item, ScalarNode)]
         if text not in words:
-            message = f"needs the parameter {name}, which must not be {quote_value(text)}"
+            message = f"needs the parameter {name}, which does not allow {quote_value(text)}"
             raise UnresolvedError(message, did_you_mean(text, words))
     if type_ == "CommaDelimitedList" or type_.startswith("List<"):
         return [item.strip() for item in text.split(",")]

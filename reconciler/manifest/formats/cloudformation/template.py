@@ -1,6 +1,6 @@
-"""CloudFormation templates: which of their resources are ours, and what those ask for.
+"""Translation of the App Mesh resources in CloudFormation templates.
 
-Resources of other services are left alone and counted; what their functions say is not looked at.
+Resources of other services are counted and ignored; their functions are not resolved.
 """
 
 from collections.abc import Iterator
@@ -38,11 +38,11 @@ _POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
 
 def translate_template(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
-    """Yield what of a mesh is in a template, and complain of what CloudFormation would refuse."""
+    """Yield the App Mesh resources in a template, and report errors of the template."""
     for name, member in context.root.members.items():
         if name not in _SECTIONS:
             hint = did_you_mean(name, _SECTIONS)
-            message = "is no section of a template"
+            message = "is not a section of a template"
             context.report(Code.UNKNOWN_FIELD, member.position, message, (name,), hint)
     position, resources = find(context.root, ("Resources",))
     if resources is None:
@@ -60,8 +60,8 @@ def _resource(
 ) -> Iterator[DeclaredResource | Unnamed]:
     path = ("Resources", name)
     if name.startswith("Fn::") or parse_call(member.value, path):
-        message = "makes resources that only CloudFormation knows"
-        context.report(Code.FUNCTION, member.position, message, path, "write them out")
+        message = "creates resources that only CloudFormation can determine"
+        context.report(Code.FUNCTION, member.position, message, path, "write the resources in full")
         return
     if not isinstance(member.value, MappingNode):
         context.report_type(member.value, path)
@@ -98,7 +98,9 @@ def _translate(
     names = documents.names(kind)
     own_name = cloudformation_name("", attribute(names[-1]))
     if own_name not in members:
-        message = "is required: CloudFormation would make up a name, which only the stack knows"
+        message = (
+            "is required: without it, CloudFormation generates a name that only the stack knows"
+        )
         context.report(Code.MISSING_FIELD, position, message, (*path, own_name))
         members[own_name] = KeyValue(position, InvalidNode(position))
     model = rename_fields(documents.request(kind), cloudformation_name)
@@ -111,16 +113,16 @@ def _translate(
         documents.spec_in(model),
         ("Properties", "MeshOwner"),
     )
-    form: Any = validate(model, root, context.diagnostics, (*context.path, *path))
-    if form is None:
+    document: Any = validate(model, root, context.diagnostics, (*context.path, *path))
+    if document is None:
         word = documents.KEY_KINDS[kind]
         yield context.invalid(fields, word, fields.key(word))
         return
     yield context.declare(
         fields,
-        documents.key_of(kind, form, names),
-        None if form.spec is None else to_api_names(form.spec),
-        documents.tags_by_key(form),
+        documents.key_of(kind, document, names),
+        None if document.spec is None else to_api_names(document.spec),
+        documents.tags_by_key(document),
         Options(protect=_is_retained(context, name, resource)),
     )
 
@@ -128,20 +130,20 @@ def _translate(
 def _is_created(
     context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode
 ) -> bool:
-    """Return whether the condition of ``resource`` holds; no too where it is complained about."""
+    """Return whether the condition of ``resource`` is true; False if that is not known."""
     position, node = resource.members["Condition"]
     path = ("Resources", name, "Condition")
     if not isinstance(node, ScalarNode) or node.value is None:
         context.report_type(node, path, "the name of a condition")
         return False
-    holds = resolver.is_true(node.text, position, path)
-    if holds is False:
-        context.ignored[f"{get_text(resource, 'Type')} whose condition does not hold"] += 1
-    return holds is True
+    is_true = resolver.is_true(node.text, position, path)
+    if is_true is False:
+        context.ignored[f"{get_text(resource, 'Type')} whose condition is false"] += 1
+    return is_true is True
 
 
 def _is_retained(context: DocumentContext, name: str, resource: MappingNode) -> bool:
-    """Return whether a stack keeps the resource; what cannot be told is complained of."""
+    """Return whether a stack keeps the resource when it is removed from the template."""
     _, node = find(resource, ("DeletionPolicy",))
     path = ("Resources", name, "DeletionPolicy")
     if node is None:
