@@ -19,7 +19,7 @@ class LockScheme:
 
 LOCK_SCHEMES: Mapping[str, LockScheme] = {
     "file": LockScheme("PATH"),
-    "dynamodb": LockScheme("TABLE", "with the partition key LockID"),
+    "dynamodb": LockScheme("TABLE", "(partition key LockID)"),
 }
 LOCK_USAGE = " or ".join(f"{name}:{scheme.location}" for name, scheme in LOCK_SCHEMES.items())
 LOCK_HELP = ", or ".join(
