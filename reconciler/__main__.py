@@ -1,4 +1,4 @@
-"""python -m reconciler."""
+"""Entry point of ``python -m reconciler``."""
 
 import gc
 import os
@@ -15,29 +15,29 @@ def main() -> None:
     _open_missing_streams()
     gc.set_threshold(GC_THRESHOLD)
     try:
-        # Imported here, so that Ctrl-C during the imports is no stack trace either.
+        # Imported here, so that Ctrl-C during the imports prints no stack trace.
         from reconciler.cli.main import main as run  # noqa: PLC0415
 
         code = run()
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:
-        # Reads that are still under way have nothing to finish, and a person waits.
+        # Do not wait for reads in progress: the user pressed Ctrl-C.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    # The interpreter would search everything once more before it gives it all back.
+    # Without this, the interpreter runs a full collection at exit.
     gc.freeze()
     sys.exit(code)
 
 
 def _open_missing_streams() -> None:
-    """Put nothing where a standard stream was closed: a file opened later must not become it."""
+    """Open /dev/null for each closed standard stream, so that no later file gets its number."""
     for number, (name, mode) in enumerate(STREAMS):
         if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            if nowhere != number:
-                os.dup2(nowhere, number)
+            devnull = os.open(os.devnull, os.O_RDWR)
+            if devnull != number:
+                os.dup2(devnull, number)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 

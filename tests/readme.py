@@ -11,7 +11,7 @@ from typing import get_args, get_type_hints
 
 import create_mesh_reference
 
-from reconciler.core import exit_codes
+from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import Behavior
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
@@ -63,8 +63,6 @@ def _option_row(option: Option) -> str:
     commands = _SETS.get(option.commands) or ", ".join(option.commands)
     choices = f" One of {', '.join(option.choices)}." if option.choices else ""
     default = "" if option.default is None else f"`{option.default}`"
-    if isinstance(option.default, float):
-        default = f"`{option.default:g}`"
     flag = f"`--{option.name}{value}`" + (f", `-{option.letter}`" if option.letter else "")
     return f"| {flag} | {option.command or commands} | {default} | {option.help}{choices} |\n"
 
@@ -86,9 +84,8 @@ def _choices(behavior: str) -> str:
 
 
 def _exit_codes() -> str:
-    rows = re.findall(r"^    (\d+) +(\w+) +(.+)$", exit_codes.__doc__ or "", re.MULTILINE)
     return "| code | name | meaning |\n|---|---|---|\n" + "".join(
-        f"| {code} | {name} | {meaning} |\n" for code, name, meaning in rows
+        f"| {int(code)} | {code.word} | {code.meaning} |\n" for code in ExitCode
     )
 
 

@@ -16,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from reconciler.cli.main import COMMANDS, main
+from reconciler.cli.command_table import COMMANDS
+from reconciler.cli.main import main
 
 PATIENCE_SECONDS = 60
 PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24
@@ -49,7 +50,7 @@ def is_ours(task: Path) -> bool:
 
 
 def sweep(limits: range, commands: list[str]) -> None:
-    for module in ("wiring.local", *(f"cli.{name}" for name in COMMANDS)):
+    for module in ("wiring.local", *(f"cli.commands.{name}" for name in COMMANDS)):
         import_module(f"reconciler.{module}")
     for files in limits:
         for command in commands:

@@ -14,7 +14,7 @@ import pytest
 from deploy_files import DEPLOY, ROOT, instructions, read
 from run_shell import Shell, shell_in
 
-from reconciler.cli.main import COMMANDS
+from reconciler.cli.command_table import COMMANDS
 from reconciler.settings.options import OPTIONS
 
 BIN = Path(sys.executable).parent

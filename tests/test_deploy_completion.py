@@ -8,7 +8,7 @@ import pytest
 from deploy_files import DEPLOY
 from run_shell import Shell, shell_in
 
-from reconciler.cli.main import COMMANDS
+from reconciler.cli.command_table import COMMANDS
 
 COMPLETION = DEPLOY / "completion"
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import Cli
 from readme import BEHAVIORS, README, rewritten, rows_of
 
-from reconciler.cli.main import COMMANDS
+from reconciler.cli.command_table import COMMANDS
 from reconciler.endpoint import Behavior
 from reconciler.settings.options import ALL_COMMANDS, TARGET_COMMANDS
 

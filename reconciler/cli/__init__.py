@@ -1,1 +1,1 @@
-"""The command line: argv and environment become settings, one verb runs, an exit code comes out."""
+"""Command line: reads options, runs one command, and returns its exit code."""

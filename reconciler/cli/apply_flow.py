@@ -1,4 +1,4 @@
-"""How every verb that writes goes about it: shows the plan, asks, carries out, reports."""
+"""Steps of every command that writes: show the plan, ask, apply, report."""
 
 import sys
 from collections.abc import Callable
@@ -25,17 +25,22 @@ ApplyFunction: TypeAlias = Callable[[Plan, AppMesh, engine.ApplyOptions], Report
 
 
 def require_confirmation_possible(invocation: Invocation) -> None:
-    """Refuse a run that would have to ask, and cannot; UsageError says how to go on."""
+    """Reject a run that needs confirmation but cannot ask for it.
+
+    Raises:
+        UsageError: If stdin is not a terminal, or if the format does not show the plan.
+    """
     if invocation["auto_approve"]:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{invocation.command} needs confirmation, but stdin is not a terminal: pass --auto-approve"
+            f"{invocation.command} needs confirmation, but stdin is not a terminal: "
+            "pass --auto-approve"
         )
     if not _is_readable(invocation):
         raise UsageError(
-            f"{invocation.command} --format {invocation['format']} shows no plan to agree to: "
-            "say --auto-approve"
+            f"{invocation.command} needs confirmation, but --format {invocation['format']} shows "
+            "no plan: pass --auto-approve"
         )
 
 
@@ -47,9 +52,17 @@ def confirm_and_apply(
     footer: str = "",
     apply: ApplyFunction | None = None,
 ) -> int:
-    """Return the exit code of carrying ``plan`` out, once it was shown and agreed to.
+    """Show ``plan``, ask for confirmation, apply it and print the report.
 
-    ``footer`` is said below the plan, where that has changes.
+    Args:
+        invocation: The command line.
+        target: The target of the plan.
+        plan: The changes to make.
+        footer: Text below the plan if it has changes.
+        apply: Applies the plan; None for ``engine.apply``.
+
+    Returns:
+        The exit code.
     """
     color, width = wants_color(invocation["color"]), terminal_width()
     readable = _is_readable(invocation)
@@ -79,10 +92,10 @@ def apply_plan(
     *,
     readable: bool = True,
 ) -> tuple[Report, ExitCode]:
-    """Return what became of ``plan``, and the exit code; ``readable`` prints each outcome."""
+    """Apply ``plan`` and return its report and the exit code; ``readable`` prints each outcome."""
     color = wants_color(invocation["color"])
     changes = len(plan.changes)
-    # Not before: a daemon must not wait for somebody who is reading a plan.
+    # The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
     writing = hold_lock(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
     with (
         writing as may_write,
@@ -122,6 +135,6 @@ def _apply_options(
         should_stop=lambda: stop.stop_requested.is_set() or not may_write(),
         sleep=stop.stop_requested.wait,
         on_outcome=on_outcome,
-        # Of the verbs that write, apply alone has it.
+        # Only apply has this option.
         fail_fast=invocation.options.values.get("fail_fast", False),
     )

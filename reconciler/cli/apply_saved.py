@@ -1,4 +1,4 @@
-"""A saved plan as the work of apply: what may be said beside it, and whose plan it is."""
+"""Application of a saved plan: ``apply --plan``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from reconciler.targets.appmesh import AppMesh
 from reconciler.wiring.plan_files import read_plan
 from reconciler.wiring.targets import open_target
 
-# What shapes a plan; a saved one has its shape, and ignoring a guard would be worse than refusing.
+# These options have no effect on a saved plan. They are rejected, so that no guard is ignored.
 PLANNING_OPTIONS = (
     "policy",
     "max_deletes",
@@ -32,41 +32,44 @@ PLANNING_OPTIONS = (
     "expect",
 )
 
-EXISTS_REASON = "it is there now, and was not when the plan was made"
+EXISTS_REASON = "it was created after the plan was made"
 
 
 @contextmanager
 def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
     """Yield the saved plan of ``--plan`` and the target that it was made for.
 
-    UsageError where it was made for another one, or where something said beside it is about
-    making a plan.
+    Raises:
+        UsageError: If the plan was made for another target, or if the command line has an option
+            for planning.
     """
     for name in PLANNING_OPTIONS:
         if name in invocation.options.flags:
             option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} is for making a plan, and --plan brings one: leave it out")
+            raise UsageError(
+                f"--plan applies a saved plan, which {option} cannot change: remove it"
+            )
     if invocation.paths:
-        raise UsageError("apply --plan reads no manifests: leave the PATH out")
+        raise UsageError("apply --plan reads no manifests: remove the PATH argument")
     plan = read_plan(invocation["plan"])
     values = invocation.options.values
     options = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
     config = resolve_target(replace(invocation, options=options))
     if config.policy == Policy.OBSERVE:
-        raise UsageError(f"the policy of target {config.name} is observe, so no plan is applied")
+        raise UsageError(f"nothing was applied: the policy of target {config.name} is observe")
     with open_target(config, workers=invocation["parallelism"]) as target:
         if plan.target != target.id == replace(plan.target, account=None):
-            # Where nobody says whose credentials these are, what the owner has tells.
+            # The account is still unknown. A read finds it in the ARNs of the owner's resources.
             target.read_all((), plan.owner)
         _require_same_target(plan, target.id, config.owner)
         yield plan, target
 
 
 def apply_saved_plan(plan: Plan, target: AppMesh, options: engine.ApplyOptions) -> Report:
-    """Return what became of every change of a saved plan; a create whose name is taken is Stale.
+    """Apply a saved plan. A create is Stale if its resource exists now.
 
-    Sent a second time, it could be answered from a memory of the first, whatever has become of
-    the resource since.
+    If the plan is applied twice, the service could replay the response of the first create,
+    although the resource has changed since.
     """
     creates = [change for change in plan.changes if isinstance(change, Create)]
     existing = target.list_versions([change.key for change in creates])
@@ -80,15 +83,16 @@ def _require_same_target(plan: Plan, target: TargetId, owner: str) -> None:
     planned = plan.target
     pairs = {
         "target": (planned.name, target.name),
-        # The local endpoint takes whatever port is free.
+        # The local endpoint uses any free port.
         "URL": (planned.url, planned.url if planned.name == LOCAL else target.url),
         "account": (planned.account, target.account or "unknown"),
         "region": (planned.region, target.region),
         "owner": (plan.owner, owner),
     }
-    for word, (theirs, ours) in pairs.items():
-        if theirs != ours:
+    for word, (planned_value, value) in pairs.items():
+        if planned_value != value:
             raise UsageError(
-                f"the plan was made for {word} {theirs}, and this run is for {word} {ours}: "
-                "say the plan's, or make a new plan"
+                f"the plan was made for {word} {planned_value}, "
+                f"but this run is for {word} {value}: "
+                f"use the {word} of the plan, or make a new plan"
             )

@@ -1,9 +1,8 @@
-"""Knobs as click options, and what was said of them as one value."""
+"""Builds click commands from the table of options, and the value of their command line."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from reconciler.cli.command_table import COMMANDS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
 from reconciler.settings.config_file import ConfigFile, read_file
@@ -19,20 +19,25 @@ from reconciler.settings.options import (
     OPTIONS,
     SOURCE_COMMANDS,
     Option,
+    OptionGroup,
     OptionType,
     is_lock,
 )
 from reconciler.settings.target_config import OptionValues
 
-HOW_KEYS_READ = "; a key reads kind/name, such as mesh/payments or 'route/*'"
+# Column of the flags in --help, the same in each group; a longer flag has a line of its own.
+FLAG_WIDTH = 26
+KEY_HINT = "; a key is kind/name, such as mesh/payments or 'route/*'"
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What one run was asked to do.
+    """The parsed command line of one run.
 
-    ``options`` holds every option of the verb by field name, and how it was set. ``keys`` are what
-    it is about, as the user typed them. ``arguments`` is the command line after the verb.
+    Attributes:
+        options: All options of the command by field name, and how each was set.
+        keys: The keys as the user typed them.
+        arguments: The command line after the command.
     """
 
     command: str
@@ -48,25 +53,30 @@ class Invocation:
 
     @property
     def listen(self) -> tuple[str, int]:
-        """The host and port of ``--listen``; UsageError where it names none."""
+        """The host and port of ``--listen``.
+
+        Raises:
+            UsageError: If it is not HOST:PORT.
+        """
         host, colon, port = self["listen"].rpartition(":")
         if not (colon and host and port.isdecimal()):
-            raise UsageError(f'--listen takes HOST:PORT, not "{self["listen"]}"')
+            raise UsageError(f'invalid --listen "{self["listen"]}": use HOST:PORT')
         return host.strip("[]"), int(port)
 
     def printed_calls(self, calls: Mapping[str, int]) -> Mapping[str, int]:
-        """Return ``calls`` if --verbose or JSON asks to print them; else none."""
+        """Return ``calls`` if --verbose or --format json prints them, else an empty mapping."""
         values = self.options.values
         return calls if values.get("verbose") or values.get("format") == "json" else {}
 
     def reparse(self) -> "Invocation":
-        """Return what the same command line means now that its files may say something else.
+        """Return the same command line with the current content of its files.
 
-        UsageError where it means nothing any more.
+        Raises:
+            UsageError: If it is not valid any more.
         """
-        again = make_command(self.command, lambda invocation: invocation)
+        command = make_command(self.command, lambda invocation: invocation)
         try:
-            invocation: Invocation = again.main(list(self.arguments), standalone_mode=False)
+            invocation: Invocation = command.main(list(self.arguments), standalone_mode=False)
         except click.ClickException as error:
             raise UsageError(error.format_message()) from error
         return invocation
@@ -76,34 +86,58 @@ CommandFunction = Callable[[Invocation], object]
 
 
 class Command(click.Command):
-    """A verb that remembers the words after it."""
+    """A command whose help has groups of options, examples and exit codes."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take ``args`` in, and keep them."""
+        """Parse ``args``, and keep them for ``Invocation.arguments``."""
         ctx.obj = tuple(args)
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each group under its heading."""
+        offered = [option for option in OPTIONS if option.offered_by(self.name or "")]
+        groups = {option.field: option.group for option in offered}
+        rows: dict[OptionGroup, list[tuple[str, str]]] = {group: [] for group in OptionGroup}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record and isinstance(parameter, click.Option):
+                flag, text = record
+                group = groups.get(parameter.name or "", OptionGroup.OTHER)
+                rows[group].append((flag.ljust(FLAG_WIDTH), text))
+        for group, records in rows.items():
+            if records:
+                with formatter.section(group.value):
+                    formatter.write_dl(records, col_max=FLAG_WIDTH)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples and the exit codes."""
+        del ctx
+        command_help = COMMANDS[self.name or ""]
+        write_examples(formatter, command_help.examples)
+        with formatter.section("Exit codes"):
+            formatter.write_dl(
+                [(str(int(code)), code.meaning) for code in sorted(command_help.exit_codes)]
+            )
+
 
 def configure_logging(invocation: Invocation) -> None:
-    """Log as the run was asked to; a daemon tells of its cycles unless it is told not to."""
+    """Set up logging by the options. Without --log-level, the daemon logs its cycles (info)."""
     level = invocation["log_level"] or ("info" if invocation.command == "run" else None)
     start_logging(level, invocation["log_format"])
 
 
 def load_command(name: str) -> click.Command:
-    """Return the command that imports ``name``, logs as it was asked to, and runs it."""
-    run: CommandFunction = import_module(f"reconciler.cli.commands.{name}").run
+    """Return the click command of ``name``, which imports its module only when it runs."""
 
-    @wraps(run)
-    def logged(invocation: Invocation) -> object:
+    def run(invocation: Invocation) -> object:
         configure_logging(invocation)
-        return run(invocation)
+        return import_module(f"reconciler.cli.commands.{name}").run(invocation)
 
-    return make_command(name, logged)
+    return make_command(name, run)
 
 
 def make_command(command: str, run: CommandFunction) -> click.Command:
-    """Return the click command of ``command``; its docstring is its help."""
+    """Return a click command that parses the options of ``command`` and calls ``run``."""
 
     def callback(**parameters: Any) -> object:
         context = click.get_current_context()
@@ -127,60 +161,56 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif command == "show":
         arguments.append(
-            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_give_alone)
+            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)
         )
+    command_help = COMMANDS[command]
     return Command(
         command,
         callback=callback,
         params=[*arguments, _config_option(command), *click_options],
-        help=run.__doc__,
+        help=f"{command_help.summary}\n\n{command_help.details}",
     )
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds, which ``nan`` and ``inf`` are not."""
+    """A finite number of seconds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or fail with what is allowed."""
+        """Return the number, or fail if it is not finite or out of range."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is no number of seconds", param, ctx)
+            self.fail(f"{value} is not a number of seconds", param, ctx)
         return number
 
 
 class Lock(click.ParamType[str]):
-    """The place of a lease, checked before anything is read; an empty one is an error, not none."""
+    """Location of a lease. It is checked before any read; an empty value is an error."""
 
     name = "lock"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return ``value``, or fail with what is allowed."""
+        """Return ``value``, or fail if it is not the location of a lease."""
         if not is_lock(value):
-            self.fail(f'it takes file:PATH or dynamodb:TABLE, not "{value}"', param, ctx)
+            self.fail(f'"{value}" is not a lock: use file:PATH or dynamodb:TABLE', param, ctx)
         return value
 
 
-def _give_alone(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
+def _as_tuple(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
     return (path,)
 
 
 def _option(option: Option) -> click.Option:
-    text = option.help
-    if option.default is not None and option.type is not OptionType.FLAG:
-        text = (
-            f"{text}  [{option.default:g}]"
-            if isinstance(option.default, float)
-            else f"{text}  [{option.default}]"
-        )
+    is_flag = option.type is OptionType.FLAG
     return click.Option(
         [*([f"-{option.letter}"] if option.letter else []), f"--{option.name}", option.field],
         type=_type(option),
-        default=False if option.type is OptionType.FLAG else option.default,
-        is_flag=option.type is OptionType.FLAG,
+        default=False if is_flag else option.default,
+        show_default=True,
+        is_flag=is_flag,
         multiple=option.type is OptionType.TEXT_LIST,
         envvar=option.environment_variable,
         metavar=option.metavar,
-        help=text,
+        help=option.help,
     )
 
 
@@ -197,7 +227,7 @@ def _type(option: Option) -> click.ParamType[Any] | None:
         case OptionType.TEXT | OptionType.TEXT_LIST if option.choices:
             return click.Choice(option.choices)
         case OptionType.TEXT | OptionType.TEXT_LIST:
-            # The shell completes the names of files.
+            # With this type, the shell completes file names.
             return click.Path() if option.metavar in ("FILE", "DIR") else click.STRING
 
 
@@ -209,12 +239,11 @@ def _config_option(command: str) -> click.Option:
         envvar="RECONCILER_CONFIG",
         is_eager=True,
         callback=lambda context, _, path: _load_defaults(context, command, path),
-        help="Settings file.  [reconciler.toml]",
+        help="Settings file. Default: reconciler.toml, if it exists.",
     )
 
 
 def _load_defaults(context: click.Context, command: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
-    own = file.commands.get(command, {})
-    context.default_map = {**file.common, **own}
+    context.default_map = {**file.common, **file.commands.get(command, {})}
     return file

@@ -1,4 +1,4 @@
-"""Logs on stderr, as text or as JSON lines, without anybody's secrets."""
+"""Logs on stderr, as text or as JSON lines, without secrets."""
 
 import json
 import logging
@@ -14,20 +14,20 @@ from reconciler.known_secrets import redacted
 FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
 
 
-class Redacted(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """Hides secrets in messages and traces, the SDK's own included."""
 
     def message_of(self, record: logging.LogRecord) -> str:
-        """Return what ``record`` says."""
+        """Return the message of ``record``."""
         return redacted(record.getMessage()[: limits.MAX_LOG_CHARACTERS])
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802  # logging calls it so
-        """Return the trace, in which each error repeats its text."""
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # name in logging.Formatter
+        """Return the trace. It repeats the text of each error, so it may contain secrets."""
         return redacted(super().formatException(ei)[: limits.MAX_LOG_CHARACTERS])
 
 
-class JsonFormatter(Redacted):
-    """One JSON object a record; ``event`` names it for machines."""
+class JsonFormatter(RedactingFormatter):
+    """Formats a record as one JSON object; ``event`` is its type for programs."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -40,34 +40,34 @@ class JsonFormatter(Redacted):
         document |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             document["trace"] = self.formatException(record.exc_info)
-        # In ASCII, so that no character of anybody's making steers the terminal that shows it.
+        # ASCII, so that no character of a message can control the terminal.
         return json.dumps(document)
 
 
-class TextFormatter(Redacted):
-    """One line a record, in which nothing can steer the terminal that shows it."""
+class TextFormatter(RedactingFormatter):
+    """Formats a record as one line, without characters that control the terminal."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it so
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # name in logging.Formatter
         """Return the line, without the trace that may follow it."""
         record.message = escaped(self.message_of(record))
         return super().formatMessage(record)
 
 
 class NonBlockingHandler(logging.StreamHandler[TextIO]):
-    """Writes a record where that can be done at once; counts the others, and says so later.
+    """Writes records without waiting, and drops and counts those that cannot be written at once.
 
-    A full disk, or a reader that has stopped reading, is no reason to leave meshes alone.
+    Logging must not stop reconciliation if the disk is full or the reader has stopped reading.
     """
 
     lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write ``record``, and before it how many were lost."""
+        """Write ``record``, after a line with the number of dropped records if there are any."""
         try:
             lines = [self.format(record)]
             if self.lost:
                 facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
-                facts["msg"] = f"{self.lost} records of this log could not be written"
+                facts["msg"] = f"{self.lost} log records could not be written"
                 lines.insert(0, self.format(logging.makeLogRecord(facts)))
             self._write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
         except OSError:
@@ -79,7 +79,7 @@ class NonBlockingHandler(logging.StreamHandler[TextIO]):
         file = self.stream.fileno()
         poll = select.poll()
         poll.register(file, select.POLLOUT)
-        # So much a pipe takes without waiting, once it says that it takes anything.
+        # A pipe that is ready accepts PIPE_BUF bytes without blocking.
         for start in range(0, len(content), select.PIPE_BUF):
             if not poll.poll(0):
                 raise BlockingIOError
@@ -92,8 +92,8 @@ def start_logging(level: str | None = None, style: str = "text") -> None:
     text = TextFormatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     out.setFormatter(JsonFormatter() if style == "json" else text)
     logging.basicConfig(handlers=[out], level=(level or "warning").upper(), force=True)
-    # botocore logs where it found credentials, and headers with signatures below that. Warnings
-    # come with traces, and whoever asked tells what they are about.
-    theirs = logging.WARNING if level == "debug" else logging.ERROR
-    for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "watchfiles"):
-        logging.getLogger(chatty).setLevel(theirs)
+    # At info, botocore logs the location of credentials, and at debug headers with signatures. Its
+    # warnings come with traces, and our messages already report the errors.
+    library_level = logging.WARNING if level == "debug" else logging.ERROR
+    for library in ("botocore", "boto3", "urllib3", "s3transfer", "watchfiles"):
+        logging.getLogger(library).setLevel(library_level)

@@ -1,4 +1,4 @@
-"""Finds the verb, runs it, and lets no error out but as one line and an exit code."""
+"""Runs a command, and turns every error into one line and an exit code."""
 
 import errno
 import logging
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from reconciler.cli.command_table import COMMANDS, EXAMPLES, GROUPS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.cli.output import print_error, print_message, stop_printing
 from reconciler.core.errors import (
@@ -19,24 +20,6 @@ from reconciler.core.errors import (
 from reconciler.core.exit_codes import ExitCode
 from reconciler.known_secrets import shown
 
-# Help must not import a verb: boto3 alone costs more than the whole of --help.
-COMMANDS = {
-    "validate": "Read manifests and print every complaint at once.",
-    "plan": "Show what apply would do; write nothing.",
-    "show": "Print a saved plan.",
-    "apply": "Plan, ask, and make it so.",
-    "ci": "The CI job of a forge: validate, review, apply or watch.",
-    "run": "Reconcile on change and on an interval.",
-    "status": "Ask a running daemon how everything stands.",
-    "reconcile": "Have a running daemon run a cycle now.",
-    "adopt": "Mark what is live and nobody's as ours.",
-    "release": "Take our mark off; delete nothing.",
-    "export": "Write manifests of what is live.",
-    "describe": "Show all there is to know of one resource.",
-    "doctor": "Check settings, credentials, permissions and quotas.",
-    "endpoint": "Serve the local App Mesh API.",
-    "schema": "Print the JSON Schema of manifests, plans or reports.",
-}
 CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (ManifestError, ExitCode.MANIFESTS),
@@ -49,28 +32,41 @@ UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Commands(click.Group):
-    """The verbs, each imported when it is run and not before."""
+    """All commands; a command is imported when it runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order of their use."""
+        """Return the names of the commands in the order of the help."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of a verb, None for a word that is none."""
+        """Return the command ``cmd_name``, or None if there is none."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        # Help needs no options.
+        # The help of the group needs no options.
         from reconciler.cli.command import load_command  # noqa: PLC0415
 
         return load_command(cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs with their help, importing none of them."""
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each group under its heading, and then the options."""
+        width = max(map(len, COMMANDS))
+        for group in GROUPS:
+            with formatter.section(group):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), command.summary)
+                        for name, command in COMMANDS.items()
+                        if command.group == group
+                    ]
+                )
+        click.Command.format_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        write_examples(formatter, EXAMPLES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,37 +75,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0)
     except click.ClickException as error:
-        _explain_usage(error)
+        _print_usage_error(error)
         return ExitCode.USAGE
     except ReconcilerError as error:
         print_error(str(error), *getattr(error, "choices", ()))
         return code_of(error)
     except (KeyboardInterrupt, click.Abort):
-        # A terminal has just shown ^C in the middle of a line.
+        # The terminal has just printed ^C in the middle of a line.
         print_message("\n" if sys.stderr.isatty() else "")
         print_error("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         stop_printing()
         return ExitCode.ERROR
-    except Exception as error:  # the last border: a bug of ours ends in words too
+    except Exception as error:  # a bug ends in one line too
         logging.getLogger(__name__).debug("the run has failed", exc_info=error)
-        print_error(_explained(error))
+        print_error(_describe_error(error))
         return ExitCode.ERROR
 
 
 def code_of(error: ReconcilerError) -> ExitCode:
-    """Return the exit code of a run that ended in ``error``."""
+    """Return the exit code of a run that ended with ``error``."""
     return next(code for kind, code in CODES if isinstance(error, kind))
 
 
-def _explained(error: Exception) -> str:
-    """Return what ended the run. A lack of system resources is not a bug of ours."""
+def _describe_error(error: Exception) -> str:
+    """Return the message for ``error``. A lack of system resources is not reported as a bug."""
     if isinstance(error, OSError):
         if error.errno in UNWRITTEN and error.filename is None:
-            # An error about a file has its name; this one is about what click prints, such as help.
+            # An error without a file name comes from the output of click, such as --help.
             stop_printing()
-            return f"writing results: {error.strerror}; what was printed is not all of it"
+            return f"writing results: {error.strerror}; the output is incomplete"
         where = f"{error.filename}: " if error.filename else ""
         advice = ADVICE.get(error.errno or 0, "run again with --log-level debug for the trace")
         return f"{where}{error.strerror or error}; {advice}"
@@ -124,7 +120,7 @@ def _explained(error: Exception) -> str:
     )
 
 
-def _explain_usage(error: click.ClickException) -> None:
+def _print_usage_error(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         print_message(f"{error.format_message()}\n")
     elif isinstance(error, click.UsageError) and error.ctx is not None:
@@ -135,7 +131,7 @@ def _explain_usage(error: click.ClickException) -> None:
 
 def _group() -> Commands:
     group = Commands(
-        help="Files become meshes: a declarative reconciler for the AWS App Mesh API.",
+        help="Reconcile AWS App Mesh with declarative manifests.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     return click.version_option(package_name="mesh-reconciler", prog_name="reconciler")(group)

@@ -1,4 +1,4 @@
-"""What is printed, and where: results on stdout, talk on stderr."""
+"""Output of commands: results on stdout, messages on stderr."""
 
 import os
 import shutil
@@ -15,24 +15,25 @@ from reconciler.render.terminal import Layout
 
 
 def print_result(text: str) -> None:
-    """Print a result while that can be done: no closed pipe and no full disk stops an apply."""
+    """Print a part of the result. A closed pipe or a full disk does not stop an apply."""
     if reason := _print_failure(text):
-        print_error(f"writing results: {reason}; what follows is not printed")
+        print_error(f"writing results: {reason}; further output is not printed")
 
 
 def print_complete_result(text: str) -> None:
-    """Print a result that is all there is to a run.
+    """Print the whole result of a run.
 
-    ReconcilerError where it cannot be written: a part must not pass for the whole.
+    Raises:
+        ReconcilerError: If the output is incomplete, except if the reader closed the pipe.
     """
     if reason := _print_failure(text):
-        raise ReconcilerError(f"writing results: {reason}; what was printed is not all of it")
+        raise ReconcilerError(f"writing results: {reason}; the output is incomplete")
 
 
 def _print_failure(text: str) -> str | None:
-    """Print ``text``, and say why it was not; a reader who has gone is nobody's fault."""
+    """Print ``text`` and return the error, if any. A pipe closed by its reader is no error."""
     try:
-        # Named, since a progress bar on the terminal puts itself in the place of sys.stdout.
+        # Passed explicitly, because a progress bar replaces sys.stdout.
         click.echo(text, nl=False, file=sys.stdout)
     except BrokenPipeError:
         stop_printing()
@@ -43,14 +44,14 @@ def _print_failure(text: str) -> str | None:
 
 
 def stop_printing(stream: TextIO | None = None) -> None:
-    """Send all further output of ``stream``, stdout if none, nowhere: its reader has gone."""
-    # Every later line, and the flush at exit, would fail the same way.
-    with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), (stream or sys.stdout).fileno())
+    """Discard all further output of ``stream`` (default: stdout), because it cannot be written."""
+    # All later lines, and the flush at exit, would fail too.
+    with suppress(OSError), Path(os.devnull).open("wb") as devnull:
+        os.dup2(devnull.fileno(), (stream or sys.stdout).fileno())
 
 
 def print_error(message: str, *choices: str) -> None:
-    """Print one line of talk for a person, and a line for each choice that is left."""
+    """Print one line on stderr, and one more line for each of ``choices``."""
     lines = [
         f"reconciler: {escaped(' '.join(message.split()))}",
         *(f"  {item}" for item in choices),
@@ -59,7 +60,7 @@ def print_error(message: str, *choices: str) -> None:
 
 
 def print_message(text: str) -> None:
-    """Print ``text`` on stderr if that can be done; if not, the exit code still tells."""
+    """Print ``text`` on stderr, and ignore errors: the exit code still reports the result."""
     try:
         click.echo(text, nl=False, err=True)
     except OSError:
@@ -67,7 +68,7 @@ def print_message(text: str) -> None:
 
 
 def wants_color(config: str, stream: TextIO | None = None) -> bool:
-    """Whether ``stream``, stdout if none, is colored: as said, else on a willing terminal."""
+    """Whether output to ``stream`` (default: stdout) is colored; ``config`` is --color."""
     if config == "auto":
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return (stream or sys.stdout).isatty() and not plain
@@ -75,10 +76,10 @@ def wants_color(config: str, stream: TextIO | None = None) -> bool:
 
 
 def terminal_width() -> int | None:
-    """Return the width of the terminal that results go to, COLUMNS first; None where none is."""
+    """Return the width of the terminal on stdout (COLUMNS overrides it), or None without one."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def layout(color: str) -> Layout:
-    """Return the page that results go to, as wide as its terminal."""
+    """Return the layout for results on stdout."""
     return Layout(wants_color(color), terminal_width())

@@ -1,4 +1,4 @@
-"""What a person sees while something takes its time; nothing where nobody looks."""
+"""Progress on stderr, only if it is a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,21 +9,21 @@ from reconciler.core.report import Failed, Outcome
 
 
 @contextmanager
-def spinner(what: str) -> Iterator[None]:
-    """Show on a terminal's stderr that ``what`` is going on, until the block ends."""
+def spinner(activity: str) -> Iterator[None]:
+    """Show ``activity`` on stderr until the block ends, if it is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
-    # Importing it takes as long as a small plan, and a pipe never needs it.
+    # The import takes as long as a small plan, and a pipe does not need it.
     from rich.console import Console  # noqa: PLC0415
 
-    with Console(stderr=True).status(what):
+    with Console(stderr=True).status(activity):
         yield
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
-    """Yield what wants to hear each of ``total`` outcomes; a terminal's stderr shows the counts."""
+def progress_bar(activity: str, total: int) -> Iterator[Callable[[Outcome], None]]:
+    """Yield a function that must be called with each of ``total`` outcomes."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -41,19 +41,19 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[Outcome], None]]:
     def on_outcome(outcome: Outcome) -> None:
         nonlocal failed
         failed += isinstance(outcome, Failed)
-        bar.update(task, advance=1, told=f"{failed} failed  {escaped(str(outcome.change.key))}")
+        bar.update(task, advance=1, message=f"{failed} failed  {escaped(str(outcome.change.key))}")
 
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}", markup=False),
+        TextColumn("{task.fields[message]}", markup=False),
         console=Console(stderr=True),
         transient=True,
-        # Results that go to a file must not be drawn into the bar's terminal.
+        # Results in a file must not be redirected to the terminal of the bar.
         redirect_stdout=sys.stdout.isatty(),
     )
-    task = bar.add_task(what, total=total, told="")
+    task = bar.add_task(activity, total=total, message="")
     with bar:
         yield on_outcome

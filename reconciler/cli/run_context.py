@@ -1,4 +1,4 @@
-"""What verbs with a target have in common: the target, desired values, what holds a run back."""
+"""Context of a run on a target: manifests, target, guards and lock."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler import engine
-from reconciler.cli.command import HOW_KEYS_READ, Invocation
+from reconciler.cli.command import KEY_HINT, Invocation
 from reconciler.cli.output import print_message, wants_color
 from reconciler.cli.progress import spinner
 from reconciler.core.errors import ManifestError, UsageError
@@ -31,13 +31,13 @@ from reconciler.wiring.run_variables import read_variables
 from reconciler.wiring.targets import open_target, read_limit
 
 UNLIMITED = Limit()
-# Options that no run can change its mind about.
+# Options that a reload of the configuration cannot change.
 RESTART_ONLY_OPTIONS = ("lock", "lock_term", "parallelism")
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """A run that is ready to look and to act."""
+    """A run whose target is open and whose settings are valid."""
 
     invocation: Invocation
     config: TargetConfig
@@ -53,15 +53,18 @@ class RunContext:
         incomplete_reason: str | None = None,
         only: Sequence[str] = (),
     ) -> Plan:
-        """Return the plan for ``desired``; ``incomplete_reason`` says why that is not the whole source.
+        """Return the plan for ``desired``.
 
-        It is about what the patterns ``only`` name, where there are any, and --only and --except.
+        Args:
+            desired: The resources of the manifests.
+            incomplete_reason: Why ``desired`` is not the whole source, or None.
+            only: Patterns that limit the plan in addition to --only and --except.
         """
-        # Asked anew each time: a directory may come only after a daemon has begun.
+        # Checked each time, because a directory may be created after the daemon has started.
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
         )
-        with spinner(f"looking at {self.target.id.url}"):
+        with spinner(f"reading {self.target.id.url}"):
             return engine.propose(
                 self.target,
                 desired,
@@ -74,10 +77,15 @@ class RunContext:
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
     ) -> None:
-        """Refuse a pattern of --only or --except that names none of ``keys`` and ``desired``.
+        """Reject a pattern of --only or --except that matches no resource, because it is mistyped.
 
-        It is a mistyped one, and must not pass for a wish fulfilled. UsageError says which. If it
-        may name one of ``unlisted``, that is unknown, and the pattern is taken.
+        Args:
+            keys: The keys of the plan.
+            desired: The resources of the manifests.
+            unlisted: Lists that could not be read. A pattern that may match there is accepted.
+
+        Raises:
+            UsageError: If a pattern matches no resource.
         """
         known = {resource.key for resource in desired} | set(keys)
         for name in ("only", "except"):
@@ -86,17 +94,18 @@ class RunContext:
                     item.may_match(pattern) for item in unlisted
                 ):
                     raise UsageError(
-                        f"--{name} {pattern} matches no resource, neither desired nor live{HOW_KEYS_READ}"
+                        f"--{name} {pattern} matches no resource, neither desired nor live"
+                        f"{KEY_HINT}"
                     )
 
-    def read(self, beat: Callable[[], None] = lambda: None) -> LoadResult:
-        """Return what the manifests say now, complaints included; ``beat`` is called often."""
+    def read(self, on_heartbeat: Callable[[], None] = lambda: None) -> LoadResult:
+        """Load the manifests, with their diagnostics; ``on_heartbeat`` is called often."""
         return read_manifests(
             self.paths,
             self.variables,
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
-            beat=beat,
+            beat=on_heartbeat,
         )
 
 
@@ -104,9 +113,12 @@ class RunContext:
 def open_run(
     invocation: Invocation, *, max_updates: Limit = UNLIMITED, cache: ReadCache | None = None
 ) -> Iterator[RunContext]:
-    """Yield the work of ``invocation``; ``max_updates`` holds where the user set no limit.
+    """Open the target of ``invocation`` and yield the context of the run.
 
-    With a ``cache`` what lists show unmoved is not read anew in each look.
+    Args:
+        invocation: The command line.
+        max_updates: The limit of updates if the user set none.
+        cache: Keeps resources that lists show as unchanged, so that they are not read again.
     """
     config = resolve_target(invocation)
     with open_target(config, workers=invocation["parallelism"], cache=cache) as target:
@@ -114,9 +126,10 @@ def open_run(
 
 
 def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
-    """Return ``context`` as the configuration has it now, on the target that is open.
+    """Return ``context`` with the current configuration, on the same open target.
 
-    UsageError where it is not valid, or asks for what is settled once for a process.
+    Raises:
+        UsageError: If the configuration is invalid, or changes a setting that needs a restart.
     """
     invocation = context.invocation.reparse()
     config = resolve_target(invocation)
@@ -124,18 +137,18 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
         invocation[name] == context.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not unchanged:
-        raise UsageError(
-            "the target, the owner, the source, the lock and the parallelism need a restart"
-        )
+        raise UsageError("changes of the target, owner, source, lock or parallelism need a restart")
     return _make_context(invocation, config, context.target, max_updates)
 
 
 @contextmanager
 def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[Callable[[], bool]]:
-    """Take the lock, where one is asked for, and yield what tells whether we still hold it.
+    """Take the lock, if --lock is set, and yield a function that returns whether it is still held.
 
-    Once it is lost it stays lost for this run, which has skipped changes by then. HeldError where
-    another run holds it.
+    A lost lock is not taken again by the same run, because that run may have skipped changes.
+
+    Raises:
+        LockHeldError: If another run holds the lock.
     """
     elector = make_elector(invocation, target, owner)
     if elector is None:
@@ -155,7 +168,7 @@ def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[
 
 
 def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Elector | None:
-    """Return this process as a candidate for the lock; None where none is asked for."""
+    """Return an elector for the lock of --lock, or None if it is not set."""
     if not invocation["lock"]:
         return None
     config = replace(resolve_target(invocation, needs_owner=False), owner=owner)
@@ -177,20 +190,24 @@ def _make_context(
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
-    """Return the target that the settings of the run name; a CI job must be told it outright."""
+    """Return the target of the run. In ci, the AWS environment does not select the target."""
     implied = (lambda _: None) if invocation.command == "ci" else configured_url
     config = choose_target(invocation.options, invocation.file, implied, needs_owner=needs_owner)
     if config.region is None:
-        # Every other SDK reads this variable; botocore knows AWS_DEFAULT_REGION alone.
+        # All other SDKs read AWS_REGION; botocore reads only AWS_DEFAULT_REGION.
         config = replace(config, region=os.environ.get("AWS_REGION") or None)
     return config
 
 
 def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
-    """Return the desired values; complaints go to stderr, and an error among them ends the run."""
-    found = loaded.diagnostics
-    if found:
-        print_message(diagnostic_reports.text(found, color=wants_color(color, sys.stderr)))
+    """Print the diagnostics on stderr and return the desired resources.
+
+    Raises:
+        ManifestError: If a diagnostic is an error.
+    """
+    diagnostics = loaded.diagnostics
+    if diagnostics:
+        print_message(diagnostic_reports.text(diagnostics, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so nothing was written")
     return loaded.desired
@@ -199,7 +216,7 @@ def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
 def _incomplete_reason(
     invocation: Invocation, config: TargetConfig, paths: Sequence[str]
 ) -> str | None:
-    """Say why a run does not cover the whole source; None where it does."""
+    """Return why the run does not cover the whole source, or None if it does."""
     for name in ("only", "except"):
         if invocation[name]:
             return f"--{name} was given"
@@ -207,11 +224,11 @@ def _incomplete_reason(
         return "the manifests came from standard input"
     given = {Path(path).resolve() for path in paths}
     if config.source is not None:
-        # A folder above it is not enough: what the walk leaves out would read as gone.
+        # A parent directory does not count: files that its walk excludes would look removed.
         is_whole = Path(config.source).resolve() in given
         return None if is_whole else f"{', '.join(paths)} is not the source {config.source}"
     default = Path(DEFAULT_SOURCE).resolve()
     for path in given:
         if path != default and (default in path.parents or not path.is_dir()):
-            return f"{path.name} alone is not known to be all there is; name the target's source"
+            return f"{path.name} may be only a part of the source; set the source of the target"
     return None

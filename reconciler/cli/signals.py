@@ -1,7 +1,6 @@
-"""SIGINT and SIGTERM as a wish to stop: what is under way is finished, nothing new is begun.
+"""Signals: SIGINT, SIGTERM and SIGHUP stop a run after its calls in progress.
 
-SIGHUP, which a terminal sends when it is closed, is such a wish too; a daemon has none, and takes
-it for the wish that the configuration is read again.
+A terminal sends SIGHUP when it is closed. A daemon has no terminal; it reloads its configuration.
 """
 
 import logging
@@ -22,17 +21,21 @@ CODES = {
     signal.SIGHUP: ExitCode.TERMINATED,
 }
 FINISHING_MESSAGE = (
-    "stopping: what has begun is brought to an end, which a second signal cuts short; routes may "
-    "stay detached then"
+    "stopping when the calls in progress have ended; a second signal stops at once and may leave "
+    "routes detached"
 )
 
 logger = logging.getLogger(__name__)
 
 
 class StopRequest:
-    """The wish to stop, the exit code of a run that it cut short, and what is under way.
+    """Requests by signals.
 
-    ``reload_requested`` is set when a daemon is to read its configuration again.
+    Attributes:
+        stop_requested: Set by the first signal to stop.
+        reload_requested: Set if a daemon must reload its configuration.
+        code: The exit code of a run that a signal stopped.
+        in_progress: Returns the keys of the changes in progress.
     """
 
     def __init__(self) -> None:
@@ -44,23 +47,25 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[StopRequest]:
-    """Yield a wish that the first signal makes; the second one ends the process at once.
+    """Yield a request to stop, which the first signal sets; a second signal ends the process.
 
-    A ``daemon`` ends 8 seconds after the wish, whatever is under way. A person is ``message`` what
-    the wish means.
+    Args:
+        daemon: Whether the process ends 8 seconds after the first signal, even with calls in
+            progress, and whether SIGHUP reloads the configuration.
+        message: Text for stderr after the first signal.
     """
     stop = StopRequest()
 
     def abandon(_number: int, _frame: FrameType | None) -> None:
-        # Nothing that goes wrong with the words may keep the process here.
+        # An error in logging must not keep the process from ending.
         with suppress(Exception):
             for key in stop.in_progress():
-                logger.error("%s: left under way; what became of it, the next look says", key)
+                logger.error("%s: still in progress at exit; the next cycle reads the result", key)
         os._exit(ExitCode.OK)
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
         if stop.stop_requested.is_set():
-            # A terminal that is closed after Ctrl-C is no second wish.
+            # Closing the terminal after Ctrl-C is not a second request.
             if number != signal.SIGHUP:
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
@@ -68,7 +73,7 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
         stop.code = CODES[signal.Signals(number)]
         stop.stop_requested.set()
         if daemon:
-            # The alarm outlives the block: threads are waited for at the very end of a process.
+            # The alarm stays set after the block: at exit, the interpreter waits for threads.
             signal.signal(signal.SIGALRM, abandon)
             signal.setitimer(signal.ITIMER_REAL, limits.ABANDON_TIMEOUT_SECONDS)
         _print(message)
@@ -77,19 +82,19 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
     if daemon:
         handlers[signal.SIGHUP] = lambda *_: stop.reload_requested.set()
     elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # So nohup starts us.
+        # nohup ignores SIGHUP.
         del handlers[signal.SIGHUP]
-    before = {known: signal.signal(known, handler) for known, handler in handlers.items()}
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield stop
     finally:
-        for known, handler in before.items():
-            signal.signal(known, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _print(message: str) -> None:
     if not message:
         return
-    # The terminal may be gone, and a stream may be in the middle of a line.
+    # os.write, because the signal may interrupt a write to the stream. The terminal may be closed.
     with suppress(OSError, ValueError):
         os.write(sys.stderr.fileno(), f"reconciler: {message}\n".encode())

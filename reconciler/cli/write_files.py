@@ -1,4 +1,4 @@
-"""Files that a verb writes: whole or not at all, and never over what somebody else put there."""
+"""Writes files completely or not at all, and never overwrites a file."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,11 @@ from reconciler.wiring.plan_files import DISK_ERRORS
 
 
 def is_written(path: Path, text: str) -> bool:
-    """Whether ``path`` holds ``text`` already; UsageError where it holds anything else."""
+    """Return whether ``path`` already contains ``text``.
+
+    Raises:
+        UsageError: If it has other content, or cannot be read.
+    """
     try:
         if not os.path.lexists(path):
             return False
@@ -17,13 +21,17 @@ def is_written(path: Path, text: str) -> bool:
             return True
     except OSError as error:
         raise UsageError(f"reading {path}: {error.strerror}") from error
-    raise UsageError(f"{path} is there with another content, and is not written over")
+    raise UsageError(
+        f"{path} exists with other content and is not overwritten: move it, or pass another --to"
+    )
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there, with its folders.
+    """Write a new file, and create its directories.
 
-    UsageError where it cannot be there, ReconcilerError where the disk cannot hold it.
+    Raises:
+        UsageError: If the path cannot be written.
+        ReconcilerError: If the disk fails or is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +39,7 @@ def write_new(path: Path, text: str) -> None:
             part.write(text.encode())
             part.flush()
             os.fchmod(part.fileno(), 0o644)
-            # A link replaces nothing, unlike a rename.
+            # Unlike a rename, a link does not replace an existing file.
             os.link(part.name, path)
     except OSError as error:
         kind = ReconcilerError if error.errno in DISK_ERRORS else UsageError

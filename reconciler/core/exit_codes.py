@@ -1,40 +1,35 @@
-"""The exit codes, which are the same for every command.
-
-::
-
-    code  name         meaning
-    0     ok           nothing to do, or everything was done
-    1     error        a read failed, or changes failed and nothing was changed
-    2     pending      changes are pending, and --detailed-exitcode is set
-    4     partial      at least one change failed, and something was changed
-    5     withheld     a change was withheld: guard, protection, unknown field or other owner
-    6     stale        the live state changed after the plan was made
-    7     locked       another run holds the lock
-    64    usage        invalid option, argument or setting
-    65    manifests    invalid manifests
-    130   interrupted  stopped by Ctrl-C
-    143   terminated   stopped by SIGTERM or SIGHUP
-
-If several apply, the first of 65, 1, 4, 6, 5, 2 is used.
-"""
+"""Exit codes, the same for all commands."""
 
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
-    """The exit codes; the docstring of this module explains them."""
+    """Exit code of a run, with its meaning.
 
-    OK = 0
-    ERROR = 1
-    PENDING = 2
-    PARTIAL = 4
-    WITHHELD = 5
-    STALE = 6
-    LOCKED = 7
-    USAGE = 64
-    MANIFESTS = 65
-    INTERRUPTED = 130
-    TERMINATED = 143
+    If several apply, the first of 65, 1, 4, 6, 5 and 2 is returned.
+    """
+
+    meaning: str
+
+    OK = 0, "nothing to do, or everything was done"
+    ERROR = 1, "something could not be read, or changes failed and nothing was changed"
+    PENDING = 2, "changes are pending (plan --detailed-exitcode, and ci when it watches)"
+    PARTIAL = 4, "at least one change failed, and something was changed"
+    WITHHELD = 5, "a guard, protection, an unknown field or another owner withheld a change"
+    STALE = 6, "the live state changed after the plan was made"
+    LOCKED = 7, "another run holds the lock"
+    USAGE = 64, "invalid usage or settings"
+    MANIFESTS = 65, "invalid manifests"
+    INTERRUPTED = 130, "stopped by Ctrl-C"
+    TERMINATED = 143, "stopped by SIGTERM or SIGHUP"
+
+    def __new__(cls, value: int, meaning: str = "") -> Self:
+        """Return the member for ``value``."""
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
 
     @property
     def word(self) -> str:

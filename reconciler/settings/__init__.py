@@ -1,1 +1,1 @@
-"""What a run was told: every knob, reconciler.toml, and the target that they name."""
+"""Settings of a run: the table of options, reconciler.toml, and the target that they select."""

@@ -1,4 +1,7 @@
-"""The shape of reconciler.toml: common options at the top, a table a verb, a table a target."""
+"""Reads reconciler.toml.
+
+The top level holds the common options. There is one table for each command and one for each target.
+"""
 
 import re
 import tomllib
@@ -14,7 +17,7 @@ from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionT
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
-# What a target's table says of it, and no option or variable does.
+# Settings that only the table of a target can hold; no option or variable sets them.
 TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", "source"})
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_FIELDS = TARGET_ONLY_FIELDS | TARGET_SWITCHES | {"region", "profile", "owner", "policy"}
@@ -24,28 +27,36 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
-_AROUND_KEYS = re.compile("[=,]")
+_KEY_SEPARATORS = re.compile("[=,]")
 
-# What each sort of option takes in the file, and what it is called there.
+# The check of a value in the file by the type of its option, and the words for a valid value.
 TYPE_CHECKS: dict[OptionType, tuple[Callable[[Any], bool], str]] = {
-    OptionType.TEXT: (lambda it: _is_text(it) or type(it) is int, "text"),
-    OptionType.COUNT: (lambda it: type(it) is int and it >= 0, "a whole number"),
-    OptionType.SECONDS: (lambda it: type(it) in (int, float) and it >= 0, "a number of seconds"),
-    OptionType.FLAG: (lambda it: type(it) is bool, "true or false"),
+    OptionType.TEXT: (lambda value: _is_text(value) or type(value) is int, "text"),
+    OptionType.COUNT: (lambda value: type(value) is int and value >= 0, "a whole number"),
+    OptionType.SECONDS: (
+        lambda value: type(value) in (int, float) and value >= 0,
+        "a number of seconds",
+    ),
+    OptionType.FLAG: (lambda value: type(value) is bool, "true or false"),
     OptionType.TEXT_LIST: (
-        lambda it: isinstance(it, list) and all(map(_is_text, it)),
+        lambda value: isinstance(value, list) and all(map(_is_text, value)),
         "a list of texts",
     ),
-    OptionType.LOCK: (lambda it: _is_text(it) and is_lock(it), "file:PATH or dynamodb:TABLE"),
+    OptionType.LOCK: (
+        lambda value: _is_text(value) and is_lock(value),
+        "file:PATH or dynamodb:TABLE",
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """What reconciler.toml says.
+    """Contents of reconciler.toml.
 
-    ``common`` holds the common options by field name, ``commands`` each verb's own, ``targets`` the
-    tables of targets.
+    Attributes:
+        common: Common options by field name.
+        commands: Options of each command by field name.
+        targets: Tables of the targets.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
@@ -54,27 +65,37 @@ class ConfigFile:
 
 
 def read_bounded(path: Path) -> bytes:
-    """Return what is in ``path``; UsageError where it cannot be read or is over 1 MiB."""
+    """Return the content of ``path``.
+
+    Raises:
+        UsageError: If the file cannot be read or is larger than 1 MiB.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(limits.MAX_CONFIG_FILE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"reading {path}: {error.strerror}") from error
     if len(content) > limits.MAX_CONFIG_FILE_BYTES:
-        raise UsageError(f"reading {path}: is larger than {limits.MAX_CONFIG_FILE_BYTES >> 20} MiB")
+        raise UsageError(
+            f"reading {path}: it is larger than {limits.MAX_CONFIG_FILE_BYTES >> 20} MiB"
+        )
     return content
 
 
 def read_file(path: Path | None) -> ConfigFile:
-    """Return the settings in ``path``; None is reconciler.toml where there is one.
+    """Return the settings in ``path``.
 
-    UsageError where the file is missing, unreadable, broken or holds what we do not know: a
-    mistyped guard must not pass for no guard.
+    Args:
+        path: None for reconciler.toml, which may be missing.
+
+    Raises:
+        UsageError: If the file is missing, unreadable or invalid, or holds an unknown setting. A
+            mistyped guard must not be ignored.
     """
     chosen = path or Path(CONFIG_FILE)
     try:
         text = read_bounded(chosen).decode()
-        _refuse_long_keys(chosen, text)
+        _reject_long_keys(chosen, text)
         document = tomllib.loads(text)
     except UsageError as error:
         if path is None and isinstance(error.__cause__, FileNotFoundError):
@@ -91,25 +112,28 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_names(chosen, f"targets.{name}.", table, TARGET_FIELDS)
         switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
         if not all(type(value) is bool for value in switches.values()):
-            raise UsageError(f"{chosen}: targets.{name}.{min(switches)} takes true or false")
+            raise UsageError(f"{chosen}: targets.{name}.{min(switches)} must be true or false")
         texts = [value for field, value in table.items() if field not in switches]
         if not all(isinstance(value, str) and value for value in texts):
             raise UsageError(
-                f"{chosen}: targets.{name}: every other value is a string, and not empty"
+                f"{chosen}: targets.{name}: all other values must be non-empty strings"
             )
         if table.get("policy", "sync") not in POLICIES:
-            raise UsageError(f"{chosen}: targets.{name}.policy is one of {', '.join(POLICIES)}")
+            choices = ", ".join(POLICIES)
+            raise UsageError(f"{chosen}: targets.{name}.policy must be one of {choices}")
         if name in BUILT_IN and "endpoint_url" in table:
-            raise UsageError(f"{chosen}: targets.{name}.endpoint_url: {name} finds its own")
+            raise UsageError(
+                f"{chosen}: targets.{name}.endpoint_url: remove it, {name} finds its own endpoint"
+            )
     return ConfigFile(document, commands, targets)
 
 
-def _refuse_long_keys(file: Path, text: str) -> None:
-    """Refuse keys of many parts, for which tomllib takes quadratic time."""
+def _reject_long_keys(file: Path, text: str) -> None:
+    """Reject keys of many parts, because tomllib takes quadratic time for them."""
     for number, line in enumerate(text.split("\n"), 1):
         is_comment = line.lstrip().startswith("#")
         if not is_comment and any(
-            item.count(".") > limits.MAX_CONFIG_KEY_PARTS for item in _AROUND_KEYS.split(line)
+            part.count(".") > limits.MAX_CONFIG_KEY_PARTS for part in _KEY_SEPARATORS.split(line)
         ):
             raise UsageError(
                 f"{file}:{number}: a key must not have more than {limits.MAX_CONFIG_KEY_PARTS} dots"
@@ -119,28 +143,30 @@ def _refuse_long_keys(file: Path, text: str) -> None:
 def _tables(file: Path, name: str, value: Any) -> dict[str, dict[str, Any]]:
     if isinstance(value, dict) and all(isinstance(table, dict) for table in value.values()):
         return value
-    raise UsageError(f"{file}: {name or 'a verb'} holds tables, such as [targets.staging] or [run]")
+    raise UsageError(
+        f"{file}: {name or 'commands'} must be tables, such as [targets.staging] or [run]"
+    )
 
 
-def _check_options(file: Path, where: str, table: Mapping[str, Any], command: str | None) -> None:
-    """Refuse what is no option of ``command``, or a common one, and what no option takes."""
+def _check_options(file: Path, prefix: str, table: Mapping[str, Any], command: str | None) -> None:
+    """Reject unknown options and invalid values; ``command`` is None for common options."""
     options = {
         option.field: option
         for option in OPTIONS
         if option.configurable and option.command == command
     }
-    _check_names(file, where, table, options.keys())
+    _check_names(file, prefix, table, options.keys())
     for name, value in table.items():
         option = options[name]
         fits, expected = TYPE_CHECKS[option.type]
         if option.choices:
             fits, expected = option.choices.__contains__, f"one of {', '.join(option.choices)}"
         if not fits(value):
-            raise UsageError(f"{file}: {where}{name} takes {expected}, not {shown(repr(value))}")
+            raise UsageError(f"{file}: {prefix}{name} must be {expected}, not {shown(repr(value))}")
 
 
-def _check_names(file: Path, where: str, table: Mapping[str, Any], known: Collection[str]) -> None:
+def _check_names(file: Path, prefix: str, table: Mapping[str, Any], known: Collection[str]) -> None:
     for name in table:
         if name not in known:
             choices = ", ".join(sorted(known))
-            raise UsageError(f"{file}: {where}{name} is no setting; there are {choices}")
+            raise UsageError(f"{file}: {prefix}{name} is not a setting; use one of {choices}")

@@ -1,7 +1,8 @@
-"""Every knob: its type, unit, default and reason.
+"""Table of all options: type, unit, default, help text and group.
 
-A value comes from the flag, else from the variable ``RECONCILER_<OPTION>`` (for a verb's own
-option ``RECONCILER_<VERB>_<OPTION>``), else from reconciler.toml, else it is the default here.
+The value of an option is the first of these that is set: the flag, the variable
+``RECONCILER_<OPTION>`` (``RECONCILER_<COMMAND>_<OPTION>`` for an option of one command),
+reconciler.toml, the default in this table.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
 SOURCE_COMMANDS = ("validate", *MESH_COMMANDS)
 TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "doctor")
 ALL_COMMANDS = ("validate", *TARGET_COMMANDS, "show", *DAEMON_CLIENT_COMMANDS, "endpoint", "schema")
-# What these are about is said by key; the other verbs that read manifests are told paths.
+# These commands take keys as arguments. The other commands that read manifests take paths.
 KEY_COMMANDS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
 WRITING_COMMANDS = ("apply", "adopt", "release")
 LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
@@ -23,7 +24,7 @@ POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
 
 class OptionType(Enum):
-    """What a knob takes."""
+    """Type of the value of an option."""
 
     TEXT = "text"
     COUNT = "count"
@@ -31,6 +32,20 @@ class OptionType(Enum):
     FLAG = "switch"
     TEXT_LIST = "texts"
     LOCK = "lock"
+
+
+class OptionGroup(Enum):
+    """Heading of an option in ``--help``, in the order of the help."""
+
+    TARGET = "Target"
+    SELECTION = "Selection"
+    GUARDS = "Guards"
+    MANIFESTS = "Manifests"
+    APPLY = "Apply"
+    DAEMON = "Daemon"
+    ENDPOINT = "Endpoint"
+    OUTPUT = "Output"
+    OTHER = "Other"
 
 
 def is_lock(text: str) -> bool:
@@ -41,14 +56,18 @@ def is_lock(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option.
+    """One option of the command line.
 
-    ``name`` is its flag without the dashes, ``letter`` its short form. ``command`` names the verb whose
-    own option it is; the others are common, offered by ``commands``. ``configurable`` is False for what
-    must be said anew with each run, and so has neither variable nor place in the file.
+    Attributes:
+        name: The flag without its dashes.
+        command: The only command that has this option, or None if ``commands`` have it.
+        configurable: False if the option must be passed to each run, so that it has neither a
+            variable nor a setting in reconciler.toml.
+        letter: The short form of the flag.
     """
 
     name: str
+    group: OptionGroup
     help: str
     metavar: str | None = None
     type: OptionType = OptionType.TEXT
@@ -63,12 +82,12 @@ class Option:
 
     @property
     def field(self) -> str:
-        """The name under which code knows it."""
+        """The name of the option in code and in reconciler.toml."""
         return self.name.replace("-", "_")
 
     @property
     def environment_variable(self) -> str | None:
-        """The environment variable that sets it."""
+        """The environment variable that sets the option, or None if there is none."""
         if not self.configurable:
             return None
         scope = f"{self.command}_" if self.command else ""
@@ -79,119 +98,167 @@ class Option:
         return self.command == command if self.command else command in self.commands
 
 
-def _format_option(command: str, what: str, *choices: str) -> Option:
-    return Option("format", what, command=command, default="text", choices=("text", *choices))
+def _format_option(command: str, text: str, *choices: str) -> Option:
+    return Option(
+        "format",
+        OptionGroup.OUTPUT,
+        text,
+        command=command,
+        default="text",
+        choices=("text", *choices),
+    )
 
 
-def _server_options(command: str, listen: str, address: str, may: str) -> tuple[Option, ...]:
-    """Return the knobs of a verb that listens, beside those of its own."""
-    host = "A name that the Host header may have, beside localhost; repeatable."
+def _server_options(
+    command: str, group: OptionGroup, listen: str, address: str, access: str
+) -> tuple[Option, ...]:
+    """Return the options that every command with a server has."""
+    host = "Host name to accept in the Host header besides localhost. Repeatable."
     insecure = (
-        f"Listen on other than loopback addresses too: each client that reaches it may {may}."
+        f"Also listen on addresses other than loopback. Every client that reaches it can {access}."
     )
     return (
-        Option("listen", listen, "HOST:PORT", command=command, default=address),
-        Option("allow-host", host, "NAME", OptionType.TEXT_LIST, command=command),
-        Option("insecure", insecure, type=OptionType.FLAG, command=command),
+        Option("listen", group, listen, "HOST:PORT", command=command, default=address),
+        Option("allow-host", group, host, "NAME", OptionType.TEXT_LIST, command=command),
+        Option("insecure", group, insecure, type=OptionType.FLAG, command=command),
     )
 
 
-_REVIEWABLE = "as text, JSON or Markdown for a pull request."
+_REVIEWABLE = "as text, JSON, or Markdown for a pull request."
 
 OPTIONS = (
     Option(
         "endpoint-url",
-        "URL of an App Mesh API; wins over --target.",
+        OptionGroup.TARGET,
+        "URL of an App Mesh API. Takes precedence over --target.",
         "URL",
         commands=TARGET_COMMANDS,
     ),
     Option(
         "target",
-        "local, aws, or a name from reconciler.toml.",
+        OptionGroup.TARGET,
+        "local, aws, or the name of a target in reconciler.toml.",
         "NAME",
         commands=("validate", *TARGET_COMMANDS),
     ),
-    Option("region", "AWS region; default: the SDK's.", "REGION", commands=TARGET_COMMANDS),
-    Option("profile", "AWS profile; default: the SDK's.", "NAME", commands=TARGET_COMMANDS),
+    Option(
+        "region",
+        OptionGroup.TARGET,
+        "AWS region. Default: the region that the AWS SDK finds.",
+        "REGION",
+        commands=TARGET_COMMANDS,
+    ),
+    Option(
+        "profile",
+        OptionGroup.TARGET,
+        "AWS profile. Default: the profile that the AWS SDK finds.",
+        "NAME",
+        commands=TARGET_COMMANDS,
+    ),
     Option(
         "allow-insecure-endpoint",
-        "Send credentials to http:// URLs of other machines too, unencrypted.",
+        OptionGroup.TARGET,
+        "Also send credentials, unencrypted, to http:// URLs of other machines.",
         type=OptionType.FLAG,
         commands=TARGET_COMMANDS,
     ),
     Option(
         "owner",
-        "Owner id written to the tags of managed resources; required unless the target is local.",
+        OptionGroup.TARGET,
+        "Owner id written to the tags of managed resources. Required unless the target is local.",
         "ID",
         commands=TARGET_COMMANDS,
     ),
     Option(
         "policy",
-        "Changes that a run may make; only sync deletes.",
+        OptionGroup.GUARDS,
+        "Changes that a run may make. Only sync deletes.",
         default="upsert-only",
         choices=POLICIES,
         commands=(*MESH_COMMANDS, "release"),
     ),
     Option(
         "max-deletes",
-        "Maximum number of deletes per run; if exceeded, none is made.",
+        OptionGroup.GUARDS,
+        "Maximum number of deletes per run. If a plan has more, none is made.",
         "N",
         OptionType.COUNT,
         default=1,
     ),
     Option(
         "max-updates",
-        "Maximum number of updates per run, or a share such as 30%; if exceeded, none is made; run: 30%, at least 3.",
+        OptionGroup.GUARDS,
+        "Maximum number of updates per run, or a share such as 30%. If a plan has more, none is "
+        "made. Default: no limit; in run, 30%, but at least 3.",
         "N",
     ),
     Option(
         "allow-empty",
+        OptionGroup.GUARDS,
         "Allow a source without manifests to delete everything it owned.",
         type=OptionType.FLAG,
         configurable=False,
     ),
-    Option("only", "Only these keys; globs; repeatable.", "KEY", OptionType.TEXT_LIST),
-    Option("except", "All but these keys; globs; repeatable.", "KEY", OptionType.TEXT_LIST),
+    Option(
+        "only",
+        OptionGroup.SELECTION,
+        "Select only these keys. Globs are allowed. Repeatable.",
+        "KEY",
+        OptionType.TEXT_LIST,
+    ),
+    Option(
+        "except",
+        OptionGroup.SELECTION,
+        "Select all keys except these. Globs are allowed. Repeatable.",
+        "KEY",
+        OptionType.TEXT_LIST,
+    ),
     Option(
         "var",
-        "What ${NAME} stands for in manifests, a parameter in templates; repeatable.",
+        OptionGroup.MANIFESTS,
+        "Value of ${NAME} in manifests, or of a parameter in templates. Repeatable.",
         "NAME=VALUE",
         OptionType.TEXT_LIST,
         commands=SOURCE_COMMANDS,
     ),
     Option(
         "var-file",
-        "A file with a line NAME=VALUE for each variable; repeatable.",
+        OptionGroup.MANIFESTS,
+        "File with one NAME=VALUE per line. Repeatable.",
         "FILE",
         OptionType.TEXT_LIST,
         commands=SOURCE_COMMANDS,
     ),
     Option(
         "var-env",
-        "Take variables from the environment too, except secrets.",
+        OptionGroup.MANIFESTS,
+        "Also read variables from the environment, except secrets.",
         type=OptionType.FLAG,
         commands=SOURCE_COMMANDS,
     ),
     Option(
         "lock",
-        "Take this lock before writing: file:PATH, or dynamodb:TABLE with the partition key LockID.",
+        OptionGroup.APPLY,
+        "Take this lock before writing: file:PATH, or dynamodb:TABLE (partition key LockID).",
         "PLACE",
         OptionType.LOCK,
         commands=LOCKING_COMMANDS,
     ),
     Option(
         "lock-term",
-        "Seconds for which a lock is held unless renewed.",
+        OptionGroup.APPLY,
+        "Seconds until the lock expires unless it is renewed.",
         "SECONDS",
         OptionType.SECONDS,
-        15.0,
+        15,
         minimum=1,
         commands=LOCKING_COMMANDS,
     ),
-    # Each may take a thread, a connection and a place in a pool.
+    # Each call may take a thread, a connection and a place in the connection pool.
     Option(
         "parallelism",
-        "Calls at a time.",
+        OptionGroup.TARGET,
+        "Maximum number of API calls at the same time.",
         "N",
         OptionType.COUNT,
         10,
@@ -201,171 +268,216 @@ OPTIONS = (
     ),
     Option(
         "color",
-        "Color on a terminal, always or never; NO_COLOR is respected.",
+        OptionGroup.OUTPUT,
+        "Color the output. auto: only on a terminal, and not if NO_COLOR is set.",
         default="auto",
         choices=("auto", "always", "never"),
         commands=("validate", *TARGET_COMMANDS, "show", "status"),
     ),
     Option(
         "url",
-        "Where the daemon serves.",
+        OptionGroup.DAEMON,
+        "URL of the daemon.",
         "URL",
         default="http://127.0.0.1:9180",
         commands=(*DAEMON_CLIENT_COMMANDS, "describe"),
     ),
     Option(
         "token-file",
-        "File with the token that authorizes reconcile; created by the daemon.",
+        OptionGroup.DAEMON,
+        "File with the token that authorizes reconcile. The daemon creates it.",
         "FILE",
         default=".reconciler/token",
         commands=("run", "reconcile"),
     ),
     Option(
         "verbose",
-        "Print the number of API calls too; JSON always has it.",
+        OptionGroup.OUTPUT,
+        "Also print the number of API calls. JSON always has it.",
         type=OptionType.FLAG,
         commands=("plan", *WRITING_COMMANDS, "ci"),
         letter="v",
     ),
     Option(
         "log-level",
-        "How much is logged on stderr; default: warning, in run info.",
+        OptionGroup.OTHER,
+        "Minimum level of log records on stderr. Default: warning; in run, info.",
         choices=("debug", "info", "warning", "error"),
         commands=ALL_COMMANDS,
     ),
     Option(
         "log-format",
-        "Logs as text or as JSON lines.",
+        OptionGroup.OTHER,
+        "Format of log records: text, or one JSON object per line.",
         default="text",
         choices=("text", "json"),
         commands=ALL_COMMANDS,
     ),
     _format_option(
         "validate",
-        "Diagnostics as text, JSON, SARIF or GitHub annotations.",
+        "Print diagnostics as text, JSON, SARIF or GitHub annotations.",
         "json",
         "sarif",
         "github",
     ),
-    Option("strict", "Warnings fail too.", type=OptionType.FLAG, command="validate"),
-    _format_option("plan", f"The plan {_REVIEWABLE}", "json", "markdown"),
+    Option(
+        "strict",
+        OptionGroup.MANIFESTS,
+        "Exit with 65 on warnings too.",
+        type=OptionType.FLAG,
+        command="validate",
+    ),
+    _format_option("plan", f"Print the plan {_REVIEWABLE}", "json", "markdown"),
     Option(
         "detailed-exitcode",
-        "Exit 2 if changes are pending.",
+        OptionGroup.OUTPUT,
+        "Exit with 2 if changes are pending.",
         type=OptionType.FLAG,
         command="plan",
     ),
     Option(
         "out",
-        "Save the plan in a file too, for show and apply --plan.",
+        OptionGroup.OUTPUT,
+        "Also save the plan to a file, for show and apply --plan.",
         "FILE",
         commands=("plan", "ci"),
         configurable=False,
     ),
     Option(
         "drift",
-        "Show drift only; a deleted resource counts as a new manifest, not as drift.",
+        OptionGroup.OUTPUT,
+        "Show drift only. A resource deleted on the target counts as a new manifest.",
         type=OptionType.FLAG,
         command="plan",
     ),
-    _format_option("show", f"The saved plan {_REVIEWABLE}", "json", "markdown"),
+    _format_option("show", f"Print the saved plan {_REVIEWABLE}", "json", "markdown"),
     *(
-        _format_option(verb, f"The report {_REVIEWABLE}", "json", "markdown")
-        for verb in WRITING_COMMANDS
+        _format_option(command, f"Print the report {_REVIEWABLE}", "json", "markdown")
+        for command in WRITING_COMMANDS
     ),
-    _format_option("describe", "The resource as text or JSON.", "json"),
-    _format_option("doctor", "The results as text or JSON.", "json"),
+    _format_option("describe", "Print the resource as text or JSON.", "json"),
+    _format_option("doctor", "Print the results as text or JSON.", "json"),
     Option(
         "auto-approve",
-        "Do not ask for confirmation; required if stdin is not a terminal.",
+        OptionGroup.APPLY,
+        "Do not ask for confirmation. Required if stdin is not a terminal.",
         type=OptionType.FLAG,
         commands=WRITING_COMMANDS,
         configurable=False,
     ),
     Option(
         "plan",
-        "Apply this saved plan and nothing else; no manifest is read.",
+        OptionGroup.APPLY,
+        "Apply this saved plan and nothing else. No manifest is read.",
         "FILE",
         command="apply",
         configurable=False,
     ),
     Option(
         "expect",
-        "Apply only a plan with this fingerprint.",
+        OptionGroup.APPLY,
+        "Apply the plan only if it has this fingerprint.",
         "FINGERPRINT",
         commands=("apply", "ci"),
         configurable=False,
     ),
     Option(
         "fail-fast",
-        "Begin nothing new after the first failure.",
+        OptionGroup.APPLY,
+        "Start no more changes after the first failure.",
         type=OptionType.FLAG,
         command="apply",
     ),
     Option(
         "accept-changes",
-        "Adopt what the manifest would change too, and change it.",
+        OptionGroup.APPLY,
+        "Also adopt resources that differ from their manifest, and change them.",
         type=OptionType.FLAG,
         command="adopt",
         configurable=False,
     ),
-    Option("to", "Directory to write to; required.", "DIR", command="export"),
+    Option("to", OptionGroup.OUTPUT, "Directory to write to. Required.", "DIR", command="export"),
     Option(
-        "tag", "With this tag; repeatable.", "KEY=VALUE", OptionType.TEXT_LIST, command="export"
+        "tag",
+        OptionGroup.SELECTION,
+        "Export only resources with this tag. Repeatable.",
+        "KEY=VALUE",
+        OptionType.TEXT_LIST,
+        command="export",
     ),
     Option(
         "interval",
+        OptionGroup.DAEMON,
         "Seconds between two full cycles.",
         "SECONDS",
         OptionType.SECONDS,
-        60.0,
+        60,
         command="run",
         minimum=1,
     ),
     *_server_options(
         "run",
+        OptionGroup.DAEMON,
         "Address to serve health, metrics and status on.",
         "127.0.0.1:9180",
         "read the status",
     ),
     Option(
-        "once", "One cycle, then exit.", type=OptionType.FLAG, command="run", configurable=False
+        "once",
+        OptionGroup.DAEMON,
+        "Run one cycle, then exit.",
+        type=OptionType.FLAG,
+        command="run",
+        configurable=False,
     ),
     Option(
         "data",
-        "Directory of the endpoint's data; :memory: keeps data in memory.",
+        OptionGroup.ENDPOINT,
+        "Directory of the endpoint's data. :memory: keeps data in memory.",
         "DIR",
         default=".reconciler",
         command="endpoint",
     ),
     Option(
         "token-retention",
-        "Seconds for which client tokens are remembered; 0 is not at all.",
+        OptionGroup.ENDPOINT,
+        "Seconds to keep client tokens. 0 keeps none.",
         "SECONDS",
         OptionType.SECONDS,
-        129_600.0,
+        129_600,
         command="endpoint",
     ),
     Option(
         "behavior",
-        "Select a behavior of the service that is not documented; repeatable.",
+        OptionGroup.ENDPOINT,
+        "Select a behavior of the service that is not documented. Repeatable.",
         "NAME=VALUE",
         OptionType.TEXT_LIST,
         command="endpoint",
     ),
     Option(
         "quotas",
-        "Reject requests over an account's default quotas, or none.",
+        OptionGroup.ENDPOINT,
+        "Quotas to enforce: the default quotas of an AWS account, or none.",
         command="endpoint",
         default="none",
         choices=("none", "aws"),
     ),
-    Option("faults", "Inject these faults, a JSON file.", "FILE", command="endpoint"),
-    *_server_options("endpoint", "Address to serve on.", "127.0.0.1:8473", "do anything"),
-    _format_option("status", "The status as text or JSON.", "json"),
+    Option(
+        "faults",
+        OptionGroup.ENDPOINT,
+        "JSON file with faults to inject.",
+        "FILE",
+        command="endpoint",
+    ),
+    *_server_options(
+        "endpoint", OptionGroup.ENDPOINT, "Address to serve on.", "127.0.0.1:8473", "do anything"
+    ),
+    _format_option("status", "Print the status as text or JSON.", "json"),
     Option(
         "of",
-        "What to print the schema of.",
+        OptionGroup.OUTPUT,
+        "Document to print the schema of.",
         command="schema",
         default="manifest",
         choices=("manifest", "plan", "report"),

@@ -1,4 +1,4 @@
-"""Which target a run was told to go to, and under what owner; nothing of it is reached yet."""
+"""Resolves the target and the owner of a run from its settings, without network access."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ from reconciler.settings.options import POLICIES
 LOCAL, AWS = BUILT_IN
 LOCAL_OWNER = "mesh-reconciler"
 TARGETS = (
-    "--target local        the embedded endpoint, in this process, its data in .reconciler/",
-    "--endpoint-url URL    any endpoint that speaks the App Mesh API",
+    "--target local        the embedded endpoint in this process, with data in .reconciler/",
+    "--endpoint-url URL    any endpoint with the App Mesh API",
 )
-# What a tag's value may hold, after the general rule of AWS: an owner id is one.
+# An owner id is the value of a tag, so the general rule of AWS for tag values applies.
 _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 
 
@@ -25,10 +25,13 @@ _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 class TargetConfig:
     """The target of a run.
 
-    ``owner`` is empty where none was said and none is needed. ``url`` is None on ``local``, which
-    finds its own, and where the SDK resolves it. ``role_arn`` is assumed, ``account`` asserted
-    before anything is planned. ``source`` is all that the owner id stands for, where that is
-    configured. ``allow_insecure_endpoint`` lets credentials go over plain HTTP to other machines.
+    Attributes:
+        owner: The owner id; empty if none is set and none is needed.
+        url: None on ``local``, which finds its own endpoint, and if the SDK resolves the endpoint.
+        role_arn: The role to assume.
+        account: The account that the credentials must belong to; checked before planning.
+        source: The path of all manifests of the owner id, if configured.
+        allow_insecure_endpoint: Whether credentials may be sent over plain HTTP to other machines.
     """
 
     name: str
@@ -45,9 +48,12 @@ class TargetConfig:
 
 @dataclass(frozen=True, slots=True)
 class OptionValues:
-    """What was said, and how: ``flags`` and ``variables`` hold the names of options set so.
+    """Values of all options, and how they were set.
 
-    ``values`` are the options by field name, those of the file and the defaults included.
+    Attributes:
+        values: The options by field name, including those from the file and the defaults.
+        flags: The fields of the options that a flag set.
+        variables: The fields of the options that an environment variable set.
     """
 
     values: Mapping[str, Any]
@@ -55,7 +61,7 @@ class OptionValues:
     variables: frozenset[str]
 
     def is_explicit(self, field: str) -> bool:
-        """Whether a flag or a variable set the option, which counts before a target's table."""
+        """Whether a flag or a variable set the option; it then overrides the table of a target."""
         return field in self.flags or field in self.variables
 
 
@@ -66,11 +72,19 @@ def choose_target(
     *,
     needs_owner: bool = True,
 ) -> TargetConfig:
-    """Return the target that the settings name.
+    """Return the target that the settings select.
 
-    A verb that takes no policy only looks. ``configured_url`` finds the endpoint in the AWS
-    environment or in a profile; it is asked last and only if need be, because that takes the SDK.
-    UsageError where no target or no owner is named, or where they cannot be.
+    A command without the option --policy only reads, so its policy is observe.
+
+    Args:
+        values: The options of the run.
+        file: The settings of reconciler.toml.
+        configured_url: Finds the endpoint in the AWS environment or in a profile. It is called only
+            if no option sets the target, because it loads the SDK.
+        needs_owner: Whether an owner id is required.
+
+    Raises:
+        UsageError: If no target or no owner is set, or if they are invalid.
     """
     url, name = _url_or_name(values)
     table = _table(name, file)
@@ -85,10 +99,10 @@ def choose_target(
         if url is None:
             raise UsageError("no target given; use one of", *TARGETS)
     else:
-        # What a variable or the top of the file says of a URL is not about a target by name.
+        # A URL from a variable or from the top of the file does not apply to a target by name.
         url = table.get("endpoint_url")
     if url is not None:
-        refuse_strange_url(url)
+        require_valid_url(url)
     name = name or str(url)
     return TargetConfig(
         name=name,
@@ -105,15 +119,16 @@ def choose_target(
 
 
 def source_of(values: OptionValues, file: ConfigFile) -> str | None:
-    """Return where the manifests of the named target are, None where nothing says so."""
+    """Return the path of the manifests of the target, or None if it is not configured."""
     _, name = _url_or_name(values)
     return _table(name, file).get("source")
 
 
 def _url_or_name(values: OptionValues) -> tuple[str | None, str | None]:
-    """Return a URL or the name of a target; neither, where only the AWS environment can say.
+    """Return the URL or the name of the target; both are None if no option sets the target.
 
-    A flag counts before a variable and that before the file; on one level a URL before a name.
+    A flag takes precedence over a variable, and a variable over the file. On the same level, a URL
+    takes precedence over a name.
     """
     for level in (values.flags, values.variables, values.values.keys()):
         for field in ("endpoint_url", "target"):
@@ -128,12 +143,16 @@ def _table(name: str | None, file: ConfigFile) -> Mapping[str, Any]:
         return {}
     if name not in (LOCAL, AWS, *file.targets):
         known = ", ".join([LOCAL, AWS, *file.targets])
-        raise UsageError(f'there is no target "{shown(name)}"; there are {known}')
+        raise UsageError(f'unknown target "{shown(name)}"; use one of {known}')
     return file.targets.get(name, {})
 
 
-def refuse_strange_url(url: str) -> None:
-    """Refuse what is no plain URL; its text is not repeated, for it may hold a password."""
+def require_valid_url(url: str) -> None:
+    """Reject a URL that is not plain HTTP or HTTPS.
+
+    Raises:
+        UsageError: The message does not repeat the URL, because it may contain a password.
+    """
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -141,7 +160,9 @@ def refuse_strange_url(url: str) -> None:
     except ValueError:
         plain, secret = None, None
     if secret:
-        raise UsageError("the endpoint URL holds a user, a password or a query, which it may not")
+        raise UsageError(
+            "invalid endpoint URL: remove the user, password, query or fragment from it"
+        )
     if not plain:
         raise UsageError("invalid endpoint URL: use http://HOST:PORT or https://HOST")
 
@@ -157,6 +178,6 @@ def _owner(owner: str | None, target: str, *, needed: bool) -> str:
         )
     if not _OWNER.fullmatch(owner):
         raise UsageError(
-            f'"{owner}" cannot be an owner: 1 to 256 letters, digits, spaces and + - = . _ : / @'
+            f'invalid owner id "{owner}": use 1 to 256 letters, digits, spaces and + - = . _ : / @'
         )
     return owner

@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from reconciler import limits
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
-from reconciler.settings.target_config import refuse_strange_url
+from reconciler.settings.target_config import require_valid_url
 from reconciler.targets.error_translation import text_of, translate_errors
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
@@ -128,7 +128,7 @@ def open_client(
         raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())
     url = client.meta.endpoint_url
-    refuse_strange_url(url)
+    require_valid_url(url)
     if connection.url is None and _is_loopback(url):
         # The URL comes from the SDK and is on this machine, so the client must not use a proxy.
         connection = replace(connection, url=url)

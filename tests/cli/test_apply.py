@@ -56,7 +56,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
         assert time.monotonic() < deadline, "it never began"
         time.sleep(0.01)
     process.send_signal(number)
-    told_of(process, "reconciler: stopping: what has begun is brought to an end")
+    told_of(process, "reconciler: stopping when the calls in progress have ended")
     # A terminal that is closed meanwhile changes nothing.
     process.send_signal(signal.SIGHUP)
     out, err = process.communicate(timeout=TIMEOUT_SECONDS)

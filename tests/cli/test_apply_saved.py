@@ -126,7 +126,7 @@ def test_a43_s11_what_moved_since_the_plan_is_left_alone_and_the_others_are_appl
     result = apply_saved()
     assert result.code == 6
     assert "mesh/moved: update stale: it was at version 1 and is now at 2" in result.out
-    assert "mesh/new: create stale: it is there now, and was not when the plan" in result.out
+    assert "mesh/new: create stale: it was created after the plan" in result.out
     assert "Applied: 1 adopted, 2 stale, 1 deleted." in result.out
     live = by_hand.describe_mesh(meshName="moved")["mesh"]
     assert live["spec"] == {"serviceDiscovery": {"ipPreference": "IPv6_ONLY"}}
@@ -160,11 +160,11 @@ def test_e07_e10_a_plan_that_cannot_be_trusted_is_one_line_and_nothing_is_writte
 
 ELSEWHERE: dict[str, tuple[dict[str, str], list[str], str]] = {
     "another URL": ({}, ["--endpoint-url", "http://127.0.0.1:9"], "made for target"),
-    "another name": ({"[targets.t]\n": "[targets.u]\n"}, ["--target", "u"], "for target t, and"),
+    "another name": ({"[targets.t]\n": "[targets.u]\n"}, ["--target", "u"], "for target t, but"),
     "another URL of the same name": ({"HERE": "http://127.0.0.1:9"}, [], "for URL http"),
-    "another region": ({}, ["--region", "eu-north-1"], "for region eu-west-1, and"),
-    "another owner": ({}, ["--owner", "x"], "for owner table, and this run is for owner x"),
-    "another owner of the table": ({"table": "x"}, [], "for owner table, and"),
+    "another region": ({}, ["--region", "eu-north-1"], "for region eu-west-1, but"),
+    "another owner": ({}, ["--owner", "x"], "for owner table, but this run is for owner x"),
+    "another owner of the table": ({"table": "x"}, [], "for owner table, but"),
 }
 
 
@@ -209,7 +209,7 @@ def test_e08_a_plan_for_another_account_is_refused(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "999999999999")
     result = apply_saved()
     assert result.code == 64
-    assert "made for account 123456789012, and this run is for account 999999999999" in result.err
+    assert "made for account 123456789012, but this run is for account 999999999999" in result.err
     assert writes(endpoint) == {}
 
 
@@ -251,7 +251,7 @@ def test_e08_a_plan_is_saved_only_where_the_account_is_known(
     sts("fails")
     result = apply_saved()
     assert result.code == 64
-    assert "made for account 123456789012, and this run is for account unknown" in result.err
+    assert "made for account 123456789012, but this run is for account unknown" in result.err
     assert writes(endpoint) == {}
     sts("answers")
     assert apply_saved().code == 0
@@ -285,14 +285,14 @@ def test_on_the_local_target_the_port_may_change_and_the_owner_comes_from_the_pl
 
 BESIDE = {
     "a path": (["manifests"], "PATH"),
-    "a pattern": (["--only", "mesh/a"], "--only is for making a plan"),
-    "an exception": (["--except", "mesh/a"], "--except is"),
-    "a variable": (["--var", "A=b"], "--var is"),
-    "a file of variables": (["--var-file", "x"], "--var-file is"),
-    "the environment": (["--var-env"], "--var-env is"),
-    "a policy": (["--policy", "observe"], "--policy is"),
-    "a limit": (["--max-deletes", "0"], "--max-deletes is"),
-    "a fingerprint": (["--expect", "x"], "--expect is"),
+    "a pattern": (["--only", "mesh/a"], "which --only cannot change"),
+    "an exception": (["--except", "mesh/a"], "which --except cannot change"),
+    "a variable": (["--var", "A=b"], "which --var cannot change"),
+    "a file of variables": (["--var-file", "x"], "which --var-file cannot change"),
+    "the environment": (["--var-env"], "which --var-env cannot change"),
+    "a policy": (["--policy", "observe"], "which --policy cannot change"),
+    "a limit": (["--max-deletes", "0"], "which --max-deletes cannot change"),
+    "a fingerprint": (["--expect", "x"], "which --expect cannot change"),
 }
 
 
@@ -321,7 +321,7 @@ def test_a_run_that_may_only_observe_applies_no_saved_plan(
     monkeypatch.setenv("RECONCILER_POLICY", "observe")
     result = apply_saved()
     assert result.code == 64
-    assert "is observe, so no plan is applied" in result.err
+    assert "nothing was applied: the policy of target" in result.err
 
 
 def test_s11_a_fingerprint_lets_through_the_plan_that_was_agreed_to_and_no_other(

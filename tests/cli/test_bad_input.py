@@ -101,10 +101,10 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(
 
 USAGE = {
     "no target": (["plan"], "--target local"),
-    "an unknown target": (["plan", "--target", "x"], 'no target "x"'),
+    "an unknown target": (["plan", "--target", "x"], 'unknown target "x"'),
     "no owner": (["plan", "--endpoint-url", "http://127.0.0.1:9"], "--owner"),
     "an owner that cannot be a tag": (
-        ["plan", "--endpoint-url", "http://127.0.0.1:9", "--owner", "aws:x"], "cannot be an owner",
+        ["plan", "--endpoint-url", "http://127.0.0.1:9", "--owner", "aws:x"], "invalid owner id",
     ),
     "an unknown option": (["plan", "--force"], "--force"),
     "an unknown verb": (["destroy"], "destroy"),
@@ -113,7 +113,7 @@ USAGE = {
     "a bad limit": (["plan", "--target", "local", "--max-updates", "a third"], "a third"),
     "a URL that is none": (["plan", "--endpoint-url", "nope", "--owner", "o"], "http://HOST:PORT"),
     "a URL with a password": (
-        ["plan", "--endpoint-url", "http://u:canary@127.0.0.1:9", "--owner", "o"], "a password",
+        ["plan", "--endpoint-url", "http://u:canary@127.0.0.1:9", "--owner", "o"], "user, password",
     ),
     "a URL with a port that is none": (
         ["plan", "--endpoint-url", "http://127.0.0.1:99999", "--owner", "o"], "http://HOST:PORT",
@@ -163,7 +163,7 @@ TOML = {
     "a bad policy of a target": ("[targets.t]\npolicy = 'snyc'", "observe"),
     "an empty value": ("[targets.t]\naccount = ''", "empty"),
     "a URL for the local target": ("[targets.local]\nendpoint_url = 'http://x'", "its own"),
-    "a target that is no text": ("target = []", "target takes text, not []"),
+    "a target that is no text": ("target = []", "target must be text, not []"),
     "nesting without end": ("a = " + "[" * 5_000, "reading"),
 }
 

@@ -18,7 +18,7 @@ from conftest import Cli
 from manifest_text import mesh_yaml
 
 from reconciler import engine
-from reconciler.cli import main as main_module
+from reconciler.cli.command_table import COMMANDS
 from reconciler.cli.output import wants_color
 from reconciler.core.report import Report
 from reconciler.endpoint import LocalEndpoint
@@ -158,7 +158,7 @@ def test_json_at_a_terminal_shows_nothing_to_agree_to(
         key = [] if command == "apply" else ["mesh/a"]
         result = cli(command, *key, "--target", "local", "--format", "json")
         assert result.code == 64
-        assert f"{command} --format json shows no plan to agree to" in result.err
+        assert f"{command} needs confirmation, but --format json shows no plan" in result.err
 
 
 class SimulatedTerminal:
@@ -222,7 +222,7 @@ def test_a_result_that_cannot_be_written_whole_is_an_error(
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.endswith(
-        b"writing results: No space left on device; what was printed is not all of it\n"
+        b"writing results: No space left on device; the output is incomplete\n"
     )
 
 
@@ -383,7 +383,7 @@ def test_json_says_the_code_of_a_run_that_was_cut_short(
 
 
 def test_help_names_every_verb_and_every_option(cli: Cli) -> None:
-    for command in main_module.COMMANDS:
+    for command in COMMANDS:
         assert command in cli("--help").out
         result = cli(command, "--help")
         assert result.code == 0

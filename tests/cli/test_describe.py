@@ -166,7 +166,7 @@ def test_an_unknown_key_is_64(key: str, write: Write, say: Say) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     result = say("describe", key)
     assert result.code == 64
-    assert f"{key} names 0, desired or live" in result.err
+    assert f"{key} matches 0, desired or live" in result.err
 
 
 def test_several_keys_are_64(write: Write, say: Say) -> None:
@@ -174,7 +174,7 @@ def test_several_keys_are_64(write: Write, say: Say) -> None:
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     result = say("describe", "mesh/*")
     assert result.code == 64
-    assert "names 2, desired or live, such as mesh/a and mesh/b" in result.err
+    assert "matches 2, desired or live, such as mesh/a and mesh/b" in result.err
 
 
 def test_hostile_tags_do_not_steer_the_screen(write: Write, say: Say, by_hand: Any) -> None:

@@ -88,7 +88,7 @@ def test_what_a_part_needs_of_the_rest_is_named(export: Export, here: Path, by_h
     result = export("mesh/m", "virtual-service/*")
     assert result.code == 0
     assert (
-        "! out/virtual-service/m/s.yaml  needs what was not exported: "
+        "! out/virtual-service/m/s.yaml  refers to a resource that was not exported: "
         "virtual-service/m/s refers to virtual-node/m/n, which is not declared although its mesh is"
         in result.out
     )
@@ -101,7 +101,7 @@ def test_nothing_is_written_over(export: Export, write: Write, here: Path) -> No
     write("out/mesh/ops.yaml", "mine\n")
     result = export()
     assert result.code == 64
-    assert "out/mesh/ops.yaml is there with another content" in result.err
+    assert "out/mesh/ops.yaml exists with other content" in result.err
     assert written(here) == {"out/mesh/ops.yaml"}
     assert (here / "out/mesh/ops.yaml").read_text() == "mine\n"
 
@@ -183,7 +183,7 @@ def test_what_no_manifest_could_say_is_left_out_with_a_line(
         result = export(url=server.url)
     assert result.code == 5
     assert words in result.out
-    assert "Exported 2 manifests, 2 of them new, 1 left out." in result.out
+    assert "Exported 2 manifests, 2 of them new, 1 not exported." in result.out
     assert "out/mesh/ops.yaml" not in written(here)
 
 
@@ -202,8 +202,8 @@ def test_what_cannot_be_read_is_never_left_out_in_silence(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--to", "out", "mesh/none"), "mesh/none names nothing that is live"),
-        (("--to", "out", "--tag", "team"), "--tag takes KEY=VALUE"),
+        (("--to", "out", "mesh/none"), "mesh/none matches no live resource"),
+        (("--to", "out", "--tag", "team"), "invalid --tag: use KEY=VALUE"),
         ((), "--to DIR"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_table_allows_it_for_its_own_target(
     write("reconciler.toml", table.replace("true", '"yes"'))
     result = cli("plan", "--target", "t", "--owner", "o")
     assert result.code == 64
-    assert "targets.t.allow_insecure_endpoint takes true or false" in result.err
+    assert "targets.t.allow_insecure_endpoint must be true or false" in result.err
     write("reconciler.toml", f"allow_insecure_endpoint = true\n{table.replace('true', 'false')}")
     assert cli("plan", "--target", "t", "--owner", "o").code == 64
     assert calls(endpoint) != {}

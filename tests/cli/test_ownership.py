@@ -112,7 +112,7 @@ def test_release_takes_our_tags_off_and_deletes_nothing(
     result = say("release", "mesh/a", "mesh/theirs")
     assert result.code == 5
     assert "~ mesh/a  released" in result.out
-    assert "A manifest that still names one of them" in result.out
+    assert "If a manifest still has one of these" in result.out
     assert (
         "mesh/theirs  foreign: it is unowned; only resources owned by platform are released"
         in result.out
@@ -133,11 +133,14 @@ def test_release_in_json_says_nothing_else(write: Write, say: Callable[..., Run]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("adopt", "mesh/unknown"), "adopt mesh/unknown: no manifest in manifests"),
-        (("adopt", "mesh/new"), "apply creates the rest"),
-        (("adopt", "mesh/live"), "export writes manifests"),
-        (("release", "mesh/new"), "mesh/new names nothing that is live"),
-        (("release", "mesh/live", "route/*"), "route/* names nothing that is live"),
+        (
+            ("adopt", "mesh/unknown"),
+            "adopt mesh/unknown: no live resource that matches has a manifest in manifests",
+        ),
+        (("adopt", "mesh/new"), "apply to create resources"),
+        (("adopt", "mesh/live"), "run export to write manifests"),
+        (("release", "mesh/new"), "mesh/new matches no live resource"),
+        (("release", "mesh/live", "route/*"), "route/* matches no live resource"),
         (("adopt",), "KEY"),
         (("release",), "KEY"),
     ],

@@ -176,7 +176,7 @@ def test_p20_a_stdout_that_takes_nothing_is_one_line_and_1(here: Path, what: str
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "reconciler: writing results: No space left on device; what was printed is not all of it\n"
+        "reconciler: writing results: No space left on device; the output is incomplete\n"
     )
 
 

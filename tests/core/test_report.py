@@ -1,12 +1,10 @@
 """Exit codes: what each outcome counts for, and which counts first."""
 
 import itertools
-import re
 
 import pytest
 from builders import desired, egress, plan, present
 
-from reconciler.core import exit_codes
 from reconciler.core.changes import ReasonCode, Withheld
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
@@ -82,10 +80,3 @@ def test_a_list_that_could_not_be_read_is_an_error_and_no_convergence() -> None:
     assert plan_exit_code(made, detailed=True) is ExitCode.ERROR
     assert exit_code(Report(made, (Applied(CHANGE),))) is ExitCode.ERROR
     assert not Report(made, ()).converged
-
-
-def test_the_table_in_the_docstring_is_the_enumeration() -> None:
-    rows = re.findall(r"^    (\d+) +(\w+)", exit_codes.__doc__ or "", re.MULTILINE)
-    assert {(int(code), name) for code, name in rows} >= {
-        (code.value, code.name.lower()) for code in ExitCode
-    }

@@ -404,7 +404,7 @@ def test_e02_a_forge_brings_no_token_to_a_reader(
     forge = PlayedGitHub(tmp_path_factory.mktemp("forge"), at=planted.forge_token)
     with scripted(forge) as server:
         url = server.url.replace("//", f"//me:{planted.password.replace('/', '')}@")
-        for address, words in ((server.url, "by now, so nothing was applied"), (url, "HTTP 404")):
+        for address, words in ((server.url, "the branch is now at"), (url, "HTTP 404")):
             for name, value in forge.environment(address, "push", head, head).items():
                 monkeypatch.setenv(name, value)
             monkeypatch.setenv("GITHUB_TOKEN", planted.forge_token)

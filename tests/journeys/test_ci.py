@@ -177,7 +177,7 @@ def test_what_was_not_reviewed_is_not_applied(
     assert '`spec.egressFilter.type`: base `"DROP_ALL"`, live absent, here `"ALLOW_ALL"`' in comment
     # The refusal is no review: it stays one however often the job runs.
     assert job("push", base=base).code == 6
-    fingerprint = str(re.search(r"the plan is ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"the plan is now ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint, base=base).code == 0
     assert egress(by_hand, "a") == "ALLOW_ALL"
 
@@ -209,9 +209,9 @@ def test_a_request_whose_comment_shows_no_plan_is_not_applied(
         assert job("request").code == 1
     result = job("push")
     assert result.code == 6
-    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in result.err
+    assert "the comment on request 7 shows no reviewed plan, so nothing" in result.err
     assert writes(mesh_api) == []
-    fingerprint = str(re.search(r"say --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"pass --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint).code == 0
 
 
@@ -224,7 +224,7 @@ def test_of_what_nobody_reviewed_only_the_newest_is_applied(
     forge.at = "f" * 40
     result = job("push")
     assert result.code == 6
-    assert f"the branch is at {forge.at} by now, so nothing was applied" in result.err
+    assert f"the branch is now at {forge.at}, so nothing was applied" in result.err
     assert writes(mesh_api) == []
     forge.fault = lambda request: Answer(body={}) if forge.branch in request else None
     result = job("push")
@@ -300,7 +300,7 @@ def test_e26_a_fork_cannot_have_other_files_than_its_own_read(
     write("reconciler.toml", f'[targets.staging]\nsource = "{source}"\n')
     result = job("fork")
     assert result.code == 64
-    assert f"{source} leads out of the checkout" in result.err
+    assert f"{source} is outside of the checkout" in result.err
 
 
 @pytest.mark.parametrize("setting", ['var_file = ["secrets"]', "var_env = true"])
@@ -339,7 +339,10 @@ def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
         assert "+ mesh/a" in result.out
     result = job("manual")
     assert result.code == 2
-    assert "on the default branch: plans, applies nothing, and exits 2 if live is not" in result.out
+    assert (
+        "on the default branch: plans, applies nothing, and exits with 2 if the live state"
+        in result.out
+    )
     fingerprint = str(re.search(r"fingerprint ([\w-]{43})", result.out)[1])  # type: ignore[index]
     assert job("manual", "--expect", "A" * 43).code == 6
     assert writes(mesh_api) == []
@@ -351,12 +354,12 @@ def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
 
 
 FIRST_LINES = {
-    "request": "(pull|merge)_request(_event)?: plans, and shows the plan in the comment",
-    "fork": "(pull|merge)_request(_event)? from a fork: validates the manifests, and reaches",
-    "push": "push on the default branch: applies; of a merged request only the plan that",
-    "branch": "push outside of the default branch: validates the manifests, and reaches neither",
-    "schedule": "schedule on the default branch: plans, applies nothing, and exits 2 if live is",
-    "release": "release: validates the manifests, and reaches neither the target nor the forge",
+    "request": "(pull|merge)_request(_event)?: plans, and shows the plan in a comment",
+    "fork": "(pull|merge)_request(_event)? from a fork: validates the manifests, without access",
+    "push": "push on the default branch: applies; after a merge, only the plan that",
+    "branch": "push outside of the default branch: validates the manifests, without access",
+    "schedule": "schedule on the default branch: plans, applies nothing, and exits with 2 if",
+    "release": "release: validates the manifests, without access to the target or the forge",
 }
 
 
@@ -409,7 +412,7 @@ def test_e11_hostile_names_are_text_in_the_comment(
         )
         before, unheard, heard, more, after = parts
         assert before == after == ""
-        assert unheard == "pull_request: plans, and shows the plan in the comment\n"
+        assert unheard == "pull_request: plans, and shows the plan in a comment\n"
         assert heard.startswith("::error file=manifests/``` <b> @all.yaml,line=6,col=24,")
         assert len(heard.splitlines()) == 1
         assert "##[set-output" in more
@@ -460,7 +463,7 @@ def test_a_merge_is_not_applied_while_nobody_can_say_what_was_reviewed(
     forge.fault = lambda _: Answer(403, {})
     result = job("push", "--expect", fingerprint)
     assert result.code == 0
-    assert "nothing is reported there" in result.err
+    assert "no comment is written" in result.err
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
@@ -522,7 +525,7 @@ def test_e26_a_forged_comment_approves_nothing(
     forge.add(reviewed, author)
     result = job("push")
     assert result.code == 6
-    assert "the comment on request 7 shows no plan that was agreed to, so nothing" in result.err
+    assert "the comment on request 7 shows no reviewed plan, so nothing" in result.err
     assert writes(mesh_api) == []
 
 
@@ -537,7 +540,7 @@ def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
     forge.merged.append(commit_all(here))
     # They agree to what nobody has reviewed.
     result = job("push", base=base)
-    wanted = str(re.search(r"the plan is ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    wanted = str(re.search(r"the plan is now ([\w-]{43})", result.err)[1])  # type: ignore[index]
     forge.edit(f"{MARK}<!-- mesh-reconciler:reviewed {wanted} -->\n", editor)
     for _ in range(2):
         result = job("push", base=base)
@@ -563,7 +566,7 @@ def test_e26_an_edit_is_told(
         "another user edited the comment on request 7, so nothing was applied: open" in result.err
     )
     assert writes(mesh_api) == []
-    fingerprint = str(re.search(r"say --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
+    fingerprint = str(re.search(r"pass --expect ([\w-]{43})", result.err)[1])  # type: ignore[index]
     assert job("push", "--expect", fingerprint).code == 0
 
 
@@ -591,8 +594,8 @@ def test_a_failure_is_told_in_the_comment_too(
     result = job("request", "--only", "mesh/nothing", base=base)
     assert result.code == 64
     (comment,) = forge.bodies
-    assert "### The CI job did not end well" in comment
-    assert "mesh/nothing names nothing" in comment
+    assert "### The CI job failed" in comment
+    assert "mesh/nothing matches no resource" in comment
     assert endpoint.url not in comment
 
 
@@ -647,7 +650,7 @@ def test_files_that_cannot_be_written_change_no_code(
     result = job("request", base=base)
     assert result.code == 0
     assert result.err == (
-        f"reconciler: writing {outputs}: Is a directory; what it would tell is told elsewhere too\n"
+        f"reconciler: writing {outputs}: Is a directory; the job continues without this file\n"
     )
 
 

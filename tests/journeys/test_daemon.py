@@ -277,7 +277,7 @@ def test_p02_against_an_endpoint_that_hangs_it_ends_within_ten_seconds(
     code, result = ended(process, signal.SIGTERM)
     assert time.monotonic() - began < 10
     assert code == 0
-    assert "mesh/a: left under way; what became of it, the next look says" in result
+    assert "mesh/a: still in progress at exit; the next cycle reads the result" in result
     assert live() == {}
 
 
@@ -289,7 +289,7 @@ def test_p03_a_hang_up_reads_the_configuration_again_and_an_invalid_one_changes_
     process = start("manifests")
     told_of(process, "cycle done")
     for text, reason in [
-        ("polcy = 1\n", "polcy is no setting"),
+        ("polcy = 1\n", "polcy is not a setting"),
         ("[run]\ninterval = 0.0\n", "interval"),
         ("parallelism = 3\n", "need a restart"),
     ]:
@@ -299,7 +299,7 @@ def test_p03_a_hang_up_reads_the_configuration_again_and_an_invalid_one_changes_
     assert live() == {}
     write("reconciler.toml", 'policy = "upsert-only"\n')
     process.send_signal(signal.SIGHUP)
-    told_of(process, "the configuration was read again; policy upsert-only")
+    told_of(process, "the configuration was reloaded; policy upsert-only")
     eventually(lambda: "a" in live())
     assert ended(process, signal.SIGTERM)[0] == 0
 

@@ -240,7 +240,7 @@ def test_only_and_except_leave_the_rest_alone(
     assert [ref["meshName"] for ref in by_hand.list_meshes()["meshes"]] == ["pay-a"]
     mistyped = apply("--only", "mesh/payments")
     assert mistyped.code == 64
-    assert "mesh/payments names nothing" in mistyped.err
+    assert "mesh/payments matches no resource" in mistyped.err
 
 
 def test_s09_protection_holds_after_the_manifest_is_gone(

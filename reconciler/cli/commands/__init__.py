@@ -1,1 +1,1 @@
-"""One module for each command: it reads its options, calls the rest, and returns an exit code."""
+"""Commands, one module each; ``run`` returns the exit code."""

@@ -1,4 +1,4 @@
-"""The verb that takes over what is live and nobody's."""
+"""The adopt command: takes ownership of unowned live resources."""
 
 from dataclasses import replace
 
@@ -10,12 +10,7 @@ from reconciler.core.planning.ownership import keys_to_create, plan_adoption
 
 
 def run(invocation: Invocation) -> int:
-    """Mark live resources that nobody owns as ours, as their manifests describe them.
-
-    KEY is such as mesh/payments; globs are allowed. A resource that differs from its manifest is
-    left alone, unless --accept-changes is given. The manifests are those of the target's source,
-    else of manifests/.
-    """
+    """Adopt the unowned live resources that match the keys and have a manifest."""
     require_confirmation_possible(invocation)
     with open_run(invocation) as context:
         desired = [
@@ -29,8 +24,9 @@ def run(invocation: Invocation) -> int:
         for pattern in invocation.keys:
             if not any(key.matches(pattern) for key in live):
                 raise UsageError(
-                    f"adopt {pattern}: no manifest in {', '.join(context.paths)} names such "
-                    "a live resource; export writes manifests of those, apply creates the rest"
+                    f"adopt {pattern}: no live resource that matches has a manifest in "
+                    f"{', '.join(context.paths)}: run export to write manifests, or apply to "
+                    "create resources"
                 )
         plan = plan_adoption(plan, accept_changes=invocation["accept_changes"])
         return confirm_and_apply(invocation, context.target, plan)

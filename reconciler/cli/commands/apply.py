@@ -1,4 +1,4 @@
-"""The verb that makes it so."""
+"""The apply command: plans, asks for confirmation, and makes the changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +14,21 @@ from reconciler.targets.appmesh import AppMesh
 
 
 def run(invocation: Invocation) -> int:
-    """Plan, ask, and make it so.
-
-    PATH is a file, a directory, or - for standard input.
-    """
+    """Apply the saved plan of --plan, or a new plan for the manifests."""
     require_confirmation_possible(invocation)
     saved = invocation["plan"] is not None
     with open_saved_plan(invocation) if saved else _open_planned(invocation) as (plan, target):
-        carry_out = apply_saved_plan if saved else engine.apply
-        return confirm_and_apply(invocation, target, plan, apply=carry_out)
+        apply = apply_saved_plan if saved else engine.apply
+        return confirm_and_apply(invocation, target, plan, apply=apply)
 
 
 @contextmanager
 def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
-    """Yield the plan for the manifests and its target; MovedError where --expect has another."""
+    """Yield the plan for the manifests and its target.
+
+    Raises:
+        PlanChangedError: If --expect has another fingerprint.
+    """
     with open_run(invocation) as context:
         desired = require_valid(context.read(), color=invocation["color"])
         plan = context.propose(desired)
@@ -35,7 +36,7 @@ def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):
             raise PlanChangedError(
-                f"the plan is {plan.fingerprint} by now and not {expected}, so nothing was "
-                "written: run plan again and agree to what it says"
+                f"the plan is now {plan.fingerprint} and not {expected}, so nothing was written: "
+                "run plan again and review it"
             )
         yield plan, context.target

@@ -1,4 +1,4 @@
-"""The verb that is the CI job of a forge; which of its tasks is done, the event decides."""
+"""The ci command: the CI job of a forge, whose event selects the task."""
 
 import os
 import secrets
@@ -31,27 +31,33 @@ from reconciler.wiring.forges import open_forge
 from reconciler.wiring.plan_files import write_plan
 
 _TASK_TEXTS = {
-    Task.VALIDATE: "validates the manifests, and reaches neither the target nor the forge",
+    Task.VALIDATE: "validates the manifests, without access to the target or the forge",
     Task.PREVIEW: "plans, and applies nothing",
-    Task.REVIEW: "plans, and shows the plan in the comment",
-    Task.APPLY: "applies; of a merged request only the plan that its comment shows",
-    Task.WATCH: "plans, applies nothing, and exits 2 if live is not as the manifests say",
+    Task.REVIEW: "plans, and shows the plan in a comment",
+    Task.APPLY: "applies; after a merge, only the plan that the comment on the request shows",
+    Task.WATCH: (
+        "plans, applies nothing, and exits with 2 if the live state differs from the manifests"
+    ),
 }
 # These differ if a person runs the job by hand.
 _MANUAL_TASK_TEXTS = {
     Task.APPLY: "applies the plan of --expect, and no other",
-    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, run it with --expect",
+    Task.WATCH: f"{_TASK_TEXTS[Task.WATCH]}; to apply the plan, pass --expect",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """The task, the request on which it reports, and the marker of our comment.
+    """Review of the plan of a request.
 
-    ``request`` is None if there is none.
-    ``reviewed_fingerprint`` is the fingerprint of the plan that readers agreed to, as far as is known; where
-    it ``requires_review``, no other plan is applied, and none where nothing is known. A comment that another
-    user has ``edited`` shows nothing that was agreed to.
+    Attributes:
+        task: The task of the job.
+        request: The number of the request to comment on, or None.
+        marker: The text that identifies our comment.
+        reviewed_fingerprint: The fingerprint of the plan that was reviewed, or None if unknown.
+        requires_review: Whether only the reviewed plan may be applied. If none is known, nothing is
+            applied.
+        edited: Whether another user edited our comment. It is then no proof of a review.
     """
 
     task: Task
@@ -64,10 +70,14 @@ class ReviewState:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """How a task ended: its exit code, the words for readers, the plan where there is one.
+    """Result of a task.
 
-    ``approved_fingerprint`` is the fingerprint that a reader of the words agrees to; None keeps the one that
-    was agreed to before.
+    Attributes:
+        code: The exit code.
+        body: The text of the comment and of the summary, in Markdown.
+        plan: The plan, if the task made one.
+        approved_fingerprint: The fingerprint of the plan that the text presents for review; None
+            keeps the previous one.
     """
 
     code: ExitCode
@@ -77,19 +87,11 @@ class JobResult:
 
 
 def run(invocation: Invocation) -> int:
-    """Be the CI job of a forge: GitHub Actions or GitLab CI.
-
-    A pull or merge request is validated, planned and commented on; one from a fork is validated
-    and no more. A push to the default branch is applied, if that is what was reviewed. On a
-    schedule a difference between files and live exits 2. A manual run does the same, or applies
-    the one plan that --expect names. The first line says which of these is done.
-
-    PATH is a file, a directory, or - for standard input.
-    """
+    """Run the task that the event of GitHub Actions or GitLab CI selects."""
     forge = open_forge(os.environ)
     token = secrets.token_hex(16)
     if forge.files.annotations is None:
-        # What others wrote, and we show, must not be taken for a command to the runner.
+        # Printed text of other authors must not be interpreted as a workflow command.
         print_result(f"::stop-commands::{token}\n")
     task = forge.event.task(expects_plan=invocation["expect"] is not None)
     print_result(_announcement(forge.event, task))
@@ -99,7 +101,7 @@ def run(invocation: Invocation) -> int:
     try:
         result = _run_task(invocation, forge, review, token)
     except ReconcilerError as error:
-        message = markdown.render_message("The CI job did not end well", escaped(str(error)))
+        message = markdown.render_message("The CI job failed", escaped(str(error)))
         _report(forge, review, JobResult(code_of(error), message), invocation["out"])
         raise
     code = _report(forge, review, result, invocation["out"])
@@ -109,13 +111,18 @@ def run(invocation: Invocation) -> int:
 
 
 def _restrict_for_fork(invocation: Invocation) -> Invocation:
-    """Return ``invocation`` with nothing in it by which a stranger's files lead to ours.
+    """Return ``invocation`` without settings by which the files of a fork could read our data.
 
-    What is read shows in complaints. UsageError where the manifests are outside of the checkout.
+    Diagnostics show the content of the files and variables that are read.
+
+    Raises:
+        UsageError: If the manifests are outside of the checkout.
     """
     for path in source_paths(invocation):
         if not Path(path).resolve().is_relative_to(Path.cwd().resolve()):
-            raise UsageError(f"{path} leads out of the checkout, which a fork's manifests may not")
+            raise UsageError(
+                f"{path} is outside of the checkout: a request from a fork needs a path inside"
+            )
     options = invocation.options
     defaults = {"var_file": (), "var_env": False}
     implied = {name: value for name, value in defaults.items() if not options.is_explicit(name)}
@@ -123,21 +130,25 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
 
 
 def _announcement(event: Event, task: Task) -> str:
-    """Return the line that says what the job does, and for which event."""
+    """Return the line with the event and the task of the job."""
     if event.kind is EventKind.REQUEST:
-        where = "" if event.trusted else " from a fork"
+        origin = "" if event.trusted else " from a fork"
     elif event.kind is EventKind.OTHER:
-        where = ""
+        origin = ""
     else:
-        where = f" {'on' if event.main else 'outside of'} the default branch"
-    does = _TASK_TEXTS[task]
+        origin = f" {'on' if event.main else 'outside of'} the default branch"
+    task_text = _TASK_TEXTS[task]
     if event.kind is EventKind.MANUAL:
-        does = _MANUAL_TASK_TEXTS.get(task, does)
-    return f"{escaped(event.name) or 'unknown event'}{where}: {does}\n"
+        task_text = _MANUAL_TASK_TEXTS.get(task, task_text)
+    return f"{escaped(event.name) or 'unknown event'}{origin}: {task_text}\n"
 
 
 def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewState:
-    """Return where to report; ForgeError where it cannot be known what was reviewed."""
+    """Return the request to comment on and its reviewed plan.
+
+    Raises:
+        ForgeError: If the forge does not show whether a plan was reviewed.
+    """
     event = forge.event
     if task is Task.VALIDATE:
         return ReviewState(task)
@@ -153,7 +164,7 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
     except ForgeError as error:
         if expected is None:
             raise
-        print_error(f"{error}; nothing is reported there")
+        print_error(f"{error}; no comment is written")
         return ReviewState(task, None, marker, expected, requires_review=True)
     reviewed = expected or (markdown.reviewed_in(body) if body else None)
     requires_review = expected is not None or (merged is not None and not merged.fork)
@@ -185,7 +196,7 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
             return JobResult(code, markdown.render_plan(plan, calls), plan)
         if task is Task.REVIEW:
             return _review(context, plan, loaded.desired, forge.event.base)
-        # Where nothing is left to do, nothing unseen can be done.
+        # Without changes, no unreviewed change can be made.
         objection = _objection(forge, review, plan) if plan.changes else None
         if objection:
             return _reject(context, plan, loaded.desired, forge.event.base, objection)
@@ -193,18 +204,22 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
 
 
 def _objection(forge: Forge, review: ReviewState, plan: Plan) -> str | None:
-    """Say why ``plan`` is not to be applied; ForgeError where that cannot be known."""
+    """Return why ``plan`` must not be applied, or None.
+
+    Raises:
+        ForgeError: If the forge does not answer.
+    """
     if not review.requires_review:
-        # What nobody reviewed may be run again long after, and would bring back what was then.
+        # A job without review may be run again much later. It would restore an old state.
         newest = forge.branch_head()
         stale = newest != forge.event.commit
-        return f"the branch is at {escaped(shown(newest))} by now" if stale else None
+        return f"the branch is now at {escaped(shown(newest))}" if stale else None
     if review.reviewed_fingerprint is None and review.edited:
         return f"another user edited the comment on request {review.request}"
     if review.reviewed_fingerprint is None:
-        return f"the comment on request {review.request} shows no plan that was agreed to"
+        return f"the comment on request {review.request} shows no reviewed plan"
     if review.reviewed_fingerprint != plan.fingerprint:
-        return f"the plan is {plan.fingerprint} by now and not {review.reviewed_fingerprint}"
+        return f"the plan is now {plan.fingerprint} and not {review.reviewed_fingerprint}"
     return None
 
 
@@ -234,7 +249,7 @@ def _reject(
 def _compare_with_base(
     base: str | None, context: RunContext, plan: Plan, head: Sequence[Desired]
 ) -> tuple[ThreeWay | None, str]:
-    """Return what of ``plan`` is due to the change since ``base``, or why that is unknown."""
+    """Compare ``plan`` with the changes since ``base``; return the result or why there is none."""
     try:
         budget = Budget(time.monotonic, unlimited)
         before = load_manifests(
@@ -256,20 +271,24 @@ def _apply(context: RunContext, plan: Plan) -> JobResult:
         code,
         markdown.render_report(report, calls),
         plan,
-        # What is left of it was agreed to with the whole: the job may be run again.
+        # The remaining changes were reviewed with the whole plan, so the job may be run again.
         replace(plan, changes=tuple(rest)).fingerprint,
     )
 
 
-def _annotate(forge: Forge, found: Sequence[Diagnostic], token: str) -> None:
+def _annotate(forge: Forge, diagnostics: Sequence[Diagnostic], token: str) -> None:
     if forge.files.annotations is not None:
-        _write(forge.files.annotations, diagnostic_reports.code_quality(found), "w")
-    elif found:
-        print_result(f"::{token}::\n{diagnostic_reports.github(found)}::stop-commands::{token}\n")
+        _write(forge.files.annotations, diagnostic_reports.code_quality(diagnostics), "w")
+    elif diagnostics:
+        annotations = diagnostic_reports.github(diagnostics)
+        print_result(f"::{token}::\n{annotations}::stop-commands::{token}\n")
 
 
 def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | None) -> ExitCode:
-    """Tell everybody how it ended and return the exit code; a task that cannot tell goes on."""
+    """Write the comment, the summary and the outputs, and return the exit code.
+
+    An error while writing is printed. It fails only a review, because its result is the comment.
+    """
     code = result.code
     if review.request is not None:
         marker, body = review.marker, result.body
@@ -280,7 +299,6 @@ def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | Non
             post_comment(forge, review.request, marker, body)
         except ForgeError as error:
             print_error(f"the comment could not be written: {error}")
-            # There the comment is what the job is for.
             if review.task is Task.REVIEW and code is ExitCode.OK:
                 code = ExitCode.ERROR
     files = forge.files
@@ -302,4 +320,4 @@ def _write(path: Path, content: str, mode: str) -> None:
         with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
             file.write(content)
     except OSError as error:
-        print_error(f"writing {path}: {error.strerror}; what it would tell is told elsewhere too")
+        print_error(f"writing {path}: {error.strerror}; the job continues without this file")

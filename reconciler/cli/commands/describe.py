@@ -1,4 +1,4 @@
-"""The verb that shows one resource."""
+"""The describe command: shows one resource."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -18,28 +18,26 @@ from reconciler.web.client import fetch_status
 
 
 def run(invocation: Invocation) -> int:
-    """Show one resource: manifest, desired, observed, difference, owner, what holds it back.
-
-    KEY is such as mesh/payments. The verdict is that of a plan of the whole source, because some
-    guards count.
-    """
+    """Show the manifest, desired and live state, difference, owner and status of one resource."""
     with open_run(invocation) as context:
         resources = require_valid(context.read(), color=invocation["color"])
         desired = {resource.key: resource for resource in resources}
         plan = context.propose(resources)
         context.require_patterns_to_match(plan.keys, resources, plan.unlisted)
-        matching = _named(context.target, invocation.keys, {*desired, *plan.keys})
+        matching = _matching_keys(context.target, invocation.keys, {*desired, *plan.keys})
         if len(matching) != 1:
             patterns = " ".join(invocation.keys)
             some = f", such as {matching[0]} and {matching[1]}" if matching else ""
             raise UsageError(
-                f"describe shows one resource, and {patterns} names {len(matching)}, desired or "
+                f"describe shows one resource, but {patterns} matches {len(matching)}, desired or "
                 f"live{some}"
             )
         (key,) = matching
-        live = _observed(context.target, key)
-        lately = _attempts(invocation["url"], plan, key)
-        description = ResourceDescription(key, _only(plan, key), desired.get(key), live, lately)
+        live = _read_live(context.target, key)
+        recent_attempts = _attempts(invocation["url"], plan, key)
+        description = ResourceDescription(
+            key, _only(plan, key), desired.get(key), live, recent_attempts
+        )
     if invocation["format"] == "json":
         print_complete_result(render_json(description))
     else:
@@ -47,23 +45,24 @@ def run(invocation: Invocation) -> int:
     return description.code
 
 
-def _named(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> list[Key]:
-    """Return what ``patterns`` name among the ``known`` keys and all live ones.
+def _matching_keys(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> list[Key]:
+    """Return the keys that match ``patterns``, from ``known`` and from all live keys.
 
-    TargetError if no known key is named and the live ones could not all be listed.
+    Raises:
+        TargetError: If no known key matches and the live keys could not all be listed.
     """
-    named = {key for key in known if any(map(key.matches, patterns))}
+    matching = {key for key in known if any(map(key.matches, patterns))}
     try:
         live = target.lister.all_keys()
     except TargetError:
-        if not named:
+        if not matching:
             raise
-        # Lists of other meshes may have failed, which does not concern the key that is known.
-        return sorted(named)
-    return sorted(named.union(key for key in live if any(map(key.matches, patterns))))
+        # A list of another mesh may have failed. This does not affect the known key.
+        return sorted(matching)
+    return sorted(matching.union(key for key in live if any(map(key.matches, patterns))))
 
 
-def _observed(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
+def _read_live(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
     try:
         listed = target.lister.siblings([key])
     except TargetError as error:
@@ -72,7 +71,7 @@ def _observed(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
 
 
 def _attempts(url: str, plan: Plan, key: Key) -> str | None:
-    """Say what a daemon on the same target and of the same owner did; None where there is none."""
+    """Return the last attempts of a daemon with the same target and owner, or None without one."""
     try:
         _, status = fetch_status(url)
     except DaemonError:
@@ -88,9 +87,11 @@ def _only(plan: Plan, key: Key) -> Plan:
     return replace(
         plan,
         changes=tuple(change for change in plan.changes if change.key == key),
-        unchanged=tuple(same for same in plan.unchanged if same == key),
+        unchanged=tuple(unchanged for unchanged in plan.unchanged if unchanged == key),
         withheld=tuple(withheld for withheld in plan.withheld if withheld.key == key),
-        unlisted=tuple(gap for gap in plan.unlisted if _mesh_of(gap.parent) == _mesh_of(key)),
+        unlisted=tuple(
+            unlisted for unlisted in plan.unlisted if _mesh_of(unlisted.parent) == _mesh_of(key)
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The verb that checks what a run needs."""
+"""The doctor command: checks that a run can work."""
 
 from datetime import UTC, datetime
 
@@ -14,13 +14,10 @@ from reconciler.doctor.results import CheckResult, CheckStatus
 
 
 def run(invocation: Invocation) -> int:
-    """Check settings, credentials, account, region, permissions to read, and quotas.
-
-    It says what is missing and writes nothing, so a permission to write is not tried.
-    """
+    """Check settings, credentials, account, region, permissions to read, and quotas."""
     results = _results(invocation)
-    missing = any(finding.status is CheckStatus.ERROR for finding in results)
-    code = ExitCode.ERROR if missing else ExitCode.OK
+    has_error = any(result.status is CheckStatus.ERROR for result in results)
+    code = ExitCode.ERROR if has_error else ExitCode.OK
     if invocation["format"] == "json":
         print_complete_result(render_json(results, code))
     else:
@@ -32,9 +29,9 @@ def _results(invocation: Invocation) -> list[CheckResult]:
     try:
         config = resolve_target(invocation, needs_owner=False)
     except UsageError as error:
-        # Of each choice, what to type; the explanation stands behind two spaces.
-        choices = " or ".join(config.split("  ")[0] for config in error.choices)
+        # Each choice is an option, two spaces and an explanation. Keep the option.
+        choices = " or ".join(choice.split("  ")[0] for choice in error.choices)
         message = ": ".join(filter(None, (str(error), choices)))
         return [CheckResult(CheckStatus.ERROR, "settings", message)]
-    with spinner("looking around"):
+    with spinner("running checks"):
         return list(run_checks(config, datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""The verb that serves the local App Mesh API."""
+"""The endpoint command: serves a local App Mesh API."""
 
 from pathlib import Path
 
@@ -23,10 +23,7 @@ IN_MEMORY = ":memory:"
 
 
 def run(invocation: Invocation) -> int:
-    """Serve the local App Mesh API, until SIGTERM or SIGINT.
-
-    Point any client of App Mesh at it: reconciler, the aws command line, boto3, Terraform.
-    """
+    """Serve a local App Mesh API until SIGTERM or SIGINT."""
     host, port = invocation.listen
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
     try:
@@ -54,7 +51,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _behavior(invocation: Invocation) -> Behavior:
-    chosen = Behavior(
+    base = Behavior(
         token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
     )
-    return parse_behavior(invocation["behavior"], chosen)
+    return parse_behavior(invocation["behavior"], base)

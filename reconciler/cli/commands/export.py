@@ -1,4 +1,4 @@
-"""The verb that writes manifests of what is live."""
+"""The export command: writes manifests of live resources."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,17 +22,16 @@ from reconciler.wiring.targets import open_target
 
 
 def run(invocation: Invocation) -> int:
-    """Write native manifests of what is live, one file each; write over none.
+    """Write a native manifest of each live resource that matches the keys.
 
-    KEY is such as mesh/payments; globs are allowed. Without one, everything is written. Once
-    adopted, what was exported shows no change.
+    Existing files are not overwritten. After adoption, the manifests yield no changes.
     """
     if not invocation["to"]:
         raise UsageError("export needs a directory: pass --to DIR")
     tags = _tags(invocation["tag"])
     config = resolve_target(invocation, needs_owner=False)
     files: dict[Path, str] = {}
-    refused: list[str] = []
+    not_exported: list[str] = []
     unreadable = False
     with open_target(config, workers=invocation["parallelism"]) as target:
         for resource in live_resources.read_live(
@@ -43,37 +42,42 @@ def run(invocation: Invocation) -> int:
             try:
                 files[Path(invocation["to"], file_name(resource.key))] = _manifest(resource, target)
             except ManifestError as error:
-                refused.append(f"! {resource.key}  not exported: {error}")
+                not_exported.append(f"! {resource.key}  not exported: {error}")
                 unreadable |= isinstance(resource, Unreadable)
-        place = text.target_line(target.id)
+        target_line = text.target_line(target.id)
     missing = {path: content for path, content in files.items() if not is_written(path, content)}
     for path, content in missing.items():
         write_new(path, content)
     color = wants_color(invocation["color"])
-    lines = [place, *(f"wrote {escaped(str(path))}" for path in missing)]
+    lines = [target_line, *(f"wrote {escaped(str(path))}" for path in missing)]
     lines += [
-        styled(escaped(line), Style.YELLOW, on=color) for line in (*refused, *_unmet_needs(files))
+        styled(escaped(line), Style.YELLOW, on=color)
+        for line in (*not_exported, *_missing_references(files))
     ]
-    left = f", {len(refused)} left out" if refused else ""
-    lines.append(f"Exported {plural(len(files), 'manifest')}, {len(missing)} of them new{left}.")
+    suffix = f", {len(not_exported)} not exported" if not_exported else ""
+    lines.append(f"Exported {plural(len(files), 'manifest')}, {len(missing)} of them new{suffix}.")
     print_result("".join(f"{line}\n" for line in lines))
     if unreadable:
         return ExitCode.ERROR
-    return ExitCode.WITHHELD if refused else ExitCode.OK
+    return ExitCode.WITHHELD if not_exported else ExitCode.OK
 
 
-def _unmet_needs(files: Mapping[Path, str]) -> Iterator[str]:
-    """Say what the manifests need and was not exported; each alone was valid."""
+def _missing_references(files: Mapping[Path, str]) -> Iterator[str]:
+    """Yield a line for each reference to a resource that was not exported.
+
+    Each manifest alone is valid, so all errors of the set are missing references.
+    """
     loaded = load_manifests((str(path), content.encode()) for path, content in files.items())
     for diagnostic in loaded.diagnostics:
         if diagnostic.severity is Severity.ERROR:
-            yield f"! {diagnostic.origin.file}  needs what was not exported: {diagnostic.message}"
+            file = diagnostic.origin.file
+            yield f"! {file}  refers to a resource that was not exported: {diagnostic.message}"
 
 
 def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
     if isinstance(resource, Unreadable):
         raise ManifestError(resource.message)
-    # Of a shared mesh what is our own can be declared, and not the mesh itself.
+    # In a shared mesh, our own resources can be declared, but not the mesh.
     owner = resource.key.mesh_owner if resource.key.kind == "mesh" else ""
     if target.id.account not in (None, owner or resource.account):
         raise ManifestError(f"it belongs to account {owner or resource.account}")
@@ -83,5 +87,5 @@ def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
 def _tags(pairs: tuple[str, ...]) -> Mapping[str, str]:
     split = [pair.partition("=") for pair in pairs]
     if not all(equals for _, equals, _ in split):
-        raise UsageError("--tag takes KEY=VALUE")
+        raise UsageError("invalid --tag: use KEY=VALUE")
     return {key: value for key, _, value in split}

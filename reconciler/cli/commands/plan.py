@@ -1,4 +1,4 @@
-"""The verb that shows what apply would do."""
+"""The plan command: shows the changes that apply would make."""
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.commands.show import show_plan
@@ -11,10 +11,7 @@ from reconciler.wiring.plan_files import write_plan
 
 
 def run(invocation: Invocation) -> int:
-    """Show what apply would do, and write nothing but the file of --out.
-
-    PATH is a file, a directory, or - for standard input.
-    """
+    """Show the changes that apply would make; write only the file of --out."""
     with open_run(invocation) as context:
         desired = require_valid(context.read(), color=invocation["color"])
         plan = context.propose(desired)
@@ -22,7 +19,7 @@ def run(invocation: Invocation) -> int:
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):
-            print_error(f"--drift leaves out {plural(hidden, 'change')} that manifests ask for")
+            print_error(f"--drift omits {plural(hidden, 'change')} that manifests request")
     if invocation["out"] is not None:
         write_plan(invocation["out"], plan)
     code = plan_exit_code(plan, detailed=invocation["detailed_exitcode"])

@@ -1,4 +1,4 @@
-"""The verb that has a running daemon reconcile now."""
+"""The reconcile command: makes a running daemon run a cycle."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reconciler.web.token_file import read_token
 
 
 def run(invocation: Invocation) -> int:
-    """Have a running daemon run a cycle now, and exit with that cycle's code."""
+    """Make a running daemon run a cycle now, and return the exit code of the cycle."""
     token = read_token(Path(invocation["token_file"]))
     cycle, code = request_cycle(invocation["url"], token)
     print_result(f"Cycle {cycle} ended with {int(code)} ({code.word}).\n")

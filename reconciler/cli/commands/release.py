@@ -1,4 +1,4 @@
-"""The verb that gives up what is ours."""
+"""The release command: gives up ownership of live resources."""
 
 from reconciler.cli import live_resources
 from reconciler.cli.apply_flow import confirm_and_apply, require_confirmation_possible
@@ -9,21 +9,18 @@ from reconciler.core.planning.ownership import plan_release
 from reconciler.wiring.targets import open_target
 
 NOTE = (
-    "\nNothing is deleted. A manifest that still names one of them finds it unowned from then on.\n"
+    "\nNothing is deleted. If a manifest still has one of these resources, later plans report it "
+    "as unowned.\n"
 )
 
 
 def run(invocation: Invocation) -> int:
-    """Take our tags off what is ours; delete nothing.
-
-    KEY is such as mesh/payments; globs are allowed. What a manifest still names is reported as
-    unowned by the next plan.
-    """
+    """Remove our tags from the owned resources that match the keys; delete nothing."""
     require_confirmation_possible(invocation)
     config = resolve_target(invocation)
     with open_target(config, workers=invocation["parallelism"]) as target:
-        seen = live_resources.read_live(
+        live = live_resources.read_live(
             target, invocation.keys, config.owner, workers=invocation["parallelism"]
         )
-        plan = plan_release(target.id, config.owner, seen, Policy(config.policy))
+        plan = plan_release(target.id, config.owner, live, Policy(config.policy))
         return confirm_and_apply(invocation, target, plan, footer=NOTE)

@@ -1,4 +1,4 @@
-"""The verb that keeps it so: the daemon."""
+"""The run command: the daemon."""
 
 import logging
 import random
@@ -43,25 +43,26 @@ logger = logging.getLogger("reconciler.run")
 
 
 def run(invocation: Invocation) -> int:
-    """Reconcile on change and on an interval, until SIGTERM or SIGINT.
-
-    PATH is a file or a directory.
-    """
+    """Reconcile on every change and on an interval, until SIGTERM or SIGINT."""
     if "-" in invocation.paths:
-        raise UsageError("run watches files and directories; standard input is read once: apply -")
+        raise UsageError(
+            "run cannot watch standard input: pass a file or a directory, or run apply -"
+        )
     once = invocation["once"]
     with (
         stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
         open_run(invocation, max_updates=DAEMON_UPDATES, cache=(cache := ReadCache())) as context,
     ):
-        place = text.target_line(context.target.id)
-        logger.info("%s, owner %s, policy %s", place, context.config.owner, context.config.policy)
+        target_line = text.target_line(context.target.id)
+        logger.info(
+            "%s, owner %s, policy %s", target_line, context.config.owner, context.config.policy
+        )
         return (_run_once if once else _run_forever)(DaemonRun(context, cache, stop))
 
 
 @dataclass
 class DaemonRun:
-    """The manifests and the target as they are, and what a cycle on them has to heed."""
+    """Manifests, target, lock and cache of a daemon, for its cycles."""
 
     context: RunContext
     cache: ReadCache
@@ -73,11 +74,11 @@ class DaemonRun:
     _unfinished: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Let whoever stops us know what is under way."""
+        """Report the changes in progress to the handler of signals."""
         self.stop.in_progress = lambda: tuple(self._unfinished)
 
     def read(self) -> LoadResult:
-        """Return what the manifests say now."""
+        """Load the manifests, with their diagnostics."""
         return self.context.read(self.on_heartbeat)
 
     def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
@@ -86,11 +87,11 @@ class DaemonRun:
         return self.context.propose(desired, incomplete_reason=incomplete_reason)
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
-        """Return what became of every change of ``plan``; what is ``waiting`` is not tried."""
-        trying = [change for change in plan.changes if change.key not in waiting]
-        for change in trying:
+        """Apply ``plan``, except the changes in ``waiting``, and return the report."""
+        changes = [change for change in plan.changes if change.key not in waiting]
+        for change in changes:
             logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
-        self._unfinished = {str(change.key): None for change in trying}
+        self._unfinished = {str(change.key): None for change in changes}
         options = engine.ApplyOptions(
             workers=self.context.invocation["parallelism"],
             should_stop=self._should_stop,
@@ -100,18 +101,18 @@ class DaemonRun:
         return engine.apply(plan, self.context.target, options, waiting)
 
     def standby_reason(self) -> str | None:
-        """Say who else writes; None where we do."""
+        """Return which process holds the lock, or None if it is this one."""
         if self.may_write():
             return None
         lease = self.lease()
-        return f"standby: lock held by {(lease and lease.holder) or 'nobody'}"
+        return f"standby: lock held by {(lease and lease.holder) or 'no process'}"
 
     def drop_cache(self) -> None:
-        """Take nothing of the last look for granted in the next one."""
+        """Drop all cached reads, so that the next cycle reads everything."""
         self.cache.clear()
 
     def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
-        """Count the cycle, and return its ``status`` with what the calls so far came to."""
+        """Count the cycle, and return ``status`` with the number of API calls and responses."""
         self.metrics.count_cycle(status)
         target, cycles = self.context.target, self.cache.cycles_per_full_recheck
         return replace(
@@ -129,7 +130,7 @@ class DaemonRun:
         self.on_heartbeat()
         key = str(outcome.change.key)
         if key not in self._unfinished:
-            # It waits, and was told of when it failed.
+            # It waits for a retry; its failure is already logged.
             return
         self.metrics.count_outcome(outcome)
         del self._unfinished[key]
@@ -138,7 +139,7 @@ class DaemonRun:
 
 
 def _run_once(run: DaemonRun) -> ExitCode:
-    """Run one cycle and return its exit code; errors go on as they are."""
+    """Run one cycle and return its exit code."""
     context = run.context
     with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
         desired = {
@@ -203,10 +204,10 @@ def _reload(run: DaemonRun, daemon: Daemon) -> None:
         context = reload_run(run.context, max_updates=DAEMON_UPDATES)
     except UsageError as error:
         message = " ".join((str(error), *error.choices))
-        logger.error("the configuration stays as it was: %s", message)  # noqa: TRY400
+        logger.error("the configuration was not reloaded: %s", message)  # noqa: TRY400
         return
     configure_logging(context.invocation)
-    logger.info("the configuration was read again; policy %s", context.config.policy)
+    logger.info("the configuration was reloaded; policy %s", context.config.policy)
     run.context = context
     daemon.reconfigure(context.invocation["interval"], context.config.policy)
 

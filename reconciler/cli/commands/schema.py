@@ -1,4 +1,4 @@
-"""The verb that prints a JSON Schema, for editors and other programs."""
+"""The schema command: prints a JSON Schema, for editors and other programs."""
 
 import json
 
@@ -12,6 +12,6 @@ SCHEMAS = {"manifest": manifest_schema, "plan": plan_schema, "report": report_sc
 
 
 def run(invocation: Invocation) -> int:
-    """Print the JSON Schema of what the product reads, or of what it prints as JSON."""
+    """Print the JSON Schema of manifests, plans or reports."""
     print_complete_result(json.dumps(SCHEMAS[invocation["of"]](), indent=2) + "\n")
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""The verb that prints a saved plan, and how every plan is printed."""
+"""The show command, and the output of plans for all commands."""
 
 from collections.abc import Mapping
 
@@ -13,9 +13,10 @@ from reconciler.wiring.plan_files import read_plan
 
 
 def run(invocation: Invocation) -> int:
-    """Print a saved plan; look at no target and at no manifest.
+    """Print a saved plan without reading a target or manifests.
 
-    The exit code is that of the plan: 0, or 5 or 1 by what is withheld or unread in it.
+    Returns:
+        The exit code of the plan: 0, 5 if changes are withheld, or 1 if reads failed.
     """
     (file,) = invocation.paths
     plan = read_plan(file)
@@ -27,9 +28,13 @@ def run(invocation: Invocation) -> int:
 def show_plan(
     plan: Plan, code: ExitCode, invocation: Invocation, calls: Mapping[str, int] = {}
 ) -> None:
-    """Print ``plan`` in the format that was asked for; ``code`` is what the run exits with.
+    """Print ``plan`` in the format of --format.
 
-    ``calls`` counts the API calls that it took, by operation.
+    Args:
+        plan: The plan to print.
+        code: The exit code of the run.
+        invocation: The command line.
+        calls: The number of API calls by operation.
     """
     match invocation["format"]:
         case "json":

@@ -1,4 +1,4 @@
-"""The verb that asks a running daemon how everything stands."""
+"""The status command: shows the status from a running daemon."""
 
 import time
 
@@ -10,7 +10,7 @@ from reconciler.web.client import fetch_status
 
 
 def run(invocation: Invocation) -> int:
-    """Show how everything stands, as a running daemon knows it."""
+    """Show the status of all resources, from a running daemon."""
     text, status = fetch_status(invocation["url"])
     if invocation["format"] == "json":
         print_complete_result(text)

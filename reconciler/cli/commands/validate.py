@@ -1,4 +1,4 @@
-"""The verb that reads manifests and touches no network."""
+"""The validate command: checks manifests without network access."""
 
 import sys
 from collections import Counter
@@ -15,10 +15,7 @@ from reconciler.wiring.run_variables import read_variables
 
 
 def run(invocation: Invocation) -> int:
-    """Read manifests and print every complaint at once; touch no network.
-
-    PATH is a file, a directory, or - for standard input.
-    """
+    """Check manifests and print all diagnostics."""
     loaded = read_source(invocation, allow_empty=False)
     match invocation["format"]:
         case "json":
@@ -33,26 +30,26 @@ def run(invocation: Invocation) -> int:
             print_complete_result(
                 diagnostic_reports.text(loaded.diagnostics, color=color) + summary(loaded)
             )
-    good = not loaded.diagnostics if invocation["strict"] else loaded.valid
-    return ExitCode.OK if good else ExitCode.MANIFESTS
+    is_valid = not loaded.diagnostics if invocation["strict"] else loaded.valid
+    return ExitCode.OK if is_valid else ExitCode.MANIFESTS
 
 
 def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
-    """Return what the manifests of ``invocation`` say, complaints included."""
+    """Load the manifests of ``invocation``, with their diagnostics."""
     variables = read_variables(invocation.options.values)
     paths = source_paths(invocation)
     return read_manifests(paths, variables, stdin=sys.stdin, allow_empty=allow_empty)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:
-    """Return where the manifests of ``invocation`` are."""
+    """Return the paths of the manifests of ``invocation``."""
     source = source_of(invocation.options, invocation.file)
     return invocation.paths or (source or DEFAULT_SOURCE,)
 
 
 def summary(loaded: LoadResult) -> str:
-    """Return one line that says whether the manifests are valid, and counts what they hold."""
-    counts = Counter(item.severity.value for item in loaded.diagnostics)
+    """Return one line with the validity of the manifests and the number of their items."""
+    counts = Counter(diagnostic.severity.value for diagnostic in loaded.diagnostics)
     parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
     parts.append(plural(len(loaded.desired), "resource"))
     if loaded.ignored:

@@ -18,7 +18,6 @@ from reconciler.manifest.parsing.diagnostics import (
     quote_value,
 )
 
-
 TOO_MANY_DOCUMENTS = (
     f"is one of more than {limits.MAX_DOCUMENTS:,} documents in this file: split the file"
 )

@@ -1,0 +1,184 @@
+"""Table of all commands: group, help text, examples and exit codes.
+
+``--help`` prints this table, so it must not import the modules of the commands: boto3 alone takes
+longer than the whole of ``--help``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import click
+
+from reconciler.core.exit_codes import ExitCode
+
+GROUPS = ("Reconcile", "Inspect", "Ownership", "Daemon", "Endpoint and tools")
+
+# Examples of the top-level help.
+EXAMPLES = ("plan manifests --target local", "plan --help")
+
+_PATH = """PATH is a file, a directory, or - for standard input. Default: the source of the target,
+or manifests/."""
+_KEY = "KEY is such as mesh/payments or virtual-node/payments/web. Globs are allowed."
+
+_ALWAYS = (ExitCode.OK, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED)
+_WRITE = (
+    *_ALWAYS,
+    ExitCode.PARTIAL,
+    ExitCode.WITHHELD,
+    ExitCode.STALE,
+    ExitCode.LOCKED,
+    ExitCode.TERMINATED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelp:
+    """Help of one command.
+
+    Attributes:
+        summary: One sentence of at most 66 characters.
+        examples: Arguments after ``reconciler``.
+        exit_codes: All codes that the command can return.
+        details: Arguments and other facts, below the summary.
+    """
+
+    group: str
+    summary: str
+    examples: tuple[str, str]
+    exit_codes: tuple[ExitCode, ...]
+    details: str = ""
+
+
+# The order is that of --help and of the completion in shells.
+COMMANDS = {
+    "validate": CommandHelp(
+        "Reconcile",
+        "Check manifests and print all diagnostics; no network access.",
+        ("validate manifests", "validate manifests --strict --format sarif"),
+        (*_ALWAYS, ExitCode.MANIFESTS),
+        _PATH,
+    ),
+    "plan": CommandHelp(
+        "Reconcile",
+        "Show the changes that apply would make, without making them.",
+        ("plan manifests --target local", "plan --target staging --policy sync --out plan.json"),
+        (*_ALWAYS, ExitCode.PENDING, ExitCode.WITHHELD, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        _PATH,
+    ),
+    "show": CommandHelp(
+        "Reconcile",
+        "Print a saved plan.",
+        ("show plan.json", "show plan.json --format markdown"),
+        (*_ALWAYS, ExitCode.WITHHELD),
+        "PLANFILE is a file that --out of plan or ci wrote. No target and no manifest is read.",
+    ),
+    "apply": CommandHelp(
+        "Reconcile",
+        "Plan, ask for confirmation, and make the changes.",
+        ("apply manifests --target local", "apply --plan plan.json --auto-approve"),
+        (*_WRITE, ExitCode.MANIFESTS),
+        _PATH,
+    ),
+    "ci": CommandHelp(
+        "Reconcile",
+        "Validate, review, apply or watch as a GitHub or GitLab CI job.",
+        ("ci manifests --target staging", "ci --target staging --expect FINGERPRINT"),
+        (*_WRITE, ExitCode.PENDING, ExitCode.MANIFESTS),
+        f"""The event of the job selects the task; the first line of the output says which one runs.
+
+A pull or merge request is validated and planned, and a comment shows the plan. A request from a
+fork is only validated. A push to the default branch applies the reviewed plan. On a schedule, a
+difference between manifests and live state exits with 2. A manual run does the same; with --expect,
+it applies that plan.
+
+{_PATH}""",
+    ),
+    "describe": CommandHelp(
+        "Inspect",
+        "Show the desired, live and withheld state of one resource.",
+        (
+            "describe mesh/payments --target local",
+            "describe virtual-node/payments/web --format json",
+        ),
+        (*_ALWAYS, ExitCode.WITHHELD, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        f"{_KEY} It must match one resource.\n\n"
+        "The result is that of a plan of the whole source, because some guards count changes.",
+    ),
+    "doctor": CommandHelp(
+        "Inspect",
+        "Check settings, credentials, permissions and quotas.",
+        ("doctor --target aws --region eu-west-1", "doctor --target staging --format json"),
+        _ALWAYS,
+        "It writes nothing, so it cannot check permissions to write.",
+    ),
+    "adopt": CommandHelp(
+        "Ownership",
+        "Take ownership of live resources that have no owner.",
+        ("adopt 'mesh/*' --target local", "adopt virtual-node/payments/web --accept-changes"),
+        (*_WRITE, ExitCode.MANIFESTS),
+        f"{_KEY} The manifests are those of the target's source, or of manifests/.\n\n"
+        "Pass --accept-changes to also adopt resources that differ from their manifest.",
+    ),
+    "release": CommandHelp(
+        "Ownership",
+        "Give up ownership of live resources, without deleting them.",
+        ("release mesh/payments --target local", "release 'route/*' --auto-approve"),
+        _WRITE,
+        f"{_KEY}\n\nIf a manifest still has the resource, the next plan reports it as unowned.",
+    ),
+    "export": CommandHelp(
+        "Ownership",
+        "Write native manifests of live resources, one file for each.",
+        ("export --target local --to exported", "export 'route/*' --to exported --tag team=web"),
+        (*_ALWAYS, ExitCode.WITHHELD, ExitCode.LOCKED),
+        f"{_KEY} Default: all resources. No existing file is overwritten.\n\n"
+        "After adoption, exported manifests yield no changes.",
+    ),
+    "run": CommandHelp(
+        "Daemon",
+        "Reconcile on every change and on an interval, until stopped.",
+        ("run manifests --target staging --interval 30", "run manifests --target local --once"),
+        (*_WRITE, ExitCode.MANIFESTS),
+        "PATH is a file or a directory. Default: the source of the target, or manifests/.",
+    ),
+    "status": CommandHelp(
+        "Daemon",
+        "Show the status of all resources, from a running daemon.",
+        ("status", "status --url http://127.0.0.1:9180 --format json"),
+        _ALWAYS,
+    ),
+    "reconcile": CommandHelp(
+        "Daemon",
+        "Make a running daemon run a cycle now, and wait for its end.",
+        ("reconcile", "reconcile --url http://127.0.0.1:9180 --token-file token"),
+        (
+            *_ALWAYS,
+            ExitCode.PARTIAL,
+            ExitCode.WITHHELD,
+            ExitCode.STALE,
+            ExitCode.LOCKED,
+            ExitCode.MANIFESTS,
+        ),
+        "The exit code is that of the cycle.",
+    ),
+    "endpoint": CommandHelp(
+        "Endpoint and tools",
+        "Serve a local App Mesh API, until stopped.",
+        ("endpoint", "endpoint --data :memory: --quotas aws"),
+        (ExitCode.OK, ExitCode.ERROR, ExitCode.LOCKED, ExitCode.USAGE),
+        "Any App Mesh client can use it: reconciler, the aws command line, boto3, Terraform.",
+    ),
+    "schema": CommandHelp(
+        "Endpoint and tools",
+        "Print the JSON Schema of manifests, plans or reports.",
+        ("schema > manifest.schema.json", "schema --of plan"),
+        _ALWAYS,
+    ),
+}
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Iterable[str]) -> None:
+    """Write a section of ``examples``, each on one line."""
+    with formatter.section("Examples"):
+        for example in examples:
+            formatter.write(f"{'':{formatter.current_indent}}$ reconciler {example}\n")
