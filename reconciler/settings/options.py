@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from reconciler.settings.lock_schemes import LOCK_SCHEMES
+from reconciler.settings.lock_schemes import LOCK_HELP, LOCK_SCHEMES
 
 MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
 DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
@@ -239,7 +239,7 @@ OPTIONS = (
     Option(
         "lock",
         OptionGroup.APPLY,
-        "Take this lock before writing: file:PATH, or dynamodb:TABLE (partition key LockID).",
+        f"Take this lock before writing: {LOCK_HELP}.",
         "PLACE",
         OptionType.LOCK,
         commands=LOCKING_COMMANDS,
