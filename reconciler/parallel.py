@@ -1,4 +1,4 @@
-"""Runs calls on a bounded pool and returns results in the order asked."""
+"""Runs calls in a bounded number of threads and returns the results in order."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,10 +13,10 @@ Result = TypeVar("Result")
 
 
 def run(call: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> list[Result]:
-    """Return ``call(item)`` for every item, in their order, at most ``workers`` at a time.
+    """Return ``call(item)`` for every item, in their order, at most `workers` at a time.
 
-    The first exception in that order is raised, after every call that had begun has ended and
-    the others were dropped; an interruption waits for none of them.
+    If calls raise, the first exception in that order is raised. Calls that were not started are
+    dropped, and calls that were started are awaited. An interruption does not wait for them.
     """
     return list(stream(call, items, workers=workers))
 
@@ -24,9 +24,9 @@ def run(call: Callable[[Item], Result], items: Iterable[Item], *, workers: int) 
 def stream(
     call: Callable[[Item], Result], items: Iterable[Item], *, workers: int
 ) -> Iterator[Result]:
-    """Yield what ``run`` returns, each result as soon as it and those before it are there.
+    """Yield the results of `run`, each as soon as it and all before it are available.
 
-    If the system gives fewer threads, fewer work; if it gives none, the calling thread does.
+    If the system refuses threads, fewer are used; without any, the calling thread makes the calls.
     """
     work = list(items)
     if workers == 1 or len(work) <= 1:
@@ -37,14 +37,14 @@ def stream(
     for pair in zip(work, futures, strict=True):
         waiting.put(pair)
 
-    def take() -> None:
+    def make_waiting_calls() -> None:
         with suppress(Empty):
             while True:
                 _settle(call, *waiting.get_nowait())
 
     threads: list[Thread] = []
     try:
-        _start(threads, take, min(workers, len(work)))
+        _start(threads, make_waiting_calls, min(workers, len(work)))
         for item, future in zip(work, futures, strict=True):
             yield future.result() if threads else call(item)
     except Exception:
@@ -61,7 +61,7 @@ def _settle(call: Callable[[Item], Result], item: Item, future: "Future[Result]"
         return
     try:
         future.set_result(call(item))
-    except BaseException as error:  # noqa: BLE001  # raised where the result is asked for
+    except BaseException as error:  # noqa: BLE001  # future.result() raises it
         future.set_exception(error)
 
 
@@ -70,13 +70,13 @@ def _cancel(futures: "Iterable[Future[Result]]") -> None:
         future.cancel()
 
 
-def _start(threads: list[Thread], work: Callable[[], None], number: int) -> None:
-    """Add ``number`` threads that do ``work`` to ``threads``, fewer if the system gives fewer.
+def _start(threads: list[Thread], work: Callable[[], None], count: int) -> None:
+    """Start `count` threads that run `work`, or as many as the system allows; add to `threads`.
 
-    ThreadPoolExecutor.submit raises if a thread cannot be started, after it has queued the call: a
-    write may then be made whose outcome is lost.
+    ThreadPoolExecutor is not used: if a thread cannot be started, its `submit` raises after it has
+    queued the call, so a write may be made whose outcome is lost.
     """
-    for _ in range(number):
+    for _ in range(count):
         thread = Thread(target=work, name="parallel")
         try:
             thread.start()
@@ -88,19 +88,19 @@ def _start(threads: list[Thread], work: Callable[[], None], number: int) -> None
 def both(
     first: Callable[[], Item], second: Callable[[], Result], *, workers: int
 ) -> tuple[Item, Result]:
-    """Return what two calls return, made at the same time where ``workers`` allows it."""
+    """Return the results of two calls, made at the same time if `workers` is over 1."""
     calls: tuple[Callable[[], Any], ...] = (first, second)
-    item, other = run(lambda call: call(), calls, workers=workers)
-    return item, other
+    first_result, second_result = run(lambda call: call(), calls, workers=workers)
+    return first_result, second_result
 
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keep this thread, and those that it starts, on one core as long as the block lasts.
+    """Run this thread, and the threads that it starts, on one core during the block.
 
-    The threads of an interpreter run by turns, and to pass a turn to another core takes longer than
-    many a turn: off one core, a thousand reads through the SDK take a fifth longer. It does nothing
-    where the system has no such wish, or grants none.
+    Only one thread of an interpreter runs at a time, and handing over to another core is slow:
+    without this, a thousand reads through the SDK take a fifth longer. Has no effect if the system
+    does not support or does not allow it.
     """
     try:
         before = os.sched_getaffinity(0)

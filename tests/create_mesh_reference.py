@@ -119,11 +119,11 @@ ERRORS = (
     Error("BadRequestException", 400, 2, "correct the manifest"),
     # The page: "Try the request again with a new client token." That is done once if the name is
     # not there, and after each refusal that the service may keep with the token.
-    Error("ConflictException", 409, 2, "look at what holds the name"),
-    Error("ForbiddenException", 403, 1, "the credentials may not do this"),
+    Error("ConflictException", 409, 2, "check which resource has this name"),
+    Error("ForbiddenException", 403, 1, "the credentials do not permit this operation"),
     Error("InternalServerErrorException", 500, 3, "no effect is visible"),
     Error("LimitExceededException", 400, 2, "a quota is used up"),
-    Error("NotFoundException", 404, 2, "the next run looks again"),
+    Error("NotFoundException", 404, 2, "the next run tries again"),
     Error("ServiceUnavailableException", 503, 3, "no effect is visible"),
     Error("TooManyRequestsException", 429, 3, "lower --parallelism, or wait"),
 )

@@ -14,6 +14,7 @@ from reconciler.cli.command_table import COMMANDS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
 from reconciler.settings.config_file import ConfigFile, read_file
+from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.options import (
     KEY_COMMANDS,
     OPTIONS,
@@ -191,7 +192,7 @@ class Lock(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return ``value``, or fail if it is not the location of a lease."""
         if not is_lock(value):
-            self.fail(f'"{value}" is not a lock: use file:PATH or dynamodb:TABLE', param, ctx)
+            self.fail(f'"{value}" is not a lock: use {LOCK_USAGE}', param, ctx)
         return value
 
 

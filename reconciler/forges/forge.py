@@ -1,4 +1,4 @@
-"""What a CI job needs of the forge that runs it, what the forge runs it for, and the one comment.
+"""The interface of a forge, the events that start a job, and the comment of the job.
 
 A request is a pull request on GitHub and a merge request on GitLab.
 """
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Task(Enum):
-    """What a CI job does."""
+    """The work of a CI job."""
 
     VALIDATE = "validate"
     PREVIEW = "preview"
@@ -21,7 +21,7 @@ class Task(Enum):
 
 
 class EventKind(Enum):
-    """What made the forge run the job."""
+    """The kind of event that started the job."""
 
     REQUEST = "request"
     PUSH = "push"
@@ -32,25 +32,25 @@ class EventKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the forge runs the job for.
-
-    ``name`` is the forge's own word for it. ``trusted`` is False where the commit comes from
-    another repository than ours. ``main`` says that the job runs on the default branch. ``base`` is
-    the commit from which the change leads to the one at hand; None where the forge names none.
-    """
+    """The event that started the job."""
 
     name: str
+    """Name that the forge gives the event."""
     kind: EventKind
     commit: str
     base: str | None = None
+    """Commit before the change, or None if the forge does not give it."""
     request: int | None = None
+    """Number of the request."""
     main: bool = False
+    """Whether the job runs on the default branch."""
     trusted: bool = True
+    """Whether the commit comes from this repository and not from a fork."""
 
     def task(self, *, expects_plan: bool = False) -> Task:
-        """Return what is to be done: an event that is not ours or not known is only validated.
+        """Return the task for this event; an untrusted or unknown event is only validated.
 
-        No review shows what a manual run would do, so it applies only on the default branch, and
+        No review shows the changes of a manual run. So it applies only on the default branch, and
         only the plan that its caller expects.
         """
         match self:
@@ -70,53 +70,53 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class MergedRequest:
-    """A request that was merged; one from a ``fork`` was never planned, so nobody reviewed that."""
+    """A request that was merged."""
 
     number: int
     fork: bool
+    """Whether it came from a fork; such a request was never planned, so no plan was reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment on a request; ``node`` is its id in GraphQL if its number does not tell that."""
+    """A comment on a request."""
 
     number: int
     body: str
     node: str = ""
+    """Its id in GraphQL, if that cannot be derived from the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFiles:
-    """The files that a forge reads after the job; one that is None is not read.
-
-    Where there is none for ``annotations``, they are printed as commands to the runner. ``prefix``
-    begins the name of every output.
-    """
+    """The files that a forge reads after the job; None if it does not read such a file."""
 
     outputs: Path | None
     prefix: str = ""
+    """Prefix of the name of every output."""
     summary: Path | None = None
     annotations: Path | None = None
+    """If None, annotations are printed as commands to the runner."""
 
 
 class Forge(Protocol):
-    """What a CI job needs of the forge that runs it; its calls raise ``ForgeError``."""
+    """The forge that runs a CI job; its methods raise ForgeError if a call fails."""
 
     @property
     def event(self) -> Event:
-        """What the job is run for."""
+        """The event that started the job."""
 
     @property
     def files(self) -> JobFiles:
-        """What is read of the job but its log."""
+        """The files that the forge reads after the job."""
 
     def comments(self, request: int) -> Iterator[Comment]:
         """Yield the comments that the user of our token made, oldest first."""
 
     def unedited(self, comment: Comment) -> str | None:
-        """Return the body of a comment of ours as it is now, None if another user edited it last.
+        """Return the current body of our comment, or None if another user edited it last.
 
-        Members may edit the comments of others, which keep their author.
+        Members may edit comments of other users, and the author of the comment stays the same.
         """
 
     def create(self, request: int, body: str) -> Comment:
@@ -126,32 +126,32 @@ class Forge(Protocol):
         """Replace the body of a comment."""
 
     def delete(self, request: int, number: int) -> None:
-        """Take a comment away."""
+        """Delete a comment."""
 
     def request_for_commit(self, commit: str) -> MergedRequest | None:
-        """Return the request that was merged as ``commit``; None where none was."""
+        """Return the request that was merged as `commit`, or None if there is none."""
 
     def branch_head(self) -> str:
-        """Return the commit that the branch of the job is at now."""
+        """Return the current head commit of the job's branch."""
 
 
 def are_ids(*values: object) -> bool:
-    """Whether all ``values`` are numbers; True, which equals 1, is not."""
+    """Return whether all `values` are integers; a bool is not one, although True equals 1."""
     return all(type(value) is int for value in values)
 
 
 def find_comment(forge: Forge, request: int, marker: str) -> Comment | None:
-    """Return the oldest comment that begins with ``marker``."""
+    """Return our oldest comment that begins with `marker`, or None."""
     ours = (comment for comment in forge.comments(request) if comment.body.startswith(marker))
     return next(ours, None)
 
 
 def post_comment(forge: Forge, request: int, marker: str, body: str) -> None:
-    """Make ``body``, which begins with ``marker``, the one comment of ours."""
+    """Create or update our only comment with `marker`; `body` begins with `marker`."""
     known = find_comment(forge, request, marker)
     if known is None:
         created = forge.create(request, body)
-        # Another run may have been as fast, and a call that was repeated may have counted twice.
+        # A run at the same time, or a retry of the call, may have created a second comment.
         known = find_comment(forge, request, marker)
         if known is None or known.number == created.number:
             return

@@ -1,4 +1,4 @@
-"""GitHub, as its Actions show it to a job and as its REST API (2022-11-28) answers."""
+"""GitHub: the environment of an Actions job and the REST API (version 2022-11-28)."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from reconciler.forges.forge import Comment, Event, EventKind, JobFiles, MergedR
 from reconciler.forges.rest import RestClient, validate_token
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-# The tokens of apps, GITHUB_TOKEN among them, may not GET /user (403).
+# Tokens of apps, such as GITHUB_TOKEN, get 403 on GET /user, so GraphQL is used instead.
 _VIEWER = "query { viewer { login } }"
 _EDITED = """
 query($id: ID!) {
@@ -30,10 +30,16 @@ class GitHub:
     """The repository that runs the job."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the event; nothing is asked yet. UsageError where it is none that can be served."""
+        """Read the event; the API is not called yet.
+
+        Raises:
+            UsageError: the environment or the event is invalid or not supported.
+        """
         repository = environment.get("GITHUB_REPOSITORY", "")
         if not _REPOSITORY.fullmatch(repository):
-            raise UsageError("GITHUB_REPOSITORY names no repository: is this GitHub Actions?")
+            raise UsageError(
+                "GITHUB_REPOSITORY is not OWNER/NAME: run ci in a job of GitHub Actions"
+            )
         self.event = _event(environment)
         files = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
         outputs, summary = (Path(file) if file else None for file in files)
@@ -49,11 +55,11 @@ class GitHub:
 
     @cached_property
     def _login(self) -> str:
-        """Whose token it is: github-actions[bot], another app's bot, or a user."""
+        """The login of the token: github-actions[bot], another app's bot, or a user."""
         match self._rest.query(_VIEWER):
             case {"viewer": {"login": str(login)}}:
                 return login
-        raise ForgeError("the viewer query: the answer names no user")
+        raise ForgeError("the viewer query: the response has no user")
 
     def comments(self, request: int) -> Iterator[Comment]:
         """Yield the comments that the user of our token made, oldest first."""
@@ -68,14 +74,14 @@ class GitHub:
                     yield Comment(number, body, node)
 
     def unedited(self, comment: Comment) -> str | None:
-        """Return the body of a comment of ours as it is now, None if another user edited it."""
+        """Return the current body of our comment, or None if another user edited it last."""
         match self._rest.query(_EDITED, id=comment.node):
             case {"node": {"body": str(body), "lastEditedAt": None}}:
                 return body
             case {"node": {"body": str(body), "author": dict(author), "editor": editor}}:
-                # A user who was deleted since is no editor here.
+                # `editor` is None if that user was deleted.
                 return body if editor == author else None
-        raise ForgeError("the query for a comment's editor: the answer has none")
+        raise ForgeError("the query for a comment's editor: the response has no comment")
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -88,35 +94,35 @@ class GitHub:
         self._rest.request("PATCH", f"{self._path}/issues/comments/{number}", {"body": body})
 
     def delete(self, request: int, number: int) -> None:
-        """Take a comment away."""
+        """Delete a comment."""
         del request
         self._rest.request("DELETE", f"{self._path}/issues/comments/{number}")
 
     def request_for_commit(self, commit: str) -> MergedRequest | None:
-        """Return the pull request that was merged as ``commit``."""
+        """Return the pull request that was merged as `commit`, or None."""
         for item in self._rest.pages(f"{self._path}/commits/{commit}/pulls"):
             match item:
-                case {"number": int(number), "merged_at": str(), "merge_commit_sha": request}:
-                    if request == commit:
-                        return MergedRequest(number, _is_of_fork(item))
+                case {"number": int(number), "merged_at": str(), "merge_commit_sha": merged}:
+                    if merged == commit:
+                        return MergedRequest(number, _is_from_fork(item))
         return None
 
     def branch_head(self) -> str:
-        """Return the commit that the branch of the job is at now."""
+        """Return the current head commit of the job's branch."""
         branch = self._environment.get("GITHUB_REF", "").removeprefix("refs/heads/")
         path = f"{self._path}/commits/{quote(branch, errors='surrogateescape')}"
         match self._rest.request("GET", path):
             case {"sha": str(commit)}:
                 return commit
-        raise ForgeError(f"GET {path}: the answer names no commit")
+        raise ForgeError(f"GET {path}: the response has no commit")
 
 
-def _is_of_fork(request: Any) -> bool:
+def _is_from_fork(request: Any) -> bool:
     match request:
-        case {"head": {"repo": {"id": theirs}}, "base": {"repo": {"id": ours}}}:
-            return are_ids(theirs, ours) and theirs != ours
+        case {"head": {"repo": {"id": head_id}}, "base": {"repo": {"id": base_id}}}:
+            return are_ids(head_id, base_id) and head_id != base_id
         case {"head": {"repo": None}}:
-            # A fork that was taken away since.
+            # The fork was deleted.
             return True
         case _:
             return False
@@ -132,24 +138,27 @@ def _event(environment: Mapping[str, str]) -> Event:
     name = environment.get("GITHUB_EVENT_NAME", "")
     if name == "pull_request_target":
         raise UsageError(
-            "pull_request_target hands the secrets to whoever opens a pull request: "
+            "pull_request_target gives the secrets to the author of any pull request: "
             "run the job on pull_request"
         )
     match name, payload:
         case "pull_request", {
             "number": int(number),
-            "pull_request": {"head": {"repo": head}, "base": {"repo": {"id": ours}, "sha": base}},
+            "pull_request": {
+                "head": {"repo": head},
+                "base": {"repo": {"id": base_id}, "sha": base},
+            },
         }:
-            # A fork that was taken away since has no repository.
-            theirs = head.get("id") if isinstance(head, dict) else None
-            trusted = are_ids(theirs, ours) and theirs == ours
+            # The head has no repository if the fork was deleted.
+            head_id = head.get("id") if isinstance(head, dict) else None
+            trusted = are_ids(head_id, base_id) and head_id == base_id
             return Event(name, EventKind.REQUEST, commit, _text(base), number, trusted=trusted)
         case (("push" | "workflow_dispatch"), {"repository": {"default_branch": str(branch)}}):
-            occasion = EventKind.PUSH if name == "push" else EventKind.MANUAL
+            kind = EventKind.PUSH if name == "push" else EventKind.MANUAL
             main = ref == f"refs/heads/{branch}"
-            return Event(name, occasion, commit, _text(payload.get("before")), main=main)
+            return Event(name, kind, commit, _text(payload.get("before")), main=main)
         case "schedule", _:
-            # There are none but on the default branch.
+            # GitHub runs schedules only on the default branch.
             return Event(name, EventKind.SCHEDULE, commit, main=True)
         case _:
             return Event(name, EventKind.OTHER, commit)

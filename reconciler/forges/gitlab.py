@@ -1,4 +1,4 @@
-"""GitLab, as its CI shows it to a job and as its REST API (v4) answers."""
+"""GitLab: the environment of a CI job and the REST API (v4)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ _EVENT_KINDS = {
 }
 FILES = JobFiles(
     Path("reconciler.env"),
-    # They become variables of later jobs, where RECONCILER_ would make options of them.
+    # The outputs become variables of later jobs; with RECONCILER_ they would set options there.
     prefix="mesh_",
     annotations=Path("gl-code-quality-report.json"),
 )
-# A merge commit, one that holds all of the branch, or the branch's own last one.
+# The merge commit, the squash commit, or the last commit of the branch (fast-forward).
 _MERGED_AS = ("merge_commit_sha", "squash_commit_sha", "sha")
 _SIDES = ("source_project_id", "target_project_id")
 _EDITED = """
@@ -36,10 +36,14 @@ class GitLab:
     """The project that runs the job."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the event; nothing is asked yet. UsageError where this is no job of a project."""
+        """Read the event; the API is not called yet.
+
+        Raises:
+            UsageError: the environment is not that of a job of a project.
+        """
         project = environment.get("CI_PROJECT_ID", "")
         if not _NUMBER.fullmatch(project):
-            raise UsageError("CI_PROJECT_ID names no project: is this GitLab CI?")
+            raise UsageError("CI_PROJECT_ID is not a project id: run ci in a job of GitLab CI")
         self.event = _event(environment, project)
         self.files = FILES
         self._environment = environment
@@ -53,21 +57,21 @@ class GitLab:
 
     def comments(self, request: int) -> Iterator[Comment]:
         """Yield the comments that the user of our token made, oldest first."""
-        me = self._rest.number("GET", "/user")
+        own_id = self._rest.number("GET", "/user")
         for item in self._rest.pages(self._notes(request)):
             match item:
                 case {"id": int(number), "body": str(body), "author": {"id": author}}:
-                    if are_ids(author, me) and author == me:
+                    if are_ids(author, own_id) and author == own_id:
                         yield Comment(number, body)
 
     def unedited(self, comment: Comment) -> str | None:
-        """Return the body of a comment of ours as it is now, None if another user edited it."""
+        """Return the current body of our comment, or None if another user edited it last."""
         match self._rest.query(_EDITED, id=f"gid://gitlab/Note/{comment.number}"):
             case {"note": {"body": str(body), "lastEditedBy": None}}:
                 return body
             case {"note": {"body": str(body), "author": dict(author), "lastEditedBy": editor}}:
                 return body if editor == author else None
-        raise ForgeError("the query for a note's editor: the answer has none")
+        raise ForgeError("the query for a note's editor: the response has no note")
 
     def create(self, request: int, body: str) -> Comment:
         """Add a comment."""
@@ -78,11 +82,11 @@ class GitLab:
         self._rest.request("PUT", f"{self._notes(request)}/{number}", {"body": body})
 
     def delete(self, request: int, number: int) -> None:
-        """Take a comment away."""
+        """Delete a comment."""
         self._rest.request("DELETE", f"{self._notes(request)}/{number}")
 
     def request_for_commit(self, commit: str) -> MergedRequest | None:
-        """Return the merge request that was merged as ``commit``."""
+        """Return the merge request that was merged as `commit`, or None."""
         for item in self._rest.pages(f"{self._path}/repository/commits/{commit}/merge_requests"):
             match item:
                 case {"iid": int(number), "state": "merged"}:
@@ -93,14 +97,14 @@ class GitLab:
         return None
 
     def branch_head(self) -> str:
-        """Return the commit that the branch of the job is at now."""
+        """Return the current head commit of the job's branch."""
         branch = self._environment.get("CI_COMMIT_BRANCH", "")
         branch = quote(branch, safe="", errors="surrogateescape")
         path = f"{self._path}/repository/branches/{branch}"
         match self._rest.request("GET", path):
             case {"commit": {"id": str(commit)}}:
                 return commit
-        raise ForgeError(f"GET {path}: the answer names no commit")
+        raise ForgeError(f"GET {path}: the response has no commit")
 
     def _notes(self, request: int) -> str:
         return f"{self._path}/merge_requests/{request}/notes"
@@ -108,19 +112,19 @@ class GitLab:
 
 def _event(environment: Mapping[str, str], project: str) -> Event:
     source = environment.get("CI_PIPELINE_SOURCE", "")
-    occasion = _EVENT_KINDS.get(source, EventKind.OTHER)
+    kind = _EVENT_KINDS.get(source, EventKind.OTHER)
     commit = environment.get("CI_COMMIT_SHA", "")
-    if occasion is not EventKind.REQUEST:
+    if kind is not EventKind.REQUEST:
         branch = environment.get("CI_COMMIT_BRANCH")
         main = bool(branch) and branch == environment.get("CI_DEFAULT_BRANCH")
-        return Event(source, occasion, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
+        return Event(source, kind, commit, environment.get("CI_COMMIT_BEFORE_SHA"), main=main)
     number = environment.get("CI_MERGE_REQUEST_IID", "")
     if not _NUMBER.fullmatch(number):
-        raise UsageError("CI_MERGE_REQUEST_IID names no merge request")
-    # A pipeline for merged results holds what the target branch brought too.
+        raise UsageError("CI_MERGE_REQUEST_IID is not the number of a merge request")
+    # A pipeline for merged results contains the changes of the target branch too.
     base = environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA") or environment.get(
         "CI_MERGE_REQUEST_DIFF_BASE_SHA"
     )
     sources = ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID")
     trusted = all(environment.get(name) == project for name in sources)
-    return Event(source, occasion, commit, base, int(number), trusted=trusted)
+    return Event(source, kind, commit, base, int(number), trusted=trusted)

@@ -1,1 +1,1 @@
-"""One writer among several: leases that are kept in a file or a table; decides no change."""
+"""Leases that let one of several replicas write, kept in a file or a table."""

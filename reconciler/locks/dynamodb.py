@@ -9,35 +9,41 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from reconciler.core.errors import LockError
 from reconciler.known_secrets import shown
+from reconciler.locks.lease import StoreContext
 
 KEY, RECORD = "LockID", "Lease"
-MOVED = "ConditionalCheckFailedException"
-# How botocore's parsers end on what is not text, or on JSON of another type than they expect.
+CONDITION_FAILED = "ConditionalCheckFailedException"
+# Errors of botocore's parsers on bytes that are not text and on JSON of an unexpected type.
 _UNPARSED = (ValueError, TypeError, AttributeError, LookupError)
 
 
+def open_store(table: str, context: StoreContext) -> "DynamoStore":
+    """Return the store of dynamodb:TABLE."""
+    return DynamoStore(context.open_client("dynamodb"), table, context.lease_name)
+
+
 class DynamoStore:
-    """A record in an item, which is read consistently and written on a condition."""
+    """A record in an item, read consistently and written conditionally."""
 
     def __init__(self, client: Any, table: str, item: str) -> None:
-        """Take a client that tries each call once, and the name of the item."""
+        """Keep the record in the item `item` of `table`; `client` must try each call once."""
         self._client = client
         self._table = table
         self._item = item
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name for messages."""
         return f"the lock {self._item} in the DynamoDB table {self._table}"
 
     def read(self) -> str | None:
-        """Return the record, None where there is none."""
-        answer = self._call("get_item", Key={KEY: {"S": self._item}}, ConsistentRead=True)
-        record: str | None = answer.get("Item", {}).get(RECORD, {}).get("S")
+        """Return the record, or None if there is none."""
+        response = self._call("get_item", Key={KEY: {"S": self._item}}, ConsistentRead=True)
+        record: str | None = response.get("Item", {}).get(RECORD, {}).get("S")
         return record
 
     def compare_and_swap(self, before: str | None, after: str) -> bool:
-        """Put ``after`` in the place of ``before``; whether it was there."""
+        """Replace the record with `after` if it is `before`; return whether it was."""
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({RECORD})"}
         if before is not None:
             condition = {
@@ -47,21 +53,28 @@ class DynamoStore:
         item = {KEY: {"S": self._item}, RECORD: {"S": after}}
         if self._call("put_item", Item=item, **condition) is None:
             return False
-        # What a proxy answers with 200 looks to the SDK like a write that was done.
+        # The SDK takes any response with status 200, also that of a proxy, for a successful write.
         found = self.read()
         if found is None:
-            raise LockError(f"{self.name} cannot be used: what was written is not there")
+            raise LockError(
+                f"{self.name} cannot be used: the record is missing after a successful write"
+            )
         return found == after
 
     def _call(self, operation: str, **arguments: Any) -> Any:
-        """Return the answer, None where the condition did not hold."""
+        """Return the response, or None if the condition did not hold."""
         try:
             return getattr(self._client, operation)(TableName=self._table, **arguments)
         except (BotoCoreError, ClientError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == MOVED:
+            if (
+                isinstance(error, ClientError)
+                and error.response["Error"]["Code"] == CONDITION_FAILED
+            ):
                 return None
-            # The text of an error that botocore did not expect may hold parts of a proxy's URL.
-            text = "no answer" if type(error) is HTTPClientError else shown(error)
+            # The text of an unexpected HTTP error may contain parts of a proxy's URL.
+            text = "no response" if type(error) is HTTPClientError else shown(error)
             raise LockError(f"{self.name} cannot be used: {text}") from error
         except _UNPARSED as error:
-            raise LockError(f"{self.name} cannot be used: no answer of DynamoDB's") from error
+            raise LockError(
+                f"{self.name} cannot be used: the response is not from DynamoDB"
+            ) from error

@@ -1,4 +1,4 @@
-"""A lease in a file that the replicas share: one machine, or a file system that carries flock."""
+"""A lease in a file that replicas share, on one machine or a file system that supports flock."""
 
 import fcntl
 import os
@@ -10,43 +10,49 @@ from pathlib import Path
 
 from reconciler import limits
 from reconciler.core.errors import LockError
+from reconciler.locks.lease import StoreContext
+
+
+def open_store(path: str, _context: StoreContext) -> "FileStore":
+    """Return the store of file:PATH."""
+    return FileStore(Path(path))
 
 
 class FileStore:
-    """A record in the first line of a file, which is looked at and changed under flock."""
+    """A record in the first line of a file, read and written under flock."""
 
     def __init__(self, path: Path) -> None:
-        """Take the path; the file is made when it is first needed, for its owner alone."""
+        """Keep the record in `path`; the first use creates the file, readable by its owner only."""
         self._path = path
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name for messages."""
         return f"the lock file {self._path}"
 
     def read(self) -> str | None:
-        """Return the record, None where there is none."""
-        with self._held() as file:
-            return _line(file)
+        """Return the record, or None if there is none."""
+        with self._locked_file() as file:
+            return _read_line(file)
 
     def compare_and_swap(self, before: str | None, after: str) -> bool:
-        """Put ``after`` in the place of ``before``; whether it was there."""
-        with self._held() as file:
-            if _line(file) != before:
+        """Replace the record with `after` if it is `before`; return whether it was."""
+        with self._locked_file() as file:
+            if _read_line(file) != before:
                 return False
-            # What a longer record leaves behind is no part of the first line.
+            # The rest of a longer old record stays in the file, after the first line.
             os.pwrite(file, f"{after}\n".encode(), 0)
             return True
 
     @contextmanager
-    def _held(self) -> Iterator[int]:
+    def _locked_file(self) -> Iterator[int]:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             file = os.open(self._path, flags, 0o600)
             try:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
-                    # What is written into a device is not there for the next one.
-                    raise LockError(f"{self.name} is no regular file")
+                    # A device does not keep the record.
+                    raise LockError(f"{self.name} is not a regular file")
                 _lock(file)
                 yield file
             finally:
@@ -68,6 +74,6 @@ def _lock(file: int) -> None:
             return
 
 
-def _line(file: int) -> str | None:
+def _read_line(file: int) -> str | None:
     line = os.pread(file, limits.MAX_LOCK_RECORD_BYTES, 0).partition(b"\n")[0]
     return line.decode(errors="replace") or None

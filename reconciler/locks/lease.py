@@ -1,7 +1,8 @@
-"""Who of several may write: whoever's name stands in a record that he renews all the time.
+"""Leases: one of several processes may write as long as it renews its record.
 
-No two clocks are compared. The holder counts his term from before he asked for it, the others
-from after they saw the record move, so his is over before anybody may take the record over.
+Clocks of different machines are never compared. The holder counts the term from before it writes
+the record, the others from after they see the record change. So the lease expires for the holder
+before another process can take it over.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from threading import Event, Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 from reconciler import limits
 from reconciler.core.errors import LockError, LockHeldError
@@ -23,31 +24,48 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseStore(Protocol):
-    """Where one record is kept. Its calls raise ``LockError`` where that cannot be reached."""
+    """Storage of one record. Its methods raise LockError if the storage cannot be used."""
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name for messages."""
 
     def read(self) -> str | None:
-        """Return the record as it is now; None where there never was one."""
+        """Return the current record, or None if none was ever written."""
 
     def compare_and_swap(self, before: str | None, after: str) -> bool:
-        """Put ``after`` in the place of ``before`` and of nothing else; whether it was there."""
+        """Replace the record with `after` if it is `before`; return whether it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContext:
+    """Dependencies of a lock store's ``open_store``; a store uses only those that it needs."""
+
+    lease_name: str
+    """Name of the lease: equal for competing replicas, different for other owners and targets."""
+    open_client: Callable[[str], Any]
+    """Returns a boto3 client for a service; it tries each call once."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """Whose lease it is, its number since the first one, and how often it was renewed."""
+    """The content of a store."""
 
     holder: str = NO_HOLDER
     number: int = 0
+    """Number of times that the lease was acquired."""
     renewals: int = 0
+    """Number of renewals since it was acquired."""
     term_seconds: float = 0.0
 
     @classmethod
     def parse(cls, text: str | None) -> "LeaseRecord":
-        """Return what ``text`` says; ValueError or TypeError where it is no record."""
+        """Return the record in `text`; None is an empty record.
+
+        Raises:
+            ValueError: `text` is not JSON, or the term is out of range.
+            TypeError: `text` is not an object with the fields of a record.
+        """
         record = cls() if text is None else cls(**json.loads(text))
         numbers = record.number, record.renewals
         if not isinstance(record.holder, str) or not all(type(number) is int for number in numbers):
@@ -57,15 +75,17 @@ class LeaseRecord:
         return record
 
     def __str__(self) -> str:
-        """Return the text that is kept."""
+        """Return the text to store."""
         return json.dumps(asdict(self))
 
 
 class Elector:
-    """One of those who would write; ``holder`` is a name that no other one has.
+    """A process that competes for a lease.
 
-    ``clock`` is in seconds, is never set, and goes on while the machine sleeps; the one on the
-    ``wall`` is for people.
+    Attributes:
+        store: Storage of the lease record.
+        holder: Name of this process; no other process may have it.
+        term_seconds: Time after which a lease that is not renewed expires.
     """
 
     def __init__(
@@ -76,121 +96,133 @@ class Elector:
         monotonic: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
-        """Stand by; nothing is asked yet."""
+        """Start without the lease; the store is not contacted yet.
+
+        `monotonic` returns seconds, is never set, and counts while the machine sleeps. `now`
+        returns the time of day and is used only for display.
+        """
         self.store = store
         self.holder = holder
         self.term_seconds = term_seconds
         self._monotonic = monotonic
         self._now = now
         self._observed: tuple[str | None, float] | None = None
-        self._until = NEVER
+        self._expires_at = NEVER
 
     def is_leader(self) -> bool:
-        """Whether the lease is ours at this moment; asks nobody."""
-        return self._monotonic() < self._until
+        """Return whether this process holds the lease now, without contacting the store."""
+        return self._monotonic() < self._expires_at
 
     def acquire(self, sleep: Callable[[float], object]) -> None:
-        """Return once the lease is ours; HeldError where somebody else renews it."""
+        """Return when this process holds the lease.
+
+        Raises:
+            LockHeldError: another process renews it.
+            LockError: the store cannot be used.
+        """
         before: str | None = None
         self.renew_or_acquire()
         while not self.is_leader():
             text = self._observed[0] if self._observed else None
             if before is not None and text != before:
                 raise LockHeldError(
-                    f"{self._parsed(text).holder} holds {self.store.name}; "
-                    "try again when it has ended"
+                    f"{self._parse(text).holder} holds {self.store.name}: "
+                    "try again when that process has ended"
                 )
             before = text
             sleep(self.term_seconds / limits.RENEWALS_PER_TERM)
             self.renew_or_acquire()
 
     def renew_or_acquire(self) -> None:
-        """Renew the lease that is ours, take over one that nobody renews, or look on.
+        """Renew the lease if this process holds it, or acquire it if it is free or expired.
 
-        LockError where the store cannot be reached: a lease that is ours then runs out by itself.
+        Raises:
+            LockError: the store cannot be used. A lease that this process holds then expires.
         """
-        asked_at = self._monotonic()
+        requested_at = self._monotonic()
         text = self.store.read()
-        record = self._parsed(text)
+        record = self._parse(text)
         if record.holder == self.holder:
             after = replace(record, renewals=record.renewals + 1, term_seconds=self.term_seconds)
-        elif record.holder == NO_HOLDER or self._is_over(text, record):
+        elif record.holder == NO_HOLDER or self._is_expired(text, record):
             after = LeaseRecord(self.holder, record.number + 1, 0, self.term_seconds)
         else:
-            self._until = NEVER
+            self._expires_at = NEVER
             return
         won = self.store.compare_and_swap(text, str(after))
-        self._until = asked_at + self.term_seconds if won else NEVER
-        self._observed = (str(after), asked_at) if won else None
+        self._expires_at = requested_at + self.term_seconds if won else NEVER
+        self._observed = (str(after), requested_at) if won else None
 
     def release(self) -> None:
-        """Let others have the lease at once, where it is ours."""
+        """Free the lease if this process holds it, so that another can acquire it at once."""
         if self.is_leader():
-            self._until = NEVER
+            self._expires_at = NEVER
             text = self.store.read()
-            record = self._parsed(text)
+            record = self._parse(text)
             if record.holder == self.holder:
                 self.store.compare_and_swap(text, str(replace(record, holder=NO_HOLDER)))
 
     def lease(self) -> LeaseStatus:
-        """Return whose lease it is, as far as was seen."""
+        """Return the status of the lease as of the last read of the store."""
         text, since = self._observed or (None, self._monotonic())
-        record = self._parsed(text)
+        record = self._parse(text)
         expires_at = self._now() + since + record.term_seconds - self._monotonic()
         return LeaseStatus(record.holder, self.term_seconds, expires_at)
 
-    def _is_over(self, text: str | None, record: LeaseRecord) -> bool:
+    def _is_expired(self, text: str | None, record: LeaseRecord) -> bool:
         now = self._monotonic()
         if self._observed is None or self._observed[0] != text:
             self._observed = text, now
         return now - self._observed[1] >= record.term_seconds
 
-    def _parsed(self, text: str | None) -> LeaseRecord:
+    def _parse(self, text: str | None) -> LeaseRecord:
         try:
             return LeaseRecord.parse(text)
         except (ValueError, TypeError):
-            raise LockError(f"{self.store.name} holds something else than a lease") from None
+            raise LockError(
+                f"{self.store.name} does not contain a lease: use another lock"
+            ) from None
 
 
 @contextmanager
 def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
-    """Yield whether the lease is ours at the moment of asking; it is let go when the block ends.
+    """Yield a function that returns whether `elector` holds the lease; release it at the end.
 
-    A thread renews it, or waits for it: calls under way must not let it run out. What ended that
-    thread is raised where it is asked.
+    A thread renews or acquires the lease, so that it does not expire during a long call. If that
+    thread fails, the yielded function raises its exception.
     """
-    ending = Event()
+    stop = Event()
     failures: list[BaseException] = []
-    complained = False
+    warned = False
 
-    def leads() -> bool:
+    def is_leader() -> bool:
         if failures:
             raise failures[0]
         return elector.is_leader()
 
-    def step() -> None:
-        nonlocal complained
+    def renew() -> None:
+        nonlocal warned
         try:
             elector.renew_or_acquire()
         except LockError as error:
-            if not complained:
-                logger.warning("%s; this replica writes only while its lease lasts", error)
-            complained = True
+            if not warned:
+                logger.warning("%s; this replica writes only until its lease expires", error)
+            warned = True
         else:
-            complained = False
+            warned = False
 
     def run() -> None:
         try:
-            while not ending.wait(elector.term_seconds / limits.RENEWALS_PER_TERM):
-                step()
-        except BaseException as error:  # noqa: BLE001  # the loop raises it, where it is heard
+            while not stop.wait(elector.term_seconds / limits.RENEWALS_PER_TERM):
+                renew()
+        except BaseException as error:  # noqa: BLE001  # is_leader raises it in the main thread
             failures.append(error)
 
-    step()
+    renew()
     try:
         Thread(target=run, name="lease", daemon=True).start()
-        yield leads
+        yield is_leader
     finally:
-        ending.set()
+        stop.set()
         with suppress(LockError):
             elector.release()

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
+from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
 
 CONFIG_FILE = "reconciler.toml"
@@ -44,7 +45,7 @@ TYPE_CHECKS: dict[OptionType, tuple[Callable[[Any], bool], str]] = {
     ),
     OptionType.LOCK: (
         lambda value: _is_text(value) and is_lock(value),
-        "file:PATH or dynamodb:TABLE",
+        LOCK_USAGE,
     ),
 }
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from reconciler.settings.lock_schemes import LOCK_HELP, LOCK_SCHEMES
+
 MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
 DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
 SOURCE_COMMANDS = ("validate", *MESH_COMMANDS)
@@ -47,9 +49,9 @@ class OptionGroup(Enum):
 
 
 def is_lock(text: str) -> bool:
-    """Whether ``text`` is the location of a lease: ``file:PATH`` or ``dynamodb:TABLE``."""
-    kind, _, place = text.partition(":")
-    return kind in ("file", "dynamodb") and bool(place)
+    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a location."""
+    scheme, _, location = text.partition(":")
+    return scheme in LOCK_SCHEMES and bool(location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ OPTIONS = (
     Option(
         "lock",
         OptionGroup.APPLY,
-        "Take this lock before writing: file:PATH, or dynamodb:TABLE (partition key LockID).",
+        f"Take this lock before writing: {LOCK_HELP}.",
         "PLACE",
         OptionType.LOCK,
         commands=LOCKING_COMMANDS,

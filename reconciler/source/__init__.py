@@ -1,1 +1,1 @@
-"""Where manifests come from: files, directories and standard input, read and not understood."""
+"""Reads manifests from files, directories and standard input, without parsing them."""

@@ -1,7 +1,7 @@
-"""Which files are manifests: a walk over what the user named, which opens none of them.
+"""Lists the manifest files in the paths that the user passed, without opening them.
 
-A symbolic link is followed only inside the directory that was named, and each file is listed
-once however many names it has. What cannot be looked at is a complaint, never an absence.
+A symbolic link is followed only inside the directory that was passed. A file with several names is
+listed once. A path that cannot be read gets a diagnostic and never counts as absent.
 """
 
 import os
@@ -19,7 +19,7 @@ from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 
 STANDARD_INPUT = "-"
 
-# Editors' swap and backup files (.x.yaml.swp, x.yaml~, #x.yaml#, 4913) are hidden or end otherwise.
+# Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~, 4913.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 
@@ -27,35 +27,38 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what of a file's status changes when its content does."""
+    """Return the parts of a file's status that change when its content changes."""
     times = status.st_mtime_ns, status.st_ctime_ns
     return status.st_dev, status.st_ino, status.st_size, *times
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file to read: the name to show, where it really is, and its stamp when it was listed."""
+    """A file to read."""
 
     name: str
+    """Name for messages."""
     path: str
+    """Real path, without symbolic links."""
     stamp: Stamp
+    """Its stamp when it was listed."""
 
     @property
     def size(self) -> int:
-        """How many bytes it had when it was listed."""
+        """Its size in bytes when it was listed."""
         return self.stamp[2]
 
 
 @dataclass(frozen=True, slots=True)
 class FileTree:
-    """The manifests below what was named, ordered by name, and what is wrong there."""
+    """The manifest files in some paths, ordered by name, and the problems found there."""
 
     entries: tuple[FileEntry, ...]
     diagnostics: tuple[Diagnostic, ...]
 
 
 class _LimitError(Exception):
-    """There is more than a directory of manifests holds; the rest is not looked at."""
+    """A limit on number, depth or size is exceeded; the walk ends."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -63,24 +66,32 @@ class _LimitError(Exception):
 
 
 def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> FileTree:
-    """List the manifests in ``paths``; UsageError where one of them does not exist.
+    """List the manifest files in `paths`.
 
-    Over a limit on number, depth or size nothing is listed: a part would look like removals.
-    ``check_time`` is called for each directory, and what it raises is passed on.
+    If a limit on number, depth or size is exceeded, no file is listed: a partial list would look
+    as if manifests had been removed. `check_time` is called for each directory and may raise.
+
+    Raises:
+        UsageError: one of `paths` is empty or does not exist.
     """
-    walk = _Walk(check_time)
+    walker = _Walker(check_time)
     try:
         for path in paths:
-            walk.start(path)
+            walker.add(path)
     except _LimitError as error:
-        over = about_file(Code.LIMIT, error.name, str(error), "name a smaller directory")
-        return FileTree((), (*walk.diagnostics, over))
-    entries = sorted(walk.entries.values(), key=lambda entry: entry.name)
-    return FileTree(tuple(entries), tuple(walk.diagnostics))
+        diagnostic = about_file(Code.LIMIT, error.name, str(error), "pass a smaller directory")
+        return FileTree((), (*walker.diagnostics, diagnostic))
+    entries = sorted(walker.entries.values(), key=lambda entry: entry.name)
+    return FileTree(tuple(entries), tuple(walker.diagnostics))
 
 
-class _Walk:
-    """What was found so far; ``entries`` is by real path, so that no file counts twice."""
+class _Walker:
+    """The state of a walk.
+
+    Attributes:
+        entries: Files by real path, so that each file is listed once.
+        diagnostics: Problems found so far.
+    """
 
     def __init__(self, check_time: Callable[[], None]) -> None:
         self._check_time = check_time
@@ -90,85 +101,87 @@ class _Walk:
         self._links: deque[tuple[str, str, tuple[str, ...]]] = deque()
         self._bytes = 0
 
-    def start(self, path: str) -> None:
-        """Add ``path`` itself, whatever its name, and all below it."""
+    def add(self, path: str) -> None:
+        """Add the file `path` with any suffix, or all manifest files in the directory `path`."""
         if not path:
-            # A variable of the shell that was never set must not read the working directory.
-            raise UsageError("a PATH is empty: name a file or a directory, . for this one")
+            # An unset shell variable must not read the working directory.
+            raise UsageError(
+                "a PATH is empty: pass a file or a directory, or . for the working directory"
+            )
         try:
             real = os.path.realpath(path, strict=True)
             status = os.lstat(real)
         except FileNotFoundError:
-            raise UsageError(f"{escaped(shown_name(path))} does not exist") from None
+            raise UsageError(f"{escaped(printable_name(path))} does not exist") from None
         except OSError as error:
             self._report(Code.UNREADABLE, path, f"cannot be read: {error.strerror}")
             return
         if not stat.S_ISDIR(status.st_mode):
-            self._file(path, real, status)
+            self._add_file(path, real, status)
             return
-        # The root is resolved once, so that a link which is turned meanwhile (git-sync, a
-        # ConfigMap) cannot make half of the files come from elsewhere.
-        self._directory(path, real, ())
-        # Links come last: where a file has several names, its own is the one to show.
+        # The root is resolved once: git-sync and ConfigMaps replace a link during the walk, and
+        # the files must all come from the same directory.
+        self._add_directory(path, real, ())
+        # Links come last, so that a file with several names is listed under its own name.
         while self._links:
-            self._link(real, *self._links.popleft())
+            self._add_link(real, *self._links.popleft())
 
-    def _directory(self, name: str, path: str, above: tuple[str, ...]) -> None:
+    def _add_directory(self, name: str, path: str, ancestors: tuple[str, ...]) -> None:
         self._check_time()
         if path in self._directories:
             return
-        if len(above) > limits.MAX_SOURCE_DEPTH:
+        if len(ancestors) > limits.MAX_SOURCE_DEPTH:
             raise _LimitError(name, f"is more than {limits.MAX_SOURCE_DEPTH} directories deep")
         self._directories.add(path)
         try:
             with os.scandir(path) as listing:
-                found = sorted(listing, key=lambda entry: entry.name)
+                children = sorted(listing, key=lambda child: child.name)
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
-        for entry in found:
-            if not entry.name.startswith("."):
-                self._entry(f"{name.rstrip('/')}/{entry.name}", entry.path, (*above, path))
+        for child in children:
+            if not child.name.startswith("."):
+                self._add_entry(f"{name.rstrip('/')}/{child.name}", child.path, (*ancestors, path))
 
-    def _entry(self, name: str, path: str, above: tuple[str, ...]) -> None:
+    def _add_entry(self, name: str, path: str, ancestors: tuple[str, ...]) -> None:
         try:
             status = os.lstat(path)
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
         if stat.S_ISLNK(status.st_mode):
-            self._links.append((name, path, above))
+            self._links.append((name, path, ancestors))
         elif stat.S_ISDIR(status.st_mode):
-            self._directory(name, path, above)
+            self._add_directory(name, path, ancestors)
         elif name.endswith(SUFFIXES):
-            self._file(name, path, status)
+            self._add_file(name, path, status)
 
-    def _link(self, root: str, name: str, link: str, above: tuple[str, ...]) -> None:
+    def _add_link(self, root: str, name: str, link: str, ancestors: tuple[str, ...]) -> None:
         try:
             path = os.path.realpath(link, strict=True)
             status = os.lstat(path)
         except OSError as error:
-            self._report(Code.SYMLINK, name, f"leads nowhere: {error.strerror}")
+            self._report(Code.SYMLINK, name, f"is a link that cannot be followed: {error.strerror}")
             return
         is_directory = stat.S_ISDIR(status.st_mode)
         if not is_directory and not name.endswith(SUFFIXES):
             return
         if os.path.commonpath((path, root)) != root:
-            self._report(Code.SYMLINK, name, "is a link that leaves the directory")
-        elif path in above:
-            self._report(Code.SYMLINK, name, "is a link to a directory that holds it")
+            self._report(Code.SYMLINK, name, "is a link that points outside the directory")
+        elif path in ancestors:
+            self._report(Code.SYMLINK, name, "is a link to a directory that contains it")
         elif is_directory:
-            self._directory(name, path, above)
+            self._add_directory(name, path, ancestors)
         else:
-            self._file(name, path, status)
+            self._add_file(name, path, status)
 
-    def _file(self, name: str, path: str, status: os.stat_result) -> None:
+    def _add_file(self, name: str, path: str, status: os.stat_result) -> None:
         if path in self.entries:
             return
-        if shown_name(name) != name:
+        if printable_name(name) != name:
             self._report(Code.FILE_NAME, name, "has a name that is not UTF-8")
         elif not stat.S_ISREG(status.st_mode):
-            self._report(Code.NOT_REGULAR, name, "is no regular file", "name - to read a pipe")
+            self._report(Code.NOT_REGULAR, name, "is not a regular file", "pass - to read a pipe")
         elif status.st_size > limits.MAX_SOURCE_FILE_BYTES:
             self._report(
                 Code.LIMIT, name, f"is larger than {limits.MAX_SOURCE_FILE_BYTES >> 20} MiB"
@@ -177,16 +190,16 @@ class _Walk:
             self._bytes += status.st_size
             self.entries[path] = FileEntry(name, path, stamp_of(status))
             if len(self.entries) > limits.MAX_SOURCE_FILES:
-                raise _LimitError(name, f"is one more than {limits.MAX_SOURCE_FILES:,} files")
+                raise _LimitError(name, f"exceeds the limit of {limits.MAX_SOURCE_FILES:,} files")
             if self._bytes > limits.MAX_SOURCE_BYTES:
                 raise _LimitError(
-                    name, f"makes more than {limits.MAX_SOURCE_BYTES >> 20} MiB in all"
+                    name, f"exceeds the limit of {limits.MAX_SOURCE_BYTES >> 20} MiB in total"
                 )
 
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
-        self.diagnostics.append(about_file(code, shown_name(name), message, hint))
+        self.diagnostics.append(about_file(code, printable_name(name), message, hint))
 
 
-def shown_name(name: str) -> str:
-    r"""Return the file name ``name`` with the bytes that are not UTF-8 spelled out: ``\xff``."""
+def printable_name(name: str) -> str:
+    r"""Return `name` with each byte that is not UTF-8 replaced by an escape such as ``\xff``."""
     return os.fsencode(name).decode(errors="backslashreplace")

@@ -1,7 +1,7 @@
-"""What the manifests were at an earlier commit, asked of git, which runs nothing meanwhile.
+"""Reads the manifests of an earlier commit with git, without running code of the repository.
 
-Neither a hook, a filter, a monitor nor a fetch that the repository configures is begun, and git
-sees nothing of our environment that could hold a credential.
+Hooks, filters, monitors and fetches that the repository configures do not run. git gets only the
+variables PATH and HOME of our environment, because the others may contain credentials.
 """
 
 import os
@@ -19,69 +19,72 @@ _GIT = (
     *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null"),
     *("-c", "safe.bareRepository=explicit"),
 )
-# Of a partial clone git would fetch what is missing, by whatever command the repository names.
+# In a partial clone git would fetch missing objects with a command that the repository configures.
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
     "LC_ALL": "C",
 }
-_KEPT_VARIABLES = ("PATH", "HOME")
+_PASSED_VARIABLES = ("PATH", "HOME")
 _REGULAR = (b"100644", b"100755")
 
 
 def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
-    """Return the manifests in ``paths``, names with contents, where HEAD left ``commit``.
+    """Return name and content of each manifest in `paths` at the merge base of `commit` and HEAD.
 
-    HistoryError where they cannot be had, and where they are not plain files alone.
+    Raises:
+        HistoryError: they cannot be read, exceed a limit, or are not all regular files.
     """
     if not _COMMIT.fullmatch(commit):
-        raise HistoryError("the base is no commit")
+        raise HistoryError("the base is not a commit id")
     if STANDARD_INPUT in paths:
         raise HistoryError("standard input has no base")
     base = _git("merge-base", commit, "HEAD").decode().strip()
     names = [os.path.relpath(path) for path in paths]
-    listed = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
-    found = dict(_manifests(listed, names))
+    listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
+    manifests = dict(_manifests(listing, names))
     if (
-        len(found) > limits.MAX_SOURCE_FILES
-        or sum(size for _, size in found.values()) > limits.MAX_SOURCE_BYTES
+        len(manifests) > limits.MAX_SOURCE_FILES
+        or sum(size for _, size in manifests.values()) > limits.MAX_SOURCE_BYTES
     ):
-        raise HistoryError("the base holds more than a directory of manifests does")
-    blobs = [blob for blob, _ in found.values()]
+        raise HistoryError("the base has more manifests than the limits on number and size allow")
+    blobs = [blob for blob, _ in manifests.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
-    return tuple(zip(found, _parse_contents(content, len(blobs)), strict=True))
+    return tuple(zip(manifests, _parse_contents(content, len(blobs)), strict=True))
 
 
-def _manifests(listed: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
-    for entry in listed.split(b"\0")[:-1]:
-        about, _, raw = entry.partition(b"\t")
-        mode, _, blob, size = about.split()
+def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
+    for entry in listing.split(b"\0")[:-1]:
+        attributes, _, raw = entry.partition(b"\t")
+        mode, _, blob, size = attributes.split()
         name = os.fsdecode(raw)
         if any(part.startswith(".") for part in name.split("/") if part != ".."):
             continue
         if mode not in _REGULAR:
-            raise HistoryError("the base holds a link or a submodule, which is not followed")
+            raise HistoryError("the base contains a link or a submodule, which is not followed")
         if name.endswith(SUFFIXES) or name in names:
-            # Git writes BAD for what a partial clone lacks.
+            # The size is BAD if the object is missing from a partial clone.
             if not size.isdigit() or int(size) > limits.MAX_SOURCE_FILE_BYTES:
-                raise HistoryError("the base holds a file that is too large, or not in the clone")
+                raise HistoryError(
+                    "the base contains a file that is too large or missing from the clone"
+                )
             yield name, (blob, int(size))
 
 
-def _parse_contents(answer: bytes, number: int) -> Iterator[bytes]:
+def _parse_contents(output: bytes, count: int) -> Iterator[bytes]:
     start = 0
-    for _ in range(number):
-        end = answer.index(b"\n", start)
-        size = int(answer[start:end].split()[-1])
-        yield answer[end + 1 : end + 1 + size]
+    for _ in range(count):
+        end = output.index(b"\n", start)
+        size = int(output[start:end].split()[-1])
+        yield output[end + 1 : end + 1 + size]
         start = end + size + 2
 
 
 def _git(*arguments: str, stdin: bytes = b"") -> bytes:
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     try:
-        ended = subprocess.run(  # noqa: S603  # no word of it but validated commits and our paths
+        result = subprocess.run(  # noqa: S603  # arguments are validated commits and the user's paths
             [*_GIT, *arguments],
             input=stdin,
             env=environment | _ENVIRONMENT,
@@ -91,9 +94,11 @@ def _git(*arguments: str, stdin: bytes = b"") -> bytes:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HistoryError(f"git {arguments[0]}: {error}") from error
-    if ended.returncode:
-        reason = " ".join(ended.stderr.decode(errors="replace").split())[
+    if result.returncode:
+        reason = " ".join(result.stderr.decode(errors="replace").split())[
             : limits.MAX_GIT_ERROR_CHARACTERS
         ]
-        raise HistoryError(f"git {arguments[0]}: {reason or 'the clone holds no way to it'}")
-    return ended.stdout
+        raise HistoryError(
+            f"git {arguments[0]}: {reason or 'the clone does not contain enough history'}"
+        )
+    return result.stdout

@@ -1,6 +1,6 @@
-"""What a git checkout says about itself, read as data: is git at work, and on what commit.
+"""Reads from a git checkout its commit and whether git is changing it.
 
-Runs no git and follows nothing that a repository configures: hooks and filters stay asleep.
+It does not run git, so no hook, filter or other command of the repository runs.
 """
 
 import os
@@ -12,45 +12,45 @@ from reconciler import limits
 
 
 def state(path: str) -> tuple[str, bool]:
-    """Return what the checkout around ``path`` has checked out, and whether git changes it now.
+    """Return the HEAD of the checkout that contains `path`, and whether git is changing it.
 
-    Outside of a checkout that is nothing, and no.
+    Outside of a checkout, returns "" and False.
     """
-    folder = _git_directory(Path(os.path.realpath(path)))
-    if folder is None:
+    git_directory = _git_directory(Path(os.path.realpath(path)))
+    if git_directory is None:
         return "", False
-    head = _text(folder / "HEAD")
+    head = _read_text(git_directory / "HEAD")
     if head.startswith("ref: "):
-        # The branch that HEAD names may be packed; then the files themselves tell of a change.
+        # The branch may be packed, and is then not read: the files themselves show the change.
         name = head.removeprefix("ref: ")
         if not name.startswith("/") and ".." not in name.split("/"):
-            head += _text(folder / name)
-    # git itself runs us as its hook, and waits for us while it holds the lock.
+            head += _read_text(git_directory / name)
+    # If git runs this process as its hook, it holds the lock and waits for this process.
     is_hook = "GIT_INDEX_FILE" in os.environ
-    return head, _is(folder / "index.lock", stat.S_ISREG) and not is_hook
+    return head, _has_type(git_directory / "index.lock", stat.S_ISREG) and not is_hook
 
 
 def _git_directory(path: Path) -> Path | None:
-    for folder in (path, *path.parents):
-        git = folder / ".git"
-        if _is(git, stat.S_ISDIR):
+    for directory in (path, *path.parents):
+        git = directory / ".git"
+        if _has_type(git, stat.S_ISDIR):
             return git
-        # In a linked work tree or a submodule .git is a file that names the folder.
-        if _is(git, stat.S_ISREG):
-            return folder / _text(git).removeprefix("gitdir: ")
+        # In a linked work tree or a submodule, .git is a file that contains the path.
+        if _has_type(git, stat.S_ISREG):
+            return directory / _read_text(git).removeprefix("gitdir: ")
     return None
 
 
-def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+def _has_type(path: Path, is_type: Callable[[int], bool]) -> bool:
     try:
-        return kind(path.stat().st_mode)
+        return is_type(path.stat().st_mode)
     except (OSError, ValueError):
-        # A file that names the folder may hold anything, NUL bytes too.
+        # The path comes from a file, so it may contain anything, for example NUL bytes.
         return False
 
 
-def _text(path: Path) -> str:
-    """Return what a small regular file says; of anything else nothing, and without waiting."""
+def _read_text(path: Path) -> str:
+    """Return the text of a small regular file, or "" for anything else; never block."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""The content of all manifests at one moment: read, and read only while nothing changed.
+"""A consistent snapshot of the content of all manifests, without parsing it.
 
-Understands nothing of what it reads. Two equal surveys of the files, some tens of milliseconds
-apart and around the reading, are taken for a moment at which nothing changed.
+The files are scanned before and after they are read, some tens of milliseconds apart. If both scans
+are equal, no file changed in between.
 """
 
 import hashlib
@@ -16,21 +16,26 @@ from reconciler.core.errors import UsageError
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import git_state
-from reconciler.source.file_walk import STANDARD_INPUT, FileEntry, FileTree, shown_name, walk
+from reconciler.source.file_walk import (
+    STANDARD_INPUT,
+    FileEntry,
+    FileTree,
+    printable_name,
+    walk,
+)
 
-# How long to watch for a change, in seconds; each entry is one attempt.
+# Seconds between the two scans; each entry is one attempt.
 _RETRY_DELAYS = (0.03, 0.06, 0.12, 0.24, 0.48)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Manifests by name, ordered by it, and what kept others from being read.
-
-    With a complaint that is an error, ``files`` are not all there is.
-    """
+    """The manifests at one moment."""
 
     files: tuple[tuple[str, bytes], ...]
+    """Name and content, ordered by name; incomplete if there is an error in `diagnostics`."""
     diagnostics: tuple[Diagnostic, ...]
+    """Files and directories that could not be read."""
 
 
 def read(
@@ -40,12 +45,12 @@ def read(
     sleep: Callable[[float], None] = time.sleep,
     check_time: Callable[[], None] = unlimited,
 ) -> Snapshot:
-    """Return the manifests in ``paths`` as they were at one moment; ``-`` is ``stdin``.
+    """Return the manifests in `paths` as they were at one moment; ``-`` is `stdin`.
 
-    If ``check_time`` raises TooSlowError, that is the one complaint.
+    If `check_time` raises TooSlowError, the only result is a diagnostic about it.
 
     Raises:
-        UsageError: one of ``paths`` does not exist.
+        UsageError: one of `paths` is empty or does not exist.
     """
     files: list[tuple[str, bytes]] = []
     diagnostics: list[Diagnostic] = []
@@ -61,15 +66,15 @@ def read(
         try:
             snapshot = _read_when_stable(on_disk, sleep, check_time)
         except TooSlowError as error:
-            where = ", ".join(map(shown_name, on_disk))
-            return Snapshot((), (about_file(Code.LIMIT, where, str(error), error.hint),))
+            names = ", ".join(map(printable_name, on_disk))
+            return Snapshot((), (about_file(Code.LIMIT, names, str(error), error.hint),))
         files += snapshot.files
         diagnostics += snapshot.diagnostics
     return Snapshot(tuple(files), tuple(diagnostics))
 
 
 def fingerprint(paths: Iterable[str]) -> str:
-    """Return a text that changes when the manifests in ``paths`` do, without reading them."""
+    """Return a text that changes when the manifests in `paths` change; reads no file content."""
     try:
         scan = repr(_scan([path for path in paths if path != STANDARD_INPUT]))
     except UsageError as error:
@@ -77,22 +82,22 @@ def fingerprint(paths: Iterable[str]) -> str:
     return hashlib.sha256(scan.encode(errors="surrogateescape")).hexdigest()
 
 
-def nothing_found(paths: Iterable[str]) -> Diagnostic:
-    """Return the complaint for ``paths`` that hold no manifest, where that is not allowed."""
-    where = ", ".join(map(shown_name, paths))
-    hint = "if that is right, pass --allow-empty to plan, apply or run"
-    return about_file(Code.NO_MANIFEST, where, "no manifest found", hint)
+def no_manifest_diagnostic(paths: Iterable[str]) -> Diagnostic:
+    """Return the diagnostic for `paths` that contain no manifest."""
+    names = ", ".join(map(printable_name, paths))
+    hint = "if the source is meant to be empty, pass --allow-empty to plan, apply or run"
+    return about_file(Code.NO_MANIFEST, names, "no manifest found", hint)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """What can be seen of some paths without reading the files in them."""
+    """The state of some paths, without the content of the files."""
 
     tree: FileTree
     checkouts: tuple[tuple[str, bool], ...]
 
     @property
-    def git_is_at_work(self) -> bool:
+    def is_git_running(self) -> bool:
         return any(busy for _, busy in self.checkouts)
 
 
@@ -105,37 +110,40 @@ def _read_when_stable(
     paths: Sequence[str], sleep: Callable[[float], None], check_time: Callable[[], None]
 ) -> Snapshot:
     before = _scan(paths, check_time)
-    for pause in _RETRY_DELAYS:
+    for delay in _RETRY_DELAYS:
         contents = []
         for entry in before.tree.entries:
             check_time()
             contents.append(_content(entry))
-        sleep(pause)
+        sleep(delay)
         after = _scan(paths, check_time)
-        if after == before and not before.git_is_at_work:
+        if after == before and not before.is_git_running:
             files = tuple(item for item in contents if not isinstance(item, Diagnostic))
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))
             return Snapshot(files, before.tree.diagnostics + unreadable)
         before = after
-    message, hint = "keeps changing while it is read", "try again when it is still"
-    if before.git_is_at_work:
+    message, hint = "keeps changing while it is read", "try again when no process writes to it"
+    if before.is_git_running:
         message = "is being changed by git"
-        hint = "remove .git/index.lock if no git is running"
-    where = ", ".join(map(shown_name, paths))
-    return Snapshot((), (about_file(Code.CHANGING, where, message, hint),))
+        hint = "if no git process is running, remove .git/index.lock"
+    names = ", ".join(map(printable_name, paths))
+    return Snapshot((), (about_file(Code.CHANGING, names, message, hint),))
 
 
 def _content(entry: FileEntry) -> tuple[str, bytes] | Diagnostic:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(entry.path, flags), "rb") as file:
-            # The survey saw a regular file; opened without waiting, a pipe in its place does
-            # no harm, and the second survey finds the exchange out.
+            # The scan found a regular file. If a pipe has replaced it, O_NONBLOCK prevents
+            # waiting for it, and the second scan detects the change.
             content = file.read(entry.size + 1)
     except OSError as error:
         return about_file(Code.UNREADABLE, entry.name, f"cannot be read: {error.strerror}")
     if len(content) != entry.size:
-        # If it grew, the second survey shows it; a size that is no size must not cut a file short.
-        message = f"cannot be read: it does not have the {entry.size} bytes that its folder shows"
+        # The second scan detects a file that grew. The size is wrong on some file systems (0 in
+        # /proc), and must not truncate the content.
+        message = (
+            f"cannot be read: it does not have the {entry.size} bytes that its directory lists"
+        )
         return about_file(Code.UNREADABLE, entry.name, message)
     return entry.name, content

@@ -1,1 +1,1 @@
-"""Places where resources live, each behind the protocol that the engine declares."""
+"""Targets that implement the protocol of the engine."""

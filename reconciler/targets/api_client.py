@@ -1,6 +1,6 @@
-"""Calls of App Mesh and of the tagging API: sent, checked, counted, and taken elsewhere if need be.
+"""Sends, checks and counts calls of App Mesh and of the tagging API.
 
-It knows operations and no resources, and judges no answer but by what the description requires.
+Works on operations, not on resources. A response is checked only against the API description.
 """
 
 import json
@@ -33,19 +33,21 @@ TagPage = tuple[dict[str, dict[str, str]], str]
 
 
 class ApiClient:
-    """The way to one account and region.
+    """Client for one account and region.
 
-    ``made`` counts every request that went out by operation, ``answers`` what came back: ok,
-    refused, throttled, failed or none. ``heard`` is called with each of them.
+    Attributes:
+        counts: Number of requests sent, by operation.
+        responses: Number of responses, by the words of `classify_response`.
+        on_response: Called after each response.
     """
 
     def __init__(
         self, session: boto3.Session, connection: Connection, *, workers: int, reopen: Reopen | None
     ) -> None:
-        """Make the clients; nothing is called yet.
+        """Create the SDK clients; nothing is called yet.
 
-        ``reopen`` gives another connection to the same world where nobody listens any more at the
-        URL that it is given; it raises where there is none.
+        `reopen` is called with a URL at which no server listens any more. It returns another
+        connection to the same account and region, or raises if there is none.
         """
         self.counts: Counter[str] = Counter()
         self.responses: Counter[str] = Counter()
@@ -58,28 +60,31 @@ class ApiClient:
 
     @property
     def url(self) -> str:
-        """Where calls go, by now."""
+        """The URL to which calls are sent now."""
         return str(self._client.meta.endpoint_url)
 
     @property
     def region(self) -> str:
-        """The region that calls are signed for."""
+        """The region for which calls are signed."""
         return str(self._client.meta.region_name)
 
-    def send(self, operation: Operation, asking: str, **arguments: Any) -> dict[str, Any]:
-        """Return the body of the answer, which has all that the description requires of it."""
-        return self.exchange(operation, asking, **arguments)[0]
+    def send(self, operation: Operation, label: str, **arguments: Any) -> dict[str, Any]:
+        """Return the body of the response, which has all fields that the description requires.
+
+        `label` begins the message of an error.
+        """
+        return self.exchange(operation, label, **arguments)[0]
 
     def exchange(
-        self, operation: Operation, asking: str, **arguments: Any
+        self, operation: Operation, label: str, **arguments: Any
     ) -> tuple[dict[str, Any], str]:
-        """Return what ``send`` returns, and the id of the answer, which no other answer has."""
+        """Return the body of the response as `send` does, and the unique id of the response."""
         while True:
             connection = self._connection
             try:
-                response = self._send(operation, asking, arguments)
+                response = self._send(operation, label, arguments)
             except UnreachableError:
-                # Nobody listened, so nothing was done, and it may be sent elsewhere.
+                # No server received the request, so it can safely be sent to another URL.
                 if not self._reconnect(connection):
                     raise
             except TargetError as error:
@@ -87,30 +92,32 @@ class ApiClient:
                     error.request_id = ""
                 raise
             else:
-                _check_answer(operation, response[_BODY], asking)
+                _check_response(operation, response[_BODY], label)
                 return dict(response[_BODY]), request_id(response["ResponseMetadata"])
 
-    def pages(
-        self, operation: Operation, asking: str, **arguments: Any
-    ) -> Iterator[dict[str, Any]]:
-        """Yield every page of a list; a page that fails, or that leads nowhere, fails the list."""
+    def pages(self, operation: Operation, label: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Yield every page of a list.
+
+        Raises:
+            TargetError: a page failed, a token was repeated, or there are too many pages.
+        """
         token: dict[str, str] = {}
         for _ in range(limits.API_MAX_PAGES):
-            page = self.send(operation, asking, **arguments, **token)
+            page = self.send(operation, label, **arguments, **token)
             yield page
-            following = page.get("nextToken")
-            if not following:
+            next_token = page.get("nextToken")
+            if not next_token:
                 return
-            if token.get("nextToken") == following:
-                raise UnavailableError(f"{asking}: two pages gave the same nextToken")
-            token = {"nextToken": following}
-        raise UnavailableError(f"{asking}: more than {limits.API_MAX_PAGES:,} pages")
+            if token.get("nextToken") == next_token:
+                raise UnavailableError(f"{label}: two pages have the same nextToken")
+            token = {"nextToken": next_token}
+        raise UnavailableError(f"{label}: more than {limits.API_MAX_PAGES:,} pages")
 
     def tagged(self, tag: str, token: str) -> TagPage | None:
-        """Return one page of all that carries ``tag``: tags by ARN, and the next page's token.
+        """Return one page of the resources with the tag `tag`: tags by ARN, and the next token.
 
-        The token of the first page, and of none, is empty. None where the target has no tagging
-        API, or does not let us use it.
+        Pass an empty token for the first page; an empty token is returned with the last page.
+        Returns None if the target has no tagging API or does not permit its use.
         """
         try:
             with translate_errors("GetResources"):
@@ -133,7 +140,7 @@ class ApiClient:
         self._client = self._open()
         self._tagging = open_client(self._session, TAGGING, connection, workers=1)
         self._tagging.meta.events.register("before-send", self._count)
-        # A delete has neither token nor precondition: sent twice, it may hit a successor.
+        # A delete has no token and no precondition, so a retry may delete a re-created resource.
         self._client_without_retries = self._open(attempts=1)
 
     def _open(self, **options: int) -> Any:
@@ -143,16 +150,16 @@ class ApiClient:
         client.meta.events.register("before-send.app-mesh", self._count)
         client.meta.events.register("after-call.app-mesh", _keep_body)
         client.meta.events.register_first("needs-retry.app-mesh", rename_quota_error)
-        client.meta.events.register("needs-retry.app-mesh", self._count_answer)
+        client.meta.events.register("needs-retry.app-mesh", self._count_response)
         return client
 
-    def _send(self, operation: Operation, asking: str, arguments: dict[str, Any]) -> Any:
+    def _send(self, operation: Operation, label: str, arguments: dict[str, Any]) -> Any:
         client = self._client_without_retries if operation.action == "delete" else self._client
-        with translate_errors(asking):
+        with translate_errors(label):
             return getattr(client, xform_name(operation.name))(**arguments)
 
     def _reconnect(self, lost: Connection) -> bool:
-        """Whether there is another way to the same world than ``lost``, taken by now."""
+        """Connect again unless that was already done; return whether `lost` was replaced."""
         with self._reopening:
             if self._connection is lost and self._reopen is not None:
                 self._connect(self._reopen(lost.url))
@@ -161,29 +168,31 @@ class ApiClient:
     def _count(self, event_name: str, **_: Any) -> None:
         self.counts[event_name.rsplit(".", 1)[-1]] += 1
 
-    def _count_answer(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+    def _count_response(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
         self.responses[classify_response(response)] += 1
         self.on_response()
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what a page of a list holds."""
+    """Return the items in a page of a list."""
     (name,) = (name for name in operation.response.members if name != "nextToken")
     return list(page[name])
 
 
 def _keep_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
-    """Keep the answer as it came; None stands for what is not JSON."""
-    if http_response.status_code < 300:  # noqa: PLR2004  # the end of success in HTTP
+    """Add the unmodified response body to `parsed`, or None if it is not JSON."""
+    if http_response.status_code < 300:  # noqa: PLR2004  # first HTTP status that is not a success
         try:
             parsed[_BODY] = json.loads(http_response.content)
         except ValueError:
             parsed[_BODY] = None
 
 
-def _check_answer(operation: Operation, body: Any, asking: str) -> None:
+def _check_response(operation: Operation, body: Any, label: str) -> None:
     shape = operation.response
     response = {operation.payload: body} if operation.payload else body
     for violation in violations(shape, response):
         if violation.constraint in ("required", "type"):
-            raise UnavailableError(f"{asking}: the answer is not App Mesh's: {shown(violation)}")
+            raise UnavailableError(
+                f"{label}: the response does not match the App Mesh API: {shown(violation)}"
+            )

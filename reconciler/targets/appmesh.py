@@ -1,7 +1,7 @@
 """AWS App Mesh as a target, through boto3.
 
-Which operation a verb on a kind takes comes from the description of the API, so this module knows
-verbs and no kinds. It decides nothing: it looks, and it sends what it is given.
+The API description gives the operation for each action and kind, so this module has no code for
+individual kinds. It makes no decisions: it reads resources and carries out changes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -44,7 +44,7 @@ Tags = Mapping[str, str]
 
 
 class AppMesh:
-    """One account and region of App Mesh, or of any endpoint that speaks its API."""
+    """One account and region of App Mesh, or of an endpoint with the same API."""
 
     def __init__(
         self,
@@ -56,49 +56,53 @@ class AppMesh:
     ) -> None:
         """Call nothing yet.
 
-        ``cache`` is for who looks again and again: what lists show unmoved is then not read anew.
+        Pass a `cache` if the target is read repeatedly: resources that are unchanged in the lists
+        are then not described again.
         """
         self._id = target
-        self._calls = client
+        self._client = client
         self._workers = workers
         self._cache = cache
         self.lister = Lister(client, workers, lambda: self._id.account)
 
     @property
     def id(self) -> TargetId:
-        """Which world it is; another process may serve it meanwhile."""
-        return replace(self._id, url=self._calls.url)
+        """The id of the target, with the current URL: another process may serve it now."""
+        return replace(self._id, url=self._client.url)
 
     @property
     def calls(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by operation."""
-        return self._calls.counts
+        """Number of requests sent so far, by operation."""
+        return self._client.counts
 
     @property
     def responses(self) -> Mapping[str, int]:
-        """How many answers came back, by what they were: ok, refused, throttled, failed or none."""
-        return self._calls.responses
+        """Number of responses so far: ok, refused, throttled, failed or none."""
+        return self._client.responses
 
     def on_response(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` whenever an answer came, so that nobody takes a long look for the end."""
-        self._calls.on_response = callback
+        """Call `callback` after each response, so that a long read is not taken for a hang."""
+        self._client.on_response = callback
 
     def canonical(self, spec: Spec, reference: Spec | None = None) -> Spec:
-        """Return ``spec`` as App Mesh would show it, less what it shows either way."""
+        """Return `spec` in the form that App Mesh returns; see `canonical.canonical`."""
         return canonical(spec, reference)
 
-    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
-        """Return what is known of ``asked`` and of all that ``owner`` owns.
+    def read_all(self, requested: Collection[Key], owner: str) -> LiveState:
+        """Return the live state of `requested` and of all resources that `owner` owns.
 
-        A list of meshes that fails fails the whole. If another list fails, it is a gap, and what
-        was asked about there is Unreadable. A resource that cannot be read is so too, unless its
-        tags show that it is neither ours nor asked about.
+        If the resources of a mesh cannot be listed, the list is in `unlisted` and its requested
+        resources are Unreadable. A resource that cannot be read is Unreadable too, unless its tags
+        show that it is neither owned nor requested.
+
+        Raises:
+            TargetError: meshes cannot be listed.
         """
         index, meshes = parallel.both(
             self._index, lambda: self.lister.read("mesh", None), workers=self._workers
         )
-        listing = self.lister.relevant(asked, owner, index, meshes)
-        reader = _Reader(self, frozenset(asked), owner, index, listing.refs)
+        listing = self.lister.relevant(requested, owner, index, meshes)
+        reader = _Reader(self, frozenset(requested), owner, index, listing.refs)
         found = dict(
             zip(
                 listing.refs,
@@ -107,18 +111,18 @@ class AppMesh:
             )
         )
         resources = {key: resource for key, resource in found.items() if resource is not None}
-        hidden = {key: listing.unlisted_reason(key) for key in asked if key not in listing.refs}
-        unreadable = {key: Unreadable(key, reason) for key, reason in hidden.items() if reason}
+        unlisted = {
+            key: listing.unlisted_reason(key) for key in requested if key not in listing.refs
+        }
+        unreadable = {key: Unreadable(key, reason) for key, reason in unlisted.items() if reason}
         if self._id.account is None:
-            # Where the endpoint answers no GetCallerIdentity, the ARNs of what is ours tell.
-            ours = (
-                resource
+            # The endpoint does not answer GetCallerIdentity: use the account of owned resources.
+            accounts = (
+                resource.account
                 for resource in resources.values()
                 if isinstance(resource, LiveResource) and resource.owner == owner
             )
-            self._id = replace(
-                self._id, account=next((resource.account for resource in ours), None)
-            )
+            self._id = replace(self._id, account=next(accounts, None))
         if self._cache is not None:
             self._cache.store(listing.refs, resources)
         return LiveState(
@@ -131,7 +135,7 @@ class AppMesh:
         )
 
     def read(self, key: Key) -> LiveResource | None:
-        """Return ``key`` as it is now, None where App Mesh itself says that it is not there."""
+        """Return the live `key`, or None if App Mesh responds that it does not exist."""
         self._forget(key)
         try:
             body = self.describe(key)
@@ -142,26 +146,26 @@ class AppMesh:
         try:
             tags = self.tags_of(key, body["metadata"]["arn"])
         except NotFoundError as error:
-            # It was just described: that its tags are not found does not make it absent.
-            raise UnavailableError(f"{error}, though {key} was described") from error
+            # The resource was just described, so it is not absent because of missing tags.
+            raise UnavailableError(f"{error}, although {key} was described") from error
         return to_live_resource(key, body, tags)
 
     def list_versions(self, keys: Collection[Key]) -> Mapping[Key, ResourceVersion]:
-        """Return what whole lists show of ``keys``, and of what stands beside them."""
+        """Return the listed versions of `keys` and of all resources in the same lists."""
         return {
             key: ResourceVersion(ref["version"], ref["createdAt"], arn=ref["arn"])
             for key, ref in self.lister.siblings(keys).items()
         }
 
     def tags(self) -> Mapping[str, Tags] | None:
-        """Return the tags of everything that carries an owner's mark, by ARN; None where it cannot.
+        """Return the tags of every resource with an owner tag, by ARN.
 
-        Then tags are read one resource at a time.
+        Returns None if the target has no tagging API; tags are then read resource by resource.
         """
-        return TagIndex(self._calls).by_arn
+        return TagIndex(self._client).by_arn
 
     def apply(self, change: Change, token: str | None) -> ResourceVersion:
-        """Make the calls that ``change`` takes, in an order of which every part is sound."""
+        """Carry out `change`; if its calls are interrupted at any point, the state is valid."""
         self._forget(change.key)
         if isinstance(change, Delete):
             return self._delete(change.key)
@@ -175,12 +179,12 @@ class AppMesh:
         version = ResourceVersion(before.version, before.created_at, before.uid, before.arn)
         if change.spec is not None:
             if isinstance(change, Adopt):
-                # Nothing is written to what is not ours yet.
+                # The owner tag comes first: no resource is changed before it is owned.
                 self._tag(change, {(OWNER_TAG, change.tags[OWNER_TAG])})
             version = self._write("update", change.key, spec=change.spec, clientToken=token)
-        # The record of the last apply is written after the spec: it must not say that a spec was
-        # applied that never was. It is written after dropped tags are gone, too, for without it
-        # they would count as set by others.
+        # The last-applied record is written after the spec, so that it never contains a spec that
+        # was not applied. It is written after tags are removed, too: removed from the record
+        # first, they would count as set by other tools.
         if removed:
             self._exchange("untag", change.key, {"resourceArn": before.arn, "tagKeys": removed})
         if changed:
@@ -188,27 +192,27 @@ class AppMesh:
         return version
 
     def describe(self, key: Key) -> dict[str, Any]:
-        """Return the answer of the describe operation, which is about ``key``."""
+        """Return the body of the response to the describe operation of `key`."""
         body, _ = self._exchange("describe", key, arguments_of(key))
         name_member = path_of(key.kind)[-1]
         if body[name_member] != key.name:
             raise UnavailableError(
-                f"describing {key}: the answer is about {shown(body[name_member])!r}"
+                f"describing {key}: the response is about {shown(body[name_member])!r}"
             )
         return body
 
     def tags_of(self, key: Key, arn: str) -> dict[str, str]:
         """Return the tags of one resource."""
         operation = load().operations["ListTagsForResource"]
-        pages = self._calls.pages(operation, f"{operation.name} of {key}", resourceArn=arn)
+        pages = self._client.pages(operation, f"{operation.name} of {key}", resourceArn=arn)
         return {tag["key"]: tag["value"] for page in pages for tag in page["tags"]}
 
     def is_foreign(self, ref: Ref) -> bool:
-        """Whether another account made it: its tags cannot be listed, and it is not ours."""
+        """Return whether another account owns the resource, so that its tags cannot be listed."""
         return self._id.account is not None and ref["resourceOwner"] != self._id.account
 
     def cached(self, key: Key, ref: Ref) -> LiveResource | None:
-        """Return what is known of ``key`` where the list shows it unmoved."""
+        """Return the cached `key` if it is unchanged in the list, or None."""
         return None if self._cache is None else self._cache.get(key, ref)
 
     def _tag(self, change: Update | Adopt, tags: Iterable[tuple[str, str]]) -> None:
@@ -221,18 +225,18 @@ class AppMesh:
 
     def _index(self) -> TagIndex:
         if self._cache is None:
-            return TagIndex(self._calls)
-        return self._cache.index(self._calls)
+            return TagIndex(self._client)
+        return self._cache.index(self._client)
 
     def _delete(self, key: Key) -> ResourceVersion:
         try:
             return self._write("delete", key)
         except ConflictError as error:
-            # The service names what holds it in some cases only.
-            holders = list(self.lister.children(key))
-            if not holders:
+            # The message of the service does not always contain the children.
+            children = list(self.lister.children(key))
+            if not children:
                 raise
-            raise ConflictError(f"{error}; in it are {shorten_list(holders)}") from error
+            raise ConflictError(f"{error}; it contains {shorten_list(children)}") from error
 
     def _write(self, action: Action, key: Key, **arguments: Any) -> ResourceVersion:
         return to_version(*self._exchange(action, key, arguments | arguments_of(key)))
@@ -241,39 +245,39 @@ class AppMesh:
         self, action: Action, key: Key, arguments: dict[str, Any]
     ) -> tuple[dict[str, Any], str]:
         operation = operation_of(KINDS[key.kind].title, action)
-        return self._calls.exchange(operation, f"{operation.name} of {key}", **arguments)
+        return self._client.exchange(operation, f"{operation.name} of {key}", **arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How each thing that lists showed is looked at: as far as it is our business."""
+    """Reads the listed resources that are requested or owned."""
 
     target: AppMesh
-    asked: frozenset[Key]
+    requested: frozenset[Key]
     owner: str
     index: TagIndex
     refs: Mapping[Key, Ref]
 
     def read(self, key: Key) -> LiveResource | Unreadable | None:
-        """Return what is there; None if it is neither asked about nor ours."""
+        """Return the live resource, or None if it is neither requested nor owned."""
         ref = self.refs[key]
-        of_others, tags = self.target.is_foreign(ref), self.index.tags(ref["arn"])
-        if key not in self.asked and (of_others or self.index.lacks(ref["arn"])):
+        is_foreign, tags = self.target.is_foreign(ref), self.index.tags(ref["arn"])
+        if key not in self.requested and (is_foreign or self.index.lacks(ref["arn"])):
             return None
         try:
-            known = self.target.cached(key, ref)
-            if of_others:
+            cached = self.target.cached(key, ref)
+            if is_foreign:
                 tags = {}
             elif tags is None:
-                # The index may lag behind: what it does not have is asked for where it counts.
-                tags = known.tags if known else self.target.tags_of(key, ref["arn"])
-            if key not in self.asked and tags.get(OWNER_TAG) != self.owner:
+                # The index may lag behind, so tags that it does not have are read if they matter.
+                tags = cached.tags if cached else self.target.tags_of(key, ref["arn"])
+            if key not in self.requested and tags.get(OWNER_TAG) != self.owner:
                 return None
-            if known is not None:
-                return replace(known, tags=tags)
+            if cached is not None:
+                return replace(cached, tags=tags)
             return to_live_resource(key, self.target.describe(key), tags)
         except TargetError as error:
-            # Gone, too, is no fact yet: a list has just shown it.
+            # NotFound does not prove absence either: the resource was just listed.
             return Unreadable(
                 key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
             )

@@ -1,7 +1,8 @@
-"""What one look leaves for the next: the index of tags, and what lists show unmoved.
+"""Cache between two reads of a target: the index of tags and the described resources.
 
-A version moves with every change of a spec, so a list tells what to describe anew. Tags move no
-version: they are read again part by part, so that drift of tags shows within one round.
+Every change of a spec changes the version, so the lists show which resources to describe again. A
+change of tags does not change the version. So the tags are read again in parts, and drift of tags
+is found after `cycles_per_full_recheck` cycles at the latest.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,15 @@ Tags = Mapping[str, str]
 
 
 class TagIndex:
-    """The tags of all that carries an owner's mark, by ARN; None where there is no such index."""
+    """The tags of all resources with an owner tag.
+
+    Attributes:
+        by_arn: Tags by ARN, or None if the target has no tagging API.
+        possibly_stale: ARNs of resources whose tags are read resource by resource.
+    """
 
     def __init__(self, client: ApiClient) -> None:
-        """Read every page; of what is ``unsure``, tags are read one resource at a time."""
+        """Read every page of the index."""
         self.by_arn: dict[str, Tags] | None = {}
         self.possibly_stale: set[str] = set()
         token = ""
@@ -27,63 +33,64 @@ class TagIndex:
             page = client.tagged(OWNER_TAG, token)
             if page is None:
                 break
-            rows, following = page
+            rows, next_token = page
             self.by_arn |= rows
-            if not following:
+            if not next_token:
                 return
-            if following == token:
+            if next_token == token:
                 break
-            token = following
+            token = next_token
         self.by_arn = None
 
     def tags(self, arn: str) -> Tags | None:
-        """Return the tags that it has of ``arn``."""
+        """Return the tags of `arn`, or None if the index does not have them or may be stale."""
         return None if self.by_arn is None or arn in self.possibly_stale else self.by_arn.get(arn)
 
     def lacks(self, arn: str) -> bool:
-        """Whether it says that ``arn`` carries no owner's mark."""
+        """Return whether there is an index and `arn` is not in it, so it had no owner tag."""
         return self.by_arn is not None and arn not in self.by_arn
 
     def owned(self, owner: str) -> tuple[set[str], set[str]] | None:
-        """Return the ARNs of the meshes of ``owner``, and the names of those with more of it.
+        """Return the ARNs of the meshes of `owner`, and the names of meshes with its resources.
 
-        None where there is no index.
+        Returns None if there is no index.
         """
         if self.by_arn is None:
             return None
-        ours = [arn for arn, tags in self.by_arn.items() if tags.get(OWNER_TAG) == owner]
-        meshes = {arn for arn in ours if arn.count("/") == 1}
-        # The account in an ARN is its resource's: of a shared mesh it has the name alone, or
-        # mesh@owner. A name too many costs a list, and one too few would hide what is ours.
-        names = {arn.split("/")[1] for arn in ours if arn not in meshes}
+        owned_arns = [arn for arn, tags in self.by_arn.items() if tags.get(OWNER_TAG) == owner]
+        meshes = {arn for arn in owned_arns if arn.count("/") == 1}
+        # The account in an ARN is that of the resource, so the ARN of a resource in a shared mesh
+        # has only the name of the mesh, or mesh@owner. A surplus name costs one more list, but a
+        # missing name would hide owned resources.
+        names = {arn.split("/")[1] for arn in owned_arns if arn not in meshes}
         return meshes, names | {name.rpartition("@")[0] for name in names}
 
 
 class ReadCache:
-    """What the last look saw; for who looks again and again at one target."""
+    """The resources of the last read, for a process that reads one target repeatedly."""
 
     def __init__(self) -> None:
-        self._known: dict[Key, tuple[tuple[Any, ...], LiveResource]] = {}
+        self._cached: dict[Key, tuple[tuple[Any, ...], LiveResource]] = {}
         self._index: TagIndex | None = None
-        self._seen_this_round: set[str] = set()
+        self._rechecked: set[str] = set()
         self._token = ""
-        self._turn = 0
+        self._next_dropped = 0
 
     @property
     def cycles_per_full_recheck(self) -> int:
-        """After how many cycles every tag has been read again."""
+        """Number of cycles after which all tags have been read again."""
         indexed = self._index.by_arn if self._index else None
-        calls = len(self._known) if indexed is None else -(-len(indexed) // 100)
+        calls = len(self._cached) if indexed is None else -(-len(indexed) // 100)
         return -(-calls // limits.TAG_PAGES_PER_CYCLE) or 1
 
     def clear(self) -> None:
-        """Let everything be read anew."""
-        self._known.clear()
+        """Forget everything, so that the next cycle reads everything."""
+        self._cached.clear()
         self._index, self._token = None, ""
-        self._seen_this_round.clear()
+        self._rechecked.clear()
 
     def index(self, client: ApiClient) -> TagIndex:
-        """Return the index: read whole the first time, and some pages of it each time after."""
+        """Return the index: the first call reads all of it, each later call some pages again."""
         if self._index is None or self._index.by_arn is None:
             self._index = TagIndex(client)
             self._drop_some()
@@ -92,18 +99,19 @@ class ReadCache:
         return self._index
 
     def get(self, key: Key, ref: Ref) -> LiveResource | None:
-        """Return what was seen of ``key``, where the list shows it unmoved."""
-        stamp, seen = self._known.get(key, (None, None))
-        return seen if stamp == _stamp(ref) else None
+        """Return the cached `key`, or None if `ref` shows that it changed."""
+        stamp, cached = self._cached.get(key, (None, None))
+        return cached if stamp == _stamp(ref) else None
 
     def store(
         self, refs: Mapping[Key, Ref], resources: Mapping[Key, LiveResource | Unreadable]
     ) -> None:
-        """Remember what a look saw, and nothing else.
+        """Replace the content of the cache with the resources of one read.
 
-        A description that lags behind the list would be taken for what the list shows for ever.
+        A description that is older than its list entry is not cached: it would stay in the cache
+        until the next change.
         """
-        self._known = {
+        self._cached = {
             key: (_stamp(ref), resource)
             for key, resource in resources.items()
             if isinstance(resource, LiveResource)
@@ -112,43 +120,46 @@ class ReadCache:
         }
 
     def forget(self, key: Key) -> None:
-        """Take nothing for granted of what is about to be written, or was just looked at."""
-        _, seen = self._known.pop(key, (None, None))
-        if seen is not None and self._index is not None:
-            self._index.possibly_stale.add(seen.arn)
+        """Remove `key`, which is about to be written or read individually."""
+        _, cached = self._cached.pop(key, (None, None))
+        if cached is not None and self._index is not None:
+            self._index.possibly_stale.add(cached.arn)
 
     def _read_next_pages(
-        self, client: ApiClient, by_arn: dict[str, Tags], unsure: set[str]
+        self, client: ApiClient, by_arn: dict[str, Tags], possibly_stale: set[str]
     ) -> None:
         for _ in range(limits.TAG_PAGES_PER_CYCLE):
             page = client.tagged(OWNER_TAG, self._token)
             if page is None:
-                # It begins anew, and by itself where there is no index any more.
+                # Start again with a new index. If there is no tagging API any more, its `by_arn` is
+                # None, and tags are read resource by resource.
                 self.clear()
                 self._index = TagIndex(client)
                 return
             rows, self._token = page
             by_arn |= rows
-            unsure -= rows.keys()
-            self._seen_this_round |= rows.keys()
+            possibly_stale -= rows.keys()
+            self._rechecked |= rows.keys()
             if not self._token:
-                for arn in by_arn.keys() - self._seen_this_round:
+                for arn in by_arn.keys() - self._rechecked:
                     del by_arn[arn]
-                # Whose mark went is no longer known: it is read by itself.
-                self._known = {
+                # A resource that lost its owner tag is removed from the cache, so it is read again.
+                self._cached = {
                     key: resource
-                    for key, resource in self._known.items()
+                    for key, resource in self._cached.items()
                     if resource[1].arn in by_arn
                 }
-                self._seen_this_round.clear()
+                self._rechecked.clear()
                 return
 
     def _drop_some(self) -> None:
-        """Without an index, let some be read anew in each cycle."""
-        keys = sorted(self._known)
-        for key in keys[self._turn : self._turn + limits.TAG_PAGES_PER_CYCLE]:
-            del self._known[key]
-        self._turn = self._turn + limits.TAG_PAGES_PER_CYCLE if self._turn < len(keys) else 0
+        """Without an index, remove some resources, so that their tags are read in this cycle."""
+        keys = sorted(self._cached)
+        for key in keys[self._next_dropped : self._next_dropped + limits.TAG_PAGES_PER_CYCLE]:
+            del self._cached[key]
+        self._next_dropped = (
+            self._next_dropped + limits.TAG_PAGES_PER_CYCLE if self._next_dropped < len(keys) else 0
+        )
 
 
 def _stamp(ref: Ref) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The border where the errors of botocore and of the API become ours."""
+"""Translates errors of botocore and of the API into the errors of the reconciler."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,20 +28,23 @@ from reconciler.core.errors import (
 )
 from reconciler.known_secrets import shown
 
-# One row for every error that the description declares; a test fails when it grows one more.
+# One row for each error in the API description; a test fails if a row is missing.
 ERRORS: dict[str, tuple[type[TargetError], str]] = {
     "BadRequestException": (RejectedError, "correct the manifest"),
-    "ConflictException": (ConflictError, "look at what holds the name"),
-    "ForbiddenException": (RejectedError, "the credentials may not do this"),
-    "InternalServerErrorException": (UnavailableError, "the next run looks again"),
-    "LimitExceededException": (RejectedError, "a quota is used up: raise it or remove something"),
-    "NotFoundException": (NotFoundError, "the next run looks again"),
-    "ResourceInUseException": (ConflictError, "remove what still uses it first"),
-    "ServiceUnavailableException": (UnavailableError, "the next run looks again"),
+    "ConflictException": (ConflictError, "check which resource has this name"),
+    "ForbiddenException": (RejectedError, "the credentials do not permit this operation"),
+    "InternalServerErrorException": (UnavailableError, "the next run tries again"),
+    "LimitExceededException": (RejectedError, "a quota is used up: raise it or delete resources"),
+    "NotFoundException": (NotFoundError, "the next run tries again"),
+    "ResourceInUseException": (ConflictError, "first remove the resources that use it"),
+    "ServiceUnavailableException": (UnavailableError, "the next run tries again"),
     "TooManyRequestsException": (ThrottledError, "lower --parallelism, or wait"),
-    "TooManyTagsException": (RejectedError, "50 tags are allowed, two of them are ours"),
+    "TooManyTagsException": (
+        RejectedError,
+        "a resource can have 50 tags, and the reconciler needs two of them",
+    ),
 }
-# IAM's refusals are in no model of the API (seen in public issues, appmesh-api section 3).
+# Errors of IAM are not in the API model (source: public issues, appmesh-api section 3).
 UNMODELED: dict[str, tuple[type[TargetError], str]] = {
     "AccessDeniedException": (RejectedError, "allow the action to these credentials"),
     "ExpiredTokenException": (RejectedError, "renew the credentials"),
@@ -50,8 +53,8 @@ UNMODELED: dict[str, tuple[type[TargetError], str]] = {
     "ThrottlingException": (ThrottledError, "lower --parallelism, or wait"),
     "UnrecognizedClientException": (RejectedError, "check the access key"),
 }
-# What a service may remember together with a client token: refusals that depend on its state.
-# Others are given before the token is looked up, or say nothing of the request.
+# Errors that a service may store with a client token and replay: they depend on its state. Other
+# errors are returned before the token is read, or are not about the request.
 REPLAYED_ERRORS = frozenset(
     {
         "BadRequestException",
@@ -60,8 +63,8 @@ REPLAYED_ERRORS = frozenset(
         "NotFoundException",
     }
 )
-# botocore takes LimitExceededException of any service for a throttle and would ask again; here it
-# is a quota, which asking again does not raise. Under this name it is left alone.
+# botocore retries LimitExceededException of every service as throttling. In App Mesh it is a quota,
+# so a retry is useless. Under this name botocore does not retry it.
 _QUOTA = "QuotaExceeded"
 _CONFIGURATION_ERRORS = (
     NoCredentialsError,
@@ -70,7 +73,7 @@ _CONFIGURATION_ERRORS = (
     ProfileNotFound,
     ParamValidationError,
 )
-# How botocore's parsers end on what is not text, not XML, or JSON of another type than they expect.
+# Errors of botocore's parsers on bytes that are not text or XML and on JSON of an unexpected type.
 _UNPARSED = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError)
 _MAX_CODE = 80
 _SERVER_FAULT = 500
@@ -78,18 +81,18 @@ _TOO_MANY = 429
 
 
 @contextmanager
-def translate_errors(asking: str) -> Iterator[None]:
-    """Let only ``TargetError`` out, each saying what we were ``asking`` for.
+def translate_errors(label: str) -> Iterator[None]:
+    """Raise a `TargetError` in place of each SDK error; `label` begins its message.
 
-    What an answer says is shown without secrets, as far as a message takes it.
+    The text of a response is shortened and shown without secrets.
     """
     try:
         yield
     except ClientError as error:
-        # A page in place of an STS answer has no error in it.
-        said = error.response.get("Error", {})
-        code = str(said.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
-        message = shown(said.get("Message") or "without a message")
+        # An HTML page in place of an STS response has no "Error".
+        details = error.response.get("Error", {})
+        code = str(details.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
+        message = shown(details.get("Message") or "without a message")
         metadata = error.response["ResponseMetadata"]
         status = metadata["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELED}.get(code) or _by_status(status)
@@ -98,52 +101,52 @@ def translate_errors(asking: str) -> Iterator[None]:
         )
         attempts = metadata.get("RetryAttempts", 0) + 1
         name += f" after {attempts} attempts" if attempts > 1 else ""
-        ours = kind(f"{asking}: {name}: {message}; {advice}")
+        translated = kind(f"{label}: {name}: {message}; {advice}")
         if code in REPLAYED_ERRORS:
-            ours.request_id = request_id(metadata)
-        raise ours from error
+            translated.request_id = request_id(metadata)
+        raise translated from error
     except _CONFIGURATION_ERRORS as error:
-        raise RejectedError(f"{asking}: {text_of(error)}") from error
+        raise RejectedError(f"{label}: {text_of(error)}") from error
     except EndpointConnectionError as error:
         raise UnreachableError(
-            f"{asking}: {text_of(error)}; check the URL, and that it is served"
+            f"{label}: {text_of(error)}; check the URL, and that a server listens there"
         ) from error
     except BotoCoreError as error:
-        raise UnavailableError(f"{asking}: {text_of(error)}; the next run looks again") from error
+        raise UnavailableError(f"{label}: {text_of(error)}; the next run tries again") from error
     except _UNPARSED as error:
-        # Their texts hold the answer, such as the credentials of a role.
+        # The texts of these errors contain the response, for example the credentials of a role.
         raise UnavailableError(
-            f"{asking}: the answer is none of this API's; the next run looks again"
+            f"{label}: the response is not from this API; the next run tries again"
         ) from error
 
 
 def text_of(error: BotoCoreError) -> str:
-    """Return what a message may show of ``error``."""
+    """Return the text of `error` for a message, without secrets."""
     if type(error) is HTTPClientError:
-        # What botocore did not expect. The text of a proxy's URL that cannot be parsed is parts
-        # of that URL.
+        # An error that botocore did not expect. If the URL of a proxy cannot be parsed, the text
+        # contains parts of that URL.
         return f"the HTTP client failed: {type(error.kwargs.get('error')).__name__}"
     return shown(error)
 
 
 def rename_quota_error(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
-    """Rename a used-up quota in botocore's parsed answer, before it decides whether to retry."""
+    """Rename a quota error in botocore's parsed response, before botocore decides on a retry."""
     error = response[1].get("Error", {}) if response else {}
     if error.get("Code") == "LimitExceededException":
         error["Code"] = _QUOTA
 
 
 def request_id(metadata: Mapping[str, Any]) -> str:
-    """Return what no other answer has: the id of the request, and the time by the service's clock.
+    """Return a unique id of a response: the id of the request and the time of the service.
 
-    ``metadata`` is that of an answer as botocore parsed it; empty if it has neither.
+    `metadata` is from a response that botocore parsed. Returns "" if it has neither.
     """
     date = metadata.get("HTTPHeaders", {}).get("date", "")
     return f"{metadata.get('RequestId', '')} {date}".strip()
 
 
 def classify_response(response: tuple[Any, dict[str, Any]] | None) -> str:
-    """Return the word for what came back from one attempt, as botocore parsed it."""
+    """Return ok, refused, throttled, failed or none for the parsed response of one attempt."""
     if response is None:
         return "none"
     status = response[1]["ResponseMetadata"]["HTTPStatusCode"]
@@ -156,7 +159,7 @@ def classify_response(response: tuple[Any, dict[str, Any]] | None) -> str:
 
 def _by_status(status: int) -> tuple[type[TargetError], str]:
     if status >= _SERVER_FAULT:
-        return UnavailableError, "the next run looks again"
+        return UnavailableError, "the next run tries again"
     if status == _TOO_MANY:
         return ThrottledError, "lower --parallelism, or wait"
-    return RejectedError, f"HTTP {status} is no answer of App Mesh: check the endpoint URL"
+    return RejectedError, f"HTTP {status} is not a response of App Mesh: check the endpoint URL"

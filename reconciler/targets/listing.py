@@ -1,4 +1,4 @@
-"""All that is there, as whole lists show it: meshes, and what stands in those that concern us."""
+"""Lists all meshes, and the resources in the relevant meshes."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,23 +18,22 @@ Ref = Mapping[str, Any]
 
 _KINDS_IN = defaultdict(
     list,
-    {name: [it for it in KINDS.values() if it.parent == name] for name in KINDS},
+    {name: [kind for kind in KINDS.values() if kind.parent == name] for name in KINDS},
 )
 
 
 @dataclass(slots=True)
 class Listing:
-    """What all lists showed, and which could not be read, by kind and parent.
-
-    ``shared`` are meshes of other accounts that no list shows, and that are there all the same.
-    """
+    """The result of reading several lists."""
 
     refs: dict[Key, Ref]
     failed_lists: dict[tuple[str, Key], Unlisted] = field(default_factory=dict)
+    """Lists that could not be read, by kind and parent."""
     shared: set[Key] = field(default_factory=set)
+    """Meshes of other accounts that exist although no list contains them."""
 
     def unlisted_reason(self, key: Key) -> str | None:
-        """Say why ``key`` may be there though no list showed it; None where it is not there."""
+        """Return why the unlisted `key` may exist, or None if it does not exist."""
         while (parent := parent_of(key)) is not None:
             if unlisted := self.failed_lists.get((key.kind, parent)):
                 return unlisted.reason
@@ -42,10 +41,10 @@ class Listing:
         return None
 
     def add(self, parent: Key, lists: Mapping[str, dict[Key, Ref] | TargetError]) -> Iterator[Key]:
-        """Add what the ``lists`` of ``parent`` showed, by kind; yield what may hold something."""
+        """Add the lists of `parent`, by kind, and yield the resources that may have children."""
         if parent not in self.refs:
             if all(isinstance(refs, NotFoundError) for refs in lists.values()):
-                # No list shows it, and it is not found: it is not there, or not shared with us.
+                # The parent is not listed and not found: it does not exist or is not shared.
                 return
             if not all(isinstance(refs, TargetError) for refs in lists.values()):
                 self.shared.add(parent)
@@ -59,94 +58,109 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Lister:
-    """The lists of one account and region; ``account`` says whose it is, as far as is known."""
+    """Reads the lists of one account and region."""
 
     client: ApiClient
     workers: int
     account: Callable[[], str | None]
+    """Returns the id of the account, or None if it is not known."""
 
     def read(self, kind: str, parent: Key | None) -> dict[Key, Ref]:
-        """Return all of ``kind`` that stand in ``parent``, which of meshes is None."""
+        """Return all resources of `kind` in `parent`, which is None for meshes.
+
+        Raises:
+            TargetError: a page of the list cannot be read.
+        """
         operation = operation_of(KINDS[kind].title, "list")
-        where = arguments_of(parent) if parent else {}
-        asking = f"{operation.name} in {parent}" if parent else operation.name
+        arguments = arguments_of(parent) if parent else {}
+        label = f"{operation.name} in {parent}" if parent else operation.name
         name_member = path_of(kind)[-1]
         path, mesh_owner = (parent.path, parent.mesh_owner) if parent else ((), "")
         found = {}
         account = self.account()
-        for page in self.client.pages(operation, asking, **where):
+        for page in self.client.pages(operation, label, **arguments):
             for ref in items(operation, page):
-                of = mesh_owner
+                owner = mesh_owner
                 if parent is None and account not in (None, ref["meshOwner"]):
-                    of = ref["meshOwner"]
-                found[Key(kind, (*path, ref[name_member]), of)] = ref
+                    owner = ref["meshOwner"]
+                found[Key(kind, (*path, ref[name_member]), owner)] = ref
         return found
 
     def siblings(self, keys: Collection[Key]) -> dict[Key, Ref]:
-        """Return ``keys`` and what stands beside each of them, as far as it is there."""
-        places = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
-        found = parallel.run(lambda place: self._if_any(*place), places, workers=self.workers)
+        """Return those of `keys` that exist, and all resources in the same lists."""
+        lists = sorted({(key.kind, parent_of(key)) for key in keys}, key=str)
+        found = parallel.run(lambda item: self._read_if_any(*item), lists, workers=self.workers)
         return {key: ref for refs in found for key, ref in refs.items()}
 
     def children(self, key: Key) -> Iterator[Key]:
-        """Yield what stands in ``key``, as far as it can be listed."""
+        """Yield the resources in `key`, except those of lists that cannot be read."""
         for kind in _KINDS_IN[key.kind]:
             with suppress(TargetError):
                 yield from self.read(kind.name, key)
 
     def all_keys(self) -> frozenset[Key]:
-        """Return all that is there."""
+        """Return the keys of all resources.
+
+        Raises:
+            TargetError: a list cannot be read.
+        """
         found: dict[str | None, list[Key]] = {None: []}
         for kind, row in KINDS.items():
             found[kind] = self.all_of(kind, found[row.parent])
         return frozenset(key for keys in found.values() for key in keys)
 
     def all_of(self, kind: str, parents: Collection[Key]) -> list[Key]:
-        """Return all of ``kind`` that stand in ``parents``; of meshes, which stand in none, all."""
-        places = [None] if kind == "mesh" else parents
-        lists = parallel.run(lambda place: self.read(kind, place), places, workers=self.workers)
+        """Return all resources of `kind` in `parents`, or all meshes, which have no parent."""
+        parents_or_none = [None] if kind == "mesh" else parents
+        lists = parallel.run(
+            lambda parent: self.read(kind, parent), parents_or_none, workers=self.workers
+        )
         return sorted(key for refs in lists for key in refs)
 
     def relevant(
-        self, asked: Collection[Key], owner: str, index: TagIndex, every_mesh: Mapping[Key, Ref]
+        self, requested: Collection[Key], owner: str, index: TagIndex, all_meshes: Mapping[Key, Ref]
     ) -> Listing:
-        """Return ``every_mesh``, and all that stands in those in which it is our business."""
-        listing = Listing(dict(every_mesh))
+        """Return `all_meshes`, and all resources in meshes with requested or owned resources."""
+        listing = Listing(dict(all_meshes))
         meshes = {
-            Key("mesh", place.path[:1], place.mesh_owner) for place in asked if place.kind != "mesh"
+            Key("mesh", key.path[:1], key.mesh_owner) for key in requested if key.kind != "mesh"
         }
         owned = index.owned(owner)
         for key, ref in listing.refs.items():
             if owned is None:
-                ours = not key.mesh_owner
+                is_relevant = not key.mesh_owner
             else:
-                # Of a mesh that no manifest asks for, its delete has to name what is in it.
-                ours = key.name in owned[1] or (ref["arn"] in owned[0] and key not in asked)
-            if ours:
+                # The delete of an owned mesh without a manifest must list its children.
+                is_relevant = key.name in owned[1] or (
+                    ref["arn"] in owned[0] and key not in requested
+                )
+            if is_relevant:
                 meshes.add(key)
-        # A mesh that is not there holds nothing, but a shared one may be there unlisted.
+        # A mesh that does not exist has no children, but a shared one may exist unlisted.
         parents = sorted(key for key in meshes if key in listing.refs or key.mesh_owner)
         while parents:
-            places = [(kind.name, place) for place in parents for kind in _KINDS_IN[place.kind]]
-            found = parallel.run(lambda place: self._or_error(*place), places, workers=self.workers)
+            lists = [(kind.name, parent) for parent in parents for kind in _KINDS_IN[parent.kind]]
+            found = parallel.run(
+                lambda item: self._read_or_error(*item), lists, workers=self.workers
+            )
             listed: dict[Key, dict[str, dict[Key, Ref] | TargetError]] = defaultdict(dict)
-            for (kind, parent), refs in zip(places, found, strict=True):
+            for (kind, parent), refs in zip(lists, found, strict=True):
                 listed[parent][kind] = refs
             parents = []
-            for parent, lists in listed.items():
-                parents += listing.add(parent, lists)
+            for parent, refs_by_kind in listed.items():
+                parents += listing.add(parent, refs_by_kind)
         return listing
 
-    def _if_any(self, kind: str, parent: Key | None) -> dict[Key, Ref]:
+    def _read_if_any(self, kind: str, parent: Key | None) -> dict[Key, Ref]:
         try:
             return self.read(kind, parent)
         except NotFoundError:
             if parent is None:
                 raise
-            # What is not there holds nothing.
+            # The parent does not exist, so it has no children.
             return {}
 
-    def _or_error(self, kind: str, parent: Key) -> dict[Key, Ref] | TargetError:
+    def _read_or_error(self, kind: str, parent: Key) -> dict[Key, Ref] | TargetError:
         try:
             return self.read(kind, parent)
         except TargetError as error:

@@ -1,7 +1,7 @@
-"""Our description of the API in the form that botocore makes clients from.
+"""Converts the API description of this package into the models that botocore needs for clients.
 
-botocore drops the models of services that have ended, and App Mesh has; so clients are always made
-from what the package carries, and never from botocore's own copy.
+botocore removes the models of discontinued services, and App Mesh is one. So clients are always
+created from this package and never from botocore's own copy.
 """
 
 from collections.abc import Mapping
@@ -31,21 +31,25 @@ _ERROR_MESSAGE = "ErrorMessage"
 
 
 class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no types
-    """botocore's loader, with App Mesh taken from our description."""
+    """botocore's loader, with App Mesh from the description of this package."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
-        """Return the services that have a folder, App Mesh among them; ``type_name`` is any.
+        """Return App Mesh and the services that have a directory; ignores `type_name`.
 
-        botocore's own looks into each of four hundred folders, twice in every run; a type that is
-        not in one is noticed all the same where it is loaded.
+        botocore's own method reads each of four hundred directories, twice in every run. A missing
+        type is still detected when it is loaded.
         """
-        found = (folder.name for path in self.search_paths for folder in Path(path).glob("*"))
-        return sorted({SERVICE, *found})
+        names = (entry.name for path in self.search_paths for entry in Path(path).glob("*"))
+        return sorted({SERVICE, *names})
 
     def load_service_model(
         self, service_name: str, type_name: str, api_version: str | None = None
     ) -> Any:
-        """Return the model; DataNotFoundError where App Mesh has none of that type."""
+        """Return the model of a service.
+
+        Raises:
+            DataNotFoundError: there is no model of that type.
+        """
         if service_name != SERVICE:
             return super().load_service_model(service_name, type_name, api_version)
         if type_name == "service-2":
@@ -56,16 +60,16 @@ class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no type
 
 
 def service_model(description: Description) -> dict[str, Any]:
-    """Return the ``service-2`` model of the described API, without the shapes of its answers.
+    """Return the ``service-2`` model of the described API, without the shapes of responses.
 
-    Answers are read by us: botocore drops members that it does not know, takes a page of HTML for
-    an empty answer, and fails with errors of its own on JSON of other types than it expects.
+    Responses are parsed by this package: botocore drops unknown members, takes an HTML page for an
+    empty response, and fails with unspecific errors on JSON of an unexpected type.
     """
     service = description.service
     shapes = {name: _shape(shape) for name, shape in description.shapes.items()}
     for operation in description.operations.values():
         if "spec" in operation.body:
-            # A spec was checked by our models, and may hold live fields that we only pass on.
+            # Specs are already validated, and may contain unknown live fields that are passed on.
             shapes[operation.body["spec"].shape.name] = {**_structure({}, {}), "document": True}
     shapes[_ERROR_MESSAGE] = {"type": "string"}
     shapes |= {name: _error(error) for name, error in description.errors.items()}
@@ -104,7 +108,7 @@ def service_model(description: Description) -> dict[str, Any]:
 
 
 def endpoint_rules(description: Description) -> dict[str, Any]:
-    """Return the rules by which botocore finds the service: a given URL, else the region's host."""
+    """Return botocore's endpoint rules: the URL if one is given, else the host of the region."""
     host = f"https://{description.service.endpoint}.{{Region}}.{{partition#dnsSuffix}}"
     partition = {"fn": "aws.partition", "argv": [{"ref": "Region"}], "assign": "partition"}
     return {
@@ -124,7 +128,7 @@ def endpoint_rules(description: Description) -> dict[str, Any]:
                 "conditions": [{"fn": "isSet", "argv": [{"ref": "Region"}]}, partition],
                 "endpoint": {"url": host, "properties": {}, "headers": {}},
             },
-            {"type": "error", "conditions": [], "error": "no region was named"},
+            {"type": "error", "conditions": [], "error": "no region given"},
         ],
     }
 
@@ -148,26 +152,28 @@ def _shape(shape: Shape) -> dict[str, Any]:
             return {"type": "timestamp"}
 
 
-def _bounds(lowest: int | None, highest: int | None) -> dict[str, int]:
-    bounds = {"min": lowest, "max": highest}
+def _bounds(minimum: int | None, maximum: int | None) -> dict[str, int]:
+    bounds = {"min": minimum, "max": maximum}
     return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def _request(operation: Operation) -> dict[str, Any]:
-    places = {name: {"location": "uri", "locationName": name} for name in operation.uri}
-    places |= {name: {"location": "querystring", "locationName": name} for name in operation.query}
-    return _structure(operation.request.members, places)
+    locations = {name: {"location": "uri", "locationName": name} for name in operation.uri}
+    locations |= {
+        name: {"location": "querystring", "locationName": name} for name in operation.query
+    }
+    return _structure(operation.request.members, locations)
 
 
 def _structure(
-    members: Mapping[str, Member], places: Mapping[str, dict[str, str]]
+    members: Mapping[str, Member], locations: Mapping[str, dict[str, str]]
 ) -> dict[str, Any]:
     return {
         "type": "structure",
         "required": [name for name, member in members.items() if member.required],
         "members": {
             name: {"shape": member.shape.name}
-            | places.get(name, {})
+            | locations.get(name, {})
             | ({"idempotencyToken": True} if _is_token(member.shape) else {})
             for name, member in members.items()
         },

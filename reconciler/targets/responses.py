@@ -1,4 +1,4 @@
-"""What answers say, in the words of the core."""
+"""Converts responses of the API into types of the core."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from reconciler.core.resources import Json, Key, LiveResource, ResourceVersion
 
 
 def to_live_resource(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> LiveResource:
-    """Return what the answer of a describe operation says of ``key``."""
+    """Return the live `key` from the body of a describe response and its tags."""
     metadata = body["metadata"]
     return LiveResource(
         key=key,
@@ -25,10 +25,12 @@ def to_live_resource(key: Key, body: Mapping[str, Any], tags: Mapping[str, str])
     )
 
 
-def to_version(body: Mapping[str, Any], answer_id: str) -> ResourceVersion:
-    """Return what an answer says of a resource beside its spec."""
-    of = body["metadata"]
-    return ResourceVersion(of["version"], of["createdAt"], of["uid"], of["arn"], answer_id)
+def to_version(body: Mapping[str, Any], request_id: str) -> ResourceVersion:
+    """Return the version of a resource from the body of a response about it."""
+    metadata = body["metadata"]
+    return ResourceVersion(
+        metadata["version"], metadata["createdAt"], metadata["uid"], metadata["arn"], request_id
+    )
 
 
 def _unknown_fields(key: Key, spec: Json) -> Iterator[str]:

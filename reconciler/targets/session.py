@@ -1,7 +1,7 @@
-"""Sessions and clients: the pinned settings of every call, and whose account it is.
+"""Creates SDK sessions and clients with fixed settings, and finds the account.
 
-No call leaves the target's URL: with an endpoint URL, the account is asked for there too. Every
-secret that a session uses is remembered, so that no text shows it.
+All calls go to the target's URL: if an endpoint URL is given, the call for the account goes there
+too. Every secret of a session is remembered, so that no printed text contains it.
 """
 
 import re
@@ -41,30 +41,29 @@ _ACCOUNT = re.compile("[0-9]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where calls go and as whom; None leaves a choice to the AWS SDK's own chain.
-
-    ``credentials`` are an access key id and a secret key, for the local endpoint alone. With a
-    ``role_arn`` calls are made in that role, which the chain's credentials assume. Unless
-    ``allow_insecure`` is set, plain HTTP goes to this machine only.
-    """
+    """The URL and identity for calls; for a field that is None, the AWS SDK chooses the value."""
 
     url: str | None = None
     region: str | None = None
     profile: str | None = None
     credentials: tuple[str, str] | None = None
+    """Access key id and secret key; only for the local endpoint."""
     role_arn: str | None = None
+    """Role for the calls; the credentials that the SDK finds assume it."""
     allow_insecure: bool = False
+    """Whether plain HTTP may be used to other machines than this one."""
 
 
 def open_session(connection: Connection) -> boto3.Session:
-    """Return a session whose App Mesh clients are made from our description.
+    """Return a session whose App Mesh clients use the API description of this package.
 
-    UsageError where the profile is not there.
+    Raises:
+        UsageError: the profile does not exist, or there are no credentials to assume the role.
     """
     access_key, secret_key = connection.credentials or (None, None)
     try:
         core = botocore.session.Session(profile=connection.profile)
-        # A profile is looked for when it is first needed; better now than in the middle of a run.
+        # The SDK reads the profile at its first use: read it now, not in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", DescriptionLoader())
         core.register("before-send", partial(_before_send, connection))
@@ -83,25 +82,25 @@ def open_session(connection: Connection) -> boto3.Session:
 
 
 def _assume(core: botocore.session.Session, role_arn: str, connection: Connection) -> None:
-    """Let ``core`` act in a role, which is asked for when it is first needed."""
-    own = core.get_credentials()
-    if own is None:
-        raise UsageError(f"no credentials were found that could assume {role_arn}")
-    _remember_credentials(own)
+    """Make `core` use the credentials of a role, which is assumed at the first call."""
+    credentials = core.get_credentials()
+    if credentials is None:
+        raise UsageError(f"no credentials found that can assume {role_arn}")
+    _remember_credentials(credentials)
     fetcher = AssumeRoleCredentialFetcher(
-        # Asked at the target's own URL: no credential goes anywhere else.
+        # STS is called at the target's own URL: credentials go nowhere else.
         partial(
             core.create_client,
             endpoint_url=connection.url,
             region_name=connection.region or core.get_config_variable("region"),
             config=_config(connection, workers=1, attempts=limits.API_MAX_ATTEMPTS),
         ),
-        own,
+        credentials,
         role_arn,
         extra_args={"RoleSessionName": USER_AGENT},
     )
     assumed = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-    core._credentials = assumed  # noqa: SLF001  # botocore offers no other place
+    core._credentials = assumed  # noqa: SLF001  # botocore has no public setter
 
 
 def open_client(
@@ -112,10 +111,11 @@ def open_client(
     workers: int,
     attempts: int = limits.API_MAX_ATTEMPTS,
 ) -> Any:
-    """Return a client of ``service`` that may be shared by ``workers`` threads.
+    """Return a client for `service` that `workers` threads may share.
 
-    UsageError if none can be made, or if the AWS environment or profile gives it a URL that no
-    option accepts.
+    Raises:
+        UsageError: no client can be created, or the AWS environment or profile sets a URL for it
+            that --endpoint-url would not accept.
     """
     config = _config(connection, workers=workers, attempts=attempts)
     try:
@@ -123,27 +123,30 @@ def open_client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
         )
     except NoRegionError as error:
-        raise UsageError("no region was named: say --region, or set AWS_REGION") from error
+        raise UsageError("no region given: pass --region or set AWS_REGION") from error
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"making a client of {service}: {_without_url(error)}") from error
+        raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())
     url = client.meta.endpoint_url
     require_valid_url(url)
     if connection.url is None and _is_loopback(url):
-        # Only now is it known that no proxy may stand in between.
+        # The URL comes from the SDK and is on this machine, so the client must not use a proxy.
         connection = replace(connection, url=url)
         return open_client(session, service, connection, workers=workers, attempts=attempts)
     return client
 
 
 def account_of(session: boto3.Session, connection: Connection) -> str | None:
-    """Return the account that the credentials belong to.
+    """Return the account of the credentials.
 
-    With an endpoint URL that does not answer the question it is None, else a ``TargetError``.
+    Returns None if the response has no account id or the endpoint at the connection's URL fails.
+
+    Raises:
+        TargetError: the call failed, and the connection has no URL.
     """
     client = open_client(session, "sts", connection, workers=1)
     try:
-        with translate_errors("asking whose credentials these are"):
+        with translate_errors("reading the account of the credentials"):
             identity = client.get_caller_identity()
     except TargetError:
         if connection.url is None:
@@ -154,14 +157,14 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
 
 
 def credentials_of(session: boto3.Session) -> str | None:
-    """Return where the credentials come from, None where there are none; never what they are."""
-    with translate_errors("looking for credentials"):
-        found = session.get_credentials()
-    return None if found is None else str(found.method)
+    """Return the name of the source of the credentials, or None if there are none."""
+    with translate_errors("searching for credentials"):
+        credentials = session.get_credentials()
+    return None if credentials is None else str(credentials.method)
 
 
 def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
-    """Return the time by the target's clock, None where its answer to a read names none."""
+    """Return the time of the target's clock, or None if its response has no valid date."""
     client = open_client(session, SERVICE, connection, workers=1, attempts=1)
     with translate_errors("reading the target's clock"):
         response = client.list_meshes(limit=1)
@@ -173,7 +176,7 @@ def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
 
 
 def configured_url(profile: str | None) -> str | None:
-    """Return the App Mesh endpoint that the AWS environment or the profile names, if any."""
+    """Return the App Mesh endpoint that the AWS environment or the profile sets, or None."""
     session = open_session(Connection(profile=profile))
     region = session.region_name or "us-east-1"
     try:
@@ -198,7 +201,7 @@ def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
         retries={"mode": RETRY_MODE, "total_max_attempts": attempts},
         max_pool_connections=workers,
         user_agent=USER_AGENT,
-        # A proxy for the internet has no business between us and our own machine.
+        # Calls to this machine must not go through a proxy.
         proxies={} if _is_loopback(connection.url) else None,
     )
 
@@ -212,9 +215,10 @@ def _is_loopback(url: str | None) -> bool:
 
 
 def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) -> None:
-    """Refuse to send credentials in the clear, whichever client of a session sends the request.
+    """Reject a request that would send credentials unencrypted.
 
-    A session has clients that nobody here makes, such as the one that assumes a profile's role.
+    Applies to all clients of a session, also to those that botocore creates itself, for example to
+    assume the role of a profile.
     """
     token = request.headers.get("X-Amz-Security-Token")
     if token is not None:
@@ -222,38 +226,39 @@ def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) 
     parts = urlsplit(request.url)
     if parts.scheme != "https" and not (connection.allow_insecure or _is_loopback(request.url)):
         raise UsageError(
-            f"http://{parts.netloc.rpartition('@')[2]} would get credentials unencrypted: use "
+            f"http://{parts.netloc.rpartition('@')[2]} would receive credentials unencrypted: use "
             "https://, or pass --allow-insecure-endpoint if you trust every network in between"
         )
 
 
 def _remember_issued(parsed: Any, **_: Any) -> None:
-    """Remember the temporary credentials in an answer of STS."""
+    """Remember the temporary credentials in a response of STS."""
     match parsed:
         case {"Credentials": {"SecretAccessKey": str(secret_key), "SessionToken": str(token)}}:
             remember_temporary(secret_key, token)
 
 
 def _remember_credentials(credentials: Credentials | None) -> None:
-    # Those that expire would be fetched here; what is sent of them is remembered when it is sent.
+    # Reading refreshable credentials would fetch them; they are remembered when they are issued or
+    # sent.
     if credentials is not None and not isinstance(credentials, RefreshableCredentials):
         remember(credentials.secret_key, credentials.token)
 
 
 def _remember_settings(core: botocore.session.Session) -> None:
-    """Remember the secrets of all profiles, as one may lead to another, and of the proxies."""
+    """Remember the secrets of all profiles, as profiles refer to each other, and of the proxies."""
     for profile in core.full_config["profiles"].values():
         remember(profile.get("aws_secret_access_key"), profile.get("aws_session_token"))
-    # Taken apart by hand, because a URL that is not one holds a password too.
+    # Not parsed with urlsplit, because an invalid URL may contain a password too.
     for url in getproxies().values():
         user, _, password = url.rpartition("@")[0].rpartition("://")[2].partition(":")
         remember(unquote(password or user))
 
 
 def _without_url(error: BotoCoreError | ValueError) -> str:
-    """Return what a message may show of ``error``, which may repeat parts of a URL."""
+    """Return the text of `error` for a message, without parts of a URL."""
     if isinstance(error, BotoCoreError):
         return text_of(error)
     if isinstance(error, JSONDecodeError):
-        return f"credential_process printed no JSON: {error}"
+        return f"credential_process did not print JSON: {error}"
     return "invalid endpoint URL: use http://HOST:PORT or https://HOST"

@@ -1,4 +1,4 @@
-"""The only place that constructs things and joins them; it decides nothing about meshes.
+"""Constructs the parts of a run and connects them; contains no decisions about meshes.
 
-Manifests and targets are joined apart, so that a verb that needs no target imports none.
+Manifests and targets are in separate modules, so that a command without a target imports no SDK.
 """

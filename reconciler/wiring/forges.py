@@ -1,6 +1,7 @@
-"""The forge that runs this process, by its environment."""
+"""Selects the forge whose CI job runs this process: one row for each forge."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from reconciler.core.errors import UsageError
 from reconciler.forges.forge import Forge
@@ -8,13 +9,35 @@ from reconciler.forges.github import GitHub
 from reconciler.forges.gitlab import GitLab
 
 
+@dataclass(frozen=True, slots=True)
+class ForgeEntry:
+    """A forge that can run `ci`."""
+
+    product: str
+    """Name of its CI, for messages."""
+    variable: str
+    """Environment variable that is "true" in its jobs."""
+    open: Callable[[Mapping[str, str]], Forge]
+    """Returns the forge for the environment of a job."""
+
+
+FORGES = (
+    ForgeEntry("GitHub Actions", "GITHUB_ACTIONS", GitHub),
+    ForgeEntry("GitLab CI", "GITLAB_CI", GitLab),
+)
+
+
 def open_forge(environment: Mapping[str, str]) -> Forge:
-    """Return the forge; UsageError where none runs this process."""
-    if environment.get("GITHUB_ACTIONS") == "true":
-        return GitHub(environment)
-    if environment.get("GITLAB_CI") == "true":
-        return GitLab(environment)
+    """Return the forge that runs this process.
+
+    Raises:
+        UsageError: no forge runs it, or the job's variables are invalid.
+    """
+    for entry in FORGES:
+        if environment.get(entry.variable) == "true":
+            return entry.open(environment)
+    products = " and ".join(entry.product for entry in FORGES)
     raise UsageError(
-        "ci is for the jobs of GitHub Actions and GitLab CI; elsewhere plan, apply and "
-        "plan --detailed-exitcode do the same"
+        f"ci runs only in jobs of {products}: elsewhere use plan, apply and "
+        "plan --detailed-exitcode"
     )

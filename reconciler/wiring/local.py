@@ -1,4 +1,4 @@
-"""The embedded endpoint: served here, or by whoever holds its data."""
+"""Opens the embedded endpoint, or finds the process that already serves its data."""
 
 import time
 from contextlib import ExitStack
@@ -12,20 +12,27 @@ LOCAL_DATA = Path(".reconciler")
 
 
 def local_url(opened: ExitStack, lost: str | None) -> str:
-    """Return the URL of the embedded endpoint: ours, or that of the process that holds its data.
+    """Return the URL of the embedded endpoint, started here or by the process that has its data.
 
-    Ours lives as long as ``opened``. ``lost`` is where nobody listens any more; its holder may be
-    about to let go. HeldError where it does not, TargetError where none can be started.
+    Args:
+        opened: Stops an endpoint that is started here.
+        lost: URL at which no server listens any more. Its process may be about to release the data.
+
+    Raises:
+        LockHeldError: another process has the data locked and does not serve it.
+        TargetError: the endpoint cannot be started.
     """
     for _ in range(limits.DIRECTORY_RELEASE_ATTEMPTS):
         try:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
-        except DataDirectoryLockedError as withheld:
-            if withheld.url is None:
-                raise LockHeldError(str(withheld)) from withheld
-            if withheld.url != lost:
-                return withheld.url
+        except DataDirectoryLockedError as locked:
+            if locked.url is None:
+                raise LockHeldError(str(locked)) from locked
+            if locked.url != lost:
+                return locked.url
             time.sleep(limits.DIRECTORY_RELEASE_DELAY_SECONDS)
         except (EndpointError, ServingError, OSError) as error:
             raise TargetError(f"starting the local endpoint: {error}") from error
-    raise LockHeldError(f"{LOCAL_DATA} is held by a process that does not serve it any more")
+    raise LockHeldError(
+        f"{LOCAL_DATA} is locked by a process that no longer serves it: try again when it has ended"
+    )

@@ -1,44 +1,45 @@
-"""What --lock names, made into a candidate for the lease that is kept there."""
+"""Opens the lock of --lock as an elector for its lease."""
 
 import os
 import secrets
 import socket
 import time
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from importlib import import_module
+from typing import Any
 
 from reconciler.core.resources import TargetId
-from reconciler.locks.dynamodb import DynamoStore
-from reconciler.locks.file import FileStore
-from reconciler.locks.lease import Elector, LeaseStore
+from reconciler.locks.lease import Elector, LeaseStore, StoreContext
 from reconciler.settings.target_config import TargetConfig
 from reconciler.targets.session import open_client, open_session
 from reconciler.wiring.targets import connection_of
 
 
 def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: TargetId) -> Elector:
-    """Return this process as a candidate for ``lock``; nothing of it is reached yet."""
-    kind, _, place = lock.partition(":")
-    store: LeaseStore
-    if kind == "file":
-        store = FileStore(Path(place))
-    else:
-        # The table is where the SDK finds it, whatever URL the target has.
-        connection = replace(connection_of(config), url=None, role_arn=None)
-        client = open_client(
-            open_session(connection), "dynamodb", connection, workers=1, attempts=1
-        )
-        # What all replicas are told alike: whose credentials they have may be unknown to one.
-        where = config.account or config.url or target.account
-        store = DynamoStore(
-            client, place, f"mesh-reconciler/{where}/{target.region}/{config.owner}"
-        )
+    """Return an elector for `lock`, a valid value of --lock; the store is not contacted yet."""
+    scheme, _, location = lock.partition(":")
+    # Configured values first: a replica may not know the account, and all need the same name.
+    scope = config.account or config.url or target.account
+    context = StoreContext(
+        lease_name=f"mesh-reconciler/{scope}/{target.region}/{config.owner}",
+        open_client=partial(_open_client, config),
+    )
+    # A store may import the client library of its service, so only the chosen one is imported.
+    module = import_module(f"reconciler.locks.{scheme}")
+    store: LeaseStore = module.open_store(location, context)
     holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
     return Elector(store, holder, term_seconds, steady_seconds, time.time)
 
 
 def steady_seconds() -> float:
-    """Return the seconds of a clock that is never set and goes on while the machine sleeps."""
-    # time.monotonic stands still then on Linux, and a lease would seem to last.
+    """Return the seconds of a clock that is never set and counts while the machine sleeps."""
+    # On Linux time.monotonic stops while the machine sleeps, so a lease would expire too late.
     boot_clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(boot_clock)
+
+
+def _open_client(config: TargetConfig, service: str) -> Any:
+    # The lease is in the service that the SDK finds, not at the URL or in the role of the target.
+    connection = replace(connection_of(config), url=None, role_arn=None)
+    return open_client(open_session(connection), service, connection, workers=1, attempts=1)

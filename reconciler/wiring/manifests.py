@@ -1,4 +1,4 @@
-"""Paths made into desired values and complaints."""
+"""Reads and parses the manifests of a run."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import TextIO
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
-from reconciler.source.snapshot import nothing_found, read
+from reconciler.source.snapshot import no_manifest_diagnostic, read
 
 DEFAULT_SOURCE = "manifests"
 
@@ -22,9 +22,9 @@ def read_manifests(
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
-    """Return what the manifests in ``paths`` say together, with every complaint about them.
+    """Return the desired state and all diagnostics of the manifests in `paths`.
 
-    It calls ``beat`` about once a second while it reads.
+    `beat` is called about once a second while they are read.
     """
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
@@ -33,5 +33,5 @@ def read_manifests(
     )
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
-        diagnostics.append(nothing_found(paths))
+        diagnostics.append(no_manifest_diagnostic(paths))
     return replace(loaded, diagnostics=sort_diagnostics(diagnostics))

@@ -1,4 +1,4 @@
-"""Saved plans in files: whole or not at all, and nobody else's to read."""
+"""Saves plans in files atomically, readable by the owner only, and reads them."""
 
 import errno
 import os
@@ -11,20 +11,22 @@ from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.planning import plan_file
 from reconciler.core.planning.plan import Plan
 
-# What a disk does, and no choice of name can help.
+# Errors of the disk, which another file name does not avoid.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def write_plan(file: str, plan: Plan) -> None:
-    """Put ``plan`` into ``file``, in place of a plan that may be there.
+    """Save `plan` in `file`, which is replaced if it exists.
 
-    UsageError where the file cannot be that, ReconcilerError where the disk cannot hold it.
+    Raises:
+        UsageError: `file` is not a regular file or cannot be written.
+        ReconcilerError: the disk is full or fails.
     """
     content, path = plan_file.write_plan_file(plan), Path(file)
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise UsageError(f"{file} is no regular file, so no plan is saved there")
-        # It makes the file for its owner alone, which a plan's specs and tags deserve.
+            raise UsageError(f"{file} is not a regular file: pass another file for the plan")
+        # Only the owner can read the file: a plan contains specs and tags.
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as out:
@@ -40,21 +42,28 @@ def write_plan(file: str, plan: Plan) -> None:
 
 
 def read_plan(file: str) -> Plan:
-    """Return the plan saved in ``file``; UsageError where there is none that can be trusted."""
+    """Return the plan saved in `file`.
+
+    Raises:
+        UsageError: `file` cannot be read or is not a valid plan.
+    """
     try:
-        # Opened once: what is checked is what was read.
+        # Opened once, so that the file that is checked is the file that is read.
         with open(file, "rb", opener=_open_regular) as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                raise UsageError(f"{file} is no regular file: name the plan itself")
+                raise UsageError(f"{file} is not a regular file: pass the plan file itself")
             content = source.read(limits.MAX_PLAN_FILE_BYTES + 1)
     except OSError as error:
         reason = (
-            "it is a link: name the plan itself" if error.errno == errno.ELOOP else error.strerror
+            "it is a link: pass the plan file itself"
+            if error.errno == errno.ELOOP
+            else error.strerror
         )
         raise UsageError(f"reading the plan {file}: {reason}") from error
     return plan_file.parse_plan_file(file, content)
 
 
 def _open_regular(file: str, flags: int) -> int:
-    # A link may be turned meanwhile, and a pipe would hold us until somebody writes to it.
+    # A link may be replaced between check and read. Opening a pipe would block until a writer opens
+    # it.
     return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""The variables of a run, from its options, the files that they name, and the environment."""
+"""Reads the variables of a run from its options, files and the environment."""
 
 import os
 from collections.abc import Mapping
@@ -14,10 +14,12 @@ from reconciler.settings.config_file import read_bounded
 
 
 def read_variables(values: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return what --var, --var-file and --var-env say; the first of them that names it counts.
+    """Return the variables of --var, --var-file and --var-env, in this order of precedence.
 
-    ``values`` are the options by field name. Of several files the last one that names it counts.
-    UsageError where one cannot be read or is not understood.
+    If several files set a variable, the last one counts. `values` are the options by field name.
+
+    Raises:
+        UsageError: a file or a value cannot be read or parsed.
     """
     variables = from_environment(os.environ) if values["var_env"] else {}
     for file in values["var_file"]:

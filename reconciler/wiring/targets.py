@@ -1,4 +1,4 @@
-"""Settings made into a target that is ready for calls, and into what holds a run back."""
+"""Opens the target of a run from its settings, and parses its limits."""
 
 import re
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import Connection, account_of, open_session
 
-# The embedded endpoint takes its caller's account from a 12-digit access key id.
+# The embedded endpoint derives the caller's account from a 12-digit access key id.
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
-# A daemon that nobody watches updates less at a time than a person who has read the plan.
+# No person reads the plan of a daemon, so it makes fewer updates at a time than apply.
 DAEMON_UPDATES = Limit(share=Fraction(30, 100), floor=3)
 _SHARE = re.compile(r"(\d{1,3})%")
 
@@ -28,26 +28,31 @@ _SHARE = re.compile(r"(\d{1,3})%")
 def open_target(
     config: TargetConfig, *, workers: int, cache: ReadCache | None = None
 ) -> Iterator[AppMesh]:
-    """Yield the chosen target, ready for ``workers`` calls at a time.
+    """Yield the target of `config`, ready for `workers` calls at a time.
 
-    The embedded endpoint lives as long as the block. UsageError where the credentials belong to
-    another account than the one configured.
+    An embedded endpoint that is started here stops at the end of the block.
+
+    Raises:
+        UsageError: the credentials belong to another account than the configured one.
+        TargetError: the account of the credentials is unknown, but one is configured.
+        LockHeldError: the data of the embedded endpoint is locked.
     """
     with ExitStack() as opened:
         if cache is None:
-            # Who looks once reads everything; a daemon reads little, and its host may forbid more.
+            # Without a cache this run reads everything, so one core is faster. A daemon has a
+            # cache and reads little, and its host may not allow it to set the core.
             opened.enter_context(on_one_core())
         connection = connection_of(config)
         if config.name == LOCAL and config.url is None:
-            # A server with all that it needs, of which no other target needs anything.
+            # This imports a server, which no other target needs.
             from reconciler.wiring.local import local_url  # noqa: PLC0415
 
-            # Its own credentials, so that nobody's real ones are sent to a rehearsal.
+            # The endpoint has its own credentials, so that real ones are never sent to it.
             local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL), role_arn=None)
             region = config.region or open_session(local).region_name or LOCAL_REGION
 
             def reopen(lost: str | None) -> Connection:
-                # Its holder may have ended; whoever needs it next serves it on.
+                # The process that served it may have ended; then this process serves it.
                 return replace(local, url=local_url(opened, lost), region=region)
 
             yield _connect(config, reopen(None), workers=workers, cache=cache, reopen=reopen)
@@ -56,7 +61,7 @@ def open_target(
 
 
 def connection_of(config: TargetConfig) -> Connection:
-    """Return the way to the chosen target, with the credentials of the SDK's own chain."""
+    """Return the connection to the target, with the credentials of the SDK's own chain."""
     return Connection(
         config.url,
         config.region,
@@ -67,14 +72,18 @@ def connection_of(config: TargetConfig) -> Connection:
 
 
 def read_limit(text: str | None, default: Limit) -> Limit:
-    """Return the limit that ``text`` names, ``5`` or ``30%``; UsageError if it names none."""
+    """Return the limit in `text`, such as ``5`` or ``30%``, or `default` if it is None.
+
+    Raises:
+        UsageError: `text` is not a number or a share.
+    """
     if text is None:
         return default
     if text.isdecimal():
         return Limit(int(text))
     share = _SHARE.fullmatch(text)
     if share is None:
-        raise UsageError(f'--max-updates takes a number or a share such as 30%, not "{text}"')
+        raise UsageError(f'invalid --max-updates "{text}": use a number or a share such as 30%')
     return Limit(share=Fraction(int(share[1]), 100))
 
 
@@ -87,18 +96,18 @@ def _connect(
     reopen: Reopen | None = None,
 ) -> AppMesh:
     session = open_session(connection)
-    calls = ApiClient(session, connection, workers=workers, reopen=reopen)
-    # Nothing is asked of our own endpoint that we know: it may be gone before it answers.
+    client = ApiClient(session, connection, workers=workers, reopen=reopen)
+    # The account of the embedded endpoint is known, and it may stop before it responds.
     account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
     if config.account is not None and account is None:
         raise TargetError(
-            f"target {config.name} is configured for account {config.account}, and {calls.url} does"
-            " not say whose credentials these are (GetCallerIdentity)"
+            f"target {config.name} is configured for account {config.account}, but the account of "
+            f"the credentials is unknown: {client.url} does not answer GetCallerIdentity"
         )
     if config.account is not None and account != config.account:
         raise UsageError(
             f"target {config.name} is configured for account {config.account}, but these "
             f"credentials belong to {account}"
         )
-    target = TargetId(config.name, calls.url, account, calls.region)
-    return AppMesh(target, calls, workers=workers, cache=cache)
+    target = TargetId(config.name, client.url, account, client.region)
+    return AppMesh(target, client, workers=workers, cache=cache)

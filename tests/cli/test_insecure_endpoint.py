@@ -67,7 +67,7 @@ def test_e05_plain_http_to_another_machine_is_refused_before_anything_is_sent(
         result = cli(*command, *words, "--owner", "o")
         assert (result.code, result.out) == (64, "")
         assert result.err == (
-            f"reconciler: {elsewhere} would get credentials unencrypted: use https://, or pass "
+            f"reconciler: {elsewhere} would receive credentials unencrypted: use https://, or pass "
             "--allow-insecure-endpoint if you trust every network in between\n"
         )
     assert calls(endpoint) == {}
@@ -114,7 +114,7 @@ def test_the_table_of_locks_is_no_exception(
     where = ("--endpoint-url", endpoint.url, "--owner", "o", "--lock", "dynamodb:locks")
     result = cli("apply", *where, "--auto-approve")
     assert result.code == 64
-    assert f"{elsewhere} would get credentials unencrypted" in result.err
+    assert f"{elsewhere} would receive credentials unencrypted" in result.err
     result = cli("apply", *where, "--auto-approve", "--allow-insecure-endpoint")
     assert result.code == 1
     assert "cannot be used" in result.err

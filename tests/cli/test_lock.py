@@ -112,5 +112,5 @@ def test_a_lock_that_cannot_be_used_stops_the_run(
     (here / "lock").write_text("# not ours\n")
     refused = locked(*VERBS[0])
     assert refused.code == 1
-    assert "holds something else than a lease" in refused.err
+    assert "does not contain a lease" in refused.err
     assert live() == {}

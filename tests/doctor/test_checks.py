@@ -117,8 +117,8 @@ def test_a_closed_port(doctor: Callable[..., Run]) -> None:
 @pytest.mark.parametrize(
     ("status", "what", "words"),
     [
-        (200, "list mesh", "the answer is not App Mesh's"),
-        (403, "list mesh", "HTTP 403 is no answer of App Mesh: check the endpoint URL"),
+        (200, "list mesh", "the response does not match the App Mesh API"),
+        (403, "list mesh", "HTTP 403 is not a response of App Mesh: check the endpoint URL"),
         (502, "target", "HTTP 502: Bad Gateway"),
     ],
 )

@@ -82,18 +82,18 @@ def test_e26_an_event_that_hands_out_secrets_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({}, "ci is for the jobs of GitHub Actions and GitLab CI"),
-        ({"GITHUB_ACTIONS": "true"}, "GITHUB_REPOSITORY names no repository"),
-        ({"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b/../c"}, "names no repository"),
+        ({}, "ci runs only in jobs of GitHub Actions and GitLab CI"),
+        ({"GITHUB_ACTIONS": "true"}, "GITHUB_REPOSITORY is not OWNER/NAME"),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b/../c"}, "is not OWNER/NAME"),
         ({"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b"}, "reading the event in GITHUB_EV"),
-        ({"GITLAB_CI": "true"}, "CI_PROJECT_ID names no project"),
+        ({"GITLAB_CI": "true"}, "CI_PROJECT_ID is not a project id"),
         (
             {
                 "GITLAB_CI": "true",
                 "CI_PROJECT_ID": "1",
                 "CI_PIPELINE_SOURCE": "merge_request_event",
             },
-            "CI_MERGE_REQUEST_IID names no merge request",
+            "CI_MERGE_REQUEST_IID is not the number of a merge request",
         ),
     ],
 )

@@ -48,11 +48,11 @@ def test_no_answer_is_told_without_what_was_sent(monkeypatch: pytest.MonkeyPatch
     pauses: list[float] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(ForgeError, match="no answer: ReadTimeoutError") as late:
+        with pytest.raises(ForgeError, match="no response: ReadTimeoutError") as late:
             RestClient(url, "canary", sleep=pauses.append).request("POST", "/x", {"a": "canary"})
     assert "canary" not in str(late.value)
     assert pauses == [1, 2]
-    with pytest.raises(ForgeError, match="no answer: NewConnectionError"):
+    with pytest.raises(ForgeError, match="no response: NewConnectionError"):
         RestClient(url, "t", sleep=pauses.append).request("GET", "/x")
 
 
@@ -60,7 +60,7 @@ def test_no_answer_is_told_without_what_was_sent(monkeypatch: pytest.MonkeyPatch
 def test_what_is_no_json_is_no_answer(content: bytes) -> None:
     with (
         scripted(lambda *_: Answer(body=content)) as server,
-        pytest.raises(ForgeError, match="the answer is no JSON"),
+        pytest.raises(ForgeError, match="the response is not JSON"),
     ):
         RestClient(server.url, "t").request("GET", "/x")
 
@@ -71,7 +71,7 @@ def test_too_long_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(RestClient(server.url, "t").request("GET", "/x")) == [1, 2, 3]
     with (
         scripted(lambda *_: Answer(body=[1, 2, 34])) as server,
-        pytest.raises(ForgeError, match="or too much of it"),
+        pytest.raises(ForgeError, match="or is too large"),
     ):
         RestClient(server.url, "t").request("GET", "/x")
 
@@ -79,7 +79,7 @@ def test_too_long_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_should_be_a_list_is_one() -> None:
     with (
         scripted(lambda *_: Answer(body={})) as server,
-        pytest.raises(ForgeError, match="the answer is no list"),
+        pytest.raises(ForgeError, match="the response is not a list"),
     ):
         next(RestClient(server.url, "t").pages("/x"))
 
@@ -87,7 +87,7 @@ def test_what_should_be_a_list_is_one() -> None:
 def test_an_answer_without_an_id_has_no_number() -> None:
     with (
         scripted(lambda *_: Answer(body={"id": "1"})) as server,
-        pytest.raises(ForgeError, match="the answer has no id"),
+        pytest.raises(ForgeError, match="the response has no id"),
     ):
         RestClient(server.url, "t").number("POST", "/x")
 
@@ -96,7 +96,7 @@ def test_an_answer_without_an_id_has_no_number() -> None:
 def test_a_token_that_no_header_takes_is_none_and_is_not_shown(token: str | None) -> None:
     with pytest.raises(ForgeError) as refused:
         validate_token(token, "NAME")
-    assert str(refused.value) == "there is no token in NAME, or it holds what no token does"
+    assert str(refused.value) == "NAME has no valid token: set it to an API token"
 
 
 def test_a_line_end_after_a_token_is_not_part_of_it() -> None:

@@ -281,7 +281,7 @@ def test_e02_no_setting_brings_a_secret_to_a_reader(
     )  # fmt: skip
     assert result.code in (1, 64)
     assert len(result.err.splitlines()) == 1
-    assert ("credential_process printed no JSON" in result.err) == ("no JSON" in setting)
+    assert ("credential_process did not print JSON" in result.err) == ("no JSON" in setting)
     assert WORD not in written(here, result.out, result.err)
 
 

@@ -229,7 +229,7 @@ def test_of_what_nobody_reviewed_only_the_newest_is_applied(
     forge.fault = lambda request: Answer(body={}) if forge.branch in request else None
     result = job("push")
     assert result.code == 1
-    assert "the answer names no commit" in result.err
+    assert "the response has no commit" in result.err
     forge.fault, forge.at = lambda _: None, ""
     assert job("push").code == 0
     forge.merged.clear()
@@ -421,15 +421,15 @@ def test_e11_hostile_names_are_text_in_the_comment(
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(401, {"message": CANARY}), "HTTP 401: the token is not, or no longer, valid"),
-        (Answer(403, {}), "HTTP 403: the token may not do that"),
-        (Answer(404, {}), "HTTP 404: it is not there, or the token may not see it"),
+        (Answer(401, {"message": CANARY}), "HTTP 401: the token is invalid or has expired"),
+        (Answer(403, {}), "HTTP 403: the token does not permit this request"),
+        (Answer(404, {}), "HTTP 404: not found, or the token does not permit reading it"),
         (Answer(429, {}, {"retry-after": "0"}), "HTTP 429"),
         (Answer(500, b"<h1>", {"retry-after": "0"}), "HTTP 500"),
         (Answer(302, b"", {"location": "http://127.0.0.1:1/"}), "HTTP 302"),
-        (Answer(200, b"<html>"), "the answer is no JSON"),
-        (Answer(200, {"a": 1}), "the answer is no list"),
-        (Answer(200, [{"id": 1}]), "it holds more than 5,000"),
+        (Answer(200, b"<html>"), "the response is not JSON"),
+        (Answer(200, {"a": 1}), "the response is not a list"),
+        (Answer(200, [{"id": 1}]), "the list has more than 5,000 items"),
     ],
 )
 def test_a_forge_that_fails_fails_a_review_and_hides_none_of_it(
@@ -603,7 +603,7 @@ def test_a_failure_is_told_in_the_comment_too(
     ("base", "words"),
     [
         ("0" * 40, "`not compared with the base: git merge-base: fatal: "),
-        ("--upload-pack=x", "`not compared with the base: the base is no commit`"),
+        ("--upload-pack=x", "`not compared with the base: the base is not a commit id`"),
     ],
 )
 def test_a_base_that_cannot_be_read_is_one_line(
@@ -624,7 +624,7 @@ def test_a_base_that_is_no_text_is_one_line(
     commit_all(here)
     result = job("request", base=base)
     assert (result.code, result.err) == (0, "")
-    assert "not compared with the base: the base is no commit" in forge.bodies[0]
+    assert "not compared with the base: the base is not a commit id" in forge.bodies[0]
 
 
 def test_a_base_that_is_not_valid_is_one_line(
@@ -683,4 +683,5 @@ def test_without_a_token_there_is_no_comment_and_one_line_says_so(
     result = job("request", base=base)
     assert result.code == 1
     assert not (forge.folder / "outputs").exists()
-    assert "the comment could not be written: there is no token in " in result.err
+    assert "the comment could not be written: " in result.err
+    assert "_TOKEN has no valid token" in result.err

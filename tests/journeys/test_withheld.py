@@ -103,7 +103,7 @@ def test_a30_a_node_that_a_route_of_others_uses_is_refused_and_they_are_named(
     # What others name is not read, so only the endpoint knows.
     (failed,) = (outcome for outcome in report.outcomes if isinstance(outcome, Failed))
     assert str(failed.change.key) == "virtual-node/outliers/suggestions"
-    assert "ROUTE: [theirs]; remove what still uses it first" in failed.reason
+    assert "ROUTE: [theirs]; first remove the resources that use it" in failed.reason
     assert "mesh/outliers/virtualNode/suggestions" in world.tagged()
     assert routes_of(world.by_hand(), "outliers", "search") == {"all": 1, "theirs": 1}
 

@@ -68,7 +68,7 @@ def test_e02_no_part_of_a_proxys_url_is_shown(here: Path) -> None:
     del here
     proxies = Config(proxies={"https": "http://me:canary/x@127.0.0.1:9"})
     client = boto3.client("dynamodb", endpoint_url="https://127.0.0.1:9", config=proxies)
-    with pytest.raises(LockError, match=r"cannot be used: no answer$"):
+    with pytest.raises(LockError, match=r"cannot be used: no response$"):
         DynamoStore(client, "locks", "meshes").read()
     client.close()
 
@@ -81,7 +81,7 @@ def test_what_a_proxy_answers_grants_no_lease(here: Path, body: bytes) -> None:
     del here
     with scripted(lambda *_: Answer(200, body)) as server:
         client = boto3.client("dynamodb", endpoint_url=server.url)
-        with pytest.raises(LockError, match="what was written is not there"):
+        with pytest.raises(LockError, match="the record is missing after a successful write"):
             DynamoStore(client, "locks", "meshes").compare_and_swap(None, "one")
         client.close()
 

@@ -51,7 +51,7 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_device_is_no_lock() -> None:
-    with pytest.raises(LockError, match="the lock file /dev/null is no regular file"):
+    with pytest.raises(LockError, match="the lock file /dev/null is not a regular file"):
         FileStore(Path("/dev/null")).read()
 
 

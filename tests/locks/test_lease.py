@@ -193,7 +193,7 @@ def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
 )
 def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race, text: str) -> None:
     race.slate.text = text
-    with pytest.raises(LockError, match="the slate holds something else than a lease"):
+    with pytest.raises(LockError, match="the slate does not contain a lease"):
         race.candidate("one").renew_or_acquire()
     assert race.slate.text == text
 

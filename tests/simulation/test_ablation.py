@@ -267,5 +267,5 @@ def test_i08_the_lock_of_git_is_missed(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("old", "new"):
         (tmp_path / f"{name}.yaml").write_text(name)
     assert snapshot.read([str(tmp_path)], stdin=BytesIO(), sleep=_nothing).files == ()
-    monkeypatch.setattr(snapshot._Scan, "git_is_at_work", False)  # noqa: SLF001  # the guard itself
+    monkeypatch.setattr(snapshot._Scan, "is_git_running", False)  # noqa: SLF001  # the guard itself
     assert len(snapshot.read([str(tmp_path)], stdin=BytesIO(), sleep=_nothing).files) == 2

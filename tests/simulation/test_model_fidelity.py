@@ -44,7 +44,7 @@ def carried_out(target: AppMesh, scenario: Scenario) -> list[list[str]]:
     last = scenario.steps[-1]
     for number, step in enumerate((*scenario.made, *scenario.steps, last, last)):
         if number == len(scenario.made):
-            target._calls.counts.clear()  # noqa: SLF001  # what was made before does not count
+            target._client.counts.clear()  # noqa: SLF001  # what was made before does not count
         plan = propose(target, step.desired, owner=OWNER, guards=scenario.restraint, now=NOW)
         report = apply(plan, target, ApplyOptions(workers=1))
         result.append([type(outcome).__name__ for outcome in report.outcomes])

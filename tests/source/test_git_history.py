@@ -65,7 +65,7 @@ def test_the_base_is_where_the_branch_began(base: str, here: Path) -> None:
 )
 def test_e21_a_base_that_is_no_commit_reaches_no_git(commit: str, here: Path) -> None:
     del here
-    with pytest.raises(HistoryError, match="the base is no commit"):
+    with pytest.raises(HistoryError, match="the base is not a commit id"):
         files_at(commit, ["m"])
 
 
@@ -96,7 +96,7 @@ def test_a_shallow_clone_has_no_base(base: str, here: Path, tmp_path: Path) -> N
 def test_histories_without_a_common_commit_have_no_base(base: str, here: Path) -> None:
     git(here, "switch", "--quiet", "--orphan", "another")
     commit_all(here)
-    with pytest.raises(HistoryError, match="the clone holds no way to it"):
+    with pytest.raises(HistoryError, match="the clone does not contain enough history"):
         files_at(base, ["m"])
 
 
@@ -117,7 +117,7 @@ def test_links_are_not_followed_and_too_much_is_not_read(
     (here / "m/b.yaml").write_text("b")
     many = commit_all(here)
     monkeypatch.setattr(limits, "MAX_SOURCE_FILES", 1)
-    with pytest.raises(HistoryError, match="more than a directory of manifests"):
+    with pytest.raises(HistoryError, match="more manifests than the limits"):
         files_at(many, ["m"])
 
 
@@ -156,7 +156,7 @@ def test_e20_a_hostile_repository_runs_nothing_and_sees_no_credential(
         git(here, "config", name, value)
     blob = git(here, "rev-parse", f"{base}:m/a.yaml")
     (here / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(HistoryError, match=r"not in the clone|'ext' not allowed"):
+    with pytest.raises(HistoryError, match=r"missing from the clone|'ext' not allowed"):
         files_at(base, ["m"])
     assert not canary.exists()
 

@@ -12,7 +12,7 @@ from reconciler.core.errors import UsageError
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.source import file_walk
 from reconciler.source.file_walk import FileEntry, walk
-from reconciler.source.snapshot import Snapshot, fingerprint, nothing_found, read
+from reconciler.source.snapshot import Snapshot, fingerprint, no_manifest_diagnostic, read
 
 
 def no_pause(_seconds: float) -> None:
@@ -98,7 +98,7 @@ def test_i05_an_empty_path_is_not_the_working_directory() -> None:
 
 def test_i07_an_empty_directory_is_no_error_by_itself(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == Snapshot((), ())
-    item = nothing_found([str(tmp_path), "-"])
+    item = no_manifest_diagnostic([str(tmp_path), "-"])
     assert (item.code, item.origin.file) == (Code.NO_MANIFEST, f"{tmp_path}, -")
 
 
@@ -190,8 +190,8 @@ def test_i13_a_large_file_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "message"),
     [
-        ("MAX_SOURCE_FILES", 3, "is one more than 3 files"),
-        ("MAX_SOURCE_BYTES", 3, "makes more than 0 MiB in all"),
+        ("MAX_SOURCE_FILES", 3, "exceeds the limit of 3 files"),
+        ("MAX_SOURCE_BYTES", 3, "exceeds the limit of 0 MiB in total"),
         ("MAX_SOURCE_DEPTH", 1, "is more than 1 directories deep"),
     ],
 )

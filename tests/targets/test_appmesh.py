@@ -245,7 +245,7 @@ def test_only_app_meshs_own_not_found_is_absence() -> None:
 def test_tags_that_are_not_found_make_nothing_absent() -> None:
     result, _ = with_target(world(tags=refusal(404, "NotFoundException")), look)
     assert isinstance(result, UnavailableError)
-    assert "though mesh/a was described" in str(result)
+    assert "although mesh/a was described" in str(result)
 
 
 def test_a35_a_redirect_is_not_followed() -> None:
@@ -463,7 +463,7 @@ def test_a_conflict_over_nothing_that_can_be_named_is_told_as_it_came() -> None:
     in_use = refusal(409, "ResourceInUseException")
     result, _ = with_target(world(delete=in_use), delete)
     assert isinstance(result, ConflictError)
-    assert "in it are" not in str(result)
+    assert "it contains" not in str(result)
 
 
 @pytest.mark.parametrize(

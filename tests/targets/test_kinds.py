@@ -28,7 +28,7 @@ def deletion(warm: Warm) -> Delete:
 @pytest.mark.parametrize(
     ("nodes", "told"),
     [
-        (2, "in it are virtual-node/m/n0, virtual-node/m/n1"),
+        (2, "it contains virtual-node/m/n0, virtual-node/m/n1"),
         (7, "virtual-node/m/n3, virtual-node/m/n4 and 2 more"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_role_is_assumed_at_the_targets_own_url_and_used_for_its_calls(
 
 
 def test_a_role_needs_somebody_who_assumes_it() -> None:
-    with pytest.raises(UsageError, match="could assume arn:aws:iam::1:role/deploy"):
+    with pytest.raises(UsageError, match="can assume arn:aws:iam::1:role/deploy"):
         open_session(Connection(None, "eu-west-1", role_arn="arn:aws:iam::1:role/deploy"))
 
 
@@ -105,9 +105,9 @@ def test_a_missing_profile_is_wrong_usage() -> None:
 @pytest.mark.parametrize(
     ("connection", "words"),
     [
-        (Connection("no url", "eu-west-1"), "client of appmesh: invalid endpoint URL"),
+        (Connection("no url", "eu-west-1"), "client for appmesh: invalid endpoint URL"),
         (Connection("http://x"), "--region"),
-        (Connection(None, "no region"), "client of appmesh: Provided region_name 'no region'"),
+        (Connection(None, "no region"), "client for appmesh: Provided region_name 'no region'"),
     ],
 )
 def test_an_impossible_address_is_wrong_usage(connection: Connection, words: str) -> None:
@@ -192,5 +192,7 @@ def test_e05_a_role_that_a_profile_names_is_not_assumed_in_the_clear(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://192.0.2.1")
     connection = Connection("https://127.0.0.1:1", "eu-west-1", "p")
     client = open_client(open_session(connection), "appmesh", connection, workers=1)
-    with pytest.raises(UsageError, match=r"^http://192\.0\.2\.1 would get credentials unencrypted"):
+    with pytest.raises(
+        UsageError, match=r"^http://192\.0\.2\.1 would receive credentials unencrypted"
+    ):
         client.list_meshes()

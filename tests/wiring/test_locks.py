@@ -1,4 +1,4 @@
-"""What --lock names."""
+"""Locks that --lock selects."""
 
 import time
 from dataclasses import replace
@@ -9,6 +9,7 @@ from builders import TARGET
 
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
+from reconciler.settings.lock_schemes import LOCK_SCHEMES
 from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.locks import open_lock, steady_seconds
 
@@ -56,3 +57,9 @@ def test_two_candidates_of_one_process_are_two(here: Path) -> None:
 def test_the_clock_of_leases_goes_on() -> None:
     before = steady_seconds()
     assert 0 < before <= steady_seconds()
+
+
+@pytest.mark.parametrize("scheme", LOCK_SCHEMES)
+def test_each_scheme_has_a_store(here: Path, scheme: str) -> None:
+    elector = open_lock(f"{scheme}:{here}/x", 15, CHOICE, TARGET)
+    assert type(elector.store).__module__ == f"reconciler.locks.{scheme}"

@@ -37,7 +37,9 @@ def test_a_place_that_cannot_hold_a_plan_is_refused_and_left_as_it_is(here: Path
     (here / "link").symlink_to("elsewhere")
     os.mkfifo("pipe")
     for name in ("folder", "link", "pipe", "/dev/null"):
-        with pytest.raises(UsageError, match="no regular file, so no plan is saved there"):
+        with pytest.raises(
+            UsageError, match="is not a regular file: pass another file for the plan"
+        ):
             write_plan(name, SMALL)
     with pytest.raises(UsageError, match="nowhere/p: No such file or directory; nothing was saved"):
         write_plan("nowhere/p", SMALL)
@@ -78,10 +80,10 @@ def test_e09_what_is_no_file_of_its_own_is_not_read(here: Path) -> None:
     (here / "folder").mkdir()
     os.mkfifo("pipe")
     for name, words in {
-        "link": "it is a link: name the plan itself",
+        "link": "it is a link: pass the plan file itself",
         "folder": "Is a directory",
-        "pipe": "no regular file",
-        "/dev/zero": "no regular file",
+        "pipe": "not a regular file",
+        "/dev/zero": "not a regular file",
         "missing": "No such file or directory",
     }.items():
         with pytest.raises(UsageError, match=words):

@@ -1,0 +1,28 @@
+"""Schemes of --lock: one row for each lock store.
+
+To add a store, add its row here and a module ``reconciler.locks.<scheme>`` with ``open_store``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LockScheme:
+    """The part of a lock after its scheme and a colon."""
+
+    location: str
+    """Placeholder of the location in help and messages."""
+    requirement: str = ""
+    """Requirement on the location, for the help of --lock."""
+
+
+LOCK_SCHEMES: Mapping[str, LockScheme] = {
+    "file": LockScheme("PATH"),
+    "dynamodb": LockScheme("TABLE", "(partition key LockID)"),
+}
+LOCK_USAGE = " or ".join(f"{name}:{scheme.location}" for name, scheme in LOCK_SCHEMES.items())
+LOCK_HELP = ", or ".join(
+    f"{name}:{scheme.location} {scheme.requirement}".rstrip()
+    for name, scheme in LOCK_SCHEMES.items()
+)
