@@ -6,7 +6,7 @@ import sys
 
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 INTERRUPTED = 130
-# What a run makes it keeps: a search for garbage at every 700 objects, the default, finds none.
+# A run keeps nearly all its objects, so a collection at every 700, the default, finds nothing.
 GC_THRESHOLD = 10_000
 
 

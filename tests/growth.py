@@ -18,10 +18,10 @@ T = TypeVar("T")
 KIB = 1024
 SIZES = (64 * KIB, 128 * KIB, 256 * KIB)
 # 0.3 s on an idle machine; one that other work shares takes up to twice as long.
-MOST_SECONDS = 0.6
+MAX_SECONDS = 0.6
 FLOOR = 0.04
 # Four times the size takes four times the time, and sixteen times if the work is quadratic.
-MOST_GROWTH = 9.0
+MAX_GROWTH = 9.0
 RUNS = 5
 
 
@@ -35,7 +35,7 @@ def assert_linear(
     given: Callable[[int], T],
     *,
     sizes: Sequence[int] = SIZES,
-    most_seconds: float = MOST_SECONDS,
+    max_seconds: float = MAX_SECONDS,
     floor: float = FLOOR,
 ) -> None:
     """Fail where ``work`` takes too long for what is ``given``, or grows faster than its size."""
@@ -52,8 +52,8 @@ def assert_linear(
             for number, each in enumerate(inputs):
                 took = seconds(work, each)
                 times[number] = min(times[number], took) if run else took
-                assert took < 10 * most_seconds, f"{sizes[number]} bytes took {took:.1f} s"
-            result = _objection(times, most_seconds, floor)
+                assert took < 10 * max_seconds, f"{sizes[number]} bytes took {took:.1f} s"
+            result = _objection(times, max_seconds, floor)
             if not result:
                 return
     finally:
@@ -74,10 +74,10 @@ def seconds(work: Callable[[T], object], given: T) -> float:
         sys.settrace(tracer)
 
 
-def _objection(times: Sequence[float], most_seconds: float, floor: float) -> str:
+def _objection(times: Sequence[float], max_seconds: float, floor: float) -> str:
     result = ", ".join(f"{each:.3f} s" for each in times)
-    if times[-1] > most_seconds:
-        return f"{result}: more than {most_seconds} s"
-    if times[-1] > MOST_GROWTH * max(times[0], floor):
+    if times[-1] > max_seconds:
+        return f"{result}: more than {max_seconds} s"
+    if times[-1] > MAX_GROWTH * max(times[0], floor):
         return f"{result}: more than linear"
     return ""

@@ -11,7 +11,7 @@ _parser: Any = importlib.import_module("re._parser")
 
 _POOL = "a0Z_-./: \t\n\"'\\{}[]<>=,@$%~#!éx1"
 _TAILS = ("", "\0", "\n!")
-_MOST_UNITS = 12
+_MAX_UNITS = 12
 
 
 class Text(NamedTuple):
@@ -32,7 +32,7 @@ def hostile_texts(pattern: re.Pattern[str]) -> list[Text]:
     Examples are an opener that is never closed, one character of a class, or all but the end.
     """
     tree = _parser.parse(pattern.pattern, pattern.flags)
-    units = list(dict.fromkeys(filter(None, _beginnings(tree))))[:_MOST_UNITS]
+    units = list(dict.fromkeys(filter(None, _beginnings(tree))))[:_MAX_UNITS]
     return [Text(*each) for each in product(("", *units), units, _TAILS)]
 
 

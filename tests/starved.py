@@ -19,7 +19,7 @@ from typing import IO
 from reconciler.cli.command_table import COMMANDS
 from reconciler.cli.main import main
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24
 
 
@@ -68,7 +68,7 @@ def sweep(limits: range, commands: list[str]) -> None:
 
 
 def run(command: str, files: int, out: IO[str], err: IO[str]) -> None:
-    signal.alarm(PATIENCE_SECONDS)
+    signal.alarm(TIMEOUT_SECONDS)
     for number, file in enumerate((out, err), start=1):
         os.dup2(file.fileno(), number)
         file.close()

@@ -186,7 +186,7 @@ class Unlisted:
         return literal.startswith(self._prefix) or self._prefix.startswith(literal)
 
     def all_match(self, pattern: str) -> bool:
-        """Whether ``pattern`` matches all of them, whatever their names are."""
+        """Whether ``pattern`` matches all of them, independent of their names."""
         return pattern.endswith("*") and fnmatchcase(self._prefix, pattern)
 
     @property

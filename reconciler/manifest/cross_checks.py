@@ -1,8 +1,8 @@
 """Rules about all documents of a source together, one row for each rule.
 
 The rules see the declared resources in API names, independent of their format. They do not know
-the live state: if a mesh is not declared, its other resources may exist on the target. Of an
-invalid document they see only the names.
+the live state: if a mesh is not declared, its other resources may exist on the target. They see
+only the names of an invalid document.
 """
 
 from collections import defaultdict

@@ -22,9 +22,9 @@ from reconciler.render.formats import OutputContext
 from reconciler.render.terminal import plural
 from reconciler.render.text import headline
 
-# Room for the sentences on what is not shown.
+# Reserved for the sentences that count omitted changes.
 RESERVED_CHARACTERS = 1_000
-# A name takes no more than this where it stands outside the blocks, which are left out whole.
+# Names outside the blocks are cut at this length. A block is omitted as a whole.
 MAX_VALUE_LENGTH = 300
 MAX_HEADLINE_LENGTH = 2_000
 KEYS_PER_BLOCK = 50

@@ -30,7 +30,7 @@ from reconciler.render.terminal import cell_width, plural
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 OPERATIONS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
-# In cells; above it a label moves its own value only, not the column of all.
+# Cells of the column of labels. A longer label moves only its own value to the right.
 MAX_LABEL_WIDTH = 60
 _OWNER = ["tags", OWNER_TAG]
 

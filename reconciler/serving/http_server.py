@@ -18,7 +18,7 @@ from reconciler import limits
 from reconciler.serving.protocol import Limits, make_protocol
 from reconciler.serving.requests import Application
 
-# An event loop, a database, the connections of ten workers at both ends, and what imports open.
+# Files for an event loop, a database, the connections of ten workers at both ends, and imports.
 _FILES = 64
 _OUT_OF_FILES = "socket.accept() out of system resource"
 

@@ -19,7 +19,7 @@ from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import DaemonControl, RenderStatus, StatusApp
 from reconciler.web.token_file import make_token
 
-# Whoever scrapes, probes and looks is few; what they cost must not be what a mesh costs.
+# Metrics and health clients are few; limit them so that they cannot starve reconciliation.
 LIMITS = Limits(max_connections=64)
 
 logger = logging.getLogger(__name__)

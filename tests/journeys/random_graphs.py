@@ -44,9 +44,9 @@ SCHEDULES = 3200 if LONG else 320
 PROCESSES = 2
 MINUTE = 60.0
 # So many runs after one that was disturbed: a route may have to come back before its router.
-MOST_RUNS = 2
+MAX_RUNS = 2
 # An answer from the memory of tokens, the create itself, and one that finds out what lags.
-MOST_CREATES = 3
+MAX_CREATES = 3
 _THEIRS = [{"key": OWNER_TAG, "value": "another"}]
 # What is not ours: another mesh, and in ours a node that we may want and a gateway.
 STRANGERS: list[tuple[Collection, str, dict[str, Any]]] = [
@@ -107,12 +107,12 @@ class Journey:
             self._meddle()
         for each in phase.disturbances:
             yield from self._judge(self._run(phase.wants, each), each)
-        for run in range(MOST_RUNS + 1):
+        for run in range(MAX_RUNS + 1):
             attempt = self._run(phase.wants)
             yield from self._judge(attempt)
             if attempt.plan is None or not attempt.plan.changes:
                 break
-            if run == MOST_RUNS or (run and phase.is_quiet):
+            if run == MAX_RUNS or (run and phase.is_quiet):
                 left = ", ".join(f"{operation_name(it)} {it.key}" for it in attempt.plan.changes)
                 yield f"after {run} runs that nothing disturbed there was still {left}"
                 break
@@ -149,7 +149,7 @@ class Journey:
         may_go = set(_deletes(attempt.plan)) if attempt.plan else set()
         yield from (f"{name} was deleted unplanned" for name in sorted({*attempt.deletes} - may_go))
         for name, tokens in attempt.creates.items():
-            if len(tokens) > MOST_CREATES:
+            if len(tokens) > MAX_CREATES:
                 yield f"{name} took {len(tokens)} creates"
         if attempt.report is not None and not (wrong and wrong.lies):
             yield from self._untruths(attempt.report)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from builders import desired, gateway_route, listening, provided_by, route
 from journeys.direct import Direct, Reconciler, name_in, name_of, serving
-from journeys.random_graphs import MOST_CREATES
+from journeys.random_graphs import MAX_CREATES
 
 from reconciler.core.report import Applied
 from reconciler.core.resources import Desired
@@ -68,7 +68,7 @@ def test_an_environment_that_comes_and_goes(
     for number in range(ROUNDS):
         taken = creates(door, ours, graph())
         assert taken.keys() == {name_of(desired_resource.key) for desired_resource in graph()}
-        assert max(taken.values()) <= MOST_CREATES, number
+        assert max(taken.values()) <= MAX_CREATES, number
         creates(door, ours, ())
     record_property("figure", f"an environment came and went {ROUNDS} times")
 
@@ -81,4 +81,4 @@ def test_a_route_that_makes_way_for_its_listener_over_and_over(door: Direct) -> 
     for number in range(ROUNDS):
         taken = creates(door, ours, graph("http" if number % 2 else "http2"))
         assert taken.keys() == {"Route/m/r/x"}
-        assert max(taken.values()) <= MOST_CREATES, number
+        assert max(taken.values()) <= MAX_CREATES, number

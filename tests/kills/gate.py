@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-LONGEST_WAIT_SECONDS = 30
+MAX_WAIT_SECONDS = 30
 # What a connection says of itself and not of the request.
 OWN_HEADERS = ("host", "connection", "content-length", "transfer-encoding")
 
@@ -44,7 +44,7 @@ class Gate:
         else:
             self.kept = method, path, body, headers
         self.held.set()
-        self.released.wait(LONGEST_WAIT_SECONDS)
+        self.released.wait(MAX_WAIT_SECONDS)
         return None
 
     def deliver_late(self) -> None:
@@ -55,7 +55,7 @@ class Gate:
     def _forward(
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, bytes, dict[str, str]]:
-        connection = HTTPConnection(urlsplit(self.upstream).netloc, timeout=LONGEST_WAIT_SECONDS)
+        connection = HTTPConnection(urlsplit(self.upstream).netloc, timeout=MAX_WAIT_SECONDS)
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()

@@ -40,7 +40,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,36}")
 # A change that meets a lost reply, sixteen replays and a read that lags for two minutes.
 MAX_CALLS_PER_CHANGE = 90
 # An answer from the memory of tokens, the create itself, and one that finds out what lags.
-MOST_CREATES = 3
+MAX_CREATES = 3
 
 
 def violations(running: Run) -> list[str]:
@@ -307,7 +307,7 @@ def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
             call.name for call in calls_of(running, number) if call.operation == "CreateMesh"
         )
         for name, times in sent.items():
-            if times > MOST_CREATES:
+            if times > MAX_CREATES:
                 yield f"cycle {number}: {times} creates of {name}"
 
 

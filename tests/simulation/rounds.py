@@ -20,7 +20,7 @@ from builders import desired
 from reconciler.core.resources import Desired
 from simulation.campaign import PROCESSES
 from simulation.faults import Wire
-from simulation.properties import MOST_CREATES
+from simulation.properties import MAX_CREATES
 from simulation.runs import Run, Schedule, run_cycle
 from simulation.scenarios import DROP, KEPT, MINUTE, SYNC, A, Act, Scenario, Step, deleted, step
 from simulation.service import BEHAVIORS, STANDARD, Service, behavior_of, pairs_of_behaviors
@@ -97,7 +97,7 @@ def violations(rounds: Rounds) -> list[str]:
         created += made.total()
         found = [f"{name} is not as its manifest says" for name in sorted(wrong)]
         found += [
-            f"{name} took {times} creates" for name, times in made.items() if times > MOST_CREATES
+            f"{name} took {times} creates" for name, times in made.items() if times > MAX_CREATES
         ]
         if found:
             return [f"round {number}: {what}" for what in found]
@@ -141,7 +141,7 @@ def main() -> int:
     lines.append(
         f"rounds of delete and create: {len(everything)} schedules, {ROUNDS} rounds under each of "
         f"{len(MEMORIES)} memories of tokens, {len(broken)} violations, "
-        f"at most {MOST_CREATES} creates each, {time.monotonic() - started:.0f} s"
+        f"at most {MAX_CREATES} creates each, {time.monotonic() - started:.0f} s"
     )
     print(*lines, sep="\n")  # noqa: T201  # for a person
     return bool(broken)

@@ -15,7 +15,7 @@ MAX_NAME_LENGTH = 255
 MAX_TAGS = 48
 MAX_TAG_KEY_LENGTH = 128
 MAX_TAG_VALUE_LENGTH = 256
-# Of tags or pointers; far from what is useful, and near enough to be looked through at once.
+# Tags or pointers of one resource; more are not useful, and reading them must not take long.
 MAX_ITEMS = 1_000
 OUR_TAG_PREFIX = "mesh-reconciler:"
 

@@ -16,13 +16,13 @@ from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Origin
 
-# What resembles a word is searched for among so many: a file may hold thousands of names.
-_MAX_COMPARED_LENGTH = 60
-# No message may be as long as the file; no field of the API allows more words than this.
-_MOST_LISTED = 20
+# A similar word is searched among this many candidates; a file may hold thousands of names.
+_MAX_CANDIDATES = 60
+# A message lists at most this many words. No field of the API has more values.
+_MAX_LISTED = 20
 _SIMILAR = 0.6
-# difflib takes up to half a millisecond for two texts, too long for each candidate of each hint.
-_MOST_RATED = 2
+# difflib takes up to half a millisecond for two texts, so only the most similar are compared.
+_MAX_RATED = 2
 
 
 class Severity(StrEnum):
@@ -115,7 +115,7 @@ class Diagnostic:
         origin: Its position.
         message: Its description, printed after ``path``; safe to print as it is.
         path: The path in the document, such as ``spec.egressFilter.type``; empty for the file.
-        hint: What to do about it; safe to print as it is.
+        hint: The remedy; safe to print as it is.
         excerpt: The source line. It has characters of the user, as ``path`` and the file name.
     """
 
@@ -153,8 +153,8 @@ def quote_value(value: str) -> str:
 
 def one_of(words: Iterable[str]) -> str:
     """Return ``A``, ``A or B``, or ``A, B or C``; more than 20 words end in ``or others``."""
-    *others, last = islice(words, _MOST_LISTED + 1)
-    if len(others) == _MOST_LISTED:
+    *others, last = islice(words, _MAX_LISTED + 1)
+    if len(others) == _MAX_LISTED:
         last = "others"
     return f"{', '.join(others)} or {last}" if others else last
 
@@ -164,7 +164,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     folded = word[: limits.MAX_QUOTED_CHARACTERS].casefold()
     by_folded = {
         candidate.casefold(): candidate
-        for candidate in islice(known, _MAX_COMPARED_LENGTH)
+        for candidate in islice(known, _MAX_CANDIDATES)
         if len(candidate) <= 2 * limits.MAX_QUOTED_CHARACTERS
     }
     pieces = _pieces(folded)
@@ -173,7 +173,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         others = _pieces(candidate)
         return len(pieces & others) / (len(pieces) + len(others) or 1)
 
-    candidates = heapq.nlargest(_MOST_RATED, by_folded, key=similarity)
+    candidates = heapq.nlargest(_MAX_RATED, by_folded, key=similarity)
     close = difflib.get_close_matches(folded, candidates, 1, _SIMILAR)
     return f"did you mean {by_folded[close[0]]}?" if close else ""
 

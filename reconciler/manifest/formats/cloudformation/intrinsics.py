@@ -39,9 +39,9 @@ from reconciler.manifest.parsing.variables import split_placeholders
 
 # Attributes with a name that the template sets. Other attributes exist only in a stack.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
-# Of nodes and functions in each other; a chain of conditions must not exhaust the stack.
+# Nesting of nodes and functions; a chain of conditions must not exhaust the stack.
 _MAX_DEPTH = 2 * limits.MAX_NODE_DEPTH
-_MOST_VALUES = limits.MAX_NODES
+_MAX_VALUES = limits.MAX_NODES
 
 
 class Resolver:
@@ -138,9 +138,9 @@ class Resolver:
                 self._count(member.value)
 
     def _check_count(self) -> None:
-        if self._values > _MOST_VALUES:
+        if self._values > _MAX_VALUES:
             raise UnresolvedError(
-                f"is one of more than {_MOST_VALUES:,} function values in this template"
+                f"is one of more than {_MAX_VALUES:,} function values in this template"
             )
 
     def _mapping(self, node: MappingNode, path: Path) -> MappingNode:
