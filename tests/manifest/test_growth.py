@@ -30,4 +30,4 @@ def test_e29_no_manifest_takes_long(file: str, content: Content) -> None:
 @pytest.mark.parametrize(("file", "content"), ORDINARY.values(), ids=ORDINARY)
 def test_many_resources_take_as_long_as_they_are_many(file: str, content: Content) -> None:
     # Thousands of resources that are right take more time than text that is refused.
-    assert_linear(read, lambda size: (file, content(size).encode()), most_seconds=3)
+    assert_linear(read, lambda size: (file, content(size).encode()), max_seconds=3)

@@ -69,4 +69,4 @@ def test_no_text_in_a_plan_takes_long(items: Callable[[int], Items]) -> None:
 
 @pytest.mark.parametrize("items", MANY.values(), ids=MANY)
 def test_a_plan_takes_as_long_as_it_has_fields(items: Callable[[int], Items]) -> None:
-    assert_linear(show, items, most_seconds=3)
+    assert_linear(show, items, max_seconds=3)
