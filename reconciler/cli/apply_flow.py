@@ -20,9 +20,8 @@ from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.render import text
 from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.render.terminal import plural
-from reconciler.targets.appmesh import AppMesh
 
-ApplyFunction: TypeAlias = Callable[[Plan, AppMesh, engine.ApplyOptions], Report]
+ApplyFunction: TypeAlias = Callable[[Plan, engine.CommandTarget, engine.ApplyOptions], Report]
 
 
 def require_confirmation_possible(invocation: Invocation) -> None:
@@ -47,7 +46,7 @@ def require_confirmation_possible(invocation: Invocation) -> None:
 
 def confirm_and_apply(
     invocation: Invocation,
-    target: AppMesh,
+    target: engine.CommandTarget,
     plan: Plan,
     *,
     footer: str = "",
@@ -85,7 +84,7 @@ def confirm_and_apply(
 
 def apply_plan(
     invocation: Invocation,
-    target: AppMesh,
+    target: engine.CommandTarget,
     plan: Plan,
     apply: ApplyFunction | None = None,
     *,

@@ -14,7 +14,6 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report, Stale
 from reconciler.core.resources import TargetId
 from reconciler.settings.target_config import LOCAL
-from reconciler.targets.appmesh import AppMesh
 from reconciler.wiring.plan_files import read_plan
 from reconciler.wiring.targets import open_target
 
@@ -36,7 +35,7 @@ EXISTS_REASON = "it was created after the plan was made"
 
 
 @contextmanager
-def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, engine.CommandTarget]]:
     """Yield the saved plan of ``--plan`` and the target that it was made for.
 
     Raises:
@@ -65,7 +64,9 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
         yield plan, target
 
 
-def apply_saved_plan(plan: Plan, target: AppMesh, options: engine.ApplyOptions) -> Report:
+def apply_saved_plan(
+    plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
+) -> Report:
     """Apply a saved plan. A create is Stale if its resource exists now.
 
     If the plan is applied twice, the service could replay the response of the first create,

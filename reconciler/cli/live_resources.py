@@ -7,11 +7,10 @@ from reconciler.cli.command import KEY_HINT
 from reconciler.cli.progress import spinner
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import Key, LiveResource, Unreadable
-from reconciler.targets.appmesh import AppMesh
 
 
 def read_live(
-    target: AppMesh, patterns: Sequence[str], owner: str, *, workers: int
+    target: engine.CommandTarget, patterns: Sequence[str], owner: str, *, workers: int
 ) -> list[LiveResource | Unreadable]:
     """Return the live resources that match ``patterns``, sorted by key; all without patterns.
 
@@ -19,7 +18,7 @@ def read_live(
         UsageError: If a pattern matches no live resource.
     """
     with spinner(f"reading {target.id.url}"):
-        listed = target.lister.all_keys()
+        listed = target.list_keys()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):
                 raise UsageError(f"{pattern} matches no live resource{KEY_HINT}")

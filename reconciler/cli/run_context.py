@@ -22,7 +22,6 @@ from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import TargetConfig, choose_target
-from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
@@ -44,7 +43,7 @@ class RunContext:
     paths: tuple[str, ...]
     variables: Mapping[str, str]
     guards: GuardSettings
-    target: AppMesh
+    target: engine.CommandTarget
 
     def propose(
         self,
@@ -176,7 +175,7 @@ def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Electo
 
 
 def _make_context(
-    invocation: Invocation, config: TargetConfig, target: AppMesh, max_updates: Limit
+    invocation: Invocation, config: TargetConfig, target: engine.CommandTarget, max_updates: Limit
 ) -> RunContext:
     paths = invocation.paths or (config.source or DEFAULT_SOURCE,)
     guards = GuardSettings(

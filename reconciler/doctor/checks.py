@@ -15,8 +15,8 @@ from reconciler.core.errors import (
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, TargetId
 from reconciler.doctor.results import CheckResult, CheckStatus
+from reconciler.engine import CommandTarget
 from reconciler.settings.target_config import AWS, LOCAL, TargetConfig
-from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import clock_of, credentials_of, open_session
 from reconciler.wiring.targets import connection_of, open_target
 
@@ -83,7 +83,7 @@ def _check_identity(config: TargetConfig, target: TargetId) -> Iterator[CheckRes
         yield CheckResult(CheckStatus.OK, "account", target.account + configured)
 
 
-def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
+def _check_reads(target: CommandTarget) -> Iterator[CheckResult]:
     listed: dict[str | None, list[Key]] = {}
     unlisted: set[str | None] = set()
     for kind, row in KINDS.items():
@@ -101,7 +101,7 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
             )
             continue
         try:
-            keys = listed[kind] = target.lister.all_of(kind, parents)
+            keys = listed[kind] = target.list_kind(kind, parents)
         except TargetError as error:
             unlisted.add(kind)
             yield CheckResult(CheckStatus.ERROR, subject, str(error))
@@ -118,7 +118,7 @@ def _check_reads(target: AppMesh) -> Iterator[CheckResult]:
         yield CheckResult(CheckStatus.OK, "GetResources", "allowed")
 
 
-def _check_describe(target: AppMesh, kind: str, keys: Sequence[Key]) -> CheckResult:
+def _check_describe(target: CommandTarget, kind: str, keys: Sequence[Key]) -> CheckResult:
     subject = f"read {kind}"
     if not keys:
         return CheckResult(CheckStatus.WARNING, subject, f"not tried: there is no live {kind}")

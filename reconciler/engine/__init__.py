@@ -7,6 +7,6 @@ the run.
 
 from reconciler.engine.apply_options import ApplyOptions
 from reconciler.engine.plan_and_apply import apply, propose, reread
-from reconciler.engine.target import Target
+from reconciler.engine.target import CommandTarget, Target
 
-__all__ = ["ApplyOptions", "Target", "apply", "propose", "reread"]
+__all__ = ["ApplyOptions", "CommandTarget", "Target", "apply", "propose", "reread"]

@@ -1,6 +1,6 @@
-"""The protocol between the engine and a target. Adapters and fakes do not import it."""
+"""The protocols between a target and its users. Adapters and fakes do not import them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from reconciler.core.changes import Change
@@ -23,8 +23,8 @@ class Target(Protocol):
         Defaults that the service adds are left out if ``reference`` does not have the field.
         """
 
-    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
-        """Return the live state of the keys ``asked`` and of all resources that ``owner`` owns."""
+    def read_all(self, requested: Collection[Key], owner: str) -> LiveState:
+        """Return the live state of ``requested`` and of all resources that ``owner`` owns."""
 
     def read(self, key: Key) -> LiveResource | None:
         """Read and return one resource, or None if it does not exist."""
@@ -40,3 +40,24 @@ class Target(Protocol):
 
     def apply(self, change: Change, token: str | None) -> ResourceVersion:
         """Make the calls for ``change`` and return the resource version of the last response."""
+
+
+class CommandTarget(Target, Protocol):
+    """A target as commands use it: they also list keys and count requests."""
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Number of requests sent so far, by operation."""
+
+    @property
+    def responses(self) -> Mapping[str, int]:
+        """Number of responses so far: ok, refused, throttled, failed or none."""
+
+    def on_response(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` after each response."""
+
+    def list_keys(self) -> frozenset[Key]:
+        """Return the keys of all live resources, owned or not."""
+
+    def list_kind(self, kind: str, parents: Collection[Key]) -> list[Key]:
+        """Return the keys of one kind: the meshes, or the children of ``parents``."""

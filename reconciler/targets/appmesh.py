@@ -63,7 +63,7 @@ class AppMesh:
         self._client = client
         self._workers = workers
         self._cache = cache
-        self.lister = Lister(client, workers, lambda: self._id.account)
+        self._lister = Lister(client, workers, lambda: self._id.account)
 
     @property
     def id(self) -> TargetId:
@@ -99,9 +99,9 @@ class AppMesh:
             TargetError: meshes cannot be listed.
         """
         index, meshes = parallel.both(
-            self._index, lambda: self.lister.read("mesh", None), workers=self._workers
+            self._index, lambda: self._lister.read("mesh", None), workers=self._workers
         )
-        listing = self.lister.relevant(requested, owner, index, meshes)
+        listing = self._lister.relevant(requested, owner, index, meshes)
         reader = _Reader(self, frozenset(requested), owner, index, listing.refs)
         found = dict(
             zip(
@@ -154,8 +154,16 @@ class AppMesh:
         """Return the listed versions of `keys` and of all resources in the same lists."""
         return {
             key: ResourceVersion(ref["version"], ref["createdAt"], arn=ref["arn"])
-            for key, ref in self.lister.siblings(keys).items()
+            for key, ref in self._lister.siblings(keys).items()
         }
+
+    def list_keys(self) -> frozenset[Key]:
+        """Return the keys of all live resources, owned or not."""
+        return self._lister.all_keys()
+
+    def list_kind(self, kind: str, parents: Collection[Key]) -> list[Key]:
+        """Return the keys of one kind: the meshes, or the children of `parents`."""
+        return self._lister.all_of(kind, parents)
 
     def tags(self) -> Mapping[str, Tags] | None:
         """Return the tags of every resource with an owner tag, by ARN.
@@ -233,7 +241,7 @@ class AppMesh:
             return self._write("delete", key)
         except ConflictError as error:
             # The message of the service does not always contain the children.
-            children = list(self.lister.children(key))
+            children = list(self._lister.children(key))
             if not children:
                 raise
             raise ConflictError(f"{error}; it contains {shorten_list(children)}") from error

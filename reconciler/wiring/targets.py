@@ -9,6 +9,7 @@ from fractions import Fraction
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.planning.guards import Limit
 from reconciler.core.resources import TargetId
+from reconciler.engine import CommandTarget
 from reconciler.parallel import on_one_core
 from reconciler.settings.target_config import LOCAL, TargetConfig
 from reconciler.targets.api_client import ApiClient, Reopen
@@ -27,7 +28,7 @@ _SHARE = re.compile(r"(\d{1,3})%")
 @contextmanager
 def open_target(
     config: TargetConfig, *, workers: int, cache: ReadCache | None = None
-) -> Iterator[AppMesh]:
+) -> Iterator[CommandTarget]:
     """Yield the target of `config`, ready for `workers` calls at a time.
 
     An embedded endpoint that is started here stops at the end of the block.
@@ -94,7 +95,7 @@ def _connect(
     workers: int,
     cache: ReadCache | None,
     reopen: Reopen | None = None,
-) -> AppMesh:
+) -> CommandTarget:
     session = open_session(connection)
     client = ApiClient(session, connection, workers=workers, reopen=reopen)
     # The account of the embedded endpoint is known, and it may stop before it responds.

@@ -10,7 +10,6 @@ from reconciler.cli.command import Invocation
 from reconciler.cli.run_context import open_run, require_valid
 from reconciler.core.errors import PlanChangedError
 from reconciler.core.planning.plan import Plan
-from reconciler.targets.appmesh import AppMesh
 
 
 def run(invocation: Invocation) -> int:
@@ -23,7 +22,7 @@ def run(invocation: Invocation) -> int:
 
 
 @contextmanager
-def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, AppMesh]]:
+def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, engine.CommandTarget]]:
     """Yield the plan for the manifests and its target.
 
     Raises:

@@ -13,7 +13,6 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Key, LiveResource, Unreadable
 from reconciler.render.describe import DESCRIPTION_FORMATS, ResourceDescription
 from reconciler.render.status_table import attempts
-from reconciler.targets.appmesh import AppMesh
 from reconciler.web.client import fetch_status
 
 
@@ -43,7 +42,9 @@ def run(invocation: Invocation) -> int:
     return description.code
 
 
-def _matching_keys(target: AppMesh, patterns: Sequence[str], known: Collection[Key]) -> list[Key]:
+def _matching_keys(
+    target: engine.CommandTarget, patterns: Sequence[str], known: Collection[Key]
+) -> list[Key]:
     """Return the keys that match ``patterns``, from ``known`` and from all live keys.
 
     Raises:
@@ -51,7 +52,7 @@ def _matching_keys(target: AppMesh, patterns: Sequence[str], known: Collection[K
     """
     matching = {key for key in known if any(map(key.matches, patterns))}
     try:
-        live = target.lister.all_keys()
+        live = target.list_keys()
     except TargetError:
         if not matching:
             raise
@@ -60,9 +61,9 @@ def _matching_keys(target: AppMesh, patterns: Sequence[str], known: Collection[K
     return sorted(matching.union(key for key in live if any(map(key.matches, patterns))))
 
 
-def _read_live(target: AppMesh, key: Key) -> LiveResource | Unreadable | None:
+def _read_live(target: engine.CommandTarget, key: Key) -> LiveResource | Unreadable | None:
     try:
-        listed = target.lister.siblings([key])
+        listed = target.list_versions([key])
     except TargetError as error:
         return Unreadable(key, str(error))
     return engine.reread(target, key) if key in listed else None

@@ -12,12 +12,12 @@ from reconciler.core.errors import ManifestError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import LiveResource, Unreadable
+from reconciler.engine import CommandTarget
 from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Severity
 from reconciler.render import text
 from reconciler.render.native_manifest import file_name, render_manifest
 from reconciler.render.terminal import Style, plural, styled
-from reconciler.targets.appmesh import AppMesh
 from reconciler.wiring.targets import open_target
 
 
@@ -74,7 +74,7 @@ def _missing_references(files: Mapping[Path, str]) -> Iterator[str]:
             yield f"! {file}  refers to a resource that was not exported: {diagnostic.message}"
 
 
-def _manifest(resource: LiveResource | Unreadable, target: AppMesh) -> str:
+def _manifest(resource: LiveResource | Unreadable, target: CommandTarget) -> str:
     if isinstance(resource, Unreadable):
         raise ManifestError(resource.message)
     # In a shared mesh, our own resources can be declared, but not the mesh.
