@@ -9,7 +9,7 @@ import click
 
 from reconciler import engine
 from reconciler.cli.command import Invocation
-from reconciler.cli.output import layout, print_result, wants_color
+from reconciler.cli.output import layout, print_complete_result, print_result, wants_color
 from reconciler.cli.progress import progress_bar
 from reconciler.cli.run_context import hold_lock
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
@@ -78,7 +78,9 @@ def confirm_and_apply(
     report, code = apply_plan(invocation, target, plan, apply, readable=readable)
     calls = invocation.printed_calls(target.calls)
     if plan.changes or not readable:
-        print_result(renderer.format_report(report, OutputContext(code, page, calls)))
+        # A truncated document must not pass for a success; another exit code already reports more.
+        print_report = print_result if readable or code else print_complete_result
+        print_report(renderer.format_report(report, OutputContext(code, page, calls)))
     return code
 
 

@@ -197,11 +197,18 @@ def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     assert b"bug" not in ended.stderr
 
 
-def test_results_that_cannot_be_written_stop_no_apply(here: Path, write: Write, cli: Cli) -> None:
+@pytest.mark.parametrize(("style", "code"), [("text", 0), ("json", 1), ("markdown", 1)])
+def test_results_that_cannot_be_written_stop_no_apply(
+    here: Path, write: Write, cli: Cli, style: str, code: int
+) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    program = f"{sys.executable} -m reconciler apply --target local --auto-approve >/dev/full"
+    program = (
+        f"{sys.executable} -m reconciler apply --target local --auto-approve --format {style} "
+        ">/dev/full"
+    )
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
-    assert ended.returncode == 0
+    # A document of which a part is missing must not pass for a whole one.
+    assert ended.returncode == code
     assert b"writing results: No space left on device" in ended.stderr
     assert "No changes" in cli("plan", "--target", "local").out
 
