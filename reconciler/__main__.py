@@ -6,7 +6,7 @@ import sys
 
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 INTERRUPTED = 130
-# A run keeps nearly all its objects, so a collection at every 700, the default, finds nothing.
+# A run keeps nearly all its objects, so a collection after every 700 new ones finds nothing.
 GC_THRESHOLD = 10_000
 
 

@@ -1,7 +1,8 @@
-"""Every retry, timeout, interval and limit of the product, each with its reason.
+"""The retries, timeouts, intervals and limits of the product, with their reasons.
 
 Times are in seconds and sizes in bytes, unless the name says otherwise. Values that users can set
-are options instead (settings/options.py); limits of the API itself are in its description (api/).
+are options instead (settings/options.py); limits of the API are in its description (api/); the
+bounds of one text or one table of output are beside its code.
 """
 
 # Reads and writes of the target.
@@ -16,6 +17,9 @@ API_MAX_PAGES = 1_000
 TAG_PAGE_SIZE = 100
 # Pages of the tag index that the daemon reads again in each cycle.
 TAG_PAGES_PER_CYCLE = 2
+
+# AWS rejects signatures whose time is five minutes off; `doctor` reports less.
+MAX_CLOCK_SKEW_SECONDS = 240
 
 # Applying a plan.
 
@@ -60,8 +64,8 @@ DAEMON_RESPONSE_TIMEOUT_SECONDS = 10.0
 
 # Locks.
 
-# The record of a dead holder is last seen to change within one step, is too old one term later, and
-# is taken at the next step: with three steps a term, within two terms.
+# After a holder has died, others see its last renewal within one step, wait one term, and take the
+# lease at the next step: within two terms.
 RENEWALS_PER_TERM = 3
 MAX_LOCK_RECORD_BYTES = 4_096
 # A replica that is suspended while it reads keeps the lock file locked.
@@ -70,6 +74,8 @@ LOCK_FILE_RETRY_DELAY_SECONDS = 0.01
 
 # The source and its manifests.
 
+# Delays between the two scans of a snapshot; each entry is one attempt at a stable one.
+SCAN_DELAYS_SECONDS = (0.03, 0.06, 0.12, 0.24, 0.48)
 MAX_SOURCE_FILES = 10_000
 MAX_SOURCE_DEPTH = 8
 MAX_SOURCE_FILE_BYTES = 1 << 20
@@ -130,9 +136,17 @@ MAX_PATTERN_CHARACTERS = 1_024
 
 # Serving HTTP.
 
+MAX_CONNECTIONS = 512
+# Metrics and health clients are few; limit them so that they cannot starve reconciliation.
+MAX_STATUS_CONNECTIONS = 64
+# From the start of a connection or a request until the whole request is received.
+REQUEST_TIMEOUT_SECONDS = 20.0
+# SDKs reuse connections. If the server closes one during a delete, the SDK does not retry it.
+IDLE_TIMEOUT_SECONDS = 75
+MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
 STOP_TIMEOUT_SECONDS = 5
-# If a process may open no more files, asyncio accepts, and fails, this often in a row.
+# If a process may open no more files, asyncio tries to accept this often, and fails each time.
 LISTEN_BACKLOG = 128
 
 # The endpoint.
@@ -142,7 +156,11 @@ MAX_WRITES_PER_COMMIT = 256
 MAX_STALE_RESOURCES = 1_000
 MAX_STALE_STATES = 16
 MAX_HOLDER_URL_BYTES = 200
+# How long to wait for the URL of a process that locked the data directory and is starting.
+DIRECTORY_LOCK_TIMEOUT_SECONDS = 5.0
 DIRECTORY_LOCK_RETRY_SECONDS = 0.02
+# How long a write waits for another process that locks the database.
+DATABASE_BUSY_SECONDS = 5.0
 # A process that ends stops listening some time before it unlocks its data directory.
 DIRECTORY_RELEASE_ATTEMPTS = 100
 DIRECTORY_RELEASE_DELAY_SECONDS = 0.1

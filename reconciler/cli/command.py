@@ -185,7 +185,7 @@ class Seconds(click.FloatRange):
 
 
 class Lock(click.ParamType[str]):
-    """Location of a lease. It is checked before any read; an empty value is an error."""
+    """The value of --lock, such as file:PATH; checked before any read. It must not be empty."""
 
     name = "lock"
 

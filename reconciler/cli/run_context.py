@@ -98,7 +98,7 @@ class RunContext:
                     )
 
     def read(self, on_heartbeat: Callable[[], None] = lambda: None) -> LoadResult:
-        """Load the manifests, with their diagnostics; ``on_heartbeat`` is called often."""
+        """Load the manifests, with their diagnostics; ``on_heartbeat`` is called each second."""
         return read_manifests(
             self.paths,
             self.variables,

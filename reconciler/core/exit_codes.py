@@ -16,7 +16,10 @@ class ExitCode(IntEnum):
     ERROR = 1, "something could not be read, or changes failed and nothing was changed"
     PENDING = 2, "changes are pending (plan --detailed-exitcode, and ci when it watches)"
     PARTIAL = 4, "at least one change failed, and something was changed"
-    WITHHELD = 5, "a guard, protection, an unknown field or another owner withheld a change"
+    WITHHELD = (
+        5,
+        "a change was withheld; the plan gives the reason",
+    )
     STALE = 6, "the live state changed after the plan was made"
     LOCKED = 7, "another run holds the lock"
     USAGE = 64, "invalid usage or settings"

@@ -61,7 +61,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The live resource changed after the plan was made, so the change was not tried."""
+    """The live resource changed after the plan was made; ``reason`` says whether it was tried."""
 
     change: Change
     reason: str

@@ -227,7 +227,7 @@ class LiveState:
     """Keys with tags from an index that may lag."""
 
     not_selected: frozenset[Key] = frozenset()
-    """Live keys that were not read: neither requested nor known to be owned."""
+    """Live keys outside the plan: not selected, or neither requested nor known to be owned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ class CycleRunner:
                     key,
                     plural(failure.attempts, "time"),
                     failure.next_at - self._monotonic(),
-                    extra={"event": "setback", "key": str(key), "attempts": failure.attempts},
+                    extra={"event": "failure", "key": str(key), "attempts": failure.attempts},
                 )
         return report
 

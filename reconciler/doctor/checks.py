@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 
+from reconciler import limits
 from reconciler.api import QUOTAS, Quota, load
 from reconciler.core.errors import (
     LockHeldError,
@@ -20,12 +21,10 @@ from reconciler.settings.target_config import AWS, LOCAL, TargetConfig
 from reconciler.targets.session import clock_of, credentials_of, open_session
 from reconciler.wiring.targets import connection_of, open_target
 
-# AWS refuses signatures that are five minutes off.
-MAX_CLOCK_SKEW_SECONDS = 240
 QUOTA_WARNING_SHARE = 0.8
 SERVICE_ENDED = (
     "AWS ended App Mesh on 30 September 2026, so it may not respond: pass --endpoint-url URL for "
-    "your own endpoint, or --target local for a rehearsal"
+    "your own endpoint, or --target local to try it locally"
 )
 
 
@@ -67,7 +66,7 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
         return True
     if target_time is not None:
         skew = abs((target_time - now).total_seconds())
-        status = CheckStatus.OK if skew <= MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
+        status = CheckStatus.OK if skew <= limits.MAX_CLOCK_SKEW_SECONDS else CheckStatus.ERROR
         yield CheckResult(status, "clock", f"{skew:.0f} s off the clock of the target")
     return True
 

@@ -10,7 +10,7 @@ from reconciler.core.resources import Key, LiveResource, LiveState, ResourceVers
 class Target(Protocol):
     """A service with resources that the engine can read and change.
 
-    Every call raises ``TargetError``, and no other exception, if the target fails.
+    If the target fails, a call raises ``TargetError`` and nothing else.
     """
 
     @property

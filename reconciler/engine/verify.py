@@ -134,8 +134,8 @@ def _effects(target: Target, change: Update | Adopt, live: LiveResource) -> Iter
 def _after_create(execution: Execution, change: Create, version: ResourceVersion) -> Outcome:
     """Create again if the resource cannot be read, then wait until it is visible.
 
-    A service that stores tokens replays its old success to a repeated create and does nothing. A
-    read cannot always distinguish that from a read that lags, so a second create is always sent,
+    A service that stores tokens answers a repeated create as before, and does nothing.
+    A read cannot always distinguish that from a read that lags, so a second create is always sent,
     with an unused token. If the resource exists after all, the service rejects the create or
     returns the existing resource, which does no harm.
     """

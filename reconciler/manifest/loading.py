@@ -179,7 +179,7 @@ class _Remark(NamedTuple):
 
 
 def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> frozenset[str]:
-    """Return the kinds of which the files may declare more resources than those known.
+    """Return the kinds of resources that the files may declare but that could not be read.
 
     An error in a resource without a readable name hides a resource of its kind. An error outside
     of the known resources, such as invalid YAML, may hide resources of every kind.

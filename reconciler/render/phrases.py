@@ -95,8 +95,8 @@ class ChangeGroup:
         if len(self.changes) == 1:
             return ""
         text = f"same change on {len(self.changes)} resources"
-        unlisted = len(self.changes) - self._listed
-        return f"and {unlisted} more: {text}" if unlisted > 0 else text
+        omitted = len(self.changes) - self._listed
+        return f"and {omitted} more: {text}" if omitted > 0 else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class WithheldGroup:
 
     @property
     def pending(self) -> list[ChangeGroup]:
-        """The withheld changes, except deletes: for these the key says everything."""
+        """The withheld changes, except deletes, whose keys are shown elsewhere."""
         return groups(
             withheld.change
             for withheld in self.withheld

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 RESET = "\x1b[0m"
-# Continued lines are indented deeper than any line of a plan, so that no value can pass for one.
+# Continued lines are indented deeper than any line of a plan, so that no value looks like one.
 HANGING_INDENT = 8
 MIN_WIDTH = 3 * HANGING_INDENT
 

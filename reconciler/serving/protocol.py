@@ -13,18 +13,20 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from reconciler import limits
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits that protect the server and its other clients."""
 
-    max_connections: int = 512
-    request_seconds: float = 20.0
+    max_connections: int = limits.MAX_CONNECTIONS
+    request_seconds: float = limits.REQUEST_TIMEOUT_SECONDS
     """Timeout from the start of a connection or a request until the whole request is received."""
-    idle_seconds: int = 75
+    idle_seconds: int = limits.IDLE_TIMEOUT_SECONDS
     """Timeout of idle keep-alive connections. SDKs reuse connections. If the server closes one
     during a request, a delete fails, because the SDK does not retry it."""
-    max_head_bytes: int = 65_536
+    max_head_bytes: int = limits.MAX_HEAD_BYTES
 
 
 def make_protocol(limits: Limits, refusal_headers: Mapping[int, bytes]) -> type[HttpToolsProtocol]:
@@ -57,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Accept the connection; if there are too many, drop an idle one or reject this one."""
         super().connection_made(transport)
         self.idle_since = self.loop.time()
-        if len(self.connections) > self.limits.max_connections and not self._drop_idlest():
+        if len(self.connections) > self.limits.max_connections and not self._drop_longest_idle():
             self._refuse(503, "too many connections")
         self._watch()
 
@@ -134,10 +136,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._dropped = True
         self.transport.abort()
 
-    def _drop_idlest(self) -> bool:
+    def _drop_longest_idle(self) -> bool:
         """Drop the connection that has been idle longest; return False if there is none.
 
-        So a health probe gets through however many clients are silent. The idle time starts at
+        So a health probe is accepted even if many clients send nothing. The idle time starts at
         the last response or at the start of the connection. Single bytes do not reset it.
         """
         others = (other for other in self.connections if other is not self)

@@ -19,7 +19,7 @@ from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 
 STANDARD_INPUT = "-"
 
-# Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~, 4913.
+# Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 

@@ -24,9 +24,6 @@ from reconciler.source.file_walk import (
     walk,
 )
 
-# Seconds between the two scans; each entry is one attempt.
-_RETRY_DELAYS = (0.03, 0.06, 0.12, 0.24, 0.48)
-
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -110,7 +107,7 @@ def _read_when_stable(
     paths: Sequence[str], sleep: Callable[[float], None], check_time: Callable[[], None]
 ) -> Snapshot:
     before = _scan(paths, check_time)
-    for delay in _RETRY_DELAYS:
+    for delay in limits.SCAN_DELAYS_SECONDS:
         contents = []
         for entry in before.tree.entries:
             check_time()

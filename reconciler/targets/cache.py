@@ -80,7 +80,7 @@ class ReadCache:
     def cycles_per_full_recheck(self) -> int:
         """Number of cycles after which all tags have been read again."""
         indexed = self._index.by_arn if self._index else None
-        calls = len(self._cached) if indexed is None else -(-len(indexed) // 100)
+        calls = len(self._cached) if indexed is None else -(-len(indexed) // limits.TAG_PAGE_SIZE)
         return -(-calls // limits.TAG_PAGES_PER_CYCLE) or 1
 
     def clear(self) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from reconciler.core.resources import Json, Spec, canonical_json, drop_empty
 
-# Fields that the service fills in if they are missing (K8S ignores them, TF calls them computed;
-# appmesh-api section 1). ``*`` stands for every item of a list.
+# Fields that the service fills in if they are missing: the Kubernetes controller ignores them and
+# the Terraform provider calls them computed. ``*`` stands for every item of a list.
 FILLED = (
     "listeners/*/healthCheck/port",
     *(

@@ -44,7 +44,7 @@ ERRORS: dict[str, tuple[type[TargetError], str]] = {
         "a resource can have 50 tags, and the reconciler needs two of them",
     ),
 }
-# Errors of IAM are not in the API model (source: public issues, appmesh-api section 3).
+# Errors of IAM are not in the API model; these were seen in public issue reports.
 UNMODELED: dict[str, tuple[type[TargetError], str]] = {
     "AccessDeniedException": (RejectedError, "allow the action to these credentials"),
     "ExpiredTokenException": (RejectedError, "renew the credentials"),

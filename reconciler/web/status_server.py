@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from reconciler import limits
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.serving.http_server import (
     InvalidAddressError,
@@ -19,8 +20,7 @@ from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import DaemonControl, RenderStatus, StatusApp
 from reconciler.web.token_file import make_token
 
-# Metrics and health clients are few; limit them so that they cannot starve reconciliation.
-LIMITS = Limits(max_connections=64)
+LIMITS = Limits(max_connections=limits.MAX_STATUS_CONNECTIONS)
 
 logger = logging.getLogger(__name__)
 

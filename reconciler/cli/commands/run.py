@@ -74,7 +74,7 @@ class DaemonRun:
     _unfinished: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Report the changes in progress to the handler of signals."""
+        """Let the signal handler list the changes in progress."""
         self.stop.in_progress = lambda: tuple(self._unfinished)
 
     def read(self) -> LoadResult:

@@ -36,7 +36,7 @@ def after_replay(uid: str, request_id: str) -> str:
 
 
 def after_rejection(request_id: str) -> str:
-    """Return the base of a request that repeats a rejected one, whose token may be used up."""
+    """Return the base of a request whose error the service may have stored with the token."""
     return f"refused:{request_id}"
 
 

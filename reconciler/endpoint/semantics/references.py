@@ -28,7 +28,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Containment:
-    """A kind whose resources are children of another kind, and match on the ports of that."""
+    """A kind whose resources are children of another kind and match on its ports."""
 
     kind: str
     parent: str

@@ -21,7 +21,9 @@ class DataDirectoryLock:
     process reads the URL of an earlier holder.
     """
 
-    def __init__(self, path: Path, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, *, timeout_seconds: float = limits.DIRECTORY_LOCK_TIMEOUT_SECONDS
+    ) -> None:
         """Create the directory if it is missing, and lock it.
 
         Args:

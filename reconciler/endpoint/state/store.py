@@ -37,7 +37,9 @@ class Store:
     Waiting writes share one commit and one sync of the disk, but each is atomic on its own.
     """
 
-    def __init__(self, directory: Path | None, *, busy_seconds: float = 5.0) -> None:
+    def __init__(
+        self, directory: Path | None, *, busy_seconds: float = limits.DATABASE_BUSY_SECONDS
+    ) -> None:
         """Open the database in ``directory``, or an empty one in memory if that is None.
 
         Args:

@@ -81,7 +81,7 @@ def _items(root: Node) -> list[tuple[Node, Path]]:
 
 
 def is_foreign(root: MappingNode, file: str) -> bool:
-    """Return whether ``root``, which has none of our formats, certainly is of another product."""
+    """Return whether ``root``, in none of our formats, is a document of another product."""
     if "apiVersion" not in root.members:
         # A kustomization is the only Kubernetes file that may lack an apiVersion.
         return file.rpartition("/")[2] in _KUSTOMIZATIONS

@@ -97,7 +97,7 @@ class SourceText:
         return "$" in self.text or "\\" in self.text
 
     def quote(self, position: Position) -> SourceExcerpt | None:
-        """Return at most ``QUOTED_CHARACTERS`` of the line around ``position``."""
+        """Return at most `limits.MAX_QUOTED_CHARACTERS` of the line around ``position``."""
         if position.line > len(self.lines):
             return None
         line = self.lines[position.line - 1].removesuffix("\r")
