@@ -116,7 +116,7 @@ def test_a_suspended_resource_shows_the_change_that_waits_and_its_owner(
         assert "Nothing to apply: 1 withheld (1 to update)." in result.out
     assert "~ mesh/a  drifted" in say("plan", "--drift").out
     (withheld,) = json.loads(say("plan", "--format", "json").out)["plan"]["withheld"]
-    assert (withheld["reason"], withheld["owner"]) == ("suspended", "platform")
+    assert (withheld["reason_code"], withheld["owner"]) == ("suspended", "platform")
     assert [field["pointer"] for field in withheld["change"]["fields"]] == [
         "/spec/egressFilter/type"
     ]

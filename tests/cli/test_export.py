@@ -167,7 +167,7 @@ def shared(request: str, content: bytes) -> bytes:
     [
         (
             grown,
-            "! mesh/ops  not exported: no manifest can hold it: spec.added: is an unknown field",
+            "! mesh/ops  not exported: it has no valid manifest: spec.added: is an unknown field",
         ),
         (shared, "! mesh/ops@999999999999  not exported: it belongs to account 999999999999"),
     ],

@@ -167,7 +167,7 @@ def test_a_key_that_names_nothing_is_wrong_usage_and_nothing_is_written(
 def test_they_ask_as_apply_does(cli: Cli, command: str, style: str) -> None:
     result = cli(command, "mesh/a", "--target", "local", "--format", style)
     assert result.code == 64
-    assert f"{command} asks before it writes" in result.err
+    assert f"{command} needs confirmation" in result.err
 
 
 def test_an_invalid_manifest_stops_an_adoption(write: Write, say: Callable[..., Run]) -> None:

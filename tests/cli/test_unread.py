@@ -85,7 +85,7 @@ def test_what_lost_its_manifest_and_cannot_be_read_is_no_success(
     report = say("apply", "--auto-approve", "--format", "json", *DELETING)
     insists(report, '"converged":false', '"exit_name":"error"')
     (withheld,) = json.loads(report.out)["plan"]["withheld"]
-    assert (withheld["key"], withheld["reason"]) == ("virtual-node/m/b", "unreadable")
+    assert (withheld["key"], withheld["reason_code"]) == ("virtual-node/m/b", "unreadable")
 
 
 @pytest.mark.usefixtures("removed")

@@ -89,7 +89,7 @@ class Planted:
             },
             "a page, 200": Answer(200, f"<html>{token} {key}</html>".encode()),
             "a page, 502": Answer(502, f"<html>{token} {key}</html>".encode()),
-            "text, 200": Answer(200, self.spellings["wrap_words"].encode()),
+            "text, 200": Answer(200, self.spellings["prose"].encode()),
             "Latin-1": Answer(400, b"\xe9" + token.encode()),
             "elsewhere": Answer(301, b"", {"location": f"https://h/?token={quote(token)}"}),
             "a code that is a token": refusal(token, "no"),
@@ -341,7 +341,7 @@ def hostile_writes(endpoint: LocalEndpoint, planted: Planted) -> Iterator[Script
     """Return the API, which refuses writes with everything that it was sent."""
 
     def hostile(request: str, body: bytes) -> Answer | None:
-        message = planted.spellings["wrap_words"]
+        message = planted.spellings["prose"]
         return refusal("AccessDeniedException", message) if is_write(request, body) else None
 
     with recording(endpoint.url, instead=hostile) as server:

@@ -110,7 +110,7 @@ def test_no_target_and_no_owner_are_refused() -> None:
         choose()
     with pytest.raises(UsageError, match="no owner"):
         choose(flags={"endpoint_url": "http://u"})
-    with pytest.raises(UsageError, match='no target "x"'):
+    with pytest.raises(UsageError, match='unknown target "x"'):
         choose(flags={"target": "x"})
 
 
