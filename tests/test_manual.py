@@ -20,9 +20,12 @@ from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS
 
 MAX_README_LINES = 200
 MAX_PAGE_LINES = 300
+MAX_PARAGRAPH_LINES = 6
+MAX_LINE = 120
 # Pages beside the manual, whose links are checked too.
 BESIDE = (ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md")
 OPTIONS_PAGE = (DOCS / "commands.md").read_text("utf-8")
+ARCHITECTURE = (DOCS / "architecture.md").read_text("utf-8")
 _STEP = re.compile(r"<!-- (?:run|file: (\S+)) -->\n```\w+\n(.*?)```", re.DOTALL)
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
@@ -58,6 +61,14 @@ def test_a_page_is_short_and_has_a_title(page: Path) -> None:
     assert titles == lines[:1]
 
 
+@every_page
+def test_a_paragraph_is_short(page: Path) -> None:
+    paragraphs = _FENCE.sub("", page.read_text("utf-8")).split("\n\n")
+    prose = [it.strip() for it in paragraphs if it.strip()[:1] not in "|#<-"]
+    assert [it for it in prose if it.count("\n") >= MAX_PARAGRAPH_LINES and "\n- " not in it] == []
+    assert [line for it in prose for line in it.splitlines() if len(line) > MAX_LINE] == []
+
+
 def test_no_paragraph_is_on_two_pages() -> None:
     blocks = Counter(
         block
@@ -89,6 +100,19 @@ def test_every_option_of_its_help_is_documented_once(command: str, cli: Cli) -> 
 def test_every_command_is_documented_once() -> None:
     rows = re.findall(r"^\| `reconciler (\w+)", OPTIONS_PAGE, re.MULTILINE)
     assert sorted(rows) == sorted(COMMANDS)
+
+
+def test_every_package_has_its_row_in_the_architecture() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", ARCHITECTURE, re.MULTILINE)
+    parts = {it.stem for it in (ROOT / "reconciler").iterdir() if not it.name.startswith("_")}
+    assert sorted(rows) == sorted(parts - {"py"})
+
+
+def test_every_path_in_how_to_add_exists() -> None:
+    paths = re.findall(r"`([a-z_]+/[\w./]*)`", (DOCS / "how-to-add.md").read_text("utf-8"))
+    bases = (ROOT / "reconciler", ROOT)
+    missing = [path for path in paths if not any((base / path).exists() for base in bases)]
+    assert missing == ["locks/redis.py"]  # the example
 
 
 def lines_with_commands(text: str) -> Iterator[tuple[str, str]]:

@@ -109,5 +109,5 @@ def test_the_manual_is_written_in_plain_words(
 
 
 def test_words_that_have_a_better_one_are_found() -> None:
-    assert len(hits(iter([Text("a:1", "Where it is gone, whoever asks is told anew.")]))) == 3
+    assert len(hits(iter([Text("a:1", "Where it is gone, whoever asks is told anew.")]))) == 4
     assert hits(iter([Text("a:1", "Read the plan again. What changed?")])) == []
