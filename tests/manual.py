@@ -29,7 +29,10 @@ PAGES = (README, *sorted(DOCS.rglob("*.md")))
 DECISIONS = DOCS / "decisions"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
 BEHAVIORS = Path(__file__).parent / "behaviors.txt"
-_IDLE = DaemonStatus(TargetId("local", "", None, ""), "", "", 0.0, 60.0)
+# A status with one API call, so that each metric has a sample.
+_STATUS = DaemonStatus(
+    TargetId("local", "", None, ""), "", "", 0.0, 60.0, calls={"DescribeMesh": 1}
+)
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETS = {
     ALL_COMMANDS: "every command",
@@ -132,16 +135,20 @@ def _path_of(kind: str) -> tuple[str, ...]:
 
 
 def _metrics() -> str:
-    exposition, _ = Metrics().exposition(_IDLE, 0.0)
-    lines = exposition.decode().splitlines()
-    helps = {
-        name: text for _, _, name, text in (it.split(" ", 3) for it in lines if "# HELP" in it)
-    }
-    types = {
-        name: text for _, _, name, text in (it.split(" ", 3) for it in lines if "# TYPE" in it)
-    }
-    rows = ((f"`{name}`", types[name], text) for name, text in helps.items())
-    return _table(("metric", "type", "meaning"), rows)
+    exposition, _ = Metrics().exposition(_STATUS, 0.0)
+    text = exposition.decode()
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))
+    helps = re.findall(r"^# HELP (mesh_reconciler_\S+) (.+)", text, re.MULTILINE)
+    rows = (
+        (f"`{name}`", types[name], ", ".join(_labels(text, name)), meaning)
+        for name, meaning in helps
+    )
+    return _table(("metric", "type", "labels", "meaning"), rows)
+
+
+def _labels(text: str, metric: str) -> list[str]:
+    found = re.search(rf"^{metric}{{(.+)}}", text, re.MULTILINE)
+    return re.findall(r'(\w+)="', found[1]) if found else []
 
 
 def _decisions() -> str:
