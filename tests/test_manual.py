@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
@@ -215,3 +216,14 @@ def test_every_page_is_reached_from_the_readme() -> None:
                 reached.add(target)
                 todo.append(target)
     assert {*PAGES} <= reached
+
+
+def test_the_changelog_keeps_its_sections() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    first, *releases = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert first == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", it) for it in releases)
+    assert releases[0].startswith(f"{settings['project']['version']} - ")
+    sections = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert {*re.findall(r"^### (.+)$", text, re.MULTILINE)} <= sections
