@@ -13,6 +13,8 @@ from deploy_files import ROOT, instructions
 from run_shell import Shell, shell_in
 from servers import Answer, scripted
 
+pytestmark = pytest.mark.slow
+
 MAX_INSTALLED_BYTES = 100 * 1024 * 1024
 
 
@@ -56,10 +58,10 @@ def test_the_wheel_alone_does_the_main_job_in_the_image(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "manifests", tmp_path / "work" / "manifests")
     assert "Usage: reconciler" in shell("reconciler --help")
     assert "Valid: 0 errors" in shell("reconciler validate manifests")
-    assert "3 to create" in shell("reconciler plan manifests --target local")
+    assert "18 to create" in shell("reconciler plan manifests --target local")
     result = dict(instructions())
     command = shlex.join([*json.loads(result["ENTRYPOINT"]), *json.loads(result["CMD"])])
-    assert "3 changes, exit code 0" in shell(f"{command} --target local --once")
+    assert "18 changes, exit code 0" in shell(f"{command} --target local --once")
     assert "No changes." in shell("reconciler plan manifests --target local --detailed-exitcode")
 
 

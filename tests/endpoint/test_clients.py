@@ -121,6 +121,7 @@ def test_nothing_needs_botocores_model() -> None:
     assert (done.stdout, done.returncode) == ("hidden\ndone\n", 0), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Path) -> None:
     program = shutil.which("aws")

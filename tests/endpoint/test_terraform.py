@@ -7,6 +7,8 @@ from terraform import MISSING, Terraform, configuration, mirror
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(600)
 def test_all_seven_resources(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import urllib3
 from conftest import Cli
 from manifest_text import mesh_yaml
@@ -21,6 +22,7 @@ def counted(url: str) -> dict[str, int]:
     return calls
 
 
+@pytest.mark.slow
 def test_c9_a_thousand_meshes_take_few_calls_beside_their_own(
     cli: Cli, endpoint: LocalEndpoint, here: Path
 ) -> None:

@@ -112,6 +112,7 @@ spec: {}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_listener_that_changes_again_and_again_keeps_its_route(
     write: Write, say: Say, by_hand: Any, endpoint: LocalEndpoint

@@ -11,6 +11,8 @@ from reconciler.core.report import Applied
 from reconciler.core.resources import Desired
 from reconciler.endpoint.semantics.behaviors import parse_behavior
 
+pytestmark = pytest.mark.slow
+
 # A preview environment that comes and goes with every push, for a day.
 ROUNDS = 40
 MEMORIES = (

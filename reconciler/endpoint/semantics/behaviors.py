@@ -1,6 +1,6 @@
 """Behaviors: options for properties of the service that AWS does not document.
 
-The README lists the effect of each, and the evidence for its default.
+docs/behaviors.md lists the effect of each, and the evidence for its default.
 """
 
 import math
