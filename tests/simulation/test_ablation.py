@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reconciler import limits
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
 from reconciler.core.planning import client_tokens, plan
 from reconciler.core.planning.guards import Policy, apply_guards
@@ -145,7 +146,7 @@ TABLE = [
         "converges",
         "dead-tokens-conflict",
     ),
-    _row("read-back", plan_and_apply, "settle", _believed, "create-delete-create", "converges"),
+    _row("read-back", plan_and_apply, "verify", _believed, "create-delete-create", "converges"),
     _row(
         "reading after silence",
         verify,
@@ -179,15 +180,15 @@ TABLE = [
     _row(
         "what the re-check compares",
         write,
-        "_moved",
+        "_stale_reason",
         _nothing,
         "delete-one 5:taken-by-stranger",
         OURS,
     ),
     _row(
         "looking again where tags may be old",
-        plan_and_apply,
-        "MOST_SINGLE_LOOKS",
+        limits,
+        "MAX_INDIVIDUAL_RECHECKS",
         0,
         "tag-dropped 0:throttled",
         "comes-to-rest",
@@ -195,17 +196,31 @@ TABLE = [
     ),
     _row("ownership", plan, "_withhold_foreign", _nothing, "foreign-name", OURS),
     _row(
-        "delete budget", plan, "restrain", _restrained(max_deletes=99), "deletes-over-budget", KEPT
+        "delete budget",
+        plan,
+        "apply_guards",
+        _restrained(max_deletes=99),
+        "deletes-over-budget",
+        KEPT,
     ),
-    _row("whole source", plan, "restrain", _restrained(partial=None), "part-of-the-source", KEPT),
-    _row("policy", plan, "restrain", _restrained(policy=Policy.SYNC), "orphan", KEPT),
-    _row("empty source", plan, "restrain", _restrained(allow_empty=True), "emptied-source", KEPT),
+    _row(
+        "whole source",
+        plan,
+        "apply_guards",
+        _restrained(incomplete_reason=None),
+        "part-of-the-source",
+        KEPT,
+    ),
+    _row("policy", plan, "apply_guards", _restrained(policy=Policy.SYNC), "orphan", KEPT),
+    _row(
+        "empty source", plan, "apply_guards", _restrained(allow_empty=True), "emptied-source", KEPT
+    ),
     _row("protection", plan, "is_protected", _unprotected, "protected", KEPT),
     _row("gaps hold deletes", plan, "_read_failures", _no_gaps, "delete-one 3:refused", STILL),
     _row(
         "unreadable is not absent",
         plan_and_apply,
-        "World",
+        "LiveState",
         _readable_world,
         "delete-one 3:refused",
         STILL,
@@ -257,7 +272,7 @@ def test_i08_the_fingerprint_of_a_snapshot_is_missed(
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"new"}
     monkeypatch.undo()
     seen = snapshot._scan([str(tmp_path)])  # noqa: SLF001  # the guard itself
-    monkeypatch.setattr(snapshot, "_sight", lambda _paths, _check_time: seen)
+    monkeypatch.setattr(snapshot, "_scan", lambda _paths, _check_time: seen)
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"old", b"new"}
 
 
