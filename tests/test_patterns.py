@@ -23,6 +23,8 @@ from reconciler.core.resources import Key
 from reconciler.endpoint.errors import FaultsRefusedError
 from reconciler.endpoint.faults import Faults
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(reconciler.__file__).parent
 # Compiles what the API's description holds, and those patterns are collected from there.
 DESCRIPTION = "reconciler.api.description"

@@ -7,6 +7,8 @@ from conftest import Cli, Write
 from growth import assert_linear, repeated
 from hostile_manifests import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 SHAPES = (
     *("openers with a default", "openers in many values", "Sub of openers", "deep sequences"),
     *("openers with a default, JSON", "Sub of openers, JSON", "an alias bomb"),

@@ -41,6 +41,7 @@ def is_calm(told: str) -> bool:
     return len(told.splitlines()) <= 5 and not any(trace in told for trace in TRACES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lowest", "highest", "commands"), [(5, 40, ENDING + SERVING), (68, 76, ENDING)]
 )

@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from endpoint.conftest import MESHES, Client
 
 from reconciler.endpoint import LocalEndpoint
+
+pytestmark = pytest.mark.slow
 
 THREADS = 8
 CREATES = 1000

@@ -20,6 +20,8 @@ from endpoint.test_server import serve_alone
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from endpoint.conftest import Reply
 

@@ -15,6 +15,8 @@ from web.samples import StillDaemon, calm, served
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.slow
+
 # A head holds no more than 64 KiB.
 HEAD_SIZES = (15 * KIB, 30 * KIB, 60 * KIB)
 MESHES = "/v20190125/meshes"

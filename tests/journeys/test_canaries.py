@@ -29,6 +29,8 @@ from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 from reconciler.targets.errors import ERRORS, UNMODELLED
 
+pytestmark = pytest.mark.slow
+
 SOAK = os.environ.get("RECONCILER_SOAK") == "1"
 WORD = "canary"
 REFUSED = "The request signature we calculated does not match the signature you provided."

@@ -16,6 +16,8 @@ from journeys.worlds import World
 from reconciler.core.changes import detached
 from reconciler.core.kinds import KINDS
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 1000 if LONG else 25
 WORKERS = 4
 TESTS = Path(__file__).parents[1]

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from soak import CYCLES, DAY, DAYS, MINUTE, WAKE_SECONDS
+
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[1]
 

@@ -8,6 +8,8 @@ from terraform import MISSING, Terraform, configuration, mirror
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.slow
+
 SAME = """\
 apiVersion: mesh-reconciler/v1
 kind: Mesh

@@ -152,6 +152,7 @@ def phases(name: str, world: World) -> Iterator[Phase]:
         done(world, report)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("hasty")

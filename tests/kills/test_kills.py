@@ -18,6 +18,8 @@ from manifest_text import mesh_yaml
 
 from kills.gate import Gate, gate
 
+pytestmark = pytest.mark.slow
+
 RECONCILER = (sys.executable, "-m", "reconciler")
 SOAK = os.environ.get("RECONCILER_SOAK") == "1"
 

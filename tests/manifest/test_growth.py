@@ -7,6 +7,8 @@ from hostile_manifests import HOSTILE, ORDINARY, Content
 from reconciler.manifest.loading import load
 from reconciler.render import diagnostics as rendered
 
+pytestmark = pytest.mark.slow
+
 # Empty, so that the text that asks for it does not grow beyond what is taken.
 VARIABLES = {"A": ""}
 

@@ -10,6 +10,8 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Desired, Present, Spec
 from reconciler.render import json, markdown, text
 
+pytestmark = pytest.mark.slow
+
 NODE = "virtual-node/m/n"
 Items = list[Desired | Present]
 

@@ -23,6 +23,8 @@ from simulation import runs
 from simulation.properties import violations
 from simulation.runs import Schedule, run
 
+pytestmark = pytest.mark.slow
+
 
 def _nothing(*_: object) -> None:
     return None

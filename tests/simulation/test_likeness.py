@@ -15,6 +15,8 @@ from reconciler.targets.session import Connection, open_session
 from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS, Scenario
 
+pytestmark = pytest.mark.slow
+
 BEHAVIOUR = "tags-in-pages"
 # Those in which nobody but us does anything: the model's other hands do not reach the endpoint.
 ALONE = [

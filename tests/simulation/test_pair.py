@@ -15,6 +15,8 @@ from simulation.scenarios import ALLOW, KEPT, SYNC, A
 from simulation.service import US, Service, behaviour_of
 from simulation.target import ModelTarget
 
+pytestmark = pytest.mark.slow
+
 OTHER = replace(A, spec=ALLOW)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from simulation.rounds import MEMORIES, ROUNDS, STORIES, campaign
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 
 

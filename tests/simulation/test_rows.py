@@ -16,6 +16,8 @@ from simulation.scenarios import SCENARIOS
 from simulation.service import STANDARD, US
 from simulation.target import ModelTarget
 
+pytestmark = pytest.mark.slow
+
 TOLD = ["create-several", "there-and-back", "create-delete-create", "tags-and-spec", "all-at-once"]
 
 

@@ -14,6 +14,8 @@ from simulation.runs import Schedule, run
 from simulation.scenarios import SCENARIOS
 from simulation.service import BEHAVIOURS, STANDARD, behaviour_of, pairs_of_behaviours
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 
 

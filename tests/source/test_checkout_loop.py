@@ -14,6 +14,8 @@ import pytest
 
 from reconciler.source.snapshot import read
 
+pytestmark = pytest.mark.slow
+
 SCANS = 10_000 if os.environ.get("RECONCILER_SOAK") == "1" else 1_000
 # Most of a scan is waiting to see that nothing moves.
 SCANS_AT_A_TIME = 16
