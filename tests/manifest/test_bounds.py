@@ -51,11 +51,11 @@ def template(properties: str, count: int, head: str) -> str:
 def test_the_values_that_functions_give() -> None:
     items = 1_000
     head = f"Parameters: {{L: {{Type: CommaDelimitedList, Default: '{'a,' * (items - 1)}a'}}}}"
-    fitting = limits.MAX_NODES // (items + 1)
+    fitting = limits.MAX_NODES // 2 // (items + 1)
     within = told(loaded(template("Spec: !Ref L", fitting, head)))
     assert {code for code, *_ in within} == {"WRONG_TYPE"}
     over = told(loaded(template("Spec: !Ref L", fitting + 2, head))) - within
-    message = "is one of more than 20,000 function values in this template"
+    message = "is one of more than 10,000 function values in this template"
     where = {f"Resources.M{number}.Properties.Spec" for number in (fitting, fitting + 1)}
     assert over == {("FUNCTION", path, message, "") for path in where}
 
@@ -64,7 +64,7 @@ def test_every_value_in_what_a_function_gives_counts() -> None:
     values = ", ".join(f"k{number}: [a]" for number in range(3_000))
     head = f"Conditions: {{C: !Equals [a, a]}}\nMappings: {{a: {{b: {{c: [{{{values}}}]}}}}}}"
     found = told(loaded(template("Spec: !FindInMap [a, b, c]", 8, head)))
-    assert "is one of more than 20,000 function values in this template" in {
+    assert "is one of more than 10,000 function values in this template" in {
         each[2] for each in found
     }
 

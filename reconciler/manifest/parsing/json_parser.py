@@ -128,6 +128,9 @@ class _Parser:
         return float(word) if number[1] or number[2] else int(word)
 
     def _string(self, word: str, offset: int) -> str:
+        # Printable text without escape sequences, nearly all there is, needs no decoder.
+        if len(word) > 1 and "\\" not in word and word.isprintable():
+            return word[1:-1]
         try:
             text: str = json.loads(word)
         except ValueError as error:

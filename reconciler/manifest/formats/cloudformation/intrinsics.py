@@ -41,7 +41,7 @@ from reconciler.manifest.parsing.variables import split_placeholders
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Nesting of nodes and functions; a chain of conditions must not exhaust the stack.
 _MAX_DEPTH = 2 * limits.MAX_NODE_DEPTH
-_MAX_VALUES = limits.MAX_NODES
+_MAX_VALUES = limits.MAX_NODES // 2
 
 
 class Resolver:
