@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from reconciler.core.kinds import Steps, references
 from reconciler.core.resources import Desired, Key, Options, Origin, Spec
 from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.models.documents import KEY_KINDS
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
 from reconciler.manifest.parsing.nodes import (
@@ -100,6 +101,11 @@ class DocumentContext:
     def invalid(self, fields: Fields, kind: str, key: Key | None) -> DeclaredResource | Unnamed:
         """Return an invalid resource: with its ``key``, or unnamed without a reliable key."""
         return self._known(fields, kind, key, None)
+
+    def invalid_by_names(self, fields: Fields, title: str) -> DeclaredResource | Unnamed:
+        """Return an invalid resource with the key in its name fields, if they are readable."""
+        kind = KEY_KINDS[title]
+        return self.invalid(fields, kind, fields.key(kind))
 
     def _known(
         self, fields: Fields, kind: str, key: Key | None, desired: Desired | None

@@ -20,8 +20,7 @@ def translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Un
     fields = Fields(root, context.path, names, ("spec",), documents.spec_in(model), owner)
     document = validate(model, root, context.diagnostics, context.path)
     if document is None:
-        word = documents.KEY_KINDS[kind]
-        yield context.invalid(fields, word, fields.key(word))
+        yield context.invalid_by_names(fields, kind)
         return
     yield context.declare(
         fields,

@@ -31,8 +31,7 @@ def translate_request(context: DocumentContext) -> Iterator[DeclaredResource | U
     fields = Fields(root, context.path, paths, ("spec",), documents.spec_in(model))
     request: Any = validate(model, root, context.diagnostics, context.path)
     if request is None:
-        word = documents.KEY_KINDS[kind]
-        yield context.invalid(fields, word, fields.key(word))
+        yield context.invalid_by_names(fields, kind)
         return
     yield context.declare(
         fields,

@@ -115,8 +115,7 @@ def _translate(
     )
     document: Any = validate(model, root, context.diagnostics, (*context.path, *path))
     if document is None:
-        word = documents.KEY_KINDS[kind]
-        yield context.invalid(fields, word, fields.key(word))
+        yield context.invalid_by_names(fields, kind)
         return
     yield context.declare(
         fields,
