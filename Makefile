@@ -6,14 +6,23 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-.PHONY: run test format lint types contracts tests soak bench lock wheel sbom test-versions clean
+# Hundreds of processes start in the tests: each would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run quick test full format lint types contracts tests bench lock wheel sbom test-versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
 	$(BIN)/reconciler apply manifests --target local --auto-approve
 	$(BIN)/reconciler plan manifests --target local
 
+quick: format lint types contracts  ## all static checks, and the tests that start no process
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not process and not client and not browser"
+
 test: format lint types contracts tests  ## all checks, as CI runs them
+
+full: format lint types contracts  ## make test with every case, fault and round
+	RECONCILER_FULL=1 $(BIN)/python -m tests
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -29,9 +38,6 @@ contracts: $(VENV)/.dev
 
 tests: $(VENV)/.dev
 	$(BIN)/python -m tests
-
-soak: $(VENV)/.dev  ## long tests: simulation, kills, durability
-	RECONCILER_SOAK=1 RECONCILER_LONG_TESTS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 14400 tests/simulation tests/kills tests/source tests/endpoint tests/journeys
 
 bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 	PYTHONPATH=tests $(BIN)/python -m bench

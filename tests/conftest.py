@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from amounts import FULL, SEED, left_out
 from hypothesis import HealthCheck, settings
 
 from reconciler.cli.main import main
@@ -20,6 +21,18 @@ from reconciler.endpoint import LocalEndpoint
 # Time is measured by the bench and by the tests of growth; a busy machine fails no other test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+# The processes that the running test has started.
+started: list[str] = []
+
+
+def _record_start(event: str, arguments: tuple[object, ...]) -> None:
+    if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
+        started.append(f"{event} {arguments}")
+
+
+sys.addaudithook(_record_start)
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,35 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forget the processes of the test before."""
+    started.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that starts a process and has no marker that says so."""
+    yield
+    marked = {"process", "client", "browser", "slow"} & {mark.name for mark in item.iter_markers()}
+    assert marked or not started, f"mark this test with process: it starts {started}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the cases that are left to ``make full``, which has all the time it needs."""
+    left = left_out(items)
+    if FULL:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(14_400), append=False)
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=sorted(left, key=lambda item: item.nodeid))
+
+
+def pytest_report_header() -> str:
+    """Print the seed, which repeats the choice of cases."""
+    return f"sample of cases: RECONCILER_SEED={SEED}; RECONCILER_FULL=1 runs all"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

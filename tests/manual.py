@@ -4,9 +4,10 @@
 ``<!-- table: name -->`` and ``<!-- end -->``; a test fails if a table is not up to date.
 """
 
+import ast
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -175,6 +176,28 @@ def _picture(container: str, layers: list[str]) -> str:
     return f"{container}\n{line}{boxes}"
 
 
+def _amounts() -> str:
+    rows = (
+        row
+        for file in sorted(Path(__file__).parent.rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for row in _amounts_at(node)
+    )
+    return _table(("tests", "`make test`", "`make full`"), rows)
+
+
+def _amounts_at(node: ast.AST) -> Iterator[tuple[str, str, str]]:
+    """Yield a row for a call of ``amount``, and for a test marked with ``sample``."""
+    match node:
+        case ast.Call(func=ast.Name("amount"), args=[ast.Constant(what)], keywords=[test, full]):
+            yield what, ast.unparse(test.value), ast.unparse(full.value)
+        case ast.FunctionDef(name=name, decorator_list=decorators):
+            for decorator in decorators:
+                match decorator:
+                    case ast.Call(func=ast.Attribute(attr="sample"), args=[ast.Constant(cases)]):
+                        yield f"cases of `{name}`", str(cases), "all"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "statements": lambda: create_mesh_reference.tables()[0],
     "errors": lambda: create_mesh_reference.tables()[1],
@@ -188,6 +211,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "metrics": _metrics,
     "decisions": _decisions,
     "layers": _layers,
+    "amounts": _amounts,
 }
 
 

@@ -1,4 +1,4 @@
-"""Thirty days of a daemon on ten meshes in virtual time; prints what happened as JSON."""
+"""Days of a daemon on ten meshes in virtual time; prints what happened as JSON."""
 
 import gc
 import json
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from amounts import amount
 from builders import TARGET, desired, egress, mesh
 from fake_cycle_target import FakeCycleTarget
 
@@ -19,7 +20,7 @@ from reconciler.daemon.cycle import CycleRunner
 from reconciler.daemon.loop import Daemon, LoopInputs
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
-DAYS = 30
+DAYS = amount("days of a daemon in virtual time", test=5, full=30)
 CYCLES = DAYS * DAY // MINUTE
 WAKE_SECONDS = 6
 NAMES = tuple(f"m{number}" for number in range(10))

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import random
 import resource
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from amounts import amount
 from endpoint.conftest import MESHES, Client
 from endpoint.test_local_endpoint import serve_alone
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 if TYPE_CHECKING:
     from endpoint.conftest import Reply
 
-KILLS = 200 if os.environ.get("RECONCILER_LONG_TESTS") else 60
+KILLS = amount("SIGKILL of an endpoint under load", test=12, full=200)
 JSON = {"Content-Type": "application/json"}
 TAGS = [{"key": "a", "value": "1"}]
 FILLING = "x" * 250
@@ -80,7 +80,7 @@ def whole(client: Client) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_sixty_kills_under_load_lose_nothing(tmp_path: Path) -> None:
+def test_kills_under_load_lose_nothing(tmp_path: Path) -> None:
     everything: dict[str, Any] = {}
     for number in range(KILLS):
         process, url = serve_alone(tmp_path)

@@ -4,7 +4,6 @@
 call by call; everything in one follows from its seed.
 """
 
-import os
 import random
 import sys
 import time
@@ -14,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from amounts import amount
 from botocore.exceptions import ClientError
 from builders import OWNER
 from journeys.direct import (
@@ -39,8 +39,7 @@ from reconciler.endpoint.semantics.behaviors import parse_behavior
 from reconciler.endpoint.state.tables import Collection, Resource
 from reconciler.targets.canonical import canonical
 
-LONG = os.environ.get("RECONCILER_LONG_TESTS") == "1"
-SCHEDULES = 3200 if LONG else 320
+SCHEDULES = amount("schedules of random graphs", test=100, full=3200)
 PROCESSES = 2
 MINUTE = 60.0
 # So many runs after one that was disturbed: a route may have to come back before its router.

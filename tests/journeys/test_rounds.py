@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from amounts import amount
 from builders import desired, gateway_route, listening, provided_by, route
 from journeys.direct import Direct, Reconciler, name_in, name_of, serving
 from journeys.random_graphs import MAX_CREATES
@@ -14,7 +15,7 @@ from reconciler.endpoint.semantics.behaviors import parse_behavior
 pytestmark = pytest.mark.slow
 
 # A preview environment that comes and goes with every push, for a day.
-ROUNDS = 40
+ROUNDS = amount("rounds of delete and create on the endpoint", test=6, full=40)
 MEMORIES = (
     "token-retention-seconds=129600",
     "token-retention-seconds=100000000",
@@ -62,6 +63,7 @@ def creates(door: Direct, ours: Reconciler, wants: tuple[Desired, ...]) -> dict[
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("door", MEMORIES, indirect=True)
 def test_an_environment_that_comes_and_goes(
     door: Direct, record_property: Callable[[str, object], None]
@@ -76,6 +78,7 @@ def test_an_environment_that_comes_and_goes(
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("door", MEMORIES, indirect=True)
 def test_a_route_that_makes_way_for_its_listener_over_and_over(door: Direct) -> None:
     ours = Reconciler(door)

@@ -1,15 +1,16 @@
 """All schedules, over two processes.
 
-Under every behavior each single fault; under every pair of behaviors no fault and a sample of the
-single ones; under the standard behavior a sample of the pairs of faults.
+Under every behavior and every pair of behaviors no fault and single faults; under the standard
+behavior also pairs of faults. The amounts say how many of each are drawn.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+
+from amounts import amount
 
 from simulation.faults import kinds_for
 from simulation.properties import violations
@@ -20,10 +21,9 @@ from simulation.service import BEHAVIORS, STANDARD, pairs_of_behaviors
 Many = Callable[[str, str, int, str], Iterator[Run]]
 
 PROCESSES = 2
-# At most so many second faults for each first one; thirty times as many are nearly all there are.
-SECONDS_OF_A_FIRST = 7
-# At most so many single faults under each pair of behaviors.
-FAULTS_OF_A_PAIR = 3
+SINGLES = amount("single faults of a simulated scenario under one behavior", test=25, full=10_000)
+SECONDS_OF_A_FIRST = amount("second faults after a first one", test=1, full=210)
+FAULTS_OF_A_PAIR = amount("single faults under a pair of behaviors", test=1, full=90)
 
 
 @dataclass
@@ -54,12 +54,6 @@ def singles(name: str, behavior: str) -> Iterator[Run]:
         yield run(Schedule(name, behavior, faults))
 
 
-def all_singles(name: str, behavior: str, most: int, seed: str) -> Iterator[Run]:
-    """Run what ``singles`` does: there is nothing to choose from."""
-    del most, seed
-    return singles(name, behavior)
-
-
 def some_singles(name: str, behavior: str, most: int, seed: str) -> Iterator[Run]:
     """Run a scenario without a fault, and with at most ``most`` of its single faults."""
     base = run(Schedule(name, behavior, {}))
@@ -78,17 +72,16 @@ def some_pairs(name: str, behavior: str, most: int, seed: str) -> Iterator[Run]:
             yield run(Schedule(name, behavior, first.schedule.faults | faults))
 
 
-def campaign(seed: str, *, soak: bool) -> Tally:
-    """Run everything; with ``soak`` thirty times as much of what is a sample."""
-    more = 30 if soak else 1
+def campaign(seed: str) -> Tally:
+    """Run the amounts of each kind of schedule, drawn by ``seed``."""
     work: list[tuple[Many, str, str, int, str]] = []
     for name, scenario in SCENARIOS.items():
         known = set(scenario.behaviors)
         pairs = [pair for pair in pairs_of_behaviors() if not known.isdisjoint(pair.split("+"))]
         standard = known & {STANDARD}
-        work += [(all_singles, name, each, 0, seed) for each in scenario.behaviors]
-        work += [(some_singles, name, each, FAULTS_OF_A_PAIR * more, seed) for each in pairs]
-        work += [(some_pairs, name, each, SECONDS_OF_A_FIRST * more, seed) for each in standard]
+        work += [(some_singles, name, each, SINGLES, seed) for each in scenario.behaviors]
+        work += [(some_singles, name, each, FAULTS_OF_A_PAIR, seed) for each in pairs]
+        work += [(some_pairs, name, each, SECONDS_OF_A_FIRST, seed) for each in standard]
     # What takes longest is begun first.
     work.sort(key=lambda item: item[0] is not some_pairs)
     total = Tally()
@@ -101,7 +94,7 @@ def campaign(seed: str, *, soak: bool) -> Tally:
 def main(seed: str) -> int:
     """Run everything; print a line on it, and on each of the first schedules that break it."""
     started = time.monotonic()
-    total = campaign(seed, soak=os.environ.get("RECONCILER_SOAK") == "1")
+    total = campaign(seed)
     lines = [
         f"{found[0]} ({len(found)} violations)\n  PYTHONPATH=tests python -m simulation {schedule}"
         for schedule, found in total.broken[:20]

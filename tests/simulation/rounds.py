@@ -2,7 +2,7 @@
 
 ``PYTHONPATH=tests python -m simulation.rounds [STORY [--behavior NAMES] [--rounds NUMBER]]``.
 
-Without a story all of them are run, under every memory of tokens for two hundred rounds, and under
+Without a story all of them are run, under every memory of tokens for many rounds, and under
 each pair of one with another behavior for a few.
 """
 
@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
+from amounts import amount
 from builders import desired
 
 from reconciler.core.resources import Desired
@@ -26,7 +27,7 @@ from simulation.scenarios import DROP, KEPT, MINUTE, SYNC, A, Act, Scenario, Ste
 from simulation.service import BEHAVIORS, STANDARD, Service, behavior_of, pairs_of_behaviors
 from simulation.trace import ours
 
-ROUNDS = 200
+ROUNDS = amount("simulated rounds of delete and create", test=40, full=200)
 # More than the replays that a reconciler could follow one by one.
 ROUNDS_OF_A_PAIR = 25
 _B = desired("b", DROP)

@@ -11,10 +11,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from amounts import amount
 
 from reconciler.source.snapshot import read
 
-SCANS = 10_000 if os.environ.get("RECONCILER_SOAK") == "1" else 1_000
+SCANS = amount("scans of a checkout in a loop", test=400, full=10_000)
 # Most of a scan is waiting to see that nothing moves.
 SCANS_AT_A_TIME = 16
 FILES = 40
