@@ -33,7 +33,13 @@ VERIFY_MAX_DELAY_SECONDS = 8.0
 # A supervisor allows ten seconds for stopping; two of them remain for the report.
 ABANDON_TIMEOUT_SECONDS = 8.0
 
+# Up to this many last-applied records are renewed in one run.
+MAX_RENEWALS = 1_000
+
 # The daemon.
+
+# Within this time a daemon describes every resource, also those that lists show as unchanged.
+DESCRIPTION_SECONDS = 86_400.0
 
 TICK_SECONDS = 0.5
 # File events within this time count as one change.

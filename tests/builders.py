@@ -1,6 +1,7 @@
 """Values for tests, each with as little said as the test needs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -107,7 +108,7 @@ def present(
     if applied is not None:
         managed = None if applied.spec is None else canonical(applied.spec)
         mark = last_applied_for(managed, applied.tags, protect=applied.options.protect)
-        ours[APPLIED_TAG] = str(mark)
+        ours[APPLIED_TAG] = str(replace(mark, version=changes.get("version", 1)))
     facts: dict[str, Any] = {
         "key": key(name),
         "spec": spec or {},

@@ -37,9 +37,17 @@ class FakeCycleTarget:
             raise UsageError("manifests does not exist")
         return LoadResult(self.desired, self.diagnostics, {})
 
-    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+    def propose(
+        self,
+        desired: Sequence[Desired],
+        *,
+        incomplete_reason: str | None,
+        settled: frozenset[Key] = frozenset(),
+    ) -> Plan:
         restraint = replace(self.restraint, incomplete_reason=incomplete_reason)
-        return propose(self.target, desired, owner=OWNER, guards=restraint, now=NOW)
+        return propose(
+            self.target, desired, owner=OWNER, guards=restraint, now=NOW, settled=settled
+        )
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         return apply(plan, self.target, ApplyOptions(workers=1, sleep=lambda _: None), waiting)

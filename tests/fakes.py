@@ -8,7 +8,9 @@ from builders import ACCOUNT, TARGET
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, NotFoundError, RejectedError, TargetError
+from reconciler.core.planning.last_applied import attest
 from reconciler.core.resources import (
+    Attests,
     Json,
     Key,
     LiveResource,
@@ -53,12 +55,19 @@ class FakeTarget:
         assert isinstance(plain, dict)
         return plain
 
-    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(
+        self, asked: Collection[Key], owner: str, attested_spec: Attests | None = None
+    ) -> LiveState:
         self._hear("list", Key("mesh", ("*",)))
         seen: dict[Key, LiveResource | Unreadable] = {}
         for key, resource in sorted(self.resources.items()):
             if key not in asked and resource.owner != owner:
                 continue
+            if attested_spec is not None:
+                spec = attested_spec(key, resource.version, resource.tags)
+                if spec is not None:
+                    seen[key] = replace(resource, spec=spec, uid="", attested=True)
+                    continue
             try:
                 self._hear("describe", key)
             except TargetError as error:
@@ -133,7 +142,7 @@ class FakeTarget:
         if isinstance(change, Create):
             if change.key in self.resources:
                 raise ConflictError(f"{change.key} is there")
-            made = self.by_hand(change.key, change.spec, change.tags)
+            made = self.by_hand(change.key, change.spec, attest(change.tags, 1))
         else:
             made = self._change(change)
         if token is not None and change.spec is not None:
@@ -145,11 +154,12 @@ class FakeTarget:
         if live is None:
             raise NotFoundError(f"{change.key} is not there")
         dropped = change.before.tags.keys() - change.tags.keys()
-        moved = dict(change.tags.items() - change.before.tags.items())
         kept = {key: value for key, value in live.tags.items() if key not in dropped}
-        changed = replace(live, tags=kept | moved)
+        changed = live
         if change.spec is not None:
-            changed = replace(changed, spec=change.spec, version=live.version + 1)
+            changed = replace(live, spec=change.spec, version=live.version + 1)
+        moved = attest(change.tags, changed.version).items() - change.before.tags.items()
+        changed = replace(changed, tags=kept | dict(moved))
         self.resources[change.key] = changed
         return changed
 

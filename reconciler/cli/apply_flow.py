@@ -72,12 +72,13 @@ def confirm_and_apply(
         calls = invocation.printed_calls(target.calls)
         plan_text = text.render_plan(plan, color=page.color, width=page.width, calls=calls)
         print_result(plan_text + (footer if plan.changes else ""))
-    if plan.changes and not (invocation["auto_approve"] or _ask_approval()):
+    writes = bool(plan.changes or plan.renewals)
+    if writes and not (invocation["auto_approve"] or _ask_approval()):
         print_result("Nothing was applied.\n")
         return ExitCode.ERROR
     report, code = apply_plan(invocation, target, plan, apply, readable=readable)
     calls = invocation.printed_calls(target.calls)
-    if plan.changes or not readable:
+    if writes or not readable:
         # A truncated document must not pass for a success; another exit code already reports more.
         print_report = print_result if readable or code else print_complete_result
         print_report(renderer.format_report(report, OutputContext(code, page, calls)))
@@ -96,9 +97,10 @@ def apply_plan(
     color = wants_color(invocation["color"])
     changes = len(plan.changes)
     # The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
-    writing = hold_lock(invocation, target.id, plan.owner) if changes else nullcontext(lambda: True)
+    writes = bool(changes or plan.renewals)
+    lock = hold_lock(invocation, target.id, plan.owner) if writes else nullcontext(lambda: True)
     with (
-        writing as may_write,
+        lock as may_write,
         stop_on_signals(message=FINISHING_MESSAGE) as stop,
         progress_bar(f"applying {plural(changes, 'change')}", changes) as advance,
     ):

@@ -25,6 +25,8 @@ PLANNING_OPTIONS = (
     "allow_empty",
     "only",
     "except",
+    "refresh",
+    "tag_index_lag",
     "var",
     "var_file",
     "var_env",

@@ -21,6 +21,7 @@ from reconciler.core.resources import Desired, Key, TargetId, Unlisted
 from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
+from reconciler.settings.options import RENEWING_COMMANDS
 from reconciler.settings.target_config import TargetConfig, choose_target
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
@@ -51,6 +52,7 @@ class RunContext:
         *,
         incomplete_reason: str | None = None,
         only: Sequence[str] = (),
+        settled: frozenset[Key] = frozenset(),
     ) -> Plan:
         """Return the plan for ``desired``.
 
@@ -58,20 +60,27 @@ class RunContext:
             desired: The resources of the manifests.
             incomplete_reason: Why ``desired`` is not the whole source, or None.
             only: Patterns that limit the plan in addition to --only and --except.
+            settled: Keys whose last write by this process is complete.
         """
         # Checked each time, because a directory may be created after the daemon has started.
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
         )
         with spinner(f"reading {self.target.id.url}"):
-            return engine.propose(
+            plan = engine.propose(
                 self.target,
                 desired,
                 owner=self.config.owner,
                 guards=replace(self.guards, incomplete_reason=incomplete_reason),
                 now=datetime.now(UTC),
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
+                refresh=self.invocation["refresh"],
+                settled=settled,
             )
+        renews = self.invocation.command in RENEWING_COMMANDS
+        if self.guards.policy is Policy.OBSERVE or not renews:
+            return replace(plan, renewals=())
+        return plan
 
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]

@@ -201,6 +201,14 @@ def unlinked(change: Change) -> tuple[Unlinked, ...]:
     return change.unlinked if isinstance(change, Delete) else ()
 
 
+def read_before(change: Change) -> Iterator[LiveResource]:
+    """Yield the live resources that ``change`` and its steps start from."""
+    if not isinstance(change, Create):
+        yield change.before
+    yield from (route.detach.before for route in detached_routes(change))
+    yield from (node.before for node in unlinked(change))
+
+
 def operation_name(change: Change) -> str:
     """Return the operation of ``change``: create, update, adopt or delete."""
     return type(change).__name__.lower()

@@ -77,10 +77,15 @@ def outcome_name(outcome: Outcome) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one cycle on one target: one outcome for each change, in the plan's order."""
+    """The result of one cycle on one target: one outcome for each change, in the plan's order.
+
+    Attributes:
+        renewed: Number of last-applied records that were written to unchanged resources.
+    """
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
+    renewed: int = 0
 
     @property
     def converged(self) -> bool:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -132,6 +132,8 @@ class LiveResource:
         created_at: Seconds of the target's clock.
         unknown: Pointers to fields of the spec that the API description does not have. An update
             of the spec would remove them.
+        attested: Whether it was not described: its record attests the spec at the listed version.
+            Then ``spec`` is the managed part of the desired spec, and ``uid`` is empty.
     """
 
     key: Key
@@ -143,6 +145,7 @@ class LiveResource:
     account: str
     created_at: float
     unknown: tuple[str, ...] = ()
+    attested: bool = False
 
     @property
     def owner(self) -> str | None:
@@ -228,6 +231,10 @@ class LiveState:
 
     not_selected: frozenset[Key] = frozenset()
     """Live keys outside the plan: not selected, or neither requested nor known to be owned."""
+
+
+Attests: TypeAlias = Callable[[Key, int, Mapping[str, str]], Spec | None]
+"""Returns the live spec that the record in some tags attests at a version, or None."""
 
 
 @dataclass(frozen=True, slots=True)

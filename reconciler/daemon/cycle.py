@@ -36,10 +36,17 @@ class CycleTarget(Protocol):
     def read(self) -> LoadResult:
         """Read the manifests; raise UsageError if they cannot be found."""
 
-    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+    def propose(
+        self,
+        desired: Sequence[Desired],
+        *,
+        incomplete_reason: str | None,
+        settled: frozenset[Key],
+    ) -> Plan:
         """Return the plan for `desired`.
 
-        `incomplete_reason` says why `desired` is not the whole source; None if it is.
+        `incomplete_reason` says why `desired` is not the whole source; None if it is. `settled` are
+        keys whose last write by this process is complete.
         """
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
@@ -108,7 +115,11 @@ class CycleRunner:
         if forced:
             self._target.drop_cache()
         read_at = self._now()
-        plan = self._target.propose(tuple(desired.values()), incomplete_reason=self._incomplete)
+        plan = self._target.propose(
+            tuple(desired.values()),
+            incomplete_reason=self._incomplete,
+            settled=self._last_seen.settled,
+        )
         if status.error is not None:
             logger.info("the target can be read again")
         previous = {item.key: item for item in status.resources}
@@ -123,6 +134,9 @@ class CycleRunner:
         report = self._apply(plan, schedule, forced=forced)
         self._changed_keys = frozenset()
         self._last_seen = self._last_seen.after(report, read_at, self._now())
+        if self._standby_reason is not None:
+            # The replica that writes may end between a spec and its record.
+            self._last_seen = replace(self._last_seen, settled=frozenset())
         origins = {key: resource.origin for key, resource in desired.items()}
         resources = resource_statuses(report, previous, origins, self._next_attempts(), self._now())
         code, changes = self._exit_code(report), len(report.outcomes)

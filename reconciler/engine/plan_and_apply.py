@@ -1,13 +1,14 @@
 """Proposes a plan from the live state, and applies it wave by wave."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
 from reconciler import limits, parallel
-from reconciler.core.changes import Change, waves_of
+from reconciler.core.changes import Change, read_before, waves_of
 from reconciler.core.errors import RejectedError, TargetError
+from reconciler.core.planning.attestation import Attestations
 from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.plan import Plan, PlanInput, count_owned, make_plan
 from reconciler.core.planning.selection import EVERYTHING, Selection
@@ -37,6 +38,8 @@ def propose(
     guards: GuardSettings,
     now: datetime,
     selection: Selection = EVERYTHING,
+    refresh: bool = False,
+    settled: frozenset[Key] = frozenset(),
 ) -> Plan:
     """Return the plan that changes ``target`` to the desired state, without writing.
 
@@ -48,13 +51,16 @@ def propose(
         now: The current time, with a time zone.
         selection: Keys outside of it are not in the plan, nor are lists that could not be read and
             have no selected key.
+        refresh: Describe every resource, also those whose records attest that they are in sync.
+        settled: See ``PlanInput``.
 
     Raises:
         RejectedError: A desired key has the account of the target as its mesh owner.
         TargetError: The target could not be read.
     """
     selected = {resource.key: resource for resource in desired if selection.has(resource.key)}
-    live = target.read_all(selected.keys(), owner)
+    attested_spec = Attestations(selected, owner, target.canonical)
+    live = target.read_all(selected.keys(), owner, None if refresh else attested_spec)
     _check_mesh_owner(selected, target.id.account)
     resources = {key: resource for key, resource in live.resources.items() if selection.has(key)}
     # Resources outside the selection still exist for the changes that need them.
@@ -67,23 +73,46 @@ def propose(
         canonical=target.canonical,
         guards=guards,
         now=now,
+        settled=settled,
     )
     plan = make_plan(inputs)
-    # Stale tags may show a wrong cause, or a difference that does not exist.
-    possibly_stale = [change.key for change in plan.changes if change.key in live.possibly_stale]
-    if 0 < len(possibly_stale) <= limits.MAX_INDIVIDUAL_RECHECKS:
-        fresh = {key: reread(target, key) for key in possibly_stale}
-        plan = make_plan(
-            replace(
-                inputs, live=LiveState(resources | fresh, live.unlisted, not_selected=not_selected)
-            )
+    while keys := _keys_to_read(plan, inputs):
+        resources |= {key: reread(target, key) for key in keys}
+        possibly_stale = inputs.live.possibly_stale - keys
+        inputs = replace(
+            inputs, live=LiveState(resources, live.unlisted, possibly_stale, not_selected)
         )
+        plan = make_plan(inputs)
     # Count owned resources outside the selection too: they also prove that the owner id is right.
     return replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
         owned=count_owned(live.resources.values(), owner),
     )
+
+
+def _keys_to_read(plan: Plan, inputs: PlanInput) -> set[Key]:
+    """Return the keys that have to be read by themselves before ``plan`` is right."""
+    # Stale tags may show a wrong cause, or a difference that does not exist.
+    keys = {change.key for change in plan.changes if change.key in inputs.live.possibly_stale}
+    if len(keys) > limits.MAX_INDIVIDUAL_RECHECKS:
+        keys = set()
+    changes = [*plan.changes, *(item.change for item in plan.withheld if item.change)]
+    keys |= {live.key for change in changes for live in read_before(change) if live.attested}
+    if not changes:
+        return keys
+    # The parts of a live spec that its manifest does not manage may refer to what changes.
+    return keys | {
+        key
+        for key, live in inputs.live.resources.items()
+        if isinstance(live, LiveResource)
+        and live.attested
+        and not _manages_all(inputs.desired[key])
+    }
+
+
+def _manages_all(desired: Desired) -> bool:
+    return desired.spec is not None and not desired.options.ignore
 
 
 def reread(target: Target, key: Key) -> LiveResource | Unreadable:
@@ -111,7 +140,8 @@ def apply(
         known: Outcomes of changes that are not to be tried.
 
     Returns:
-        The report, with one outcome for each change in the order of the plan.
+        The report, with one outcome for each change in the order of the plan, and the number of
+        renewed records.
     """
     execution = Execution(target, options)
     blocked = BlockedChanges()
@@ -121,7 +151,17 @@ def apply(
             blocked.record(outcome)
             options.on_outcome(outcome)
             outcomes.append(outcome)
-    return Report(plan, tuple(outcomes))
+    return Report(plan, tuple(outcomes), _renew(execution, plan.renewals))
+
+
+def _renew(execution: Execution, renewals: Sequence[Change]) -> int:
+    """Write the records of unchanged resources, and return how many were written.
+
+    A record that could not be written attests nothing, so the next run describes the resource and
+    tries again.
+    """
+    results = write_wave(execution, list(renewals[: limits.MAX_RENEWALS]))
+    return sum(isinstance(result, ResourceVersion) for result in results)
 
 
 def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:

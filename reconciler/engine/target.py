@@ -4,7 +4,15 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from reconciler.core.changes import Change
-from reconciler.core.resources import Key, LiveResource, LiveState, ResourceVersion, Spec, TargetId
+from reconciler.core.resources import (
+    Attests,
+    Key,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
+    Spec,
+    TargetId,
+)
 
 
 class Target(Protocol):
@@ -23,8 +31,14 @@ class Target(Protocol):
         Defaults that the service adds are left out if ``reference`` does not have the field.
         """
 
-    def read_all(self, requested: Collection[Key], owner: str) -> LiveState:
-        """Return the live state of ``requested`` and of all resources that ``owner`` owns."""
+    def read_all(
+        self, requested: Collection[Key], owner: str, attested_spec: Attests | None = None
+    ) -> LiveState:
+        """Return the live state of ``requested`` and of all resources that ``owner`` owns.
+
+        A listed resource for which ``attested_spec`` returns a spec is not described, unless its
+        tags may be older than the list. Without it, everything is described.
+        """
 
     def read(self, key: Key) -> LiveResource | None:
         """Read and return one resource, or None if it does not exist."""

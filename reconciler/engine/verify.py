@@ -8,6 +8,7 @@ from reconciler import limits
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.errors import ConflictError, NotFoundError, TargetError, UnavailableError
 from reconciler.core.planning.client_tokens import after_replay, client_token
+from reconciler.core.planning.last_applied import unattested
 from reconciler.core.report import Applied, Failed, Outcome, Stale
 from reconciler.core.resources import (
     OWNER_TAG,
@@ -73,7 +74,8 @@ def _is_confirmed(change: Change, version: ResourceVersion, bulk: BulkRead) -> b
     # A later version has writes of other clients, so the whole resource has to be read.
     shows = listed.created_at == version.created_at and listed.version == version.version
     # The tag index does not list released resources, so a missing entry proves nothing.
-    return shows and OWNER_TAG in change.tags and change.tags.items() <= tags.items()
+    has_tags = unattested(change.tags).items() <= unattested(tags).items()
+    return shows and OWNER_TAG in change.tags and has_tags
 
 
 def _after_error(target: Target, change: Change, error: TargetError) -> Outcome:
@@ -191,7 +193,8 @@ def compare_with_live(
 
 
 def _matches(target: Target, change: Create | Update | Adopt, live: LiveResource) -> bool:
-    if any(live.tags.get(key) != change.tags.get(key) for key in (OWNER_TAG, *change.tags)):
+    tags, expected = unattested(live.tags), unattested(change.tags)
+    if any(tags.get(key) != expected.get(key) for key in (OWNER_TAG, *expected)):
         return False
     return change.spec is None or _has_spec(target, change, live)
 

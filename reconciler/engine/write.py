@@ -10,6 +10,7 @@ from reconciler.core.errors import ConflictError, TargetError
 from reconciler.core.kinds import parent_of
 from reconciler.core.planning.client_tokens import after_delete, after_rejection, client_token
 from reconciler.core.planning.dependencies import requirements
+from reconciler.core.planning.last_applied import unattested
 from reconciler.core.report import Applied, Failed, Outcome, Skipped, Stale
 from reconciler.core.resources import OWNER_TAG, ResourceVersion, describe_owner, shorten_list
 from reconciler.engine.apply_options import Execution
@@ -102,7 +103,7 @@ def _update_with_detached_routes(execution: Execution, change: Update) -> Outcom
     reattached = [
         _write_and_verify(
             execution,
-            route.attach if applied else route.restore,
+            route.attach if applied else _restore(route),
             after_delete(route.detach.before.uid),
         )
         for route in removed
@@ -118,6 +119,11 @@ def _update_with_detached_routes(execution: Execution, change: Update) -> Outcom
     effects = [f"{change.key} was updated"] if applied else []
     effects += [f"{failed.change.key} was deleted" for failed in lost]
     return Failed(change, "; ".join(reasons), tuple(effects))
+
+
+def _restore(route: DetachedRoute) -> Create:
+    """Return the create of the route as it was, at another version than its record attests."""
+    return replace(route.restore, tags=unattested(route.restore.tags))
 
 
 def _unlink(execution: Execution, change: Delete) -> Outcome:
@@ -221,7 +227,7 @@ def _stale_reason(
         return Stale(change, f"it was at version {before.version} and is now at {version}")
     if tags.get(OWNER_TAG) != before.owner:
         return Stale(change, f"it is now {describe_owner(tags.get(OWNER_TAG))}")
-    if tags != before.tags:
+    if unattested(tags) != unattested(before.tags):
         # Another client may have protected or corrected it; tags do not change the version.
         return Stale(change, "its tags changed after the plan was made")
     return None

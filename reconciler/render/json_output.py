@@ -59,6 +59,7 @@ def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {})
         "plan": plan_document(report.plan),
         "outcomes": outcomes,
         "converged": report.converged,
+        "renewed": report.renewed,
     }
     return canonical_json(document) + "\n"
 
@@ -92,6 +93,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
         "started_at": status.started_at,
         "interval_seconds": status.interval_seconds,
         "recheck_seconds": status.recheck_seconds,
+        "description_seconds": status.description_seconds,
         "cycle": {
             "number": status.cycle,
             "started_at": status.cycle_started_at,

@@ -27,7 +27,15 @@ def plan_schema() -> Schema:
 def report_schema() -> Schema:
     """Return the schema of `apply --format json`, draft 2020-12."""
     outcomes = {**_list("outcome"), "description": "one for each change, in the order of the plan"}
-    return _document("report", {"outcomes": outcomes, "converged": {"type": "boolean"}})
+    renewed = {
+        "type": "integer",
+        "minimum": 0,
+        "description": "last-applied records that were written to unchanged resources",
+    }
+    return _document(
+        "report",
+        {"outcomes": outcomes, "converged": {"type": "boolean"}, "renewed": renewed},
+    )
 
 
 def _document(name: str, members: Schema) -> Schema:

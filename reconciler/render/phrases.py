@@ -190,14 +190,18 @@ def plan_counts(plan: Plan) -> str:
     """Return the numbers of changes, withheld resources and unread lists, in one line."""
     unchanged = len(plan.unchanged)
     unread = [_unread(plan)] if plan.unlisted else []
+    renewals = ""
+    if plan.renewals:
+        renewals = f" {plural(len(plan.renewals), 'last-applied record')} to renew."
     if plan.changes:
         withheld = [f"{len(plan.withheld)} withheld"] if plan.withheld else []
         rest = ", ".join([f"{unchanged} unchanged", *withheld, *unread])
-        return f"Plan: {_to_do(plan.changes, OPERATIONS)}; {rest}."
+        return f"Plan: {_to_do(plan.changes, OPERATIONS)}; {rest}.{renewals}"
     predicate = "matches" if unchanged == 1 else "match"
     matching = f"{plural(unchanged, 'resource')} {predicate} the manifests."
     blocked = ", ".join(([_withheld(plan)] if plan.withheld else []) + unread)
-    return f"Nothing to apply: {blocked}. {matching}" if blocked else f"No changes. {matching}"
+    nothing = f"Nothing to apply: {blocked}." if blocked else "No changes."
+    return f"{nothing} {matching}{renewals}"
 
 
 def owner_note(plan: Plan) -> str:
@@ -240,6 +244,7 @@ def report_counts(report: Report) -> str:
         counts["withheld"] = len(report.plan.withheld)
     text = [f"{count} {word}" for word, count in counts.items()]
     text += [_unread(report.plan)] if report.plan.unlisted else []
+    text += [f"{plural(report.renewed, 'record')} renewed"] if report.renewed else []
     return f"Applied: {', '.join(text) or 'nothing to do'}."
 
 

@@ -21,7 +21,10 @@ BUILT_IN = ("local", "aws")
 # Settings that only the table of a target can hold; no option or variable sets them.
 TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", "source"})
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
-TARGET_FIELDS = TARGET_ONLY_FIELDS | TARGET_SWITCHES | {"region", "profile", "owner", "policy"}
+TARGET_SECONDS = frozenset({"tag_index_lag"})
+TARGET_FIELDS = (
+    TARGET_ONLY_FIELDS | TARGET_SWITCHES | TARGET_SECONDS | {"region", "profile", "owner", "policy"}
+)
 
 
 def _is_text(value: object) -> bool:
@@ -110,23 +113,30 @@ def read_file(path: Path | None) -> ConfigFile:
     for command, table in _tables(chosen, "", commands).items():
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
-        _check_names(chosen, f"targets.{name}.", table, TARGET_FIELDS)
-        switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
-        if not all(type(value) is bool for value in switches.values()):
-            raise UsageError(f"{chosen}: targets.{name}.{min(switches)} must be true or false")
-        texts = [value for field, value in table.items() if field not in switches]
-        if not all(isinstance(value, str) and value for value in texts):
-            raise UsageError(
-                f"{chosen}: targets.{name}: all other values must be non-empty strings"
-            )
-        if table.get("policy", "sync") not in POLICIES:
-            choices = ", ".join(POLICIES)
-            raise UsageError(f"{chosen}: targets.{name}.policy must be one of {choices}")
-        if name in BUILT_IN and "endpoint_url" in table:
-            raise UsageError(
-                f"{chosen}: targets.{name}.endpoint_url: remove it, {name} finds its own endpoint"
-            )
+        _check_target(chosen, name, table)
     return ConfigFile(document, commands, targets)
+
+
+def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
+    _check_names(file, f"targets.{name}.", table, TARGET_FIELDS)
+    switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
+    if not all(type(value) is bool for value in switches.values()):
+        raise UsageError(f"{file}: targets.{name}.{min(switches)} must be true or false")
+    is_seconds, expected = TYPE_CHECKS[OptionType.SECONDS]
+    seconds = {field: table[field] for field in table.keys() & TARGET_SECONDS}
+    if not all(map(is_seconds, seconds.values())):
+        raise UsageError(f"{file}: targets.{name}.{min(seconds)} must be {expected}")
+    known = switches.keys() | seconds.keys()
+    texts = [value for field, value in table.items() if field not in known]
+    if not all(isinstance(value, str) and value for value in texts):
+        raise UsageError(f"{file}: targets.{name}: all other values must be non-empty strings")
+    if table.get("policy", "sync") not in POLICIES:
+        choices = ", ".join(POLICIES)
+        raise UsageError(f"{file}: targets.{name}.policy must be one of {choices}")
+    if name in BUILT_IN and "endpoint_url" in table:
+        raise UsageError(
+            f"{file}: targets.{name}.endpoint_url: remove it, {name} finds its own endpoint"
+        )
 
 
 def _reject_long_keys(file: Path, text: str) -> None:

@@ -19,6 +19,8 @@ ALL_COMMANDS = ("validate", *TARGET_COMMANDS, "show", *DAEMON_CLIENT_COMMANDS, "
 # These commands take keys as arguments. The other commands that read manifests take paths.
 KEY_COMMANDS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
 WRITING_COMMANDS = ("apply", "adopt", "release")
+# These commands also renew the last-applied records of resources that are in sync.
+RENEWING_COMMANDS = ("apply", "run")
 LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
@@ -164,6 +166,21 @@ OPTIONS = (
         "Also send credentials, unencrypted, to http:// URLs of other machines.",
         type=OptionType.FLAG,
         commands=TARGET_COMMANDS,
+    ),
+    Option(
+        "tag-index-lag",
+        OptionGroup.TARGET,
+        "Seconds by which the tagging API may lag behind writes; on the local target 0. Resources "
+        "that changed later are described.",
+        "SECONDS",
+        OptionType.SECONDS,
+        120,
+    ),
+    Option(
+        "refresh",
+        OptionGroup.TARGET,
+        "Describe every resource, also if its tags show that it is in sync.",
+        type=OptionType.FLAG,
     ),
     Option(
         "owner",

@@ -32,6 +32,7 @@ class TargetConfig:
         account: The account that the credentials must belong to; checked before planning.
         source: The path of all manifests of the owner id, if configured.
         allow_insecure_endpoint: Whether credentials may be sent over plain HTTP to other machines.
+        tag_index_lag: Seconds by which the index of tags may lag behind writes.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TargetConfig:
     account: str | None = None
     source: str | None = None
     allow_insecure_endpoint: bool = False
+    tag_index_lag: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def choose_target(
         account=table.get("account"),
         source=table.get("source"),
         allow_insecure_endpoint=bool(chosen["allow_insecure_endpoint"]),
+        tag_index_lag=chosen["tag_index_lag"] or 0,
     )
 
 

@@ -6,6 +6,8 @@ Works on operations, not on resources. A response is checked only against the AP
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any
 
@@ -39,6 +41,8 @@ class ApiClient:
         counts: Number of requests sent, by operation.
         responses: Number of responses, by the words of `classify_response`.
         on_response: Called after each response.
+        server_time: Time of the first response since `forget_time`, by the clock of the target, in
+            whole seconds since 1970; None before a response that has a date.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class ApiClient:
         self.counts: Counter[str] = Counter()
         self.responses: Counter[str] = Counter()
         self.on_response: Callable[[], object] = lambda: None
+        self.server_time: float | None = None
         self._session = session
         self._workers = workers
         self._reopen = reopen
@@ -135,6 +140,10 @@ class ApiClient:
             return None
         return rows, page.get("PaginationToken", "")
 
+    def forget_time(self) -> None:
+        """Take the time of the target from the next response."""
+        self.server_time = None
+
     def _connect(self, connection: Connection) -> None:
         self._connection = connection
         self._client = self._open()
@@ -169,8 +178,15 @@ class ApiClient:
         self.counts[event_name.rsplit(".", 1)[-1]] += 1
 
     def _count_response(self, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+        self._read_clock(response)
         self.responses[classify_response(response)] += 1
         self.on_response()
+
+    def _read_clock(self, response: tuple[Any, dict[str, Any]] | None) -> None:
+        if response is not None and self.server_time is None:
+            with suppress(LookupError, TypeError, ValueError):
+                date = response[1]["ResponseMetadata"]["HTTPHeaders"]["date"]
+                self.server_time = parsedate_to_datetime(date).timestamp()
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:

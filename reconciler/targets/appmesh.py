@@ -4,13 +4,14 @@ The API description gives the operation for each action and kind, so this module
 individual kinds. It makes no decisions: it reads resources and carries out changes.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler import parallel
 from reconciler.api import Action, load
-from reconciler.core.changes import Adopt, Change, Create, Delete, Update
+from reconciler.core.changes import Adopt, Change, Create, Delete
 from reconciler.core.errors import (
     ConflictError,
     NotFoundError,
@@ -18,9 +19,11 @@ from reconciler.core.errors import (
     UnavailableError,
 )
 from reconciler.core.kinds import KINDS
+from reconciler.core.planning.last_applied import attest
 from reconciler.core.resources import (
     LISTED_BUT_NOT_FOUND,
     OWNER_TAG,
+    Attests,
     Key,
     LiveResource,
     LiveState,
@@ -36,9 +39,11 @@ from reconciler.targets.cache import ReadCache, TagIndex
 from reconciler.targets.canonical import canonical
 from reconciler.targets.listing import Lister, Ref
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
-from reconciler.targets.responses import to_live_resource, to_version
+from reconciler.targets.responses import attested_resource, to_live_resource, to_version
 
 DELETED = "DELETED"
+# The version of a resource that was just created (the API reference of ResourceMetadata).
+FIRST_VERSION = 1
 
 Tags = Mapping[str, str]
 
@@ -53,16 +58,19 @@ class AppMesh:
         *,
         workers: int = 10,
         cache: ReadCache | None = None,
+        tag_index_lag_seconds: float = 0,
     ) -> None:
         """Call nothing yet.
 
         Pass a `cache` if the target is read repeatedly: resources that are unchanged in the lists
-        are then not described again.
+        are then not described again. The index of tags may lag behind writes by
+        `tag_index_lag_seconds`.
         """
         self._id = target
         self._client = client
         self._workers = workers
         self._cache = cache
+        self._tag_index_lag_seconds = tag_index_lag_seconds
         self._lister = Lister(client, workers, lambda: self._id.account)
 
     @property
@@ -88,21 +96,36 @@ class AppMesh:
         """Return `spec` in the form that App Mesh returns; see `canonical.canonical`."""
         return canonical(spec, reference)
 
-    def read_all(self, requested: Collection[Key], owner: str) -> LiveState:
+    def read_all(
+        self, requested: Collection[Key], owner: str, attested_spec: Attests | None = None
+    ) -> LiveState:
         """Return the live state of `requested` and of all resources that `owner` owns.
 
         If the resources of a mesh cannot be listed, the list is in `unlisted` and its requested
         resources are Unreadable. A resource that cannot be read is Unreadable too, unless its tags
-        show that it is neither owned nor requested.
+        show that it is neither owned nor requested. A resource for which `attested_spec` returns a
+        spec is not described, unless the index may be older than its last change.
 
         Raises:
             TargetError: meshes cannot be listed.
         """
+        self._client.forget_time()
         index, meshes = parallel.both(
             self._index, lambda: self._lister.read("mesh", None), workers=self._workers
         )
         listing = self._lister.relevant(requested, owner, index, meshes)
-        reader = _Reader(self, frozenset(requested), owner, index, listing.refs)
+        if not index.is_new:
+            # Old entries may be of a resource that was deleted and created again since.
+            attested_spec = None
+        reader = _Reader(
+            self,
+            frozenset(requested),
+            owner,
+            index,
+            listing.refs,
+            attested_spec,
+            self._trusted_until(),
+        )
         found = dict(
             zip(
                 listing.refs,
@@ -179,24 +202,29 @@ class AppMesh:
             return self._delete(change.key)
         if isinstance(change, Create):
             spec = {} if change.spec is None else {"spec": change.spec}
-            tags = _tag_list(change.tags.items())
-            return self._write("create", change.key, tags=tags, clientToken=token, **spec)
+            tags = attest(change.tags, FIRST_VERSION)
+            version = self._write(
+                "create", change.key, tags=_tag_list(tags.items()), clientToken=token, **spec
+            )
+            if version.version != FIRST_VERSION and tags != change.tags:
+                self._tag(change.key, version.arn, attest(change.tags, version.version).items())
+            return version
         before = change.before
         removed = sorted(before.tags.keys() - change.tags.keys())
-        changed = change.tags.items() - before.tags.items()
         version = ResourceVersion(before.version, before.created_at, before.uid, before.arn)
         if change.spec is not None:
             if isinstance(change, Adopt):
                 # The owner tag comes first: no resource is changed before it is owned.
-                self._tag(change, {(OWNER_TAG, change.tags[OWNER_TAG])})
+                self._tag(change.key, before.arn, {(OWNER_TAG, change.tags[OWNER_TAG])})
             version = self._write("update", change.key, spec=change.spec, clientToken=token)
-        # The last-applied record is written after the spec, so that it never contains a spec that
+        # The last-applied record is written after the spec, so that it never attests a spec that
         # was not applied. It is written after tags are removed, too: removed from the record
         # first, they would count as set by other tools.
         if removed:
             self._exchange("untag", change.key, {"resourceArn": before.arn, "tagKeys": removed})
+        changed = attest(change.tags, version.version).items() - before.tags.items()
         if changed:
-            self._tag(change, changed)
+            self._tag(change.key, before.arn, changed)
         return version
 
     def describe(self, key: Key) -> dict[str, Any]:
@@ -223,9 +251,13 @@ class AppMesh:
         """Return the cached `key` if it is unchanged in the list, or None."""
         return None if self._cache is None else self._cache.get(key, ref)
 
-    def _tag(self, change: Update | Adopt, tags: Iterable[tuple[str, str]]) -> None:
-        arguments = {"resourceArn": change.before.arn, "tags": _tag_list(tags)}
-        self._exchange("tag", change.key, arguments)
+    def _tag(self, key: Key, arn: str, tags: Iterable[tuple[str, str]]) -> None:
+        self._exchange("tag", key, {"resourceArn": arn, "tags": _tag_list(tags)})
+
+    def _trusted_until(self) -> float:
+        """Return the time, by the target's clock, before which the index has all changes."""
+        now = self._client.server_time
+        return -math.inf if now is None else now - self._tag_index_lag_seconds
 
     def _forget(self, key: Key) -> None:
         if self._cache is not None:
@@ -265,6 +297,9 @@ class _Reader:
     owner: str
     index: TagIndex
     refs: Mapping[Key, Ref]
+    attested_spec: Attests | None
+    trusted_until: float
+    """Time of the target's clock: the index may not have changes of then or later."""
 
     def read(self, key: Key) -> LiveResource | Unreadable | None:
         """Return the live resource, or None if it is neither requested nor owned."""
@@ -283,12 +318,22 @@ class _Reader:
                 return None
             if cached is not None:
                 return replace(cached, tags=tags)
-            return to_live_resource(key, self.target.describe(key), tags)
+            return self._attested(key, ref, tags) or to_live_resource(
+                key, self.target.describe(key), tags
+            )
         except TargetError as error:
             # NotFound does not prove absence either: the resource was just listed.
             return Unreadable(
                 key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
             )
+
+    def _attested(self, key: Key, ref: Ref, tags: Tags) -> LiveResource | None:
+        if self.attested_spec is None or self.index.tags(ref["arn"]) is None:
+            return None
+        if max(ref["createdAt"], ref["lastUpdatedAt"]) >= self.trusted_until:
+            return None
+        spec = self.attested_spec(key, ref["version"], tags)
+        return None if spec is None else attested_resource(key, ref, spec, tags)
 
 
 def _tag_list(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -1,10 +1,12 @@
-"""Cache between two reads of a target: the index of tags and the described resources.
+"""Cache between two reads of a target: the index of tags and the resources.
 
 Every change of a spec changes the version, so the lists show which resources to describe again. A
 change of tags does not change the version. So the tags are read again in parts, and drift of tags
-is found after `cycles_per_full_recheck` cycles at the latest.
+is found after `cycles_per_full_recheck` cycles at the latest. A share of the resources is described
+in each cycle even if nothing shows a change, so that all are within `description_cycles` cycles.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +24,14 @@ class TagIndex:
     Attributes:
         by_arn: Tags by ARN, or None if the target has no tagging API.
         possibly_stale: ARNs of resources whose tags are read resource by resource.
+        is_new: Whether all of it was read just now.
     """
 
     def __init__(self, client: ApiClient) -> None:
         """Read every page of the index."""
         self.by_arn: dict[str, Tags] | None = {}
         self.possibly_stale: set[str] = set()
+        self.is_new = True
         token = ""
         for _ in range(limits.API_MAX_PAGES):
             page = client.tagged(OWNER_TAG, token)
@@ -67,9 +71,17 @@ class TagIndex:
 
 
 class ReadCache:
-    """The resources of the last read, for a process that reads one target repeatedly."""
+    """The resources of the last read, for a process that reads one target repeatedly.
 
-    def __init__(self) -> None:
+    Attributes:
+        description_cycles: Number of cycles after which every resource has been described.
+    """
+
+    def __init__(self, description_cycles: float = limits.DESCRIPTION_SECONDS) -> None:
+        self.description_cycles = description_cycles
+        self._due = 0.0
+        self._last_due: Key | None = None
+        self._describes_all = False
         self._cached: dict[Key, tuple[tuple[Any, ...], LiveResource]] = {}
         self._index: TagIndex | None = None
         self._rechecked: set[str] = set()
@@ -84,7 +96,8 @@ class ReadCache:
         return -(-calls // limits.TAG_PAGES_PER_CYCLE) or 1
 
     def clear(self) -> None:
-        """Forget everything, so that the next cycle reads everything."""
+        """Forget everything, so that the next cycle reads and describes everything."""
+        self._describes_all |= self._index is not None
         self._cached.clear()
         self._index, self._token = None, ""
         self._rechecked.clear()
@@ -94,8 +107,12 @@ class ReadCache:
         if self._index is None or self._index.by_arn is None:
             self._index = TagIndex(client)
             self._drop_some()
+            self._index.is_new = not self._describes_all
+            self._describes_all = False
         else:
             self._read_next_pages(client, self._index.by_arn, self._index.possibly_stale)
+            self._index.is_new = False
+        self._drop_due()
         return self._index
 
     def get(self, key: Key, ref: Ref) -> LiveResource | None:
@@ -160,6 +177,16 @@ class ReadCache:
         self._next_dropped = (
             self._next_dropped + limits.TAG_PAGES_PER_CYCLE if self._next_dropped < len(keys) else 0
         )
+
+    def _drop_due(self) -> None:
+        """Remove the next share of the resources, so that they are described in this cycle."""
+        self._due += len(self._cached) / self.description_cycles
+        keys = sorted(self._cached) if self._due >= 1 else []
+        start = bisect_right(keys, self._last_due) if self._last_due else 0
+        for key in (keys[start:] + keys[:start])[: int(self._due)]:
+            del self._cached[key]
+            self._last_due = key
+        self._due %= 1
 
 
 def _stamp(ref: Ref) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from reconciler.api import load, violations
 from reconciler.core.diff import join_pointer
 from reconciler.core.kinds import KINDS
-from reconciler.core.resources import Json, Key, LiveResource, ResourceVersion
+from reconciler.core.resources import Json, Key, LiveResource, ResourceVersion, Spec
 
 
 def to_live_resource(key: Key, body: Mapping[str, Any], tags: Mapping[str, str]) -> LiveResource:
@@ -22,6 +22,23 @@ def to_live_resource(key: Key, body: Mapping[str, Any], tags: Mapping[str, str])
         account=metadata["resourceOwner"],
         created_at=metadata["createdAt"],
         unknown=tuple(_unknown_fields(key, body["spec"])),
+    )
+
+
+def attested_resource(
+    key: Key, ref: Mapping[str, Any], spec: Spec, tags: Mapping[str, str]
+) -> LiveResource:
+    """Return the live `key` from its list entry `ref` and the `spec` that its record attests."""
+    return LiveResource(
+        key=key,
+        spec=spec,
+        tags=tags,
+        uid="",
+        version=ref["version"],
+        arn=ref["arn"],
+        account=ref["resourceOwner"],
+        created_at=ref["createdAt"],
+        attested=True,
     )
 
 

@@ -148,6 +148,7 @@ def _status(document: Any) -> DaemonStatus:
         calls=document["calls"],
         responses=document["responses"],
         recheck_seconds=document["recheck_seconds"],
+        description_seconds=document["description_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
         is_leader=document["is_leader"],
     )

@@ -111,4 +111,6 @@ def _connect(
             f"credentials belong to {account}"
         )
     target = TargetId(config.name, client.url, account, client.region)
-    return AppMesh(target, client, workers=workers, cache=cache)
+    # The index of the embedded endpoint never lags.
+    lag = 0 if reopen else config.tag_index_lag
+    return AppMesh(target, client, workers=workers, cache=cache, tag_index_lag_seconds=lag)

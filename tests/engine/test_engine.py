@@ -34,6 +34,7 @@ from reconciler.core.report import (
 )
 from reconciler.core.resources import (
     OWNER_TAG,
+    Attests,
     Desired,
     Key,
     LiveResource,
@@ -766,7 +767,10 @@ def test_a_target_without_an_index_of_tags_has_each_looked_at() -> None:
 class Lagging(FakeTarget):
     """Its index of tags still shows the tag ``team`` as it was long ago."""
 
-    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(
+        self, asked: Collection[Key], owner: str, attested_spec: Attests | None = None
+    ) -> LiveState:
+        del attested_spec
         world = super().read_all(asked, owner)
         seen = {
             key: replace(live, tags={**live.tags, "team": "old"})

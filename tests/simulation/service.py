@@ -100,7 +100,7 @@ def _contradict(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 class Mesh(NamedTuple):
-    """A mesh as it was at one moment; ``created_at`` is in whole seconds, as the service's is."""
+    """A mesh as it was at one moment; its times are in whole seconds, as the service's are."""
 
     name: str
     uid: str
@@ -108,6 +108,7 @@ class Mesh(NamedTuple):
     created_at: float
     spec: Spec
     tags: Mapping[str, str]
+    updated_at: float = 0.0
 
 
 class Effect(NamedTuple):
@@ -237,7 +238,7 @@ class Service:
             raise ConflictError(f"mesh {name} is there")
         self.incarnations += 1
         uid, created = str(self.incarnations), float(int(self.now))
-        made = Mesh(name, uid, 1, created, spec or {}, tags)
+        made = Mesh(name, uid, 1, created, spec or {}, tags, created)
         return self._change(actor, "create", name, made, token)
 
     def _update(self, name: str, spec: Spec | None, token: str | None, actor: str) -> Mesh:
@@ -246,7 +247,9 @@ class Service:
         if after is None:
             after = {} if self.behavior.bare_update_clears else live.spec
         bumps = self.behavior.idle_update_bumps or after != live.spec
-        changed = live._replace(spec=after, version=live.version + bumps)
+        changed = live._replace(
+            spec=after, version=live.version + bumps, updated_at=float(int(self.now))
+        )
         return self._change(actor, "update", name, changed, token)
 
     def tag(self, name: str, tags: Mapping[str, str], actor: str) -> Mesh:

@@ -1,14 +1,16 @@
 """The model service as the engine's target: one method, the same calls as the real adapter's."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builders import ACCOUNT, TARGET
 
 from reconciler.core.changes import Adopt, Change, Create, Delete
 from reconciler.core.errors import NotFoundError, TargetError, UnavailableError
+from reconciler.core.planning.last_applied import attest
 from reconciler.core.resources import (
     OWNER_TAG,
+    Attests,
     Key,
     LiveResource,
     LiveState,
@@ -35,8 +37,12 @@ class ModelTarget:
         assert isinstance(plain, dict)
         return plain
 
-    def read_all(self, asked: Collection[Key], owner: str) -> LiveState:
+    def read_all(
+        self, asked: Collection[Key], owner: str, attested_spec: Attests | None = None
+    ) -> LiveState:
         resources: dict[Key, LiveResource | Unreadable] = {}
+        service = self.wire.service
+        trusted_until = int(service.now) - (service.behavior.index_lag_seconds or 0)
         found = sorted(self._list(), key=lambda mesh: mesh.name)
         marked = self.tags()
         for mesh in found:
@@ -45,6 +51,10 @@ class ModelTarget:
                 continue
             try:
                 tags = marked.get(mesh.name) if marked is not None else None
+                attested = self._attested(key, mesh, tags, attested_spec, trusted_until)
+                if attested is not None:
+                    resources[key] = attested
+                    continue
                 tags = self._tags(mesh.name) if tags is None else tags
                 if key in asked or tags.get(OWNER_TAG) == owner:
                     resources[key] = _present(key, self._describe(mesh.name), tags)
@@ -52,6 +62,22 @@ class ModelTarget:
                 resources[key] = Unreadable(key, str(error))
         doubtful = frozenset(key for key in resources if key.name in (marked or {}))
         return LiveState(resources, possibly_stale=doubtful)
+
+    def _attested(
+        self,
+        key: Key,
+        mesh: Mesh,
+        tags: Mapping[str, str] | None,
+        attests: Attests | None,
+        trusted_until: float,
+    ) -> LiveResource | None:
+        """Return what its record attests, if that is not too young for the index of tags."""
+        if attests is None or tags is None or mesh.updated_at >= trusted_until:
+            return None
+        spec = attests(key, mesh.version, tags)
+        if spec is None:
+            return None
+        return replace(_present(key, mesh, tags), spec=spec, uid="", attested=True)
 
     def read(self, key: Key) -> LiveResource | None:
         try:
@@ -75,15 +101,20 @@ class ModelTarget:
             return self._answered(wire.write("DeleteMesh", name, lambda: service.delete(name, US)))
         spec, tags = change.spec, change.tags
         if isinstance(change, Create):
-            return self._answered(
+            created = attest(tags, 1)
+            answer = self._answered(
                 wire.write(
                     "CreateMesh",
                     name,
-                    lambda: service.create(name, spec, tags, token, US),
+                    lambda: service.create(name, spec, created, token, US),
                     token=token,
-                    request=("create", name, spec, tags),
+                    request=("create", name, spec, created),
                 )
             )
+            if answer.version != 1 and created != tags:
+                attested = attest(tags, answer.version)
+                wire.write("TagResource", name, lambda: service.tag(name, attested, US))
+            return answer
         before = change.before
         answer = ResourceVersion(before.version, before.created_at, before.uid)
         if spec is not None:
@@ -102,7 +133,7 @@ class ModelTarget:
         dropped = sorted(before.tags.keys() - tags.keys())
         if dropped:
             wire.write("UntagResource", name, lambda: service.untag(name, dropped, US))
-        moved = dict(sorted(tags.items() - before.tags.items()))
+        moved = dict(sorted(attest(tags, answer.version).items() - before.tags.items()))
         if moved:
             wire.write("TagResource", name, lambda: service.tag(name, moved, US))
         return answer

@@ -18,6 +18,7 @@ from simulation.scenarios import SCENARIOS, Scenario
 pytestmark = pytest.mark.slow
 
 BEHAVIOR = "tags-in-pages"
+HOUR = 3_600
 # Those in which nobody but us does anything: the model's other hands do not reach the endpoint.
 ALONE = [
     name
@@ -35,6 +36,8 @@ def real() -> Iterator[AppMesh]:
             identity,
             ApiClient(open_session(connection), connection, workers=1, reopen=None),
             workers=1,
+            # As if each cycle began long after the one before.
+            tag_index_lag_seconds=-HOUR,
         )
 
 

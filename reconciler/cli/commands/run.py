@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler import engine
+from reconciler import engine, limits
 from reconciler.cli.command import Invocation, configure_logging
 from reconciler.cli.run_context import (
     RunContext,
@@ -51,7 +51,9 @@ def run(invocation: Invocation) -> int:
     once = invocation["once"]
     with (
         stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
-        open_run(invocation, max_updates=DAEMON_UPDATES, cache=(cache := ReadCache())) as context,
+        open_run(
+            invocation, max_updates=DAEMON_UPDATES, cache=(cache := _cache(invocation))
+        ) as context,
     ):
         target_line = text.target_line(context.target.id)
         logger.info(
@@ -81,10 +83,16 @@ class DaemonRun:
         """Load the manifests, with their diagnostics."""
         return self.context.read(self.on_heartbeat)
 
-    def propose(self, desired: Sequence[Desired], *, incomplete_reason: str | None) -> Plan:
+    def propose(
+        self,
+        desired: Sequence[Desired],
+        *,
+        incomplete_reason: str | None,
+        settled: frozenset[Key],
+    ) -> Plan:
         """Return the plan for ``desired``."""
         self.on_heartbeat()
-        return self.context.propose(desired, incomplete_reason=incomplete_reason)
+        return self.context.propose(desired, incomplete_reason=incomplete_reason, settled=settled)
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Apply ``plan``, except the changes in ``waiting``, and return the report."""
@@ -120,6 +128,7 @@ class DaemonRun:
             calls=dict(target.calls),
             responses=dict(target.responses),
             recheck_seconds=cycles * status.interval_seconds,
+            description_seconds=self.cache.description_cycles * status.interval_seconds,
         )
 
     def _should_stop(self) -> bool:
@@ -136,6 +145,14 @@ class DaemonRun:
         del self._unfinished[key]
         level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
         logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
+
+
+def _cache(invocation: Invocation) -> ReadCache:
+    return ReadCache(_description_cycles(invocation))
+
+
+def _description_cycles(invocation: Invocation) -> float:
+    return float(max(1.0, limits.DESCRIPTION_SECONDS / invocation["interval"]))
 
 
 def _run_once(run: DaemonRun) -> ExitCode:
@@ -209,6 +226,7 @@ def _reload(run: DaemonRun, daemon: Daemon) -> None:
     configure_logging(context.invocation)
     logger.info("the configuration was reloaded; policy %s", context.config.policy)
     run.context = context
+    run.cache.description_cycles = _description_cycles(context.invocation)
     daemon.reconfigure(context.invocation["interval"], context.config.policy)
 
 

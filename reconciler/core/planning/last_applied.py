@@ -2,10 +2,14 @@
 
 The value is ``1.<digest of the spec>.<digests of the managed tag keys, joined by colons>``. It ends
 in ``.p`` if the resource is protected, so that the protection outlives the manifest.
+
+Schema 2 adds the version at which that spec was live, as the last of the joined entries:
+``@2@<version>``. An older release takes it for a digest that no tag key has, so it still finds the
+protection and the managed tags.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.resources import (
     APPLIED_TAG,
@@ -16,10 +20,15 @@ from reconciler.core.resources import (
 )
 
 SCHEMA = "1"
+ATTESTED = "@2@"
+# The version in the record of a plan: the write fills in the version that it results in.
+PENDING = 0
 # A tag's value holds 256 characters: the schema and its dot take 2, the spec's digest 12, the
 # dot after it 1, the mark of protection 2. With all 48 tags in use each key still gets 4.
 SPEC_DIGEST_LENGTH = 12
 KEY_DIGESTS_LENGTH = 256 - 2 - SPEC_DIGEST_LENGTH - 1 - 2
+# A colon, the mark, and a version of at most 10 digits.
+VERSION_LENGTH = 1 + len(ATTESTED) + 10
 MAX_KEY_DIGEST_LENGTH = 11
 MIN_KEY_DIGEST_LENGTH = 4
 UNMANAGED = "-"
@@ -34,19 +43,27 @@ class LastApplied:
         spec_digest: Short digest of the managed part of the spec.
         tag_key_digests: Prefixes of the digests of the tag keys in the manifest.
         protect: Whether the resource is protected.
+        version: Version of the resource at which the spec was live; `PENDING` before the write,
+            None if it is not known.
     """
 
     spec_digest: str
     tag_key_digests: tuple[str, ...] = ()
     protect: bool = False
+    version: int | None = None
 
     def manages_tag(self, tag_key: str) -> bool:
         """Whether the last apply set the tag ``tag_key``."""
         return any(text_digest(tag_key).startswith(known) for known in self.tag_key_digests)
 
     def __str__(self) -> str:
-        """Return the value of the tag."""
-        parts = [SCHEMA, self.spec_digest, ":".join(self.tag_key_digests)]
+        """Return the value of the tag; without the version if there is no room for it."""
+        keys = ":".join(self.tag_key_digests)
+        attested = f"{ATTESTED}{self.version}"
+        entries = f"{keys}:{attested}" if keys else attested
+        if self.version is not None and len(entries) <= KEY_DIGESTS_LENGTH:
+            keys = entries
+        parts = [SCHEMA, self.spec_digest, keys]
         return ".".join([*parts, PROTECTED] if self.protect else parts)
 
 
@@ -56,23 +73,57 @@ def spec_digest(spec: Spec | None) -> str:
 
 
 def last_applied_for(spec: Spec | None, tag_keys: Iterable[str], *, protect: bool) -> LastApplied:
-    """Return the record of an apply of canonical ``spec`` and tags with ``tag_keys``."""
+    """Return the record of an apply of canonical ``spec`` and tags with ``tag_keys``.
+
+    Its version is `PENDING`.
+    """
     keys = sorted(tag_keys)
-    width = min(MAX_KEY_DIGEST_LENGTH, (KEY_DIGESTS_LENGTH + 1) // len(keys) - 1) if keys else 0
-    return LastApplied(spec_digest(spec), tuple(text_digest(key)[:width] for key in keys), protect)
+    width = 0
+    if keys:
+        # With nearly all tags in use there is no room for a version.
+        roomy, full = (
+            (length + 1) // len(keys) - 1
+            for length in (KEY_DIGESTS_LENGTH - VERSION_LENGTH, KEY_DIGESTS_LENGTH)
+        )
+        width = min(MAX_KEY_DIGEST_LENGTH, roomy if roomy >= MIN_KEY_DIGEST_LENGTH else full)
+    digests = tuple(text_digest(key)[:width] for key in keys)
+    return LastApplied(spec_digest(spec), digests, protect, PENDING)
 
 
 def parse_last_applied(tags: Mapping[str, str]) -> LastApplied | None:
     """Return the record in ``tags``, or None if it is missing or invalid."""
     match tags.get(APPLIED_TAG, "").split("."):
         case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
-            known = tuple(keys.split(":")) if keys else ()
+            entries = keys.split(":") if keys else []
+            version = None
+            if entries and entries[-1].startswith(ATTESTED):
+                digits = entries.pop().removeprefix(ATTESTED)
+                version = int(digits) if digits.isdecimal() else None
             # A shorter prefix would match tags of other tools by chance.
-            if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in known):
+            if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in entries):
                 return None
-            return LastApplied(spec, known, protect=bool(rest))
+            return LastApplied(spec, tuple(entries), bool(rest), version)
         case _:
             return None
+
+
+def attest(tags: Mapping[str, str], version: int) -> Mapping[str, str]:
+    """Return ``tags``, in which a pending record attests ``version``.
+
+    A record that is not pending is of another spec than the one that has just been written.
+    """
+    last_applied = parse_last_applied(tags)
+    if last_applied is None or last_applied.version != PENDING:
+        return tags
+    return {**tags, APPLIED_TAG: str(replace(last_applied, version=version))}
+
+
+def unattested(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Return ``tags`` with a record without a version: equal for all versions of one apply."""
+    last_applied = parse_last_applied(tags)
+    if last_applied is None or last_applied.version is None:
+        return tags
+    return {**tags, APPLIED_TAG: str(replace(last_applied, version=None))}
 
 
 def is_protected(tags: Mapping[str, str]) -> bool:

@@ -24,7 +24,7 @@ from reconciler.core.changes import (
     Withheld,
 )
 from reconciler.core.kinds import parent_of
-from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws
+from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws, unattested
 from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec, describe_owner
 
 Item = TypeVar("Item", bound=Change | LiveResource)
@@ -159,7 +159,8 @@ class _ListenerChange:
         planned, desired = self.planned.get(live.key), self.desired.get(live.key)
         if isinstance(planned, Delete):
             return live.key
-        spec, tags = live.spec, live.tags
+        # The new route starts at another version than the one that the record attests.
+        spec, tags = live.spec, unattested(live.tags)
         if isinstance(planned, Update):
             spec, tags = planned.spec or spec, planned.tags
             if not _conflicts(spec, self.before, self.after) and _is_valid_with(spec, self.before):

@@ -4,7 +4,7 @@ A plan has each desired or live key exactly once: as a change, as unchanged, or 
 reason. `make_plan` is a pure function, so equal inputs give equal plans.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -39,6 +39,7 @@ from reconciler.core.planning.last_applied import (
     user_tags,
 )
 from reconciler.core.planning.listener_changes import plan_listener_changes
+from reconciler.core.planning.managed import Canonical, managed_spec, tags_after
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
@@ -54,8 +55,6 @@ from reconciler.core.resources import (
     digest,
 )
 
-Canonical: TypeAlias = Callable[[Spec, Spec | None], Spec]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -67,6 +66,7 @@ class Plan:
         withheld: Resources that are not changed, with reasons.
         unlisted: Lists that could not be read; even the keys of these resources are unknown.
         owned: Number of live resources of ``owner``; None if not counted.
+        renewals: Updates of nothing but the last-applied record, of resources in ``unchanged``.
     """
 
     target: TargetId
@@ -76,6 +76,7 @@ class Plan:
     withheld: tuple[Withheld, ...]
     unlisted: tuple[Unlisted, ...] = ()
     owned: int | None = None
+    renewals: tuple[Update, ...] = ()
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -132,6 +133,7 @@ class PlanInput:
         canonical: Returns a spec as the target would return it, without defaults of the service
             for fields that the second spec does not have.
         now: The current time, with a time zone; decides which suspensions have ended.
+        settled: Keys whose last write by this process is complete, with its record.
     """
 
     target: TargetId
@@ -141,6 +143,7 @@ class PlanInput:
     canonical: Canonical
     guards: GuardSettings
     now: datetime
+    settled: frozenset[Key] = frozenset()
 
 
 def make_plan(inputs: PlanInput) -> Plan:
@@ -167,11 +170,12 @@ def make_plan(inputs: PlanInput) -> Plan:
     listener_plan = plan_listener_changes(allowed, desired, withheld_keys, live, inputs.owner)
     possible, blocked = withhold_blocked(listener_plan.changes, live)
     unchanged = {verdict for verdict in verdicts if isinstance(verdict, Key)}
+    unchanged -= listener_plan.detached_keys
     return Plan(
         inputs.target,
         inputs.owner,
         _order_changes(possible, listener_plan.before_parent),
-        tuple(sorted(unchanged - listener_plan.detached_keys)),
+        tuple(sorted(unchanged)),
         tuple(
             sorted(
                 (*withheld, *listener_plan.withheld, *blocked),
@@ -180,6 +184,11 @@ def make_plan(inputs: PlanInput) -> Plan:
         ),
         live.unlisted,
         owned,
+        tuple(
+            renewal
+            for key in sorted(unchanged)
+            if (renewal := _renewal(inputs, desired[key], live.resources[key])) is not None
+        ),
     )
 
 
@@ -270,6 +279,9 @@ def _create(inputs: PlanInput, desired: Desired) -> Create:
 
 
 def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) -> Verdict:
+    if live_resource.attested:
+        # Only what is in sync is not described.
+        return desired.key
     last_applied = parse_last_applied(live_resource.tags)
     live_spec = inputs.canonical(live_resource.spec, desired.spec)
     spec = (
@@ -279,7 +291,9 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
     )
     after = live_spec if spec is None else inputs.canonical(spec, None)
     managed = managed_spec(desired, inputs.canonical)
-    tags = _tags_after(desired, live_resource, last_applied) | _owner_tags(inputs, desired, managed)
+    tags = tags_after(desired, live_resource.tags, last_applied) | _owner_tags(
+        inputs, desired, managed
+    )
     difference = Difference(
         view(live_spec, live_resource.tags, protect=is_protected(live_resource.tags)),
         view(after, tags, protect=desired.options.protect),
@@ -309,6 +323,21 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
     return change
 
 
+def _renewal(inputs: PlanInput, desired: Desired, live: LiveResource | Unreadable) -> Update | None:
+    """Return the update of the record of an unchanged resource, or None if it needs none."""
+    if not isinstance(live, LiveResource) or live.attested:
+        return None
+    known = parse_last_applied(live.tags)
+    tags = {**live.tags, **_owner_tags(inputs, desired, managed_spec(desired, inputs.canonical))}
+    current = parse_last_applied(tags)
+    is_same_spec = known and current and known.spec_digest == current.spec_digest
+    # A service may count the write of a tag as a version. Renewed each time, it would never end.
+    if is_same_spec and known and known.version and live.version - known.version in (0, 1):
+        return None
+    unchanged = Difference(None, None)
+    return Update(desired.key, live, None, tags, desired.origin, unchanged, Cause.MANIFEST)
+
+
 def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
     if is_protected(live.tags):
         reason = (
@@ -320,28 +349,9 @@ def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
     return Delete(live.key, live, Difference(before, None))
 
 
-def managed_spec(desired: Desired, canonical: Canonical) -> Spec | None:
-    """Return the managed part of the desired spec, canonical; None if the spec is not managed."""
-    if desired.spec is None:
-        return None
-    return canonical(overlay(desired.spec, {}, desired.options.ignore), None)
-
-
 def _owner_tags(inputs: PlanInput, desired: Desired, managed: Spec | None) -> dict[str, str]:
     last_applied = last_applied_for(managed, desired.tags, protect=desired.options.protect)
     return {OWNER_TAG: inputs.owner, APPLIED_TAG: str(last_applied)}
-
-
-def _tags_after(
-    desired: Desired, live: LiveResource, last_applied: LastApplied | None
-) -> dict[str, str]:
-    """Return the desired tags and those of other tools, without tags removed from the manifest."""
-    kept = {
-        key: value
-        for key, value in user_tags(live.tags).items()
-        if key in desired.tags or last_applied is None or not last_applied.manages_tag(key)
-    }
-    return kept | dict(desired.tags)
 
 
 def _is_ignored(field: str, pointers: Iterable[str]) -> bool:
@@ -360,7 +370,11 @@ def _cause(
     if desired.spec is not None:
         managed = overlay(live_resource.spec, {}, desired.options.ignore)
         live = inputs.canonical(managed, desired.spec)
-    causes = set(_spec_causes(managed_spec(desired, inputs.canonical), live, last_applied))
+    updates = None
+    if last_applied.version and desired.key not in inputs.settled:
+        updates = live_resource.version - last_applied.version
+    managed = managed_spec(desired, inputs.canonical)
+    causes = set(_spec_causes(managed, live, last_applied, updates))
     causes |= set(_tag_causes(desired.tags, user_tags(live_resource.tags), last_applied))
     if last_applied.protect != desired.options.protect:
         causes.add(Cause.MANIFEST)
@@ -371,12 +385,17 @@ def _cause(
     return known.pop() if known else Cause.UNKNOWN
 
 
-def _spec_causes(desired: Spec | None, live: Spec | None, last_applied: LastApplied) -> list[Cause]:
+def _spec_causes(
+    desired: Spec | None, live: Spec | None, last_applied: LastApplied, updates: int | None
+) -> list[Cause]:
     if desired == live:
         return []
     # A record without a spec means that the last manifest had none and this one adds it.
     if last_applied.spec_digest in (spec_digest(live), UNMANAGED):
         return [Cause.MANIFEST]
+    if updates == 1:
+        # Made by another client, or by a run that ended before it wrote the record.
+        return [Cause.UNKNOWN]
     return [Cause.DRIFT if last_applied.spec_digest == spec_digest(desired) else Cause.BOTH]
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
 from reconciler.core.diff import MISSING, FieldChange, Missing, field_changes, value_at
-from reconciler.core.planning.plan import Canonical, Plan, managed_spec, view
+from reconciler.core.planning.managed import Canonical, managed_spec
+from reconciler.core.planning.plan import Plan, view
 from reconciler.core.resources import Desired, Json, Key
 
 

@@ -78,6 +78,7 @@ class DaemonStatus:
         calls: Number of API calls since the start, by operation.
         responses: Number of responses, by class: ok, refused, throttled, failed or none.
         recheck_seconds: How long it takes to read all tags once.
+        description_seconds: How long it takes to describe all resources once.
         is_leader: Whether this daemon writes; always true without a lock.
     """
 
@@ -98,5 +99,6 @@ class DaemonStatus:
     calls: Mapping[str, int] = field(default_factory=dict)
     responses: Mapping[str, int] = field(default_factory=dict)
     recheck_seconds: float | None = None
+    description_seconds: float | None = None
     lease: LeaseStatus | None = None
     is_leader: bool = True

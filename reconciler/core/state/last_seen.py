@@ -15,9 +15,14 @@ from reconciler.core.resources import Key
 
 @dataclass(frozen=True, slots=True)
 class LastSeen:
-    """When this process last read each owned resource, by key."""
+    """When this process last read each owned resource, by key.
+
+    Attributes:
+        settled: Keys that were in sync at the end of the last cycle, with a complete record.
+    """
 
     at: Mapping[Key, float] = field(default_factory=dict)
+    settled: frozenset[Key] = frozenset()
 
     def explain(self, plan: Plan) -> Plan:
         """Return `plan` with the cause `missing` for each create of a resource that was live."""
@@ -50,7 +55,9 @@ class LastSeen:
                     known.pop(outcome.change.key, None)
                 else:
                     known[outcome.change.key] = written_at
-        return LastSeen(known)
+        applied = {item.change.key for item in report.outcomes if isinstance(item, Applied)}
+        unrenewed = {renewal.key for renewal in plan.renewals}
+        return LastSeen(known, frozenset(applied | ({*plan.unchanged} - unrenewed)))
 
     def _with_cause(self, change: Change) -> Change:
         last_seen_at = self.at.get(change.key)

@@ -158,7 +158,7 @@ function updateFacts(status) {
     account: [`${target.account ?? "unknown"}, ${target.region}`],
     owner: [`${status.owner}, policy ${status.policy}`],
     cycle: [cycle.number ? `${cycle.number} ${running}` : "none yet", ...ended],
-    every: [`${formatDuration(status.interval_seconds)}${status.recheck_seconds ? `, all tags within ${formatDuration(status.recheck_seconds)}` : ""}`],
+    every: [`${formatDuration(status.interval_seconds)}${status.recheck_seconds ? `, all tags within ${formatDuration(status.recheck_seconds)}, all resources within ${formatDuration(status.description_seconds)}` : ""}`],
     lease: lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],
   };
   byId("facts").replaceChildren(...Object.entries(contents).filter(([, content]) => content).map(([name, content]) =>

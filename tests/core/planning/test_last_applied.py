@@ -42,7 +42,7 @@ def test_without_its_tag_there_is_no_mark() -> None:
 
 def test_an_unmanaged_spec_has_a_mark_of_its_own() -> None:
     assert last_applied_for(None, [], protect=False) != last_applied_for({}, [], protect=False)
-    assert str(last_applied_for(None, [], protect=False)) == "1.-."
+    assert str(last_applied_for(None, [], protect=False)) == "1.-.@2@0"
 
 
 def test_the_users_tags_are_all_but_ours() -> None:
