@@ -64,7 +64,9 @@ class FakeTarget:
             if key not in asked and resource.owner != owner:
                 continue
             if attested_spec is not None:
-                spec = attested_spec(key, resource.version, resource.tags)
+                spec = attested_spec(
+                    key, ResourceVersion(resource.version, resource.created_at), resource.tags
+                )
                 if spec is not None:
                     seen[key] = replace(resource, spec=spec, uid="", attested=True)
                     continue
@@ -158,7 +160,10 @@ class FakeTarget:
         changed = live
         if change.spec is not None:
             changed = replace(live, spec=change.spec, version=live.version + 1)
-        moved = attest(change.tags, changed.version).items() - change.before.tags.items()
+        moved = (
+            attest(change.tags, changed.version, changed.created_at).items()
+            - change.before.tags.items()
+        )
         changed = replace(changed, tags=kept | dict(moved))
         self.resources[change.key] = changed
         return changed

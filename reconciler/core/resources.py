@@ -216,6 +216,10 @@ class ResourceVersion:
     request_id: str = ""
 
 
+Attests: TypeAlias = Callable[[Key, ResourceVersion, Mapping[str, str]], Spec | None]
+"""Returns the live spec that the record in some tags attests at a version, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveState:
     """The live state of the requested resources and of all resources of an owner."""
@@ -231,10 +235,6 @@ class LiveState:
 
     not_selected: frozenset[Key] = frozenset()
     """Live keys outside the plan: not selected, or neither requested nor known to be owned."""
-
-
-Attests: TypeAlias = Callable[[Key, int, Mapping[str, str]], Spec | None]
-"""Returns the live spec that the record in some tags attests at a version, or None."""
 
 
 @dataclass(frozen=True, slots=True)

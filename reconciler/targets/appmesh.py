@@ -207,7 +207,11 @@ class AppMesh:
                 "create", change.key, tags=_tag_list(tags.items()), clientToken=token, **spec
             )
             if version.version != FIRST_VERSION and tags != change.tags:
-                self._tag(change.key, version.arn, attest(change.tags, version.version).items())
+                self._tag(
+                    change.key,
+                    version.arn,
+                    attest(change.tags, version.version, version.created_at).items(),
+                )
             return version
         before = change.before
         removed = sorted(before.tags.keys() - change.tags.keys())
@@ -222,7 +226,9 @@ class AppMesh:
         # first, they would count as set by other tools.
         if removed:
             self._exchange("untag", change.key, {"resourceArn": before.arn, "tagKeys": removed})
-        changed = attest(change.tags, version.version).items() - before.tags.items()
+        changed = (
+            attest(change.tags, version.version, version.created_at).items() - before.tags.items()
+        )
         if changed:
             self._tag(change.key, before.arn, changed)
         return version
@@ -332,7 +338,7 @@ class _Reader:
             return None
         if max(ref["createdAt"], ref["lastUpdatedAt"]) >= self.trusted_until:
             return None
-        spec = self.attested_spec(key, ref["version"], tags)
+        spec = self.attested_spec(key, ResourceVersion(ref["version"], ref["createdAt"]), tags)
         return None if spec is None else attested_resource(key, ref, spec, tags)
 
 

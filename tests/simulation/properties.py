@@ -17,7 +17,7 @@ from simulation.service import US, Mesh
 from simulation.trace import (
     calls_of,
     excused,
-    has_old_record,
+    has_other_spec,
     is_lied_to,
     is_so,
     longest_lag,
@@ -199,7 +199,8 @@ def _stays_within_bounds(running: Run, scenario: Scenario) -> Iterator[str]:
         meshes = len(running.service.past)
         # What an index shows, and a plan would rest on, is looked at by itself.
         looks = 2 if running.service.behavior.index_lag_seconds is None else 4
-        changes = len(cycle.plan.changes) if cycle.plan else 0
+        plan = cycle.plan
+        changes = len(plan.changes) + len(plan.renewals) if plan else 0
         if len(calls) > 3 + 2 * meshes + MAX_CALLS_PER_CHANGE * changes:
             yield f"cycle {number}: {len(calls)} calls for {meshes} meshes and {changes} changes"
         if not changes and len(calls) > 2 + looks * meshes:
@@ -269,22 +270,41 @@ def _says_what_is_true(running: Run, scenario: Scenario) -> Iterator[str]:
 
 
 def _takes_nothing_of_ours_for_drift(running: Run, scenario: Scenario) -> Iterator[str]:
-    """Where only we write, whatever went wrong, no plan says that something drifted.
-
-    Between the update of a spec and the record of it lies one call: a run that ends there leaves a
-    record that is too old, and what it did cannot be told from what others do.
-    """
+    """Where only we write, whatever went wrong, no plan says that something drifted."""
     del scenario
     if is_lied_to(running) or any(effect.actor != US for effect in running.service.effects):
         return
     for number, cycle in enumerate(running.cycles):
         for change in cycle.plan.changes if cycle.plan else ():
-            if isinstance(change, Create | Delete | Adopt) or has_old_record(
-                running, change.before
-            ):
+            if isinstance(change, Create | Delete | Adopt):
                 continue
             if change.cause in (Cause.DRIFT, Cause.BOTH):
                 yield f"cycle {number}: {change.key} {change.cause}"
+
+
+def _calls_nothing_unchanged_that_differs(running: Run, scenario: Scenario) -> Iterator[str]:
+    """A plan calls unchanged what was as desired at some moment that its reads can have shown.
+
+    Reads of specs lag by less than the index of tags: an old tag must not vouch for a new spec.
+    """
+    if is_lied_to(running):
+        return
+    behavior = running.service.behavior
+    spec_lag = max(behavior.create_lag_seconds, behavior.read_lag_seconds)
+    for number, cycle in enumerate(running.cycles):
+        if cycle.plan is None:
+            continue
+        desired = scenario.steps[min(number, len(scenario.steps) - 1)].desired
+        calls = running.wire.calls[cycle.planned_at : cycle.planned_at + 1]
+        until = calls[0].time if calls else cycle.ended
+        wanted = {item.key: item for item in desired if item.key in cycle.plan.unchanged}
+        for key, item in wanted.items():
+            seen = states(running, cycle, key.name, lag=spec_lag, until=until)
+            if not any(mesh and not has_other_spec(mesh, item) for mesh in seen):
+                yield f"cycle {number}: {key} is called unchanged and has another spec"
+            seen = states(running, cycle, key.name, lag=longest_lag(running), until=until)
+            if not any(mesh and ours(mesh) and not list(unlike(mesh, item)) for mesh in seen):
+                yield f"cycle {number}: {key} is called unchanged and differs"
 
 
 def _succeeds_undisturbed(running: Run, scenario: Scenario) -> Iterator[str]:
@@ -325,5 +345,6 @@ PROPERTIES: tuple[Property, ...] = (
     _stands_still_when_blind,
     _admits_what_it_could_not_read,
     _says_what_is_true,
+    _calls_nothing_unchanged_that_differs,
     _succeeds_undisturbed,
 )

@@ -74,7 +74,7 @@ class ModelTarget:
         """Return what its record attests, if that is not too young for the index of tags."""
         if attests is None or tags is None or mesh.updated_at >= trusted_until:
             return None
-        spec = attests(key, mesh.version, tags)
+        spec = attests(key, ResourceVersion(mesh.version, mesh.created_at), tags)
         if spec is None:
             return None
         return replace(_present(key, mesh, tags), spec=spec, uid="", attested=True)
@@ -112,7 +112,7 @@ class ModelTarget:
                 )
             )
             if answer.version != 1 and created != tags:
-                attested = attest(tags, answer.version)
+                attested = attest(tags, answer.version, answer.created_at)
                 wire.write("TagResource", name, lambda: service.tag(name, attested, US))
             return answer
         before = change.before
@@ -133,7 +133,9 @@ class ModelTarget:
         dropped = sorted(before.tags.keys() - tags.keys())
         if dropped:
             wire.write("UntagResource", name, lambda: service.untag(name, dropped, US))
-        moved = dict(sorted(attest(tags, answer.version).items() - before.tags.items()))
+        moved = dict(
+            sorted(attest(tags, answer.version, answer.created_at).items() - before.tags.items())
+        )
         if moved:
             wire.write("TagResource", name, lambda: service.tag(name, moved, US))
         return answer

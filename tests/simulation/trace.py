@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from builders import OWNER, canonical
+from builders import OWNER
 
 from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.diff import overlay
-from reconciler.core.planning.last_applied import parse_last_applied, spec_digest, user_tags
-from reconciler.core.resources import OWNER_TAG, Desired, LiveResource, Spec, drop_empty
+from reconciler.core.planning.last_applied import unattested, user_tags
+from reconciler.core.resources import OWNER_TAG, Desired, Spec, drop_empty
 from simulation.faults import LIES, Call
 from simulation.runs import Cycle, Run
 from simulation.service import DAY, US, Effect, Mesh
@@ -21,27 +21,20 @@ def our_effects(running: Run) -> Iterator[Effect]:
     return (effect for effect in running.service.effects if effect.actor == US)
 
 
+def has_other_spec(mesh: Mesh, desired: Desired) -> bool:
+    if desired.spec is None:
+        return False
+    ignored = desired.options.ignore
+    return plain(overlay(desired.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored))
+
+
 def unlike(mesh: Mesh, desired: Desired) -> Iterator[str]:
-    if desired.spec is not None:
-        ignored = desired.options.ignore
-        if plain(overlay(desired.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored)):
-            yield f"{mesh.name} has the spec {mesh.spec}"
+    if has_other_spec(mesh, desired):
+        yield f"{mesh.name} has the spec {mesh.spec}"
     if any(mesh.tags.get(key) != value for key, value in desired.tags.items()):
         yield f"{mesh.name} has the tags {user_tags(mesh.tags)}"
     if "old" in mesh.tags:
         yield f"{mesh.name} still has a tag that its manifest dropped"
-
-
-def has_old_record(running: Run, live: LiveResource) -> bool:
-    """Whether the record on ``live`` is that of the spec before an update of ours."""
-    record = parse_last_applied(live.tags)
-    return record is not None and any(
-        effect.operation == "update"
-        and effect.before is not None
-        and effect.before.uid == live.uid
-        and record.spec_digest == spec_digest(canonical(effect.before.spec))
-        for effect in our_effects(running)
-    )
 
 
 def shown_late(running: Run) -> bool:
@@ -148,13 +141,15 @@ def calls_of(running: Run, number: int) -> list[Call]:
     return running.wire.calls[cycles[number].first_call : following]
 
 
-def states(running: Run, cycle: Cycle, name: str) -> Iterator[Mesh | None]:
-    """Yield what was there under ``name`` from the beginning of ``cycle`` to its end."""
+def states(
+    running: Run, cycle: Cycle, name: str, *, lag: float = 0, until: float | None = None
+) -> Iterator[Mesh | None]:
+    """Yield what was there under ``name`` from ``lag`` before ``cycle`` to its end, or `until`."""
     latest: Mesh | None = None
     for time, mesh in running.service.past.get(name, ()):
-        if time > cycle.ended:
+        if time > (cycle.ended if until is None else until):
             break
-        if time >= cycle.began:
+        if time >= cycle.began - lag:
             yield latest
         latest = mesh
     yield latest
@@ -163,6 +158,6 @@ def states(running: Run, cycle: Cycle, name: str) -> Iterator[Mesh | None]:
 def is_so(change: Change, mesh: Mesh | None) -> bool:
     if isinstance(change, Delete):
         return mesh is None or mesh.uid != change.before.uid
-    if mesh is None or any(mesh.tags.get(key) != value for key, value in change.tags.items()):
+    if mesh is None or not unattested(change.tags).items() <= unattested(mesh.tags).items():
         return False
     return change.spec is None or plain(mesh.spec) == plain(change.spec)

@@ -224,7 +224,7 @@ def test_repairing_a_drifted_spec_leaves_the_tags(stage: Stage) -> None:
     after = stage.target.read(mesh("a"))
     assert after is not None
     assert (after.spec, after.version) == (DROP, 3)
-    assert after.tags == attest(change.tags, 3)
+    assert after.tags == attest(change.tags, 3, after.created_at)
     assert unattested(after.tags) == unattested(live.tags)
 
 

@@ -8,9 +8,14 @@ shows that version, the spec is still live.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.core.planning.last_applied import parse_last_applied, spec_digest, user_tags
+from reconciler.core.planning.last_applied import (
+    creation_digest,
+    parse_last_applied,
+    spec_digest,
+    user_tags,
+)
 from reconciler.core.planning.managed import Canonical, managed_spec, tags_after
-from reconciler.core.resources import OWNER_TAG, Desired, Key, Spec
+from reconciler.core.resources import OWNER_TAG, Desired, Key, ResourceVersion, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Attestations:
     owner: str
     canonical: Canonical
 
-    def __call__(self, key: Key, version: int, tags: Mapping[str, str]) -> Spec | None:
+    def __call__(self, key: Key, version: ResourceVersion, tags: Mapping[str, str]) -> Spec | None:
         """Return the managed spec of ``key`` at ``version``, or None if it has to be described.
 
         The record in ``tags`` is believed if it is of this version and of the desired spec, and if
@@ -36,7 +41,9 @@ class Attestations:
         resource, record = self.desired.get(key), parse_last_applied(tags)
         if resource is None or record is None or tags.get(OWNER_TAG) != self.owner:
             return None
-        if record.version != version or record.protect != resource.options.protect:
+        if record.creation not in ("", creation_digest(version.created_at)):
+            return None
+        if record.version != version.version or record.protect != resource.options.protect:
             return None
         if tags_after(resource, tags, record) != user_tags(tags):
             return None

@@ -4,8 +4,9 @@ The value is ``1.<digest of the spec>.<digests of the managed tag keys, joined b
 in ``.p`` if the resource is protected, so that the protection outlives the manifest.
 
 Schema 2 adds the version at which that spec was live, as the last of the joined entries:
-``@2@<version>``. An older release takes it for a digest that no tag key has, so it still finds the
-protection and the managed tags.
+``@2@<version>`` from a create, else ``@2@<version>@<digest of the time of creation>``, so that the
+tag attests nothing about another resource with the same ARN. An older release takes the entry for a
+digest that no tag key has, so it still finds the protection and the managed tags.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,8 +28,9 @@ PENDING = 0
 # dot after it 1, the mark of protection 2. With all 48 tags in use each key still gets 4.
 SPEC_DIGEST_LENGTH = 12
 KEY_DIGESTS_LENGTH = 256 - 2 - SPEC_DIGEST_LENGTH - 1 - 2
-# A colon, the mark, and a version of at most 10 digits.
-VERSION_LENGTH = 1 + len(ATTESTED) + 10
+CREATION_LENGTH = 4
+# A colon, the mark, a version of at most 10 digits, and the creation.
+VERSION_LENGTH = 1 + len(ATTESTED) + 10 + 1 + CREATION_LENGTH
 MAX_KEY_DIGEST_LENGTH = 11
 MIN_KEY_DIGEST_LENGTH = 4
 UNMANAGED = "-"
@@ -45,12 +47,14 @@ class LastApplied:
         protect: Whether the resource is protected.
         version: Version of the resource at which the spec was live; `PENDING` before the write,
             None if it is not known.
+        creation: Short digest of the time of creation; empty if the record was written by a create.
     """
 
     spec_digest: str
     tag_key_digests: tuple[str, ...] = ()
     protect: bool = False
     version: int | None = None
+    creation: str = ""
 
     def manages_tag(self, tag_key: str) -> bool:
         """Whether the last apply set the tag ``tag_key``."""
@@ -59,7 +63,7 @@ class LastApplied:
     def __str__(self) -> str:
         """Return the value of the tag; without the version if there is no room for it."""
         keys = ":".join(self.tag_key_digests)
-        attested = f"{ATTESTED}{self.version}"
+        attested = f"{ATTESTED}{self.version}" + (f"@{self.creation}" if self.creation else "")
         entries = f"{keys}:{attested}" if keys else attested
         if self.version is not None and len(entries) <= KEY_DIGESTS_LENGTH:
             keys = entries
@@ -95,27 +99,44 @@ def parse_last_applied(tags: Mapping[str, str]) -> LastApplied | None:
     match tags.get(APPLIED_TAG, "").split("."):
         case [schema, spec, keys, *rest] if schema == SCHEMA and rest in ([], [PROTECTED]):
             entries = keys.split(":") if keys else []
-            version = None
+            version, creation = None, ""
             if entries and entries[-1].startswith(ATTESTED):
-                digits = entries.pop().removeprefix(ATTESTED)
+                digits, _, creation = entries.pop().removeprefix(ATTESTED).partition("@")
                 version = int(digits) if digits.isdecimal() else None
             # A shorter prefix would match tags of other tools by chance.
             if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in entries):
                 return None
-            return LastApplied(spec, tuple(entries), bool(rest), version)
+            return LastApplied(spec, tuple(entries), bool(rest), version, creation)
         case _:
             return None
 
 
-def attest(tags: Mapping[str, str], version: int) -> Mapping[str, str]:
+def attest(
+    tags: Mapping[str, str], version: int, created_at: float | None = None
+) -> Mapping[str, str]:
     """Return ``tags``, in which a pending record attests ``version``.
 
     A record that is not pending is of another spec than the one that has just been written.
+
+    Args:
+        tags: The tags to write.
+        version: The version at which the spec of the record is live.
+        created_at: When the resource was created; None if the create itself writes the tags.
     """
     last_applied = parse_last_applied(tags)
     if last_applied is None or last_applied.version != PENDING:
         return tags
-    return {**tags, APPLIED_TAG: str(replace(last_applied, version=version))}
+    return {
+        **tags,
+        APPLIED_TAG: str(
+            replace(last_applied, version=version, creation=creation_digest(created_at))
+        ),
+    }
+
+
+def creation_digest(created_at: float | None) -> str:
+    """Return the short digest of a time of creation, or an empty text for None."""
+    return "" if created_at is None else text_digest(repr(created_at))[:CREATION_LENGTH]
 
 
 def unattested(tags: Mapping[str, str]) -> Mapping[str, str]:
@@ -123,7 +144,7 @@ def unattested(tags: Mapping[str, str]) -> Mapping[str, str]:
     last_applied = parse_last_applied(tags)
     if last_applied is None or last_applied.version is None:
         return tags
-    return {**tags, APPLIED_TAG: str(replace(last_applied, version=None))}
+    return {**tags, APPLIED_TAG: str(replace(last_applied, version=None, creation=""))}
 
 
 def is_protected(tags: Mapping[str, str]) -> bool:

@@ -36,6 +36,7 @@ from reconciler.core.planning.last_applied import (
     last_applied_for,
     parse_last_applied,
     spec_digest,
+    unattested,
     user_tags,
 )
 from reconciler.core.planning.listener_changes import plan_listener_changes
@@ -305,6 +306,9 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
     traffic = traffic_effects.traffic_effect(live_spec, after) if replaces else None
     change: Change
     if live_resource.owner is None:
+        if sent is None:
+            # Between the read and the tags it may be replaced within the second of its creation.
+            tags = dict(unattested(tags))
         change = Adopt(desired.key, live_resource, sent, tags, desired.origin, difference, traffic)
     else:
         cause = _cause(inputs, desired, live_resource, last_applied)
@@ -368,8 +372,9 @@ def _cause(
         return Cause.UNKNOWN
     live = None
     if desired.spec is not None:
-        managed = overlay(live_resource.spec, {}, desired.options.ignore)
-        live = inputs.canonical(managed, desired.spec)
+        live = inputs.canonical(
+            overlay(live_resource.spec, {}, desired.options.ignore), desired.spec
+        )
     updates = None
     if last_applied.version and desired.key not in inputs.settled:
         updates = live_resource.version - last_applied.version
