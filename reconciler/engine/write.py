@@ -227,7 +227,7 @@ def _stale_reason(
         return Stale(change, f"it was at version {before.version} and is now at {version}")
     if tags.get(OWNER_TAG) != before.owner:
         return Stale(change, f"it is now {describe_owner(tags.get(OWNER_TAG))}")
-    if unattested(tags) != unattested(before.tags):
+    if tags != before.tags:
         # Another client may have protected or corrected it; tags do not change the version.
         return Stale(change, "its tags changed after the plan was made")
     return None

@@ -28,10 +28,14 @@ def has_other_spec(mesh: Mesh, desired: Desired) -> bool:
     return plain(overlay(desired.spec, {}, ignored)) != plain(overlay(mesh.spec, {}, ignored))
 
 
+def has_other_tags(mesh: Mesh, desired: Desired) -> bool:
+    return any(mesh.tags.get(key) != value for key, value in desired.tags.items())
+
+
 def unlike(mesh: Mesh, desired: Desired) -> Iterator[str]:
     if has_other_spec(mesh, desired):
         yield f"{mesh.name} has the spec {mesh.spec}"
-    if any(mesh.tags.get(key) != value for key, value in desired.tags.items()):
+    if has_other_tags(mesh, desired):
         yield f"{mesh.name} has the tags {user_tags(mesh.tags)}"
     if "old" in mesh.tags:
         yield f"{mesh.name} still has a tag that its manifest dropped"

@@ -398,7 +398,7 @@ def _spec_causes(
     # A record without a spec means that the last manifest had none and this one adds it.
     if last_applied.spec_digest in (spec_digest(live), UNMANAGED):
         return [Cause.MANIFEST]
-    if updates == 1:
+    if updates:
         # Made by another client, or by a run that ended before it wrote the record.
         return [Cause.UNKNOWN]
     return [Cause.DRIFT if last_applied.spec_digest == spec_digest(desired) else Cause.BOTH]
