@@ -29,7 +29,7 @@ started: list[str] = []
 
 def _record_start(event: str, arguments: tuple[object, ...]) -> None:
     if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
-        started.append(f"{event} {arguments}")
+        started.append(f"{event} {arguments[:1]}")
 
 
 sys.addaudithook(_record_start)
