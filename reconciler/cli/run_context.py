@@ -22,10 +22,11 @@ from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import TargetConfig, choose_target
+from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
-from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
+from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.run_variables import read_variables
 from reconciler.wiring.targets import open_target, read_limit
 
