@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from reconciler import limits
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
-from reconciler.settings.target_config import require_valid_url
+from reconciler.settings.target_config import AWS_SETTINGS, URL_USAGE, require_valid_url
 from reconciler.targets.error_translation import text_of, translate_errors
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
@@ -128,7 +128,7 @@ def open_client(
         raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())
     url = client.meta.endpoint_url
-    require_valid_url(url)
+    require_valid_url(url, AWS_SETTINGS)
     if connection.url is None and _is_loopback(url):
         # The URL comes from the SDK and is on this machine, so the client must not use a proxy.
         connection = replace(connection, url=url)
@@ -190,7 +190,7 @@ def configured_url(profile: str | None) -> str | None:
         )
     except (BotoCoreError, ValueError) as error:
         text = _without_url(error)
-        raise UsageError(f"the endpoint in the AWS environment or profile: {text}") from error
+        raise UsageError(f"finding the endpoint: {text}") from error
     return None if chosen == resolved else str(chosen)
 
 
@@ -261,4 +261,4 @@ def _without_url(error: BotoCoreError | ValueError) -> str:
         return text_of(error)
     if isinstance(error, JSONDecodeError):
         return f"credential_process did not print JSON: {error}"
-    return "invalid endpoint URL: use http://HOST:PORT or https://HOST"
+    return f"invalid endpoint URL in {AWS_SETTINGS}: {URL_USAGE}"
