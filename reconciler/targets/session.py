@@ -31,7 +31,7 @@ from reconciler import limits
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
 from reconciler.settings.target_config import AWS_SETTINGS, URL_USAGE, require_valid_url
-from reconciler.targets.error_translation import text_of, translate_errors
+from reconciler.targets.error_translation import CREDENTIALS_ADVICE, text_of, translate_errors
 from reconciler.targets.model import SERVICE, DescriptionLoader
 
 RETRY_MODE = "standard"
@@ -85,7 +85,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
     """Make `core` use the credentials of a role, which is assumed at the first call."""
     credentials = core.get_credentials()
     if credentials is None:
-        raise UsageError(f"no credentials found that can assume {role_arn}")
+        raise UsageError(f"no credentials found that can assume {role_arn}: {CREDENTIALS_ADVICE}")
     _remember_credentials(credentials)
     fetcher = AssumeRoleCredentialFetcher(
         # STS is called at the target's own URL: credentials go nowhere else.

@@ -7,6 +7,7 @@ import pytest
 from conftest import Cli, Start, Write
 from daemons import ended, told_of
 from manifest_text import mesh_yaml
+from servers import Answer, scripted
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -204,3 +205,37 @@ def test_an_export_into_a_file_is_one_line_and_leaves_no_part(cli: Cli, write: W
             64,
             f"reconciler: writing {place}/mesh/a.yaml: Not a directory; pass another --to DIR\n",
         )
+
+
+def test_a_server_of_another_protocol_or_product_is_told_apart(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    with scripted(lambda *_: Answer(404, b"<html>404")) as server:
+        page = cli("plan", "--endpoint-url", server.url, "--owner", "o")
+        url = server.url.replace("http:", "https:")
+        plain = cli("plan", "--endpoint-url", url, "--owner", "o")
+        status = cli("status", "--url", url)
+        other = cli("status", "--url", server.url)
+    assert "HTTP 404 is not a response of App Mesh: check the endpoint URL" in page.err
+    for result in (plain, status):
+        assert result.err.endswith("; use http:// in the URL if the server has no TLS\n")
+    assert other.err.endswith("failed: not a daemon of reconciler (HTTP 404): check --url\n")
+    assert [item.code for item in (page, plain, status, other)] == [1] * 4
+
+
+def test_an_unknown_host_shows_what_to_check(cli: Cli) -> None:
+    result = cli("status", "--url", "http://nowhere.invalid")
+    assert result.code == 1
+    assert result.err.endswith("; check the spelling of the host name, and DNS\n")
+
+
+def test_missing_credentials_show_how_to_set_them(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    result = cli("plan", "--endpoint-url", endpoint.url, "--owner", "o")
+    assert result.code == 1
+    assert (
+        "credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (reconciler endpoint accepts "
+        "any values), or pass --profile"
+    ) in result.err
