@@ -1,6 +1,7 @@
 """Messages that say what to do next, to a user who has only the manual."""
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,11 @@ def test_missing_credentials_show_how_to_set_them(
         "credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (reconciler endpoint accepts "
         "any values), or pass --profile"
     ) in result.err
+
+
+def test_a_silent_target_is_reported_after_five_seconds(write: Write, start: Start) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    # The system accepts connections, and no process reads them.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        told_of(start(url=url), f"WARNING waiting for {url} to answer: no response for 5 s")
