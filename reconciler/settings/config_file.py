@@ -58,11 +58,13 @@ class ConfigFile:
         common: Common options by field name.
         commands: Options of each command by field name.
         targets: Tables of the targets.
+        path: The file, or None if there is none.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    path: Path | None = None
 
 
 def read_bounded(path: Path) -> bytes:
@@ -126,7 +128,7 @@ def read_file(path: Path | None) -> ConfigFile:
             raise UsageError(
                 f"{chosen}: targets.{name}.endpoint_url: remove it, {name} finds its own endpoint"
             )
-    return ConfigFile(document, commands, targets)
+    return ConfigFile(document, commands, targets, chosen)
 
 
 def _reject_long_keys(file: Path, text: str) -> None:

@@ -140,7 +140,7 @@ def test_a_no_at_the_question_applies_nothing(
     cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    monkeypatch.setattr("reconciler.cli.apply_flow.sys", SimulatedTerminal)
+    monkeypatch.setattr("reconciler.cli.command.sys", SimulatedTerminal)
     where = ("--endpoint-url", endpoint.url, "--owner", "o")
     result = cli("apply", *where, stdin="n\n")
     assert result.code == 1
@@ -153,7 +153,7 @@ def test_a_no_at_the_question_applies_nothing(
 def test_json_at_a_terminal_shows_nothing_to_agree_to(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.cli.apply_flow.sys", SimulatedTerminal)
+    monkeypatch.setattr("reconciler.cli.command.sys", SimulatedTerminal)
     for command in ("apply", "adopt", "release"):
         key = [] if command == "apply" else ["mesh/a"]
         result = cli(command, *key, "--target", "local", "--format", "json")

@@ -111,7 +111,7 @@ def test_a_directory_that_comes_late_is_the_whole_source_too(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:
     process = start("--interval", "1", "--policy", "sync")
-    told_of(process, "no cycle runs: the manifests have not been valid since the start")
+    told_of(process, "waiting for the manifests: manifests does not exist")
     for name in "ab":
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     eventually(lambda: set(live()) == {"a", "b"})
