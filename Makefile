@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-.PHONY: run test format lint types contracts tests soak bench lock wheel sbom test-versions clean
+.PHONY: run test format lint types contracts tests soak bench lock wheel sbom versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -47,14 +47,8 @@ wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with
 sbom: $(VENV)/.dev  ## dist/sbom.json: the packages of an installation, as CycloneDX
 	$(BIN)/python tools/build_release.py sbom
 
-test-versions: $(VENV)/.dev  ## core and contract tests with the lowest and the newest dependencies
-	set -e; for versions in lowest-direct highest; do \
-	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$versions; \
-	  $(BIN)/uv pip install --quiet --python build/$$versions --resolution $$versions --requirement pyproject.toml; \
-	  $(BIN)/uv pip install --quiet --python build/$$versions --no-deps --editable .; \
-	  $(BIN)/uv pip install --quiet --python build/$$versions pytest hypothesis pytest-timeout pytest-xdist; \
-	  build/$$versions/bin/python -m pytest -q -n $(WORKERS) -p no:cacheprovider tests/core tests/manifest tests/targets/test_contract.py; \
-	done
+versions: $(VENV)/.dev  ## core, contract and journey tests on every supported Python of this machine
+	$(BIN)/python tools/run_versions.py
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
