@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from deploy_files import DEPLOY, ROOT, instructions, read
+from programs import require_program
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
@@ -259,9 +260,7 @@ def test_the_hook_reads_the_whole_directory(tmp_path: Path) -> None:
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed: the unit is unchecked here")
+    analyze = require_program("systemd-analyze", purpose="the systemd unit")
     unit = (DEPLOY / "mesh-reconciler.service").read_text()
     program = tmp_path / "reconciler"
     program.write_text("#!/bin/sh\n")
@@ -276,9 +275,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def test_prometheus_takes_the_alerts() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed: the alerts' expressions are unchecked here")
+    promtool = require_program("promtool", purpose="the expressions of the alerts")
     checked = subprocess.run(
         [promtool, "check", "rules", str(DEPLOY / "alerts.yaml")],
         capture_output=True,

@@ -6,18 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from deploy_files import DEPLOY, instructions, read
+from programs import require_program
 from run_shell import shell_in
 
 BIN = Path(sys.executable).parent
 
 
 def built(kustomization: Path) -> list[dict[str, Any]]:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed: the Kubernetes manifests are unchecked here")
+    kubectl = require_program("kubectl", purpose="how kustomize joins the Kubernetes manifests")
     made = subprocess.run(
         [kubectl, "kustomize", str(kustomization)], capture_output=True, text=True, check=False
     )

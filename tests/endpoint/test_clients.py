@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from endpoint.samples import NAMES, ORDER, SCOPE, SPECS, arn, named, parameters, request_of
+from programs import find_program, install_tool
 
 from reconciler.api import Operation, load
 from reconciler.endpoint import LocalEndpoint
@@ -124,9 +124,7 @@ def test_nothing_needs_botocores_model() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Path) -> None:
-    program = shutil.which("aws")
-    if program is None:
-        pytest.skip("needs the aws command line on PATH")
+    program = find_program("aws") or install_tool(tmp_path, "install", "awscli") / "aws"
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -138,7 +136,7 @@ def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Pa
     }
 
     def aws(operation: str, **values: Any) -> dict[str, Any]:
-        command = [program, "appmesh", operation, "--cli-input-json", json.dumps(values)]
+        command = [str(program), "appmesh", operation, "--cli-input-json", json.dumps(values)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout or "{}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from terraform import MISSING, Terraform, configuration, mirror
+from terraform import Terraform, configuration, require_mirror
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -12,9 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.timeout(600)
 def test_all_seven_resources(tmp_path: Path) -> None:
-    plugins = mirror()
-    if plugins is None:
-        pytest.skip(MISSING)
+    plugins = require_mirror()
     with LocalEndpoint(None) as endpoint:
         terraform = Terraform(tmp_path, plugins)
         terraform.configure(endpoint.url, configuration(changed=False))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
-from terraform import MISSING, Terraform, configuration, mirror
+from terraform import Terraform, configuration, require_mirror
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -88,9 +88,7 @@ IMPORTED = {
 def test_terraform_imports_what_we_applied_and_plans_no_change(
     cli: Cli, endpoint: LocalEndpoint, here: Path
 ) -> None:
-    plugins = mirror()
-    if plugins is None:
-        pytest.skip(MISSING)
+    plugins = require_mirror()
     (here / "all.yaml").write_text(SAME)
     target = ["all.yaml", "--endpoint-url", endpoint.url, "--owner", "o"]
     assert cli("apply", *target, "--auto-approve").code == 0

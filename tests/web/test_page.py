@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,18 +13,16 @@ from typing import Any
 
 import pytest
 import urllib3
+from programs import require_program
 from servers import Answer, scripted
 from web.samples import HOSTILE, StillDaemon, calm, served, status
 
 from reconciler.core.resources import Key
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 HARNESS = Path(__file__).with_name("harness.js").read_text("utf-8")
 DARK = "--blink-settings=preferredColorScheme=0"
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
 
 @contextmanager
@@ -58,7 +55,8 @@ def framed(url: str, answers: int) -> Iterator[str]:
 
 
 def browse(folder: Path, *arguments: str) -> str:
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+    browser = require_program(*BROWSERS, purpose="the status page")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                f"--user-data-dir={folder / 'profile'}", *arguments]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     return done.stdout
