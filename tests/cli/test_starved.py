@@ -42,6 +42,7 @@ def is_calm(caplog: str) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("lowest", "highest", "commands"), [(5, 40, ENDING + SERVING), (68, 76, ENDING)]
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from amounts import amount
 from endpoint.samples import NAMES, ORDER, SCOPE, SPECS, arn, named, parameters, request_of
 from programs import find_program, install_tool
 
@@ -146,7 +147,8 @@ def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Pa
         operation = named(command, kind)
         return aws(snake(operation.name).replace("_", "-"), **parameters(operation))
 
-    for kind in ORDER:
+    kinds = ORDER[: amount("kinds managed by the aws CLI", test=2, full=7)]
+    for kind in kinds:
         created = ask("create", kind)
         assert ask("describe", kind) == created
         (items,) = ask("list", kind).values()
@@ -155,9 +157,9 @@ def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Pa
         aws("tag-resource", resourceArn=arn(kind), tags=[{"key": "team", "value": "pay"}])
         (updated,) = ask("update", kind).values()
         assert updated["metadata"]["version"] == shown["metadata"]["version"] + 1
-    listed = aws("list-tags-for-resource", resourceArn=arn("Route"))
+    listed = aws("list-tags-for-resource", resourceArn=arn(kinds[-1]))
     assert listed == {"tags": [{"key": "team", "value": "pay"}]}
-    for kind in reversed(ORDER):
+    for kind in reversed(kinds):
         (deleted,) = ask("delete", kind).values()
         assert deleted["status"]["status"] == "DELETED"
         assert set(deleted["spec"]) >= set(SPECS[kind])

@@ -1,5 +1,6 @@
 """What we applied, as Terraform sees it: imported kind by kind, it has nothing to change."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -101,8 +102,17 @@ def test_terraform_imports_what_we_applied_and_plans_no_change(
     resources["aws_appmesh_mesh"]["this"]["tags"] = {"team": "pay"}
     ours = {"key_prefixes": ["mesh-reconciler:"]}
     terraform.configure(endpoint.url, resources, ignore_tags=ours)
+    (home / "imports.tf.json").write_text(
+        json.dumps(
+            {
+                "import": [
+                    {"to": f"aws_appmesh_{kind}.this", "id": name}
+                    for kind, name in IMPORTED.items()
+                ]
+            }
+        )
+    )
     terraform("init")
-    for kind, name in IMPORTED.items():
-        terraform("import", f"aws_appmesh_{kind}.this", name)
+    assert "7 imported, 0 added, 0 changed, 0 destroyed" in terraform("apply", "-auto-approve")
     assert "No changes" in terraform("plan", "-detailed-exitcode")
     assert cli("plan", *target, "--detailed-exitcode").code == 0
