@@ -14,6 +14,7 @@ from run_shell import shell_in
 FETCHING = ("Makefile", "deploy/Dockerfile", "deploy/github/action.yml", "deploy/gitlab-ci.yml")
 
 
+@pytest.mark.process
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(ROOT, tmp_path_factory.mktemp("dist"))

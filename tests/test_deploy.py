@@ -57,6 +57,7 @@ def test_e05_what_is_shipped_sends_credentials_in_the_clear_only_by_an_option() 
         assert not open_to.search(path.read_text("utf-8")), path
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "schema"),
     [
@@ -211,6 +212,7 @@ def forge(tmp_path: Path) -> Shell:
 HOSTILE = "x; touch broken-out #$(touch broken-out)"
 
 
+@pytest.mark.process
 def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
     forge: Shell, tmp_path: Path
 ) -> None:
@@ -230,6 +232,8 @@ def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
     assert not (tmp_path / "broken-out").exists()
 
 
+@pytest.mark.process
+@pytest.mark.process
 def test_the_scripts_of_the_template_take_variables_for_what_they_are(
     forge: Shell, tmp_path: Path
 ) -> None:
@@ -259,6 +263,8 @@ def test_the_hook_reads_the_whole_directory(tmp_path: Path) -> None:
     assert not re.search(hook["files"], "other/manifests/a.yaml")
 
 
+@pytest.mark.process
+@pytest.mark.process
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     analyze = require_program("systemd-analyze", purpose="the systemd unit")
     unit = (DEPLOY / "mesh-reconciler.service").read_text()

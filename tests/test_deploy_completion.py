@@ -10,6 +10,8 @@ from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
 
+pytestmark = pytest.mark.process
+
 COMPLETION = DEPLOY / "completion"
 
 

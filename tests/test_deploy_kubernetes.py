@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from deploy_files import DEPLOY, instructions, read
 from programs import require_program
@@ -23,6 +24,7 @@ def built(kustomization: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(made.stdout))
 
 
+@pytest.mark.process
 def test_kustomize_joins_what_belongs_together(tmp_path: Path) -> None:
     shutil.copytree(DEPLOY / "kubernetes", tmp_path / "it")
     kustomization = tmp_path / "it" / "kustomization.yaml"
@@ -63,6 +65,7 @@ def test_the_pod_asks_for_little_and_is_reached_where_it_listens() -> None:
     assert [it["port"] for it in opened["ports"]] == [port["containerPort"]]
 
 
+@pytest.mark.process
 def test_the_pod_reads_its_configuration_as_kubelet_lays_it_out(tmp_path: Path) -> None:
     maps = [it for it in built(DEPLOY / "kubernetes") if it["kind"] == "ConfigMap"]
     for directory, data in zip(

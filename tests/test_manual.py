@@ -140,6 +140,7 @@ def test_readme_and_tutorial_are_executed() -> None:
     assert [name_of(page) for page in EXECUTED] == ["README.md", "docs/tutorial.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_the_examples_print_what_they_show(
     page: Path, here: Path, monkeypatch: pytest.MonkeyPatch

@@ -35,7 +35,7 @@ from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
 from reconciler.settings.target_config import AWS_SETTINGS, URL_USAGE, require_valid_url
 from reconciler.targets.error_translation import CREDENTIALS_ADVICE, text_of, translate_errors
-from reconciler.targets.model import SERVICE, DescriptionLoader
+from reconciler.targets.model import SERVICE, shared_loader
 
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
@@ -72,7 +72,7 @@ def open_session(connection: Connection) -> boto3.Session:
         core = botocore.session.Session(profile=connection.profile)
         # The SDK reads the profile at its first use: read it now, not in the middle of a run.
         core.get_scoped_config()
-        core.register_component("data_loader", DescriptionLoader())
+        core.register_component("data_loader", shared_loader())
         core.register("before-send", partial(_before_send, connection))
         _SilenceWarning(connection.silence_seconds).register(core)
         core.register("after-call.sts", _remember_issued)

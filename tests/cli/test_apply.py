@@ -18,6 +18,8 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.process
+
 Write = Callable[[str, str], Path]
 TIMEOUT_SECONDS = 30.0
 

@@ -87,6 +87,8 @@ def test_boto3_has_every_operation(served: LocalEndpoint) -> None:
         client.create_mesh(meshName="a/b")
 
 
+@pytest.mark.sample(2)
+@pytest.mark.process
 @pytest.mark.parametrize("kind", [kind for kind in ORDER if kind != "Mesh"])
 def test_boto3_pages_through_every_kind(served: LocalEndpoint, kind: str) -> None:
     session = boto3.Session(SCOPE[0], "secret", region_name=SCOPE[1])
@@ -123,6 +125,7 @@ def test_nothing_needs_botocores_model() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.client
 @pytest.mark.timeout(300)
 def test_the_command_line_manages_every_kind(served: LocalEndpoint, tmp_path: Path) -> None:
     program = find_program("aws") or install_tool(tmp_path, "install", "awscli") / "aws"

@@ -8,7 +8,7 @@ from terraform import Terraform, configuration, require_mirror
 
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.client]
 
 
 @pytest.mark.timeout(600)

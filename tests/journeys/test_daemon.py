@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import urllib3
 from conftest import Cli, Start, Write
 from daemons import ended, eventually, told_of
@@ -18,6 +19,8 @@ from manifest_text import mesh_yaml
 from programs import require_program
 
 from reconciler.endpoint import LocalEndpoint
+
+pytestmark = pytest.mark.process
 
 TERM_SECONDS = 2
 

@@ -9,7 +9,7 @@ from terraform import Terraform, configuration, require_mirror
 
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.client]
 
 SAME = """\
 apiVersion: mesh-reconciler/v1

@@ -109,6 +109,7 @@ def untouched(of_others: Strangers) -> bool:
     return all(it["metadata"]["version"] == 1 and it["spec"] == {"backends": []} for it in seen)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_comes_up_changes_and_goes_in_order(
     name: str, here: object, endpoint: LocalEndpoint

@@ -160,6 +160,7 @@ HOSTS = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("host", "loopback"), HOSTS.items())
 def test_e05_credentials_go_unencrypted_to_this_machine_alone(
     host: str, loopback: bool, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,8 @@ from web.samples import HOSTILE, StillDaemon, calm, served, status
 
 from reconciler.core.resources import Key
 
+pytestmark = pytest.mark.browser
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 HARNESS = Path(__file__).with_name("harness.js").read_text("utf-8")
@@ -80,6 +82,7 @@ def seen(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     return look
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("flags", [(), (DARK,)], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_everything_is_shown_at_every_width(
@@ -180,6 +183,7 @@ def test_a_thousand_meshes_are_shown(seen: Callable[..., dict[str, Any]]) -> Non
     assert facts["all"] == 1_000
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "size", "flags"),
     [
