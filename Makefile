@@ -16,7 +16,7 @@ run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler apply manifests --target local --auto-approve
 	$(BIN)/reconciler plan manifests --target local
 
-quick: format lint types contracts  ## all static checks, and the tests that start no process
+quick: format lint types contracts  ## all static checks, and the tests that start no process and use no server
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not process and not client and not browser"
 
 test: format lint types contracts tests  ## all checks, as CI runs them

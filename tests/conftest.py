@@ -165,8 +165,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     assert marked or not started, f"mark this test with process: it starts {started}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the cases that are left to ``make full``, which has all the time it needs."""
+    for item in items:
+        if "endpoint" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.client)
     left = left_out(items)
     if FULL:
         for item in items:

@@ -233,7 +233,6 @@ def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
 
 
 @pytest.mark.process
-@pytest.mark.process
 def test_the_scripts_of_the_template_take_variables_for_what_they_are(
     forge: Shell, tmp_path: Path
 ) -> None:
@@ -254,6 +253,7 @@ def test_the_scripts_of_the_template_take_variables_for_what_they_are(
     assert not (tmp_path / "broken-out").exists()
 
 
+@pytest.mark.process
 def test_the_hook_reads_the_whole_directory(tmp_path: Path) -> None:
     (hook,) = read("pre-commit-hooks.yaml")["repos"][0]["hooks"]
     shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
@@ -263,7 +263,6 @@ def test_the_hook_reads_the_whole_directory(tmp_path: Path) -> None:
     assert not re.search(hook["files"], "other/manifests/a.yaml")
 
 
-@pytest.mark.process
 @pytest.mark.process
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     analyze = require_program("systemd-analyze", purpose="the systemd unit")
@@ -280,6 +279,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.process
 def test_prometheus_takes_the_alerts() -> None:
     promtool = require_program("promtool", purpose="the expressions of the alerts")
     checked = subprocess.run(

@@ -17,6 +17,7 @@ def test_it() -> None:
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "required", "expected"),
     [
@@ -58,6 +59,7 @@ def test_each_program_of_ci_is_needed_by_a_test() -> None:
     assert [name for name in IN_CI if not any(f'"{name}"' in text for text in texts)] == []
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root installs programs")
 def test_ci_installs_only_missing_programs_and_tries_twice(tmp_path: Path) -> None:
     calls = tmp_path / "calls"

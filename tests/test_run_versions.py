@@ -13,6 +13,7 @@ def test_the_lowest_supported_python_is_the_one_that_installers_require() -> Non
     assert all((ROOT / path).exists() for path in TESTS)
 
 
+@pytest.mark.process
 def test_the_python_in_use_is_found_and_an_absent_one_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -25,6 +26,7 @@ def test_the_python_in_use_is_found_and_an_absent_one_is_printed(
     assert capsys.readouterr().out == "Python 3.99: not on this machine\n"
 
 
+@pytest.mark.process
 def test_a_python_that_fails_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     broken = Run("Python that fails", "/nowhere/python", (), ())
     assert run_all([broken, Run("Python 3.99", None, (), ())]) == 1

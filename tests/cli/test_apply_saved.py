@@ -397,12 +397,12 @@ def test_a_pattern_that_names_nothing_saves_nothing(write: Write, there: Verb, h
     assert not (here / "p.plan").exists()
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("arguments", [[], ["a.plan", "b.plan"], ["missing.plan"]])
 def test_show_takes_one_plan_that_is_there(cli: Cli, arguments: list[str]) -> None:
     assert cli("show", *arguments).code == 64
 
 
+@pytest.mark.process
 def test_a_plan_is_the_same_bytes_whatever_the_order_hash_seed_locale_and_time_zone(
     endpoint: LocalEndpoint, tmp_path: Path, here: Path, by_hand: Any
 ) -> None:

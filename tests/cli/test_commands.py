@@ -187,8 +187,8 @@ def test_p12_two_runs_on_one_data_folder_help_each_other(here: Path, write: Writ
         assert ends == [("", 0)] * 3
 
 
-@pytest.mark.sample(2)
 @pytest.mark.process
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     here: Path, write: Write, closed: str
@@ -200,7 +200,6 @@ def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     assert b"bug" not in ended.stderr
 
 
-@pytest.mark.process
 @pytest.mark.process
 @pytest.mark.parametrize(("style", "code"), [("text", 0), ("json", 1), ("markdown", 1)])
 def test_results_that_cannot_be_written_stop_no_apply(
@@ -218,14 +217,15 @@ def test_results_that_cannot_be_written_stop_no_apply(
     assert "No changes" in cli("plan", "--target", "local").out
 
 
+@pytest.mark.process
 def test_a_reader_who_has_gone_is_nobodys_fault(here: Path) -> None:
     program = f"{sys.executable} -m reconciler schema | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-@pytest.mark.sample(2)
 @pytest.mark.process
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("command", ["plan", "validate", "schema", "doctor", "describe mesh/a"])
 def test_a_result_that_cannot_be_written_whole_is_an_error(
     command: str, here: Path, write: Write
@@ -240,8 +240,8 @@ def test_a_result_that_cannot_be_written_whole_is_an_error(
     )
 
 
-@pytest.mark.sample(2)
 @pytest.mark.process
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("after_seconds", [0.02, 0.06, 0.1, 0.2, 0.3])
 def test_an_early_interruption_is_no_stack_trace(
     here: Path, write: Write, after_seconds: float

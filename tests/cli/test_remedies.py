@@ -30,6 +30,7 @@ def test_a_missing_path_is_not_called_the_default(cli: Cli) -> None:
     assert "nowhere does not exist: create it, pass" in cli("validate", "nowhere").err
 
 
+@pytest.mark.process
 def test_run_waits_for_a_missing_source_with_one_line(write: Write, start: Start) -> None:
     process = start()
     told_of(process, "status at")
@@ -185,6 +186,7 @@ def test_a_second_endpoint_shows_the_ways_out(cli: Cli, here: Path) -> None:
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_last_record_of_run_is_the_signal_that_stopped_it(
     number: signal.Signals, write: Write, start: Start
@@ -242,6 +244,7 @@ def test_missing_credentials_show_how_to_set_them(
     ) in result.err
 
 
+@pytest.mark.process
 def test_a_silent_target_is_reported_after_five_seconds(write: Write, start: Start) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     # The system accepts connections, and no process reads them.

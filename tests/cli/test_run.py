@@ -83,7 +83,6 @@ def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
 
 
 @pytest.mark.process
-@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_p02_it_follows_the_files_and_ends_cleanly(
     write: Write, start: Start, live: Any, number: int
@@ -100,6 +99,7 @@ def test_p02_it_follows_the_files_and_ends_cleanly(
     assert "Traceback" not in result
 
 
+@pytest.mark.process
 def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, live: Any) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     process = start("manifests", "--interval", "1")
@@ -124,7 +124,6 @@ def test_a_directory_that_comes_late_is_the_whole_source_too(
 
 
 @pytest.mark.process
-@pytest.mark.process
 def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_deletes(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:
@@ -143,6 +142,7 @@ def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_d
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.process
 def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
     write: Write, here: Path
 ) -> None:

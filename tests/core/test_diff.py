@@ -47,13 +47,13 @@ def test_fields_differ_exactly_where_a_patch_is_needed(before: Spec, after: Spec
     assert bool(field_changes(before, after)) == bool(patch(before, after))
 
 
-@pytest.mark.process
 @given(objects, objects)
 def test_a_patch_does_not_depend_on_the_order_of_members(before: Spec, after: Spec) -> None:
     backwards = [dict(reversed(side.items())) for side in (before, after)]
     assert patch(*backwards) == patch(before, after)
 
 
+@pytest.mark.process
 def test_a_patch_does_not_depend_on_the_hash_seed() -> None:
     program = (
         "from reconciler.core.diff import patch;"

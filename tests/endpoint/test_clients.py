@@ -88,7 +88,6 @@ def test_boto3_has_every_operation(served: LocalEndpoint) -> None:
 
 
 @pytest.mark.sample(2)
-@pytest.mark.process
 @pytest.mark.parametrize("kind", [kind for kind in ORDER if kind != "Mesh"])
 def test_boto3_pages_through_every_kind(served: LocalEndpoint, kind: str) -> None:
     session = boto3.Session(SCOPE[0], "secret", region_name=SCOPE[1])
@@ -112,6 +111,7 @@ def test_boto3_pages_through_every_kind(served: LocalEndpoint, kind: str) -> Non
     assert names == sorted([f"another{number}" for number in range(4)] + [NAMES[member]])
 
 
+@pytest.mark.process
 def test_nothing_needs_botocores_model() -> None:
     wanted = [request_of(operation) for operation in life()]
     # Unsigned requests belong to another account and region than the samples' ARNs.
