@@ -64,6 +64,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECONCILER_RUN_LISTEN", "127.0.0.1:0")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    # Two tests that run at once would both choose one core, while another one is idle.
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
