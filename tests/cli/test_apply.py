@@ -43,6 +43,7 @@ def created(endpoint: LocalEndpoint) -> int:
     return int(counts.get("CreateMesh", 0))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )

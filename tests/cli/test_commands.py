@@ -200,6 +200,7 @@ def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     assert b"bug" not in ended.stderr
 
 
+@pytest.mark.sample(1)
 @pytest.mark.process
 @pytest.mark.parametrize(("style", "code"), [("text", 0), ("json", 1), ("markdown", 1)])
 def test_results_that_cannot_be_written_stop_no_apply(
@@ -260,6 +261,7 @@ def test_an_early_interruption_is_no_stack_trace(
     assert "reconciler/" not in result
 
 
+@pytest.mark.sample(1)
 @pytest.mark.process
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_p03_a_reader_that_goes_away_stops_no_apply(

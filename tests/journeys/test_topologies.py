@@ -26,7 +26,7 @@ from reconciler.endpoint import Behavior, LocalEndpoint
 
 NAMES = sorted(folder.name for folder in TOPOLOGIES.iterdir())
 FAULTS = ("lost-reply", "error", "cut", "throttle")
-BREAKS = amount("broken calls of each topology", test=2, full=10_000)
+BREAKS = amount("broken calls of each topology", test=2, full=40)
 # So many runs without faults after one with: a route may have to come back before its router.
 RUNS = 2
 

@@ -25,7 +25,7 @@ RECONCILER = (sys.executable, "-m", "reconciler")
 
 Files = Mapping[str, str]
 KEPT = {"kept": mesh_yaml("kept")}
-MANY = amount("creates of a run killed at its calls", test=4, full=50)
+MANY = amount("creates of a run killed at its calls", test=4, full=12)
 STEP = 1 if FULL else 3
 # What is live first, what the manifests then say, and the version at which each mesh ends.
 STORIES: dict[str, tuple[Files, Files, dict[str, int]]] = {

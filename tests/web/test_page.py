@@ -160,6 +160,7 @@ def test_what_could_not_be_listed_is_said_and_is_not_in_sync(
     )
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
