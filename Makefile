@@ -2,26 +2,26 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers fit the smallest machine that we test on.
-WORKERS ?= 2
+# Tests wait about as long as they compute, so each core has two workers.
+export WORKERS ?= $(shell expr 2 \* $$(nproc))
 PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
 # Hundreds of processes start in the tests: each would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run quick test full format lint types contracts tests bench lock wheel sbom test-versions clean
+.PHONY: run quick test full format lint types contracts tests bench lock wheel sbom versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
 	$(BIN)/reconciler apply manifests --target local --auto-approve
 	$(BIN)/reconciler plan manifests --target local
 
-quick: format lint types contracts  ## all static checks, and the tests that start no process
+quick: format lint types contracts  ## all static checks, and the tests that start no process and use no server
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not process and not client and not browser"
 
 test: format lint types contracts tests  ## all checks, as CI runs them
 
-full: format lint types contracts  ## make test with every case, fault and round
+full: format lint types contracts versions  ## make test with every case, fault and round
 	RECONCILER_FULL=1 $(BIN)/python -m tests
 
 format: $(VENV)/.dev
@@ -53,14 +53,8 @@ wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with
 sbom: $(VENV)/.dev  ## dist/sbom.json: the packages of an installation, as CycloneDX
 	$(BIN)/python tools/build_release.py sbom
 
-test-versions: $(VENV)/.dev  ## core and contract tests with the lowest and the newest dependencies
-	set -e; for versions in lowest-direct highest; do \
-	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$versions; \
-	  $(BIN)/uv pip install --quiet --python build/$$versions --resolution $$versions --requirement pyproject.toml; \
-	  $(BIN)/uv pip install --quiet --python build/$$versions --no-deps --editable .; \
-	  $(BIN)/uv pip install --quiet --python build/$$versions pytest hypothesis pytest-timeout pytest-xdist; \
-	  build/$$versions/bin/python -m pytest -q -n $(WORKERS) -p no:cacheprovider tests/core tests/manifest tests/targets/test_contract.py; \
-	done
+versions: $(VENV)/.dev  ## core, contract and journey tests on every supported Python of this machine
+	$(BIN)/python tools/run_versions.py
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist

@@ -9,6 +9,8 @@ bounds of one text or one table of output are beside its code.
 
 API_CONNECT_TIMEOUT_SECONDS = 3
 API_READ_TIMEOUT_SECONDS = 10
+# A run that waits for its first response longer than this logs that it waits.
+API_SILENCE_SECONDS = 5.0
 # The default of botocore changed between versions, so the mode and the attempts are pinned. The
 # next cycle retries the calls that still fail.
 API_MAX_ATTEMPTS = 3

@@ -41,7 +41,7 @@ def main() -> int:
     """Return the first exit code that is not 0."""
     for leftover in Path().glob(".coverage*"):
         leftover.unlink()
-    workers = os.environ.get("WORKERS", "2")
+    workers = os.environ.get("WORKERS", "4")
     started = time.monotonic()
     tests = ("pytest", "-n", workers, "-q", *sys.argv[1:])
     # Slow tests would take even longer measured, and they enter no branch that the others leave.

@@ -29,7 +29,7 @@ started: list[str] = []
 
 def _record_start(event: str, arguments: tuple[object, ...]) -> None:
     if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
-        started.append(f"{event} {arguments}")
+        started.append(f"{event} {arguments[:1]}")
 
 
 sys.addaudithook(_record_start)
@@ -64,6 +64,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECONCILER_RUN_LISTEN", "127.0.0.1:0")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    # Two tests that run at once would both choose one core, while another one is idle.
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -165,8 +167,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     assert marked or not started, f"mark this test with process: it starts {started}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the cases that are left to ``make full``, which has all the time it needs."""
+    for item in items:
+        if "endpoint" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.client)
     left = left_out(items)
     if FULL:
         for item in items:

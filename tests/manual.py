@@ -189,7 +189,9 @@ def _amounts() -> str:
 def _amounts_at(node: ast.AST) -> Iterator[tuple[str, str, str]]:
     """Yield a row for a call of ``amount``, and for a test marked with ``sample``."""
     match node:
-        case ast.Call(func=ast.Name("amount"), args=[ast.Constant(what)], keywords=[test, full]):
+        case ast.Call(
+            func=ast.Name("amount"), args=[ast.Constant(str(what))], keywords=[test, full]
+        ):
             yield what, ast.unparse(test.value), ast.unparse(full.value)
         case ast.FunctionDef(name=name, decorator_list=decorators):
             for decorator in decorators:

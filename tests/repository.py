@@ -1,13 +1,11 @@
 """A git repository to make commits in."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from programs import require_program
 
-GIT = shutil.which("git")
 _ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -19,10 +17,8 @@ _ENVIRONMENT = {
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git in ``folder`` and return what it printed; without git the test is skipped."""
-    if GIT is None:
-        pytest.skip("git is not installed: earlier commits are not compared with here")
     ended = subprocess.run(
-        [GIT, *arguments],
+        [require_program("git", purpose="manifests of earlier commits"), *arguments],
         cwd=folder,
         env=_ENVIRONMENT,
         check=True,

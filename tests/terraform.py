@@ -2,10 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import pytest
+from programs import find_program
 
 PROVIDER = "registry.terraform.io/hashicorp/aws/5.100.0"
 SECONDS = {"unit": "s", "value": 5}
@@ -117,11 +119,11 @@ def configuration(*, changed: bool) -> dict[str, Any]:
 
 
 def mirror() -> Path | None:
-    """Return the folder of providers to install from, named or at the usual places.
+    """Return the directory of providers to install from, a given one or one at the usual places.
 
-    None where there is none, or no terraform.
+    None if there is none, or no terraform.
     """
-    if not shutil.which("terraform"):
+    if not find_program("terraform"):
         return None
     named = os.environ.get("RECONCILER_TERRAFORM_PLUGINS")
     usual = [Path("/tf-plugins"), *Path("/").glob("*/tf-plugins")]
@@ -129,6 +131,11 @@ def mirror() -> Path | None:
         if (folder / PROVIDER).is_dir():
             return folder
     return None
+
+
+def require_mirror() -> Path:
+    """Return the directory of providers; skip the test without it."""
+    return mirror() or pytest.skip(MISSING)
 
 
 class Terraform:

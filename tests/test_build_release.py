@@ -19,6 +19,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(ROOT, tmp_path_factory.mktemp("dist"))
 
 
+@pytest.mark.process
 def test_e25_two_builds_of_one_source_are_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(
@@ -32,6 +33,7 @@ def test_e25_two_builds_of_one_source_are_the_same_bytes(wheel: Path, tmp_path: 
     assert build_wheel(copy, tmp_path / "again").read_bytes() == wheel.read_bytes()
 
 
+@pytest.mark.process
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     withheld = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = {str(path.relative_to(ROOT)) for path in (ROOT / "reconciler").rglob("*.*")}
@@ -59,6 +61,7 @@ def test_e25_whatever_pip_fetches_is_pinned_by_a_hash(place: str) -> None:
     assert all("--require-hashes" in line or "--no-deps" in line for line in fetching)
 
 
+@pytest.mark.process
 def test_e25_pip_takes_the_wheel_that_the_requirements_name_and_no_other(wheel: Path) -> None:
     *_, pinned, digest = requirements(wheel).splitlines()
     text = wheel.parent / "requirements.txt"

@@ -42,6 +42,7 @@ def test_manifests_take_what_the_page_allows_and_leave_us_two_tags(case: Case) -
     assert len(loaded.desired) == loaded.valid
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("case", tuple(cases()), ids=name_of)
 def test_the_client_sends_what_its_description_does_not_forbid(case: Case) -> None:
     with scripted(lambda request, body: Answer(body={"of": [request, len(body)]})) as server:
@@ -56,6 +57,7 @@ def test_the_client_sends_what_its_description_does_not_forbid(case: Case) -> No
         assert {name: body[name] for name in case.body} == case.body
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("case", tuple(cases()), ids=name_of)
 def test_the_endpoint_answers_as_the_page_says(case: Case, endpoint: LocalEndpoint) -> None:
     answer = put(endpoint, json.dumps(case.body).encode())
@@ -91,6 +93,7 @@ def test_the_pages_sample_gets_the_pages_answer(endpoint: LocalEndpoint) -> None
     assert result == {"meshName": "ecs-mesh", "spec": {}, "status": {"status": "ACTIVE"}}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
 def test_each_error_has_its_outcome_attempts_message_and_exit_code(
     error: Error, cli: Cli, write: Callable[[str, str], Path]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from deploy_files import DEPLOY, ROOT, instructions, read
+from programs import require_program
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
@@ -56,6 +57,7 @@ def test_e05_what_is_shipped_sends_credentials_in_the_clear_only_by_an_option() 
         assert not open_to.search(path.read_text("utf-8")), path
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "schema"),
     [
@@ -210,6 +212,7 @@ def forge(tmp_path: Path) -> Shell:
 HOSTILE = "x; touch broken-out #$(touch broken-out)"
 
 
+@pytest.mark.process
 def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
     forge: Shell, tmp_path: Path
 ) -> None:
@@ -229,6 +232,7 @@ def test_the_scripts_of_the_action_take_inputs_for_what_they_are(
     assert not (tmp_path / "broken-out").exists()
 
 
+@pytest.mark.process
 def test_the_scripts_of_the_template_take_variables_for_what_they_are(
     forge: Shell, tmp_path: Path
 ) -> None:
@@ -249,6 +253,7 @@ def test_the_scripts_of_the_template_take_variables_for_what_they_are(
     assert not (tmp_path / "broken-out").exists()
 
 
+@pytest.mark.process
 def test_the_hook_reads_the_whole_directory(tmp_path: Path) -> None:
     (hook,) = read("pre-commit-hooks.yaml")["repos"][0]["hooks"]
     shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
@@ -258,10 +263,9 @@ def test_the_hook_reads_the_whole_directory(tmp_path: Path) -> None:
     assert not re.search(hook["files"], "other/manifests/a.yaml")
 
 
+@pytest.mark.process
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed: the unit is unchecked here")
+    analyze = require_program("systemd-analyze", purpose="the systemd unit")
     unit = (DEPLOY / "mesh-reconciler.service").read_text()
     program = tmp_path / "reconciler"
     program.write_text("#!/bin/sh\n")
@@ -275,10 +279,9 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.process
 def test_prometheus_takes_the_alerts() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed: the alerts' expressions are unchecked here")
+    promtool = require_program("promtool", purpose="the expressions of the alerts")
     checked = subprocess.run(
         [promtool, "check", "rules", str(DEPLOY / "alerts.yaml")],
         capture_output=True,

@@ -1,14 +1,16 @@
 """Shells complete verbs, options, choices and files by what deploy/completion holds."""
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from deploy_files import DEPLOY
+from programs import require_program
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
+
+pytestmark = pytest.mark.process
 
 COMPLETION = DEPLOY / "completion"
 
@@ -61,6 +63,5 @@ def test_files_are_left_to_the_shell(shell: Shell, words: str) -> None:
     ("name", "check"), [("zsh", "zsh --no-exec"), ("fish", "fish --no-execute")]
 )
 def test_its_shell_can_read_the_script(shell: Shell, name: str, check: str) -> None:
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed: its completion is unchecked here")
+    require_program(name, purpose="its completion")
     assert shell(f"{check} {COMPLETION}/reconciler.{name}") == ""

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 import yaml
 from deploy_files import DEPLOY, instructions, read
+from programs import require_program
 from run_shell import shell_in
 
 BIN = Path(sys.executable).parent
 
 
 def built(kustomization: Path) -> list[dict[str, Any]]:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed: the Kubernetes manifests are unchecked here")
+    kubectl = require_program("kubectl", purpose="how kustomize joins the Kubernetes manifests")
     made = subprocess.run(
         [kubectl, "kustomize", str(kustomization)], capture_output=True, text=True, check=False
     )
@@ -25,6 +24,7 @@ def built(kustomization: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(made.stdout))
 
 
+@pytest.mark.process
 def test_kustomize_joins_what_belongs_together(tmp_path: Path) -> None:
     shutil.copytree(DEPLOY / "kubernetes", tmp_path / "it")
     kustomization = tmp_path / "it" / "kustomization.yaml"
@@ -65,6 +65,7 @@ def test_the_pod_asks_for_little_and_is_reached_where_it_listens() -> None:
     assert [it["port"] for it in opened["ports"]] == [port["containerPort"]]
 
 
+@pytest.mark.process
 def test_the_pod_reads_its_configuration_as_kubelet_lays_it_out(tmp_path: Path) -> None:
     maps = [it for it in built(DEPLOY / "kubernetes") if it["kind"] == "ConfigMap"]
     for directory, data in zip(

@@ -1,9 +1,6 @@
 """The manual says what is so: its tables are the code's, its examples run, its links lead."""
 
-import os
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
 from collections import Counter
@@ -13,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
+from examples import check_examples
 from manual import BEHAVIORS, DOCS, PAGES, README, ROOT, TABLES, rewritten, rows_of, tables_in
+from programs import require_program
 
 from reconciler.cli.command_table import COMMANDS
 from reconciler.endpoint import Behavior
@@ -27,9 +26,7 @@ MAX_LINE = 110
 BESIDE = (ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md")
 OPTIONS_PAGE = (DOCS / "commands.md").read_text("utf-8")
 ARCHITECTURE = (DOCS / "architecture.md").read_text("utf-8")
-_STEP = re.compile(r"<!-- (?:run|file: (\S+)) -->\n```\w+\n(.*?)```", re.DOTALL)
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
-_ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 
 
 def name_of(page: Path) -> str:
@@ -139,53 +136,17 @@ def test_every_target_of_make_exists(page: Path) -> None:
     }
 
 
-def commands(block: str) -> list[tuple[str, str]]:
-    """Return the commands of a console block, each with the output that it shows."""
-    steps: list[tuple[list[str], list[str]]] = []
-    for line in block.splitlines():
-        if line.startswith("$ "):
-            steps.append(([line[2:]], []))
-        elif line.startswith("> "):
-            steps[-1][0].append(line[2:])
-        else:
-            steps[-1][1].append(line)
-    return [("\n".join(command), "\n".join(output).strip("\n")) for command, output in steps]
-
-
 def test_readme_and_tutorial_are_executed() -> None:
     assert [name_of(page) for page in EXECUTED] == ["README.md", "docs/tutorial.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_the_examples_print_what_they_show(
     page: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if page == README:  # The tour begins with a copy; the tutorial with nothing.
-        shutil.copytree(ROOT / "manifests", here / "manifests")
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
-    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
-        monkeypatch.setenv(f"{name}_NAME", "reader")
-        monkeypatch.setenv(f"{name}_EMAIL", "reader@example.com")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    for file, block in _STEP.findall(page.read_text("utf-8")):
-        if file:
-            (here / file).parent.mkdir(parents=True, exist_ok=True)
-            (here / file).write_text(block, "utf-8")
-            continue
-        for command, shown in commands(block):
-            run = subprocess.run(
-                ["bash", "-c", command],
-                cwd=here,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            printed, expected = (
-                _ADDRESS.sub("ADDRESS", it) for it in (run.stdout.strip("\n"), shown)
-            )
-            assert printed == expected, command
+    require_program("git", purpose="the examples of the manual")
+    check_examples(page, here, Path(sys.executable).parent, monkeypatch)
 
 
 def anchors_of(page: Path) -> set[str]:

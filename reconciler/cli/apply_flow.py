@@ -1,6 +1,5 @@
 """Steps of every command that writes: show the plan, ask, apply, report."""
 
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TypeAlias
@@ -13,7 +12,6 @@ from reconciler.cli.output import layout, print_complete_result, print_result, w
 from reconciler.cli.progress import progress_bar
 from reconciler.cli.run_context import hold_lock
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
-from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
@@ -22,26 +20,6 @@ from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.render.terminal import plural
 
 ApplyFunction: TypeAlias = Callable[[Plan, engine.CommandTarget, engine.ApplyOptions], Report]
-
-
-def require_confirmation_possible(invocation: Invocation) -> None:
-    """Reject a run that needs confirmation but cannot ask for it.
-
-    Raises:
-        UsageError: If stdin is not a terminal, or if the format does not show the plan.
-    """
-    if invocation["auto_approve"]:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"{invocation.command} needs confirmation, but stdin is not a terminal: "
-            "pass --auto-approve"
-        )
-    if not _is_readable(invocation):
-        raise UsageError(
-            f"{invocation.command} needs confirmation, but --format {invocation['format']} shows "
-            "no plan: pass --auto-approve"
-        )
 
 
 def confirm_and_apply(

@@ -58,6 +58,7 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, engine.Comma
     config = resolve_target(replace(invocation, options=options))
     if config.policy == Policy.OBSERVE:
         raise UsageError(f"nothing was applied: the policy of target {config.name} is observe")
+    invocation.require_confirmation_possible()
     with open_target(config, workers=invocation["parallelism"]) as target:
         if plan.target != target.id == replace(plan.target, account=None):
             # The account is still unknown. A read finds it in the ARNs of the owner's resources.

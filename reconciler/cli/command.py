@@ -1,6 +1,8 @@
 """Builds click commands from the table of options, and the value of their command line."""
 
 import math
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +15,8 @@ from click.core import ParameterSource
 from reconciler.cli.command_table import COMMANDS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
+from reconciler.core.kinds import KINDS
+from reconciler.render.formats import PLAN_FORMATS
 from reconciler.settings.config_file import ConfigFile, read_file
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.options import (
@@ -28,6 +32,7 @@ from reconciler.settings.target_config import OptionValues
 
 # Column of the flags in --help, the same in each group; a longer flag has a line of its own.
 FLAG_WIDTH = 26
+_GLOB = re.compile("[*?[]")
 KEY_HINT = "; a key is kind/name, such as mesh/payments or 'route/*'"
 
 
@@ -68,6 +73,23 @@ class Invocation:
         """Return ``calls`` if --verbose or --format json prints them, else an empty mapping."""
         values = self.options.values
         return calls if values.get("verbose") or values.get("format") == "json" else {}
+
+    def require_confirmation_possible(self) -> None:
+        """Reject a run that needs confirmation but cannot ask for it.
+
+        Raises:
+            UsageError: If stdin is not a terminal, or if the format does not show the plan.
+        """
+        # Only apply, adopt and release ask.
+        if self.options.values.get("auto_approve", True):
+            return
+        if not sys.stdin.isatty():
+            reason = "stdin is not a terminal"
+        elif not PLAN_FORMATS[self["format"]].is_interactive:
+            reason = f"--format {self['format']} shows no plan"
+        else:
+            return
+        raise UsageError(f"{self.command} needs confirmation, but {reason}: pass --auto-approve")
 
     def reparse(self) -> "Invocation":
         """Return the same command line with the current content of its files.
@@ -157,7 +179,11 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
     arguments: list[click.Parameter] = []
     if metavar := KEY_COMMANDS.get(command):
         required = not metavar.startswith("[")
-        arguments.append(click.Argument(["keys"], nargs=-1, required=required, metavar=metavar))
+        arguments.append(
+            click.Argument(
+                ["keys"], nargs=-1, required=required, metavar=metavar, callback=_require_keys
+            )
+        )
     elif command in SOURCE_COMMANDS:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif command == "show":
@@ -173,8 +199,16 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
     )
 
 
+class Count(click.IntRange):
+    """A whole number."""
+
+    name = "whole number"
+
+
 class Seconds(click.FloatRange):
     """A finite number of seconds."""
+
+    name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number, or fail if it is not finite or out of range."""
@@ -194,6 +228,27 @@ class Lock(click.ParamType[str]):
         if not is_lock(value):
             self.fail(f'"{value}" is not a lock: use {LOCK_USAGE}', param, ctx)
         return value
+
+
+def _require_keys(
+    context: click.Context, _parameter: click.Parameter, patterns: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return ``patterns``, and reject each that cannot match a key, before anything is read."""
+    for pattern in patterns:
+        kind, slash, _ = pattern.partition("/")
+        if _GLOB.search(kind) or (slash and kind in KINDS):
+            continue
+        if Path(pattern).exists():
+            raise UsageError(
+                f"{pattern} is a path, but {context.info_name} takes only keys: to read manifests "
+                "outside of manifests/, set source in the target's table of reconciler.toml"
+            )
+        example = "mesh/payments" if slash else f"mesh/{pattern}"
+        raise UsageError(
+            f"{pattern} is not a key: a key is kind/name, such as {example}, and the kinds are "
+            f"{', '.join(KINDS)}"
+        )
+    return patterns
 
 
 def _as_tuple(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
@@ -220,7 +275,7 @@ def _type(option: Option) -> click.ParamType[Any] | None:
         case OptionType.FLAG:
             return None
         case OptionType.COUNT:
-            return click.IntRange(min=option.minimum, max=option.maximum)
+            return Count(min=option.minimum, max=option.maximum)
         case OptionType.SECONDS:
             return Seconds(min=option.minimum)
         case OptionType.LOCK:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from reconciler import engine
@@ -23,10 +24,11 @@ from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.options import RENEWING_COMMANDS
 from reconciler.settings.target_config import TargetConfig, choose_target
+from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
-from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
+from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.run_variables import read_variables
 from reconciler.wiring.targets import open_target, read_limit
 
@@ -127,10 +129,16 @@ def open_run(
         invocation: The command line.
         max_updates: The limit of updates if the user set none.
         cache: Keeps resources that lists show as unchanged, so that they are not read again.
+
+    Raises:
+        UsageError: If a setting is invalid, or else if the run needs confirmation and cannot ask.
     """
     config = resolve_target(invocation)
+    # A target may take a minute to fail, so all settings are read before it is opened.
+    make_context = _read_settings(invocation, config, max_updates)
+    invocation.require_confirmation_possible()
     with open_target(config, workers=invocation["parallelism"], cache=cache) as target:
-        yield _make_context(invocation, config, target, max_updates)
+        yield make_context(target)
 
 
 def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
@@ -146,7 +154,7 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
     )
     if not unchanged:
         raise UsageError("changes of the target, owner, source, lock or parallelism need a restart")
-    return _make_context(invocation, config, context.target, max_updates)
+    return _read_settings(invocation, config, max_updates)(context.target)
 
 
 @contextmanager
@@ -183,9 +191,14 @@ def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Electo
     return open_lock(invocation["lock"], invocation["lock_term"], config, target)
 
 
-def _make_context(
-    invocation: Invocation, config: TargetConfig, target: engine.CommandTarget, max_updates: Limit
-) -> RunContext:
+def _read_settings(
+    invocation: Invocation, config: TargetConfig, max_updates: Limit
+) -> Callable[[engine.CommandTarget], RunContext]:
+    """Return a function that returns the context of a run on its open target.
+
+    Raises:
+        UsageError: If a limit or a variable is invalid.
+    """
     paths = invocation.paths or (config.source or DEFAULT_SOURCE,)
     guards = GuardSettings(
         policy=Policy(config.policy),
@@ -194,7 +207,7 @@ def _make_context(
         allow_empty=invocation["allow_empty"],
     )
     variables = read_variables(invocation.options.values)
-    return RunContext(invocation, config, paths, variables, guards, target)
+    return partial(RunContext, invocation, config, paths, variables, guards)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
@@ -217,7 +230,7 @@ def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
     if diagnostics:
         print_message(diagnostic_reports.text(diagnostics, color=wants_color(color, sys.stderr)))
     if not loaded.valid:
-        raise ManifestError("the manifests are not valid, so nothing was written")
+        raise ManifestError("the manifests are not valid, so no plan was made")
     return loaded.desired
 
 

@@ -35,6 +35,7 @@ class StopRequest:
         stop_requested: Set by the first signal to stop.
         reload_requested: Set if a daemon must reload its configuration.
         code: The exit code of a run that a signal stopped.
+        signal_name: The name of the signal to stop; empty before it.
         in_progress: Returns the keys of the changes in progress.
     """
 
@@ -42,6 +43,7 @@ class StopRequest:
         self.stop_requested = Event()
         self.reload_requested = Event()
         self.code = ExitCode.OK
+        self.signal_name = ""
         self.in_progress: Callable[[], Iterable[str]] = tuple
 
 
@@ -61,6 +63,7 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
         with suppress(Exception):
             for key in stop.in_progress():
                 logger.error("%s: still in progress at exit; the next cycle reads the result", key)
+            logger.info("stopped by %s", stop.signal_name)
         os._exit(ExitCode.OK)
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
@@ -70,7 +73,7 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
             return
-        stop.code = CODES[signal.Signals(number)]
+        stop.code, stop.signal_name = CODES[signal.Signals(number)], signal.Signals(number).name
         stop.stop_requested.set()
         if daemon:
             # The alarm stays set after the block: at exit, the interpreter waits for threads.

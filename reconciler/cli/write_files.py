@@ -43,4 +43,4 @@ def write_new(path: Path, text: str) -> None:
             os.link(part.name, path)
     except OSError as error:
         kind = ReconcilerError if error.errno in DISK_ERRORS else UsageError
-        raise kind(f"writing {path}: {error.strerror}") from error
+        raise kind(f"writing {path}: {error.strerror}; pass another --to DIR") from error

@@ -194,11 +194,16 @@ class CycleRunner:
         try:
             loaded = self._target.read()
         except UsageError as error:
-            self._report("the manifests cannot be read", (str(error),))
+            # At the start too, because a volume may be mounted later.
+            waiting = "" if self._last_valid is not None else "waiting for the manifests: "
+            self._report("the manifests cannot be read", (f"{waiting}{error}",))
             return
         if not loaded.valid:
             diagnostics = tuple(map(_diagnostic_text, loaded.diagnostics))
+            is_new = diagnostics != self._diagnostics
             self._report("the manifests are not valid", diagnostics)
+            if is_new and self._last_valid is None:
+                logger.error("no cycle runs: the manifests have not been valid since the start")
             return
         if self._incomplete is not None:
             logger.info("the manifests are valid again")
@@ -213,8 +218,6 @@ class CycleRunner:
         if diagnostics != self._diagnostics:
             for diagnostic in diagnostics:
                 logger.error("%s", diagnostic)
-            if self._last_valid is None:
-                logger.error("no cycle runs: the manifests have not been valid since the start")
         self._incomplete, self._diagnostics = incomplete_reason, diagnostics
 
     @staticmethod

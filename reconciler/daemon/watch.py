@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
     """Yield True if files in `paths` may have changed, else False every half second.
 
-    If files cannot be watched, log a warning once, yield True every two seconds, and try to watch
-    again later. The iterator ends when `stop` is set.
+    If existing files cannot be watched, log a warning once, yield True every two seconds, and try
+    to watch again later. The iterator ends when `stop` is set.
     """
     # Only the daemon needs this module, and its import is slow.
     from watchfiles import watch as events  # noqa: PLC0415
@@ -44,9 +44,10 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                 if replaced:
                     break
         except (OSError, RuntimeError) as error:
-            if not watch_failed:
+            # The cycle reports a path that does not exist.
+            if not (watch_failed or None in identities):
                 logger.warning("cannot watch files, so they are checked every 2 seconds: %s", error)
-            watch_failed = True
+                watch_failed = True
             for tick in range(limits.WATCH_RETRY_TICKS):
                 if stop.wait(limits.TICK_SECONDS):
                     return

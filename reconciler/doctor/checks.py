@@ -18,6 +18,7 @@ from reconciler.core.resources import Key, TargetId
 from reconciler.doctor.results import CheckResult, CheckStatus
 from reconciler.engine import CommandTarget
 from reconciler.settings.target_config import AWS, LOCAL, TargetConfig
+from reconciler.targets.error_translation import CREDENTIALS_ADVICE
 from reconciler.targets.session import clock_of, credentials_of, open_session
 from reconciler.wiring.targets import connection_of, open_target
 
@@ -55,7 +56,7 @@ def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckRes
     session = open_session(connection)
     source = credentials_of(session)
     if source is None:
-        message = "none found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass --profile"
+        message = f"none found: {CREDENTIALS_ADVICE}"
         yield CheckResult(CheckStatus.ERROR, "credentials", message)
         return False
     yield CheckResult(CheckStatus.OK, "credentials", f"found by {source}")

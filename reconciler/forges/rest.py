@@ -16,6 +16,7 @@ import urllib3
 from reconciler import limits
 from reconciler.core.errors import ForgeError
 from reconciler.known_secrets import remember, shown
+from reconciler.network_errors import connection_advice
 
 _SERVER_ERRORS = 500
 _TIMEOUT = urllib3.Timeout(
@@ -168,7 +169,9 @@ class RestClient:
             # A response that is cut off here is not valid JSON, so it is rejected later.
             content = response.read(limits.FORGE_MAX_RESPONSE_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            return _Response(message=f"no response: {type(error).__name__}")
+            advice = connection_advice(error)
+            message = f"no response: {type(error).__name__}{advice and f'; {advice}'}"
+            return _Response(message=message)
         finally:
             self._pool.clear()
         return _Response(response.status, content, response.headers.get("retry-after", ""))

@@ -61,11 +61,13 @@ class ConfigFile:
         common: Common options by field name.
         commands: Options of each command by field name.
         targets: Tables of the targets.
+        path: The file, or None if there is none.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    path: Path | None = None
 
 
 def read_bounded(path: Path) -> bytes:
@@ -114,7 +116,7 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    return ConfigFile(document, commands, targets)
+    return ConfigFile(document, commands, targets, chosen)
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:

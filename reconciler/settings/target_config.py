@@ -1,5 +1,6 @@
 """Resolves the target and the owner of a run from its settings, without network access."""
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,10 +9,18 @@ from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
-from reconciler.settings.config_file import BUILT_IN, TARGET_FIELDS, TARGET_ONLY_FIELDS, ConfigFile
+from reconciler.settings.config_file import (
+    BUILT_IN,
+    CONFIG_FILE,
+    TARGET_FIELDS,
+    TARGET_ONLY_FIELDS,
+    ConfigFile,
+)
 from reconciler.settings.options import POLICIES
 
 LOCAL, AWS = BUILT_IN
+AWS_SETTINGS = "the AWS environment (AWS_ENDPOINT_URL) or profile"
+URL_USAGE = "use http://HOST:PORT or https://HOST"
 LOCAL_OWNER = "mesh-reconciler"
 TARGETS = (
     "--target local        the embedded endpoint in this process, with data in .reconciler/",
@@ -88,7 +97,7 @@ def choose_target(
     Raises:
         UsageError: If no target or no owner is set, or if they are invalid.
     """
-    url, name = _url_or_name(values)
+    url, name, setting = _url_or_name(values, file)
     table = _table(name, file)
     chosen = {
         field: table[field]
@@ -97,14 +106,15 @@ def choose_target(
         for field in TARGET_FIELDS - TARGET_ONLY_FIELDS
     }
     if name is None:
-        url = url or configured_url(chosen["profile"])
+        if url is None:
+            url, setting = configured_url(chosen["profile"]), AWS_SETTINGS
         if url is None:
             raise UsageError("no target given; use one of", *TARGETS)
     else:
         # A URL from a variable or from the top of the file does not apply to a target by name.
-        url = table.get("endpoint_url")
+        url, setting = table.get("endpoint_url"), f"targets.{name}.endpoint_url of {file.path}"
     if url is not None:
-        require_valid_url(url)
+        require_valid_url(url, setting)
     name = name or str(url)
     return TargetConfig(
         name=name,
@@ -123,35 +133,44 @@ def choose_target(
 
 def source_of(values: OptionValues, file: ConfigFile) -> str | None:
     """Return the path of the manifests of the target, or None if it is not configured."""
-    _, name = _url_or_name(values)
+    _, name, _ = _url_or_name(values, file)
     return _table(name, file).get("source")
 
 
-def _url_or_name(values: OptionValues) -> tuple[str | None, str | None]:
-    """Return the URL or the name of the target; both are None if no option sets the target.
+def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:
+    """Return the URL or the name of the target, and its setting; None if no option sets it.
 
     A flag takes precedence over a variable, and a variable over the file. On the same level, a URL
     takes precedence over a name.
     """
-    for level in (values.flags, values.variables, values.values.keys()):
+    levels = {
+        "--endpoint-url": values.flags,
+        "RECONCILER_ENDPOINT_URL": values.variables,
+        f"endpoint_url of {file.path}": values.values.keys(),
+    }
+    for setting, level in levels.items():
         for field in ("endpoint_url", "target"):
             value = values.values.get(field) if field in level else None
             if value:
-                return (value, None) if field == "endpoint_url" else (None, value)
-    return None, None
+                is_url = field == "endpoint_url"
+                return (value, None, setting) if is_url else (None, value, setting)
+    return None, None, ""
 
 
 def _table(name: str | None, file: ConfigFile) -> Mapping[str, Any]:
     if name is None:
         return {}
     if name not in (LOCAL, AWS, *file.targets):
-        known = ", ".join([LOCAL, AWS, *file.targets])
-        raise UsageError(f'unknown target "{shown(name)}"; use one of {known}')
+        known, given = [LOCAL, AWS, *file.targets], shown(name)
+        similar = difflib.get_close_matches(given, known, 1)
+        hint = f" (did you mean {similar[0]}?)" if similar else ""
+        other = "" if file.path else f" (there is no {CONFIG_FILE} here that defines others)"
+        raise UsageError(f'unknown target "{given}"{hint}: use one of {", ".join(known)}{other}')
     return file.targets.get(name, {})
 
 
-def require_valid_url(url: str) -> None:
-    """Reject a URL that is not plain HTTP or HTTPS.
+def require_valid_url(url: str, setting: str) -> None:
+    """Reject a URL, which ``setting`` holds, that is not plain HTTP or HTTPS.
 
     Raises:
         UsageError: The message does not repeat the URL, because it may contain a password.
@@ -164,10 +183,10 @@ def require_valid_url(url: str) -> None:
         plain, secret = None, None
     if secret:
         raise UsageError(
-            "invalid endpoint URL: remove the user, password, query or fragment from it"
+            f"invalid endpoint URL in {setting}: remove the user, password, query or fragment"
         )
     if not plain:
-        raise UsageError("invalid endpoint URL: use http://HOST:PORT or https://HOST")
+        raise UsageError(f"invalid endpoint URL in {setting}: {URL_USAGE}")
 
 
 def _owner(owner: str | None, target: str, *, needed: bool) -> str:

@@ -18,6 +18,7 @@ from reconciler.manifest.budget import unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 
 STANDARD_INPUT = "-"
+DEFAULT_SOURCE = "manifests"
 
 # Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
@@ -112,7 +113,11 @@ class _Walker:
             real = os.path.realpath(path, strict=True)
             status = os.lstat(real)
         except FileNotFoundError:
-            raise UsageError(f"{escaped(printable_name(path))} does not exist") from None
+            which = " (the default PATH)" if path == DEFAULT_SOURCE else ""
+            raise UsageError(
+                f"{escaped(printable_name(path))} does not exist{which}: create it, pass the PATH "
+                "of the manifests, or set source in the target's table of reconciler.toml"
+            ) from None
         except OSError as error:
             self._report(Code.UNREADABLE, path, f"cannot be read: {error.strerror}")
             return

@@ -18,6 +18,7 @@ from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import git_state
 from reconciler.source.file_walk import (
     STANDARD_INPUT,
+    SUFFIXES,
     FileEntry,
     FileTree,
     printable_name,
@@ -82,7 +83,11 @@ def fingerprint(paths: Iterable[str]) -> str:
 def no_manifest_diagnostic(paths: Iterable[str]) -> Diagnostic:
     """Return the diagnostic for `paths` that contain no manifest."""
     names = ", ".join(map(printable_name, paths))
-    hint = "if the source is meant to be empty, pass --allow-empty to plan, apply or run"
+    *suffixes, last = (f"*{suffix}" for suffix in SUFFIXES)
+    hint = (
+        f"files named {', '.join(suffixes)} or {last} are read; if the source is meant to be "
+        "empty, pass --allow-empty to plan, apply or run"
+    )
     return about_file(Code.NO_MANIFEST, names, "no manifest found", hint)
 
 

@@ -27,6 +27,7 @@ from reconciler.core.errors import (
     UnreachableError,
 )
 from reconciler.known_secrets import shown
+from reconciler.network_errors import connection_advice
 
 # One row for each error in the API description; a test fails if a row is missing.
 ERRORS: dict[str, tuple[type[TargetError], str]] = {
@@ -66,13 +67,12 @@ REPLAYED_ERRORS = frozenset(
 # botocore retries LimitExceededException of every service as throttling. In App Mesh it is a quota,
 # so a retry is useless. Under this name botocore does not retry it.
 _QUOTA = "QuotaExceeded"
-_CONFIGURATION_ERRORS = (
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    ParamValidationError,
+CREDENTIALS_ADVICE = (
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (reconciler endpoint accepts any values), or "
+    "pass --profile"
 )
+_CREDENTIALS_ERRORS = (NoCredentialsError, PartialCredentialsError)
+_CONFIGURATION_ERRORS = (NoRegionError, ProfileNotFound, ParamValidationError)
 # Errors of botocore's parsers on bytes that are not text or XML and on JSON of an unexpected type.
 _UNPARSED = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError)
 _MAX_CODE = 80
@@ -105,18 +105,20 @@ def translate_errors(label: str) -> Iterator[None]:
         if code in REPLAYED_ERRORS:
             translated.request_id = request_id(metadata)
         raise translated from error
+    except _CREDENTIALS_ERRORS as error:
+        raise RejectedError(f"{label}: {text_of(error)}; {CREDENTIALS_ADVICE}") from error
     except _CONFIGURATION_ERRORS as error:
         raise RejectedError(f"{label}: {text_of(error)}") from error
     except EndpointConnectionError as error:
-        raise UnreachableError(
-            f"{label}: {text_of(error)}; check the URL, and that a server listens there"
-        ) from error
+        advice = connection_advice(error) or "check the URL, and that a server listens there"
+        raise UnreachableError(f"{label}: {text_of(error)}; {advice}") from error
     except BotoCoreError as error:
-        raise UnavailableError(f"{label}: {text_of(error)}; the next run tries again") from error
+        advice = connection_advice(error) or "the next run tries again"
+        raise UnavailableError(f"{label}: {text_of(error)}; {advice}") from error
     except _UNPARSED as error:
         # The texts of these errors contain the response, for example the credentials of a role.
         raise UnavailableError(
-            f"{label}: the response is not from this API; the next run tries again"
+            f"{label}: the response is not from this API; check the endpoint URL"
         ) from error
 
 

@@ -5,6 +5,7 @@ created from this package and never from botocore's own copy.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,15 @@ class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no type
         """
         if service_name != SERVICE:
             return super().load_service_model(service_name, type_name, api_version)
-        if type_name == "service-2":
-            return service_model(load())
-        if type_name == "endpoint-rule-set-1":
-            return endpoint_rules(load())
-        raise DataNotFoundError(data_path=f"{service_name}/{type_name}")
+        if type_name not in _MODELS:
+            raise DataNotFoundError(data_path=f"{service_name}/{type_name}")
+        return _model(type_name)
+
+
+@cache
+def shared_loader() -> DescriptionLoader:
+    """Return the loader of all sessions: it parses each file of the SDK once."""
+    return DescriptionLoader()
 
 
 def service_model(description: Description) -> dict[str, Any]:
@@ -192,3 +197,11 @@ def _error(error: ApiError) -> dict[str, Any]:
         "error": {"httpStatusCode": error.status},
         "exception": True,
     } | retry
+
+
+_MODELS = {"service-2": service_model, "endpoint-rule-set-1": endpoint_rules}
+
+
+@cache
+def _model(type_name: str) -> Any:
+    return _MODELS[type_name](load())

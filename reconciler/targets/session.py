@@ -4,13 +4,16 @@ All calls go to the target's URL: if an endpoint URL is given, the call for the 
 too. Every secret of a session is remembered, so that no printed text contains it.
 """
 
+import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from ipaddress import ip_address
 from json import JSONDecodeError
+from threading import Timer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -30,13 +33,15 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from reconciler import limits
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.known_secrets import remember, remember_temporary
-from reconciler.settings.target_config import require_valid_url
-from reconciler.targets.error_translation import text_of, translate_errors
-from reconciler.targets.model import SERVICE, DescriptionLoader
+from reconciler.settings.target_config import AWS_SETTINGS, URL_USAGE, require_valid_url
+from reconciler.targets.error_translation import CREDENTIALS_ADVICE, text_of, translate_errors
+from reconciler.targets.model import SERVICE, shared_loader
 
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
 _ACCOUNT = re.compile("[0-9]{12}")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Connection:
     """Role for the calls; the credentials that the SDK finds assume it."""
     allow_insecure: bool = False
     """Whether plain HTTP may be used to other machines than this one."""
+    silence_seconds: float = limits.API_SILENCE_SECONDS
+    """How long the first call may wait for a response before a warning is logged."""
 
 
 def open_session(connection: Connection) -> boto3.Session:
@@ -65,8 +72,9 @@ def open_session(connection: Connection) -> boto3.Session:
         core = botocore.session.Session(profile=connection.profile)
         # The SDK reads the profile at its first use: read it now, not in the middle of a run.
         core.get_scoped_config()
-        core.register_component("data_loader", DescriptionLoader())
+        core.register_component("data_loader", shared_loader())
         core.register("before-send", partial(_before_send, connection))
+        _SilenceWarning(connection.silence_seconds).register(core)
         core.register("after-call.sts", _remember_issued)
         _remember_settings(core)
         if connection.role_arn is not None:
@@ -85,7 +93,7 @@ def _assume(core: botocore.session.Session, role_arn: str, connection: Connectio
     """Make `core` use the credentials of a role, which is assumed at the first call."""
     credentials = core.get_credentials()
     if credentials is None:
-        raise UsageError(f"no credentials found that can assume {role_arn}")
+        raise UsageError(f"no credentials found that can assume {role_arn}: {CREDENTIALS_ADVICE}")
     _remember_credentials(credentials)
     fetcher = AssumeRoleCredentialFetcher(
         # STS is called at the target's own URL: credentials go nowhere else.
@@ -128,7 +136,7 @@ def open_client(
         raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())
     url = client.meta.endpoint_url
-    require_valid_url(url)
+    require_valid_url(url, AWS_SETTINGS)
     if connection.url is None and _is_loopback(url):
         # The URL comes from the SDK and is on this machine, so the client must not use a proxy.
         connection = replace(connection, url=url)
@@ -190,7 +198,7 @@ def configured_url(profile: str | None) -> str | None:
         )
     except (BotoCoreError, ValueError) as error:
         text = _without_url(error)
-        raise UsageError(f"the endpoint in the AWS environment or profile: {text}") from error
+        raise UsageError(f"finding the endpoint: {text}") from error
     return None if chosen == resolved else str(chosen)
 
 
@@ -212,6 +220,39 @@ def _is_loopback(url: str | None) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class _SilenceWarning:
+    """Logs once that the first call of a session waits; its timeouts and retries take 30 s."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timer: Timer | None = None
+
+    def register(self, core: botocore.session.Session) -> None:
+        core.register("before-send", self._start)
+        core.register("needs-retry", self._stop_after_response)
+        core.register("after-call-error", self._stop)
+
+    def _start(self, request: AWSPreparedRequest, **_: Any) -> None:
+        if self._timer is not None:
+            return
+        parts = urlsplit(request.url)
+        url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        message = f"waiting for {url} to answer: no response for {self._seconds:g} s"
+        self._timer = Timer(self._seconds, logger.warning, ("%s", message))
+        self._timer.daemon = True
+        # If no thread can start, the call must not fail: it only waits without a message.
+        with suppress(RuntimeError):
+            self._timer.start()
+
+    def _stop_after_response(self, response: object, **_: Any) -> None:
+        if response is not None:
+            self._stop()
+
+    def _stop(self, **_: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) -> None:
@@ -261,4 +302,4 @@ def _without_url(error: BotoCoreError | ValueError) -> str:
         return text_of(error)
     if isinstance(error, JSONDecodeError):
         return f"credential_process did not print JSON: {error}"
-    return "invalid endpoint URL: use http://HOST:PORT or https://HOST"
+    return f"invalid endpoint URL in {AWS_SETTINGS}: {URL_USAGE}"

@@ -16,6 +16,7 @@ from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.known_secrets import shown
+from reconciler.network_errors import connection_advice
 
 SCHEMA = 1
 
@@ -72,7 +73,9 @@ def _request(
             " start it with: reconciler run"
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        message = shown(error) or type(error).__name__
+        message = "; ".join(
+            filter(None, (shown(error) or type(error).__name__, connection_advice(error)))
+        )
         raise DaemonError(f"no response from the daemon at {url}: {message}") from error
     finally:
         connection.close()
@@ -110,7 +113,7 @@ def _error_message(status: int, body: str) -> str:
     try:
         message = shown(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        return f"not a daemon of reconciler (HTTP {status})"
+        return f"not a daemon of reconciler (HTTP {status}): check --url"
     if status == http.client.UNAUTHORIZED:
         return f"{message}; pass the token file of the daemon with --token-file"
     return message

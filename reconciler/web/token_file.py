@@ -38,12 +38,13 @@ def read_token(path: Path) -> str:
             token = opened.read(limits.MAX_TOKEN_FILE_BYTES).strip()
     except OSError as error:
         raise UsageError(
-            f"cannot read the token file {path}: {error.strerror};"
-            " pass the token file of the daemon with --token-file"
+            f"cannot read the token file {path}: {error.strerror}; the daemon creates it:"
+            " use the directory and the user of the daemon, or pass its file with --token-file"
         ) from error
     if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
         raise UsageError(
-            f"the token file {path} must be a file that only its user can read: run chmod 600"
+            f"the token file {path} must be a file that only its user can read:"
+            f" run chmod 600 {path}"
         )
     if not token or not token.isascii():
         raise UsageError(

@@ -27,7 +27,9 @@ def local_url(opened: ExitStack, lost: str | None) -> str:
             return opened.enter_context(LocalEndpoint(LOCAL_DATA)).url
         except DataDirectoryLockedError as locked:
             if locked.url is None:
-                raise LockHeldError(str(locked)) from locked
+                raise LockHeldError(
+                    f"{locked}: try again when it has started, or stop it"
+                ) from locked
             if locked.url != lost:
                 return locked.url
             time.sleep(limits.DIRECTORY_RELEASE_DELAY_SECONDS)

@@ -10,8 +10,6 @@ from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
 from reconciler.source.snapshot import no_manifest_diagnostic, read
 
-DEFAULT_SOURCE = "manifests"
-
 
 def read_manifests(
     paths: Sequence[str],

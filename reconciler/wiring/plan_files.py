@@ -57,7 +57,7 @@ def read_plan(file: str) -> Plan:
         reason = (
             "it is a link: pass the plan file itself"
             if error.errno == errno.ELOOP
-            else error.strerror
+            else f"{error.strerror}: pass a file that --out of plan or ci wrote"
         )
         raise UsageError(f"reading the plan {file}: {reason}") from error
     return plan_file.parse_plan_file(file, content)

@@ -18,6 +18,8 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.process
+
 Write = Callable[[str, str], Path]
 TIMEOUT_SECONDS = 30.0
 
@@ -41,6 +43,7 @@ def created(endpoint: LocalEndpoint) -> int:
     return int(counts.get("CreateMesh", 0))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )

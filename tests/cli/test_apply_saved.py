@@ -135,6 +135,7 @@ def test_a43_s11_what_moved_since_the_plan_is_left_alone_and_the_others_are_appl
     assert names(by_hand) == {"adopted", "moved", "new"}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.usefixtures("every_change")
 @pytest.mark.parametrize(
     ("edit", "words"),
@@ -168,6 +169,7 @@ ELSEWHERE: dict[str, tuple[dict[str, str], list[str], str]] = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("edit", "arguments", "words"), ELSEWHERE.values(), ids=ELSEWHERE)
 def test_e08_a_plan_for_elsewhere_is_refused(
     edit: dict[str, str],
@@ -296,6 +298,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("arguments", "words"), BESIDE.values(), ids=BESIDE)
 def test_what_shapes_a_plan_does_not_go_with_a_saved_one(
     arguments: list[str],
@@ -345,6 +348,7 @@ def test_s11_a_fingerprint_lets_through_the_plan_that_was_agreed_to_and_no_other
     assert writes(endpoint) == {"CreateMesh": 2}
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("every_change")
 def test_show_prints_what_plan_printed_and_reaches_nothing(
     there: Verb, cli: Cli, endpoint: LocalEndpoint, here: Path
@@ -398,6 +402,7 @@ def test_show_takes_one_plan_that_is_there(cli: Cli, arguments: list[str]) -> No
     assert cli("show", *arguments).code == 64
 
 
+@pytest.mark.process
 def test_a_plan_is_the_same_bytes_whatever_the_order_hash_seed_locale_and_time_zone(
     endpoint: LocalEndpoint, tmp_path: Path, here: Path, by_hand: Any
 ) -> None:

@@ -75,6 +75,7 @@ ROWS: dict[str, tuple[Callable[[Write], None], str, int, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize(("prepare", "path", "code", "words"), ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize("command", ["plan", "apply", "run", "validate"])
 def test_bad_input_is_one_clear_line_and_writes_nothing(
@@ -228,6 +229,7 @@ def test_a_damaged_database_is_refused_with_words(cli: Cli, write: Write, here: 
     assert database.read_bytes().startswith(b"not a database")
 
 
+@pytest.mark.process
 def test_ctrl_c_while_it_starts_is_no_stack_trace(here: Path) -> None:
     (here / "click.py").write_text("raise KeyboardInterrupt\n")
     environment = {**os.environ, "PYTHONPATH": str(here)}

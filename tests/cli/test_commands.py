@@ -140,7 +140,7 @@ def test_a_no_at_the_question_applies_nothing(
     cli: Cli, write: Write, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    monkeypatch.setattr("reconciler.cli.apply_flow.sys", SimulatedTerminal)
+    monkeypatch.setattr("reconciler.cli.command.sys", SimulatedTerminal)
     where = ("--endpoint-url", endpoint.url, "--owner", "o")
     result = cli("apply", *where, stdin="n\n")
     assert result.code == 1
@@ -153,7 +153,7 @@ def test_a_no_at_the_question_applies_nothing(
 def test_json_at_a_terminal_shows_nothing_to_agree_to(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.cli.apply_flow.sys", SimulatedTerminal)
+    monkeypatch.setattr("reconciler.cli.command.sys", SimulatedTerminal)
     for command in ("apply", "adopt", "release"):
         key = [] if command == "apply" else ["mesh/a"]
         result = cli(command, *key, "--target", "local", "--format", "json")
@@ -170,6 +170,7 @@ class SimulatedTerminal:
             return True
 
 
+@pytest.mark.process
 def test_p12_two_runs_on_one_data_folder_help_each_other(here: Path, write: Write) -> None:
     for number in range(60):
         write(f"manifests/m{number}.yaml", mesh_yaml(f"m{number}"))
@@ -186,6 +187,8 @@ def test_p12_two_runs_on_one_data_folder_help_each_other(here: Path, write: Writ
         assert ends == [("", 0)] * 3
 
 
+@pytest.mark.process
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     here: Path, write: Write, closed: str
@@ -197,6 +200,8 @@ def test_a_closed_standard_stream_is_nothing_to_stumble_over(
     assert b"bug" not in ended.stderr
 
 
+@pytest.mark.sample(1)
+@pytest.mark.process
 @pytest.mark.parametrize(("style", "code"), [("text", 0), ("json", 1), ("markdown", 1)])
 def test_results_that_cannot_be_written_stop_no_apply(
     here: Path, write: Write, cli: Cli, style: str, code: int
@@ -213,12 +218,15 @@ def test_results_that_cannot_be_written_stop_no_apply(
     assert "No changes" in cli("plan", "--target", "local").out
 
 
+@pytest.mark.process
 def test_a_reader_who_has_gone_is_nobodys_fault(here: Path) -> None:
     program = f"{sys.executable} -m reconciler schema | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.process
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("command", ["plan", "validate", "schema", "doctor", "describe mesh/a"])
 def test_a_result_that_cannot_be_written_whole_is_an_error(
     command: str, here: Path, write: Write
@@ -233,6 +241,8 @@ def test_a_result_that_cannot_be_written_whole_is_an_error(
     )
 
 
+@pytest.mark.process
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("after_seconds", [0.02, 0.06, 0.1, 0.2, 0.3])
 def test_an_early_interruption_is_no_stack_trace(
     here: Path, write: Write, after_seconds: float
@@ -251,6 +261,8 @@ def test_an_early_interruption_is_no_stack_trace(
     assert "reconciler/" not in result
 
 
+@pytest.mark.sample(1)
+@pytest.mark.process
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_p03_a_reader_that_goes_away_stops_no_apply(
     write: Write, endpoint: LocalEndpoint, cli: Cli, here: Path, style: str
@@ -415,6 +427,7 @@ def test_where_no_target_is_named_there_are_two_lines_to_choose_from(cli: Cli) -
     ]  # fmt: skip
 
 
+@pytest.mark.process
 def test_help_and_validate_import_no_boto3(here: Path, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     program = (

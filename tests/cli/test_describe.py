@@ -161,7 +161,7 @@ def test_what_was_listed_and_is_not_found_is_not_said_to_be_absent(
     assert "  live       it could not be read: it was listed, and then not found" in result.out
 
 
-@pytest.mark.parametrize("key", ["mesh/x", "payments", "route/a/b/c"])
+@pytest.mark.parametrize("key", ["mesh/x", "*/payments", "route/a/b/c"])
 def test_an_unknown_key_is_64(key: str, write: Write, say: Say) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     result = say("describe", key)

@@ -44,6 +44,7 @@ def written(here: Path) -> set[str]:
     return {str(path.relative_to(here)) for path in here.glob("out/**/*") if path.is_file()}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [

@@ -67,6 +67,7 @@ def test_markdown_is_one_comment_from_the_plan_to_its_end(
     assert "1 CreateMesh" in applied.out
 
 
+@pytest.mark.process
 def test_a_plan_keeps_to_the_width_of_its_terminal_alone(
     write: Write, endpoint: LocalEndpoint, here: Path
 ) -> None:

@@ -130,6 +130,7 @@ def test_release_in_json_says_nothing_else(write: Write, say: Callable[..., Run]
     assert (document["exit_code"], document["plan"]["changes"][0]["cause"]) == (0, "released")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -82,6 +82,7 @@ def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
     assert live.client.list_virtual_nodes(meshName="m")["virtualNodes"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_p02_it_follows_the_files_and_ends_cleanly(
     write: Write, start: Start, live: Any, number: int
@@ -98,6 +99,7 @@ def test_p02_it_follows_the_files_and_ends_cleanly(
     assert "Traceback" not in result
 
 
+@pytest.mark.process
 def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, live: Any) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     process = start("manifests", "--interval", "1")
@@ -107,11 +109,12 @@ def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, li
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.process
 def test_a_directory_that_comes_late_is_the_whole_source_too(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:
     process = start("--interval", "1", "--policy", "sync")
-    told_of(process, "no cycle runs: the manifests have not been valid since the start")
+    told_of(process, "waiting for the manifests: manifests does not exist")
     for name in "ab":
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     eventually(lambda: set(live()) == {"a", "b"})
@@ -120,6 +123,7 @@ def test_a_directory_that_comes_late_is_the_whole_source_too(
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.process
 def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_deletes(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:
@@ -138,6 +142,7 @@ def test_an_invalid_source_goes_on_repairing_towards_the_last_good_one_without_d
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.process
 def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
     write: Write, here: Path
 ) -> None:
@@ -166,6 +171,7 @@ def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
     assert process.returncode == 0
 
 
+@pytest.mark.process
 def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
     write: Write, start: Start, live: Any
 ) -> None:
@@ -178,6 +184,7 @@ def test_a_source_that_was_never_valid_changes_nothing_until_it_is(
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.process
 def test_i05_a_source_that_goes_away_for_a_while_deletes_nothing_and_ends_nothing(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:
@@ -212,6 +219,7 @@ def test_standard_input_is_nothing_to_watch(cli: Cli) -> None:
     assert cli("run", "-", "--target", "local").code == 64
 
 
+@pytest.mark.process
 def test_the_endpoint_serves_until_it_is_told_to_stop(here: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0",

@@ -15,6 +15,8 @@ from manifest_text import mesh_yaml
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.process
+
 Write = Callable[[str, str], Path]
 STARVED = [sys.executable, str(Path(__file__).parents[1] / "starved.py")]
 ENDING = (
@@ -42,6 +44,7 @@ def is_calm(caplog: str) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("lowest", "highest", "commands"), [(5, 40, ENDING + SERVING), (68, 76, ENDING)]
 )
@@ -78,6 +81,7 @@ def test_p16_too_few_files_at_the_start_are_one_line(here: Path, write: Write, f
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("command", ["validate", "plan --target local", *ENDING[-1:], *SERVING[1:]])
 def test_no_more_threads_are_one_line(here: Path, write: Write, command: str) -> None:
     del here

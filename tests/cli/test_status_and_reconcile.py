@@ -44,7 +44,8 @@ def test_what_goes_wrong_is_one_line(cli: Cli, here: Path) -> None:
     assert result.code == 64
     assert result.err == (
         "reconciler: cannot read the token file .reconciler/token: No such file or directory; "
-        "pass the token file of the daemon with --token-file\n"
+        "the daemon creates it: use the directory and the user of the daemon, or pass its file "
+        "with --token-file\n"
     )
     with served(StillDaemon(calm()), here) as url:
         (here / "other").write_text("other", "ascii")

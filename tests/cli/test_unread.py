@@ -148,6 +148,7 @@ def test_every_list_that_failed_is_shown_and_what_others_show_is_used(
     assert "! virtual-node/m/b  guard: nothing is deleted because " in result.out
 
 
+@pytest.mark.sample(2)
 @pytest.mark.usefixtures("removed")
 @pytest.mark.parametrize(
     ("selecting", "code"),
@@ -190,6 +191,7 @@ def test_a_list_of_no_concern_does_not_keep_a_resource_from_being_described(
     assert "\n  live       it could not be read: ListVirtualNodes in mesh/m" in result.out
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("removed")
 def test_a_daemon_is_not_in_sync_with_what_it_could_not_list(
     breaks: Break, start: Start, cli: Cli

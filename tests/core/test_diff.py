@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import jsonpatch
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_a_patch_does_not_depend_on_the_order_of_members(before: Spec, after: Sp
     assert patch(*backwards) == patch(before, after)
 
 
+@pytest.mark.process
 def test_a_patch_does_not_depend_on_the_hash_seed() -> None:
     program = (
         "from reconciler.core.diff import patch;"

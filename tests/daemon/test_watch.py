@@ -51,10 +51,10 @@ def test_a_directory_that_was_replaced_is_watched_again(
     assert until(wakes, wanted=True)
     stop.set()
     assert list(wakes) == []
-    assert len([item for item in caplog.records if "cannot watch files" in item.message]) == 1
+    assert caplog.records == []
 
 
-def test_what_cannot_be_watched_is_tried_again_and_complained_of_once(
+def test_a_missing_path_is_tried_again_and_left_to_the_cycle_to_report(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     stop = Hasty()
@@ -63,7 +63,7 @@ def test_what_cannot_be_watched_is_tried_again_and_complained_of_once(
     assert sum(hints) == len(hints) / limits.POLL_TICKS_WITHOUT_EVENTS
     stop.set()
     assert list(wakes) == []
-    assert len(caplog.records) == 1
+    assert caplog.records == []
 
 
 def test_i04_a_link_that_was_turned_is_followed_to_where_it_leads_now(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"endpoint.lock", "state.sqlite3"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     process, url = serve_alone(tmp_path)
@@ -139,6 +140,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         pass
 
 
+@pytest.mark.process
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     names = [f"m{number}" for number in range(20)]
     process, url = serve_alone(tmp_path)
@@ -181,6 +183,7 @@ def amazon(service: str, url: str) -> Any:
     return session.client(service, endpoint_url=url)
 
 
+@pytest.mark.process
 def test_p16_one_that_may_open_no_more_files_says_so_once_and_goes_on() -> None:
     command = f"ulimit -n 80; exec {sys.executable} -m reconciler endpoint --data :memory:"
     process = subprocess.Popen(

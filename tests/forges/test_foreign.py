@@ -120,6 +120,7 @@ def updated(forge: Forge) -> None:
     forge.update(7, 100, "x")
 
 
+@pytest.mark.sample(3)
 @FORGES
 @pytest.mark.parametrize("call", [listed, unedited, merged, newest, created, updated])
 def test_an_answer_with_another_type_in_it_is_used_or_a_failure_of_the_forge(

@@ -16,11 +16,13 @@ from conftest import Cli, Start, Write
 from daemons import ended, eventually, told_of
 from hostile_manifests import HOSTILE
 from manifest_text import mesh_yaml
+from programs import require_program
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.process
+
 TERM_SECONDS = 2
-GIT = shutil.which("git")
 
 
 def calls(url: str) -> dict[str, int]:
@@ -115,13 +117,14 @@ def test_i05_i06_a_directory_that_is_removed_emptied_or_replaced_deletes_nothing
     assert "DeleteMesh" not in calls(endpoint.url)
 
 
-@pytest.mark.skipif(GIT is None, reason="git is not installed")
 def test_i08_a_checkout_in_a_loop_ends_in_the_last_commit_and_deletes_nothing(
     write: Write, start: Start, live: Any, here: Path, endpoint: LocalEndpoint
 ) -> None:
+    program = require_program("git", purpose="a checkout while the daemon runs")
+
     def git(*arguments: str) -> None:
         who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com")
-        subprocess.run(["git", "-C", str(here / "manifests"), *who, *arguments], check=True)
+        subprocess.run([program, "-C", str(here / "manifests"), *who, *arguments], check=True)
 
     (here / "manifests").mkdir()
     git("init", "--quiet", "--initial-branch", "one")

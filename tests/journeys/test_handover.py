@@ -126,6 +126,7 @@ def test_teardown_takes_an_empty_source_the_policy_and_the_number(
     assert "Applied: 3 deleted." in result.out
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("policy", Policy)
 def test_orphans_are_listed_under_every_policy(
     policy: Policy, write: Write, say: Say, here: Path
@@ -258,6 +259,7 @@ def test_a_new_version_and_new_times_are_no_drift(write: Write, say: Say, by_han
     assert (result.code, "No changes." in result.out) == (0, True)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("command", ["plan", "apply", "adopt", "describe"])
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 import urllib3
+from amounts import amount
 from conftest import Cli, Run
 from manifest_text import mesh_yaml
 
@@ -119,7 +120,7 @@ def test_a_listener_that_changes_again_and_again_keeps_its_route(
 ) -> None:
     write("manifests/m.yaml", mesh_yaml("m"))
     counted = f"{endpoint.url}/_endpoint/calls"
-    for flip in range(40):
+    for flip in range(amount("changes of one listener", test=6, full=40)):
         protocol = ("http", "http2")[flip % 2]
         write("manifests/r.yaml", ROUTER % (protocol, protocol))
         urllib3.request("DELETE", counted)

@@ -19,9 +19,7 @@ from reconciler.core.kinds import KINDS
 
 pytestmark = pytest.mark.slow
 
-SEEDS = amount(
-    "random graphs led to another by one run, for each of four workers", test=8, full=1000
-)
+SEEDS = amount("random graphs led to another by one run, for each of four workers", test=3, full=25)
 WORKERS = 4
 TESTS = Path(__file__).parents[1]
 

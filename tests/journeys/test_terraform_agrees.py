@@ -1,14 +1,15 @@
 """What we applied, as Terraform sees it: imported kind by kind, it has nothing to change."""
 
+import json
 from pathlib import Path
 
 import pytest
 from conftest import Cli
-from terraform import MISSING, Terraform, configuration, mirror
+from terraform import Terraform, configuration, require_mirror
 
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.client]
 
 SAME = """\
 apiVersion: mesh-reconciler/v1
@@ -88,9 +89,7 @@ IMPORTED = {
 def test_terraform_imports_what_we_applied_and_plans_no_change(
     cli: Cli, endpoint: LocalEndpoint, here: Path
 ) -> None:
-    plugins = mirror()
-    if plugins is None:
-        pytest.skip(MISSING)
+    plugins = require_mirror()
     (here / "all.yaml").write_text(SAME)
     target = ["all.yaml", "--endpoint-url", endpoint.url, "--owner", "o"]
     assert cli("apply", *target, "--auto-approve").code == 0
@@ -103,8 +102,17 @@ def test_terraform_imports_what_we_applied_and_plans_no_change(
     resources["aws_appmesh_mesh"]["this"]["tags"] = {"team": "pay"}
     ours = {"key_prefixes": ["mesh-reconciler:"]}
     terraform.configure(endpoint.url, resources, ignore_tags=ours)
+    (home / "imports.tf.json").write_text(
+        json.dumps(
+            {
+                "import": [
+                    {"to": f"aws_appmesh_{kind}.this", "id": name}
+                    for kind, name in IMPORTED.items()
+                ]
+            }
+        )
+    )
     terraform("init")
-    for kind, name in IMPORTED.items():
-        terraform("import", f"aws_appmesh_{kind}.this", name)
+    assert "7 imported, 0 added, 0 changed, 0 destroyed" in terraform("apply", "-auto-approve")
     assert "No changes" in terraform("plan", "-detailed-exitcode")
     assert cli("plan", *target, "--detailed-exitcode").code == 0

@@ -25,7 +25,7 @@ RECONCILER = (sys.executable, "-m", "reconciler")
 
 Files = Mapping[str, str]
 KEPT = {"kept": mesh_yaml("kept")}
-MANY = amount("creates of a run killed at its calls", test=4, full=50)
+MANY = amount("creates of a run killed at its calls", test=4, full=12)
 STEP = 1 if FULL else 3
 # What is live first, what the manifests then say, and the version at which each mesh ends.
 STORIES: dict[str, tuple[Files, Files, dict[str, int]]] = {
@@ -112,6 +112,7 @@ def _versions(by_hand: Any) -> dict[str, int]:
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("story", STORIES)
 def test_p01_p18_a01_a02_a03_a04_a41_killed_at_every_call_the_next_run_converges(

@@ -97,6 +97,8 @@ def creates_beside_what_cannot_be_read() -> Plan:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("make", [creates, deletes, creates_beside_what_cannot_be_read])
 def test_thousands_of_changes_fit_into_a_comment(make: Callable[[], Plan]) -> None:
     made = make()

@@ -33,6 +33,7 @@ def status(place: tuple[str, str], *hosts: str, target: str = "") -> int:
         return connection.getresponse().status
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "10.1.2.3:9180", "[::1]", "[::1]:9180", "[::ffff:10.1.2.3]:1", "localhost",
@@ -44,6 +45,7 @@ def test_e13_an_address_or_a_name_of_this_machine_is_served(
     assert status(place, host) == 200
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize(
     "host",
     ["[::1].evil.com", "[::1]evil.com:80", "[::1]:80.evil.com", "[::1]:80:80", "[::1]:evil.com",

@@ -11,6 +11,8 @@ from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.git_history import files_at
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def base(here: Path) -> str:

@@ -1,7 +1,6 @@
 """A checkout that git changes all the time: no scan takes files of two commits for one moment."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from amounts import amount
+from programs import require_program
 
 from reconciler.source.snapshot import read
 
-SCANS = amount("scans of a checkout in a loop", test=400, full=10_000)
+SCANS = amount("scans of a checkout in a loop", test=400, full=4_000)
 # Most of a scan is waiting to see that nothing moves.
 SCANS_AT_A_TIME = 16
 FILES = 40
@@ -28,12 +28,12 @@ for branch in itertools.cycle(("one", "two")):
     subprocess.run(["git", "-C", sys.argv[1], "checkout", "--quiet", branch], check=True)
     time.sleep(next(rests))
 """
-GIT = shutil.which("git")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Path]:
     """Return the work tree of two commits that git switches between without end."""
+    program = require_program("git", purpose="scans of a checkout in a loop")
     environment = {
         "PATH": os.environ["PATH"],
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -44,7 +44,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     tree = tmp_path / "tree"
 
     def git(*arguments: str) -> None:
-        subprocess.run(["git", *arguments], check=True, env=environment)
+        subprocess.run([program, *arguments], check=True, env=environment)
 
     git("init", "--quiet", "--initial-branch", "one", str(tree))
     for branch in ("one", "two"):
@@ -63,7 +63,6 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(GIT is None, reason="git is not installed")
 @pytest.mark.timeout(1200)
 def test_i08_no_scan_mixes_two_commits(
     checkout: Path, record_property: Callable[[str, object], None]

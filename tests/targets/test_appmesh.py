@@ -117,6 +117,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
 @pytest.mark.parametrize("operation", ["describe", "list", "tags", "create"])
 def test_a20_a_success_that_says_nothing_is_no_answer(operation: str, body: bytes) -> None:
@@ -134,6 +135,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("status", [403, 502])
 @pytest.mark.parametrize("operation", ["describe", "list", "tags", "create"])

@@ -80,6 +80,7 @@ def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
     assert {str(item.key) for item in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("owner", ["nobody", "other"])
 def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
     warm.cycle()

@@ -1,13 +1,18 @@
 """Every foreign error becomes one of ours, with what to do about it."""
 
+import socket
+import ssl
+
 import pytest
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
+    SSLError,
 )
 
 from reconciler.api import load
@@ -103,3 +108,19 @@ def test_missing_credentials_are_a_refusal() -> None:
 def test_what_is_no_error_of_theirs_goes_on_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError), translate_errors("asking"):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "advice"),
+    [
+        (EndpointConnectionError, socket.gaierror(), "check the spelling of the host name"),
+        (EndpointConnectionError, ConnectionRefusedError(), "a server listens there"),
+        (SSLError, ssl.SSLError(), "use http:// in the URL"),
+        (SSLError, ssl.SSLCertVerificationError(), "check the certificate"),
+    ],
+)
+def test_a_failed_connection_shows_the_remedy_of_its_cause(
+    error: type[BotoCoreError], cause: OSError, advice: str
+) -> None:
+    with pytest.raises(UnavailableError, match=advice), translate_errors("asking"):
+        raise error(endpoint_url="https://x", error=cause) from cause

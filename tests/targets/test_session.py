@@ -1,11 +1,14 @@
 """Sessions: whose account it is, where calls go, and what is refused in words."""
 
+import threading
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import EndpointConnectionError
+from daemons import eventually
 from servers import Answer, scripted
 
 from reconciler.core.errors import TargetError, UsageError
@@ -157,6 +160,7 @@ HOSTS = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("host", "loopback"), HOSTS.items())
 def test_e05_credentials_go_unencrypted_to_this_machine_alone(
     host: str, loopback: bool, monkeypatch: pytest.MonkeyPatch
@@ -196,3 +200,37 @@ def test_e05_a_role_that_a_profile_names_is_not_assumed_in_the_clear(
         UsageError, match=r"^http://192\.0\.2\.1 would receive credentials unencrypted"
     ):
         client.list_meshes()
+
+
+def test_the_first_call_that_waits_for_a_response_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def script(request: str, body: bytes) -> Answer:
+        del request, body
+        eventually(lambda: caplog.messages != [])
+        return Answer(404)
+
+    with scripted(script) as server:
+        connection = Connection(
+            server.url, "eu-west-1", credentials=("a", "b"), silence_seconds=0.01
+        )
+        session = open_session(connection)
+        for _ in range(2):
+            assert account_of(session, connection) is None
+    assert caplog.messages == [f"waiting for {server.url} to answer: no response for 0.01 s"]
+
+
+def test_a_call_that_ended_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    def is_waiting() -> bool:
+        return any(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+
+    with scripted(lambda *_: Answer(404)) as server:
+        answered = Connection(server.url, "eu-west-1", credentials=("a", "b"), silence_seconds=600)
+        assert account_of(open_session(answered), answered) is None
+        eventually(lambda: not is_waiting())
+    refused = replace(answered, url="http://127.0.0.1:1")
+    client = open_client(open_session(refused), "sts", refused, workers=1, attempts=1)
+    with pytest.raises(EndpointConnectionError):
+        client.get_caller_identity()
+    eventually(lambda: not is_waiting())
+    assert caplog.messages == []

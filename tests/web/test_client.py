@@ -117,7 +117,7 @@ def test_what_is_no_daemon_of_this_version_is_said(answer: Answer) -> None:
 def test_who_refuses_without_our_words_is_no_daemon(body: bytes) -> None:
     with (
         scripted(lambda *_: Answer(404, body)) as server,
-        pytest.raises(DaemonError, match=r"not a daemon of reconciler \(HTTP 404\)"),
+        pytest.raises(DaemonError, match=r"not a daemon of reconciler \(HTTP 404\): check --url"),
     ):
         fetch_status(server.url)
 

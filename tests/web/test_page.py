@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,18 +13,18 @@ from typing import Any
 
 import pytest
 import urllib3
+from programs import require_program
 from servers import Answer, scripted
 from web.samples import HOSTILE, StillDaemon, calm, served, status
 
 from reconciler.core.resources import Key
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+pytestmark = pytest.mark.browser
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 HARNESS = Path(__file__).with_name("harness.js").read_text("utf-8")
 DARK = "--blink-settings=preferredColorScheme=0"
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
 
 @contextmanager
@@ -58,7 +57,8 @@ def framed(url: str, answers: int) -> Iterator[str]:
 
 
 def browse(folder: Path, *arguments: str) -> str:
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+    browser = require_program(*BROWSERS, purpose="the status page")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                f"--user-data-dir={folder / 'profile'}", *arguments]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     return done.stdout
@@ -82,6 +82,7 @@ def seen(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     return look
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("flags", [(), (DARK,)], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_everything_is_shown_at_every_width(
@@ -159,6 +160,7 @@ def test_what_could_not_be_listed_is_said_and_is_not_in_sync(
     )
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -182,6 +184,7 @@ def test_a_thousand_meshes_are_shown(seen: Callable[..., dict[str, Any]]) -> Non
     assert facts["all"] == 1_000
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "size", "flags"),
     [

@@ -60,6 +60,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 """
 
 
+@pytest.mark.process
 def test_a_disk_that_is_full_keeps_the_plan_before(here: Path) -> None:
     write_plan("p.plan", OTHER)
     tests = Path(__file__).parents[1]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reconciler.cli.apply_flow import confirm_and_apply, require_confirmation_possible
+from reconciler.cli.apply_flow import confirm_and_apply
 from reconciler.cli.command import Invocation
 from reconciler.cli.run_context import open_run, require_valid
 from reconciler.core.errors import UsageError
@@ -11,7 +11,6 @@ from reconciler.core.planning.ownership import keys_to_create, plan_adoption
 
 def run(invocation: Invocation) -> int:
     """Adopt the unowned live resources that match the keys and have a manifest."""
-    require_confirmation_possible(invocation)
     with open_run(invocation) as context:
         desired = [
             replace(resource, options=replace(resource.options, adopt=True))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reconciler import engine
-from reconciler.cli.apply_flow import confirm_and_apply, require_confirmation_possible
+from reconciler.cli.apply_flow import confirm_and_apply
 from reconciler.cli.apply_saved import apply_saved_plan, open_saved_plan
 from reconciler.cli.command import Invocation
 from reconciler.cli.run_context import open_run, require_valid
@@ -14,7 +14,6 @@ from reconciler.core.planning.plan import Plan
 
 def run(invocation: Invocation) -> int:
     """Apply the saved plan of --plan, or a new plan for the manifests."""
-    require_confirmation_possible(invocation)
     saved = invocation["plan"] is not None
     with open_saved_plan(invocation) if saved else _open_planned(invocation) as (plan, target):
         apply = apply_saved_plan if saved else engine.apply

@@ -42,7 +42,9 @@ def run(invocation: Invocation) -> int:
             )
             stop.stop_requested.wait()
     except DataDirectoryLockedError as error:
-        raise LockHeldError(str(error)) from error
+        raise LockHeldError(
+            f"{error}: use that URL, stop that process, or pass another --data DIR"
+        ) from error
     except (InvalidAddressError, InvalidBehaviorError, InvalidFaultsError) as error:
         raise UsageError(str(error)) from error
     except (EndpointError, ServingError) as error:

@@ -1,7 +1,7 @@
 """The release command: gives up ownership of live resources."""
 
 from reconciler.cli import live_resources
-from reconciler.cli.apply_flow import confirm_and_apply, require_confirmation_possible
+from reconciler.cli.apply_flow import confirm_and_apply
 from reconciler.cli.command import Invocation
 from reconciler.cli.run_context import resolve_target
 from reconciler.core.planning.guards import Policy
@@ -16,8 +16,8 @@ NOTE = (
 
 def run(invocation: Invocation) -> int:
     """Remove our tags from the owned resources that match the keys; delete nothing."""
-    require_confirmation_possible(invocation)
     config = resolve_target(invocation)
+    invocation.require_confirmation_possible()
     with open_target(config, workers=invocation["parallelism"]) as target:
         live = live_resources.read_live(
             target, invocation.keys, config.owner, workers=invocation["parallelism"]

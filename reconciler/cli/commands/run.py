@@ -205,6 +205,7 @@ def _run_forever(run: DaemonRun) -> ExitCode:
         systemd.notify(systemd.READY)
         daemon.run(_wakes(run, daemon))
         systemd.notify(systemd.STOPPING)
+    logger.info("stopped by %s", run.stop.signal_name)
     return ExitCode.OK
 
 

@@ -8,7 +8,8 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import source_of
-from reconciler.wiring.manifests import DEFAULT_SOURCE, read_manifests
+from reconciler.source.file_walk import DEFAULT_SOURCE
+from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.run_variables import read_variables
 
 

@@ -174,7 +174,11 @@ def _failed(error: sqlite3.Error | OSError) -> StoreFailedError:
 
 def _connect(database: str, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        database, busy_seconds, isolation_level=None, check_same_thread=False, uri=True
+        database,
+        timeout=busy_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
     )
     # The file may come from an untrusted source: run no code that is stored in it.
     connection.execute("PRAGMA trusted_schema = OFF")
