@@ -1,10 +1,10 @@
 """The command line as users meet it, in a directory of its own and an environment without AWS."""
 
-import io
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +76,13 @@ def cli(here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     del here
 
     def run(*arguments: str, stdin: str = "") -> Run:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         capfd.readouterr()
-        code = main(arguments)
+        # A file, because select needs a descriptor.
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+            file.write(stdin)
+            file.seek(0)
+            monkeypatch.setattr(sys, "stdin", file)
+            code = main(arguments)
         # Its log goes to a stderr that is pytest's for this moment only.
         logging.basicConfig(handlers=[logging.NullHandler()], force=True)
         printed = capfd.readouterr()

@@ -183,8 +183,8 @@ def test_the_changelog_keeps_its_sections() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     first, *releases = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert first == "Unreleased"
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", it) for it in releases)
-    assert releases[0].startswith(f"{settings['project']['version']} - ")
+    assert first == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", it) for it in releases)
+    assert releases[0].startswith(f"[{settings['project']['version']}] - ")
     sections = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert {*re.findall(r"^### (.+)$", text, re.MULTILINE)} <= sections

@@ -1,17 +1,30 @@
 """Steps of every command that writes: show the plan, ask, apply, report."""
 
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from select import select
 from typing import TypeAlias
 
 import click
 
 from reconciler import engine
 from reconciler.cli.command import Invocation
-from reconciler.cli.output import layout, print_complete_result, print_result, wants_color
+from reconciler.cli.output import (
+    layout,
+    print_complete_result,
+    print_message,
+    print_result,
+    wants_color,
+)
 from reconciler.cli.progress import progress_bar
 from reconciler.cli.run_context import hold_lock
-from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
+from reconciler.cli.signals import (
+    FINISHING_MESSAGE,
+    StopRequest,
+    stop_on_signals,
+    wakeup_on_signals,
+)
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
@@ -80,7 +93,9 @@ def apply_plan(
     with (
         lock as may_write,
         stop_on_signals(message=FINISHING_MESSAGE) as stop,
-        progress_bar(f"applying {plural(changes, 'change')}", changes) as advance,
+        progress_bar(
+            f"applying {plural(changes, 'change')}", changes, color=invocation["color"]
+        ) as advance,
     ):
 
         def on_outcome(outcome: Outcome) -> None:
@@ -101,7 +116,23 @@ def _is_readable(invocation: Invocation) -> bool:
 
 
 def _ask_approval() -> bool:
-    return click.confirm("\nApply this plan?", default=False, err=True)
+    """Return whether the user confirms the plan; the end of the input is a no.
+
+    Raises:
+        click.Abort: If the user presses Ctrl-C.
+    """
+    try:
+        with wakeup_on_signals() as wakeup:
+            print_message("\nApply this plan? [y/N]: ")
+            # Not input() or click.confirm: they lose a Ctrl-C that arrives just before their read.
+            select((sys.stdin, wakeup), (), ())
+            answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        raise click.Abort("interrupted before any change; nothing was applied") from None
+    if not answer:
+        # Ctrl-D leaves the cursor behind the question.
+        print_message("\n")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _apply_options(

@@ -10,14 +10,14 @@ from reconciler.core.resources import Key, LiveResource, Unreadable
 
 
 def read_live(
-    target: engine.CommandTarget, patterns: Sequence[str], owner: str, *, workers: int
+    target: engine.CommandTarget, patterns: Sequence[str], owner: str, *, workers: int, color: str
 ) -> list[LiveResource | Unreadable]:
     """Return the live resources that match ``patterns``, sorted by key; all without patterns.
 
     Raises:
         UsageError: If a pattern matches no live resource.
     """
-    with spinner(f"reading {target.id.url}"):
+    with spinner(f"reading {target.id.url}", color=color):
         listed = target.list_keys()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):

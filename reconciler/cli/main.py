@@ -1,5 +1,6 @@
 """Runs a command, and turns every error into one line and an exit code."""
 
+import difflib
 import errno
 import logging
 import sys
@@ -49,6 +50,21 @@ class Commands(click.Group):
 
         return load_command(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of ``args``, with its name and the rest of ``args``.
+
+        Raises:
+            UsageError: If there is no such command.
+        """
+        if args[0] not in COMMANDS:
+            given = shown(args[0])
+            similar = difflib.get_close_matches(given, COMMANDS, 1)
+            hint = f" (did you mean {similar[0]}?)" if similar else ""
+            raise UsageError(f'no command "{given}"{hint}: see {ctx.command_path} --help')
+        return super().resolve_command(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each group under its heading, and then the options."""
         width = max(map(len, COMMANDS))
@@ -78,12 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_usage_error(error)
         return ExitCode.USAGE
     except ReconcilerError as error:
-        print_error(str(error), *getattr(error, "choices", ()))
+        print_error(str(error))
         return code_of(error)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         # The terminal has just printed ^C in the middle of a line.
         print_message("\n" if sys.stderr.isatty() else "")
-        print_error("interrupted")
+        print_error(str(error) or "interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         stop_printing()

@@ -50,13 +50,9 @@ def stop_printing(stream: TextIO | None = None) -> None:
         os.dup2(devnull.fileno(), (stream or sys.stdout).fileno())
 
 
-def print_error(message: str, *choices: str) -> None:
-    """Print one line on stderr, and one more line for each of ``choices``."""
-    lines = [
-        f"reconciler: {escaped(' '.join(message.split()))}",
-        *(f"  {item}" for item in choices),
-    ]
-    print_message("".join(f"{line}\n" for line in lines))
+def print_error(message: str) -> None:
+    """Print one line on stderr."""
+    print_message(f"reconciler: {escaped(' '.join(message.split()))}\n")
 
 
 def print_message(text: str) -> None:

@@ -68,7 +68,7 @@ class RunContext:
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
         )
-        with spinner(f"reading {self.target.id.url}"):
+        with spinner(f"reading {self.target.id.url}", color=self.invocation["color"]):
             plan = engine.propose(
                 self.target,
                 desired,
@@ -170,7 +170,7 @@ def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[
     if elector is None:
         yield lambda: True
         return
-    with spinner(f"waiting for {elector.store.name}"):
+    with spinner(f"waiting for {elector.store.name}", color=invocation["color"]):
         elector.acquire(time.sleep)
     with keep_renewed(elector) as is_leader:
         is_held = True

@@ -95,6 +95,24 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
             signal.signal(number, handler)
 
 
+@contextmanager
+def wakeup_on_signals() -> Iterator[int]:
+    """Yield a descriptor that becomes readable when a signal arrives.
+
+    Pass it to select before a read that may block. Python runs a signal handler only between two
+    instructions, so a signal that arrives just before the read would wait for its end.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    previous = signal.set_wakeup_fd(writing)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(previous)
+        os.close(reading)
+        os.close(writing)
+
+
 def _print(message: str) -> None:
     if not message:
         return

@@ -26,15 +26,7 @@ class ReconcilerError(Exception):
 
 
 class UsageError(ReconcilerError):
-    """The command line, the environment or reconciler.toml has an invalid value.
-
-    Attributes:
-        choices: Valid values, each printed on a line of its own.
-    """
-
-    def __init__(self, message: str, *choices: str) -> None:
-        super().__init__(message)
-        self.choices = choices
+    """The command line, the environment or reconciler.toml has an invalid value."""
 
 
 class ManifestError(ReconcilerError):

@@ -18,7 +18,10 @@ class ExitCode(IntEnum):
     PARTIAL = 4, "at least one change failed, and something was changed"
     WITHHELD = (
         5,
-        "a change was withheld; the plan gives the reason",
+        (
+            "a change was withheld by a guard or another owner, not by the policy; the plan gives "
+            "the reason"
+        ),
     )
     STALE = 6, "the live state changed after the plan was made"
     LOCKED = 7, "another run holds the lock"

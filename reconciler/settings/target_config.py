@@ -22,10 +22,6 @@ LOCAL, AWS = BUILT_IN
 AWS_SETTINGS = "the AWS environment (AWS_ENDPOINT_URL) or profile"
 URL_USAGE = "use http://HOST:PORT or https://HOST"
 LOCAL_OWNER = "mesh-reconciler"
-TARGETS = (
-    "--target local        the embedded endpoint in this process, with data in .reconciler/",
-    "--endpoint-url URL    any endpoint with the App Mesh API",
-)
 # An owner id is the value of a tag, so the general rule of AWS for tag values applies.
 _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 
@@ -109,7 +105,11 @@ def choose_target(
         if url is None:
             url, setting = configured_url(chosen["profile"]), AWS_SETTINGS
         if url is None:
-            raise UsageError("no target given; use one of", *TARGETS)
+            raise UsageError(
+                f"no target given: pass --target NAME ({', '.join(_names(file))}) or "
+                f"--endpoint-url URL, or set target in {CONFIG_FILE}; {LOCAL} is the embedded "
+                "endpoint"
+            )
     else:
         # A URL from a variable or from the top of the file does not apply to a target by name.
         url, setting = table.get("endpoint_url"), f"targets.{name}.endpoint_url of {file.path}"
@@ -157,11 +157,17 @@ def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, st
     return None, None, ""
 
 
+def _names(file: ConfigFile) -> list[str]:
+    """Return the names of all targets, each once."""
+    return list(dict.fromkeys((LOCAL, AWS, *file.targets)))
+
+
 def _table(name: str | None, file: ConfigFile) -> Mapping[str, Any]:
     if name is None:
         return {}
-    if name not in (LOCAL, AWS, *file.targets):
-        known, given = [LOCAL, AWS, *file.targets], shown(name)
+    known = _names(file)
+    if name not in known:
+        given = shown(name)
         similar = difflib.get_close_matches(given, known, 1)
         hint = f" (did you mean {similar[0]}?)" if similar else ""
         other = "" if file.path else f" (there is no {CONFIG_FILE} here that defines others)"
@@ -196,7 +202,9 @@ def _owner(owner: str | None, target: str, *, needed: bool) -> str:
         return ""
     if owner is None:
         raise UsageError(
-            f"no owner given: pass --owner ID, the owner id of this source on target {target}"
+            "no owner given: pass --owner ID or set owner in the target's table of "
+            f"{CONFIG_FILE}; it is a name of your choice that marks the resources of this source "
+            f"on target {target}"
         )
     if not _OWNER.fullmatch(owner):
         raise UsageError(

@@ -15,7 +15,7 @@ from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
 from reconciler.manifest.budget import unlimited
-from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
+from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file, did_you_mean
 
 STANDARD_INPUT = "-"
 DEFAULT_SOURCE = "manifests"
@@ -113,7 +113,8 @@ class _Walker:
             real = os.path.realpath(path, strict=True)
             status = os.lstat(real)
         except FileNotFoundError:
-            which = " (the default PATH)" if path == DEFAULT_SOURCE else ""
+            which = "the default PATH" if path == DEFAULT_SOURCE else _similar_path(path)
+            which = f" ({escaped(which)})" if which else ""
             raise UsageError(
                 f"{escaped(printable_name(path))} does not exist{which}: create it, pass the PATH "
                 "of the manifests, or set source in the target's table of reconciler.toml"
@@ -208,3 +209,14 @@ class _Walker:
 def printable_name(name: str) -> str:
     r"""Return `name` with each byte that is not UTF-8 replaced by an escape such as ``\xff``."""
     return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _similar_path(path: str) -> str:
+    """Return a hint with a path in the same directory, or an empty text."""
+    parent, slash, _ = path.rstrip("/").rpartition("/")
+    try:
+        with os.scandir(parent + slash or ".") as listing:
+            names = [printable_name(f"{parent}{slash}{entry.name}") for entry in listing]
+    except OSError:
+        return ""
+    return did_you_mean(path, names)

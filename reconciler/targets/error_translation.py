@@ -92,7 +92,7 @@ def translate_errors(label: str) -> Iterator[None]:
         # An HTML page in place of an STS response has no "Error".
         details = error.response.get("Error", {})
         code = str(details.get("Code", "an error")).replace(_QUOTA, "LimitExceededException")
-        message = shown(details.get("Message") or "without a message")
+        message = details.get("Message")
         metadata = error.response["ResponseMetadata"]
         status = metadata["HTTPStatusCode"]
         kind, advice = {**ERRORS, **UNMODELED}.get(code) or _by_status(status)
@@ -101,7 +101,8 @@ def translate_errors(label: str) -> Iterator[None]:
         )
         attempts = metadata.get("RetryAttempts", 0) + 1
         name += f" after {attempts} attempts" if attempts > 1 else ""
-        translated = kind(f"{label}: {name}: {message}; {advice}")
+        reason = f"{name}: {shown(message)}" if message else f"{name} without a message"
+        translated = kind(f"{label}: {reason}; {advice}")
         if code in REPLAYED_ERRORS:
             translated.request_id = request_id(metadata)
         raise translated from error

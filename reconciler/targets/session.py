@@ -131,7 +131,9 @@ def open_client(
             service, region_name=connection.region, endpoint_url=connection.url, config=config
         )
     except NoRegionError as error:
-        raise UsageError("no region given: pass --region or set AWS_REGION") from error
+        raise UsageError(
+            "no region given: pass --region, set AWS_REGION, or set region in the target's table"
+        ) from error
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
     _remember_credentials(session.get_credentials())

@@ -237,7 +237,7 @@ def _not_ready_reason(status: DaemonStatus) -> str | None:
     if status.error is not None:
         return status.error
     if not status.source_valid and not status.resources:
-        return "the manifests have not been valid since the start"
+        return "the manifests do not exist or have not been valid since the start"
     if status.lease is not None and not status.is_leader and not status.lease.holder:
         return "the holder of the lock is not known"
     return None

@@ -38,8 +38,9 @@ def read_token(path: Path) -> str:
             token = opened.read(limits.MAX_TOKEN_FILE_BYTES).strip()
     except OSError as error:
         raise UsageError(
-            f"cannot read the token file {path}: {error.strerror}; the daemon creates it:"
-            " use the directory and the user of the daemon, or pass its file with --token-file"
+            f"cannot read the token file {path}: {error.strerror}; the daemon creates it"
+            " when it starts: restart it if the file was lost, run this in its directory as its"
+            " user, or pass --token-file"
         ) from error
     if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
         raise UsageError(

@@ -55,11 +55,11 @@ def read_plan(file: str) -> Plan:
             content = source.read(limits.MAX_PLAN_FILE_BYTES + 1)
     except OSError as error:
         reason = (
-            "it is a link: pass the plan file itself"
+            "it is a link; pass the plan file itself"
             if error.errno == errno.ELOOP
-            else f"{error.strerror}: pass a file that --out of plan or ci wrote"
+            else f"{error.strerror}; pass a file that --out of plan or ci wrote"
         )
-        raise UsageError(f"reading the plan {file}: {reason}") from error
+        raise UsageError(f"cannot read the plan {file}: {reason}") from error
     return plan_file.parse_plan_file(file, content)
 
 

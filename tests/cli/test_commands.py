@@ -419,12 +419,10 @@ def test_without_a_verb_the_help_is_shown_and_usage_is_wrong(cli: Cli) -> None:
     assert len(result.err.splitlines()) > 10
 
 
-def test_where_no_target_is_named_there_are_two_lines_to_choose_from(cli: Cli) -> None:
+def test_where_no_target_is_named_one_line_shows_the_choice(cli: Cli) -> None:
     result = cli("plan")
     assert result.code == 64
-    assert [line.split()[0] for line in result.err.splitlines()] == [
-        "reconciler:", "--target", "--endpoint-url",
-    ]  # fmt: skip
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.process

@@ -166,7 +166,7 @@ def test_an_unknown_key_is_64(key: str, write: Write, say: Say) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     result = say("describe", key)
     assert result.code == 64
-    assert f"{key} matches 0, desired or live" in result.err
+    assert f"{key} matches no resource, neither in the manifests nor on the target" in result.err
 
 
 def test_several_keys_are_64(write: Write, say: Say) -> None:

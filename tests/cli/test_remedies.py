@@ -1,7 +1,14 @@
 """Messages that say what to do next, to a user who has only the manual."""
 
+import os
+import pty
+import re
+import select
 import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +34,8 @@ def test_a_missing_default_source_is_named_as_the_default(arguments: list[str], 
 
 
 def test_a_missing_path_is_not_called_the_default(cli: Cli) -> None:
-    assert "nowhere does not exist: create it, pass" in cli("validate", "nowhere").err
+    for path in ("nowhere", "no/such/directory"):
+        assert f"{path} does not exist: create it, pass" in cli("validate", path).err
 
 
 @pytest.mark.process
@@ -118,7 +126,46 @@ SETTINGS = {
     "an owner before the confirmation": (
         ["release", "mesh/a", "--target", "t"],
         '[targets.t]\nendpoint_url = "http://127.0.0.1:1"\n',
-        "no owner given: pass --owner ID, the owner id of this source on target t",
+        (
+            "no owner given: pass --owner ID or set owner in the target's table of "
+            "reconciler.toml; it is a name of your choice that marks the resources of this source "
+            "on target t"
+        ),
+    ),
+    "no target": (
+        ["plan"],
+        "[targets.staging]\n[targets.local]\n",
+        (
+            "no target given: pass --target NAME (local, aws, staging) or --endpoint-url URL, or "
+            "set target in reconciler.toml; local is the embedded endpoint"
+        ),
+    ),
+    "a mistyped command": (
+        ["aply"],
+        "",
+        'no command "aply" (did you mean apply?): see reconciler --help',
+    ),
+    "an unknown command": (["xyzzy"], "", 'no command "xyzzy": see reconciler --help'),
+    "a mistyped path": (
+        ["validate", "./reconciler.tml"],
+        "[targets]\n",
+        (
+            "./reconciler.tml does not exist (did you mean ./reconciler.toml?): create it, pass "
+            "the PATH of the manifests, or set source in the target's table of reconciler.toml"
+        ),
+    ),
+    "an address without a port": (
+        ["run", "--endpoint-url", "http://127.0.0.1:1", "--owner", "o", "--listen", "127.0.0.1"],
+        "",
+        'invalid --listen "127.0.0.1": use HOST:PORT',
+    ),
+    "an address that others reach": (
+        ["run", "--endpoint-url", "http://127.0.0.1:1", "--owner", "o", "--listen", "0.0.0.0:0"],
+        "",
+        (
+            "cannot serve the status: 0.0.0.0 is not a loopback address: use 127.0.0.1, or pass an "
+            "IP address and --insecure to serve every client that can reach it"
+        ),
     ),
     "no number": (
         ["plan", "--max-deletes", "x"],
@@ -132,8 +179,8 @@ SETTINGS = {
         ["show", "nosuch.plan"],
         "",
         (
-            "reading the plan nosuch.plan: No such file or directory: pass a file that --out of "
-            "plan or ci wrote"
+            "cannot read the plan nosuch.plan: No such file or directory; pass a file that --out "
+            "of plan or ci wrote"
         ),
     ),
 }
@@ -251,3 +298,142 @@ def test_a_silent_target_is_reported_after_five_seconds(write: Write, start: Sta
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         told_of(start(url=url), f"WARNING waiting for {url} to answer: no response for 5 s")
+
+
+def test_a_port_in_use_is_the_only_line_of_run(
+    cli: Cli, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        where = ("--endpoint-url", endpoint.url, "--owner", "o")
+        result = cli("run", *where, "--listen", f"127.0.0.1:{port}")
+    assert (result.code, result.err) == (
+        64,
+        (
+            f"reconciler: cannot serve the status: cannot listen on 127.0.0.1 port {port}: Address "
+            "already in use; pass another address with --listen\n"
+        ),
+    )
+
+
+def test_a_key_without_a_resource_shows_where_it_was_searched(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("shop"))
+    result = cli("describe", "mesh/shopp", "--target", "local")
+    assert (result.code, result.err) == (
+        64,
+        (
+            "reconciler: mesh/shopp matches no resource, neither in the manifests nor on the "
+            "target: check the spelling; plan lists the keys\n"
+        ),
+    )
+
+
+def test_no_region_shows_where_to_set_it(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    result = cli("plan", "--target", "aws", "--owner", "o")
+    assert (result.code, result.err) == (
+        64,
+        (
+            "reconciler: no region given: pass --region, set AWS_REGION, or set region in the "
+            "target's table\n"
+        ),
+    )
+
+
+# Applies in one process, which starts faster than one process for each apply.
+APPLY = """
+import sys
+from reconciler.cli.main import main
+for _ in range(int(sys.argv[1])):
+    print("exit code", main(sys.argv[2:]), flush=True)
+"""
+QUESTION = b"Apply this plan? [y/N]: "
+
+
+def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
+    """Answer each of ``count`` questions of apply at once, and return the output after each."""
+    process, terminal = pty.fork()
+    if process == 0:  # pragma: no cover  # the child becomes the command
+        os.execv(sys.executable, [sys.executable, "-c", APPLY, str(count), "apply", *arguments])
+    seen, outputs, deadline = b"", [], time.monotonic() + 60
+    try:
+        for _ in range(count):
+            for end in (QUESTION, b"exit code "):
+                while end not in seen or not seen.endswith((QUESTION, b"\n")):
+                    left = deadline - time.monotonic()
+                    assert select.select([terminal], [], [], max(0, left))[0], seen
+                    seen += os.read(terminal, 4096)
+                if end == QUESTION:
+                    os.write(terminal, answer)
+                    seen = b""
+            outputs.append(seen.replace(b"\r\n", b"\n"))
+            seen = b""
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
+    return outputs
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("key", "count", "expected"),
+    [
+        (
+            b"\x03",
+            20,
+            b"\nreconciler: interrupted before any change; nothing was applied\nexit code 130\n",
+        ),
+        (b"\x04", 1, b"\nNothing was applied.\nexit code 1\n"),
+        (b"maybe\n", 1, b"\nNothing was applied.\nexit code 1\n"),
+    ],
+    ids=["Ctrl-C", "Ctrl-D", "another word"],
+)
+def test_a_key_pressed_as_the_question_appears_applies_nothing(
+    key: bytes, count: int, expected: bytes, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    outputs = answered(key, count, "--endpoint-url", endpoint.url, "--owner", "o")
+    assert [output for output in outputs if not output.endswith(expected)] == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [(["--color", "never"], {}), ([], {"NO_COLOR": "1"})],
+    ids=["--color never", "NO_COLOR"],
+)
+def test_progress_without_color(
+    options: list[str], environment: dict[str, str], here: Path, write: Write
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    terminal, inner = pty.openpty()
+    try:
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "reconciler",
+                "apply",
+                "--target",
+                "local",
+                "--auto-approve",
+                *options,
+            ],
+            cwd=here,
+            env={**os.environ, "TERM": "xterm", **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=inner,
+            check=True,
+        )
+        seen = os.read(terminal, 1 << 16)
+    finally:
+        os.close(inner)
+        os.close(terminal)
+    assert b"applying 1 change" in seen
+    assert re.findall(rb"\x1b\[[0-9;]*m", seen) == []

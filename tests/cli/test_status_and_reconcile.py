@@ -33,9 +33,10 @@ def test_reconcile_exits_with_the_code_of_its_own_cycle(
     with served(daemon, here / ".reconciler") as url:
         monkeypatch.setenv("RECONCILER_URL", url)
         result = cli("reconcile")
+    advice = "; see: reconciler status" if code else "."
     assert (result.code, result.out) == (
         code,
-        f"Cycle 43 ended with {code} ({code.name.lower()}).\n",
+        f"Cycle 43 ended with {code} ({code.name.lower()}){advice}\n",
     )
 
 
@@ -44,8 +45,8 @@ def test_what_goes_wrong_is_one_line(cli: Cli, here: Path) -> None:
     assert result.code == 64
     assert result.err == (
         "reconciler: cannot read the token file .reconciler/token: No such file or directory; "
-        "the daemon creates it: use the directory and the user of the daemon, or pass its file "
-        "with --token-file\n"
+        "the daemon creates it when it starts: restart it if the file was lost, run this in its "
+        "directory as its user, or pass --token-file\n"
     )
     with served(StillDaemon(calm()), here) as url:
         (here / "other").write_text("other", "ascii")

@@ -672,7 +672,7 @@ def test_an_implied_target_is_refused(
     monkeypatch.setenv("AWS_ENDPOINT_URL_APP_MESH", endpoint.url)
     result = cli("ci", "--owner", "o")
     assert result.code == 64
-    assert "no target given; use one of" in result.err
+    assert "no target given: pass --target NAME" in result.err
 
 
 def test_without_a_token_there_is_no_comment_and_one_line_says_so(

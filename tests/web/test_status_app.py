@@ -260,7 +260,7 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     [
         (calm(cycle_finished_at=None, exit_code=None), "the first cycle has not ended"),
         (calm(error="listing meshes: \ud800"), "listing meshes: \\ud800"),
-        (status(resources=()), "the manifests have not been valid since the start"),
+        (status(resources=()), "the manifests do not exist or have not been valid since the start"),
         (
             calm(is_leader=False, lease=LeaseStatus("", 15.0, 0.0)),
             "the holder of the lock is not known",

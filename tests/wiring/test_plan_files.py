@@ -81,7 +81,7 @@ def test_e09_what_is_no_file_of_its_own_is_not_read(here: Path) -> None:
     (here / "folder").mkdir()
     os.mkfifo("pipe")
     for name, words in {
-        "link": "it is a link: pass the plan file itself",
+        "link": "it is a link; pass the plan file itself",
         "folder": "Is a directory",
         "pipe": "not a regular file",
         "/dev/zero": "not a regular file",

@@ -24,14 +24,18 @@ def run(invocation: Invocation) -> int:
         plan = context.propose(resources)
         context.require_patterns_to_match(plan.keys, resources, plan.unlisted)
         matching = _matching_keys(context.target, invocation.keys, {*desired, *plan.keys})
-        if len(matching) != 1:
-            patterns = " ".join(invocation.keys)
-            some = f", such as {matching[0]} and {matching[1]}" if matching else ""
+        patterns = " ".join(invocation.keys)
+        if not matching:
+            raise UsageError(
+                f"{patterns} matches no resource, neither in the manifests nor on the target: "
+                "check the spelling; plan lists the keys"
+            )
+        key, *more = matching
+        if more:
             raise UsageError(
                 f"describe shows one resource, but {patterns} matches {len(matching)}, desired or "
-                f"live{some}"
+                f"live, such as {key} and {more[0]}"
             )
-        (key,) = matching
         live = _read_live(context.target, key)
         recent_attempts = _attempts(invocation["url"], plan, key)
         description = ResourceDescription(

@@ -27,9 +27,6 @@ def _results(invocation: Invocation) -> list[CheckResult]:
     try:
         config = resolve_target(invocation, needs_owner=False)
     except UsageError as error:
-        # Each choice is an option, two spaces and an explanation. Keep the option.
-        choices = " or ".join(choice.split("  ")[0] for choice in error.choices)
-        message = ": ".join(filter(None, (str(error), choices)))
-        return [CheckResult(CheckStatus.ERROR, "settings", message)]
-    with spinner("running checks"):
+        return [CheckResult(CheckStatus.ERROR, "settings", str(error))]
+    with spinner("running checks", color=invocation["color"]):
         return list(run_checks(config, datetime.now(UTC)))

@@ -35,7 +35,11 @@ def run(invocation: Invocation) -> int:
     unreadable = False
     with open_target(config, workers=invocation["parallelism"]) as target:
         for resource in live_resources.read_live(
-            target, invocation.keys, config.owner, workers=invocation["parallelism"]
+            target,
+            invocation.keys,
+            config.owner,
+            workers=invocation["parallelism"],
+            color=invocation["color"],
         ):
             if isinstance(resource, LiveResource) and not tags.items() <= resource.tags.items():
                 continue

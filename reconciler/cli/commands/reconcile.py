@@ -12,5 +12,6 @@ def run(invocation: Invocation) -> int:
     """Make a running daemon run a cycle now, and return the exit code of the cycle."""
     token = read_token(Path(invocation["token_file"]))
     cycle, code = request_cycle(invocation["url"], token)
-    print_result(f"Cycle {cycle} ended with {int(code)} ({code.word}).\n")
+    advice = "; see: reconciler status" if code else "."
+    print_result(f"Cycle {cycle} ended with {int(code)} ({code.word}){advice}\n")
     return code

@@ -20,7 +20,11 @@ def run(invocation: Invocation) -> int:
     invocation.require_confirmation_possible()
     with open_target(config, workers=invocation["parallelism"]) as target:
         live = live_resources.read_live(
-            target, invocation.keys, config.owner, workers=invocation["parallelism"]
+            target,
+            invocation.keys,
+            config.owner,
+            workers=invocation["parallelism"],
+            color=invocation["color"],
         )
         plan = plan_release(target.id, config.owner, live, Policy(config.policy))
         return confirm_and_apply(invocation, target, plan, footer=NOTE)

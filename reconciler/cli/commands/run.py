@@ -48,18 +48,15 @@ def run(invocation: Invocation) -> int:
         raise UsageError(
             "run cannot watch standard input: pass a file or a directory, or run apply -"
         )
-    once = invocation["once"]
+    once, address = invocation["once"], invocation.listen
     with (
         stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
         open_run(
             invocation, max_updates=DAEMON_UPDATES, cache=(cache := _cache(invocation))
         ) as context,
     ):
-        target_line = text.target_line(context.target.id)
-        logger.info(
-            "%s, owner %s, policy %s", target_line, context.config.owner, context.config.policy
-        )
-        return (_run_once if once else _run_forever)(DaemonRun(context, cache, stop))
+        daemon_run = DaemonRun(context, cache, stop)
+        return _run_once(daemon_run) if once else _run_forever(daemon_run, address)
 
 
 @dataclass
@@ -158,6 +155,7 @@ def _description_cycles(invocation: Invocation) -> float:
 def _run_once(run: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code."""
     context = run.context
+    _log_target(context)
     with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
         desired = {
             resource.key: resource
@@ -170,7 +168,12 @@ def _run_once(run: DaemonRun) -> ExitCode:
     return run.stop.code or status.exit_code or ExitCode.OK
 
 
-def _run_forever(run: DaemonRun) -> ExitCode:
+def _log_target(context: RunContext) -> None:
+    target_line = text.target_line(context.target.id)
+    logger.info("%s, owner %s, policy %s", target_line, context.config.owner, context.config.policy)
+
+
+def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
     context = run.context
     elector = make_elector(context.invocation, context.target.id, context.config.owner)
     with ExitStack() as opened:
@@ -193,7 +196,7 @@ def _run_forever(run: DaemonRun) -> ExitCode:
         context.target.on_response(daemon.record_heartbeat)
         server = serve(
             daemon,
-            *context.invocation.listen,
+            *address,
             document=json_output.render_status,
             metrics=run.metrics,
             token_file=Path(context.invocation["token_file"]),
@@ -201,6 +204,8 @@ def _run_forever(run: DaemonRun) -> ExitCode:
             insecure=context.invocation["insecure"],
         )
         url = opened.enter_context(server)
+        # Logged last, so that an invalid --listen is the only line.
+        _log_target(context)
         logger.info("status at %s", url)
         systemd.notify(systemd.READY)
         daemon.run(_wakes(run, daemon))
@@ -221,8 +226,7 @@ def _reload(run: DaemonRun, daemon: Daemon) -> None:
     try:
         context = reload_run(run.context, max_updates=DAEMON_UPDATES)
     except UsageError as error:
-        message = " ".join((str(error), *error.choices))
-        logger.error("the configuration was not reloaded: %s", message)  # noqa: TRY400
+        logger.error("the configuration was not reloaded: %s", error)  # noqa: TRY400
         return
     configure_logging(context.invocation)
     logger.info("the configuration was reloaded; policy %s", context.config.policy)
