@@ -78,6 +78,7 @@ class RunContext:
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
                 refresh=self.invocation["refresh"],
                 settled=settled,
+                workers=self.invocation["parallelism"],
             )
         renews = self.invocation.command in RENEWING_COMMANDS
         if self.guards.policy is Policy.OBSERVE or not renews:

@@ -40,6 +40,7 @@ def propose(
     selection: Selection = EVERYTHING,
     refresh: bool = False,
     settled: frozenset[Key] = frozenset(),
+    workers: int = 1,
 ) -> Plan:
     """Return the plan that changes ``target`` to the desired state, without writing.
 
@@ -53,6 +54,7 @@ def propose(
             have no selected key.
         refresh: Describe every resource, also those whose records attest that they are in sync.
         settled: See ``PlanInput``.
+        workers: Maximum number of parallel calls for resources that are read by themselves.
 
     Raises:
         RejectedError: A desired key has the account of the target as its mesh owner.
@@ -77,7 +79,8 @@ def propose(
     )
     plan = make_plan(inputs)
     while keys := _keys_to_read(plan, inputs):
-        resources |= {key: reread(target, key) for key in keys}
+        fresh = parallel.run(lambda key: reread(target, key), sorted(keys), workers=workers)
+        resources |= {resource.key: resource for resource in fresh}
         possibly_stale = inputs.live.possibly_stale - keys
         inputs = replace(
             inputs, live=LiveState(resources, live.unlisted, possibly_stale, not_selected)

@@ -136,7 +136,7 @@ def attest(
 
 def creation_digest(created_at: float | None) -> str:
     """Return the short digest of a time of creation, or an empty text for None."""
-    return "" if created_at is None else text_digest(repr(created_at))[:CREATION_LENGTH]
+    return "" if created_at is None else text_digest(repr(float(created_at)))[:CREATION_LENGTH]
 
 
 def unattested(tags: Mapping[str, str]) -> Mapping[str, str]:
