@@ -32,6 +32,7 @@ from reconciler.core.planning.guards import GuardSettings, apply_guards
 from reconciler.core.planning.last_applied import (
     UNMANAGED,
     LastApplied,
+    attest,
     is_protected,
     last_applied_for,
     parse_last_applied,
@@ -337,6 +338,9 @@ def _renewal(inputs: PlanInput, desired: Desired, live: LiveResource | Unreadabl
     is_same_spec = known and current and known.spec_digest == current.spec_digest
     # A service may count the write of a tag as a version. Renewed each time, it would never end.
     if is_same_spec and known and known.version and live.version - known.version in (0, 1):
+        return None
+    if attest(tags, live.version, live.created_at) == live.tags:
+        # With nearly all tags in use the record has no room for the version.
         return None
     unchanged = Difference(None, None)
     return Update(desired.key, live, None, tags, desired.origin, unchanged, Cause.MANIFEST)
