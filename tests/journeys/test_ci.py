@@ -150,7 +150,7 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     forge.outputs()
     result = job("schedule")
     assert result.code == 2
-    assert "~ mesh/a  drifted" in result.out
+    assert "~ mesh/a  unknown" in result.out
     assert forge.outputs()["exit_code"] == "2"
     assert len(forge.bodies) == 1
 

@@ -206,7 +206,8 @@ def test_a_requested_cycle_describes_everything_once(restarted: Warm) -> None:
     assert described(restarted.plan(FEW)[1]) == 0
 
 
-def test_an_index_that_may_lag_attests_nothing(restarted: Warm, endpoint: LocalEndpoint) -> None:
+def test_an_index_that_may_lag_attests_nothing(warm: Warm, endpoint: LocalEndpoint) -> None:
+    warm.cycle(FEW)
     lagging = Warm(endpoint.url, lag=120)
     assert described(lagging.plan(FEW)[1]) == 5
     assert described(lagging.plan(FEW)[1]) == 0
