@@ -203,12 +203,10 @@ class AppMesh:
             version = self._write(
                 "create", change.key, tags=_tag_list(tags.items()), clientToken=token, **spec
             )
-            if version.version != FIRST_VERSION and tags != change.tags:
-                self._tag(
-                    change.key,
-                    version.arn,
-                    attest(change.tags, version.version, version.created_at).items(),
-                )
+            if version.version != FIRST_VERSION:
+                attested = attest(change.tags, version.version, version.created_at)
+                if corrected := attested.items() - tags.items():
+                    self._tag(change.key, version.arn, corrected)
             return version
         before = change.before
         removed = sorted(before.tags.keys() - change.tags.keys())
