@@ -282,7 +282,7 @@ def _create(inputs: PlanInput, desired: Desired) -> Create:
 
 def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) -> Verdict:
     if live_resource.attested:
-        # Only what is in sync is not described.
+        # Only resources in sync are attested.
         return desired.key
     last_applied = parse_last_applied(live_resource.tags)
     live_spec = inputs.canonical(live_resource.spec, desired.spec)
