@@ -335,7 +335,8 @@ class _Reader:
         """Whether the tags in the index are of this resource, not of one that it replaced."""
         if not self.index.is_new or self.index.tags(ref["arn"]) is None:
             return False
-        return max(ref["createdAt"], ref["lastUpdatedAt"]) < self.trusted_until
+        changed_at: float = max(ref["createdAt"], ref["lastUpdatedAt"])
+        return changed_at < self.trusted_until
 
     def _attested(self, key: Key, ref: Ref, tags: Tags) -> LiveResource | None:
         if self.attested_spec is None:

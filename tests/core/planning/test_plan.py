@@ -189,7 +189,7 @@ def cause_at(version: int, resource: Spec, *, settled: bool = False) -> Cause:
 
 
 def test_an_update_that_the_record_does_not_attest_may_be_of_a_run_that_was_killed() -> None:
-    changed = {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
+    changed: Spec = {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
     assert cause_at(2, DROP) is cause_at(2, changed) is Cause.UNKNOWN
     assert cause_at(1, DROP) is Cause.DRIFT
     assert cause_at(1, changed) is Cause.BOTH
