@@ -793,6 +793,16 @@ def test_a_plan_does_not_rest_on_tags_that_may_be_old() -> None:
     assert change.before.tags["team"] == "new"
 
 
+def test_many_changes_that_may_rest_on_old_tags_are_not_read_one_by_one() -> None:
+    target = Lagging()
+    number = limits.MAX_INDIVIDUAL_RECHECKS + 1
+    wants = [desired(f"m{count}", DROP, tags={"team": "new"}) for count in range(number)]
+    cycle(target, *wants)
+    target.calls.clear()
+    assert len(proposal(target, *wants).changes) == number
+    assert all(call != "look" for call, _ in target.calls)
+
+
 def settled(*wants: Desired) -> FakeTarget:
     """Return a target in sync, of which no call is counted."""
     target = FakeTarget()
