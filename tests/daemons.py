@@ -14,11 +14,12 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def told_of(process: subprocess.Popen[str], words: str) -> None:
-    """Wait until the process says ``words`` in its log."""
+def told_of(process: subprocess.Popen[str], words: str) -> str:
+    """Return the first line of the log that has ``words``, as soon as it comes."""
     assert process.stderr is not None
-    while words not in process.stderr.readline():
+    while words not in (line := process.stderr.readline()):
         assert process.poll() is None
+    return line
 
 
 def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:

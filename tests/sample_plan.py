@@ -68,7 +68,8 @@ def rich_plan() -> Plan:
 def rich_report() -> Report:
     """Return what became of it: of every outcome one, and all others done."""
     made = rich_plan()
-    return Report(made, tuple(_outcome(made.changes.index(item), item) for item in made.changes))
+    outcomes = tuple(_outcome(made.changes.index(item), item) for item in made.changes)
+    return Report(made, outcomes, len(made.renewals))
 
 
 def _outcome(turn: int, change: Change) -> Outcome:

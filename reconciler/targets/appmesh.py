@@ -114,9 +114,6 @@ class AppMesh:
             self._index, lambda: self._lister.read("mesh", None), workers=self._workers
         )
         listing = self._lister.relevant(requested, owner, index, meshes)
-        if not index.is_new:
-            # Old entries may be of a resource that was deleted and created again since.
-            attested_spec = None
         reader = _Reader(
             self,
             frozenset(requested),
@@ -206,12 +203,10 @@ class AppMesh:
             version = self._write(
                 "create", change.key, tags=_tag_list(tags.items()), clientToken=token, **spec
             )
-            if version.version != FIRST_VERSION and tags != change.tags:
-                self._tag(
-                    change.key,
-                    version.arn,
-                    attest(change.tags, version.version, version.created_at).items(),
-                )
+            if version.version != FIRST_VERSION:
+                attested = attest(change.tags, version.version, version.created_at)
+                if corrected := attested.items() - tags.items():
+                    self._tag(change.key, version.arn, corrected)
             return version
         before = change.before
         removed = sorted(before.tags.keys() - change.tags.keys())
@@ -322,21 +317,29 @@ class _Reader:
                 tags = cached.tags if cached else self.target.tags_of(key, ref["arn"])
             if key not in self.requested and tags.get(OWNER_TAG) != self.owner:
                 return None
-            if cached is not None:
+            if cached is not None and not cached.attested:
                 return replace(cached, tags=tags)
-            return self._attested(key, ref, tags) or to_live_resource(
-                key, self.target.describe(key), tags
-            )
+            # The manifest or the tags may have changed after a cached resource was attested.
+            if cached is not None or self._has_current_tags(ref):
+                attested = self._attested(key, ref, tags)
+                if attested is not None:
+                    return attested
+            return to_live_resource(key, self.target.describe(key), tags)
         except TargetError as error:
             # NotFound does not prove absence either: the resource was just listed.
             return Unreadable(
                 key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
             )
 
+    def _has_current_tags(self, ref: Ref) -> bool:
+        """Whether the tags in the index are of this resource, not of one that it replaced."""
+        if not self.index.is_new or self.index.tags(ref["arn"]) is None:
+            return False
+        changed_at: float = max(ref["createdAt"], ref["lastUpdatedAt"])
+        return changed_at < self.trusted_until
+
     def _attested(self, key: Key, ref: Ref, tags: Tags) -> LiveResource | None:
-        if self.attested_spec is None or self.index.tags(ref["arn"]) is None:
-            return None
-        if max(ref["createdAt"], ref["lastUpdatedAt"]) >= self.trusted_until:
+        if self.attested_spec is None:
             return None
         spec = self.attested_spec(key, ResourceVersion(ref["version"], ref["createdAt"]), tags)
         return None if spec is None else attested_resource(key, ref, spec, tags)

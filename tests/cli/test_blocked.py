@@ -107,14 +107,14 @@ def test_a_suspended_resource_shows_the_change_that_waits_and_its_owner(
     by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "ALLOW_ALL"}})
     write("manifests/a.yaml", mesh_yaml("a", reconcile=PAUSE))
     change = (
-        "    ~ mesh/a  drifted  manifests/a.yaml:4:9\n"
+        "    ~ mesh/a  unknown  manifests/a.yaml:4:9\n"
         '      ~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"\n'
     )
     for result in (say("plan", "--detailed-exitcode"), say("describe", "mesh/a"), say("apply")):
         assert result.code == 0
         assert change in result.out
         assert "Nothing to apply: 1 withheld (1 to update)." in result.out
-    assert "~ mesh/a  drifted" in say("plan", "--drift").out
+    assert "~ mesh/a  unknown" in say("plan", "--drift").out
     (withheld,) = json.loads(say("plan", "--format", "json").out)["plan"]["withheld"]
     assert (withheld["reason_code"], withheld["owner"]) == ("suspended", "platform")
     assert [field["pointer"] for field in withheld["change"]["fields"]] == [

@@ -43,7 +43,7 @@ def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None
     lines = result.out.splitlines()
     assert lines[0].startswith("target http://127.0.0.1:")
     for words in (
-        "  ~ mesh/a  drifted  manifests/a.yaml:4:9",
+        "  ~ mesh/a  unknown  manifests/a.yaml:4:9",
         '      ~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"',
         "  manifest   manifests/a.yaml:4:9",
         "  owner      platform",

@@ -110,6 +110,40 @@ def test_a13_drift_is_repaired_within_an_interval(write: Write, start: Start, li
 
 
 @pytest.mark.process
+def test_a_restarted_daemon_notices_what_changes_after_it_described_nothing(
+    cli: Cli, write: Write, start: Start, endpoint: LocalEndpoint, live: Any
+) -> None:
+    where = ("--endpoint-url", endpoint.url, "--owner", "o", "--tag-index-lag", "0")
+    write("manifests/a.yaml", mesh_yaml("a", "DROP_ALL"))
+    assert cli("apply", *where, "--auto-approve").code == 0
+    # The times of the API are in whole seconds: in the second of the write nothing is believed.
+    eventually(lambda: "DescribeMesh" not in cli("plan", *where, "--format", "json").out)
+    process = start("manifests", "--interval", "1", "--tag-index-lag", "0")
+    told_of(process, "cycle done: 0 changes")
+    write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
+    eventually(lambda: live()["a"]["version"] == 2)
+    live.client.update_mesh(meshName="a", spec={})
+    eventually(lambda: live()["a"]["version"] == 4)
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.process
+def test_a_daemon_calls_an_update_by_hand_drift_if_it_saw_the_resource_in_sync(
+    cli: Cli, write: Write, start: Start, endpoint: LocalEndpoint, live: Any
+) -> None:
+    where = ("--endpoint-url", endpoint.url, "--owner", "o")
+    write("manifests/a.yaml", mesh_yaml("a"))
+    assert cli("apply", *where, "--auto-approve").code == 0
+    process = start("manifests", "--interval", "1", "--policy", "observe")
+    url = told_of(process, "status at ").rpartition(" ")[2].strip()
+    told_of(process, "cycle done: 0 changes")
+    live.client.update_mesh(meshName="a", spec={})
+    eventually(lambda: '"cause":"drifted"' in cli("status", "--url", url, "--format", "json").out)
+    assert "unknown  manifests/a.yaml" in cli("plan", *where).out
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.process
 def test_a_directory_that_comes_late_is_the_whole_source_too(
     write: Write, start: Start, live: Any, here: Path
 ) -> None:

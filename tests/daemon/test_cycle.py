@@ -44,6 +44,12 @@ class Life:
         self.means.target.before = before
 
 
+def update_by_hand(life: Life, name: str) -> None:
+    live = life.means.target.resources[mesh(name)]
+    changed = replace(live, spec={}, version=live.version + 1)
+    life.means.target.resources[mesh(name)] = changed
+
+
 @pytest.fixture(autouse=True)
 def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO)
@@ -205,10 +211,31 @@ def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
     life = Life("a")
     life.cycle()
     life.means.restraint = GuardSettings(policy=Policy.OBSERVE)
-    live = life.means.target.resources[mesh("a")]
-    life.means.target.resources[mesh("a")] = replace(live, spec={})
+    update_by_hand(life, "a")
     assert life.cycle() == {"a": State.DRIFTED}
+    assert life.status.resources[0].cause is Cause.DRIFT
     assert life.status.calls.get("update") is None
+
+
+def test_an_update_before_the_first_cycle_may_be_of_a_run_that_was_killed() -> None:
+    life = Life("a")
+    life.cycle()
+    update_by_hand(life, "a")
+    restarted = Life("a")
+    restarted.means.target.resources = life.means.target.resources
+    restarted.means.restraint = GuardSettings(policy=Policy.OBSERVE)
+    restarted.cycle()
+    assert restarted.status.resources[0].cause is Cause.UNKNOWN
+
+
+def test_a_standby_does_not_know_whether_the_update_is_of_the_replica_that_writes() -> None:
+    life = Life("a")
+    life.cycle()
+    life.means.idle = "standby: lock held by other"
+    life.cycle()
+    update_by_hand(life, "a")
+    life.cycle()
+    assert life.status.resources[0].cause is Cause.UNKNOWN
 
 
 def test_a_resource_deleted_by_hand_is_missing_and_reported_once(

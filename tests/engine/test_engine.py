@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from threading import Event
+from typing import Any
 
 import pytest
 from builders import NOW, OWNER, desired, egress, mesh, present
 from fakes import FakeTarget, Hook
 
+from reconciler import limits
 from reconciler.core.changes import Adopt, Cause, Change, Create, ReasonCode, Update
 from reconciler.core.errors import (
     ConflictError,
@@ -20,6 +22,7 @@ from reconciler.core.errors import (
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.client_tokens import client_token
 from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.last_applied import unattested
 from reconciler.core.planning.ownership import plan_release
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
@@ -788,6 +791,111 @@ def test_a_plan_does_not_rest_on_tags_that_may_be_old() -> None:
     assert isinstance(change, Update)
     assert change.cause is Cause.MANIFEST
     assert change.before.tags["team"] == "new"
+
+
+def test_many_changes_that_may_rest_on_old_tags_are_not_read_one_by_one() -> None:
+    target = Lagging()
+    number = limits.MAX_INDIVIDUAL_RECHECKS + 1
+    wants = [desired(f"m{count}", DROP, tags={"team": "new"}) for count in range(number)]
+    cycle(target, *wants)
+    target.calls.clear()
+    assert len(proposal(target, *wants).changes) == number
+    assert all(call != "look" for call, _ in target.calls)
+
+
+def settled(*wants: Desired) -> FakeTarget:
+    """Return a target in sync, of which no call is counted."""
+    target = FakeTarget()
+    assert cycle(target, *wants).converged
+    target.calls.clear()
+    return target
+
+
+def unmark(target: FakeTarget, *names: str) -> None:
+    """Take the versions out of the records, as a release before them wrote these."""
+    for name in names:
+        live = target.resources[mesh(name)]
+        target.resources[mesh(name)] = replace(live, tags=unattested(live.tags))
+
+
+def reads(target: FakeTarget) -> list[tuple[str, str]]:
+    return [call for call in target.calls if call[0] in ("describe", "look")]
+
+
+def test_what_its_record_attests_is_not_described() -> None:
+    wants = [desired("a", DROP), desired("b", ALLOW)]
+    target = settled(*wants)
+    plan = proposal(target, *wants)
+    assert (plan.unchanged, plan.changes, plan.renewals) == ((mesh("a"), mesh("b")), (), ())
+    assert target.calls == [("list", "mesh/*")]
+
+
+def test_a_refresh_describes_all() -> None:
+    target = settled(desired("a", DROP))
+    plan = propose(target, [desired("a", DROP)], owner=OWNER, guards=SYNC, now=NOW, refresh=True)
+    assert (plan.changes, reads(target)) == ((), [("describe", "mesh/a")])
+
+
+def test_only_what_differs_is_described_beside_attested_ones() -> None:
+    target = settled(desired("a", DROP), desired("b", DROP))
+    plan = proposal(target, desired("a", DROP), desired("b", ALLOW))
+    assert [change.key for change in plan.changes] == [mesh("b")]
+    assert reads(target) == [("describe", "mesh/b")]
+
+
+@pytest.mark.parametrize("unmanaged", [{"managed": False}, {"ignore": ("/egressFilter",)}])
+def test_what_a_manifest_manages_in_part_is_read_if_anything_changes(
+    unmanaged: dict[str, Any],
+) -> None:
+    part = desired("part", **unmanaged)
+    target = settled(part, desired("b", DROP))
+    assert reads(target) == []
+    proposal(target, part, desired("b", DROP))
+    assert reads(target) == []
+    proposal(target, part, desired("b", ALLOW))
+    assert reads(target) == [("describe", "mesh/b"), ("look", "mesh/part")]
+
+
+def test_records_are_renewed_once_and_without_the_spec() -> None:
+    wants = [desired(name, DROP, tags={"team": "pay"}) for name in "abc"]
+    target = settled(*wants)
+    unmark(target, "a", "c")
+    report = cycle(target, *wants)
+    assert (report.outcomes, report.renewed, exit_code(report)) == ((), 2, ExitCode.OK)
+    assert [key for _, key in target.writes] == ["mesh/a", "mesh/c"]
+    assert {live.version for live in target.resources.values()} == {1}
+    target.calls.clear()
+    again = cycle(target, *wants)
+    assert (again.renewed, target.calls) == (0, [("list", "mesh/*")])
+
+
+def test_renewals_of_one_run_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_RENEWALS", 2)
+    wants = [desired(name, DROP) for name in "abc"]
+    target = settled(*wants)
+    unmark(target, *"abc")
+    assert [cycle(target, *wants).renewed for _ in range(3)] == [2, 1, 0]
+
+
+def test_a_renewal_that_fails_or_comes_too_late_fails_no_run() -> None:
+    wants = [desired("a", DROP), desired("b", DROP)]
+    target = settled(*wants)
+    unmark(target, *"ab")
+    plan = proposal(target, *wants)
+    target.resources[mesh("b")] = replace(target.resources[mesh("b")], spec=ALLOW, version=2)
+    # A rejected write is sent once more with another token.
+    target.before = failing("update", RejectedError("403"), times=2)
+    report = apply(plan, target, conduct())
+    assert (report.renewed, exit_code(report)) == (0, ExitCode.OK)
+    assert target.resources[mesh("b")].spec == ALLOW
+
+
+def test_an_interrupted_run_renews_nothing() -> None:
+    target = settled(desired("a", DROP))
+    unmark(target, "a")
+    stopped = replace(conduct(), should_stop=lambda: True)
+    assert apply(proposal(target, desired("a", DROP)), target, stopped).renewed == 0
+    assert target.writes == []
 
 
 @pytest.mark.parametrize("gone", [True, False])

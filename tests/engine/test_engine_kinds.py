@@ -11,6 +11,7 @@ from reconciler.core.changes import Update
 from reconciler.core.errors import RejectedError, TargetError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.guards import GuardSettings, Policy
+from reconciler.core.planning.last_applied import parse_last_applied
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import (
     Applied,
@@ -137,6 +138,34 @@ def test_routes_make_way_for_their_listener_and_come_back() -> None:
     assert target.resources[ROUTER].spec == GRPC
     assert all(target.resources[name].uid != uid for name, uid in uids.items())
     assert cycle(target, graph(GRPC, prefix="/new")).outcomes == ()
+
+
+def test_a_route_that_its_record_attests_is_read_before_it_is_detached() -> None:
+    target = standing()
+    plan = proposal(target, graph(GRPC))
+    (change,) = plan.changes
+    assert isinstance(change, Update)
+    assert [name for call, name in target.calls if call == "look"] == [str(ROUTE), str(OTHER)]
+    for item in change.detached:
+        live = target.resources[item.detach.key]
+        assert (item.detach.before.attested, item.detach.before.uid) == (False, live.uid)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_the_record_of_a_route_that_came_back_attests_nothing_until_it_is_renewed(
+    *, refused: bool
+) -> None:
+    target = standing()
+    if refused:
+        target.before = refusing("update", ROUTER)
+    cycle(target, graph(GRPC))
+    for name in (ROUTE, OTHER):
+        record = parse_last_applied(target.resources[name].tags)
+        assert record is not None
+        assert record.version is None
+    target.before = refusing("no", ROUTER)
+    wants = graph() if refused else graph(GRPC)
+    assert [cycle(target, wants).renewed for _ in range(2)] == [2, 0]
 
 
 def led_away() -> list[Desired]:

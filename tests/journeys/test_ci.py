@@ -24,6 +24,7 @@ from manifest_text import mesh_yaml
 from repository import commit_all, git
 from servers import Answer, Scripted, recording, scripted
 
+from reconciler.core.planning.last_applied import unattested
 from reconciler.endpoint import LocalEndpoint
 
 pytestmark = pytest.mark.process
@@ -96,6 +97,24 @@ def writes(mesh_api: Scripted) -> list[str]:
     return [request for request in asked if "/v20190125" in request]
 
 
+def test_a_job_that_applies_renews_no_record(
+    job: Job, write: Write, here: Path, mesh_api: Scripted, by_hand: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    assert job("push").code == 0
+    arn = by_hand.describe_mesh(meshName="a")["mesh"]["metadata"]["arn"]
+    tags = by_hand.list_tags_for_resource(resourceArn=arn)["tags"]
+    plain = unattested({tag["key"]: tag["value"] for tag in tags})
+    older = [{"key": key, "value": value} for key, value in plain.items()]
+    assert older != tags
+    by_hand.tag_resource(resourceArn=arn, tags=older)
+    mesh_api.asked.clear()
+    result = job("push")
+    assert (result.code, writes(mesh_api)) == (0, [])
+    assert "renew" not in result.out
+
+
 def test_from_a_request_to_the_merge_and_a_hand_edit(
     job: Job, write: Write, here: Path, forge: Played, server: Scripted, by_hand: Any
 ) -> None:
@@ -150,7 +169,7 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     forge.outputs()
     result = job("schedule")
     assert result.code == 2
-    assert "~ mesh/a  drifted" in result.out
+    assert "~ mesh/a  unknown" in result.out
     assert forge.outputs()["exit_code"] == "2"
     assert len(forge.bodies) == 1
 

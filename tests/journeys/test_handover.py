@@ -190,8 +190,8 @@ def test_drift_is_shown_alone(write: Write, say: Say, by_hand: Any) -> None:
         write(f"manifests/{name}.yaml", mesh_yaml(name, "ALLOW_ALL"))
     result = say("plan", "--drift", "--detailed-exitcode")
     assert result.code == 2
-    assert "~ mesh/drifted  drifted" in result.out
-    assert "~ mesh/both  manifest changed and drifted" in result.out
+    assert "~ mesh/drifted  unknown" in result.out
+    assert "~ mesh/both  unknown" in result.out
     for absent in ("mesh/edited", "mesh/new", "mesh/deleted"):
         assert absent not in result.out
     assert result.err == "reconciler: --drift omits 3 changes that manifests request\n"
@@ -219,7 +219,7 @@ def test_the_drift_of_a_route_that_makes_way_is_shown(write: Write, say: Say, by
     declare("http2")
     result = say("plan", "--drift", "--detailed-exitcode")
     assert result.code == 2
-    words = "temporarily detaches route/m/r/v (manifest changed and drifted)"
+    words = "temporarily detaches route/m/r/v (unknown)"
     assert words in result.out
 
 

@@ -157,7 +157,7 @@ def test_each_difference_is_shown_with_both_sides_and_its_cause(
     assert "~ mesh/a  manifest changed  manifests/a.yaml:" in result
     assert '~ spec.egressFilter.type  "DROP_ALL" -> "ALLOW_ALL"' in result
     assert "! opens traffic" in result
-    assert "~ mesh/b  drifted" in result
+    assert "~ mesh/b  unknown" in result
     assert '~ spec.egressFilter.type  "ALLOW_ALL" -> "DROP_ALL"' in result
     assert "! closes traffic" in result
 

@@ -36,7 +36,7 @@ def test_every_kind_of_change_has_its_block() -> None:
         desired("theirs"),
         present("theirs", owner="somebody"),
         desired("same"),
-        present("same"),
+        present("same", applied=desired("same")),
         guards=SYNC,
     )
     assert (
@@ -69,8 +69,23 @@ Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 1 unchanged, 1 withheld
 
 
 def test_nothing_to_do_is_said_in_one_line() -> None:
-    result = render_plan(plan(desired("a"), present("a")), color=False)
+    result = render_plan(plan(desired("a"), present("a", applied=desired("a"))), color=False)
     assert result.endswith("\n\nNo changes. 1 resource matches the manifests.\n")
+
+
+def test_records_to_renew_are_counted_in_the_last_line() -> None:
+    unmarked = plan(desired("a"), present("a"), desired("b"), present("b"))
+    assert render_plan(unmarked, color=False).endswith(
+        "\n\nNo changes. 2 resources match the manifests. 2 last-applied records to renew.\n"
+    )
+    assert render_report(Report(unmarked, (), 2), color=False).endswith(
+        "Applied: 2 records renewed.\n"
+    )
+    assert "renewed" not in render_report(Report(unmarked, ()), color=False)
+    changed = plan(desired("a"), present("a"), desired("b"))
+    assert render_plan(changed, color=False).endswith(
+        "; 1 unchanged. 1 last-applied record to renew.\n"
+    )
 
 
 BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
@@ -104,7 +119,9 @@ def test_it_never_reads_no_changes_while_anything_is_blocked(
     gaps: tuple[Unlisted, ...],
     blocked: str,
 ) -> None:
-    pairs = [item for name in "yz" for item in (desired(name), present(name))]
+    pairs = [
+        item for name in "yz" for item in (desired(name), present(name, applied=desired(name)))
+    ]
     result = render_plan(plan(*items, *pairs, guards=guards, gaps=gaps), color=False)
     last = result.splitlines()[-1]
     assert last == f"Nothing to apply: {blocked}. 2 resources match the manifests."
@@ -112,7 +129,8 @@ def test_it_never_reads_no_changes_while_anything_is_blocked(
 
 
 def test_what_could_not_be_listed_is_named_with_its_reason_and_counted() -> None:
-    made = plan(desired("m"), present("m"), desired("new"), gaps=(BLOCKED,))
+    live = present("m", applied=desired("m"))
+    made = plan(desired("m"), live, desired("new"), gaps=(BLOCKED,))
     result = render_plan(made, color=False)
     assert (
         "\nCould not be read:\n"

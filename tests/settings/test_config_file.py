@@ -22,6 +22,16 @@ from reconciler.settings.config_file import read_file
         ('[run]\ninterval = "soon"', "run.interval must be a number of seconds, not 'soon'"),
         ("[run]\ninterval = -1", "run.interval must be a number of seconds, not -1"),
         ('lock = "redis:x"', "lock must be file:PATH or dynamodb:TABLE, not 'redis:x'"),
+        ("tag_index_lag = -1", "tag_index_lag must be a number of seconds, not -1"),
+        (
+            '[targets.t]\ntag_index_lag = "2m"',
+            "targets.t.tag_index_lag must be a number of seconds",
+        ),
+        (
+            "[targets.t]\ntag_index_lag = true",
+            "targets.t.tag_index_lag must be a number of seconds",
+        ),
+        ("[targets.t]\nrefresh = true", "targets.t.refresh is not a setting"),
         ("auto_approve = true", "auto_approve is not a setting"),
     ],
 )
@@ -43,3 +53,10 @@ def test_what_options_take_is_read(tmp_path: Path) -> None:
     read = read_file(file)
     assert read.common == {"lock": "file:x", "max_updates": 5, "var": ["A=b"], "var_env": True}
     assert read.commands == {"run": {"interval": 2.5}}
+
+
+def test_a_target_has_its_own_lag_of_the_index(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("tag_index_lag = 60\n[targets.t]\ntag_index_lag = 0.5\n")
+    read = read_file(file)
+    assert (read.common, read.targets) == ({"tag_index_lag": 60}, {"t": {"tag_index_lag": 0.5}})

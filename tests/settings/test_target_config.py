@@ -30,7 +30,7 @@ def choose(
 
 
 def said(
-    flags: dict[str, str] | None, variables: dict[str, str] | None, top: dict[str, str] | None
+    flags: dict[str, Any] | None, variables: dict[str, Any] | None, top: dict[str, Any] | None
 ) -> OptionValues:
     flags, variables = flags or {}, variables or {}
     values: dict[str, Any] = dict.fromkeys((*TARGET_FIELDS, "target"))
@@ -123,3 +123,17 @@ def test_the_source_is_that_of_the_named_target() -> None:
 @pytest.mark.parametrize("field", ["region", "profile"])
 def test_an_empty_value_is_left_to_the_sdk(field: str) -> None:
     assert getattr(choose(flags={**URL, field: ""}), field) is None
+
+
+def test_the_lag_of_the_index_is_that_of_the_flag_the_table_or_the_top() -> None:
+    table = {**STAGING, "tag_index_lag": 0.5}
+
+    def lag(name: str, flags: dict[str, Any]) -> float:
+        file = ConfigFile(common={"tag_index_lag": 60}, targets={"staging": table, "plain": {}})
+        values = said({"target": name, "owner": "o", **flags}, None, {"tag_index_lag": 60})
+        return choose_target(values, file, lambda _: None).tag_index_lag
+
+    assert lag("staging", {}) == 0.5
+    assert lag("staging", {"tag_index_lag": 0}) == 0
+    assert lag("plain", {}) == 60
+    assert choose(flags=URL).tag_index_lag == 0

@@ -1,9 +1,12 @@
 """App Mesh answers badly: nothing of it is ever taken for a fact about the world."""
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from builders import ACCOUNT, OWNER, SYNC, TARGET, desired, egress, mesh, plan
 from servers import Answer, Script, scripted
 
 from reconciler import limits
+from reconciler.core.changes import Create
 from reconciler.core.errors import (
     ConflictError,
     NotFoundError,
@@ -19,7 +23,15 @@ from reconciler.core.errors import (
     UnavailableError,
     UnreachableError,
 )
-from reconciler.core.resources import OWNER_TAG, Key, LiveResource, TargetId, Unreadable
+from reconciler.core.planning.last_applied import unattested
+from reconciler.core.resources import (
+    APPLIED_TAG,
+    OWNER_TAG,
+    Key,
+    LiveResource,
+    TargetId,
+    Unreadable,
+)
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import Connection, open_session
@@ -387,6 +399,94 @@ def test_c9_tags_come_in_pages_where_the_target_has_them() -> None:
     result, requests = with_target(world(tagging=Answer(body=INDEX)), observe)
     assert result.resources[mesh("a")].tags == {OWNER_TAG: OWNER, "team": "pay"}
     assert [request for request in requests if "/tags" in request] == []
+
+
+def dated(seconds_after_creation: int) -> dict[str, str]:
+    return {
+        "date": format_datetime(CREATED + timedelta(seconds=seconds_after_creation), usegmt=True)
+    }
+
+
+CREATED = datetime.fromtimestamp(1_551_295_405, UTC)
+
+
+def attested(target: AppMesh) -> Any:
+    """Read all, with a record that attests everything."""
+    target._tag_index_lag_seconds = 120  # noqa: SLF001  # a setting of its constructor
+    state = target.read_all([mesh("a")], OWNER, lambda *_: egress("ALLOW_ALL"))
+    return state.resources[mesh("a")]
+
+
+def described(headers: dict[str, str], ref: dict[str, Any] = REF) -> bool:
+    """Whether the mesh is described if the answers have ``headers``."""
+    script = world(
+        tagging=Answer(body=INDEX, headers=headers),
+        list=Answer(body={"meshes": [ref]}, headers=headers),
+    )
+    live, requests = with_target(script, attested)
+    assert live.attested == (live.spec == egress("ALLOW_ALL")) == (live.uid == "")
+    asked = any(request.startswith("GET /v20190125/meshes/") for request in requests)
+    assert asked != live.attested
+    return asked
+
+
+@pytest.mark.parametrize(("seconds", "is_described"), [(121, False), (120, True), (0, True)])
+def test_what_changed_within_the_lag_of_the_index_is_described(
+    seconds: int, *, is_described: bool
+) -> None:
+    assert described(dated(seconds)) is is_described
+
+
+def test_an_update_within_the_lag_is_described_too() -> None:
+    updated = {**REF, "lastUpdatedAt": REF["createdAt"] + 1_000}  # type: ignore[operator]  # a number
+    assert described(dated(1_100), updated)
+    assert not described(dated(1_121), updated)
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}])
+def test_without_a_time_of_the_target_everything_is_described(headers: dict[str, str]) -> None:
+    assert described(headers)
+
+
+def test_tags_that_the_index_lacks_attest_nothing() -> None:
+    nothing = Answer(
+        body={"ResourceTagMappingList": [], "PaginationToken": ""}, headers=dated(9_999)
+    )
+    live, _ = with_target(world(tagging=nothing), attested)
+    assert not live.attested
+
+
+@pytest.mark.parametrize(("version", "value"), [(1, None), (4, r"1\.\S{12}\.@2@4@.{4}")])
+def test_a_create_that_results_in_another_version_attests_that_one(
+    version: int, value: str | None
+) -> None:
+    bodies: dict[str, Any] = {}
+    metadata = {**METADATA, "version": version, "uid": "2d29a11c-f2dd-44a6-b620-33661cfdfe97"}
+
+    def script(request: str, body: bytes) -> Answer:
+        bodies[request] = json.loads(body)
+        return Answer(body={**MESH, "metadata": metadata} if "/meshes" in request else {})
+
+    result, requests = with_target(script, create)
+    assert result.version == version
+    (sent,) = [tag["value"] for tag in bodies[requests[0]]["tags"] if tag["key"] == APPLIED_TAG]
+    assert re.fullmatch(r"1\.\S{12}\.@2@1", sent)
+    if value is None:
+        assert len(requests) == 1
+    else:
+        (corrected,) = bodies[requests[1]]["tags"]
+        assert corrected["key"] == APPLIED_TAG
+        assert re.fullmatch(value, corrected["value"])
+
+
+def test_a_create_with_a_record_of_another_write_corrects_nothing() -> None:
+    metadata = {**METADATA, "version": 4, "uid": "2d29a11c-f2dd-44a6-b620-33661cfdfe97"}
+    (change,) = plan(desired("a", egress("DROP_ALL"))).changes
+    assert isinstance(change, Create)
+    restored = replace(change, tags=unattested(change.tags))
+    script = world(create=Answer(body={**MESH, "metadata": metadata}))
+    _, requests = with_target(script, lambda target: target.apply(restored, "t"))
+    assert len(requests) == 1
 
 
 def test_what_the_index_lacks_is_asked_for_where_it_counts_and_left_alone_elsewhere() -> None:

@@ -25,12 +25,15 @@ WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in rang
 class Warm:
     """A target with a memory, and somebody else's hands on the same world."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lag: float = -3_600) -> None:
         connection = Connection(url, "eu-west-1", credentials=(ACCOUNT, "secret"))
         self.calls = ApiClient(open_session(connection), connection, workers=4, reopen=None)
         self.memory = ReadCache()
         identity = TargetId("test", url, ACCOUNT, "eu-west-1")
-        self.target = AppMesh(identity, self.calls, workers=4, cache=self.memory)
+        # The default is as if each read began long after the write before.
+        self.target = AppMesh(
+            identity, self.calls, workers=4, cache=self.memory, tag_index_lag_seconds=lag
+        )
         self.hand = boto3.client(
             "appmesh",
             region_name="eu-west-1",
@@ -39,9 +42,13 @@ class Warm:
             aws_secret_access_key="any",
         )
 
-    def plan(self, wants: list[Desired] = WANTS) -> tuple[Plan, Counter[str]]:
+    def plan(
+        self, wants: list[Desired] = WANTS, *, refresh: bool = False
+    ) -> tuple[Plan, Counter[str]]:
         self.calls.counts.clear()
-        plan = propose(self.target, wants, owner=OWNER, guards=GuardSettings(), now=NOW)
+        plan = propose(
+            self.target, wants, owner=OWNER, guards=GuardSettings(), now=NOW, refresh=refresh
+        )
         return plan, Counter(self.calls.counts)
 
     def cycle(self, wants: list[Desired] = WANTS) -> None:
@@ -75,7 +82,7 @@ def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
     warm.hand.update_mesh(meshName="m007", spec=ALLOW)
     (change,) = warm.plan()[0].changes
     assert isinstance(change, Update)
-    assert (change.key, change.cause) == (mesh("m007"), Cause.DRIFT)
+    assert (change.key, change.cause) == (mesh("m007"), Cause.UNKNOWN)
     warm.hand.delete_mesh(meshName="m008")
     assert {str(item.key) for item in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
 
@@ -131,6 +138,102 @@ def test_an_index_that_fails_later_is_done_without(warm: Warm) -> None:
     plan, made = warm.plan(few)
     assert plan.changes == ()
     assert made["ListTagsForResource"] == 5
+
+
+@pytest.fixture
+def restarted(warm: Warm, endpoint: LocalEndpoint) -> Warm:
+    """Return a new process, which has read nothing, at a target in sync."""
+    warm.cycle(FEW)
+    return Warm(endpoint.url)
+
+
+FEW = WANTS[:5]
+LISTS = {"ListMeshes": 1, "GetResources": 1}
+
+
+def described(made: Counter[str]) -> int:
+    return made["DescribeMesh"]
+
+
+def test_a_first_cycle_describes_nothing_that_its_record_attests(restarted: Warm) -> None:
+    for _ in range(3):
+        plan, made = restarted.plan(FEW)
+        assert (plan.changes, plan.renewals, made) == ((), (), LISTS)
+
+
+def test_a_new_manifest_of_an_attested_resource_is_planned_at_once(restarted: Warm) -> None:
+    restarted.plan(FEW)
+    (change,) = restarted.plan([desired("m000", ALLOW, tags={"team": "pay"}), *FEW[1:]])[0].changes
+    assert isinstance(change, Update)
+    assert (change.key, change.cause) == (mesh("m000"), Cause.MANIFEST)
+    assert change.difference.before == {
+        "spec": DROP,
+        "tags": {"mesh-reconciler:owner": OWNER, "team": "pay"},
+    }
+
+
+def test_a_new_tag_or_protection_of_an_attested_resource_is_planned_at_once(
+    restarted: Warm,
+) -> None:
+    restarted.plan(FEW)
+    tagged = desired("m000", DROP, tags={"team": "new"})
+    protected = desired("m001", DROP, tags={"team": "pay"}, protect=True)
+    plan = restarted.plan([tagged, protected, *FEW[2:]])[0]
+    assert [change.key for change in plan.changes] == [mesh("m000"), mesh("m001")]
+
+
+def test_drift_of_an_attested_resource_shows_in_the_next_cycle(restarted: Warm) -> None:
+    restarted.plan(FEW)
+    theirs = [{"key": "team", "value": "theirs"}]
+    restarted.hand.tag_resource(resourceArn=arn(restarted, "m001"), tags=theirs)
+    restarted.hand.update_mesh(meshName="m002", spec=ALLOW)
+    plan, made = restarted.plan(FEW)
+    assert [change.key for change in plan.changes] == [mesh("m001"), mesh("m002")]
+    # Each twice: the tags of the index may be older than the change.
+    assert described(made) == 4
+
+
+def test_a_refresh_describes_everything(restarted: Warm) -> None:
+    restarted.plan(FEW)
+    assert described(restarted.plan(FEW, refresh=True)[1]) == 5
+    assert described(restarted.plan(FEW)[1]) == 0
+
+
+def test_a_requested_cycle_describes_everything_once(restarted: Warm) -> None:
+    restarted.plan(FEW)
+    restarted.memory.clear()
+    assert described(restarted.plan(FEW)[1]) == 5
+    assert described(restarted.plan(FEW)[1]) == 0
+
+
+def test_an_index_that_may_lag_attests_nothing(warm: Warm, endpoint: LocalEndpoint) -> None:
+    warm.cycle(FEW)
+    lagging = Warm(endpoint.url, lag=120)
+    assert described(lagging.plan(FEW)[1]) == 5
+    assert described(lagging.plan(FEW)[1]) == 0
+
+
+def test_a_share_is_described_in_each_cycle_until_all_are(restarted: Warm) -> None:
+    restarted.memory.description_cycles = 3
+    assert described(restarted.plan(FEW)[1]) == 0
+    made = [described(restarted.plan(FEW)[1]) for _ in range(3)]
+    assert (made, sum(made)) == ([1, 2, 2], 5)
+
+
+def test_a_copy_of_our_tags_is_believed_until_it_is_described(
+    warm: Warm, endpoint: LocalEndpoint
+) -> None:
+    warm.cycle(FEW)
+    tags = warm.hand.list_tags_for_resource(resourceArn=arn(warm, "m000"))["tags"]
+    warm.hand.delete_mesh(meshName="m000")
+    warm.hand.create_mesh(meshName="m000", spec=ALLOW, tags=tags)
+    copied = Warm(endpoint.url)
+    copied.memory.description_cycles = 5
+    assert copied.plan(FEW)[0].changes == ()
+    assert [change.key for change in copied.plan(FEW)[0].changes] == [mesh("m000")]
+    assert [change.key for change in Warm(endpoint.url).plan(FEW, refresh=True)[0].changes] == [
+        mesh("m000")
+    ]
 
 
 GRAPH = [

@@ -98,6 +98,7 @@ def status(now: float = NOW, **changes: object) -> DaemonStatus:
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
         "responses": {"ok": 93, "throttled": 3},
         "recheck_seconds": 3_000.0,
+        "description_seconds": 86_400.0,
         "lease": LeaseStatus("host-1:4711", 15.0, now + 9),
     }
     return DaemonStatus(**(facts | changes))  # type: ignore[arg-type]

@@ -32,6 +32,7 @@ from reconciler.core.planning.guards import GuardSettings, apply_guards
 from reconciler.core.planning.last_applied import (
     UNMANAGED,
     LastApplied,
+    attest,
     is_protected,
     last_applied_for,
     parse_last_applied,
@@ -281,7 +282,7 @@ def _create(inputs: PlanInput, desired: Desired) -> Create:
 
 def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) -> Verdict:
     if live_resource.attested:
-        # Only what is in sync is not described.
+        # Only resources in sync are attested.
         return desired.key
     last_applied = parse_last_applied(live_resource.tags)
     live_spec = inputs.canonical(live_resource.spec, desired.spec)
@@ -337,6 +338,9 @@ def _renewal(inputs: PlanInput, desired: Desired, live: LiveResource | Unreadabl
     is_same_spec = known and current and known.spec_digest == current.spec_digest
     # A service may count the write of a tag as a version. Renewed each time, it would never end.
     if is_same_spec and known and known.version and live.version - known.version in (0, 1):
+        return None
+    if attest(tags, live.version, live.created_at) == live.tags:
+        # With nearly all tags in use the record has no room for the version.
         return None
     unchanged = Difference(None, None)
     return Update(desired.key, live, None, tags, desired.origin, unchanged, Cause.MANIFEST)

@@ -1,10 +1,11 @@
 """Every key gets one verdict, and the verdict is the one that the table says."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import NOW, OWNER, SYNC, TARGET, desired, egress, mesh, plan, present
+from builders import NOW, OWNER, SYNC, TARGET, canonical, desired, egress, mesh, plan, present
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +22,15 @@ from reconciler.core.changes import (
     operation_name,
 )
 from reconciler.core.diff import MISSING, FieldChange
-from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.guards import GuardSettings
+from reconciler.core.planning.last_applied import attest, unattested
+from reconciler.core.planning.plan import Plan, PlanInput, make_plan
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
     Desired,
     LiveResource,
+    LiveState,
     Spec,
     Suspension,
     TargetId,
@@ -163,6 +167,97 @@ def test_the_cause_follows_from_the_mark(
 ) -> None:
     mark = None if applied is None else desired("a", applied)
     assert update(desired("a", resource), present("a", live, applied=mark)).cause is cause
+
+
+def cause_at(version: int, resource: Spec, *, settled: bool = False) -> Cause:
+    """Return the cause of an update of a live ALLOW whose record attests DROP at version 1."""
+    live = replace(present("a", ALLOW, applied=desired("a", DROP)), version=version)
+    keys = frozenset({live.key}) if settled else frozenset()
+    inputs = PlanInput(
+        TARGET,
+        OWNER,
+        {live.key: desired("a", resource)},
+        LiveState({live.key: live}),
+        canonical,
+        GuardSettings(),
+        NOW,
+        keys,
+    )
+    change = only_change(make_plan(inputs))
+    assert isinstance(change, Update)
+    return change.cause
+
+
+def test_an_update_that_the_record_does_not_attest_may_be_of_a_run_that_was_killed() -> None:
+    changed: Spec = {"serviceDiscovery": {"ipPreference": "IPv4_ONLY"}}
+    assert cause_at(2, DROP) is cause_at(2, changed) is Cause.UNKNOWN
+    assert cause_at(1, DROP) is Cause.DRIFT
+    assert cause_at(1, changed) is Cause.BOTH
+
+
+def test_a_process_that_completed_its_write_calls_a_later_update_drift() -> None:
+    assert cause_at(2, DROP, settled=True) is Cause.DRIFT
+
+
+def test_a_record_without_a_version_tells_the_cause_as_before() -> None:
+    mark = desired("a", DROP)
+    live = present("a", ALLOW, applied=mark, version=7)
+    live = replace(live, tags=unattested(live.tags))
+    assert update(desired("a", DROP), live).cause is Cause.DRIFT
+
+
+def test_an_attested_resource_is_unchanged_and_has_nothing_to_renew() -> None:
+    wanted = desired("a", DROP)
+    made = plan(wanted, present("a", DROP, applied=wanted, uid="", attested=True))
+    assert (made.unchanged, made.changes, made.renewals) == ((wanted.key,), (), ())
+
+
+@pytest.mark.parametrize(
+    ("live", "renewed"),
+    [
+        (present("a", DROP), True),
+        (present("a", DROP, applied=desired("a", DROP)), False),
+        (replace(present("a", DROP, applied=desired("a", DROP)), version=2), False),
+        (replace(present("a", DROP, applied=desired("a", DROP)), version=3), True),
+        (present("a", DROP, applied=desired("a", ALLOW)), True),
+        (present("a", DROP, owner="others"), False),
+        (Unreadable(mesh("a"), "500"), False),
+    ],
+    ids=[
+        "no record",
+        "attested",
+        "one version more",
+        "two versions more",
+        "another spec",
+        "of another owner",
+        "unreadable",
+    ],
+)
+def test_the_record_of_what_is_in_sync_is_renewed_unless_it_attests(
+    live: LiveResource | Unreadable, *, renewed: bool
+) -> None:
+    made = plan(desired("a", DROP), live)
+    assert made.changes == ()
+    assert [renewal.key for renewal in made.renewals] == [mesh("a")] * renewed
+    for renewal in made.renewals:
+        assert (renewal.spec, renewal.difference.fields) == (None, ())
+        assert isinstance(live, LiveResource)
+        assert renewal.tags.keys() - {APPLIED_TAG} == live.tags.keys() - {APPLIED_TAG}
+    assert made.fingerprint == replace(made, renewals=()).fingerprint
+
+
+def test_a_suspended_resource_is_not_renewed() -> None:
+    paused = Suspension(NOW.replace(year=2030), "a test")
+    assert plan(desired("a", suspend=paused), present("a")).renewals == ()
+
+
+@pytest.mark.parametrize("number", [47, 48])
+def test_a_record_without_room_for_a_version_is_not_renewed_again_and_again(number: int) -> None:
+    wanted = desired("a", DROP, tags={f"key-{index}": "x" for index in range(number)})
+    live = present("a", DROP, tags=wanted.tags, version=2)
+    (renewal,) = plan(wanted, live).renewals
+    renewed = replace(live, tags=attest(renewal.tags, 2, live.created_at))
+    assert plan(wanted, renewed).renewals == ()
 
 
 @pytest.mark.parametrize(

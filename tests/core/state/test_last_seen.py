@@ -115,3 +115,18 @@ def test_who_deletes_again_and_again_is_named() -> None:
     (withheld,) = contests.withhold(missing).withheld
     assert withheld.reason_code is ReasonCode.REPAIR_LOOP
     assert "a controller, Terraform or a person deletes it" in withheld.reason
+
+
+def test_what_was_written_or_in_sync_with_its_record_is_settled() -> None:
+    made = plan(
+        desired("new"),
+        desired("failed"),
+        desired("same"),
+        present("same", applied=desired("same")),
+        desired("unattested"),
+        present("unattested"),
+        present("theirs", owner="others"),
+    )
+    failed, new = sorted(made.changes, key=lambda change: change.key)
+    report = Report(made, (Failed(failed, "why"), Applied(new)))
+    assert LastSeen().after(report, 10.0, 15.0).settled == {mesh("new"), mesh("same")}
