@@ -60,8 +60,9 @@ def propose(
         RejectedError: A desired key has the account of the target as its mesh owner.
         TargetError: The target could not be read.
     """
-    selected = {resource.key: resource for resource in desired if selection.has(resource.key)}
-    attested_spec = Attestations(selected, owner, target.canonical)
+    known = {resource.key: resource for resource in desired}
+    selected = {key: resource for key, resource in known.items() if selection.has(key)}
+    attested_spec = Attestations(known, owner, target.canonical)
     live = target.read_all(selected.keys(), owner, None if refresh else attested_spec)
     _check_mesh_owner(selected, target.id.account)
     resources = {key: resource for key, resource in live.resources.items() if selection.has(key)}
@@ -150,7 +151,7 @@ def apply(
     blocked = BlockedChanges()
     outcomes: list[Outcome] = []
     for wave in waves_of(plan.changes):
-        for outcome in _apply_wave(execution, wave, blocked, known):
+        for outcome in _apply_wave(execution, wave, blocked, known, plan.owned or 0):
             blocked.record(outcome)
             options.on_outcome(outcome)
             outcomes.append(outcome)
@@ -181,7 +182,11 @@ def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:
 
 
 def _apply_wave(
-    execution: Execution, wave: list[Change], blocked: BlockedChanges, known: Mapping[Key, Outcome]
+    execution: Execution,
+    wave: list[Change],
+    blocked: BlockedChanges,
+    known: Mapping[Key, Outcome],
+    owned: int,
 ) -> Iterator[Outcome]:
     decided: dict[Key, WriteResult] = {
         change.key: Skipped(change, reason)
@@ -193,7 +198,9 @@ def _apply_wave(
     written_results = zip(remaining, write_wave(execution, remaining), strict=True)
     results = decided | {change.key: result for change, result in written_results}
     written = [key for key, result in results.items() if isinstance(result, ResourceVersion)]
-    bulk = read_in_bulk(execution.target, written) if written else None
+    # Two calls read a resource, or a page of a list with its page of the tag index.
+    pages = -(-owned // limits.TAG_PAGE_SIZE)
+    bulk = read_in_bulk(execution.target, written) if len(written) >= max(1, pages) else None
     return parallel.stream(
         lambda change: verify(execution, change, results[change.key], bulk),
         wave,

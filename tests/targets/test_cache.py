@@ -5,6 +5,7 @@ from collections import Counter
 import boto3
 import pytest
 from builders import ACCOUNT, NOW, OWNER, desired, egress, key, listening, mesh, provided_by, route
+from daemons import eventually
 
 from reconciler.core.changes import Cause, Update
 from reconciler.core.errors import ConflictError
@@ -25,10 +26,10 @@ WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in rang
 class Warm:
     """A target with a memory, and somebody else's hands on the same world."""
 
-    def __init__(self, url: str, lag: float = -3_600) -> None:
+    def __init__(self, url: str, lag: float = -3_600, memory: ReadCache | None = None) -> None:
         connection = Connection(url, "eu-west-1", credentials=(ACCOUNT, "secret"))
         self.calls = ApiClient(open_session(connection), connection, workers=4, reopen=None)
-        self.memory = ReadCache()
+        self.memory = memory or ReadCache()
         identity = TargetId("test", url, ACCOUNT, "eu-west-1")
         # The default is as if each read began long after the write before.
         self.target = AppMesh(
@@ -321,3 +322,25 @@ def test_an_orphan_whose_delete_failed_is_seen_in_the_next_cycle(warm: Warm) -> 
         assert withheld.key == mesh("m249")
         with pytest.raises(ConflictError):
             warm.target.apply(withheld.change, None)  # type: ignore[arg-type]  # it is a delete
+
+
+def test_a_record_that_no_longer_holds_is_found_within_the_cycles_of_a_description(
+    endpoint: LocalEndpoint,
+) -> None:
+    few = WANTS[:20]
+    Warm(endpoint.url).cycle(few)
+    warm = Warm(endpoint.url, memory=ReadCache(description_cycles=5))
+    # By its version and its tags, the mesh is the one that the record of its create attests.
+    tags = warm.hand.list_tags_for_resource(resourceArn=arn(warm, "m013"))["tags"]
+    warm.hand.delete_mesh(meshName="m013")
+    warm.hand.create_mesh(meshName="m013", spec=ALLOW, tags=tags)
+    # Dates have whole seconds, so a mesh may be believed a second after its create.
+    eventually(lambda: Warm(endpoint.url).plan(few)[1]["DescribeMesh"] == 0)
+    plan, made = warm.plan(few)
+    assert (plan.changes, made["DescribeMesh"]) == ((), 0)
+    found = 0
+    for _ in range(5):
+        plan, made = warm.plan(few)
+        assert made["DescribeMesh"] <= 4 + 2 * len(plan.changes)
+        found += [change.key for change in plan.changes] == [mesh("m013")]
+    assert found >= 1

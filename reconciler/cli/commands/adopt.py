@@ -14,8 +14,9 @@ def run(invocation: Invocation) -> int:
     with open_run(invocation) as context:
         desired = [
             replace(resource, options=replace(resource.options, adopt=True))
-            for resource in require_valid(context.read(), color=invocation["color"])
             if any(map(resource.key.matches, invocation.keys))
+            else resource
+            for resource in require_valid(context.read(), color=invocation["color"])
         ]
         plan = context.propose(desired, only=invocation.keys)
         context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
