@@ -73,6 +73,7 @@ def _comes_to_rest(running: Run, scenario: Scenario) -> Iterator[str]:
     """The second cycle without faults plans nothing and writes nothing.
 
     That is, where the first could see all that others did: an index may lag for longer than that.
+    The record of what was adopted without an update is renewed once, by the cycle after it.
     """
     del scenario
     if shown_late(running):
@@ -81,9 +82,18 @@ def _comes_to_rest(running: Run, scenario: Scenario) -> Iterator[str]:
     if last.plan is None or last.plan.changes:
         yield f"the last cycle planned {len(last.plan.changes) if last.plan else 'nothing at all'}"
     # Where a tag counts as a version, two writes of tags take one renewal more.
-    renewing = ("TagResource",) if running.service.behavior.tagging_bumps else ()
+    before = running.cycles[-2].plan
+    renewed = {
+        change.key.name
+        for change in (before.changes if before else ())
+        if isinstance(change, Adopt) and change.spec is None
+    }
+    if running.service.behavior.tagging_bumps:
+        renewed |= running.service.past.keys()
     for call in running.wire.calls[last.first_call :]:
-        if call.operation in WRITES and call.operation not in renewing:
+        if call.operation == "TagResource" and call.name in renewed:
+            continue
+        if call.operation in WRITES:
             yield f"the last cycle sent {call.operation} of {call.name}"
 
 

@@ -153,7 +153,7 @@ def states(
     for time, mesh in running.service.past.get(name, ()):
         if time > (cycle.ended if until is None else until):
             break
-        if time >= cycle.began - lag:
+        if time > cycle.began - lag:
             yield latest
         latest = mesh
     yield latest
