@@ -19,6 +19,7 @@ from simulation.trace import (
     excused,
     has_other_spec,
     has_other_tags,
+    is_believed_copy,
     is_lied_to,
     is_so,
     longest_lag,
@@ -62,6 +63,8 @@ def _converges(running: Run, scenario: Scenario) -> Iterator[str]:
         mesh = live.get(name)
         if mesh is None:
             yield f"{name} is not there"
+        elif is_believed_copy(running, mesh):
+            continue
         elif ours(mesh) or (desired_resource.options.adopt and OWNER_TAG not in mesh.tags):
             yield from unlike(mesh, desired_resource)
     for name, mesh in live.items():
@@ -299,6 +302,7 @@ def _calls_nothing_unchanged_that_differs(running: Run, scenario: Scenario) -> I
     """A plan calls unchanged what was as desired at some moment that its reads can have shown.
 
     Reads of specs lag by less than the index of tags: an old tag must not vouch for a new spec.
+    A copy by hand of our tags and their version is believed.
     """
     if is_lied_to(running):
         return
@@ -313,7 +317,10 @@ def _calls_nothing_unchanged_that_differs(running: Run, scenario: Scenario) -> I
         wanted = {item.key: item for item in desired if item.key in cycle.plan.unchanged}
         for key, item in wanted.items():
             seen = states(running, cycle, key.name, lag=spec_lag, until=until)
-            if not any(mesh and not has_other_spec(mesh, item) for mesh in seen):
+            if not any(
+                mesh and (is_believed_copy(running, mesh) or not has_other_spec(mesh, item))
+                for mesh in seen
+            ):
                 yield f"cycle {number}: {key} is called unchanged and has another spec"
             seen = states(running, cycle, key.name, lag=longest_lag(running), until=until)
             if not any(mesh and ours(mesh) and not has_other_tags(mesh, item) for mesh in seen):

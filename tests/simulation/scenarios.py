@@ -84,11 +84,15 @@ def tagged(name: str, **tags: str) -> Act:
 
 
 def recreated(name: str, spec: Spec, *edits: Spec, keep_tags: bool = False) -> Act:
-    """Return a delete and a create within one moment, and updates: at version 1 plus ``edits``."""
+    """Return a delete and a create a second later, and updates: at version 1 plus ``edits``.
+
+    A record does not tell what was created within one second apart.
+    """
 
     def act(service: Service) -> None:
         tags = service.live[name].tags if keep_tags and name in service.live else {}
         deleted(name)(service)
+        service.now += 1
         service.create(name, spec, tags, None, STRANGER)
         for edit in edits:
             service.update(name, edit, None, STRANGER)
