@@ -19,6 +19,7 @@ from simulation.trace import (
     excused,
     has_other_spec,
     has_other_tags,
+    is_believed_copy,
     is_lied_to,
     is_so,
     longest_lag,
@@ -62,6 +63,8 @@ def _converges(running: Run, scenario: Scenario) -> Iterator[str]:
         mesh = live.get(name)
         if mesh is None:
             yield f"{name} is not there"
+        elif is_believed_copy(running, mesh):
+            continue
         elif ours(mesh) or (desired_resource.options.adopt and OWNER_TAG not in mesh.tags):
             yield from unlike(mesh, desired_resource)
     for name, mesh in live.items():
@@ -73,6 +76,7 @@ def _comes_to_rest(running: Run, scenario: Scenario) -> Iterator[str]:
     """The second cycle without faults plans nothing and writes nothing.
 
     That is, where the first could see all that others did: an index may lag for longer than that.
+    The record of what was adopted without an update is renewed once, by the cycle after it.
     """
     del scenario
     if shown_late(running):
@@ -81,9 +85,18 @@ def _comes_to_rest(running: Run, scenario: Scenario) -> Iterator[str]:
     if last.plan is None or last.plan.changes:
         yield f"the last cycle planned {len(last.plan.changes) if last.plan else 'nothing at all'}"
     # Where a tag counts as a version, two writes of tags take one renewal more.
-    renewing = ("TagResource",) if running.service.behavior.tagging_bumps else ()
+    before = running.cycles[-2].plan
+    renewed = {
+        change.key.name
+        for change in (before.changes if before else ())
+        if isinstance(change, Adopt) and change.spec is None
+    }
+    if running.service.behavior.tagging_bumps:
+        renewed |= running.service.past.keys()
     for call in running.wire.calls[last.first_call :]:
-        if call.operation in WRITES and call.operation not in renewing:
+        if call.operation == "TagResource" and call.name in renewed:
+            continue
+        if call.operation in WRITES:
             yield f"the last cycle sent {call.operation} of {call.name}"
 
 
@@ -289,6 +302,7 @@ def _calls_nothing_unchanged_that_differs(running: Run, scenario: Scenario) -> I
     """A plan calls unchanged what was as desired at some moment that its reads can have shown.
 
     Reads of specs lag by less than the index of tags: an old tag must not vouch for a new spec.
+    A copy by hand of our tags and their version is believed.
     """
     if is_lied_to(running):
         return
@@ -303,7 +317,10 @@ def _calls_nothing_unchanged_that_differs(running: Run, scenario: Scenario) -> I
         wanted = {item.key: item for item in desired if item.key in cycle.plan.unchanged}
         for key, item in wanted.items():
             seen = states(running, cycle, key.name, lag=spec_lag, until=until)
-            if not any(mesh and not has_other_spec(mesh, item) for mesh in seen):
+            if not any(
+                mesh and (is_believed_copy(running, mesh) or not has_other_spec(mesh, item))
+                for mesh in seen
+            ):
                 yield f"cycle {number}: {key} is called unchanged and has another spec"
             seen = states(running, cycle, key.name, lag=longest_lag(running), until=until)
             if not any(mesh and ours(mesh) and not has_other_tags(mesh, item) for mesh in seen):

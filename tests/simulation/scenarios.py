@@ -83,6 +83,34 @@ def tagged(name: str, **tags: str) -> Act:
     return lambda service: service.live.get(name) and service.tag(name, tags, STRANGER)
 
 
+def recreated(name: str, spec: Spec, *edits: Spec, keep_tags: bool = False) -> Act:
+    """Return a delete and a create a second later, and updates: at version 1 plus ``edits``.
+
+    A record does not tell what was created within one second apart.
+    """
+
+    def act(service: Service) -> None:
+        tags = service.live[name].tags if keep_tags and name in service.live else {}
+        deleted(name)(service)
+        service.now += 1
+        service.create(name, spec, tags, None, STRANGER)
+        for edit in edits:
+            service.update(name, edit, None, STRANGER)
+
+    return act
+
+
+def long_before(act: Act) -> Act:
+    """Return ``act`` and a wait after which every read shows it, where time passes at all."""
+
+    def acted(service: Service) -> None:
+        act(service)
+        if service.behavior.pause_between_cycles:
+            service.now += 2 * MINUTE
+
+    return acted
+
+
 def untagged(name: str, key: str) -> Act:
     def act(service: Service) -> None:
         if name in service.live and key in service.live[name].tags:
@@ -117,6 +145,15 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "deleted-hours-later": Scenario(
         _ONE, (step(A, before=deleted("a"), wait=HOURS), step(A, before=deleted("a"), wait=HOURS))
+    ),
+    "created-again-by-hand": Scenario(_ONE, (step(A, before=recreated("a", ALLOW)), step(A))),
+    "created-again-at-our-version": Scenario(
+        (step(replace(A, spec=ALLOW)), step(A)),
+        (step(A, before=recreated("a", ALLOW, {})), step(A)),
+    ),
+    "created-again-with-our-tags": Scenario(
+        (step(replace(A, spec=ALLOW)), step(A)),
+        (step(A, before=long_before(recreated("a", ALLOW, {}, keep_tags=True))), step(A)),
     ),
     "drift-of-spec": Scenario(
         _ONE, (step(A, before=edited("a", ALLOW)), step(A, before=edited("a", ALLOW)))

@@ -43,8 +43,9 @@ class ModelTarget:
         resources: dict[Key, LiveResource | Unreadable] = {}
         service = self.wire.service
         trusted_until = int(service.now) - (service.behavior.index_lag_seconds or 0)
-        found = sorted(self._list(), key=lambda mesh: mesh.name)
+        # The adapter reads both at once. In this order tags can be older than the list.
         marked = self.tags()
+        found = sorted(self._list(), key=lambda mesh: mesh.name)
         for mesh in found:
             key = Key("mesh", (mesh.name,))
             if key not in asked and marked is not None and mesh.name not in marked:

@@ -3,7 +3,8 @@
 A guard that nothing misses is not one. Only here is our own code patched.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -13,16 +14,27 @@ import pytest
 
 from reconciler import limits
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
-from reconciler.core.planning import client_tokens, plan
+from reconciler.core.planning import attestation, client_tokens, plan
+from reconciler.core.planning.attestation import Attestations
 from reconciler.core.planning.guards import Policy, apply_guards
+from reconciler.core.planning.last_applied import LastApplied, attest, parse_last_applied
 from reconciler.core.report import Applied, Outcome
-from reconciler.core.resources import LiveResource, LiveState
+from reconciler.core.resources import (
+    OWNER_TAG,
+    Key,
+    LiveResource,
+    LiveState,
+    ResourceVersion,
+    Spec,
+)
 from reconciler.engine import plan_and_apply, verify, write
 from reconciler.engine.verify import WriteResult
 from reconciler.source import snapshot
 from simulation import runs
 from simulation.properties import violations
 from simulation.runs import Schedule, run
+from simulation.service import US, Mesh
+from simulation.target import ModelTarget
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +93,48 @@ def _readable_world(resources: Any, *_: object) -> LiveState:
     )
 
 
+def _attested_first(self: ModelTarget, change: Change, token: str | None) -> ResourceVersion:
+    if isinstance(change, Update) and change.spec is not None:
+        before, name, service = change.before, change.key.name, self.wire.service
+        tags = attest(change.tags, before.version + 1, before.created_at)
+        self.wire.write("TagResource", name, lambda: service.tag(name, tags, US))
+    return _APPLY(self, change, token)
+
+
+_APPLY = ModelTarget.apply
+
+
+def _of_any_version(
+    self: Attestations, key: Key, version: ResourceVersion, tags: Mapping[str, str]
+) -> Spec | None:
+    record = parse_last_applied(tags)
+    believed = replace(version, version=record.version or 0) if record else version
+    return _ATTESTED(self, key, believed, tags)
+
+
+def _of_any_owner(
+    self: Attestations, key: Key, version: ResourceVersion, tags: Mapping[str, str]
+) -> Spec | None:
+    return _ATTESTED(self, key, version, {**tags, OWNER_TAG: self.owner})
+
+
+_ATTESTED = Attestations.__call__
+
+
+def _of_any_creation(tags: Mapping[str, str]) -> LastApplied | None:
+    record = parse_last_applied(tags)
+    return record and replace(record, creation="")
+
+
+def _of_any_age(
+    self: ModelTarget, key: Key, mesh: Mesh, tags: Any, attests: Any, _: float
+) -> LiveResource | None:
+    return _ATTESTED_MESH(self, key, mesh, tags, attests, math.inf)
+
+
+_ATTESTED_MESH = ModelTarget._attested  # noqa: SLF001  # the guard itself
+
+
 @dataclass(frozen=True)
 class Ablation:
     """A guard: where it stands, what replaces it, and what then breaks in which schedule."""
@@ -112,6 +166,8 @@ OURS = "owns-what-it-writes"
 TRUE = "says-what-is-true"
 KEPT = "deletes-what-it-decided"
 STILL = "stands-still-when-blind"
+SAME = "calls-nothing-unchanged-that-differs"
+INDEXED = "tags-in-pages"
 TABLE = [
     _row(
         "base in the token",
@@ -225,6 +281,42 @@ TABLE = [
         "delete-one 3:refused",
         STILL,
     ),
+    _row(
+        "the record after the update",
+        ModelTarget,
+        "apply",
+        _attested_first,
+        "drift-of-spec 7:delayed+9",
+        SAME,
+        INDEXED,
+    ),
+    _row(
+        "the version in the record",
+        Attestations,
+        "__call__",
+        _of_any_version,
+        "create-one 3:edited-by-hand",
+        SAME,
+        INDEXED,
+    ),
+    _row(
+        "the creation in the record",
+        attestation,
+        "parse_last_applied",
+        _of_any_creation,
+        "created-again-with-our-tags",
+        SAME,
+        INDEXED,
+    ),
+    _row(
+        "the lag of the index",
+        ModelTarget,
+        "_attested",
+        _of_any_age,
+        "created-again-by-hand",
+        SAME,
+        "tags-in-pages-lag",
+    ),
 ]
 
 
@@ -244,6 +336,18 @@ def test_c6_c7_c8_every_guard_is_missed(row: Ablation, monkeypatch: pytest.Monke
     monkeypatch.setattr(row.module, row.name, row.instead)
     broken = {violation.partition(":")[0] for violation in violations(run(row.schedule))}
     assert row.breaks in broken
+
+
+@pytest.mark.usefixtures("fresh")
+def test_c6_the_owner_of_the_record_is_missed_where_ownership_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schedule = Schedule("create-one", INDEXED, {3: "taken-by-stranger"})
+    monkeypatch.setattr(plan, "_withhold_foreign", _nothing)
+    assert SAME not in {found.partition(":")[0] for found in violations(run(schedule))}
+    runs.beginnings.cache_clear()
+    monkeypatch.setattr(Attestations, "__call__", _of_any_owner)
+    assert SAME in {found.partition(":")[0] for found in violations(run(schedule))}
 
 
 def _read_while_it_changes(root: Path, monkeypatch: pytest.MonkeyPatch) -> set[bytes]:

@@ -68,7 +68,7 @@ def orders(made: Sequence[Desired], works: Sequence[Work], behavior: str) -> lis
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("behavior", ["tokens-36h", "tokens-ignored"])
+@pytest.mark.parametrize("behavior", ["tokens-36h", "tokens-ignored", "tags-in-pages"])
 @pytest.mark.parametrize(
     ("made", "wants"),
     [
@@ -86,7 +86,7 @@ def test_p12_two_of_one_mind_do_nothing_twice(
     found = orders(made, (cycle(*wants), cycle(*wants)), behavior)
     for service in found:
         ours = [(effect.operation, effect.name) for effect in service.effects]
-        if behavior == "tokens-36h":
+        if behavior != "tokens-ignored":
             assert len([item for item in ours if item[0] != "tag"]) == 1
         settled(service, *wants)
     record_property("figure", f"two reconcilers on {behavior}: {len(found)} orders of calls")
@@ -116,17 +116,20 @@ def test_s13_p14_a_stranger_is_harmed_only_after_the_last_look(
     assert len(found) > 2 * window
 
 
+@pytest.mark.parametrize("behavior", ["tokens-36h", "tags-in-pages"])
 @pytest.mark.parametrize("hand", ["deleted-by-hand", "edited-by-hand", "retagged-by-hand"])
 @pytest.mark.parametrize("wants", [(KEPT,), (OTHER, KEPT)], ids=["delete", "update"])
 def test_a13_what_others_undo_at_any_moment_is_repaired(
-    hand: str, wants: tuple[Desired, ...]
+    hand: str, wants: tuple[Desired, ...], behavior: str
 ) -> None:
-    for service in orders((A, KEPT), (cycle(*wants), by_hand(HANDS[hand])), "tokens-36h"):
+    for service in orders((A, KEPT), (cycle(*wants), by_hand(HANDS[hand])), behavior):
         settled(service, *wants)
 
 
-def test_p13_of_two_minds_the_later_one_prevails() -> None:
-    found = orders((A,), (cycle(OTHER), cycle(replace(A, spec={}))), "tokens-36h")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("behavior", ["tokens-36h", "tags-in-pages"])
+def test_p13_of_two_minds_the_later_one_prevails(behavior: str) -> None:
+    found = orders((A,), (cycle(OTHER), cycle(replace(A, spec={}))), behavior)
     for service in found:
         assert all(effect.actor == US for effect in service.effects)
         settled(service, OTHER)

@@ -6,7 +6,7 @@ from builders import OWNER
 
 from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.diff import overlay
-from reconciler.core.planning.last_applied import unattested, user_tags
+from reconciler.core.planning.last_applied import parse_last_applied, unattested, user_tags
 from reconciler.core.resources import OWNER_TAG, Desired, Spec, drop_empty
 from simulation.faults import LIES, Call
 from simulation.runs import Cycle, Run
@@ -39,6 +39,22 @@ def unlike(mesh: Mesh, desired: Desired) -> Iterator[str]:
         yield f"{mesh.name} has the tags {user_tags(mesh.tags)}"
     if "old" in mesh.tags:
         yield f"{mesh.name} still has a tag that its manifest dropped"
+
+
+def is_believed_copy(running: Run, mesh: Mesh) -> bool:
+    """Whether others created it with a copy of our tags that attests its version.
+
+    The record of a create does not say when that was: this is the limit that the manual names.
+    """
+    record = parse_last_applied(mesh.tags)
+    if running.service.behavior.index_lag_seconds is None or record is None or record.creation:
+        return False
+    created = [
+        effect
+        for effect in running.service.effects
+        if effect.operation == "create" and effect.after and effect.after.uid == mesh.uid
+    ]
+    return record.version == mesh.version and any(effect.actor != US for effect in created)
 
 
 def shown_late(running: Run) -> bool:
@@ -153,7 +169,7 @@ def states(
     for time, mesh in running.service.past.get(name, ()):
         if time > (cycle.ended if until is None else until):
             break
-        if time >= cycle.began - lag:
+        if time > cycle.began - lag:
             yield latest
         latest = mesh
     yield latest
