@@ -41,8 +41,6 @@ class ApiClient:
         counts: Number of requests sent, by operation.
         responses: Number of responses, by the words of `classify_response`.
         on_response: Called after each response.
-        server_time: Time of the first response since `forget_time`, by the clock of the target, in
-            whole seconds since 1970; None before a response that has a date.
     """
 
     def __init__(
@@ -56,7 +54,7 @@ class ApiClient:
         self.counts: Counter[str] = Counter()
         self.responses: Counter[str] = Counter()
         self.on_response: Callable[[], object] = lambda: None
-        self.server_time: float | None = None
+        self._dates: list[float] = []
         self._session = session
         self._workers = workers
         self._reopen = reopen
@@ -140,9 +138,17 @@ class ApiClient:
             return None
         return rows, page.get("PaginationToken", "")
 
+    @property
+    def server_time(self) -> float | None:
+        """The earliest time in a response since `forget_time`, by the clock of the target.
+
+        In whole seconds since 1970; None before a response that has a date.
+        """
+        return min(self._dates, default=None)
+
     def forget_time(self) -> None:
-        """Take the time of the target from the next response."""
-        self.server_time = None
+        """Take the time of the target from the next responses."""
+        self._dates.clear()
 
     def _connect(self, connection: Connection) -> None:
         self._connection = connection
@@ -183,10 +189,10 @@ class ApiClient:
         self.on_response()
 
     def _read_clock(self, response: tuple[Any, dict[str, Any]] | None) -> None:
-        if response is not None and self.server_time is None:
+        if response is not None:
             with suppress(LookupError, TypeError, ValueError):
                 date = response[1]["ResponseMetadata"]["HTTPHeaders"]["date"]
-                self.server_time = parsedate_to_datetime(date).timestamp()
+                self._dates.append(parsedate_to_datetime(date).timestamp())
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:

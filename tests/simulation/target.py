@@ -112,9 +112,11 @@ class ModelTarget:
                     request=("create", name, spec, created),
                 )
             )
-            if answer.version != 1 and created != tags:
+            if answer.version != 1:
                 attested = attest(tags, answer.version, answer.created_at)
-                wire.write("TagResource", name, lambda: service.tag(name, attested, US))
+                corrected = dict(attested.items() - created.items())
+                if corrected:
+                    wire.write("TagResource", name, lambda: service.tag(name, corrected, US))
             return answer
         before = change.before
         answer = ResourceVersion(before.version, before.created_at, before.uid)
