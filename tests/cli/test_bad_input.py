@@ -101,7 +101,7 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(
 
 
 USAGE = {
-    "no target": (["plan"], "--target local"),
+    "no target": (["plan"], "--target NAME (local, aws)"),
     "an unknown target": (["plan", "--target", "x"], 'unknown target "x"'),
     "no owner": (["plan", "--endpoint-url", "http://127.0.0.1:9"], "--owner"),
     "an owner that cannot be a tag": (
