@@ -58,7 +58,8 @@ class Commands(click.Group):
         Raises:
             UsageError: If there is no such command.
         """
-        if args[0] not in COMMANDS:
+        # The completion of a shell asks about words that are not yet a command.
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
             given = shown(args[0])
             similar = difflib.get_close_matches(given, COMMANDS, 1)
             hint = f" (did you mean {similar[0]}?)" if similar else ""
