@@ -14,8 +14,9 @@ from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
 from reconciler.cli.output import print_message, wants_color
 from reconciler.cli.progress import spinner
+from reconciler.core.changes import Update
 from reconciler.core.errors import ManifestError, UsageError
-from reconciler.core.planning.guards import GuardSettings, Limit, Policy
+from reconciler.core.planning.guards import ALLOWED, GuardSettings, Limit, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
@@ -81,9 +82,9 @@ class RunContext:
                 workers=self.invocation["parallelism"],
             )
         renews = self.invocation.command in RENEWING_COMMANDS
-        if self.guards.policy is Policy.OBSERVE or not renews:
-            return replace(plan, renewals=())
-        return plan
+        if renews and Update in ALLOWED[self.guards.policy]:
+            return plan
+        return replace(plan, renewals=())
 
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]

@@ -105,18 +105,12 @@ def _keys_to_read(plan: Plan, inputs: PlanInput) -> set[Key]:
     keys |= {live.key for change in changes for live in read_before(change) if live.attested}
     if not changes:
         return keys
-    # The parts of a live spec that its manifest does not manage may refer to what changes.
+    # A spec that its manifest does not manage may refer to what changes.
     return keys | {
         key
         for key, live in inputs.live.resources.items()
-        if isinstance(live, LiveResource)
-        and live.attested
-        and not _manages_all(inputs.desired[key])
+        if isinstance(live, LiveResource) and live.attested and inputs.desired[key].spec is None
     }
-
-
-def _manages_all(desired: Desired) -> bool:
-    return desired.spec is not None and not desired.options.ignore
 
 
 def reread(target: Target, key: Key) -> LiveResource | Unreadable:
@@ -162,10 +156,15 @@ def _renew(execution: Execution, renewals: Sequence[Change]) -> int:
     """Write the records of unchanged resources, and return how many were written.
 
     A record that could not be written attests nothing, so the next run describes the resource and
-    tries again.
+    tries again. After a failed call, no further batch is tried in this run.
     """
-    results = write_wave(execution, list(renewals[: limits.MAX_RENEWALS]))
-    return sum(isinstance(result, ResourceVersion) for result in results)
+    renewed, bounded = 0, list(renewals[: limits.MAX_RENEWALS])
+    for start in range(0, len(bounded), limits.RECHECK_BATCH):
+        results = write_wave(execution, bounded[start : start + limits.RECHECK_BATCH])
+        renewed += sum(isinstance(result, ResourceVersion) for result in results)
+        if any(isinstance(result, TargetError) for result in results):
+            break
+    return renewed
 
 
 def _check_mesh_owner(keys: Iterable[Key], account: str | None) -> None:

@@ -244,7 +244,9 @@ def report_counts(report: Report) -> str:
         counts["withheld"] = len(report.plan.withheld)
     text = [f"{count} {word}" for word, count in counts.items()]
     text += [_unread(report.plan)] if report.plan.unlisted else []
-    text += [f"{plural(report.renewed, 'record')} renewed"] if report.renewed else []
+    if report.plan.renewals:
+        renewals = plural(len(report.plan.renewals), "record")
+        text.append(f"{report.renewed} of {renewals} renewed")
     return f"Applied: {', '.join(text) or 'nothing to do'}."
 
 

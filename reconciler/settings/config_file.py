@@ -4,6 +4,7 @@ The top level holds the common options. There is one table for each command and 
 """
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ TYPE_CHECKS: dict[OptionType, tuple[Callable[[Any], bool], str]] = {
     OptionType.TEXT: (lambda value: _is_text(value) or type(value) is int, "text"),
     OptionType.COUNT: (lambda value: type(value) is int and value >= 0, "a whole number"),
     OptionType.SECONDS: (
-        lambda value: type(value) in (int, float) and value >= 0,
+        lambda value: type(value) in (int, float) and 0 <= value <= sys.float_info.max,
         "a number of seconds",
     ),
     OptionType.FLAG: (lambda value: type(value) is bool, "true or false"),

@@ -171,7 +171,7 @@ OPTIONS = (
         "tag-index-lag",
         OptionGroup.TARGET,
         "Seconds by which the tagging API may lag behind writes; on the local target 0. Resources "
-        "that changed later are described.",
+        "that changed within this time are described.",
         "SECONDS",
         OptionType.SECONDS,
         120,

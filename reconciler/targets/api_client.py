@@ -155,6 +155,9 @@ class ApiClient:
         self._client = self._open()
         self._tagging = open_client(self._session, TAGGING, connection, workers=1)
         self._tagging.meta.events.register("before-send", self._count)
+        self._tagging.meta.events.register(
+            "needs-retry", lambda response, **_: self._read_clock(response)
+        )
         # A delete has no token and no precondition, so a retry may delete a re-created resource.
         self._client_without_retries = self._open(attempts=1)
 
@@ -190,9 +193,12 @@ class ApiClient:
 
     def _read_clock(self, response: tuple[Any, dict[str, Any]] | None) -> None:
         if response is not None:
-            with suppress(LookupError, TypeError, ValueError):
-                date = response[1]["ResponseMetadata"]["HTTPHeaders"]["date"]
-                self._dates.append(parsedate_to_datetime(date).timestamp())
+            with suppress(LookupError, TypeError, ValueError, OverflowError):
+                text = response[1]["ResponseMetadata"]["HTTPHeaders"]["date"]
+                date = parsedate_to_datetime(text)
+                # Without a zone it would count as a time of this machine.
+                if date.tzinfo is not None:
+                    self._dates.append(date.timestamp())
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -205,7 +205,9 @@ class AppMesh:
             )
             if version.version != FIRST_VERSION:
                 attested = attest(change.tags, version.version, version.created_at)
-                if corrected := attested.items() - tags.items():
+                corrected = attested.items() - tags.items()
+                # A service may answer a create with a resource that another client created.
+                if corrected and self.tags_of(change.key, version.arn) == tags:
                     self._tag(change.key, version.arn, corrected)
             return version
         before = change.before

@@ -359,6 +359,8 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
     """Answer each of ``count`` questions of apply at once, and return the output after each."""
     process, terminal = pty.fork()
     if process == 0:  # pragma: no cover  # the child becomes the command
+        # Ignored if these tests run in the background of a shell.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(sys.executable, [sys.executable, "-c", APPLY, str(count), "apply", *arguments])
     seen, outputs, deadline = b"", [], time.monotonic() + 60
     try:

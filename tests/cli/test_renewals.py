@@ -66,7 +66,7 @@ def test_apply_shows_the_renewal_renews_once_and_changes_nothing_else(
     assert (result.code, result.err) == (0, "")
     shown = "No changes. 1 resource matches the manifests. 1 last-applied record to renew.\n"
     assert shown in result.out
-    assert result.out.endswith("Applied: 1 record renewed.\n")
+    assert result.out.endswith("Applied: 1 of 1 record renewed.\n")
     assert attested_version(by_hand) == 1
     assert unattested(tags_of(by_hand)) == before
     again = say("apply", "--auto-approve")
@@ -101,6 +101,7 @@ def test_run_once_renews(say: Say, by_hand: Any) -> None:
         ("plan", "--out", "plan.json"),
         ("apply", "--auto-approve", "--policy", "observe"),
         ("run", "--once", "--policy", "observe"),
+        ("apply", "--auto-approve", "--policy", "create-only"),
         ("adopt", "mesh/a", "--auto-approve"),
         ("describe", "mesh/a", "--url", "http://127.0.0.1:1"),
     ],

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from threading import Event
-from typing import Any
 
 import pytest
 from builders import NOW, OWNER, desired, egress, mesh, present
@@ -844,11 +843,8 @@ def test_only_what_differs_is_described_beside_attested_ones() -> None:
     assert reads(target) == [("describe", "mesh/b")]
 
 
-@pytest.mark.parametrize("unmanaged", [{"managed": False}, {"ignore": ("/egressFilter",)}])
-def test_what_a_manifest_manages_in_part_is_read_if_anything_changes(
-    unmanaged: dict[str, Any],
-) -> None:
-    part = desired("part", **unmanaged)
+def test_a_spec_that_is_not_managed_is_read_if_anything_changes() -> None:
+    part = desired("part", managed=False)
     target = settled(part, desired("b", DROP))
     assert reads(target) == []
     proposal(target, part, desired("b", DROP))
@@ -889,6 +885,28 @@ def test_a_renewal_that_fails_or_comes_too_late_fails_no_run() -> None:
     report = apply(plan, target, conduct())
     assert (report.renewed, exit_code(report)) == (0, ExitCode.OK)
     assert target.resources[mesh("b")].spec == ALLOW
+
+
+def test_a_renewal_that_fails_ends_the_renewals_of_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "RECHECK_BATCH", 1)
+    wants = [desired(name, DROP) for name in "abc"]
+    target = settled(*wants)
+    unmark(target, *"abc")
+    target.before = failing("update", UnavailableError("500"), times=2)
+    assert cycle(target, *wants).renewed == 0
+    assert target.writes == [("update", "mesh/a")]
+
+
+def test_a_resource_with_ignored_fields_is_described_in_each_run() -> None:
+    # The digest of the record is the same without `ignore`.
+    want = desired("a", {}, ignore=("/egressFilter",))
+    target = settled(want)
+    target.resources[mesh("a")] = replace(target.resources[mesh("a")], spec=ALLOW, version=3)
+    assert cycle(target, want).outcomes == ()
+    (change,) = proposal(target, desired("a", {})).changes
+    assert isinstance(change, Update)
 
 
 def test_an_interrupted_run_renews_nothing() -> None:

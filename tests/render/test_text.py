@@ -79,9 +79,9 @@ def test_records_to_renew_are_counted_in_the_last_line() -> None:
         "\n\nNo changes. 2 resources match the manifests. 2 last-applied records to renew.\n"
     )
     assert render_report(Report(unmarked, (), 2), color=False).endswith(
-        "Applied: 2 records renewed.\n"
+        "Applied: 2 of 2 records renewed.\n"
     )
-    assert "renewed" not in render_report(Report(unmarked, ()), color=False)
+    assert "0 of 2 records renewed" in render_report(Report(unmarked, ()), color=False)
     changed = plan(desired("a"), present("a"), desired("b"))
     assert render_plan(changed, color=False).endswith(
         "; 1 unchanged. 1 last-applied record to renew.\n"

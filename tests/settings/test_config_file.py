@@ -31,6 +31,14 @@ from reconciler.settings.config_file import read_file
             "[targets.t]\ntag_index_lag = true",
             "targets.t.tag_index_lag must be a number of seconds",
         ),
+        (
+            "[targets.t]\ntag_index_lag = inf",
+            "targets.t.tag_index_lag must be a number of seconds",
+        ),
+        (
+            f"[targets.t]\ntag_index_lag = 1{'0' * 400}",
+            "targets.t.tag_index_lag must be a number of seconds",
+        ),
         ("[targets.t]\nrefresh = true", "targets.t.refresh is not a setting"),
         ("auto_approve = true", "auto_approve is not a setting"),
     ],

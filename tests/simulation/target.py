@@ -115,7 +115,7 @@ class ModelTarget:
             if answer.version != 1:
                 attested = attest(tags, answer.version, answer.created_at)
                 corrected = dict(attested.items() - created.items())
-                if corrected:
+                if corrected and self._tags(name) == created:
                     wire.write("TagResource", name, lambda: service.tag(name, corrected, US))
             return answer
         before = change.before

@@ -443,7 +443,16 @@ def test_an_update_within_the_lag_is_described_too() -> None:
     assert not described(dated(1_121), updated)
 
 
-@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"date": ""},
+        {"date": "yesterday"},
+        {"date": "Mon, 30 Nov 2099 07:00:00"},
+        {"date": "Mon, 30 Nov 9999 23:59:59 -9959"},
+    ],
+)
 def test_without_a_time_of_the_target_everything_is_described(headers: dict[str, str]) -> None:
     assert described(headers)
 
@@ -464,6 +473,8 @@ def test_a_create_that_results_in_another_version_attests_that_one(
     metadata = {**METADATA, "version": version, "uid": "2d29a11c-f2dd-44a6-b620-33661cfdfe97"}
 
     def script(request: str, body: bytes) -> Answer:
+        if request.startswith("GET"):
+            return Answer(body={"tags": bodies[min(bodies)]["tags"]})
         bodies[request] = json.loads(body)
         return Answer(body={**MESH, "metadata": metadata} if "/meshes" in request else {})
 
@@ -474,9 +485,17 @@ def test_a_create_that_results_in_another_version_attests_that_one(
     if value is None:
         assert len(requests) == 1
     else:
-        (corrected,) = bodies[requests[1]]["tags"]
+        (corrected,) = bodies[requests[2]]["tags"]
         assert corrected["key"] == APPLIED_TAG
         assert re.fullmatch(value, corrected["value"])
+
+
+def test_a_create_that_is_answered_with_a_resource_of_another_client_corrects_nothing() -> None:
+    metadata = {**METADATA, "version": 4, "uid": "2d29a11c-f2dd-44a6-b620-33661cfdfe97"}
+    theirs = Answer(body={"tags": [{"key": APPLIED_TAG, "value": "1.abcdefghijkl..p"}]})
+    script = world(create=Answer(body={**MESH, "metadata": metadata}), tags=theirs)
+    _, requests = with_target(script, create)
+    assert [request.split()[0] for request in requests] == ["PUT", "GET"]
 
 
 def test_a_create_with_a_record_of_another_write_corrects_nothing() -> None:

@@ -3,7 +3,7 @@
 The value is ``1.<digest of the spec>.<digests of the managed tag keys, joined by colons>``. It ends
 in ``.p`` if the resource is protected, so that the protection outlives the manifest.
 
-Schema 2 adds the version at which that spec was live, as the last of the joined entries:
+After release 0.1.0, the last of the joined entries is the version at which that spec was live:
 ``@2@<version>`` from a create, else ``@2@<version>@<digest of the time of creation>``, so that the
 tag attests nothing about another resource with the same ARN. An older release takes the entry for a
 digest that no tag key has, so it still finds the protection and the managed tags.
@@ -22,15 +22,16 @@ from reconciler.core.resources import (
 
 SCHEMA = "1"
 ATTESTED = "@2@"
-# The version in the record of a plan: the write fills in the version that it results in.
+# The version in the tags of a planned change. The write replaces it with that of the response.
 PENDING = 0
 # A tag's value holds 256 characters: the schema and its dot take 2, the spec's digest 12, the
 # dot after it 1, the mark of protection 2. With all 48 tags in use each key still gets 4.
 SPEC_DIGEST_LENGTH = 12
 KEY_DIGESTS_LENGTH = 256 - 2 - SPEC_DIGEST_LENGTH - 1 - 2
 CREATION_LENGTH = 4
-# A colon, the mark, a version of at most 10 digits, and the creation.
-VERSION_LENGTH = 1 + len(ATTESTED) + 10 + 1 + CREATION_LENGTH
+MAX_VERSION_DIGITS = 10
+# A colon, the mark, the version, an at sign and the creation.
+VERSION_LENGTH = 1 + len(ATTESTED) + MAX_VERSION_DIGITS + 1 + CREATION_LENGTH
 MAX_KEY_DIGEST_LENGTH = 11
 MIN_KEY_DIGEST_LENGTH = 4
 UNMANAGED = "-"
@@ -65,7 +66,8 @@ class LastApplied:
         keys = ":".join(self.tag_key_digests)
         attested = f"{ATTESTED}{self.version}" + (f"@{self.creation}" if self.creation else "")
         entries = f"{keys}:{attested}" if keys else attested
-        if self.version is not None and len(entries) <= KEY_DIGESTS_LENGTH:
+        is_short = self.version is not None and len(str(self.version)) <= MAX_VERSION_DIGITS
+        if is_short and len(entries) <= KEY_DIGESTS_LENGTH:
             keys = entries
         parts = [SCHEMA, self.spec_digest, keys]
         return ".".join([*parts, PROTECTED] if self.protect else parts)
@@ -102,11 +104,14 @@ def parse_last_applied(tags: Mapping[str, str]) -> LastApplied | None:
             version, creation = None, ""
             if entries and entries[-1].startswith(ATTESTED):
                 digits, _, creation = entries.pop().removeprefix(ATTESTED).partition("@")
-                version = int(digits) if digits.isdecimal() else None
+                if digits.isdecimal() and len(digits) <= MAX_VERSION_DIGITS:
+                    version = int(digits)
             # A shorter prefix would match tags of other tools by chance.
             if any(len(key) < MIN_KEY_DIGEST_LENGTH for key in entries):
                 return None
-            return LastApplied(spec, tuple(entries), bool(rest), version, creation)
+            return LastApplied(
+                spec, tuple(entries), bool(rest), version, "" if version is None else creation
+            )
         case _:
             return None
 
@@ -136,7 +141,11 @@ def attest(
 
 def creation_digest(created_at: float | None) -> str:
     """Return the short digest of a time of creation, or an empty text for None."""
-    return "" if created_at is None else text_digest(repr(float(created_at)))[:CREATION_LENGTH]
+    return (
+        ""
+        if created_at is None
+        else text_digest(str(created_at).removesuffix(".0"))[:CREATION_LENGTH]
+    )
 
 
 def unattested(tags: Mapping[str, str]) -> Mapping[str, str]:

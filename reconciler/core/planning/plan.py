@@ -359,7 +359,10 @@ def _delete(inputs: PlanInput, live: LiveResource) -> Delete | Withheld:
 
 def _owner_tags(inputs: PlanInput, desired: Desired, managed: Spec | None) -> dict[str, str]:
     last_applied = last_applied_for(managed, desired.tags, protect=desired.options.protect)
-    return {OWNER_TAG: inputs.owner, APPLIED_TAG: str(last_applied)}
+    tags = {OWNER_TAG: inputs.owner, APPLIED_TAG: str(last_applied)}
+    # The digest covers no ignored field. Without `ignore`, the record would attest a spec that has
+    # never been compared.
+    return dict(unattested(tags)) if desired.options.ignore else tags
 
 
 def _is_ignored(field: str, pointers: Iterable[str]) -> bool:

@@ -91,7 +91,13 @@ def test_a_record_attests_as_far_as_its_tag_keys_leave_room(
 
 @pytest.mark.parametrize(
     ("entry", "version", "creation"),
-    [("@2@7", 7, ""), ("@2@7@abcd", 7, "abcd"), ("@2@", None, ""), ("@2@x", None, "")],
+    [
+        ("@2@7", 7, ""),
+        ("@2@7@abcd", 7, "abcd"),
+        ("@2@", None, ""),
+        ("@2@x", None, ""),
+        (f"@2@{'9' * 5_000}", None, ""),
+    ],
 )
 @pytest.mark.parametrize("keys", ["", "abcdefgh:"])
 def test_the_last_entry_is_the_version(
