@@ -21,7 +21,7 @@ from simulation.service import BEHAVIORS, STANDARD, pairs_of_behaviors
 Many = Callable[[str, str, int, str], Iterator[Run]]
 
 PROCESSES = 2
-SINGLES = amount("single faults of a simulated scenario under one behavior", test=25, full=10_000)
+SINGLES = amount("single faults of a simulated scenario under one behavior", test=8, full=10_000)
 SECONDS_OF_A_FIRST = amount("second faults after a first one", test=1, full=14)
 FAULTS_OF_A_PAIR = amount("single faults under a pair of behaviors", test=1, full=6)
 

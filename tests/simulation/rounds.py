@@ -27,7 +27,7 @@ from simulation.scenarios import DROP, KEPT, MINUTE, SYNC, A, Act, Scenario, Ste
 from simulation.service import BEHAVIORS, STANDARD, Service, behavior_of, pairs_of_behaviors
 from simulation.trace import ours
 
-ROUNDS = amount("simulated rounds of delete and create", test=40, full=200)
+ROUNDS = amount("simulated rounds of delete and create", test=15, full=200)
 # More than the replays that a reconciler could follow one by one.
 ROUNDS_OF_A_PAIR = 25
 _B = desired("b", DROP)
