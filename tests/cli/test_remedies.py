@@ -375,8 +375,10 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
                     seen = b""
             outputs.append(seen.replace(b"\r\n", b"\n"))
             seen = b""
-    finally:
+    except BaseException:
         os.kill(process, signal.SIGKILL)
+        raise
+    finally:
         os.waitpid(process, 0)
         os.close(terminal)
     return outputs

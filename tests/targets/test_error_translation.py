@@ -11,6 +11,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    ProfileNotFound,
     ReadTimeoutError,
     SSLError,
 )
@@ -103,6 +104,11 @@ def test_e01_a_long_answer_is_shown_in_part_and_its_code_too() -> None:
 def test_missing_credentials_are_a_refusal() -> None:
     with pytest.raises(RejectedError, match="credentials"), translate_errors("asking"):
         raise NoCredentialsError
+
+
+def test_a_configuration_that_the_sdk_rejects_is_a_refusal() -> None:
+    with pytest.raises(RejectedError, match="the config profile"), translate_errors("asking"):
+        raise ProfileNotFound(profile="x")
 
 
 def test_what_is_no_error_of_theirs_goes_on_as_it_is() -> None:
