@@ -107,7 +107,7 @@ def test_missing_credentials_are_a_refusal() -> None:
 
 
 def test_a_configuration_that_the_sdk_rejects_is_a_refusal() -> None:
-    with pytest.raises(RejectedError, match="the config profile"), translate_errors("asking"):
+    with pytest.raises(RejectedError, match="config profile"), translate_errors("asking"):
         raise ProfileNotFound(profile="x")
 
 
