@@ -58,7 +58,7 @@ def confirm_and_apply(
     page = layout(invocation["color"])
     # Import the renderer before anything is written: later, the import could fail.
     renderer = PLAN_FORMATS[invocation["format"]].load()
-    readable = _is_readable(invocation)
+    readable = invocation.shows_plan
     if readable:
         calls = invocation.printed_calls(target.calls)
         plan_text = text.render_plan(plan, color=page.color, width=page.width, calls=calls)
@@ -109,10 +109,6 @@ def apply_plan(
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     return report, stopped if stopped and skipped else exit_code(report)
-
-
-def _is_readable(invocation: Invocation) -> bool:
-    return PLAN_FORMATS[invocation["format"]].is_interactive
 
 
 def _ask_approval() -> bool:

@@ -74,6 +74,11 @@ class Invocation:
         values = self.options.values
         return calls if values.get("verbose") or values.get("format") == "json" else {}
 
+    @property
+    def shows_plan(self) -> bool:
+        """Whether --format shows the plan to a person before it is applied."""
+        return PLAN_FORMATS[self["format"]].is_interactive
+
     def require_confirmation_possible(self) -> None:
         """Reject a run that needs confirmation but cannot ask for it.
 
@@ -85,7 +90,7 @@ class Invocation:
             return
         if not sys.stdin.isatty():
             reason = "stdin is not a terminal"
-        elif not PLAN_FORMATS[self["format"]].is_interactive:
+        elif not self.shows_plan:
             reason = f"--format {self['format']} shows no plan"
         else:
             return

@@ -332,13 +332,16 @@ def _renewal(inputs: PlanInput, desired: Desired, live: LiveResource | Unreadabl
     """Return the update of the record of an unchanged resource, or None if it needs none."""
     if not isinstance(live, LiveResource) or live.attested:
         return None
-    known = parse_last_applied(live.tags)
-    tags = {**live.tags, **_owner_tags(inputs, desired, managed_spec(desired, inputs.canonical))}
-    current = parse_last_applied(tags)
-    is_same_spec = known and current and known.spec_digest == current.spec_digest
+    managed, known = managed_spec(desired, inputs.canonical), parse_last_applied(live.tags)
     # A service may count the write of a tag as a version. Renewed each time, it would never end.
-    if is_same_spec and known and known.version and live.version - known.version in (0, 1):
+    if (
+        known is not None
+        and known.version
+        and known.spec_digest == spec_digest(managed)
+        and live.version - known.version in (0, 1)
+    ):
         return None
+    tags = {**live.tags, **_owner_tags(inputs, desired, managed)}
     if attest(tags, live.version, live.created_at) == live.tags:
         # With nearly all tags in use the record has no room for the version.
         return None
