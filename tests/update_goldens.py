@@ -8,6 +8,7 @@ from pathlib import Path
 from sample_plan import RENDERINGS
 
 from reconciler.core.resources import canonical_json
+from reconciler.manifest.inputs import Inputs, NameDefaults
 from reconciler.manifest.loading import load_manifests
 from reconciler.render.diagnostic_reports import text
 
@@ -23,6 +24,16 @@ VARIABLES = {
     "AWS::Region": "eu-west-1",
     "Team": "given",
 }
+INPUTS = Inputs(
+    VARIABLES,
+    (
+        NameDefaults("nameless-*", {"meshName": "shop", "meshOwner": "111122223333"}),
+        NameDefaults("nameless-route*", {"virtualRouterName": "edge", "routeName": "{stem}"}),
+        NameDefaults("nameless-node*", {"virtualNodeName": "{stem}"}),
+        NameDefaults("nameless-unclear*", {"virtualNodeName": "a", "virtualServiceName": "b"}),
+        NameDefaults("owner-only*", {"meshOwner": "111122223333"}),
+    ),
+)
 
 
 def fixtures() -> list[Path]:
@@ -38,7 +49,7 @@ def golden_of(fixture: Path) -> Path:
 
 def result_of(fixture: Path) -> str:
     """Return what ``fixture`` says: its desired values, what is left alone, every complaint."""
-    loaded = load_manifests([(fixture.name, fixture.read_bytes())], VARIABLES)
+    loaded = load_manifests([(fixture.name, fixture.read_bytes())], INPUTS)
     lines = []
     for desired in loaded.desired:
         lines.append(f"{desired.key}  from {desired.origin}")

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
 from reconciler.locks.lease import Elector, keep_renewed
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.options import RENEWING_COMMANDS
@@ -29,8 +30,8 @@ from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
+from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
-from reconciler.wiring.run_variables import read_variables
 from reconciler.wiring.targets import open_target, read_limit
 
 UNLIMITED = Limit()
@@ -45,7 +46,7 @@ class RunContext:
     invocation: Invocation
     config: TargetConfig
     paths: tuple[str, ...]
-    variables: Mapping[str, str]
+    inputs: Inputs
     guards: GuardSettings
     target: engine.CommandTarget
 
@@ -114,7 +115,7 @@ class RunContext:
         """Load the manifests, with their diagnostics; ``on_heartbeat`` is called each second."""
         return read_manifests(
             self.paths,
-            self.variables,
+            self.inputs,
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
             beat=on_heartbeat,
@@ -208,8 +209,8 @@ def _read_settings(
         max_updates=read_limit(invocation["max_updates"], max_updates),
         allow_empty=invocation["allow_empty"],
     )
-    variables = read_variables(invocation.options.values)
-    return partial(RunContext, invocation, config, paths, variables, guards)
+    inputs = read_inputs(invocation.options, invocation.file)
+    return partial(RunContext, invocation, config, paths, inputs, guards)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:

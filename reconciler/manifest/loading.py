@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler import limits
@@ -26,6 +25,7 @@ from reconciler.manifest.formats.detect import (
 )
 from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
 from reconciler.manifest.formats.registry import API_VERSIONS, find_format
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.documents import KEY_KINDS
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.decoding import decode
@@ -53,6 +53,7 @@ _LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')
 # BackendGroup is a kind of the Kubernetes controller only.
 _ALL_KINDS = frozenset((*KINDS, "BackendGroup"))
 _OWN_NAME = -1
+_NO_INPUTS = Inputs()
 _FORMAT_FIELDS = frozenset({"apiVersion", "kind", "meshName"})
 
 
@@ -78,7 +79,7 @@ class LoadResult:
 
 def load_manifests(
     files: Iterable[tuple[str, bytes]],
-    variables: Mapping[str, str] = MappingProxyType({}),
+    inputs: Inputs = _NO_INPUTS,
     *,
     complete: bool = True,
     check_time: Callable[[], None] = unlimited,
@@ -89,11 +90,11 @@ def load_manifests(
 
     Args:
         files: Names and contents of files.
-        variables: Values of the variables that manifests may use.
+        inputs: Values that the manifests use but do not contain.
         complete: Whether ``files`` are all files of the source, that is, all could be read.
         check_time: Is called often. If it raises TooSlowError, that is the only diagnostic.
     """
-    source = _Source(variables, check_time)
+    source = _Source(inputs, check_time)
     diagnostics: list[Diagnostic] = []
     file = ""
     try:
@@ -135,7 +136,7 @@ class _Source:
     """Everything read from the files so far.
 
     Attributes:
-        variables: Values of variables.
+        inputs: Values from outside of the files.
         check_time: Raises TooSlowError if reading takes too long.
         found: Translated resources.
         ignored: Number of resources of other products.
@@ -143,7 +144,7 @@ class _Source:
         fields_by_key: The fields of each declared resource, recorded if not None.
     """
 
-    variables: Mapping[str, str]
+    inputs: Inputs
     check_time: Callable[[], None]
     found: list[DeclaredResource | Unnamed] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -265,13 +266,14 @@ def _read(document: Document, source: _Source) -> None:
         return
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        manifest_format = find_format(root)
+        names = source.inputs.names_for(document.diagnostics.source.file)
+        manifest_format = find_format(root, names)
         if manifest_format:
             context = DocumentContext(
                 root,
                 document.diagnostics,
                 path,
-                source.variables,
+                source.inputs,
                 source.ignored,
                 source.cluster.add,
                 source.fields_by_key,
@@ -337,7 +339,7 @@ def _with_positions(
         text_source = of_file[0].declared.diagnostics.source
         fields_by_key: dict[tuple[Key, Origin], Fields] = {}
         _parse_file(
-            text_source, _Source(source.variables, source.check_time, fields_by_key=fields_by_key)
+            text_source, _Source(source.inputs, source.check_time, fields_by_key=fields_by_key)
         )
         for resource in objects[file]:
             source.cluster.record_fields(resource, fields_by_key, hidden)

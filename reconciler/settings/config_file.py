@@ -15,6 +15,7 @@ from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
 from reconciler.settings.lock_schemes import LOCK_USAGE
+from reconciler.settings.name_defaults import parse_name_defaults
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
 
 CONFIG_FILE = "reconciler.toml"
@@ -63,12 +64,14 @@ class ConfigFile:
         commands: Options of each command by field name.
         targets: Tables of the targets.
         path: The file, or None if there is none.
+        name_defaults: The checked tables of ``[[defaults]]``.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     path: Path | None = None
+    name_defaults: tuple[Mapping[str, Any], ...] = ()
 
 
 def read_bounded(path: Path) -> bytes:
@@ -111,13 +114,14 @@ def read_file(path: Path | None) -> ConfigFile:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
+    name_defaults = parse_name_defaults(chosen, document.pop("defaults", []))
     commands = {command: document.pop(command) for command in ALL_COMMANDS if command in document}
     _check_options(chosen, "", document, None)
     for command, table in _tables(chosen, "", commands).items():
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    return ConfigFile(document, commands, targets, chosen)
+    return ConfigFile(document, commands, targets, chosen, name_defaults)
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:

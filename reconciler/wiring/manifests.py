@@ -1,11 +1,12 @@
 """Reads and parses the manifests of a run."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TextIO
 
 from reconciler.manifest.budget import Budget, unlimited
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
 from reconciler.source.snapshot import no_manifest_diagnostic, read
@@ -13,7 +14,7 @@ from reconciler.source.snapshot import no_manifest_diagnostic, read
 
 def read_manifests(
     paths: Sequence[str],
-    variables: Mapping[str, str],
+    inputs: Inputs,
     *,
     stdin: TextIO,
     allow_empty: bool,
@@ -27,7 +28,7 @@ def read_manifests(
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
     loaded = load_manifests(
-        snapshot.files, variables, complete=not snapshot.diagnostics, check_time=budget.check
+        snapshot.files, inputs, complete=not snapshot.diagnostics, check_time=budget.check
     )
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:

@@ -167,13 +167,13 @@ def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
 def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted() -> None:
     files = [(f"{it}.yaml", MESH.replace("m}", f"m{it}}}").encode()) for it in range(9)]
     budget = Budget(SteppingClock(limits.READING_TIMEOUT_SECONDS / 8), lambda: None)
-    found = load_manifests(files, {}, check_time=budget.check)
+    found = load_manifests(files, check_time=budget.check)
     assert (found.desired, found.valid) == ((), False)
     over = only(found)
     assert over.code.name == "LIMIT"
     assert over.message == "reading the source takes longer than 300 s"
     assert over.hint == "pass a smaller directory, or give the process more CPU"
-    assert load_manifests(files, {}, check_time=Budget(SteppingClock(1), lambda: None).check).valid
+    assert load_manifests(files, check_time=Budget(SteppingClock(1), lambda: None).check).valid
 
 
 @pytest.mark.parametrize("slow", range(1, 30))
@@ -190,7 +190,7 @@ def test_time_is_looked_at_wherever_it_may_pass(slow: int) -> None:
             budget.check()
 
     budget = Budget(SteppingClock(2 * limits.READING_TIMEOUT_SECONDS), lambda: None)
-    found = load_manifests(files, {}, check_time=check)
+    found = load_manifests(files, check_time=check)
     assert found.valid == (next(looks) <= slow)
 
 

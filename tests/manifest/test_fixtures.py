@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pytest
-from update_goldens import FIXTURES, SUFFIX, VARIABLES, fixtures, golden_of, result_of
+from update_goldens import FIXTURES, INPUTS, SUFFIX, fixtures, golden_of, result_of
 
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import Code
@@ -15,7 +15,7 @@ ALL = fixtures()
 
 
 def loaded(name: str) -> LoadResult:
-    return load_manifests([(name, (FIXTURES / name).read_bytes())], VARIABLES)
+    return load_manifests([(name, (FIXTURES / name).read_bytes())], INPUTS)
 
 
 @pytest.mark.parametrize("fixture", ALL, ids=lambda path: str(path.relative_to(FIXTURES)))

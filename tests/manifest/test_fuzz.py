@@ -7,7 +7,7 @@ from endpoint.samples import NAMES as API_NAMES
 from endpoint.samples import SPECS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from update_goldens import FIXTURES, VARIABLES, fixtures
+from update_goldens import FIXTURES, INPUTS, fixtures
 
 from reconciler.api import load as load_api
 from reconciler.core.resources import canonical_json
@@ -42,7 +42,7 @@ WORDS = (
 
 
 def check(content: bytes, name: str) -> LoadResult:
-    loaded = load_manifests([(name, content)], VARIABLES)
+    loaded = load_manifests([(name, content)], INPUTS)
     assert rendered.as_json(loaded.diagnostics, resources=1, ignored=0).isascii()
     assert rendered.sarif(loaded.diagnostics).isascii()
     rendered.github(loaded.diagnostics)

@@ -9,8 +9,8 @@ from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import source_of
 from reconciler.source.file_walk import DEFAULT_SOURCE
+from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
-from reconciler.wiring.run_variables import read_variables
 
 
 def run(invocation: Invocation) -> int:
@@ -24,9 +24,9 @@ def run(invocation: Invocation) -> int:
 
 def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
-    variables = read_variables(invocation.options.values)
+    inputs = read_inputs(invocation.options, invocation.file)
     paths = source_paths(invocation)
-    return read_manifests(paths, variables, stdin=sys.stdin, allow_empty=allow_empty)
+    return read_manifests(paths, inputs, stdin=sys.stdin, allow_empty=allow_empty)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from reconciler.core.kinds import KINDS
+from reconciler.manifest.models.documents import request_fields
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.parsing.nodes import (
     DiagnosticList,
@@ -31,6 +32,7 @@ KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
 # The API's responses have one of these keys: {"mesh": {…}}.
 _RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
+_SET_NAMES = "set the names of this request in [[defaults]] of reconciler.toml"
 _USE_EXPORT = "run export to write manifests of the live resources"
 
 _LISTS = {("v1", "List")}.union(
@@ -102,7 +104,11 @@ def report_unknown_format(
             diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
         return
     hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = _USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
+    hint = next(filter(None, hints), "")
+    if _is_response(root):
+        hint = _USE_EXPORT
+    elif "kind" not in root.members and root.members.keys() <= request_fields():
+        hint = _SET_NAMES
     message = "is not a manifest: it has neither apiVersion nor meshName"
     diagnostics.add(Code.UNKNOWN_FORMAT, root.position, message, path=path, hint=hint)
 

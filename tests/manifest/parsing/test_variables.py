@@ -4,6 +4,7 @@ import pytest
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.variables import (
     from_environment,
@@ -16,7 +17,7 @@ GIVEN = {"NAME": "payments", "EMPTY": "", "YES": "true", "NULL": "null", "ASKING
 
 
 def loaded(text: str, file: str = "m.yaml") -> LoadResult:
-    return load_manifests([(file, text.encode())], GIVEN)
+    return load_manifests([(file, text.encode())], Inputs(GIVEN))
 
 
 def name_of(text: str) -> str:
@@ -138,7 +139,8 @@ def test_documents_of_others_are_not_looked_at() -> None:
 def test_a_small_file_cannot_ask_for_a_large_text() -> None:
     text = f"{NATIVE}metadata: {{name: '{'${LONG}' * 3}'}}\n"
     result = load_manifests(
-        [("m.yaml", text.encode())], {"LONG": "x" * (limits.MAX_VARIABLE_CHARACTERS // 2)}
+        [("m.yaml", text.encode())],
+        Inputs({"LONG": "x" * (limits.MAX_VARIABLE_CHARACTERS // 2)}),
     )
     (item,) = result.diagnostics
     assert item.message == "is longer than 4,096 characters after its variables are replaced"

@@ -48,7 +48,7 @@ def translate_template(context: DocumentContext) -> Iterator[DeclaredResource | 
     if resources is None:
         context.report(Code.MISSING_FIELD, position, "is required", ("Resources",))
     elif isinstance(resources, MappingNode):
-        resolver = Resolver(context.root, context.variables, context.diagnostics)
+        resolver = Resolver(context.root, context.inputs.variables, context.diagnostics)
         for name, member in resources.members.items():
             yield from _resource(context, resolver, name, member)
     else:

@@ -1,0 +1,36 @@
+"""Reads the inputs of manifests from options, files, the environment and reconciler.toml."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.manifest.inputs import Inputs, NameDefaults
+from reconciler.manifest.parsing.variables import (
+    from_environment,
+    parse_pairs,
+    parse_variables_file,
+)
+from reconciler.settings.config_file import ConfigFile, read_bounded
+from reconciler.settings.target_config import OptionValues
+
+
+def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
+    """Return the inputs of the manifests of a run.
+
+    Raises:
+        UsageError: a file or a value cannot be read or parsed.
+    """
+    defaults = (NameDefaults(**table) for table in file.name_defaults)
+    return Inputs(_variables(options.values), tuple(defaults))
+
+
+def _variables(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the variables of --var, --var-file and --var-env, in this order of precedence.
+
+    If several files set a variable, the last one counts.
+    """
+    variables = from_environment(os.environ) if values["var_env"] else {}
+    for name in values["var_file"]:
+        variables |= parse_variables_file(name, read_bounded(Path(name)))
+    return variables | parse_pairs(values["var"])
