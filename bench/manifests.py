@@ -54,6 +54,7 @@ HOSTILE = {
     "a join": (f"{_MESH}!Join ['', [", "a,"),
     "a substitution": (f"{_MESH}!Sub '", "${AWS::Region}"),
     "sections": ("Resources: {}\n", "Resourcs: {}\n"),
+    "keys of no format": ("", "nameofmeshes: {a: 1}\n---\n"),
     "a state": (_STATE, '{"type": "aws_appmesh_mesh", "values": {}},'),
     "escapes": ('{"meshName": "', "\\u0041"),
     "blanks": ("a:", " "),

@@ -25,7 +25,7 @@ from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.options import RENEWING_COMMANDS
-from reconciler.settings.target_config import TargetConfig, choose_target
+from reconciler.settings.target_config import TargetConfig, choose_target, source_config
 from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
@@ -46,6 +46,7 @@ class RunContext:
     invocation: Invocation
     config: TargetConfig
     paths: tuple[str, ...]
+    exclude: tuple[str, ...]
     inputs: Inputs
     guards: GuardSettings
     target: engine.CommandTarget
@@ -118,6 +119,7 @@ class RunContext:
             self.inputs,
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
+            exclude=self.exclude,
             beat=on_heartbeat,
         )
 
@@ -210,7 +212,8 @@ def _read_settings(
         allow_empty=invocation["allow_empty"],
     )
     inputs = read_inputs(invocation.options, invocation.file)
-    return partial(RunContext, invocation, config, paths, inputs, guards)
+    exclude = source_config(invocation.options, invocation.file).exclude
+    return partial(RunContext, invocation, config, paths, exclude, inputs, guards)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:

@@ -24,6 +24,7 @@ from reconciler.manifest.formats.detect import (
     split_resources,
 )
 from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
+from reconciler.manifest.formats.neighbors import is_neighbor
 from reconciler.manifest.formats.registry import API_VERSIONS, find_format
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.documents import KEY_KINDS
@@ -40,6 +41,7 @@ from reconciler.manifest.parsing.json_parser import parse_json
 from reconciler.manifest.parsing.nodes import (
     DiagnosticList,
     Document,
+    ListNode,
     Path,
     SourceText,
     TooManyDiagnosticsError,
@@ -64,12 +66,14 @@ class LoadResult:
     Attributes:
         desired: Desired values in the order of their unique keys; complete only if ``valid``.
         diagnostics: All diagnostics by file, line and column.
-        ignored: Number of resources of other products, by apiVersion and kind or by type.
+        ignored: Number of resources of other products, by apiVersion and kind, type or file.
+        ignored_files: Files and directories of the source that patterns exclude.
     """
 
     desired: tuple[Desired, ...]
     diagnostics: tuple[Diagnostic, ...]
     ignored: Mapping[str, int]
+    ignored_files: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -264,9 +268,13 @@ def _documents(source: SourceText) -> Iterator[Document]:
 def _read(document: Document, source: _Source) -> None:
     if document.root is None:
         return
+    if isinstance(document.root, ListNode) and is_neighbor(document.root):
+        _ignore(document, source)
+        return
+    file = document.diagnostics.source.file
+    names = source.inputs.names_for(file)
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        names = source.inputs.names_for(document.diagnostics.source.file)
         manifest_format = find_format(root, names)
         if manifest_format:
             context = DocumentContext(
@@ -279,16 +287,22 @@ def _read(document: Document, source: _Source) -> None:
                 source.fields_by_key,
             )
             source.found.extend(manifest_format.translate(context))
-        elif is_foreign(root, document.diagnostics.source.file):
+        elif is_foreign(root, file):
             version_and_kind = [get_text(root, "apiVersion"), get_text(root, "kind")]
-            label = " ".join(filter(None, version_and_kind)) or document.diagnostics.source.file
-            source.ignored[label] += 1
             if version_and_kind == ["v1", "Namespace"]:
                 source.cluster.add_namespace(root)
-            if not path:
-                _drop_foreign_diagnostics(document.diagnostics)
+            _ignore(document, source, " ".join(filter(None, version_and_kind)), path)
+        elif not path and is_neighbor(root):
+            _ignore(document, source)
         else:
             report_unknown_format(root, document.diagnostics, path, API_VERSIONS)
+
+
+def _ignore(document: Document, source: _Source, label: str = "", path: Path = ()) -> None:
+    """Count a document of another product, or an item of a list in ``document``."""
+    source.ignored[label or document.diagnostics.source.file] += 1
+    if not path:
+        _drop_foreign_diagnostics(document.diagnostics)
 
 
 def _drop_foreign_diagnostics(diagnostics: DiagnosticList) -> None:

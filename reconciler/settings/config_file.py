@@ -21,9 +21,10 @@ from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionT
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # Settings that only the table of a target can hold; no option or variable sets them.
-TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", "source"})
+TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", "source", "exclude"})
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
+TARGET_LISTS = frozenset({"exclude"})
 TARGET_FIELDS = (
     TARGET_ONLY_FIELDS | TARGET_SWITCHES | TARGET_SECONDS | {"region", "profile", "owner", "policy"}
 )
@@ -129,12 +130,17 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
     switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
     if not all(type(value) is bool for value in switches.values()):
         raise UsageError(f"{file}: targets.{name}.{min(switches)} must be true or false")
-    is_seconds, expected = TYPE_CHECKS[OptionType.SECONDS]
-    seconds = {field: table[field] for field in table.keys() & TARGET_SECONDS}
-    if not all(map(is_seconds, seconds.values())):
-        raise UsageError(f"{file}: targets.{name}.{min(seconds)} must be {expected}")
-    known = switches.keys() | seconds.keys()
-    texts = [value for field, value in table.items() if field not in known]
+    checked = switches.keys()
+    for fields, type_ in (
+        (TARGET_SECONDS, OptionType.SECONDS),
+        (TARGET_LISTS, OptionType.TEXT_LIST),
+    ):
+        is_valid, expected = TYPE_CHECKS[type_]
+        found = {field: table[field] for field in table.keys() & fields}
+        if not all(map(is_valid, found.values())):
+            raise UsageError(f"{file}: targets.{name}.{min(found)} must be {expected}")
+        checked |= found.keys()
+    texts = [value for field, value in table.items() if field not in checked]
     if not all(isinstance(value, str) and value for value in texts):
         raise UsageError(f"{file}: targets.{name}: all other values must be non-empty strings")
     if table.get("policy", "sync") not in POLICIES:

@@ -313,9 +313,9 @@ OPTIONS = (
     Option(
         "verbose",
         OptionGroup.OUTPUT,
-        "Also print the number of API calls. JSON always has it.",
+        "Also print the number of API calls; in validate, the ignored files. JSON always has them.",
         type=OptionType.FLAG,
-        commands=("plan", *WRITING_COMMANDS, "ci"),
+        commands=("validate", "plan", *WRITING_COMMANDS, "ci"),
         letter="v",
     ),
     Option(

@@ -131,10 +131,24 @@ def choose_target(
     )
 
 
-def source_of(values: OptionValues, file: ConfigFile) -> str | None:
-    """Return the path of the manifests of the target, or None if it is not configured."""
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """The source of a target.
+
+    Attributes:
+        path: The path of all manifests of the owner id, if configured.
+        exclude: Patterns of files that are not part of it.
+    """
+
+    path: str | None
+    exclude: tuple[str, ...]
+
+
+def source_config(values: OptionValues, file: ConfigFile) -> SourceConfig:
+    """Return the source of the target, even if no target is set."""
     _, name, _ = _url_or_name(values, file)
-    return _table(name, file).get("source")
+    table = _table(name, file)
+    return SourceConfig(table.get("source"), tuple(table.get("exclude", ())))
 
 
 def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:

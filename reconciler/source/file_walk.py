@@ -1,21 +1,29 @@
-"""Lists the manifest files in the paths that the user passed, without opening them.
+"""Lists the manifest files in the paths that the user passed, without opening manifests.
 
 A symbolic link is followed only inside the directory that was passed. A file with several names is
 listed once. A path that cannot be read gets a diagnostic and never counts as absent.
 """
 
+import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
+from reconciler.core.resources import Origin
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file, did_you_mean
+from reconciler.source.ignore_rules import (
+    IGNORE_FILE,
+    IgnoreRules,
+    InvalidPatternError,
+    parse_rules,
+)
 
 STANDARD_INPUT = "-"
 DEFAULT_SOURCE = "manifests"
@@ -56,6 +64,8 @@ class FileTree:
 
     entries: tuple[FileEntry, ...]
     diagnostics: tuple[Diagnostic, ...]
+    ignored: tuple[str, ...] = ()
+    """Manifest files and directories that patterns exclude; a directory ends with a slash."""
 
 
 class _LimitError(Exception):
@@ -66,8 +76,14 @@ class _LimitError(Exception):
         self.name = name
 
 
-def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> FileTree:
-    """List the manifest files in `paths`.
+def walk(
+    paths: Iterable[str],
+    check_time: Callable[[], None] = unlimited,
+    exclude: Sequence[str] = (),
+) -> FileTree:
+    """List the manifest files in `paths`, except those that patterns exclude.
+
+    The patterns of a directory are those in its `IGNORE_FILE`, then `exclude`.
 
     If a limit on number, depth or size is exceeded, no file is listed: a partial list would look
     as if manifests had been removed. `check_time` is called for each directory and may raise.
@@ -75,7 +91,11 @@ def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Fi
     Raises:
         UsageError: one of `paths` is empty or does not exist.
     """
-    walker = _Walker(check_time)
+    try:
+        walker = _Walker(check_time, parse_rules(exclude))
+    except InvalidPatternError as error:
+        message = f"exclude in the target's table: pattern {error.line} {error}"
+        raise UsageError(message) from None
     try:
         for path in paths:
             walker.add(path)
@@ -83,7 +103,7 @@ def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Fi
         diagnostic = about_file(Code.LIMIT, error.name, str(error), "pass a smaller directory")
         return FileTree((), (*walker.diagnostics, diagnostic))
     entries = sorted(walker.entries.values(), key=lambda entry: entry.name)
-    return FileTree(tuple(entries), tuple(walker.diagnostics))
+    return FileTree(tuple(entries), tuple(walker.diagnostics), tuple(sorted(walker.ignored)))
 
 
 class _Walker:
@@ -92,10 +112,15 @@ class _Walker:
     Attributes:
         entries: Files by real path, so that each file is listed once.
         diagnostics: Problems found so far.
+        ignored: Names that patterns exclude.
     """
 
-    def __init__(self, check_time: Callable[[], None]) -> None:
+    def __init__(self, check_time: Callable[[], None], exclude: IgnoreRules) -> None:
         self._check_time = check_time
+        self._exclude = exclude
+        self._rules = IgnoreRules()
+        self._root = ""
+        self.ignored: list[str] = []
         self.entries: dict[str, FileEntry] = {}
         self.diagnostics: list[Diagnostic] = []
         self._directories: set[str] = set()
@@ -125,6 +150,12 @@ class _Walker:
         if not stat.S_ISDIR(status.st_mode):
             self._add_file(path, real, status)
             return
+        try:
+            self._rules = parse_rules(_ignore_lines(real)) + self._exclude
+        except (OSError, InvalidPatternError) as error:
+            self._report_rules(path, error)
+            return
+        self._root = f"{path.rstrip('/')}/"
         # The root is resolved once: git-sync and ConfigMaps replace a link during the walk, and
         # the files must all come from the same directory.
         self._add_directory(path, real, ())
@@ -146,7 +177,10 @@ class _Walker:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
         for child in children:
-            if not child.name.startswith("."):
+            if child.name == IGNORE_FILE and ancestors:
+                message = "is not at the top of a PATH, so its patterns would not be used"
+                self._report(Code.IGNORE_FILE, f"{name}/{child.name}", message, "move them there")
+            elif not child.name.startswith("."):
                 self._add_entry(f"{name.rstrip('/')}/{child.name}", child.path, (*ancestors, path))
 
     def _add_entry(self, name: str, path: str, ancestors: tuple[str, ...]) -> None:
@@ -155,12 +189,25 @@ class _Walker:
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
+        if self._is_ignored(name, status.st_mode):
+            return
         if stat.S_ISLNK(status.st_mode):
             self._links.append((name, path, ancestors))
         elif stat.S_ISDIR(status.st_mode):
             self._add_directory(name, path, ancestors)
         elif name.endswith(SUFFIXES):
             self._add_file(name, path, status)
+
+    def _is_ignored(self, name: str, mode: int) -> bool:
+        """Return whether patterns exclude `name`, and record it if it would be read otherwise."""
+        is_directory = stat.S_ISDIR(mode)
+        if not self._rules.rules or (stat.S_ISREG(mode) and not name.endswith(SUFFIXES)):
+            return False
+        self._check_time()
+        if not self._rules.ignores(name.removeprefix(self._root), is_directory=is_directory):
+            return False
+        self.ignored.append(printable_name(f"{name}/" if is_directory else name))
+        return True
 
     def _add_link(self, root: str, name: str, link: str, ancestors: tuple[str, ...]) -> None:
         try:
@@ -202,8 +249,39 @@ class _Walker:
                     name, f"exceeds the limit of {limits.MAX_SOURCE_BYTES >> 20} MiB in total"
                 )
 
+    def _report_rules(self, path: str, error: OSError | InvalidPatternError) -> None:
+        name = printable_name(f"{path.rstrip('/')}/{IGNORE_FILE}")
+        line, message = 1, f"cannot be read: {getattr(error, 'strerror', '')}"
+        if isinstance(error, InvalidPatternError):
+            line, message = error.line, str(error)
+        origin = Origin(escaped(name), line, 1)
+        self.diagnostics.append(Diagnostic(Code.IGNORE_FILE, origin, message))
+
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.diagnostics.append(about_file(code, printable_name(name), message, hint))
+
+
+def _ignore_lines(directory: str) -> list[str]:
+    """Return the lines of the `IGNORE_FILE` in `directory`; none if there is no such file.
+
+    Raises:
+        OSError: It cannot be read, is not a regular file or a link that leaves `directory`.
+    """
+    try:
+        path = os.path.realpath(f"{directory}/{IGNORE_FILE}", strict=True)
+    except FileNotFoundError:
+        if os.path.lexists(f"{directory}/{IGNORE_FILE}"):
+            raise
+        return []
+    if os.path.commonpath((path, directory)) != directory:
+        raise OSError(errno.EXDEV, "it is a link that points outside the directory")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        content = file.read(limits.MAX_IGNORE_FILE_BYTES + 1)
+    if len(content) > limits.MAX_IGNORE_FILE_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {limits.MAX_IGNORE_FILE_BYTES >> 10} KiB")
+    return os.fsdecode(content).splitlines()
 
 
 def printable_name(name: str) -> str:

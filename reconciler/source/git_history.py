@@ -12,6 +12,12 @@ from collections.abc import Iterator, Sequence
 from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
+from reconciler.source.ignore_rules import (
+    IGNORE_FILE,
+    IgnoreRules,
+    InvalidPatternError,
+    parse_rules,
+)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _GIT = (
@@ -30,8 +36,12 @@ _PASSED_VARIABLES = ("PATH", "HOME")
 _REGULAR = (b"100644", b"100755")
 
 
-def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
+def files_at(
+    commit: str, paths: Sequence[str], exclude: Sequence[str] = ()
+) -> tuple[tuple[str, bytes], ...]:
     """Return name and content of each manifest in `paths` at the merge base of `commit` and HEAD.
+
+    Files that the patterns of that commit, or those in `exclude`, exclude are left out.
 
     Raises:
         HistoryError: they cannot be read, exceed a limit, or are not all regular files.
@@ -43,7 +53,12 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     base = _git("merge-base", commit, "HEAD").decode().strip()
     names = [os.path.relpath(path) for path in paths]
     listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
-    manifests = dict(_manifests(listing, names))
+    rules = {name: _rules_at(base, name, exclude) for name in names}
+    manifests = {
+        name: entry
+        for name, entry in _manifests(listing, names)
+        if not any(_is_ignored(name, root, rule) for root, rule in rules.items())
+    }
     if (
         len(manifests) > limits.MAX_SOURCE_FILES
         or sum(size for _, size in manifests.values()) > limits.MAX_SOURCE_BYTES
@@ -52,6 +67,31 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     blobs = [blob for blob, _ in manifests.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
     return tuple(zip(manifests, _parse_contents(content, len(blobs)), strict=True))
+
+
+def _is_ignored(name: str, root: str, rules: IgnoreRules) -> bool:
+    """Return whether `rules` exclude the file `name` from the directory `root`."""
+    if not rules.rules:
+        return False
+    below = os.path.relpath(name, root)
+    is_inside = below != "." and not below.startswith("../")
+    return is_inside and rules.ignored_part(below) is not None
+
+
+def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRules:
+    """Return the patterns of `directory` at `commit`, and those in `exclude`."""
+    name = os.path.normpath(f"{directory}/{IGNORE_FILE}")
+    listing = _git("ls-tree", "-l", "-z", commit, "--", name)
+    lines: list[str] = []
+    if listing:
+        mode, _, blob, size = listing.partition(b"\t")[0].split()
+        if mode not in _REGULAR or not size.isdigit() or int(size) > limits.MAX_IGNORE_FILE_BYTES:
+            raise HistoryError(f"the base has a {IGNORE_FILE} that cannot be used")
+        lines = os.fsdecode(_git("cat-file", "blob", blob.decode())).splitlines()
+    try:
+        return parse_rules([*lines, *exclude])
+    except InvalidPatternError as error:
+        raise HistoryError(f"the {IGNORE_FILE} of the base {error}") from error
 
 
 def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:

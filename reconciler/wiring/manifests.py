@@ -18,19 +18,22 @@ def read_manifests(
     *,
     stdin: TextIO,
     allow_empty: bool,
+    exclude: Sequence[str] = (),
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
     """Return the desired state and all diagnostics of the manifests in `paths`.
 
-    `beat` is called about once a second while they are read.
+    Patterns in `exclude` exclude files. `beat` is called about once a second while they are read.
     """
     budget = Budget(clock, beat)
-    snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
+    snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check, exclude=exclude)
     loaded = load_manifests(
         snapshot.files, inputs, complete=not snapshot.diagnostics, check_time=budget.check
     )
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
         diagnostics.append(no_manifest_diagnostic(paths))
-    return replace(loaded, diagnostics=sort_diagnostics(diagnostics))
+    return replace(
+        loaded, diagnostics=sort_diagnostics(diagnostics), ignored_files=snapshot.ignored
+    )

@@ -38,6 +38,41 @@ def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
 
 
+def test_validate_shows_the_excluded_and_ignored_files(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/policy.json", '{"Version": "2012-10-17", "Statement": []}')
+    write("manifests/charts/broken.yaml", "{{ a }}")
+    write("manifests/other/broken.yaml", "{{ a }}")
+    write("manifests/.reconcilerignore", "charts/\n")
+    write("reconciler.toml", "[targets.local]\nexclude = ['other/*.yaml']\n")
+    assert cli("validate").code == 65
+    result = cli("validate", "--target", "local", "-v")
+    assert result.out.splitlines() == [
+        "ignored: 1 of manifests/policy.json",
+        "excluded by a pattern: manifests/charts/",
+        "excluded by a pattern: manifests/other/broken.yaml",
+        "Valid: 0 errors, 0 warnings, 1 resource, 1 ignored, 2 paths excluded.",
+    ]
+    document = json.loads(cli("validate", "--target", "local", "--format", "json", "-v").out)
+    assert document["ignored"] == {"manifests/policy.json": 1}
+    assert document["ignored_files"] == ["manifests/charts/", "manifests/other/broken.yaml"]
+    write("reconciler.toml", "[targets.local]\nexclude = ['[a']\n")
+    wrong = cli("validate", "--target", "local")
+    assert (wrong.code, "exclude in the target's table" in wrong.err) == (64, True)
+
+
+def test_an_excluded_manifest_is_removed_from_the_source(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    apply = ("apply", "--target", "local", "--policy", "sync", "--auto-approve")
+    assert cli(*apply).code == 0
+    write("manifests/.reconcilerignore", "b.yaml\n")
+    assert "- mesh/b  manifest removed" in cli(*apply).out
+    write("manifests/.reconcilerignore", "*\n")
+    result = cli(*apply)
+    assert (result.code, "no manifest found" in result.err) == (65, True)
+
+
 def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
     cli: Cli, write: Write
 ) -> None:

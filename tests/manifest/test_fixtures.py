@@ -30,7 +30,7 @@ def test_each_golden_file_belongs_to_a_fixture() -> None:
 def test_every_complaint_about_text_has_a_fixture() -> None:
     about_files = {
         *(Code.UNREADABLE, Code.NOT_REGULAR, Code.SYMLINK, Code.LIMIT, Code.CHANGING),
-        *(Code.FILE_NAME, Code.NO_MANIFEST),
+        *(Code.FILE_NAME, Code.NO_MANIFEST, Code.IGNORE_FILE),
     }
     text = "".join(golden_of(fixture).read_text(encoding="utf-8") for fixture in ALL)
     missing = {code.name for code in Code if f"[{code.number}]" not in text}

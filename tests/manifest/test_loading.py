@@ -369,7 +369,7 @@ def test_an_error_in_the_twelfth_document_of_a_windows_file() -> None:
     "text",
     [
         "spec: {" + ", ".join(f"k{n}: 1" for n in range(300)) + "}",
-        "\n---\n".join(["a: 1"] * 300),
+        "\n---\n".join(["spec: 1"] * 300),
         "\n".join(["spec: {}"] * 300),
     ],
     ids=["in one mapping", "in many documents", "of one key"],

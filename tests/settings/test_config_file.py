@@ -21,6 +21,7 @@ from reconciler.settings.config_file import read_file
         ("owner = 1.5", "owner must be text"),
         ('[run]\ninterval = "soon"', "run.interval must be a number of seconds, not 'soon'"),
         ("[run]\ninterval = -1", "run.interval must be a number of seconds, not -1"),
+        ("[targets.t]\nexclude = 'a'", "targets.t.exclude must be a list of texts"),
         ("defaults = 1", "defaults must be tables, each below a line [[defaults]]"),
         ("defaults = [1]", "defaults must be tables, each below a line [[defaults]]"),
         (

@@ -6,7 +6,12 @@ import pytest
 
 from reconciler.core.errors import UsageError
 from reconciler.settings.config_file import TARGET_FIELDS, ConfigFile
-from reconciler.settings.target_config import OptionValues, TargetConfig, choose_target, source_of
+from reconciler.settings.target_config import (
+    OptionValues,
+    TargetConfig,
+    choose_target,
+    source_config,
+)
 
 STAGING = {
     "endpoint_url": "http://staging",
@@ -116,8 +121,8 @@ def test_no_target_and_no_owner_are_refused() -> None:
 
 def test_the_source_is_that_of_the_named_target() -> None:
     file = ConfigFile(targets=TARGETS)
-    assert source_of(said({"target": "staging"}, None, None), file) == "here"
-    assert source_of(said(None, None, None), file) is None
+    assert source_config(said({"target": "staging"}, None, None), file).path == "here"
+    assert source_config(said(None, None, None), file).path is None
 
 
 @pytest.mark.parametrize("field", ["region", "profile"])

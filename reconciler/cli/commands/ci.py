@@ -254,7 +254,9 @@ def _compare_with_base(
     try:
         budget = Budget(time.monotonic, unlimited)
         before = load_manifests(
-            files_at(base or "", context.paths), context.inputs, check_time=budget.check
+            files_at(base or "", context.paths, context.exclude),
+            context.inputs,
+            check_time=budget.check,
         )
     except HistoryError as error:
         return None, f"not compared with the base: {error}"

@@ -181,7 +181,7 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
             run.may_write = opened.enter_context(keep_renewed(elector))
             run.lease = elector.lease
         inputs = LoopInputs(
-            fingerprint=lambda: fingerprint(context.paths),
+            fingerprint=lambda: fingerprint(context.paths, run.context.exclude),
             monotonic=steady_seconds,
             now=time.time,
             jitter=random.random,

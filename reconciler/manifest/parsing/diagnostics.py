@@ -42,6 +42,7 @@ class Code(Enum):
     CHANGING = "MR005", "directory that changes while it is read"
     FILE_NAME = "MR006", "file name that is not UTF-8"
     NO_MANIFEST = "MR007", "no manifest found"
+    IGNORE_FILE = "MR008", "patterns of ignored files that cannot be used"
     ENCODING = "MR010", "text that is not UTF-8"
     CHARACTER = "MR011", "control or bidirectional character"
     YAML = "MR012", "invalid YAML"

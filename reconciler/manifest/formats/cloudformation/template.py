@@ -33,6 +33,10 @@ _SECTIONS = (
 )
 _PREFIX = "AWS::AppMesh::"
 _TYPES = {f"{_PREFIX}{kind}": kind for kind in MESH_KINDS}
+_ATTRIBUTES = (
+    *("Condition", "CreationPolicy", "DeletionPolicy", "DependsOn", "Metadata", "Properties"),
+    *("Type", "UpdatePolicy", "UpdateReplacePolicy"),
+)
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 _POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
@@ -84,6 +88,12 @@ def _translate(
     context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
     path: Path = ("Resources", name)
+    for attribute_name, member in resource.members.items():
+        if attribute_name not in _ATTRIBUTES:
+            message = "is not an attribute of a resource"
+            hint = did_you_mean(attribute_name, _ATTRIBUTES)
+            where = (*path, attribute_name)
+            context.report(Code.UNKNOWN_FIELD, member.position, message, where, hint)
     if "Condition" in resource.members and not _is_created(context, resolver, name, resource):
         return
     path = (*path, "Properties")
