@@ -48,6 +48,7 @@ from reconciler.manifest.parsing.nodes import (
     format_path,
     get_text,
 )
+from reconciler.manifest.parsing.variables import quote_items
 from reconciler.manifest.parsing.yaml_parser import parse_yaml
 
 _YAML_NAMES = (".yaml", ".yml")
@@ -207,7 +208,7 @@ def _parse_file(text_source: SourceText, source: _Source) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     empty = True
     try:
-        for document in _documents(text_source):
+        for document in _documents(text_source, source.inputs):
             empty = False
             _read(document, source)
             found += document.diagnostics.found
@@ -258,11 +259,11 @@ def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(item.severity is Severity.ERROR for item in diagnostics)
 
 
-def _documents(source: SourceText) -> Iterator[Document]:
+def _documents(source: SourceText, inputs: Inputs) -> Iterator[Document]:
     is_json = source.file.endswith(".json") or (
         not source.file.endswith(_YAML_NAMES) and _LOOKS_LIKE_JSON.match(source.text)
     )
-    return parse_json(source) if is_json else parse_yaml(source)
+    return parse_json(source) if is_json else parse_yaml(quote_items(source, inputs.yaml_variables))
 
 
 def _read(document: Document, source: _Source) -> None:

@@ -242,6 +242,14 @@ OPTIONS = (
         commands=SOURCE_COMMANDS,
     ),
     Option(
+        "var-yaml",
+        OptionGroup.MANIFESTS,
+        "YAML in place of the list item ${NAME} in manifests. Repeatable.",
+        "NAME=YAML",
+        OptionType.TEXT_LIST,
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
         "var-file",
         OptionGroup.MANIFESTS,
         "File with one NAME=VALUE per line. Repeatable.",

@@ -22,7 +22,11 @@ def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
         UsageError: a file or a value cannot be read or parsed.
     """
     defaults = (NameDefaults(**table) for table in file.name_defaults)
-    return Inputs(_variables(options.values), tuple(defaults))
+    return Inputs(
+        _variables(options.values),
+        tuple(defaults),
+        parse_pairs(options.values["var_yaml"], "--var-yaml"),
+    )
 
 
 def _variables(values: Mapping[str, Any]) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from reconciler.manifest.parsing.nodes import (
     describe,
     find,
 )
-from reconciler.manifest.parsing.variables import substitute_mapping
+from reconciler.manifest.parsing.variables import Substitution
 
 
 class DeclaredResource(NamedTuple):
@@ -131,7 +131,8 @@ class DocumentContext:
         """Return ``root`` with its variables replaced, except below the keys in ``skip``."""
         if not self.diagnostics.source.may_hold_variables:
             return root
-        return substitute_mapping(root, self.inputs.variables, self.diagnostics, self.path, skip)
+        variables, in_yaml = self.inputs.variables, self.inputs.yaml_variables
+        return Substitution(variables, in_yaml, self.diagnostics, skip).mapping(root, self.path)
 
     def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
         """Return the kind of ``root``, or report a diagnostic if it is not ``supported``."""

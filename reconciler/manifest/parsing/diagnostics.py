@@ -79,7 +79,7 @@ class Code(Enum):
         "names that differ only in case or Unicode normal form",
         Severity.WARNING,
     )
-    PRUNED_FIELD = "MR051", "unknown field, which Kubernetes ignores", Severity.WARNING
+    PRUNED_FIELD = "MR051", "unknown field, which is ignored", Severity.WARNING
     NAMESPACE = "MR052", "namespace on a cluster-wide resource", Severity.WARNING
 
     DANGLING = "MR060", "reference to a resource that is missing in a declared mesh"
