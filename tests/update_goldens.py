@@ -3,6 +3,7 @@
 Read the difference in git before you commit it: a golden file is a promise.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from sample_plan import RENDERINGS
@@ -42,6 +43,11 @@ def fixtures() -> list[Path]:
     return sorted(path for path in files if path.suffix != SUFFIX)
 
 
+def inputs_of(fixture: Path) -> Inputs:
+    """Return the values that ``fixture`` may count on."""
+    return replace(INPUTS, namespace="default" if fixture.stem.startswith("default-") else "")
+
+
 def golden_of(fixture: Path) -> Path:
     """Return the file with what ``fixture`` says."""
     return fixture.with_name(fixture.name + SUFFIX)
@@ -49,7 +55,7 @@ def golden_of(fixture: Path) -> Path:
 
 def result_of(fixture: Path) -> str:
     """Return what ``fixture`` says: its desired values, what is left alone, every complaint."""
-    loaded = load_manifests([(fixture.name, fixture.read_bytes())], INPUTS)
+    loaded = load_manifests([(fixture.name, fixture.read_bytes())], inputs_of(fixture))
     lines = []
     for desired in loaded.desired:
         lines.append(f"{desired.key}  from {desired.origin}")

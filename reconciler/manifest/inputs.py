@@ -36,11 +36,13 @@ class Inputs:
         variables: Values of variables.
         yaml_variables: Values in YAML, which only replace items of lists.
         defaults: Names for requests; of several that match a file, the last one counts.
+        namespace: Namespace of Kubernetes objects that have none; may be empty.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
     defaults: tuple[NameDefaults, ...] = ()
     yaml_variables: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
 
     def names_for(self, file: str) -> dict[str, str]:
         """Return the default names for the requests in ``file``, by the API's field."""

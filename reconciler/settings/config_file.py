@@ -26,7 +26,10 @@ TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
 TARGET_LISTS = frozenset({"exclude"})
 TARGET_FIELDS = (
-    TARGET_ONLY_FIELDS | TARGET_SWITCHES | TARGET_SECONDS | {"region", "profile", "owner", "policy"}
+    TARGET_ONLY_FIELDS
+    | TARGET_SWITCHES
+    | TARGET_SECONDS
+    | {"region", "profile", "owner", "policy", "namespace"}
 )
 
 

@@ -265,6 +265,13 @@ OPTIONS = (
         commands=SOURCE_COMMANDS,
     ),
     Option(
+        "namespace",
+        OptionGroup.MANIFESTS,
+        "Namespace of Kubernetes objects without metadata.namespace.",
+        "NAME",
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
         "lock",
         OptionGroup.APPLY,
         f"Take this lock before writing: {LOCK_HELP}.",

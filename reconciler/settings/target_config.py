@@ -138,17 +138,22 @@ class SourceConfig:
     Attributes:
         path: The path of all manifests of the owner id, if configured.
         exclude: Patterns of files that are not part of it.
+        namespace: Namespace of Kubernetes objects that have none; may be empty.
     """
 
     path: str | None
     exclude: tuple[str, ...]
+    namespace: str
 
 
 def source_config(values: OptionValues, file: ConfigFile) -> SourceConfig:
     """Return the source of the target, even if no target is set."""
     _, name, _ = _url_or_name(values, file)
     table = _table(name, file)
-    return SourceConfig(table.get("source"), tuple(table.get("exclude", ())))
+    namespace = values.values.get("namespace")
+    if not values.is_explicit("namespace"):
+        namespace = table.get("namespace", namespace)
+    return SourceConfig(table.get("source"), tuple(table.get("exclude", ())), namespace or "")
 
 
 def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:

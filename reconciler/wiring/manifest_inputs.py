@@ -12,7 +12,7 @@ from reconciler.manifest.parsing.variables import (
     parse_variables_file,
 )
 from reconciler.settings.config_file import ConfigFile, read_bounded
-from reconciler.settings.target_config import OptionValues
+from reconciler.settings.target_config import OptionValues, source_config
 
 
 def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
@@ -26,6 +26,7 @@ def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
         _variables(options.values),
         tuple(defaults),
         parse_pairs(options.values["var_yaml"], "--var-yaml"),
+        source_config(options, file).namespace,
     )
 
 

@@ -138,9 +138,10 @@ def test_kubernetes_drops_no_values() -> None:
     assert complaints(text) == [("4:22", "WRONG_TYPE", "spec.egressFilter")]
 
 
-def test_a_mesh_of_another_account_is_refused() -> None:
-    text = CONTROLLER + "metadata: {name: a}\nspec: {meshOwner: 123456789012}\n"
-    assert complaints(text) == [("4:19", "MESH_OWNER", "spec.meshOwner")]
+def test_a_mesh_of_another_account_is_not_declared() -> None:
+    result = loaded(CONTROLLER + "metadata: {name: a}\nspec: {meshOwner: 123456789012}\n")
+    assert (result.desired, result.diagnostics) == ((), ())
+    assert result.ignored == {"appmesh.k8s.aws/v1beta2 Mesh of another account": 1}
 
 
 def test_create_mesh_request() -> None:

@@ -94,6 +94,17 @@ def test_a_table_is_laid_under_flags_and_variables_and_over_the_top() -> None:
     assert choose(flags={"target": "plain"}, top={"owner": "top"}).owner == "top"
 
 
+def test_the_namespace_of_a_table_is_laid_under_a_flag() -> None:
+    file = ConfigFile(targets={"staging": {"namespace": "table"}})
+    target = {"target": "staging"}
+    assert source_config(said(target, None, {"namespace": "top"}), file).namespace == "table"
+    assert (
+        source_config(said({**target, "namespace": "flag"}, None, None), file).namespace == "flag"
+    )
+    assert source_config(said(None, None, {"namespace": "top"}), file).namespace == "top"
+    assert source_config(said(None, None, None), file).namespace == ""
+
+
 def test_nothing_of_a_table_counts_with_a_url() -> None:
     choice = choose(flags=URL, top={"target": "staging"})
     assert (choice.account, choice.source, choice.owner) == (None, None, "o")

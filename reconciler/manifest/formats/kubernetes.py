@@ -58,6 +58,7 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
     "GatewayRoute": ("Mesh", "VirtualGateway"),
 }
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
+_SET_NAMESPACE = "pass --namespace NAME, or set namespace in the target's table"
 # Kubernetes gives each namespace this label with its own name.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
@@ -89,7 +90,8 @@ class KubernetesResource(NamedTuple):
         """Whether its own name in App Mesh is known, apart from the names of its parents."""
         _, own_name = find(self.context.root, ("spec", "awsName"))
         is_readable = own_name is None or get_text(self.context.root, "spec", "awsName")
-        return bool(self.name and is_readable and (self.kind == "Mesh" or self.namespace))
+        needs_namespace = self.kind != "Mesh" and own_name is None
+        return bool(self.name and is_readable and (self.namespace or not needs_namespace))
 
     def __str__(self) -> str:
         """Return ``namespace/name``."""
@@ -107,6 +109,7 @@ class Cluster:
     _by_name: dict[str, list[KubernetesResource]] = field(default_factory=dict)
     _reaching: dict[tuple[str, str], list[KubernetesResource]] = field(default_factory=dict)
     _selected: dict[tuple[str, int], list[KubernetesResource]] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
     _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
@@ -121,6 +124,8 @@ class Cluster:
         kind = context.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
+        if kind != "Mesh":
+            root = _with_namespace(root, context.inputs.namespace)
         namespace = "" if kind == "Mesh" else get_text(root, "metadata", "namespace") or ""
         name = get_text(root, "metadata", "name") or ""
         selectors = (
@@ -153,6 +158,8 @@ class Cluster:
         known: Any = drop_unknown_fields(
             model, self._resolve_references(resource), context.diagnostics, context.path
         )
+        if kind != "Mesh":
+            _require_namespace(resource)
         document: Any = validate(model, known, context.diagnostics, context.path)
         fields = _fields(resource, known, model)
         key = None if kind == "BackendGroup" else self._key(resource, fields, hidden)
@@ -162,6 +169,9 @@ class Cluster:
         spec = _to_api_spec(kind, document.spec)
         if kind == "Mesh":
             _warn_of_namespace(resource, document)
+        if kind == "Mesh" and document.spec.mesh_owner:
+            context.ignored[f"{version} Mesh of another account"] += 1
+            return
         if kind == "VirtualNode":
             spec |= self._backends(resource, document, spec, hidden)
         yield context.declare(fields, key, spec)
@@ -170,7 +180,7 @@ class Cluster:
                 where = ("spec", "routes", index)
                 names = (*fields.names, (*where, "name"))
                 inside = replace(fields, names=names, spec=where, model=type(route))
-                own_key = Key("route", (*key.path, route.name))
+                own_key = Key("route", (*key.path, route.name), key.mesh_owner)
                 yield context.declare(inside, own_key, _to_api_spec("Route", route))
 
     def record_fields(
@@ -207,7 +217,16 @@ class Cluster:
             position, path = fields.name()
             resource.context.diagnostics.add(Code.NAME, position, message, path=path, hint=hint)
             return None
-        return Key(documents.KEY_KINDS[resource.kind], (*map(str, parents), name))
+        path = (*map(str, parents), name)
+        return Key(documents.KEY_KINDS[resource.kind], path, self._owner(path[0]))
+
+    def _owner(self, mesh: str) -> str:
+        """Return the account that owns the mesh with this name; empty if it is our own."""
+        if not self._owners:
+            for (_, name), found in self.by_name.get("Mesh", {}).items():
+                owner = get_text(found.context.root, "spec", "meshOwner") or ""
+                self._owners[self._name("Mesh", "", name)] = owner
+        return self._owners.get(mesh, "")
 
     def _select_parent(
         self, kind: str, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
@@ -218,7 +237,9 @@ class Cluster:
         if reference is not None:
             name = get_text(reference, "name")
             namespace = get_text(reference, "namespace") or resource.namespace
-            return self._name(kind, "" if kind == "Mesh" else namespace, name) if name else None
+            namespace = "" if kind == "Mesh" else namespace
+            path = ("spec", member)
+            return self._referenced_name(resource, kind, (namespace, name), path) if name else None
         try:
             matching = self._selecting(kind, resource)
         except _TooManySelectionsError as error:
@@ -282,6 +303,18 @@ class Cluster:
         if kind == "Mesh":
             return name
         return f"{name}.{namespace}" if kind == "VirtualService" else f"{name}_{namespace}"
+
+    def _referenced_name(
+        self, resource: KubernetesResource, kind: str, referenced: tuple[str, str], path: Path
+    ) -> str | None:
+        """Return the name in App Mesh of a ``referenced`` namespace and name, or report it."""
+        if kind != "Mesh" and not referenced[0] and referenced not in self.by_name.get(kind, {}):
+            where = (*path, "namespace")
+            position, _ = find(resource.context.root, path)
+            message = "is required, because the object has no namespace itself"
+            resource.context.report(Code.MISSING_FIELD, position, message, where, _SET_NAMESPACE)
+            return None
+        return self._name(kind, *referenced)
 
     def _backends(
         self, node: KubernetesResource, document: Any, spec: Spec, hidden: Collection[str]
@@ -387,7 +420,8 @@ class Cluster:
         )
         if found is None:
             return None
-        return self._name(kind, found.namespace or resource.namespace, found.name)
+        referenced = found.namespace or resource.namespace, found.name
+        return self._referenced_name(resource, kind, referenced, path)
 
 
 def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> str | None:
@@ -398,6 +432,28 @@ def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> 
         message = f"must be the ARN of a {kind}, not {describe(node)}"
         resource.context.report(Code.NOT_ALLOWED, node.position, message, path)
     return None
+
+
+def _with_namespace(root: MappingNode, namespace: str) -> MappingNode:
+    """Return an object with the default ``namespace``, if it has none."""
+    position, metadata = find(root, ("metadata",))
+    if not namespace or not isinstance(metadata, MappingNode) or "namespace" in metadata.members:
+        return root
+    place = metadata.position
+    default = KeyValue(place, ScalarNode(place, namespace, namespace))
+    inner = MappingNode(place, {**metadata.members, "namespace": default})
+    return MappingNode(root.position, {**root.members, "metadata": KeyValue(position, inner)})
+
+
+def _require_namespace(resource: KubernetesResource) -> None:
+    root = resource.context.root
+    _, metadata = find(root, ("metadata",))
+    if find(root, ("spec", "awsName"))[1] or not isinstance(metadata, MappingNode):
+        return
+    if "namespace" not in metadata.members:
+        where = ("metadata", "namespace")
+        place = metadata.position
+        resource.context.report(Code.MISSING_FIELD, place, "is required", where, _SET_NAMESPACE)
 
 
 def _fields(resource: KubernetesResource, root: MappingNode, model: type[BaseModel]) -> Fields:

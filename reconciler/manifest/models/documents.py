@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from reconciler.api import Structure, load
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, Options, Suspension
-from reconciler.manifest.models import value_checks
 from reconciler.manifest.models.field_naming import kubernetes_name, rename_fields
 from reconciler.manifest.models.fields import (
     Account,
@@ -219,9 +218,9 @@ class KubernetesMetadata(Model):
 
 
 class NamespacedMetadata(KubernetesMetadata):
-    """The metadata of a namespaced object; the namespace is part of its App Mesh name."""
+    """The metadata of a namespaced object; the namespace may be part of its App Mesh name."""
 
-    namespace: Name
+    namespace: Name | None = None
 
 
 class KubernetesReference(Model):
@@ -242,7 +241,7 @@ _MESH_MEMBER_FIELDS = {
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "Mesh": {
         "aws_name": (Name | None, None),
-        "mesh_owner": (Annotated[Ignored, BeforeValidator(value_checks.reject_mesh_owner)], None),
+        "mesh_owner": (Account | None, None),
         "namespace_selector": _SELECTOR,
     },
     "VirtualNode": {
