@@ -276,7 +276,7 @@ def test_a_mistyped_api_version_names_the_right_one() -> None:
         ("apiVersion: mesh-reconciler/v1\nkind: *x\n", [("2:7", "ALIAS", "kind")]),
         ("apiVersion: mesh-reconciler/v1\nkind: Mehs\n", [("2:7", "KIND", "kind")]),
         (
-            "apiVersion: appmesh.k8s.aws/v1beta1\nkind: VirtualNode\n",
+            "apiVersion: appmesh.k8s.aws/v1beta1\nkind: VirtualGateway\n",
             [("1:1", "NOT_SUPPORTED", "apiVersion")],
         ),
     ],

@@ -17,6 +17,7 @@ from reconciler.core.escaping import escaped
 from reconciler.core.resources import Key, Origin, Spec
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.detect import KUBERNETES, KUBERNETES_KINDS
+from reconciler.manifest.formats.kubernetes_v1beta1 import first_target, translate_old_object
 from reconciler.manifest.formats.labels import Selector, labels_of, selector_of
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import to_api_names
@@ -58,6 +59,7 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
     "GatewayRoute": ("Mesh", "VirtualGateway"),
 }
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
+_OLD_KINDS = ("Mesh", "VirtualNode", "VirtualRouter", "VirtualService")
 _SET_NAMESPACE = "pass --namespace NAME, or set namespace in the target's table"
 # Kubernetes gives each namespace this label with its own name.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -109,6 +111,7 @@ class Cluster:
     _by_name: dict[str, list[KubernetesResource]] = field(default_factory=dict)
     _reaching: dict[tuple[str, str], list[KubernetesResource]] = field(default_factory=dict)
     _selected: dict[tuple[str, int], list[KubernetesResource]] = field(default_factory=dict)
+    _nodes: dict[str, KubernetesResource] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
     _services_in: dict[str, list[str]] = field(default_factory=dict)
 
@@ -126,15 +129,22 @@ class Cluster:
             return
         if kind != "Mesh":
             root = _with_namespace(root, context.inputs.namespace)
+        context = replace(context, root=root)
+        if get_text(root, "apiVersion") == KUBERNETES[0] or kind == "Mesh":
+            self._record(context, kind)
+            return
+        for new_kind, new_root in translate_old_object(context, kind):
+            self._record(replace(context, root=new_root), new_kind)
+
+    def _record(self, context: DocumentContext, kind: str) -> None:
+        root = context.root
         namespace = "" if kind == "Mesh" else get_text(root, "metadata", "namespace") or ""
         name = get_text(root, "metadata", "name") or ""
         selectors = (
             selector_of(find(root, ("spec", selector))[1])
             for selector in ("namespaceSelector", "gatewayRouteSelector")
         )
-        resource = KubernetesResource(
-            replace(context, root=root), kind, namespace, name, *selectors
-        )
+        resource = KubernetesResource(context, kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.by_name.setdefault(kind, {}).setdefault((namespace, name), resource)
 
@@ -148,13 +158,17 @@ class Cluster:
         context, kind = resource.context, resource.kind
         word = documents.KEY_KINDS.get(kind, kind)
         version = str(get_text(context.root, "apiVersion"))
-        if kind != "Mesh" and version != KUBERNETES[0]:
+        is_old = version != KUBERNETES[0]
+        if is_old and kind not in _OLD_KINDS:
             position, _ = find(context.root, ("apiVersion",))
             message = f"must be {KUBERNETES[0]} for a {kind}, not {version}"
             context.report(Code.NOT_SUPPORTED, position, message, ("apiVersion",))
             yield Unnamed(word, context.diagnostics, context.path)
             return
-        model = documents.kubernetes(kind, old=version != KUBERNETES[0])
+        if is_old and kind == "VirtualRouter":
+            resource = self._with_listener(resource)
+            context = resource.context
+        model = documents.kubernetes(kind, old=is_old and kind == "Mesh")
         known: Any = drop_unknown_fields(
             model, self._resolve_references(resource), context.diagnostics, context.path
         )
@@ -182,6 +196,35 @@ class Cluster:
                 inside = replace(fields, names=names, spec=where, model=type(route))
                 own_key = Key("route", (*key.path, route.name), key.mesh_owner)
                 yield context.declare(inside, own_key, _to_api_spec("Route", route))
+
+    def _with_listener(self, router: KubernetesResource) -> KubernetesResource:
+        """Return a router of v1beta1 with the listener of its first target, if it has none."""
+        root, context = router.context.root, router.context
+        position, spec = find(root, ("spec",))
+        name = first_target(spec)
+        if name is None or not isinstance(spec, MappingNode) or "listeners" in spec.members:
+            return router
+        if not self._nodes:
+            for (namespace, own_name), node in self.by_name.get("VirtualNode", {}).items():
+                self._nodes[self._name("VirtualNode", namespace, own_name)] = node
+        found = self._nodes.get(name)
+        listeners = find(found.context.root, ("spec", "listeners"))[1] if found else None
+        place, _ = find(root, ("metadata", "name"))
+        where = ("spec", "virtualRouter", "listeners")
+        if not isinstance(listeners, ListNode) or not listeners.items:
+            message = (
+                "is required, because the virtual node of the first route has no listener here"
+            )
+            context.report(Code.MISSING_FIELD, place, message, where)
+            return router
+        _, mapping = find(listeners.items[0], ("portMapping",))
+        message = f"is not set; the first listener of the virtual node {name} is used"
+        context.report(Code.TRANSLATED, place, escaped(message), where)
+        port = {"portMapping": KeyValue(place, mapping)} if mapping else {}
+        given = ListNode(place, [MappingNode(place, port)])
+        inner = MappingNode(spec.position, {**spec.members, "listeners": KeyValue(place, given)})
+        members = {**root.members, "spec": KeyValue(position, inner)}
+        return router._replace(context=replace(context, root=MappingNode(root.position, members)))
 
     def record_fields(
         self,

@@ -81,6 +81,7 @@ class Code(Enum):
     )
     PRUNED_FIELD = "MR051", "unknown field, which is ignored", Severity.WARNING
     NAMESPACE = "MR052", "namespace on a cluster-wide resource", Severity.WARNING
+    TRANSLATED = "MR053", "approximate translation of an old apiVersion", Severity.WARNING
 
     DANGLING = "MR060", "reference to a resource that is missing in a declared mesh"
     ELSEWHERE = "MR061", "reference to a resource that no manifest declares", Severity.WARNING
