@@ -24,6 +24,9 @@ VARIABLES = {
     "PORT": "8080",
     "AWS::Region": "eu-west-1",
     "Team": "given",
+    "Balancer": "arn:balancer",
+    "Balancer.DNSName": "balancer.example",
+    "Export:shared-vpc": "vpc-1",
 }
 INPUTS = Inputs(
     VARIABLES,

@@ -258,6 +258,14 @@ OPTIONS = (
         commands=SOURCE_COMMANDS,
     ),
     Option(
+        "stack-outputs",
+        OptionGroup.MANIFESTS,
+        "Output of aws cloudformation describe-stacks or list-exports, for templates. Repeatable.",
+        "FILE",
+        OptionType.TEXT_LIST,
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
         "var-env",
         OptionGroup.MANIFESTS,
         "Also read variables from the environment, except secrets.",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.manifest.inputs import Inputs, NameDefaults
+from reconciler.manifest.parsing.stack_outputs import parse_stack_outputs
 from reconciler.manifest.parsing.variables import (
     from_environment,
     parse_pairs,
@@ -31,11 +32,13 @@ def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
 
 
 def _variables(values: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the variables of --var, --var-file and --var-env, in this order of precedence.
+    """Return the variables: --var first, then --var-file, --stack-outputs and --var-env.
 
-    If several files set a variable, the last one counts.
+    If several files of one option set a variable, the last one counts.
     """
     variables = from_environment(os.environ) if values["var_env"] else {}
+    for name in values["stack_outputs"]:
+        variables |= parse_stack_outputs(name, read_bounded(Path(name)))
     for name in values["var_file"]:
         variables |= parse_variables_file(name, read_bounded(Path(name)))
     return variables | parse_pairs(values["var"])

@@ -61,6 +61,23 @@ def test_validate_shows_the_excluded_and_ignored_files(cli: Cli, write: Write) -
     assert (wrong.code, "exclude in the target's table" in wrong.err) == (64, True)
 
 
+def test_values_of_stacks_come_from_a_file(cli: Cli, write: Write) -> None:
+    write(
+        "manifests/t.yaml",
+        "Parameters: {Stage: {Type: String}}\nResources:\n  M: {Type: AWS::AppMesh::Mesh, "
+        "Properties: {MeshName: !Sub '${Stage}-mesh', Tags: [{Key: a, Value: !ImportValue b}]}}\n",
+    )
+    stack = '{"Outputs": [], "Parameters": [{"ParameterKey": "Stage", "ParameterValue": "test"}]}'
+    write("stack.json", f'{{"Stacks": [{stack}]}}')
+    write("exports.json", '{"Exports": [{"Name": "b", "Value": "c"}]}')
+    assert "--var Export:b=VALUE or --stack-outputs FILE" in cli("validate").out
+    files = ("--stack-outputs", "stack.json", "--stack-outputs", "exports.json")
+    assert cli("validate", *files).code == 0
+    assert cli("validate", "--var", "Stage=x", "--var", "Export:b=y").code == 0
+    assert "mesh/test-mesh" in cli("plan", "--target", "local", *files).out
+    assert cli("validate", "--stack-outputs", "manifests/t.yaml").code == 64
+
+
 def test_an_excluded_manifest_is_removed_from_the_source(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     write("manifests/b.yaml", mesh_yaml("b"))

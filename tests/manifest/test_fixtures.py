@@ -80,5 +80,6 @@ def test_nothing_of_a_template_or_a_state_is_lost_in_silence() -> None:
         result = loaded(f"{form}/{fixture.name}")
         run = sum(count for what, count in result.ignored.items() if "esh" in what)
         ours = fixture.read_bytes().count(marks[form])
-        if fixture.name != "plan.json":
+        # A loop gives one resource several times.
+        if fixture.name not in {"plan.json", "stack-values.yaml"}:
             assert not result.valid or len(result.desired) + run == ours

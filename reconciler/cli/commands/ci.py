@@ -124,7 +124,7 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
                 f"{path} is outside of the checkout: a request from a fork needs a path inside"
             )
     options = invocation.options
-    defaults = {"var_file": (), "var_env": False}
+    defaults = {"var_file": (), "stack_outputs": (), "var_env": False}
     implied = {name: value for name, value in defaults.items() if not options.is_explicit(name)}
     return replace(invocation, options=replace(options, values={**options.values, **implied}))
 

@@ -23,11 +23,16 @@ from reconciler.manifest.parsing.nodes import (
     Position,
     ScalarNode,
     SourceText,
+    count_nodes,
 )
 from reconciler.manifest.parsing.yaml_parser import parse_scalar, parse_yaml
 
 # CloudFormation's pseudo parameters, such as AWS::Region, are set like other variables.
 _NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
+# Templates also need attributes (Balancer.DNSName) and exports of other stacks (Export:NAME).
+_DEFINED_NAME = re.compile(
+    rf"{_NAME.pattern}|[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+|Export:[A-Za-z0-9:-]+"
+)
 _UNBRACED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _WHOLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _QUOTED = re.compile(r"""(["'])(.*)\1""")
@@ -46,7 +51,7 @@ def parse_pairs(pairs: Iterable[str], option: str = "--var") -> dict[str, str]:
     variables = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or not _NAME.fullmatch(name):
+        if not equals or not _DEFINED_NAME.fullmatch(name):
             # The value may be a secret, so the message must not contain it.
             raise UsageError(f"{option} takes NAME=VALUE, not {quote_value(name)}; {_NAME_HINT}")
         variables[name] = value
@@ -70,7 +75,7 @@ def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
-        if not equals or not _NAME.fullmatch(name):
+        if not equals or not _DEFINED_NAME.fullmatch(name):
             raise UsageError(f"{source.file}:{number}: must be NAME=VALUE; {_NAME_HINT}")
         if name in variables:
             raise UsageError(f"{source.file}:{number}: {name} is already defined above")
@@ -173,7 +178,7 @@ class Substitution:
             message = f"uses the variable {name[1] or name[2]}, whose value {found}"
             self.diagnostics.add(Code.VARIABLE, node.position, message, path=path)
             return [InvalidNode(node.position)]
-        self._nodes += sum(map(_count, found))
+        self._nodes += sum(map(count_nodes, found))
         if self._nodes > limits.MAX_NODES:
             message = f"adds more than {limits.MAX_NODES:,} nodes to its document"
             self.diagnostics.add(Code.VARIABLE, node.position, message, path=path)
@@ -259,11 +264,3 @@ def _moved(node: Node, position: Position) -> Node:
         }
         return MappingNode(position, members)
     return node._replace(position=position)
-
-
-def _count(node: Node) -> int:
-    if isinstance(node, ListNode):
-        return 1 + sum(map(_count, node.items))
-    if isinstance(node, MappingNode):
-        return 1 + sum(_count(member.value) for member in node.members.values())
-    return 1
