@@ -43,7 +43,7 @@ WORDS = (
 
 def check(content: bytes, name: str) -> LoadResult:
     loaded = load_manifests([(name, content)], INPUTS)
-    assert rendered.as_json(loaded.diagnostics, resources=1, ignored=0).isascii()
+    assert rendered.as_json(loaded).isascii()
     assert rendered.sarif(loaded.diagnostics).isascii()
     rendered.github(loaded.diagnostics)
     assert "\x1b" not in rendered.text(loaded.diagnostics, color=False)

@@ -16,9 +16,10 @@ INPUTS = Inputs({"A": ""})
 
 def read(manifest: tuple[str, bytes]) -> None:
     """Read a manifest, and say what is wrong with it in every form."""
-    found = load_manifests([manifest], INPUTS).diagnostics
+    loaded = load_manifests([manifest], INPUTS)
+    found = loaded.diagnostics
     rendered.text(found, color=True)
-    rendered.as_json(found, resources=0, ignored=0)
+    rendered.as_json(loaded)
     for style in (rendered.sarif, rendered.github, rendered.code_quality):
         style(found)
 

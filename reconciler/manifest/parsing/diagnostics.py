@@ -90,6 +90,7 @@ class Code(Enum):
     MISMATCH = "MR064", "port or protocol without a listener", Severity.WARNING
     NO_LISTENER = "MR065", "routes of a resource without a listener", Severity.WARNING
     CUT_OFF = "MR066", "backend whose traffic DROP_ALL drops", Severity.WARNING
+    CONTROLLER_RULE = "MR067", "spec that the Kubernetes controller rejects", Severity.WARNING
 
     def __init__(self, number: str, title: str, severity: Severity = Severity.ERROR) -> None:
         self.number = number
