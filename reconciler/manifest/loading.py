@@ -23,6 +23,7 @@ from reconciler.manifest.formats.detect import (
     report_unknown_format,
     split_resources,
 )
+from reconciler.manifest.formats.foreign_files import foreign_file, with_template_hints
 from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
 from reconciler.manifest.formats.neighbors import is_neighbor
 from reconciler.manifest.formats.registry import API_VERSIONS, find_format
@@ -105,11 +106,11 @@ def load_manifests(
     try:
         for file, content in sorted(files, key=itemgetter(0)):
             check_time()
-            text_source = decode(file, content)
+            text_source = foreign_file(file) or decode(file, content)
             diagnostics += (
                 [text_source]
                 if isinstance(text_source, Diagnostic)
-                else _parse_file(text_source, source)
+                else with_template_hints(_parse_file(text_source, source), text_source)
             )
         hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
         diagnostics += _resolve(source, hidden)
