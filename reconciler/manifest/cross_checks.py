@@ -137,6 +137,7 @@ def _dangling(source: _Source) -> Iterator[CrossCheckFailure]:
         message = f"{relation} {target}, which is not declared although its mesh is"
         # A hint takes longer than reading a document, and no file shows more errors than this.
         hint = did_you_mean(str(target), same_kind) if number < limits.MAX_DIAGNOSTICS else ""
+        hint = hint or "unless it is live on the target, the change is withheld"
         yield CrossCheckFailure(key, at, message, hint)
 
 

@@ -80,7 +80,7 @@ def _with_required(value: Any, shape: Shape) -> Any:
         return [_with_required(item, shape.item) for item in value]
     if not isinstance(shape, Structure) or not isinstance(value, dict):
         return value
-    empty = {
+    empty: dict[str, Any] = {
         name: {}
         for name, member in shape.members.items()
         if member.required and isinstance(member.shape, Structure)

@@ -133,7 +133,7 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
     switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
     if not all(type(value) is bool for value in switches.values()):
         raise UsageError(f"{file}: targets.{name}.{min(switches)} must be true or false")
-    checked = switches.keys()
+    checked = {*switches}
     for fields, type_ in (
         (TARGET_SECONDS, OptionType.SECONDS),
         (TARGET_LISTS, OptionType.TEXT_LIST),

@@ -78,6 +78,26 @@ def test_values_of_stacks_come_from_a_file(cli: Cli, write: Write) -> None:
     assert cli("validate", "--stack-outputs", "manifests/t.yaml").code == 64
 
 
+def test_a_missing_reference_is_withheld_unless_it_is_live(cli: Cli, write: Write) -> None:
+    write("manifests/mesh.yaml", mesh_yaml("a"))
+    node = "apiVersion: mesh-reconciler/v1\nkind: VirtualNode\nmetadata: {name: n, mesh: a}\n"
+    service = "apiVersion: mesh-reconciler/v1\nkind: VirtualService\nmetadata: {name: s, mesh: a}\n"
+    provider = "spec: {provider: {virtualNode: {virtualNodeName: n}}}\n"
+    write("manifests/s.yaml", service + provider)
+    apply = ("apply", "--target", "local", "--auto-approve")
+    assert (cli("validate").code, cli("validate", "--strict").code) == (0, 65)
+    result = cli(*apply)
+    assert (result.code, "it needs virtual-node/a/n, which does not exist" in result.out) == (
+        5,
+        True,
+    )
+    write("other/mesh.yaml", mesh_yaml("a"))
+    write("other/n.yaml", f"{node}spec: {{}}\n")
+    assert cli(*apply, "other").code == 0
+    result = cli(*apply)
+    assert (result.code, "virtual-service/a/s: created" in result.out) == (0, True)
+
+
 def test_an_excluded_manifest_is_removed_from_the_source(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     write("manifests/b.yaml", mesh_yaml("b"))
@@ -102,12 +122,13 @@ def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
     wrong = (
         "virtual-service/a/s refers to virtual-node/a/gone,"
         " which is not declared although its mesh is"
+        " (unless it is live on the target, the change is withheld)"
     )
     assert result.out.splitlines()[3:] == [
-        f"manifests/s.yaml:4:50: error[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
+        f"manifests/s.yaml:4:50: warning[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
         "   4 | spec: {provider: {virtualNode: {virtualNodeName: gone}}}",
         "     |                                                  ^^^^",
-        "Not valid: 2 errors, 0 warnings, 1 resource.",
+        "Not valid: 1 error, 1 warning, 1 resource.",
     ]
     Path("manifests/n.yaml").symlink_to("nowhere")
     result = cli("validate")

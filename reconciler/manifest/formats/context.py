@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reconciler.core.kinds import Steps, references
 from reconciler.core.resources import Desired, Key, Options, Origin, Spec
-from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.documents import KEY_KINDS
 from reconciler.manifest.models.field_places import Fields

@@ -260,8 +260,8 @@ class Cluster:
             position, path = fields.name()
             resource.context.diagnostics.add(Code.NAME, position, message, path=path, hint=hint)
             return None
-        path = (*map(str, parents), name)
-        return Key(documents.KEY_KINDS[resource.kind], path, self._owner(path[0]))
+        names = (*map(str, parents), name)
+        return Key(documents.KEY_KINDS[resource.kind], names, self._owner(names[0]))
 
     def _owner(self, mesh: str) -> str:
         """Return the account that owns the mesh with this name; empty if it is our own."""
@@ -281,8 +281,8 @@ class Cluster:
             name = get_text(reference, "name")
             namespace = get_text(reference, "namespace") or resource.namespace
             namespace = "" if kind == "Mesh" else namespace
-            path = ("spec", member)
-            return self._referenced_name(resource, kind, (namespace, name), path) if name else None
+            where = ("spec", member)
+            return self._referenced_name(resource, kind, (namespace, name), where) if name else None
         try:
             matching = self._selecting(kind, resource)
         except _TooManySelectionsError as error:
@@ -407,7 +407,7 @@ class Cluster:
             if "BackendGroup" not in hidden:
                 message = f"refers to {namespace}/{name}, which is not declared"
                 position, _ = find(node.context.root, path)
-                node.context.report(Code.DANGLING, position, escaped(message), path)
+                node.context.report(Code.BACKEND_GROUP, position, escaped(message), path)
             return
         _, services = find(group.context.root, ("spec", "virtualservices"))
         listed = services.items if isinstance(services, ListNode) else []
@@ -463,8 +463,8 @@ class Cluster:
         )
         if found is None:
             return None
-        referenced = found.namespace or resource.namespace, found.name
-        return self._referenced_name(resource, kind, referenced, path)
+        namespace = found.namespace or resource.namespace
+        return self._referenced_name(resource, kind, (namespace, found.name), path)
 
 
 def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> str | None:

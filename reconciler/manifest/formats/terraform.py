@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import rename_fields, terraform_name, to_api_names
 from reconciler.manifest.models.field_places import Fields

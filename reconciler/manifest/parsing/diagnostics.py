@@ -74,6 +74,7 @@ class Code(Enum):
     DECLARED_TWICE = "MR040", "resource declared twice"
     TOO_MANY = "MR049", "more diagnostics than are shown"
     NO_MESH = "MR041", "Kubernetes object whose mesh or gateway is not clear"
+    BACKEND_GROUP = "MR042", "backend group that is not declared"
     NEARLY_EQUAL = (
         "MR050",
         "names that differ only in case or Unicode normal form",
@@ -83,7 +84,11 @@ class Code(Enum):
     NAMESPACE = "MR052", "namespace on a cluster-wide resource", Severity.WARNING
     TRANSLATED = "MR053", "approximate translation of an old apiVersion", Severity.WARNING
 
-    DANGLING = "MR060", "reference to a resource that is missing in a declared mesh"
+    DANGLING = (
+        "MR060",
+        "reference to a resource that is missing in a declared mesh",
+        Severity.WARNING,
+    )
     ELSEWHERE = "MR061", "reference to a resource that no manifest declares", Severity.WARNING
     MATCH_PORT = "MR062", "route without a port although there are several listeners"
     TWO_OWNERS = "MR063", "one mesh name in several accounts", Severity.WARNING

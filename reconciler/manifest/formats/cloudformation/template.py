@@ -11,7 +11,7 @@ from reconciler.manifest.formats.cloudformation.intrinsics import Resolver
 from reconciler.manifest.formats.cloudformation.loops import PREFIX, LoopExpansion
 from reconciler.manifest.formats.cloudformation.parameters import UnresolvedError, parse_call
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import cloudformation_name, rename_fields, to_api_names
 from reconciler.manifest.models.field_places import Fields
