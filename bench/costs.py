@@ -56,7 +56,8 @@ def measure(
         os.close(writer)
         if result.returncode:
             raise SystemExit(f"{' '.join(command)} failed")
-        return Cost(*json.load(figures), result.stdout)
+        cpu, wall, memory = json.load(figures)
+        return Cost(cpu, wall, memory, result.stdout)
 
 
 def median_of(command: Sequence[str], directory: Path, accounts: Iterable[int]) -> Cost:
