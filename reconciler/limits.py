@@ -89,6 +89,12 @@ MAX_SOURCE_DEPTH = 8
 MAX_SOURCE_FILE_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 64 << 20
 GIT_TIMEOUT_SECONDS = 60
+# The commit is only shown, so a run waits for it no longer than this. It takes milliseconds.
+GIT_REVISION_TIMEOUT_SECONDS = 2
+# The manifests of one commit, and a line for each.
+MAX_GIT_OUTPUT_BYTES = MAX_SOURCE_BYTES + (4 << 20)
+# Of the subject and of the author of a commit.
+MAX_COMMIT_TEXT_CHARACTERS = 200
 MAX_GIT_ERROR_CHARACTERS = 200
 MAX_GIT_FILE_BYTES = 4_096
 # 64 MiB of manifests, the most that a source may hold, take about 100 s of one core.

@@ -60,7 +60,7 @@ def render_plan(
         calls: Number of API calls by operation; not printed if empty.
     """
     layout = Layout(color, width)
-    blocks: list[Iterable[list[Span]]] = [[wrap_words(headline(plan))]]
+    blocks: list[Iterable[list[Span]]] = [map(wrap_words, [headline(plan), *_commit(plan)])]
     blocks += [_block(group, layout) for group in phrases.groups(plan.changes)]
     blocks += [_withheld(plan, layout)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
@@ -74,7 +74,8 @@ def render_report(
 ) -> str:
     """Return counts and next steps; outcomes are printed earlier by `render_outcome`."""
     counts = phrases.report_counts(report)
-    return _footer(counts, render_next_steps(report), calls, Layout(color, width))
+    rest = "\n".join([*_commit(report.plan), render_next_steps(report)])
+    return _footer(counts, rest, calls, Layout(color, width))
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
@@ -106,6 +107,10 @@ def target_line(target: TargetId) -> str:
     """Return the name, URL, account and region of a target."""
     name = target.name if target.name == target.url else f"{target.name} ({target.url})"
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
+
+
+def _commit(plan: Plan) -> list[str]:
+    return [phrases.commit_line(plan.revision)] if plan.revision else []
 
 
 def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> Iterator[list[Span]]:
@@ -158,9 +163,9 @@ def _unlisted(plan: Plan) -> Iterator[list[Span]]:
         yield [title, *wrap_words(escaped(unlisted.message), gap="  ")]
 
 
-def _footer(counts: str, advice: str, calls: Mapping[str, int], layout: Layout) -> str:
+def _footer(counts: str, rest: str, calls: Mapping[str, int], layout: Layout) -> str:
     lines = [wrap_words(line, Style.BOLD) for line in counts.splitlines()]
-    lines += map(wrap_words, advice.splitlines())
+    lines += map(wrap_words, rest.splitlines())
     if calls:
         lines.append(wrap_words(phrases.call_counts(calls), Style.DIM))
     return "".join(f"{layout.write(line)}\n" for line in lines)

@@ -8,6 +8,7 @@ from typing import TextIO
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
+from reconciler.source.checkout_revision import checkout_revision
 from reconciler.source.snapshot import no_manifest_diagnostic, read
 
 
@@ -17,12 +18,14 @@ def read_manifests(
     *,
     stdin: TextIO,
     allow_empty: bool,
+    find_revision: bool = False,
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
     """Return the desired state and all diagnostics of the manifests in `paths`.
 
-    `beat` is called about once a second while they are read.
+    `beat` is called about once a second while they are read. With `find_revision`, the result has
+    the commit of a directory in a git checkout too.
     """
     budget = Budget(clock, beat)
     snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
@@ -32,6 +35,7 @@ def read_manifests(
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
         diagnostics.append(no_manifest_diagnostic(paths))
-    return replace(
-        loaded, diagnostics=sort_diagnostics(diagnostics), revision=snapshot.revision
-    )
+    revision = snapshot.revision
+    if revision is None and find_revision and not diagnostics:
+        revision = checkout_revision(paths, snapshot.files)
+    return replace(loaded, diagnostics=sort_diagnostics(diagnostics), revision=revision)

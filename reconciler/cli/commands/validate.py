@@ -22,11 +22,19 @@ def run(invocation: Invocation) -> int:
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
 
-def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
+def read_source(
+    invocation: Invocation, *, allow_empty: bool, find_revision: bool = False
+) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
     variables = read_variables(invocation.options.values)
     paths = source_paths(invocation)
-    return read_manifests(paths, variables, stdin=sys.stdin, allow_empty=allow_empty)
+    return read_manifests(
+        paths,
+        variables,
+        stdin=sys.stdin,
+        allow_empty=allow_empty,
+        find_revision=find_revision,
+    )
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:
