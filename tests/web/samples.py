@@ -12,6 +12,7 @@ from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, Unlisted
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
@@ -19,6 +20,7 @@ from reconciler.web.status_server import serve
 
 NOW = 1_764_000_000.0
 TOKEN = "a-token-that-only-tests-know"  # noqa: S105  # it opens nothing
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
 
@@ -93,6 +95,7 @@ def status(now: float = NOW, **changes: object) -> DaemonStatus:
         "exit_code": ExitCode.PARTIAL,
         "source_valid": False,
         "diagnostics": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
+        "revision": SourceRevision(COMMIT, f"Close the egress {HOSTILE}", f"{HOSTILE}\x1b"),
         "unlisted": (Unlisted("virtual-node", Key("mesh", ("orders",)), f"403 {HOSTILE}"),),
         "resources": sample_statuses(now),
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
