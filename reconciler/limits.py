@@ -159,6 +159,10 @@ REQUEST_TIMEOUT_SECONDS = 20.0
 IDLE_TIMEOUT_SECONDS = 75
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
+# GitHub sends payloads of at most 25 MB. They are not kept in memory.
+MAX_WEBHOOK_BODY_BYTES = 25 << 20
+# A shorter secret can be found from one signature. `openssl rand -hex 32` prints 64 characters.
+MIN_WEBHOOK_SECRET_BYTES = 16
 STOP_TIMEOUT_SECONDS = 5
 # If a process may open no more files, asyncio tries to accept this often, and fails each time.
 LISTEN_BACKLOG = 128

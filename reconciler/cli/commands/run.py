@@ -200,12 +200,14 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
         )
         run.on_heartbeat = daemon.record_heartbeat
         context.target.on_response(daemon.record_heartbeat)
+        secret_file = context.invocation["webhook_secret_file"]
         server = serve(
             daemon,
             *address,
             document=json_output.render_status,
             metrics=run.metrics,
             token_file=Path(context.invocation["token_file"]),
+            webhook_secret_file=Path(secret_file) if secret_file else None,
             hosts=context.invocation["allow_host"],
             insecure=context.invocation["insecure"],
         )
