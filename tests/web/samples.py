@@ -16,6 +16,7 @@ from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
+from reconciler.web.status_app import DaemonControl
 from reconciler.web.status_server import serve
 
 NOW = 1_764_000_000.0
@@ -147,8 +148,15 @@ class StillDaemon:
 
 
 @contextmanager
-def served(daemon: StillDaemon, folder: Path, *, port: int = 0) -> Iterator[str]:
+def served(
+    daemon: DaemonControl, folder: Path, *, port: int = 0, webhook_secret: str | None = None
+) -> Iterator[str]:
     """Serve ``daemon`` on loopback, and yield its URL; its token is in ``folder``."""
+    secret_file = None
+    if webhook_secret is not None:
+        secret_file = folder / "webhook-secret"
+        secret_file.write_text(f"{webhook_secret}\n")
+        secret_file.chmod(0o600)
     with serve(
         daemon,
         "127.0.0.1",
@@ -156,5 +164,6 @@ def served(daemon: StillDaemon, folder: Path, *, port: int = 0) -> Iterator[str]
         document=render_status,
         metrics=Metrics(),
         token_file=folder / "token",
+        webhook_secret_file=secret_file,
     ) as url:
         yield url
