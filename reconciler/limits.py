@@ -93,7 +93,7 @@ GIT_TIMEOUT_SECONDS = 60
 GIT_REVISION_TIMEOUT_SECONDS = 2
 # The manifests of one commit, and a line for each.
 MAX_GIT_OUTPUT_BYTES = MAX_SOURCE_BYTES + (4 << 20)
-# Of the subject and of the author of a commit.
+# The subject and the author of a commit are cut after this many characters each.
 MAX_COMMIT_TEXT_CHARACTERS = 200
 MAX_GIT_ERROR_CHARACTERS = 200
 MAX_GIT_FILE_BYTES = 4_096

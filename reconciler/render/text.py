@@ -72,10 +72,11 @@ def render_plan(
 def render_report(
     report: Report, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
-    """Return counts and next steps; outcomes are printed earlier by `render_outcome`."""
+    """Return commit, counts and next steps; `render_outcome` printed the outcomes before."""
+    layout = Layout(color, width)
+    head = "".join(f"{layout.write(wrap_words(line))}\n" for line in _commit(report.plan))
     counts = phrases.report_counts(report)
-    rest = "\n".join([*_commit(report.plan), render_next_steps(report)])
-    return _footer(counts, rest, calls, Layout(color, width))
+    return head + _footer(counts, render_next_steps(report), calls, layout)
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
@@ -163,9 +164,9 @@ def _unlisted(plan: Plan) -> Iterator[list[Span]]:
         yield [title, *wrap_words(escaped(unlisted.message), gap="  ")]
 
 
-def _footer(counts: str, rest: str, calls: Mapping[str, int], layout: Layout) -> str:
+def _footer(counts: str, advice: str, calls: Mapping[str, int], layout: Layout) -> str:
     lines = [wrap_words(line, Style.BOLD) for line in counts.splitlines()]
-    lines += map(wrap_words, rest.splitlines())
+    lines += map(wrap_words, advice.splitlines())
     if calls:
         lines.append(wrap_words(phrases.call_counts(calls), Style.DIM))
     return "".join(f"{layout.write(line)}\n" for line in lines)

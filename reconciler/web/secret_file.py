@@ -15,8 +15,8 @@ def read_secret(path: Path, name: str, *, if_unreadable: str, if_empty: str) -> 
     Args:
         path: The file.
         name: Its name for messages.
-        if_unreadable: What to do if it cannot be read.
-        if_empty: What to do if it contains no secret.
+        if_unreadable: The advice if it cannot be read.
+        if_empty: The missing content, and the advice if it is missing.
 
     Raises:
         UsageError: The file cannot be read, contains no secret, or other users can read it.

@@ -44,7 +44,7 @@ def test_plan_and_report_show_it_first(cli: Cli, commit: str, where: tuple[str, 
     assert cli("plan", *where).out.splitlines()[1] == line
     assert f"``{line}``" in cli("plan", *where, "--format", "markdown").out.splitlines()[:6]
     result = cli("apply", *where, "--auto-approve").out.splitlines()
-    assert (result[1], result[-1]) == (line, line)
+    assert (result[1], result[-2]) == (line, line)
 
 
 def test_json_has_it_whole(cli: Cli, commit: str, where: tuple[str, ...], write: Write) -> None:

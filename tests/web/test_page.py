@@ -15,9 +15,10 @@ import pytest
 import urllib3
 from programs import require_program
 from servers import Answer, scripted
-from web.samples import HOSTILE, StillDaemon, calm, served, status
+from web.samples import COMMIT, HOSTILE, StillDaemon, calm, served, status
 
 from reconciler.core.resources import Key
+from reconciler.core.source_revision import SourceRevision
 
 pytestmark = pytest.mark.browser
 
@@ -102,6 +103,7 @@ def test_everything_is_shown_at_every_width(
     assert 'tags.cost/center absent \u2192 "payments"' in facts["items"]
     assert "account123456789012, eu-west-1" in facts["facts"]
     assert re.search(r"cycle42 ended \d+ s ago with 4 \(partial\)", facts["facts"])
+    assert f"commit0123456789ab by {HOSTILE}\\u{{1b}}: Close the egress {HOSTILE}" in facts["facts"]
     assert "manifests/a.yaml:2:1: error[MR012] is not valid YAML" in facts["notices"]
     assert facts["title"] == "8 not in sync \u00b7 test"
     assert facts["head"] is (width > 960)
@@ -121,6 +123,24 @@ def test_e14_what_looks_like_markup_is_text(seen: Callable[..., dict[str, Any]])
     (item,) = (item for item in facts["items"] if item.startswith("tags.<img"))
     # What would turn the text around it is spelled out.
     assert item.endswith('"a\\u{202e}b\\u001b[2J"')
+
+
+@pytest.mark.parametrize(
+    ("revision", "text"),
+    [
+        (
+            SourceRevision(COMMIT, "Fix it", "A", dirty=True),
+            "0123456789ab with local changes, by A",
+        ),
+        (None, None),
+    ],
+)
+def test_local_changes_are_shown_and_no_commit_without_one(
+    seen: Callable[..., dict[str, Any]], revision: SourceRevision | None, text: str | None
+) -> None:
+    facts = seen(StillDaemon(calm(time.time(), revision=revision)), 1280)["facts"]
+    assert ("commit" in facts) is (revision is not None)
+    assert text is None or f"commit{text}: Fix it" in facts
 
 
 def test_a_daemon_that_stops_answering_is_shown_as_stale(
