@@ -148,9 +148,11 @@ class CycleRunner:
         resources = resource_statuses(report, previous, origins, self._next_attempts(), self._now())
         code, changes = self._exit_code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
-        facts |= commit_facts(status.revision)
+        commit = commit_facts(status.revision)
         message = "cycle done: %s, exit code %d"
-        logger.info(message, plural(changes, "change"), code, extra={"event": "cycle", **facts})
+        logger.info(
+            message, plural(changes, "change"), code, extra={"event": "cycle", **facts, **commit}
+        )
         return replace(
             status, error=None, unlisted=plan.unlisted, resources=resources, exit_code=code
         )

@@ -54,8 +54,11 @@ def checkout_revision(
         blobs = dict(_blobs(listing, directory))
     except (HistoryError, ValueError):
         return None
-    texts = (shown(text, limits.MAX_COMMIT_TEXT_CHARACTERS) for text in (subject, author))
-    return SourceRevision(found[1], *texts, dirty=_differs(blobs, roots, files)) if blobs else None
+    if not blobs:
+        return None
+    limit = limits.MAX_COMMIT_TEXT_CHARACTERS
+    dirty = _differs(blobs, roots, files)
+    return SourceRevision(found[1], shown(subject, limit), shown(author, limit), dirty)
 
 
 def _run(*arguments: str, at: str) -> bytes:

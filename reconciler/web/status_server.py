@@ -64,7 +64,9 @@ def serve(
                 document=document,
                 metrics=metrics,
                 token=_token(token_file),
-                webhook_secret=webhook_secret_file and read_webhook_secret(webhook_secret_file),
+                webhook_secret=(
+                    read_webhook_secret(webhook_secret_file) if webhook_secret_file else None
+                ),
                 hosts=hosts,
             )
             listener = opened.enter_context(listen(host, port, insecure=insecure))

@@ -60,7 +60,7 @@ def test_json_has_it_whole(cli: Cli, commit: str, where: tuple[str, ...], write:
 def test_a_plan_is_the_same_plan_with_another_commit_and_without_one(
     cli: Cli, commit: str, where: tuple[str, ...], write: Write, here: Path
 ) -> None:
-    def planned() -> tuple[str, str, str]:
+    def planned() -> tuple[object, ...]:
         plan = json.loads(cli("plan", *where, "--format", "json").out)["plan"]
         revision = plan["revision"] or {"commit": None, "dirty": None}
         return plan["fingerprint"], revision["commit"], revision["dirty"]

@@ -12,6 +12,7 @@ from reconciler.core.errors import RejectedError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.resources import OWNER_TAG, Key
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, State
 from reconciler.daemon.cycle import CycleRunner
 from reconciler.manifest.parsing.diagnostics import Code, about_file
@@ -171,6 +172,34 @@ def test_an_invalid_source_goes_on_repairing_without_deletes_and_is_told_of_once
     life.means.diagnostics = ()
     assert life.cycle() == {"a": State.IN_SYNC}
     assert messages(told, "valid again") == 1
+
+
+def test_the_commit_is_that_of_the_last_valid_manifests_and_is_told_of_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+    life.cycle()
+    assert life.status.revision is None
+    first, second = (SourceRevision(digit * 40, f"\x1b{digit}", "A") for digit in "12")
+    life.means.revision = first
+    for _ in range(2):
+        life.cycle()
+    assert life.status.revision == first
+    life.means.revision, life.means.diagnostics = second, BROKEN
+    life.cycle()
+    assert life.status.revision == first
+    life.means.diagnostics = ()
+    life.cycle()
+    assert life.status.revision == second
+    life.means.revision = None
+    life.cycle()
+    assert life.status.revision is None
+    for digit in "12":
+        line = f"the manifests are of commit {digit * 12} by A: \\x1b{digit}"
+        assert messages(told, line) == 1
+    commits = [getattr(record, "commit", None) for record in told.records]
+    assert commits.count("1" * 40) == 1 + 3
+    assert commits.count("2" * 40) == 1 + 1
 
 
 def test_i05_a_source_that_is_gone_deletes_nothing() -> None:
