@@ -8,10 +8,10 @@ import re
 from reconciler.serving.requests import Headers
 from reconciler.web.webhooks.signature import Proof, Signature
 
-_SIGNATURE = re.compile(rb"sha256=([0-9a-f]{64})")
+_SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 
 
 def read_proof(headers: Headers, secret: bytes) -> Proof:
     """Return the signature of the request; False if it has none."""
-    found = _SIGNATURE.fullmatch(headers.get(b"x-hub-signature-256", b""))
-    return Signature(secret, bytes.fromhex(found[1].decode())) if found else False
+    found = _SIGNATURE.fullmatch(headers.get(b"x-hub-signature-256", b"").decode("latin-1"))
+    return Signature(secret, bytes.fromhex(found[1])) if found else False
