@@ -8,7 +8,6 @@ from typing import TextIO
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
-from reconciler.source.checkout_revision import checkout_revision
 from reconciler.source.snapshot import no_manifest_diagnostic, read
 
 
@@ -35,7 +34,10 @@ def read_manifests(
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
         diagnostics.append(no_manifest_diagnostic(paths))
-    revision = snapshot.revision
-    if revision is None and find_revision and not diagnostics:
-        revision = checkout_revision(paths, snapshot.files)
-    return replace(loaded, diagnostics=sort_diagnostics(diagnostics), revision=revision)
+    result = replace(loaded, diagnostics=sort_diagnostics(diagnostics), revision=snapshot.revision)
+    if not (find_revision and result.valid) or result.revision is not None:
+        return result
+    # `validate` does not need it, and its imports take milliseconds.
+    from reconciler.source.checkout_revision import checkout_revision  # noqa: PLC0415
+
+    return replace(result, revision=checkout_revision(paths, snapshot.files))

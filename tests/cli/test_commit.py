@@ -87,6 +87,15 @@ def test_a_saved_plan_shows_its_commit_and_is_applied_at_another(
     assert set(live()) == {"a"}
 
 
+def test_a_warning_hides_no_commit(
+    cli: Cli, commit: str, where: tuple[str, ...], write: Write
+) -> None:
+    write("manifests/b.yaml", mesh_yaml("A"))
+    result = cli("plan", *where)
+    assert "warning" in result.err
+    assert result.out.splitlines()[1].startswith(f"commit {commit[:12]} with local changes, by ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "asks"),
     [
