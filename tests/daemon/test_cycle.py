@@ -178,22 +178,21 @@ def test_the_commit_is_that_of_the_last_valid_manifests_and_is_told_of_once(
     told: pytest.LogCaptureFixture,
 ) -> None:
     life = Life("a")
-    life.cycle()
-    assert life.status.revision is None
+
+    def shown() -> SourceRevision | None:
+        life.cycle()
+        return life.status.revision
+
+    assert shown() is None
     first, second = (SourceRevision(digit * 40, f"\x1b{digit}", "A") for digit in "12")
     life.means.revision = first
-    for _ in range(2):
-        life.cycle()
-    assert life.status.revision == first
+    assert [shown() for _ in range(2)] == [first] * 2
     life.means.revision, life.means.diagnostics = second, BROKEN
-    life.cycle()
-    assert life.status.revision == first
+    assert shown() == first
     life.means.diagnostics = ()
-    life.cycle()
-    assert life.status.revision == second
+    assert shown() == second
     life.means.revision = None
-    life.cycle()
-    assert life.status.revision is None
+    assert shown() is None
     for digit in "12":
         line = f"the manifests are of commit {digit * 12} by A: \\x1b{digit}"
         assert messages(told, line) == 1
