@@ -125,22 +125,10 @@ def test_e14_what_looks_like_markup_is_text(seen: Callable[..., dict[str, Any]])
     assert item.endswith('"a\\u{202e}b\\u001b[2J"')
 
 
-@pytest.mark.parametrize(
-    ("revision", "text"),
-    [
-        (
-            SourceRevision(COMMIT, "Fix it", "A", dirty=True),
-            "0123456789ab with local changes, by A",
-        ),
-        (None, None),
-    ],
-)
-def test_local_changes_are_shown_and_no_commit_without_one(
-    seen: Callable[..., dict[str, Any]], revision: SourceRevision | None, text: str | None
-) -> None:
+def test_local_changes_are_shown(seen: Callable[..., dict[str, Any]]) -> None:
+    revision = SourceRevision(COMMIT, "Fix it", "A", dirty=True)
     facts = seen(StillDaemon(calm(time.time(), revision=revision)), 1280)["facts"]
-    assert ("commit" in facts) is (revision is not None)
-    assert text is None or f"commit{text}: Fix it" in facts
+    assert "commit0123456789ab with local changes, by A: Fix it" in facts
 
 
 def test_a_daemon_that_stops_answering_is_shown_as_stale(
@@ -171,8 +159,9 @@ def test_a_loop_that_does_not_move_and_a_target_that_cannot_be_read_are_said(
 def test_what_could_not_be_listed_is_said_and_is_not_in_sync(
     seen: Callable[..., dict[str, Any]],
 ) -> None:
-    shown = calm(time.time(), unlisted=status().unlisted)
+    shown = calm(time.time(), unlisted=status().unlisted, revision=None)
     facts = seen(StillDaemon(shown), 1280)
+    assert "commit" not in facts["facts"]
     assert facts["title"] == "not all could be read \u00b7 test"
     (notice,) = facts["notices"]
     assert notice.startswith(
