@@ -88,8 +88,8 @@ def test_boto3_of_2021_manages_every_kind(tmp_path: Path) -> None:
     for kind in reversed(kinds):
         call(named("delete", kind).name, parameters(named("delete", kind)))
     with LocalEndpoint(None) as endpoint:
-        command = [str(programs / "python"), "-c", OLD_BOTO3, endpoint.url]
-        lines = run(command, endpoint.url, tmp_path, json.dumps(calls)).splitlines()
+        client = [str(programs / "python"), "-c", OLD_BOTO3, endpoint.url]
+        lines = run(client, endpoint.url, tmp_path, json.dumps(calls)).splitlines()
     answers = [json.loads(line) for line in lines]
     assert [name for name, _ in answers] == [name for name, _ in calls]
     for kind in kinds:
@@ -124,7 +124,7 @@ policies:
 def test_cloud_custodian_runs_its_policies_on_tags(tmp_path: Path) -> None:
     lock = CLIENTS / "cloud-custodian.lock"
     programs = install_locked(tmp_path / "custodian", lock, sys.executable)
-    kinds = ("Mesh", "VirtualNode", "VirtualGateway")
+    kinds = ["Mesh", "VirtualNode", "VirtualGateway"]
     kinds = kinds[: amount("kinds tagged by Cloud Custodian", test=1, full=3)]
     policies = [POLICIES.format(kind=kind.lower()) for kind in kinds]
     file = tmp_path / "policies.yml"
@@ -134,8 +134,8 @@ def test_cloud_custodian_runs_its_policies_on_tags(tmp_path: Path) -> None:
         client = session.client("appmesh", endpoint_url=endpoint.url)
         for kind in ORDER:
             values = parameters(named("create", kind))
-            tags = [{"key": "old", "value": "1"}, {"key": "kept", "value": ""}]
-            getattr(client, f"create_{snake(kind)}")(**values, tags=tags)
+            before = [{"key": "old", "value": "1"}, {"key": "kept", "value": ""}]
+            getattr(client, f"create_{snake(kind)}")(**values, tags=before)
         command = [str(programs / "custodian"), "run", "--region", SCOPE[1]]
         command += ["--cache-period", "0", "-s", "out", str(file)]
         run(command, endpoint.url, tmp_path)
