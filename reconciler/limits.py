@@ -92,6 +92,12 @@ MAX_SOURCE_BYTES = 64 << 20
 MAX_IGNORE_PATTERNS = 200
 MAX_IGNORE_FILE_BYTES = 64 << 10
 GIT_TIMEOUT_SECONDS = 60
+# The commit is only shown, so a run waits for it no longer than this. It takes milliseconds.
+GIT_REVISION_TIMEOUT_SECONDS = 2
+# The manifests of one commit, and a line for each.
+MAX_GIT_OUTPUT_BYTES = MAX_SOURCE_BYTES + (4 << 20)
+# The subject and the author of a commit are cut after this many characters each.
+MAX_COMMIT_TEXT_CHARACTERS = 200
 MAX_GIT_ERROR_CHARACTERS = 200
 MAX_GIT_FILE_BYTES = 4_096
 # 64 MiB of manifests, the most that a source may hold, take about 100 s of one core.
@@ -156,6 +162,10 @@ REQUEST_TIMEOUT_SECONDS = 20.0
 IDLE_TIMEOUT_SECONDS = 75
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
+# GitHub sends payloads of at most 25 MB. They are not kept in memory.
+MAX_WEBHOOK_BODY_BYTES = 25 << 20
+# A shorter secret can be found from one signature. `openssl rand -hex 32` prints 64 characters.
+MIN_WEBHOOK_SECRET_BYTES = 16
 STOP_TIMEOUT_SECONDS = 5
 # If a process may open no more files, asyncio tries to accept this often, and fails each time.
 LISTEN_BACKLOG = 128

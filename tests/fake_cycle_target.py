@@ -12,6 +12,7 @@ from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report
 from reconciler.core.resources import Desired, Key
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.manifest.loading import LoadResult
@@ -24,6 +25,7 @@ class FakeCycleTarget:
 
     desired: tuple[Desired, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    revision: SourceRevision | None = None
     gone: bool = False
     target: FakeTarget = field(default_factory=FakeTarget)
     restraint: GuardSettings = SYNC
@@ -35,7 +37,7 @@ class FakeCycleTarget:
         self.reads += 1
         if self.gone:
             raise UsageError("manifests does not exist")
-        return LoadResult(self.desired, self.diagnostics, {})
+        return LoadResult(self.desired, self.diagnostics, {}, self.revision)
 
     def propose(
         self,

@@ -20,6 +20,7 @@ from reconciler.core.planning.guards import ALLOWED, GuardSettings, Limit, Polic
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
+from reconciler.core.source_revision import SourceRevision
 from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
@@ -55,6 +56,7 @@ class RunContext:
         self,
         desired: Sequence[Desired],
         *,
+        revision: SourceRevision | None = None,
         incomplete_reason: str | None = None,
         only: Sequence[str] = (),
         settled: frozenset[Key] = frozenset(),
@@ -63,6 +65,7 @@ class RunContext:
 
         Args:
             desired: The resources of the manifests.
+            revision: The commit of the manifests, if it is known.
             incomplete_reason: Why ``desired`` is not the whole source, or None.
             only: Patterns that limit the plan in addition to --only and --except.
             settled: Keys whose last write by this process is complete.
@@ -85,8 +88,8 @@ class RunContext:
             )
         renews = self.invocation.command in RENEWING_COMMANDS
         if renews and Update in ALLOWED[self.guards.policy]:
-            return plan
-        return replace(plan, renewals=())
+            return replace(plan, revision=revision)
+        return replace(plan, revision=revision, renewals=())
 
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
@@ -120,6 +123,7 @@ class RunContext:
             stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
             exclude=self.exclude,
+            find_revision=True,
             beat=on_heartbeat,
         )
 

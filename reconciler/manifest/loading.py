@@ -15,6 +15,7 @@ from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Desired, Key, Origin
+from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.cross_checks import cross_check
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
@@ -70,11 +71,13 @@ class LoadResult:
         diagnostics: All diagnostics by file, line and column.
         ignored: Number of resources of other products, by apiVersion and kind, type or file.
         ignored_files: Files and directories of the source that patterns exclude.
+        revision: The commit of the files; None outside of git.
     """
 
     desired: tuple[Desired, ...]
     diagnostics: tuple[Diagnostic, ...]
     ignored: Mapping[str, int]
+    revision: SourceRevision | None = None
     ignored_files: tuple[str, ...] = ()
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from reconciler.core.changes import (
     Change,
+    Delete,
     DetachedRoute,
     Unlinked,
     Withheld,
@@ -17,11 +18,13 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
 from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
 
 SCHEMA = 1
+SPECS = "canonical"
 
 
 def format_plan(plan: Plan, context: OutputContext) -> str:
@@ -70,7 +73,9 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "schema": SCHEMA,
         "target": asdict(plan.target),
         "owner": plan.owner,
+        "revision": _revision(plan.revision),
         "fingerprint": plan.fingerprint,
+        "specs": SPECS,
         "changes": [_change(change) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
         "withheld": [_withheld(withheld) for withheld in plan.withheld],
@@ -100,7 +105,11 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
             "finished_at": status.cycle_finished_at,
             **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
         },
-        "source": {"valid": status.source_valid, "diagnostics": diagnostics},
+        "source": {
+            "valid": status.source_valid,
+            "revision": _revision(status.revision),
+            "diagnostics": diagnostics,
+        },
         "error": status.error,
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
         "is_leader": status.is_leader,
@@ -148,6 +157,7 @@ def _change(change: Change) -> Json:
         "origin": _origin(change.origin),
         "fields": [_field(field) for field in change.difference.fields],
         "patch": patch,
+        "spec": None if isinstance(change, Delete) else change.spec,
         "traffic": change.traffic.value if change.traffic else None,
         "detached": [_detached_route(route) for route in detached_routes(change)],
         "unlinked": [_link(link) for link in unlinked(change)],
@@ -161,6 +171,7 @@ def _detached_route(route: DetachedRoute) -> Json:
         "cause": route.cause.value if route.cause else None,
         "fields": [_field(field) for field in difference.fields],
         "patch": list(difference.patch),
+        "spec": route.attach.spec,
     }
 
 
@@ -169,6 +180,7 @@ def _link(link: Unlinked) -> Json:
         "key": str(link.before.key),
         "fields": [_field(field) for field in link.difference.fields],
         "patch": list(link.difference.patch),
+        "spec": link.spec,
     }
 
 
@@ -194,6 +206,10 @@ def _withheld(withheld: Withheld) -> Json:
 
 def _unlisted(unlisted: Unlisted) -> Json:
     return {"pattern": str(unlisted), "reason": unlisted.reason}
+
+
+def _revision(revision: SourceRevision | None) -> Json:
+    return asdict(revision) if revision else None
 
 
 def _origin(origin: Origin | None) -> Json:

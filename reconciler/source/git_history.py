@@ -1,17 +1,13 @@
-"""Reads the manifests of an earlier commit with git, without running code of the repository.
-
-Hooks, filters, monitors and fetches that the repository configures do not run. git gets only the
-variables PATH and HOME of our environment, because the others may contain credentials.
-"""
+"""Reads the manifests of an earlier commit with git."""
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 
 from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
+from reconciler.source.git_command import run_git
 from reconciler.source.ignore_rules import (
     IGNORE_FILE,
     IgnoreRules,
@@ -20,19 +16,6 @@ from reconciler.source.ignore_rules import (
 )
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_GIT = (
-    *("git", "--no-pager", "--no-optional-locks", "--literal-pathspecs"),
-    *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null"),
-    *("-c", "safe.bareRepository=explicit"),
-)
-# In a partial clone git would fetch missing objects with a command that the repository configures.
-_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "LC_ALL": "C",
-}
-_PASSED_VARIABLES = ("PATH", "HOME")
 _REGULAR = (b"100644", b"100755")
 
 
@@ -50,9 +33,9 @@ def files_at(
         raise HistoryError("the base is not a commit id")
     if STANDARD_INPUT in paths:
         raise HistoryError("standard input has no base")
-    base = _git("merge-base", commit, "HEAD").decode().strip()
+    base = run_git("merge-base", commit, "HEAD").decode().strip()
     names = [os.path.relpath(path) for path in paths]
-    listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
+    listing = run_git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
     rules = {name: _rules_at(base, name, exclude) for name in names}
     manifests = {
         name: entry
@@ -65,7 +48,7 @@ def files_at(
     ):
         raise HistoryError("the base has more manifests than the limits on number and size allow")
     blobs = [blob for blob, _ in manifests.values()]
-    content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
+    content = run_git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
     return tuple(zip(manifests, _parse_contents(content, len(blobs)), strict=True))
 
 
@@ -81,13 +64,13 @@ def _is_ignored(name: str, root: str, rules: IgnoreRules) -> bool:
 def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRules:
     """Return the patterns of `directory` at `commit`, and those in `exclude`."""
     name = os.path.normpath(f"{directory}/{IGNORE_FILE}")
-    listing = _git("ls-tree", "-l", "-z", commit, "--", name)
+    listing = run_git("ls-tree", "-l", "-z", commit, "--", name)
     lines: list[str] = []
     if listing:
         mode, _, blob, size = listing.partition(b"\t")[0].split()
         if mode not in _REGULAR or not size.isdigit() or int(size) > limits.MAX_IGNORE_FILE_BYTES:
             raise HistoryError(f"the base has a {IGNORE_FILE} that cannot be used")
-        lines = os.fsdecode(_git("cat-file", "blob", blob.decode())).splitlines()
+        lines = os.fsdecode(run_git("cat-file", "blob", blob.decode())).splitlines()
     try:
         return parse_rules([*lines, *exclude])
     except InvalidPatternError as error:
@@ -119,26 +102,3 @@ def _parse_contents(output: bytes, count: int) -> Iterator[bytes]:
         size = int(output[start:end].split()[-1])
         yield output[end + 1 : end + 1 + size]
         start = end + size + 2
-
-
-def _git(*arguments: str, stdin: bytes = b"") -> bytes:
-    environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
-    try:
-        result = subprocess.run(  # noqa: S603  # arguments are validated commits and the user's paths
-            [*_GIT, *arguments],
-            input=stdin,
-            env=environment | _ENVIRONMENT,
-            capture_output=True,
-            check=False,
-            timeout=limits.GIT_TIMEOUT_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HistoryError(f"git {arguments[0]}: {error}") from error
-    if result.returncode:
-        reason = " ".join(result.stderr.decode(errors="replace").split())[
-            : limits.MAX_GIT_ERROR_CHARACTERS
-        ]
-        raise HistoryError(
-            f"git {arguments[0]}: {reason or 'the clone does not contain enough history'}"
-        )
-    return result.stdout

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
+from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import git_state
@@ -34,6 +35,8 @@ class Snapshot:
     """Name and content, ordered by name; incomplete if there is an error in `diagnostics`."""
     diagnostics: tuple[Diagnostic, ...]
     """Files and directories that could not be read."""
+    revision: SourceRevision | None = None
+    """The commit of the files; None outside of git."""
     ignored: tuple[str, ...] = ()
     """Files and directories that patterns exclude."""
 
@@ -75,7 +78,7 @@ def read(
         files += snapshot.files
         diagnostics += snapshot.diagnostics
         ignored = snapshot.ignored
-    return Snapshot(tuple(files), tuple(diagnostics), ignored)
+    return Snapshot(tuple(files), tuple(diagnostics), ignored=ignored)
 
 
 def fingerprint(paths: Iterable[str], exclude: Sequence[str] = ()) -> str:
@@ -135,7 +138,7 @@ def _read_when_stable(
             files = tuple(item for item in contents if not isinstance(item, Diagnostic))
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))
             tree = before.tree
-            return Snapshot(files, tree.diagnostics + unreadable, tree.ignored)
+            return Snapshot(files, tree.diagnostics + unreadable, ignored=tree.ignored)
         before = after
     message, hint = "keeps changing while it is read", "try again when no process writes to it"
     if before.is_git_running:

@@ -60,7 +60,7 @@ def test_the_caret_stands_below_what_is_meant(quote: SourceExcerpt, excerpt: str
 
 def test_json_counts_and_lists() -> None:
     desired = load_manifests([("m.yaml", ALLOW.replace(b"ALLOW", b"ALLOW_ALL"))]).desired
-    loaded = LoadResult(desired, found(), {"v1 Secret": 2}, ("m/charts/",))
+    loaded = LoadResult(desired, found(), {"v1 Secret": 2}, ignored_files=("m/charts/",))
     document = json.loads(as_json(loaded))
     assert document == {
         "format_version": "1.0",

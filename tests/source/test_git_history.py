@@ -1,7 +1,6 @@
 """What manifests were at an earlier commit, out of repositories that mean well and others."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -186,10 +185,26 @@ def test_e20_a_hostile_repository_runs_nothing_and_sees_no_credential(
     assert not canary.exists()
 
 
-def test_git_that_does_not_end_is_ended(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def late(*_: object, **__: object) -> None:
-        raise subprocess.TimeoutExpired("git", 60)
-
-    monkeypatch.setattr(subprocess, "run", late)
-    with pytest.raises(HistoryError, match="timed out after 60 seconds"):
+@pytest.mark.parametrize(
+    ("script", "seconds", "message"),
+    [
+        ("exec sleep 60", 0.2, "timed out after 0.2 seconds"),
+        ("exec cat /dev/zero", 60, "printed more than 1 MiB"),
+    ],
+)
+def test_git_that_does_not_end_is_ended(
+    base: str,
+    here: Path,
+    script: str,
+    seconds: float,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = here / "git"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{here}:{os.environ['PATH']}")
+    monkeypatch.setattr(limits, "GIT_TIMEOUT_SECONDS", seconds)
+    monkeypatch.setattr(limits, "MAX_GIT_OUTPUT_BYTES", 1 << 20)
+    with pytest.raises(HistoryError, match=f"git merge-base: {message}"):
         files_at(base, ["m"])

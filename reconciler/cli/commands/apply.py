@@ -28,8 +28,9 @@ def _open_planned(invocation: Invocation) -> Iterator[tuple[Plan, engine.Command
         PlanChangedError: If --expect has another fingerprint.
     """
     with open_run(invocation) as context:
-        desired = require_valid(context.read(), color=invocation["color"])
-        plan = context.propose(desired)
+        loaded = context.read()
+        desired = require_valid(loaded, color=invocation["color"])
+        plan = context.propose(desired, revision=loaded.revision)
         context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
         expected = invocation["expect"]
         if expected not in (None, plan.fingerprint):

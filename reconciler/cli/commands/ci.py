@@ -175,7 +175,7 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
 
 
 def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: str) -> JobResult:
-    loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
+    loaded = read_source(invocation, allow_empty=invocation["allow_empty"], find_revision=True)
     _annotate(forge, loaded.diagnostics, token)
     summary_text = diagnostic_reports.text(loaded.diagnostics, color=False)
     summary_text += diagnostic_reports.summary(loaded)
@@ -185,7 +185,7 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
         return JobResult(code, markdown.render_message("Manifests", summary_text))
     with open_run(invocation) as context:
-        plan = context.propose(loaded.desired)
+        plan = context.propose(loaded.desired, revision=loaded.revision)
         context.require_patterns_to_match(plan.keys, loaded.desired, plan.unlisted)
         calls = invocation.printed_calls(context.target.calls)
         print_result(text.render_plan(plan, color=False, calls=calls))

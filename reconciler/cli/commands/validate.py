@@ -25,7 +25,9 @@ def run(invocation: Invocation) -> int:
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
 
-def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
+def read_source(
+    invocation: Invocation, *, allow_empty: bool, find_revision: bool = False
+) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
     inputs = read_inputs(invocation.options, invocation.file)
     source = source_config(invocation.options, invocation.file)
@@ -35,6 +37,7 @@ def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
         stdin=sys.stdin,
         allow_empty=allow_empty,
         exclude=source.exclude,
+        find_revision=find_revision,
     )
 
 

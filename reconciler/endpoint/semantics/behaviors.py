@@ -52,8 +52,10 @@ class Behavior:
     """Whether a health check may have a port without a listener."""
     controller_rules: Literal["unchecked", "checked"] = "unchecked"
     """Whether specs are rejected that only the Kubernetes controller is known to reject."""
-    backends: Literal["filled", "echoed"] = "filled"
-    """Whether a virtual node without backends is returned with an empty list."""
+    backends: Literal["read", "filled", "echoed"] = "read"
+    """The responses that contain an empty list for a virtual node without backends.
+
+    Those that read or delete it, all, or none."""
     target_port: Literal["echoed", "filled"] = "echoed"
     """Whether a weighted target without a port is returned with the only port of its node."""
     grpc_metadata_names: Literal["kept", "lowered"] = "kept"

@@ -143,7 +143,10 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _path,
         _reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
     ),
-    "GrpcGatewayRouteMatch": (_reserved("service_name", "aws.app-mesh", "aws.appmesh"),),
+    "GrpcGatewayRouteMatch": (
+        _at_least_one("service_name", "hostname", "metadata", "port"),
+        _reserved("service_name", "aws.app-mesh", "aws.appmesh"),
+    ),
     "HttpPathMatch": (exactly_one("exact", "regex"),),
     "GatewayRouteHostnameMatch": (exactly_one("exact", "suffix"),),
     "HttpGatewayRouteRewrite": (_at_most_one("prefix", "path"),),
