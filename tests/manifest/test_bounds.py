@@ -200,3 +200,15 @@ def test_the_beat_goes_on_while_there_is_time() -> None:
     for _ in range(40):
         budget.check()
     assert len(beats) == 10
+
+
+def test_loops_of_a_template_give_a_limited_number_of_resources() -> None:
+    items = ",".join(str(number) for number in range(800))
+    inner = "Fn::ForEach::B: [B, !Ref Items, {'R${A}x${B}': {Type: AWS::SNS::Topic}}]"
+    text = (
+        f"Parameters: {{Items: {{Type: CommaDelimitedList, Default: '{items}'}}}}\n"
+        f"Resources:\n  Fn::ForEach::A:\n  - A\n  - !Ref Items\n  - {{{inner}}}\n"
+    )
+    found = load_manifests([("t.yaml", text.encode())])
+    assert not found.valid
+    assert any("gives more than 20,000 nodes" in item.message for item in found.diagnostics)

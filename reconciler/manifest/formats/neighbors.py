@@ -10,7 +10,6 @@ from functools import cache, lru_cache
 from reconciler.core.kinds import KINDS
 from reconciler.manifest.models.documents import request_fields
 from reconciler.manifest.parsing.nodes import (
-    InvalidNode,
     KeyValue,
     ListNode,
     MappingNode,
@@ -112,8 +111,7 @@ def _names_our_type(node: Node) -> bool:
                 _is_our_type(key) or _names_our_type(member.value)
                 for key, member in members.items()
             )
-        case InvalidNode(expansion=expansion):
-            return expansion is not None and _names_our_type(expansion)
+    return node.expansion is not None and _names_our_type(node.expansion)
 
 
 def _is_our_type(text: str) -> bool:
