@@ -226,7 +226,7 @@ def _replaced(node: Node, path: tuple[str, ...], kind: str, own_name: Callable[[
 
 def _reference(position: Position, kind: str, name: str) -> dict[str, Node]:
     """Return a reference to the object of ``kind`` with this name in App Mesh."""
-    # Of the references of v1beta2, only an ARN contains a name of App Mesh.
+    # Only the ARN, not the reference by name, contains a name of App Mesh.
     arn = f"arn:aws:appmesh:::mesh/-/virtual{kind}/{name}"
     return {f"virtual{kind}ARN": ScalarNode(position, arn, arn)}
 
