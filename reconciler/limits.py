@@ -123,6 +123,9 @@ MAX_CONFIG_FILE_BYTES = 1 << 20
 # A setting has three parts at most, and a host name in a list fewer labels than this.
 MAX_CONFIG_KEY_PARTS = 64
 MAX_TOKEN_FILE_BYTES = 1_024
+MAX_KEY_FILE_BYTES = 1 << 16
+# About 5,000 access keys.
+MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 
 # Forges.
 
@@ -185,3 +188,8 @@ DIRECTORY_RELEASE_DELAY_SECONDS = 0.1
 # The length of the longest name; fnmatch takes quadratic time for some patterns.
 MAX_FAULT_PATTERN_CHARACTERS = 255
 TAG_INDEX_PAGE_SIZE = 50
+# Signatures of AWS: the difference between the clocks, and the lifetime of a presigned URL.
+MAX_SIGNATURE_SKEW_SECONDS = 900
+MAX_PRESIGNED_SECONDS = 604_800
+# Shorter secrets can be found by trying them on a recorded request.
+MIN_SECRET_CHARACTERS = 16

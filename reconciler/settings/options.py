@@ -497,7 +497,33 @@ OPTIONS = (
         command="endpoint",
     ),
     *_server_options(
-        "endpoint", OptionGroup.ENDPOINT, "Address to serve on.", "127.0.0.1:8473", "do anything"
+        "endpoint",
+        OptionGroup.ENDPOINT,
+        "Address to serve on.",
+        "127.0.0.1:8473",
+        "do anything, unless --credentials is passed",
+    ),
+    Option(
+        "tls-cert",
+        OptionGroup.ENDPOINT,
+        "Certificate chain (PEM) to serve HTTPS with; read again when it changes. Default: HTTP.",
+        "FILE",
+        command="endpoint",
+    ),
+    Option(
+        "tls-key",
+        OptionGroup.ENDPOINT,
+        "Private key (PEM) of --tls-cert; read again when it changes.",
+        "FILE",
+        command="endpoint",
+    ),
+    Option(
+        "credentials",
+        OptionGroup.ENDPOINT,
+        "TOML file with the access keys whose signatures are accepted; read again when it changes."
+        " Default: every signature is accepted.",
+        "FILE",
+        command="endpoint",
     ),
     _format_option("status", "Print the status as text or JSON.", "json"),
     Option(

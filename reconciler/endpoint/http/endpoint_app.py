@@ -6,7 +6,7 @@ HTTP.
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,19 @@ from reconciler.endpoint.faults.fault_effects import (
 )
 from reconciler.endpoint.faults.fault_list import Faults
 from reconciler.endpoint.http import identity
+from reconciler.endpoint.http.authentication import (
+    APP_MESH,
+    OWN,
+    STS,
+    TAGGING,
+    AccessError,
+    Api,
+    Authenticator,
+    Caller,
+)
+from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
+from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.error_messages import UNMODELED_STATUS
 from reconciler.endpoint.semantics.operations import Operations
@@ -48,6 +60,8 @@ from reconciler.serving.requests import (
 
 _TAGGING_JSON = b"application/x-amz-json-1.1"
 _XML = b"text/xml"
+# Probes send no signature.
+_OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,7 @@ class EndpointApp:
         behavior: Behavior | None = None,
         faults: Faults | None = None,
         hosts: Collection[str] = (),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -82,8 +97,10 @@ class EndpointApp:
         self._behavior = behavior or Behavior()
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
+        self._authenticator = authenticator or Authenticator()
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
+            ("GET", "/_endpoint/health"): self._get_health,
             ("GET", "/_endpoint/calls"): self._get_calls,
             ("DELETE", "/_endpoint/calls"): self._clear_calls,
             ("DELETE", "/_endpoint/state"): self._clear_state,
@@ -117,22 +134,9 @@ class EndpointApp:
 
     async def _respond(self, scope: Message, receive: Receive, request_id: str) -> Response:
         try:
-            headers: Headers = dict(scope["headers"])
-            self._check_host(scope, headers)
-            body = await read_body(receive)
-            method, path = scope["method"], scope["raw_path"].decode("latin-1")
-            if own := self._own_routes.get((method, path)):
-                _require_content_type(headers, body)
-                return await own(body)
-            aws_scope = identity.scope_of(headers.get(b"authorization", b"").decode("latin-1"))
-            if (method, path) == ("POST", "/"):
-                request = self._other_service(aws_scope, headers, body, request_id)
-            else:
-                request = self._parse(scope, aws_scope, headers, body)
-            fault = self._faults and self._faults.match(request.operation, request.name)
-            return await (
-                perform_with_fault(fault, request.perform) if fault else request.perform(None)
-            )
+            return await self._handle(scope, receive, request_id)
+        except AccessError as error:
+            return self._access_error_response(error, request_id)
         except ApiError as api_error:
             return self._error_response(api_error)
         except CutOffError as error:
@@ -143,17 +147,45 @@ class EndpointApp:
             code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
             return self._error_response(ApiError(code, str(failure)))
 
-    def _parse(self, scope: Message, aws_scope: Scope, headers: Headers, body: bytes) -> Request:
+    async def _handle(self, scope: Message, receive: Receive, request_id: str) -> Response:
+        headers: Headers = dict(scope["headers"])
+        self._check_host(scope, headers)
+        body = await read_body(receive)
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        own = self._own_routes.get((method, path))
+        if own and (method, path) in _OPEN_ROUTES:
+            return await own(body)
+        api = OWN if own else _api_of(method, path, headers)
+        caller = self._authenticator.caller_of(api, scope, body)
+        if own:
+            _require_content_type(headers, body)
+            caller.require(ADMIN, f"{method} {path}")
+            return await own(body)
+        if api is APP_MESH:
+            request = self._parse(scope, caller, headers, body)
+        else:
+            request = self._other_service(caller, headers, body, request_id)
+        fault = self._faults and self._faults.match(request.operation, request.name)
+        return await (
+            perform_with_fault(fault, request.perform) if fault else request.perform(None)
+        )
+
+    def _parse(self, scope: Message, caller: Caller, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
-        operation, _ = route
+        operation, names = route
         self._calls[operation.name] += 1
+        permission = READ if self._operations.reads(operation) else WRITE
+        # A name that is in the body, such as that of a new mesh, is not known yet.
+        known = defaultdict(lambda: "*", names)
+        path = operation.kind.arn.format_map(known) if operation.kind else "*"
+        caller.require(permission, operation.name, write_arn(caller.scope, path))
         _require_content_type(headers, body)
         query = scope["query_string"].decode("latin-1")
-        call = parse_request(route, aws_scope, query, body, self._behavior)
+        call = parse_request(route, caller.scope, query, body, self._behavior)
         return Request(operation.name, call.name, partial(self._perform, call))
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
-        if self._operations.reads(call):
+        if self._operations.reads(call.operation):
             return Response(200, self._store.read(partial(self._operations.read, call, lag=lag)))
         writing = self._store.write(partial(self._operations.write, call))
         outcome = await asyncio.wrap_future(writing)
@@ -162,7 +194,7 @@ class EndpointApp:
         return Response(200, outcome)
 
     def _other_service(
-        self, scope: Scope, headers: Headers, body: bytes, request_id: str
+        self, caller: Caller, headers: Headers, body: bytes, request_id: str
     ) -> Request:
         """Return a request to GetResources (tagging API) or GetCallerIdentity (STS)."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
@@ -172,15 +204,17 @@ class EndpointApp:
                 raise ApiError("UnknownOperationException", f"{target} is not supported")
             _require_content_type(headers, body, _TAGGING_JSON)
             self._calls[action] += 1
-            return Request(action, "", lambda _: self._find_tagged(scope, body))
+            caller.require(READ, action)
+            return Request(action, "", lambda _: self._find_tagged(caller.scope, body))
         action = parse_qs(body.decode("latin-1")).get("Action", ["a missing action"])[0]
         if action == "GetCallerIdentity":
             self._calls[action] += 1
-        return Request(action, "", lambda _: self._identify(action, scope, request_id))
+        return Request(action, "", lambda _: self._identify(action, caller.scope, request_id))
 
     async def _identify(self, action: str, scope: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
-            return Response(400, identity.unknown_action(action, request_id), _XML)
+            message = f"{action[:80]} is not supported; use GetCallerIdentity"
+            return Response(400, identity.error("InvalidAction", message, request_id), _XML)
         return Response(200, identity.caller_identity(scope, request_id), _XML)
 
     async def _find_tagged(self, scope: Scope, body: bytes) -> Response:
@@ -201,6 +235,16 @@ class EndpointApp:
             headers.append((b"connection", b"close"))
         return Response(status, json.dumps({"message": str(error)}), headers=tuple(headers))
 
+    def _access_error_response(self, error: AccessError, request_id: str) -> Response:
+        status = error.api.status
+        if error.api is STS:
+            return Response(status, identity.error(error.code, str(error), request_id), _XML)
+        if error.api is TAGGING:
+            # For this protocol, botocore reads the code from the body alone.
+            content = {"__type": error.code, "message": str(error)}
+            return Response(status, json.dumps(content), _TAGGING_JSON)
+        return self._error_response(error)
+
     def _check_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):
             host = headers.get(b"host", b"").decode("latin-1")
@@ -209,6 +253,9 @@ class EndpointApp:
                 "there must be one Host header, with an IP address, localhost or a name passed with"
                 f" --allow-host, not {host}",
             )
+
+    async def _get_health(self, _: bytes) -> Response:
+        return Response(200, "{}")
 
     async def _get_calls(self, _: bytes) -> Response:
         return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))
@@ -234,6 +281,12 @@ class EndpointApp:
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._get_faults(body)
+
+
+def _api_of(method: str, path: str, headers: Headers) -> Api:
+    if (method, path) != ("POST", "/"):
+        return APP_MESH
+    return TAGGING if b"x-amz-target" in headers else STS
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
