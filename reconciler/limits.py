@@ -160,6 +160,7 @@ MAX_STATUS_CONNECTIONS = 64
 REQUEST_TIMEOUT_SECONDS = 20.0
 # SDKs reuse connections. If the server closes one during a delete, the SDK does not retry it.
 IDLE_TIMEOUT_SECONDS = 75
+TLS_CLOSE_TIMEOUT_SECONDS = 0.5
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
 # GitHub sends payloads of at most 25 MB. They are not kept in memory.

@@ -184,10 +184,12 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._report)
         if self.config.ssl:
-            # A connection is not counted, and cannot be dropped, until its handshake has ended.
-            timeout = limits.REQUEST_TIMEOUT_SECONDS
             loop.create_server = partial(  # type: ignore[method-assign]  # uvicorn calls it
-                loop.create_server, ssl_handshake_timeout=timeout
+                loop.create_server,
+                # A connection is not counted, and cannot be dropped, before its handshake ends.
+                ssl_handshake_timeout=limits.REQUEST_TIMEOUT_SECONDS,
+                # A client that keeps a connection for later does not answer the end of TLS.
+                ssl_shutdown_timeout=limits.TLS_CLOSE_TIMEOUT_SECONDS,
             )
         await super().startup(sockets)
 

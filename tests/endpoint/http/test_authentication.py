@@ -162,7 +162,9 @@ def test_the_published_suite_is_accepted(tmp_path: Path, name: str) -> None:
     wire = wire.with_header(b"authorization", authorization.encode())
     api = replace(APP_MESH, service="service")
     assert caller(keys, wire, api=api).scope.region == "us-east-1"
-    wrong = wire.with_header(b"authorization", authorization.replace(signature[:4], "0000").encode())
+    wrong = wire.with_header(
+        b"authorization", authorization.replace(signature[:4], "0000").encode()
+    )
     assert refusal(keys, wrong, api=api)[0] == "InvalidSignatureException"
 
 
@@ -170,7 +172,9 @@ NAMES = st.text("abcdefgh-", min_size=1, max_size=8).map(lambda text: f"x-a{text
 VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 # As clients send paths: encoded once, and some leave these characters as they are.
-STEPS = st.one_of(TEXT.map(lambda text: quote(text, safe="")), st.text("!$'()*,:;=@~+%2f", max_size=9))
+STEPS = st.one_of(
+    TEXT.map(lambda text: quote(text, safe="")), st.text("!$'()*,:;=@~+%2f", max_size=9)
+)
 REQUESTS = st.builds(
     lambda method, steps, query, headers, body: (method, steps, query, headers, body),
     st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
@@ -324,8 +328,7 @@ def test_a_plus_sign_in_a_query_is_a_space(keys: Path) -> None:
         b"AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=host, Signature=0",
         b"AWS4-HMAC-SHA256 Credential=a/20200101/r/appmesh/aws4, SignedHeaders=host, Signature=0",
         b"AWS4-HMAC-SHA256 Credential=a/20200101/r/appmesh/aws4_request, SignedHeaders=host",
-        b"AWS4-HMAC-SHA256 Credential=a/20200101/r/appmesh/aws4_request,"
-        b" SignedHeaders=host;host, Signature=0",
+        b"AWS4-HMAC-SHA256 Credential=a/20200101/r/appmesh/aws4_request,SignedHeaders=a;a",
     ],
 )  # fmt: skip
 def test_a_signature_in_pieces_is_incomplete(keys: Path, authorization: bytes) -> None:
