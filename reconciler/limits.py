@@ -79,6 +79,8 @@ MAX_LOCK_RECORD_BYTES = 4_096
 # A replica that is suspended while it reads keeps the lock file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01
+# libpq uses no shorter timeout for connections than 2 s.
+LOCK_DATABASE_TIMEOUT_SECONDS = 4
 
 # The source and its manifests.
 

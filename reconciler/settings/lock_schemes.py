@@ -15,11 +15,15 @@ class LockScheme:
     """Placeholder of the location in help and messages."""
     requirement: str = ""
     """Requirement on the location, for the help of --lock."""
+    pattern: str = ".+"
+    """Regular expression of valid locations."""
 
 
 LOCK_SCHEMES: Mapping[str, LockScheme] = {
     "file": LockScheme("PATH"),
     "dynamodb": LockScheme("TABLE", "(partition key LockID)"),
+    "s3": LockScheme("BUCKET/KEY", "(an object)", "[^/]+/.+"),
+    "postgresql": LockScheme("//HOST/DATABASE", "(a URL of libpq)", "//.*"),
 }
 LOCK_USAGE = " or ".join(f"{name}:{scheme.location}" for name, scheme in LOCK_SCHEMES.items())
 LOCK_HELP = ", or ".join(

@@ -5,6 +5,7 @@ The value of an option is the first of these that is set: the flag, the variable
 reconciler.toml, the default in this table.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -51,9 +52,9 @@ class OptionGroup(Enum):
 
 
 def is_lock(text: str) -> bool:
-    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a location."""
+    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a valid location."""
     scheme, _, location = text.partition(":")
-    return scheme in LOCK_SCHEMES and bool(location)
+    return scheme in LOCK_SCHEMES and bool(re.fullmatch(LOCK_SCHEMES[scheme].pattern, location))
 
 
 @dataclass(frozen=True, slots=True)

