@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import DuplicateTable, UndefinedTable, UniqueViolation
+from psycopg.errors import DuplicateTable, UniqueViolation
 
 from reconciler import limits
 from reconciler.core.errors import LockError, UsageError
@@ -62,16 +62,15 @@ class PostgreSqlStore:
 
     def read(self) -> str | None:
         """Return the record, or None if there is none."""
-        with self._connection() as connection:
-            try:
-                row = connection.execute(_READ, (self._lease_name,)).fetchone()
-            except UndefinedTable:
+        with self._transaction() as connection:
+            if not _has_table(connection):
                 return None
+            row = connection.execute(_READ, (self._lease_name,)).fetchone()
             return None if row is None else str(row[0])
 
     def compare_and_swap(self, before: str | None, after: str) -> bool:
         """Replace the record with `after` if it is `before`; return whether it was."""
-        with self._connection() as connection:
+        with self._transaction() as connection:
             if before is not None:
                 values = after, self._lease_name, before
                 return connection.execute(_UPDATE, values).rowcount == 1
@@ -79,28 +78,34 @@ class PostgreSqlStore:
             return connection.execute(_INSERT, (self._lease_name, after)).rowcount == 1
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+    def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
         timeout = limits.LOCK_DATABASE_TIMEOUT_SECONDS
         parameters = {"connect_timeout": timeout} | self._parameters
         try:
-            with psycopg.connect(**parameters, autocommit=True) as connection:
+            with psycopg.connect(**parameters) as connection:
                 # psycopg waits without a limit for a server that does not answer.
                 timer = Timer(timeout, _hang_up, (connection,))
                 timer.daemon = True
                 timer.start()
                 try:
+                    # The server gives up first, so an abandoned write has no effect later.
+                    connection.execute(f"SET LOCAL statement_timeout = {1000 * timeout - 1000}")
                     yield connection
+                    connection.commit()
                 finally:
                     timer.cancel()
         except psycopg.Error as error:
             raise LockError(f"{self.name} cannot be used: {shown(error)}") from error
 
 
+def _has_table(connection: psycopg.Connection[Any]) -> bool:
+    return connection.execute("SELECT to_regclass('mesh_reconciler_lease')").fetchone() != (None,)
+
+
 def _create_table(connection: psycopg.Connection[Any]) -> None:
-    exists = connection.execute("SELECT to_regclass('mesh_reconciler_lease')").fetchone()
-    if exists == (None,):
+    if not _has_table(connection):
         # Two processes may create it at once. The statement then fails in one of them.
-        with suppress(DuplicateTable, UniqueViolation):
+        with suppress(DuplicateTable, UniqueViolation), connection.transaction():
             connection.execute(TABLE)
 
 

