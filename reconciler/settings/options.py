@@ -5,7 +5,6 @@ The value of an option is the first of these that is set: the flag, the variable
 reconciler.toml, the default in this table.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -54,7 +53,7 @@ class OptionGroup(Enum):
 def is_lock(text: str) -> bool:
     """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a valid location."""
     scheme, _, location = text.partition(":")
-    return scheme in LOCK_SCHEMES and bool(re.fullmatch(LOCK_SCHEMES[scheme].pattern, location))
+    return scheme in LOCK_SCHEMES and bool(LOCK_SCHEMES[scheme].pattern.fullmatch(location))
 
 
 @dataclass(frozen=True, slots=True)

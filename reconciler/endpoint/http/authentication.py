@@ -1,4 +1,4 @@
-"""Decides who sends a request and what the access key may do, and names errors as AWS does.
+"""Finds the account and the permissions of a request, and gives errors the names of AWS.
 
 The codes and statuses are those of public reports: they depend on the protocol of the API.
 """

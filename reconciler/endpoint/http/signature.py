@@ -20,6 +20,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _CREDENTIAL = re.compile(r"([^/]{1,128})/(([0-9]{8})/([a-z0-9-]{1,40})/([a-z0-9-]+)/aws4_request)")
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _TIMESTAMP_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_LIFETIME = re.compile(r"[0-9]{1,6}")
 _SPACES = re.compile(r"[ \t\n\v\f\r]+")
 _ALLOWED_SKEW = timedelta(seconds=limits.MAX_SIGNATURE_SKEW_SECONDS)
 _MISMATCH = (
@@ -101,7 +102,7 @@ def read_claims(request: SignedRequest) -> Claims:
     if "X-Amz-Signature" not in values:
         raise SignatureError(Problem.MISSING, "Missing Authentication Token")
     expires = values.get("X-Amz-Expires", "")
-    if not re.fullmatch("[0-9]{1,6}", expires) or int(expires) > limits.MAX_PRESIGNED_SECONDS:
+    if not _LIFETIME.fullmatch(expires) or int(expires) > limits.MAX_PRESIGNED_SECONDS:
         raise SignatureError(
             Problem.INCOMPLETE,
             f"X-Amz-Expires must be a number of seconds up to {limits.MAX_PRESIGNED_SECONDS}",
@@ -179,8 +180,13 @@ def _make_claims(values: Mapping[str, str], expires_seconds: int | None) -> Clai
     if wrong or credential is None:
         wrong = wrong or "Credential must be KEY/DATE/REGION/SERVICE/aws4_request"
         raise SignatureError(Problem.INCOMPLETE, f"The signature is incomplete: {wrong}.")
+    key_id, scope, date, region, service = credential.groups()
     return Claims(
-        *credential.groups(),
+        key_id=key_id,
+        scope=scope,
+        date=date,
+        region=region,
+        service=service,
         timestamp=timestamp,
         signed_headers=names,
         signature=signature,
@@ -225,7 +231,7 @@ def _payload_digest(request: SignedRequest) -> str:
         if not request.encrypted:
             _reject(f"{UNSIGNED_PAYLOAD} needs TLS, which protects the body instead.")
     elif not hmac.compare_digest(sent.encode(), digest.encode()):
-        _reject("The provided 'x-amz-content-sha256' header does not match what was computed.")
+        _reject("The provided 'x-amz-content-sha256' header does not match the body.")
     return sent
 
 

@@ -170,7 +170,7 @@ def test_the_published_suite_is_accepted(tmp_path: Path, name: str) -> None:
 
 NAMES = st.text("abcdefgh-", min_size=1, max_size=8).map(lambda text: f"x-a{text}")
 VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 # As clients send paths: encoded once, and some leave these characters as they are.
 STEPS = st.one_of(
     TEXT.map(lambda text: quote(text, safe="")), st.text("!$'()*,:;=@~+%2f", max_size=9)
@@ -305,7 +305,7 @@ def test_a_digest_of_the_body_is_checked(keys: Path) -> None:
     digest = hashlib.sha256(body).hexdigest()
     assert caller(keys, sign("PUT", headers=[("x-amz-content-sha256", digest)], body=body))
     wire = sign("PUT", headers=[("x-amz-content-sha256", "0" * 64)], body=body)
-    assert "does not match what was computed" in refusal(keys, wire)[1]
+    assert "does not match the body" in refusal(keys, wire)[1]
 
 
 def test_a_body_without_a_digest_needs_tls(keys: Path) -> None:
