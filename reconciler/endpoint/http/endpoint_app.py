@@ -27,12 +27,13 @@ from reconciler.endpoint.http import identity
 from reconciler.endpoint.http.authentication import (
     APP_MESH,
     OWN,
-    STS,
-    TAGGING,
+    TAGGING_JSON,
+    XML,
     AccessError,
-    Api,
     Authenticator,
     Caller,
+    api_of,
+    error_response,
 )
 from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
@@ -58,8 +59,6 @@ from reconciler.serving.requests import (
     read_body,
 )
 
-_TAGGING_JSON = b"application/x-amz-json-1.1"
-_XML = b"text/xml"
 # Probes send no signature.
 _OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
 
@@ -136,7 +135,7 @@ class EndpointApp:
         try:
             return await self._handle(scope, receive, request_id)
         except AccessError as error:
-            return self._access_error_response(error, request_id)
+            return error_response(error, request_id) or self._error_response(error)
         except ApiError as api_error:
             return self._error_response(api_error)
         except CutOffError as error:
@@ -155,7 +154,7 @@ class EndpointApp:
         own = self._own_routes.get((method, path))
         if own and (method, path) in _OPEN_ROUTES:
             return await own(body)
-        api = OWN if own else _api_of(method, path, headers)
+        api = OWN if own else api_of(method, path, headers)
         caller = self._authenticator.caller_of(api, scope, body)
         if own:
             _require_content_type(headers, body)
@@ -202,7 +201,7 @@ class EndpointApp:
             action = target.removeprefix(TARGET)
             if action == target or action != "GetResources":
                 raise ApiError("UnknownOperationException", f"{target} is not supported")
-            _require_content_type(headers, body, _TAGGING_JSON)
+            _require_content_type(headers, body, TAGGING_JSON)
             self._calls[action] += 1
             caller.require(READ, action)
             return Request(action, "", lambda _: self._find_tagged(caller.scope, body))
@@ -214,8 +213,8 @@ class EndpointApp:
     async def _identify(self, action: str, scope: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
             message = f"{action[:80]} is not supported; use GetCallerIdentity"
-            return Response(400, identity.error("InvalidAction", message, request_id), _XML)
-        return Response(200, identity.caller_identity(scope, request_id), _XML)
+            return Response(400, identity.error("InvalidAction", message, request_id), XML)
+        return Response(200, identity.caller_identity(scope, request_id), XML)
 
     async def _find_tagged(self, scope: Scope, body: bytes) -> Response:
         try:
@@ -224,7 +223,7 @@ class EndpointApp:
             raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
         arn = self._operations.views.arn
         found = self._store.read(lambda tables: get_resources(request, scope, tables, arn))
-        return Response(200, json.dumps(found), _TAGGING_JSON)
+        return Response(200, json.dumps(found), TAGGING_JSON)
 
     def _error_response(self, error: ApiError) -> Response:
         # All SDKs read the error code from this header. aws-sdk-go v1 reads neither of the two
@@ -234,16 +233,6 @@ class EndpointApp:
         if status == 413:  # noqa: PLR2004 - the rest of the body is not read
             headers.append((b"connection", b"close"))
         return Response(status, json.dumps({"message": str(error)}), headers=tuple(headers))
-
-    def _access_error_response(self, error: AccessError, request_id: str) -> Response:
-        status = error.api.status
-        if error.api is STS:
-            return Response(status, identity.error(error.code, str(error), request_id), _XML)
-        if error.api is TAGGING:
-            # For this protocol, botocore reads the code from the body alone.
-            content = {"__type": error.code, "message": str(error)}
-            return Response(status, json.dumps(content), _TAGGING_JSON)
-        return self._error_response(error)
 
     def _check_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):
@@ -281,12 +270,6 @@ class EndpointApp:
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._get_faults(body)
-
-
-def _api_of(method: str, path: str, headers: Headers) -> Api:
-    if (method, path) != ("POST", "/"):
-        return APP_MESH
-    return TAGGING if b"x-amz-target" in headers else STS
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
