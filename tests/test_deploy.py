@@ -57,7 +57,6 @@ def test_e05_what_is_shipped_sends_no_credentials_in_the_clear() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.process
 def test_the_secrets_of_a_trial_are_accepted_by_the_endpoint(tmp_path: Path) -> None:
     require_program("openssl", purpose="deploy/secrets.sh")
     names = ("CERTIFICATE", "KEY", "CREDENTIALS", "SECRET")
@@ -72,6 +71,7 @@ def test_the_secrets_of_a_trial_are_accepted_by_the_endpoint(tmp_path: Path) -> 
         assert client.list_meshes()["meshes"] == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "schema"),
     [

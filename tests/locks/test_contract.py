@@ -114,6 +114,7 @@ def leading(process: "subprocess.Popen[str]") -> list[float]:
     return [float(row[0]) for row in rows if row[1:] == ["True"]]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("scheme", ["file", "postgresql"])
