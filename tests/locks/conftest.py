@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from amounts import amount
 from endpoint.postgresql import PostgreSQL, postgresql
 from moto import mock_aws
 
@@ -19,8 +20,9 @@ from reconciler.locks.postgresql import open_store
 from reconciler.locks.s3 import S3Store
 
 STORES = (
-    *("memory", "file", "dynamodb", "s3"),
+    *("memory", "file"),
     pytest.param("postgresql", marks=pytest.mark.process),
+    *("dynamodb", "s3"),
 )
 # A function that returns a store of one empty place; the same number is the same place.
 Open = Callable[[int], LeaseStore]
@@ -121,6 +123,17 @@ def s3(aws: Callable[[str], Any]) -> Any:
 @pytest.fixture(params=STORES)
 def open_place(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Return a function that opens a place of each kind of store."""
+    return opener(request, tmp_path)
+
+
+@pytest.fixture(params=STORES[: amount("stores under the protocol of leases", test=3, full=5)])
+def open_any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Return a function that opens a place of some kinds of store, of all in `make full`."""
+    return opener(request, tmp_path)
+
+
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Return a function that opens a place of the kind of store that is the parameter."""
     kind = request.param
     if kind == "memory":
         slates: dict[int, MemoryStore] = {}

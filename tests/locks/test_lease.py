@@ -82,8 +82,8 @@ class Race:
 
 
 @pytest.fixture
-def race(open_place: "Open") -> Race:
-    return Race(Slate(open_place))
+def race(open_any_place: "Open") -> Race:
+    return Race(Slate(open_any_place))
 
 
 def test_the_first_one_leads_and_the_second_stands_by(race: Race) -> None:
