@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from endpoint.samples import ORDER, SCOPE, named, parameters
+from endpoint.samples import ORDER, SCOPE, arn, named, parameters
 from endpoint.test_clients import life, snake
 from programs import find_program, install_tool
 from terraform import Terraform, configuration, require_mirror
@@ -164,6 +164,13 @@ def test_each_service_refuses_in_its_own_words(served: Served) -> None:
         assert found == expected[service]
     admin = served.client(tagging, key=ADMIN)
     assert refusal(admin.get_resources) == ("AccessDeniedException", 400)
+    reader, arns = served.client(tagging, key=READER), [arn("Mesh")]
+    for write, more in (
+        (reader.tag_resources, {"Tags": {"a": "b"}}),
+        (reader.untag_resources, {"TagKeys": ["a"]}),
+    ):
+        found = refusal(write, ResourceARNList=arns, **more)
+        assert found == ("AccessDeniedException", 400)
 
 
 def test_each_account_has_its_own_meshes(served: Served) -> None:

@@ -4,16 +4,15 @@ The codes and statuses are those of public reports: they depend on the protocol 
 """
 
 import hmac
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reconciler.endpoint.endpoint_errors import ApiError
-from reconciler.endpoint.faults.fault_effects import Response
-from reconciler.endpoint.http import identity
+from reconciler.endpoint.http import identity, protocols
 from reconciler.endpoint.http.credentials import PERMISSIONS, AccessKey
+from reconciler.endpoint.http.protocols import Protocol
 from reconciler.endpoint.http.signature import (
     Problem,
     SignatureError,
@@ -24,10 +23,8 @@ from reconciler.endpoint.http.signature import (
 from reconciler.endpoint.semantics.error_messages import not_authorized
 from reconciler.endpoint.state.tables import Scope
 from reconciler.serving.reloaded_file import ReloadedFiles
-from reconciler.serving.requests import Headers, Message
+from reconciler.serving.requests import Message
 
-TAGGING_JSON = b"application/x-amz-json-1.1"
-XML = b"text/xml"
 _JSON_CODES = {
     Problem.MISSING: "MissingAuthenticationTokenException",
     Problem.INCOMPLETE: "IncompleteSignatureException",
@@ -68,7 +65,6 @@ class AccessError(ApiError):
 
     def __init__(self, api: Api, problem: Problem, message: str) -> None:
         super().__init__(api.codes[problem], message, status=api.status)
-        self.api = api
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,23 +135,11 @@ class Authenticator:
         return Caller(api, Scope(key.account, claims.region), key.permissions)
 
 
-def api_of(method: str, path: str, headers: Headers) -> Api:
-    """Return the API of AWS that a request is for."""
-    if (method, path) != ("POST", "/"):
-        return APP_MESH
-    return TAGGING if b"x-amz-target" in headers else STS
-
-
-def error_response(error: AccessError, request_id: str) -> Response | None:
-    """Return the response to ``error`` in the protocol of STS or of the tagging API, else None."""
-    status, message = error.api.status, str(error)
-    if error.api is STS:
-        return Response(status, identity.error(error.code, message, request_id), XML)
-    if error.api is TAGGING:
-        # For this protocol, botocore reads the code from the body alone.
-        content = {"__type": error.code, "message": message}
-        return Response(status, json.dumps(content), TAGGING_JSON)
-    return None
+def api_of(protocol: Protocol) -> Api:
+    """Return the API that has a protocol."""
+    if protocol is protocols.TAGGING:
+        return TAGGING
+    return STS if protocol is protocols.STS else APP_MESH
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

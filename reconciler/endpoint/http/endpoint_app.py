@@ -24,25 +24,17 @@ from reconciler.endpoint.faults.fault_effects import (
 )
 from reconciler.endpoint.faults.fault_list import Faults
 from reconciler.endpoint.http import identity
-from reconciler.endpoint.http.authentication import (
-    APP_MESH,
-    OWN,
-    TAGGING_JSON,
-    XML,
-    AccessError,
-    Authenticator,
-    Caller,
-    api_of,
-    error_response,
-)
+from reconciler.endpoint.http.authentication import OWN, Authenticator, Caller, api_of
 from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
+from reconciler.endpoint.http.protocols import APP_MESH, STS, TAGGING, Protocol, protocol_of
+from reconciler.endpoint.http.tagging_api import TaggingApi
 from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.error_messages import UNMODELED_STATUS
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.semantics.spec_checks import Call
-from reconciler.endpoint.semantics.tagging import TARGET, get_resources
+from reconciler.endpoint.semantics.tagging import OPERATIONS, TARGET
 from reconciler.endpoint.state.stale_reads import Lag
 from reconciler.endpoint.state.store import Store
 from reconciler.endpoint.state.tables import Scope
@@ -61,6 +53,8 @@ from reconciler.serving.requests import (
 
 # Probes send no signature.
 _OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
+# SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
+_APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +88,7 @@ class EndpointApp:
         self._operations = operations
         self._store = store
         self._behavior = behavior or Behavior()
+        self._tagging = TaggingApi(description.operations, operations, store, self._behavior)
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._authenticator = authenticator or Authenticator()
@@ -132,42 +127,49 @@ class EndpointApp:
             await send({"type": "http.response.body", "body": body})
 
     async def _respond(self, scope: Message, receive: Receive, request_id: str) -> Response:
-        try:
-            return await self._handle(scope, receive, request_id)
-        except AccessError as error:
-            return error_response(error, request_id) or self._error_response(error)
-        except ApiError as api_error:
-            return self._error_response(api_error)
-        except CutOffError as error:
-            return self._error_response(ApiError("BadRequestException", str(error)))
-        except TooLongError as error:
-            return self._error_response(ApiError("RequestEntityTooLargeException", str(error)))
-        except StoreFailedError as failure:
-            code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
-            return self._error_response(ApiError(code, str(failure)))
-
-    async def _handle(self, scope: Message, receive: Receive, request_id: str) -> Response:
         headers: Headers = dict(scope["headers"])
+        protocol = protocol_of(scope["method"], scope["raw_path"].decode("latin-1"), headers)
+        try:
+            return await self._handle(scope, receive, headers, protocol, request_id)
+        except ApiError as error:
+            code, message = error.code, str(error)
+            status = error.status or self._status[code]
+        except CutOffError as error:
+            code, message, status = "BadRequestException", str(error), 400
+        except TooLongError as error:
+            code, message, status = "RequestEntityTooLargeException", str(error), 413
+        except StoreFailedError as error:
+            code = "ServiceUnavailableException" if error.busy else "InternalServerErrorException"
+            message, status = str(error), self._status[code]
+        return protocol.error(code, message, status, request_id)
+
+    async def _handle(
+        self,
+        scope: Message,
+        receive: Receive,
+        headers: Headers,
+        protocol: Protocol,
+        request_id: str,
+    ) -> Response:
         self._check_host(scope, headers)
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         own = self._own_routes.get((method, path))
         if own and (method, path) in _OPEN_ROUTES:
             return await own(body)
-        api = OWN if own else api_of(method, path, headers)
-        caller = self._authenticator.caller_of(api, scope, body)
+        caller = self._authenticator.caller_of(OWN if own else api_of(protocol), scope, body)
         if own:
-            _require_content_type(headers, body)
+            _require_content_type(headers, body, JSON)
             caller.require(ADMIN, f"{method} {path}")
             return await own(body)
-        if api is APP_MESH:
+        if protocol is APP_MESH:
             request = self._parse(scope, caller, headers, body)
         else:
             request = self._other_service(caller, headers, body, request_id)
         fault = self._faults and self._faults.match(request.operation, request.name)
-        return await (
-            perform_with_fault(fault, request.perform) if fault else request.perform(None)
-        )
+        if fault:
+            return await perform_with_fault(fault, request.perform, protocol.content_type)
+        return await request.perform(None)
 
     def _parse(self, scope: Message, caller: Caller, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
@@ -178,7 +180,7 @@ class EndpointApp:
         known = defaultdict(lambda: "*", names)
         path = operation.kind.arn.format_map(known) if operation.kind else "*"
         caller.require(permission, operation.name, write_arn(caller.scope, path))
-        _require_content_type(headers, body)
+        _require_content_type(headers, body, *_APP_MESH_TYPES)
         query = scope["query_string"].decode("latin-1")
         call = parse_request(route, caller.scope, query, body, self._behavior)
         return Request(operation.name, call.name, partial(self._perform, call))
@@ -195,16 +197,16 @@ class EndpointApp:
     def _other_service(
         self, caller: Caller, headers: Headers, body: bytes, request_id: str
     ) -> Request:
-        """Return a request to GetResources (tagging API) or GetCallerIdentity (STS)."""
+        """Return a request to the tagging API, or to GetCallerIdentity of STS."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
         if target:
             action = target.removeprefix(TARGET)
-            if action == target or action != "GetResources":
+            if action == target or action not in OPERATIONS:
                 raise ApiError("UnknownOperationException", f"{target} is not supported")
-            _require_content_type(headers, body, TAGGING_JSON)
+            _require_content_type(headers, body, TAGGING.content_type)
             self._calls[action] += 1
-            caller.require(READ, action)
-            return Request(action, "", lambda _: self._find_tagged(caller.scope, body))
+            caller.require(READ if action == "GetResources" else WRITE, action)
+            return Request(action, "", lambda _: self._tagging.perform(action, caller.scope, body))
         action = parse_qs(body.decode("latin-1")).get("Action", ["a missing action"])[0]
         if action == "GetCallerIdentity":
             self._calls[action] += 1
@@ -213,26 +215,8 @@ class EndpointApp:
     async def _identify(self, action: str, scope: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
             message = f"{action[:80]} is not supported; use GetCallerIdentity"
-            return Response(400, identity.error("InvalidAction", message, request_id), XML)
-        return Response(200, identity.caller_identity(scope, request_id), XML)
-
-    async def _find_tagged(self, scope: Scope, body: bytes) -> Response:
-        try:
-            request = json.loads(body or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
-        arn = self._operations.views.arn
-        found = self._store.read(lambda tables: get_resources(request, scope, tables, arn))
-        return Response(200, json.dumps(found), TAGGING_JSON)
-
-    def _error_response(self, error: ApiError) -> Response:
-        # All SDKs read the error code from this header. aws-sdk-go v1 reads neither of the two
-        # members that may carry it in the body.
-        headers = [(b"x-amzn-errortype", error.code.encode())]
-        status = error.status or self._status[error.code]
-        if status == 413:  # noqa: PLR2004 - the rest of the body is not read
-            headers.append((b"connection", b"close"))
-        return Response(status, json.dumps({"message": str(error)}), headers=tuple(headers))
+            raise ApiError("InvalidAction", message, status=400)
+        return Response(200, identity.caller_identity(scope, request_id), STS.content_type)
 
     def _check_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):
@@ -281,15 +265,16 @@ async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None
     await receive()
 
 
-def _require_content_type(headers: Headers, body: bytes, wanted: bytes = JSON) -> None:
-    """Reject a body without a JSON content type.
+def _require_content_type(headers: Headers, body: bytes, *accepted: bytes) -> None:
+    """Reject a body whose content type is not one of ``accepted``.
 
-    A browser sends such requests to other origins without a CORS preflight.
+    A browser sends only the three types of forms, or none, to other origins without a CORS
+    preflight. A request without a type is none of a browser if it has no Origin.
     """
     kind = content_type(headers)
-    if body and kind != wanted:
+    if body and (kind not in accepted or (not kind and b"origin" in headers)):
         raise ApiError(
             "UnsupportedMediaTypeException",
-            f"the Content-Type of a body must be {wanted.decode()}, not"
+            f"the Content-Type of a body must be {accepted[0].decode()}, not"
             f" {kind.decode('latin-1') or 'empty'}",
         )

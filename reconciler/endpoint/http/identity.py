@@ -1,4 +1,4 @@
-"""The account and region of a caller, and the responses of STS GetCallerIdentity.
+"""The account and region of a caller, and the responses of STS.
 
 Without --credentials, the endpoint has no secret keys: it believes the scope of a signature.
 """
@@ -12,6 +12,7 @@ from reconciler.endpoint.state.tables import Scope
 # Matched at the first credential only: a search would be repeated for each of thousands.
 _SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
+_SERVER_FAULT = 500
 _DEFAULT = Scope("000000000000", "us-east-1")
 
 _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -20,7 +21,7 @@ _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2
 <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>
 </GetCallerIdentityResponse>"""
 _ERROR = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>
+<Error><Type>{type}</Type><Code>{code}</Code><Message>{message}</Message></Error>
 <RequestId>{request_id}</RequestId>
 </ErrorResponse>"""
 
@@ -45,6 +46,11 @@ def caller_identity(scope: Scope, request_id: str) -> str:
     )
 
 
-def error(code: str, message: str, request_id: str) -> str:
+def error(code: str, message: str, status: int, request_id: str) -> str:
     """Return an error response of STS, as XML."""
-    return _ERROR.format(code=code, message=escape(message), request_id=request_id)
+    return _ERROR.format(
+        type="Sender" if status < _SERVER_FAULT else "Receiver",
+        code=escape(code),
+        message=escape(message),
+        request_id=request_id,
+    )
