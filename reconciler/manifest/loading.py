@@ -16,6 +16,7 @@ from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Desired, Key, Origin
+from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.cross_checks import cross_check
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
@@ -64,11 +65,13 @@ class LoadResult:
         desired: Desired values in the order of their unique keys; complete only if ``valid``.
         diagnostics: All diagnostics by file, line and column.
         ignored: Number of resources of other products, by apiVersion and kind or by type.
+        revision: The commit of the files; None outside of git.
     """
 
     desired: tuple[Desired, ...]
     diagnostics: tuple[Diagnostic, ...]
     ignored: Mapping[str, int]
+    revision: SourceRevision | None = None
 
     @property
     def valid(self) -> bool:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
+from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source import git_state
@@ -34,6 +35,8 @@ class Snapshot:
     """Name and content, ordered by name; incomplete if there is an error in `diagnostics`."""
     diagnostics: tuple[Diagnostic, ...]
     """Files and directories that could not be read."""
+    revision: SourceRevision | None = None
+    """The commit of the files; None outside of git."""
 
 
 def read(

@@ -32,4 +32,6 @@ def read_manifests(
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
         diagnostics.append(no_manifest_diagnostic(paths))
-    return replace(loaded, diagnostics=sort_diagnostics(diagnostics))
+    return replace(
+        loaded, diagnostics=sort_diagnostics(diagnostics), revision=snapshot.revision
+    )
