@@ -1,32 +1,14 @@
-"""Reads the manifests of an earlier commit with git, without running code of the repository.
-
-Hooks, filters, monitors and fetches that the repository configures do not run. git gets only the
-variables PATH and HOME of our environment, because the others may contain credentials.
-"""
+"""Reads the manifests of an earlier commit with git, without running code of the repository."""
 
 import os
-import re
-import subprocess
 from collections.abc import Iterator, Sequence
 
 from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
+from reconciler.source.git_command import GitError, parse_contents, run_git
+from reconciler.source.git_url import COMMIT
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_GIT = (
-    *("git", "--no-pager", "--no-optional-locks", "--literal-pathspecs"),
-    *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null"),
-    *("-c", "safe.bareRepository=explicit"),
-)
-# In a partial clone git would fetch missing objects with a command that the repository configures.
-_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "LC_ALL": "C",
-}
-_PASSED_VARIABLES = ("PATH", "HOME")
 _REGULAR = (b"100644", b"100755")
 
 
@@ -36,7 +18,7 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     Raises:
         HistoryError: they cannot be read, exceed a limit, or are not all regular files.
     """
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT.fullmatch(commit):
         raise HistoryError("the base is not a commit id")
     if STANDARD_INPUT in paths:
         raise HistoryError("standard input has no base")
@@ -51,7 +33,7 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
         raise HistoryError("the base has more manifests than the limits on number and size allow")
     blobs = [blob for blob, _ in manifests.values()]
     content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
-    return tuple(zip(manifests, _parse_contents(content, len(blobs)), strict=True))
+    return tuple(zip(manifests, parse_contents(content, len(blobs)), strict=True))
 
 
 def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
@@ -72,33 +54,11 @@ def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tupl
             yield name, (blob, int(size))
 
 
-def _parse_contents(output: bytes, count: int) -> Iterator[bytes]:
-    start = 0
-    for _ in range(count):
-        end = output.index(b"\n", start)
-        size = int(output[start:end].split()[-1])
-        yield output[end + 1 : end + 1 + size]
-        start = end + size + 2
-
-
 def _git(*arguments: str, stdin: bytes = b"") -> bytes:
-    environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     try:
-        result = subprocess.run(  # noqa: S603  # arguments are validated commits and the user's paths
-            [*_GIT, *arguments],
-            input=stdin,
-            env=environment | _ENVIRONMENT,
-            capture_output=True,
-            check=False,
-            timeout=limits.GIT_TIMEOUT_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HistoryError(f"git {arguments[0]}: {error}") from error
-    if result.returncode:
-        reason = " ".join(result.stderr.decode(errors="replace").split())[
-            : limits.MAX_GIT_ERROR_CHARACTERS
-        ]
-        raise HistoryError(
-            f"git {arguments[0]}: {reason or 'the clone does not contain enough history'}"
-        )
-    return result.stdout
+        return run_git(*arguments, stdin=stdin)
+    except GitError as error:
+        if str(error).endswith("exit code 1"):
+            # merge-base prints nothing if there is no common commit.
+            error = GitError(f"git {arguments[0]}: the clone does not contain enough history")
+        raise HistoryError(str(error)) from error
