@@ -26,9 +26,18 @@ _LEFTOVERS = (
 
 
 def default_cache_directory() -> Path:
-    """Return the directory for caches of this user, as the XDG specification says."""
+    """Return the directory for caches of this user, as the XDG specification says.
+
+    Raises:
+        UsageError: The environment has neither XDG_CACHE_HOME nor HOME.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "mesh-reconciler"
+    if base.startswith("/"):
+        return Path(base) / "mesh-reconciler"
+    home = os.environ.get("HOME", "")
+    if not home.startswith("/"):
+        raise UsageError("there is no directory for mirrors of git repositories: pass --cache-dir")
+    return Path(home) / ".cache/mesh-reconciler"
 
 
 def slug(name: str, *identity: str) -> str:

@@ -181,7 +181,8 @@ class Mirror:
         if self._lock is not None:
             yield
             return
-        with lock_mirror(self.directory, self.on_wait) as self._lock:
+        with lock_mirror(self.directory, self.on_wait) as lock:
+            self._lock = lock
             try:
                 yield
             finally:
@@ -211,7 +212,7 @@ class Mirror:
         *arguments: str,
         stdin: bytes = b"",
         settings: Iterable[tuple[str, str]] = (),
-        max_bytes: int = limits.MAX_GIT_FETCH_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
         options = GitOptions(
             self._transports,
@@ -219,7 +220,7 @@ class Mirror:
             git_directory=str(self.directory),
             timeout_seconds=limits.GIT_FETCH_TIMEOUT_SECONDS,
             on_wait=self.on_wait,
-            max_file_bytes=max_bytes,
+            max_file_bytes=max_bytes or limits.MAX_GIT_FETCH_BYTES,
             inherited=(self._lock,) if self._lock is not None else (),
         )
         words = ("--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no")

@@ -40,7 +40,7 @@ def read_pin(file: Path) -> Pin | None:
             pin = Pin(**json.loads(opened.read(limits.MAX_GIT_FILE_BYTES)))
             if COMMIT.fullmatch(pin.commit) and str(pin):
                 return pin
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, OverflowError):
         pass

@@ -88,20 +88,24 @@ class GitSource:
     def _ref(self) -> str:
         return self._address.ref or "the default branch"
 
-    def fingerprint(self, on_wait: Callable[[], None] = unlimited) -> str:
-        """Return a text that changes when the commit, its pin or its branch change."""
+    def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
+        """Fetch what is new, if that is due, and keep the last good commit if it fails."""
         self._mirror.on_wait = on_wait
+        self._poll()
+
+    def fingerprint(self) -> str:
+        """Return a text that changes when the commit, its pin or its branch change."""
         self._poll()
         commit = self._good and self._good.revision
         return repr((commit, self._pin, self._tip, str(self._error or "")))
 
     def look_now(self) -> None:
-        """Fetch at the next look."""
+        """Let the next refresh fetch."""
         self._next_poll_at = None
 
     def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
-        """Return the manifests of the commit. `check_time` limits nothing while git runs."""
-        check_time()
+        """Return the manifests of the commit. git has its own limits instead of `check_time`."""
+        del check_time
         self._poll()
         if self._error is not None and (self._good is None or self._settings.poll_seconds is None):
             raise self._error

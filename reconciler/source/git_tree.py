@@ -7,7 +7,7 @@ the same rules and diagnostics. A commit does not change, so no second look is n
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,6 @@ from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import SourceRevision
-from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source.file_walk import SUFFIXES, FileTree, Status, walk
 from reconciler.source.git_command import parse_contents
@@ -116,32 +115,14 @@ def _has_path(entry: TreeEntry) -> bool:
     return stat.S_ISDIR(entry.mode) or stat.S_ISLNK(entry.mode)
 
 
-def read_tree(
-    repository: Repository,
-    revision: SourceRevision,
-    path: str,
-    check_time: Callable[[], None] = unlimited,
-) -> Snapshot:
+def read_tree(repository: Repository, revision: SourceRevision, path: str) -> Snapshot:
     """Return the manifests in `path` at a commit.
 
     Raises:
         GitError: The repository cannot be read, or files cannot be fetched.
         UsageError: `path` does not exist at the commit.
     """
-    try:
-        return _read_tree(repository, revision, path, check_time)
-    except TooSlowError as error:
-        diagnostic = about_file(Code.LIMIT, path or "the repository", str(error), error.hint)
-        return Snapshot((), (diagnostic,), revision)
-
-
-def _read_tree(
-    repository: Repository,
-    revision: SourceRevision,
-    path: str,
-    check_time: Callable[[], None],
-) -> Snapshot:
-    tree = _list(repository, revision, path, check_time)
+    tree = _list(repository, revision, path)
     # All in one request: the links too, because their targets decide which files are read.
     wanted = _wanted_blobs(tree)
     # With more than these, the walk exceeds a limit or reports links, so no content is needed.
@@ -149,12 +130,12 @@ def _read_tree(
     if is_bounded:
         _get(repository, tree, wanted)
         _read_links(repository, tree)
-    listed = walk([path], check_time, tree)
+    listed = walk([path], files=tree)
     # A link may lead to a file that is hidden or has another suffix.
     further = {tree.entries[entry.path].blob for entry in listed.entries} - wanted
     if further:
         _get(repository, tree, further)
-        listed = walk([path], check_time, tree)
+        listed = walk([path], files=tree)
     if not is_bounded:
         listed = FileTree((), listed.diagnostics)
     blobs = [tree.entries[entry.path].blob for entry in listed.entries]
@@ -175,9 +156,7 @@ def _read_tree(
     return Snapshot(tuple(files), (*tree.diagnostics, *listed.diagnostics, *pointers), revision)
 
 
-def _list(
-    repository: Repository, revision: SourceRevision, path: str, check_time: Callable[[], None]
-) -> GitTree:
+def _list(repository: Repository, revision: SourceRevision, path: str) -> GitTree:
     """Return the tree of `path`, without the sizes of its files."""
     root = TreeEntry(stat.S_IFDIR, f"{revision.commit}^{{tree}}")
     if path:
@@ -196,7 +175,6 @@ def _list(
     if stat.S_ISDIR(root.mode):
         listing = repository.run("ls-tree", "-r", "-t", "-z", root.blob)
         for line in listing.split(b"\0")[:-1]:
-            check_time()
             name, status = _parse_entry(line)
             place = f"{_ROOT}/{name}"
             # A tree that was made by hand may hold such names.

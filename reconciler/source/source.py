@@ -29,14 +29,14 @@ class Source(Protocol):
             RepositoryError: They are in a repository that cannot be read.
         """
 
-    def fingerprint(self, on_wait: Callable[[], None] = unlimited) -> str:
-        """Return a text that changes when the manifests change.
+    def fingerprint(self) -> str:
+        """Return a text that changes when the manifests change."""
 
-        `on_wait` is called about once a second while a repository is fetched.
-        """
+    def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
+        """Fetch what is new, if that is due; `on_wait` is called about once a second."""
 
     def look_now(self) -> None:
-        """Let the next fingerprint or read look for changes at their origin, if that costs time."""
+        """Let the next refresh fetch."""
 
     def rewind_reason(self) -> str | None:
         """Return why the manifests that were read last may be older than those applied last."""
@@ -73,13 +73,15 @@ class DiskSource:
         """Return all manifests as they were at one moment."""
         return snapshot.read(self.paths, stdin=self.stdin, sleep=self.sleep, check_time=check_time)
 
-    def fingerprint(self, on_wait: Callable[[], None] = unlimited) -> str:
+    def fingerprint(self) -> str:
         """Return a text that changes when the manifests change."""
-        del on_wait
         return snapshot.fingerprint(self.paths)
 
+    def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
+        """Do nothing: the files themselves are read."""
+
     def look_now(self) -> None:
-        """Do nothing: each look is at the files themselves."""
+        """Do nothing."""
 
     def rewind_reason(self) -> str | None:
         """Return None: files have no history."""

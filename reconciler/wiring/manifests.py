@@ -23,6 +23,8 @@ def read_manifests(
 
     `beat` is called about once a second while they are read.
     """
+    # A fetch has its own time-outs, so the time to read begins after it.
+    source.refresh(beat)
     budget = Budget(clock, beat)
     snapshot = source.read(budget.check)
     loaded = load_manifests(

@@ -83,7 +83,8 @@ class DaemonRun:
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the source; this may fetch."""
-        return self.context.source.fingerprint(self.on_heartbeat)
+        self.context.source.refresh(self.on_heartbeat)
+        return self.context.source.fingerprint()
 
     def begin(self, request: CycleRequest | None) -> None:
         """Begin a cycle. If it was requested, it looks for new commits and may release a pin."""
