@@ -50,7 +50,8 @@ class GitOptions:
     """Names and values of git's configuration for this command."""
     git_directory: str | None = None
     """The repository; None to search for it from the working directory."""
-    timeout_seconds: float = limits.GIT_TIMEOUT_SECONDS
+    timeout_seconds: float | None = None
+    """None for GIT_TIMEOUT_SECONDS."""
     on_wait: Callable[[], None] = field(default=lambda: None)
     """Called about once a second."""
     max_file_bytes: int | None = None
@@ -126,17 +127,18 @@ def _finish(
     process: subprocess.Popen[bytes], name: str, options: GitOptions
 ) -> tuple[bytearray, bytearray]:
     """Return the output and the errors of `process`, which is killed if it exceeds a limit."""
+    timeout = options.timeout_seconds or limits.GIT_TIMEOUT_SECONDS
     try:
         if options.max_file_bytes is not None:
             limit = options.max_file_bytes
             # It may have ended already.
             with suppress(ProcessLookupError):
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        deadline = time.monotonic() + options.timeout_seconds
+        deadline = time.monotonic() + timeout
         output, errors = _collect(process, name, deadline, options.on_wait)
         process.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise GitError(f"{name}: timed out after {options.timeout_seconds:.0f} seconds") from None
+        raise GitError(f"{name}: timed out after {timeout:.0f} seconds") from None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -88,6 +88,7 @@ def _require_safe(parts: SplitResult) -> None:
         )
     has_host = parts.hostname is not None and _HOST.fullmatch(parts.hostname) is not None
     is_place = parts.path.strip("/") and "\\" not in parts.path and (not parts.netloc or has_host)
+    is_place = is_place and parts.path.startswith("/")
     is_complete = is_file == (not parts.netloc) and not parts.fragment and parts.port != 0
     if not is_place or not is_complete or (user is not None and not _USER.fullmatch(user)):
         raise UsageError(f"invalid address of a git repository: {USAGE}")

@@ -260,15 +260,6 @@ def test_only_signed_commits_are_applied(world: World, cli: Cli, live: Any, here
     )
     where = ("--target", "t", "--owner", "o", *world.where[6:])
 
-    def sign(key: str) -> None:
-        settings = {
-            "user.signingKey": str(here / key),
-            "gpg.format": "ssh",
-            "commit.gpgSign": "true",
-        }
-        for name, value in settings.items():
-            git(world.repository, "config", name, value)
-
     world.commit(a="DROP_ALL")
     result = cli("apply", *where, "--auto-approve")
     assert result.code == 1
@@ -297,7 +288,7 @@ def test_a_daemon_stays_at_the_last_signed_commit(
     )
     sign(world, here / "ours")
     world.commit(a="DROP_ALL")
-    process = start("--target", "t", *world.where[4:], "--poll", "3600")
+    process = start("--target", "t", *world.where[4:], "--poll", "3600", url=None)
     url = told_of(process, "status at ").rpartition(" ")[2].strip()
     told_of(process, "cycle done")
     git(world.repository, "config", "commit.gpgSign", "false")

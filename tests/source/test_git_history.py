@@ -1,7 +1,6 @@
 """What manifests were at an earlier commit, out of repositories that mean well and others."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -163,10 +162,12 @@ def test_e20_a_hostile_repository_runs_nothing_and_sees_no_credential(
     assert not canary.exists()
 
 
-def test_git_that_does_not_end_is_ended(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def late(*_: object, **__: object) -> None:
-        raise subprocess.TimeoutExpired("git", 60)
-
-    monkeypatch.setattr(subprocess, "run", late)
-    with pytest.raises(HistoryError, match="timed out after 60 seconds"):
+def test_git_that_does_not_end_is_ended(
+    base: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (here / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{here}:{os.environ['PATH']}")
+    monkeypatch.setattr(limits, "GIT_TIMEOUT_SECONDS", 1)
+    with pytest.raises(HistoryError, match="timed out after 1 seconds"):
         files_at(base, ["m"])
