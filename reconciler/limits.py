@@ -88,9 +88,9 @@ MAX_SOURCE_FILES = 10_000
 MAX_SOURCE_DEPTH = 8
 MAX_SOURCE_FILE_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 64 << 20
-# Of one git command that reads. The heartbeat of the daemon goes on while it waits.
+# For a git command that reads. The heartbeat of the daemon goes on while it waits.
 GIT_TIMEOUT_SECONDS = 60
-# Of a fetch, after the repository has answered: the first one may bring a long history.
+# For a fetch, after the repository has answered: the first one may bring a long history.
 GIT_FETCH_TIMEOUT_SECONDS = 300
 # An HTTP transfer that is slower than this many bytes a second for so long has failed.
 GIT_LOW_SPEED_BYTES = 1_000

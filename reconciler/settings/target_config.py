@@ -29,7 +29,7 @@ _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """Where the manifests of a target are.
+    """The place of the manifests of a target.
 
     Attributes:
         source: A path on disk, or the address of a git repository; None if not configured.

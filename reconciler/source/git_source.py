@@ -89,7 +89,7 @@ class GitSource:
         return self._address.ref or "the default branch"
 
     def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
-        """Fetch what is new, if that is due, and keep the last good commit if it fails."""
+        """Fetch new commits, if that is due, and keep the last good one if it fails."""
         self._mirror.on_wait = on_wait
         self._poll()
 
@@ -254,7 +254,7 @@ class GitSource:
         return tip
 
     def _fetch_tip(self) -> str | None:
-        """Fetch what is new, and return the newest commit of the branch or tag."""
+        """Fetch new commits, and return the newest one of the branch or tag."""
         ref, mirror = self._address.ref, self._mirror
         if ref is not None and COMMIT.fullmatch(ref):
             if not mirror.exists or mirror.commit_of(ref) is None:

@@ -11,7 +11,7 @@ from reconciler.source.snapshot import Snapshot
 
 
 class Source(Protocol):
-    """Where the manifests of a run come from."""
+    """The place that the manifests of a run come from."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ class Source(Protocol):
         """Return a text that changes when the manifests change."""
 
     def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
-        """Fetch what is new, if that is due; `on_wait` is called about once a second."""
+        """Fetch new commits, if that is due; `on_wait` is called about once a second."""
 
     def look_now(self) -> None:
         """Let the next refresh fetch."""

@@ -45,7 +45,7 @@ class World:
                 file.unlink()
             else:
                 file.write_text(mesh_yaml(name, egress))
-        return publish(self.files, self.repository, message, amend=amend)
+        return publish(self.files, self.repository, message, amend=message == "amended")
 
     def run(self, command: str, *options: str) -> Run:
         more = ("--auto-approve",) if command == "apply" else ()
@@ -166,7 +166,7 @@ def test_after_a_force_push_a_daemon_deletes_nothing_without_the_word(
     world.commit(a="DROP_ALL")
     world.commit(b="DROP_ALL")
     process, url = started(start, world)
-    world.commit(amend=True, b=None, c="DROP_ALL")
+    world.commit("amended", b=None, c="DROP_ALL")
     assert cli("reconcile", "--url", url).code == 5
     assert set(live()) == {"a", "b", "c"}
     assert "does not descend from" in cli("status", "--url", url).out
@@ -265,7 +265,7 @@ def test_only_signed_commits_are_applied(world: World, cli: Cli, live: Any, here
     assert result.code == 1
     assert "is not signed by a signer in" in result.err
     sign(world, here / "ours")
-    world.commit(amend=True)
+    world.commit("amended")
     assert cli("apply", *where, "--auto-approve").code == 0
     assert set(live()) == {"a"}
     sign(world, here / "other")
@@ -319,7 +319,7 @@ def test_killed_during_a_fetch_the_cache_is_not_wrong(world: World, here: Path) 
         world.server.on_request = lambda _: None
         assert process.returncode == -9
         if number % 4 == 3:
-            world.commit(amend=True, x="DROP_ALL")
+            world.commit("amended", x="DROP_ALL")
         result = world.run("plan")
         assert (result.code, result.err) == (0, ""), number
         assert f"+ mesh/m{number} " in result.out

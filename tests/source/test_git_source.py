@@ -45,7 +45,7 @@ class World:
         self.repository.parent.mkdir(exist_ok=True)
         self.address = f"git+{server.url}/meshes.git"
 
-    def commit(self, *, amend: bool = False, **files: str) -> str:
+    def commit(self, amend: bool = False, /, **files: str) -> str:  # noqa: FBT001, FBT002  # names are files
         for name, content in files.items():
             (self.files / f"{name}.yaml").write_text(content)
         return publish(self.files, self.repository, " ".join(files) or "nothing", amend=amend)
@@ -155,7 +155,7 @@ def test_a_moved_tag_and_a_force_push_are_followed(world: World) -> None:
     assert world.read("?ref=v1") == first
     git(world.repository, "tag", "--force", "v1", second)
     assert world.read("?ref=v1") == second
-    amended = world.commit(amend=True, a="3")
+    amended = world.commit(True, a="3")
     assert world.read() == amended != second
 
 
