@@ -45,10 +45,10 @@ class World:
         self.repository.parent.mkdir(exist_ok=True)
         self.address = f"git+{server.url}/meshes.git"
 
-    def commit(self, amend: bool = False, /, **files: str) -> str:  # noqa: FBT001, FBT002  # names are files
+    def commit(self, **files: str) -> str:
         for name, content in files.items():
             (self.files / f"{name}.yaml").write_text(content)
-        return publish(self.files, self.repository, " ".join(files) or "nothing", amend=amend)
+        return publish(self.files, self.repository, " ".join(files) or "nothing")
 
     def open(
         self, query: str = "?ref=main", settings: GitSettings = SINGLE, cache: str = "cache"
@@ -155,7 +155,8 @@ def test_a_moved_tag_and_a_force_push_are_followed(world: World) -> None:
     assert world.read("?ref=v1") == first
     git(world.repository, "tag", "--force", "v1", second)
     assert world.read("?ref=v1") == second
-    amended = world.commit(True, a="3")
+    (world.files / "a.yaml").write_text("3")
+    amended = publish(world.files, world.repository, amend=True)
     assert world.read() == amended != second
 
 
