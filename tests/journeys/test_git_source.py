@@ -35,10 +35,11 @@ class World:
             "--cache-dir", str(root / "cache"),
         )  # fmt: skip
 
-    def commit(
-        self, message: str = "a change", *, amend: bool = False, **meshes: str | None
-    ) -> str:
-        """Commit a manifest of each mesh with its egress filter; None removes it."""
+    def commit(self, message: str = "a change", /, **meshes: str | None) -> str:
+        """Commit a manifest of each mesh with its egress filter; None removes it.
+
+        The message ``amended`` replaces the last commit.
+        """
         for name, egress in meshes.items():
             file = self.files / f"{name}.yaml"
             if egress is None:
