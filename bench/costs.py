@@ -1,8 +1,9 @@
 """The resource usage of a process, as the operating system counts it."""
 
+import json
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,22 +25,39 @@ class Cost:
     printed: str = ""
 
 
+# A process counts the memory of the process that started it until it runs its own program, so the
+# command is started by a small one.
+_LAUNCHER = """
+import json, os, sys, time
+started = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+figures = used.ru_utime + used.ru_stime, time.perf_counter() - started, used.ru_maxrss / 1024
+os.write(int(sys.argv[1]), json.dumps(figures).encode())
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def measure(
     command: Sequence[str], directory: str, environment: Mapping[str, str] | None = None
 ) -> Cost:
     """Return the cost of one run of ``command``, which must succeed."""
-    started = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        printed = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{' '.join(command)} failed")
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, printed)
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as figures:
+        result = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(writer), *command],
+            cwd=directory,
+            env=environment,
+            stdout=subprocess.PIPE,
+            pass_fds=[writer],
+            text=True,
+            check=False,
+        )
+        os.close(writer)
+        if result.returncode:
+            raise SystemExit(f"{' '.join(command)} failed")
+        cpu, wall, memory = json.load(figures)
+        return Cost(cpu, wall, memory, result.stdout)
 
 
 def median_of(command: Sequence[str], directory: Path, accounts: Iterable[int]) -> Cost:

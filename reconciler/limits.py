@@ -98,6 +98,10 @@ GIT_LOW_SPEED_SECONDS = 30
 # Another process may be fetching into the same cache for as long as a fetch may take.
 GIT_LOCK_TIMEOUT_SECONDS = 300
 GIT_LOCK_RETRY_SECONDS = 0.05
+# The commit is only shown, so a run waits for it no longer than this. It takes milliseconds.
+GIT_REVISION_TIMEOUT_SECONDS = 2
+# The subject and the author of a commit are cut after this many characters each.
+MAX_COMMIT_TEXT_CHARACTERS = 200
 MAX_GIT_ERROR_CHARACTERS = 200
 # Holds MAX_SOURCE_BYTES with the id of each file, or the list of 500,000 files.
 MAX_GIT_OUTPUT_BYTES = 80 << 20
@@ -168,6 +172,10 @@ REQUEST_TIMEOUT_SECONDS = 20.0
 IDLE_TIMEOUT_SECONDS = 75
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
+# GitHub sends payloads of at most 25 MB. They are not kept in memory.
+MAX_WEBHOOK_BODY_BYTES = 25 << 20
+# A shorter secret can be found from one signature. `openssl rand -hex 32` prints 64 characters.
+MIN_WEBHOOK_SECRET_BYTES = 16
 STOP_TIMEOUT_SECONDS = 5
 # If a process may open no more files, asyncio tries to accept this often, and fails each time.
 LISTEN_BACKLOG = 128

@@ -12,6 +12,7 @@ from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report
 from reconciler.core.resources import Desired, Key
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.manifest.loading import LoadResult
@@ -24,6 +25,7 @@ class FakeCycleTarget:
 
     desired: tuple[Desired, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    revision: SourceRevision | None = None
     gone: bool = False
     unknown: bool = False
     notices: tuple[str, ...] = ()
@@ -39,7 +41,7 @@ class FakeCycleTarget:
             raise UsageError("manifests does not exist")
         if self.unknown:
             raise RepositoryError("the repository is away")
-        return LoadResult(self.desired, self.diagnostics, {}, notices=self.notices)
+        return LoadResult(self.desired, self.diagnostics, {}, self.revision, self.notices)
 
     def propose(
         self,

@@ -22,6 +22,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import Suspension, Unlisted
+from reconciler.core.source_revision import SourceRevision
 from reconciler.render import json_output, markdown, text
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
@@ -62,7 +63,9 @@ def rich_plan() -> Plan:
         desired("virtual-service/same/waits", provided_by("virtualNode", "nowhere")),
         guards=SYNC,
     )
-    return replace(made, unlisted=(Unlisted("virtual-gateway", key("same"), HOSTILE),))
+    unlisted = (Unlisted("virtual-gateway", key("same"), HOSTILE),)
+    revision = SourceRevision("0123456789abcdef" * 2 + "01234567", HOSTILE, HOSTILE, dirty=True)
+    return replace(made, unlisted=unlisted, revision=revision)
 
 
 def rich_report() -> Report:

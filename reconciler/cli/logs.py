@@ -11,7 +11,10 @@ from reconciler import limits
 from reconciler.core.escaping import escaped
 from reconciler.known_secrets import redacted
 
-FIELDS = ("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code")
+FIELDS = (
+    *("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code"),
+    *("commit", "dirty"),
+)
 
 
 class RedactingFormatter(logging.Formatter):

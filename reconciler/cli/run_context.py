@@ -23,6 +23,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
 from reconciler.core.report import Report
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
+from reconciler.core.source_revision import SourceRevision
 from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
@@ -62,6 +63,7 @@ class RunContext:
         self,
         desired: Sequence[Desired],
         *,
+        revision: SourceRevision | None = None,
         incomplete_reason: str | None = None,
         only: Sequence[str] = (),
         settled: frozenset[Key] = frozenset(),
@@ -71,6 +73,7 @@ class RunContext:
 
         Args:
             desired: The resources of the manifests.
+            revision: The commit of the manifests, if it is known.
             incomplete_reason: Why ``desired`` is not the whole source, or None.
             only: Patterns that limit the plan in addition to --only and --except.
             settled: Keys whose last write by this process is complete.
@@ -98,8 +101,8 @@ class RunContext:
             )
         renews = self.invocation.command in RENEWING_COMMANDS
         if renews and Update in ALLOWED[self.guards.policy]:
-            return plan
-        return replace(plan, renewals=())
+            return replace(plan, revision=revision)
+        return replace(plan, revision=revision, renewals=())
 
     def apply(
         self, plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
@@ -161,6 +164,7 @@ class RunContext:
             self.source,
             self.variables,
             allow_empty=self.invocation["allow_empty"],
+            find_revision=True,
             beat=on_heartbeat,
         )
 

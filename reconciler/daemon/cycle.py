@@ -16,6 +16,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report, Skipped, exit_code
 from reconciler.core.resources import Desired, Key
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.backoff import Backoff
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
 from reconciler.core.state.last_seen import LastSeen
@@ -25,6 +26,7 @@ from reconciler.core.state.schedule import Schedule, urgent_first
 from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Diagnostic
 from reconciler.render import diagnostic_reports
+from reconciler.render.phrases import commit_line
 from reconciler.render.terminal import plural
 
 logger = logging.getLogger("reconciler.run")
@@ -78,6 +80,7 @@ class CycleRunner:
         self._monotonic = monotonic
         self._now = now
         self._last_valid: Mapping[Key, Desired] | None = None
+        self._revision: SourceRevision | None = None
         self._incomplete: str | None = None
         self._diagnostics: tuple[str, ...] = ()
         self._notices: tuple[str, ...] = ()
@@ -94,6 +97,7 @@ class CycleRunner:
             status,
             source_valid=self._incomplete is None,
             diagnostics=(*self._diagnostics, *self._notices),
+            revision=self._revision,
         )
         if not is_known:
             ended = replace(status, exit_code=ExitCode.ERROR)
@@ -129,6 +133,7 @@ class CycleRunner:
             incomplete_reason=self._incomplete,
             settled=self._last_seen.settled,
         )
+        plan = replace(plan, revision=status.revision)
         if status.error is not None:
             logger.info("the target can be read again")
         previous = {item.key: item for item in status.resources}
@@ -150,8 +155,11 @@ class CycleRunner:
         resources = resource_statuses(report, previous, origins, self._next_attempts(), self._now())
         code, changes = self._exit_code(report), len(report.outcomes)
         facts = {"cycle": status.cycle, "changes": changes, "exit_code": int(code)}
+        commit = commit_facts(status.revision)
         message = "cycle done: %s, exit code %d"
-        logger.info(message, plural(changes, "change"), code, extra={"event": "cycle", **facts})
+        logger.info(
+            message, plural(changes, "change"), code, extra={"event": "cycle", **facts, **commit}
+        )
         return replace(
             status, error=None, unlisted=plan.unlisted, resources=resources, exit_code=code
         )
@@ -225,6 +233,7 @@ class CycleRunner:
             return True
         if self._incomplete is not None:
             logger.info("the manifests are valid again")
+        self._log_commit(loaded.revision)
         desired = {resource.key: resource for resource in loaded.desired}
         known = self._last_valid or {}
         self._changed_keys |= {
@@ -241,6 +250,12 @@ class CycleRunner:
         if self._notices and not notices:
             logger.info("the newest commit of the source is in effect again")
         self._notices = notices
+
+    def _log_commit(self, revision: SourceRevision | None) -> None:
+        if revision is not None and revision != self._revision:
+            facts = {"event": "source", **commit_facts(revision)}
+            logger.info("the manifests are of %s", commit_line(revision), extra=facts)
+        self._revision = revision
 
     def _report(self, incomplete_reason: str, diagnostics: tuple[str, ...]) -> None:
         if diagnostics != self._diagnostics:
@@ -271,6 +286,11 @@ class CycleRunner:
             if known is None or known.reason != withheld.reason:
                 facts = {"key": str(withheld.key)}
                 logger.warning("%s withheld: %s", withheld.key, withheld.reason, extra=facts)
+
+
+def commit_facts(revision: SourceRevision | None) -> dict[str, str | bool]:
+    """Return the fields of a log record with the commit of the manifests."""
+    return {} if revision is None else {"commit": revision.commit, "dirty": revision.dirty}
 
 
 def _diagnostic_text(diagnostic: Diagnostic) -> str:

@@ -17,6 +17,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
 from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
@@ -70,6 +71,7 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "schema": SCHEMA,
         "target": asdict(plan.target),
         "owner": plan.owner,
+        "revision": _revision(plan.revision),
         "fingerprint": plan.fingerprint,
         "changes": [_change(change) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
@@ -100,7 +102,11 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
             "finished_at": status.cycle_finished_at,
             **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
         },
-        "source": {"valid": status.source_valid, "diagnostics": diagnostics},
+        "source": {
+            "valid": status.source_valid,
+            "revision": _revision(status.revision),
+            "diagnostics": diagnostics,
+        },
         "error": status.error,
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
         "is_leader": status.is_leader,
@@ -194,6 +200,10 @@ def _withheld(withheld: Withheld) -> Json:
 
 def _unlisted(unlisted: Unlisted) -> Json:
     return {"pattern": str(unlisted), "reason": unlisted.reason}
+
+
+def _revision(revision: SourceRevision | None) -> Json:
+    return asdict(revision) if revision else None
 
 
 def _origin(origin: Origin | None) -> Json:

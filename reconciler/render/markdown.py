@@ -105,6 +105,7 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
     head = [
         f"{marker(plan.target.name, plan.owner)}\n### {counts}",
         _code(headline(plan), MAX_HEADLINE_LENGTH),
+        *([_code(phrases.commit_line(plan.revision))] if plan.revision else []),
         *_warnings(plan.changes),
     ]
     small = [f"fingerprint {plan.fingerprint}", *([phrases.call_counts(calls)] if calls else [])]

@@ -90,6 +90,10 @@ _DEFINITIONS: Schema = {
                 {"name": _TEXT, "url": _TEXT, "account": _or_null(_TEXT), "region": _TEXT}
             ),
             "owner": _TEXT,
+            "revision": {
+                **_or_null(_reference("revision")),
+                "description": "the commit of the manifests; null if it is not known",
+            },
             "fingerprint": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
             "changes": _list("change"),
             "unchanged": {"type": "array", "items": _KEY},
@@ -98,6 +102,17 @@ _DEFINITIONS: Schema = {
             "owned": {
                 **_or_null({"type": "integer", "minimum": 0}),
                 "description": "live resources of this owner; null if they were not counted",
+            },
+        }
+    ),
+    "revision": _object(
+        {
+            "commit": {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"},
+            "subject": _TEXT,
+            "author": _TEXT,
+            "dirty": {
+                "type": "boolean",
+                "description": "whether manifests differ from the commit",
             },
         }
     ),

@@ -25,6 +25,7 @@ from reconciler.core.escaping import escaped
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Json, canonical_json, shorten_list
+from reconciler.core.source_revision import SourceRevision
 from reconciler.render.terminal import cell_width, plural
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
@@ -184,6 +185,12 @@ def reasons(withheld: Iterable[Withheld]) -> list[WithheldGroup]:
     return [
         WithheldGroup(code, escaped(reason), items) for (code, reason), items in by_reason.items()
     ]
+
+
+def commit_line(revision: SourceRevision) -> str:
+    """Return the commit of the manifests, its author and its subject, in one line."""
+    changes = " with local changes," if revision.dirty else ""
+    return escaped(f"commit {revision.short}{changes} by {revision.author}: {revision.subject}")
 
 
 def plan_counts(plan: Plan) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.core.escaping import escaped
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
+from reconciler.render.phrases import commit_line
 from reconciler.render.terminal import Layout, Span, Style, format_duration, plural, wrap_words
 from reconciler.render.text import target_line
 
@@ -33,6 +34,7 @@ def render_status(status: DaemonStatus, *, now: float, layout: Layout) -> str:
         layout.write(wrap_words(line))
         for line in (
             f"{target_line(status.target)}, owner {escaped(status.owner)}, policy {status.policy}",
+            *([commit_line(status.revision)] if status.revision else []),
             *_cycle(status, now),
         )
     ]

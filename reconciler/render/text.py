@@ -60,7 +60,7 @@ def render_plan(
         calls: Number of API calls by operation; not printed if empty.
     """
     layout = Layout(color, width)
-    blocks: list[Iterable[list[Span]]] = [[wrap_words(headline(plan))]]
+    blocks: list[Iterable[list[Span]]] = [map(wrap_words, [headline(plan), *_commit(plan)])]
     blocks += [_block(group, layout) for group in phrases.groups(plan.changes)]
     blocks += [_withheld(plan, layout)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
@@ -72,9 +72,11 @@ def render_plan(
 def render_report(
     report: Report, *, color: bool, width: int | None = None, calls: Mapping[str, int] = {}
 ) -> str:
-    """Return counts and next steps; outcomes are printed earlier by `render_outcome`."""
+    """Return commit, counts and next steps; `render_outcome` printed the outcomes before."""
+    layout = Layout(color, width)
+    head = "".join(f"{layout.write(wrap_words(line))}\n" for line in _commit(report.plan))
     counts = phrases.report_counts(report)
-    return _footer(counts, render_next_steps(report), calls, Layout(color, width))
+    return head + _footer(counts, render_next_steps(report), calls, layout)
 
 
 def render_outcome(outcome: Outcome, *, color: bool) -> str:
@@ -106,6 +108,10 @@ def target_line(target: TargetId) -> str:
     """Return the name, URL, account and region of a target."""
     name = target.name if target.name == target.url else f"{target.name} ({target.url})"
     return escaped(f"target {name}, account {target.account or 'unknown'}, region {target.region}")
+
+
+def _commit(plan: Plan) -> list[str]:
+    return [phrases.commit_line(plan.revision)] if plan.revision else []
 
 
 def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> Iterator[list[Span]]:

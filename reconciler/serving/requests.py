@@ -2,7 +2,14 @@
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    MutableMapping,
+)
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -30,8 +37,8 @@ class CutOffError(Exception):
 class TooLongError(Exception):
     """The body exceeds the maximum size."""
 
-    def __init__(self) -> None:
-        super().__init__(f"the body must not exceed {limits.MAX_BODY_BYTES} bytes")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the body must not exceed {max_bytes} bytes")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -41,18 +48,28 @@ async def read_body(receive: Receive) -> bytes:
         CutOffError: The connection was closed before the end of the body.
         TooLongError: The body exceeds the maximum size.
     """
-    body = b""
+    return b"".join([part async for part in body_parts(receive, limits.MAX_BODY_BYTES)])
+
+
+async def body_parts(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the parts of the body of a request as they arrive.
+
+    Raises:
+        CutOffError: The connection was closed before the end of the body.
+        TooLongError: The body exceeds `max_bytes`.
+    """
+    size = 0
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             # The part that was received may look like a complete request.
             raise CutOffError
-        body += message["body"]
+        size += len(message["body"])
+        if size > max_bytes:
+            raise TooLongError(max_bytes)
+        yield message["body"]
         more = message["more_body"]
-        if len(body) > limits.MAX_BODY_BYTES:
-            raise TooLongError
-    return body
 
 
 def is_known_host(headers: Iterable[tuple[bytes, bytes]], names: Collection[str]) -> bool:

@@ -476,6 +476,14 @@ OPTIONS = (
         "read the status",
     ),
     Option(
+        "webhook-secret-file",
+        OptionGroup.DAEMON,
+        "File with the secret of the webhooks that start a cycle, /webhooks/github and "
+        "/webhooks/gitlab. Without it, these paths do not exist.",
+        "FILE",
+        command="run",
+    ),
+    Option(
         "once",
         OptionGroup.DAEMON,
         "Run one cycle, then exit.",

@@ -49,7 +49,9 @@ class GitOptions:
     settings: Iterable[tuple[str, str]] = ()
     """Names and values of git's configuration for this command."""
     git_directory: str | None = None
-    """The repository; None to search for it from the working directory."""
+    """The repository; None to search for it from `directory`."""
+    directory: str | None = None
+    """The directory in which git runs; None for the working directory."""
     timeout_seconds: float | None = None
     """None for GIT_TIMEOUT_SECONDS."""
     on_wait: Callable[[], None] = field(default=lambda: None)
@@ -75,6 +77,7 @@ def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOption
             subprocess.Popen(  # noqa: S603  # arguments are checked by the callers
                 [*_GIT, *settings, *where, *arguments],
                 stdin=given,
+                cwd=options.directory,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=_environment(options.transports),
@@ -138,7 +141,7 @@ def _finish(
         output, errors = _collect(process, name, deadline, options.on_wait)
         process.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise GitError(f"{name}: timed out after {timeout:.0f} seconds") from None
+        raise GitError(f"{name}: timed out after {timeout:g} seconds") from None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -167,7 +170,5 @@ def _collect(
                 elif key.data is output or len(errors) < limits.MAX_GIT_FILE_BYTES:
                     key.data.extend(chunk)
             if len(output) > limits.MAX_GIT_OUTPUT_BYTES:
-                raise GitError(
-                    f"{name}: it prints more than {limits.MAX_GIT_OUTPUT_BYTES >> 20} MiB"
-                )
+                raise GitError(f"{name}: printed more than {limits.MAX_GIT_OUTPUT_BYTES >> 20} MiB")
     return output, errors

@@ -14,6 +14,7 @@ from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
@@ -135,7 +136,7 @@ def _status(document: Any) -> DaemonStatus:
     if document["schema"] != SCHEMA:
         raise ValueError(document["schema"])
     cycle, source, lease = document["cycle"], document["source"], document["lease"]
-    code = cycle["exit_code"]
+    code, revision = cycle["exit_code"], source["revision"]
     return DaemonStatus(
         target=TargetId(**document["target"]),
         owner=document["owner"],
@@ -148,6 +149,7 @@ def _status(document: Any) -> DaemonStatus:
         exit_code=None if code is None else ExitCode(code),
         source_valid=source["valid"],
         diagnostics=tuple(source["diagnostics"]),
+        revision=None if revision is None else SourceRevision(**revision),
         error=document["error"],
         unlisted=tuple(map(_unlisted, document["unlisted"])),
         resources=tuple(map(_resource_status, document["resources"])),

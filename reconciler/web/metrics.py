@@ -1,4 +1,7 @@
-"""Metrics of the daemon for Prometheus. No label has a value that comes from outside."""
+"""Metrics of the daemon for Prometheus.
+
+No label has a value that comes from outside, except the digits of the commit of the manifests.
+"""
 
 from collections import Counter as Tally
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, St
 
 _PREFIX = "mesh_reconciler"
 _NO_DRIFT = (State.IN_SYNC, State.SUSPENDED)
+_SOURCE_HELP = "Commit of the manifests; dirty: they have local changes. Absent outside of git."
 _CYCLE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -116,6 +120,10 @@ def _labeled_metrics(status: DaemonStatus) -> Iterator[Metric]:
         for value, number in values.items():
             family.add_metric([value], number)
         yield family
+    source = gauge(f"{_PREFIX}_source_info", _SOURCE_HELP, labels=["commit", "dirty"])
+    if status.revision is not None:
+        source.add_metric([status.revision.commit, str(status.revision.dirty).lower()], 1)
+    yield source
 
 
 def _plain_metrics(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:

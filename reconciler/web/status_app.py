@@ -29,7 +29,10 @@ from reconciler.serving.requests import (
     read_body,
 )
 from reconciler.web.metrics import Metrics
+from reconciler.web.webhooks.registry import WEBHOOKS
+from reconciler.web.webhooks.signature import is_authentic
 
+_CLOSE = (b"connection", b"close")
 _TEXT = b"text/plain; charset=utf-8"
 _OUTSIDE = (
     (
@@ -104,6 +107,7 @@ class StatusApp:
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         token: str | None,
+        webhook_secret: bytes | None = None,
         hosts: Collection[str] = (),
     ) -> None:
         """Create the application.
@@ -114,6 +118,7 @@ class StatusApp:
             metrics: Counters to expose.
             clock: Returns seconds since 1970.
             token: Authorizes cycle requests; None rejects all of them.
+            webhook_secret: Authorizes webhooks; None disables their paths.
             hosts: Names allowed in the Host header, besides localhost and IP addresses.
         """
         self._daemon = daemon
@@ -121,6 +126,7 @@ class StatusApp:
         self._metrics = metrics
         self._clock = clock
         self._token = token
+        self._webhook_secret = webhook_secret
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._was_ready = False
         self._reads: dict[str, Callable[[], Response]] = {
@@ -140,7 +146,7 @@ class StatusApp:
         except HttpError as error:
             response = _error_response(error.status, error, error.headers)
         except TooLongError as error:
-            response = _error_response(413, error, ((b"connection", b"close"),))
+            response = _error_response(413, error, (_CLOSE,))
         except CutOffError:
             return
         headers = [
@@ -161,13 +167,22 @@ class StatusApp:
                 "invalid Host header: use an IP address, localhost or a name of --allow-host,"
                 f" not {host}",
             )
-        body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        if self._webhook_secret is not None and (read_proof := WEBHOOKS.get(path)):
+            _require_method(method, "POST")
+            _require_same_origin(headers)
+            if not await is_authentic(read_proof(headers, self._webhook_secret), receive):
+                # The rest of the body is not read.
+                raise HttpError(401, "the signature or token is missing or wrong", _CLOSE)
+            self._daemon.request_cycle()
+            return Response(b"a cycle was requested\n", status=202)
+        body = await read_body(receive)
         if read := self._reads.get(path):
             _require_method(method, "GET", "HEAD")
             return read()
         if path == "/reconcile":
             _require_method(method, "POST")
+            _require_same_origin(headers)
             self._require_authorized(headers)
             allow_rewind = _read_allow_rewind(headers, body)
             return await self._reconcile(receive, allow_rewind=allow_rewind)
@@ -200,12 +215,7 @@ class StatusApp:
         return Response(f"{reason}\n".encode(errors="backslashreplace"), status=503)
 
     def _require_authorized(self, headers: Headers) -> None:
-        """Reject requests of other web pages and requests without the token."""
-        # Browsers send these headers; other clients do not.
-        site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
-        origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
-        if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
-            raise HttpError(403, "requests from pages of another origin are not allowed")
+        """Reject requests without the token."""
         if self._token is None:
             raise HttpError(403, "this daemon has no token file, so it accepts no cycle requests")
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
@@ -252,6 +262,15 @@ def _require_method(method: str, *allowed: str) -> None:
     if method not in allowed:
         listed = ", ".join(allowed)
         raise HttpError(405, f"method not allowed: use {listed}", (b"allow", listed.encode()))
+
+
+def _require_same_origin(headers: Headers) -> None:
+    """Reject requests of other web pages."""
+    # Browsers send these headers; other clients do not.
+    site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
+    origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
+    if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
+        raise HttpError(403, "requests from pages of another origin are not allowed")
 
 
 def _read_allow_rewind(headers: Headers, body: bytes) -> bool:

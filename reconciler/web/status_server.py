@@ -19,6 +19,7 @@ from reconciler.serving.protocol import Limits
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import DaemonControl, RenderStatus, StatusApp
 from reconciler.web.token_file import make_token
+from reconciler.web.webhooks.registry import read_webhook_secret
 
 LIMITS = Limits(max_connections=limits.MAX_STATUS_CONNECTIONS)
 
@@ -34,6 +35,7 @@ def serve(
     document: RenderStatus,
     metrics: Metrics,
     token_file: Path,
+    webhook_secret_file: Path | None = None,
     hosts: Collection[str] = (),
     insecure: bool = False,
 ) -> Iterator[str]:
@@ -46,11 +48,12 @@ def serve(
         document: Renders a status as JSON.
         metrics: Counters to expose.
         token_file: File with the token that authorizes cycle requests; created if missing.
+        webhook_secret_file: File with the secret of the webhooks; None disables them.
         hosts: Names allowed in the Host header, besides localhost and IP addresses.
         insecure: Whether to allow addresses that other machines can reach.
 
     Raises:
-        UsageError: The address is not allowed or in use, or other users can read the token file.
+        UsageError: The address is not allowed or in use, or other users can read a secret.
         ReconcilerError: The process may not open enough files or start a thread.
     """
     with ExitStack() as opened:
@@ -61,6 +64,9 @@ def serve(
                 document=document,
                 metrics=metrics,
                 token=_token(token_file),
+                webhook_secret=(
+                    read_webhook_secret(webhook_secret_file) if webhook_secret_file else None
+                ),
                 hosts=hosts,
             )
             listener = opened.enter_context(listen(host, port, insecure=insecure))

@@ -2,13 +2,10 @@
 
 import os
 import secrets
-import stat
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler import limits
-from reconciler.core.errors import UsageError
-from reconciler.known_secrets import remember
+from reconciler.web.secret_file import read_secret
 
 _BYTES = 32
 
@@ -31,28 +28,15 @@ def read_token(path: Path) -> str:
     Raises:
         UsageError: The file cannot be read, is empty, or other users can read it.
     """
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(file, "rb") as opened:
-            status = os.fstat(file)
-            token = opened.read(limits.MAX_TOKEN_FILE_BYTES).strip()
-    except OSError as error:
-        raise UsageError(
-            f"cannot read the token file {path}: {error.strerror}; the daemon creates it"
-            " when it starts: restart it if the file was lost, run this in its directory as its"
-            " user, or pass --token-file"
-        ) from error
-    if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-        raise UsageError(
-            f"the token file {path} must be a file that only its user can read:"
-            f" run chmod 600 {path}"
-        )
-    if not token or not token.isascii():
-        raise UsageError(
-            f"the token file {path} contains no token: remove it and restart the daemon"
-        )
-    remember(token.decode())
-    return token.decode()
+    return read_secret(
+        path,
+        "token file",
+        if_unreadable=(
+            "the daemon creates it when it starts: restart it if the file was lost, run this in"
+            " its directory as its user, or pass --token-file"
+        ),
+        if_empty="token: remove it and restart the daemon",
+    )
 
 
 def _create(path: Path) -> None:

@@ -16,12 +16,14 @@ def read_manifests(
     variables: Mapping[str, str],
     *,
     allow_empty: bool,
+    find_revision: bool = False,
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
     """Return the desired state and all diagnostics of the manifests in `source`.
 
-    `beat` is called about once a second while they are read.
+    `beat` is called about once a second while they are read. With `find_revision`, the result has
+    the commit of a directory in a git checkout too.
     """
     # A fetch has its own time-outs, so the time to read begins after it.
     source.refresh(beat)
@@ -33,9 +35,15 @@ def read_manifests(
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
         diagnostics.append(no_manifest_diagnostic(source.names))
-    return replace(
+    result = replace(
         loaded,
         diagnostics=sort_diagnostics(diagnostics),
         revision=snapshot.revision,
         notices=snapshot.notices,
     )
+    if not (find_revision and result.valid) or result.revision is not None:
+        return result
+    # `validate` does not need it, and its imports take milliseconds.
+    from reconciler.source.checkout_revision import checkout_revision  # noqa: PLC0415
+
+    return replace(result, revision=checkout_revision(source.names, snapshot.files))

@@ -12,6 +12,7 @@ from reconciler.core.errors import RejectedError, UnavailableError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.resources import OWNER_TAG, Key
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, State
 from reconciler.daemon.cycle import CycleRunner
 from reconciler.manifest.parsing.diagnostics import Code, about_file
@@ -171,6 +172,33 @@ def test_an_invalid_source_goes_on_repairing_without_deletes_and_is_told_of_once
     life.means.diagnostics = ()
     assert life.cycle() == {"a": State.IN_SYNC}
     assert messages(told, "valid again") == 1
+
+
+def test_the_commit_is_that_of_the_last_valid_manifests_and_is_told_of_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+
+    def shown() -> SourceRevision | None:
+        life.cycle()
+        return life.status.revision
+
+    assert shown() is None
+    first, second = (SourceRevision(digit * 40, f"\x1b{digit}", "A") for digit in "12")
+    life.means.revision = first
+    assert [shown() for _ in range(2)] == [first] * 2
+    life.means.revision, life.means.diagnostics = second, BROKEN
+    assert shown() == first
+    life.means.diagnostics = ()
+    assert shown() == second
+    life.means.revision = None
+    assert shown() is None
+    for digit in "12":
+        line = f"the manifests are of commit {digit * 12} by A: \\x1b{digit}"
+        assert messages(told, line) == 1
+    commits = [getattr(record, "commit", None) for record in told.records]
+    assert commits.count("1" * 40) == 1 + 3
+    assert commits.count("2" * 40) == 1 + 1
 
 
 def test_i05_a_source_that_is_gone_deletes_nothing() -> None:

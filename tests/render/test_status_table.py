@@ -18,6 +18,7 @@ def test_what_needs_somebody_comes_first() -> None:
     assert render_status(status(resources=sample_statuses()[:3]), now=NOW, layout=PLAIN) == (
         "target test (http://127.0.0.1:1), account 123456789012, region eu-west-1, "
         "owner platform, policy sync\n"
+        f"commit 0123456789ab by {HOSTILE}\\x1b: Close the egress {HOSTILE}\n"
         "Cycle 42 ended 12 s ago with 4 (partial); one every 1 min.\n"
         "! virtual-node/orders/*: they could not be listed, and some may be ours: "
         f"403 {HOSTILE}\n"

@@ -162,12 +162,26 @@ def test_e20_a_hostile_repository_runs_nothing_and_sees_no_credential(
     assert not canary.exists()
 
 
+@pytest.mark.parametrize(
+    ("script", "seconds", "message"),
+    [
+        ("exec sleep 60", 0.2, "timed out after 0.2 seconds"),
+        ("exec cat /dev/zero", 60, "printed more than 1 MiB"),
+    ],
+)
 def test_git_that_does_not_end_is_ended(
-    base: str, here: Path, monkeypatch: pytest.MonkeyPatch
+    base: str,
+    here: Path,
+    script: str,
+    seconds: float,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (here / "git").write_text("#!/bin/sh\nexec sleep 60\n")
-    (here / "git").chmod(0o755)
+    program = here / "git"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{here}:{os.environ['PATH']}")
-    monkeypatch.setattr(limits, "GIT_TIMEOUT_SECONDS", 1)
-    with pytest.raises(HistoryError, match="timed out after 1 seconds"):
+    monkeypatch.setattr(limits, "GIT_TIMEOUT_SECONDS", seconds)
+    monkeypatch.setattr(limits, "MAX_GIT_OUTPUT_BYTES", 1 << 20)
+    with pytest.raises(HistoryError, match=f"git merge-base: {message}"):
         files_at(base, ["m"])

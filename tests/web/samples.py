@@ -12,13 +12,16 @@ from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, Unlisted
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
+from reconciler.web.status_app import DaemonControl
 from reconciler.web.status_server import serve
 
 NOW = 1_764_000_000.0
 TOKEN = "a-token-that-only-tests-know"  # noqa: S105  # it opens nothing
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
 
@@ -93,6 +96,7 @@ def status(now: float = NOW, **changes: object) -> DaemonStatus:
         "exit_code": ExitCode.PARTIAL,
         "source_valid": False,
         "diagnostics": ("manifests/a.yaml:2:1: error[MR012] is not valid YAML",),
+        "revision": SourceRevision(COMMIT, f"Close the egress {HOSTILE}", f"{HOSTILE}\x1b"),
         "unlisted": (Unlisted("virtual-node", Key("mesh", ("orders",)), f"403 {HOSTILE}"),),
         "resources": sample_statuses(now),
         "calls": {"ListMeshes": 84, "DescribeMesh": 12},
@@ -146,8 +150,15 @@ class StillDaemon:
 
 
 @contextmanager
-def served(daemon: StillDaemon, folder: Path, *, port: int = 0) -> Iterator[str]:
+def served(
+    daemon: DaemonControl, folder: Path, *, port: int = 0, webhook_secret: str | None = None
+) -> Iterator[str]:
     """Serve ``daemon`` on loopback, and yield its URL; its token is in ``folder``."""
+    secret_file = None
+    if webhook_secret is not None:
+        secret_file = folder / "webhook-secret"
+        secret_file.write_text(f"{webhook_secret}\n")
+        secret_file.chmod(0o600)
     with serve(
         daemon,
         "127.0.0.1",
@@ -155,5 +166,6 @@ def served(daemon: StillDaemon, folder: Path, *, port: int = 0) -> Iterator[str]
         document=render_status,
         metrics=Metrics(),
         token_file=folder / "token",
+        webhook_secret_file=secret_file,
     ) as url:
         yield url

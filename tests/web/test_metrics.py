@@ -5,10 +5,11 @@ import re
 import pytest
 from builders import desired, plan
 from prometheus_client.parser import text_string_to_metric_families
-from web.samples import HOSTILE, NOW, calm, status
+from web.samples import COMMIT, HOSTILE, NOW, calm, status
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import Applied, Failed
+from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
 from reconciler.web.metrics import Metrics
 
@@ -106,8 +107,19 @@ def test_e16_no_name_of_a_resource_and_no_url_is_in_them() -> None:
     for name in ("legacy", "ledger", "somebody-else", "img", "manifests/", "127.0.0.1", "m499"):
         assert name not in text
     labels = set(re.findall(r'(\w+)="', text))
-    assert labels == {"result", "le", "verb", "outcome", "version", "state", "operation"}
+    assert labels == {
+        *("result", "le", "verb", "outcome", "version", "state", "operation"),
+        *("commit", "dirty"),
+    }
     assert len(text.splitlines()) < 150
+
+
+def test_the_commit_of_the_manifests_is_a_series() -> None:
+    name = "mesh_reconciler_source_info"
+    assert figures(status())[f"{name}{{{COMMIT},false}}"] == 1
+    dirty = SourceRevision(COMMIT, HOSTILE, HOSTILE, dirty=True)
+    assert figures(status(revision=dirty))[f"{name}{{{COMMIT},true}}"] == 1
+    assert not [key for key in figures(status(revision=None)) if key.startswith(name)]
 
 
 def test_every_exit_code_of_a_cycle_begins_at_zero() -> None:

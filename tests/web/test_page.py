@@ -15,9 +15,10 @@ import pytest
 import urllib3
 from programs import require_program
 from servers import Answer, scripted
-from web.samples import HOSTILE, StillDaemon, calm, served, status
+from web.samples import COMMIT, HOSTILE, StillDaemon, calm, served, status
 
 from reconciler.core.resources import Key
+from reconciler.core.source_revision import SourceRevision
 
 pytestmark = pytest.mark.browser
 
@@ -102,6 +103,7 @@ def test_everything_is_shown_at_every_width(
     assert 'tags.cost/center absent \u2192 "payments"' in facts["items"]
     assert "account123456789012, eu-west-1" in facts["facts"]
     assert re.search(r"cycle42 ended \d+ s ago with 4 \(partial\)", facts["facts"])
+    assert f"commit0123456789ab by {HOSTILE}\\u{{1b}}: Close the egress {HOSTILE}" in facts["facts"]
     assert "manifests/a.yaml:2:1: error[MR012] is not valid YAML" in facts["notices"]
     assert facts["title"] == "8 not in sync \u00b7 test"
     assert facts["head"] is (width > 960)
@@ -121,6 +123,12 @@ def test_e14_what_looks_like_markup_is_text(seen: Callable[..., dict[str, Any]])
     (item,) = (item for item in facts["items"] if item.startswith("tags.<img"))
     # What would turn the text around it is spelled out.
     assert item.endswith('"a\\u{202e}b\\u001b[2J"')
+
+
+def test_local_changes_are_shown(seen: Callable[..., dict[str, Any]]) -> None:
+    revision = SourceRevision(COMMIT, "Fix it", "A", dirty=True)
+    facts = seen(StillDaemon(calm(time.time(), revision=revision)), 1280)["facts"]
+    assert "commit0123456789ab with local changes, by A: Fix it" in facts
 
 
 def test_a_daemon_that_stops_answering_is_shown_as_stale(
@@ -151,8 +159,9 @@ def test_a_loop_that_does_not_move_and_a_target_that_cannot_be_read_are_said(
 def test_what_could_not_be_listed_is_said_and_is_not_in_sync(
     seen: Callable[..., dict[str, Any]],
 ) -> None:
-    shown = calm(time.time(), unlisted=status().unlisted)
+    shown = calm(time.time(), unlisted=status().unlisted, revision=None)
     facts = seen(StillDaemon(shown), 1280)
+    assert "commit" not in facts["facts"]
     assert facts["title"] == "not all could be read \u00b7 test"
     (notice,) = facts["notices"]
     assert notice.startswith(

@@ -12,13 +12,14 @@ from reconciler.core.planning.ownership import keys_to_create, plan_adoption
 def run(invocation: Invocation) -> int:
     """Adopt the unowned live resources that match the keys and have a manifest."""
     with open_run(invocation) as context:
+        loaded = context.read()
         desired = [
             replace(resource, options=replace(resource.options, adopt=True))
             if any(map(resource.key.matches, invocation.keys))
             else resource
-            for resource in require_valid(context.read(), color=invocation["color"])
+            for resource in require_valid(loaded, color=invocation["color"])
         ]
-        plan = context.propose(desired, only=invocation.keys)
+        plan = context.propose(desired, revision=loaded.revision, only=invocation.keys)
         context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
         live = {resource.key for resource in desired} - keys_to_create(plan)
         for pattern in invocation.keys:

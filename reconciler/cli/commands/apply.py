@@ -24,8 +24,9 @@ def _make_plan(invocation: Invocation, context: RunContext) -> Plan:
     Raises:
         PlanChangedError: If --expect has another fingerprint.
     """
-    desired = require_valid(context.read(), color=invocation["color"])
-    plan = context.propose(desired)
+    loaded = context.read()
+    desired = require_valid(loaded, color=invocation["color"])
+    plan = context.propose(desired, revision=loaded.revision)
     context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
     expected = invocation["expect"]
     if expected not in (None, plan.fingerprint):

@@ -180,7 +180,7 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
 
 
 def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: str) -> JobResult:
-    loaded = read_source(invocation, allow_empty=invocation["allow_empty"])
+    loaded = read_source(invocation, allow_empty=invocation["allow_empty"], find_revision=True)
     _annotate(forge, loaded.diagnostics, token)
     summary_text = diagnostic_reports.text(loaded.diagnostics, color=False)
     summary_text += diagnostic_reports.summary(loaded)
@@ -193,8 +193,9 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
         desired = loaded.desired
         if any(map(is_git, context.paths)):
             # The commit of the plan is compared with the one that was applied to this target.
-            desired = require_valid(context.read(), color="never")
-        plan = context.propose(desired)
+            loaded = context.read()
+            desired = require_valid(loaded, color="never")
+        plan = context.propose(desired, revision=loaded.revision)
         context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
         calls = invocation.printed_calls(context.target.calls)
         print_result(text.render_plan(plan, color=False, calls=calls))

@@ -13,8 +13,9 @@ from reconciler.wiring.plan_files import write_plan
 def run(invocation: Invocation) -> int:
     """Show the changes that apply would make; write only the file of --out."""
     with open_run(invocation) as context:
-        desired = require_valid(context.read(), color=invocation["color"])
-        plan = context.propose(desired)
+        loaded = context.read()
+        desired = require_valid(loaded, color=invocation["color"])
+        plan = context.propose(desired, revision=loaded.revision)
         context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)

@@ -26,7 +26,7 @@ from reconciler.core.report import Applied, Failed, Outcome, Report
 from reconciler.core.resources import Desired, Key
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.daemon import systemd
-from reconciler.daemon.cycle import CycleRunner
+from reconciler.daemon.cycle import CycleRunner, commit_facts
 from reconciler.daemon.loop import CycleRequest, Daemon, LoopInputs
 from reconciler.daemon.watch import ticks, watch
 from reconciler.locks.lease import keep_renewed
@@ -72,6 +72,7 @@ class DaemonRun:
     request: CycleRequest = field(default_factory=CycleRequest)
     _is_whole: bool = False
     _unfinished: dict[str, None] = field(default_factory=dict)
+    _commit: dict[str, str | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Let the signal handler list the changes in progress."""
@@ -117,8 +118,10 @@ class DaemonRun:
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Apply ``plan``, except the changes in ``waiting``, and return the report."""
         changes = [change for change in plan.changes if change.key not in waiting]
+        self._commit = commit_facts(plan.revision)
         for change in changes:
-            logger.info("%s", text.render_intent(change), extra={"key": str(change.key)})
+            facts = {"key": str(change.key), **self._commit}
+            logger.info("%s", text.render_intent(change), extra=facts)
         self._unfinished = {str(change.key): None for change in changes}
         options = engine.ApplyOptions(
             workers=self.context.invocation["parallelism"],
@@ -167,7 +170,8 @@ class DaemonRun:
         self.metrics.count_outcome(outcome)
         del self._unfinished[key]
         level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
-        logger.log(level, text.render_outcome(outcome, color=False), extra={"key": key})
+        facts = {"key": key, **self._commit}
+        logger.log(level, text.render_outcome(outcome, color=False), extra=facts)
 
 
 def _cache(invocation: Invocation) -> ReadCache:
@@ -183,12 +187,14 @@ def _run_once(run: DaemonRun) -> ExitCode:
     context = run.context
     _log_target(context)
     with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
+        loaded = context.read()
         desired = {
             resource.key: resource
-            for resource in require_valid(context.read(), color=context.invocation["color"])
+            for resource in require_valid(loaded, color=context.invocation["color"])
         }
         runner = CycleRunner(run, steady_seconds, time.time)
-        status = runner.reconcile(_initial_status(context), desired, forced=True)
+        before = replace(_initial_status(context), revision=loaded.revision)
+        status = runner.reconcile(before, desired, forced=True)
     keys = (resource_status.key for resource_status in status.resources)
     context.require_patterns_to_match(keys, desired.values(), status.unlisted)
     return run.stop.code or status.exit_code or ExitCode.OK
@@ -221,12 +227,14 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
         )
         run.on_heartbeat = daemon.record_heartbeat
         context.target.on_response(daemon.record_heartbeat)
+        secret_file = context.invocation["webhook_secret_file"]
         server = serve(
             daemon,
             *address,
             document=json_output.render_status,
             metrics=run.metrics,
             token_file=Path(context.invocation["token_file"]),
+            webhook_secret_file=Path(secret_file) if secret_file else None,
             hosts=context.invocation["allow_host"],
             insecure=context.invocation["insecure"],
         )

@@ -24,7 +24,9 @@ def run(invocation: Invocation) -> int:
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
 
-def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
+def read_source(
+    invocation: Invocation, *, allow_empty: bool, find_revision: bool = False
+) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
     variables = read_variables(invocation.options.values)
     source = open_source(
@@ -34,7 +36,7 @@ def read_source(invocation: Invocation, *, allow_empty: bool) -> LoadResult:
         stdin=sys.stdin,
         cache_directory=invocation["cache_dir"],
     )
-    return read_manifests(source, variables, allow_empty=allow_empty)
+    return read_manifests(source, variables, allow_empty=allow_empty, find_revision=find_revision)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ from reconciler.core.resources import (
     Unreadable,
     digest,
 )
+from reconciler.core.source_revision import SourceRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Plan:
         unlisted: Lists that could not be read; even the keys of these resources are unknown.
         owned: Number of live resources of ``owner``; None if not counted.
         renewals: Updates of nothing but the last-applied record, of resources in ``unchanged``.
+        revision: The commit of the manifests, which is only shown; None if it is not known.
     """
 
     target: TargetId
@@ -79,6 +81,7 @@ class Plan:
     unlisted: tuple[Unlisted, ...] = ()
     owned: int | None = None
     renewals: tuple[Update, ...] = ()
+    revision: SourceRevision | None = None
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -105,8 +108,8 @@ class Plan:
     def fingerprint(self) -> str:
         """The digest that a reviewer approves: 43 characters.
 
-        It covers the target, the owner and the patch of each change. Versions and times are not
-        included, so that unrelated edits do not change it.
+        It covers the target, the owner and the patch of each change. Versions, times and the commit
+        of the manifests are not included, so that unrelated edits do not change it.
         """
         changes: list[Json] = [
             [

@@ -11,6 +11,7 @@ from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import FieldChange
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
+from reconciler.core.source_revision import SourceRevision
 
 
 class State(StrEnum):
@@ -73,6 +74,7 @@ class DaemonStatus:
         cycle: Number of the last started cycle, from 1; 0 before the first.
         exit_code: Exit code of the last finished cycle.
         diagnostics: Problems of the source.
+        revision: Commit of the last valid manifests; None if it is not known.
         error: Why the target could not be read.
         unlisted: Lists of the target that could not be read.
         calls: Number of API calls since the start, by operation.
@@ -93,6 +95,7 @@ class DaemonStatus:
     exit_code: ExitCode | None = None
     source_valid: bool = True
     diagnostics: tuple[str, ...] = ()
+    revision: SourceRevision | None = None
     error: str | None = None
     unlisted: tuple[Unlisted, ...] = ()
     resources: tuple[ResourceStatus, ...] = ()

@@ -4,6 +4,7 @@
 const POLL_INTERVAL_MS = 3000;
 const TIMEOUT_MS = 8000;
 const MAX_NOTICES = 10;
+const COMMIT_DIGITS = 12;
 
 const byId = (id) => document.getElementById(id);
 const rows = new Map();
@@ -149,7 +150,7 @@ function selectState(state) {
 }
 
 function updateFacts(status) {
-  const { target, cycle, lease } = status;
+  const { target, cycle, lease, source: { revision } } = status;
   const isFirst = cycle.finished_at === null;
   const running = cycle.started_at > cycle.finished_at ? "running" : "";
   const ended = isFirst ? [] : [running ? ", the previous one ended " : "ended ", timeElement(cycle.finished_at), ` with ${cycle.exit_code} (${cycle.exit_name})`];
@@ -157,6 +158,7 @@ function updateFacts(status) {
     target: [target.name === target.url ? target.url : `${target.name} (${target.url})`],
     account: [`${target.account ?? "unknown"}, ${target.region}`],
     owner: [`${status.owner}, policy ${status.policy}`],
+    commit: revision && [element("code", { title: revision.commit }, revision.commit.slice(0, COMMIT_DIGITS)), `${revision.dirty ? " with local changes," : ""} by ${revision.author}: ${revision.subject}`],
     cycle: [cycle.number ? `${cycle.number} ${running}` : "none yet", ...ended],
     every: [`${formatDuration(status.interval_seconds)}${status.recheck_seconds ? `, all tags within ${formatDuration(status.recheck_seconds)}, all resources within ${formatDuration(status.description_seconds)}` : ""}`],
     lease: lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],

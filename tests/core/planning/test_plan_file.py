@@ -39,6 +39,7 @@ from reconciler.core.resources import (
     canonical_json,
     digest,
 )
+from reconciler.core.source_revision import SourceRevision
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 EVERYTHING = plan(
@@ -171,6 +172,19 @@ def test_e10_a_huge_file_is_refused_unread() -> None:
 def test_a_plan_too_large_to_be_read_is_not_saved() -> None:
     with pytest.raises(UsageError, match=r"has 18\.0 MiB, .* at most 16 MiB: .* --only"):
         write_plan_file(plan(desired("a", {"text": "x" * (9 << 20)})))
+
+
+@pytest.mark.parametrize(
+    "text", ["Close it", "", "\x1b[2J\u202e\ud7ff\n```\U0001f512", "x" * 10_000]
+)
+@pytest.mark.parametrize("dirty", [False, True])
+def test_a_plan_is_saved_with_any_commit_and_its_fingerprint_has_none(
+    text: str, *, dirty: bool
+) -> None:
+    revision = SourceRevision("0" * 40, text, text, dirty)
+    shown = replace(SMALL, revision=revision)
+    assert shown.fingerprint == SMALL.fingerprint
+    assert parse_plan_file("p", write_plan_file(shown)) == shown
 
 
 def test_e08_a_plan_whose_account_is_unknown_is_bound_to_nothing_and_not_saved() -> None:

@@ -1,0 +1,1 @@
+"""Webhooks of forges: each proves that its sender knows the secret, and requests a cycle."""
