@@ -384,5 +384,5 @@ def test_notices_about_the_commit_are_shown_and_logged_once(
     assert messages(told, "stays in effect") == 1
     life.means.notices = ()
     life.cycle()
-    assert life.status.diagnostics == ()
+    assert not any(life.status.diagnostics)
     assert messages(told, "is in effect again") == 1
