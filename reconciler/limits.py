@@ -79,6 +79,8 @@ MAX_LOCK_RECORD_BYTES = 4_096
 # A replica that is suspended while it reads keeps the lock file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01
+# libpq uses no shorter timeout for connections than 2 s.
+LOCK_DATABASE_TIMEOUT_SECONDS = 4
 
 # The source and its manifests.
 
@@ -136,6 +138,9 @@ MAX_CONFIG_FILE_BYTES = 1 << 20
 # A setting has three parts at most, and a host name in a list fewer labels than this.
 MAX_CONFIG_KEY_PARTS = 64
 MAX_TOKEN_FILE_BYTES = 1_024
+MAX_KEY_FILE_BYTES = 1 << 16
+# About 5,000 access keys.
+MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 
 # Forges.
 
@@ -170,6 +175,7 @@ MAX_STATUS_CONNECTIONS = 64
 REQUEST_TIMEOUT_SECONDS = 20.0
 # SDKs reuse connections. If the server closes one during a delete, the SDK does not retry it.
 IDLE_TIMEOUT_SECONDS = 75
+TLS_CLOSE_TIMEOUT_SECONDS = 0.5
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
 # GitHub sends payloads of at most 25 MB. They are not kept in memory.
@@ -198,3 +204,8 @@ DIRECTORY_RELEASE_DELAY_SECONDS = 0.1
 # The length of the longest name; fnmatch takes quadratic time for some patterns.
 MAX_FAULT_PATTERN_CHARACTERS = 255
 TAG_INDEX_PAGE_SIZE = 50
+# Signatures of AWS: the difference between the clocks, and the lifetime of a presigned URL.
+MAX_SIGNATURE_SKEW_SECONDS = 900
+MAX_PRESIGNED_SECONDS = 604_800
+# Shorter secrets can be found by trying them on a recorded request.
+MIN_SECRET_CHARACTERS = 16

@@ -52,9 +52,9 @@ class OptionGroup(Enum):
 
 
 def is_lock(text: str) -> bool:
-    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a location."""
+    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a valid location."""
     scheme, _, location = text.partition(":")
-    return scheme in LOCK_SCHEMES and bool(location)
+    return scheme in LOCK_SCHEMES and bool(LOCK_SCHEMES[scheme].pattern.fullmatch(location))
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,7 +532,33 @@ OPTIONS = (
         command="endpoint",
     ),
     *_server_options(
-        "endpoint", OptionGroup.ENDPOINT, "Address to serve on.", "127.0.0.1:8473", "do anything"
+        "endpoint",
+        OptionGroup.ENDPOINT,
+        "Address to serve on.",
+        "127.0.0.1:8473",
+        "do anything, unless --credentials is passed",
+    ),
+    Option(
+        "tls-cert",
+        OptionGroup.ENDPOINT,
+        "Certificate chain (PEM) to serve HTTPS with; read again when it changes. Default: HTTP.",
+        "FILE",
+        command="endpoint",
+    ),
+    Option(
+        "tls-key",
+        OptionGroup.ENDPOINT,
+        "Private key (PEM) of --tls-cert; read again when it changes.",
+        "FILE",
+        command="endpoint",
+    ),
+    Option(
+        "credentials",
+        OptionGroup.ENDPOINT,
+        "TOML file with the access keys whose signatures are accepted; read again when it changes."
+        " Default: every signature is accepted.",
+        "FILE",
+        command="endpoint",
     ),
     _format_option("status", "Print the status as text or JSON.", "json"),
     Option(

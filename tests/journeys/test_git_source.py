@@ -222,6 +222,7 @@ def test_an_incident_is_rolled_back_first_and_reverted_in_git_after(
     assert world.run("plan").err == ""
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("revision", ["main", "HEAD~1", "0" * 40, "abc", "--help"])
 def test_a_revision_is_a_commit_of_the_history(world: World, revision: str) -> None:
     world.commit(a="DROP_ALL")

@@ -160,6 +160,7 @@ def test_a_moved_tag_and_a_force_push_are_followed(world: World) -> None:
     assert world.read() == amended != second
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
