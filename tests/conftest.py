@@ -141,10 +141,12 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
     """Return a function that starts a daemon, which is killed at the end of the test."""
     running: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, url: str = endpoint.url, **environment: str) -> subprocess.Popen[str]:
+    def run(
+        *arguments: str, url: str | None = endpoint.url, **environment: str
+    ) -> subprocess.Popen[str]:
+        where = ("--endpoint-url", url) if url else ()
         process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", "--endpoint-url", url,
-             "--owner", "o", *arguments],
+            [sys.executable, "-m", "reconciler", "run", *where, "--owner", "o", *arguments],
             cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **environment},
         )  # fmt: skip

@@ -21,6 +21,7 @@ KEY_COMMANDS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "d
 WRITING_COMMANDS = ("apply", "adopt", "release")
 # These commands also renew the last-applied records of resources that are in sync.
 RENEWING_COMMANDS = ("apply", "run")
+REWIND_COMMANDS = ("plan", "apply", "reconcile")
 LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
@@ -220,6 +221,14 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "allow-rewind",
+        OptionGroup.GUARDS,
+        "Allow deletes by a commit that does not descend from the one applied last.",
+        type=OptionType.FLAG,
+        commands=REWIND_COMMANDS,
+        configurable=False,
+    ),
+    Option(
         "only",
         OptionGroup.SELECTION,
         "Select only these keys. Globs are allowed. Repeatable.",
@@ -255,6 +264,22 @@ OPTIONS = (
         "Also read variables from the environment, except secrets.",
         type=OptionType.FLAG,
         commands=SOURCE_COMMANDS,
+    ),
+    Option(
+        "cache-dir",
+        OptionGroup.MANIFESTS,
+        "Directory for mirrors of git repositories. Default: mesh-reconciler in XDG_CACHE_HOME, or "
+        "in ~/.cache.",
+        "DIR",
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
+        "revision",
+        OptionGroup.MANIFESTS,
+        "Use this commit of a git repository. apply also holds the target there, for run too.",
+        "COMMIT",
+        commands=("plan", "apply"),
+        configurable=False,
     ),
     Option(
         "lock",
@@ -427,6 +452,16 @@ OPTIONS = (
         "interval",
         OptionGroup.DAEMON,
         "Seconds between two full cycles.",
+        "SECONDS",
+        OptionType.SECONDS,
+        60,
+        command="run",
+        minimum=1,
+    ),
+    Option(
+        "poll",
+        OptionGroup.DAEMON,
+        "Seconds between two looks at a git repository for new commits.",
         "SECONDS",
         OptionType.SECONDS,
         60,
