@@ -20,6 +20,8 @@ from reconciler.cli.command_table import COMMANDS
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
 
+pytestmark = pytest.mark.unmeasured
+
 BIN = Path(sys.executable).parent
 GUIDE = (DEPLOY / "README.md").read_text("utf-8")
 
