@@ -13,6 +13,7 @@ from reconciler.endpoint.endpoint_errors import (
 from reconciler.endpoint.local_endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
 from reconciler.serving.http_server import InvalidAddressError, ServingError
+from reconciler.serving.reloaded_file import InvalidFileError
 
 __all__ = [
     "Behavior",
@@ -21,6 +22,7 @@ __all__ = [
     "InvalidAddressError",
     "InvalidBehaviorError",
     "InvalidFaultsError",
+    "InvalidFileError",
     "LocalEndpoint",
     "ServingError",
     "parse_behavior",

@@ -72,6 +72,7 @@ class LoadResult:
         ignored: Number of resources of other products, by apiVersion and kind, type or file.
         ignored_files: Files and directories of the source that patterns exclude.
         revision: The commit of the files; None outside of git.
+        notices: Sentences about the commit: why it is not the newest of its branch.
     """
 
     desired: tuple[Desired, ...]
@@ -79,6 +80,7 @@ class LoadResult:
     ignored: Mapping[str, int]
     revision: SourceRevision | None = None
     ignored_files: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:

@@ -12,6 +12,7 @@ from reconciler.known_secrets import shown
 from reconciler.settings.config_file import (
     BUILT_IN,
     CONFIG_FILE,
+    SOURCE_FIELDS,
     TARGET_FIELDS,
     TARGET_ONLY_FIELDS,
     ConfigFile,
@@ -27,6 +28,25 @@ _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """The place of the manifests of a target.
+
+    Attributes:
+        source: A path on disk, or the address of a git repository; None if not configured.
+        ref: The branch, tag or commit of the repository.
+        path: The directory or file in the repository.
+        verify: A file with the signers whose commits are used.
+        exclude: Patterns of files that are not part of the source.
+    """
+
+    source: str | None = None
+    ref: str | None = None
+    path: str | None = None
+    verify: str | None = None
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TargetConfig:
     """The target of a run.
 
@@ -35,7 +55,7 @@ class TargetConfig:
         url: None on ``local``, which finds its own endpoint, and if the SDK resolves the endpoint.
         role_arn: The role to assume.
         account: The account that the credentials must belong to; checked before planning.
-        source: The path of all manifests of the owner id, if configured.
+        source: The path or repository of all manifests of the owner id, if configured.
         allow_insecure_endpoint: Whether credentials may be sent over plain HTTP to other machines.
         tag_index_lag: Seconds by which the index of tags may lag behind writes.
     """
@@ -48,7 +68,7 @@ class TargetConfig:
     profile: str | None = None
     role_arn: str | None = None
     account: str | None = None
-    source: str | None = None
+    source: SourceConfig = SourceConfig()
     allow_insecure_endpoint: bool = False
     tag_index_lag: float = 0
 
@@ -125,35 +145,30 @@ def choose_target(
         profile=chosen["profile"] or None,
         role_arn=table.get("role_arn"),
         account=table.get("account"),
-        source=table.get("source"),
+        source=_source_config(table),
         allow_insecure_endpoint=bool(chosen["allow_insecure_endpoint"]),
         tag_index_lag=chosen["tag_index_lag"] or 0,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceConfig:
-    """The source of a target.
-
-    Attributes:
-        path: The path of all manifests of the owner id, if configured.
-        exclude: Patterns of files that are not part of it.
-        namespace: Namespace of Kubernetes objects that have none; may be empty.
-    """
-
-    path: str | None
-    exclude: tuple[str, ...]
-    namespace: str
-
-
-def source_config(values: OptionValues, file: ConfigFile) -> SourceConfig:
-    """Return the source of the target, even if no target is set."""
+def source_of(values: OptionValues, file: ConfigFile) -> SourceConfig:
+    """Return the settings of the manifests of the target."""
     _, name, _ = _url_or_name(values, file)
-    table = _table(name, file)
+    return _source_config(_table(name, file))
+
+
+def namespace_of(values: OptionValues, file: ConfigFile) -> str:
+    """Return the namespace of Kubernetes objects that have none; empty if it is not set."""
     namespace = values.values.get("namespace")
     if not values.is_explicit("namespace"):
-        namespace = table.get("namespace", namespace)
-    return SourceConfig(table.get("source"), tuple(table.get("exclude", ())), namespace or "")
+        _, name, _ = _url_or_name(values, file)
+        namespace = _table(name, file).get("namespace", namespace)
+    return namespace or ""
+
+
+def _source_config(table: Mapping[str, Any]) -> SourceConfig:
+    texts = {field: table.get(field) for field in SOURCE_FIELDS}
+    return SourceConfig(**texts, exclude=tuple(table.get("exclude", ())))
 
 
 def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:

@@ -10,7 +10,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
@@ -30,7 +30,8 @@ DEFAULT_SOURCE = "manifests"
 
 # Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
-
+# The type of a submodule in a tree of git; no file system has it.
+SUBMODULE = 0o160000
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
 
@@ -39,6 +40,70 @@ def stamp_of(status: os.stat_result) -> Stamp:
     """Return the parts of a file's status that change when its content changes."""
     times = status.st_mtime_ns, status.st_ctime_ns
     return status.st_dev, status.st_ino, status.st_size, *times
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The mode of a file or link, as in `os.stat_result`, and its stamp."""
+
+    mode: int
+    stamp: Stamp
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self.stamp[2]
+
+
+class Files(Protocol):
+    """Files on disk or in a commit. The methods raise OSError like those of os."""
+
+    def real_path(self, path: str) -> str:
+        """Return `path` without symbolic links."""
+
+    def status(self, path: str) -> Status:
+        """Return the status of a file, or of a link itself."""
+
+    def children(self, path: str) -> list[str]:
+        """Return the names in a directory."""
+
+    def read_patterns(self, path: str) -> bytes:
+        """Return the content of an `IGNORE_FILE`, which `require_patterns_file` has checked."""
+
+
+class DiskFiles:
+    """Files on disk."""
+
+    @staticmethod
+    def real_path(path: str) -> str:
+        """Return `path` without symbolic links."""
+        if not path:
+            # An unset shell variable must not read the working directory.
+            raise UsageError(
+                "a PATH is empty: pass a file or a directory, or . for the working directory"
+            )
+        return os.path.realpath(path, strict=True)
+
+    @staticmethod
+    def status(path: str) -> Status:
+        """Return the status of a file, or of a link itself."""
+        status = os.lstat(path)
+        return Status(status.st_mode, stamp_of(status))
+
+    @staticmethod
+    def children(path: str) -> list[str]:
+        """Return the names in a directory."""
+        with os.scandir(path) as listing:
+            return [entry.name for entry in listing]
+
+    @staticmethod
+    def read_patterns(path: str) -> bytes:
+        """Return the content of an `IGNORE_FILE`."""
+        # A pipe must not be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            require_patterns_file(status.st_mode, status.st_size)
+            return file.read(limits.MAX_IGNORE_FILE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +144,7 @@ class _LimitError(Exception):
 def walk(
     paths: Iterable[str],
     check_time: Callable[[], None] = unlimited,
+    files: Files = DiskFiles(),  # noqa: B008  # it has no state
     exclude: Sequence[str] = (),
 ) -> FileTree:
     """List the manifest files in `paths`, except those that patterns exclude.
@@ -89,10 +155,10 @@ def walk(
     as if manifests had been removed. `check_time` is called for each directory and may raise.
 
     Raises:
-        UsageError: one of `paths` is empty or does not exist.
+        UsageError: one of `paths` is empty or does not exist, or a pattern in `exclude` is invalid.
     """
     try:
-        walker = _Walker(check_time, parse_rules(exclude))
+        walker = _Walker(check_time, files, parse_rules(exclude))
     except InvalidPatternError as error:
         message = f"exclude in the target's table: pattern {error.line} {error}"
         raise UsageError(message) from None
@@ -115,28 +181,24 @@ class _Walker:
         ignored: Names that patterns exclude.
     """
 
-    def __init__(self, check_time: Callable[[], None], exclude: IgnoreRules) -> None:
+    def __init__(self, check_time: Callable[[], None], files: Files, exclude: IgnoreRules) -> None:
         self._check_time = check_time
+        self._files = files
         self._exclude = exclude
-        self._rules = IgnoreRules()
+        self._rules = exclude
         self._root = ""
-        self.ignored: list[str] = []
         self.entries: dict[str, FileEntry] = {}
         self.diagnostics: list[Diagnostic] = []
+        self.ignored: list[str] = []
         self._directories: set[str] = set()
         self._links: deque[tuple[str, str, tuple[str, ...]]] = deque()
         self._bytes = 0
 
     def add(self, path: str) -> None:
         """Add the file `path` with any suffix, or all manifest files in the directory `path`."""
-        if not path:
-            # An unset shell variable must not read the working directory.
-            raise UsageError(
-                "a PATH is empty: pass a file or a directory, or . for the working directory"
-            )
         try:
-            real = os.path.realpath(path, strict=True)
-            status = os.lstat(real)
+            real = self._files.real_path(path)
+            status = self._files.status(real)
         except FileNotFoundError:
             which = "the default PATH" if path == DEFAULT_SOURCE else _similar_path(path)
             which = f" ({escaped(which)})" if which else ""
@@ -147,15 +209,10 @@ class _Walker:
         except OSError as error:
             self._report(Code.UNREADABLE, path, f"cannot be read: {error.strerror}")
             return
-        if not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISDIR(status.mode):
             self._add_file(path, real, status)
             return
-        try:
-            self._rules = parse_rules(_ignore_lines(real)) + self._exclude
-        except (OSError, InvalidPatternError) as error:
-            self._report_rules(path, error)
-            return
-        self._root = f"{path.rstrip('/')}/"
+        self._root, self._rules = f"{path.rstrip('/')}/", self._exclude
         # The root is resolved once: git-sync and ConfigMaps replace a link during the walk, and
         # the files must all come from the same directory.
         self._add_directory(path, real, ())
@@ -171,30 +228,50 @@ class _Walker:
             raise _LimitError(name, f"is more than {limits.MAX_SOURCE_DEPTH} directories deep")
         self._directories.add(path)
         try:
-            with os.scandir(path) as listing:
-                children = sorted(listing, key=lambda child: child.name)
+            children = sorted(self._files.children(path))
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
+        if IGNORE_FILE in children and not self._use_rules(name, path, is_root=not ancestors):
+            return
         for child in children:
-            if child.name == IGNORE_FILE and ancestors:
-                message = "is not at the top of a PATH, so its patterns would not be used"
-                self._report(Code.IGNORE_FILE, f"{name}/{child.name}", message, "move them there")
-            elif not child.name.startswith("."):
-                self._add_entry(f"{name.rstrip('/')}/{child.name}", child.path, (*ancestors, path))
+            if not child.startswith("."):
+                below = f"{path.rstrip('/')}/{child}"
+                self._add_entry(_name_in(name, child), below, (*ancestors, path))
+
+    def _use_rules(self, name: str, path: str, *, is_root: bool) -> bool:
+        """Use the patterns of a directory; return whether its files can be read nevertheless."""
+        ignore_file = _name_in(name, IGNORE_FILE)
+        if not is_root:
+            message = "is not at the top of a PATH, so its patterns would not be used"
+            self._report(Code.IGNORE_FILE, ignore_file, message, "move them there")
+            return True
+        try:
+            lines = _ignore_lines(self._files, path)
+            self._rules = parse_rules(lines) + self._exclude
+        except OSError as error:
+            self._report(Code.IGNORE_FILE, ignore_file, f"cannot be read: {error.strerror}")
+            return False
+        except InvalidPatternError as error:
+            origin = Origin(escaped(printable_name(ignore_file)), error.line, 1)
+            self.diagnostics.append(Diagnostic(Code.IGNORE_FILE, origin, str(error)))
+            return False
+        return True
 
     def _add_entry(self, name: str, path: str, ancestors: tuple[str, ...]) -> None:
         try:
-            status = os.lstat(path)
+            status = self._files.status(path)
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
-        if self._is_ignored(name, status.st_mode):
+        if self._is_ignored(name, status.mode):
             return
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_ISLNK(status.mode):
             self._links.append((name, path, ancestors))
-        elif stat.S_ISDIR(status.st_mode):
+        elif stat.S_ISDIR(status.mode):
             self._add_directory(name, path, ancestors)
+        elif stat.S_IFMT(status.mode) == SUBMODULE:
+            self._report(Code.NOT_REGULAR, name, "is a submodule, which is not read")
         elif name.endswith(SUFFIXES):
             self._add_file(name, path, status)
 
@@ -211,12 +288,12 @@ class _Walker:
 
     def _add_link(self, root: str, name: str, link: str, ancestors: tuple[str, ...]) -> None:
         try:
-            path = os.path.realpath(link, strict=True)
-            status = os.lstat(path)
+            path = self._files.real_path(link)
+            status = self._files.status(path)
         except OSError as error:
             self._report(Code.SYMLINK, name, f"is a link that cannot be followed: {error.strerror}")
             return
-        is_directory = stat.S_ISDIR(status.st_mode)
+        is_directory = stat.S_ISDIR(status.mode)
         if not is_directory and not name.endswith(SUFFIXES):
             return
         if os.path.commonpath((path, root)) != root:
@@ -228,20 +305,20 @@ class _Walker:
         else:
             self._add_file(name, path, status)
 
-    def _add_file(self, name: str, path: str, status: os.stat_result) -> None:
+    def _add_file(self, name: str, path: str, status: Status) -> None:
         if path in self.entries:
             return
         if printable_name(name) != name:
             self._report(Code.FILE_NAME, name, "has a name that is not UTF-8")
-        elif not stat.S_ISREG(status.st_mode):
+        elif not stat.S_ISREG(status.mode):
             self._report(Code.NOT_REGULAR, name, "is not a regular file", "pass - to read a pipe")
-        elif status.st_size > limits.MAX_SOURCE_FILE_BYTES:
+        elif status.size > limits.MAX_SOURCE_FILE_BYTES:
             self._report(
                 Code.LIMIT, name, f"is larger than {limits.MAX_SOURCE_FILE_BYTES >> 20} MiB"
             )
         else:
-            self._bytes += status.st_size
-            self.entries[path] = FileEntry(name, path, stamp_of(status))
+            self._bytes += status.size
+            self.entries[path] = FileEntry(name, path, status.stamp)
             if len(self.entries) > limits.MAX_SOURCE_FILES:
                 raise _LimitError(name, f"exceeds the limit of {limits.MAX_SOURCE_FILES:,} files")
             if self._bytes > limits.MAX_SOURCE_BYTES:
@@ -249,39 +326,33 @@ class _Walker:
                     name, f"exceeds the limit of {limits.MAX_SOURCE_BYTES >> 20} MiB in total"
                 )
 
-    def _report_rules(self, path: str, error: OSError | InvalidPatternError) -> None:
-        name = printable_name(f"{path.rstrip('/')}/{IGNORE_FILE}")
-        line, message = 1, f"cannot be read: {getattr(error, 'strerror', '')}"
-        if isinstance(error, InvalidPatternError):
-            line, message = error.line, str(error)
-        origin = Origin(escaped(name), line, 1)
-        self.diagnostics.append(Diagnostic(Code.IGNORE_FILE, origin, message))
-
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.diagnostics.append(about_file(code, printable_name(name), message, hint))
 
 
-def _ignore_lines(directory: str) -> list[str]:
-    """Return the lines of the `IGNORE_FILE` in `directory`; none if there is no such file.
+def _name_in(directory: str, child: str) -> str:
+    """Return the name of a file in `directory`; the root of a commit has no name."""
+    return f"{directory.rstrip('/')}/{child}" if directory else child
+
+
+def _ignore_lines(files: Files, directory: str) -> list[str]:
+    """Return the lines of the `IGNORE_FILE` in `directory`.
 
     Raises:
-        OSError: It cannot be read, is not a regular file or a link that leaves `directory`.
+        OSError: It cannot be read, is too large, or is a link that leaves `directory`.
     """
-    try:
-        path = os.path.realpath(f"{directory}/{IGNORE_FILE}", strict=True)
-    except FileNotFoundError:
-        if os.path.lexists(f"{directory}/{IGNORE_FILE}"):
-            raise
-        return []
+    path = files.real_path(f"{directory.rstrip('/')}/{IGNORE_FILE}")
     if os.path.commonpath((path, directory)) != directory:
         raise OSError(errno.EXDEV, "it is a link that points outside the directory")
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        content = file.read(limits.MAX_IGNORE_FILE_BYTES + 1)
-    if len(content) > limits.MAX_IGNORE_FILE_BYTES:
+    return os.fsdecode(files.read_patterns(path)).splitlines()
+
+
+def require_patterns_file(mode: int, size: int) -> None:
+    """Raise OSError if a file with this mode and size cannot be an `IGNORE_FILE`."""
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    if size > limits.MAX_IGNORE_FILE_BYTES:
         raise OSError(errno.EFBIG, f"it is larger than {limits.MAX_IGNORE_FILE_BYTES >> 10} KiB")
-    return os.fsdecode(content).splitlines()
 
 
 def printable_name(name: str) -> str:

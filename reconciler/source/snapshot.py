@@ -39,6 +39,8 @@ class Snapshot:
     """The commit of the files; None outside of git."""
     ignored: tuple[str, ...] = ()
     """Files and directories that patterns exclude."""
+    notices: tuple[str, ...] = ()
+    """Sentences about the commit: why it is not the newest of its branch."""
 
 
 def read(
@@ -56,7 +58,7 @@ def read(
     If `check_time` raises TooSlowError, the only result is a diagnostic about it.
 
     Raises:
-        UsageError: one of `paths` is empty or does not exist.
+        UsageError: one of `paths` is empty or does not exist, or a pattern in `exclude` is invalid.
     """
     files: list[tuple[str, bytes]] = []
     diagnostics: list[Diagnostic] = []
@@ -117,7 +119,7 @@ def _scan(
     paths: Iterable[str], exclude: Sequence[str], check_time: Callable[[], None] = unlimited
 ) -> _Scan:
     paths = tuple(paths)
-    return _Scan(walk(paths, check_time, exclude), tuple(map(git_state.state, paths)))
+    return _Scan(walk(paths, check_time, exclude=exclude), tuple(map(git_state.state, paths)))
 
 
 def _read_when_stable(

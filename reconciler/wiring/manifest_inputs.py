@@ -13,7 +13,7 @@ from reconciler.manifest.parsing.variables import (
     parse_variables_file,
 )
 from reconciler.settings.config_file import ConfigFile, read_bounded
-from reconciler.settings.target_config import OptionValues, source_config
+from reconciler.settings.target_config import OptionValues, namespace_of
 
 
 def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
@@ -27,7 +27,7 @@ def read_inputs(options: OptionValues, file: ConfigFile) -> Inputs:
         _variables(options.values),
         tuple(defaults),
         parse_pairs(options.values["var_yaml"], "--var-yaml"),
-        source_config(options, file).namespace,
+        namespace_of(options, file),
     )
 
 

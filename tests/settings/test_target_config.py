@@ -8,9 +8,11 @@ from reconciler.core.errors import UsageError
 from reconciler.settings.config_file import TARGET_FIELDS, ConfigFile
 from reconciler.settings.target_config import (
     OptionValues,
+    SourceConfig,
     TargetConfig,
     choose_target,
-    source_config,
+    namespace_of,
+    source_of,
 )
 
 STAGING = {
@@ -97,17 +99,15 @@ def test_a_table_is_laid_under_flags_and_variables_and_over_the_top() -> None:
 def test_the_namespace_of_a_table_is_laid_under_a_flag() -> None:
     file = ConfigFile(targets={"staging": {"namespace": "table"}})
     target = {"target": "staging"}
-    assert source_config(said(target, None, {"namespace": "top"}), file).namespace == "table"
-    assert (
-        source_config(said({**target, "namespace": "flag"}, None, None), file).namespace == "flag"
-    )
-    assert source_config(said(None, None, {"namespace": "top"}), file).namespace == "top"
-    assert source_config(said(None, None, None), file).namespace == ""
+    assert namespace_of(said(target, None, {"namespace": "top"}), file) == "table"
+    assert namespace_of(said({**target, "namespace": "flag"}, None, None), file) == "flag"
+    assert namespace_of(said(None, None, {"namespace": "top"}), file) == "top"
+    assert namespace_of(said(None, None, None), file) == ""
 
 
 def test_nothing_of_a_table_counts_with_a_url() -> None:
     choice = choose(flags=URL, top={"target": "staging"})
-    assert (choice.account, choice.source, choice.owner) == (None, None, "o")
+    assert (choice.account, choice.source, choice.owner) == (None, SourceConfig(), "o")
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_no_target_and_no_owner_are_refused() -> None:
 
 def test_the_source_is_that_of_the_named_target() -> None:
     file = ConfigFile(targets=TARGETS)
-    assert source_config(said({"target": "staging"}, None, None), file).path == "here"
-    assert source_config(said(None, None, None), file).path is None
+    assert source_of(said({"target": "staging"}, None, None), file) == SourceConfig("here")
+    assert source_of(said(None, None, None), file) == SourceConfig()
 
 
 @pytest.mark.parametrize("field", ["region", "profile"])

@@ -7,10 +7,12 @@ from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
-from reconciler.settings.target_config import source_config
+from reconciler.settings.target_config import source_of
 from reconciler.source.file_walk import DEFAULT_SOURCE
+from reconciler.source.git_source import GitSettings
 from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
+from reconciler.wiring.sources import open_source
 
 
 def run(invocation: Invocation) -> int:
@@ -30,18 +32,17 @@ def read_source(
 ) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
     inputs = read_inputs(invocation.options, invocation.file)
-    source = source_config(invocation.options, invocation.file)
-    return read_manifests(
+    source = open_source(
         source_paths(invocation),
-        inputs,
+        source_of(invocation.options, invocation.file),
+        GitSettings(),
         stdin=sys.stdin,
-        allow_empty=allow_empty,
-        exclude=source.exclude,
-        find_revision=find_revision,
+        cache_directory=invocation["cache_dir"],
     )
+    return read_manifests(source, inputs, allow_empty=allow_empty, find_revision=find_revision)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:
     """Return the paths of the manifests of ``invocation``."""
-    source = source_config(invocation.options, invocation.file)
-    return invocation.paths or (source.path or DEFAULT_SOURCE,)
+    configured = source_of(invocation.options, invocation.file).source
+    return invocation.paths or (configured or DEFAULT_SOURCE,)

@@ -6,7 +6,7 @@ HTTP.
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,9 +24,12 @@ from reconciler.endpoint.faults.fault_effects import (
 )
 from reconciler.endpoint.faults.fault_list import Faults
 from reconciler.endpoint.http import identity
+from reconciler.endpoint.http.authentication import OWN, Authenticator, Caller, api_of
+from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
 from reconciler.endpoint.http.protocols import APP_MESH, STS, TAGGING, Protocol, protocol_of
 from reconciler.endpoint.http.tagging_api import TaggingApi
+from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.error_messages import UNMODELED_STATUS
 from reconciler.endpoint.semantics.operations import Operations
@@ -48,6 +51,8 @@ from reconciler.serving.requests import (
     read_body,
 )
 
+# Probes send no signature.
+_OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
 
@@ -73,6 +78,7 @@ class EndpointApp:
         behavior: Behavior | None = None,
         faults: Faults | None = None,
         hosts: Collection[str] = (),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -85,8 +91,10 @@ class EndpointApp:
         self._tagging = TaggingApi(description.operations, operations, store, self._behavior)
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
+        self._authenticator = authenticator or Authenticator()
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
+            ("GET", "/_endpoint/health"): self._get_health,
             ("GET", "/_endpoint/calls"): self._get_calls,
             ("DELETE", "/_endpoint/calls"): self._clear_calls,
             ("DELETE", "/_endpoint/state"): self._clear_state,
@@ -146,30 +154,39 @@ class EndpointApp:
         self._check_host(scope, headers)
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        if own := self._own_routes.get((method, path)):
-            _require_content_type(headers, body, JSON)
+        own = self._own_routes.get((method, path))
+        if own and (method, path) in _OPEN_ROUTES:
             return await own(body)
-        aws_scope = identity.scope_of(headers.get(b"authorization", b"").decode("latin-1"))
+        caller = self._authenticator.caller_of(OWN if own else api_of(protocol), scope, body)
+        if own:
+            _require_content_type(headers, body, JSON)
+            caller.require(ADMIN, f"{method} {path}")
+            return await own(body)
         if protocol is APP_MESH:
-            request = self._parse(scope, aws_scope, headers, body)
+            request = self._parse(scope, caller, headers, body)
         else:
-            request = self._other_service(aws_scope, headers, body, request_id)
+            request = self._other_service(caller, headers, body, request_id)
         fault = self._faults and self._faults.match(request.operation, request.name)
         if fault:
             return await perform_with_fault(fault, request.perform, protocol.content_type)
         return await request.perform(None)
 
-    def _parse(self, scope: Message, aws_scope: Scope, headers: Headers, body: bytes) -> Request:
+    def _parse(self, scope: Message, caller: Caller, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
-        operation, _ = route
+        operation, names = route
         self._calls[operation.name] += 1
+        permission = READ if self._operations.reads(operation) else WRITE
+        # A name that is in the body, such as that of a new mesh, is not known yet.
+        known = defaultdict(lambda: "*", names)
+        path = operation.kind.arn.format_map(known) if operation.kind else "*"
+        caller.require(permission, operation.name, write_arn(caller.scope, path))
         _require_content_type(headers, body, *_APP_MESH_TYPES)
         query = scope["query_string"].decode("latin-1")
-        call = parse_request(route, aws_scope, query, body, self._behavior)
+        call = parse_request(route, caller.scope, query, body, self._behavior)
         return Request(operation.name, call.name, partial(self._perform, call))
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
-        if self._operations.reads(call):
+        if self._operations.reads(call.operation):
             return Response(200, self._store.read(partial(self._operations.read, call, lag=lag)))
         writing = self._store.write(partial(self._operations.write, call))
         outcome = await asyncio.wrap_future(writing)
@@ -178,7 +195,7 @@ class EndpointApp:
         return Response(200, outcome)
 
     def _other_service(
-        self, scope: Scope, headers: Headers, body: bytes, request_id: str
+        self, caller: Caller, headers: Headers, body: bytes, request_id: str
     ) -> Request:
         """Return a request to the tagging API, or to GetCallerIdentity of STS."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
@@ -188,11 +205,12 @@ class EndpointApp:
                 raise ApiError("UnknownOperationException", f"{target} is not supported")
             _require_content_type(headers, body, TAGGING.content_type)
             self._calls[action] += 1
-            return Request(action, "", lambda _: self._tagging.perform(action, scope, body))
+            caller.require(READ if action == "GetResources" else WRITE, action)
+            return Request(action, "", lambda _: self._tagging.perform(action, caller.scope, body))
         action = parse_qs(body.decode("latin-1")).get("Action", ["a missing action"])[0]
         if action == "GetCallerIdentity":
             self._calls[action] += 1
-        return Request(action, "", lambda _: self._identify(action, scope, request_id))
+        return Request(action, "", lambda _: self._identify(action, caller.scope, request_id))
 
     async def _identify(self, action: str, scope: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
@@ -208,6 +226,9 @@ class EndpointApp:
                 "there must be one Host header, with an IP address, localhost or a name passed with"
                 f" --allow-host, not {host}",
             )
+
+    async def _get_health(self, _: bytes) -> Response:
+        return Response(200, "{}")
 
     async def _get_calls(self, _: bytes) -> Response:
         return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))

@@ -1,6 +1,6 @@
 """The account and region of a caller, and the responses of STS.
 
-Signatures are not verified, because the endpoint has no secret keys.
+Without --credentials, the endpoint has no secret keys: it believes the scope of a signature.
 """
 
 import re

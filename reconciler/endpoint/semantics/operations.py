@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
-from reconciler.api import ApiKind, Description
+from reconciler.api import ApiKind, Description, Operation
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics import error_messages, pagination
 from reconciler.endpoint.semantics.arns import read_arn
@@ -52,9 +52,9 @@ class Operations:
             "untag": self._untag,
         }
 
-    def reads(self, call: Call) -> bool:
-        """Return whether a call only reads."""
-        return call.operation.action in self._reads
+    def reads(self, operation: Operation) -> bool:
+        """Return whether an operation only reads."""
+        return operation.action in self._reads
 
     def read(self, call: Call, tables: Tables, lag: Lag | None = None) -> str:
         """Return the response to a reading call, as JSON; ``lag`` delays the visible state.
