@@ -1,55 +1,50 @@
 """A bootstrap that holds the whole configuration of a proxy, for ``envoy --mode validate``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from reconciler.envoy import names
+from reconciler.envoy.bootstrap import RUNTIME, sds_cluster
 from reconciler.envoy.messages import Message
-from reconciler.envoy.names import SDS_CLUSTER
 from reconciler.envoy.proxy import ProxyConfig
+from reconciler.envoy.tls import secret
+
+# A validation makes no connection, so the path of the SDS server is of no importance.
+_NO_SOCKET = "/sds.sock"
 
 
-def static_bootstrap(config: ProxyConfig) -> Message:
+def static_bootstrap(config: ProxyConfig, is_file: Callable[[str], bool]) -> Message:
     """Return a bootstrap with the resources of ``config`` in it, without any other source.
 
-    Access logs go nowhere, because Envoy opens them even to validate.
+    Access logs go nowhere, because Envoy opens them even to validate. Certificates for which
+    ``is_file`` is false are taken to be secrets, because Envoy cannot validate without the files.
     """
+    identity = names.node_id(config.key)
     clusters = [_with_endpoints(config, cluster) for cluster in config.clusters.values()]
-    listeners = [_with_routes(config, listener) for listener in config.listeners.values()]
+    resources: Message = {
+        "clusters": [*clusters, sds_cluster(_NO_SOCKET)],
+        "listeners": [*config.listeners.values()],
+    }
     return {
-        "node": {"id": names.node_id(config.key), "cluster": names.node_id(config.key)},
-        "static_resources": {"clusters": [*clusters, sds_cluster()], "listeners": listeners},
+        "node": {"id": identity, "cluster": identity},
+        "static_resources": _inlined(config, resources, is_file),
         "layered_runtime": RUNTIME,
     }
 
 
-def sds_cluster(path: str = "/tmp/sds.sock") -> Message:  # noqa: S108  # the agent's default
-    """Return the cluster of the SDS server on a unix socket."""
-    address = {"pipe": {"path": path}}
-    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    return {
-        "name": SDS_CLUSTER,
-        "connect_timeout": "1s",
-        "typed_extension_protocol_options": {
-            options: {
-                "@type": f"type.googleapis.com/{options}",
-                "explicit_http_config": {"http2_protocol_options": {}},
-            }
-        },
-        "load_assignment": {
-            "cluster_name": SDS_CLUSTER,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-        },
-    }
+def certificate_files(config: ProxyConfig) -> list[str]:
+    """Return the files with certificates and keys that the proxy reads."""
+    return sorted(set(_files([*config.clusters.values(), *config.listeners.values()])))
 
 
-# Envoy's own limit of a regular expression is 100 instructions, less than App Mesh allowed.
-RUNTIME: Message = {
-    "layers": [
-        {"name": "static", "static_layer": {"re2.max_program_size.error_level": 1000}},
-        {"name": "admin", "admin_layer": {}},
-    ]
-}
+def _files(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("filename"), str):
+            yield value["filename"]
+        value = [*value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from _files(item)
 
 
 def _with_endpoints(config: ProxyConfig, cluster: Message) -> Message:
@@ -59,16 +54,26 @@ def _with_endpoints(config: ProxyConfig, cluster: Message) -> Message:
     return {**kept, "type": "STATIC", "load_assignment": config.endpoints[cluster["name"]]}
 
 
-def _with_routes(config: ProxyConfig, value: Any) -> Any:
-    """Return ``value`` with route tables in place of their names."""
+def _inlined(config: ProxyConfig, value: Any, is_file: Callable[[str], bool]) -> Any:
+    """Return ``value`` with route tables in place of their names, and without absent files."""
     if isinstance(value, list):
-        return [_with_routes(config, item) for item in value]
-    if not isinstance(value, Mapping):
+        return [_inlined(config, item, is_file) for item in value]
+    if not isinstance(value, dict):
         return value
-    found = {name: _with_routes(config, item) for name, item in value.items() if name != "rds"}
-    if value.get("@type", "").endswith(".FileAccessLog"):
-        found["path"] = "/dev/null"
     if "rds" in value:
         table = config.route_tables[value["rds"]["route_config_name"]]
-        found["route_config"] = {**table, "validate_clusters": False}
-    return found
+        value = {**value, "route_config": {**table, "validate_clusters": False}}
+        del value["rds"]
+    if value.get("@type", "").endswith(".FileAccessLog"):
+        value = {**value, "path": "/dev/null"}
+    if "tls_certificates" in value and not all(map(is_file, _files(value["tls_certificates"]))):
+        value = {**value, "tls_certificate_sds_secret_configs": [secret("absent")]}
+        del value["tls_certificates"]
+    context = value.get("validation_context")
+    if context and not all(map(is_file, _files(context))):
+        rest = {name: field for name, field in context.items() if name != "trusted_ca"}
+        absent = {"validation_context_sds_secret_config": secret("absent")}
+        absent["default_validation_context"] = rest
+        value = {**value, "combined_validation_context": absent}
+        del value["validation_context"]
+    return {name: _inlined(config, field, is_file) for name, field in value.items()}

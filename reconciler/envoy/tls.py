@@ -143,6 +143,16 @@ def downstream(listener: Part, acm: AcmMap, place: Place) -> Message:
     return _transport_socket("DownstreamTlsContext", context)
 
 
+def secret(name: str) -> Message:
+    """Return the configuration of a secret that the SDS server has."""
+    service = {"envoy_grpc": {"cluster_name": SDS_CLUSTER}}
+    source = {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [service]}
+    return {
+        "name": name,
+        "sds_config": {"resource_api_version": "V3", "api_config_source": source},
+    }
+
+
 def _transport_socket(message: str, context: Message) -> Message:
     return extension("envoy.transport_sockets.tls", f"{_TLS}.{message}", context)
 
@@ -153,14 +163,14 @@ def _certificate(certificate: Part, acm: AcmMap, place: Place) -> Message:
         case {"acm": {"certificateArn": arn}}:
             stored = acm.get(arn, StoredCertificate())
             if stored.secret_name:
-                return {"tls_certificate_sds_secret_configs": [_secret(stored.secret_name)]}
+                return {"tls_certificate_sds_secret_configs": [secret(stored.secret_name)]}
             if not stored.private_key:
                 raise (place / "acm" / "certificateArn").refusal(NOT_MAPPED)
             return _certificate_files(stored.certificate_chain, stored.private_key)
         case {"file": file}:
             return _certificate_files(file["certificateChain"], file["privateKey"])
         case {"sds": {"secretName": name}}:
-            return {"tls_certificate_sds_secret_configs": [_secret(name)]}
+            return {"tls_certificate_sds_secret_configs": [secret(name)]}
     return {}
 
 
@@ -179,7 +189,7 @@ def _trust(trust: Part, acm: AcmMap, place: Place) -> Message:
             place = place / "acm" / "certificateAuthorityArns"
             return _stored_trust([acm.get(arn, StoredCertificate()) for arn in arns], place)
         case {"sds": {"secretName": name}}:
-            return _secret(name)
+            return secret(name)
     return {"trusted_ca": {"filename": trust["file"]["certificateChain"]}}
 
 
@@ -190,7 +200,7 @@ def _stored_trust(stored: list[StoredCertificate], place: Place) -> Message:
     if len(places) > 1:
         raise place.refusal(_SEVERAL_CAS)
     ((secret_name, chain),) = places
-    return _secret(secret_name) if secret_name else {"trusted_ca": {"filename": chain}}
+    return secret(secret_name) if secret_name else {"trusted_ca": {"filename": chain}}
 
 
 def _validation_context(trust: Message, names: tuple[str, ...]) -> Message:
@@ -221,12 +231,3 @@ def _name_type(name: str) -> str:
     except ValueError:
         return "DNS"
     return "IP_ADDRESS"
-
-
-def _secret(name: str) -> Message:
-    service = {"envoy_grpc": {"cluster_name": SDS_CLUSTER}}
-    source = {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [service]}
-    return {
-        "name": name,
-        "sds_config": {"resource_api_version": "V3", "api_config_source": source},
-    }

@@ -113,11 +113,7 @@ def _filled(shape: Shape) -> Any:
             return {name: _filled(member.shape) for name, member in members if member.required}
         case ListOf():
             return [_filled(shape.item)]
-        case Boolean():
-            return False
         case Number(minimum=minimum):
             return (minimum or 0) + 1
-        case Text(values=(first, *_)):
-            return first
-        case _:
-            return "one"
+    assert isinstance(shape, Text)
+    return (*shape.values, "one")[0]

@@ -130,5 +130,3 @@ def _names(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [step for name, it in value.items() for step in (name, *_names(it))]
     return [step for it in value for step in _names(it)] if isinstance(value, list) else []
-
-
