@@ -186,6 +186,14 @@ STOP_TIMEOUT_SECONDS = 5
 # If a process may open no more files, asyncio tries to accept this often, and fails each time.
 LISTEN_BACKLOG = 128
 
+# Envoys.
+
+MAX_PORT = 65_535
+# How often envoy export --live --watch reads the target.
+ENVOY_LIVE_INTERVAL_SECONDS = 30.0
+# A validation takes a fifth of a second; a busy machine needs longer.
+ENVOY_CHECK_TIMEOUT_SECONDS = 60
+
 # The endpoint.
 
 MAX_WRITES_PER_COMMIT = 256

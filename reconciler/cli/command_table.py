@@ -11,7 +11,7 @@ import click
 
 from reconciler.core.exit_codes import ExitCode
 
-GROUPS = ("Reconcile", "Inspect", "Ownership", "Daemon", "Endpoint and tools")
+GROUPS = ("Reconcile", "Inspect", "Ownership", "Daemon", "Endpoint and tools", "Envoy")
 
 # Examples of the top-level help.
 EXAMPLES = ("plan manifests --target local", "plan --help")
@@ -173,6 +173,36 @@ it applies that plan.
         "Print the JSON Schema of manifests, plans or reports.",
         ("schema > manifest.schema.json", "schema --of plan"),
         _ALWAYS,
+    ),
+    "envoy export": CommandHelp(
+        "Envoy",
+        "Write the configuration of all proxies as files.",
+        ("envoy export envoys manifests", "envoy export envoys --watch --instances instances.yaml"),
+        (*_ALWAYS, ExitCode.TERMINATED, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        """DIR gets MESH/KIND/NAME for each virtual node and gateway, with bootstrap.yaml
+for envoy -c. PATH is a file or a directory of manifests. Default: the source of the target, or
+manifests/. Fields that Envoy gets differently or not at all are printed; with a refused field, the
+connection fails instead of being less safe.""",
+    ),
+    "envoy explain": CommandHelp(
+        "Envoy",
+        "Show the ports, routes, clusters and losses of one proxy.",
+        (
+            "envoy explain virtual-node/payments/web",
+            "envoy explain virtual-gateway/payments/edge --live --target staging",
+        ),
+        (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        f"{_KEY} It must match one virtual node or gateway.",
+    ),
+    "envoy bootstrap": CommandHelp(
+        "Envoy",
+        "Print the bootstrap of one proxy, for envoy -c.",
+        (
+            "envoy bootstrap virtual-node/payments/web --files /srv/envoys",
+            "envoy bootstrap virtual-node/payments/web --xds unix:/run/xds.sock",
+        ),
+        _ALWAYS,
+        "KEY is that of a virtual node or gateway. Pass either --files or --xds.",
     ),
 }
 
