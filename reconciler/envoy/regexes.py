@@ -12,7 +12,9 @@ MAX_PROGRAM = 1000
 MAX_REPEAT = 1000
 # Estimates of instructions: one character of any script takes a few ranges of bytes in UTF-8.
 _ANY = 12
-_UNICODE_CLASS = 800
+# Measured with Envoy 1.36; letters take 1200, other classes at most 560.
+_LETTERS = 1300
+_UNICODE_CLASS = 600
 _OVERHEAD = 20
 _MAX_DEPTH = 100
 
@@ -24,7 +26,7 @@ _POSIX = re.compile(
     r":\]"
 )
 _ESCAPE = re.compile(
-    r"\\(?:(?P<one>[dDsSwW])|(?P<empty>[bBAz])|(?P<char>[aftnrv]|0[0-7]{0,2}|x[0-9A-Fa-f]{2}"
+    r"\\(?:(?P<one>[dDsSwW])|(?P<empty>[bBAz])|(?P<char>[aftnrv]|0[0-7]{0,2}|x[0-9A-Fa-f]{2}|x\{(?:10|0?[0-9A-Fa-f])?[0-9A-Fa-f]{1,4}\}"
     r"|[!-/:-@\[-`{-~])|(?P<unicode>[pP](?:[LMNPSZC]|\{\^?[LMNPSZC]\})))"
 )
 _GROUP_NAME = re.compile(r"P?<(\w+)>")
@@ -161,7 +163,7 @@ class _Parser:
         high = self._range_end() if self._at < len(self._text) else None
         if high is None or high < low:
             raise _InvalidError("it has a range of characters that RE2 does not know")
-        return 1 if ord(high) < 128 else _ANY * 2  # noqa: PLR2004  # ASCII
+        return 1 if ord(high) < 128 else _ANY * 4  # noqa: PLR2004  # ASCII
 
     def _range_end(self) -> str | None:
         """Return the next character in brackets, or None if it stands for several."""
@@ -183,7 +185,7 @@ class _Parser:
             raise _InvalidError(f"RE2 does not know \\{following}")
         self._at = found.end()
         if found["unicode"]:
-            return _UNICODE_CLASS
+            return _LETTERS if "L" in found["unicode"] else _UNICODE_CLASS
         return _ANY * 2 if found["one"] else 1
 
     def _take(self, text: str) -> bool:

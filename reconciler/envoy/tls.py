@@ -170,8 +170,14 @@ def _certificate(certificate: Part, acm: AcmMap, place: Place) -> Message:
         case {"file": file}:
             return _certificate_files(file["certificateChain"], file["privateKey"])
         case {"sds": {"secretName": name}}:
-            return {"tls_certificate_sds_secret_configs": [secret(name)]}
+            return {"tls_certificate_sds_secret_configs": [_named_secret(name, place / "sds")]}
     return {}
+
+
+def _named_secret(name: str, place: Place) -> Message:
+    if not name:
+        raise (place / "secretName").refusal("Envoy needs the name of a secret")
+    return secret(name)
 
 
 def _certificate_files(chain: str, key: str) -> Message:
@@ -189,7 +195,7 @@ def _trust(trust: Part, acm: AcmMap, place: Place) -> Message:
             place = place / "acm" / "certificateAuthorityArns"
             return _stored_trust([acm.get(arn, StoredCertificate()) for arn in arns], place)
         case {"sds": {"secretName": name}}:
-            return secret(name)
+            return _named_secret(name, place / "sds")
     return {"trusted_ca": {"filename": trust["file"]["certificateChain"]}}
 
 
