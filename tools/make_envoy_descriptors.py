@@ -85,7 +85,8 @@ def stripped(file: FileDescriptor, names: set[str], files: dict[str, FileDescrip
         enum.ClearField("options")
         for value in enum.value:
             value.ClearField("options")
-    return kept.SerializeToString()
+    encoded: bytes = kept.SerializeToString()
+    return encoded
 
 
 def without_options(message: DescriptorProto, parent: str, names: set[str]) -> DescriptorProto:

@@ -147,10 +147,10 @@ def _has_content(path: Path, content: str) -> bool:
 def _read_clusters(path: Path) -> list[Message]:
     """Return the clusters in a file of an earlier run; none if there is no such file."""
     try:
-        found: list[Message] = json.loads(path.read_bytes())["resources"]
+        resources: list[Message] = json.loads(path.read_bytes())["resources"]
+        return [{name: it[name] for name in it if name != "@type"} for it in resources]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return []
-    return [{name: it[name] for name in it if name != "@type"} for it in found]
 
 
 def _response(name: str, messages: list[Message]) -> str:

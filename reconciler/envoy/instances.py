@@ -52,4 +52,5 @@ def parse_instances(file: str, content: bytes) -> Instances:
 
 
 def _instance(item: _Instance) -> Instance:
-    return Instance(*(str(it) if it else "" for it in (item.ipv4, item.ipv6)), item.attributes)
+    ipv4, ipv6 = (str(address or "") for address in (item.ipv4, item.ipv6))
+    return Instance(ipv4, ipv6, item.attributes)

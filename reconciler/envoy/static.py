@@ -34,7 +34,7 @@ def static_bootstrap(config: ProxyConfig, is_file: Callable[[str], bool]) -> Mes
 
 def certificate_files(config: ProxyConfig) -> list[str]:
     """Return the files with certificates and keys that the proxy reads."""
-    return sorted(set(_files([*config.clusters.values(), *config.listeners.values()])))
+    return sorted({*_files([*config.clusters.values(), *config.listeners.values()])})
 
 
 def _files(value: Any) -> Iterator[str]:

@@ -30,4 +30,4 @@ def read_table() -> list[Row]:
 def row_for(leaf: tuple[str, ...], table: list[Row]) -> Row | None:
     """Return the row of a leaf: the first one for its own kind, else the first for all."""
     matching = [row for row in table if row.matches(leaf)]
-    return next((row for row in matching if row.kind != "*"), (matching or [None])[0])
+    return next((row for row in [*(it for it in matching if it.kind != "*"), *matching]), None)

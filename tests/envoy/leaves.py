@@ -67,9 +67,10 @@ def samples(leaf: Leaf) -> tuple[Any, Any]:
     return _SAMPLES.get(name, ("one", "two"))
 
 
-def with_value(kind: str, spec: Any, path: Sequence[str], value: Any) -> Any:
+def with_value(kind: str, spec: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
     """Return ``spec`` with ``value`` at ``path``, and with everything that it then requires."""
-    return _with_value(shape_of(kind), spec, path, value)
+    found: dict[str, Any] = _with_value(shape_of(kind), spec, path, value)
+    return found
 
 
 def _with_value(shape: Shape, base: Any, path: Sequence[str], value: Any) -> Any:

@@ -52,10 +52,8 @@ def specs(shape: Shape, name: str) -> st.SearchStrategy[Any]:
     """Return the values of a shape, which is the member ``name`` of another."""
     match shape:
         case Structure(union=True):
-            return st.one_of(
-                st.fixed_dictionaries({it: specs(member.shape, it)})
-                for it, member in shape.members.items()
-            )
+            members = [(it, specs(member.shape, it)) for it, member in shape.members.items()]
+            return st.one_of([st.fixed_dictionaries({it: field}) for it, field in members])
         case Structure():
             fields = {it: specs(member.shape, it) for it, member in shape.members.items()}
             required = {it for it, member in shape.members.items() if member.required}

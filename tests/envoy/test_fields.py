@@ -122,7 +122,7 @@ def _changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> list[tuple[
         steps = [("", *pair) for pair in zip(*padded, strict=True)]
     else:
         return [(*path, *_names(before), *_names(after))]
-    return [found for name, *pair in steps for found in _changes(*pair, (*path, name))]
+    return [found for name, old, new in steps for found in _changes(old, new, (*path, name))]
 
 
 def _names(value: Any) -> list[str]:

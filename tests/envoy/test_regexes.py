@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.envoy import regexes
+from reconciler.envoy.bootstrap import RUNTIME
 from reconciler.envoy.messages import Message
-from reconciler.envoy.static import RUNTIME
 
 ACCEPTED = (
     *("/a(/.*)?", "a|b|", "[a-z0-9_]+", "[^a-z]*?", "(?i)abc", "(?i:a)b", "(?P<n>a)", "(?:a|b)+?"),

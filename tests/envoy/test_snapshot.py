@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from builders import key
-from envoy.meshes import INSTANCES, dns, listening, route_spec, shop, to_router
+from envoy.meshes import INSTANCES, Specs, dns, listening, route_spec, shop, to_router
 
 from reconciler.core.errors import UsageError
 from reconciler.envoy import names
@@ -90,7 +90,7 @@ def test_an_invalid_file_of_instances_is_one_line(text: bytes, problem: str) -> 
 
 
 def test_a_large_mesh_is_translated_fast(record_property: Callable[[str, object], None]) -> None:
-    rows = {"mesh/m": {}}
+    rows: Specs = {"mesh/m": {}}
     services = [f"s{number}.local" for number in range(100)]
     backends = [{"virtualService": {"virtualServiceName": it}} for it in services]
     for number, service in enumerate(services):

@@ -14,12 +14,13 @@ from reconciler.cli.signals import stop_on_signals
 from reconciler.core.errors import ManifestError, ReconcilerError, TargetError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Desired, Key, LiveResource
+from reconciler.core.resources import Desired, Key, LiveResource, shorten_list
 from reconciler.daemon.watch import PollSchedule, watch
 from reconciler.envoy.explain import describe_loss
 from reconciler.envoy.files import publish
 from reconciler.envoy.losses import Grade, Loss
 from reconciler.envoy.proxy import ProxyConfig
+from reconciler.envoy.static import certificate_files
 from reconciler.envoy.translate import all_losses
 from reconciler.render.terminal import Style, plural, styled
 from reconciler.source.snapshot import fingerprint
@@ -70,7 +71,7 @@ def export(invocation: Invocation, stop: Event, *, grace: float) -> None:
     root = Path(invocation.directory)
     files = files_of(configs, root, parse_address("admin", invocation["admin"]))
     try:
-        changed = publish(files, lambda: stop.wait(grace) if grace else None)
+        changed = publish(files, lambda: _wait(stop, grace))
     except OSError as error:
         raise UsageError(f"writing {error.filename}: {error.strerror}") from error
     for directory in changed:
@@ -109,10 +110,16 @@ def _read_live(invocation: Invocation) -> Sequence[LiveResource]:
     return resources
 
 
+def _wait(stop: Event, seconds: float) -> None:
+    stop.wait(seconds)
+
+
 def _require_no_losses(invocation: Invocation, losses: Sequence[Loss]) -> None:
     errors = [loss for loss in losses if loss.grade is not Grade.INFO]
     if invocation["strict"] and errors:
-        raise ManifestError(f"--strict: {plural(len(errors), 'loss')}, so nothing was written")
+        raise ManifestError(
+            f"--strict: {plural(len(errors), 'field')} refused or changed, so nothing was written"
+        )
 
 
 def _check(configs: Mapping[Key, ProxyConfig]) -> None:
@@ -120,6 +127,10 @@ def _check(configs: Mapping[Key, ProxyConfig]) -> None:
     if envoy is None:
         print_error("--check: there is no envoy on PATH, so the configuration was not validated")
         return
+    files = sorted({file for config in configs.values() for file in certificate_files(config)})
+    if absent := [file for file in files if not Path(file).is_file()]:
+        names = escaped(shorten_list(absent))
+        print_error(f"--check: not on this machine, so not validated: {names}")
     rejected = {key: reason for key in configs if (reason := rejection(envoy, configs[key]))}
     for key, reason in rejected.items():
         print_error(f"{key}: {envoy} rejects it: {escaped(reason)}")
