@@ -223,13 +223,17 @@ def test_watch_publishes_each_valid_change_until_stopped(write: Write, here: Pat
         text=True,
     )
     routes = here / FRONT / "rds.rds_egress_http_80.json"
-    eventually(routes.exists)
-    write("manifests/m.yaml", "no manifest")
-    told_of(process, "the files are those of the last valid state")
-    write("manifests/m.yaml", text.replace("weight: 90", "weight: 70"))
-    eventually(lambda: '"weight": 70' in routes.read_text())
-    code, _ = ended(process, signal.SIGTERM)
-    assert code == 143
+    try:
+        eventually(routes.exists)
+        write("manifests/m.yaml", "no manifest")
+        told_of(process, "the files are those of the last valid state")
+        write("manifests/m.yaml", text.replace("weight: 90", "weight: 70"))
+        eventually(lambda: '"weight": 70' in routes.read_text())
+        code, _ = ended(process, signal.SIGTERM)
+        assert code == 143
+    finally:
+        process.kill()
+        process.communicate()
 
 
 XDS = ("--xds-cert", "/c.pem", "--xds-key", "/c.key", "--xds-ca", "/ca.pem")

@@ -560,3 +560,20 @@ def test_the_path_of_a_rewrite_has_no_control_characters() -> None:
     mesh["gateway-route/m/g/x"] = gateway_route_spec("http", "s.local", rewrite=rewrite)
     at = "gateway-route/m/g/x/httpRoute/action/rewrite/prefix/value"
     assert lines(proxy(mesh, G).losses) == [f"refuse {at}"]
+
+
+def test_a_gateway_uses_the_http_ports_of_a_service_with_a_tcp_port_too() -> None:
+    mesh = shop()
+    mesh["virtual-router/m/r"]["listeners"] += listening("tcp", 81)["listeners"]
+    for name in "xy":
+        mesh[f"route/m/r/{name}"]["httpRoute"]["match"]["port"] = 80
+    mesh["gateway-route/m/g/x"] = gateway_route_spec("http", "s.local", target={"port": 80})
+    assert len(hosts(proxy(mesh, G), "rds_egress_http_15001")["s.local"]) == 2
+
+
+def test_a_tcp_route_of_an_http_router_has_no_effect() -> None:
+    mesh = shop()
+    mesh["route/m/r/y"] = route_spec("tcp", "b")
+    config = proxy(mesh, A)
+    assert [it["name"] for it in hosts(config, "rds_egress_http_80")["s.local"]] == ["x"]
+    assert lines(config.losses) == ["warn route/m/r/y/tcpRoute"]

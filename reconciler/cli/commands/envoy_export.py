@@ -41,9 +41,12 @@ def run(invocation: Invocation) -> int:
     if invocation["watch"] and "-" in invocation.paths:
         raise UsageError("--watch cannot watch standard input: pass files or directories")
     with stop_on_signals() as stop:
+        changes = _changes(invocation, stop.stop_requested)
+        # Changes during the first export are not missed.
+        next(changes)
         export(invocation, stop.stop_requested, grace=0)
         if invocation["watch"]:
-            for _ in _changes(invocation, stop.stop_requested):
+            for _ in changes:
                 _export_or_report(invocation, stop.stop_requested)
             return stop.code
     return ExitCode.OK
@@ -147,14 +150,16 @@ def _counts(losses: Sequence[Loss]) -> str:
 
 
 def _changes(invocation: Invocation, stop: Event) -> Iterator[None]:
-    """Yield whenever the resources may have changed, until ``stop`` is set."""
+    """Yield at once, and whenever the resources may have changed until ``stop`` is set."""
     if invocation["live"]:
+        yield
         while not stop.wait(limits.ENVOY_LIVE_INTERVAL_SECONDS):
             yield
         return
     paths, schedule = source_paths(invocation), PollSchedule()
     watched = [*paths, *filter(None, [invocation["instances"]])]
     known = fingerprint(watched)
+    yield
     for files_changed in watch(watched, stop):
         if schedule.is_due(files_changed) and fingerprint(watched) != known:
             known = fingerprint(watched)
