@@ -291,7 +291,7 @@ def require_valid(
     Args:
         loaded: The manifests.
         color: The value of --color.
-        outcome: What follows for the command if they are not valid.
+        outcome: The consequence if they are not valid, for the message.
 
     Raises:
         ManifestError: If a diagnostic is an error.

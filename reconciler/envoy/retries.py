@@ -21,7 +21,7 @@ _HTTP_EVENTS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "stream-error": (("refused-stream",), ()),
 }
 _TCP_EVENTS = {"connection-error": "connect-failure"}
-# App Mesh retried requests of routes without a policy so, whatever their method.
+# App Mesh retried requests of every method so, if their route had no policy.
 _DEFAULT_CONDITIONS = ("unavailable", "connect-failure", "refused-stream", "reset", _STATUSES)
 _DEFAULT_STATUSES = (503,)
 _DEFAULT_RETRIES = 2
