@@ -189,7 +189,7 @@ LISTEN_BACKLOG = 128
 # Envoys.
 
 MAX_PORT = 65_535
-# How often envoy export --live --watch reads the target.
+# How often envoy export --watch reads a target or a git repository.
 ENVOY_LIVE_INTERVAL_SECONDS = 30.0
 # A validation takes a fifth of a second; a busy machine needs longer.
 ENVOY_CHECK_TIMEOUT_SECONDS = 60

@@ -23,6 +23,7 @@ from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.static import certificate_files
 from reconciler.envoy.translate import all_losses
 from reconciler.render.terminal import Style, plural, styled
+from reconciler.source.git_url import is_git
 from reconciler.source.snapshot import fingerprint
 from reconciler.wiring.envoy import (
     files_of,
@@ -151,7 +152,8 @@ def _counts(losses: Sequence[Loss]) -> str:
 
 def _changes(invocation: Invocation, stop: Event) -> Iterator[None]:
     """Yield at once, and whenever the resources may have changed until ``stop`` is set."""
-    if invocation["live"]:
+    # No event tells of a change of a target or of a git repository.
+    if invocation["live"] or any(map(is_git, source_paths(invocation))):
         yield
         while not stop.wait(limits.ENVOY_LIVE_INTERVAL_SECONDS):
             yield
