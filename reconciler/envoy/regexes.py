@@ -29,7 +29,6 @@ _ESCAPE = re.compile(
     r"\\(?:(?P<one>[dDsSwW])|(?P<empty>[bBAz])|(?P<char>[aftnrv]|0[0-7]{0,2}|x[0-9A-Fa-f]{2}|x\{(?:10|0?[0-9A-Fa-f])?[0-9A-Fa-f]{1,4}\}"
     r"|[!-/:-@\[-`{-~])|(?P<unicode>[pP](?:[LMNPSZC]|\{\^?[LMNPSZC]\})))"
 )
-_GROUP_NAME = re.compile(r"P?<(\w+)>")
 
 
 class _InvalidError(Exception):
@@ -54,7 +53,6 @@ class _Parser:
         self._text = text
         self._at = 0
         self._depth = 0
-        self._names: set[str] = set()
 
     def parse(self) -> int:
         size = self._alternatives()
@@ -113,7 +111,6 @@ class _Parser:
             return self._nothing_to_repeat()
         if opened := _GROUP.match(self._text, self._at):
             self._at = opened.end()
-            self._add_name(opened[0])
         elif self._take("?"):
             raise _InvalidError("RE2 has no look-around and no other extended groups")
         self._depth += 1
@@ -129,13 +126,6 @@ class _Parser:
         if self._text[self._at : self._at + 1] in tuple("*+?"):
             raise _InvalidError("flags cannot be repeated")
         return 0
-
-    def _add_name(self, opened: str) -> None:
-        name = _GROUP_NAME.search(opened)
-        if name and name[1] in self._names:
-            raise _InvalidError(f"two groups have the name {name[1]}")
-        if name:
-            self._names.add(name[1])
 
     def _class(self) -> int:
         size = _ANY if self._take("^") else 1
