@@ -14,7 +14,7 @@ from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.data_directory import DataDirectoryLock
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.sqlite_store import SqliteStore
 from reconciler.serving.http_server import listen, require_files, run_server, url_of
 from reconciler.serving.protocol import Limits
 
@@ -78,7 +78,7 @@ class LocalEndpoint:
                 opening.callback(directory.close)
             # Without free file descriptors, a valid database would be reported as damaged.
             require_files()
-            store = Store(self.data)
+            store = SqliteStore(self.data)
             opening.callback(store.close)
             opened = opening.enter_context(listen(self.host, self.port, insecure=self.insecure))
             app = EndpointApp(

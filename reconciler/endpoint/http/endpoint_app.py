@@ -8,9 +8,11 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -45,6 +47,8 @@ from reconciler.serving.requests import (
     is_known_host,
     read_body,
 )
+
+Outcome = TypeVar("Outcome")
 
 _TAGGING_JSON = b"application/x-amz-json-1.1"
 _XML = b"text/xml"
@@ -154,12 +158,14 @@ class EndpointApp:
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
         if self._operations.reads(call):
-            return Response(200, self._store.read(partial(self._operations.read, call, lag=lag)))
-        writing = self._store.write(partial(self._operations.write, call))
-        outcome = await asyncio.wrap_future(writing)
-        if isinstance(outcome, ApiError):
-            raise outcome
-        return Response(200, outcome)
+            reading = self._store.read(partial(self._operations.read, call, lag=lag))
+            return Response(200, await _result(reading))
+        scope, work = self._operations.scope(call), partial(self._operations.write, call)
+        written = await _result(self._store.write(scope, work))
+        if isinstance(written.outcome, ApiError):
+            raise written.outcome
+        revision = (b"x-mesh-revision", str(written.revision).encode())
+        return Response(200, written.outcome, headers=(revision,))
 
     def _other_service(
         self, scope: Scope, headers: Headers, body: bytes, request_id: str
@@ -189,7 +195,9 @@ class EndpointApp:
         except (ValueError, RecursionError) as error:
             raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
         arn = self._operations.views.arn
-        found = self._store.read(lambda tables: get_resources(request, scope, tables, arn))
+        found = await _result(
+            self._store.read(lambda tables: get_resources(request, scope, tables, arn))
+        )
         return Response(200, json.dumps(found), _TAGGING_JSON)
 
     def _error_response(self, error: ApiError) -> Response:
@@ -218,7 +226,7 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _clear_state(self, _: bytes) -> Response:
-        await asyncio.wrap_future(self._store.write(self._operations.empty))
+        await _result(self._store.write(None, self._operations.empty))
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
@@ -234,6 +242,11 @@ class EndpointApp:
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._get_faults(body)
+
+
+async def _result(future: "Future[Outcome]") -> Outcome:
+    # SQLite has read before it returns the future; the loop need not run again.
+    return future.result() if future.done() else await asyncio.wrap_future(future)
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:

@@ -10,6 +10,8 @@ from reconciler.endpoint.semantics.pagination import read_token, write_token
 from reconciler.endpoint.state.tables import Resource, Scope, Tables
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."
+# Account, kind, parent and name.
+_POSITION_LENGTH = 4
 
 
 def _text(min_length: int | None, max_length: int | None) -> Text:
@@ -51,15 +53,15 @@ def get_resources(
     if problems := [str(violation) for violation in violations(_REQUEST, request)]:
         raise ApiError("InvalidParameterException", "; ".join(problems[:5]))
     token = request.get("PaginationToken") or ""
-    after = read_token(token, 4)
-    if token and not any(after):
+    after = read_token(token)
+    if token and len(after) != _POSITION_LENGTH:
         raise ApiError(
             "InvalidParameterException", "PaginationToken: is not a token of this operation"
         )
     size = request.get("ResourcesPerPage", limits.TAG_INDEX_PAGE_SIZE)
     page: list[Resource] = []
     following = ""
-    for resource in tables.tagged(scope, (after[0], after[1], after[2], after[3])):
+    for resource in tables.tagged(scope, tuple(after)):
         if not _is_wanted(resource, request, arn):
             continue
         if len(page) == size:

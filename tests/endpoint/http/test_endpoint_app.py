@@ -16,7 +16,7 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
     from endpoint.conftest import Client
@@ -149,7 +149,7 @@ def test_one_connection_carries_many_requests(client: "Client") -> None:
     connection.close()
 
 
-def sent_to(store: Store, messages: list[dict[str, object]], method: str = "PUT") -> Any:
+def sent_to(store: SqliteStore, messages: list[dict[str, object]], method: str = "PUT") -> Any:
     """Give the application a request whose body arrives as ``messages``; return its answer."""
     description = api.load()
     operations = Operations(description, Behavior(), time.time)
@@ -178,7 +178,7 @@ def whole(body: bytes) -> dict[str, object]:
 
 
 def test_a_request_that_was_cut_has_no_effect() -> None:
-    store = Store(None)
+    store = SqliteStore(None)
     sound = b'{"meshName": "pay"}'
     part = {"type": "http.request", "body": sound, "more_body": True}
     assert sent_to(store, [part, {"type": "http.disconnect"}])[0] == 400
@@ -187,7 +187,7 @@ def test_a_request_that_was_cut_has_no_effect() -> None:
 
 
 def test_a_database_that_is_busy_is_a_503_without_effect(tmp_path: Path) -> None:
-    store = Store(tmp_path, busy_seconds=0)
+    store = SqliteStore(tmp_path, busy_seconds=0)
     other = sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     status, body = sent_to(store, [whole(b'{"meshName": "pay"}')])
@@ -200,7 +200,7 @@ def test_a_database_that_is_busy_is_a_503_without_effect(tmp_path: Path) -> None
 
 
 def test_a_database_that_fails_is_a_500(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = SqliteStore(tmp_path)
     with sqlite3.connect(tmp_path / "state.sqlite3") as other:
         other.execute("DROP TABLE resource")
     other.close()
