@@ -3,10 +3,11 @@
 EndpointError
   DataDirectoryLockedError    another process serves this directory: use its URL
   DataDirectoryUnusableError  fix the permissions or the path of the data directory
-  InvalidStoreError           restore the database, move it away, or use another data directory
+  InvalidStoreError           restore the database, move it away, or use another store
   InvalidBehaviorError        correct the behaviors
   InvalidFaultsError          correct the faults
   StoreFailedError            check the disk; the API client receives a 500 or 503
+  OutcomeUnknownError         repeat the request with its token; its connection was closed
   ApiError                    correct the request; it becomes the API response
 """
 
@@ -58,6 +59,13 @@ class StoreFailedError(EndpointError):
     def __init__(self, message: str, *, busy: bool) -> None:
         super().__init__(message)
         self.busy = busy
+
+
+class OutcomeUnknownError(EndpointError):
+    """The database may or may not have committed the write."""
+
+    def __init__(self) -> None:
+        super().__init__("the database did not confirm the commit")
 
 
 class ApiError(EndpointError):

@@ -465,6 +465,14 @@ OPTIONS = (
         command="endpoint",
     ),
     Option(
+        "store",
+        OptionGroup.ENDPOINT,
+        "PostgreSQL database for the data, instead of --data. The PG* variables and the password"
+        " file of libpq apply.",
+        "postgresql://HOST/DATABASE",
+        command="endpoint",
+    ),
+    Option(
         "token-retention",
         OptionGroup.ENDPOINT,
         "Seconds to keep client tokens. 0 keeps none.",

@@ -29,6 +29,7 @@ def run(invocation: Invocation) -> int:
     try:
         endpoint = LocalEndpoint(
             data,
+            store=invocation["store"],
             host=host,
             port=port,
             behavior=_behavior(invocation),
@@ -38,7 +39,7 @@ def run(invocation: Invocation) -> int:
         )
         with stop_on_signals() as stop, endpoint:
             print_result(
-                f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n"
+                f"App Mesh API at {endpoint.url}, data in {endpoint.location}; Ctrl-C stops it\n"
             )
             stop.stop_requested.wait()
     except DataDirectoryLockedError as error:

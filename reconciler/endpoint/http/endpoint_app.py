@@ -10,14 +10,20 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qs
 from uuid import uuid4
 
+from reconciler import limits
 from reconciler.api import Description
-from reconciler.endpoint.endpoint_errors import ApiError, InvalidFaultsError, StoreFailedError
+from reconciler.endpoint.endpoint_errors import (
+    ApiError,
+    InvalidFaultsError,
+    OutcomeUnknownError,
+    StoreFailedError,
+)
 from reconciler.endpoint.faults.fault_effects import (
     HangUpError,
     Perform,
@@ -33,7 +39,7 @@ from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.semantics.spec_checks import Call
 from reconciler.endpoint.semantics.tagging import TARGET, get_resources
 from reconciler.endpoint.state.stale_reads import Lag
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.store import Store, Work, Written
 from reconciler.endpoint.state.tables import Scope
 from reconciler.serving.requests import (
     JSON,
@@ -145,7 +151,12 @@ class EndpointApp:
             return self._error_response(ApiError("RequestEntityTooLargeException", str(error)))
         except StoreFailedError as failure:
             code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
-            return self._error_response(ApiError(code, str(failure)))
+            response = self._error_response(ApiError(code, str(failure)))
+            later = ((b"retry-after", b"1"),) if failure.busy else ()
+            return replace(response, headers=response.headers + later)
+        except OutcomeUnknownError:
+            # Any response would claim an outcome; the same token settles it.
+            raise HangUpError(0) from None
 
     def _parse(self, scope: Message, aws_scope: Scope, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
@@ -161,11 +172,21 @@ class EndpointApp:
             reading = self._store.read(partial(self._operations.read, call, lag=lag))
             return Response(200, await _result(reading))
         scope, work = self._operations.scope(call), partial(self._operations.write, call)
-        written = await _result(self._store.write(scope, work))
+        written = await self._written(scope, work)
         if isinstance(written.outcome, ApiError):
             raise written.outcome
         revision = (b"x-mesh-revision", str(written.revision).encode())
         return Response(200, written.outcome, headers=(revision,))
+
+    async def _written(self, scope: Scope | None, work: Work[Outcome]) -> Written[Outcome]:
+        writing = self._store.write(scope, work)
+        try:
+            async with asyncio.timeout(limits.STORE_TIMEOUT_SECONDS):
+                return await asyncio.wrap_future(writing)
+        except TimeoutError:
+            if writing.cancelled():
+                raise _too_slow() from None
+            raise OutcomeUnknownError from None
 
     def _other_service(
         self, scope: Scope, headers: Headers, body: bytes, request_id: str
@@ -226,7 +247,7 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _clear_state(self, _: bytes) -> Response:
-        await _result(self._store.write(None, self._operations.empty))
+        await self._written(None, self._operations.empty)
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
@@ -244,9 +265,18 @@ class EndpointApp:
         return await self._get_faults(body)
 
 
-async def _result(future: "Future[Outcome]") -> Outcome:
-    # SQLite has read before it returns the future; the loop need not run again.
-    return future.result() if future.done() else await asyncio.wrap_future(future)
+async def _result(reading: "Future[Outcome]") -> Outcome:
+    if reading.done():  # SQLite reads at once, and the event loop need not run again
+        return reading.result()
+    try:
+        async with asyncio.timeout(limits.STORE_TIMEOUT_SECONDS):
+            return await asyncio.wrap_future(reading)
+    except TimeoutError:
+        raise _too_slow() from None
+
+
+def _too_slow() -> StoreFailedError:
+    return StoreFailedError("the database does not answer", busy=True)
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:

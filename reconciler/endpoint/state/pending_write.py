@@ -36,7 +36,7 @@ class PendingWrite(Generic[Outcome]):
         execute: Execute,
         *,
         fatal: type[Exception],
-        locked: frozenset[Scope] | None = None,
+        locked: dict[Scope, int] | None = None,
     ) -> None:
         """Run the work in a savepoint, and undo it if it raises an error other than `fatal`.
 

@@ -7,7 +7,6 @@ manage the transactions and their locks.
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Collection as Container
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,12 +87,13 @@ class Tables:
         after_commit: Functions that the store calls when the writes are committed.
     """
 
-    def __init__(self, execute: Execute, locked: Container[Scope] | None = None) -> None:
+    def __init__(self, execute: Execute, locked: dict[Scope, int] | None = None) -> None:
         """Use `execute`, with question marks as placeholders.
 
         Args:
             execute: Runs a statement with values.
-            locked: The scopes that the transaction has locked; None if it has locked all scopes.
+            locked: The scopes that the transaction has locked, with their revisions, which are
+                kept up to date; None if it has locked all scopes.
         """
         self._execute = execute
         self._locked = locked
@@ -264,12 +264,21 @@ class Tables:
 
         Without a change, return the revision of `scope`.
         """
-        if self._changed is None:
+        changed = self._changed
+        if self._locked is not None:
+            if changed is None:
+                return self._locked[scope]
+            # Without a result, PostgreSQL's pipeline need not wait for this statement.
+            self._locked[changed] += 1
+            values = (self._locked[changed], changed.account, changed.region)
+            self._execute("UPDATE scope SET revision = ? WHERE account = ? AND region = ?", values)
+            return self._locked[changed]
+        if changed is None:
             return self.revision(scope)
         row = self._execute(
             "INSERT INTO scope VALUES (?, ?, 1) ON CONFLICT (account, region)"
             " DO UPDATE SET revision = scope.revision + 1 RETURNING revision",
-            (self._changed.account, self._changed.region),
+            (changed.account, changed.region),
         ).fetchone()
         return int(row[0])
 

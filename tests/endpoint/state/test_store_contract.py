@@ -10,14 +10,19 @@ import pytest
 from endpoint.state.worlds import ELSEWHERE, HERE, MESHES, Pause, mesh, names, putting
 
 from reconciler.endpoint.endpoint_errors import ApiError
-from reconciler.endpoint.state.sqlite_store import SqliteStore
+from reconciler.endpoint.state.open_store import open_store
 from reconciler.endpoint.state.store import Store
 from reconciler.endpoint.state.tables import Collection, Resource, Tables, TokenRecord
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(
+    params=["directory", "memory", pytest.param("postgresql", marks=pytest.mark.process)]
+)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(SqliteStore(tmp_path if request.param == "directory" else None)) as store:
+    kind: str = request.param
+    url = request.getfixturevalue("database").new_database() if kind == "postgresql" else None
+    store, _ = open_store(url, tmp_path if kind == "directory" else None)
+    with closing(store):
         yield store
 
 
