@@ -44,8 +44,9 @@ bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(PIN) --upgrade pyproject.toml --output-file requirements.lock
-	$(PIN) --upgrade --extra dev --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
+	$(PIN) --upgrade --extra dev --extra postgresql --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["postgresql"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/postgresql.lock
 
 wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with all hashes
 	$(BIN)/python tools/build_release.py dist

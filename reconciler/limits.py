@@ -186,7 +186,7 @@ REVISION_POLL_SECONDS = 1.0
 # Rows that one query of the tag index reads; a page of the API has at most 100.
 TAGGED_ROWS_PER_QUERY = 500
 # A request whose read or write takes longer gets no answer any more.
-STORE_TIMEOUT_SECONDS = 20.0
+STORE_TIMEOUT_SECONDS = 10.0
 # PostgreSQL. Readers, writers and the probe have a connection each.
 POSTGRESQL_READERS = 5
 POSTGRESQL_WRITERS = 4
@@ -194,11 +194,11 @@ POSTGRESQL_CONNECTIONS = 10
 # Each write is a subtransaction; the server is slower with more than 64 of them at once.
 POSTGRESQL_WRITES_PER_COMMIT = 60
 POSTGRESQL_CONNECT_SECONDS = 3
-POSTGRESQL_POOL_SECONDS = 3.0
+POSTGRESQL_POOL_SECONDS = 2.0
 POSTGRESQL_RECONNECT_SECONDS = 2.0
 # A transaction takes milliseconds. A process that is stopped in one loses it, and with it the lock.
-POSTGRESQL_IDLE_SECONDS = 5
-POSTGRESQL_LOCK_SECONDS = 10
+POSTGRESQL_IDLE_SECONDS = 3
+POSTGRESQL_LOCK_SECONDS = 5
 # A process that ends stops listening some time before it unlocks its data directory.
 DIRECTORY_RELEASE_ATTEMPTS = 100
 DIRECTORY_RELEASE_DELAY_SECONDS = 0.1

@@ -105,10 +105,29 @@ def database() -> Iterator[PostgreSQL]:
         yield server
 
 
+@pytest.fixture(
+    scope="session",
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)],
+)
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """The store that a test runs on."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture(scope="session")
-def _served() -> Iterator[tuple[LocalEndpoint, Clock]]:
+def new_store(kind_of_store: str, request: pytest.FixtureRequest) -> Callable[[], str | None]:
+    """Return a function that gives each endpoint an empty store, for its argument `store`."""
+    if kind_of_store == "sqlite":
+        return lambda: None
+    server: PostgreSQL = request.getfixturevalue("database")
+    return server.new_database
+
+
+@pytest.fixture(scope="session")
+def _served(new_store: Callable[[], str | None]) -> Iterator[tuple[LocalEndpoint, Clock]]:
     clock = Clock()
-    with LocalEndpoint(None, clock=clock) as endpoint:
+    with LocalEndpoint(None, store=new_store(), clock=clock) as endpoint:
         yield endpoint, clock
 
 

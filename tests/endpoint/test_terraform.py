@@ -1,5 +1,6 @@
 """Terraform's own provider against the endpoint: applied, and nothing left to plan."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.client]
 
 
 @pytest.mark.timeout(600)
-def test_all_seven_resources(tmp_path: Path) -> None:
+def test_all_seven_resources(tmp_path: Path, new_store: Callable[[], str | None]) -> None:
     plugins = require_mirror()
-    with LocalEndpoint(None) as endpoint:
+    with LocalEndpoint(None, store=new_store()) as endpoint:
         terraform = Terraform(tmp_path, plugins)
         terraform.configure(endpoint.url, configuration(changed=False))
         terraform("init")

@@ -1,7 +1,11 @@
 """The endpoint command: serves a local App Mesh API."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from reconciler import known_secrets
 from reconciler.cli.command import Invocation
 from reconciler.cli.output import print_result
 from reconciler.cli.signals import stop_on_signals
@@ -25,6 +29,7 @@ IN_MEMORY = ":memory:"
 def run(invocation: Invocation) -> int:
     """Serve a local App Mesh API until SIGTERM or SIGINT."""
     host, port = invocation.listen
+    remember_password(invocation["store"])
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
     try:
         endpoint = LocalEndpoint(
@@ -51,6 +56,13 @@ def run(invocation: Invocation) -> int:
     except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error
     return ExitCode.OK
+
+
+def remember_password(store: str | None) -> None:
+    """Hide the password of a store's URL in all later text."""
+    with suppress(ValueError):  # the endpoint reports an invalid URL, without its text
+        password = urlsplit(store or "").password or ""
+        known_secrets.remember(password, unquote(password), os.environ.get("PGPASSWORD"))
 
 
 def _behavior(invocation: Invocation) -> Behavior:

@@ -94,6 +94,8 @@ class EndpointApp:
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
+            ("GET", "/_endpoint/health"): self._get_health,
+            ("GET", "/_endpoint/ready"): self._get_ready,
             ("GET", "/_endpoint/calls"): self._get_calls,
             ("DELETE", "/_endpoint/calls"): self._clear_calls,
             ("DELETE", "/_endpoint/state"): self._clear_state,
@@ -238,6 +240,13 @@ class EndpointApp:
                 "there must be one Host header, with an IP address, localhost or a name passed with"
                 f" --allow-host, not {host}",
             )
+
+    async def _get_health(self, _: bytes) -> Response:
+        return Response(200, json.dumps({"status": "alive"}))
+
+    async def _get_ready(self, _: bytes) -> Response:
+        await _result(self._store.read(lambda tables: tables.revision(identity.DEFAULT)))
+        return Response(200, json.dumps({"status": "ready"}))
 
     async def _get_calls(self, _: bytes) -> Response:
         return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))

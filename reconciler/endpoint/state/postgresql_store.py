@@ -168,8 +168,12 @@ def _commit(connection: psycopg.Connection) -> None:
         OutcomeUnknownError: The connection was lost, or a standby did not confirm the commit.
         psycopg.Error: Nothing was committed.
     """
-    notices: list[psycopg.errors.Diagnostic] = []
-    connection.add_notice_handler(notices.append)
+    severities: list[str | None] = []
+
+    def note(notice: psycopg.errors.Diagnostic) -> None:
+        severities.append(notice.severity_nonlocalized)
+
+    connection.add_notice_handler(note)
     try:
         done = connection.execute("COMMIT")
     except psycopg.Error as error:
@@ -177,11 +181,11 @@ def _commit(connection: psycopg.Connection) -> None:
             raise  # the server answered that it rolled back
         raise OutcomeUnknownError from error
     finally:
-        connection.remove_notice_handler(notices.append)
+        connection.remove_notice_handler(note)
     if done.statusmessage != "COMMIT":
         raise psycopg.OperationalError(f"the commit was answered with {done.statusmessage}")
     # The only warning of a commit: it is on this server, but its wait for a standby was canceled.
-    if any(notice.severity_nonlocalized == "WARNING" for notice in notices):
+    if "WARNING" in severities:
         raise OutcomeUnknownError
 
 

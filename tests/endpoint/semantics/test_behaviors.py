@@ -25,12 +25,17 @@ DROP = {"egressFilter": {"type": "DROP_ALL"}}
 
 @pytest.fixture
 def serve(
-    client_of: "Callable[[LocalEndpoint], Client]", clock: "Clock", request: pytest.FixtureRequest
+    client_of: "Callable[[LocalEndpoint], Client]",
+    clock: "Clock",
+    new_store: "Callable[[], str | None]",
+    request: pytest.FixtureRequest,
 ) -> "Serve":
     """Serve with behaviors given as NAME=VALUE; returns a client."""
 
     def served(*settings: str) -> "Client":
-        endpoint = LocalEndpoint(None, behavior=parse_behavior(settings), clock=clock)
+        endpoint = LocalEndpoint(
+            None, store=new_store(), behavior=parse_behavior(settings), clock=clock
+        )
         endpoint.__enter__()
         request.addfinalizer(lambda: endpoint.__exit__(None, None, None))
         return client_of(endpoint)
