@@ -191,6 +191,9 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         )
     elif command in SOURCE_COMMANDS:
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
+    elif command == "endpoint":
+        task = click.Choice(["copy"])
+        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
     elif command == "show":
         arguments.append(
             click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)

@@ -12,6 +12,7 @@ from reconciler.endpoint.endpoint_errors import (
 )
 from reconciler.endpoint.local_endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
+from reconciler.endpoint.state.copy_state import copy_state
 from reconciler.serving.http_server import InvalidAddressError, ServingError
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "InvalidFaultsError",
     "LocalEndpoint",
     "ServingError",
+    "copy_state",
     "parse_behavior",
 ]

@@ -7,6 +7,7 @@ EndpointError
   InvalidBehaviorError        correct the behaviors
   InvalidFaultsError          correct the faults
   StoreFailedError            check the disk; the API client receives a 500 or 503
+  StoreNotCopiedError         copy to an empty store, while no endpoint writes
   OutcomeUnknownError         repeat the request with its token; its connection was closed
   ApiError                    correct the request; it becomes the API response
 """
@@ -40,6 +41,10 @@ class InvalidStoreError(EndpointError):
 
     It was not changed.
     """
+
+
+class StoreNotCopiedError(EndpointError):
+    """The target of a copy has other data, or one of the stores was written meanwhile."""
 
 
 class InvalidBehaviorError(EndpointError):

@@ -473,6 +473,22 @@ OPTIONS = (
         command="endpoint",
     ),
     Option(
+        "from",
+        OptionGroup.ENDPOINT,
+        "copy: the data to read, a directory or a PostgreSQL database. Required.",
+        "DIR|URL",
+        command="endpoint",
+        configurable=False,
+    ),
+    Option(
+        "to",
+        OptionGroup.ENDPOINT,
+        "copy: the empty directory or PostgreSQL database to write. Required.",
+        "DIR|URL",
+        command="endpoint",
+        configurable=False,
+    ),
+    Option(
         "token-retention",
         OptionGroup.ENDPOINT,
         "Seconds to keep client tokens. 0 keeps none.",

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.process
 @pytest.fixture
 def replicas(database: PostgreSQL) -> Iterator[list[Client]]:
     """Return clients of two endpoints on one database."""
-    url = database.new_database()
+    url = database.empty_database()
     with ExitStack() as opened:
         served = [opened.enter_context(LocalEndpoint(None, store=url)) for _ in range(2)]
         yield [Client(endpoint.url) for endpoint in served]
@@ -46,7 +46,8 @@ def test_a_list_is_continued_by_another_replica(replicas: list[Client]) -> None:
     for number, name in enumerate(wanted):
         replicas[number % 2].create(name)
     names: list[str] = []
-    token, turn = "", 0
+    token: str | None = ""
+    turn = 0
     while token is not None:
         page = replicas[turn % 2].send("GET", f"{MESHES}?limit=2&nextToken={token}").body
         names += [mesh["meshName"] for mesh in page["meshes"]]
@@ -84,7 +85,7 @@ def test_an_outage_is_a_503_without_effect_and_ends_by_itself() -> None:
 def test_an_unknown_outcome_is_a_closed_connection_and_the_token_settles_it(
     database: PostgreSQL,
 ) -> None:
-    url = database.new_database()
+    url = database.empty_database()
     with LocalEndpoint(None, store=url) as endpoint:
         client = Client(endpoint.url)
         database.query(AT_COMMIT, name_of(url))
@@ -119,7 +120,7 @@ def signal_process(pid: int, how: signal.Signals) -> None:
 
 
 def test_a_process_that_is_stopped_keeps_no_other_from_writing(database: PostgreSQL) -> None:
-    with endpoints(database.new_database(), 2) as running:
+    with endpoints(database.empty_database(), 2) as running:
         clients = [Client(url) for _, url in running]
         assert clients[0].create("one").status == 200
         running[0][0].send_signal(signal.SIGSTOP)
@@ -129,7 +130,7 @@ def test_a_process_that_is_stopped_keeps_no_other_from_writing(database: Postgre
 
 
 def test_the_command_shows_the_store_without_its_password(database: PostgreSQL) -> None:
-    process = start_endpoint(database.new_database())
+    process = start_endpoint(database.empty_database())
     assert process.stdout
     line = process.stdout.readline()
     process.send_signal(signal.SIGTERM)

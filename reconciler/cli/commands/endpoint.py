@@ -20,6 +20,7 @@ from reconciler.endpoint import (
     InvalidFaultsError,
     LocalEndpoint,
     ServingError,
+    copy_state,
     parse_behavior,
 )
 
@@ -27,9 +28,14 @@ IN_MEMORY = ":memory:"
 
 
 def run(invocation: Invocation) -> int:
-    """Serve a local App Mesh API until SIGTERM or SIGINT."""
+    """Serve a local App Mesh API until SIGTERM or SIGINT, or copy its data."""
+    for name in ("store", "from", "to"):
+        _remember_password(invocation[name])
+    if invocation.paths:
+        return _copy(invocation["from"], invocation["to"])
+    if invocation["from"] or invocation["to"]:
+        raise UsageError("--from and --to are for copy: use endpoint copy --from DIR --to URL")
     host, port = invocation.listen
-    remember_password(invocation["store"])
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
     try:
         endpoint = LocalEndpoint(
@@ -58,8 +64,20 @@ def run(invocation: Invocation) -> int:
     return ExitCode.OK
 
 
-def remember_password(store: str | None) -> None:
-    """Hide the password of a store's URL in all later text."""
+def _copy(source: str | None, target: str | None) -> int:
+    if not (source and target):
+        raise UsageError("copy needs two places: pass --from DIR|URL and --to DIR|URL")
+    try:
+        print_result(f"{copy_state(source, target)}\n")
+    except DataDirectoryLockedError as error:
+        raise LockHeldError(f"{error}: stop that process, or pass another --to DIR") from error
+    except (EndpointError, ServingError) as error:
+        raise TargetError(str(error)) from error
+    return ExitCode.OK
+
+
+def _remember_password(store: str | None) -> None:
+    # The logs and messages of all libraries are searched for it.
     with suppress(ValueError):  # the endpoint reports an invalid URL, without its text
         password = urlsplit(store or "").password or ""
         known_secrets.remember(password, unquote(password), os.environ.get("PGPASSWORD"))

@@ -8,15 +8,12 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-from reconciler import limits
 from reconciler.api import Description
 from reconciler.endpoint.endpoint_errors import (
     ApiError,
@@ -33,13 +30,14 @@ from reconciler.endpoint.faults.fault_effects import (
 from reconciler.endpoint.faults.fault_list import Faults
 from reconciler.endpoint.http import identity
 from reconciler.endpoint.http.parse_request import Routes, parse_request
+from reconciler.endpoint.http.store_results import read_result, write_result
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.error_messages import UNMODELED_STATUS
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.semantics.spec_checks import Call
 from reconciler.endpoint.semantics.tagging import TARGET, get_resources
 from reconciler.endpoint.state.stale_reads import Lag
-from reconciler.endpoint.state.store import Store, Work, Written
+from reconciler.endpoint.state.store import Store
 from reconciler.endpoint.state.tables import Scope
 from reconciler.serving.requests import (
     JSON,
@@ -53,8 +51,6 @@ from reconciler.serving.requests import (
     is_known_host,
     read_body,
 )
-
-Outcome = TypeVar("Outcome")
 
 _TAGGING_JSON = b"application/x-amz-json-1.1"
 _XML = b"text/xml"
@@ -172,23 +168,13 @@ class EndpointApp:
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
         if self._operations.reads(call):
             reading = self._store.read(partial(self._operations.read, call, lag=lag))
-            return Response(200, await _result(reading))
+            return Response(200, await read_result(reading))
         scope, work = self._operations.scope(call), partial(self._operations.write, call)
-        written = await self._written(scope, work)
+        written = await write_result(self._store.write(scope, work))
         if isinstance(written.outcome, ApiError):
             raise written.outcome
         revision = (b"x-mesh-revision", str(written.revision).encode())
         return Response(200, written.outcome, headers=(revision,))
-
-    async def _written(self, scope: Scope | None, work: Work[Outcome]) -> Written[Outcome]:
-        writing = self._store.write(scope, work)
-        try:
-            async with asyncio.timeout(limits.STORE_TIMEOUT_SECONDS):
-                return await asyncio.wrap_future(writing)
-        except TimeoutError:
-            if writing.cancelled():
-                raise _too_slow() from None
-            raise OutcomeUnknownError from None
 
     def _other_service(
         self, scope: Scope, headers: Headers, body: bytes, request_id: str
@@ -218,7 +204,7 @@ class EndpointApp:
         except (ValueError, RecursionError) as error:
             raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
         arn = self._operations.views.arn
-        found = await _result(
+        found = await read_result(
             self._store.read(lambda tables: get_resources(request, scope, tables, arn))
         )
         return Response(200, json.dumps(found), _TAGGING_JSON)
@@ -245,7 +231,7 @@ class EndpointApp:
         return Response(200, json.dumps({"status": "alive"}))
 
     async def _get_ready(self, _: bytes) -> Response:
-        await _result(self._store.read(lambda tables: tables.revision(identity.DEFAULT)))
+        await read_result(self._store.read(lambda tables: tables.revision(identity.DEFAULT)))
         return Response(200, json.dumps({"status": "ready"}))
 
     async def _get_calls(self, _: bytes) -> Response:
@@ -256,7 +242,7 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _clear_state(self, _: bytes) -> Response:
-        await self._written(None, self._operations.empty)
+        await write_result(self._store.write(None, self._operations.empty))
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
@@ -272,20 +258,6 @@ class EndpointApp:
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._get_faults(body)
-
-
-async def _result(reading: "Future[Outcome]") -> Outcome:
-    if reading.done():  # SQLite reads at once, and the event loop need not run again
-        return reading.result()
-    try:
-        async with asyncio.timeout(limits.STORE_TIMEOUT_SECONDS):
-            return await asyncio.wrap_future(reading)
-    except TimeoutError:
-        raise _too_slow() from None
-
-
-def _too_slow() -> StoreFailedError:
-    return StoreFailedError("the database does not answer", busy=True)
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:

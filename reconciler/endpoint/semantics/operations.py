@@ -149,8 +149,7 @@ class Operations:
         everywhere = collection.kind == "Mesh" and self._behavior.shared_meshes == "listed"
         order = pagination.Order(self._behavior.list_order, everywhere=everywhere)
         after = order.values(pagination.token_position(call, collection.parent))
-        read = tables.page_of_all_accounts if everywhere else tables.page
-        found = read(collection, size + 1, order.columns, after)
+        found = tables.page(collection, size + 1, order.columns, after, all_accounts=everywhere)
         now = self._now()
         seen = [
             self._history.read(resource.collection, resource.name, resource, lag, now)

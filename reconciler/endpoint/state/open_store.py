@@ -9,6 +9,11 @@ from reconciler.endpoint.state.store import Store
 _SCHEMES = ("postgresql:", "postgres:")
 
 
+def is_url(text: str) -> bool:
+    """Return whether `text` is the URL of a database, and not a directory."""
+    return text.startswith(_SCHEMES)
+
+
 def open_store(url: str | None, directory: Path | None) -> tuple[Store, str]:
     """Open the database at `url`, or in `directory`, or else in memory.
 
@@ -21,7 +26,7 @@ def open_store(url: str | None, directory: Path | None) -> tuple[Store, str]:
     """
     if url is None:
         return SqliteStore(directory), str(directory or "memory")
-    if not url.startswith(_SCHEMES):
+    if not is_url(url):
         raise InvalidStoreError(
             "the URL of the store is invalid: use postgresql://USER@HOST:PORT/DATABASE, or --data"
             " for a directory"

@@ -5,8 +5,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Generic, TypeVar
 
+from reconciler.endpoint.state.execute import Execute
 from reconciler.endpoint.state.store import Work, Written
-from reconciler.endpoint.state.tables import Execute, Scope, Tables
+from reconciler.endpoint.state.tables import Scope, Tables
 
 Outcome = TypeVar("Outcome")
 

@@ -16,15 +16,22 @@ from psycopg.pq import TransactionStatus
 
 from reconciler import limits
 from reconciler.endpoint.endpoint_errors import OutcomeUnknownError, StoreFailedError
+from reconciler.endpoint.state.execute import Execute, Rows
 from reconciler.endpoint.state.pending_write import PendingWrite
 from reconciler.endpoint.state.postgresql_connections import Connections
-from reconciler.endpoint.state.store import Snapshot, Work, WriteSignal, Written
-from reconciler.endpoint.state.tables import Execute, Rows, Scope, ScopeNotLockedError, Tables
+from reconciler.endpoint.state.store import (
+    Snapshot,
+    Work,
+    WriteSignal,
+    Written,
+    read_scope,
+)
+from reconciler.endpoint.state.tables import Scope, ScopeNotLockedError, Tables
 
 Outcome = TypeVar("Outcome")
 
 _CHANNEL = "mesh_endpoint"
-_READ_ALL = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresqlStore:
@@ -79,11 +86,14 @@ class PostgresqlStore:
                 self._listener.start()
         return self._signal.wait(lambda: self.revision(scope), after, timeout)
 
+    def snapshot(self, work: Work[Outcome]) -> Outcome:
+        """Run `work` in one transaction, so that all its reads see the same writes."""
+        with self._connections.session(_SNAPSHOT) as connection:
+            return work(Tables(_execute_on(connection)))
+
     def read_all(self, scope: Scope) -> Snapshot:
         """Read the resources of a scope and its revision in one transaction."""
-        with self._connections.session(_READ_ALL) as connection:
-            tables = Tables(_execute_on(connection))
-            return Snapshot(tables.revision(scope), tuple(tables.all_of(scope)))
+        return self.snapshot(read_scope(scope))
 
     def close(self) -> None:
         """Finish the waiting writes, and close the connections."""

@@ -14,7 +14,14 @@ from reconciler import limits
 from reconciler.endpoint.endpoint_errors import StoreFailedError
 from reconciler.endpoint.state import sqlite_file
 from reconciler.endpoint.state.pending_write import PendingWrite
-from reconciler.endpoint.state.store import Snapshot, Work, WriteSignal, Written, completed
+from reconciler.endpoint.state.store import (
+    Snapshot,
+    Work,
+    WriteSignal,
+    Written,
+    completed,
+    read_scope,
+)
 from reconciler.endpoint.state.tables import Scope, Tables
 from reconciler.serving.http_server import ServingError, start
 
@@ -43,17 +50,21 @@ class _SqliteReads:
         """Wait until the revision of a scope is higher than `after`, and return the revision."""
         return self._signal.wait(lambda: self.revision(scope), after, timeout)
 
-    def read_all(self, scope: Scope) -> Snapshot:
-        """Read the resources of a scope and its revision in one transaction."""
+    def snapshot(self, work: Work[Outcome]) -> Outcome:
+        """Run `work` in one transaction, so that all its reads see the same writes."""
 
-        def read(tables: Tables) -> Snapshot:
+        def read(tables: Tables) -> Outcome:
             self._reading.execute("BEGIN")
             try:
-                return Snapshot(tables.revision(scope), tuple(tables.all_of(scope)))
+                return work(tables)
             finally:
                 self._reading.execute("ROLLBACK")
 
         return self._read(read)
+
+    def read_all(self, scope: Scope) -> Snapshot:
+        """Read the resources of a scope and its revision in one transaction."""
+        return self.snapshot(read_scope(scope))
 
     def _read(self, work: Work[Outcome]) -> Outcome:
         try:

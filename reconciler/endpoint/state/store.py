@@ -55,6 +55,13 @@ class Readable(Protocol):
             StoreFailedError: The revision cannot be read.
         """
 
+    def snapshot(self, work: Work[Outcome]) -> Outcome:
+        """Run `work` in one transaction, so that all its reads see the same writes.
+
+        Raises:
+            StoreFailedError: The state cannot be read.
+        """
+
     def read_all(self, scope: Scope) -> Snapshot:
         """Read the resources of a scope and its revision in one transaction.
 
@@ -119,6 +126,11 @@ class WriteSignal:
                 return found
             with self._given:
                 self._given.wait_for(lambda: self._count != seen, min(left, self._poll_seconds))  # noqa: B023 - called in this round only
+
+
+def read_scope(scope: Scope) -> Work[Snapshot]:
+    """Return the work that reads all resources of a scope."""
+    return lambda tables: Snapshot(tables.revision(scope), tuple(tables.all_of(scope)))
 
 
 def completed(work: Callable[[], Outcome]) -> "Future[Outcome]":

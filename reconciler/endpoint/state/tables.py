@@ -8,9 +8,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler import limits
+from reconciler.endpoint.state.execute import Execute
+
+_KEY = "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +62,6 @@ class TokenRecord:
     response: str
 
 
-class Rows(Protocol):
-    """The result of a statement."""
-
-    def fetchone(self) -> Any:
-        """Return the next row, or None."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Return an iterator over the rows."""
-
-
-Execute = Callable[[str, Sequence[str | int]], Rows]
-
-
 class ScopeNotLockedError(Exception):
     """The work changes a scope that its transaction has not locked, so it has to run again."""
 
@@ -84,6 +74,7 @@ class Tables:
     """The statements of one piece of work.
 
     Attributes:
+        execute: Runs a statement with values; question marks are its placeholders.
         after_commit: Functions that the store calls when the writes are committed.
     """
 
@@ -95,18 +86,14 @@ class Tables:
             locked: The scopes that the transaction has locked, with their revisions, which are
                 kept up to date; None if it has locked all scopes.
         """
-        self._execute = execute
+        self.execute = execute
         self._locked = locked
         self._changed: Scope | None = None
         self.after_commit: list[Callable[[], None]] = []
 
     def find(self, collection: Collection, name: str) -> Resource | None:
         """Return the resource with this name, or None if there is none."""
-        found = self._where(
-            "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_columns(collection), name),
-        )
-        return next(found, None)
+        return next(self._where(_KEY, (*_columns(collection), name)), None)
 
     def page(
         self,
@@ -114,6 +101,8 @@ class Tables:
         limit: int = sys.maxsize,
         order: Sequence[str] = ("name",),
         after: Sequence[str | int] = (),
+        *,
+        all_accounts: bool = False,
     ) -> list[Resource]:
         """Return up to `limit` resources of a collection, from the beginning or from a position.
 
@@ -122,21 +111,12 @@ class Tables:
             limit: The maximum number of resources.
             order: The names of the columns by which the list is ordered.
             after: The values of these columns in the last resource of the page before.
+            all_accounts: Whether to read the collections of all accounts in the region.
         """
-        where = "account = ? AND region = ? AND kind = ? AND parent = ?"
-        return list(self._page(where, _columns(collection), order, after, limit))
-
-    def page_of_all_accounts(
-        self,
-        collection: Collection,
-        limit: int,
-        order: Sequence[str],
-        after: Sequence[str | int] = (),
-    ) -> list[Resource]:
-        """Return a page like `page`, but of the collections in all accounts of the region."""
-        _, *place = _columns(collection)
-        where = "region = ? AND kind = ? AND parent = ?"
-        return list(self._page(where, place, order, after, limit))
+        where, values = "region = ? AND kind = ? AND parent = ?", _columns(collection)
+        if all_accounts:
+            return list(self._page(where, values[1:], order, after, limit))
+        return list(self._page(f"account = ? AND {where}", values, order, after, limit))
 
     def descendants(self, mesh: Collection, name: str, kind: str, text: str) -> Iterator[Resource]:
         """Yield the resources of a kind in a mesh whose spec, as JSON, contains `text`."""
@@ -177,17 +157,14 @@ class Tables:
 
     def count(self, collection: Collection) -> int:
         """Return the number of resources in a collection."""
-        row = self._execute(
-            "SELECT count(*) FROM resource"
-            " WHERE account = ? AND region = ? AND kind = ? AND parent = ?",
-            _columns(collection),
-        ).fetchone()
-        return int(row[0])
+        where = "account = ? AND region = ? AND kind = ? AND parent = ?"
+        rows = self.execute(f"SELECT count(*) FROM resource WHERE {where}", _columns(collection))  # noqa: S608
+        return int(rows.fetchone()[0])
 
     def put(self, resource: Resource) -> None:
         """Write a resource, new or changed."""
         self._change(resource.collection.scope)
-        self._execute(
+        self.execute(
             "INSERT INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (account, region, kind, parent, name) DO UPDATE SET"
             " owner = excluded.owner, uid = excluded.uid, version = excluded.version,"
@@ -209,16 +186,13 @@ class Tables:
     def remove(self, resource: Resource) -> None:
         """Delete a resource."""
         self._change(resource.collection.scope)
-        self._execute(
-            "DELETE FROM resource"
-            " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_columns(resource.collection), resource.name),
-        )
+        key = (*_columns(resource.collection), resource.name)
+        self.execute(f"DELETE FROM resource WHERE {_KEY}", key)  # noqa: S608
 
     def find_token(self, scope: Scope, token: str) -> TokenRecord | None:
         """Return the record of a client token, or None if there is none."""
         self._require_lock(scope)
-        row = self._execute(
+        row = self.execute(
             "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
             (scope.account, scope.region, token),
         ).fetchone()
@@ -227,7 +201,7 @@ class Tables:
     def put_token(self, scope: Scope, token: str, record: TokenRecord, now: int) -> None:
         """Store the record of a client token."""
         self._require_lock(scope)
-        self._execute(
+        self.execute(
             "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (account, region, token) DO UPDATE SET request = excluded.request,"
             " answer = excluded.answer, remembered = excluded.remembered",
@@ -235,25 +209,22 @@ class Tables:
         )
 
     def drop_tokens(self, scope: Scope, before: int) -> None:
-        """Delete the client tokens of a scope that are older than a time.
-
-        The time is in milliseconds since 1970.
-        """
+        """Delete the tokens of a scope from before a time, in milliseconds since 1970."""
         self._require_lock(scope)
-        self._execute(
+        self.execute(
             "DELETE FROM token WHERE account = ? AND region = ? AND remembered < ?",
             (scope.account, scope.region, before),
         )
 
     def clear(self) -> None:
         """Delete the resources and client tokens of all scopes, which raises every revision."""
-        self._execute("DELETE FROM resource", ())
-        self._execute("DELETE FROM token", ())
-        self._execute("UPDATE scope SET revision = revision + 1", ())
+        self.execute("DELETE FROM resource", ())
+        self.execute("DELETE FROM token", ())
+        self.execute("UPDATE scope SET revision = revision + 1", ())
 
     def revision(self, scope: Scope) -> int:
         """Return the number of committed writes of a scope."""
-        row = self._execute(
+        row = self.execute(
             "SELECT revision FROM scope WHERE account = ? AND region = ?",
             (scope.account, scope.region),
         ).fetchone()
@@ -271,11 +242,11 @@ class Tables:
             # Without a result, PostgreSQL's pipeline need not wait for this statement.
             self._locked[changed] += 1
             values = (self._locked[changed], changed.account, changed.region)
-            self._execute("UPDATE scope SET revision = ? WHERE account = ? AND region = ?", values)
+            self.execute("UPDATE scope SET revision = ? WHERE account = ? AND region = ?", values)
             return self._locked[changed]
         if changed is None:
             return self.revision(scope)
-        row = self._execute(
+        row = self.execute(
             "INSERT INTO scope VALUES (?, ?, 1) ON CONFLICT (account, region)"
             " DO UPDATE SET revision = scope.revision + 1 RETURNING revision",
             (changed.account, changed.region),
@@ -312,7 +283,7 @@ class Tables:
         self, condition: str, values: Sequence[str | int], tail: str = ""
     ) -> Iterator[Resource]:
         # Conditions and tails are constants of the endpoint, never parts of a request.
-        rows = self._execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
+        rows = self.execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
         return map(_resource, rows)
 
 

@@ -36,7 +36,7 @@ CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON mesh_endpoint.resource
 
 @pytest.fixture
 def url(database: PostgreSQL) -> str:
-    return database.new_database()
+    return database.empty_database()
 
 
 @pytest.fixture
@@ -201,7 +201,12 @@ def test_a_session_that_ends_within_a_write_leaves_no_effect(
     database: PostgreSQL, url: str, store: PostgresqlStore
 ) -> None:
     pause = Pause()
-    first = store.write(HERE, lambda tables: (putting("first")(tables), pause(tables)))
+
+    def work(tables: Tables) -> None:
+        putting("first")(tables)
+        pause(tables)
+
+    first = store.write(HERE, work)
     pause.begun()
     second = store.write(HERE, putting("second"))
     end_sessions(database, url)

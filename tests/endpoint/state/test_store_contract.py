@@ -20,7 +20,7 @@ from reconciler.endpoint.state.tables import Collection, Resource, Tables, Token
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     kind: str = request.param
-    url = request.getfixturevalue("database").new_database() if kind == "postgresql" else None
+    url = request.getfixturevalue("database").empty_database() if kind == "postgresql" else None
     store, _ = open_store(url, tmp_path if kind == "directory" else None)
     with closing(store):
         yield store
@@ -234,7 +234,7 @@ def test_a_list_can_be_ordered_by_several_columns_and_hold_all_accounts(store: S
 
     def accounts(after: tuple[str | int, ...]) -> list[str]:
         page = store.read(
-            lambda tables: tables.page_of_all_accounts(MESHES, 9, order, after)
+            lambda tables: tables.page(MESHES, 9, order, after, all_accounts=True)
         ).result()
         return [each.collection.scope.account for each in page]
 
