@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_files import DEPLOY, ROOT, instructions, read
+from deploy_files import DEPLOY, ROOT, instructions, read, read_all
 from programs import require_program
 from run_shell import Shell, shell_in
 
@@ -31,11 +31,15 @@ def commands() -> Iterator[list[str]]:
         yield shlex.split(line)
     (hook,) = read("pre-commit-hooks.yaml")["repos"][0]["hooks"]
     yield shlex.split(hook["entry"])[1:]
-    for service in read("compose.yaml")["services"].values():
-        yield service["command"]
+    for compose in ("compose.yaml", "compose-postgresql.yaml"):
+        for service in read(compose)["services"].values():
+            if service["image"] == "mesh-reconciler":
+                yield service["command"]
     yield json.loads(instructions()[-1][1])
     (container,) = read("kubernetes/deployment.yaml")["spec"]["template"]["spec"]["containers"]
     yield container["args"]
+    endpoint, *_ = read_all("kubernetes-endpoint/endpoint.yaml")
+    yield endpoint["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
@@ -50,7 +54,7 @@ def test_every_command_is_one_that_the_command_line_takes(command: list[str]) ->
 def test_e05_what_is_shipped_sends_credentials_in_the_clear_only_by_an_option() -> None:
     open_to = re.compile(r"http://(?!127\.|localhost|\[::1\])")
     clear = [command for command in commands() if open_to.search(" ".join(command))]
-    assert [command[0] for command in clear] == ["run"]
+    assert {command[0] for command in clear} == {"run"}
     for command in clear:
         assert "--allow-insecure-endpoint" in command
     for path in DEPLOY.rglob("*.toml"):
@@ -65,6 +69,7 @@ def test_e05_what_is_shipped_sends_credentials_in_the_clear_only_by_an_option() 
         ("github/workflow.yml", "github-workflows"),
         ("gitlab-ci.yml", "gitlab-ci"),
         ("compose.yaml", "compose-spec"),
+        ("compose-postgresql.yaml", "compose-spec"),
     ],
 )
 def test_each_file_is_what_its_readers_schema_asks_for(name: str, schema: str) -> None:

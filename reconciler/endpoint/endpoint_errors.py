@@ -44,7 +44,7 @@ class InvalidStoreError(EndpointError):
 
 
 class StoreNotCopiedError(EndpointError):
-    """The target of a copy has other data, or one of the stores was written meanwhile."""
+    """The target of a copy has other data, or a store was written during the copy."""
 
 
 class InvalidBehaviorError(EndpointError):

@@ -66,7 +66,7 @@ def run(invocation: Invocation) -> int:
 
 def _copy(source: str | None, target: str | None) -> int:
     if not (source and target):
-        raise UsageError("copy needs two places: pass --from DIR|URL and --to DIR|URL")
+        raise UsageError("copy needs two stores: pass --from and --to, each a directory or a URL")
     try:
         print_result(f"{copy_state(source, target)}\n")
     except DataDirectoryLockedError as error:

@@ -35,10 +35,10 @@ def copy_state(source: str, target: str) -> str:
         target: The directory or URL of an empty store, or of the target of an earlier copy.
 
     Returns:
-        A sentence with the numbers of what was copied and checked.
+        A sentence with the numbers of copied and checked rows.
 
     Raises:
-        StoreNotCopiedError: The target has other data, or a store was written meanwhile.
+        StoreNotCopiedError: The target has other data, or a store was written during the copy.
         DataDirectoryLockedError: Another process serves the target directory.
         EndpointError: One of the stores cannot be opened, or failed; nothing was copied.
     """

@@ -153,7 +153,7 @@ def _failure(error: psycopg.Error) -> StoreFailedError:
 
 
 def _configure(connection: psycopg.Connection) -> None:
-    """Set what the guarantees depend on, for every session."""
+    """Set the parameters that the guarantees depend on."""
     connection.execute(
         # A process that is stopped in a transaction must not keep its lock for ever.
         "SELECT set_config('idle_in_transaction_session_timeout', %s, false),"

@@ -97,7 +97,7 @@ def test_the_command_copies_and_says_what(cli: Cli, tmp_path: Path) -> None:
     assert done.out == "copy has the 6 resources, 6 client tokens and 2 revisions of source\n"
     fill(tmp_path / "other")
     for arguments, code, says in (
-        (["copy", "--from", "source"], 64, "pass --from DIR|URL and --to DIR|URL"),
+        (["copy", "--from", "source"], 64, "pass --from and --to"),
         (["--from", "source"], 64, "--from and --to are for copy"),
         (["copy", "--from", "nowhere", "--to", "copy"], 1, "cannot be opened"),
         (["copy", "--from", "source", "--to", f"postgresql://u:{PASSWORD}@127.0.0.1:1/d"], 1,
