@@ -153,6 +153,7 @@ class PostgresqlStore:
                 locked = _lock(execute, scopes)
                 for write in writes:
                     write.attempt(execute, fatal=psycopg.Error, locked=locked)
+                _write_revisions(execute, locked)
             _commit(connection)
             with suppress(psycopg.Error):  # the writes are committed, and others poll
                 # Not in the transaction: it would hold up the commits of all other scopes.
@@ -214,6 +215,15 @@ def _lock(execute: Execute, scopes: set[Scope] | None) -> dict[Scope, int] | Non
             row = execute(lock, where).fetchone()
         revisions[scope] = int(row[0])
     return revisions
+
+
+def _write_revisions(execute: Execute, locked: dict[Scope, int] | None) -> None:
+    for scope, revision in (locked or {}).items():
+        values = (revision, scope.account, scope.region, revision)
+        execute(
+            "UPDATE scope SET revision = ? WHERE account = ? AND region = ? AND revision <> ?",
+            values,
+        )
 
 
 def _execute_on(connection: psycopg.Connection) -> Execute:

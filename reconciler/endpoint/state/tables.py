@@ -83,8 +83,8 @@ class Tables:
 
         Args:
             execute: Runs a statement with values.
-            locked: The scopes that the transaction has locked, with their revisions, which are
-                kept up to date; None if it has locked all scopes.
+            locked: The scopes that the transaction has locked, with their revisions, which the
+                store writes in the end; None if it has locked all scopes.
         """
         self.execute = execute
         self._locked = locked
@@ -239,10 +239,7 @@ class Tables:
         if self._locked is not None:
             if changed is None:
                 return self._locked[scope]
-            # Without a result, PostgreSQL's pipeline need not wait for this statement.
             self._locked[changed] += 1
-            values = (self._locked[changed], changed.account, changed.region)
-            self.execute("UPDATE scope SET revision = ? WHERE account = ? AND region = ?", values)
             return self._locked[changed]
         if changed is None:
             return self.revision(scope)
