@@ -128,8 +128,6 @@ class PostgresqlStore:
                     self._changed.notify_all()
 
     def _commit(self, writes: list[PendingWrite[Any]], scopes: set[Scope] | None) -> None:
-        if not writes:
-            return
         try:
             self._transact(writes, scopes)
         except (StoreFailedError, OutcomeUnknownError) as error:
@@ -193,10 +191,8 @@ def _commit(connection: psycopg.Connection) -> None:
         raise OutcomeUnknownError from error
     finally:
         connection.remove_notice_handler(note)
-    if done.statusmessage != "COMMIT":
-        raise psycopg.OperationalError(f"the commit was answered with {done.statusmessage}")
     # The only warning of a commit: it is on this server, but its wait for a standby was canceled.
-    if "WARNING" in severities:
+    if done.statusmessage != "COMMIT" or "WARNING" in severities:
         raise OutcomeUnknownError
 
 

@@ -6,10 +6,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from endpoint.state.worlds import HERE, Pause
 
 from reconciler import api
 from reconciler.endpoint import LocalEndpoint
@@ -197,6 +199,18 @@ def test_a_database_that_is_busy_is_a_503_without_effect(tmp_path: Path) -> None
     assert sent_to(store, [whole(b"")], "GET")[1] == {"meshes": []}
     assert sent_to(store, [whole(b'{"meshName": "pay"}')])[0] == 200
     store.close()
+
+
+def test_a_write_that_waits_too_long_is_a_503_without_effect(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store:
+        pause = Pause()
+        holding = store.write(HERE, pause)
+        pause.begun()
+        status, body = sent_to(store, [whole(b'{"meshName": "pay"}')])
+        assert (status, body["message"]) == (503, "the database does not answer")
+        pause.go()
+        holding.result()
+        assert sent_to(store, [whole(b"")], "GET")[1] == {"meshes": []}
 
 
 def test_a_database_that_fails_is_a_500(tmp_path: Path) -> None:

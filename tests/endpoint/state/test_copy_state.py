@@ -1,9 +1,11 @@
 """A copy has everything, is checked, and can be repeated."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from conftest import Cli
 from endpoint.postgresql import PASSWORD, PostgreSQL
@@ -20,6 +22,15 @@ from reconciler.endpoint.state.open_store import open_store
 from reconciler.endpoint.state.sqlite_store import SqliteStore
 from reconciler.endpoint.state.tables import Scope, Tables, TokenRecord
 
+# Changes a row behind the back of the copy.
+MEDDLING = """
+CREATE FUNCTION mesh_endpoint.meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    NEW.revision := NEW.revision + 1;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER meddle BEFORE INSERT ON mesh_endpoint.scope
+    FOR EACH ROW EXECUTE FUNCTION mesh_endpoint.meddle();
+"""
 RECORD = TokenRecord("digest", '{"n": "\u20ac"}')
 
 
@@ -88,6 +99,31 @@ def test_a_served_directory_is_a_source_and_no_target(tmp_path: Path) -> None:
     holder.close()
     with pytest.raises(InvalidStoreError):
         copy_state(str(tmp_path / "nowhere"), str(tmp_path / "copy"))
+
+
+@pytest.mark.process
+def test_a_copy_fails_if_a_store_is_written_at_the_same_time(
+    tmp_path: Path, database: PostgreSQL
+) -> None:
+    fill(tmp_path / "source")
+    url = database.empty_database()
+    open_store(url, None)[0].close()
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE mesh_endpoint.scope")
+        copying = pool.submit(copy_state, str(tmp_path / "source"), url)
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock'"
+        while not database.query(waiting):
+            assert not copying.done()
+        with closing(SqliteStore(tmp_path / "source")) as store:
+            store.write(HERE, working("later", HERE)).result()
+        holder.rollback()
+        with pytest.raises(StoreNotCopiedError, match="source was written during the copy"):
+            copying.result()
+    url = database.empty_database()
+    open_store(url, None)[0].close()
+    database.query(MEDDLING, "emptied")
+    with pytest.raises(StoreNotCopiedError, match="emptied was written during the copy"):
+        copy_state(str(tmp_path / "source"), url)
 
 
 def test_the_command_copies_and_says_what(cli: Cli, tmp_path: Path) -> None:

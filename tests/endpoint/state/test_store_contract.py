@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,20 @@ def test_a_list_can_be_ordered_by_several_columns_and_hold_all_accounts(store: S
     assert accounts(()) == [HERE.account, ELSEWHERE.account]
     assert accounts((0, "uid-a", HERE.account)) == [ELSEWHERE.account]
     assert accounts((1, "", "")) == []
+
+
+def test_all_tagged_resources_are_found_page_by_page(store: Store) -> None:
+    def put(tables: Tables) -> None:
+        for number in range(501):
+            tables.put(replace(mesh(f"m{number:03}"), tags={"a": "1"}))
+        tables.put(mesh("untagged"))
+
+    write(store, put)
+    found = store.read(lambda tables: [each.name for each in tables.tagged(HERE)]).result()
+    assert found == [f"m{number:03}" for number in range(501)]
+    after = (HERE.account, "Mesh", "", "m498")
+    rest = store.read(lambda tables: [each.name for each in tables.tagged(HERE, after)]).result()
+    assert rest == ["m499", "m500"]
 
 
 def test_descendants_are_those_whose_spec_has_the_text(store: Store) -> None:
