@@ -134,13 +134,10 @@ class PostgresqlStore:
             for write in writes:
                 write.future.set_exception(error)
             return
-        self._signal.give()
         for write in writes:
             if isinstance(write.problem, ScopeNotLockedError):
                 # All locks of a transaction are taken at its beginning, in one order.
                 self._commit([write], {*(scopes or ()), write.problem.scope})
-            else:
-                write.acknowledge()
 
     def _transact(self, writes: list[PendingWrite[Any]], scopes: set[Scope] | None) -> None:
         with self._connections.session() as connection:
@@ -153,6 +150,10 @@ class PostgresqlStore:
                     write.attempt(execute, fatal=psycopg.Error, locked=locked)
                 _write_revisions(execute, locked)
             _commit(connection)
+            for write in writes:
+                if not isinstance(write.problem, ScopeNotLockedError):
+                    write.acknowledge()
+            self._signal.give()
             with suppress(psycopg.Error):  # the writes are committed, and others poll
                 # Not in the transaction: it would hold up the commits of all other scopes.
                 execute(f"NOTIFY {_CHANNEL}", ())
