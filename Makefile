@@ -52,6 +52,7 @@ lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(PIN) --upgrade --extra dev --extra postgresql --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["postgresql"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/postgresql.lock
+	for client in boto3-2021 cloud-custodian; do $(PIN) --upgrade tests/endpoint/clients/$$client.in --output-file tests/endpoint/clients/$$client.lock || exit; done
 
 wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with all hashes
 	$(BIN)/python tools/build_release.py dist

@@ -79,6 +79,8 @@ MAX_LOCK_RECORD_BYTES = 4_096
 # A replica that is suspended while it reads keeps the lock file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01
+# libpq uses no shorter timeout for connections than 2 s.
+LOCK_DATABASE_TIMEOUT_SECONDS = 4
 
 # The source and its manifests.
 
@@ -88,14 +90,27 @@ MAX_SOURCE_FILES = 10_000
 MAX_SOURCE_DEPTH = 8
 MAX_SOURCE_FILE_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 64 << 20
+# For a git command that reads. The heartbeat of the daemon goes on while it waits.
 GIT_TIMEOUT_SECONDS = 60
+# For a fetch, after the repository has answered: the first one may bring a long history.
+GIT_FETCH_TIMEOUT_SECONDS = 300
+# An HTTP transfer that is slower than this many bytes a second for so long has failed.
+GIT_LOW_SPEED_BYTES = 1_000
+GIT_LOW_SPEED_SECONDS = 30
+# Another process may be fetching into the same cache for as long as a fetch may take.
+GIT_LOCK_TIMEOUT_SECONDS = 300
+GIT_LOCK_RETRY_SECONDS = 0.05
 # The commit is only shown, so a run waits for it no longer than this. It takes milliseconds.
 GIT_REVISION_TIMEOUT_SECONDS = 2
-# The manifests of one commit, and a line for each.
-MAX_GIT_OUTPUT_BYTES = MAX_SOURCE_BYTES + (4 << 20)
 # The subject and the author of a commit are cut after this many characters each.
 MAX_COMMIT_TEXT_CHARACTERS = 200
 MAX_GIT_ERROR_CHARACTERS = 200
+# Holds MAX_SOURCE_BYTES with the id of each file, or the list of 500,000 files.
+MAX_GIT_OUTPUT_BYTES = 80 << 20
+# One file that a fetch writes: the history without files, or with them if the server omits none.
+MAX_GIT_FETCH_BYTES = 1 << 30
+MAX_GIT_LINKS = 40
+MAX_GIT_URL_CHARACTERS = 2_048
 MAX_GIT_FILE_BYTES = 4_096
 # 64 MiB of manifests, the most that a source may hold, take about 100 s of one core.
 READING_TIMEOUT_SECONDS = 300
@@ -123,6 +138,9 @@ MAX_CONFIG_FILE_BYTES = 1 << 20
 # A setting has three parts at most, and a host name in a list fewer labels than this.
 MAX_CONFIG_KEY_PARTS = 64
 MAX_TOKEN_FILE_BYTES = 1_024
+MAX_KEY_FILE_BYTES = 1 << 16
+# About 5,000 access keys.
+MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 
 # Forges.
 
@@ -157,6 +175,7 @@ MAX_STATUS_CONNECTIONS = 64
 REQUEST_TIMEOUT_SECONDS = 20.0
 # SDKs reuse connections. If the server closes one during a delete, the SDK does not retry it.
 IDLE_TIMEOUT_SECONDS = 75
+TLS_CLOSE_TIMEOUT_SECONDS = 0.5
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
 # GitHub sends payloads of at most 25 MB. They are not kept in memory.
@@ -205,3 +224,8 @@ DIRECTORY_RELEASE_DELAY_SECONDS = 0.1
 # The length of the longest name; fnmatch takes quadratic time for some patterns.
 MAX_FAULT_PATTERN_CHARACTERS = 255
 TAG_INDEX_PAGE_SIZE = 50
+# Signatures of AWS: the difference between the clocks, and the lifetime of a presigned URL.
+MAX_SIGNATURE_SKEW_SECONDS = 900
+MAX_PRESIGNED_SECONDS = 604_800
+# Shorter secrets can be found by trying them on a recorded request.
+MIN_SECRET_CHARACTERS = 16

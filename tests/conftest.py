@@ -1,27 +1,41 @@
 """The command line as users meet it, in a directory of its own and an environment without AWS."""
 
+import gc
 import logging
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from amounts import FULL, SEED, left_out
+from amounts import FULL, SEED, amount, left_out
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
+from reconciler.__main__ import GC_THRESHOLD
 from reconciler.cli.main import main
 from reconciler.endpoint import LocalEndpoint
 
 # Time is measured by the bench and by the tests of growth; a busy machine fails no other test.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    max_examples=amount("examples of each property", test=40, full=100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
+
+# As in the command: the modules of all tests are no garbage, and to search them takes long.
+gc.set_threshold(GC_THRESHOLD)
+
+# Coverage sets this variable, and then measures each process of Python that inherits it.
+MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 
 # The processes that the running test has started.
 started: list[str] = []
@@ -141,10 +155,12 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
     """Return a function that starts a daemon, which is killed at the end of the test."""
     running: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, url: str = endpoint.url, **environment: str) -> subprocess.Popen[str]:
+    def run(
+        *arguments: str, url: str | None = endpoint.url, **environment: str
+    ) -> subprocess.Popen[str]:
+        where = ("--endpoint-url", url) if url else ()
         process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", "--endpoint-url", url,
-             "--owner", "o", *arguments],
+            [sys.executable, "-m", "reconciler", "run", *where, "--owner", "o", *arguments],
             cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **environment},
         )  # fmt: skip
@@ -155,6 +171,21 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no branches of a test that is marked so, nor those of its processes."""
+    measuring = Coverage.current()
+    if measuring is None or not item.get_closest_marker("unmeasured"):
+        return (yield)
+    config = os.environ.pop(MEASURES_PROCESSES)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+        os.environ[MEASURES_PROCESSES] = config
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from builders import NOW, OWNER, SYNC
 from fakes import FakeTarget
 
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report
@@ -27,6 +27,8 @@ class FakeCycleTarget:
     diagnostics: tuple[Diagnostic, ...] = ()
     revision: SourceRevision | None = None
     gone: bool = False
+    unknown: bool = False
+    notices: tuple[str, ...] = ()
     target: FakeTarget = field(default_factory=FakeTarget)
     restraint: GuardSettings = SYNC
     idle: str | None = None
@@ -37,7 +39,9 @@ class FakeCycleTarget:
         self.reads += 1
         if self.gone:
             raise UsageError("manifests does not exist")
-        return LoadResult(self.desired, self.diagnostics, {}, self.revision)
+        if self.unknown:
+            raise RepositoryError("the repository is away")
+        return LoadResult(self.desired, self.diagnostics, {}, self.revision, self.notices)
 
     def propose(
         self,

@@ -42,8 +42,7 @@ def assert_linear(
     inputs = [given(size) for size in sizes]
     times = [0.0] * len(sizes)
     result = ""
-    # What other tests have left is not to be looked through again and again.
-    gc.collect()
+    # The collector need not search the objects of other tests again and again.
     gc.freeze()
     thresholds = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD)

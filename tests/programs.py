@@ -58,3 +58,19 @@ def install_tool(directory: Path, *command: str) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return programs
+
+
+def install_locked(directory: Path, lock: Path, python: str) -> Path:
+    """Install the packages of `lock`, with hashes, and return the directory of the programs.
+
+    `python` is the interpreter of the new environment. The packages come from the index.
+    """
+    uv = Path(sys.executable).with_name("uv")
+    programs = directory / "bin"
+    for command in (
+        ("venv", "--python", python, directory),
+        ("pip", "install", "--require-hashes", "-r", lock, "--python", programs / "python"),
+    ):
+        done = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return programs

@@ -35,3 +35,19 @@ def commit_all(folder: Path) -> str:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "a change")
     return git(folder, "rev-parse", "HEAD")
+
+
+def publish(
+    files: Path, repository: Path, message: str = "a change", *, amend: bool = False
+) -> str:
+    """Commit everything below ``files`` to the bare ``repository``, and return the commit."""
+    if not repository.exists():
+        git(files, "init", "--quiet", "--bare", "--initial-branch", "main", str(repository))
+        # As the forges do.
+        git(repository, "config", "uploadpack.allowFilter", "true")
+        git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+    place = (f"--git-dir={repository}", "--work-tree=.", "-c", "core.bare=false")
+    git(files, *place, "add", "--all", "--force")
+    more = ("--amend",) if amend else ()
+    git(files, *place, "commit", "--quiet", "--allow-empty", "--message", message, *more)
+    return git(repository, "rev-parse", "HEAD")

@@ -22,23 +22,27 @@ HEALTH = {
 MISSING = f"needs terraform on PATH and a mirror that holds {PROVIDER}"
 
 
-def configuration(*, changed: bool) -> dict[str, Any]:
-    """Return a configuration of all seven kinds; ``changed`` gives each another spec."""
-    in_mesh = {"mesh_name": "${aws_appmesh_mesh.this.id}"}
+def configuration(mesh: str, *, changed: bool = False) -> dict[str, Any]:
+    """Return a configuration of all seven kinds in ``mesh``; ``changed`` gives each another spec.
+
+    Terraform has each resource under the name of the mesh.
+    """
+
+    def name_of(kind: str) -> str:
+        return f"${{aws_appmesh_{kind}.{mesh}.name}}"
+
+    in_mesh = {"mesh_name": name_of("mesh")}
     listener = {"port_mapping": {"port": 8081 if changed else 8080, "protocol": "http"}}
-    provider = {
-        "virtual_router": {"virtual_router_name": "${aws_appmesh_virtual_router.this.name}"}
-    }
+    provider = {"virtual_router": {"virtual_router_name": name_of("virtual_router")}}
     if changed:
-        provider = {"virtual_node": {"virtual_node_name": "${aws_appmesh_virtual_node.this.name}"}}
+        provider = {"virtual_node": {"virtual_node_name": name_of("virtual_node")}}
     kinds = {
         "mesh": {
-            "name": "pay",
+            "name": mesh,
             "spec": {
                 "egress_filter": {"type": "ALLOW_ALL" if changed else "DROP_ALL"},
                 "service_discovery": {"ip_preference": "IPv4_PREFERRED"},
             },
-            "tags": {"stage": "two" if changed else "one"},
         },
         "virtual_node": {
             "name": "checkout",
@@ -65,7 +69,7 @@ def configuration(*, changed: bool) -> dict[str, Any]:
         "route": {
             "name": "v1",
             **in_mesh,
-            "virtual_router_name": "${aws_appmesh_virtual_router.this.name}",
+            "virtual_router_name": name_of("virtual_router"),
             "spec": {
                 "priority": 2 if changed else 1,
                 "http_route": {
@@ -81,7 +85,7 @@ def configuration(*, changed: bool) -> dict[str, Any]:
                     },
                     "action": {
                         "weighted_target": {
-                            "virtual_node": "${aws_appmesh_virtual_node.this.name}",
+                            "virtual_node": name_of("virtual_node"),
                             "weight": 100,
                         }
                     },
@@ -97,15 +101,13 @@ def configuration(*, changed: bool) -> dict[str, Any]:
         "gateway_route": {
             "name": "shop",
             **in_mesh,
-            "virtual_gateway_name": "${aws_appmesh_virtual_gateway.this.name}",
+            "virtual_gateway_name": name_of("virtual_gateway"),
             "spec": {
                 "http_route": {
                     "match": {"prefix": "/store/" if changed else "/shop/"},
                     "action": {
                         "target": {
-                            "virtual_service": {
-                                "virtual_service_name": "${aws_appmesh_virtual_service.this.name}"
-                            }
+                            "virtual_service": {"virtual_service_name": name_of("virtual_service")}
                         }
                     },
                 }
@@ -114,7 +116,7 @@ def configuration(*, changed: bool) -> dict[str, Any]:
     }
     tags = {"tags": {"team": "changed" if changed else "pay"}}
     return {
-        f"aws_appmesh_{kind}": {"this": {**tags, **arguments}} for kind, arguments in kinds.items()
+        f"aws_appmesh_{kind}": {mesh: {**tags, **arguments}} for kind, arguments in kinds.items()
     }
 
 

@@ -11,6 +11,8 @@ import pytest
 from build_release import ROOT, bill_of_materials, build_wheel, requirements
 from run_shell import shell_in
 
+pytestmark = pytest.mark.unmeasured
+
 FETCHING = ("Makefile", "deploy/Dockerfile", "deploy/github/action.yml", "deploy/gitlab-ci.yml")
 
 

@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from deploy_files import DEPLOY, ROOT, instructions, read, read_all
 from programs import require_program
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
+from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
+
+pytestmark = pytest.mark.unmeasured
 
 BIN = Path(sys.executable).parent
 GUIDE = (DEPLOY / "README.md").read_text("utf-8")
@@ -51,14 +55,26 @@ def test_every_command_is_one_that_the_command_line_takes(command: list[str]) ->
     assert said <= offered
 
 
-def test_e05_what_is_shipped_sends_credentials_in_the_clear_only_by_an_option() -> None:
+def test_e05_what_is_shipped_sends_no_credentials_in_the_clear() -> None:
     open_to = re.compile(r"http://(?!127\.|localhost|\[::1\])")
-    clear = [command for command in commands() if open_to.search(" ".join(command))]
-    assert {command[0] for command in clear} == {"run"}
-    for command in clear:
-        assert "--allow-insecure-endpoint" in command
+    assert not [command for command in commands() if open_to.search(" ".join(command))]
     for path in DEPLOY.rglob("*.toml"):
         assert not open_to.search(path.read_text("utf-8")), path
+
+
+@pytest.mark.process
+def test_the_secrets_of_a_trial_are_accepted_by_the_endpoint(tmp_path: Path) -> None:
+    require_program("openssl", purpose="deploy/secrets.sh")
+    names = ("CERTIFICATE", "KEY", "CREDENTIALS", "SECRET")
+    script = ". deploy/secrets.sh; " + "".join(
+        f'printf "%s\\n" "$ENDPOINT_{name}" > {tmp_path}/{name};' for name in names
+    )
+    subprocess.run(["sh", "-euc", f"umask 077; {script}"], cwd=ROOT, check=True)
+    certificate, key, credentials, secret = (tmp_path / name for name in names)
+    with LocalEndpoint(None, tls=(certificate, key), credentials=credentials) as endpoint:
+        session = boto3.Session("COMPOSE", secret.read_text().strip(), region_name="us-east-1")
+        client = session.client("appmesh", endpoint_url=endpoint.url, verify=str(certificate))
+        assert client.list_meshes()["meshes"] == []
 
 
 @pytest.mark.process

@@ -10,7 +10,7 @@ from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.unmeasured]
 
 COMPLETION = DEPLOY / "completion"
 

@@ -12,6 +12,8 @@ from deploy_files import DEPLOY, instructions, read
 from programs import require_program
 from run_shell import shell_in
 
+pytestmark = pytest.mark.unmeasured
+
 BIN = Path(sys.executable).parent
 ENDPOINT = DEPLOY / "kubernetes-endpoint"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from programs import IN_CI, ROOT, find_program
 
+pytestmark = pytest.mark.unmeasured
+
 TEST = """
 from programs import require_program
 

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "reconciler"
 MANUAL = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

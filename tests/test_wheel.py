@@ -16,6 +16,7 @@ WAYS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_the_installed_wheel_runs_the_tour(
     way: str, here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

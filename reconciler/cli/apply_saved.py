@@ -23,6 +23,8 @@ PLANNING_OPTIONS = (
     "max_deletes",
     "max_updates",
     "allow_empty",
+    "allow_rewind",
+    "revision",
     "only",
     "except",
     "refresh",

@@ -16,6 +16,7 @@ from reconciler.cli.command_table import COMMANDS, write_examples
 from reconciler.cli.logs import start_logging
 from reconciler.core.errors import UsageError
 from reconciler.core.kinds import KINDS
+from reconciler.known_secrets import shown
 from reconciler.render.formats import PLAN_FORMATS
 from reconciler.settings.config_file import ConfigFile, read_file
 from reconciler.settings.lock_schemes import LOCK_USAGE
@@ -234,7 +235,8 @@ class Lock(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return ``value``, or fail if it is not the location of a lease."""
         if not is_lock(value):
-            self.fail(f'"{value}" is not a lock: use {LOCK_USAGE}', param, ctx)
+            # It may be a URL with a password.
+            self.fail(f'"{shown(value)}" is not a lock: use {LOCK_USAGE}', param, ctx)
         return value
 
 

@@ -16,8 +16,8 @@ GROUPS = ("Reconcile", "Inspect", "Ownership", "Daemon", "Endpoint and tools")
 # Examples of the top-level help.
 EXAMPLES = ("plan manifests --target local", "plan --help")
 
-_PATH = """PATH is a file, a directory, or - for standard input. Default: the source of the target,
-or manifests/."""
+_PATH = """PATH is a file, a directory, - for standard input, or a git repository such as
+git+https://HOST/REPO.git?ref=main&path=DIR. Default: the source of the target, or manifests/."""
 _KEY = "KEY is such as mesh/payments or virtual-node/payments/web. Globs are allowed."
 
 _ALWAYS = (ExitCode.OK, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED)
@@ -53,7 +53,7 @@ class CommandHelp:
 COMMANDS = {
     "validate": CommandHelp(
         "Reconcile",
-        "Check manifests and print all diagnostics; no network access.",
+        "Check manifests and print all diagnostics; contacts no target.",
         ("validate manifests", "validate manifests --strict --format sarif"),
         (*_ALWAYS, ExitCode.MANIFESTS),
         _PATH,

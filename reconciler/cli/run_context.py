@@ -1,5 +1,7 @@
 """Context of a run on a target: manifests, target, guards and lock."""
 
+import getpass
+import logging
 import os
 import sys
 import time
@@ -12,13 +14,14 @@ from pathlib import Path
 
 from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
-from reconciler.cli.output import print_message, wants_color
+from reconciler.cli.output import print_error, print_message, wants_color
 from reconciler.cli.progress import spinner
-from reconciler.core.changes import Update
-from reconciler.core.errors import ManifestError, UsageError
+from reconciler.core.changes import Delete, Update
+from reconciler.core.errors import ManifestError, RepositoryError, UsageError
 from reconciler.core.planning.guards import ALLOWED, GuardSettings, Limit, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
+from reconciler.core.report import Report
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
 from reconciler.locks.lease import Elector, keep_renewed
@@ -27,12 +30,17 @@ from reconciler.render import diagnostic_reports
 from reconciler.settings.options import RENEWING_COMMANDS
 from reconciler.settings.target_config import TargetConfig, choose_target
 from reconciler.source.file_walk import DEFAULT_SOURCE
+from reconciler.source.git_source import GitSettings
+from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.run_variables import read_variables
+from reconciler.wiring.sources import git_address, open_source
 from reconciler.wiring.targets import open_target, read_limit
+
+logger = logging.getLogger(__name__)
 
 UNLIMITED = Limit()
 # Options that a reload of the configuration cannot change.
@@ -46,6 +54,7 @@ class RunContext:
     invocation: Invocation
     config: TargetConfig
     paths: tuple[str, ...]
+    source: Source
     variables: Mapping[str, str]
     guards: GuardSettings
     target: engine.CommandTarget
@@ -58,6 +67,7 @@ class RunContext:
         incomplete_reason: str | None = None,
         only: Sequence[str] = (),
         settled: frozenset[Key] = frozenset(),
+        allow_rewind: bool = False,
     ) -> Plan:
         """Return the plan for ``desired``.
 
@@ -67,7 +77,10 @@ class RunContext:
             incomplete_reason: Why ``desired`` is not the whole source, or None.
             only: Patterns that limit the plan in addition to --only and --except.
             settled: Keys whose last write by this process is complete.
+            allow_rewind: Whether a commit that does not descend from the last one may delete.
         """
+        allow_rewind = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
+        rewind_reason = None if allow_rewind else self.source.rewind_reason()
         # Checked each time, because a directory may be created after the daemon has started.
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
@@ -77,7 +90,9 @@ class RunContext:
                 self.target,
                 desired,
                 owner=self.config.owner,
-                guards=replace(self.guards, incomplete_reason=incomplete_reason),
+                guards=replace(
+                    self.guards, incomplete_reason=incomplete_reason, rewind_reason=rewind_reason
+                ),
                 now=datetime.now(UTC),
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
                 refresh=self.invocation["refresh"],
@@ -88,6 +103,36 @@ class RunContext:
         if renews and Update in ALLOWED[self.guards.policy]:
             return replace(plan, revision=revision)
         return replace(plan, revision=revision, renewals=())
+
+    def apply(
+        self, plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
+    ) -> Report:
+        """Apply ``plan``, and hold the target at the commit of --revision, or release it."""
+        if self.invocation.options.values.get("revision") is None:
+            self.source.release()
+        else:
+            self.source.pin(user_name(), time.time())
+        report = engine.apply(plan, target, options)
+        self.record_applied(plan)
+        return report
+
+    def record_applied(self, plan: Plan, *, allow_rewind: bool = False) -> None:
+        """Record the commit of ``plan`` as applied, unless deletes still wait for --allow-rewind.
+
+        Without a pending delete nothing waits, so later commits are compared with this one.
+        """
+        is_allowed = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
+        is_whole = _incomplete_reason(self.invocation, self.config, self.paths) is None
+        has_deletes = any(isinstance(item.change, Delete) for item in plan.withheld)
+        if (
+            is_allowed
+            or (is_whole and plan.is_complete and not has_deletes)
+            or self.source.rewind_reason() is None
+        ):
+            try:
+                self.source.record_applied()
+            except RepositoryError as error:
+                logger.warning("%s; deletes of the next commit will need --allow-rewind", error)
 
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
@@ -116,9 +161,8 @@ class RunContext:
     def read(self, on_heartbeat: Callable[[], None] = lambda: None) -> LoadResult:
         """Load the manifests, with their diagnostics; ``on_heartbeat`` is called each second."""
         return read_manifests(
-            self.paths,
+            self.source,
             self.variables,
-            stdin=sys.stdin,
             allow_empty=self.invocation["allow_empty"],
             find_revision=True,
             beat=on_heartbeat,
@@ -205,7 +249,20 @@ def _read_settings(
     Raises:
         UsageError: If a limit or a variable is invalid.
     """
-    paths = invocation.paths or (config.source or DEFAULT_SOURCE,)
+    paths = invocation.paths or (config.source.source or DEFAULT_SOURCE,)
+    is_daemon = invocation.command == "run"
+    source = open_source(
+        paths,
+        config.source,
+        GitSettings(
+            target=(config.name, config.owner),
+            revision=invocation.options.values.get("revision"),
+            follows_pin=is_daemon,
+            poll_seconds=invocation["poll"] if is_daemon and not invocation["once"] else None,
+        ),
+        stdin=sys.stdin,
+        cache_directory=invocation["cache_dir"],
+    )
     guards = GuardSettings(
         policy=Policy(config.policy),
         max_deletes=invocation["max_deletes"],
@@ -213,7 +270,7 @@ def _read_settings(
         allow_empty=invocation["allow_empty"],
     )
     variables = read_variables(invocation.options.values)
-    return partial(RunContext, invocation, config, paths, variables, guards)
+    return partial(RunContext, invocation, config, paths, source, variables, guards)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:
@@ -227,7 +284,7 @@ def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> Targe
 
 
 def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
-    """Print the diagnostics on stderr and return the desired resources.
+    """Print the diagnostics and notices on stderr and return the desired resources.
 
     Raises:
         ManifestError: If a diagnostic is an error.
@@ -235,9 +292,19 @@ def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
     diagnostics = loaded.diagnostics
     if diagnostics:
         print_message(diagnostic_reports.text(diagnostics, color=wants_color(color, sys.stderr)))
+    for notice in loaded.notices:
+        print_error(notice)
     if not loaded.valid:
         raise ManifestError("the manifests are not valid, so no plan was made")
     return loaded.desired
+
+
+def user_name() -> str:
+    """Return the name of the user who runs this process, or the number of one without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _incomplete_reason(
@@ -249,11 +316,15 @@ def _incomplete_reason(
             return f"--{name} was given"
     if "-" in paths:
         return "the manifests came from standard input"
+    configured, address = config.source.source, git_address(paths, config.source)
+    if address is not None:
+        is_whole = configured is None or address == git_address((configured,), config.source)
+        return None if is_whole else f"{address} is not the source {configured}"
     given = {Path(path).resolve() for path in paths}
-    if config.source is not None:
+    if configured is not None:
         # A parent directory does not count: files that its walk excludes would look removed.
-        is_whole = Path(config.source).resolve() in given
-        return None if is_whole else f"{', '.join(paths)} is not the source {config.source}"
+        is_whole = Path(configured).resolve() in given
+        return None if is_whole else f"{', '.join(paths)} is not the source {configured}"
     default = Path(DEFAULT_SOURCE).resolve()
     for path in given:
         if path != default and (default in path.parents or not path.is_dir()):

@@ -10,6 +10,7 @@
       PlanChangedError       the approver of the plan: approve the new one
       DaemonError            the operator of the daemon
       HistoryError           the owner of the git clone
+      RepositoryError        the owner of the git repository that is the source
       ForgeError             the operator of the forge, or the owner of its token
       TargetError            the operator of the target
         ThrottledError       wait and retry
@@ -51,6 +52,10 @@ class DaemonError(ReconcilerError):
 
 class HistoryError(ReconcilerError):
     """An earlier state of the manifests could not be read."""
+
+
+class RepositoryError(ReconcilerError):
+    """A git repository that is the source could not be fetched or read."""
 
 
 class ForgeError(ReconcilerError):

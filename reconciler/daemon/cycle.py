@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from reconciler.core.changes import Create
-from reconciler.core.errors import TargetError, UsageError
+from reconciler.core.errors import RepositoryError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report, Skipped, exit_code
@@ -36,7 +36,12 @@ class CycleTarget(Protocol):
     """Access of a cycle to the manifests and the target."""
 
     def read(self) -> LoadResult:
-        """Read the manifests; raise UsageError if they cannot be found."""
+        """Read the manifests.
+
+        Raises:
+            UsageError: They cannot be found.
+            RepositoryError: It is not known which commit to use.
+        """
 
     def propose(
         self,
@@ -78,6 +83,7 @@ class CycleRunner:
         self._revision: SourceRevision | None = None
         self._incomplete: str | None = None
         self._diagnostics: tuple[str, ...] = ()
+        self._notices: tuple[str, ...] = ()
         self._changed_keys: frozenset[Key] = frozenset()
         self._repair_loops = RepairLoops()
         self._backoff = Backoff()
@@ -86,15 +92,16 @@ class CycleRunner:
 
     def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
         """Run one cycle. Errors are logged and shown in the status; the next cycle tries again."""
-        if fresh or self._incomplete is not None:
-            self._read()
+        is_known = self._read() if fresh or self._incomplete is not None else True
         status = replace(
             status,
             source_valid=self._incomplete is None,
-            diagnostics=self._diagnostics,
+            diagnostics=(*self._diagnostics, *self._notices),
             revision=self._revision,
         )
-        if self._last_valid is None:
+        if not is_known:
+            ended = replace(status, exit_code=ExitCode.ERROR)
+        elif self._last_valid is None:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)
         else:
             ended = self._reconcile_or_report(status, self._last_valid, forced=forced)
@@ -199,22 +206,31 @@ class CycleRunner:
         code = exit_code(report)
         return ExitCode.LOCKED if skipped and code is ExitCode.OK else code
 
-    def _read(self) -> None:
-        """Read the manifests; if they are not valid, keep the last valid ones and the reason."""
+    def _read(self) -> bool:
+        """Read the manifests; if they are not valid, keep the last valid ones and the reason.
+
+        Returns:
+            Whether it is known which commit to use. Else the target may be held at another one, so
+            the manifests that were valid before must not be applied.
+        """
         try:
             loaded = self._target.read()
         except UsageError as error:
             # At the start too, because a volume may be mounted later.
             waiting = "" if self._last_valid is not None else "waiting for the manifests: "
             self._report("the manifests cannot be read", (f"{waiting}{error}",))
-            return
+            return True
+        except RepositoryError as error:
+            self._report("the repository cannot be read", (str(error),))
+            return False
+        self._log_notices(loaded.notices)
         if not loaded.valid:
             diagnostics = tuple(map(_diagnostic_text, loaded.diagnostics))
             is_new = diagnostics != self._diagnostics
             self._report("the manifests are not valid", diagnostics)
             if is_new and self._last_valid is None:
                 logger.error("no cycle runs: the manifests have not been valid since the start")
-            return
+            return True
         if self._incomplete is not None:
             logger.info("the manifests are valid again")
         self._log_commit(loaded.revision)
@@ -224,6 +240,16 @@ class CycleRunner:
             key for key, resource in desired.items() if known.get(key) != resource
         }
         self._last_valid, self._incomplete, self._diagnostics = desired, None, ()
+        return True
+
+    def _log_notices(self, notices: tuple[str, ...]) -> None:
+        """Log each sentence about the commit once, and when all of them are over."""
+        for notice in notices:
+            if notice not in self._notices:
+                logger.warning("%s", notice)
+        if self._notices and not notices:
+            logger.info("the newest commit of the source is in effect again")
+        self._notices = notices
 
     def _log_commit(self, revision: SourceRevision | None) -> None:
         if revision is not None and revision != self._revision:

@@ -29,6 +29,22 @@ class Cycle(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CycleRequest:
+    """A request for a cycle, which looks for new manifests first."""
+
+    releases_pin: bool = False
+    """Whether the target follows its source again if it is held at a commit."""
+    allow_rewind: bool = False
+    """Whether a commit that does not descend from the last one may delete."""
+
+    def __or__(self, other: "CycleRequest") -> "CycleRequest":
+        """Return a request for everything in both."""
+        return CycleRequest(
+            self.releases_pin or other.releases_pin, self.allow_rewind or other.allow_rewind
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class LoopInputs:
     """Functions that the loop calls."""
 
@@ -46,6 +62,8 @@ class LoopInputs:
     """Returns the lease, or None without a lock."""
     on_heartbeat: Callable[[], None] = lambda: None
     """Called at each heartbeat."""
+    begin: Callable[[CycleRequest | None], None] = lambda _: None
+    """Called before each cycle looks at the source, with the request for it, if there was one."""
 
 
 class Daemon:
@@ -59,6 +77,7 @@ class Daemon:
         self._changed = Condition()
         self._codes: dict[int, ExitCode | None] = {}
         self._requested = 0
+        self._request: CycleRequest | None = None
         self._heartbeat_at = inputs.monotonic()
         self._fingerprint: str | None = None
         self._started_at = 0.0
@@ -79,9 +98,15 @@ class Daemon:
         self._heartbeat_at = self._inputs.monotonic()
         self._inputs.on_heartbeat()
 
-    def request_cycle(self) -> int:
-        """Request a cycle that starts after this call, and return its number."""
+    def request_cycle(self, *, releases_pin: bool = False, allow_rewind: bool = False) -> int:
+        """Request a cycle that starts after this call, and return its number.
+
+        It looks for new manifests first. The options are those of `CycleRequest`.
+        """
         with self._changed:
+            self._request = (self._request or CycleRequest()) | CycleRequest(
+                releases_pin, allow_rewind
+            )
             self._requested = self._status.cycle + 1
             return self._requested
 
@@ -122,13 +147,15 @@ class Daemon:
 
     def _run_cycle(self) -> None:
         self._started_at = self._inputs.monotonic()
-        fingerprint = self._inputs.fingerprint()
         self._was_leader = self._inputs.is_leader()
         with self._changed:
             number = self._status.cycle + 1
             forced = self._requested >= number
+            request, self._request = self._request, None
             started = replace(self._status, cycle=number, cycle_started_at=self._inputs.now())
             self._status = started
+        self._inputs.begin(request)
+        fingerprint = self._inputs.fingerprint()
         fresh = forced or fingerprint != self._fingerprint or number % limits.CYCLES_PER_READ == 0
         self._fingerprint = fingerprint
         ended = self._cycle(started, fresh=fresh, forced=forced)

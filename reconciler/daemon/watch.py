@@ -57,6 +57,12 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                     break
 
 
+def ticks(stop: Event) -> Iterator[bool]:
+    """Yield True every half second until `stop` is set: the source decides when to look."""
+    while not stop.wait(limits.TICK_SECONDS):
+        yield True
+
+
 def _require_thread() -> None:
     """Raise RuntimeError if no thread can start, because watchfiles 1.3 would abort the process."""
     thread = Thread(target=int)

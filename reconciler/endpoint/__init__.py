@@ -14,6 +14,7 @@ from reconciler.endpoint.local_endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
 from reconciler.endpoint.state.copy_state import copy_state
 from reconciler.serving.http_server import InvalidAddressError, ServingError
+from reconciler.serving.reloaded_file import InvalidFileError
 
 __all__ = [
     "Behavior",
@@ -22,6 +23,7 @@ __all__ = [
     "InvalidAddressError",
     "InvalidBehaviorError",
     "InvalidFaultsError",
+    "InvalidFileError",
     "LocalEndpoint",
     "ServingError",
     "copy_state",

@@ -10,6 +10,8 @@ from typing import Self
 
 from reconciler import api
 from reconciler.endpoint.faults.fault_list import read_faults
+from reconciler.endpoint.http.authentication import Authenticator
+from reconciler.endpoint.http.credentials import open_credentials
 from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
@@ -17,12 +19,14 @@ from reconciler.endpoint.state.data_directory import DataDirectoryLock
 from reconciler.endpoint.state.open_store import open_store
 from reconciler.serving.http_server import listen, require_files, run_server, url_of
 from reconciler.serving.protocol import Limits
+from reconciler.serving.tls import make_context
 
 _REFUSAL_HEADERS = {
     503: b"x-amzn-errortype: ServiceUnavailableException",
     431: b"x-amzn-errortype: RequestHeaderFieldsTooLarge",
     408: b"x-amzn-errortype: RequestTimeoutException",
 }
+_PERMISSION = "--credentials FILE, or --insecure"
 
 
 @dataclass(eq=False)
@@ -40,7 +44,11 @@ class LocalEndpoint:
         behavior: The behaviors of the service that are not documented.
         faults: Faults to inject, as JSON or as the path of a JSON file.
         allow_hosts: Names that the Host header may have besides localhost and IP addresses.
-        insecure: Whether the endpoint may listen on an address that is not loopback.
+        insecure: Whether the endpoint may listen on an address that is not loopback without
+            ``credentials``.
+        tls: The files of the certificate and its key, or None to serve plain HTTP.
+        credentials: The file with the access keys that may sign requests, or None to accept every
+            signature.
         limits: The limits of the HTTP server.
         clock: Returns seconds since 1970.
         url: The URL of the running endpoint.
@@ -56,6 +64,8 @@ class LocalEndpoint:
     faults: str | None = None
     allow_hosts: Collection[str] = ()
     insecure: bool = False
+    tls: tuple[Path, Path] | None = None
+    credentials: Path | None = None
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.time
     url: str = field(init=False, repr=False)
@@ -70,11 +80,14 @@ class LocalEndpoint:
             DataDirectoryUnusableError: The directory cannot be created, opened or locked.
             InvalidStoreError: The database cannot be used.
             InvalidAddressError: The address is not a loopback address, or is in use.
+            InvalidFileError: The certificate, its key or the credentials cannot be used.
             ServingError: This process may not open enough files or start enough threads.
             InvalidFaultsError: The faults cannot be read or are invalid.
         """
         description = api.load()
         faults = read_faults(self.faults, description.operations) if self.faults else None
+        context = make_context(*self.tls) if self.tls else None
+        keys = open_credentials(self.credentials) if self.credentials else None
         with ExitStack() as opening:
             directory = None
             if self.store is None and self.data is not None:
@@ -84,7 +97,10 @@ class LocalEndpoint:
             require_files()
             store, self.location = open_store(self.store, self.data)
             opening.callback(store.close)
-            opened = opening.enter_context(listen(self.host, self.port, insecure=self.insecure))
+            is_protected = self.insecure or keys is not None
+            opened = opening.enter_context(
+                listen(self.host, self.port, insecure=is_protected, permission=_PERMISSION)
+            )
             app = EndpointApp(
                 description,
                 Operations(description, self.behavior, self.clock),
@@ -92,13 +108,18 @@ class LocalEndpoint:
                 behavior=self.behavior,
                 faults=faults,
                 hosts=self.allow_hosts,
+                authenticator=Authenticator(keys, self.clock),
             )
             opening.enter_context(
                 run_server(
-                    app, opened, connection_limits=self.limits, refusal_headers=_REFUSAL_HEADERS
+                    app,
+                    opened,
+                    connection_limits=self.limits,
+                    refusal_headers=_REFUSAL_HEADERS,
+                    tls=context,
                 )
             )
-            self.url = url_of(opened)
+            self.url = url_of(opened, encrypted=context is not None)
             if directory is not None:
                 directory.announce(self.url)
             self._open = opening.pop_all()

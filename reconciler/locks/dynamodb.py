@@ -5,16 +5,14 @@ Terraform's lock tables have that key, so one table serves both.
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from reconciler.core.errors import LockError
-from reconciler.known_secrets import shown
+from reconciler.locks.aws_errors import code_of, translate_errors
 from reconciler.locks.lease import StoreContext
 
 KEY, RECORD = "LockID", "Lease"
 CONDITION_FAILED = "ConditionalCheckFailedException"
-# Errors of botocore's parsers on bytes that are not text and on JSON of an unexpected type.
-_UNPARSED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 def open_store(table: str, context: StoreContext) -> "DynamoStore":
@@ -63,18 +61,10 @@ class DynamoStore:
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         """Return the response, or None if the condition did not hold."""
-        try:
-            return getattr(self._client, operation)(TableName=self._table, **arguments)
-        except (BotoCoreError, ClientError) as error:
-            if (
-                isinstance(error, ClientError)
-                and error.response["Error"]["Code"] == CONDITION_FAILED
-            ):
-                return None
-            # The text of an unexpected HTTP error may contain parts of a proxy's URL.
-            text = "no response" if type(error) is HTTPClientError else shown(error)
-            raise LockError(f"{self.name} cannot be used: {text}") from error
-        except _UNPARSED as error:
-            raise LockError(
-                f"{self.name} cannot be used: the response is not from DynamoDB"
-            ) from error
+        with translate_errors(self.name, "DynamoDB"):
+            try:
+                return getattr(self._client, operation)(TableName=self._table, **arguments)
+            except ClientError as error:
+                if code_of(error) == CONDITION_FAILED:
+                    return None
+                raise

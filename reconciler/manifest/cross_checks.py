@@ -5,6 +5,7 @@ the live state: if a mesh is not declared, its other resources may exist on the 
 only the names of an invalid document.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -16,10 +17,11 @@ from reconciler.core.planning.listener_changes import listeners
 from reconciler.core.resources import Key
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.formats.context import DeclaredResource
-from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
+from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 _ALLOW_ALL = "ALLOW_ALL"
+_ROUTER_NAME = re.compile("[A-Za-z0-9_-]+")
 
 
 class CrossCheckFailure(NamedTuple):
@@ -152,6 +154,17 @@ def _two_owners(source: _Source) -> Iterator[CrossCheckFailure]:
             yield CrossCheckFailure(key, 0, message, "check whether a meshOwner is missing")
 
 
+def _router_name(source: _Source) -> Iterator[CrossCheckFailure]:
+    # Checked by key, because a format may make the name of two fields.
+    for key, _ in source.of_kinds("virtual-router"):
+        if not _ROUTER_NAME.fullmatch(key.name):
+            message = (
+                f"makes the name {quote_value(key.name)}, but the name of a virtual router may"
+                " contain only letters, digits, hyphens and underscores"
+            )
+            yield CrossCheckFailure(key, len(key.path) - 1, message)
+
+
 def _match_port(source: _Source) -> Iterator[CrossCheckFailure]:
     for key, route_field, route in _routes(source):
         parent = parent_of(key)
@@ -243,6 +256,7 @@ def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
 
 
 RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...] = (
+    (Code.NAME, _router_name),
     (Code.DANGLING, _dangling),
     (Code.ELSEWHERE, _elsewhere),
     (Code.MATCH_PORT, _match_port),

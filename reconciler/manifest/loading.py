@@ -66,12 +66,14 @@ class LoadResult:
         diagnostics: All diagnostics by file, line and column.
         ignored: Number of resources of other products, by apiVersion and kind or by type.
         revision: The commit of the files; None outside of git.
+        notices: Sentences about the commit: why it is not the newest of its branch.
     """
 
     desired: tuple[Desired, ...]
     diagnostics: tuple[Diagnostic, ...]
     ignored: Mapping[str, int]
     revision: SourceRevision | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from reconciler.core.changes import (
     Change,
+    Delete,
     DetachedRoute,
     Unlinked,
     Withheld,
@@ -23,6 +24,7 @@ from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
 
 SCHEMA = 1
+SPECS = "canonical"
 
 
 def format_plan(plan: Plan, context: OutputContext) -> str:
@@ -73,6 +75,7 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "owner": plan.owner,
         "revision": _revision(plan.revision),
         "fingerprint": plan.fingerprint,
+        "specs": SPECS,
         "changes": [_change(change) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
         "withheld": [_withheld(withheld) for withheld in plan.withheld],
@@ -154,6 +157,7 @@ def _change(change: Change) -> Json:
         "origin": _origin(change.origin),
         "fields": [_field(field) for field in change.difference.fields],
         "patch": patch,
+        "spec": None if isinstance(change, Delete) else change.spec,
         "traffic": change.traffic.value if change.traffic else None,
         "detached": [_detached_route(route) for route in detached_routes(change)],
         "unlinked": [_link(link) for link in unlinked(change)],
@@ -167,6 +171,7 @@ def _detached_route(route: DetachedRoute) -> Json:
         "cause": route.cause.value if route.cause else None,
         "fields": [_field(field) for field in difference.fields],
         "patch": list(difference.patch),
+        "spec": route.attach.spec,
     }
 
 
@@ -175,6 +180,7 @@ def _link(link: Unlinked) -> Json:
         "key": str(link.before.key),
         "fields": [_field(field) for field in link.difference.fields],
         "patch": list(link.difference.patch),
+        "spec": link.spec,
     }
 
 

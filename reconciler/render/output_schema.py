@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.changes import Cause, ReasonCode, TrafficEffect
 from reconciler.core.exit_codes import ExitCode
 from reconciler.manifest.models.manifest_schema import DRAFT
-from reconciler.render.json_output import SCHEMA
+from reconciler.render.json_output import SCHEMA, SPECS
 
 Schema = dict[str, Any]
 
@@ -81,6 +81,10 @@ def _or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_SPEC: Schema = {
+    "anyOf": [{"type": "object"}, {"type": "null"}],
+    "description": "the spec that is sent, not canonical; null if none is sent",
+}
 _NUMBER: Schema = {"type": "integer", "minimum": 1}
 _DEFINITIONS: Schema = {
     "plan": _object(
@@ -95,6 +99,11 @@ _DEFINITIONS: Schema = {
                 "description": "the commit of the manifests; null if it is not known",
             },
             "fingerprint": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+            "specs": {
+                "const": SPECS,
+                "description": "specs in fields and patches have no empty members, and the order"
+                " of their lists is kept only if it has a meaning",
+            },
             "changes": _list("change"),
             "unchanged": {"type": "array", "items": _KEY},
             "withheld": _list("withheld"),
@@ -124,6 +133,7 @@ _DEFINITIONS: Schema = {
             "origin": _or_null(_reference("origin")),
             "fields": _list("field"),
             "patch": _list("step"),
+            "spec": _SPEC,
             "traffic": _or_null({"enum": [traffic.value for traffic in TrafficEffect]}),
             "detached": _list("detached-route"),
             "unlinked": _list("link"),
@@ -137,12 +147,13 @@ _DEFINITIONS: Schema = {
                 "cause": _or_null({"enum": [cause.value for cause in Cause]}),
                 "fields": _list("field"),
                 "patch": _list("step"),
+                "spec": _SPEC,
             }
         ),
     },
     "link": {
         "description": "a node that is deleted later; its references are removed first",
-        **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step")}),
+        **_object({"key": _KEY, "fields": _list("field"), "patch": _list("step"), "spec": _SPEC}),
     },
     "origin": _object({"file": _TEXT, "line": _NUMBER, "column": _NUMBER}),
     "field": _object(

@@ -6,10 +6,12 @@ import logging
 import os
 import resource
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -34,13 +36,16 @@ class InvalidAddressError(ServingError):
 
 
 @contextmanager
-def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
+def listen(
+    host: str, port: int, *, insecure: bool, permission: str = "--insecure"
+) -> Iterator[socket.socket]:
     """Yield a socket that listens on `host` and `port`.
 
     Args:
         host: `localhost` or a loopback address; any IP address if `insecure` is set.
         port: Port to listen on; 0 selects a free port.
         insecure: Whether to allow addresses that other machines can reach.
+        permission: The options that allow them, for the message.
 
     Raises:
         InvalidAddressError: The address is not allowed or is in use.
@@ -52,8 +57,8 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         allowed = False
     if not allowed:
         raise InvalidAddressError(
-            f"{host} is not a loopback address: use 127.0.0.1, or pass an IP address and --insecure"
-            " to serve every client that can reach it"
+            f"{host} is not a loopback address: use 127.0.0.1, or pass an IP address and"
+            f" {permission} to serve every client that can reach it"
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio disables Nagle's algorithm only if the protocol is set. With Nagle's algorithm, the
@@ -71,10 +76,11 @@ def listen(host: str, port: int, *, insecure: bool) -> Iterator[socket.socket]:
         yield opened
 
 
-def url_of(socket_: socket.socket) -> str:
+def url_of(socket_: socket.socket, *, encrypted: bool = False) -> str:
     """Return the URL of a listening socket."""
     host, port = socket_.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if encrypted else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @contextmanager
@@ -84,6 +90,7 @@ def run_server(
     *,
     connection_limits: Limits,
     refusal_headers: Mapping[int, bytes] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[None]:
     """Serve `application` until the block ends; requests in progress are finished.
 
@@ -92,6 +99,7 @@ def run_server(
         socket_: A listening socket.
         connection_limits: Limits for each connection and for their number.
         refusal_headers: Header line to add if a limit rejects a request, by HTTP status.
+        tls: The certificate of the server, or None to serve plain HTTP.
 
     Raises:
         ServingError: The process may not open enough files or start a thread.
@@ -114,6 +122,7 @@ def run_server(
     )
     # Import the rest of uvicorn here, so that an error reaches the caller.
     config.load()
+    config.ssl = tls
     server = _Server(config)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [socket_]}, name="serving", daemon=True
@@ -172,7 +181,16 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections."""
-        asyncio.get_running_loop().set_exception_handler(self._report)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._report)
+        if self.config.ssl:
+            loop.create_server = partial(  # type: ignore[method-assign]  # uvicorn calls it
+                loop.create_server,
+                # A connection is not counted, and cannot be dropped, before its handshake ends.
+                ssl_handshake_timeout=limits.REQUEST_TIMEOUT_SECONDS,
+                # A client that keeps a connection for later does not answer the end of TLS.
+                ssl_shutdown_timeout=limits.TLS_CLOSE_TIMEOUT_SECONDS,
+            )
         await super().startup(sockets)
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionT
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # Settings that only the table of a target can hold; no option or variable sets them.
-TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", "source"})
+SOURCE_FIELDS = ("source", "ref", "path", "verify")
+TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS})
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
 TARGET_FIELDS = (

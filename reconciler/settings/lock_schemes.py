@@ -3,8 +3,11 @@
 To add a store, add its row here and a module ``reconciler.locks.<scheme>`` with ``open_store``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+_ANY = re.compile(r".+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,15 @@ class LockScheme:
     """Placeholder of the location in help and messages."""
     requirement: str = ""
     """Requirement on the location, for the help of --lock."""
+    pattern: re.Pattern[str] = _ANY
+    """The form of valid locations."""
 
 
 LOCK_SCHEMES: Mapping[str, LockScheme] = {
     "file": LockScheme("PATH"),
     "dynamodb": LockScheme("TABLE", "(partition key LockID)"),
+    "s3": LockScheme("BUCKET/KEY", "(an object)", re.compile(r"[^/]+/.+")),
+    "postgresql": LockScheme("//HOST/DATABASE", "(a URL of libpq)", re.compile(r"//.*")),
 }
 LOCK_USAGE = " or ".join(f"{name}:{scheme.location}" for name, scheme in LOCK_SCHEMES.items())
 LOCK_HELP = ", or ".join(

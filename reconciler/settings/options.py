@@ -21,6 +21,7 @@ KEY_COMMANDS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "d
 WRITING_COMMANDS = ("apply", "adopt", "release")
 # These commands also renew the last-applied records of resources that are in sync.
 RENEWING_COMMANDS = ("apply", "run")
+REWIND_COMMANDS = ("plan", "apply", "reconcile")
 LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
@@ -51,9 +52,9 @@ class OptionGroup(Enum):
 
 
 def is_lock(text: str) -> bool:
-    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a location."""
+    """Whether `text` is a scheme of `LOCK_SCHEMES`, a colon and a valid location."""
     scheme, _, location = text.partition(":")
-    return scheme in LOCK_SCHEMES and bool(location)
+    return scheme in LOCK_SCHEMES and bool(LOCK_SCHEMES[scheme].pattern.fullmatch(location))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,14 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "allow-rewind",
+        OptionGroup.GUARDS,
+        "Allow deletes by a commit that does not descend from the one applied last.",
+        type=OptionType.FLAG,
+        commands=REWIND_COMMANDS,
+        configurable=False,
+    ),
+    Option(
         "only",
         OptionGroup.SELECTION,
         "Select only these keys. Globs are allowed. Repeatable.",
@@ -255,6 +264,22 @@ OPTIONS = (
         "Also read variables from the environment, except secrets.",
         type=OptionType.FLAG,
         commands=SOURCE_COMMANDS,
+    ),
+    Option(
+        "cache-dir",
+        OptionGroup.MANIFESTS,
+        "Directory for mirrors of git repositories. Default: mesh-reconciler in XDG_CACHE_HOME, or "
+        "in ~/.cache.",
+        "DIR",
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
+        "revision",
+        OptionGroup.MANIFESTS,
+        "Use this commit of a git repository. apply also holds the target there, for run too.",
+        "COMMIT",
+        commands=("plan", "apply"),
+        configurable=False,
     ),
     Option(
         "lock",
@@ -433,6 +458,16 @@ OPTIONS = (
         command="run",
         minimum=1,
     ),
+    Option(
+        "poll",
+        OptionGroup.DAEMON,
+        "Seconds between two looks at a git repository for new commits.",
+        "SECONDS",
+        OptionType.SECONDS,
+        60,
+        command="run",
+        minimum=1,
+    ),
     *_server_options(
         "run",
         OptionGroup.DAEMON,
@@ -521,7 +556,33 @@ OPTIONS = (
         command="endpoint",
     ),
     *_server_options(
-        "endpoint", OptionGroup.ENDPOINT, "Address to serve on.", "127.0.0.1:8473", "do anything"
+        "endpoint",
+        OptionGroup.ENDPOINT,
+        "Address to serve on.",
+        "127.0.0.1:8473",
+        "do anything, unless --credentials is passed",
+    ),
+    Option(
+        "tls-cert",
+        OptionGroup.ENDPOINT,
+        "Certificate chain (PEM) to serve HTTPS with; read again when it changes. Default: HTTP.",
+        "FILE",
+        command="endpoint",
+    ),
+    Option(
+        "tls-key",
+        OptionGroup.ENDPOINT,
+        "Private key (PEM) of --tls-cert; read again when it changes.",
+        "FILE",
+        command="endpoint",
+    ),
+    Option(
+        "credentials",
+        OptionGroup.ENDPOINT,
+        "TOML file with the access keys whose signatures are accepted; read again when it changes."
+        " Default: every signature is accepted.",
+        "FILE",
+        command="endpoint",
     ),
     _format_option("status", "Print the status as text or JSON.", "json"),
     Option(

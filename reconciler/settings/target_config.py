@@ -12,6 +12,7 @@ from reconciler.known_secrets import shown
 from reconciler.settings.config_file import (
     BUILT_IN,
     CONFIG_FILE,
+    SOURCE_FIELDS,
     TARGET_FIELDS,
     TARGET_ONLY_FIELDS,
     ConfigFile,
@@ -27,6 +28,23 @@ _OWNER = re.compile(r"(?!aws:)[\w+\-=.:/@ ]{1,256}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """The place of the manifests of a target.
+
+    Attributes:
+        source: A path on disk, or the address of a git repository; None if not configured.
+        ref: The branch, tag or commit of the repository.
+        path: The directory or file in the repository.
+        verify: A file with the signers whose commits are used.
+    """
+
+    source: str | None = None
+    ref: str | None = None
+    path: str | None = None
+    verify: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TargetConfig:
     """The target of a run.
 
@@ -35,7 +53,7 @@ class TargetConfig:
         url: None on ``local``, which finds its own endpoint, and if the SDK resolves the endpoint.
         role_arn: The role to assume.
         account: The account that the credentials must belong to; checked before planning.
-        source: The path of all manifests of the owner id, if configured.
+        source: The path or repository of all manifests of the owner id, if configured.
         allow_insecure_endpoint: Whether credentials may be sent over plain HTTP to other machines.
         tag_index_lag: Seconds by which the index of tags may lag behind writes.
     """
@@ -48,7 +66,7 @@ class TargetConfig:
     profile: str | None = None
     role_arn: str | None = None
     account: str | None = None
-    source: str | None = None
+    source: SourceConfig = SourceConfig()
     allow_insecure_endpoint: bool = False
     tag_index_lag: float = 0
 
@@ -125,16 +143,20 @@ def choose_target(
         profile=chosen["profile"] or None,
         role_arn=table.get("role_arn"),
         account=table.get("account"),
-        source=table.get("source"),
+        source=_source_config(table),
         allow_insecure_endpoint=bool(chosen["allow_insecure_endpoint"]),
         tag_index_lag=chosen["tag_index_lag"] or 0,
     )
 
 
-def source_of(values: OptionValues, file: ConfigFile) -> str | None:
-    """Return the path of the manifests of the target, or None if it is not configured."""
+def source_of(values: OptionValues, file: ConfigFile) -> SourceConfig:
+    """Return the settings of the manifests of the target."""
     _, name, _ = _url_or_name(values, file)
-    return _table(name, file).get("source")
+    return _source_config(_table(name, file))
+
+
+def _source_config(table: Mapping[str, Any]) -> SourceConfig:
+    return SourceConfig(**{field: table.get(field) for field in SOURCE_FIELDS})
 
 
 def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler import limits
-from reconciler.core.errors import HistoryError
 from reconciler.core.source_revision import SourceRevision
 from reconciler.known_secrets import shown
 from reconciler.source import git_state
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
-from reconciler.source.git_command import run_git
+from reconciler.source.git_command import GitError, GitOptions, run_git
 
 _COMMIT_LINE = re.compile(r"commit ([0-9a-f]{40}|[0-9a-f]{64})")
 _REGULAR = (b"100644", b"100755")
@@ -52,7 +51,7 @@ def checkout_revision(
         names = [os.path.relpath(root, directory) for root in roots.values()]
         listing = _run("ls-tree", "-r", "-z", found[1], "--", *names, at=directory)
         blobs = dict(_blobs(listing, directory))
-    except (HistoryError, ValueError):
+    except (GitError, ValueError):
         return None
     if not blobs:
         return None
@@ -62,7 +61,8 @@ def checkout_revision(
 
 
 def _run(*arguments: str, at: str) -> bytes:
-    return run_git(*arguments, directory=at, timeout_seconds=limits.GIT_REVISION_TIMEOUT_SECONDS)
+    options = GitOptions(directory=at, timeout_seconds=limits.GIT_REVISION_TIMEOUT_SECONDS)
+    return run_git(*arguments, options=options)
 
 
 def _blobs(listing: bytes, directory: str) -> Iterable[tuple[str, str]]:

@@ -9,7 +9,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
@@ -22,7 +22,8 @@ DEFAULT_SOURCE = "manifests"
 
 # Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
-
+# The type of a submodule in a tree of git; no file system has it.
+SUBMODULE = 0o160000
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
 
@@ -31,6 +32,58 @@ def stamp_of(status: os.stat_result) -> Stamp:
     """Return the parts of a file's status that change when its content changes."""
     times = status.st_mtime_ns, status.st_ctime_ns
     return status.st_dev, status.st_ino, status.st_size, *times
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The mode of a file or link, as in `os.stat_result`, and its stamp."""
+
+    mode: int
+    stamp: Stamp
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self.stamp[2]
+
+
+class Files(Protocol):
+    """Files on disk or in a commit. The methods raise OSError like those of os."""
+
+    def real_path(self, path: str) -> str:
+        """Return `path` without symbolic links."""
+
+    def status(self, path: str) -> Status:
+        """Return the status of a file, or of a link itself."""
+
+    def children(self, path: str) -> list[str]:
+        """Return the names in a directory."""
+
+
+class DiskFiles:
+    """Files on disk."""
+
+    @staticmethod
+    def real_path(path: str) -> str:
+        """Return `path` without symbolic links."""
+        if not path:
+            # An unset shell variable must not read the working directory.
+            raise UsageError(
+                "a PATH is empty: pass a file or a directory, or . for the working directory"
+            )
+        return os.path.realpath(path, strict=True)
+
+    @staticmethod
+    def status(path: str) -> Status:
+        """Return the status of a file, or of a link itself."""
+        status = os.lstat(path)
+        return Status(status.st_mode, stamp_of(status))
+
+    @staticmethod
+    def children(path: str) -> list[str]:
+        """Return the names in a directory."""
+        with os.scandir(path) as listing:
+            return [entry.name for entry in listing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +119,11 @@ class _LimitError(Exception):
         self.name = name
 
 
-def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> FileTree:
+def walk(
+    paths: Iterable[str],
+    check_time: Callable[[], None] = unlimited,
+    files: Files = DiskFiles(),  # noqa: B008  # it has no state
+) -> FileTree:
     """List the manifest files in `paths`.
 
     If a limit on number, depth or size is exceeded, no file is listed: a partial list would look
@@ -75,7 +132,7 @@ def walk(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> Fi
     Raises:
         UsageError: one of `paths` is empty or does not exist.
     """
-    walker = _Walker(check_time)
+    walker = _Walker(check_time, files)
     try:
         for path in paths:
             walker.add(path)
@@ -94,8 +151,9 @@ class _Walker:
         diagnostics: Problems found so far.
     """
 
-    def __init__(self, check_time: Callable[[], None]) -> None:
+    def __init__(self, check_time: Callable[[], None], files: Files) -> None:
         self._check_time = check_time
+        self._files = files
         self.entries: dict[str, FileEntry] = {}
         self.diagnostics: list[Diagnostic] = []
         self._directories: set[str] = set()
@@ -104,14 +162,9 @@ class _Walker:
 
     def add(self, path: str) -> None:
         """Add the file `path` with any suffix, or all manifest files in the directory `path`."""
-        if not path:
-            # An unset shell variable must not read the working directory.
-            raise UsageError(
-                "a PATH is empty: pass a file or a directory, or . for the working directory"
-            )
         try:
-            real = os.path.realpath(path, strict=True)
-            status = os.lstat(real)
+            real = self._files.real_path(path)
+            status = self._files.status(real)
         except FileNotFoundError:
             which = "the default PATH" if path == DEFAULT_SOURCE else _similar_path(path)
             which = f" ({escaped(which)})" if which else ""
@@ -122,7 +175,7 @@ class _Walker:
         except OSError as error:
             self._report(Code.UNREADABLE, path, f"cannot be read: {error.strerror}")
             return
-        if not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISDIR(status.mode):
             self._add_file(path, real, status)
             return
         # The root is resolved once: git-sync and ConfigMaps replace a link during the walk, and
@@ -140,36 +193,40 @@ class _Walker:
             raise _LimitError(name, f"is more than {limits.MAX_SOURCE_DEPTH} directories deep")
         self._directories.add(path)
         try:
-            with os.scandir(path) as listing:
-                children = sorted(listing, key=lambda child: child.name)
+            children = sorted(self._files.children(path))
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
         for child in children:
-            if not child.name.startswith("."):
-                self._add_entry(f"{name.rstrip('/')}/{child.name}", child.path, (*ancestors, path))
+            if not child.startswith("."):
+                below = f"{path.rstrip('/')}/{child}"
+                # The root of a commit has no name.
+                child_name = f"{name.rstrip('/')}/{child}" if name else child
+                self._add_entry(child_name, below, (*ancestors, path))
 
     def _add_entry(self, name: str, path: str, ancestors: tuple[str, ...]) -> None:
         try:
-            status = os.lstat(path)
+            status = self._files.status(path)
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_ISLNK(status.mode):
             self._links.append((name, path, ancestors))
-        elif stat.S_ISDIR(status.st_mode):
+        elif stat.S_ISDIR(status.mode):
             self._add_directory(name, path, ancestors)
+        elif stat.S_IFMT(status.mode) == SUBMODULE:
+            self._report(Code.NOT_REGULAR, name, "is a submodule, which is not read")
         elif name.endswith(SUFFIXES):
             self._add_file(name, path, status)
 
     def _add_link(self, root: str, name: str, link: str, ancestors: tuple[str, ...]) -> None:
         try:
-            path = os.path.realpath(link, strict=True)
-            status = os.lstat(path)
+            path = self._files.real_path(link)
+            status = self._files.status(path)
         except OSError as error:
             self._report(Code.SYMLINK, name, f"is a link that cannot be followed: {error.strerror}")
             return
-        is_directory = stat.S_ISDIR(status.st_mode)
+        is_directory = stat.S_ISDIR(status.mode)
         if not is_directory and not name.endswith(SUFFIXES):
             return
         if os.path.commonpath((path, root)) != root:
@@ -181,20 +238,20 @@ class _Walker:
         else:
             self._add_file(name, path, status)
 
-    def _add_file(self, name: str, path: str, status: os.stat_result) -> None:
+    def _add_file(self, name: str, path: str, status: Status) -> None:
         if path in self.entries:
             return
         if printable_name(name) != name:
             self._report(Code.FILE_NAME, name, "has a name that is not UTF-8")
-        elif not stat.S_ISREG(status.st_mode):
+        elif not stat.S_ISREG(status.mode):
             self._report(Code.NOT_REGULAR, name, "is not a regular file", "pass - to read a pipe")
-        elif status.st_size > limits.MAX_SOURCE_FILE_BYTES:
+        elif status.size > limits.MAX_SOURCE_FILE_BYTES:
             self._report(
                 Code.LIMIT, name, f"is larger than {limits.MAX_SOURCE_FILE_BYTES >> 20} MiB"
             )
         else:
-            self._bytes += status.st_size
-            self.entries[path] = FileEntry(name, path, stamp_of(status))
+            self._bytes += status.size
+            self.entries[path] = FileEntry(name, path, status.stamp)
             if len(self.entries) > limits.MAX_SOURCE_FILES:
                 raise _LimitError(name, f"exceeds the limit of {limits.MAX_SOURCE_FILES:,} files")
             if self._bytes > limits.MAX_SOURCE_BYTES:

@@ -1,111 +1,174 @@
-"""Runs git without running code of the repository, and with limits on time and output.
+"""Runs git without code of a repository, within a time-out and with bounded output.
 
-Hooks, filters, monitors and fetches that the repository configures do not run. git gets only the
-variables PATH and HOME of our environment, because the others may contain credentials.
+Hooks, filters, monitors and pagers do not run. git gets only the variables of our environment that
+are listed here, because the others may contain credentials of the target.
 """
 
 import os
-import select
+import resource
+import selectors
+import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import IO
 
 from reconciler import limits
-from reconciler.core.errors import HistoryError
+from reconciler.known_secrets import shown
 
 _GIT = (
     *("git", "--no-pager", "--no-optional-locks", "--literal-pathspecs"),
-    *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
     *("-c", "safe.bareRepository=explicit"),
 )
-# In a partial clone git would fetch missing objects with a command that the repository configures.
-_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "LC_ALL": "C",
-}
-_PASSED_VARIABLES = ("PATH", "HOME")
-_PART_BYTES = 1 << 16
+_ALWAYS = {"GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+# A read must not fetch missing objects, and a command that a repository configures must not run.
+_OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+_LOCAL_VARIABLES = ("PATH", "HOME")
+# The means by which users give git proxies, certificates and credentials.
+_NETWORK_VARIABLES = (
+    *(*_LOCAL_VARIABLES, "USER", "LOGNAME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_CONFIG_GLOBAL", "KRB5CCNAME"),
+    *("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"),
+    *("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
+)
 
 
-def run_git(
-    *arguments: str,
-    stdin: bytes = b"",
-    directory: str = ".",
-    timeout_seconds: float | None = None,
-) -> bytes:
-    """Return the output of git with `arguments` in `directory`.
+class GitError(Exception):
+    """A git command failed; the text has its name and its message."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitOptions:
+    """How a git command runs."""
+
+    transports: Collection[str] = ()
+    """The transports that it may use; without one it uses no network."""
+    settings: Iterable[tuple[str, str]] = ()
+    """Names and values of git's configuration for this command."""
+    git_directory: str | None = None
+    """The repository; None to search for it from `directory`."""
+    directory: str | None = None
+    """The directory in which git runs; None for the working directory."""
+    timeout_seconds: float | None = None
+    """None for GIT_TIMEOUT_SECONDS."""
+    on_wait: Callable[[], None] = field(default=lambda: None)
+    """Called about once a second."""
+    max_file_bytes: int | None = None
+    """The size of the largest file that it may write."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors that stay open in git, also if this process is killed."""
+
+
+def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOptions()) -> bytes:
+    """Run git and return its output.
 
     Raises:
-        HistoryError: git is not installed, fails, takes too long, or prints too much.
+        GitError: It cannot be run, fails, prints too much, or does not end in time.
     """
-    seconds = limits.GIT_TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
+    name = f"git {arguments[0]}"
+    settings = [word for pair in options.settings for word in ("-c", "=".join(pair))]
+    where = [f"--git-dir={options.git_directory}"] if options.git_directory else []
     try:
-        with _started(arguments, stdin, directory) as process:
-            deadline = time.monotonic() + seconds
-            output = _read(process.stdout, deadline)
-            message = _read(process.stderr, deadline)
-            code = process.wait(max(0.0, deadline - time.monotonic()))
-    except (TimeoutError, subprocess.TimeoutExpired) as error:
-        raise HistoryError(f"git {arguments[0]}: timed out after {seconds:g} seconds") from error
+        with (
+            _memory_file(stdin) as given,
+            subprocess.Popen(  # noqa: S603  # arguments are checked by the callers
+                [*_GIT, *settings, *where, *arguments],
+                stdin=given,
+                cwd=options.directory,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(options.transports),
+                pass_fds=options.inherited,
+                # Without a terminal, ssh cannot ask for a password.
+                start_new_session=True,
+            ) as process,
+        ):
+            output, errors = _finish(process, name, options)
     except OSError as error:
-        raise HistoryError(f"git {arguments[0]}: {error}") from error
-    if code:
-        reason = " ".join(message.decode(errors="replace").split())
-        reason = reason[: limits.MAX_GIT_ERROR_CHARACTERS]
-        raise HistoryError(
-            f"git {arguments[0]}: {reason or 'the clone does not contain enough history'}"
-        )
-    return output
+        raise GitError(f"{name}: {error}") from error
+    if process.returncode:
+        text = " ".join(errors.decode(errors="replace").split())
+        if f"died of signal {signal.SIGXFSZ:d}" in text:
+            text = f"it is larger than {(options.max_file_bytes or 0) >> 20} MiB"
+        text = shown(text, limits.MAX_GIT_ERROR_CHARACTERS)
+        raise GitError(f"{name}: {text or f'exit code {process.returncode}'}")
+    return bytes(output)
 
 
-@contextmanager
-def _started(
-    arguments: tuple[str, ...], stdin: bytes, directory: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start git and yield the process; it is killed if the block ends first."""
-    environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
-    # Not a pipe: git may print so much before it reads on that both would wait.
-    with tempfile.TemporaryFile() if stdin else Path(os.devnull).open("rb") as source:
-        if stdin:
-            source.write(stdin)
-            source.seek(0)
-        with subprocess.Popen(  # noqa: S603  # arguments are validated commits and the user's paths
-            [*_GIT, *arguments],
-            cwd=directory,
-            env=environment | _ENVIRONMENT,
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+def parse_contents(output: bytes, count: int) -> Iterator[bytes]:
+    """Yield the contents in the output of ``cat-file --batch`` for `count` objects."""
+    start = 0
+    for _ in range(count):
+        end = output.index(b"\n", start)
+        size = int(output[start:end].split()[-1])
+        yield output[end + 1 : end + 1 + size]
+        start = end + size + 2
 
 
-def _read(stream: IO[bytes] | None, deadline: float) -> bytes:
-    """Return everything until the end of `stream`.
+def _environment(transports: Collection[str]) -> dict[str, str]:
+    names = _NETWORK_VARIABLES if transports else _LOCAL_VARIABLES
+    passed = {name: os.environ[name] for name in names if name in os.environ}
+    return (
+        passed
+        | _ALWAYS
+        | ({"GIT_ALLOW_PROTOCOL": ":".join(transports)} if transports else _OFFLINE)
+    )
 
-    Raises:
-        TimeoutError: the deadline has passed.
-        OSError: there is more than the limit.
-    """
-    if stream is None:
-        return b""
-    poll = select.poll()
-    poll.register(stream, select.POLLIN)
-    output = bytearray()
-    while poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
-        part = os.read(stream.fileno(), _PART_BYTES)
-        if not part:
-            return bytes(output)
-        output += part
-        if len(output) > limits.MAX_GIT_OUTPUT_BYTES:
-            raise OSError(f"printed more than {limits.MAX_GIT_OUTPUT_BYTES >> 20} MiB")
-    raise TimeoutError
+
+def _memory_file(content: bytes) -> IO[bytes]:
+    """Return a file with `content`, so that git never waits for us to write."""
+    file = os.fdopen(os.memfd_create("stdin"), "w+b")
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _finish(
+    process: subprocess.Popen[bytes], name: str, options: GitOptions
+) -> tuple[bytearray, bytearray]:
+    """Return the output and the errors of `process`, which is killed if it exceeds a limit."""
+    timeout = options.timeout_seconds or limits.GIT_TIMEOUT_SECONDS
+    try:
+        if options.max_file_bytes is not None:
+            limit = options.max_file_bytes
+            # It may have ended already.
+            with suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        deadline = time.monotonic() + timeout
+        output, errors = _collect(process, name, deadline, options.on_wait)
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except (TimeoutError, subprocess.TimeoutExpired):
+        raise GitError(f"{name}: timed out after {timeout:g} seconds") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return output, errors
+
+
+def _collect(
+    process: subprocess.Popen[bytes], name: str, deadline: float, on_wait: Callable[[], None]
+) -> tuple[bytearray, bytearray]:
+    output, errors, next_call = bytearray(), bytearray(), time.monotonic() + 1
+    with selectors.DefaultSelector() as selector:
+        for stream, kept in ((process.stdout, output), (process.stderr, errors)):
+            assert stream is not None  # noqa: S101  # both are pipes
+            selector.register(stream, selectors.EVENT_READ, kept)
+        while selector.get_map():
+            now = time.monotonic()
+            if now >= deadline:
+                raise TimeoutError
+            if now >= next_call:
+                next_call = now + 1
+                on_wait()
+            for key, _ in selector.select(min(deadline, next_call) - now):
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.data is output or len(errors) < limits.MAX_GIT_FILE_BYTES:
+                    key.data.extend(chunk)
+            if len(output) > limits.MAX_GIT_OUTPUT_BYTES:
+                raise GitError(f"{name}: printed more than {limits.MAX_GIT_OUTPUT_BYTES >> 20} MiB")
+    return output, errors

@@ -1,15 +1,14 @@
-"""Reads the manifests of an earlier commit with git."""
+"""Reads the manifests of an earlier commit with git, without running code of the repository."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
-from reconciler.source.git_command import run_git
+from reconciler.source.git_command import GitError, parse_contents, run_git
+from reconciler.source.git_url import COMMIT
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REGULAR = (b"100644", b"100755")
 
 
@@ -19,13 +18,13 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     Raises:
         HistoryError: they cannot be read, exceed a limit, or are not all regular files.
     """
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT.fullmatch(commit):
         raise HistoryError("the base is not a commit id")
     if STANDARD_INPUT in paths:
         raise HistoryError("standard input has no base")
-    base = run_git("merge-base", commit, "HEAD").decode().strip()
+    base = _git("merge-base", commit, "HEAD").decode().strip()
     names = [os.path.relpath(path) for path in paths]
-    listing = run_git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
+    listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
     manifests = dict(_manifests(listing, names))
     if (
         len(manifests) > limits.MAX_SOURCE_FILES
@@ -33,8 +32,8 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     ):
         raise HistoryError("the base has more manifests than the limits on number and size allow")
     blobs = [blob for blob, _ in manifests.values()]
-    content = run_git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
-    return tuple(zip(manifests, _parse_contents(content, len(blobs)), strict=True))
+    content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
+    return tuple(zip(manifests, parse_contents(content, len(blobs)), strict=True))
 
 
 def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
@@ -55,10 +54,11 @@ def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tupl
             yield name, (blob, int(size))
 
 
-def _parse_contents(output: bytes, count: int) -> Iterator[bytes]:
-    start = 0
-    for _ in range(count):
-        end = output.index(b"\n", start)
-        size = int(output[start:end].split()[-1])
-        yield output[end + 1 : end + 1 + size]
-        start = end + size + 2
+def _git(*arguments: str, stdin: bytes = b"") -> bytes:
+    try:
+        return run_git(*arguments, stdin=stdin)
+    except GitError as error:
+        if str(error).endswith("exit code 1"):
+            # merge-base prints nothing if there is no common commit.
+            error = GitError(f"git {arguments[0]}: the clone does not contain enough history")
+        raise HistoryError(str(error)) from error

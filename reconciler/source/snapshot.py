@@ -37,6 +37,8 @@ class Snapshot:
     """Files and directories that could not be read."""
     revision: SourceRevision | None = None
     """The commit of the files; None outside of git."""
+    notices: tuple[str, ...] = ()
+    """Sentences about the commit: why it is not the newest of its branch."""
 
 
 def read(

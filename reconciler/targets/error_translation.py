@@ -68,8 +68,8 @@ REPLAYED_ERRORS = frozenset(
 # so a retry is useless. Under this name botocore does not retry it.
 _QUOTA = "QuotaExceeded"
 CREDENTIALS_ADVICE = (
-    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (reconciler endpoint accepts any values), or "
-    "pass --profile"
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for an endpoint without "
+    "--credentials), or pass --profile"
 )
 _CREDENTIALS_ERRORS = (NoCredentialsError, PartialCredentialsError)
 _CONFIGURATION_ERRORS = (NoRegionError, ProfileNotFound, ParamValidationError)

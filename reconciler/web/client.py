@@ -35,39 +35,42 @@ def fetch_status(url: str) -> tuple[str, DaemonStatus]:
     return text, _parse(url, text, _status)
 
 
-def request_cycle(url: str, token: str) -> tuple[int, ExitCode]:
+def request_cycle(url: str, token: str, *, allow_rewind: bool = False) -> tuple[int, ExitCode]:
     """Request a cycle, wait until it ends, and return its number and exit code.
+
+    `allow_rewind` allows deletes by a commit that does not descend from the one applied last.
 
     Raises:
         UsageError: `url` is not a valid URL.
         DaemonError: No daemon of this version responds at `url`, or the token is wrong.
     """
-    text = _request(url, "POST", "/reconcile", token=token, waits=True)
+    body = json.dumps({"allow_rewind": True} if allow_rewind else {})
+    text = _request(url, "POST", "/reconcile", body, token=token)
     return _parse(
         url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
     )
 
 
 def _request(
-    url: str, method: str, path: str, *, token: str | None = None, waits: bool = False
+    url: str, method: str, path: str, body: str | None = None, *, token: str | None = None
 ) -> str:
     """Return the body of the response.
 
-    If `waits` is set, there is no timeout as long as the daemon answers status requests.
+    With a body, there is no timeout as long as the daemon answers status requests.
     """
     connection = _connection(url)
     headers = {"Accept": "application/json"}
     if token is not None:
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
-        connection.request(method, path, None if token is None else "{}", headers)
+        connection.request(method, path, body, headers)
         while (
-            waits
+            body is not None
             and not select([connection.sock], (), (), limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)[0]
         ):
             fetch_status(url)
         response = connection.getresponse()
-        body = response.read().decode("utf-8", "replace")
+        answer = response.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
         raise DaemonError(
             f"cannot connect to the daemon at {url}: connection refused;"
@@ -82,9 +85,9 @@ def _request(
         connection.close()
     if response.status != http.client.OK:
         raise DaemonError(
-            f"request to the daemon at {url} failed: {_error_message(response.status, body)}"
+            f"request to the daemon at {url} failed: {_error_message(response.status, answer)}"
         )
-    return body
+    return answer
 
 
 def _connection(url: str) -> http.client.HTTPConnection:

@@ -58,8 +58,13 @@ class DaemonControl(Protocol):
     def heartbeat(self) -> float:
         """Return the seconds since the last heartbeat of the loop."""
 
-    def request_cycle(self) -> int:
-        """Request a cycle that starts after this call, and return its number."""
+    def request_cycle(self, *, releases_pin: bool = False, allow_rewind: bool = False) -> int:
+        """Request a cycle that starts after this call, and return its number.
+
+        Args:
+            releases_pin: Whether the target follows its source again if it is held at a commit.
+            allow_rewind: Whether a commit that does not descend from the last one may delete.
+        """
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
         """Return the exit code of that cycle, or None if it has not ended before the timeout."""
@@ -179,8 +184,8 @@ class StatusApp:
             _require_method(method, "POST")
             _require_same_origin(headers)
             self._require_authorized(headers)
-            _require_content_type(headers, body)
-            return await self._reconcile(receive)
+            allow_rewind = _read_allow_rewind(headers, body)
+            return await self._reconcile(receive, allow_rewind=allow_rewind)
         raise HttpError(404, "there is no such path")
 
     def _status(self) -> Response:
@@ -218,8 +223,8 @@ class StatusApp:
         if scheme.lower() != b"bearer" or not known:
             raise HttpError(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
 
-    async def _reconcile(self, receive: Receive) -> Response:
-        cycle = self._daemon.request_cycle()
+    async def _reconcile(self, receive: Receive, *, allow_rewind: bool) -> Response:
+        cycle = self._daemon.request_cycle(releases_pin=True, allow_rewind=allow_rewind)
         disconnected = asyncio.ensure_future(receive())
         try:
             while (code := self._daemon.wait_for(cycle, 0)) is None:
@@ -268,7 +273,8 @@ def _require_same_origin(headers: Headers) -> None:
         raise HttpError(403, "requests from pages of another origin are not allowed")
 
 
-def _require_content_type(headers: Headers, body: bytes) -> None:
+def _read_allow_rewind(headers: Headers, body: bytes) -> bool:
+    """Return whether the body allows a rewind; reject all others than {"allow_rewind": true}."""
     # A web page can send a form to any site, but JSON only if the site allows it (CORS).
     if content_type(headers) != JSON:
         raise HttpError(415, "the Content-Type must be application/json")
@@ -276,8 +282,11 @@ def _require_content_type(headers: Headers, body: bytes) -> None:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
+    if document == {"allow_rewind": True}:
+        return True
     if document != {}:
-        raise HttpError(400, "the body must be {}")
+        raise HttpError(400, 'the body must be {} or {"allow_rewind": true}')
+    return False
 
 
 def _error_response(

@@ -9,6 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from reconciler.core.errors import UsageError
 from reconciler.core.resources import TargetId
 from reconciler.locks.lease import Elector, LeaseStore, StoreContext
 from reconciler.settings.target_config import TargetConfig
@@ -17,7 +18,11 @@ from reconciler.wiring.targets import connection_of
 
 
 def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: TargetId) -> Elector:
-    """Return an elector for `lock`, a valid value of --lock; the store is not contacted yet."""
+    """Return an elector for `lock`, a valid value of --lock; the store is not contacted yet.
+
+    Raises:
+        UsageError: The location is invalid, or the store needs an extra that is not installed.
+    """
     scheme, _, location = lock.partition(":")
     # Configured values first: a replica may not know the account, and all need the same name.
     scope = config.account or config.url or target.account
@@ -26,7 +31,13 @@ def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: Targ
         open_client=partial(_open_client, config),
     )
     # A store may import the client library of its service, so only the chosen one is imported.
-    module = import_module(f"reconciler.locks.{scheme}")
+    try:
+        module = import_module(f"reconciler.locks.{scheme}")
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"--lock {scheme} needs the Python package {error.name}: install"
+            f" mesh-reconciler[{scheme}]"
+        ) from error
     store: LeaseStore = module.open_store(location, context)
     holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
     return Elector(store, holder, term_seconds, steady_seconds, time.time)

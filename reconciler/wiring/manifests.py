@@ -1,43 +1,49 @@
 """Reads and parses the manifests of a run."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TextIO
 
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
-from reconciler.source.snapshot import no_manifest_diagnostic, read
+from reconciler.source.snapshot import no_manifest_diagnostic
+from reconciler.source.source import Source
 
 
 def read_manifests(
-    paths: Sequence[str],
+    source: Source,
     variables: Mapping[str, str],
     *,
-    stdin: TextIO,
     allow_empty: bool,
     find_revision: bool = False,
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
-    """Return the desired state and all diagnostics of the manifests in `paths`.
+    """Return the desired state and all diagnostics of the manifests in `source`.
 
     `beat` is called about once a second while they are read. With `find_revision`, the result has
     the commit of a directory in a git checkout too.
     """
+    # A fetch has its own time-outs, so the time to read begins after it.
+    source.refresh(beat)
     budget = Budget(clock, beat)
-    snapshot = read(paths, stdin=stdin.buffer, check_time=budget.check)
+    snapshot = source.read(budget.check)
     loaded = load_manifests(
         snapshot.files, variables, complete=not snapshot.diagnostics, check_time=budget.check
     )
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
-        diagnostics.append(no_manifest_diagnostic(paths))
-    result = replace(loaded, diagnostics=sort_diagnostics(diagnostics), revision=snapshot.revision)
+        diagnostics.append(no_manifest_diagnostic(source.names))
+    result = replace(
+        loaded,
+        diagnostics=sort_diagnostics(diagnostics),
+        revision=snapshot.revision,
+        notices=snapshot.notices,
+    )
     if not (find_revision and result.valid) or result.revision is not None:
         return result
     # `validate` does not need it, and its imports take milliseconds.
     from reconciler.source.checkout_revision import checkout_revision  # noqa: PLC0415
 
-    return replace(result, revision=checkout_revision(paths, snapshot.files))
+    return replace(result, revision=checkout_revision(source.names, snapshot.files))

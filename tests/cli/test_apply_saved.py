@@ -402,6 +402,7 @@ def test_show_takes_one_plan_that_is_there(cli: Cli, arguments: list[str]) -> No
     assert cli("show", *arguments).code == 64
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_a_plan_is_the_same_bytes_whatever_the_order_hash_seed_locale_and_time_zone(
     endpoint: LocalEndpoint, tmp_path: Path, here: Path, by_hand: Any

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amounts import amount
 from conftest import Cli
 from manifest_text import mesh_yaml
 
@@ -170,9 +171,11 @@ class SimulatedTerminal:
             return True
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_p12_two_runs_on_one_data_folder_help_each_other(here: Path, write: Write) -> None:
-    for number in range(60):
+    meshes = amount("meshes of three runs at once on one directory", test=20, full=60)
+    for number in range(meshes):
         write(f"manifests/m{number}.yaml", mesh_yaml(f"m{number}"))
     apply = [*COMMAND, "apply", "--target", "local", "--auto-approve"]
     plan = [*COMMAND, "plan", "--target", "local"]

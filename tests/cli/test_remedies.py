@@ -286,8 +286,8 @@ def test_missing_credentials_show_how_to_set_them(
     result = cli("plan", "--endpoint-url", endpoint.url, "--owner", "o")
     assert result.code == 1
     assert (
-        "credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (reconciler endpoint accepts "
-        "any values), or pass --profile"
+        "credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for an "
+        "endpoint without --credentials), or pass --profile"
     ) in result.err
 
 

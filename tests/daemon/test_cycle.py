@@ -353,3 +353,36 @@ def test_what_needs_what_waits_is_not_tried_and_makes_no_way() -> None:
     life.means.target.before = lambda *_: None
     life.cycle(forced=True)
     assert life.status.exit_code is ExitCode.OK
+
+
+def test_if_the_commit_is_not_known_nothing_is_done_until_it_is(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+    life.cycle()
+    life.means.unknown = True
+    del life.means.target.resources[mesh("a")]
+    for fresh in (True, False):
+        life.cycle(fresh=fresh)
+        assert life.status.exit_code is ExitCode.ERROR
+        assert life.status.diagnostics == ("the repository is away",)
+        assert life.means.target.resources == {}
+    assert messages(told, "the repository is away") == 1
+    life.means.unknown = False
+    assert life.cycle(fresh=False) == {"a": State.IN_SYNC}
+
+
+def test_notices_about_the_commit_are_shown_and_logged_once(
+    told: pytest.LogCaptureFixture,
+) -> None:
+    life = Life("a")
+    life.means.notices = ("commit 1 stays in effect",)
+    for _ in range(2):
+        life.cycle()
+    assert life.status.diagnostics == ("commit 1 stays in effect",)
+    assert (life.status.source_valid, life.status.exit_code) == (True, ExitCode.OK)
+    assert messages(told, "stays in effect") == 1
+    life.means.notices = ()
+    life.cycle()
+    assert not any(life.status.diagnostics)
+    assert messages(told, "is in effect again") == 1

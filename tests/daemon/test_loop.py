@@ -11,7 +11,7 @@ from builders import TARGET, mesh
 from reconciler import limits
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
-from reconciler.daemon.loop import Daemon, LoopInputs
+from reconciler.daemon.loop import CycleRequest, Daemon, LoopInputs
 
 START = DaemonStatus(TARGET, "o", "sync", started_at=0, interval_seconds=60)
 
@@ -35,6 +35,7 @@ class World:
     ran: list[Ran] = field(default_factory=list)
     beats: int = 0
     ends: Callable[[DaemonStatus], DaemonStatus] = lambda status: status
+    began: list[CycleRequest | None] = field(default_factory=list)
 
     @cached_property
     def daemon(self) -> Daemon:
@@ -48,6 +49,7 @@ class World:
                 is_leader=lambda: self.leads,
                 lease=lambda: LeaseStatus("o", 15, self.now),
                 on_heartbeat=self.beat,
+                begin=self.began.append,
             ),
             START,
         )
@@ -235,3 +237,18 @@ def test_exit_codes_are_not_kept_for_ever(world: World) -> None:
     world.tick(60 * (limits.MAX_EXIT_CODES + 5))
     assert world.daemon.wait_for(1, 0) is None
     assert world.daemon.wait_for(limits.MAX_EXIT_CODES, 0) is ExitCode.OK
+
+
+def test_a_cycle_begins_with_everything_that_was_requested_for_it(world: World) -> None:
+    def wakes() -> Iterator[bool]:
+        world.daemon.request_cycle(releases_pin=True)
+        world.daemon.request_cycle(allow_rewind=True)
+        world.daemon.request_cycle()
+        yield False
+        world.now = 60
+        yield False
+
+    world.daemon.run(wakes())
+    both = CycleRequest(releases_pin=True, allow_rewind=True)
+    assert world.began == [None, both, None]
+    assert [item.forced for item in world.ran] == [False, True, False]

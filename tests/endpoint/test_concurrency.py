@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amounts import amount
 from endpoint.conftest import MESHES, Client
 
 from reconciler.endpoint import LocalEndpoint
@@ -18,7 +19,7 @@ from reconciler.endpoint import LocalEndpoint
 pytestmark = pytest.mark.slow
 
 THREADS = 8
-CREATES = 1000
+CREATES = amount("colliding creates of each of eight clients", test=250, full=1_000)
 JSON = {"Content-Type": "application/json"}
 
 

@@ -50,7 +50,7 @@ def test_a_consumer_changes_nothing_of_the_owner(shared: "Client", kind: str) ->
 
 
 def test_a_consumer_makes_what_is_its_own(shared: "Client") -> None:
-    make = {"virtualNodeName": "mine", "spec": {}}
+    make = {"virtualNodeName": "mine", "spec": {"backends": []}}
     made = asks(shared, CONSUMER, "create", "VirtualNode", **make).body
     assert made["metadata"]["arn"].endswith(":222222222222:mesh/pay/virtualNode/mine")
     assert made["metadata"]["meshOwner"] == SCOPE[0]

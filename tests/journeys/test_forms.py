@@ -8,6 +8,8 @@ from journeys.environments import TOPOLOGIES, World, asked_for
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 FORMS = sorted(path.relative_to(TOPOLOGIES) for path in TOPOLOGIES.glob("*/*.*.yaml"))
 SHOWN = {
     "listeners": (

@@ -14,6 +14,8 @@ from manifest_text import mesh_yaml
 from reconciler.endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior
 
+pytestmark = pytest.mark.unmeasured
+
 Write = Callable[[str, str], Path]
 Say = Callable[..., Run]
 

@@ -14,6 +14,8 @@ from servers import recording
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 Write = Callable[[str, str], Path]
 
 

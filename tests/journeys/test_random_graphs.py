@@ -19,7 +19,7 @@ from reconciler.core.kinds import KINDS
 
 pytestmark = pytest.mark.slow
 
-SEEDS = amount("random graphs led to another by one run, for each of four workers", test=2, full=25)
+SEEDS = amount("random graphs led to another by one run, for each of four workers", test=1, full=25)
 WORKERS = 4
 FEWEST_WITH_A_CHANGE = 20
 TESTS = Path(__file__).parents[1]

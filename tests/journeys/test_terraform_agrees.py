@@ -1,9 +1,11 @@
-"""What we applied, as Terraform sees it: imported kind by kind, it has nothing to change."""
+"""Terraform's own provider imports what we applied without a change, and manages every kind."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from amounts import amount
 from conftest import Cli
 from terraform import Terraform, configuration, require_mirror
 
@@ -86,7 +88,7 @@ IMPORTED = {
 
 
 @pytest.mark.timeout(600)
-def test_terraform_imports_what_we_applied_and_plans_no_change(
+def test_terraform_imports_what_we_applied_and_manages_a_mesh_of_its_own(
     cli: Cli, endpoint: LocalEndpoint, here: Path
 ) -> None:
     plugins = require_mirror()
@@ -96,23 +98,29 @@ def test_terraform_imports_what_we_applied_and_plans_no_change(
     home = here / "terraform"
     home.mkdir()
     terraform = Terraform(home, plugins)
-    resources = configuration(changed=False)
-    for kind in resources.values():
-        kind["this"]["tags"].pop("stage", None)
-    resources["aws_appmesh_mesh"]["this"]["tags"] = {"team": "pay"}
-    ours = {"key_prefixes": ["mesh-reconciler:"]}
-    terraform.configure(endpoint.url, resources, ignore_tags=ours)
-    (home / "imports.tf.json").write_text(
-        json.dumps(
-            {
-                "import": [
-                    {"to": f"aws_appmesh_{kind}.this", "id": name}
-                    for kind, name in IMPORTED.items()
-                ]
-            }
-        )
-    )
+
+    def configure(*configurations: dict[str, Any]) -> None:
+        ours = {"key_prefixes": ["mesh-reconciler:"]}
+        resources = {
+            kind: {name: it for each in configurations for name, it in each[kind].items()}
+            for kind in configurations[0]
+        }
+        terraform.configure(endpoint.url, resources, ignore_tags=ours)
+
+    applied, created = configuration("pay"), configuration("shop")
+    configure(applied, created)
+    imports = [{"to": f"aws_appmesh_{kind}.pay", "id": name} for kind, name in IMPORTED.items()]
+    (home / "imports.tf.json").write_text(json.dumps({"import": imports}))
     terraform("init")
-    assert "7 imported, 0 added, 0 changed, 0 destroyed" in terraform("apply", "-auto-approve")
-    assert "No changes" in terraform("plan", "-detailed-exitcode")
+    result = "7 imported, 7 added, 0 changed, 0 destroyed"
+    assert result in terraform("apply", "-auto-approve")
+    for _ in range(amount("changes of all resources by Terraform", test=0, full=1)):
+        assert "No changes" in terraform("plan", "-detailed-exitcode")
+        configure(applied, configuration("shop", changed=True))
+        terraform("plan", "-detailed-exitcode", expected=2)
+        assert "0 added, 7 changed, 0 destroyed" in terraform("apply", "-auto-approve")
+        assert "No changes" in terraform("plan", "-detailed-exitcode")
+    configure(applied)
+    # It has nothing to change in what it imported.
+    assert "0 added, 0 changed, 7 destroyed" in terraform("apply", "-auto-approve")
     assert cli("plan", *target, "--detailed-exitcode").code == 0

@@ -26,7 +26,7 @@ from reconciler.endpoint import Behavior, LocalEndpoint
 
 NAMES = sorted(folder.name for folder in TOPOLOGIES.iterdir())
 FAULTS = ("lost-reply", "error", "cut", "throttle")
-BREAKS = amount("broken calls of each topology", test=2, full=40)
+BREAKS = amount("broken calls of each topology", test=1, full=40)
 # So many runs without faults after one with: a route may have to come back before its router.
 RUNS = 2
 
@@ -109,6 +109,7 @@ def untouched(of_others: Strangers) -> bool:
     return all(it["metadata"]["version"] == 1 and it["spec"] == {"backends": []} for it in seen)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_comes_up_changes_and_goes_in_order(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from conftest import Write
+from conftest import Cli, Run, Write
 from daemons import eventually
 from manifest_text import mesh_yaml
 from programs import ROOT
@@ -31,27 +31,34 @@ RELEASES = ("before", "now")
 
 @dataclass(frozen=True)
 class Release:
-    """One release of the command, as processes of their own."""
+    """One release of the command: this one in this process, another one in its own processes."""
 
     package: Path
     options: tuple[str, ...]
     url: str
+    cli: Cli | None = None
 
-    def start(self, command: str, *arguments: str, output: Any) -> subprocess.Popen[str]:
+    def arguments(self, command: str, *more: str) -> list[str]:
         target = ("--endpoint-url", self.url, "--owner", "o", "--policy", "sync")
+        return [command, "manifests", *target, *self.options, *more]
+
+    def start(self, command: str, *more: str, output: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", command, "manifests", *target, *self.options,
-             *arguments],
+            [sys.executable, "-m", "reconciler", *self.arguments(command, *more)],
             stdout=output, stderr=output, text=True,
             env={**os.environ, "PYTHONPATH": str(self.package)},
         )  # fmt: skip
 
-    def run(self, command: str, *arguments: str, code: int = 0) -> str:
+    def run(self, command: str, *more: str, code: int = 0) -> str:
         """Return what the command prints."""
-        process = self.start(command, *arguments, output=subprocess.PIPE)
-        out, result = process.communicate(timeout=120)
-        assert process.returncode == code, out + result
-        return out
+        if self.cli:
+            result = self.cli(*self.arguments(command, *more))
+        else:
+            process = self.start(command, *more, output=subprocess.PIPE)
+            out, err = process.communicate(timeout=120)
+            result = Run(process.returncode, out, err)
+        assert result.code == code, result
+        return result.out
 
     def apply(self, *, code: int = 0) -> dict[str, int]:
         """Return the writes of an apply, by operation."""
@@ -85,12 +92,11 @@ def package_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def releases(package_before: Path, here: Path, endpoint: LocalEndpoint) -> dict[str, Release]:
-    del here
+def releases(package_before: Path, cli: Cli, endpoint: LocalEndpoint) -> dict[str, Release]:
     return {
         "before": Release(package_before, (), endpoint.url),
         # The embedded index never lags, so that what was just written is believed, too.
-        "now": Release(ROOT, ("--tag-index-lag", "0"), endpoint.url),
+        "now": Release(ROOT, ("--tag-index-lag", "0"), endpoint.url, cli),
     }
 
 
@@ -124,6 +130,7 @@ def live(by_hand: Any) -> Hand:
     return Hand(by_hand)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("first", "second"), [RELEASES, RELEASES[::-1]])
 def test_by_turns_each_release_goes_on_where_the_other_one_ended(
     first: str, second: str, releases: dict[str, Release], write: Write, live: Hand
@@ -234,6 +241,7 @@ def test_two_daemons_at_once_converge_and_then_write_nothing(
     assert {live.tags(name)[OWNER_TAG] for name in live.names()} == {"o"}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("crashing", RELEASES)
 def test_a_crash_between_the_spec_and_its_record_does_not_read_as_drift(
     crashing: str, releases: dict[str, Release], write: Write, live: Hand, endpoint: LocalEndpoint

@@ -13,6 +13,8 @@ from reconciler.core.report import Applied, Failed, Report, exit_code
 from reconciler.core.resources import Desired, Key, Options
 from reconciler.endpoint import LocalEndpoint, parse_behavior
 
+pytestmark = pytest.mark.unmeasured
+
 
 def up(world: World, name: str) -> tuple[Desired, ...]:
     wants = asked_for(name, "kept.yaml", "before.yaml")

@@ -1,46 +1,62 @@
 """One writer at a time, whatever happens to it; time is an argument, threads are real."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Barrier, Lock
+from threading import Barrier
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 import pytest
+from amounts import amount
 
 from reconciler import limits
 from reconciler.core.errors import LockError, LockHeldError
 from reconciler.locks.lease import NO_HOLDER, Elector, keep_renewed
 
+if TYPE_CHECKING:
+    from locks.conftest import Open
+
 TERM = 15.0
 STEP = TERM / limits.RENEWALS_PER_TERM
+NO_LEASES = (
+    *("# readme", "[]", '{"who": 1}', "3", '{"holder": 1}', '{"number": "a"}'),
+    *('{"renewals": true}', '{"term_seconds": "b"}', '{"term_seconds": null}'),
+    *('{"term_seconds": 1e400}', '{"term_seconds": NaN}', '{"term_seconds": -1}'),
+)
 
 
-@dataclass
 class Slate:
-    """A store in memory, which can be out of reach and can lose an answer."""
+    """A store that can be out of reach and can lose an answer."""
 
-    name: str = "the slate"
-    text: str | None = None
-    unreachable: bool = False
-    refusals: int = 0
-    loses_answers: bool = False
-    lock: Lock = field(default_factory=Lock)
+    def __init__(self, open_place: "Open") -> None:
+        self.open_place = open_place
+        self.unreachable = False
+        self.refusals = 0
+        self.loses_answers = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Go to an empty place."""
+        self.number = getattr(self, "number", 0) + 1
+        self.store = self.open_place(self.number)
+
+    @property
+    def name(self) -> str:
+        return self.store.name
 
     def read(self) -> str | None:
         if self.unreachable:
             self.refusals += 1
             raise LockError("the slate cannot be reached")
-        return self.text
+        return self.store.read()
 
     def compare_and_swap(self, before: str | None, after: str) -> bool:
-        with self.lock:
-            if self.text != before:
-                return False
-            self.text = after
-        if self.loses_answers:
+        swapped = self.store.compare_and_swap(before, after)
+        if swapped and self.loses_answers:
             raise LockError("no answer came")
-        return True
+        return swapped
 
 
 class Time:
@@ -58,7 +74,7 @@ class Time:
 class Race:
     """Candidates for one slate, in one time."""
 
-    slate: Slate = field(default_factory=Slate)
+    slate: Slate
     time: Time = field(default_factory=Time)
 
     def candidate(self, holder: str) -> Elector:
@@ -66,8 +82,8 @@ class Race:
 
 
 @pytest.fixture
-def race() -> Race:
-    return Race()
+def race(open_any_place: "Open") -> Race:
+    return Race(Slate(open_any_place))
 
 
 def test_the_first_one_leads_and_the_second_stands_by(race: Race) -> None:
@@ -166,7 +182,7 @@ def test_who_resigns_is_followed_at_once(race: Race) -> None:
 def test_who_resigns_too_late_takes_nothing_away(race: Race) -> None:
     item, two = race.candidate("one"), race.candidate("two")
     item.renew_or_acquire()
-    race.slate.text = None
+    race.slate.clear()
     two.renew_or_acquire()
     item.release()
     assert two.is_leader()
@@ -183,19 +199,13 @@ def test_a_lease_is_shown_with_its_holder_and_its_end(race: Race) -> None:
         assert (lease.holder, lease.term_seconds, lease.expires_at) == ("one", TERM, 1_000 + TERM)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("# readme", "[]", '{"who": 1}', "3", '{"holder": 1}', '{"number": "a"}'),
-        *('{"renewals": true}', '{"term_seconds": "b"}', '{"term_seconds": null}'),
-        *('{"term_seconds": 1e400}', '{"term_seconds": NaN}', '{"term_seconds": -1}'),
-    ],
-)
-def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race, text: str) -> None:
-    race.slate.text = text
-    with pytest.raises(LockError, match="the slate does not contain a lease"):
-        race.candidate("one").renew_or_acquire()
-    assert race.slate.text == text
+def test_what_is_no_lease_is_refused_and_left_as_it_is(race: Race) -> None:
+    for text in NO_LEASES:
+        race.slate.clear()
+        assert race.slate.compare_and_swap(None, text)
+        with pytest.raises(LockError, match="does not contain a lease"):
+            race.candidate("one").renew_or_acquire()
+        assert race.slate.read() == text
 
 
 def test_p18_who_contends_with_a_holder_that_lives_is_told_who_it_is(race: Race) -> None:
@@ -206,7 +216,7 @@ def test_p18_who_contends_with_a_holder_that_lives_is_told_who_it_is(race: Race)
         race.time.pass_by(seconds)
         item.renew_or_acquire()
 
-    with pytest.raises(LockHeldError, match="one holds the slate"):
+    with pytest.raises(LockHeldError, match=f"one holds {re.escape(race.slate.name)}"):
         two.acquire(pause)
     assert race.time.now <= TERM
 
@@ -228,12 +238,12 @@ def test_who_loses_a_race_while_contending_hears_of_the_winner(race: Race) -> No
         race.time.pass_by(seconds)
         three.renew_or_acquire()
 
-    with pytest.raises(LockHeldError, match="three holds the slate"):
+    with pytest.raises(LockHeldError, match=f"three holds {re.escape(race.slate.name)}"):
         two.acquire(pause)
 
 
 def test_p11_of_many_at_once_one_leads(race: Race) -> None:
-    for _ in range(50):
+    for _ in range(amount("races for a lease", test=3, full=50)):
         candidates = [race.candidate(str(number)) for number in range(8)]
         ready = Barrier(len(candidates))
 
@@ -244,7 +254,7 @@ def test_p11_of_many_at_once_one_leads(race: Race) -> None:
 
         with ThreadPoolExecutor(len(candidates)) as pool:
             assert sum(pool.map(step, candidates)) == 1
-        race.slate.text = None
+        race.slate.clear()
 
 
 def test_a_keeper_steps_at_once_and_lets_go_at_the_end(race: Race) -> None:
@@ -268,7 +278,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def test_a_keeper_renews_what_it_holds(race: Race) -> None:
     with keep_renewed(quick(race.slate, race.time)):
-        wait_until(lambda: '"renewals": 3' in str(race.slate.text))
+        wait_until(lambda: '"renewals": 3' in str(race.slate.read()))
 
 
 def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(

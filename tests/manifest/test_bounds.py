@@ -108,6 +108,7 @@ def test_the_comparisons_of_selectors() -> None:
     assert loaded(MESH + selector + nodes(fitting + 1).replace("d100", "d99")).valid
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("group", ["'*'", "g"])
 def test_the_services_of_groups(group: str) -> None:
     services = "".join(

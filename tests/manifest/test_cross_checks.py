@@ -377,3 +377,45 @@ def test_a_document_with_too_many_faults_is_read_again_as_far_as_the_first_time(
     files = [("b.yaml", f"{wrong}---\n{node}".encode()), ("a.yaml", node.encode())]
     found = load_manifests(files).diagnostics
     assert {item.code.number for item in found} == {"MR049", "MR051"}
+
+
+CLUSTER = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: pay, labels: {mesh: shop}}
+---
+apiVersion: appmesh.k8s.aws/v1beta2
+kind: Mesh
+metadata: {name: shop}
+spec: {namespaceSelector: {matchLabels: {mesh: shop}}}
+---
+apiVersion: appmesh.k8s.aws/v1beta2
+kind: VirtualRouter
+metadata: {name: METADATA, namespace: pay}
+spec: {AWS_NAME listeners: [{portMapping: {port: 80, protocol: http}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("metadata", "aws_name", "at"),
+    [
+        ("edge", "", None),
+        ("edge", "awsName: edge-1_A,", None),
+        ("edge", "awsName: edge.pay,", ("spec.awsName", "edge.pay")),
+        ("edge.v1", "", ("metadata.name", "edge.v1")),
+        ("edge.v1", "awsName: edge,", None),
+    ],
+)
+def test_a_router_has_a_name_that_the_service_accepts(
+    metadata: str, aws_name: str, at: tuple[str, str] | None
+) -> None:
+    text = CLUSTER.replace("METADATA", metadata).replace("AWS_NAME", aws_name)
+    loaded = load_manifests([("cluster.yaml", text.encode())])
+    found = [(item.code.number, item.path, marked(item)) for item in loaded.diagnostics]
+    assert found == ([("MR025", *at)] if at else [])
+    assert loaded.valid is (at is None)
+
+
+def test_a_router_of_any_format_has_such_a_name() -> None:
+    loaded = shop_with(("{name: edge, mesh: shop}", '{name: "ed.ge", mesh: shop}'))
+    assert ("MR025", "metadata.name") in {(code, path) for code, _, path in said(loaded)}

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from amounts import amount
 from endpoint.samples import NAMES as API_NAMES
 from endpoint.samples import SPECS
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from reconciler.manifest.models.value_checks import check_name
 from reconciler.render import diagnostic_reports as rendered
 
 # The same inputs in every run: a search that finds something new is for whoever looks for it.
+EXAMPLES = amount("examples of each kind of hostile manifest", test=80, full=400)
 SEARCH = settings(derandomize=True, deadline=None, database=None)
 
 CONTENTS = [path.read_bytes() for path in fixtures() if path.stat().st_size < 4096]
@@ -58,19 +60,19 @@ def check(content: bytes, name: str) -> LoadResult:
 
 
 @given(st.binary(max_size=400), st.sampled_from(NAMES))
-@settings(SEARCH, max_examples=200)
+@settings(SEARCH, max_examples=EXAMPLES // 2)
 def test_any_bytes(content: bytes, name: str) -> None:
     check(content, name)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(NAMES))
-@settings(SEARCH, max_examples=400)
+@settings(SEARCH, max_examples=EXAMPLES)
 def test_text_that_resembles_manifests(pieces: list[str], name: str) -> None:
     check("".join(pieces).encode(), name)
 
 
 @given(st.data())
-@settings(SEARCH, max_examples=400)
+@settings(SEARCH, max_examples=EXAMPLES)
 def test_manifests_with_something_changed(data: st.DataObject) -> None:
     content = data.draw(st.sampled_from(CONTENTS))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -92,7 +94,7 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(TREES, TREES, TREES, st.sampled_from(("test", "a,b", "")))
-@settings(SEARCH, max_examples=400)
+@settings(SEARCH, max_examples=EXAMPLES)
 def test_templates_of_any_functions(name: Any, rest: Any, condition: Any, default: str) -> None:
     template = {
         "Parameters": {
@@ -116,7 +118,7 @@ def test_templates_of_any_functions(name: Any, rest: Any, condition: Any, defaul
 
 
 @given(TREES, TREES, TREES)
-@settings(SEARCH, max_examples=200)
+@settings(SEARCH, max_examples=EXAMPLES // 2)
 def test_states_of_any_values(values: Any, unknown: Any, sensitive: Any) -> None:
     mesh = {"type": "aws_appmesh_mesh", "address": "a", "values": values}
     state = {
@@ -135,7 +137,7 @@ KUBERNETES_KINDS = (
 
 
 @given(st.sampled_from(KUBERNETES_KINDS), TREES, TREES, TREES)
-@settings(SEARCH, max_examples=400)
+@settings(SEARCH, max_examples=EXAMPLES)
 def test_kubernetes_objects_of_any_values(kind: str, fields: Any, labels: Any, any_: Any) -> None:
     head = {"apiVersion": "appmesh.k8s.aws/v1beta2"}
     mesh = {"kind": "Mesh", "metadata": {"name": "m"}, "spec": {"namespaceSelector": labels}}
@@ -149,7 +151,7 @@ def test_kubernetes_objects_of_any_values(kind: str, fields: Any, labels: Any, a
 
 
 @given(st.sampled_from(list(SPECS)), st.data())
-@settings(SEARCH, max_examples=400)
+@settings(SEARCH, max_examples=EXAMPLES)
 def test_specs_with_something_changed(kind: str, data: st.DataObject) -> None:
     spec = json.loads(json.dumps(SPECS[kind]))
     places = [spec]

@@ -402,6 +402,7 @@ def test_codes_are_unique_and_their_titles_too() -> None:
     assert len({code.number for code in Code}) == len({code.title for code in Code}) == len(Code)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ["references", "a join", "a state", "faulty pointers", "sections"])
 def test_e29_hostile_files_of_any_form_hold_little(name: str) -> None:
     file = hostile(name)

@@ -56,3 +56,27 @@ def test_what_a_policy_held_back_is_told_with_its_change() -> None:
     made = plan(desired("a", DROP), present("b"))
     withheld = json.loads(render_plan(made, ExitCode.OK))["plan"]["withheld"]
     assert withheld[0]["change"]["operation"] == "delete"
+
+
+def test_a_plan_contains_what_is_sent_besides_the_canonical_specs() -> None:
+    padded = {**ALLOW, "serviceDiscovery": {}}
+    made = plan(
+        desired("a", padded),
+        desired("b", padded),
+        present("b", DROP),
+        desired("c", padded, tags={"t": "1"}),
+        present("c", ALLOW),
+        present("d"),
+        guards=SYNC,
+    )
+    document = json.loads(render_plan(made, ExitCode.OK))["plan"]
+    assert document["specs"] == "canonical"
+    sent = {change["key"]: (change["operation"], change["spec"]) for change in document["changes"]}
+    assert sent == {
+        "mesh/a": ("create", padded),
+        "mesh/b": ("update", padded),
+        "mesh/c": ("update", None),
+        "mesh/d": ("delete", None),
+    }
+    created = next(change for change in document["changes"] if change["key"] == "mesh/a")
+    assert created["patch"][0]["value"]["spec"] == ALLOW

@@ -37,6 +37,7 @@ def is_usable(name: str) -> bool:
         return False
 
 
+@pytest.mark.unmeasured
 @given(names.filter(is_usable), st.dictionaries(tag_keys, tag_values, max_size=3), specs)
 @example("y", {"n": "0x10", "a" * MAX_TAG_KEY_LENGTH: ""}, {})
 @example("a: b # c", {"- ": "= "}, egress("ALLOW_ALL"))

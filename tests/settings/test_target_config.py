@@ -6,7 +6,13 @@ import pytest
 
 from reconciler.core.errors import UsageError
 from reconciler.settings.config_file import TARGET_FIELDS, ConfigFile
-from reconciler.settings.target_config import OptionValues, TargetConfig, choose_target, source_of
+from reconciler.settings.target_config import (
+    OptionValues,
+    SourceConfig,
+    TargetConfig,
+    choose_target,
+    source_of,
+)
 
 STAGING = {
     "endpoint_url": "http://staging",
@@ -91,7 +97,7 @@ def test_a_table_is_laid_under_flags_and_variables_and_over_the_top() -> None:
 
 def test_nothing_of_a_table_counts_with_a_url() -> None:
     choice = choose(flags=URL, top={"target": "staging"})
-    assert (choice.account, choice.source, choice.owner) == (None, None, "o")
+    assert (choice.account, choice.source, choice.owner) == (None, SourceConfig(), "o")
 
 
 @pytest.mark.parametrize(
@@ -116,8 +122,8 @@ def test_no_target_and_no_owner_are_refused() -> None:
 
 def test_the_source_is_that_of_the_named_target() -> None:
     file = ConfigFile(targets=TARGETS)
-    assert source_of(said({"target": "staging"}, None, None), file) == "here"
-    assert source_of(said(None, None, None), file) is None
+    assert source_of(said({"target": "staging"}, None, None), file) == SourceConfig("here")
+    assert source_of(said(None, None, None), file) == SourceConfig()
 
 
 @pytest.mark.parametrize("field", ["region", "profile"])

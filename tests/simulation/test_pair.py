@@ -127,6 +127,7 @@ def test_a13_what_others_undo_at_any_moment_is_repaired(
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("behavior", ["tokens-36h", "tags-in-pages"])
 def test_p13_of_two_minds_the_later_one_prevails(behavior: str) -> None:
     found = orders((A,), (cycle(OTHER), cycle(replace(A, spec={}))), behavior)

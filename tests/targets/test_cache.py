@@ -4,6 +4,7 @@ from collections import Counter
 
 import boto3
 import pytest
+from amounts import amount
 from builders import ACCOUNT, NOW, OWNER, desired, egress, key, listening, mesh, provided_by, route
 from daemons import eventually
 
@@ -21,6 +22,8 @@ from reconciler.targets.session import Connection, open_session
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in range(250)]
+# At least two pages of a list.
+SOME = WANTS[: amount("meshes of which one changes", test=110, full=250)]
 
 
 class Warm:
@@ -66,6 +69,7 @@ def arn(warm: Warm, name: str) -> str:
     return found
 
 
+@pytest.mark.unmeasured
 def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm: Warm) -> None:
     warm.cycle()
     warm.plan()
@@ -77,17 +81,19 @@ def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm
     assert warm.memory.cycles_per_full_recheck == 2
 
 
+@pytest.mark.unmeasured
 def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
-    warm.cycle()
-    warm.plan()
+    warm.cycle(SOME)
+    warm.plan(SOME)
     warm.hand.update_mesh(meshName="m007", spec=ALLOW)
-    (change,) = warm.plan()[0].changes
+    (change,) = warm.plan(SOME)[0].changes
     assert isinstance(change, Update)
     assert (change.key, change.cause) == (mesh("m007"), Cause.UNKNOWN)
     warm.hand.delete_mesh(meshName="m008")
-    assert {str(item.key) for item in warm.plan()[0].changes} == {"mesh/m007", "mesh/m008"}
+    assert {str(item.key) for item in warm.plan(SOME)[0].changes} == {"mesh/m007", "mesh/m008"}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("owner", ["nobody", "other"])
 def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
@@ -108,9 +114,10 @@ def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner
     assert seen == {"mesh/m123", "mesh/m200"}
 
 
+@pytest.mark.unmeasured
 def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
-    warm.cycle()
-    moved = [desired("m000", ALLOW, tags={"team": "new"}), *WANTS[1:]]
+    warm.cycle(SOME)
+    moved = [desired("m000", ALLOW, tags={"team": "new"}), *SOME[1:]]
     warm.cycle(moved)
     plan, made = warm.plan(moved)
     assert plan.changes == ()
@@ -300,6 +307,7 @@ def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> Non
         assert made["GetResources"] <= 2
 
 
+@pytest.mark.unmeasured
 def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm) -> None:
     few = [desired(f"m{number:03}", DROP) for number in range(40)]
     warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
@@ -312,14 +320,16 @@ def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm
     warm.cycle(few)
 
 
+@pytest.mark.unmeasured
 def test_an_orphan_whose_delete_failed_is_seen_in_the_next_cycle(warm: Warm) -> None:
-    warm.cycle()
-    warm.plan()
-    warm.hand.create_virtual_node(meshName="m249", virtualNodeName="n", spec={})
+    warm.cycle(SOME)
+    warm.plan(SOME)
+    last = SOME[-1].key
+    warm.hand.create_virtual_node(meshName=last.name, virtualNodeName="n", spec={})
     for _ in range(2):
-        plan, _ = warm.plan(WANTS[:-1])
+        plan, _ = warm.plan(SOME[:-1])
         (withheld,) = plan.withheld
-        assert withheld.key == mesh("m249")
+        assert withheld.key == last
         with pytest.raises(ConflictError):
             warm.target.apply(withheld.change, None)  # type: ignore[arg-type]  # it is a delete
 

@@ -128,6 +128,7 @@ class StillDaemon:
     shown: DaemonStatus
     beaten_seconds_ago: float = 1.0
     asked: int = 0
+    requests: list[tuple[bool, bool]] = field(default_factory=list)
     ends: dict[int, ExitCode] = field(default_factory=dict)
     waits: threading.Event = field(default_factory=threading.Event)
 
@@ -137,8 +138,9 @@ class StillDaemon:
     def heartbeat(self) -> float:
         return self.beaten_seconds_ago
 
-    def request_cycle(self) -> int:
+    def request_cycle(self, *, releases_pin: bool = False, allow_rewind: bool = False) -> int:
         self.asked += 1
+        self.requests.append((releases_pin, allow_rewind))
         return self.shown.cycle + 1
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:

@@ -1,5 +1,6 @@
 """Locks that --lock selects."""
 
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import pytest
 from builders import TARGET
 
+from reconciler.core.errors import UsageError
 from reconciler.locks.dynamodb import DynamoStore
 from reconciler.locks.file import FileStore
 from reconciler.settings.lock_schemes import LOCK_SCHEMES
+from reconciler.settings.options import is_lock
 from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.locks import open_lock, steady_seconds
 
@@ -59,7 +62,33 @@ def test_the_clock_of_leases_goes_on() -> None:
     assert 0 < before <= steady_seconds()
 
 
-@pytest.mark.parametrize("scheme", LOCK_SCHEMES)
-def test_each_scheme_has_a_store(here: Path, scheme: str) -> None:
-    elector = open_lock(f"{scheme}:{here}/x", 15, CHOICE, TARGET)
-    assert type(elector.store).__module__ == f"reconciler.locks.{scheme}"
+LOCATIONS = {
+    "file": "lock",
+    "dynamodb": "locks",
+    "s3": "locks/meshes",
+    "postgresql": "//db.example/locks",
+}
+
+
+def test_each_scheme_has_a_store(here: Path) -> None:
+    del here
+    assert set(LOCATIONS) == set(LOCK_SCHEMES)
+    for scheme, location in LOCATIONS.items():
+        lock = f"{scheme}:{location}"
+        assert is_lock(lock)
+        elector = open_lock(lock, 15, CHOICE, TARGET)
+        assert type(elector.store).__module__ == f"reconciler.locks.{scheme}"
+
+
+@pytest.mark.parametrize("lock", ["s3:locks", "s3:/key", "s3:locks/", "postgresql:db", "redis:a"])
+def test_a_location_has_the_form_of_its_scheme(lock: str) -> None:
+    assert not is_lock(lock)
+
+
+def test_a_store_without_its_extra_says_which_one_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "reconciler.locks.postgresql", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(UsageError, match=r"psycopg: install mesh-reconciler\[postgresql\]"):
+        open_lock("postgresql://db.example/locks", 15, CHOICE, TARGET)

@@ -12,6 +12,7 @@ from manifest_text import mesh_yaml
 from reconciler import limits
 from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.source.source import DiskSource
 from reconciler.wiring.manifests import read_manifests
 
 STEP = 10.0
@@ -19,9 +20,8 @@ STEP = 10.0
 
 def read(path: Path, clock: Callable[[], float], beats: list[float]) -> LoadResult:
     return read_manifests(
-        [str(path)],
+        DiskSource((str(path),), io.BytesIO()),
         {},
-        stdin=io.TextIOWrapper(io.BytesIO()),
         allow_empty=False,
         beat=lambda: beats.append(0),
         clock=clock,

@@ -12,7 +12,7 @@ from reconciler.cli.command import Invocation
 from reconciler.cli.commands.validate import read_source, source_paths
 from reconciler.cli.main import code_of
 from reconciler.cli.output import print_error, print_result
-from reconciler.cli.run_context import RunContext, open_run, resolve_target
+from reconciler.cli.run_context import RunContext, open_run, require_valid, resolve_target
 from reconciler.core.errors import ForgeError, HistoryError, ReconcilerError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
@@ -27,6 +27,7 @@ from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Diagnostic
 from reconciler.render import diagnostic_reports, markdown, text
 from reconciler.source.git_history import files_at
+from reconciler.source.git_url import is_git
 from reconciler.wiring.forges import open_forge
 from reconciler.wiring.plan_files import write_plan
 
@@ -119,6 +120,10 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
         UsageError: If the manifests are outside of the checkout.
     """
     for path in source_paths(invocation):
+        if is_git(path):
+            raise UsageError(
+                f"{path} is a git repository: a request from a fork needs a path in the checkout"
+            )
         if not Path(path).resolve().is_relative_to(Path.cwd().resolve()):
             raise UsageError(
                 f"{path} is outside of the checkout: a request from a fork needs a path inside"
@@ -185,8 +190,13 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
         code = ExitCode.OK if loaded.valid else ExitCode.MANIFESTS
         return JobResult(code, markdown.render_message("Manifests", summary_text))
     with open_run(invocation) as context:
-        plan = context.propose(loaded.desired, revision=loaded.revision)
-        context.require_patterns_to_match(plan.keys, loaded.desired, plan.unlisted)
+        desired = loaded.desired
+        if any(map(is_git, context.paths)):
+            # The commit of the plan is compared with the one that was applied to this target.
+            loaded = context.read()
+            desired = require_valid(loaded, color="never")
+        plan = context.propose(desired, revision=loaded.revision)
+        context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
         calls = invocation.printed_calls(context.target.calls)
         print_result(text.render_plan(plan, color=False, calls=calls))
         print_result(f"fingerprint {plan.fingerprint}\n")
@@ -196,11 +206,11 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
             return JobResult(code, markdown.render_plan(plan, calls), plan)
         if task is Task.REVIEW:
-            return _review(context, plan, loaded.desired, forge.event.base)
+            return _review(context, plan, desired, forge.event.base)
         # Without changes, no unreviewed change can be made.
         objection = _objection(forge, review, plan) if plan.changes else None
         if objection:
-            return _reject(context, plan, loaded.desired, forge.event.base, objection)
+            return _reject(context, plan, desired, forge.event.base, objection)
         return _apply(context, plan)
 
 
@@ -251,6 +261,8 @@ def _compare_with_base(
     base: str | None, context: RunContext, plan: Plan, head: Sequence[Desired]
 ) -> tuple[ThreeWay | None, str]:
     """Compare ``plan`` with the changes since ``base``; return the result or why there is none."""
+    if any(map(is_git, context.paths)):
+        return None, "not compared with the base: the source is another git repository"
     try:
         budget = Budget(time.monotonic, unlimited)
         before = load_manifests(
@@ -264,7 +276,7 @@ def _compare_with_base(
 
 
 def _apply(context: RunContext, plan: Plan) -> JobResult:
-    report, code = apply_plan(context.invocation, context.target, plan)
+    report, code = apply_plan(context.invocation, context.target, plan, context.apply)
     calls = context.invocation.printed_calls(context.target.calls)
     print_result(text.render_report(report, color=False, calls=calls))
     rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]

@@ -18,6 +18,7 @@ from reconciler.endpoint import (
     InvalidAddressError,
     InvalidBehaviorError,
     InvalidFaultsError,
+    InvalidFileError,
     LocalEndpoint,
     ServingError,
     copy_state,
@@ -47,6 +48,8 @@ def run(invocation: Invocation) -> int:
             faults=invocation["faults"],
             allow_hosts=invocation["allow_host"],
             insecure=invocation["insecure"],
+            tls=_tls(invocation),
+            credentials=Path(invocation["credentials"]) if invocation["credentials"] else None,
         )
         with stop_on_signals() as stop, endpoint:
             print_result(
@@ -57,7 +60,12 @@ def run(invocation: Invocation) -> int:
         raise LockHeldError(
             f"{error}: use that URL, stop that process, or pass another --data DIR"
         ) from error
-    except (InvalidAddressError, InvalidBehaviorError, InvalidFaultsError) as error:
+    except (
+        InvalidAddressError,
+        InvalidBehaviorError,
+        InvalidFaultsError,
+        InvalidFileError,
+    ) as error:
         raise UsageError(str(error)) from error
     except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error
@@ -88,3 +96,10 @@ def _behavior(invocation: Invocation) -> Behavior:
         token_retention_seconds=invocation["token_retention"], quotas=invocation["quotas"]
     )
     return parse_behavior(invocation["behavior"], base)
+
+
+def _tls(invocation: Invocation) -> tuple[Path, Path] | None:
+    certificate, key = invocation["tls_cert"], invocation["tls_key"]
+    if bool(certificate) != bool(key):
+        raise UsageError("--tls-cert and --tls-key need each other: pass both, or none of them")
+    return (Path(certificate), Path(key)) if certificate else None

@@ -19,7 +19,7 @@ from reconciler.cli.run_context import (
     require_valid,
 )
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report
@@ -27,12 +27,11 @@ from reconciler.core.resources import Desired, Key
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.daemon import systemd
 from reconciler.daemon.cycle import CycleRunner, commit_facts
-from reconciler.daemon.loop import Daemon, LoopInputs
-from reconciler.daemon.watch import watch
+from reconciler.daemon.loop import CycleRequest, Daemon, LoopInputs
+from reconciler.daemon.watch import ticks, watch
 from reconciler.locks.lease import keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import json_output, text
-from reconciler.source.snapshot import fingerprint
 from reconciler.targets.cache import ReadCache
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_server import serve
@@ -70,6 +69,8 @@ class DaemonRun:
     may_write: Callable[[], bool] = lambda: True
     lease: Callable[[], LeaseStatus | None] = lambda: None
     on_heartbeat: Callable[[], None] = lambda: None
+    request: CycleRequest = field(default_factory=CycleRequest)
+    _is_whole: bool = False
     _unfinished: dict[str, None] = field(default_factory=dict)
     _commit: dict[str, str | bool] = field(default_factory=dict)
 
@@ -81,6 +82,22 @@ class DaemonRun:
         """Load the manifests, with their diagnostics."""
         return self.context.read(self.on_heartbeat)
 
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the source; this may fetch."""
+        self.context.source.refresh(self.on_heartbeat)
+        return self.context.source.fingerprint()
+
+    def begin(self, request: CycleRequest | None) -> None:
+        """Begin a cycle. If it was requested, it looks for new commits and may release a pin."""
+        self.request = request or CycleRequest()
+        if self.request.releases_pin:
+            try:
+                self.context.source.release()
+            except RepositoryError as error:
+                logger.error("%s", error)  # noqa: TRY400  # the message is for users
+        if request is not None:
+            self.context.source.look_now()
+
     def propose(
         self,
         desired: Sequence[Desired],
@@ -90,7 +107,13 @@ class DaemonRun:
     ) -> Plan:
         """Return the plan for ``desired``."""
         self.on_heartbeat()
-        return self.context.propose(desired, incomplete_reason=incomplete_reason, settled=settled)
+        self._is_whole = incomplete_reason is None
+        return self.context.propose(
+            desired,
+            incomplete_reason=incomplete_reason,
+            settled=settled,
+            allow_rewind=self.request.allow_rewind,
+        )
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Apply ``plan``, except the changes in ``waiting``, and return the report."""
@@ -106,7 +129,10 @@ class DaemonRun:
             sleep=self.stop.stop_requested.wait,
             on_outcome=self._on_outcome,
         )
-        return engine.apply(plan, self.context.target, options, waiting)
+        report = engine.apply(plan, self.context.target, options, waiting)
+        if self._is_whole:
+            self.context.record_applied(plan, allow_rewind=self.request.allow_rewind)
+        return report
 
     def standby_reason(self) -> str | None:
         """Return which process holds the lock, or None if it is this one."""
@@ -187,7 +213,8 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
             run.may_write = opened.enter_context(keep_renewed(elector))
             run.lease = elector.lease
         inputs = LoopInputs(
-            fingerprint=lambda: fingerprint(context.paths),
+            fingerprint=run.fingerprint,
+            begin=run.begin,
             monotonic=steady_seconds,
             now=time.time,
             jitter=random.random,
@@ -223,7 +250,9 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
 
 
 def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
-    for files_changed in watch(run.context.paths, run.stop.stop_requested):
+    paths = run.context.source.watched_paths
+    stop = run.stop.stop_requested
+    for files_changed in watch(paths, stop) if paths else ticks(stop):
         if run.stop.reload_requested.is_set():
             run.stop.reload_requested.clear()
             _reload(run, daemon)

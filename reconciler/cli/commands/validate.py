@@ -9,8 +9,10 @@ from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import source_of
 from reconciler.source.file_walk import DEFAULT_SOURCE
+from reconciler.source.git_source import GitSettings
 from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.run_variables import read_variables
+from reconciler.wiring.sources import open_source
 
 
 def run(invocation: Invocation) -> int:
@@ -27,17 +29,17 @@ def read_source(
 ) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
     variables = read_variables(invocation.options.values)
-    paths = source_paths(invocation)
-    return read_manifests(
-        paths,
-        variables,
+    source = open_source(
+        source_paths(invocation),
+        source_of(invocation.options, invocation.file),
+        GitSettings(),
         stdin=sys.stdin,
-        allow_empty=allow_empty,
-        find_revision=find_revision,
+        cache_directory=invocation["cache_dir"],
     )
+    return read_manifests(source, variables, allow_empty=allow_empty, find_revision=find_revision)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:
     """Return the paths of the manifests of ``invocation``."""
-    source = source_of(invocation.options, invocation.file)
-    return invocation.paths or (source or DEFAULT_SOURCE,)
+    configured = source_of(invocation.options, invocation.file).source
+    return invocation.paths or (configured or DEFAULT_SOURCE,)

@@ -61,6 +61,7 @@ class GuardSettings:
         allow_empty: Allow a source without manifests to delete everything it owned.
         incomplete_reason: Why the run does not cover the whole source, or None if it does. Only a
             run over the whole source can tell that a manifest was removed.
+        rewind_reason: Why the source may be older than the one applied last, or None if it is not.
     """
 
     policy: Policy = Policy.UPSERT_ONLY
@@ -68,6 +69,7 @@ class GuardSettings:
     max_updates: Limit = Limit()
     allow_empty: bool = False
     incomplete_reason: str | None = None
+    rewind_reason: str | None = None
 
 
 def apply_guards(
@@ -139,6 +141,9 @@ def _delete_guard(
     if deletes > guards.max_deletes:
         causes.append(f"{deletes} deletes exceed --max-deletes {guards.max_deletes}")
         options.append(f"--max-deletes {deletes}")
+    if guards.rewind_reason is not None:
+        causes.append(guards.rewind_reason)
+        options.append("--allow-rewind")
     if not causes:
         return None
     reason = f"{' and '.join(causes)}, so nothing is deleted: pass {' '.join(options)}"

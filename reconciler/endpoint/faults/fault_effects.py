@@ -6,12 +6,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.endpoint.endpoint_errors import ApiError, EndpointError
 from reconciler.endpoint.faults.fault_list import Fault
 from reconciler.endpoint.state.stale_reads import Lag
 
+_NOTHING_DONE = '{"message": "nothing was done"}'
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -41,8 +42,10 @@ class HangUpError(EndpointError):
         self.after_seconds = after_seconds
 
 
-async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
+async def perform_with_fault(fault: Fault, perform: Perform, content_type: bytes) -> Response:
     """Return the response to a request that gets a fault; ``perform`` executes the request.
+
+    ``content_type`` is that of the responses of this API.
 
     Raises:
         HangUpError: The fault closes the connection.
@@ -59,7 +62,7 @@ async def perform_with_fault(fault: Fault, perform: Perform) -> Response:
         case "duplicate":
             return await _perform_twice(fault, perform)
         case _:
-            response = Response(200, '{"message": "nothing was done"}')
+            response = Response(200, _NOTHING_DONE, content_type)
             if fault.effect == "after":
                 with suppress(ApiError):
                     response = await perform(None)
@@ -75,9 +78,9 @@ def _fault_response(fault: Fault, response: Response) -> Response:
                 fault.status, _HTML.format(f"{fault.status} injected fault"), b"text/html"
             )
         case "empty":
-            return Response(fault.status, "")
+            return replace(response, status=fault.status, body="")
         case "cut":
-            return Response(fault.status, response.body, cut=True)
+            return replace(response, status=fault.status, cut=True)
         case "lost-reply":
             raise HangUpError(0)
         case _:

@@ -16,7 +16,7 @@ from reconciler.api import ListOf, Member, Number, Shape, Structure, Text, Times
 from reconciler.endpoint.endpoint_errors import InvalidFaultsError
 
 # The faults, each with its default `effect`: before or after the request is executed.
-_DEFAULT_EFFECTS = {
+DEFAULT_EFFECTS = {
     "throttle": "before",
     "error": "before",
     "lost-reply": "after",
@@ -39,7 +39,7 @@ _ERRORS = {
     500: "InternalServerErrorException",
     503: "ServiceUnavailableException",
 }
-_OTHER_OPERATIONS = ("GetCallerIdentity", "GetResources")
+_OTHER_OPERATIONS = ("GetCallerIdentity", "GetResources", "TagResources", "UntagResources")
 
 
 def _text(*values: str, longest: int | None = None) -> Text:
@@ -52,7 +52,7 @@ def _optional(**members: Shape) -> dict[str, Member]:
 
 _FAULT = Structure(
     "Fault",
-    {"fault": Member(_text(*_DEFAULT_EFFECTS), required=True)}
+    {"fault": Member(_text(*DEFAULT_EFFECTS), required=True)}
     | _optional(
         operation=_text(longest=limits.MAX_FAULT_PATTERN_CHARACTERS),
         name=_text(longest=limits.MAX_FAULT_PATTERN_CHARACTERS),
@@ -148,7 +148,7 @@ def _fault(row: Mapping[str, Any], operation: str) -> Fault:
         fault,
         status,
         row.get("code", code),
-        row.get("effect", _DEFAULT_EFFECTS[fault]),
+        row.get("effect", DEFAULT_EFFECTS[fault]),
         row.get("seconds"),
         row.get("versions", 1),
     )

@@ -6,7 +6,7 @@ HTTP.
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,13 +29,18 @@ from reconciler.endpoint.faults.fault_effects import (
 )
 from reconciler.endpoint.faults.fault_list import Faults
 from reconciler.endpoint.http import identity
+from reconciler.endpoint.http.authentication import OWN, Authenticator, Caller, api_of
+from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
+from reconciler.endpoint.http.protocols import APP_MESH, STS, TAGGING, Protocol, protocol_of
 from reconciler.endpoint.http.store_results import read_result, write_result
+from reconciler.endpoint.http.tagging_api import TaggingApi
+from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.error_messages import UNMODELED_STATUS
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.semantics.spec_checks import Call
-from reconciler.endpoint.semantics.tagging import TARGET, get_resources
+from reconciler.endpoint.semantics.tagging import OPERATIONS, TARGET
 from reconciler.endpoint.state.stale_reads import Lag
 from reconciler.endpoint.state.store import Store
 from reconciler.endpoint.state.tables import Scope
@@ -52,8 +57,10 @@ from reconciler.serving.requests import (
     read_body,
 )
 
-_TAGGING_JSON = b"application/x-amz-json-1.1"
-_XML = b"text/xml"
+# Probes send no signature.
+_OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
+# SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
+_APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class EndpointApp:
         behavior: Behavior | None = None,
         faults: Faults | None = None,
         hosts: Collection[str] = (),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -86,8 +94,10 @@ class EndpointApp:
         self._operations = operations
         self._store = store
         self._behavior = behavior or Behavior()
+        self._tagging = TaggingApi(description.operations, operations, store, self._behavior)
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
+        self._authenticator = authenticator or Authenticator()
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
             ("GET", "/_endpoint/health"): self._get_health,
@@ -124,49 +134,71 @@ class EndpointApp:
             await send({"type": "http.response.body", "body": body})
 
     async def _respond(self, scope: Message, receive: Receive, request_id: str) -> Response:
+        headers: Headers = dict(scope["headers"])
+        protocol = protocol_of(scope["method"], scope["raw_path"].decode("latin-1"), headers)
         try:
-            headers: Headers = dict(scope["headers"])
-            self._check_host(scope, headers)
-            body = await read_body(receive)
-            method, path = scope["method"], scope["raw_path"].decode("latin-1")
-            if own := self._own_routes.get((method, path)):
-                _require_content_type(headers, body)
-                return await own(body)
-            aws_scope = identity.scope_of(headers.get(b"authorization", b"").decode("latin-1"))
-            if (method, path) == ("POST", "/"):
-                request = self._other_service(aws_scope, headers, body, request_id)
-            else:
-                request = self._parse(scope, aws_scope, headers, body)
-            fault = self._faults and self._faults.match(request.operation, request.name)
-            return await (
-                perform_with_fault(fault, request.perform) if fault else request.perform(None)
-            )
-        except ApiError as api_error:
-            return self._error_response(api_error)
+            return await self._handle(scope, receive, headers, protocol, request_id)
+        except ApiError as error:
+            code, message = error.code, str(error)
+            status = error.status or self._status[code]
         except CutOffError as error:
-            return self._error_response(ApiError("BadRequestException", str(error)))
+            code, message, status = "BadRequestException", str(error), 400
         except TooLongError as error:
-            return self._error_response(ApiError("RequestEntityTooLargeException", str(error)))
-        except StoreFailedError as failure:
-            code = "ServiceUnavailableException" if failure.busy else "InternalServerErrorException"
-            response = self._error_response(ApiError(code, str(failure)))
-            later = ((b"retry-after", b"1"),) if failure.busy else ()
+            code, message, status = "RequestEntityTooLargeException", str(error), 413
+        except StoreFailedError as error:
+            code = "ServiceUnavailableException" if error.busy else "InternalServerErrorException"
+            response = protocol.error(code, str(error), self._status[code], request_id)
+            later = ((b"retry-after", b"1"),) if error.busy else ()
             return replace(response, headers=response.headers + later)
         except OutcomeUnknownError:
             # Any response would claim an outcome; the same token settles it.
             raise HangUpError(0) from None
+        return protocol.error(code, message, status, request_id)
 
-    def _parse(self, scope: Message, aws_scope: Scope, headers: Headers, body: bytes) -> Request:
+    async def _handle(
+        self,
+        scope: Message,
+        receive: Receive,
+        headers: Headers,
+        protocol: Protocol,
+        request_id: str,
+    ) -> Response:
+        self._check_host(scope, headers)
+        body = await read_body(receive)
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        own = self._own_routes.get((method, path))
+        if own and (method, path) in _OPEN_ROUTES:
+            return await own(body)
+        caller = self._authenticator.caller_of(OWN if own else api_of(protocol), scope, body)
+        if own:
+            _require_content_type(headers, body, JSON)
+            caller.require(ADMIN, f"{method} {path}")
+            return await own(body)
+        if protocol is APP_MESH:
+            request = self._parse(scope, caller, headers, body)
+        else:
+            request = self._other_service(caller, headers, body, request_id)
+        fault = self._faults and self._faults.match(request.operation, request.name)
+        if fault:
+            return await perform_with_fault(fault, request.perform, protocol.content_type)
+        return await request.perform(None)
+
+    def _parse(self, scope: Message, caller: Caller, headers: Headers, body: bytes) -> Request:
         route = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
-        operation, _ = route
+        operation, names = route
         self._calls[operation.name] += 1
-        _require_content_type(headers, body)
+        permission = READ if self._operations.reads(operation) else WRITE
+        # A name that is in the body, such as that of a new mesh, is not known yet.
+        known = defaultdict(lambda: "*", names)
+        path = operation.kind.arn.format_map(known) if operation.kind else "*"
+        caller.require(permission, operation.name, write_arn(caller.scope, path))
+        _require_content_type(headers, body, *_APP_MESH_TYPES)
         query = scope["query_string"].decode("latin-1")
-        call = parse_request(route, aws_scope, query, body, self._behavior)
+        call = parse_request(route, caller.scope, query, body, self._behavior)
         return Request(operation.name, call.name, partial(self._perform, call))
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
-        if self._operations.reads(call):
+        if self._operations.reads(call.operation):
             reading = self._store.read(partial(self._operations.read, call, lag=lag))
             return Response(200, await read_result(reading))
         scope, work = self._operations.scope(call), partial(self._operations.write, call)
@@ -177,46 +209,28 @@ class EndpointApp:
         return Response(200, written.outcome, headers=(revision,))
 
     def _other_service(
-        self, scope: Scope, headers: Headers, body: bytes, request_id: str
+        self, caller: Caller, headers: Headers, body: bytes, request_id: str
     ) -> Request:
-        """Return a request to GetResources (tagging API) or GetCallerIdentity (STS)."""
+        """Return a request to the tagging API, or to GetCallerIdentity of STS."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
         if target:
             action = target.removeprefix(TARGET)
-            if action == target or action != "GetResources":
+            if action == target or action not in OPERATIONS:
                 raise ApiError("UnknownOperationException", f"{target} is not supported")
-            _require_content_type(headers, body, _TAGGING_JSON)
+            _require_content_type(headers, body, TAGGING.content_type)
             self._calls[action] += 1
-            return Request(action, "", lambda _: self._find_tagged(scope, body))
+            caller.require(READ if action == "GetResources" else WRITE, action)
+            return Request(action, "", lambda _: self._tagging.perform(action, caller.scope, body))
         action = parse_qs(body.decode("latin-1")).get("Action", ["a missing action"])[0]
         if action == "GetCallerIdentity":
             self._calls[action] += 1
-        return Request(action, "", lambda _: self._identify(action, scope, request_id))
+        return Request(action, "", lambda _: self._identify(action, caller.scope, request_id))
 
     async def _identify(self, action: str, scope: Scope, request_id: str) -> Response:
         if action != "GetCallerIdentity":
-            return Response(400, identity.unknown_action(action, request_id), _XML)
-        return Response(200, identity.caller_identity(scope, request_id), _XML)
-
-    async def _find_tagged(self, scope: Scope, body: bytes) -> Response:
-        try:
-            request = json.loads(body or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
-        arn = self._operations.views.arn
-        found = await read_result(
-            self._store.read(lambda tables: get_resources(request, scope, tables, arn))
-        )
-        return Response(200, json.dumps(found), _TAGGING_JSON)
-
-    def _error_response(self, error: ApiError) -> Response:
-        # All SDKs read the error code from this header. aws-sdk-go v1 reads neither of the two
-        # members that may carry it in the body.
-        headers = [(b"x-amzn-errortype", error.code.encode())]
-        status = error.status or self._status[error.code]
-        if status == 413:  # noqa: PLR2004 - the rest of the body is not read
-            headers.append((b"connection", b"close"))
-        return Response(status, json.dumps({"message": str(error)}), headers=tuple(headers))
+            message = f"{action[:80]} is not supported; use GetCallerIdentity"
+            raise ApiError("InvalidAction", message, status=400)
+        return Response(200, identity.caller_identity(scope, request_id), STS.content_type)
 
     def _check_host(self, scope: Message, headers: Headers) -> None:
         if not is_known_host(scope["headers"], self._hosts):
@@ -269,15 +283,16 @@ async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None
     await receive()
 
 
-def _require_content_type(headers: Headers, body: bytes, wanted: bytes = JSON) -> None:
-    """Reject a body without a JSON content type.
+def _require_content_type(headers: Headers, body: bytes, *accepted: bytes) -> None:
+    """Reject a body whose content type is not one of ``accepted``.
 
-    A browser sends such requests to other origins without a CORS preflight.
+    A browser sends only the three types of forms, or none, to other origins without a CORS
+    preflight. A request without a type is none of a browser if it has no Origin.
     """
     kind = content_type(headers)
-    if body and kind != wanted:
+    if body and (kind not in accepted or (not kind and b"origin" in headers)):
         raise ApiError(
             "UnsupportedMediaTypeException",
-            f"the Content-Type of a body must be {wanted.decode()}, not"
+            f"the Content-Type of a body must be {accepted[0].decode()}, not"
             f" {kind.decode('latin-1') or 'empty'}",
         )

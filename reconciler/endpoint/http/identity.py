@@ -1,6 +1,6 @@
-"""The account and region of a caller, and the responses of STS GetCallerIdentity.
+"""The account and region of a caller, and the responses of STS.
 
-Signatures are not verified, because the endpoint has no secret keys.
+Without --credentials, the endpoint has no secret keys: it believes the scope of a signature.
 """
 
 import re
@@ -12,6 +12,7 @@ from reconciler.endpoint.state.tables import Scope
 # Matched at the first credential only: a search would be repeated for each of thousands.
 _SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
+_SERVER_FAULT = 500
 DEFAULT = Scope("000000000000", "us-east-1")
 
 _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -19,8 +20,8 @@ _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2
 <Account>{account}</Account></GetCallerIdentityResult>
 <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>
 </GetCallerIdentityResponse>"""
-_UNKNOWN_ACTION = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-<Error><Type>Sender</Type><Code>InvalidAction</Code><Message>{message}</Message></Error>
+_ERROR = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<Error><Type>{type}</Type><Code>{code}</Code><Message>{message}</Message></Error>
 <RequestId>{request_id}</RequestId>
 </ErrorResponse>"""
 
@@ -45,7 +46,11 @@ def caller_identity(scope: Scope, request_id: str) -> str:
     )
 
 
-def unknown_action(action: str, request_id: str) -> str:
-    """Return the error response to any other STS action, as XML."""
-    message = escape(f"{action[:80]} is not supported; use GetCallerIdentity")
-    return _UNKNOWN_ACTION.format(message=message, request_id=request_id)
+def error(code: str, message: str, status: int, request_id: str) -> str:
+    """Return an error response of STS, as XML."""
+    return _ERROR.format(
+        type="Sender" if status < _SERVER_FAULT else "Receiver",
+        code=escape(code),
+        message=escape(message),
+        request_id=request_id,
+    )

@@ -83,6 +83,21 @@ def parse_request(
     )
     asked = {name: value for name, value in members.items() if name in operation.body}
     parameters = {**asked, **_parse_query(operation, query), **names}
+    return check_call(operation, scope, parameters, behavior, strays)
+
+
+def check_call(
+    operation: Operation,
+    scope: Scope,
+    parameters: Mapping[str, Any],
+    behavior: Behavior,
+    strays: Iterable[Violation] = (),
+) -> Call:
+    """Return a call with these parameters, validated; ``strays`` are violations found before.
+
+    Raises:
+        ApiError: The call is invalid.
+    """
     violations_found = chain(strays, violations(operation.request, parameters))
     _reject_if_any(
         (_code(violation, operation, behavior), str(violation)) for violation in violations_found

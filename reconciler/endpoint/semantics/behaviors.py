@@ -50,8 +50,10 @@ class Behavior:
     """Whether a health check without a port is returned with the port of its listener."""
     health_check_elsewhere: Literal["accepted", "refused"] = "accepted"
     """Whether a health check may have a port without a listener."""
-    backends: Literal["filled", "echoed"] = "filled"
-    """Whether a virtual node without backends is returned with an empty list."""
+    backends: Literal["read", "filled", "echoed"] = "read"
+    """The responses that contain an empty list for a virtual node without backends.
+
+    Those that read or delete it, all, or none."""
     target_port: Literal["echoed", "filled"] = "echoed"
     """Whether a weighted target without a port is returned with the only port of its node."""
     grpc_metadata_names: Literal["kept", "lowered"] = "kept"

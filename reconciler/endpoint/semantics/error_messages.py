@@ -66,10 +66,14 @@ def foreign_arn(text: str, account: str, code: str) -> ApiError:
 
 def denied(account: str, operation: str, arn: str, code: str) -> ApiError:
     """Return the error for an operation that the caller may not use (wording of reports)."""
-    return ApiError(
-        code,
-        f"User: arn:aws:iam::{account}:root is not authorized to perform:"
-        f" appmesh:{operation} on resource: {arn}",
+    return ApiError(code, not_authorized(account, f"appmesh:{operation}", arn))
+
+
+def not_authorized(account: str, action: str, arn: str) -> str:
+    """Return the message about an action that the caller may not use (wording of reports)."""
+    return (
+        f"User: arn:aws:iam::{account}:root is not authorized to perform: {action} on resource:"
+        f" {arn}"
     )
 
 

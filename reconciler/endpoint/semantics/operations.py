@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
-from reconciler.api import ApiKind, Description
+from reconciler.api import ApiKind, Description, Operation
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.semantics import error_messages, pagination
 from reconciler.endpoint.semantics.arns import read_arn
@@ -52,9 +52,9 @@ class Operations:
             "untag": self._untag,
         }
 
-    def reads(self, call: Call) -> bool:
-        """Return whether a call only reads."""
-        return call.operation.action in self._reads
+    def reads(self, operation: Operation) -> bool:
+        """Return whether an operation only reads."""
+        return operation.action in self._reads
 
     def read(self, call: Call, tables: Tables, lag: Lag | None = None) -> str:
         """Return the response to a reading call, as JSON; ``lag`` delays the visible state.
@@ -94,7 +94,7 @@ class Operations:
         spec = self._with_defaults(call, collection, tables)
         if live := tables.find(collection, name):
             if self._behavior.create_equal_spec == "200" and live.spec == spec:
-                return self.views.describe(live)
+                return self.views.describe(live, echo=True)
             raise error_messages.already_exists(collection, name)
         owner = call.scope.account
         resource = Resource(collection, name, owner, str(uuid4()), 1, now, now, spec, _tags(call))
@@ -108,7 +108,7 @@ class Operations:
         if self._behavior.quotas == "aws":
             check_quota(tables, resource)
         self._put(tables, None, resource, now)
-        return self.views.describe(resource)
+        return self.views.describe(resource, echo=True)
 
     def _update(self, call: Call, tables: Tables, now: int) -> ResponseBody:
         before = self._requested(call, tables)
@@ -124,7 +124,7 @@ class Operations:
         if spec != before.spec or self._behavior.noop_update_bumps_version == "yes":
             after = _next_version(after, now)
             self._put(tables, before, after, now)
-        return self.views.describe(after)
+        return self.views.describe(after, echo=True)
 
     def _delete(self, call: Call, tables: Tables, now: int) -> ResponseBody:
         resource = self._requested(call, tables)

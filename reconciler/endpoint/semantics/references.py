@@ -35,6 +35,8 @@ class Containment:
     title: str
     """The parent's name in the messages of the service (issue 715 of the controller)."""
     routes: str
+    no_port: str
+    """The message about a missing match port (controller 715 and aws-cdk 22452)."""
 
 
 def _provider(member: str) -> Callable[[Spec], Iterator[str]]:
@@ -77,8 +79,21 @@ REFERENCES = (
 )
 _BACKENDS = Reference("VirtualNode", "VirtualService", _backends)
 CONTAINMENTS = (
-    Containment("Route", "VirtualRouter", "Virtual Router", "Route"),
-    Containment("GatewayRoute", "VirtualGateway", "Virtual Gateway", "Gateway Route"),
+    Containment(
+        "Route",
+        "VirtualRouter",
+        "Virtual Router",
+        "Route",
+        "Route must define a port match criteria if the Virtual Router has multiple listeners",
+    ),
+    Containment(
+        "GatewayRoute",
+        "VirtualGateway",
+        "Virtual Gateway",
+        "Gateway Route",
+        "Gateway route must define a match port if the parent Virtual Gateway has multiple"
+        " listeners",
+    ),
 )
 _IN_A_MESH = ("VirtualService", "VirtualRouter", "VirtualNode", "VirtualGateway")
 
@@ -173,11 +188,7 @@ def _require_targets(tables: Tables, resource: Resource, behavior: Behavior) -> 
 def _check_route_ports(tables: Tables, route: Resource, containment: Containment) -> None:
     parent = require_parents(tables, route.collection)
     if parent and len(_listeners(parent)) > 1 and _without_port(route):
-        raise ApiError(
-            "BadRequestException",
-            f"{containment.routes} must define a port match criteria if the"
-            f" {containment.title} has multiple listeners",
-        )
+        raise ApiError("BadRequestException", containment.no_port)
     mesh = Collection(
         route.collection.scope, "VirtualService", route.collection.parent.partition("/")[0]
     )

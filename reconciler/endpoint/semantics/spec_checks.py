@@ -4,8 +4,9 @@ The checks here do not depend on the stored state; ``references`` has those that
 
 Abbreviations of sources: *UG* is the App Mesh user guide of 2023-04, *RM* a thread of the public
 aws/aws-app-mesh-roadmap, *API* the API reference, *model* the service model of the SDKs,
-*controller* the checks of aws-app-mesh-controller-for-k8s, *TF* terraform-provider-aws. A rule
-without evidence has the note *assumed*: it is the strictest that all known clients tolerate.
+*controller* the checks of aws-app-mesh-controller-for-k8s, *TF* terraform-provider-aws, *CDK*
+aws-cdk. A rule without evidence has the note *assumed*: it is the strictest that all known clients
+tolerate.
 """
 
 from collections.abc import Iterator, Mapping
@@ -84,8 +85,10 @@ RULES: Mapping[str, tuple[Check, ...]] = {
         check.starts_with("prefix", "/"),
         check.reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
     ),
-    "GrpcGatewayRouteMatch": (  # as above
-        check.at_least_one("serviceName", "hostname"),
+    # CDK takes any of the four, and its integration test sends only a port; the controller wants
+    # one of the first two. The reserved names: UG on gateway routes
+    "GrpcGatewayRouteMatch": (
+        check.at_least_one("serviceName", "hostname", "metadata", "port"),
         check.reserved("serviceName", "aws.app-mesh", "aws.appmesh"),
     ),
     "HttpPathMatch": (check.exactly_one("exact", "regex"),),  # controller, as the next four

@@ -39,3 +39,8 @@ def with_defaults(
         for metadata in spec.get("grpcRoute", {}).get("match", {}).get("metadata", ()):
             metadata["name"] = metadata["name"].lower()
     return spec
+
+
+def with_backends(spec: Spec, behavior: Behavior) -> Spec:
+    """Return the spec of a virtual node as reads and deletes return it (CLI samples, UG)."""
+    return {"backends": [], **spec} if behavior.backends == "read" else spec

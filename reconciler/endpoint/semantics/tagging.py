@@ -1,4 +1,4 @@
-"""GetResources of the tagging API, for App Mesh resources."""
+"""The tagging API, for App Mesh resources: GetResources, TagResources and UntagResources."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from reconciler.endpoint.state.tables import Resource, Scope, Tables
 TARGET = "ResourceGroupsTaggingAPI_20170126."
 # Account, kind, parent and name.
 _POSITION_LENGTH = 4
+OPERATIONS = ("GetResources", "TagResources", "UntagResources")
 
 
 def _text(min_length: int | None, max_length: int | None) -> Text:
@@ -36,6 +37,15 @@ _REQUEST = _structure(
     ExcludeCompliantResources=Boolean(""),
     ResourceARNList=ListOf("", _text(1, 1011), 1, 100),
 )
+_CHANGED = Member(ListOf("", _text(1, 1011), 1, 20), required=True)
+_TAG = _structure("Tag", Key=_text(1, 128), Value=_text(0, 256))
+_CHANGES = {
+    name: Structure(name, {"ResourceARNList": _CHANGED, member: Member(shape, required=True)})
+    for name, member, shape in (
+        ("TagResources", "Tags", ListOf("", _TAG, 1, 50)),
+        ("UntagResources", "TagKeys", ListOf("", _text(1, 128), 1, 50)),
+    )
+}
 
 
 def get_resources(
@@ -50,8 +60,7 @@ def get_resources(
     Raises:
         ApiError: The request is invalid.
     """
-    if problems := [str(violation) for violation in violations(_REQUEST, request)]:
-        raise ApiError("InvalidParameterException", "; ".join(problems[:5]))
+    _check(_REQUEST, request)
     token = request.get("PaginationToken") or ""
     after = read_token(token)
     if token and len(after) != _POSITION_LENGTH:
@@ -74,6 +83,41 @@ def get_resources(
         page.append(resource)
     rows = [{"ResourceARN": arn(resource), "Tags": _rows(resource.tags)} for resource in page]
     return {"PaginationToken": following, "ResourceTagMappingList": rows}
+
+
+def read_change(action: str, request: Any) -> tuple[list[str], dict[str, Any]]:
+    """Return the ARNs in a TagResources or UntagResources, and the parameters for each of them.
+
+    The parameters are those of TagResource and UntagResource of App Mesh.
+
+    Raises:
+        ApiError: The request is invalid.
+    """
+    tags = request.get("Tags") if isinstance(request, dict) else None
+    if isinstance(tags, dict):
+        # The API description has no maps.
+        request = {**request, "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
+    elif tags is not None:
+        raise ApiError("InvalidParameterException", "Tags: must be an object")
+    _check(_CHANGES[action], request)
+    arns = list(dict.fromkeys(request["ResourceARNList"]))
+    if action == "UntagResources":
+        return arns, {"tagKeys": request["TagKeys"]}
+    return arns, {"tags": [{"key": tag["Key"], "value": tag["Value"]} for tag in request["Tags"]]}
+
+
+def failure(error: ApiError) -> dict[str, Any]:
+    """Return the part of a response about a resource that was not changed.
+
+    The model has one code besides that of a failure of the service; the status is assumed.
+    """
+    code = "InvalidParameterException"
+    return {"StatusCode": 400, "ErrorCode": code, "ErrorMessage": str(error)}
+
+
+def _check(shape: Structure, request: Any) -> None:
+    if problems := [str(violation) for violation in violations(shape, request)]:
+        raise ApiError("InvalidParameterException", "; ".join(problems[:5]))
 
 
 def _is_wanted(

@@ -6,6 +6,7 @@ from typing import Any
 from reconciler.api import ApiKind
 from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
+from reconciler.endpoint.semantics.spec_defaults import with_backends
 from reconciler.endpoint.state.tables import Resource, Scope
 
 ResponseBody = dict[str, Any]
@@ -21,15 +22,26 @@ class Views:
         self._behavior = behavior
         self._now = now
 
-    def describe(self, resource: Resource, status: str = "ACTIVE") -> ResponseBody:
-        """Return a resource as every operation except a list returns it."""
+    def describe(
+        self, resource: Resource, status: str = "ACTIVE", *, echo: bool = False
+    ) -> ResponseBody:
+        """Return a resource as every operation except a list returns it.
+
+        Args:
+            resource: The resource.
+            status: Its status, unless it is still inactive.
+            echo: Whether this is the response to a create or update, which repeats the request.
+        """
         waits = self._behavior.inactive_seconds * 1000
         if status == "ACTIVE" and self._now() < resource.created + waits:
             status = "INACTIVE"
+        spec = resource.spec
+        if not echo and resource.collection.kind == "VirtualNode":
+            spec = with_backends(spec, self._behavior)
         return {
             **self._names(resource),
             "metadata": self._metadata(resource) | {"uid": resource.uid},
-            "spec": resource.spec,
+            "spec": spec,
             "status": {"status": status},
         }
 

@@ -150,7 +150,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _reserved("prefix", "/aws-appmesh", "/aws-app-mesh"),
     ),
     "GrpcGatewayRouteMatch": (
-        _at_least_one("service_name", "hostname"),
+        _at_least_one("service_name", "hostname", "metadata", "port"),
         _reserved("service_name", "aws.app-mesh", "aws.appmesh"),
     ),
     "HttpPathMatch": (exactly_one("exact", "regex"),),

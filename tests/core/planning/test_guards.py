@@ -86,6 +86,14 @@ def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
         (GuardSettings(Policy.SYNC, max_deletes=3), "--allow-empty"),
         (GuardSettings(Policy.SYNC, max_deletes=1, allow_empty=True), "--max-deletes 3"),
         (GuardSettings(Policy.UPSERT_ONLY), "--policy sync to delete it"),
+        (
+            GuardSettings(Policy.SYNC, max_deletes=1, rewind_reason="the commit is older"),
+            "--allow-empty --max-deletes 3 --allow-rewind",
+        ),
+        (
+            GuardSettings(Policy.SYNC, max_deletes=3, allow_empty=True, rewind_reason="older"),
+            "--allow-rewind",
+        ),
     ],
 )
 def test_what_is_withheld_names_every_option_that_lets_it_pass(

@@ -277,4 +277,5 @@ def test_a_duplicate_may_come_late(client: "Client", breaking: Callable[..., Non
 
 def test_other_services_are_struck_by_name(client: "Client", breaking: Callable[..., None]) -> None:
     breaking({"fault": "throttle", "operation": "Get*"})
-    assert client.send("POST", "/", b"Action=GetCallerIdentity").status == 429
+    assert client.send("POST", "/", b"Action=GetCallerIdentity").status == 400
+    assert client.send("POST", "/", b"Action=AssumeRole").body.count("InvalidAction") == 1

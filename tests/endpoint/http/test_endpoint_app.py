@@ -237,16 +237,34 @@ def test_a_name_that_was_allowed_is_served(
     [
         ("application/json", 200),
         ("Application/JSON; charset=utf-8", 200),
+        ("application/x-amz-json-1.0", 200),
+        ("application/x-amz-json-1.1", 200),
+        ("", 200),
         ("text/plain", 415),
+        ("text/plain; charset=utf-8", 415),
         ("application/x-www-form-urlencoded", 415),
-        ("", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/xml", 415),
+        ("application/json, text/plain", 415),
     ],
 )
-def test_a_body_has_to_call_itself_json(client: "Client", content_type: str, status: int) -> None:
+def test_a_body_has_to_call_itself_json_or_nothing(
+    client: "Client", content_type: str, status: int
+) -> None:
     headers = {"Content-Type": content_type}
-    reply = client.send("PUT", MESHES, {"meshName": "pay"}, headers=headers)
+    body = {"meshName": "pay"}
+    reply = client.send("PUT", MESHES, body, headers=headers)
     assert reply.status == status
     if status == 415:
         assert reply.headers["x-amzn-errortype"] == "UnsupportedMediaTypeException"
-        reply = client.send("PUT", "/_endpoint/faults", {"faults": []}, headers=headers)
-        assert reply.status == 415
+        assert client.describe("pay").status == 404
+    elif not content_type:
+        for origin in ("null", "https://attacker.example", "http://127.0.0.1:8473"):
+            reply = client.send("PUT", MESHES, body, headers={**headers, "Origin": origin})
+            assert reply.refusal == (415, "UnsupportedMediaTypeException")
+
+
+@pytest.mark.parametrize("content_type", ["application/x-amz-json-1.1", "text/plain", ""])
+def test_a_body_for_the_endpoints_own_routes_is_json(client: "Client", content_type: str) -> None:
+    headers = {"Content-Type": content_type}
+    assert client.send("PUT", "/_endpoint/faults", {"faults": []}, headers=headers).status == 415

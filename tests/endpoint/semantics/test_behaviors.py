@@ -295,10 +295,20 @@ def test_health_check_elsewhere(serve: "Serve", value: str, status: int) -> None
     assert do(client, "create", "VirtualNode", spec=spec).status == status
 
 
-@pytest.mark.parametrize(("value", "shown"), [("filled", {"backends": []}), ("echoed", {})])
-def test_backends(serve: "Serve", value: str, shown: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "written", "read"),
+    [
+        ("read", {}, {"backends": []}),
+        ("filled", {"backends": []}, {"backends": []}),
+        ("echoed", {}, {}),
+    ],
+)
+def test_backends(serve: "Serve", value: str, written: object, read: object) -> None:
     client = build(serve(f"backends={value}"), "Mesh")
-    assert do(client, "create", "VirtualNode", spec={}).body["spec"] == shown
+    for command in ("create", "update"):
+        assert do(client, command, "VirtualNode", spec={}).body["spec"] == written
+        assert do(client, "describe", "VirtualNode").body["spec"] == read
+    assert do(client, "delete", "VirtualNode").body["spec"] == read
 
 
 @pytest.mark.parametrize(("value", "port"), [("filled", 8080), ("echoed", None)])

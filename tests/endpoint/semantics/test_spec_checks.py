@@ -143,7 +143,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     (
         "GatewayRoute",
         grpc(),
-        "spec.grpcRoute.match: must have at least one of serviceName, hostname",
+        ("spec.grpcRoute.match: must have at least one of serviceName, hostname, metadata, port"),
     ),
     (
         "GatewayRoute",
@@ -206,6 +206,8 @@ def test_a_spec_that_breaks_a_rule(kind: str, spec: dict[str, Any], says: str) -
 def test_other_unusual_specs_are_allowed() -> None:
     assert complaints_of("Route", grpc_route({})) == []
     assert complaints_of("Route", grpc_route({"serviceName": "s", "methodName": "m"})) == []
+    for match in ({"port": 80}, {"metadata": [{"name": "m"}]}, {"hostname": {"exact": "h"}}):
+        assert complaints_of("GatewayRoute", grpc(**match)) == []
     assert complaints_of("VirtualNode", {}) == []
     assert complaints_of("VirtualRouter", {}) == []
     assert complaints_of("VirtualService", {}) == []

@@ -138,6 +138,7 @@ def changes(value: Any) -> Iterator[Any]:
         yield from ("", "x", "/", "x" * 1025, "http", "tcp", 0, -1, 1, 70_000, True, 1.5, [], {})
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", API.kinds)
 def test_what_the_service_refuses_is_refused_before(kind: str) -> None:

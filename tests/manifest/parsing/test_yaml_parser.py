@@ -232,6 +232,7 @@ def test_nodes_are_counted_up_to_20_000_in_each_document() -> None:
     assert complaints("[" + "a," * 20_000 + "]") == [(place, "DOCUMENT_LIMIT", message)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "piece",
     [

@@ -1,0 +1,290 @@
+"""A repository as the source: one commit, chosen by a branch, tag, commit or pin.
+
+A single run fetches first and fails if it cannot. The daemon polls, and goes on with the last good
+commit: one that was fetched as a whole and, if signers are given, is signed by one of them.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.core.errors import RepositoryError, UsageError
+from reconciler.core.escaping import escaped
+from reconciler.core.source_revision import SourceRevision
+from reconciler.core.state.schedule import Schedule
+from reconciler.manifest.budget import unlimited
+from reconciler.source.git_cache import slug
+from reconciler.source.git_command import GitError
+from reconciler.source.git_mirror import Mirror
+from reconciler.source.git_pins import Pin, read_pin, write_pin
+from reconciler.source.git_tree import read_tree
+from reconciler.source.git_url import COMMIT, GitAddress
+from reconciler.source.snapshot import Snapshot
+
+_MIN_COMMIT_CHARACTERS = 7
+_DEFAULT_BRANCH = "HEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """How a run uses a repository."""
+
+    target: tuple[str, ...] = ("",)
+    """The name and the owner of the target, which have a pin and a last applied commit."""
+    allowed_signers: Path | None = None
+    """A file for ssh-keygen; commits that these did not sign are not used."""
+    revision: str | None = None
+    """A commit to use instead of the newest."""
+    follows_pin: bool = False
+    """Whether a pin holds this run too."""
+    poll_seconds: float | None = None
+    """How often to fetch; None to fetch once, and to fail if that fails."""
+
+
+class GitSource:
+    """Reads the manifests of one commit."""
+
+    def __init__(
+        self,
+        address: GitAddress,
+        mirror: Mirror,
+        settings: GitSettings,
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Create a source that has fetched nothing yet."""
+        self._address = address
+        self._mirror = mirror
+        self._settings = settings
+        self._monotonic = monotonic
+        self._jitter = jitter
+        name = slug(*settings.target, address.path)
+        self._applied_ref = f"refs/applied/{name}"
+        self._pinned_ref = f"refs/pinned/{name}"
+        self._tracked_ref = f"refs/tracked/{slug(address.ref or _DEFAULT_BRANCH)}"
+        self._pin_file = mirror.directory.with_suffix(".pins") / f"{name}.json"
+        self._pin: Pin | None = None
+        self._tip: str | None = None
+        self._good: Snapshot | None = None
+        self._read: SourceRevision | None = None
+        self._error: UsageError | RepositoryError | None = None
+        self._failures = 0
+        self._next_poll_at: float | None = None
+        self._has_answered = False
+        self._was_rebuilt = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The address."""
+        return (str(self._address),)
+
+    @property
+    def watched_paths(self) -> tuple[str, ...]:
+        """Nothing on disk."""
+        return ()
+
+    @property
+    def _ref(self) -> str:
+        return self._address.ref or "the default branch"
+
+    def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
+        """Fetch new commits, if that is due, and keep the last good one if it fails."""
+        self._mirror.on_wait = on_wait
+        self._poll()
+
+    def fingerprint(self) -> str:
+        """Return a text that changes when the commit, its pin or its branch change."""
+        self._poll()
+        commit = self._good and self._good.revision
+        return repr((commit, self._pin, self._tip, str(self._error or "")))
+
+    def look_now(self) -> None:
+        """Let the next refresh fetch."""
+        self._next_poll_at = None
+
+    def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
+        """Return the manifests of the commit. git has its own limits instead of `check_time`."""
+        del check_time
+        self._poll()
+        if self._error is not None and (self._good is None or self._settings.poll_seconds is None):
+            raise self._error
+        assert self._good is not None  # noqa: S101  # there is a commit or an error
+        self._read = self._good.revision
+        return replace(self._good, notices=tuple(self._notices(self._revision)))
+
+    def rewind_reason(self) -> str | None:
+        """Return why deletes of this commit wait for --allow-rewind, or None."""
+        revision, applied = self._revision, self._mirror.commit_of(self._applied_ref)
+        if applied is None:
+            return "the cache holds no commit that was applied to this target before"
+        if self._mirror.descends(revision.commit, applied):
+            return None
+        before = replace(revision, commit=applied).short
+        return f"commit {revision.short} does not descend from {before}, which was applied last"
+
+    def record_applied(self) -> None:
+        """Let later commits be compared with this one."""
+        commit = self._revision.commit
+        if self._mirror.commit_of(self._applied_ref) != commit:
+            self._write_ref(self._applied_ref, commit)
+
+    def pin(self, user: str, now: float) -> None:
+        """Hold the target at this commit."""
+        commit = self._revision.commit
+        # The ref keeps the commit, also if its branch is replaced.
+        self._write_ref(self._pinned_ref, commit)
+        write_pin(self._pin_file, Pin(commit, now, escaped(user)))
+
+    def release(self) -> None:
+        """Let the target follow its branch again."""
+        write_pin(self._pin_file, None)
+
+    @property
+    def _revision(self) -> SourceRevision:
+        assert self._read is not None  # noqa: S101  # a run plans what it has read
+        return self._read
+
+    def _write_ref(self, ref: str, commit: str) -> None:
+        try:
+            self._mirror.set_ref(ref, commit)
+        except GitError as error:
+            raise RepositoryError(f"recording commit {commit} in the cache: {error}") from error
+
+    def _poll(self) -> None:
+        """Fetch if that is due, and keep the last good commit if it fails."""
+        now = self._monotonic()
+        try:
+            pin = read_pin(self._pin_file)
+        except RepositoryError as error:
+            self._error, self._good, self._next_poll_at = error, None, None
+            return
+        is_due = self._next_poll_at is None or now >= self._next_poll_at
+        if not is_due and pin == self._pin:
+            return
+        self._pin = pin
+        try:
+            self._fetch()
+        except (GitError, RepositoryError) as error:
+            self._keep_last_good(error)
+        except UsageError as error:
+            # The commit is there, and its manifests are not: nothing older is applied instead.
+            self._error, self._good = error, None
+        else:
+            self._error, self._failures = None, 0
+        schedule = Schedule(self._settings.poll_seconds or 0)
+        delay = schedule.cycle_delay(self._jitter())
+        if self._failures:
+            delay = max(delay, schedule.retry_delay(self._failures))
+        # A single run fetches once.
+        once = self._settings.poll_seconds is None
+        self._next_poll_at = float("inf") if once else self._monotonic() + delay
+
+    def _fetch(self) -> None:
+        """Fetch and read the newest commit. A damaged mirror is fetched again, once."""
+        self._has_answered = False
+        try:
+            self._refresh(self._fetch_tip)
+        except GitError:
+            if self._was_rebuilt or not self._mirror.exists or not self._has_answered:
+                raise
+            if self._mirror.is_sound():
+                raise
+            self._was_rebuilt = True
+            applied = self._mirror.discard()
+            self._refresh(self._fetch_tip)
+            for ref, commit in applied.items():
+                if self._mirror.commit_of(commit):
+                    self._mirror.set_ref(ref, commit)
+
+    def _keep_last_good(self, error: GitError | RepositoryError) -> None:
+        self._failures += 1
+        if self._failures == 1 or self._good is None:
+            # The text is kept until the next success, because each change of it is logged.
+            self._error = RepositoryError(f"reading {self._address}: {error}")
+        if self._settings.poll_seconds is not None and self._mirror.exists:
+            # After a restart the cache still has a commit, or the pin has changed.
+            try:
+                self._refresh(lambda: self._mirror.commit_of(self._tracked_ref))
+            except (GitError, RepositoryError, UsageError):
+                self._good = None if self._wants_other() else self._good
+
+    def _wants_other(self) -> bool:
+        """Whether the last good commit is not the one of the pin."""
+        revision = self._good.revision if self._good else None
+        return self._pin is not None and (revision is None or revision.commit != self._pin.commit)
+
+    def _refresh(self, find_tip: Callable[[], str | None]) -> None:
+        """Choose the commit and read its tree; `find_tip` returns the newest commit."""
+        tip = find_tip()
+        if tip is None:
+            raise GitError("the cache holds no commit of it")
+        commit = self._choose(tip)
+        signers = self._settings.allowed_signers
+        revision = self._mirror.revision(commit)
+        if signers and (problem := self._mirror.signature_problem(commit, signers)):
+            raise RepositoryError(
+                f"commit {revision.short} is not signed by a signer in {signers}, so it is not "
+                f"used: {problem}"
+            )
+        self._good = read_tree(self._mirror, revision, self._address.path)
+        self._tip = tip
+
+    def _choose(self, tip: str) -> str:
+        revision, pin = self._settings.revision, self._pin
+        if revision is not None:
+            is_id = len(revision) >= _MIN_COMMIT_CHARACTERS and set(revision) <= set(
+                "0123456789abcdef"
+            )
+            commit = self._mirror.commit_of(revision) if is_id else None
+            if commit is None:
+                raise UsageError(
+                    f"--revision {escaped(revision)}: there is no such commit in the history of "
+                    f"{self._ref}: pass at least {_MIN_COMMIT_CHARACTERS} characters of a commit id"
+                )
+            return commit
+        if pin is not None and self._settings.follows_pin:
+            commit = self._mirror.commit_of(pin.commit)
+            if commit is None:
+                raise RepositoryError(
+                    f"the target is held at commit {pin.commit}, which the repository no longer "
+                    "has: run reconcile, or apply without --revision, to release it"
+                )
+            return commit
+        return tip
+
+    def _fetch_tip(self) -> str | None:
+        """Fetch new commits, and return the newest one of the branch or tag."""
+        ref, mirror = self._address.ref, self._mirror
+        if ref is not None and COMMIT.fullmatch(ref):
+            if not mirror.exists or mirror.commit_of(ref) is None:
+                mirror.fetch(ref, self._tracked_ref, ref)
+            return mirror.commit_of(ref)
+        # A tag with the name of the branch must not replace it.
+        names = (_DEFAULT_BRANCH,) if ref is None else (f"refs/heads/{ref}", f"refs/tags/{ref}")
+        found = mirror.remote_refs(*names)
+        name = next((name for name in names if name in found), None)
+        if name is None:
+            missing = "default branch" if ref is None else f"branch or tag {ref}"
+            raise RepositoryError(f"the repository has no {missing}")
+        self._has_answered = True
+        if not mirror.exists or mirror.object_of(self._tracked_ref) != found[name]:
+            mirror.fetch(name, self._tracked_ref, found[name])
+        return mirror.commit_of(self._tracked_ref)
+
+    def _notices(self, revision: SourceRevision) -> list[str]:
+        notices = []
+        if self._error is not None:
+            notices.append(f"{self._error}; commit {revision.short} stays in effect")
+        if self._pin is not None and self._tip is not None:
+            pinned = replace(revision, commit=self._pin.commit).short
+            try:
+                behind = self._mirror.count_between(self._pin.commit, self._tip)
+            except GitError:
+                behind = 0
+            commits = "1 commit" if behind == 1 else f"{behind} commits"
+            notices.append(
+                f"the target is held at commit {pinned} {self._pin}, {commits} behind {self._ref}: "
+                "reconcile, or apply without --revision, releases it"
+            )
+        return notices

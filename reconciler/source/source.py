@@ -1,0 +1,97 @@
+"""The source of a run: paths on disk, or a repository."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from reconciler.manifest.budget import unlimited
+from reconciler.source import snapshot
+from reconciler.source.snapshot import Snapshot
+
+
+class Source(Protocol):
+    """The place that the manifests of a run come from."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The paths or the address, for messages."""
+
+    @property
+    def watched_paths(self) -> tuple[str, ...]:
+        """The paths on disk that change with the source."""
+
+    def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
+        """Return all manifests as they were at one moment.
+
+        Raises:
+            UsageError: They do not exist.
+            RepositoryError: They are in a repository that cannot be read.
+        """
+
+    def fingerprint(self) -> str:
+        """Return a text that changes when the manifests change."""
+
+    def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
+        """Fetch new commits, if that is due; `on_wait` is called about once a second."""
+
+    def look_now(self) -> None:
+        """Let the next refresh fetch."""
+
+    def rewind_reason(self) -> str | None:
+        """Return why the manifests that were read last may be older than those applied last."""
+
+    def record_applied(self) -> None:
+        """Record that the manifests that were read last were applied."""
+
+    def pin(self, user: str, now: float) -> None:
+        """Hold the target at the commit of the manifests that were read last."""
+
+    def release(self) -> None:
+        """Let the target follow its source again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSource:
+    """Files, directories and standard input. A history is not known, so nothing is recorded."""
+
+    paths: tuple[str, ...]
+    stdin: BinaryIO
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The paths."""
+        return self.paths
+
+    @property
+    def watched_paths(self) -> tuple[str, ...]:
+        """The paths."""
+        return self.paths
+
+    def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
+        """Return all manifests as they were at one moment."""
+        return snapshot.read(self.paths, stdin=self.stdin, sleep=self.sleep, check_time=check_time)
+
+    def fingerprint(self) -> str:
+        """Return a text that changes when the manifests change."""
+        return snapshot.fingerprint(self.paths)
+
+    def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
+        """Do nothing: the files themselves are read."""
+
+    def look_now(self) -> None:
+        """Do nothing."""
+
+    def rewind_reason(self) -> str | None:
+        """Return None: files have no history."""
+        return None
+
+    def record_applied(self) -> None:
+        """Do nothing."""
+
+    def pin(self, user: str, now: float) -> None:
+        """Do nothing: only a repository has commits."""
+
+    def release(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,267 @@
+"""What every kind of source does with the same files: a directory, and a commit of them."""
+
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from repository import publish
+
+from reconciler import limits
+from reconciler.core.errors import UsageError
+from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.source.git_mirror import Mirror
+from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_url import parse_address
+from reconciler.source.snapshot import Snapshot
+from reconciler.source.source import DiskSource, Source
+
+# Opens the source at a path below the directory `files`.
+Open = Callable[..., Source]
+
+
+def on_disk(root: Path, path: str = "") -> Source:
+    place = root / "files" / path if path else root / "files"
+    return DiskSource((str(place),), io.BytesIO(), sleep=lambda _: None)
+
+
+def in_git(root: Path, path: str = "") -> Source:
+    publish(root / "files", root / "repository.git")
+    address = parse_address(f"git+file://{root}/repository.git?path={path}")
+    mirror = Mirror(root / "cache", address)
+    return GitSource(address, mirror, GitSettings(poll_seconds=0.001), time.monotonic)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(on_disk, id="directory"),
+        pytest.param(in_git, id="git", marks=pytest.mark.process),
+    ]
+)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Return a function that opens the source of the directory ``files``."""
+    (tmp_path / "files").mkdir()
+    return lambda path="": request.param(tmp_path, path)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Return the directory with the files of the source."""
+    return tmp_path / "files"
+
+
+def short(name: str) -> str:
+    """Return the part of a name below the directory of the files."""
+    return name.rpartition("/files/")[2]
+
+
+def names(found: Snapshot) -> list[str]:
+    return [short(name) for name, _ in found.files]
+
+
+def complaints(found: Snapshot) -> list[tuple[str, Code]]:
+    return sorted((short(item.origin.file), item.code) for item in found.diagnostics)
+
+
+def put(path: Path, content: str = "a") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def test_manifests_are_read_in_order_and_others_are_not(opened: Open, files: Path) -> None:
+    for name in ("b.yaml", "a/z.yml", "a/y.json", "c.template", "README.md", "d.yaml.txt"):
+        put(files / name, name)
+    found = opened().read()
+    assert names(found) == ["a/y.json", "a/z.yml", "b.yaml", "c.template"]
+    assert [content for _, content in found.files] == [
+        b"a/y.json", b"a/z.yml", b"b.yaml", b"c.template"
+    ]  # fmt: skip
+    assert found.diagnostics == ()
+
+
+def test_a_path_in_it_is_a_directory_or_a_file_with_any_name(opened: Open, files: Path) -> None:
+    put(files / "prod/d/a.yaml")
+    put(files / "prod/.mesh.txt")
+    put(files / "test/b.yaml")
+    assert names(opened("prod").read()) == ["prod/d/a.yaml"]
+    assert names(opened("prod/").read()) == ["prod/d/a.yaml"]
+    assert names(opened("prod/.mesh.txt").read()) == ["prod/.mesh.txt"]
+
+
+def test_i02_what_editors_leave_behind_is_not_read(opened: Open, files: Path) -> None:
+    for name in (
+        ".a.yaml.swp",
+        "4913",
+        "a.yaml~",
+        "#a.yaml#",
+        "a.yaml.tmp",
+        ".DS_Store",
+        ".a.yaml",
+    ):
+        put(files / name)
+    (files / ".#a.yaml").symlink_to("user@host.1:2")
+    put(files / ".github/config.yaml")
+    found = opened().read()
+    assert (found.files, found.diagnostics) == ((), ())
+
+
+def test_i07_nothing_in_it_is_no_error_by_itself(opened: Open) -> None:
+    found = opened().read()
+    assert (found.files, found.diagnostics) == ((), ())
+
+
+def test_i05_a_missing_path_is_wrong_usage(opened: Open) -> None:
+    with pytest.raises(UsageError, match="gone does not exist"):
+        opened("gone").read()
+
+
+def test_i04_a_config_map_volume(opened: Open, files: Path) -> None:
+    put(files / "..2026_11_23/a.yaml", "content")
+    (files / "..data").symlink_to("..2026_11_23")
+    (files / "a.yaml").symlink_to("..data/a.yaml")
+    found = opened().read()
+    assert [(short(name), content) for name, content in found.files] == [("a.yaml", b"content")]
+    assert found.diagnostics == ()
+
+
+def test_a_file_with_two_names_is_read_once_under_its_own(opened: Open, files: Path) -> None:
+    put(files / "z.yaml")
+    put(files / "y/x.yaml", "b")
+    (files / "a.yaml").symlink_to("z.yaml")
+    (files / "a").symlink_to("./y/../y")
+    assert names(opened().read()) == ["y/x.yaml", "z.yaml"]
+
+
+def test_a_link_leads_to_a_file_with_any_name(opened: Open, files: Path) -> None:
+    put(files / "mesh.txt", "content")
+    (files / "a.yaml").symlink_to("mesh.txt")
+    found = opened().read()
+    assert [(short(name), content) for name, content in found.files] == [("a.yaml", b"content")]
+
+
+@pytest.mark.parametrize(
+    "target", ["/etc", "../outside", "../outside/secret.yaml", "/etc/hostname", "x/../../outside"]
+)
+def test_i11_links_that_leave_it_are_refused(opened: Open, files: Path, target: str) -> None:
+    put(files.parent / "outside/secret.yaml", "CANARY")
+    put(files / "x/b.yaml")
+    (files / "a.yaml").symlink_to(target)
+    found = opened().read()
+    assert complaints(found) == [("a.yaml", Code.SYMLINK)]
+    assert "CANARY" not in repr(found)
+
+
+def test_i11_a_link_within_the_repository_may_still_leave_the_path(
+    opened: Open, files: Path
+) -> None:
+    put(files / "other/secret.yaml", "CANARY")
+    put(files / "prod/b.yaml")
+    (files / "prod/a.yaml").symlink_to("../other/secret.yaml")
+    found = opened("prod").read()
+    assert complaints(found) == [("prod/a.yaml", Code.SYMLINK)]
+    assert "CANARY" not in repr(found)
+
+
+def test_i10_loops_and_dangling_links_are_reported(opened: Open, files: Path) -> None:
+    put(files / "d/a.yaml")
+    for name, target in {
+        "d/up": "..",
+        "gone": "nowhere",
+        "self.yaml": "self.yaml",
+        "through.yaml": "d/a.yaml/b",
+        "x.yaml": "y.yaml",
+        "y.yaml": "x.yaml",
+    }.items():
+        (files / name).symlink_to(target)
+    found = opened().read()
+    assert names(found) == ["d/a.yaml"]
+    assert complaints(found) == [
+        (name, Code.SYMLINK)
+        for name in ("d/up", "gone", "self.yaml", "through.yaml", "x.yaml", "y.yaml")
+    ]
+
+
+def test_i13_a_large_file_is_refused_unread(opened: Open, files: Path) -> None:
+    with (files / "a.yaml").open("wb") as file:
+        file.truncate(2 << 20)
+    put(files / "b.yaml")
+    found = opened().read()
+    assert complaints(found) == [("a.yaml", Code.LIMIT)]
+    assert names(found) == ["b.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "message"),
+    [
+        ("MAX_SOURCE_FILES", 3, "exceeds the limit of 3 files"),
+        ("MAX_SOURCE_FILES", 1, "exceeds the limit of 1 files"),
+        ("MAX_SOURCE_BYTES", 3, "exceeds the limit of 0 MiB in total"),
+        ("MAX_SOURCE_DEPTH", 1, "is more than 1 directories deep"),
+    ],
+)
+def test_i14_over_a_limit_nothing_is_read(
+    opened: Open,
+    files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: int,
+    message: str,
+) -> None:
+    for name in ("a.yaml", "b.yaml", "c.yaml", "d/e/f.yaml"):
+        put(files / name, name)
+    assert len(opened().read().files) == 4
+    monkeypatch.setattr(limits, limit, value)
+    found = opened().read()
+    assert found.files == ()
+    assert [item.message for item in found.diagnostics] == [message]
+
+
+def test_i18_a_name_that_is_not_utf_8_is_shown_escaped(opened: Open, files: Path) -> None:
+    with open(os.fsencode(files) + b"/a\xff.yaml", "wb"):  # noqa: PTH123  # Path takes no bytes
+        pass
+    assert complaints(opened().read()) == [("a\\xff.yaml", Code.FILE_NAME)]
+
+
+def test_i18_a_name_with_a_newline_is_one_line_in_messages(opened: Open, files: Path) -> None:
+    (files / "a\nb.yaml").symlink_to("nowhere")
+    put(files / "c\nd.yaml")
+    found = opened().read()
+    assert complaints(found) == [("a\\nb.yaml", Code.SYMLINK)]
+    assert names(found) == ["c\nd.yaml"]
+
+
+def test_a_fingerprint_changes_with_the_files_and_only_with_them(opened: Open, files: Path) -> None:
+    put(files / "a.yaml")
+    source = opened()
+    first = source.fingerprint()
+    assert source.fingerprint() == first
+    put(files / "a.yaml", "other")
+    opened()
+    time.sleep(0.01)
+    assert source.fingerprint() != first
+
+
+def test_i05_a_fingerprint_of_what_is_gone(opened: Open, files: Path) -> None:
+    put(files / "prod/a.yaml")
+    source = opened("prod")
+    first = source.fingerprint()
+    (files / "prod/a.yaml").unlink()
+    (files / "prod").rmdir()
+    opened()
+    time.sleep(0.01)
+    gone = source.fingerprint()
+    assert gone != first
+    with pytest.raises(UsageError, match="prod does not exist"):
+        source.read()
+
+
+def test_each_directory_is_walked_once(opened: Open, files: Path) -> None:
+    for item in range(12):
+        put(files / f"{item}/a.yaml")
+        for other in range(12):
+            if item != other:
+                (files / f"{item}/to-{other}").symlink_to(f"../{other}")
+    assert len(opened().read().files) == 12
