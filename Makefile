@@ -9,7 +9,7 @@ PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11
 # Hundreds of processes start in the tests: each would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run quick test full format lint types contracts tests bench lock wheel sbom versions clean
+.PHONY: run quick test full format lint types contracts tests stores bench lock wheel sbom versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -38,6 +38,11 @@ contracts: $(VENV)/.dev
 
 tests: $(VENV)/.dev
 	$(BIN)/python -m tests
+
+stores: $(VENV)/.dev  ## tests of the endpoint's stores on each PostgreSQL of Debian
+	for programs in $(wildcard /usr/lib/postgresql/*/bin); do \
+		RECONCILER_POSTGRESQL=$$programs $(BIN)/python -m pytest -q tests/endpoint/state tests/endpoint/test_postgresql.py || exit 1; \
+	done
 
 bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 	PYTHONPATH=tests $(BIN)/python -m bench

@@ -197,6 +197,9 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         if command == "envoy export":
             arguments.append(click.Argument(["directory"], metavar="DIR", type=click.Path()))
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
+    elif command == "endpoint":
+        task = click.Choice(["copy"])
+        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
     elif command == "show":
         arguments.append(
             click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)

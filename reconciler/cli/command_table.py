@@ -166,7 +166,9 @@ it applies that plan.
         "Serve a local App Mesh API, until stopped.",
         ("endpoint", "endpoint --data :memory: --quotas aws"),
         (ExitCode.OK, ExitCode.ERROR, ExitCode.LOCKED, ExitCode.USAGE),
-        "Any App Mesh client can use it: reconciler, the aws command line, boto3, Terraform.",
+        """Any App Mesh client can use it: reconciler, the aws command line, boto3, Terraform.
+
+copy serves nothing: it copies all data from --from to --to, checks it and exits.""",
     ),
     "schema": CommandHelp(
         "Endpoint and tools",

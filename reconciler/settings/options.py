@@ -518,6 +518,30 @@ OPTIONS = (
         command="endpoint",
     ),
     Option(
+        "store",
+        OptionGroup.ENDPOINT,
+        "PostgreSQL database for the data, instead of --data. The PG* variables and the password"
+        " file of libpq apply.",
+        "postgresql://HOST/DATABASE",
+        command="endpoint",
+    ),
+    Option(
+        "from",
+        OptionGroup.ENDPOINT,
+        "With copy: directory or postgresql:// URL of the data to read. Required.",
+        "STORE",
+        command="endpoint",
+        configurable=False,
+    ),
+    Option(
+        "to",
+        OptionGroup.ENDPOINT,
+        "With copy: empty directory or postgresql:// URL to write to. Required.",
+        "STORE",
+        command="endpoint",
+        configurable=False,
+    ),
+    Option(
         "token-retention",
         OptionGroup.ENDPOINT,
         "Seconds to keep client tokens. 0 keeps none.",

@@ -21,7 +21,11 @@ from reconciler.settings.config_file import read_file
         ("owner = 1.5", "owner must be text"),
         ('[run]\ninterval = "soon"', "run.interval must be a number of seconds, not 'soon'"),
         ("[run]\ninterval = -1", "run.interval must be a number of seconds, not -1"),
-        ('lock = "redis:x"', "lock must be file:PATH or dynamodb:TABLE, not 'redis:x'"),
+        (
+            'lock = "redis:x"',
+            "lock must be file:PATH or dynamodb:TABLE or s3:BUCKET/KEY or "
+            "postgresql://HOST/DATABASE, not 'redis:x'",
+        ),
         ("tag_index_lag = -1", "tag_index_lag must be a number of seconds, not -1"),
         (
             '[targets.t]\ntag_index_lag = "2m"',
