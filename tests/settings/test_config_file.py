@@ -23,8 +23,7 @@ from reconciler.settings.config_file import read_file
         ("[run]\ninterval = -1", "run.interval must be a number of seconds, not -1"),
         (
             'lock = "redis:x"',
-            "lock must be file:PATH or dynamodb:TABLE or s3:BUCKET/KEY or "
-            "postgresql://HOST/DATABASE, not 'redis:x'",
+            "lock must be file:PATH or dynamodb:TABLE or s3:BUCKET/KEY or postgresql://HOST/DATABASE",
         ),
         ("tag_index_lag = -1", "tag_index_lag must be a number of seconds, not -1"),
         (
