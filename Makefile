@@ -9,7 +9,7 @@ PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11
 # Hundreds of processes start in the tests: each would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run quick test full format lint types contracts tests bench lock wheel sbom versions clean
+.PHONY: run quick test full format lint types contracts tests stores bench lock wheel sbom versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -39,12 +39,17 @@ contracts: $(VENV)/.dev
 tests: $(VENV)/.dev
 	$(BIN)/python -m tests
 
+stores: $(VENV)/.dev  ## tests of the endpoint's stores on each PostgreSQL of Debian
+	for programs in $(wildcard /usr/lib/postgresql/*/bin); do \
+		RECONCILER_POSTGRESQL=$$programs $(BIN)/python -m pytest -q tests/endpoint/state tests/endpoint/test_postgresql.py || exit 1; \
+	done
+
 bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(PIN) --upgrade pyproject.toml --output-file requirements.lock
-	$(PIN) --upgrade --extra dev --extra postgresql --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
+	$(PIN) --upgrade --extra dev --extra postgresql --extra xds --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["postgresql"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/postgresql.lock
 	for client in boto3-2021 cloud-custodian; do $(PIN) --upgrade tests/endpoint/clients/$$client.in --output-file tests/endpoint/clients/$$client.lock || exit; done

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 import reconciler
-from bench import daemon, endpoint, graphs, manifests, plans
+from bench import daemon, endpoint, graphs, manifests, plans, stores
 from bench.costs import measure
 
 RUNS = 5
@@ -39,6 +39,7 @@ SECTIONS = {
     "graphs": graphs.figures,
     "daemon": daemon.figures,
     "endpoint": endpoint.figures,
+    "stores": stores.figures,
 }
 
 

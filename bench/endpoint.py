@@ -142,9 +142,19 @@ def _timed(address: str, path: str) -> float:
 
 def _rate(address: str, *, describe: bool) -> float:
     """Return the responses per second that another process gets over its connections."""
-    command = [sys.executable, __file__, address, "describe" if describe else "create"]
-    completed = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(completed.stdout)
+    return rate([address], "describe" if describe else "create", CONNECTIONS)
+
+
+def rate(addresses: list[str], operation: str, connections: int) -> float:
+    """Return the responses per second that a process for each address gets together."""
+    each = str(connections // len(addresses))
+    driving = [
+        subprocess.Popen(
+            [sys.executable, __file__, address, operation, each], stdout=subprocess.PIPE, text=True
+        )
+        for address in addresses
+    ]
+    return sum(float(process.communicate()[0]) for process in driving)
 
 
 def _megabytes(process: "subprocess.Popen[str]") -> float:
@@ -152,7 +162,7 @@ def _megabytes(process: "subprocess.Popen[str]") -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _drive(address: str, operation: str) -> float:
+def _drive(address: str, operation: str, connections: str) -> float:
     """Return the responses per second, with one request at a time on each connection."""
     host, port = address.split(":")
     sent = completed = 0
@@ -173,7 +183,7 @@ def _drive(address: str, operation: str) -> float:
         selector.register(connection, selectors.EVENT_READ, bytearray())
         send(connection)
 
-    for _ in range(CONNECTIONS):
+    for _ in range(int(connections)):
         connect()
     began = time.monotonic()
     while time.monotonic() < began + SECONDS:

@@ -189,6 +189,14 @@ STOP_TIMEOUT_SECONDS = 5
 # If a process may open no more files, asyncio tries to accept this often, and fails each time.
 LISTEN_BACKLOG = 128
 
+# Envoys.
+
+MAX_PORT = 65_535
+# How often envoy export --watch reads a target or a git repository.
+ENVOY_LIVE_INTERVAL_SECONDS = 30.0
+# A validation takes a fifth of a second; a busy machine needs longer.
+ENVOY_CHECK_TIMEOUT_SECONDS = 60
+
 # The endpoint.
 
 MAX_WRITES_PER_COMMIT = 256
@@ -201,6 +209,26 @@ DIRECTORY_LOCK_TIMEOUT_SECONDS = 5.0
 DIRECTORY_LOCK_RETRY_SECONDS = 0.02
 # How long a write waits for another process that locks the database.
 DATABASE_BUSY_SECONDS = 5.0
+# How often a thread that waits for a revision looks at it without a signal: in another process's
+# database by a counter of SQLite, which costs 3 us, and in all others by a query.
+DATA_VERSION_POLL_SECONDS = 0.01
+REVISION_POLL_SECONDS = 1.0
+# Rows that one query of the tag index reads; a page of the API has at most 100.
+TAGGED_ROWS_PER_QUERY = 500
+# A request whose read or write takes longer gets no answer any more.
+STORE_TIMEOUT_SECONDS = 10.0
+# PostgreSQL. Readers, writers and the probe have a connection each.
+POSTGRESQL_READERS = 5
+POSTGRESQL_WRITERS = 4
+POSTGRESQL_CONNECTIONS = 10
+# Each write is a subtransaction; the server is slower with more than 64 of them at once.
+POSTGRESQL_WRITES_PER_COMMIT = 60
+POSTGRESQL_CONNECT_SECONDS = 3
+POSTGRESQL_POOL_SECONDS = 2.0
+POSTGRESQL_RECONNECT_SECONDS = 2.0
+# A transaction takes milliseconds. A process that is stopped in one loses it, and with it the lock.
+POSTGRESQL_IDLE_SECONDS = 3
+POSTGRESQL_LOCK_SECONDS = 5
 # A process that ends stops listening some time before it unlocks its data directory.
 DIRECTORY_RELEASE_ATTEMPTS = 100
 DIRECTORY_RELEASE_DELAY_SECONDS = 0.1

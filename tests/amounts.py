@@ -3,7 +3,7 @@
 import os
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pytest
 
@@ -18,8 +18,27 @@ def amount(what: str, *, test: int, full: int) -> int:
     return full if FULL else test
 
 
-def left_out(items: Iterable[pytest.Item]) -> set[pytest.Item]:
-    """Return the cases that this run leaves out of each test marked with ``sample(cases)``."""
+# Each of them runs on SQLite too.
+ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test=30, full=1000)
+
+
+def left_out(items: Collection[pytest.Item]) -> set[pytest.Item]:
+    """Return the cases that this run leaves out.
+
+    They are cases of tests marked with ``sample(cases)``, and tests on PostgreSQL.
+    """
+    on_postgresql = [item for item in items if _is_on_postgresql(item)]
+    draw = random.Random(f"{SEED} postgresql")  # noqa: S311  # repeatable, not secret
+    surplus = max(len(on_postgresql) - ON_POSTGRESQL, 0)
+    return _surplus_cases(items) | set(draw.sample(on_postgresql, surplus))
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    return call is not None and call.params.get("kind_of_store") == "postgresql"
+
+
+def _surplus_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     tests: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if not FULL and item.get_closest_marker("sample"):

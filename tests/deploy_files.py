@@ -22,6 +22,11 @@ def read(name: str) -> Any:
     return yaml.load((DEPLOY / name).read_text("utf-8"), _Loader)  # noqa: S506  # a SafeLoader
 
 
+def read_all(name: str) -> list[Any]:
+    """Return the documents of a YAML file."""
+    return list(yaml.safe_load_all((DEPLOY / name).read_text("utf-8")))
+
+
 def instructions() -> list[tuple[str, str]]:
     """Return the instructions of the Dockerfile with their arguments."""
     text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text("utf-8"), flags=re.MULTILINE)

@@ -30,6 +30,7 @@ PAGES = (README, *sorted(DOCS.rglob("*.md")))
 DECISIONS = DOCS / "decisions"
 CATALOGUE = Path(__file__).parent / "catalogue.txt"
 BEHAVIORS = Path(__file__).parent / "behaviors.txt"
+ENVOY_FIELDS = Path(__file__).parent / "envoy" / "fields.txt"
 # A status with one API call, so that each metric has a sample.
 _STATUS = DaemonStatus(
     TargetId("local", "", None, ""), "", "", 0.0, 60.0, calls={"DescribeMesh": 1}
@@ -200,6 +201,19 @@ def _amounts_at(node: ast.AST) -> Iterator[tuple[str, str, str]]:
                         yield f"cases of `{name}`", str(cases), "all"
 
 
+def _envoy_fields() -> str:
+    rows = (
+        (
+            "every kind" if kind == "*" else KINDS[kind].title,
+            f"`{leaves.replace('[*]', '*').lstrip('*/')}`",
+            "none" if effect == "loss" else f"`{effect}`",
+            rule,
+        )
+        for kind, leaves, effect, rule in rows_of(ENVOY_FIELDS)
+    )
+    return _table(("kind", "fields", "Envoy", "rule"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "statements": lambda: create_mesh_reference.tables()[0],
     "errors": lambda: create_mesh_reference.tables()[1],
@@ -214,6 +228,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "decisions": _decisions,
     "layers": _layers,
     "amounts": _amounts,
+    "envoy_fields": _envoy_fields,
 }
 
 

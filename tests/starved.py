@@ -50,7 +50,10 @@ def is_ours(task: Path) -> bool:
 
 
 def sweep(limits: range, commands: list[str]) -> None:
-    for module in ("wiring.local", *(f"cli.commands.{name}" for name in COMMANDS)):
+    for module in (
+        "wiring.local",
+        *(f"cli.commands.{name.replace(' ', '_')}" for name in COMMANDS),
+    ):
         import_module(f"reconciler.{module}")
     for files in limits:
         for command in commands:

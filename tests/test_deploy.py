@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
-from deploy_files import DEPLOY, ROOT, instructions, read
+from deploy_files import DEPLOY, ROOT, instructions, read, read_all
 from programs import require_program
 from run_shell import Shell, shell_in
 
@@ -35,11 +35,15 @@ def commands() -> Iterator[list[str]]:
         yield shlex.split(line)
     (hook,) = read("pre-commit-hooks.yaml")["repos"][0]["hooks"]
     yield shlex.split(hook["entry"])[1:]
-    for service in read("compose.yaml")["services"].values():
-        yield service["command"]
+    for compose in ("compose.yaml", "compose-postgresql.yaml"):
+        for service in read(compose)["services"].values():
+            if service["image"] == "mesh-reconciler":
+                yield service["command"]
     yield json.loads(instructions()[-1][1])
     (container,) = read("kubernetes/deployment.yaml")["spec"]["template"]["spec"]["containers"]
     yield container["args"]
+    endpoint, *_ = read_all("kubernetes-endpoint/endpoint.yaml")
+    yield endpoint["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
@@ -81,6 +85,7 @@ def test_the_secrets_of_a_trial_are_accepted_by_the_endpoint(tmp_path: Path) -> 
         ("github/workflow.yml", "github-workflows"),
         ("gitlab-ci.yml", "gitlab-ci"),
         ("compose.yaml", "compose-spec"),
+        ("compose-postgresql.yaml", "compose-spec"),
     ],
 )
 def test_each_file_is_what_its_readers_schema_asks_for(name: str, schema: str) -> None:

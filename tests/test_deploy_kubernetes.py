@@ -15,6 +15,7 @@ from run_shell import shell_in
 pytestmark = pytest.mark.unmeasured
 
 BIN = Path(sys.executable).parent
+ENDPOINT = DEPLOY / "kubernetes-endpoint"
 
 
 def built(kustomization: Path) -> list[dict[str, Any]]:
@@ -48,6 +49,33 @@ def test_kustomize_joins_what_belongs_together(tmp_path: Path) -> None:
         len({it["metadata"]["namespace"] for it in objects.values() if it["kind"] != "Namespace"})
         == 1
     )
+
+
+@pytest.mark.process
+def test_the_endpoints_reach_their_database_and_are_probed_where_they_listen() -> None:
+    objects = {(it["kind"], it["metadata"]["name"]): it for it in built(ENDPOINT)}
+    deployment = objects["Deployment", "endpoint"]["spec"]
+    assert deployment["replicas"] == 2
+    (container,) = deployment["template"]["spec"]["containers"]
+    (port,) = container["ports"]
+    assert f"--listen=0.0.0.0:{port['containerPort']}" in container["args"]
+    store = next(it for it in container["args"] if it.startswith("--store="))
+    user, _, host = store.removeprefix("--store=postgresql://").rpartition("/")[0].partition("@")
+    assert ("Service", host) in objects
+    (server,) = objects["StatefulSet", host]["spec"]["template"]["spec"]["containers"]
+    assert {"name": "POSTGRES_USER", "value": user} in server["env"]
+    secrets = [
+        it["valueFrom"] for each in (container, server) for it in each["env"] if "valueFrom" in it
+    ]
+    assert secrets[0] == secrets[1]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/_endpoint/health"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/_endpoint/ready"
+    for name in ("endpoint", host):
+        labels = {"app.kubernetes.io/name": name}
+        assert objects["Service", name]["spec"]["selector"] == labels
+        assert objects["NetworkPolicy", name]["spec"]["podSelector"] == {"matchLabels": labels}
+    for each in (container, server):
+        assert each["securityContext"]["readOnlyRootFilesystem"]
 
 
 def test_the_pod_asks_for_little_and_is_reached_where_it_listens() -> None:

@@ -45,6 +45,7 @@ class Invocation:
         options: All options of the command by field name, and how each was set.
         keys: The keys as the user typed them.
         arguments: The command line after the command.
+        directory: The directory to write to, if it is an argument.
     """
 
     command: str
@@ -53,6 +54,7 @@ class Invocation:
     keys: tuple[str, ...]
     file: ConfigFile
     arguments: tuple[str, ...] = ()
+    directory: str = ""
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of the option with that field name."""
@@ -160,7 +162,7 @@ def load_command(name: str) -> click.Command:
 
     def run(invocation: Invocation) -> object:
         configure_logging(invocation)
-        return import_module(f"reconciler.cli.commands.{name}").run(invocation)
+        return import_module(f"reconciler.cli.commands.{name.replace(' ', '_')}").run(invocation)
 
     return make_command(name, run)
 
@@ -176,8 +178,9 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         )
         file: ConfigFile = parameters.pop("config", None) or read_file(None)
         paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
+        directory = parameters.pop("directory", "")
         options = OptionValues(parameters, flags, variables)
-        return run(Invocation(command, options, paths, keys, file, context.obj))
+        return run(Invocation(command, options, paths, keys, file, context.obj, directory))
 
     click_options: list[click.Parameter] = [
         _option(option) for option in OPTIONS if option.offered_by(command)
@@ -191,7 +194,12 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
             )
         )
     elif command in SOURCE_COMMANDS:
+        if command == "envoy export":
+            arguments.append(click.Argument(["directory"], metavar="DIR", type=click.Path()))
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
+    elif command == "endpoint":
+        task = click.Choice(["copy"])
+        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
     elif command == "show":
         arguments.append(
             click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)

@@ -11,7 +11,7 @@ import click
 
 from reconciler.core.exit_codes import ExitCode
 
-GROUPS = ("Reconcile", "Inspect", "Ownership", "Daemon", "Endpoint and tools")
+GROUPS = ("Reconcile", "Inspect", "Ownership", "Daemon", "Endpoint and tools", "Envoy")
 
 # Examples of the top-level help.
 EXAMPLES = ("plan manifests --target local", "plan --help")
@@ -166,13 +166,45 @@ it applies that plan.
         "Serve a local App Mesh API, until stopped.",
         ("endpoint", "endpoint --data :memory: --quotas aws"),
         (ExitCode.OK, ExitCode.ERROR, ExitCode.LOCKED, ExitCode.USAGE),
-        "Any App Mesh client can use it: reconciler, the aws command line, boto3, Terraform.",
+        """Any App Mesh client can use it: reconciler, the aws command line, boto3, Terraform.
+
+copy serves nothing: it copies all data from --from to --to, checks it and exits.""",
     ),
     "schema": CommandHelp(
         "Endpoint and tools",
         "Print the JSON Schema of manifests, plans or reports.",
         ("schema > manifest.schema.json", "schema --of plan"),
         _ALWAYS,
+    ),
+    "envoy export": CommandHelp(
+        "Envoy",
+        "Write the configuration of all proxies as files.",
+        ("envoy export envoys manifests", "envoy export envoys --watch --instances instances.yaml"),
+        (*_ALWAYS, ExitCode.TERMINATED, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        """DIR gets MESH/KIND/NAME for each virtual node and gateway, with bootstrap.yaml
+for envoy -c. PATH is a file or a directory of manifests. Default: the source of the target, or
+manifests/. Fields that Envoy gets differently or not at all are printed; with a refused field, the
+connection fails instead of being less safe.""",
+    ),
+    "envoy explain": CommandHelp(
+        "Envoy",
+        "Show the ports, routes, clusters and losses of one proxy.",
+        (
+            "envoy explain virtual-node/payments/web",
+            "envoy explain virtual-gateway/payments/edge --live",
+        ),
+        (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        f"{_KEY} It must match one virtual node or gateway.",
+    ),
+    "envoy bootstrap": CommandHelp(
+        "Envoy",
+        "Print the bootstrap of one proxy, for envoy -c.",
+        (
+            "envoy bootstrap virtual-node/shop/web --files /srv/envoys",
+            "envoy bootstrap virtual-node/shop/web --xds unix:/run/xds.sock",
+        ),
+        _ALWAYS,
+        "KEY is that of a virtual node or gateway. Pass either --files or --xds.",
     ),
 }
 

@@ -58,6 +58,9 @@ class Commands(click.Group):
         Raises:
             UsageError: If there is no such command.
         """
+        # A command may have two words.
+        if " ".join(args[:2]) in COMMANDS:
+            args = [" ".join(args[:2]), *args[2:]]
         # The completion of a shell asks about words that are not yet a command.
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             given = shown(args[0])
@@ -68,8 +71,8 @@ class Commands(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each group under its heading, and then the options."""
-        width = max(map(len, COMMANDS))
         for group in GROUPS:
+            width = max(len(name) for name in COMMANDS if COMMANDS[name].group == group)
             with formatter.section(group):
                 formatter.write_dl(
                     [

@@ -287,8 +287,15 @@ def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> Targe
     return config
 
 
-def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
+def require_valid(
+    loaded: LoadResult, *, color: str, outcome: str = "no plan was made"
+) -> tuple[Desired, ...]:
     """Print the diagnostics and notices on stderr and return the desired resources.
+
+    Args:
+        loaded: The manifests.
+        color: The value of --color.
+        outcome: The consequence if they are not valid, for the message.
 
     Raises:
         ManifestError: If a diagnostic is an error.
@@ -299,7 +306,7 @@ def require_valid(loaded: LoadResult, *, color: str) -> tuple[Desired, ...]:
     for notice in loaded.notices:
         print_error(notice)
     if not loaded.valid:
-        raise ManifestError("the manifests are not valid, so no plan was made")
+        raise ManifestError(f"the manifests are not valid, so {outcome}")
     return loaded.desired
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TypeAlias
+from urllib.parse import quote
 
 from reconciler import limits
 
@@ -24,6 +25,8 @@ APPLIED_TAG = "mesh-reconciler:applied"
 RESERVED_TAGS = frozenset({OWNER_TAG, APPLIED_TAG})
 # The reason of an `Unreadable` that a list showed: it must not count as absent.
 LISTED_BUT_NOT_FOUND = "it was listed, and then not found"
+# A file's name has at most 255 bytes on most systems.
+MAX_NAME_LENGTH = 200
 _WILDCARD = re.compile(r"[*?[]")
 
 
@@ -269,6 +272,13 @@ def text_digest(text: str) -> str:
     """Return 43 characters of base64url: the SHA-256 of ``text``."""
     hashed = hashlib.sha256(text.encode()).digest()
     return base64.urlsafe_b64encode(hashed).decode().rstrip("=")
+
+
+def file_name_part(name: str) -> str:
+    """Return ``name`` as a part of a path that cannot leave its directory, never a hidden file."""
+    safe = quote(name, safe="", errors="surrogatepass")
+    safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
+    return safe if len(safe) <= MAX_NAME_LENGTH else f"{safe[:MAX_NAME_LENGTH]}-{text_digest(safe)}"
 
 
 def drop_empty(value: Json) -> Json:

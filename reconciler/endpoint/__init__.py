@@ -12,6 +12,7 @@ from reconciler.endpoint.endpoint_errors import (
 )
 from reconciler.endpoint.local_endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
+from reconciler.endpoint.state.copy_state import copy_state
 from reconciler.serving.http_server import InvalidAddressError, ServingError
 from reconciler.serving.reloaded_file import InvalidFileError
 
@@ -25,5 +26,6 @@ __all__ = [
     "InvalidFileError",
     "LocalEndpoint",
     "ServingError",
+    "copy_state",
     "parse_behavior",
 ]

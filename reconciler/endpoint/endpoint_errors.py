@@ -3,10 +3,12 @@
 EndpointError
   DataDirectoryLockedError    another process serves this directory: use its URL
   DataDirectoryUnusableError  fix the permissions or the path of the data directory
-  InvalidStoreError           restore the database, move it away, or use another data directory
+  InvalidStoreError           restore the database, move it away, or use another store
   InvalidBehaviorError        correct the behaviors
   InvalidFaultsError          correct the faults
   StoreFailedError            check the disk; the API client receives a 500 or 503
+  StoreNotCopiedError         copy to an empty store, while no endpoint writes
+  OutcomeUnknownError         repeat the request with its token; its connection was closed
   ApiError                    correct the request; it becomes the API response
 """
 
@@ -41,6 +43,10 @@ class InvalidStoreError(EndpointError):
     """
 
 
+class StoreNotCopiedError(EndpointError):
+    """The target of a copy has other data, or a store was written during the copy."""
+
+
 class InvalidBehaviorError(EndpointError):
     """A setting has an unknown behavior or an invalid value."""
 
@@ -58,6 +64,13 @@ class StoreFailedError(EndpointError):
     def __init__(self, message: str, *, busy: bool) -> None:
         super().__init__(message)
         self.busy = busy
+
+
+class OutcomeUnknownError(EndpointError):
+    """The database may or may not have committed the write."""
+
+    def __init__(self) -> None:
+        super().__init__("the database did not confirm the commit")
 
 
 class ApiError(EndpointError):

@@ -16,7 +16,7 @@ from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.data_directory import DataDirectoryLock
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.open_store import open_store
 from reconciler.serving.http_server import listen, require_files, run_server, url_of
 from reconciler.serving.protocol import Limits
 from reconciler.serving.tls import make_context
@@ -38,6 +38,7 @@ class LocalEndpoint:
 
     Attributes:
         data: The data directory, or None to keep the state in memory.
+        store: The URL of a PostgreSQL database that has the state instead of ``data``.
         host: The address to listen on; other than loopback only if ``insecure`` is true.
         port: The port to listen on; 0 chooses a free one.
         behavior: The behaviors of the service that are not documented.
@@ -51,10 +52,12 @@ class LocalEndpoint:
         limits: The limits of the HTTP server.
         clock: Returns seconds since 1970.
         url: The URL of the running endpoint.
+        location: The place of the state, for messages.
     """
 
     data: Path | None
     _: KW_ONLY
+    store: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 0
     behavior: Behavior = field(default_factory=Behavior)
@@ -66,6 +69,7 @@ class LocalEndpoint:
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.time
     url: str = field(init=False, repr=False)
+    location: str = field(init=False, repr=False)
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -74,7 +78,7 @@ class LocalEndpoint:
         Raises:
             DataDirectoryLockedError: Another process serves this directory.
             DataDirectoryUnusableError: The directory cannot be created, opened or locked.
-            InvalidStoreError: The database in the directory cannot be used.
+            InvalidStoreError: The database cannot be used.
             InvalidAddressError: The address is not a loopback address, or is in use.
             InvalidFileError: The certificate, its key or the credentials cannot be used.
             ServingError: This process may not open enough files or start enough threads.
@@ -86,12 +90,12 @@ class LocalEndpoint:
         keys = open_credentials(self.credentials) if self.credentials else None
         with ExitStack() as opening:
             directory = None
-            if self.data is not None:
+            if self.store is None and self.data is not None:
                 directory = DataDirectoryLock(self.data)
                 opening.callback(directory.close)
             # Without free file descriptors, a valid database would be reported as damaged.
             require_files()
-            store = Store(self.data)
+            store, self.location = open_store(self.store, self.data)
             opening.callback(store.close)
             is_protected = self.insecure or keys is not None
             opened = opening.enter_context(

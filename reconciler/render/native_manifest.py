@@ -5,7 +5,6 @@ Each manifest is loaded again with `reconciler.manifest`, to check that it descr
 
 import re
 from typing import Any
-from urllib.parse import quote
 
 import yaml
 
@@ -14,15 +13,13 @@ from reconciler.api import load as load_api
 from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
 from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws, user_tags
-from reconciler.core.resources import Key, LiveResource, Spec, text_digest
+from reconciler.core.resources import Key, LiveResource, Spec, file_name_part
 from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Severity
 from reconciler.render.diagnostic_reports import sentence
 
 # Text that needs no quotation marks. y and n are booleans in YAML 1.1.
 _PLAIN = re.compile(r"(?![yn]$)[a-z][\w/-]*(?:\.[\w/-]+)*", re.ASCII | re.IGNORECASE)
-# A file's name has at most 255 bytes on most systems.
-MAX_NAME_LENGTH = 200
 
 
 def render_manifest(resource: LiveResource, spec: Spec) -> str:
@@ -98,14 +95,7 @@ def file_name(key: Key) -> str:
     account are in `@111122223333`, because two accounts may have meshes of the same name.
     """
     owner = [f"@{key.mesh_owner}"] if key.mesh_owner else []
-    return "/".join((key.kind, *owner, *map(_safe, key.path))) + ".yaml"
-
-
-def _safe(name: str) -> str:
-    # Files whose names begin with a dot are not read as manifests.
-    safe = quote(name, safe="", errors="surrogatepass")
-    safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe
-    return safe if len(safe) <= MAX_NAME_LENGTH else f"{safe[:MAX_NAME_LENGTH]}-{text_digest(safe)}"
+    return "/".join((key.kind, *owner, *map(file_name_part, key.path))) + ".yaml"
 
 
 def _names(key: Key) -> dict[str, str]:

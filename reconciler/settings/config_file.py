@@ -34,6 +34,9 @@ TARGET_FIELDS = (
 )
 
 
+ACM_FIELDS = frozenset({"certificate_chain", "private_key", "secret_name"})
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
@@ -68,6 +71,7 @@ class ConfigFile:
         common: Common options by field name.
         commands: Options of each command by field name.
         targets: Tables of the targets.
+        acm: Places of certificates and authorities of ACM by their ARNs, for Envoys.
         path: The file, or None if there is none.
         name_defaults: The checked tables of ``[[defaults]]``.
     """
@@ -76,6 +80,7 @@ class ConfigFile:
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     path: Path | None = None
+    acm: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     name_defaults: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -119,6 +124,9 @@ def read_file(path: Path | None) -> ConfigFile:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"reading {chosen}: {error}") from error
     targets = _tables(chosen, "targets", document.pop("targets", {}))
+    acm = _tables(chosen, "acm", document.pop("acm", {}))
+    for arn, table in acm.items():
+        _check_stored_certificate(chosen, arn, table)
     name_defaults = parse_name_defaults(chosen, document.pop("defaults", []))
     commands = {command: document.pop(command) for command in ALL_COMMANDS if command in document}
     _check_options(chosen, "", document, None)
@@ -126,7 +134,7 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    return ConfigFile(document, commands, targets, chosen, name_defaults)
+    return ConfigFile(document, commands, targets, chosen, acm, name_defaults)
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
@@ -153,6 +161,21 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
     if name in BUILT_IN and "endpoint_url" in table:
         raise UsageError(
             f"{file}: targets.{name}.endpoint_url: remove it, {name} finds its own endpoint"
+        )
+
+
+def _check_stored_certificate(file: Path, arn: str, table: Mapping[str, Any]) -> None:
+    """Reject the place of a certificate that is incomplete."""
+    prefix = f"acm.{arn}"
+    _check_names(file, f"{prefix}.", table, ACM_FIELDS)
+    if not all(_is_text(value) and value for value in table.values()):
+        raise UsageError(f"{file}: {prefix}: all values must be non-empty strings")
+    if ("secret_name" in table) == ("certificate_chain" in table) or (
+        "secret_name" in table and "private_key" in table
+    ):
+        raise UsageError(
+            f"{file}: {prefix} must have either secret_name, or certificate_chain and, for a "
+            "certificate, private_key"
         )
 
 

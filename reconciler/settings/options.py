@@ -13,11 +13,28 @@ from reconciler.settings.lock_schemes import LOCK_HELP, LOCK_SCHEMES
 
 MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
 DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
-SOURCE_COMMANDS = ("validate", *MESH_COMMANDS)
-TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "doctor")
-ALL_COMMANDS = ("validate", *TARGET_COMMANDS, "show", *DAEMON_CLIENT_COMMANDS, "endpoint", "schema")
+# These commands translate manifests, or with --live the resources of a target.
+ENVOY_COMMANDS = ("envoy export", "envoy explain")
+SOURCE_COMMANDS = ("validate", *MESH_COMMANDS, *ENVOY_COMMANDS)
+TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "doctor", *ENVOY_COMMANDS)
+ALL_COMMANDS = (
+    "validate",
+    *TARGET_COMMANDS,
+    "show",
+    *DAEMON_CLIENT_COMMANDS,
+    "endpoint",
+    "envoy bootstrap",
+    "schema",
+)
 # These commands take keys as arguments. The other commands that read manifests take paths.
-KEY_COMMANDS = {"adopt": "KEY…", "release": "KEY…", "export": "[KEY…]", "describe": "KEY"}
+KEY_COMMANDS = {
+    "adopt": "KEY…",
+    "release": "KEY…",
+    "export": "[KEY…]",
+    "describe": "KEY",
+    "envoy explain": "KEY",
+    "envoy bootstrap": "KEY",
+}
 WRITING_COMMANDS = ("apply", "adopt", "release")
 # These commands also renew the last-applied records of resources that are in sync.
 RENEWING_COMMANDS = ("apply", "run")
@@ -47,6 +64,7 @@ class OptionGroup(Enum):
     APPLY = "Apply"
     DAEMON = "Daemon"
     ENDPOINT = "Endpoint"
+    ENVOY = "Envoy"
     OUTPUT = "Output"
     OTHER = "Other"
 
@@ -523,6 +541,30 @@ OPTIONS = (
         command="endpoint",
     ),
     Option(
+        "store",
+        OptionGroup.ENDPOINT,
+        "PostgreSQL database for the data, instead of --data. The PG* variables and the password"
+        " file of libpq apply.",
+        "postgresql://HOST/DATABASE",
+        command="endpoint",
+    ),
+    Option(
+        "from",
+        OptionGroup.ENDPOINT,
+        "With copy: directory or postgresql:// URL of the data to read. Required.",
+        "STORE",
+        command="endpoint",
+        configurable=False,
+    ),
+    Option(
+        "to",
+        OptionGroup.ENDPOINT,
+        "With copy: empty directory or postgresql:// URL to write to. Required.",
+        "STORE",
+        command="endpoint",
+        configurable=False,
+    ),
+    Option(
         "token-retention",
         OptionGroup.ENDPOINT,
         "Seconds to keep client tokens. 0 keeps none.",
@@ -582,6 +624,114 @@ OPTIONS = (
         " Default: every signature is accepted.",
         "FILE",
         command="endpoint",
+    ),
+    Option(
+        "live",
+        OptionGroup.ENVOY,
+        "Translate the live resources of the target instead of manifests.",
+        type=OptionType.FLAG,
+        commands=ENVOY_COMMANDS,
+        configurable=False,
+    ),
+    Option(
+        "instances",
+        OptionGroup.ENVOY,
+        "YAML file with the instances of Cloud Map services.",
+        "FILE",
+        commands=ENVOY_COMMANDS,
+        configurable=False,
+    ),
+    Option(
+        "watch",
+        OptionGroup.ENVOY,
+        "Keep the files up to date until stopped.",
+        type=OptionType.FLAG,
+        command="envoy export",
+        configurable=False,
+    ),
+    Option(
+        "grace",
+        OptionGroup.ENVOY,
+        "With --watch: seconds between new clusters, their routes, and the end of old clusters. "
+        "It must be longer than Envoys take to find the endpoints of a new cluster.",
+        "SECONDS",
+        OptionType.SECONDS,
+        3,
+        command="envoy export",
+        configurable=False,
+    ),
+    Option(
+        "check",
+        OptionGroup.ENVOY,
+        "Validate each configuration with the envoy on PATH, and write nothing if it rejects one.",
+        type=OptionType.FLAG,
+        command="envoy export",
+        configurable=False,
+    ),
+    Option(
+        "strict",
+        OptionGroup.ENVOY,
+        "Write nothing and exit with 65 if a field is refused or changed.",
+        type=OptionType.FLAG,
+        command="envoy export",
+        configurable=False,
+    ),
+    Option(
+        "admin",
+        OptionGroup.ENVOY,
+        "Address of Envoy's administration interface: unix:PATH, HOST:PORT, or none.",
+        "ADDRESS",
+        default="none",
+        commands=("envoy export", "envoy bootstrap"),
+        configurable=False,
+    ),
+    Option(
+        "xds",
+        OptionGroup.ENVOY,
+        "Address of the server of the configuration: unix:PATH or HOST:PORT.",
+        "ADDRESS",
+        command="envoy bootstrap",
+        configurable=False,
+    ),
+    Option(
+        "xds-cert",
+        OptionGroup.ENVOY,
+        "With HOST:PORT: file on the proxy with its certificate.",
+        "FILE",
+        command="envoy bootstrap",
+        configurable=False,
+    ),
+    Option(
+        "xds-key",
+        OptionGroup.ENVOY,
+        "With HOST:PORT: file on the proxy with its private key.",
+        "FILE",
+        command="envoy bootstrap",
+        configurable=False,
+    ),
+    Option(
+        "xds-ca",
+        OptionGroup.ENVOY,
+        "With HOST:PORT: file on the proxy with the authority of the server.",
+        "FILE",
+        command="envoy bootstrap",
+        configurable=False,
+    ),
+    Option(
+        "files",
+        OptionGroup.ENVOY,
+        "Directory that envoy export wrote to.",
+        "DIR",
+        command="envoy bootstrap",
+        configurable=False,
+    ),
+    Option(
+        "sds",
+        OptionGroup.ENVOY,
+        "Add the SDS server, for a proxy whose certificates are secrets.",
+        type=OptionType.FLAG,
+        command="envoy bootstrap",
+        configurable=False,
     ),
     _format_option("status", "Print the status as text or JSON.", "json"),
     Option(

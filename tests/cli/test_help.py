@@ -49,7 +49,7 @@ def test_top_level_help_has_every_command_in_its_group(cli: Cli) -> None:
     listed = [
         (name, group)
         for group in GROUPS
-        for name in re.findall(r"^  (\w+) ", found[group], re.MULTILINE)
+        for name in re.findall(r"^  (\w+(?: \w+)?)  ", found[group], re.MULTILINE)
     ]
     assert listed == [(name, command.group) for name, command in COMMANDS.items()]
     assert found["Examples"].count("  $ reconciler ") == 2

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from endpoint.postgresql import PostgreSQL, postgresql
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -98,9 +99,35 @@ class Client:
 
 
 @pytest.fixture(scope="session")
-def _served() -> Iterator[tuple[LocalEndpoint, Clock]]:
+def database() -> Iterator[PostgreSQL]:
+    """A running PostgreSQL server; its `new_database` gives each test a store of its own."""
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(
+    scope="session",
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)],
+)
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """The store that a test runs on."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def new_store(kind_of_store: str, request: pytest.FixtureRequest) -> Callable[[], str | None]:
+    """Return a function that gives each endpoint an empty store, for its argument `store`."""
+    if kind_of_store == "sqlite":
+        return lambda: None
+    server: PostgreSQL = request.getfixturevalue("database")
+    return server.new_database
+
+
+@pytest.fixture(scope="session")
+def _served(new_store: Callable[[], str | None]) -> Iterator[tuple[LocalEndpoint, Clock]]:
     clock = Clock()
-    with LocalEndpoint(None, clock=clock) as endpoint:
+    with LocalEndpoint(None, store=new_store(), clock=clock) as endpoint:
         yield endpoint, clock
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ print("done")
 
 
 @pytest.fixture
-def served() -> Iterator[LocalEndpoint]:
-    with LocalEndpoint(None) as endpoint:
+def served(new_store: Callable[[], str | None]) -> Iterator[LocalEndpoint]:
+    with LocalEndpoint(None, store=new_store()) as endpoint:
         yield endpoint
 
 

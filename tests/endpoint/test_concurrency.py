@@ -5,6 +5,7 @@ import json
 import random
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def creates(address: str, seed: int) -> list[tuple[str, str, int, str]]:
     return answers
 
 
-def test_colliding_creates_have_one_effect_a_name(tmp_path: Path) -> None:
-    with LocalEndpoint(tmp_path) as endpoint:
+def test_colliding_creates_have_one_effect_a_name(
+    tmp_path: Path, new_store: Callable[[], str | None]
+) -> None:
+    with LocalEndpoint(tmp_path, store=new_store()) as endpoint:
         address = endpoint.url.removeprefix("http://")
         with ThreadPoolExecutor(THREADS) as pool:
             runs = list(pool.map(lambda seed: creates(address, seed), range(THREADS)))
@@ -66,8 +69,10 @@ def test_colliding_creates_have_one_effect_a_name(tmp_path: Path) -> None:
     assert {mesh["metadata"]["version"] for mesh in live.values()} == {1}
 
 
-def test_pages_hold_every_untouched_mesh_while_others_come_and_go() -> None:
-    with LocalEndpoint(None) as endpoint:
+def test_pages_hold_every_untouched_mesh_while_others_come_and_go(
+    new_store: Callable[[], str | None],
+) -> None:
+    with LocalEndpoint(None, store=new_store()) as endpoint:
         client = Client(endpoint.url)
         steady = [f"s{number:03}" for number in range(60)]
         for name in steady:

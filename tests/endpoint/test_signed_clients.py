@@ -219,7 +219,7 @@ def use_aws(served: Served, directory: Path, secret: str) -> str:
 
 def use_terraform(served: Served, directory: Path, secret: str) -> str:
     terraform = Terraform(directory, require_mirror())
-    meshes = {"aws_appmesh_mesh": configuration(changed=False)["aws_appmesh_mesh"]}
+    meshes = {"aws_appmesh_mesh": configuration("pay")["aws_appmesh_mesh"]}
     keys = {"secret_key": secret, "custom_ca_bundle": str(served.authority)}
     terraform.configure(served.url, meshes, account=WRITER, **keys)
     terraform("init")

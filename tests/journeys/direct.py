@@ -36,7 +36,7 @@ from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state import tables
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.sqlite_store import SqliteStore
 from reconciler.endpoint.state.tables import Resource, Scope
 from reconciler.engine import ApplyOptions, apply, propose
 from reconciler.targets.api_client import ApiClient
@@ -76,7 +76,7 @@ class Direct:
     def __post_init__(self) -> None:
         """Begin empty."""
         description = api.load()
-        self.store = Store(None)
+        self.store = SqliteStore(None)
         operations = Operations(description, self.behavior, lambda: self.now)
         self._app = EndpointApp(description, operations, self.store, behavior=self.behavior)
 
@@ -87,11 +87,11 @@ class Direct:
 
     def find(self, collection: tables.Collection, name: str) -> Resource | None:
         """Return a live resource."""
-        return self.store.read(lambda tables: tables.find(collection, name))
+        return self.store.read(lambda tables: tables.find(collection, name)).result()
 
     def tagged(self) -> list[Resource]:
         """Return all that is live and carries a tag."""
-        return self.store.read(lambda tables: list(tables.tagged(HERE, ("", "", "", ""))))
+        return self.store.read(lambda tables: list(tables.tagged(HERE))).result()
 
     def breaks(self, faults: list[dict[str, Any]], seed: int) -> None:
         """Let calls fail from here on, counted from 1."""

@@ -33,7 +33,10 @@ from reconciler.settings.config_file import read_file
         ("[[defaults]]\nmeshName = 'a-{steM}'", "defaults[0].meshName contains {steM}; use {stem}"),
         ("[[defaults]]\nfiles = 'a'", "defaults[0] must have files and at least one name"),
         ("[[defaults]]\nmeshName = 'a'", "defaults[0] must have files and at least one name"),
-        ('lock = "redis:x"', "lock must be file:PATH or dynamodb:TABLE, not 'redis:x'"),
+        (
+            'lock = "redis:x"',
+            "lock must be file:PATH or dynamodb:TABLE or s3:BUCKET/KEY or postgresql://HOST/DATABASE",
+        ),
         ("tag_index_lag = -1", "tag_index_lag must be a number of seconds, not -1"),
         (
             '[targets.t]\ntag_index_lag = "2m"',

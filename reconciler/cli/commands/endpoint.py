@@ -1,7 +1,11 @@
 """The endpoint command: serves a local App Mesh API."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from reconciler import known_secrets
 from reconciler.cli.command import Invocation
 from reconciler.cli.output import print_result
 from reconciler.cli.signals import stop_on_signals
@@ -17,6 +21,7 @@ from reconciler.endpoint import (
     InvalidFileError,
     LocalEndpoint,
     ServingError,
+    copy_state,
     parse_behavior,
 )
 
@@ -24,12 +29,19 @@ IN_MEMORY = ":memory:"
 
 
 def run(invocation: Invocation) -> int:
-    """Serve a local App Mesh API until SIGTERM or SIGINT."""
+    """Serve a local App Mesh API until SIGTERM or SIGINT, or copy its data."""
+    for name in ("store", "from", "to"):
+        _remember_password(invocation[name])
+    if invocation.paths:
+        return _copy(invocation["from"], invocation["to"])
+    if invocation["from"] or invocation["to"]:
+        raise UsageError("--from and --to are for copy: use endpoint copy --from DIR --to URL")
     host, port = invocation.listen
     data = None if invocation["data"] == IN_MEMORY else Path(invocation["data"])
     try:
         endpoint = LocalEndpoint(
             data,
+            store=invocation["store"],
             host=host,
             port=port,
             behavior=_behavior(invocation),
@@ -41,7 +53,7 @@ def run(invocation: Invocation) -> int:
         )
         with stop_on_signals() as stop, endpoint:
             print_result(
-                f"App Mesh API at {endpoint.url}, data in {data or 'memory'}; Ctrl-C stops it\n"
+                f"App Mesh API at {endpoint.url}, data in {endpoint.location}; Ctrl-C stops it\n"
             )
             stop.stop_requested.wait()
     except DataDirectoryLockedError as error:
@@ -58,6 +70,25 @@ def run(invocation: Invocation) -> int:
     except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error
     return ExitCode.OK
+
+
+def _copy(source: str | None, target: str | None) -> int:
+    if not (source and target):
+        raise UsageError("copy needs two stores: pass --from and --to, each a directory or a URL")
+    try:
+        print_result(f"{copy_state(source, target)}\n")
+    except DataDirectoryLockedError as error:
+        raise LockHeldError(f"{error}: stop that process, or pass another --to DIR") from error
+    except (EndpointError, ServingError) as error:
+        raise TargetError(str(error)) from error
+    return ExitCode.OK
+
+
+def _remember_password(store: str | None) -> None:
+    # The logs and messages of all libraries are searched for it.
+    with suppress(ValueError):  # the endpoint reports an invalid URL, without its text
+        password = urlsplit(store or "").password or ""
+        known_secrets.remember(password, unquote(password), os.environ.get("PGPASSWORD"))
 
 
 def _behavior(invocation: Invocation) -> Behavior:

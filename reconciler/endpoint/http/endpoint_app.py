@@ -9,13 +9,18 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import parse_qs
 from uuid import uuid4
 
 from reconciler.api import Description
-from reconciler.endpoint.endpoint_errors import ApiError, InvalidFaultsError, StoreFailedError
+from reconciler.endpoint.endpoint_errors import (
+    ApiError,
+    InvalidFaultsError,
+    OutcomeUnknownError,
+    StoreFailedError,
+)
 from reconciler.endpoint.faults.fault_effects import (
     HangUpError,
     Perform,
@@ -28,6 +33,7 @@ from reconciler.endpoint.http.authentication import OWN, Authenticator, Caller, 
 from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
 from reconciler.endpoint.http.protocols import APP_MESH, STS, TAGGING, Protocol, protocol_of
+from reconciler.endpoint.http.store_results import read_result, write_result
 from reconciler.endpoint.http.tagging_api import TaggingApi
 from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
@@ -95,6 +101,7 @@ class EndpointApp:
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
             ("GET", "/_endpoint/health"): self._get_health,
+            ("GET", "/_endpoint/ready"): self._get_ready,
             ("GET", "/_endpoint/calls"): self._get_calls,
             ("DELETE", "/_endpoint/calls"): self._clear_calls,
             ("DELETE", "/_endpoint/state"): self._clear_state,
@@ -140,7 +147,12 @@ class EndpointApp:
             code, message, status = "RequestEntityTooLargeException", str(error), 413
         except StoreFailedError as error:
             code = "ServiceUnavailableException" if error.busy else "InternalServerErrorException"
-            message, status = str(error), self._status[code]
+            response = protocol.error(code, str(error), self._status[code], request_id)
+            later = ((b"retry-after", b"1"),) if error.busy else ()
+            return replace(response, headers=response.headers + later)
+        except OutcomeUnknownError:
+            # Any response would claim an outcome; the same token settles it.
+            raise HangUpError(0) from None
         return protocol.error(code, message, status, request_id)
 
     async def _handle(
@@ -187,12 +199,14 @@ class EndpointApp:
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
         if self._operations.reads(call.operation):
-            return Response(200, self._store.read(partial(self._operations.read, call, lag=lag)))
-        writing = self._store.write(partial(self._operations.write, call))
-        outcome = await asyncio.wrap_future(writing)
-        if isinstance(outcome, ApiError):
-            raise outcome
-        return Response(200, outcome)
+            reading = self._store.read(partial(self._operations.read, call, lag=lag))
+            return Response(200, await read_result(reading))
+        scope, work = self._operations.scope(call), partial(self._operations.write, call)
+        written = await write_result(self._store.write(scope, work))
+        if isinstance(written.outcome, ApiError):
+            raise written.outcome
+        revision = (b"x-mesh-revision", str(written.revision).encode())
+        return Response(200, written.outcome, headers=(revision,))
 
     def _other_service(
         self, caller: Caller, headers: Headers, body: bytes, request_id: str
@@ -228,7 +242,11 @@ class EndpointApp:
             )
 
     async def _get_health(self, _: bytes) -> Response:
-        return Response(200, "{}")
+        return Response(200, json.dumps({"status": "alive"}))
+
+    async def _get_ready(self, _: bytes) -> Response:
+        await read_result(self._store.read(lambda tables: tables.revision(identity.DEFAULT)))
+        return Response(200, json.dumps({"status": "ready"}))
 
     async def _get_calls(self, _: bytes) -> Response:
         return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))
@@ -238,7 +256,7 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _clear_state(self, _: bytes) -> Response:
-        await asyncio.wrap_future(self._store.write(self._operations.empty))
+        await write_result(self._store.write(None, self._operations.empty))
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:

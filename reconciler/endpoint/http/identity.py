@@ -13,7 +13,7 @@ from reconciler.endpoint.state.tables import Scope
 _SCOPE = re.compile(r"([^/,\s]{1,128})/\d{8}/([a-z0-9-]{1,40})/")
 _ACCOUNT = re.compile(r"\d{12}")
 _SERVER_FAULT = 500
-_DEFAULT = Scope("000000000000", "us-east-1")
+DEFAULT = Scope("000000000000", "us-east-1")
 
 _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <GetCallerIdentityResult><Arn>arn:{partition}:iam::{account}:root</Arn><UserId>{account}</UserId>\
@@ -34,8 +34,8 @@ def scope_of(authorization: str) -> Scope:
     """
     scope = _SCOPE.match(authorization.partition("Credential=")[2])
     if scope is None:
-        return _DEFAULT
-    account = scope[1] if _ACCOUNT.fullmatch(scope[1]) else _DEFAULT.account
+        return DEFAULT
+    account = scope[1] if _ACCOUNT.fullmatch(scope[1]) else DEFAULT.account
     return Scope(account, scope[2])
 
 

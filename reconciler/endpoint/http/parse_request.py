@@ -102,6 +102,11 @@ def check_call(
     _reject_if_any(
         (_code(violation, operation, behavior), str(violation)) for violation in violations_found
     )
+    _reject_if_any(
+        ("BadRequestException", f"{name}: must not contain U+0000, which PostgreSQL cannot store")
+        for name, value in parameters.items()
+        if isinstance(value, str) and "\0" in value
+    )
     call = Call(operation, scope, parameters)
     _reject_if_any(spec_checks.violations_of_rules(call, behavior))
     return call

@@ -1,6 +1,5 @@
 """The operations of the tagging API on the resources of the endpoint."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -11,6 +10,7 @@ from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.faults.fault_effects import Response
 from reconciler.endpoint.http.parse_request import check_call
 from reconciler.endpoint.http.protocols import TAGGING
+from reconciler.endpoint.http.store_results import read_result, write_result
 from reconciler.endpoint.semantics import tagging
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
@@ -45,8 +45,8 @@ class TaggingApi:
             raise ApiError("InvalidParameterException", f"the body is not JSON: {error}") from error
         if action == "GetResources":
             arn = self._operations.views.arn
-            found = self._store.read(
-                lambda tables: tagging.get_resources(request, scope, tables, arn)
+            found = await read_result(
+                self._store.read(lambda tables: tagging.get_resources(request, scope, tables, arn))
             )
         else:
             found = await self._change(action, scope, request)
@@ -61,10 +61,10 @@ class TaggingApi:
             self._operations.write(check_call(operation, scope, named, self._behavior), tables)
 
         failures = {}
-        writes = {arn: self._store.write(partial(write, arn)) for arn in arns}
+        writes = {arn: self._store.write(scope, partial(write, arn)) for arn in arns}
         for arn, writing in writes.items():
             try:
-                await asyncio.wrap_future(writing)
+                await write_result(writing)
             except ApiError as error:
                 failures[arn] = tagging.failure(error)
         return {"FailedResourcesMap": failures}

@@ -21,7 +21,7 @@ from reconciler.endpoint.semantics.spec_defaults import with_defaults
 from reconciler.endpoint.semantics.token_replay import Tokens, as_json
 from reconciler.endpoint.semantics.views import ResponseBody, Views
 from reconciler.endpoint.state.stale_reads import Lag, WriteHistory
-from reconciler.endpoint.state.tables import Collection, Resource, Tables
+from reconciler.endpoint.state.tables import Collection, Resource, Scope, Tables
 
 _BY_CONSUMERS = ("VirtualNode", "VirtualRouter", "Route", "VirtualService")
 """The kinds that an account may create in a mesh of another account (UG on sharing)."""
@@ -65,6 +65,12 @@ class Operations:
         lag = lag or Lag(seconds=self._behavior.read_lag_seconds)
         return as_json(self._reads[call.operation.action](call, tables, lag))
 
+    def scope(self, call: Call) -> Scope:
+        """Return the scope of the resource of a writing call, as far as the call shows it."""
+        parameters = call.parameters
+        owner = parameters.get("meshOwner")
+        return replace(call.scope, account=owner) if owner else call.scope
+
     def write(self, call: Call, tables: Tables) -> str | ApiError:
         """Execute a writing call; return its response as JSON, or an error to store.
 
@@ -80,7 +86,7 @@ class Operations:
     def empty(self, tables: Tables) -> None:
         """Delete the resources and client tokens of all accounts, and the write history."""
         tables.clear()
-        self._history.clear()
+        tables.after_commit.append(self._history.clear)
 
     def _create(self, call: Call, tables: Tables, now: int) -> ResponseBody:
         collection, name = self._place(call)
@@ -125,8 +131,8 @@ class Operations:
         if call.scope.account not in (resource.owner, resource.collection.scope.account):
             raise self._check_account(call, resource)
         check_unused(tables, resource, self._behavior)
-        self._history.record(resource.collection, resource.name, resource, now)
         tables.remove(resource)
+        self._record(tables, resource, resource, now)
         last = _next_version(resource, now)
         bumps = self._behavior.delete_bumps_version
         if bumps == "none" or (bumps == "children" and resource.collection.kind == "Mesh"):
@@ -142,9 +148,8 @@ class Operations:
         size = pagination.page_size(call)
         everywhere = collection.kind == "Mesh" and self._behavior.shared_meshes == "listed"
         order = pagination.Order(self._behavior.list_order, everywhere=everywhere)
-        after = pagination.token_position(call, collection.parent)
-        read = tables.page_of_all_accounts if everywhere else tables.page
-        found = read(collection, after, size + 1, order.expression)
+        after = order.values(pagination.token_position(call, collection.parent))
+        found = tables.page(collection, size + 1, order.columns, after, all_accounts=everywhere)
         now = self._now()
         seen = [
             self._history.read(resource.collection, resource.name, resource, lag, now)
@@ -180,19 +185,26 @@ class Operations:
         resource = self._named_by_arn(call, tables, lag)
         size = pagination.page_size(call)
         after = pagination.token_position(call, call.parameters["resourceArn"])
-        left = sorted(key for key in resource.tags if key > after)
+        left = sorted(key for key in resource.tags if [key] > after)
         page = left[:size]
         tags = [{"key": key, "value": resource.tags[key]} for key in page]
         response: ResponseBody = {pagination.list_member(call): tags}
         if len(left) > size:
             response["nextToken"] = pagination.next_token(
-                call, call.parameters["resourceArn"], page[-1]
+                call, call.parameters["resourceArn"], [page[-1]]
             )
         return response
 
     def _put(self, tables: Tables, before: Resource | None, after: Resource, now: int) -> None:
-        self._history.record(after.collection, after.name, before, now)
         tables.put(after)
+        self._record(tables, after, before, now)
+
+    def _record(
+        self, tables: Tables, resource: Resource, before: Resource | None, now: int
+    ) -> None:
+        """Record the state before a write, once the write is committed."""
+        record = self._history.record
+        tables.after_commit.append(partial(record, resource.collection, resource.name, before, now))
 
     def _put_tags(self, tables: Tables, resource: Resource, tags: dict[str, str], now: int) -> None:
         after = replace(resource, tags=tags)

@@ -153,7 +153,7 @@ def check_unused(tables: Tables, resource: Resource, behavior: Behavior) -> None
     users = {
         containment: children
         for containment in within
-        if (children := tables.page(Collection(collection.scope, containment, inner), "", 6))
+        if (children := tables.page(Collection(collection.scope, containment, inner), 6))
     }
     quoted = json.dumps(resource.name)
     backends_count = behavior.backends_hold_services == "yes"
@@ -213,7 +213,7 @@ def _check_listener_ports(tables: Tables, parent: Resource, containment: Contain
     collection = Collection(
         parent.collection.scope, containment.kind, f"{parent.collection.parent}/{parent.name}"
     )
-    routes = tables.page(collection, "", -1)
+    routes = tables.page(collection)
     unported = [route.name for route in routes if _without_port(route)]
     ports = _listeners(parent)
     if len(ports) > 1 and unported:

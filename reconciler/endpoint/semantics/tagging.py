@@ -10,6 +10,8 @@ from reconciler.endpoint.semantics.pagination import read_token, write_token
 from reconciler.endpoint.state.tables import Resource, Scope, Tables
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."
+# Account, kind, parent and name.
+_POSITION_LENGTH = 4
 OPERATIONS = ("GetResources", "TagResources", "UntagResources")
 
 
@@ -60,15 +62,15 @@ def get_resources(
     """
     _check(_REQUEST, request)
     token = request.get("PaginationToken") or ""
-    after = read_token(token, 4)
-    if token and not any(after):
+    after = read_token(token)
+    if token and len(after) != _POSITION_LENGTH:
         raise ApiError(
             "InvalidParameterException", "PaginationToken: is not a token of this operation"
         )
     size = request.get("ResourcesPerPage", limits.TAG_INDEX_PAGE_SIZE)
     page: list[Resource] = []
     following = ""
-    for resource in tables.tagged(scope, (after[0], after[1], after[2], after[3])):
+    for resource in tables.tagged(scope, tuple(after)):
         if not _is_wanted(resource, request, arn):
             continue
         if len(page) == size:

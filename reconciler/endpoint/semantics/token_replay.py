@@ -38,7 +38,7 @@ class Tokens:
         if not token or not self._retention:
             return as_json(perform())
         request = _digest(call)
-        tables.drop_tokens(now - self._retention)
+        tables.drop_tokens(call.scope, now - self._retention)
         record = tables.find_token(call.scope, token)
         if record is not None and not self._is_outlived(call, tables, record):
             if record.request != request:

@@ -1,5 +1,6 @@
 """Earlier states of resources, to return stale reads on request."""
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -16,20 +17,22 @@ class Lag:
 
 
 class WriteHistory:
-    """The earlier states of recently written resources, kept in memory."""
+    """The earlier states of the resources that this process wrote recently, kept in memory."""
 
     def __init__(self) -> None:
+        self._guard = threading.Lock()
         self._states: OrderedDict[tuple[Collection, str], list[tuple[int, Resource | None]]]
         self._states = OrderedDict()
 
     def record(self, collection: Collection, name: str, before: Resource | None, now: int) -> None:
         """Record the state that a resource had until ``now``, in milliseconds since 1970."""
-        states = self._states.setdefault((collection, name), [])
-        states.append((now, before))
-        del states[: -limits.MAX_STALE_STATES]
-        self._states.move_to_end((collection, name))
-        if len(self._states) > limits.MAX_STALE_RESOURCES:
-            self._states.popitem(last=False)
+        with self._guard:
+            states = self._states.setdefault((collection, name), [])
+            states.append((now, before))
+            del states[: -limits.MAX_STALE_STATES]
+            self._states.move_to_end((collection, name))
+            if len(self._states) > limits.MAX_STALE_RESOURCES:
+                self._states.popitem(last=False)
 
     def read(
         self, collection: Collection, name: str, resource: Resource | None, lag: Lag, now: int
@@ -46,4 +49,5 @@ class WriteHistory:
 
     def clear(self) -> None:
         """Delete all states."""
-        self._states.clear()
+        with self._guard:
+            self._states.clear()

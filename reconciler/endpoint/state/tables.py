@@ -1,28 +1,19 @@
-"""The tables of the store, and the SQL statements on them.
+"""The tables of a store, and the SQL statements on them.
 
-Callers apply the rules of App Mesh and manage the transactions.
+SQLite and PostgreSQL run the same statements. Callers apply the rules of App Mesh; the stores
+manage the transactions and their locks.
 """
 
 import json
-import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SCHEMA = (
-    """CREATE TABLE resource (
-    account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL,
-    parent TEXT NOT NULL, name TEXT NOT NULL,
-    owner TEXT NOT NULL, uid TEXT NOT NULL, version INTEGER NOT NULL,
-    created INTEGER NOT NULL, updated INTEGER NOT NULL,
-    spec TEXT NOT NULL, tags TEXT NOT NULL,
-    PRIMARY KEY (account, region, kind, parent, name))""",
-    """CREATE TABLE token (
-    account TEXT NOT NULL, region TEXT NOT NULL, token TEXT NOT NULL,
-    request TEXT NOT NULL, answer TEXT NOT NULL, remembered INTEGER NOT NULL,
-    PRIMARY KEY (account, region, token))""",
-    "CREATE INDEX token_by_age ON token (remembered)",
-)
+from reconciler import limits
+from reconciler.endpoint.state.execute import Execute
+
+_KEY = "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +62,67 @@ class TokenRecord:
     response: str
 
 
-class Tables:
-    """The statements over one connection."""
+class ScopeNotLockedError(Exception):
+    """The work changes a scope that its transaction has not locked, so it has to run again."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"{scope} is not locked")
+        self.scope = scope
+
+
+class Tables:
+    """The statements of one piece of work.
+
+    Attributes:
+        execute: Runs a statement with values; question marks are its placeholders.
+        after_commit: Functions that the store calls when the writes are committed.
+    """
+
+    def __init__(self, execute: Execute, locked: dict[Scope, int] | None = None) -> None:
+        """Use `execute`, with question marks as placeholders.
+
+        Args:
+            execute: Runs a statement with values.
+            locked: The scopes that the transaction has locked, with their revisions, which the
+                store writes in the end; None if it has locked all scopes.
+        """
+        self.execute = execute
+        self._locked = locked
+        self._changed: Scope | None = None
+        self.after_commit: list[Callable[[], None]] = []
 
     def find(self, collection: Collection, name: str) -> Resource | None:
         """Return the resource with this name, or None if there is none."""
-        found = self._where(
-            "account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_columns(collection), name),
-        )
-        return next(found, None)
+        return next(self._where(_KEY, (*_columns(collection), name)), None)
 
     def page(
-        self, collection: Collection, after: str, limit: int, order: str = "name"
+        self,
+        collection: Collection,
+        limit: int = sys.maxsize,
+        order: Sequence[str] = ("name",),
+        after: Sequence[str | int] = (),
+        *,
+        all_accounts: bool = False,
     ) -> list[Resource]:
-        """Return up to ``limit`` resources of a collection that follow ``after`` in ``order``.
+        """Return up to `limit` resources of a collection, from the beginning or from a position.
 
-        ``order`` is an SQL expression over the columns; ``after`` is one of its values.
+        Args:
+            collection: The collection to read.
+            limit: The maximum number of resources.
+            order: The names of the columns by which the list is ordered.
+            after: The values of these columns in the last resource of the page before.
+            all_accounts: Whether to read the collections of all accounts in the region.
         """
-        where = f"account = ? AND region = ? AND kind = ? AND parent = ? AND {order} > ?"
-        tail = f"ORDER BY {order} LIMIT ?"
-        return list(self._where(where, (*_columns(collection), after, limit), tail))
+        where, values = "region = ? AND kind = ? AND parent = ?", _columns(collection)
+        if all_accounts:
+            return list(self._page(where, values[1:], order, after, limit))
+        return list(self._page(f"account = ? AND {where}", values, order, after, limit))
 
-    def page_of_all_accounts(
-        self, collection: Collection, after: str, limit: int, order: str
-    ) -> list[Resource]:
-        """Return a page like ``page``, but of the collections in all accounts of the region."""
-        _, *place = _columns(collection)
-        where = f"region = ? AND kind = ? AND parent = ? AND {order} > ?"
-        return list(self._where(where, (*place, after, limit), f"ORDER BY {order} LIMIT ?"))
-
-    def descendants(
-        self, mesh: Collection, name: str, kind: str, text: str = ""
-    ) -> Iterator[Resource]:
-        """Yield the resources of a kind in a mesh whose spec, as JSON, contains ``text``."""
+    def descendants(self, mesh: Collection, name: str, kind: str, text: str) -> Iterator[Resource]:
+        """Yield the resources of a kind in a mesh whose spec, as JSON, contains `text`."""
         where = (
             "account = ? AND region = ? AND kind = ? AND parent >= ? AND parent < ?"
-            " AND instr(spec, ?) > 0"
+            " AND replace(spec, ?, '') <> spec"
         )
         # The slash that follows a mesh's name is the character before the digit 0.
         scope = mesh.scope
@@ -119,14 +131,23 @@ class Tables:
             if found.collection.parent.partition("/")[0] == name:
                 yield found
 
-    def tagged(self, owner: Scope, after: tuple[str, str, str, str]) -> Iterator[Resource]:
-        """Yield the tagged resources that an account created, by account, kind, parent and name."""
-        where = (
-            "owner = ? AND region = ? AND tags <> '{}'"
-            " AND (account, kind, parent, name) > (?, ?, ?, ?)"
-        )
-        tail = "ORDER BY account, kind, parent, name"
-        return self._where(where, (owner.account, owner.region, *after), tail)
+    def tagged(self, owner: Scope, after: tuple[str, ...] = ()) -> Iterator[Resource]:
+        """Yield the tagged resources that an account created, by account, kind, parent and name.
+
+        Args:
+            owner: The account and the region.
+            after: The account, kind, parent and name of the resource before the first one.
+        """
+        where = "owner = ? AND region = ? AND tags <> '{}'"
+        order = ("account", "kind", "parent", "name")
+        while True:
+            size = limits.TAGGED_ROWS_PER_QUERY
+            page = list(self._page(where, (owner.account, owner.region), order, after, size))
+            yield from page
+            if len(page) < size:
+                return
+            last = page[-1]
+            after = (last.collection.scope.account, *_columns(last.collection)[2:], last.name)
 
     def find_shared(self, owner: Scope, kind: str, parent: str, name: str) -> Resource | None:
         """Return the resource that an account created in a mesh of another account."""
@@ -136,17 +157,19 @@ class Tables:
 
     def count(self, collection: Collection) -> int:
         """Return the number of resources in a collection."""
-        row = self._execute(
-            "SELECT count(*) FROM resource"
-            " WHERE account = ? AND region = ? AND kind = ? AND parent = ?",
-            _columns(collection),
-        ).fetchone()
-        return int(row[0])
+        where = "account = ? AND region = ? AND kind = ? AND parent = ?"
+        rows = self.execute(f"SELECT count(*) FROM resource WHERE {where}", _columns(collection))  # noqa: S608
+        return int(rows.fetchone()[0])
 
     def put(self, resource: Resource) -> None:
         """Write a resource, new or changed."""
-        self._execute(
-            "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        self._change(resource.collection.scope)
+        self.execute(
+            "INSERT INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (account, region, kind, parent, name) DO UPDATE SET"
+            " owner = excluded.owner, uid = excluded.uid, version = excluded.version,"
+            " created = excluded.created, updated = excluded.updated,"
+            " spec = excluded.spec, tags = excluded.tags",
             (
                 *_columns(resource.collection),
                 resource.name,
@@ -162,15 +185,14 @@ class Tables:
 
     def remove(self, resource: Resource) -> None:
         """Delete a resource."""
-        self._execute(
-            "DELETE FROM resource"
-            " WHERE account = ? AND region = ? AND kind = ? AND parent = ? AND name = ?",
-            (*_columns(resource.collection), resource.name),
-        )
+        self._change(resource.collection.scope)
+        key = (*_columns(resource.collection), resource.name)
+        self.execute(f"DELETE FROM resource WHERE {_KEY}", key)  # noqa: S608
 
     def find_token(self, scope: Scope, token: str) -> TokenRecord | None:
         """Return the record of a client token, or None if there is none."""
-        row = self._execute(
+        self._require_lock(scope)
+        row = self.execute(
             "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
             (scope.account, scope.region, token),
         ).fetchone()
@@ -178,25 +200,87 @@ class Tables:
 
     def put_token(self, scope: Scope, token: str, record: TokenRecord, now: int) -> None:
         """Store the record of a client token."""
-        self._execute(
-            "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?)",
+        self._require_lock(scope)
+        self.execute(
+            "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (account, region, token) DO UPDATE SET request = excluded.request,"
+            " answer = excluded.answer, remembered = excluded.remembered",
             (scope.account, scope.region, token, record.request, record.response, now),
         )
 
-    def drop_tokens(self, before: int) -> None:
-        """Delete the client tokens stored before a time, in milliseconds since 1970."""
-        self._execute("DELETE FROM token WHERE remembered < ?", (before,))
+    def drop_tokens(self, scope: Scope, before: int) -> None:
+        """Delete the tokens of a scope from before a time, in milliseconds since 1970."""
+        self._require_lock(scope)
+        self.execute(
+            "DELETE FROM token WHERE account = ? AND region = ? AND remembered < ?",
+            (scope.account, scope.region, before),
+        )
 
     def clear(self) -> None:
-        """Delete the resources and client tokens of all scopes."""
-        self._execute("DELETE FROM resource")
-        self._execute("DELETE FROM token")
+        """Delete the resources and client tokens of all scopes, which raises every revision."""
+        self.execute("DELETE FROM resource", ())
+        self.execute("DELETE FROM token", ())
+        self.execute("UPDATE scope SET revision = revision + 1", ())
+
+    def revision(self, scope: Scope) -> int:
+        """Return the number of committed writes of a scope."""
+        row = self.execute(
+            "SELECT revision FROM scope WHERE account = ? AND region = ?",
+            (scope.account, scope.region),
+        ).fetchone()
+        return row[0] if row else 0
+
+    def raise_revision(self, scope: Scope) -> int:
+        """Raise the revision of the scope that was changed, and return it.
+
+        Without a change, return the revision of `scope`.
+        """
+        changed = self._changed
+        if self._locked is not None:
+            if changed is None:
+                return self._locked[scope]
+            self._locked[changed] += 1
+            return self._locked[changed]
+        if changed is None:
+            return self.revision(scope)
+        row = self.execute(
+            "INSERT INTO scope VALUES (?, ?, 1) ON CONFLICT (account, region)"
+            " DO UPDATE SET revision = scope.revision + 1 RETURNING revision",
+            (changed.account, changed.region),
+        ).fetchone()
+        return int(row[0])
+
+    def all_of(self, scope: Scope) -> list[Resource]:
+        """Return all resources of a scope, by kind, parent and name."""
+        where, values = "account = ? AND region = ?", (scope.account, scope.region)
+        return list(self._where(where, values, "ORDER BY kind, parent, name"))
+
+    def _change(self, scope: Scope) -> None:
+        self._require_lock(scope)
+        self._changed = scope
+
+    def _require_lock(self, scope: Scope) -> None:
+        if self._locked is not None and scope not in self._locked:
+            raise ScopeNotLockedError(scope)
+
+    def _page(
+        self,
+        where: str,
+        values: Sequence[str],
+        order: Sequence[str],
+        after: Sequence[str | int],
+        limit: int,
+    ) -> Iterator[Resource]:
+        columns = ", ".join(order)
+        if after:
+            where = f"{where} AND ({columns}) > ({', '.join('?' * len(after))})"
+        return self._where(where, (*values, *after, limit), f"ORDER BY {columns} LIMIT ?")
 
     def _where(
-        self, condition: str, values: tuple[str | int, ...], tail: str = ""
+        self, condition: str, values: Sequence[str | int], tail: str = ""
     ) -> Iterator[Resource]:
-        # Conditions and tails are constants of this module, never parts of a request.
-        rows = self._execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
+        # Conditions and tails are constants of the endpoint, never parts of a request.
+        rows = self.execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
         return map(_resource, rows)
 
 

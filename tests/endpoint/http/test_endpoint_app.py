@@ -6,17 +6,19 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from endpoint.state.worlds import HERE, Pause
 
 from reconciler import api
 from reconciler.endpoint import LocalEndpoint
 from reconciler.endpoint.http.endpoint_app import EndpointApp
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
     from endpoint.conftest import Client
@@ -149,7 +151,7 @@ def test_one_connection_carries_many_requests(client: "Client") -> None:
     connection.close()
 
 
-def sent_to(store: Store, messages: list[dict[str, object]], method: str = "PUT") -> Any:
+def sent_to(store: SqliteStore, messages: list[dict[str, object]], method: str = "PUT") -> Any:
     """Give the application a request whose body arrives as ``messages``; return its answer."""
     description = api.load()
     operations = Operations(description, Behavior(), time.time)
@@ -178,7 +180,7 @@ def whole(body: bytes) -> dict[str, object]:
 
 
 def test_a_request_that_was_cut_has_no_effect() -> None:
-    store = Store(None)
+    store = SqliteStore(None)
     sound = b'{"meshName": "pay"}'
     part = {"type": "http.request", "body": sound, "more_body": True}
     assert sent_to(store, [part, {"type": "http.disconnect"}])[0] == 400
@@ -187,7 +189,7 @@ def test_a_request_that_was_cut_has_no_effect() -> None:
 
 
 def test_a_database_that_is_busy_is_a_503_without_effect(tmp_path: Path) -> None:
-    store = Store(tmp_path, busy_seconds=0)
+    store = SqliteStore(tmp_path, busy_seconds=0)
     other = sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     status, body = sent_to(store, [whole(b'{"meshName": "pay"}')])
@@ -199,8 +201,20 @@ def test_a_database_that_is_busy_is_a_503_without_effect(tmp_path: Path) -> None
     store.close()
 
 
+def test_a_write_that_waits_too_long_is_a_503_without_effect(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path)) as store:
+        pause = Pause()
+        holding = store.write(HERE, pause)
+        pause.begun()
+        status, body = sent_to(store, [whole(b'{"meshName": "pay"}')])
+        assert (status, body["message"]) == (503, "the database does not answer")
+        pause.go()
+        holding.result()
+        assert sent_to(store, [whole(b"")], "GET")[1] == {"meshes": []}
+
+
 def test_a_database_that_fails_is_a_500(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = SqliteStore(tmp_path)
     with sqlite3.connect(tmp_path / "state.sqlite3") as other:
         other.execute("DROP TABLE resource")
     other.close()

@@ -1,5 +1,7 @@
 """Each behavior: parsed, refused, shown, and seen to make its difference."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,12 +27,17 @@ DROP = {"egressFilter": {"type": "DROP_ALL"}}
 
 @pytest.fixture
 def serve(
-    client_of: "Callable[[LocalEndpoint], Client]", clock: "Clock", request: pytest.FixtureRequest
+    client_of: "Callable[[LocalEndpoint], Client]",
+    clock: "Clock",
+    new_store: "Callable[[], str | None]",
+    request: pytest.FixtureRequest,
 ) -> "Serve":
     """Serve with behaviors given as NAME=VALUE; returns a client."""
 
     def served(*settings: str) -> "Client":
-        endpoint = LocalEndpoint(None, behavior=parse_behavior(settings), clock=clock)
+        endpoint = LocalEndpoint(
+            None, store=new_store(), behavior=parse_behavior(settings), clock=clock
+        )
         endpoint.__enter__()
         request.addfinalizer(lambda: endpoint.__exit__(None, None, None))
         return client_of(endpoint)
@@ -220,6 +227,14 @@ def test_list_order(serve: "Serve", clock: "Clock", value: str) -> None:
         "uid": "".join(sorted(uids, key=lambda n: uids[n])),
     }
     assert names_in_pages(client, 2) == list(order[value])
+
+
+@pytest.mark.parametrize("position", [["x", "y"], ["9" * 16, "y"], ["1"], ["1", "2", "3"]])
+def test_a_token_of_another_order_is_refused(serve: "Serve", position: list[str]) -> None:
+    parts = json.dumps(["ListMeshes", "", *position])
+    token = urlsafe_b64encode(parts.encode()).decode()
+    reply = serve("list-order=created").send("GET", f"/v20190125/meshes?nextToken={token}")
+    assert reply.refusal == (400, "BadRequestException")
 
 
 def names_in_pages(

@@ -90,8 +90,11 @@ def test_a_token_is_remembered_for_its_time(
     assert client.describe("pay").status == status
 
 
-def test_no_retention_remembers_nothing(client_of: "Callable[[LocalEndpoint], Client]") -> None:
-    with LocalEndpoint(None, behavior=Behavior(token_retention_seconds=0)) as endpoint:
+def test_no_retention_remembers_nothing(
+    client_of: "Callable[[LocalEndpoint], Client]", new_store: "Callable[[], str | None]"
+) -> None:
+    behavior = Behavior(token_retention_seconds=0)
+    with LocalEndpoint(None, store=new_store(), behavior=behavior) as endpoint:
         client = client_of(endpoint)
         client.create("pay", clientToken="t")
         assert client.create("pay", clientToken="t").refusal == (409, "ConflictException")

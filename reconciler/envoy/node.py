@@ -1,0 +1,218 @@
+"""The proxy of a virtual node: the listeners behind the redirect of its task."""
+
+from dataclasses import dataclass, field
+
+from reconciler.envoy import clusters, listeners, names
+from reconciler.envoy.access_logs import access_logs
+from reconciler.envoy.context import MeshContext
+from reconciler.envoy.losses import Place, RefusedError
+from reconciler.envoy.messages import Message, Part
+from reconciler.envoy.proxy import ProxyConfig
+from reconciler.envoy.routes import http_routes, tcp_target, virtual_host
+from reconciler.envoy.services import TCP, Service, find_service
+from reconciler.envoy.snapshot import Resource
+from reconciler.envoy.timeouts import listener_timeouts
+from reconciler.envoy.tls import ClientPolicy, client_policy, downstream, server_tls
+
+HTTPS_PORT = 443
+_AWS_NAMES = "*.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class _Backend:
+    service: Service
+    policy: ClientPolicy
+    suffix: str
+    place: Place
+
+
+@dataclass(slots=True)
+class _EgressPort:
+    """The backends on one port: the first decides whether it is for HTTP or one TCP service."""
+
+    is_tcp: bool
+    backends: list[_Backend] = field(default_factory=list)
+
+
+def node_proxy(context: MeshContext, node: Resource) -> ProxyConfig:
+    """Return the configuration of the proxy of ``node``."""
+    config = ProxyConfig(node.key)
+    place = Place(config.losses, node.key)
+    logs = access_logs(node.spec, place)
+    host = listeners.wildcard_address(clusters.ip_preference(context.mesh, node.spec))
+    _add_ingress(context, node, config, logs, host)
+    _add_egress(context, node, config, logs, host)
+    return config
+
+
+def _add_ingress(
+    context: MeshContext, node: Resource, config: ProxyConfig, logs: list[Message], host: str
+) -> None:
+    loopback = clusters.loopback(clusters.ip_preference(context.mesh, node.spec))
+    chains: list[Message] = []
+    ports: set[int] = set()
+    tls_ports: set[int] = set()
+    for index, listener in enumerate(node.spec.get("listeners", ())):
+        place = Place(config.losses, node.key) / "listeners" / index
+        port, protocol = listener["portMapping"]["port"], listener["portMapping"]["protocol"]
+        if port in ports:
+            (place / "portMapping" / "port").refuse("another listener has this port")
+            continue
+        ports.add(port)
+        try:
+            socket = downstream(listener, context.acm, place) if server_tls(listener) else None
+        except RefusedError:
+            continue
+        name = names.ingress_cluster(context.name, node.key.name, protocol, port)
+        config.add_cluster(clusters.local_cluster(name, loopback, port, listener, place))
+        prefix = listeners.ingress_prefix(node.spec["listeners"], protocol, port)
+        network_filter = _ingress_filter(config, listener, place, name, prefix=prefix, logs=logs)
+        chains += _ingress_chains(listener, network_filter, socket, place)
+        tls_ports |= {port} if socket else set()
+    if chains:
+        filters = listeners.redirected_filters(tls_ports)
+        config.add_listener(
+            listeners.listener("ingress", host, names.INGRESS_PORT, chains, filters)
+        )
+
+
+def _ingress_filter(
+    config: ProxyConfig,
+    listener: Part,
+    place: Place,
+    cluster: str,
+    *,
+    prefix: str,
+    logs: list[Message],
+) -> Message:
+    port, protocol = listener["portMapping"]["port"], listener["portMapping"]["protocol"]
+    timeouts = listener_timeouts(listener, place)
+    if protocol == TCP:
+        return listeners.tcp_proxy(prefix, {"cluster": cluster, **timeouts.tcp_message}, logs)
+    table = names.route_table("ingress", protocol, port)
+    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, **timeouts.message}}
+    host = {"name": table, "domains": ["*"], "routes": [route]}
+    config.add_route_table({"name": table, "virtual_hosts": [host]})
+    return listeners.http_manager(prefix, table, logs)
+
+
+def _ingress_chains(
+    listener: Part, network_filter: Message, socket: Message | None, place: Place
+) -> list[Message]:
+    port = {"destination_port": listener["portMapping"]["port"]}
+    if socket is None:
+        return [listeners.chain(network_filter, port)]
+    chains = [listeners.chain(network_filter, {**port, "transport_protocol": "tls"}, socket)]
+    if listener["tls"]["mode"] == "PERMISSIVE":
+        if listener["portMapping"]["protocol"] == TCP:
+            (place / "tls" / "mode").warn(
+                "Envoy waits for the client to see whether it speaks TLS, so a protocol in which "
+                "the server sends first does not work"
+            )
+        plain = {**port, "transport_protocol": "raw_buffer"}
+        chains.append(listeners.chain(network_filter, plain))
+    return chains
+
+
+def _add_egress(
+    context: MeshContext, node: Resource, config: ProxyConfig, logs: list[Message], host: str
+) -> None:
+    allow_all = context.mesh.spec.get("egressFilter", {}).get("type") == "ALLOW_ALL"
+    outside = names.allow_all(context.name)
+    chains: list[Message] = []
+    tls_ports = {HTTPS_PORT}
+    for port, egress in _egress_ports(context, node, config).items():
+        if egress.is_tcp:
+            chains.append(_tcp_chain(context, config, port, egress.backends[0], logs))
+            continue
+        table = _egress_table(context, config, port, egress.backends)
+        if allow_all:
+            table["virtual_hosts"].append(_outside_host(outside))
+            tls_ports.add(port)
+            match = {"destination_port": port, "transport_protocol": "tls"}
+            chains.append(listeners.chain(_pass_through(outside, logs), match))
+        config.add_route_table(table)
+        manager = listeners.http_manager("egress", table["name"], logs)
+        chains.append(listeners.chain(manager, {"destination_port": port}))
+    aws = names.amazonaws(context.name)
+    config.add_cluster(clusters.pass_through_cluster(aws))
+    match = {"destination_port": HTTPS_PORT, "server_names": [_AWS_NAMES]}
+    chains.append(listeners.chain(_pass_through(aws, logs), match))
+    filters = listeners.redirected_filters(tls_ports)
+    listener = listeners.listener("egress", host, names.EGRESS_PORT, chains, filters)
+    if allow_all:
+        config.add_cluster(clusters.pass_through_cluster(outside))
+        listener["default_filter_chain"] = listeners.chain(_pass_through(outside, logs), {})
+    config.add_listener(listener)
+
+
+def _egress_ports(
+    context: MeshContext, node: Resource, config: ProxyConfig
+) -> dict[int, _EgressPort]:
+    ports: dict[int, _EgressPort] = {}
+    for backend in _backends(context, node, config):
+        for port, protocol in backend.service.ports.items():
+            egress = ports.setdefault(port, _EgressPort(protocol == TCP))
+            if egress.backends and (egress.is_tcp or protocol == TCP):
+                backend.place.refuse(
+                    f"{egress.backends[0].service.name} has port {port} already, and a port is for "
+                    "one tcp service, or for http services; connections go to the first backend"
+                )
+            else:
+                egress.backends.append(backend)
+    return ports
+
+
+def _backends(context: MeshContext, node: Resource, config: ProxyConfig) -> list[_Backend]:
+    place = Place(config.losses, node.key)
+    default = client_policy(
+        node.spec.get("backendDefaults", {}).get("clientPolicy", {}),
+        context.acm,
+        place / "backendDefaults" / "clientPolicy",
+    )
+    found: dict[str, _Backend] = {}
+    for index, item in enumerate(node.spec.get("backends", ())):
+        backend, at = item.get("virtualService", {}), place / "backends" / index / "virtualService"
+        # AWS's text allows the ARN of a service in place of its name.
+        name = backend.get("virtualServiceName", "").rpartition("/")[2]
+        service = find_service(context, name, config.losses)
+        policy = default
+        if "clientPolicy" in backend:
+            policy = client_policy(backend["clientPolicy"], context.acm, at / "clientPolicy")
+        if service is None:
+            (at / "virtualServiceName").warn("callers cannot reach a virtual service of this name")
+        elif name in found:
+            at.warn("the service is there twice; the first backend counts")
+        else:
+            found[name] = _Backend(service, policy, policy.suffix(default), at)
+    return [*found.values()]
+
+
+def _egress_table(
+    context: MeshContext, config: ProxyConfig, port: int, backends: list[_Backend]
+) -> Message:
+    hosts = []
+    for backend in backends:
+        service = backend.service
+        routes = http_routes(context, service, port, backend.suffix, config.losses)
+        config.add_targets(context, routes.targets, backend.policy)
+        hosts.append(virtual_host(service.name, (port,), routes.messages))
+    return {"name": names.route_table("egress", "http", port), "virtual_hosts": hosts}
+
+
+def _tcp_chain(
+    context: MeshContext, config: ProxyConfig, port: int, backend: _Backend, logs: list[Message]
+) -> Message:
+    target = tcp_target(context, backend.service, port, backend.suffix, config.losses)
+    config.add_targets(context, target.targets, backend.policy)
+    proxy = listeners.tcp_proxy("egress", target.message, logs)
+    return listeners.chain(proxy, {"destination_port": port})
+
+
+def _pass_through(cluster: str, logs: list[Message]) -> Message:
+    return listeners.tcp_proxy("egress", {"cluster": cluster}, logs)
+
+
+def _outside_host(cluster: str) -> Message:
+    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}
+    return {"name": "mesh-allow-all", "domains": ["*"], "routes": [route]}

@@ -1,0 +1,142 @@
+"""An immutable snapshot of all resources, and of the instances of Cloud Map services."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from reconciler.core.resources import Desired, Key, LiveResource, Spec, canonical_json, text_digest
+
+PROXY_KINDS = ("virtual-gateway", "virtual-node")
+MeshId: TypeAlias = tuple[str, str]
+"""The name of a mesh, and its owner as in `Key.mesh_owner`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One registered instance of a Cloud Map service; an absent address is empty."""
+
+    ipv4: str = ""
+    ipv6: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+Instances: TypeAlias = Mapping[tuple[str, str], tuple[Instance, ...]]
+"""The instances of Cloud Map services, by the names of namespace and service."""
+
+NO_INSTANCES: Instances = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource; ``spec`` is shared and must not be changed."""
+
+    key: Key
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The resources of one mesh by name, and routes by the name of their router or gateway."""
+
+    key: Key
+    spec: Mapping[str, Any]
+    nodes: Mapping[str, Resource]
+    routers: Mapping[str, Resource]
+    services: Mapping[str, Resource]
+    gateways: Mapping[str, Resource]
+    routes: Mapping[str, tuple[Resource, ...]]
+    gateway_routes: Mapping[str, tuple[Resource, ...]]
+    instances: Instances
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All resources of one moment by key, and the known instances."""
+
+    specs: Mapping[Key, Spec]
+    instances: Instances = field(default_factory=lambda: NO_INSTANCES)
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: Iterable[tuple[Key, Spec | None]],
+        instances: Instances = NO_INSTANCES,
+        previous: "Snapshot | None" = None,
+    ) -> "Snapshot":
+        """Return the snapshot of ``rows``; specs equal to those of ``previous`` are its objects."""
+        known = previous.specs if previous else {}
+        specs: dict[Key, Spec] = {}
+        for key, row in rows:
+            spec = row or {}
+            specs[key] = known[key] if known.get(key) == spec else spec
+        return cls(MappingProxyType(dict(sorted(specs.items()))), instances)
+
+    @classmethod
+    def from_resources(
+        cls,
+        resources: Iterable[Desired | LiveResource],
+        instances: Instances = NO_INSTANCES,
+        previous: "Snapshot | None" = None,
+    ) -> "Snapshot":
+        """Return the snapshot of desired or live resources."""
+        rows = ((resource.key, resource.spec) for resource in resources)
+        return cls.from_rows(rows, instances, previous)
+
+    @cached_property
+    def revision(self) -> str:
+        """The digest of everything in the snapshot."""
+        specs = {str(key): spec for key, spec in self.specs.items()}
+        found = [
+            [*service, *([item.ipv4, item.ipv6, dict(item.attributes)] for item in items)]
+            for service, items in sorted(self.instances.items())
+        ]
+        return text_digest(canonical_json([specs, found]))  # type: ignore[list-item]
+
+    @property
+    def proxies(self) -> tuple[Key, ...]:
+        """The keys of all virtual nodes and gateways, in order."""
+        return tuple(key for key in self.specs if key.kind in PROXY_KINDS)
+
+    @cached_property
+    def meshes(self) -> Mapping[MeshId, Mesh]:
+        """The meshes; one of another account may be here without its own spec."""
+        by_mesh: dict[MeshId, dict[str, list[Resource]]] = {}
+        for key, spec in self.specs.items():
+            kinds = by_mesh.setdefault(mesh_id(key), defaultdict(list))
+            kinds[key.kind].append(Resource(key, spec))
+        return {name: _mesh(name, kinds, self.instances) for name, kinds in by_mesh.items()}
+
+
+def mesh_id(key: Key) -> MeshId:
+    """Return the mesh that ``key`` is in."""
+    return key.path[0], key.mesh_owner
+
+
+def _mesh(mesh: MeshId, kinds: Mapping[str, list[Resource]], instances: Instances) -> Mesh:
+    key = Key("mesh", (mesh[0],), mesh[1])
+    spec = next((resource.spec for resource in kinds["mesh"]), {})
+    return Mesh(
+        key,
+        spec,
+        nodes=_by_name(kinds["virtual-node"]),
+        routers=_by_name(kinds["virtual-router"]),
+        services=_by_name(kinds["virtual-service"]),
+        gateways=_by_name(kinds["virtual-gateway"]),
+        routes=_by_parent(kinds["route"]),
+        gateway_routes=_by_parent(kinds["gateway-route"]),
+        instances=instances,
+    )
+
+
+def _by_name(resources: Iterable[Resource]) -> Mapping[str, Resource]:
+    return {resource.key.name: resource for resource in resources}
+
+
+def _by_parent(resources: Iterable[Resource]) -> Mapping[str, tuple[Resource, ...]]:
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for resource in resources:
+        found[resource.key.path[1]].append(resource)
+    return {parent: tuple(items) for parent, items in found.items()}

@@ -1,0 +1,117 @@
+"""Joins manifests, live resources and settings with the translation for Envoys."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from reconciler import limits
+from reconciler.core.errors import UsageError
+from reconciler.core.resources import Desired, Key, LiveResource
+from reconciler.envoy.bootstrap import Address, file_bootstrap
+from reconciler.envoy.files import ProxyFiles, proxy_directory, proxy_files, uses_sds
+from reconciler.envoy.instances import parse_instances
+from reconciler.envoy.messages import Message
+from reconciler.envoy.proxy import ProxyConfig
+from reconciler.envoy.snapshot import Snapshot
+from reconciler.envoy.static import static_bootstrap
+from reconciler.envoy.tls import StoredCertificate
+from reconciler.envoy.translate import TranslateOptions, Translator
+
+_HOST_AND_PORT = 2
+
+
+def translate_resources(
+    resources: Iterable[Desired | LiveResource],
+    instances_file: str | None,
+    acm: Mapping[str, Mapping[str, str]],
+) -> Mapping[Key, ProxyConfig]:
+    """Return the configurations of all proxies of ``resources``.
+
+    Raises:
+        UsageError: The file of instances cannot be read or is invalid.
+    """
+    instances = {}
+    if instances_file is not None:
+        try:
+            content = Path(instances_file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"reading {instances_file}: {error.strerror}") from error
+        instances = {**parse_instances(instances_file, content)}
+    snapshot = Snapshot.from_resources(resources, instances)
+    stored = {arn: StoredCertificate(**fields) for arn, fields in acm.items()}
+    return Translator(snapshot, TranslateOptions(stored)).translate_all()
+
+
+def files_of(
+    configs: Mapping[Key, ProxyConfig], root: Path, admin: Address | None
+) -> list[ProxyFiles]:
+    """Return the files of all proxies below ``root``."""
+    root = root.absolute()
+    found = []
+    for key, config in configs.items():
+        directory = Path(proxy_directory(PurePosixPath(root), key))
+        bootstrap = file_bootstrap(key, PurePosixPath(directory), admin, uses_sds=uses_sds(config))
+        found.append(proxy_files(config, directory, render_yaml(bootstrap)))
+    return found
+
+
+def render_yaml(message: Message) -> str:
+    """Return a message as YAML."""
+    text: str = yaml.dump(message, Dumper=_NoAliases, sort_keys=False, width=100)
+    return text
+
+
+def parse_address(option: str, text: str) -> Address | None:
+    """Return the address in the value of an option: unix:PATH, HOST:PORT, or none.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    if text == "none":
+        return None
+    scheme, colon, path = text.partition(":")
+    if scheme == "unix" and path:
+        return Address(path)
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdecimal() and 0 < int(port) <= limits.MAX_PORT):
+        raise UsageError(f'invalid --{option} "{text}": use unix:PATH or HOST:PORT')
+    return Address(host=host.strip("[]"), port=int(port))
+
+
+def find_envoy() -> str | None:
+    """Return the path of the Envoy on PATH, or None."""
+    return shutil.which("envoy")
+
+
+def rejection(envoy: str, config: ProxyConfig) -> str | None:
+    """Return why an Envoy rejects the configuration of a proxy, or None if it accepts it."""
+    with TemporaryDirectory() as directory:
+        file = Path(directory, "bootstrap.json")
+        bootstrap = static_bootstrap(config, lambda path: Path(path).is_file())
+        file.write_text(json.dumps(bootstrap), "utf-8")
+        try:
+            done = subprocess.run(  # noqa: S603  # the Envoy on PATH, with a file of ours
+                [envoy, "--mode", "validate", "-c", str(file), "-l", "error"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=limits.ENVOY_CHECK_TIMEOUT_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"running {envoy}: {error}"
+    lines = (done.stderr + done.stdout).strip().splitlines()
+    return None if done.returncode == 0 else (lines or ["no message"])[0]
+
+
+class _NoAliases(yaml.SafeDumper):
+    """Writes no aliases, which a reader would have to resolve."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Return True."""
+        del data
+        return True

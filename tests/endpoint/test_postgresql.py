@@ -1,0 +1,167 @@
+"""Endpoints on one PostgreSQL: any replica answers, and an outage is an honest answer."""
+
+import http.client
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+from endpoint.conftest import MESHES, Client
+from endpoint.postgresql import PASSWORD, PostgreSQL, endpoints, postgresql, start_endpoint
+from endpoint.state.test_postgresql_store import AT_COMMIT, name_of
+
+from reconciler.endpoint import LocalEndpoint
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def replicas(database: PostgreSQL) -> Iterator[list[Client]]:
+    """Return clients of two endpoints on one database."""
+    url = database.empty_database()
+    with ExitStack() as opened:
+        served = [opened.enter_context(LocalEndpoint(None, store=url)) for _ in range(2)]
+        yield [Client(endpoint.url) for endpoint in served]
+
+
+def test_each_replica_sees_the_writes_of_the_other(replicas: list[Client]) -> None:
+    one, two = replicas
+    created = one.create("pay", clientToken="t")
+    assert two.describe("pay").body == created.body
+    assert two.create("pay", clientToken="t").body == created.body
+    assert two.create("pay", clientToken="u").refusal == (409, "ConflictException")
+    updated = two.update("pay", clientToken="v")
+    assert updated.body["metadata"]["version"] == 2
+    assert one.update("pay", clientToken="v").body == updated.body
+    assert one.describe("pay").body == updated.body
+    revisions = [int(reply.headers["x-mesh-revision"]) for reply in (created, updated)]
+    assert revisions == [1, 2]
+
+
+def test_a_list_is_continued_by_another_replica(replicas: list[Client]) -> None:
+    wanted = [f"m{number}" for number in range(7)]
+    for number, name in enumerate(wanted):
+        replicas[number % 2].create(name)
+    names: list[str] = []
+    token: str | None = ""
+    turn = 0
+    while token is not None:
+        page = replicas[turn % 2].send("GET", f"{MESHES}?limit=2&nextToken={token}").body
+        names += [mesh["meshName"] for mesh in page["meshes"]]
+        token, turn = page.get("nextToken"), turn + 1
+    assert names == wanted
+
+
+def test_clearing_one_replica_empties_all(replicas: list[Client]) -> None:
+    one, two = replicas
+    one.create("pay", clientToken="t")
+    assert two.send("DELETE", "/_endpoint/state").status == 200
+    assert one.describe("pay").status == 404
+    assert one.create("pay", clientToken="t").body["metadata"]["version"] == 1
+
+
+def test_an_outage_is_a_503_without_effect_and_ends_by_itself() -> None:
+    with postgresql() as server, LocalEndpoint(None, store=server.url()) as endpoint:
+        client = Client(endpoint.url)
+        ready = "/_endpoint/ready"
+        assert client.create("before", clientToken="t").status == 200
+        assert client.send("GET", ready).body == {"status": "ready"}
+        server.kill()
+        for reply in (client.create("lost"), client.describe("before"), client.send("GET", ready)):
+            assert reply.refusal == (503, "ServiceUnavailableException")
+            assert reply.headers["retry-after"] == "1"
+            assert PASSWORD not in str(reply.body)
+        assert client.send("GET", "/_endpoint/health").body == {"status": "alive"}
+        server.start()
+        while client.send("GET", ready).status != 200:
+            pass
+        assert client.describe("lost").status == 404
+        assert client.create("before", clientToken="t").body == client.describe("before").body
+
+
+def test_an_unknown_outcome_is_a_closed_connection_and_the_token_settles_it(
+    database: PostgreSQL,
+) -> None:
+    url = database.empty_database()
+    with LocalEndpoint(None, store=url) as endpoint:
+        client = Client(endpoint.url)
+        database.query(AT_COMMIT, name_of(url))
+        with pytest.raises(http.client.RemoteDisconnected):
+            client.create("end", clientToken="t")
+        database.query("DROP TRIGGER at_commit ON mesh_endpoint.resource", name_of(url))
+        assert client.create("end", clientToken="t").body["metadata"]["version"] == 1
+
+
+def test_a_server_that_does_not_answer_holds_up_no_request_for_ever() -> None:
+    with postgresql() as server, LocalEndpoint(None, store=server.url()) as endpoint:
+        client = Client(endpoint.url)
+        client.create("pay")
+        stopped = server.backends()
+        for pid in stopped:
+            signal_process(pid, signal.SIGSTOP)
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                writing = pool.submit(client.create, "unknown", clientToken="t")
+                reading = pool.submit(client.describe, "pay")
+                assert reading.result().refusal == (503, "ServiceUnavailableException")
+                with pytest.raises(http.client.RemoteDisconnected):
+                    writing.result()
+        finally:
+            for pid in stopped:
+                signal_process(pid, signal.SIGCONT)
+        assert client.create("unknown", clientToken="t").status == 200
+
+
+def signal_process(pid: int, how: signal.Signals) -> None:
+    subprocess.run(["kill", f"-{how.value}", str(pid)], check=True)
+
+
+def test_a_process_that_is_stopped_keeps_no_other_from_writing(database: PostgreSQL) -> None:
+    with endpoints(database.empty_database(), 2) as running:
+        clients = [Client(url) for _, url in running]
+        assert clients[0].create("one").status == 200
+        running[0][0].send_signal(signal.SIGSTOP)
+        assert clients[1].create("two").status == 200
+        running[0][0].send_signal(signal.SIGCONT)
+        assert clients[0].describe("two").status == 200
+
+
+def test_the_command_shows_the_store_without_its_password(database: PostgreSQL) -> None:
+    process = start_endpoint(database.empty_database())
+    assert process.stdout
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"data in postgresql://127.0.0.1:{database.port}/" in line
+    assert PASSWORD not in line
+
+
+def test_a_store_that_cannot_be_opened_is_one_line() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0", "--store",
+         f"postgresql://u:{PASSWORD}@127.0.0.1:1/d"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 1
+    assert process.stdout == ""
+    assert len(process.stderr.splitlines()) == 1
+    assert "postgresql://127.0.0.1:1/d cannot be opened" in process.stderr
+    assert PASSWORD not in process.stderr
+
+
+def test_without_psycopg_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from reconciler.cli.main import main\n"
+        "sys.exit(main(['endpoint', '--store', 'postgresql://h/d']))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 1
+    assert "install mesh-reconciler[postgresql]" in process.stderr
+    assert len(process.stderr.splitlines()) == 1
