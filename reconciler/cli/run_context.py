@@ -200,10 +200,9 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
     """
     invocation = context.invocation.reparse()
     config = resolve_target(invocation)
-    source = replace(config.source, exclude=context.config.source.exclude)
-    unchanged = replace(
-        config, policy=context.config.policy, source=source
-    ) == context.config and all(
+    before = context.config
+    source = replace(config.source, exclude=before.source.exclude)
+    unchanged = replace(config, policy=before.policy, source=source) == before and all(
         invocation[name] == context.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not unchanged:

@@ -17,7 +17,8 @@ from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
-from reconciler.source.file_walk import FileTree, Status, require_patterns_file, walk
+from reconciler.source.file_walk import FileTree, walk
+from reconciler.source.files import Status, require_patterns_file
 from reconciler.source.git_command import parse_contents
 from reconciler.source.snapshot import Snapshot
 
