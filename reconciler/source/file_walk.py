@@ -203,7 +203,7 @@ class _Walker:
 
     def _is_ignored(self, name: str, mode: int) -> bool:
         """Return whether patterns exclude `name`, and record it if it would be read otherwise."""
-        is_directory = stat.S_ISDIR(mode)
+        is_directory = stat.S_IFMT(mode) in (stat.S_IFDIR, SUBMODULE)
         if not self._rules.rules or (stat.S_ISREG(mode) and not name.endswith(SUFFIXES)):
             return False
         self._check_time()

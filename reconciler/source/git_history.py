@@ -1,7 +1,7 @@
 """Reads the manifests of an earlier commit with git, without running code of the repository."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler import limits
 from reconciler.core.errors import HistoryError
@@ -36,11 +36,7 @@ def files_at(
     names = [os.path.relpath(path) for path in paths]
     listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
     rules = {name: _rules_at(base, name, exclude) for name in names}
-    manifests = {
-        name: entry
-        for name, entry in _manifests(listing, names)
-        if not any(_is_ignored(name, root, rule) for root, rule in rules.items())
-    }
+    manifests = dict(_manifests(listing, rules))
     if (
         len(manifests) > limits.MAX_SOURCE_FILES
         or sum(size for _, size in manifests.values()) > limits.MAX_SOURCE_BYTES
@@ -51,13 +47,16 @@ def files_at(
     return tuple(zip(manifests, parse_contents(content, len(blobs)), strict=True))
 
 
-def _is_ignored(name: str, root: str, rules: IgnoreRules) -> bool:
-    """Return whether `rules` exclude the file `name` from the directory `root`."""
-    if not rules.rules:
-        return False
-    below = os.path.relpath(name, root)
-    is_inside = below != "." and not below.startswith("../")
-    return is_inside and rules.ignored_part(below) is not None
+def _is_ignored(name: str, rules: Mapping[str, IgnoreRules]) -> bool:
+    """Return whether no path of `rules` includes the file `name`."""
+    for path, rules_of_path in rules.items():
+        below = os.path.relpath(name, path)
+        # A file that is a path itself is always read.
+        if below == "." or (
+            not below.startswith("../") and rules_of_path.ignored_part(below) is None
+        ):
+            return False
+    return True
 
 
 def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRules:
@@ -76,16 +75,21 @@ def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRule
         raise HistoryError(f"the {IGNORE_FILE} of the base {error}") from error
 
 
-def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
+def _manifests(
+    listing: bytes, rules: Mapping[str, IgnoreRules]
+) -> Iterator[tuple[str, tuple[bytes, int]]]:
+    """Yield the names, ids and sizes of the manifests in `listing`, with the `rules` by path."""
     for entry in listing.split(b"\0")[:-1]:
         attributes, _, raw = entry.partition(b"\t")
         mode, _, blob, size = attributes.split()
         name = os.fsdecode(raw)
         if any(part.startswith(".") for part in name.split("/") if part != ".."):
             continue
+        if _is_ignored(name, rules):
+            continue
         if mode not in _REGULAR:
             raise HistoryError("the base contains a link or a submodule, which is not followed")
-        if name.endswith(SUFFIXES) or name in names:
+        if name.endswith(SUFFIXES) or name in rules:
             # The size is BAD if the object is missing from a partial clone.
             if not size.isdigit() or int(size) > limits.MAX_SOURCE_FILE_BYTES:
                 raise HistoryError(

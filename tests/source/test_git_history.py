@@ -58,9 +58,11 @@ def test_the_patterns_are_those_of_the_base(base: str, here: Path) -> None:
     later = commit_all(here)
     (here / "m/.reconcilerignore").write_text("*\n")
     assert [name for name, _ in files_at(later, ["m"])] == ["m/a.yaml"]
-    assert [name for name, _ in files_at(later, ["m", "m/d/b.json"], ["a.*"])] == []
+    assert [name for name, _ in files_at(later, ["m", "m/d/b.json"], ["a.*"])] == ["m/d/b.json"]
     assert [name for name, _ in files_at(later, ["m/d/b.json"])] == ["m/d/b.json"]
     assert [name for name, _ in files_at(later, ["other.yaml"], ["*"])] == ["other.yaml"]
+    (here / "m/link.yaml").symlink_to("a.yaml")
+    assert files_at(commit_all(here), ["m"]) == ()
 
 
 @pytest.mark.parametrize("link", [True, False])
