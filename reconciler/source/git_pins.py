@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconciler import limits
 from reconciler.core.errors import RepositoryError
+from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.source.git_url import COMMIT
 
 
@@ -27,6 +28,15 @@ class Pin:
         """Return the facts for a message."""
         since = datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds")
         return f"since {since} by {self.user}"
+
+    def notice(self, behind: int | None, ref: str) -> str:
+        """Return a sentence about the pin. `behind` is None if the distance to `ref` is unknown."""
+        count = "an unknown number of" if behind is None else behind
+        return (
+            f"the target is held at commit {self.commit[:SHORT_COMMIT_CHARACTERS]} {self}, {count} "
+            f"commit{'' if behind == 1 else 's'} behind {ref}: "
+            "reconcile, or apply without --revision, releases it"
+        )
 
 
 def read_pin(file: Path) -> Pin | None:
