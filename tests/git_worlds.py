@@ -29,10 +29,12 @@ class GitWorld:
             (self.files / f"{name}.yaml").write_text(content)
         return publish(self.files, self.repository, " ".join(files) or "nothing")
 
-    def open(self, query: str = "?ref=main", settings: GitSettings = SINGLE) -> GitSource:
+    def open(
+        self, query: str = "?ref=main", settings: GitSettings = SINGLE, cache: str = "cache"
+    ) -> GitSource:
         """Return a source that has read nothing yet; its clock stands still."""
         address = parse_address(self.address + query)
-        mirror = Mirror(self.root / "cache", address)
+        mirror = Mirror(self.root / cache, address)
         return GitSource(address, mirror, settings, lambda: 0.0, jitter=lambda: 0.5)
 
     def read(self, query: str = "?ref=main", settings: GitSettings = SINGLE) -> str:

@@ -23,9 +23,16 @@ _GIT = (
     *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
     *("-c", "safe.bareRepository=explicit"),
 )
-_ALWAYS = {"GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-# A read must not fetch missing objects, and a command that a repository configures must not run.
-_OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+# A read must not fetch missing objects. Neither may a fetch: if the repository lacks them, each
+# attempt starts the next one, without end.
+_ALWAYS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+}
+# A command that a repository configures must not run.
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "none"}
 _LOCAL_VARIABLES = ("PATH", "HOME")
 # The means by which users give git proxies, certificates and credentials.
 _NETWORK_VARIABLES = (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reconciler import limits
 from reconciler.core.source_revision import SourceRevision
+from reconciler.known_secrets import shown
 from reconciler.manifest.budget import unlimited
 from reconciler.source.git_cache import lock_mirror, require_private, slug
 from reconciler.source.git_command import GitError, GitOptions, run_git
@@ -76,10 +77,20 @@ class Mirror:
         return {name: item for item, name in pairs if name in patterns and COMMIT.fullmatch(item)}
 
     def fetch(self, source: str, ref: str, object_id: str) -> None:
-        """Fetch the history of `source`, a ref or commit of the repository, as `ref`."""
+        """Fetch the history of `source`, a ref or commit of the repository, as `ref`.
+
+        `object_id` is the object that the repository promises.
+        """
+        before = self.object_of(ref) if self.exists else None
         with self.locked():
             self._create(object_id)
             self._fetch(f"+{source}:{ref}")
+        # git only warns about a shallow clone.
+        if self.object_of(ref) in {None, before} - {object_id}:
+            raise GitError(
+                "git fetch: the repository did not send its whole history, so it may be a shallow "
+                "clone: use the repository that it was cloned from"
+            )
 
     def require_blobs(self, blobs: Iterable[str]) -> None:
         """Fetch those of `blobs` that are missing, all in one request."""
@@ -116,8 +127,9 @@ class Mirror:
         text = self.run(
             "log", "-1", "--no-mailmap", "--encoding=UTF-8", "--format=%s%x00%an", commit, "--"
         ).decode(errors="replace")
-        subject, _, author = text[: limits.MAX_FOREIGN_CHARACTERS].rstrip("\n").partition("\0")
-        return SourceRevision(commit, subject, author)
+        subject, _, author = text.rstrip("\n").partition("\0")
+        limit = limits.MAX_COMMIT_TEXT_CHARACTERS
+        return SourceRevision(commit, shown(subject, limit), shown(author, limit))
 
     def descends(self, commit: str, ancestor: str) -> bool:
         """Whether `commit` is `ancestor` or descends from it; False if that is not known."""

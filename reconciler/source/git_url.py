@@ -63,7 +63,8 @@ def parse_address(text: str, ref: str | None = None, path: str | None = None) ->
     base, _, query = text.removeprefix(PREFIX).partition("?")
     try:
         parts = urlsplit(base)
-        _require_safe(parts)
+        # git knows it only in small letters.
+        _require_safe(parts._replace(scheme=base.partition(":")[0]))
     except ValueError:
         raise UsageError(f"invalid address of a git repository: {USAGE}") from None
     given = {"ref": ref, "path": path}

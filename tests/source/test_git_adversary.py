@@ -12,7 +12,8 @@ from git_worlds import DAEMON, GitWorld, commit_of
 from repository import git
 
 from reconciler import limits
-from reconciler.core.errors import RepositoryError
+from reconciler.core.errors import RepositoryError, UsageError
+from reconciler.source.git_url import parse_address
 
 pytestmark = pytest.mark.process
 
@@ -129,6 +130,48 @@ def test_after_a_restart_an_unsigned_commit_does_not_hide_the_applied_one(
     signers.write_text("")
     with pytest.raises(RepositoryError, match="is not signed"):
         world.open(settings=settings).read()
+
+
+def test_a_repository_without_its_history_is_one_line_and_starts_no_processes(
+    world: GitWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GIT_FETCH_TIMEOUT_SECONDS", 10)
+    commit = world.commit(a="1")
+    daemon = world.open(settings=DAEMON)
+    assert commit_of(daemon) == commit
+    world.commit(a="2")
+    whole, shallow = world.root / "whole", world.root / "shallow"
+    git(world.root, "clone", "--bare", "--depth=1", f"file://{world.repository}", str(shallow))
+    for name in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
+        git(shallow, "config", name, "true")
+    world.repository.rename(whole)
+    shallow.rename(world.repository)
+    world.server.requests.clear()
+    with pytest.raises(RepositoryError, match="it may be a shallow clone: use"):
+        world.open(cache="another").read()
+    assert world.server.fetches == 3
+    # The daemon must not stay at its commit in silence.
+    daemon.look_now()
+    assert commit_of(daemon) == commit
+    (notice,) = daemon.read().notices
+    assert "it may be a shallow clone" in notice
+
+
+def test_a_long_subject_hides_no_author(world: GitWorld) -> None:
+    world.commit(a="1")
+    tree = git(world.repository, "rev-parse", "HEAD^{tree}")
+    commit = git(world.repository, "commit-tree", "-m", "x" * 50_000, tree)
+    git(world.repository, "update-ref", "refs/heads/main", commit)
+    revision = world.open().read().revision
+    assert revision is not None
+    assert len(revision.subject) <= limits.MAX_COMMIT_TEXT_CHARACTERS + len("…")
+    assert revision.author == "somebody"
+
+
+def test_a_transport_in_capitals_is_rejected() -> None:
+    for transport in ("HTTPS", "File"):
+        with pytest.raises(UsageError, match="is not read over this transport"):
+            parse_address(f"git+{transport}://localhost/x.git")
 
 
 def test_a_tag_of_a_tree_is_one_clear_line(world: GitWorld) -> None:
