@@ -8,11 +8,14 @@ from signal import SIGHUP, SIGKILL, SIGTERM
 from typing import Any
 
 import pytest
-from conftest import Start
+from conftest import Cli, Start
 from daemons import ended, eventually, told_of
 from git_servers import git_server
 from git_worlds import GitWorld
 from manifest_text import mesh_yaml
+from repository import publish
+
+from reconciler.endpoint import LocalEndpoint
 
 pytestmark = pytest.mark.process
 
@@ -46,6 +49,27 @@ def test_a_reload_after_the_path_vanished_does_not_end_the_daemon(
     told_of(daemon, "cycle done")
     assert set(live()) == {"a"}
     assert ended(daemon, SIGTERM)[0] == 0
+
+
+def test_the_word_for_a_part_is_no_word_for_the_whole(
+    world: GitWorld, cli: Cli, endpoint: LocalEndpoint, live: Any
+) -> None:
+    where = (
+        world.address + "?ref=main", "--endpoint-url", endpoint.url, "--owner", "o", "--policy",
+        "sync", "--cache-dir", str(world.root / "cache"), "--auto-approve",
+    )  # fmt: skip
+    world.commit(a=mesh_yaml("a"))
+    world.commit(b=mesh_yaml("b"))
+    assert cli("apply", *where).code == 0
+    (world.files / "b.yaml").unlink()
+    (world.files / "c.yaml").write_text(mesh_yaml("c"))
+    publish(world.files, world.repository, amend=True)
+    # This run can delete nothing, so its word must not let the next one delete.
+    assert cli("apply", *where, "--only", "mesh/c", "--allow-rewind").code == 0
+    result = cli("apply", *where)
+    assert result.code == 5
+    assert "does not descend from" in result.out
+    assert set(live()) == {"a", "b", "c"}
 
 
 def test_a_daemon_stops_during_a_fetch(world: GitWorld, start: Start) -> None:
