@@ -52,7 +52,7 @@ def read_pin(file: Path) -> Pin | None:
                 return pin
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, OverflowError):
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise RepositoryError(
         f"the file that holds the target at a commit cannot be read: {file}: run apply with or "

@@ -181,14 +181,17 @@ def test_a_tag_of_a_tree_is_one_clear_line(world: GitWorld) -> None:
         world.read("?ref=tree")
 
 
-def test_a_pin_that_cannot_be_read_is_replaced_by_a_single_run(world: GitWorld) -> None:
+@pytest.mark.parametrize("content", ["{}", "[" * 4000])
+def test_a_pin_that_cannot_be_read_is_replaced_by_a_single_run(
+    world: GitWorld, content: str
+) -> None:
     commit = world.commit(a="1")
     settings = replace(DAEMON, follows_pin=False, poll_seconds=None)
     source = world.open(settings=settings)
     source.read()
     source.pin("me", 0)
     (pin,) = (world.root / "cache/git").glob("*.pins/*.json")
-    pin.write_text("{}")
+    pin.write_text(content)
     source = world.open(settings=settings)
     assert commit_of(source) == commit
     (notice,) = source.read().notices
