@@ -228,7 +228,7 @@ class GitSource:
 
     def _wants_other(self) -> bool:
         """Whether the last good commit is not the one of the pin."""
-        good = self._good and self._good.revision
+        good = self._good.revision if self._good else None
         return self._pin is not None and (good is None or good.commit != self._pin.commit)
 
     def _refresh(self, find_tip: Callable[[], str | None]) -> None:
