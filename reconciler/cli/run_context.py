@@ -125,11 +125,10 @@ class RunContext:
         is_allowed = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
         is_whole = _incomplete_reason(self.invocation, self.config, self.paths) is None
         has_deletes = any(isinstance(item.change, Delete) for item in plan.withheld)
+        # A run of a part can delete nothing, so --allow-rewind there allows no later deletes.
         if (
-            is_allowed
-            or (is_whole and plan.is_complete and not has_deletes)
-            or self.source.rewind_reason() is None
-        ):
+            is_whole and (is_allowed or (plan.is_complete and not has_deletes))
+        ) or self.source.rewind_reason() is None:
             try:
                 self.source.record_applied()
             except RepositoryError as error:
