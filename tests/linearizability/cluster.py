@@ -187,13 +187,14 @@ def hold(cluster: Cluster, chance: random.Random) -> None:
 OF_ENDPOINT: tuple[Fault, ...] = (nothing, stop_endpoint)
 OF_POSTGRESQL: tuple[Fault, ...] = (
     *OF_ENDPOINT,
-    kill_backend,
     stop_backends,
     stop_postmaster,
     sever,
     lose_commits,
     hold,
 )
+# Processes start again, which costs much more than a history.
+RESTARTS: tuple[Fault, ...] = (kill_backend, kill_endpoint, kill_server)
 
 
 def _server(cluster: Cluster) -> PostgreSQL:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from amounts import amount
 from endpoint.conftest import MESHES, Client
 
 from linearizability.cluster import Cluster, Fault, nothing
 from linearizability.routers import Action, Answer, Place, Request, Router, RouterOperation
 
 CLIENTS = 8
-CALLS = 4
+CALLS = amount("calls of each of the eight clients in a history", test=3, full=5)
 REGION = "us-east-1"
+ACCOUNTS = ("111111111111", "222222222222")
 TIMEOUT_SECONDS = 2.0
 _SETTLED = {200, 404, 409}
 
@@ -80,7 +82,7 @@ class Session:
 
 @dataclass
 class Run:
-    """One history: the clients of some routers, on all endpoints of a cluster."""
+    """One history: the calls of clients to some routers, at all endpoints of a cluster."""
 
     cluster: Cluster
     places: list[Place]
@@ -91,9 +93,6 @@ class Run:
 
     def record(self, fault: Fault = nothing) -> list[RouterOperation]:
         """Let all clients make their calls during a fault, then look at all routers."""
-        for account in {place.account for place in self.places}:
-            made = Client(self.cluster.urls[-1]).create("m", (account, REGION), clientToken="m")
-            assert made.status == 200, made.body
         chance = random.Random(f"{self.seed} fault")  # noqa: S311 - repeatable, not secret
         with ThreadPoolExecutor(CLIENTS) as pool:
             calling = [pool.submit(self._call_at_random, number) for number in range(CLIENTS)]
@@ -102,8 +101,8 @@ class Run:
             for client in calling:
                 client.result()
         self.cluster.wait_until_ready()
-        for place in self.places:
-            with closing(Session(self.cluster.urls[-1])) as session:
+        with closing(Session(self.cluster.urls[-1])) as session:
+            for place in self.places:
                 self._call(session, Request("describe", place))
         return self.history
 
@@ -111,8 +110,10 @@ class Run:
         chance = random.Random(f"{self.seed} client {number}")  # noqa: S311 - as above
         sessions: dict[str, Session] = {}
         unsettled: Request | None = None
+        url = chance.choice(self.cluster.urls)
         for _ in range(CALLS):
-            url = chance.choice(self.cluster.urls)
+            if unsettled or chance.random() < 0.3:
+                url = chance.choice(self.cluster.urls)
             session = sessions.setdefault(url, Session(url))
             request = unsettled or self._choose(chance)
             # As clients of AWS do, it repeats a call without an answer with the same token.
@@ -129,7 +130,7 @@ class Run:
         request = Request(action, chance.choice(self.places))
         if action in {"create", "update"}:
             number = next(self._numbers)
-            request = replace(request, token=f"t{number}", port=number)
+            request = replace(request, token=f"{self.seed}-{number}", port=number)
             self._requests.append(request)
         return request
 
@@ -178,5 +179,12 @@ def _router(body: dict[str, Any]) -> Router | None:
 
 def places(number: int) -> list[Place]:
     """Return the routers of a history: two of one account, one of another."""
-    one, two = f"1{number:011}", f"2{number:011}"
-    return [Place(one, "a"), Place(one, "b"), Place(two, "a")]
+    one, two = ACCOUNTS
+    return [Place(one, f"a{number}"), Place(one, f"b{number}"), Place(two, f"a{number}")]
+
+
+def create_meshes(cluster: Cluster) -> None:
+    """Create the meshes of all histories."""
+    for account in ACCOUNTS:
+        made = Client(cluster.urls[-1]).create("m", (account, REGION))
+        assert made.status == 200, made.body

@@ -5,17 +5,17 @@ triggers in the database.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from linearizability.cluster import Cluster, on_postgresql
-from linearizability.histories import Run, places
-from linearizability.routers import violation
+from linearizability.histories import ACCOUNTS, Run, create_meshes
+from linearizability.routers import Place, violation
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-MOST_HISTORIES = 40
+HISTORIES = 40
 # A trigger that leaves a statement without effect.
 IGNORED = """
 CREATE OR REPLACE FUNCTION mesh_endpoint.ignored() RETURNS trigger LANGUAGE plpgsql
@@ -25,8 +25,11 @@ CREATE TRIGGER ignored BEFORE {statement} ON mesh_endpoint.{table}
 """
 
 
+Ablation = Callable[[Cluster], AbstractContextManager[None]]
+
+
 @contextmanager
-def without_row_lock(cluster: Cluster) -> Iterator[None]:
+def reading_without_lock(cluster: Cluster) -> Iterator[None]:
     """Read the revision of a scope without a lock."""
     assert cluster.relay
     cluster.relay.rewrite(b"FOR UPDATE", b"          ")
@@ -34,7 +37,7 @@ def without_row_lock(cluster: Cluster) -> Iterator[None]:
     cluster.relay.rewrite(b"", b"")
 
 
-def ignoring(statement: str, table: str) -> Callable[[Cluster], Iterator[None]]:
+def ignoring(statement: str, table: str) -> Ablation:
     """Return a context in which the statement has no effect on the table."""
 
     @contextmanager
@@ -45,3 +48,32 @@ def ignoring(statement: str, table: str) -> Callable[[Cluster], Iterator[None]]:
         cluster.server.query(f"DROP TRIGGER ignored ON mesh_endpoint.{table}")
 
     return ignored
+
+
+ABLATIONS: dict[str, tuple[Ablation, str]] = {
+    "the row lock": (reading_without_lock, "no order explains"),
+    "the token record": (ignoring("INSERT", "token"), "no order explains"),
+    "the revision": (ignoring("UPDATE", "scope"), "revision"),
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three endpoints that all use the relay."""
+    with on_postgresql(all_through_relay=True) as cluster:
+        create_meshes(cluster)
+        yield cluster
+
+
+@pytest.mark.parametrize("part", ABLATIONS)
+def test_without_one_part_a_history_is_not_linearizable(cluster: Cluster, part: str) -> None:
+    ablation, says = ABLATIONS[part]
+    with ablation(cluster):
+        found = next(filter(None, (_violation(cluster, f"{part} {n}".replace(" ", "-")) for n in range(HISTORIES))), "")
+    assert says in found
+    assert not _violation(cluster, f"with {part}".replace(" ", "-"))
+
+
+def _violation(cluster: Cluster, label: str) -> str:
+    places = [Place(account, label) for account in ACCOUNTS]
+    return violation(Run(cluster, places, label).record())

@@ -9,22 +9,21 @@ from amounts import amount
 from linearizability.cluster import (
     OF_ENDPOINT,
     OF_POSTGRESQL,
+    RESTARTS,
     Cluster,
     Fault,
     kill_endpoint,
-    kill_server,
     on_postgresql,
     on_sqlite,
 )
-from linearizability.histories import Run, places
+from linearizability.histories import Run, create_meshes, places
 from linearizability.routers import violation
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 HISTORIES = amount("histories of three endpoints on PostgreSQL", test=100, full=2000)
+KILLS = amount("histories of them in which a process is killed", test=6, full=300)
 ON_SQLITE = amount("histories of an endpoint on SQLite", test=10, full=200)
-# Each of them starts processes, which costs more than the history.
-RESTARTS = amount("histories in which processes are killed and started again", test=4, full=200)
 
 
 def check(cluster: Cluster, number: int, fault: Fault) -> int:
@@ -38,12 +37,11 @@ def check(cluster: Cluster, number: int, fault: Fault) -> int:
 def test_three_endpoints_on_postgresql_are_linearizable(
     record_property: Callable[[str, object], None],
 ) -> None:
-    unknown = 0
+    faults = [OF_POSTGRESQL[number % len(OF_POSTGRESQL)] for number in range(HISTORIES - KILLS)]
+    faults += [RESTARTS[number % len(RESTARTS)] for number in range(KILLS)]
     with on_postgresql() as cluster:
-        for number in range(HISTORIES - RESTARTS):
-            unknown += check(cluster, number, OF_POSTGRESQL[number % len(OF_POSTGRESQL)])
-        for number in range(HISTORIES - RESTARTS, HISTORIES):
-            unknown += check(cluster, number, (kill_endpoint, kill_server)[number % 2])
+        create_meshes(cluster)
+        unknown = sum(check(cluster, number, fault) for number, fault in enumerate(faults))
     assert unknown
     record_property("figure", f"linearizable histories on PostgreSQL: {HISTORIES}")
 
@@ -53,6 +51,7 @@ def test_an_endpoint_on_sqlite_is_linearizable(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with on_sqlite(tmp_path) as cluster:
+        create_meshes(cluster)
         for number in range(ON_SQLITE):
             check(cluster, number, OF_ENDPOINT[number % len(OF_ENDPOINT)])
         check(cluster, ON_SQLITE, kill_endpoint)
