@@ -13,7 +13,6 @@ from pathlib import Path
 import urllib3
 from endpoint.postgresql import PostgreSQL, postgresql, start_endpoint, url_of
 from endpoint.test_local_endpoint import serve_alone
-
 from linearizability.relay import Relay
 
 READY_SECONDS = 60.0
@@ -65,20 +64,21 @@ def _is_ready(url: str) -> bool:
 
 
 @contextmanager
-def on_postgresql(
-    number: int = 3, *, store: str | None = None, all_through_relay: bool = False
-) -> Iterator[Cluster]:
-    """Run endpoints on a PostgreSQL of their own, or on a store that is there."""
+def on_postgresql(number: int = 3, *, all_through_relay: bool = False) -> Iterator[Cluster]:
+    """Run endpoints on a PostgreSQL of their own."""
     with ExitStack() as opened:
         server = opened.enter_context(postgresql())
         relay = Relay(server.port)
         opened.callback(relay.close)
-        direct = server.url()
-        relayed = direct.replace(f":{server.port}/", f":{relay.port}/")
-        stores = [relayed if not place or all_through_relay else direct for place in range(number)]
-        yield opened.enter_context(
-            running([_starting(store or each) for each in stores], server, relay)
-        )
+        relayed = url_through(relay, server)
+        direct = relayed if all_through_relay else server.url()
+        stores = [relayed, *[direct] * (number - 1)]
+        yield opened.enter_context(running([starting(each) for each in stores], server, relay))
+
+
+def url_through(relay: Relay, server: PostgreSQL) -> str:
+    """Return the URL of the database behind the relay."""
+    return server.url().replace(f":{server.port}/", f":{relay.port}/")
 
 
 @contextmanager
@@ -108,7 +108,9 @@ def running(
             process.communicate()
 
 
-def _starting(store: str) -> Callable[[], Started]:
+def starting(store: str) -> Callable[[], Started]:
+    """Return a function that starts an endpoint on a store."""
+
     def start() -> Started:
         process = start_endpoint(store)
         return process, url_of(process)
@@ -135,8 +137,8 @@ def stop_endpoint(cluster: Cluster, chance: random.Random) -> None:
 
 
 def kill_backend(cluster: Cluster, chance: random.Random) -> None:
-    """Kill the session of an endpoint: the server ends all others and recovers."""
-    if backends := _server(cluster).backends():
+    """Kill a session or another process of the server, which ends all others and recovers."""
+    if backends := _server(cluster).backends(children=chance.random() < 0.5):
         _signal(chance.choice(backends), signal.SIGKILL)
 
 

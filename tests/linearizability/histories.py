@@ -13,14 +13,13 @@ from typing import Any
 
 from amounts import amount
 from endpoint.conftest import MESHES, Client
-
 from linearizability.cluster import Cluster, Fault, nothing
 from linearizability.routers import Action, Answer, Place, Request, Router, RouterOperation
 
 CLIENTS = 8
 CALLS = amount("calls of each of the eight clients in a history", test=3, full=5)
 REGION = "us-east-1"
-ACCOUNTS = ("111111111111", "222222222222")
+ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 TIMEOUT_SECONDS = 2.0
 _SETTLED = {200, 404, 409}
 
@@ -179,7 +178,7 @@ def _router(body: dict[str, Any]) -> Router | None:
 
 def places(number: int) -> list[Place]:
     """Return the routers of a history: two of one account, one of another."""
-    one, two = ACCOUNTS
+    one, two, _ = ACCOUNTS
     return [Place(one, f"a{number}"), Place(one, f"b{number}"), Place(two, f"a{number}")]
 
 

@@ -80,7 +80,7 @@ class Relay:
                     forward = (client, server, answers)
                     threading.Thread(target=self._forward, args=forward, daemon=True).start()
 
-    def _forward(self, client: socket.socket, server: socket.socket, answers: bool) -> None:  # noqa: FBT001
+    def _forward(self, client: socket.socket, server: socket.socket, answers: bool) -> None:
         source, target = (server, client) if answers else (client, server)
         with suppress(OSError):
             while data := source.recv(65536):

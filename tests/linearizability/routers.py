@@ -70,8 +70,10 @@ def step(state: State, request: Request, answer: Answer | None) -> State | None:
         return None
     tokens = state.tokens | ({(request.token, router)} if request.token else set())
     live = None if request.action == "delete" else router
-    return _shown(State(live, tokens, revision), router, answer) if answer else State(
-        live, tokens, revision
+    return (
+        _shown(State(live, tokens, revision), router, answer)
+        if answer
+        else State(live, tokens, revision)
     )
 
 
@@ -118,7 +120,9 @@ def violation(history: Sequence[RouterOperation]) -> str:
     for place in sorted({each.request.place for each in history}, key=str):
         ours = [each for each in history if each.request.place == place]
         if wrong := shortest_violation(ours, step, State()):
-            return "\n".join([f"no order explains the last answer for {place}:", *map(_line, wrong)])
+            return "\n".join(
+                [f"no order explains the last answer for {place}:", *map(_line, wrong)]
+            )
     accounts = {each.request.place.account for each in history}
     return "\n".join(filter(None, (_disorder(history, account) for account in sorted(accounts))))
 

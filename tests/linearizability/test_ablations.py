@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-
 from linearizability.cluster import Cluster, on_postgresql
 from linearizability.histories import ACCOUNTS, Run, create_meshes
 from linearizability.routers import Place, violation
@@ -69,7 +68,13 @@ def cluster() -> Iterator[Cluster]:
 def test_without_one_part_a_history_is_not_linearizable(cluster: Cluster, part: str) -> None:
     ablation, says = ABLATIONS[part]
     with ablation(cluster):
-        found = next(filter(None, (_violation(cluster, f"{part} {n}".replace(" ", "-")) for n in range(HISTORIES))), "")
+        found = next(
+            filter(
+                None,
+                (_violation(cluster, f"{part} {n}".replace(" ", "-")) for n in range(HISTORIES)),
+            ),
+            "",
+        )
     assert says in found
     assert not _violation(cluster, f"with {part}".replace(" ", "-"))
 

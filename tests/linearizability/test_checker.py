@@ -3,7 +3,6 @@
 import random
 
 import pytest
-
 from linearizability.checker import is_linearizable
 from linearizability.routers import (
     Answer,

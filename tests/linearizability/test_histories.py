@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from amounts import amount
-
 from linearizability.cluster import (
     OF_ENDPOINT,
     OF_POSTGRESQL,
