@@ -23,7 +23,7 @@ Fault = Callable[["Cluster", random.Random], None]
 
 @dataclass
 class Cluster:
-    """Endpoint processes on one store; the first one reaches its database through the relay.
+    """Endpoint processes on one store.
 
     Attributes:
         starts: A function for each endpoint, which starts it.
@@ -64,16 +64,14 @@ def _is_ready(url: str) -> bool:
 
 
 @contextmanager
-def on_postgresql(number: int = 3, *, all_through_relay: bool = False) -> Iterator[Cluster]:
-    """Run endpoints on a PostgreSQL of their own."""
+def on_postgresql(number: int = 3) -> Iterator[Cluster]:
+    """Run endpoints on a PostgreSQL of their own, behind a relay."""
     with ExitStack() as opened:
         server = opened.enter_context(postgresql())
         relay = Relay(server.port)
         opened.callback(relay.close)
-        relayed = url_through(relay, server)
-        direct = relayed if all_through_relay else server.url()
-        stores = [relayed, *[direct] * (number - 1)]
-        yield opened.enter_context(running([starting(each) for each in stores], server, relay))
+        starts = [starting(url_through(relay, server))] * number
+        yield opened.enter_context(running(starts, server, relay))
 
 
 def url_through(relay: Relay, server: PostgreSQL) -> str:
@@ -169,19 +167,19 @@ def kill_server(cluster: Cluster, chance: random.Random) -> None:
     server.start()
 
 
-def sever(cluster: Cluster, _: random.Random) -> None:
-    """Close the sessions of the first endpoint."""
-    _relay(cluster).sever()
+def sever(cluster: Cluster, chance: random.Random) -> None:
+    """Close some sessions, or all."""
+    _relay(cluster).sever(chance.random() * 1.5)
 
 
 def lose_commits(cluster: Cluster, chance: random.Random) -> None:
-    """Commit the transactions of the first endpoint, and sever it before it learns that."""
+    """Commit transactions, and sever their sessions before an endpoint learns that."""
     with _relay(cluster).losing(b"COMMIT"):
         _pause(chance)
 
 
 def hold(cluster: Cluster, chance: random.Random) -> None:
-    """Delay all traffic of the first endpoint."""
+    """Delay all traffic of the database."""
     with _relay(cluster).holding():
         _pause(chance)
 

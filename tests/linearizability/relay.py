@@ -1,5 +1,6 @@
 """A TCP relay in front of a server, whose connections a test severs, holds up and rewrites."""
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,11 +27,11 @@ class Relay:
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def sever(self) -> None:
-        """Close all connections at once."""
+    def sever(self, share: float = 1) -> None:
+        """Close a share of the connections, or all."""
         with self._guard:
             pairs = list(self._pairs)
-        for pair in pairs:
+        for pair in pairs[: math.ceil(share * len(pairs))]:
             _close(*pair)
 
     @contextmanager

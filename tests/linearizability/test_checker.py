@@ -181,7 +181,7 @@ def test_the_revisions_of_an_account_rise_with_the_writes_of_all_names(
 
 
 def test_random_histories_of_the_model_itself_are_accepted() -> None:
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - repeatable, not secret
     for _ in range(100):
         rows = _sequential(chance)
         # Calls that begin earlier and return later than they took effect.

@@ -21,7 +21,7 @@ from linearizability.routers import violation
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 HISTORIES = amount("histories of three endpoints on PostgreSQL", test=100, full=2000)
-KILLS = amount("histories of them in which a process is killed", test=6, full=300)
+KILLS = amount("histories of them in which a process is killed", test=3, full=300)
 ON_SQLITE = amount("histories of an endpoint on SQLite", test=10, full=200)
 
 

@@ -1,4 +1,4 @@
-"""Processes are killed under load: acknowledged writes stay, and every replica sees them in order."""
+"""Processes are killed under load: acknowledged writes stay, and each replica sees all in order."""
 
 import random
 from collections.abc import Callable, Sequence

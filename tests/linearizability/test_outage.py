@@ -1,4 +1,4 @@
-"""PostgreSQL goes away under a daemon and under Terraform: both wait, and finish when it is back."""
+"""PostgreSQL goes away under a daemon and Terraform: both wait, and finish when it is back."""
 
 import re
 import signal
@@ -69,7 +69,9 @@ def test_a_daemon_alerts_once_and_finishes(
     assert [shown[number].body["metadata"]["version"] for number in (0, 2)] == [2, 1]
     assert [calls[name] for name in ("CreateMesh", "UpdateMesh", "DeleteMesh")] == [3, 1, 1]
     # Each change was planned once: none from what could not be read.
-    planned = [line for line in lines[before:] if re.search("mesh/.: (create|update|delete),", line)]
+    planned = [
+        line for line in lines[before:] if re.search("mesh/.: (create|update|delete),", line)
+    ]
     assert len(planned) == 3, planned
     lost, back = endpoint_lines(caplog)
     assert "requests are answered with 503" in lost
