@@ -20,7 +20,7 @@ from linearizability.histories import (
     UnavailableError,
     create_meshes,
 )
-from linearizability.routers import Answer, Place, Request
+from linearizability.routers import Action, Answer, Place, Request
 
 from reconciler.endpoint.endpoint_errors import StoreFailedError
 from reconciler.endpoint.state.store import Readable, Snapshot
@@ -47,7 +47,7 @@ class Writer:
         chance = random.Random(self.name)  # noqa: S311 - repeatable, not secret
         while not stop.is_set():
             version = len(self.acknowledged) + 1
-            action = "create" if version == 1 else "update"
+            action: Action = "create" if version == 1 else "update"
             place = Place(SCOPE.account, self.name)
             request = Request(action, place, f"{self.name}-{version}", version % 60000 + 1)
             answer = self._acknowledged(request, version, chance)
