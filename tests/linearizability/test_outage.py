@@ -84,7 +84,7 @@ def test_terraform_finishes(tmp_path: Path) -> None:
     plugins = require_mirror()
     with served() as (server, client, url), ThreadPoolExecutor(1) as pool:
         terraform = Terraform(tmp_path, plugins)
-        terraform.configure(url, configuration(changed=False))
+        terraform.configure(url, configuration("pay"))
         terraform("init")
         applying = pool.submit(terraform, "apply", "-auto-approve")
         while client.describe("pay", SCOPE).status != 200:
