@@ -23,6 +23,7 @@ from reconciler.api import load as load_api
 from reconciler.core.resources import Key
 from reconciler.endpoint.endpoint_errors import InvalidFaultsError
 from reconciler.endpoint.faults.fault_list import Faults
+from reconciler.source.ignore_rules import parse_rules
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +94,14 @@ def methods_called() -> dict[re.Pattern[str], set[str]]:
     return called
 
 
+# Functions that make a pattern while running: of the secrets in use, which test_redaction shows to be
+# linear, and of a glob.
+MADE_WHILE_RUNNING = {
+    "reconciler.core.redaction": "_secrets_pattern",
+    "reconciler.source.ignore_rules": "_segment",
+}
+
+
 def test_no_pattern_escapes() -> None:
     strays = []
     for module in modules():
@@ -103,15 +112,13 @@ def test_no_pattern_escapes() -> None:
             if isinstance(it, ast.Assign | ast.AnnAssign) and it.value is not None
             for node in ast.walk(it.value)
         }
-        # The pattern of the secrets in use is made while running; test_redaction shows that it is
-        # linear.
         made = [
             it
             for it in tree.body
-            if isinstance(it, ast.FunctionDef) and it.name == "_secrets_pattern"
+            if isinstance(it, ast.FunctionDef)
+            and it.name == MADE_WHILE_RUNNING.get(module.__name__)
         ]
-        if module.__name__ == "reconciler.core.redaction":
-            constants |= {node for it in made for node in ast.walk(it)}
+        constants |= {node for it in made for node in ast.walk(it)}
         for node in ast.walk(tree):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=name)):
@@ -180,7 +187,19 @@ def test_globs_are_matched_where_their_length_is_bounded() -> None:
         if (isinstance(node, ast.ImportFrom) and node.module in GLOBS)
         or (isinstance(node, ast.Import) and any(it.name in GLOBS for it in node.names))
     }
-    assert users == {"reconciler.core.resources", "reconciler.endpoint.faults.fault_list"}
+    assert users == {
+        "reconciler.core.resources",
+        "reconciler.endpoint.faults.fault_list",
+        "reconciler.source.ignore_rules",
+    }
+
+
+@pytest.mark.parametrize("unit", ["*", "*a", "?", "[a]", "[!a-z]*", "**/"])
+def test_any_pattern_of_ignored_files_is_matched_in_linear_time(unit: str) -> None:
+    name = "/".join(["a" * 255] * 3)
+    assert_linear(
+        lambda pattern: parse_rules([pattern]).ignored_part(name), lambda size: repeated(unit, size)
+    )
 
 
 @pytest.mark.parametrize("unit", ["[", "*", "*a", "?", "[a]", "[!a-z]*"])

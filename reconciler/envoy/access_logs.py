@@ -37,7 +37,7 @@ UPSTREAM_WIRE_BYTES_SENT VIRTUAL_CLUSTER_NAME
 """.split()  # noqa: SIM905  # a list would take a hundred lines
 
 # Operators of Envoy 1.36 and later, each with the pattern of its arguments and its length.
-_OPERATORS = {
+_ARGUMENTS = {
     **dict.fromkeys(_PLAIN, ""),
     "REQ": _HEADERS,
     "RESP": _HEADERS,
@@ -55,6 +55,7 @@ _OPERATORS = {
     "REQUESTED_SERVER_NAME": "",
     "RESPONSE_CODE_DETAILS": r"(\(ALLOW_WHITESPACES\))?",
 }
+_OPERATORS = {name: re.compile(pattern, re.ASCII) for name, pattern in _ARGUMENTS.items()}
 
 
 def access_logs(spec: Part, place: Place) -> list[Message]:
@@ -101,4 +102,4 @@ def _checked(text: str, place: Place) -> str:
 
 def _is_known(name: str, arguments: str) -> bool:
     pattern = _OPERATORS.get(name)
-    return pattern is not None and bool(re.fullmatch(pattern, arguments, re.ASCII))
+    return pattern is not None and bool(pattern.fullmatch(arguments))

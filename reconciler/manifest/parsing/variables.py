@@ -29,6 +29,7 @@ from reconciler.manifest.parsing.yaml_parser import parse_scalar, parse_yaml
 
 # CloudFormation's pseudo parameters, such as AWS::Region, are set like other variables.
 _NAME = re.compile(r"(?:AWS::)?[A-Za-z_][A-Za-z0-9_]*")
+_ITEM = re.compile(r"([\[,] *)\$\{([A-Za-z_][A-Za-z0-9_]*)\}(?= *[,\]])")
 # Templates also need attributes (Balancer.DNSName) and exports of other stacks (Export:NAME).
 _DEFINED_NAME = re.compile(
     rf"{_NAME.pattern}|[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+|Export:[A-Za-z0-9:-]+"
@@ -100,8 +101,11 @@ def quote_items(source: SourceText, names: Collection[str]) -> SourceText:
     """
     if not any(name in source.text for name in names):
         return source
-    pattern = re.compile(rf"([\[,] *)\$\{{({'|'.join(names)})\}}(?= *[,\]])")
-    return replace(source, text=pattern.sub(r'\1"$\2"', source.text))
+
+    def quoted(item: re.Match[str]) -> str:
+        return f'{item[1]}"${item[2]}"' if item[2] in names else item[0]
+
+    return replace(source, text=_ITEM.sub(quoted, source.text))
 
 
 def split_placeholders(text: str) -> tuple[list[tuple[str, str]], str]:
