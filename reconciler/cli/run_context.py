@@ -99,10 +99,14 @@ class RunContext:
                 settled=settled,
                 workers=self.invocation["parallelism"],
             )
-        renews = self.invocation.command in RENEWING_COMMANDS
-        if renews and Update in ALLOWED[self.guards.policy]:
-            return replace(plan, revision=revision)
-        return replace(plan, revision=revision, renewals=())
+        has_deletes = any(isinstance(item.change, Delete) for item in plan.withheld)
+        # Without a pending delete nothing waits, so later commits are compared with this one.
+        is_done = incomplete_reason is None and plan.is_complete and not has_deletes
+        applied_commit = self.source.applied_commit(may_rewind=allow_rewind or is_done)
+        plan = replace(plan, revision=revision, applied_commit=applied_commit)
+        if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:
+            return plan
+        return replace(plan, renewals=())
 
     def apply(
         self, plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
@@ -113,26 +117,8 @@ class RunContext:
         else:
             self.source.pin(user_name(), time.time())
         report = engine.apply(plan, target, options)
-        self.record_applied(plan)
+        record_applied(self.source, plan)
         return report
-
-    def record_applied(self, plan: Plan, *, allow_rewind: bool = False) -> None:
-        """Record the commit of ``plan`` as applied, unless deletes still wait for --allow-rewind.
-
-        Without a pending delete nothing waits, so later commits are compared with this one.
-        """
-        is_allowed = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
-        is_whole = _incomplete_reason(self.invocation, self.config, self.paths) is None
-        has_deletes = any(isinstance(item.change, Delete) for item in plan.withheld)
-        if (
-            is_allowed
-            or (is_whole and plan.is_complete and not has_deletes)
-            or self.source.rewind_reason() is None
-        ):
-            try:
-                self.source.record_applied()
-            except RepositoryError as error:
-                logger.warning("%s; deletes of the next commit will need --allow-rewind", error)
 
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
@@ -205,6 +191,17 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
     if not unchanged:
         raise UsageError("changes of the target, owner, source, lock or parallelism need a restart")
     return _read_settings(invocation, config, max_updates)(context.target)
+
+
+def record_applied(source: Source, plan: Plan) -> None:
+    """Record the commit of ``plan``, so that the next commit is compared with it."""
+    if plan.applied_commit is None:
+        return
+    try:
+        source.record_applied(plan.applied_commit)
+    except (RepositoryError, UsageError) as error:
+        # The changes are made, and their report is more important.
+        logger.warning("%s; deletes of the next commit may need --allow-rewind", error)
 
 
 @contextmanager

@@ -5,15 +5,17 @@ commit: one that was fetched as a whole and, if signers are given, is signed by 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.escaping import escaped
-from reconciler.core.source_revision import SourceRevision
+from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.core.state.schedule import Schedule
 from reconciler.manifest.budget import unlimited
+from reconciler.source.git_applied import AppliedRef
 from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
@@ -60,7 +62,7 @@ class GitSource:
         self._monotonic = monotonic
         self._jitter = jitter
         name = slug(*settings.target, address.path)
-        self._applied_ref = f"refs/applied/{name}"
+        self._applied = AppliedRef(mirror, f"refs/applied/{name}")
         self._pinned_ref = f"refs/pinned/{name}"
         self._tracked_ref = f"refs/tracked/{slug(address.ref or _DEFAULT_BRANCH)}"
         self._pin_file = mirror.directory.with_suffix(".pins") / f"{name}.json"
@@ -69,6 +71,7 @@ class GitSource:
         self._good: Snapshot | None = None
         self._read: SourceRevision | None = None
         self._error: UsageError | RepositoryError | None = None
+        self._pin_error: RepositoryError | None = None
         self._failures = 0
         self._next_poll_at: float | None = None
         self._has_answered = False
@@ -115,25 +118,24 @@ class GitSource:
 
     def rewind_reason(self) -> str | None:
         """Return why deletes of this commit wait for --allow-rewind, or None."""
-        revision, applied = self._revision, self._mirror.commit_of(self._applied_ref)
-        if applied is None:
-            return "the cache holds no commit that was applied to this target before"
-        if self._mirror.descends(revision.commit, applied):
-            return None
-        before = replace(revision, commit=applied).short
-        return f"commit {revision.short} does not descend from {before}, which was applied last"
+        return self._applied.rewind_reason(self._revision)
 
-    def record_applied(self) -> None:
-        """Let later commits be compared with this one."""
-        commit = self._revision.commit
-        if self._mirror.commit_of(self._applied_ref) != commit:
-            self._write_ref(self._applied_ref, commit)
+    def applied_commit(self, *, may_rewind: bool) -> AppliedCommit:
+        """Return the commit that was read last, for `record_applied`."""
+        commit, before = self._revision.commit, self._applied.commit
+        return AppliedCommit(str(self._address), commit, before, may_rewind)
+
+    def record_applied(self, applied: AppliedCommit) -> None:
+        """Let later commits be compared with this one, unless another one was applied since."""
+        with _cache_errors(applied.commit):
+            self._applied.record(applied)
 
     def pin(self, user: str, now: float) -> None:
         """Hold the target at this commit."""
         commit = self._revision.commit
         # The ref keeps the commit, also if its branch is replaced.
-        self._write_ref(self._pinned_ref, commit)
+        with _cache_errors(commit):
+            self._mirror.set_ref(self._pinned_ref, commit)
         write_pin(self._pin_file, Pin(commit, now, escaped(user)))
 
     def release(self) -> None:
@@ -145,20 +147,16 @@ class GitSource:
         assert self._read is not None  # noqa: S101  # a run plans what it has read
         return self._read
 
-    def _write_ref(self, ref: str, commit: str) -> None:
-        try:
-            self._mirror.set_ref(ref, commit)
-        except GitError as error:
-            raise RepositoryError(f"recording commit {commit} in the cache: {error}") from error
-
     def _poll(self) -> None:
         """Fetch if that is due, and keep the last good commit if it fails."""
         now = self._monotonic()
         try:
-            pin = read_pin(self._pin_file)
+            pin, self._pin_error = read_pin(self._pin_file), None
         except RepositoryError as error:
-            self._error, self._good, self._next_poll_at = error, None, None
-            return
+            pin, self._pin_error = None, error
+            if self._settings.follows_pin:
+                self._error, self._good, self._next_poll_at = error, None, None
+                return
         is_due = self._next_poll_at is None or now >= self._next_poll_at
         if not is_due and pin == self._pin:
             return
@@ -273,7 +271,7 @@ class GitSource:
         return mirror.commit_of(self._tracked_ref)
 
     def _notices(self, revision: SourceRevision) -> list[str]:
-        notices = []
+        notices = [] if self._pin_error is None else [str(self._pin_error)]
         if self._error is not None:
             notices.append(f"{self._error}; commit {revision.short} stays in effect")
         if self._pin is not None and self._tip is not None:
@@ -288,3 +286,11 @@ class GitSource:
                 "reconcile, or apply without --revision, releases it"
             )
         return notices
+
+
+@contextmanager
+def _cache_errors(commit: str) -> Iterator[None]:
+    try:
+        yield
+    except GitError as error:
+        raise RepositoryError(f"recording commit {commit} in the cache: {error}") from error

@@ -1,71 +1,22 @@
 """A repository as the source, from a push to the target: by single runs and by a daemon."""
 
 import subprocess
-import sys
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
 import pytest
-from amounts import amount
-from conftest import Cli, Run, Start
+from conftest import Cli, Start
 from daemons import ended, eventually, told_of
-from git_servers import GitServer, git_server
-from manifest_text import mesh_yaml
-from repository import git, publish
-
-from reconciler.endpoint import LocalEndpoint
+from journeys.git_world import World, started
+from repository import git
 
 pytestmark = pytest.mark.process
 
 
-class World:
-    """A repository of meshes, its server, and runs that use it."""
-
-    def __init__(self, root: Path, server: GitServer, endpoint: LocalEndpoint, cli: Cli) -> None:
-        self.files = root / "files"
-        self.files.mkdir()
-        self.repository = root / "served/meshes.git"
-        self.server, self._cli = server, cli
-        self.address = f"git+{server.url}/meshes.git?ref=main"
-        self.where = (
-            "--endpoint-url", endpoint.url, "--owner", "o", "--policy", "sync",
-            "--cache-dir", str(root / "cache"),
-        )  # fmt: skip
-
-    def commit(self, message: str = "a change", /, **meshes: str | None) -> str:
-        """Commit a manifest of each mesh with its egress filter; None removes it.
-
-        The message ``amended`` replaces the last commit.
-        """
-        for name, egress in meshes.items():
-            file = self.files / f"{name}.yaml"
-            if egress is None:
-                file.unlink()
-            else:
-                file.write_text(mesh_yaml(name, egress))
-        return publish(self.files, self.repository, message, amend=message == "amended")
-
-    def run(self, command: str, *options: str) -> Run:
-        more = ("--auto-approve",) if command == "apply" else ()
-        return self._cli(command, self.address, *self.where, *more, *options)
-
-
-@pytest.fixture
-def world(here: Path, endpoint: LocalEndpoint, cli: Cli) -> Iterator[World]:
-    (here / "served").mkdir()
-    with git_server(here / "served") as server:
-        yield World(here, server, endpoint, cli)
-
-
-def started(start: Start, world: World, *options: str) -> tuple[subprocess.Popen[str], str]:
-    """Start a daemon that does not poll by itself, and return it with its URL."""
-    process = start(world.address, *world.where[4:], "--poll", "3600", *options)
-    url = told_of(process, "status at ").rpartition(" ")[2].strip()
-    told_of(process, "cycle done")
-    return process, url
+@pytest.fixture(name="world")
+def _world(git_world: World) -> World:
+    return git_world
 
 
 def sign(world: World, key: Path) -> None:
@@ -299,29 +250,3 @@ def test_a_daemon_stays_at_the_last_signed_commit(
     assert set(live()) == {"a"}
     assert "is not signed by a signer" in " ".join(cli("status", "--url", url).out.split())
     assert ended(process, SIGTERM)[0] == 0
-
-
-def _kill_after(server: GitServer, last: int, process: subprocess.Popen[bytes], _path: str) -> None:
-    if len(server.requests) > last:
-        process.kill()
-
-
-def test_killed_during_a_fetch_the_cache_is_not_wrong(world: World, here: Path) -> None:
-    kills = amount("SIGKILL during a fetch", test=3, full=50)
-    command = [sys.executable, "-m", "reconciler", "validate", world.address]
-    command += ["--cache-dir", str(here / "cache")]
-    for number in range(kills):
-        world.commit(**{f"m{number}": "DROP_ALL"})
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-        # At a request for refs, for history, or for files.
-        last = len(world.server.requests) + 2 + number % 3
-        world.server.on_request = partial(_kill_after, world.server, last, process)
-        process.communicate()
-        world.server.on_request = lambda _: None
-        assert process.returncode == -9
-        if number % 4 == 3:
-            world.commit("amended", x="DROP_ALL")
-        result = world.run("plan")
-        assert (result.code, result.err) == (0, ""), number
-        assert f"Plan: {len(list(world.files.iterdir()))} to create" in result.out

@@ -266,7 +266,7 @@ def test_a_damaged_mirror_is_fetched_again_with_what_was_applied(world: World, p
     commit = world.commit(a="1")
     source = world.open()
     source.read()
-    source.record_applied()
+    source.record_applied(source.applied_commit(may_rewind=True))
     damaged = sorted(world.mirror.glob("objects/pack/*.pack"), key=lambda file: file.stat().st_size)
     damaged[pack].chmod(0o644)
     os.truncate(damaged[pack], 20)

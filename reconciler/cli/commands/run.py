@@ -15,6 +15,7 @@ from reconciler.cli.run_context import (
     hold_lock,
     make_elector,
     open_run,
+    record_applied,
     reload_run,
     require_valid,
 )
@@ -131,7 +132,7 @@ class DaemonRun:
         )
         report = engine.apply(plan, self.context.target, options, waiting)
         if self._is_whole:
-            self.context.record_applied(plan, allow_rewind=self.request.allow_rewind)
+            record_applied(self.context.source, plan)
         return report
 
     def standby_reason(self) -> str | None:
