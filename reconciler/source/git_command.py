@@ -90,7 +90,10 @@ def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOption
     except OSError as error:
         raise GitError(f"{name}: {error}") from error
     if process.returncode:
-        text = " ".join(errors.decode(errors="replace").split())
+        # ssh draws a frame of @ around its warnings.
+        text = " ".join(
+            filter(lambda word: word.strip("@"), errors.decode(errors="replace").split())
+        )
         if f"died of signal {signal.SIGXFSZ:d}" in text:
             text = f"it is larger than {(options.max_file_bytes or 0) >> 20} MiB"
         text = shown(text, limits.MAX_GIT_ERROR_CHARACTERS)
