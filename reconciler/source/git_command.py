@@ -26,10 +26,10 @@ _GIT = (
 _ALWAYS = {"GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
 # A read must not fetch missing objects, and a command that a repository configures must not run.
 _OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
-_LOCAL_VARIABLES = ("PATH", "HOME")
+_LOCAL_VARIABLES = ("PATH", "HOME", "TMPDIR")
 # The means by which users give git proxies, certificates and credentials.
 _NETWORK_VARIABLES = (
-    *(*_LOCAL_VARIABLES, "USER", "LOGNAME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *(*_LOCAL_VARIABLES, "USER", "LOGNAME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
     *("SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_CONFIG_GLOBAL", "KRB5CCNAME"),
     *("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"),
     *("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
