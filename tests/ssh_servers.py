@@ -50,8 +50,8 @@ def ssh_server(root: Path) -> Iterator[int]:
                 return
             with connection:
                 subprocess.run(
-                    [program, "-i", "-e", "-f", configuration], stdin=connection,
-                    stdout=connection, stderr=subprocess.DEVNULL, check=False,
+                    [program, "-i", "-e", "-f", configuration], stdin=connection.fileno(),
+                    stdout=connection.fileno(), stderr=subprocess.DEVNULL, check=False,
                 )  # fmt: skip
 
     thread = threading.Thread(target=serve)

@@ -253,7 +253,8 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
 def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
     paths = run.context.source.watched_paths
     stop = run.stop.stop_requested
-    for files_changed in watch(paths, stop) if paths else ticks(stop):
+    wakes = watch(paths, stop) if paths else ticks(stop, daemon.wait_for_request)
+    for files_changed in wakes:
         if run.stop.reload_requested.is_set():
             run.stop.reload_requested.clear()
             _reload(run, daemon)
