@@ -80,6 +80,8 @@ class RunContext:
             allow_rewind: Whether a commit that does not descend from the last one may delete.
         """
         allow_rewind = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
+        # Before the guard looks at what is recorded, so that a record of another run shows.
+        applied_commit = self.source.applied_commit()
         rewind_reason = None if allow_rewind else self.source.rewind_reason()
         # Checked each time, because a directory may be created after the daemon has started.
         incomplete_reason = incomplete_reason or _incomplete_reason(
@@ -99,10 +101,10 @@ class RunContext:
                 settled=settled,
                 workers=self.invocation["parallelism"],
             )
-        has_deletes = any(isinstance(item.change, Delete) for item in plan.withheld)
         # Without a pending delete nothing waits, so later commits are compared with this one.
-        is_done = incomplete_reason is None and plan.is_complete and not has_deletes
-        applied_commit = self.source.applied_commit(may_rewind=allow_rewind or is_done)
+        is_done = incomplete_reason is None and plan.is_complete and not _has_pending_deletes(plan)
+        if applied_commit is not None and (allow_rewind or is_done):
+            applied_commit = replace(applied_commit, may_rewind=True)
         plan = replace(plan, revision=revision, applied_commit=applied_commit)
         if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:
             return plan
@@ -301,6 +303,10 @@ def require_valid(
     if not loaded.valid:
         raise ManifestError(f"the manifests are not valid, so {outcome}")
     return loaded.desired
+
+
+def _has_pending_deletes(plan: Plan) -> bool:
+    return any(isinstance(withheld.change, Delete) for withheld in plan.withheld)
 
 
 def user_name() -> str:

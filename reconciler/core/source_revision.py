@@ -37,5 +37,5 @@ class AppliedCommit:
     """Its full id, in hexadecimal."""
     before: str | None
     """The commit that was recorded when the plan was made."""
-    may_rewind: bool
+    may_rewind: bool = False
     """Whether it may replace `before` without descending from it."""

@@ -120,10 +120,9 @@ class GitSource:
         """Return why deletes of this commit wait for --allow-rewind, or None."""
         return self._applied.rewind_reason(self._revision)
 
-    def applied_commit(self, *, may_rewind: bool) -> AppliedCommit:
+    def applied_commit(self) -> AppliedCommit:
         """Return the commit that was read last, for `record_applied`."""
-        commit, before = self._revision.commit, self._applied.commit
-        return AppliedCommit(str(self._address), commit, before, may_rewind)
+        return AppliedCommit(str(self._address), self._revision.commit, self._applied.commit)
 
     def record_applied(self, applied: AppliedCommit) -> None:
         """Let later commits be compared with this one, unless another one was applied since."""

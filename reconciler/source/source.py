@@ -42,7 +42,7 @@ class Source(Protocol):
     def rewind_reason(self) -> str | None:
         """Return why the manifests that were read last may be older than those applied last."""
 
-    def applied_commit(self, *, may_rewind: bool) -> AppliedCommit | None:
+    def applied_commit(self) -> AppliedCommit | None:
         """Return the commit of the manifests that were read last, for `record_applied`."""
 
     def record_applied(self, applied: AppliedCommit) -> None:
@@ -96,7 +96,7 @@ class DiskSource:
         """Return None: files have no history."""
         return None
 
-    def applied_commit(self, *, may_rewind: bool) -> None:
+    def applied_commit(self) -> None:
         """Return None: files have no history."""
 
     def record_applied(self, applied: AppliedCommit) -> None:

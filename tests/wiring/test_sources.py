@@ -62,7 +62,7 @@ def test_files_have_no_history() -> None:
     source = opened("manifests")
     source.look_now()
     source.refresh()
-    assert source.applied_commit(may_rewind=True) is None
+    assert source.applied_commit() is None
     source.record_applied(AppliedCommit(URL, "0" * 40, None, may_rewind=True))
     source.pin("user", 0)
     source.release()
