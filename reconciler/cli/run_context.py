@@ -80,7 +80,7 @@ class RunContext:
             allow_rewind: Whether a commit that does not descend from the last one may delete.
         """
         allow_rewind = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
-        # Before the guard looks at what is recorded, so that a record of another run shows.
+        # Read before the guard reads it, so that a record of another run shows.
         applied_commit = self.source.applied_commit()
         rewind_reason = None if allow_rewind else self.source.rewind_reason()
         # Checked each time, because a directory may be created after the daemon has started.
