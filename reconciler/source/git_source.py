@@ -277,9 +277,10 @@ class GitSource:
             pinned = replace(revision, commit=self._pin.commit).short
             try:
                 behind = self._mirror.count_between(self._pin.commit, self._tip)
+                commits = "1 commit" if behind == 1 else f"{behind} commits"
             except GitError:
-                behind = 0
-            commits = "1 commit" if behind == 1 else f"{behind} commits"
+                # The mirror was fetched again, and the commit was replaced before.
+                commits = "an unknown number of commits"
             notices.append(
                 f"the target is held at commit {pinned} {self._pin}, {commits} behind {self._ref}: "
                 "reconcile, or apply without --revision, releases it"

@@ -1,6 +1,7 @@
 """Repositories as a source: served by git on loopback, changed under it, and out to do harm."""
 
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -132,6 +133,25 @@ def test_branch_tag_commit_and_default_branch(world: World) -> None:
     world.server.requests.clear()
     assert world.read(f"?ref={first}") == first
     assert world.server.requests == []
+
+
+def test_a_commit_that_no_ref_names_is_fetched_by_its_id(world: World) -> None:
+    first = world.commit(a="1")
+    publish(world.files, world.repository, amend=True)
+    assert world.read(f"?ref={first}") == first
+
+
+def test_a_target_held_at_a_commit_that_is_gone(world: World) -> None:
+    commit = world.commit(a="1")
+    source = world.open(settings=DAEMON)
+    assert commit_of(source) == commit
+    source.pin("jane", 0)
+    publish(world.files, world.repository, amend=True)
+    shutil.rmtree(world.mirror)
+    with pytest.raises(RepositoryError, match=f"held at commit {commit}, which the repository no"):
+        world.open(settings=DAEMON).read()
+    (notice,) = world.open(settings=GitSettings(DAEMON.target)).read().notices
+    assert f"{commit[:12]} since 1970-01-01T00:00:00+00:00 by jane, an unknown number of" in notice
 
 
 def test_a_tag_with_the_name_of_the_branch_does_not_replace_it(world: World) -> None:
