@@ -102,8 +102,9 @@ class RunContext:
                 workers=self.invocation["parallelism"],
             )
         # Without a pending delete nothing waits, so later commits are compared with this one.
-        is_done = incomplete_reason is None and plan.is_complete and not _has_pending_deletes(plan)
-        if applied_commit is not None and (allow_rewind or is_done):
+        # A run of a part can delete nothing, so --allow-rewind there allows no later deletes.
+        is_done = allow_rewind or (plan.is_complete and not _has_pending_deletes(plan))
+        if applied_commit is not None and incomplete_reason is None and is_done:
             applied_commit = replace(applied_commit, may_rewind=True)
         plan = replace(plan, revision=revision, applied_commit=applied_commit)
         if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-_SHORT_CHARACTERS = 12
+SHORT_COMMIT_CHARACTERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SourceRevision:
     @property
     def short(self) -> str:
         """The beginning of the commit id, as git shows it in a large repository."""
-        return self.commit[:_SHORT_CHARACTERS]
+        return self.commit[:SHORT_COMMIT_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)

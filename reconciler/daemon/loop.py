@@ -147,6 +147,10 @@ class Daemon:
     def _is_due(self) -> bool:
         is_leader = self._inputs.is_leader()
         takes_over, self._was_leader = is_leader and not self._was_leader, is_leader
+        if takes_over:
+            # The leader before may have applied a commit that this daemon has not fetched yet.
+            with self._changed:
+                self._request = self._request or CycleRequest()
         is_requested = self._requested > self._status.cycle
         is_late = is_due(self._inputs.monotonic(), self._started_at, self._delay_seconds)
         return takes_over or is_requested or is_late

@@ -3,11 +3,14 @@
 A commit that does not descend from it may lack manifests that were applied, so its deletes wait.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from reconciler.core.errors import RepositoryError
 from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import AppliedCommit, SourceRevision
+from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
 
 
@@ -58,3 +61,12 @@ class AppliedRef:
             is_rewind = before is None or not mirror.descends(commit, before)
             if not is_rewind or (applied.may_rewind and before == applied.before):
                 mirror.set_ref(self.name, commit)
+
+
+@contextmanager
+def cache_errors(commit: str) -> Iterator[None]:
+    """Raise GitError, while a ref is written, as RepositoryError."""
+    try:
+        yield
+    except GitError as error:
+        raise RepositoryError(f"recording commit {commit} in the cache: {error}") from error

@@ -54,11 +54,12 @@ def lock_mirror(mirror: Path, on_wait: Callable[[], None]) -> Iterator[int]:
     `on_wait` is called about once a second while another process holds the lock.
 
     Raises:
-        RepositoryError: The cache cannot be used, or another process holds the lock too long.
-        UsageError: Another user can change the cache.
+        RepositoryError: The cache cannot be used, another user can change it, or another process
+            holds the lock too long.
     """
     try:
-        _prepare_directory(mirror.parent)
+        mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_private(mirror.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(mirror.with_suffix(".lock"), flags, 0o600)
         try:
@@ -66,21 +67,35 @@ def lock_mirror(mirror: Path, on_wait: Callable[[], None]) -> Iterator[int]:
             _remove_leftovers(mirror)
             yield lock
         finally:
+            # A process that a credential helper left in the background has inherited the lock.
+            fcntl.flock(lock, fcntl.LOCK_UN)
             os.close(lock)
     except OSError as error:
-        raise RepositoryError(
-            f"the cache directory {mirror.parent} cannot be used: {error.strerror}; pass another "
-            "--cache-dir"
-        ) from error
+        raise _unusable(mirror.parent, error) from error
 
 
-def _prepare_directory(directory: Path) -> None:
-    """Create the directory of mirrors, and reject one that another user can change."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = directory.stat()
+def _unusable(directory: Path, error: OSError) -> RepositoryError:
+    return RepositoryError(
+        f"the cache directory {directory} cannot be used: {error.strerror}; pass another "
+        "--cache-dir"
+    )
+
+
+def require_private(directory: Path) -> None:
+    """Reject a directory of mirrors that another user can change; it may not exist.
+
+    Raises:
+        RepositoryError: Another user can change it, or it cannot be read.
+    """
+    try:
+        status = directory.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise _unusable(directory, error) from error
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         # The configuration of a mirror could make git run commands.
-        raise UsageError(
+        raise RepositoryError(
             f"{directory} belongs to another user or can be written by others: pass a --cache-dir "
             "of your own"
         )

@@ -23,9 +23,16 @@ _GIT = (
     *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false"),
     *("-c", "safe.bareRepository=explicit"),
 )
-_ALWAYS = {"GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-# A read must not fetch missing objects, and a command that a repository configures must not run.
-_OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+# A read must not fetch missing objects. Neither may a fetch: if the repository lacks them, each
+# attempt starts the next one, without end.
+_ALWAYS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+}
+# A command that a repository configures must not run.
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "none"}
 _LOCAL_VARIABLES = ("PATH", "HOME", "TMPDIR")
 # The means by which users give git proxies, certificates and credentials.
 _NETWORK_VARIABLES = (
@@ -38,6 +45,11 @@ _NETWORK_VARIABLES = (
 
 class GitError(Exception):
     """A git command failed; the text has its name and its message."""
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        """Create an error. `exit_code` is None if git did not end by itself."""
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,8 @@ def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOption
         if f"died of signal {signal.SIGXFSZ:d}" in text:
             text = f"it is larger than {(options.max_file_bytes or 0) >> 20} MiB"
         text = shown(text, limits.MAX_GIT_ERROR_CHARACTERS)
-        raise GitError(f"{name}: {text or f'exit code {process.returncode}'}")
+        code = process.returncode
+        raise GitError(f"{name}: {text or f'exit code {code}'}", code if code > 0 else None)
     return bytes(output)
 
 
@@ -166,7 +179,12 @@ def _collect(
             if now >= next_call:
                 next_call = now + 1
                 on_wait()
-            for key, _ in selector.select(min(deadline, next_call) - now):
+            is_ended = process.poll() is not None
+            events = selector.select(0 if is_ended else min(deadline, next_call, now + 0.05) - now)
+            if is_ended and not events:
+                # A process in the background, such as ssh with ControlPersist, holds the pipe.
+                break
+            for key, _ in events:
                 chunk = os.read(key.fd, 1 << 16)
                 if not chunk:
                     selector.unregister(key.fileobj)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from reconciler import limits
 from reconciler.core.source_revision import SourceRevision
+from reconciler.known_secrets import shown
 from reconciler.manifest.budget import unlimited
-from reconciler.source.git_cache import lock_mirror, slug
+from reconciler.source.git_cache import lock_mirror, require_private, slug
 from reconciler.source.git_command import GitError, GitOptions, run_git
 from reconciler.source.git_url import COMMIT, GitAddress
 
@@ -51,6 +52,14 @@ class Mirror:
         """Whether the mirror was created."""
         return self.directory.is_dir()
 
+    def require_private(self) -> None:
+        """Reject a cache that another user can change, before anything in it is read.
+
+        Raises:
+            RepositoryError: Another user can change it.
+        """
+        require_private(self.directory.parent)
+
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run a git command on the mirror, without network, and return its output."""
         options = GitOptions(git_directory=str(self.directory), on_wait=self.on_wait)
@@ -68,10 +77,20 @@ class Mirror:
         return {name: item for item, name in pairs if name in patterns and COMMIT.fullmatch(item)}
 
     def fetch(self, source: str, ref: str, object_id: str) -> None:
-        """Fetch the history of `source`, a ref or commit of the repository, as `ref`."""
+        """Fetch the history of `source`, a ref or commit of the repository, as `ref`.
+
+        `object_id` is the object that the repository promises.
+        """
+        before = self.object_of(ref) if self.exists else None
         with self.locked():
             self._create(object_id)
             self._fetch(f"+{source}:{ref}")
+        # git only warns about a shallow clone.
+        if self.object_of(ref) in {None, before} - {object_id}:
+            raise GitError(
+                "git fetch: the repository did not send its whole history, so it may be a shallow "
+                "clone: use the repository that it was cloned from"
+            )
 
     def require_blobs(self, blobs: Iterable[str]) -> None:
         """Fetch those of `blobs` that are missing, all in one request."""
@@ -108,8 +127,9 @@ class Mirror:
         text = self.run(
             "log", "-1", "--no-mailmap", "--encoding=UTF-8", "--format=%s%x00%an", commit, "--"
         ).decode(errors="replace")
-        subject, _, author = text[: limits.MAX_FOREIGN_CHARACTERS].rstrip("\n").partition("\0")
-        return SourceRevision(commit, subject, author)
+        subject, _, author = text.rstrip("\n").partition("\0")
+        limit = limits.MAX_COMMIT_TEXT_CHARACTERS
+        return SourceRevision(commit, shown(subject, limit), shown(author, limit))
 
     def descends(self, commit: str, ancestor: str) -> bool:
         """Whether `commit` is `ancestor` or descends from it; False if that is not known."""
@@ -119,9 +139,12 @@ class Mirror:
             return False
         return True
 
-    def count_between(self, before: str, after: str) -> int:
-        """Return how many commits `after` has that `before` has not."""
-        return int(self.run("rev-list", "--count", f"{before}..{after}"))
+    def count_between(self, before: str, after: str) -> int | None:
+        """Return how many commits `after` has that `before` has not; None if that is not known."""
+        try:
+            return int(self.run("rev-list", "--count", f"{before}..{after}"))
+        except GitError:
+            return None
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Let `ref` of the mirror point to `commit`."""
@@ -129,15 +152,18 @@ class Mirror:
             self.run("update-ref", ref, commit)
 
     def is_sound(self) -> bool:
-        """Whether no object is damaged, and none is missing that a server has to send."""
+        """Whether no object is known to be damaged, or missing although a server has to send it.
+
+        If that cannot be found out, nothing is known, and the mirror is kept.
+        """
         options = GitOptions(
             git_directory=str(self.directory), settings=self._remote, on_wait=self.on_wait,
             timeout_seconds=limits.GIT_FETCH_TIMEOUT_SECONDS,
         )  # fmt: skip
         try:
             run_git("fsck", "--no-dangling", "--no-progress", options=options)
-        except GitError:
-            return False
+        except GitError as error:
+            return error.exit_code is None
         return True
 
     def signature_problem(self, commit: str, allowed_signers: Path) -> str | None:
@@ -175,8 +201,8 @@ class Mirror:
         """Exclude all other writers of the mirror; within a locked block it does nothing.
 
         Raises:
-            RepositoryError: The cache cannot be used, or another process holds the lock too long.
-            UsageError: Another user can change the cache.
+            RepositoryError: The cache cannot be used, another user can change it, or another
+                process holds the lock too long.
         """
         if self._lock is not None:
             yield

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconciler import limits
 from reconciler.core.errors import RepositoryError
+from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.source.git_url import COMMIT
 
 
@@ -28,6 +29,15 @@ class Pin:
         since = datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds")
         return f"since {since} by {self.user}"
 
+    def notice(self, behind: int | None, ref: str) -> str:
+        """Return a sentence about the pin. `behind` is None if the distance to `ref` is unknown."""
+        count = "an unknown number of" if behind is None else behind
+        return (
+            f"the target is held at commit {self.commit[:SHORT_COMMIT_CHARACTERS]} {self}, {count} "
+            f"commit{'' if behind == 1 else 's'} behind {ref}: "
+            "reconcile, or apply without --revision, releases it"
+        )
+
 
 def read_pin(file: Path) -> Pin | None:
     """Return the pin in `file`, or None if there is none.
@@ -42,7 +52,7 @@ def read_pin(file: Path) -> Pin | None:
                 return pin
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, OverflowError):
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise RepositoryError(
         f"the file that holds the target at a commit cannot be read: {file}: run apply with or "

@@ -5,9 +5,9 @@ commit: one that was fetched as a whole and, if signers are given, is signed by 
 """
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.core.errors import RepositoryError, UsageError
@@ -15,16 +15,15 @@ from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.core.state.schedule import Schedule
 from reconciler.manifest.budget import unlimited
-from reconciler.source.git_applied import AppliedRef
+from reconciler.source.git_applied import AppliedRef, cache_errors
 from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
 from reconciler.source.git_pins import Pin, read_pin, write_pin
 from reconciler.source.git_tree import read_tree
-from reconciler.source.git_url import COMMIT, GitAddress
+from reconciler.source.git_url import ABBREVIATED_COMMIT, COMMIT, GitAddress
 from reconciler.source.snapshot import Snapshot
 
-_MIN_COMMIT_CHARACTERS = 7
 _DEFAULT_BRANCH = "HEAD"
 
 
@@ -74,8 +73,7 @@ class GitSource:
         self._pin_error: RepositoryError | None = None
         self._failures = 0
         self._next_poll_at: float | None = None
-        self._has_answered = False
-        self._was_rebuilt = False
+        self._has_answered = self._was_rebuilt = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,22 +116,26 @@ class GitSource:
 
     def rewind_reason(self) -> str | None:
         """Return why deletes of this commit wait for --allow-rewind, or None."""
+        if self._read is None:  # After a reload, a daemon may have only the manifests from before.
+            return "the commit of the manifests is not known"
         return self._applied.rewind_reason(self._revision)
 
-    def applied_commit(self) -> AppliedCommit:
+    def applied_commit(self) -> AppliedCommit | None:
         """Return the commit that was read last, for `record_applied`."""
+        if self._read is None:
+            return None
         return AppliedCommit(str(self._address), self._revision.commit, self._applied.commit)
 
     def record_applied(self, applied: AppliedCommit) -> None:
         """Let later commits be compared with this one, unless another one was applied since."""
-        with _cache_errors(applied.commit):
+        with cache_errors(applied.commit):
             self._applied.record(applied)
 
     def pin(self, user: str, now: float) -> None:
         """Hold the target at this commit."""
         commit = self._revision.commit
         # The ref keeps the commit, also if its branch is replaced.
-        with _cache_errors(commit):
+        with cache_errors(commit):
             self._mirror.set_ref(self._pinned_ref, commit)
         write_pin(self._pin_file, Pin(commit, now, escaped(user)))
 
@@ -150,12 +152,11 @@ class GitSource:
         """Fetch if that is due, and keep the last good commit if it fails."""
         now = self._monotonic()
         try:
-            pin, self._pin_error = read_pin(self._pin_file), None
+            self._mirror.require_private()
+            pin = self._read_pin()
         except RepositoryError as error:
-            pin, self._pin_error = None, error
-            if self._settings.follows_pin:
-                self._error, self._good, self._next_poll_at = error, None, None
-                return
+            self._error, self._good, self._next_poll_at = error, None, None
+            return
         is_due = self._next_poll_at is None or now >= self._next_poll_at
         if not is_due and pin == self._pin:
             return
@@ -171,11 +172,19 @@ class GitSource:
             self._error, self._failures = None, 0
         schedule = Schedule(self._settings.poll_seconds or 0)
         delay = schedule.cycle_delay(self._jitter())
-        if self._failures:
-            delay = max(delay, schedule.retry_delay(self._failures))
+        delay = max(delay, schedule.retry_delay(self._failures) if self._failures else 0)
         # A single run fetches once.
         once = self._settings.poll_seconds is None
         self._next_poll_at = float("inf") if once else self._monotonic() + delay
+
+    def _read_pin(self) -> Pin | None:
+        try:
+            return read_pin(self._pin_file)
+        except RepositoryError as error:
+            if self._settings.follows_pin:
+                raise
+            self._pin_error = error  # This run chooses its commit itself, and may replace the pin.
+            return None
 
     def _fetch(self) -> None:
         """Fetch and read the newest commit. A damaged mirror is fetched again, once."""
@@ -199,23 +208,29 @@ class GitSource:
         if self._failures == 1 or self._good is None:
             # The text is kept until the next success, because each change of it is logged.
             self._error = RepositoryError(f"reading {self._address}: {error}")
-        if self._settings.poll_seconds is not None and self._mirror.exists:
-            # After a restart the cache still has a commit, or the pin has changed.
+        if self._settings.poll_seconds is None or not self._mirror.exists:
+            return
+        # After a restart the cache still has a commit, or the pin has changed. The newest one may
+        # not be signed, or its files may be missing.
+        refs = (self._tracked_ref, self._applied.name)
+        for ref in refs if self._good is None else refs[:1]:
             try:
-                self._refresh(lambda: self._mirror.commit_of(self._tracked_ref))
+                self._refresh(partial(self._mirror.commit_of, ref))
             except (GitError, RepositoryError, UsageError):
                 self._good = None if self._wants_other() else self._good
+            else:
+                return
 
     def _wants_other(self) -> bool:
         """Whether the last good commit is not the one of the pin."""
-        revision = self._good.revision if self._good else None
-        return self._pin is not None and (revision is None or revision.commit != self._pin.commit)
+        good = self._good.revision if self._good else None
+        return self._pin is not None and (good is None or good.commit != self._pin.commit)
 
     def _refresh(self, find_tip: Callable[[], str | None]) -> None:
         """Choose the commit and read its tree; `find_tip` returns the newest commit."""
         tip = find_tip()
         if tip is None:
-            raise GitError("the cache holds no commit of it")
+            raise GitError(f"{self._ref} does not name a commit")
         commit = self._choose(tip)
         signers = self._settings.allowed_signers
         revision = self._mirror.revision(commit)
@@ -230,14 +245,12 @@ class GitSource:
     def _choose(self, tip: str) -> str:
         revision, pin = self._settings.revision, self._pin
         if revision is not None:
-            is_id = len(revision) >= _MIN_COMMIT_CHARACTERS and set(revision) <= set(
-                "0123456789abcdef"
-            )
+            is_id = ABBREVIATED_COMMIT.fullmatch(revision)
             commit = self._mirror.commit_of(revision) if is_id else None
             if commit is None:
                 raise UsageError(
                     f"--revision {escaped(revision)}: there is no such commit in the history of "
-                    f"{self._ref}: pass at least {_MIN_COMMIT_CHARACTERS} characters of a commit id"
+                    f"{self._ref}: pass at least 7 characters of a commit id"
                 )
             return commit
         if pin is not None and self._settings.follows_pin:
@@ -270,27 +283,12 @@ class GitSource:
         return mirror.commit_of(self._tracked_ref)
 
     def _notices(self, revision: SourceRevision) -> list[str]:
-        notices = [] if self._pin_error is None else [str(self._pin_error)]
+        notices = []
         if self._error is not None:
             notices.append(f"{self._error}; commit {revision.short} stays in effect")
+        if self._pin_error is not None:
+            notices.append(str(self._pin_error))
         if self._pin is not None and self._tip is not None:
-            pinned = replace(revision, commit=self._pin.commit).short
-            try:
-                behind = self._mirror.count_between(self._pin.commit, self._tip)
-                commits = "1 commit" if behind == 1 else f"{behind} commits"
-            except GitError:
-                # The mirror was fetched again, and the commit was replaced before.
-                commits = "an unknown number of commits"
-            notices.append(
-                f"the target is held at commit {pinned} {self._pin}, {commits} behind {self._ref}: "
-                "reconcile, or apply without --revision, releases it"
-            )
+            behind = self._mirror.count_between(self._pin.commit, self._tip)
+            notices.append(self._pin.notice(behind, self._ref))
         return notices
-
-
-@contextmanager
-def _cache_errors(commit: str) -> Iterator[None]:
-    try:
-        yield
-    except GitError as error:
-        raise RepositoryError(f"recording commit {commit} in the cache: {error}") from error

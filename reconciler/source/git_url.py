@@ -17,6 +17,7 @@ PREFIX = "git+"
 TRANSPORTS = ("https", "ssh", "file", "http")
 USAGE = "use git+https://HOST/PATH, git+ssh://USER@HOST/PATH or git+file:///PATH"
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+ABBREVIATED_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _REF = re.compile(r"[\w.@%+=,#/][\w.@%+=,#/-]{0,254}")
 _HOST = re.compile(r"[\w:][\w.:-]{0,254}")
 _USER = re.compile(r"[\w][\w.-]{0,254}")
@@ -62,7 +63,8 @@ def parse_address(text: str, ref: str | None = None, path: str | None = None) ->
     base, _, query = text.removeprefix(PREFIX).partition("?")
     try:
         parts = urlsplit(base)
-        _require_safe(parts)
+        # git knows it only in small letters.
+        _require_safe(parts._replace(scheme=base.partition(":")[0]))
     except ValueError:
         raise UsageError(f"invalid address of a git repository: {USAGE}") from None
     given = {"ref": ref, "path": path}

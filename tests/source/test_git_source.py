@@ -358,7 +358,7 @@ def test_a_cache_of_others_is_not_used(world: World) -> None:
     world.commit(a="1")
     (world.root / "cache/git").mkdir(parents=True)
     (world.root / "cache/git").chmod(0o777)
-    with pytest.raises(UsageError, match="can be written by others: pass a --cache-dir"):
+    with pytest.raises(RepositoryError, match="can be written by others: pass a --cache-dir"):
         world.read()
     (world.root / "cache/git").rmdir()
     (world.root / "cache").rmdir()

@@ -33,6 +33,7 @@ from reconciler.daemon.watch import ticks, watch
 from reconciler.locks.lease import keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import json_output, text
+from reconciler.source.git_command import GitError
 from reconciler.targets.cache import ReadCache
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_server import serve
@@ -85,7 +86,7 @@ class DaemonRun:
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the source; this may fetch."""
-        self.context.source.refresh(self.on_heartbeat)
+        self.context.source.refresh(self._on_wait)
         return self.context.source.fingerprint()
 
     def begin(self, request: CycleRequest | None) -> None:
@@ -157,6 +158,12 @@ class DaemonRun:
             recheck_seconds=cycles * status.interval_seconds,
             description_seconds=self.cache.description_cycles * status.interval_seconds,
         )
+
+    def _on_wait(self) -> None:
+        """Record a heartbeat while git runs, and end it if the daemon has to stop."""
+        self.on_heartbeat()
+        if self.stop.stop_requested.is_set():
+            raise GitError("the daemon is stopping")
 
     def _should_stop(self) -> bool:
         self.on_heartbeat()
