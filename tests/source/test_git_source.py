@@ -78,6 +78,13 @@ def commit_of(source: GitSource) -> str:
     return revision.commit
 
 
+def record(source: GitSource) -> None:
+    """Record the commit as applied, as a run without pending deletes does."""
+    applied = source.applied_commit()
+    assert applied is not None
+    source.record_applied(replace(applied, may_rewind=True))
+
+
 @pytest.fixture
 def world(tmp_path: Path, here: Path) -> Iterator[World]:
     del here
@@ -288,7 +295,7 @@ def test_a_damaged_mirror_is_fetched_again_with_what_was_applied(world: World, p
     commit = world.commit(a="1")
     source = world.open()
     source.read()
-    source.record_applied(replace(source.applied_commit(), may_rewind=True))
+    record(source)
     damaged = sorted(world.mirror.glob("objects/pack/*.pack"), key=lambda file: file.stat().st_size)
     damaged[pack].chmod(0o644)
     os.truncate(damaged[pack], 20)
