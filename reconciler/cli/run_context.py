@@ -202,7 +202,7 @@ def record_applied(source: Source, plan: Plan) -> None:
         return
     try:
         source.record_applied(plan.applied_commit)
-    except (RepositoryError, UsageError) as error:
+    except RepositoryError as error:
         # The changes are made, and their report is more important.
         logger.warning("%s; deletes of the next commit may need --allow-rewind", error)
 

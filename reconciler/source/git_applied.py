@@ -45,7 +45,6 @@ class AppliedRef:
         Raises:
             GitError: The ref cannot be written.
             RepositoryError: The cache does not have the commit, or cannot be used.
-            UsageError: Another user can change the cache.
         """
         mirror = self.mirror
         commit = mirror.commit_of(applied.commit) if mirror.exists else None

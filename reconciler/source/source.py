@@ -50,7 +50,6 @@ class Source(Protocol):
 
         Raises:
             RepositoryError: The cache cannot record it.
-            UsageError: Another user can change the cache.
         """
 
     def pin(self, user: str, now: float) -> None:
