@@ -90,6 +90,9 @@ MAX_SOURCE_FILES = 10_000
 MAX_SOURCE_DEPTH = 8
 MAX_SOURCE_FILE_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 64 << 20
+# Each name in a source is compared with each pattern.
+MAX_IGNORE_PATTERNS = 200
+MAX_IGNORE_FILE_BYTES = 64 << 10
 # For a git command that reads. The heartbeat of the daemon goes on while it waits.
 GIT_TIMEOUT_SECONDS = 60
 # For a fetch, after the repository has answered: the first one may bring a long history.

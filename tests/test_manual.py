@@ -138,8 +138,12 @@ def test_every_target_of_make_exists(page: Path) -> None:
     }
 
 
-def test_readme_and_tutorial_are_executed() -> None:
-    assert [name_of(page) for page in EXECUTED] == ["README.md", "docs/tutorial.md"]
+def test_these_pages_are_executed() -> None:
+    assert [name_of(page) for page in EXECUTED] == [
+        "README.md",
+        "docs/origins.md",
+        "docs/tutorial.md",
+    ]
 
 
 @pytest.mark.slow

@@ -3,11 +3,13 @@
 Read the difference in git before you commit it: a golden file is a promise.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from sample_plan import RENDERINGS
 
 from reconciler.core.resources import canonical_json
+from reconciler.manifest.inputs import Inputs, NameDefaults
 from reconciler.manifest.loading import load_manifests
 from reconciler.render.diagnostic_reports import text
 
@@ -22,13 +24,31 @@ VARIABLES = {
     "PORT": "8080",
     "AWS::Region": "eu-west-1",
     "Team": "given",
+    "Balancer": "arn:balancer",
+    "Balancer.DNSName": "balancer.example",
+    "Export:shared-vpc": "vpc-1",
 }
+INPUTS = Inputs(
+    VARIABLES,
+    (
+        NameDefaults("nameless-*", {"meshName": "shop", "meshOwner": "111122223333"}),
+        NameDefaults("nameless-route*", {"virtualRouterName": "edge", "routeName": "{stem}"}),
+        NameDefaults("nameless-node*", {"virtualNodeName": "{stem}"}),
+        NameDefaults("nameless-unclear*", {"virtualNodeName": "a", "virtualServiceName": "b"}),
+        NameDefaults("owner-only*", {"meshOwner": "111122223333"}),
+    ),
+)
 
 
 def fixtures() -> list[Path]:
     """Return every fixture, in order."""
     files = (path for path in FIXTURES.rglob("*") if path.is_file())
     return sorted(path for path in files if path.suffix != SUFFIX)
+
+
+def inputs_of(fixture: Path) -> Inputs:
+    """Return the values that ``fixture`` may count on."""
+    return replace(INPUTS, namespace="default" if fixture.stem.startswith("default-") else "")
 
 
 def golden_of(fixture: Path) -> Path:
@@ -38,7 +58,7 @@ def golden_of(fixture: Path) -> Path:
 
 def result_of(fixture: Path) -> str:
     """Return what ``fixture`` says: its desired values, what is left alone, every complaint."""
-    loaded = load_manifests([(fixture.name, fixture.read_bytes())], VARIABLES)
+    loaded = load_manifests([(fixture.name, fixture.read_bytes())], inputs_of(fixture))
     lines = []
     for desired in loaded.desired:
         lines.append(f"{desired.key}  from {desired.origin}")

@@ -34,6 +34,9 @@ PLANNING_OPTIONS = (
     "tag_index_lag",
     "var",
     "var_file",
+    "var_yaml",
+    "stack_outputs",
+    "namespace",
     "var_env",
     "expect",
 )

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from reconciler.core.report import Report
 from reconciler.core.resources import Desired, Key, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
 from reconciler.locks.lease import Elector, keep_renewed
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.options import RENEWING_COMMANDS
@@ -35,8 +36,8 @@ from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
 from reconciler.wiring.locks import open_lock
+from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
-from reconciler.wiring.run_variables import read_variables
 from reconciler.wiring.sources import git_address, open_source
 from reconciler.wiring.targets import open_target, read_limit
 
@@ -55,7 +56,7 @@ class RunContext:
     config: TargetConfig
     paths: tuple[str, ...]
     source: Source
-    variables: Mapping[str, str]
+    inputs: Inputs
     guards: GuardSettings
     target: engine.CommandTarget
 
@@ -151,7 +152,7 @@ class RunContext:
         """Load the manifests, with their diagnostics; ``on_heartbeat`` is called each second."""
         return read_manifests(
             self.source,
-            self.variables,
+            self.inputs,
             allow_empty=self.invocation["allow_empty"],
             find_revision=True,
             beat=on_heartbeat,
@@ -188,7 +189,9 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
     """
     invocation = context.invocation.reparse()
     config = resolve_target(invocation)
-    unchanged = replace(config, policy=context.config.policy) == context.config and all(
+    before = context.config
+    source = replace(config.source, exclude=before.source.exclude)
+    unchanged = replace(config, policy=before.policy, source=source) == before and all(
         invocation[name] == context.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not unchanged:
@@ -269,8 +272,8 @@ def _read_settings(
         max_updates=read_limit(invocation["max_updates"], max_updates),
         allow_empty=invocation["allow_empty"],
     )
-    variables = read_variables(invocation.options.values)
-    return partial(RunContext, invocation, config, paths, source, variables, guards)
+    inputs = read_inputs(invocation.options, invocation.file)
+    return partial(RunContext, invocation, config, paths, source, inputs, guards)
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:

@@ -20,6 +20,12 @@ from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
+# One of these fields of a match is required by the webhook of the Kubernetes controller alone.
+_MATCHED = {
+    ("route", "httpRoute"): ("prefix", "path"),
+    ("route", "http2Route"): ("prefix", "path"),
+    ("gateway-route", "grpcRoute"): ("serviceName", "hostname"),
+}
 _ALLOW_ALL = "ALLOW_ALL"
 _ROUTER_NAME = re.compile("[A-Za-z0-9_-]+")
 
@@ -133,6 +139,7 @@ def _dangling(source: _Source) -> Iterator[CrossCheckFailure]:
         message = f"{relation} {target}, which is not declared although its mesh is"
         # A hint takes longer than reading a document, and no file shows more errors than this.
         hint = did_you_mean(str(target), same_kind) if number < limits.MAX_DIAGNOSTICS else ""
+        hint = hint or "unless it is live on the target, the change is withheld"
         yield CrossCheckFailure(key, at, message, hint)
 
 
@@ -248,6 +255,23 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
                 yield CrossCheckFailure(key, at, message, hint)
 
 
+def _controller_rules(source: _Source) -> Iterator[CrossCheckFailure]:
+    """Yield specs that the API accepts, but the webhook of the Kubernetes controller rejects."""
+    for key, route_field, route in _routes(source):
+        match = route.get("match", {})
+        needed = _MATCHED.get((key.kind, route_field), ())
+        if needed and not match.keys() & {*needed}:
+            message = f"matches no {one_of(needed)}, which the Kubernetes controller requires"
+            yield CrossCheckFailure(key, (route_field, "match"), message)
+        for field in ("headers", "metadata"):
+            for index, item in enumerate(match.get(field, ())):
+                bounds = item.get("match", {}).get("range")
+                if bounds and bounds["start"] >= bounds["end"]:
+                    at = (route_field, "match", field, index, "match", "range")
+                    message = "has a range whose start is not below its end, so it matches nothing"
+                    yield CrossCheckFailure(key, at, message)
+
+
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
     for key, spec in source.of_kinds("route", "gateway-route"):
         for route_field in _ROUTES:
@@ -265,5 +289,6 @@ RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...]
     (Code.MISMATCH, _mismatch),
     (Code.NO_LISTENER, _no_listener),
     (Code.CUT_OFF, _cut_off),
+    (Code.CONTROLLER_RULE, _controller_rules),
 )
 """The rules in order; the severity is that of the code."""

@@ -3,13 +3,11 @@
 Takes the bytes of the files from its caller and reads no files itself.
 """
 
-import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
-from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler import limits
@@ -19,15 +17,10 @@ from reconciler.core.resources import Desired, Key, Origin
 from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.cross_checks import cross_check
-from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import (
-    is_foreign,
-    report_unknown_format,
-    split_resources,
-)
-from reconciler.manifest.formats.kubernetes import Cluster, KubernetesResource
-from reconciler.manifest.formats.registry import API_VERSIONS, find_format
-from reconciler.manifest.models.documents import KEY_KINDS
+from reconciler.manifest.formats.context import DeclaredResource
+from reconciler.manifest.formats.foreign_files import foreign_file, with_template_hints
+from reconciler.manifest.formats.kubernetes import KubernetesResource
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.decoding import decode
 from reconciler.manifest.parsing.diagnostics import (
@@ -37,24 +30,19 @@ from reconciler.manifest.parsing.diagnostics import (
     about_file,
     sort_diagnostics,
 )
-from reconciler.manifest.parsing.json_parser import parse_json
-from reconciler.manifest.parsing.nodes import (
-    DiagnosticList,
-    Document,
-    Path,
-    SourceText,
-    TooManyDiagnosticsError,
-    format_path,
-    get_text,
+from reconciler.manifest.parsing.nodes import format_path
+from reconciler.manifest.reading import (
+    KnownResource,
+    SourceResources,
+    parse_file,
+    too_many,
+    translate_objects,
 )
-from reconciler.manifest.parsing.yaml_parser import parse_yaml
 
-_YAML_NAMES = (".yaml", ".yml")
-_LOOKS_LIKE_JSON = re.compile(r'\s*[\[{]\s*["\[{\]}]')
 # BackendGroup is a kind of the Kubernetes controller only.
 _ALL_KINDS = frozenset((*KINDS, "BackendGroup"))
 _OWN_NAME = -1
-_FORMAT_FIELDS = frozenset({"apiVersion", "kind", "meshName"})
+_NO_INPUTS = Inputs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +52,8 @@ class LoadResult:
     Attributes:
         desired: Desired values in the order of their unique keys; complete only if ``valid``.
         diagnostics: All diagnostics by file, line and column.
-        ignored: Number of resources of other products, by apiVersion and kind or by type.
+        ignored: Number of resources of other products, by apiVersion and kind, type or file.
+        ignored_files: Files and directories of the source that patterns exclude.
         revision: The commit of the files; None outside of git.
         notices: Sentences about the commit: why it is not the newest of its branch.
     """
@@ -73,6 +62,7 @@ class LoadResult:
     diagnostics: tuple[Diagnostic, ...]
     ignored: Mapping[str, int]
     revision: SourceRevision | None = None
+    ignored_files: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property
@@ -83,7 +73,7 @@ class LoadResult:
 
 def load_manifests(
     files: Iterable[tuple[str, bytes]],
-    variables: Mapping[str, str] = MappingProxyType({}),
+    inputs: Inputs = _NO_INPUTS,
     *,
     complete: bool = True,
     check_time: Callable[[], None] = unlimited,
@@ -94,24 +84,24 @@ def load_manifests(
 
     Args:
         files: Names and contents of files.
-        variables: Values of the variables that manifests may use.
+        inputs: Values that the manifests use but do not contain.
         complete: Whether ``files`` are all files of the source, that is, all could be read.
         check_time: Is called often. If it raises TooSlowError, that is the only diagnostic.
     """
-    source = _Source(variables, check_time)
+    source = SourceResources(inputs, check_time)
     diagnostics: list[Diagnostic] = []
     file = ""
     try:
         for file, content in sorted(files, key=itemgetter(0)):
             check_time()
-            text_source = decode(file, content)
+            text_source = foreign_file(file) or decode(file, content)
             diagnostics += (
                 [text_source]
                 if isinstance(text_source, Diagnostic)
-                else _parse_file(text_source, source)
+                else with_template_hints(parse_file(text_source, source), text_source)
             )
         hidden = _hidden(diagnostics, source.known) if complete else _ALL_KINDS
-        diagnostics += _resolve(source, hidden)
+        diagnostics += translate_objects(source, hidden)
         hidden |= _hidden(diagnostics, source.known)
         declared = sorted(source.declared, key=lambda item: (item.key, item.origin))
         remarks = [*_conflicts(declared), *_cross_check_remarks(declared, hidden, check_time)]
@@ -125,54 +115,6 @@ def load_manifests(
     )
 
 
-class _Known(NamedTuple):
-    """A resource in a document whose kind is known."""
-
-    kind: str
-    diagnostics: DiagnosticList
-    path: Path
-    is_named: bool
-    """Whether its name is known too."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Everything read from the files so far.
-
-    Attributes:
-        variables: Values of variables.
-        check_time: Raises TooSlowError if reading takes too long.
-        found: Translated resources.
-        ignored: Number of resources of other products.
-        cluster: Kubernetes objects, which are translated when all files are read.
-        fields_by_key: The fields of each declared resource, recorded if not None.
-    """
-
-    variables: Mapping[str, str]
-    check_time: Callable[[], None]
-    found: list[DeclaredResource | Unnamed] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    cluster: Cluster = field(default_factory=Cluster)
-    fields_by_key: dict[tuple[Key, Origin], Fields] | None = None
-
-    @property
-    def declared(self) -> Iterator[DeclaredResource]:
-        """The declared resources, valid or not."""
-        return (item for item in self.found if isinstance(item, DeclaredResource))
-
-    @property
-    def known(self) -> Iterator[_Known]:
-        """The resources whose kind is known."""
-        for item in self.found:
-            if isinstance(item, DeclaredResource):
-                yield _Known(item.key.kind, item.diagnostics, item.path, is_named=True)
-            else:
-                yield _Known(item.kind, item.diagnostics, item.path, is_named=False)
-        for resource in self.cluster.resources:
-            kind, context = KEY_KINDS.get(resource.kind, resource.kind), resource.context
-            yield _Known(kind, context.diagnostics, context.path, resource.is_named)
-
-
 class _Remark(NamedTuple):
     """A diagnostic about a field of a resource, whose position is not known yet."""
 
@@ -183,7 +125,7 @@ class _Remark(NamedTuple):
     hint: str = ""
 
 
-def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> frozenset[str]:
+def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[KnownResource]) -> frozenset[str]:
     """Return the kinds of resources that the files may declare but that could not be read.
 
     An error in a resource without a readable name hides a resource of its kind. An error outside
@@ -202,45 +144,6 @@ def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[_Known]) -> froze
     return _ALL_KINDS if errors - explained else frozenset(hidden)
 
 
-def _parse_file(text_source: SourceText, source: _Source) -> list[Diagnostic]:
-    """Add the resources of ``text_source`` to ``source`` and return its diagnostics."""
-    found: list[Diagnostic] = []
-    empty = True
-    try:
-        for document in _documents(text_source):
-            empty = False
-            _read(document, source)
-            found += document.diagnostics.found
-            if len(found) > limits.MAX_DIAGNOSTICS:
-                break
-    except TooManyDiagnosticsError as error:
-        found += error.diagnostics
-    if len(found) > limits.MAX_DIAGNOSTICS:
-        return [*found, _too_many(text_source.file)]
-    if empty:
-        hint = "delete the file if it is not needed"
-        found.append(about_file(Code.NO_DOCUMENT, text_source.file, "contains no document", hint))
-    return found
-
-
-def _resolve(source: _Source, hidden: Collection[str]) -> Iterator[Diagnostic]:
-    """Translate the Kubernetes objects of ``source`` and yield their diagnostics."""
-    for resource in source.cluster.resources:
-        source.check_time()
-        diagnostics = resource.context.diagnostics
-        before = len(diagnostics.found)
-        try:
-            source.found.extend(source.cluster.translate(resource, hidden))
-        except TooManyDiagnosticsError:
-            yield _too_many(diagnostics.source.file)
-        yield from diagnostics.found[before:]
-
-
-def _too_many(file: str) -> Diagnostic:
-    message = f"has more than {limits.MAX_DIAGNOSTICS} diagnostics; only the first ones are shown"
-    return about_file(Code.TOO_MANY, file, message)
-
-
 def _visible(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     """Yield the diagnostics of each file, but only the first ones of a file with an error."""
     of_file: dict[str, list[Diagnostic]] = {}
@@ -249,54 +152,13 @@ def _visible(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     for file, found in of_file.items():
         if len(found) > limits.MAX_DIAGNOSTICS and _has_error(found):
             others = [item for item in found if item.code is not Code.TOO_MANY]
-            yield from (*others[: limits.MAX_DIAGNOSTICS], _too_many(file))
+            yield from (*others[: limits.MAX_DIAGNOSTICS], too_many(file))
         else:
             yield from found
 
 
 def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(item.severity is Severity.ERROR for item in diagnostics)
-
-
-def _documents(source: SourceText) -> Iterator[Document]:
-    is_json = source.file.endswith(".json") or (
-        not source.file.endswith(_YAML_NAMES) and _LOOKS_LIKE_JSON.match(source.text)
-    )
-    return parse_json(source) if is_json else parse_yaml(source)
-
-
-def _read(document: Document, source: _Source) -> None:
-    if document.root is None:
-        return
-    for root, path in split_resources(document.root, document.diagnostics):
-        source.check_time()
-        manifest_format = find_format(root)
-        if manifest_format:
-            context = DocumentContext(
-                root,
-                document.diagnostics,
-                path,
-                source.variables,
-                source.ignored,
-                source.cluster.add,
-                source.fields_by_key,
-            )
-            source.found.extend(manifest_format.translate(context))
-        elif is_foreign(root, document.diagnostics.source.file):
-            version_and_kind = [get_text(root, "apiVersion"), get_text(root, "kind")]
-            label = " ".join(filter(None, version_and_kind)) or document.diagnostics.source.file
-            source.ignored[label] += 1
-            if version_and_kind == ["v1", "Namespace"]:
-                source.cluster.add_namespace(root)
-            if not path:
-                _drop_foreign_diagnostics(document.diagnostics)
-        else:
-            report_unknown_format(root, document.diagnostics, path, API_VERSIONS)
-
-
-def _drop_foreign_diagnostics(diagnostics: DiagnosticList) -> None:
-    """Drop the diagnostics of a foreign document, except those about its format fields."""
-    diagnostics.found[:] = [item for item in diagnostics.found if item.path in _FORMAT_FIELDS]
 
 
 def _conflicts(declared: Iterable[DeclaredResource]) -> Iterator[_Remark]:
@@ -326,7 +188,7 @@ def _cross_check_remarks(
 
 
 def _with_positions(
-    remarks: Iterable[_Remark], source: _Source, hidden: Collection[str]
+    remarks: Iterable[_Remark], source: SourceResources, hidden: Collection[str]
 ) -> Iterator[Diagnostic]:
     """Yield ``remarks`` with their positions, for which their files are parsed again.
 
@@ -341,8 +203,9 @@ def _with_positions(
     for file, of_file in by_file.items():
         text_source = of_file[0].declared.diagnostics.source
         fields_by_key: dict[tuple[Key, Origin], Fields] = {}
-        _parse_file(
-            text_source, _Source(source.variables, source.check_time, fields_by_key=fields_by_key)
+        parse_file(
+            text_source,
+            SourceResources(source.inputs, source.check_time, fields_by_key=fields_by_key),
         )
         for resource in objects[file]:
             source.cluster.record_fields(resource, fields_by_key, hidden)

@@ -25,22 +25,19 @@ def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
     return "".join(_as_text(item, color=color) for item in diagnostics)
 
 
-def as_json(diagnostics: Sequence[Diagnostic], *, resources: int, ignored: int) -> str:
-    """Return a JSON object with the diagnostics and counts.
-
-    Args:
-        diagnostics: All diagnostics, in order.
-        resources: Number of App Mesh resources in the manifests.
-        ignored: Number of resources of other services in the manifests.
-    """
+def as_json(loaded: LoadResult) -> str:
+    """Return a JSON object with the diagnostics, counts and ignored files."""
+    diagnostics = loaded.diagnostics
     errors = sum(item.severity is Severity.ERROR for item in diagnostics)
     document = {
         "format_version": "1.0",
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": len(diagnostics) - errors,
-        "resource_count": resources,
-        "ignored_count": ignored,
+        "resource_count": len(loaded.desired),
+        "ignored_count": sum(loaded.ignored.values()),
+        "ignored": dict(loaded.ignored),
+        "ignored_files": list(loaded.ignored_files),
         "diagnostics": [_as_object(item) for item in diagnostics],
     }
     return json.dumps(document, indent=2) + "\n"
@@ -77,22 +74,26 @@ def summary(loaded: LoadResult) -> str:
     parts.append(plural(len(loaded.desired), "resource"))
     if loaded.ignored:
         parts.append(f"{sum(loaded.ignored.values())} ignored")
+    if loaded.ignored_files:
+        parts.append(f"{plural(len(loaded.ignored_files), 'path')} excluded")
     return f"{'Valid' if loaded.valid else 'Not valid'}: {', '.join(parts)}.\n"
+
+
+def ignored(loaded: LoadResult) -> str:
+    """Return a line for each kind of ignored resource, and for each excluded path."""
+    lines = [f"ignored: {count} of {label}" for label, count in loaded.ignored.items()]
+    lines += [f"excluded by a pattern: {path}" for path in loaded.ignored_files]
+    return "".join(f"{escaped(line)}\n" for line in lines)
 
 
 def _text_result(loaded: LoadResult, layout: Layout) -> str:
     return text(loaded.diagnostics, color=layout.color) + summary(loaded)
 
 
-def _json_result(loaded: LoadResult, _: Layout) -> str:
-    ignored = sum(loaded.ignored.values())
-    return as_json(loaded.diagnostics, resources=len(loaded.desired), ignored=ignored)
-
-
 DIAGNOSTIC_FORMATS: Mapping[str, Callable[[LoadResult, Layout], str]] = MappingProxyType(
     {
         "text": _text_result,
-        "json": _json_result,
+        "json": lambda loaded, _: as_json(loaded),
         "sarif": lambda loaded, _: sarif(loaded.diagnostics),
         "github": lambda loaded, _: github(loaded.diagnostics),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from reconciler.api import ListOf, Shape, Structure
 from reconciler.api import load as load_api
 from reconciler.core.errors import ManifestError
 from reconciler.core.kinds import KINDS
@@ -39,9 +40,11 @@ def render_manifest(resource: LiveResource, spec: Spec) -> str:
         if not is_reserved_by_aws(key)
     }
     protect = is_protected(resource.tags)
+    kind = KINDS[resource.key.kind].title
+    spec = _with_required(spec, load_api().shapes[f"{kind}Spec"])
     document = {
         "apiVersion": "mesh-reconciler/v1",
-        "kind": KINDS[resource.key.kind].title,
+        "kind": kind,
         "metadata": {**_names(resource.key), **({"tags": tags} if tags else {})},
         **({"reconcile": {"protect": True}} if protect else {}),
         "spec": spec,
@@ -63,6 +66,26 @@ def render_manifest(resource: LiveResource, spec: Spec) -> str:
     ):
         raise ManifestError("it has no valid manifest: the manifest would be read back differently")
     return text
+
+
+def _with_required(value: Any, shape: Shape) -> Any:
+    """Return ``value`` with the required members that are empty, which its canonical form lacks.
+
+    An example is the match of a gRPC route that matches every request.
+    """
+    if isinstance(shape, ListOf) and isinstance(value, list):
+        return [_with_required(item, shape.item) for item in value]
+    if not isinstance(shape, Structure) or not isinstance(value, dict):
+        return value
+    empty: dict[str, Any] = {
+        name: {}
+        for name, member in shape.members.items()
+        if member.required and isinstance(member.shape, Structure)
+    }
+    return {
+        name: _with_required(inner, shape.members[name].shape) if name in shape.members else inner
+        for name, inner in (empty | value).items()
+    }
 
 
 def file_name(key: Key) -> str:

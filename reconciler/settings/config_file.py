@@ -15,17 +15,22 @@ from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
 from reconciler.settings.lock_schemes import LOCK_USAGE
+from reconciler.settings.name_defaults import parse_name_defaults
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # Settings that only the table of a target can hold; no option or variable sets them.
 SOURCE_FIELDS = ("source", "ref", "path", "verify")
-TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS})
+TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS, "exclude"})
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
+TARGET_LISTS = frozenset({"exclude"})
 TARGET_FIELDS = (
-    TARGET_ONLY_FIELDS | TARGET_SWITCHES | TARGET_SECONDS | {"region", "profile", "owner", "policy"}
+    TARGET_ONLY_FIELDS
+    | TARGET_SWITCHES
+    | TARGET_SECONDS
+    | {"region", "profile", "owner", "policy", "namespace"}
 )
 
 
@@ -68,6 +73,7 @@ class ConfigFile:
         targets: Tables of the targets.
         acm: Places of certificates and authorities of ACM by their ARNs, for Envoys.
         path: The file, or None if there is none.
+        name_defaults: The checked tables of ``[[defaults]]``.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
@@ -75,6 +81,7 @@ class ConfigFile:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     path: Path | None = None
     acm: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    name_defaults: tuple[Mapping[str, Any], ...] = ()
 
 
 def read_bounded(path: Path) -> bytes:
@@ -120,13 +127,14 @@ def read_file(path: Path | None) -> ConfigFile:
     acm = _tables(chosen, "acm", document.pop("acm", {}))
     for arn, table in acm.items():
         _check_stored_certificate(chosen, arn, table)
+    name_defaults = parse_name_defaults(chosen, document.pop("defaults", []))
     commands = {command: document.pop(command) for command in ALL_COMMANDS if command in document}
     _check_options(chosen, "", document, None)
     for command, table in _tables(chosen, "", commands).items():
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    return ConfigFile(document, commands, targets, chosen, acm)
+    return ConfigFile(document, commands, targets, chosen, acm, name_defaults)
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
@@ -134,12 +142,17 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
     switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
     if not all(type(value) is bool for value in switches.values()):
         raise UsageError(f"{file}: targets.{name}.{min(switches)} must be true or false")
-    is_seconds, expected = TYPE_CHECKS[OptionType.SECONDS]
-    seconds = {field: table[field] for field in table.keys() & TARGET_SECONDS}
-    if not all(map(is_seconds, seconds.values())):
-        raise UsageError(f"{file}: targets.{name}.{min(seconds)} must be {expected}")
-    known = switches.keys() | seconds.keys()
-    texts = [value for field, value in table.items() if field not in known]
+    checked = {*switches}
+    for fields, type_ in (
+        (TARGET_SECONDS, OptionType.SECONDS),
+        (TARGET_LISTS, OptionType.TEXT_LIST),
+    ):
+        is_valid, expected = TYPE_CHECKS[type_]
+        found = {field: table[field] for field in table.keys() & fields}
+        if not all(map(is_valid, found.values())):
+            raise UsageError(f"{file}: targets.{name}.{min(found)} must be {expected}")
+        checked |= found.keys()
+    texts = [value for field, value in table.items() if field not in checked]
     if not all(isinstance(value, str) and value for value in texts):
         raise UsageError(f"{file}: targets.{name}: all other values must be non-empty strings")
     if table.get("policy", "sync") not in POLICIES:

@@ -269,9 +269,25 @@ OPTIONS = (
         commands=SOURCE_COMMANDS,
     ),
     Option(
+        "var-yaml",
+        OptionGroup.MANIFESTS,
+        "YAML in place of the list item ${NAME} in manifests. Repeatable.",
+        "NAME=YAML",
+        OptionType.TEXT_LIST,
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
         "var-file",
         OptionGroup.MANIFESTS,
         "File with one NAME=VALUE per line. Repeatable.",
+        "FILE",
+        OptionType.TEXT_LIST,
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
+        "stack-outputs",
+        OptionGroup.MANIFESTS,
+        "Output of aws cloudformation describe-stacks or list-exports, for templates. Repeatable.",
         "FILE",
         OptionType.TEXT_LIST,
         commands=SOURCE_COMMANDS,
@@ -281,6 +297,13 @@ OPTIONS = (
         OptionGroup.MANIFESTS,
         "Also read variables from the environment, except secrets.",
         type=OptionType.FLAG,
+        commands=SOURCE_COMMANDS,
+    ),
+    Option(
+        "namespace",
+        OptionGroup.MANIFESTS,
+        "Namespace of Kubernetes objects without metadata.namespace.",
+        "NAME",
         commands=SOURCE_COMMANDS,
     ),
     Option(
@@ -356,9 +379,9 @@ OPTIONS = (
     Option(
         "verbose",
         OptionGroup.OUTPUT,
-        "Also print the number of API calls. JSON always has it.",
+        "Also print the number of API calls; in validate, the ignored files. JSON always has them.",
         type=OptionType.FLAG,
-        commands=("plan", *WRITING_COMMANDS, "ci"),
+        commands=("validate", "plan", *WRITING_COMMANDS, "ci"),
         letter="v",
     ),
     Option(

@@ -36,12 +36,14 @@ class SourceConfig:
         ref: The branch, tag or commit of the repository.
         path: The directory or file in the repository.
         verify: A file with the signers whose commits are used.
+        exclude: Patterns of files that are not part of the source.
     """
 
     source: str | None = None
     ref: str | None = None
     path: str | None = None
     verify: str | None = None
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,18 @@ def source_of(values: OptionValues, file: ConfigFile) -> SourceConfig:
     return _source_config(_table(name, file))
 
 
+def namespace_of(values: OptionValues, file: ConfigFile) -> str:
+    """Return the namespace of Kubernetes objects that have none; empty if it is not set."""
+    namespace = values.values.get("namespace")
+    if not values.is_explicit("namespace"):
+        _, name, _ = _url_or_name(values, file)
+        namespace = _table(name, file).get("namespace", namespace)
+    return namespace or ""
+
+
 def _source_config(table: Mapping[str, Any]) -> SourceConfig:
-    return SourceConfig(**{field: table.get(field) for field in SOURCE_FIELDS})
+    texts = {field: table.get(field) for field in SOURCE_FIELDS}
+    return SourceConfig(**texts, exclude=tuple(table.get("exclude", ())))
 
 
 def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:

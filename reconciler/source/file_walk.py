@@ -1,89 +1,35 @@
-"""Lists the manifest files in the paths that the user passed, without opening them.
+"""Lists the manifest files in the paths that the user passed, without opening manifests.
 
 A symbolic link is followed only inside the directory that was passed. A file with several names is
 listed once. A path that cannot be read gets a diagnostic and never counts as absent.
 """
 
+import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
+from reconciler.core.resources import Origin
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file, did_you_mean
+from reconciler.source.files import SUBMODULE, DiskFiles, Files, Stamp, Status
+from reconciler.source.ignore_rules import (
+    IGNORE_FILE,
+    IgnoreRules,
+    InvalidPatternError,
+    parse_rules,
+)
 
 STANDARD_INPUT = "-"
 DEFAULT_SOURCE = "manifests"
 
 # Swap and backup files of editors are hidden or have other suffixes: .x.yaml.swp, x.yaml~.
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
-# The type of a submodule in a tree of git; no file system has it.
-SUBMODULE = 0o160000
-
-Stamp: TypeAlias = tuple[int, int, int, int, int]
-
-
-def stamp_of(status: os.stat_result) -> Stamp:
-    """Return the parts of a file's status that change when its content changes."""
-    times = status.st_mtime_ns, status.st_ctime_ns
-    return status.st_dev, status.st_ino, status.st_size, *times
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The mode of a file or link, as in `os.stat_result`, and its stamp."""
-
-    mode: int
-    stamp: Stamp
-
-    @property
-    def size(self) -> int:
-        """Its size in bytes."""
-        return self.stamp[2]
-
-
-class Files(Protocol):
-    """Files on disk or in a commit. The methods raise OSError like those of os."""
-
-    def real_path(self, path: str) -> str:
-        """Return `path` without symbolic links."""
-
-    def status(self, path: str) -> Status:
-        """Return the status of a file, or of a link itself."""
-
-    def children(self, path: str) -> list[str]:
-        """Return the names in a directory."""
-
-
-class DiskFiles:
-    """Files on disk."""
-
-    @staticmethod
-    def real_path(path: str) -> str:
-        """Return `path` without symbolic links."""
-        if not path:
-            # An unset shell variable must not read the working directory.
-            raise UsageError(
-                "a PATH is empty: pass a file or a directory, or . for the working directory"
-            )
-        return os.path.realpath(path, strict=True)
-
-    @staticmethod
-    def status(path: str) -> Status:
-        """Return the status of a file, or of a link itself."""
-        status = os.lstat(path)
-        return Status(status.st_mode, stamp_of(status))
-
-    @staticmethod
-    def children(path: str) -> list[str]:
-        """Return the names in a directory."""
-        with os.scandir(path) as listing:
-            return [entry.name for entry in listing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +55,8 @@ class FileTree:
 
     entries: tuple[FileEntry, ...]
     diagnostics: tuple[Diagnostic, ...]
+    ignored: tuple[str, ...] = ()
+    """Manifest files and directories that patterns exclude; a directory ends with a slash."""
 
 
 class _LimitError(Exception):
@@ -123,16 +71,23 @@ def walk(
     paths: Iterable[str],
     check_time: Callable[[], None] = unlimited,
     files: Files = DiskFiles(),  # noqa: B008  # it has no state
+    exclude: Sequence[str] = (),
 ) -> FileTree:
-    """List the manifest files in `paths`.
+    """List the manifest files in `paths`, except those that patterns exclude.
+
+    The patterns of a directory are those in its `IGNORE_FILE`, then `exclude`.
 
     If a limit on number, depth or size is exceeded, no file is listed: a partial list would look
     as if manifests had been removed. `check_time` is called for each directory and may raise.
 
     Raises:
-        UsageError: one of `paths` is empty or does not exist.
+        UsageError: one of `paths` is empty or does not exist, or a pattern in `exclude` is invalid.
     """
-    walker = _Walker(check_time, files)
+    try:
+        walker = _Walker(check_time, files, parse_rules(exclude))
+    except InvalidPatternError as error:
+        message = f"exclude in the target's table: pattern {error.line} {error}"
+        raise UsageError(message) from None
     try:
         for path in paths:
             walker.add(path)
@@ -140,7 +95,7 @@ def walk(
         diagnostic = about_file(Code.LIMIT, error.name, str(error), "pass a smaller directory")
         return FileTree((), (*walker.diagnostics, diagnostic))
     entries = sorted(walker.entries.values(), key=lambda entry: entry.name)
-    return FileTree(tuple(entries), tuple(walker.diagnostics))
+    return FileTree(tuple(entries), tuple(walker.diagnostics), tuple(sorted(walker.ignored)))
 
 
 class _Walker:
@@ -149,13 +104,18 @@ class _Walker:
     Attributes:
         entries: Files by real path, so that each file is listed once.
         diagnostics: Problems found so far.
+        ignored: Names that patterns exclude.
     """
 
-    def __init__(self, check_time: Callable[[], None], files: Files) -> None:
+    def __init__(self, check_time: Callable[[], None], files: Files, exclude: IgnoreRules) -> None:
         self._check_time = check_time
         self._files = files
+        self._exclude = exclude
+        self._rules = exclude
+        self._root = ""
         self.entries: dict[str, FileEntry] = {}
         self.diagnostics: list[Diagnostic] = []
+        self.ignored: list[str] = []
         self._directories: set[str] = set()
         self._links: deque[tuple[str, str, tuple[str, ...]]] = deque()
         self._bytes = 0
@@ -178,6 +138,7 @@ class _Walker:
         if not stat.S_ISDIR(status.mode):
             self._add_file(path, real, status)
             return
+        self._root, self._rules = f"{path.rstrip('/')}/", self._exclude
         # The root is resolved once: git-sync and ConfigMaps replace a link during the walk, and
         # the files must all come from the same directory.
         self._add_directory(path, real, ())
@@ -197,18 +158,39 @@ class _Walker:
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
             return
+        if IGNORE_FILE in children and not self._use_rules(name, path, is_root=not ancestors):
+            return
         for child in children:
             if not child.startswith("."):
                 below = f"{path.rstrip('/')}/{child}"
-                # The root of a commit has no name.
-                child_name = f"{name.rstrip('/')}/{child}" if name else child
-                self._add_entry(child_name, below, (*ancestors, path))
+                self._add_entry(_name_in(name, child), below, (*ancestors, path))
+
+    def _use_rules(self, name: str, path: str, *, is_root: bool) -> bool:
+        """Use the patterns of a directory; return whether its files can be read nevertheless."""
+        ignore_file = _name_in(name, IGNORE_FILE)
+        if not is_root:
+            message = "is not at the top of a PATH, so its patterns would not be used"
+            self._report(Code.IGNORE_FILE, ignore_file, message, "move them there")
+            return True
+        try:
+            lines = _ignore_lines(self._files, path)
+            self._rules = parse_rules(lines) + self._exclude
+        except OSError as error:
+            self._report(Code.IGNORE_FILE, ignore_file, f"cannot be read: {error.strerror}")
+            return False
+        except InvalidPatternError as error:
+            origin = Origin(escaped(printable_name(ignore_file)), error.line, 1)
+            self.diagnostics.append(Diagnostic(Code.IGNORE_FILE, origin, str(error)))
+            return False
+        return True
 
     def _add_entry(self, name: str, path: str, ancestors: tuple[str, ...]) -> None:
         try:
             status = self._files.status(path)
         except OSError as error:
             self._report(Code.UNREADABLE, name, f"cannot be read: {error.strerror}")
+            return
+        if self._is_ignored(name, status.mode):
             return
         if stat.S_ISLNK(status.mode):
             self._links.append((name, path, ancestors))
@@ -218,6 +200,17 @@ class _Walker:
             self._report(Code.NOT_REGULAR, name, "is a submodule, which is not read")
         elif name.endswith(SUFFIXES):
             self._add_file(name, path, status)
+
+    def _is_ignored(self, name: str, mode: int) -> bool:
+        """Return whether patterns exclude `name`, and record it if it would be read otherwise."""
+        is_directory = stat.S_IFMT(mode) in (stat.S_IFDIR, SUBMODULE)
+        if not self._rules.rules or (stat.S_ISREG(mode) and not name.endswith(SUFFIXES)):
+            return False
+        self._check_time()
+        if not self._rules.ignores(name.removeprefix(self._root), is_directory=is_directory):
+            return False
+        self.ignored.append(printable_name(f"{name}/" if is_directory else name))
+        return True
 
     def _add_link(self, root: str, name: str, link: str, ancestors: tuple[str, ...]) -> None:
         try:
@@ -261,6 +254,23 @@ class _Walker:
 
     def _report(self, code: Code, name: str, message: str, hint: str = "") -> None:
         self.diagnostics.append(about_file(code, printable_name(name), message, hint))
+
+
+def _name_in(directory: str, child: str) -> str:
+    """Return the name of a file in `directory`; the root of a commit has no name."""
+    return f"{directory.rstrip('/')}/{child}" if directory else child
+
+
+def _ignore_lines(files: Files, directory: str) -> list[str]:
+    """Return the lines of the `IGNORE_FILE` in `directory`.
+
+    Raises:
+        OSError: It cannot be read, is too large, or is a link that leaves `directory`.
+    """
+    path = files.real_path(f"{directory.rstrip('/')}/{IGNORE_FILE}")
+    if os.path.commonpath((path, directory)) != directory:
+        raise OSError(errno.EXDEV, "it is a link that points outside the directory")
+    return os.fsdecode(files.read_patterns(path)).splitlines()
 
 
 def printable_name(name: str) -> str:

@@ -1,19 +1,29 @@
 """Reads the manifests of an earlier commit with git, without running code of the repository."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
 from reconciler.source.git_command import GitError, parse_contents, run_git
 from reconciler.source.git_url import COMMIT
+from reconciler.source.ignore_rules import (
+    IGNORE_FILE,
+    IgnoreRules,
+    InvalidPatternError,
+    parse_rules,
+)
 
 _REGULAR = (b"100644", b"100755")
 
 
-def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
+def files_at(
+    commit: str, paths: Sequence[str], exclude: Sequence[str] = ()
+) -> tuple[tuple[str, bytes], ...]:
     """Return name and content of each manifest in `paths` at the merge base of `commit` and HEAD.
+
+    Files that the patterns of that commit, or those in `exclude`, exclude are left out.
 
     Raises:
         HistoryError: they cannot be read, exceed a limit, or are not all regular files.
@@ -25,7 +35,8 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     base = _git("merge-base", commit, "HEAD").decode().strip()
     names = [os.path.relpath(path) for path in paths]
     listing = _git("ls-tree", "-r", "-l", "-z", base, *([] if "." in names else ["--", *names]))
-    manifests = dict(_manifests(listing, names))
+    rules = {name: _rules_at(base, name, exclude) for name in names}
+    manifests = dict(_manifests(listing, rules))
     if (
         len(manifests) > limits.MAX_SOURCE_FILES
         or sum(size for _, size in manifests.values()) > limits.MAX_SOURCE_BYTES
@@ -36,16 +47,49 @@ def files_at(commit: str, paths: Sequence[str]) -> tuple[tuple[str, bytes], ...]
     return tuple(zip(manifests, parse_contents(content, len(blobs)), strict=True))
 
 
-def _manifests(listing: bytes, names: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, int]]]:
+def _is_ignored(name: str, rules: Mapping[str, IgnoreRules]) -> bool:
+    """Return whether no path of `rules` includes the file `name`."""
+    for path, rules_of_path in rules.items():
+        below = os.path.relpath(name, path)
+        # A file that is a path itself is always read.
+        if below == "." or (
+            not below.startswith("../") and rules_of_path.ignored_part(below) is None
+        ):
+            return False
+    return True
+
+
+def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRules:
+    """Return the patterns of `directory` at `commit`, and those in `exclude`."""
+    name = os.path.normpath(f"{directory}/{IGNORE_FILE}")
+    listing = _git("ls-tree", "-l", "-z", commit, "--", name)
+    lines: list[str] = []
+    if listing:
+        mode, _, blob, size = listing.partition(b"\t")[0].split()
+        if mode not in _REGULAR or not size.isdigit() or int(size) > limits.MAX_IGNORE_FILE_BYTES:
+            raise HistoryError(f"the base has a {IGNORE_FILE} that cannot be used")
+        lines = os.fsdecode(_git("cat-file", "blob", blob.decode())).splitlines()
+    try:
+        return parse_rules([*lines, *exclude])
+    except InvalidPatternError as error:
+        raise HistoryError(f"the {IGNORE_FILE} of the base {error}") from error
+
+
+def _manifests(
+    listing: bytes, rules: Mapping[str, IgnoreRules]
+) -> Iterator[tuple[str, tuple[bytes, int]]]:
+    """Yield the names, ids and sizes of the manifests in `listing`, with the `rules` by path."""
     for entry in listing.split(b"\0")[:-1]:
         attributes, _, raw = entry.partition(b"\t")
         mode, _, blob, size = attributes.split()
         name = os.fsdecode(raw)
         if any(part.startswith(".") for part in name.split("/") if part != ".."):
             continue
+        if _is_ignored(name, rules):
+            continue
         if mode not in _REGULAR:
             raise HistoryError("the base contains a link or a submodule, which is not followed")
-        if name.endswith(SUFFIXES) or name in names:
+        if name.endswith(SUFFIXES) or name in rules:
             # The size is BAD if the object is missing from a partial clone.
             if not size.isdigit() or int(size) > limits.MAX_SOURCE_FILE_BYTES:
                 raise HistoryError(

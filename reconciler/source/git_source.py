@@ -14,7 +14,7 @@ from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.core.state.schedule import Schedule
-from reconciler.manifest.budget import unlimited
+from reconciler.manifest.budget import Budget, TooSlowError, unlimited
 from reconciler.source.git_applied import AppliedRef, cache_errors
 from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
@@ -33,6 +33,8 @@ class GitSettings:
 
     target: tuple[str, ...] = ("",)
     """The name and the owner of the target, which have a pin and a last applied commit."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files that are not part of the source."""
     allowed_signers: Path | None = None
     """A file for ssh-keygen; commits that these did not sign are not used."""
     revision: str | None = None
@@ -239,7 +241,13 @@ class GitSource:
                 f"commit {revision.short} is not signed by a signer in {signers}, so it is not "
                 f"used: {problem}"
             )
-        self._good = read_tree(self._mirror, revision, self._address.path)
+        budget = Budget(self._monotonic, self._mirror.on_wait)
+        try:
+            self._good = read_tree(
+                self._mirror, revision, self._address.path, self._settings.exclude, budget.check
+            )
+        except TooSlowError as error:
+            raise RepositoryError(f"{error}: {error.hint}") from error
         self._tip = tip
 
     def _choose(self, tip: str) -> str:

@@ -7,7 +7,7 @@ the same rules and diagnostics. A commit does not change, so no second look is n
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,8 +15,10 @@ from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import SourceRevision
+from reconciler.manifest.budget import unlimited
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
-from reconciler.source.file_walk import SUFFIXES, FileTree, Status, walk
+from reconciler.source.file_walk import FileTree, walk
+from reconciler.source.files import Status, require_patterns_file
 from reconciler.source.git_command import parse_contents
 from reconciler.source.snapshot import Snapshot
 
@@ -50,6 +52,7 @@ class TreeEntry:
 class GitTree:
     """Implements `Files` for the files of a commit. Its root is the directory `/tree`."""
 
+    repository: Repository
     name: str
     """The path in the repository; empty for the whole of it."""
     entries: dict[str, TreeEntry]
@@ -102,6 +105,32 @@ class GitTree:
         """Return the names in a directory."""
         return self._children.get(path, [])
 
+    def read_patterns(self, path: str) -> bytes:
+        """Return the content of an `IGNORE_FILE`."""
+        entry = self.entries[path]
+        if stat.S_ISREG(entry.mode):
+            self.get({entry.blob})
+        require_patterns_file(entry.mode, entry.size)
+        return self.repository.run("cat-file", "blob", entry.blob)
+
+    def get(self, blobs: Collection[str]) -> None:
+        """Fetch the files and links with these ids if they are missing, and set their sizes."""
+        self.repository.require_blobs(blobs)
+        lines = self.repository.run("cat-file", "--batch-check", stdin=_lines(blobs))
+        sizes = {blob: int(size) for blob, _, size in map(str.split, lines.decode().splitlines())}
+        for entry in self.entries.values():
+            entry.size = sizes.get(entry.blob, entry.size)
+
+    def read_links(self) -> None:
+        """Read the targets of the symbolic links; one that is too long for a path is empty."""
+        links = {entry.blob: entry.size for _, entry in self.links}
+        short = [blob for blob, size in links.items() if size <= limits.MAX_GIT_FILE_BYTES]
+        contents = self.repository.run("cat-file", "--batch", stdin=_lines(short))
+        self.targets.update(dict.fromkeys(links, ""))
+        self.targets.update(
+            zip(short, map(os.fsdecode, parse_contents(contents, len(short))), strict=True)
+        )
+
 
 def _step(path: str, part: str) -> str:
     """Return the path that `part` leads to from `path`."""
@@ -115,29 +144,21 @@ def _has_path(entry: TreeEntry) -> bool:
     return stat.S_ISDIR(entry.mode) or stat.S_ISLNK(entry.mode)
 
 
-def read_tree(repository: Repository, revision: SourceRevision, path: str) -> Snapshot:
-    """Return the manifests in `path` at a commit.
+def read_tree(
+    repository: Repository,
+    revision: SourceRevision,
+    path: str,
+    exclude: Sequence[str] = (),
+    check_time: Callable[[], None] = unlimited,
+) -> Snapshot:
+    """Return the manifests in `path` at a commit, except those that patterns exclude.
 
     Raises:
         GitError: The repository cannot be read, or files cannot be fetched.
-        UsageError: `path` does not exist at the commit.
+        UsageError: `path` does not exist at the commit, or a pattern in `exclude` is invalid.
     """
     tree = _list(repository, revision, path)
-    # All in one request: the links too, because their targets decide which files are read.
-    wanted = _wanted_blobs(tree)
-    # With more than these, the walk exceeds a limit or reports links, so no content is needed.
-    is_bounded = len(wanted) <= 2 * limits.MAX_SOURCE_FILES
-    if is_bounded:
-        _get(repository, tree, wanted)
-        _read_links(repository, tree)
-    listed = walk([path], files=tree)
-    # A link may lead to a file that is hidden or has another suffix.
-    further = {tree.entries[entry.path].blob for entry in listed.entries} - wanted
-    if further:
-        _get(repository, tree, further)
-        listed = walk([path], files=tree)
-    if not is_bounded:
-        listed = FileTree((), listed.diagnostics)
+    listed = _walk(tree, exclude, check_time)
     blobs = [tree.entries[entry.path].blob for entry in listed.entries]
     contents = repository.run("cat-file", "--batch", stdin=_lines(blobs))
     files, pointers = [], []
@@ -153,7 +174,30 @@ def read_tree(repository: Repository, revision: SourceRevision, path: str) -> Sn
             )
         else:
             files.append((entry.name, content))
-    return Snapshot(tuple(files), (*tree.diagnostics, *listed.diagnostics, *pointers), revision)
+    diagnostics = (*tree.diagnostics, *listed.diagnostics, *pointers)
+    return Snapshot(tuple(files), diagnostics, revision, listed.ignored)
+
+
+def _walk(tree: GitTree, exclude: Sequence[str], check_time: Callable[[], None]) -> FileTree:
+    """List the manifest files, and get them and the links.
+
+    The first walk knows no sizes and no targets of links, so it is repeated until nothing is
+    missing. A link may lead to a file that the walk did not list before.
+    """
+    links = {entry.blob for _, entry in tree.links}
+    if len(links) > limits.MAX_SOURCE_FILES:
+        # The walk reports them, because their targets stay unknown.
+        links = set()
+    known: set[str] = set()
+    while True:
+        listed = walk([tree.name], check_time, tree, exclude)
+        missing = (links | {tree.entries[entry.path].blob for entry in listed.entries}) - known
+        if not missing:
+            return listed
+        tree.get(missing)
+        if missing & links:
+            tree.read_links()
+        known |= missing
 
 
 def _list(repository: Repository, revision: SourceRevision, path: str) -> GitTree:
@@ -187,44 +231,13 @@ def _list(repository: Repository, revision: SourceRevision, path: str) -> GitTre
                 diagnostics.append(about_file(Code.FILE_NAME, escaped(shown), message))
             else:
                 entries[place] = status
-    return GitTree(path, entries, diagnostics)
+    return GitTree(repository, path, entries, diagnostics)
 
 
 def _parse_entry(line: bytes) -> tuple[str, TreeEntry]:
     attributes, _, name = line.partition(b"\t")
     mode, _, blob = attributes.split()
     return os.fsdecode(name), TreeEntry(int(mode, 8), blob.decode())
-
-
-def _wanted_blobs(tree: GitTree) -> set[str]:
-    """Return the ids of all links, and of the files that a walk reads if no link leads further."""
-    return {
-        status.blob
-        for path, status in tree.entries.items()
-        if stat.S_ISLNK(status.mode)
-        or (stat.S_ISREG(status.mode) and path.endswith(SUFFIXES) and "/." not in path)
-        or (stat.S_ISREG(status.mode) and path == _ROOT)
-    }
-
-
-def _get(repository: Repository, tree: GitTree, blobs: Iterable[str]) -> None:
-    """Fetch the files with these ids if they are missing, and set their sizes."""
-    repository.require_blobs(blobs)
-    lines = repository.run("cat-file", "--batch-check", stdin=_lines(blobs)).decode().splitlines()
-    sizes = {blob: int(size) for blob, _, size in map(str.split, lines)}
-    for status in tree.entries.values():
-        status.size = sizes.get(status.blob, status.size)
-
-
-def _read_links(repository: Repository, tree: GitTree) -> None:
-    """Read the targets of the symbolic links; one that is too long for a path is empty."""
-    links = {status.blob: status.size for _, status in tree.links}
-    short = [blob for blob, size in links.items() if size <= limits.MAX_GIT_FILE_BYTES]
-    contents = repository.run("cat-file", "--batch", stdin=_lines(short))
-    tree.targets.update(dict.fromkeys(links, ""))
-    tree.targets.update(
-        zip(short, map(os.fsdecode, parse_contents(contents, len(short))), strict=True)
-    )
 
 
 def _lines(blobs: Iterable[str]) -> bytes:

@@ -37,6 +37,8 @@ class Snapshot:
     """Files and directories that could not be read."""
     revision: SourceRevision | None = None
     """The commit of the files; None outside of git."""
+    ignored: tuple[str, ...] = ()
+    """Files and directories that patterns exclude."""
     notices: tuple[str, ...] = ()
     """Sentences about the commit: why it is not the newest of its branch."""
 
@@ -47,16 +49,20 @@ def read(
     stdin: BinaryIO,
     sleep: Callable[[float], None] = time.sleep,
     check_time: Callable[[], None] = unlimited,
+    exclude: Sequence[str] = (),
 ) -> Snapshot:
     """Return the manifests in `paths` as they were at one moment; ``-`` is `stdin`.
+
+    The patterns in `exclude` exclude files of directories.
 
     If `check_time` raises TooSlowError, the only result is a diagnostic about it.
 
     Raises:
-        UsageError: one of `paths` is empty or does not exist.
+        UsageError: one of `paths` is empty or does not exist, or a pattern in `exclude` is invalid.
     """
     files: list[tuple[str, bytes]] = []
     diagnostics: list[Diagnostic] = []
+    ignored: tuple[str, ...] = ()
     if STANDARD_INPUT in paths:
         content = stdin.read(limits.MAX_SOURCE_FILE_BYTES + 1)
         if len(content) > limits.MAX_SOURCE_FILE_BYTES:
@@ -67,19 +73,20 @@ def read(
     on_disk = [path for path in paths if path != STANDARD_INPUT]
     if on_disk:
         try:
-            snapshot = _read_when_stable(on_disk, sleep, check_time)
+            snapshot = _read_when_stable(on_disk, exclude, sleep, check_time)
         except TooSlowError as error:
             names = ", ".join(map(printable_name, on_disk))
             return Snapshot((), (about_file(Code.LIMIT, names, str(error), error.hint),))
         files += snapshot.files
         diagnostics += snapshot.diagnostics
-    return Snapshot(tuple(files), tuple(diagnostics))
+        ignored = snapshot.ignored
+    return Snapshot(tuple(files), tuple(diagnostics), ignored=ignored)
 
 
-def fingerprint(paths: Iterable[str]) -> str:
-    """Return a text that changes when the manifests in `paths` change; reads no file content."""
+def fingerprint(paths: Iterable[str], exclude: Sequence[str] = ()) -> str:
+    """Return a text that changes when the manifests in `paths` change; reads no manifest."""
     try:
-        scan = repr(_scan([path for path in paths if path != STANDARD_INPUT]))
+        scan = repr(_scan([path for path in paths if path != STANDARD_INPUT], exclude))
     except UsageError as error:
         scan = str(error)
     return hashlib.sha256(scan.encode(errors="surrogateescape")).hexdigest()
@@ -108,26 +115,32 @@ class _Scan:
         return any(busy for _, busy in self.checkouts)
 
 
-def _scan(paths: Iterable[str], check_time: Callable[[], None] = unlimited) -> _Scan:
+def _scan(
+    paths: Iterable[str], exclude: Sequence[str], check_time: Callable[[], None] = unlimited
+) -> _Scan:
     paths = tuple(paths)
-    return _Scan(walk(paths, check_time), tuple(map(git_state.state, paths)))
+    return _Scan(walk(paths, check_time, exclude=exclude), tuple(map(git_state.state, paths)))
 
 
 def _read_when_stable(
-    paths: Sequence[str], sleep: Callable[[float], None], check_time: Callable[[], None]
+    paths: Sequence[str],
+    exclude: Sequence[str],
+    sleep: Callable[[float], None],
+    check_time: Callable[[], None],
 ) -> Snapshot:
-    before = _scan(paths, check_time)
+    before = _scan(paths, exclude, check_time)
     for delay in limits.SCAN_DELAYS_SECONDS:
         contents = []
         for entry in before.tree.entries:
             check_time()
             contents.append(_content(entry))
         sleep(delay)
-        after = _scan(paths, check_time)
+        after = _scan(paths, exclude, check_time)
         if after == before and not before.is_git_running:
             files = tuple(item for item in contents if not isinstance(item, Diagnostic))
             unreadable = tuple(item for item in contents if isinstance(item, Diagnostic))
-            return Snapshot(files, before.tree.diagnostics + unreadable)
+            tree = before.tree
+            return Snapshot(files, tree.diagnostics + unreadable, ignored=tree.ignored)
         before = after
     message, hint = "keeps changing while it is read", "try again when no process writes to it"
     if before.is_git_running:

@@ -65,6 +65,8 @@ class DiskSource:
 
     paths: tuple[str, ...]
     stdin: BinaryIO
+    exclude: tuple[str, ...] = ()
+    """Patterns of files that are not part of it."""
     sleep: Callable[[float], None] = time.sleep
 
     @property
@@ -79,11 +81,17 @@ class DiskSource:
 
     def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
         """Return all manifests as they were at one moment."""
-        return snapshot.read(self.paths, stdin=self.stdin, sleep=self.sleep, check_time=check_time)
+        return snapshot.read(
+            self.paths,
+            stdin=self.stdin,
+            sleep=self.sleep,
+            check_time=check_time,
+            exclude=self.exclude,
+        )
 
     def fingerprint(self) -> str:
         """Return a text that changes when the manifests change."""
-        return snapshot.fingerprint(self.paths)
+        return snapshot.fingerprint(self.paths, self.exclude)
 
     def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
         """Do nothing: the files themselves are read."""

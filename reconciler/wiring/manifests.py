@@ -1,10 +1,11 @@
 """Reads and parses the manifests of a run."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from reconciler.manifest.budget import Budget, unlimited
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
 from reconciler.source.snapshot import no_manifest_diagnostic
@@ -13,7 +14,7 @@ from reconciler.source.source import Source
 
 def read_manifests(
     source: Source,
-    variables: Mapping[str, str],
+    inputs: Inputs,
     *,
     allow_empty: bool,
     find_revision: bool = False,
@@ -30,7 +31,7 @@ def read_manifests(
     budget = Budget(clock, beat)
     snapshot = source.read(budget.check)
     loaded = load_manifests(
-        snapshot.files, variables, complete=not snapshot.diagnostics, check_time=budget.check
+        snapshot.files, inputs, complete=not snapshot.diagnostics, check_time=budget.check
     )
     diagnostics = [*snapshot.diagnostics, *loaded.diagnostics]
     if not loaded.desired and not diagnostics and not allow_empty:
@@ -38,6 +39,7 @@ def read_manifests(
     result = replace(
         loaded,
         diagnostics=sort_diagnostics(diagnostics),
+        ignored_files=snapshot.ignored,
         revision=snapshot.revision,
         notices=snapshot.notices,
     )

@@ -66,11 +66,13 @@ def open_source(
             raise UsageError(
                 f"--revision needs a git repository as source, and {', '.join(paths)} is not one"
             )
-        return DiskSource(tuple(paths), stdin.buffer)
+        return DiskSource(tuple(paths), stdin.buffer, config.exclude)
     signers = Path(config.verify) if config.verify else None
     if signers is not None and not signers.is_file():
         raise UsageError(f"verify in the target's table: {signers} is not a file")
-    settings = replace(settings, allowed_signers=signers and signers.absolute())
+    settings = replace(
+        settings, exclude=config.exclude, allowed_signers=signers and signers.absolute()
+    )
     return _open_repository(address, settings, cache_directory)
 
 

@@ -39,6 +39,78 @@ def test_validate_counts_what_it_read(cli: Cli, write: Write) -> None:
     assert cli("validate", "-", stdin=mesh_yaml("b")).code == 0
 
 
+def test_validate_shows_the_excluded_and_ignored_files(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/policy.json", '{"Version": "2012-10-17", "Statement": []}')
+    write("manifests/charts/broken.yaml", "{{ a }}")
+    write("manifests/other/broken.yaml", "{{ a }}")
+    write("manifests/.reconcilerignore", "charts/\n")
+    write("reconciler.toml", "[targets.local]\nexclude = ['other/*.yaml']\n")
+    assert cli("validate").code == 65
+    result = cli("validate", "--target", "local", "-v")
+    assert result.out.splitlines() == [
+        "ignored: 1 of manifests/policy.json",
+        "excluded by a pattern: manifests/charts/",
+        "excluded by a pattern: manifests/other/broken.yaml",
+        "Valid: 0 errors, 0 warnings, 1 resource, 1 ignored, 2 paths excluded.",
+    ]
+    document = json.loads(cli("validate", "--target", "local", "--format", "json", "-v").out)
+    assert document["ignored"] == {"manifests/policy.json": 1}
+    assert document["ignored_files"] == ["manifests/charts/", "manifests/other/broken.yaml"]
+    write("reconciler.toml", "[targets.local]\nexclude = ['[a']\n")
+    wrong = cli("validate", "--target", "local")
+    assert (wrong.code, "exclude in the target's table" in wrong.err) == (64, True)
+
+
+def test_values_of_stacks_come_from_a_file(cli: Cli, write: Write) -> None:
+    write(
+        "manifests/t.yaml",
+        "Parameters: {Stage: {Type: String}}\nResources:\n  M: {Type: AWS::AppMesh::Mesh, "
+        "Properties: {MeshName: !Sub '${Stage}-mesh', Tags: [{Key: a, Value: !ImportValue b}]}}\n",
+    )
+    stack = '{"Outputs": [], "Parameters": [{"ParameterKey": "Stage", "ParameterValue": "test"}]}'
+    write("stack.json", f'{{"Stacks": [{stack}]}}')
+    write("exports.json", '{"Exports": [{"Name": "b", "Value": "c"}]}')
+    assert "--var Export:b=VALUE or --stack-outputs FILE" in cli("validate").out
+    files = ("--stack-outputs", "stack.json", "--stack-outputs", "exports.json")
+    assert cli("validate", *files).code == 0
+    assert cli("validate", "--var", "Stage=x", "--var", "Export:b=y").code == 0
+    assert "mesh/test-mesh" in cli("plan", "--target", "local", *files).out
+    assert cli("validate", "--stack-outputs", "manifests/t.yaml").code == 64
+
+
+def test_a_missing_reference_is_withheld_unless_it_is_live(cli: Cli, write: Write) -> None:
+    write("manifests/mesh.yaml", mesh_yaml("a"))
+    node = "apiVersion: mesh-reconciler/v1\nkind: VirtualNode\nmetadata: {name: n, mesh: a}\n"
+    service = "apiVersion: mesh-reconciler/v1\nkind: VirtualService\nmetadata: {name: s, mesh: a}\n"
+    provider = "spec: {provider: {virtualNode: {virtualNodeName: n}}}\n"
+    write("manifests/s.yaml", service + provider)
+    apply = ("apply", "--target", "local", "--auto-approve")
+    assert (cli("validate").code, cli("validate", "--strict").code) == (0, 65)
+    result = cli(*apply)
+    assert (result.code, "it needs virtual-node/a/n, which does not exist" in result.out) == (
+        5,
+        True,
+    )
+    write("other/mesh.yaml", mesh_yaml("a"))
+    write("other/n.yaml", f"{node}spec: {{}}\n")
+    assert cli(*apply, "other").code == 0
+    result = cli(*apply)
+    assert (result.code, "virtual-service/a/s: created" in result.out) == (0, True)
+
+
+def test_an_excluded_manifest_is_removed_from_the_source(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    apply = ("apply", "--target", "local", "--policy", "sync", "--auto-approve")
+    assert cli(*apply).code == 0
+    write("manifests/.reconcilerignore", "b.yaml\n")
+    assert "- mesh/b  manifest removed" in cli(*apply).out
+    write("manifests/.reconcilerignore", "*\n")
+    result = cli(*apply)
+    assert (result.code, "no manifest found" in result.err) == (65, True)
+
+
 def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
     cli: Cli, write: Write
 ) -> None:
@@ -51,12 +123,13 @@ def test_validate_reports_wrong_values_and_wrong_references_in_one_run(
     wrong = (
         "virtual-service/a/s refers to virtual-node/a/gone,"
         " which is not declared although its mesh is"
+        " (unless it is live on the target, the change is withheld)"
     )
     assert result.out.splitlines()[3:] == [
-        f"manifests/s.yaml:4:50: error[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
+        f"manifests/s.yaml:4:50: warning[MR060] spec.provider.virtualNode.virtualNodeName: {wrong}",
         "   4 | spec: {provider: {virtualNode: {virtualNodeName: gone}}}",
         "     |                                                  ^^^^",
-        "Not valid: 2 errors, 0 warnings, 1 resource.",
+        "Not valid: 1 error, 1 warning, 1 resource.",
     ]
     Path("manifests/n.yaml").symlink_to("nowhere")
     result = cli("validate")

@@ -307,6 +307,23 @@ def test_p03_a_hang_up_reads_the_configuration_again_and_an_invalid_one_changes_
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+def test_a_hang_up_excludes_other_files(
+    write: Write, start: Start, endpoint: LocalEndpoint, live: Any
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("manifests/b.yaml", mesh_yaml("b"))
+    table = f'[targets.t]\nendpoint_url = "{endpoint.url}"\n'
+    write("reconciler.toml", f'{table}exclude = ["a.yaml"]\n')
+    process = start("--target", "t", url=None)
+    eventually(lambda: "b" in live())
+    assert "a" not in live()
+    write("reconciler.toml", table)
+    process.send_signal(signal.SIGHUP)
+    told_of(process, "the configuration was reloaded")
+    eventually(lambda: "a" in live())
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
 def test_p03_a_hang_up_at_the_start_is_no_end(write: Write, start: Start, live: Any) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     hung_up = signal.getsignal(signal.SIGHUP)

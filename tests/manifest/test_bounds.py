@@ -168,13 +168,13 @@ def test_what_a_plan_does_not_know_is_looked_through_once() -> None:
 def test_e29_a_source_that_takes_too_long_is_refused_and_nothing_of_it_is_wanted() -> None:
     files = [(f"{it}.yaml", MESH.replace("m}", f"m{it}}}").encode()) for it in range(9)]
     budget = Budget(SteppingClock(limits.READING_TIMEOUT_SECONDS / 8), lambda: None)
-    found = load_manifests(files, {}, check_time=budget.check)
+    found = load_manifests(files, check_time=budget.check)
     assert (found.desired, found.valid) == ((), False)
     over = only(found)
     assert over.code.name == "LIMIT"
     assert over.message == "reading the source takes longer than 300 s"
     assert over.hint == "pass a smaller directory, or give the process more CPU"
-    assert load_manifests(files, {}, check_time=Budget(SteppingClock(1), lambda: None).check).valid
+    assert load_manifests(files, check_time=Budget(SteppingClock(1), lambda: None).check).valid
 
 
 @pytest.mark.parametrize("slow", range(1, 30))
@@ -191,7 +191,7 @@ def test_time_is_looked_at_wherever_it_may_pass(slow: int) -> None:
             budget.check()
 
     budget = Budget(SteppingClock(2 * limits.READING_TIMEOUT_SECONDS), lambda: None)
-    found = load_manifests(files, {}, check_time=check)
+    found = load_manifests(files, check_time=check)
     assert found.valid == (next(looks) <= slow)
 
 
@@ -201,3 +201,15 @@ def test_the_beat_goes_on_while_there_is_time() -> None:
     for _ in range(40):
         budget.check()
     assert len(beats) == 10
+
+
+def test_loops_of_a_template_give_a_limited_number_of_resources() -> None:
+    items = ",".join(str(number) for number in range(800))
+    inner = "Fn::ForEach::B: [B, !Ref Items, {'R${A}x${B}': {Type: AWS::SNS::Topic}}]"
+    text = (
+        f"Parameters: {{Items: {{Type: CommaDelimitedList, Default: '{items}'}}}}\n"
+        f"Resources:\n  Fn::ForEach::A:\n  - A\n  - !Ref Items\n  - {{{inner}}}\n"
+    )
+    found = load_manifests([("t.yaml", text.encode())])
+    assert not found.valid
+    assert any("gives more than 20,000 nodes" in item.message for item in found.diagnostics)

@@ -4,20 +4,22 @@ import pytest
 from growth import assert_linear
 from hostile_manifests import HOSTILE, ORDINARY, Content
 
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import load_manifests
 from reconciler.render import diagnostic_reports as rendered
 
 pytestmark = pytest.mark.slow
 
 # Empty, so that the text that asks for it does not grow beyond what is taken.
-VARIABLES = {"A": ""}
+INPUTS = Inputs({"A": ""})
 
 
 def read(manifest: tuple[str, bytes]) -> None:
     """Read a manifest, and say what is wrong with it in every form."""
-    found = load_manifests([manifest], VARIABLES).diagnostics
+    loaded = load_manifests([manifest], INPUTS)
+    found = loaded.diagnostics
     rendered.text(found, color=True)
-    rendered.as_json(found, resources=0, ignored=0)
+    rendered.as_json(loaded)
     for style in (rendered.sarif, rendered.github, rendered.code_quality):
         style(found)
 

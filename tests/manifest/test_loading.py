@@ -138,9 +138,10 @@ def test_kubernetes_drops_no_values() -> None:
     assert complaints(text) == [("4:22", "WRONG_TYPE", "spec.egressFilter")]
 
 
-def test_a_mesh_of_another_account_is_refused() -> None:
-    text = CONTROLLER + "metadata: {name: a}\nspec: {meshOwner: 123456789012}\n"
-    assert complaints(text) == [("4:19", "MESH_OWNER", "spec.meshOwner")]
+def test_a_mesh_of_another_account_is_not_declared() -> None:
+    result = loaded(CONTROLLER + "metadata: {name: a}\nspec: {meshOwner: 123456789012}\n")
+    assert (result.desired, result.diagnostics) == ((), ())
+    assert result.ignored == {"appmesh.k8s.aws/v1beta2 Mesh of another account": 1}
 
 
 def test_create_mesh_request() -> None:
@@ -275,7 +276,7 @@ def test_a_mistyped_api_version_names_the_right_one() -> None:
         ("apiVersion: mesh-reconciler/v1\nkind: *x\n", [("2:7", "ALIAS", "kind")]),
         ("apiVersion: mesh-reconciler/v1\nkind: Mehs\n", [("2:7", "KIND", "kind")]),
         (
-            "apiVersion: appmesh.k8s.aws/v1beta1\nkind: VirtualNode\n",
+            "apiVersion: appmesh.k8s.aws/v1beta1\nkind: VirtualGateway\n",
             [("1:1", "NOT_SUPPORTED", "apiVersion")],
         ),
     ],
@@ -369,7 +370,7 @@ def test_an_error_in_the_twelfth_document_of_a_windows_file() -> None:
     "text",
     [
         "spec: {" + ", ".join(f"k{n}: 1" for n in range(300)) + "}",
-        "\n---\n".join(["a: 1"] * 300),
+        "\n---\n".join(["spec: 1"] * 300),
         "\n".join(["spec: {}"] * 300),
     ],
     ids=["in one mapping", "in many documents", "of one key"],

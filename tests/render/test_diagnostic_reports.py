@@ -5,7 +5,7 @@ import json
 import pytest
 
 from reconciler.core.resources import Origin
-from reconciler.manifest.loading import load_manifests
+from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, SourceExcerpt
 from reconciler.render.diagnostic_reports import as_json, code_quality, github, sarif, text
 
@@ -59,14 +59,18 @@ def test_the_caret_stands_below_what_is_meant(quote: SourceExcerpt, excerpt: str
 
 
 def test_json_counts_and_lists() -> None:
-    document = json.loads(as_json(found(), resources=3, ignored=2))
+    desired = load_manifests([("m.yaml", ALLOW.replace(b"ALLOW", b"ALLOW_ALL"))]).desired
+    loaded = LoadResult(desired, found(), {"v1 Secret": 2}, ignored_files=("m/charts/",))
+    document = json.loads(as_json(loaded))
     assert document == {
         "format_version": "1.0",
         "valid": False,
         "error_count": 1,
         "warning_count": 0,
-        "resource_count": 3,
+        "resource_count": 1,
         "ignored_count": 2,
+        "ignored": {"v1 Secret": 2},
+        "ignored_files": ["m/charts/"],
         "diagnostics": [
             {
                 "code": "MR021",
@@ -86,7 +90,7 @@ def test_json_counts_and_lists() -> None:
 
 def test_json_of_nothing_is_valid() -> None:
     warning = Diagnostic(Code.NAMESPACE, Origin("f", 1, 1), "m")
-    document = json.loads(as_json([warning], resources=0, ignored=0))
+    document = json.loads(as_json(LoadResult((), (warning,), {})))
     assert (document["valid"], document["warning_count"]) == (True, 1)
     assert document["diagnostics"][0]["source"] is None
 
@@ -118,7 +122,7 @@ def test_github_commands_are_escaped() -> None:
 
 def test_code_quality_tells_gitlab_the_line_and_no_two_alike() -> None:
     found = json.loads(
-        code_quality(load_manifests([("m/a.yaml", b"a: 1\n---\nb: 1\n")]).diagnostics)
+        code_quality(load_manifests([("m/a.yaml", b"spec: 1\n---\nspec: 1\n")]).diagnostics)
     )
     assert {item["location"]["path"] for item in found} == {"m/a.yaml"}
     assert [item["location"]["lines"]["begin"] for item in found] == [1, 3]

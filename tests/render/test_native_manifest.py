@@ -52,6 +52,15 @@ def test_an_exported_manifest_reads_back_equal(name: str, tags: dict[str, str], 
     assert yaml.safe_load(text)["metadata"] == {"name": name, **({"tags": tags} if tags else {})}
 
 
+def test_a_required_match_that_is_empty_is_exported() -> None:
+    action: Spec = {"weightedTargets": [{"virtualNode": "n", "weight": 1}]}
+    live = replace(present("a"), key=Key("route", ("m", "v", "r")))
+    text = render_manifest(live, {"grpcRoute": {"action": action}})
+    assert "    match: {}\n" in text
+    (read,) = load_manifests([("a.yaml", text.encode())]).desired
+    assert read.spec == {"grpcRoute": {"action": action, "match": {}}}
+
+
 @given(names.filter(lambda name: not is_usable(name)))
 @example("${HOME}")
 @example("${HOME:-elsewhere}")

@@ -21,6 +21,18 @@ from reconciler.settings.config_file import read_file
         ("owner = 1.5", "owner must be text"),
         ('[run]\ninterval = "soon"', "run.interval must be a number of seconds, not 'soon'"),
         ("[run]\ninterval = -1", "run.interval must be a number of seconds, not -1"),
+        ("[targets.t]\nexclude = 'a'", "targets.t.exclude must be a list of texts"),
+        ("defaults = 1", "defaults must be tables, each below a line [[defaults]]"),
+        ("defaults = [1]", "defaults must be tables, each below a line [[defaults]]"),
+        (
+            "[[defaults]]\nmeshname = 'a'",
+            "defaults[0].meshname is not a setting; use one of files,",
+        ),
+        ("[[defaults]]\nfiles = ''", "defaults[0].files must be text, not ''"),
+        ("[[defaults]]\nmeshName = 1", "defaults[0].meshName must be text, not 1"),
+        ("[[defaults]]\nmeshName = 'a-{steM}'", "defaults[0].meshName contains {steM}; use {stem}"),
+        ("[[defaults]]\nfiles = 'a'", "defaults[0] must have files and at least one name"),
+        ("[[defaults]]\nmeshName = 'a'", "defaults[0] must have files and at least one name"),
         (
             'lock = "redis:x"',
             "lock must be file:PATH or dynamodb:TABLE or s3:BUCKET/KEY or postgresql://HOST/DATABASE",

@@ -11,6 +11,7 @@ from reconciler.settings.target_config import (
     SourceConfig,
     TargetConfig,
     choose_target,
+    namespace_of,
     source_of,
 )
 
@@ -93,6 +94,15 @@ def test_a_table_is_laid_under_flags_and_variables_and_over_the_top() -> None:
     )
     assert choose(flags={"target": "staging", "owner": "flag"}).owner == "flag"
     assert choose(flags={"target": "plain"}, top={"owner": "top"}).owner == "top"
+
+
+def test_the_namespace_of_a_table_is_laid_under_a_flag() -> None:
+    file = ConfigFile(targets={"staging": {"namespace": "table"}})
+    target = {"target": "staging"}
+    assert namespace_of(said(target, None, {"namespace": "top"}), file) == "table"
+    assert namespace_of(said({**target, "namespace": "flag"}, None, None), file) == "flag"
+    assert namespace_of(said(None, None, {"namespace": "top"}), file) == "top"
+    assert namespace_of(said(None, None, None), file) == ""
 
 
 def test_nothing_of_a_table_counts_with_a_url() -> None:

@@ -375,8 +375,8 @@ def test_i08_the_fingerprint_of_a_snapshot_is_missed(
 ) -> None:
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"new"}
     monkeypatch.undo()
-    seen = snapshot._scan([str(tmp_path)])  # noqa: SLF001  # the guard itself
-    monkeypatch.setattr(snapshot, "_scan", lambda _paths, _check_time: seen)
+    seen = snapshot._scan([str(tmp_path)], ())  # noqa: SLF001  # the guard itself
+    monkeypatch.setattr(snapshot, "_scan", lambda *_: seen)
     assert _read_while_it_changes(tmp_path, monkeypatch) == {b"old", b"new"}
 
 

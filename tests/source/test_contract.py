@@ -22,16 +22,17 @@ from reconciler.source.source import DiskSource, Source
 Open = Callable[..., Source]
 
 
-def on_disk(root: Path, path: str = "") -> Source:
+def on_disk(root: Path, path: str, exclude: tuple[str, ...]) -> Source:
     place = root / "files" / path if path else root / "files"
-    return DiskSource((str(place),), io.BytesIO(), sleep=lambda _: None)
+    return DiskSource((str(place),), io.BytesIO(), exclude, sleep=lambda _: None)
 
 
-def in_git(root: Path, path: str = "") -> Source:
+def in_git(root: Path, path: str, exclude: tuple[str, ...]) -> Source:
     publish(root / "files", root / "repository.git")
     address = parse_address(f"git+file://{root}/repository.git?path={path}")
     mirror = Mirror(root / "cache", address)
-    return GitSource(address, mirror, GitSettings(poll_seconds=0.001), time.monotonic)
+    settings = GitSettings(exclude=exclude, poll_seconds=0.001)
+    return GitSource(address, mirror, settings, time.monotonic)
 
 
 @pytest.fixture(
@@ -43,7 +44,7 @@ def in_git(root: Path, path: str = "") -> Source:
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Return a function that opens the source of the directory ``files``."""
     (tmp_path / "files").mkdir()
-    return lambda path="": request.param(tmp_path, path)
+    return lambda path="", exclude=(): request.param(tmp_path, path, exclude)
 
 
 @pytest.fixture
@@ -265,3 +266,98 @@ def test_each_directory_is_walked_once(opened: Open, files: Path) -> None:
             if item != other:
                 (files / f"{item}/to-{other}").symlink_to(f"../{other}")
     assert len(opened().read().files) == 12
+
+
+IGNORE = ".reconcilerignore"
+
+
+def test_patterns_exclude_files_of_their_directory(opened: Open, files: Path) -> None:
+    for name in ("a.yaml", "b/a.yaml", "charts/c/d.yaml", "iam/p.json", "iam/p.txt", "x/b.yaml"):
+        put(files / name)
+    (files / "link.yaml").symlink_to("a.yaml")
+    (files / "to-x").symlink_to("x")
+    put(files / IGNORE, "charts/\n/iam/p.*\nlink.yaml\nto-x\n")
+    found = opened(exclude=("b/*", "!iam/p.json")).read()
+    assert names(found) == ["a.yaml", "iam/p.json", "x/b.yaml"]
+    assert [short(name) for name in found.ignored] == ["b/a.yaml", "charts/", "link.yaml", "to-x"]
+    assert found.diagnostics == ()
+    assert names(opened("charts").read()) == ["charts/c/d.yaml"]
+
+
+def test_exclude_needs_no_file_of_patterns_and_begins_at_the_path(
+    opened: Open, files: Path
+) -> None:
+    put(files / "prod/a.yaml")
+    put(files / "prod/prod/a.yaml")
+    found = opened("prod", ("/prod",)).read()
+    assert names(found) == ["prod/a.yaml"]
+    assert [short(name) for name in found.ignored] == ["prod/prod/"]
+    assert names(opened("prod/a.yaml", ("a.yaml",)).read()) == ["prod/a.yaml"]
+
+
+def test_patterns_come_through_a_config_map_volume(opened: Open, files: Path) -> None:
+    put(files / f"..data/{IGNORE}", "a.yaml")
+    put(files / "a.yaml")
+    put(files / "b.yaml")
+    (files / IGNORE).symlink_to(f"..data/{IGNORE}")
+    found = opened().read()
+    assert (names(found), found.diagnostics) == (["b.yaml"], ())
+
+
+@pytest.mark.parametrize(
+    ("make", "line", "message"),
+    [
+        (lambda file: put(file, "a\n[b\n"), 2, "is not a supported pattern"),
+        (lambda file: put(file, "\n" * (64 << 10) + "a"), 1, "larger than 64 KiB"),
+        (lambda file: put(file / "a"), 1, "cannot be read: "),
+        (lambda file: file.symlink_to("gone"), 1, "cannot be read: No such file"),
+        (lambda file: file.symlink_to("/etc/hostname"), 1, "points outside"),
+    ],
+)
+def test_patterns_that_cannot_be_used_exclude_nothing_and_block(
+    opened: Open, files: Path, make: Callable[[Path], object], line: int, message: str
+) -> None:
+    put(files / "prod/a.yaml")
+    make(files / "prod" / IGNORE)
+    found = opened("prod").read()
+    (item,) = found.diagnostics
+    assert (item.code, item.origin.line) == (Code.IGNORE_FILE, line)
+    assert short(item.origin.file) == f"prod/{IGNORE}"
+    assert message in item.message
+    assert found.files == ()
+
+
+def test_patterns_in_a_subdirectory_are_an_error(opened: Open, files: Path) -> None:
+    put(files / "d/a.yaml")
+    put(files / f"d/{IGNORE}", "a.yaml")
+    found = opened().read()
+    assert complaints(found) == [(f"d/{IGNORE}", Code.IGNORE_FILE)]
+    assert names(found) == ["d/a.yaml"]
+
+
+def test_an_invalid_exclude_is_wrong_usage(opened: Open) -> None:
+    with pytest.raises(UsageError, match="exclude in the target's table: pattern 1 is not a"):
+        opened(exclude=("[a",)).read()
+
+
+def test_excluded_files_count_for_no_limit(
+    opened: Open, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_SOURCE_FILES", 2)
+    for number in range(6):
+        put(files / f"{number}.json", str(number))
+        (files / f"to-{number}.json").symlink_to(f"{number}.json")
+    put(files / "a.yaml")
+    found = opened(exclude=("*.json",)).read()
+    assert (names(found), found.diagnostics) == (["a.yaml"], ())
+
+
+def test_a_fingerprint_changes_with_patterns_that_matter(opened: Open, files: Path) -> None:
+    put(files / "a.yaml")
+    source = opened()
+    first = source.fingerprint()
+    put(files / IGNORE, "a.yaml")
+    opened()
+    time.sleep(0.01)
+    assert source.fingerprint() != first
+    assert source.read().files == ()

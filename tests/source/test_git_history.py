@@ -52,6 +52,31 @@ def test_paths_count_from_where_we_are(
     assert files_at(base, [str(here / "m/d")]) == (("b.json", b"m/d/b.json\n"),)
 
 
+def test_the_patterns_are_those_of_the_base(base: str, here: Path) -> None:
+    git(here, "switch", "--quiet", "--create", "with-patterns", base)
+    (here / "m/.reconcilerignore").write_text("d/\n")
+    later = commit_all(here)
+    (here / "m/.reconcilerignore").write_text("*\n")
+    assert [name for name, _ in files_at(later, ["m"])] == ["m/a.yaml"]
+    assert [name for name, _ in files_at(later, ["m", "m/d/b.json"], ["a.*"])] == ["m/d/b.json"]
+    assert [name for name, _ in files_at(later, ["m/d/b.json"])] == ["m/d/b.json"]
+    assert [name for name, _ in files_at(later, ["other.yaml"], ["*"])] == ["other.yaml"]
+    (here / "m/link.yaml").symlink_to("a.yaml")
+    assert files_at(commit_all(here), ["m"]) == ()
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_patterns_of_the_base_that_cannot_be_used_are_an_error(
+    base: str, here: Path, *, link: bool
+) -> None:
+    assert base
+    file = here / "m/.reconcilerignore"
+    file.symlink_to("a.yaml") if link else file.write_text("[a\n")
+    message = "cannot be used" if link else "is not a supported pattern"
+    with pytest.raises(HistoryError, match=message):
+        files_at(commit_all(here), ["m"])
+
+
 def test_the_base_is_where_the_branch_began(base: str, here: Path) -> None:
     git(here, "switch", "--quiet", "--create", "main-goes-on", base)
     (here / "m/a.yaml").write_text("of others")

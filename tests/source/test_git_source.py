@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from amounts import amount
+from clocks import SteppingClock
 from git_servers import GitServer, git_server
 from repository import git, publish
 
@@ -115,6 +116,35 @@ def test_only_the_files_of_the_tree_are_fetched_and_all_at_once(world: World) ->
     world.server.requests.clear()
     assert len(world.open().read().files) == 20
     assert world.server.requests == ["/meshes.git/info/refs", "/meshes.git/git-upload-pack"]
+
+
+def test_excluded_files_are_not_fetched(world: World) -> None:
+    (world.files / ".reconcilerignore").write_text("b.yaml\n")
+    world.commit(a="1", b="2", c="3")
+    found = world.open(settings=GitSettings(exclude=("c.yaml",))).read()
+    assert (found.files, found.ignored) == ((("a.yaml", b"1"),), ("b.yaml", "c.yaml"))
+    objects = git(world.mirror, "cat-file", "--batch-all-objects", "--batch-check")
+    assert objects.count(" blob ") == 2
+
+
+def test_a_walk_that_takes_long_is_given_up(world: World) -> None:
+    world.commit(a="1")
+    address = parse_address(world.address)
+    mirror = Mirror(world.root / "cache", address)
+    source = GitSource(address, mirror, SINGLE, SteppingClock(limits.READING_TIMEOUT_SECONDS))
+    with pytest.raises(RepositoryError, match="takes longer than 300 s: pass a smaller directory"):
+        source.read()
+
+
+def test_links_beyond_the_limit_are_not_followed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_SOURCE_FILES", 2)
+    for name in "bcd":
+        (world.files / f"{name}.yaml").symlink_to(f"./{'./' * ord(name)}a.yaml")
+    world.commit(a="1")
+    found = world.open().read()
+    assert [item.code for item in found.diagnostics] == [Code.SYMLINK] * 3
 
 
 def test_a_server_without_filters_sends_everything(world: World) -> None:
@@ -431,6 +461,13 @@ def test_a_hostile_tree_is_diagnostics_and_no_harm(world: World) -> None:
         ("module.yaml", Code.NOT_REGULAR),
     ]
     assert not (world.root / "cache/escape.yaml").exists()
+
+
+def test_an_excluded_submodule_is_no_error(world: World) -> None:
+    hostile_tree(world, "160000 commit vendor", "100644 blob a.yaml")
+    found = world.open(settings=GitSettings(exclude=("vendor/",))).read()
+    assert [name for name, _ in found.files] == ["a.yaml"]
+    assert (found.ignored, found.diagnostics) == (("vendor/",), ())
 
 
 def test_a_pointer_to_lfs_is_a_diagnostic(world: World) -> None:

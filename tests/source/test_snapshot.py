@@ -12,6 +12,7 @@ from reconciler.core.errors import UsageError
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.source import file_walk
 from reconciler.source.file_walk import FileEntry
+from reconciler.source.files import stamp_of
 from reconciler.source.snapshot import Snapshot, fingerprint, no_manifest_diagnostic, read
 
 
@@ -114,9 +115,9 @@ def test_i12_a_pipe_in_place_of_a_file_is_not_waited_for(
 ) -> None:
     os.mkfifo(tmp_path / "a.yaml")
     status = put(tmp_path / "b.yaml").lstat()
-    entry = FileEntry("a.yaml", str(tmp_path / "a.yaml"), file_walk.stamp_of(status))
+    entry = FileEntry("a.yaml", str(tmp_path / "a.yaml"), stamp_of(status))
     monkeypatch.setattr(
-        "reconciler.source.snapshot.walk", lambda *_: file_walk.FileTree((entry,), ())
+        "reconciler.source.snapshot.walk", lambda *_, **__: file_walk.FileTree((entry,), ())
     )
     found = snapshot(tmp_path)
     assert (found.files, complaints(found, tmp_path)) == ((), [("a.yaml", Code.UNREADABLE)])
@@ -170,7 +171,7 @@ def test_a_file_system_that_shows_other_sizes_cuts_no_file_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int
 ) -> None:
     put(tmp_path / "a.yaml", "four")
-    monkeypatch.setattr(file_walk, "stamp_of", lambda _: (1, 2, shown, 3, 4))
+    monkeypatch.setattr("reconciler.source.files.stamp_of", lambda _: (1, 2, shown, 3, 4))
     found = snapshot(tmp_path)
     assert complaints(found, tmp_path) == [("a.yaml", Code.UNREADABLE)]
     assert f"does not have the {shown} bytes" in found.diagnostics[0].message
@@ -293,3 +294,34 @@ def test_i05_a_fingerprint_of_what_is_gone(tmp_path: Path) -> None:
     gone = fingerprint([str(tmp_path)])
     assert gone != present
     assert gone == fingerprint([str(tmp_path)])
+
+
+IGNORE = ".reconcilerignore"
+
+
+def test_a_fingerprint_changes_with_patterns_that_matter(tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml")
+    first = fingerprint([str(tmp_path)])
+    put(tmp_path / IGNORE, "b.yaml")
+    assert fingerprint([str(tmp_path)]) == first
+    put(tmp_path / IGNORE, "a.yaml")
+    assert fingerprint([str(tmp_path)]) not in (first, fingerprint([str(tmp_path)], ["!a.yaml"]))
+
+
+def test_patterns_that_change_while_reading_are_seen(tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml")
+    hand = Changing(lambda _: put(tmp_path / IGNORE, "a.yaml"), 1)
+    assert snapshot(tmp_path, sleep=hand).files == ()
+    assert len(hand.pauses) == 2
+
+
+def test_a_pipe_with_patterns_is_not_waited_for(tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml")
+    os.mkfifo(tmp_path / IGNORE)
+    found = snapshot(tmp_path)
+    (item,) = found.diagnostics
+    assert (item.code, item.message) == (
+        Code.IGNORE_FILE,
+        "cannot be read: it is not a regular file",
+    )
+    assert found.files == ()

@@ -10,6 +10,7 @@ from clocks import SteppingClock
 from manifest_text import mesh_yaml
 
 from reconciler import limits
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.source.source import DiskSource
@@ -21,7 +22,7 @@ STEP = 10.0
 def read(path: Path, clock: Callable[[], float], beats: list[float]) -> LoadResult:
     return read_manifests(
         DiskSource((str(path),), io.BytesIO()),
-        {},
+        Inputs(),
         allow_empty=False,
         beat=lambda: beats.append(0),
         clock=clock,

@@ -129,7 +129,7 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
                 f"{path} is outside of the checkout: a request from a fork needs a path inside"
             )
     options = invocation.options
-    defaults = {"var_file": (), "var_env": False}
+    defaults = {"var_file": (), "stack_outputs": (), "var_env": False}
     implied = {name: value for name, value in defaults.items() if not options.is_explicit(name)}
     return replace(invocation, options=replace(options, values={**options.values, **implied}))
 
@@ -266,7 +266,9 @@ def _compare_with_base(
     try:
         budget = Budget(time.monotonic, unlimited)
         before = load_manifests(
-            files_at(base or "", context.paths), context.variables, check_time=budget.check
+            files_at(base or "", context.paths, context.config.source.exclude),
+            context.inputs,
+            check_time=budget.check,
         )
     except HistoryError as error:
         return None, f"not compared with the base: {error}"

@@ -23,6 +23,7 @@ from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.static import certificate_files
 from reconciler.envoy.translate import all_losses
 from reconciler.render.terminal import Style, plural, styled
+from reconciler.settings.target_config import source_of
 from reconciler.source.git_url import is_git
 from reconciler.source.snapshot import fingerprint
 from reconciler.wiring.envoy import (
@@ -160,11 +161,12 @@ def _changes(invocation: Invocation, stop: Event) -> Iterator[None]:
         return
     paths, schedule = source_paths(invocation), PollSchedule()
     watched = [*paths, *filter(None, [invocation["instances"]])]
-    known = fingerprint(watched)
+    exclude = source_of(invocation.options, invocation.file).exclude
+    known = fingerprint(watched, exclude)
     yield
     for files_changed in watch(watched, stop):
-        if schedule.is_due(files_changed) and fingerprint(watched) != known:
-            known = fingerprint(watched)
+        if schedule.is_due(files_changed) and fingerprint(watched, exclude) != known:
+            known = fingerprint(watched, exclude)
             yield
 
 

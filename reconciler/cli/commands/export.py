@@ -14,7 +14,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import LiveResource, Unreadable
 from reconciler.engine import CommandTarget
 from reconciler.manifest.loading import load_manifests
-from reconciler.manifest.parsing.diagnostics import Severity
+from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.render import text
 from reconciler.render.native_manifest import file_name, render_manifest
 from reconciler.render.terminal import Style, plural, styled
@@ -69,11 +69,11 @@ def run(invocation: Invocation) -> int:
 def _missing_references(files: Mapping[Path, str]) -> Iterator[str]:
     """Yield a line for each reference to a resource that was not exported.
 
-    Each manifest alone is valid, so all errors of the set are missing references.
+    Each manifest alone is valid, so the set can only have missing references.
     """
     loaded = load_manifests((str(path), content.encode()) for path, content in files.items())
     for diagnostic in loaded.diagnostics:
-        if diagnostic.severity is Severity.ERROR:
+        if diagnostic.code is Code.DANGLING:
             file = diagnostic.origin.file
             yield f"! {file}  refers to a resource that was not exported: {diagnostic.message}"
 

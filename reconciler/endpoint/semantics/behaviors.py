@@ -50,6 +50,8 @@ class Behavior:
     """Whether a health check without a port is returned with the port of its listener."""
     health_check_elsewhere: Literal["accepted", "refused"] = "accepted"
     """Whether a health check may have a port without a listener."""
+    controller_rules: Literal["unchecked", "checked"] = "unchecked"
+    """Whether specs are rejected that only the Kubernetes controller is known to reject."""
     backends: Literal["read", "filled", "echoed"] = "read"
     """The responses that contain an empty list for a virtual node without backends.
 

@@ -114,10 +114,16 @@ def duration_pair(duration: Any, _: Behavior) -> Iterator[str]:
         yield "must have both of unit, value"
 
 
-def ascending_range(bounds: Any, _: Behavior) -> Iterator[str]:
+def ascending_range(bounds: Any, behavior: Behavior) -> Iterator[str]:
     """Check that a range is not empty."""
-    if bounds["start"] >= bounds["end"]:
+    if behavior.controller_rules == "checked" and bounds["start"] >= bounds["end"]:
         yield "start must be less than end"
+
+
+def path_required(match: Any, behavior: Behavior) -> Iterator[str]:
+    """Check that an HTTP route matches a prefix or a path."""
+    if behavior.controller_rules == "checked" and not {"prefix", "path"} & match.keys():
+        yield "must have exactly one of prefix, path"
 
 
 def weights(action: Any, behavior: Behavior) -> Iterator[str]:

@@ -73,11 +73,15 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "TagRef": (check.reserved_tag,),  # UG on tagging, as for every AWS service
     "TagList": (check.repeated_tags,),  # assumed
     "Duration": (check.duration_pair,),  # controller, TF
-    "MatchRange": (check.ascending_range,),  # controller
+    "MatchRange": (check.ascending_range,),  # controller; a behavior
     "RouteSpec": (check.exactly_one(*check.ROUTES),),  # UG, TF
     "GatewayRouteSpec": (check.exactly_one(*check.GATEWAY_ROUTES),),  # UG, controller
-    # controller; the slash: API
-    "HttpRouteMatch": (check.exactly_one("prefix", "path"), check.starts_with("prefix", "/")),
+    # controller, and that one is required: a behavior; the slash: API
+    "HttpRouteMatch": (
+        check.path_required,
+        check.at_most_one("prefix", "path"),
+        check.starts_with("prefix", "/"),
+    ),
     # controller, UG; the slash: API; reserved prefixes: UG on gateway routes
     "HttpGatewayRouteMatch": (
         check.at_least_one("prefix", "path", "hostname"),

@@ -1,13 +1,14 @@
 """Context of a document that is translated, and the results, shared by all formats."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reconciler.core.kinds import Steps, references
 from reconciler.core.resources import Desired, Key, Options, Origin, Spec
-from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.documents import KEY_KINDS
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
@@ -22,7 +23,7 @@ from reconciler.manifest.parsing.nodes import (
     describe,
     find,
 )
-from reconciler.manifest.parsing.variables import substitute_mapping
+from reconciler.manifest.parsing.variables import Substitution
 
 
 class DeclaredResource(NamedTuple):
@@ -72,7 +73,7 @@ class DocumentContext:
         root: The document or item.
         diagnostics: Receives the diagnostics.
         path: The path of ``root`` in its document; empty except for an item of a list.
-        variables: Values of variables.
+        inputs: Values from outside of the manifests.
         ignored: Counts the resources of other services.
         defer: Records a document that is translated after all files are read.
         fields_by_key: Receives the fields of each resource if not None.
@@ -81,7 +82,7 @@ class DocumentContext:
     root: MappingNode
     diagnostics: DiagnosticList
     path: Path
-    variables: Mapping[str, str]
+    inputs: Inputs
     ignored: Counter[str]
     defer: Callable[["DocumentContext"], None]
     fields_by_key: dict[tuple[Key, Origin], Fields] | None = None
@@ -130,7 +131,8 @@ class DocumentContext:
         """Return ``root`` with its variables replaced, except below the keys in ``skip``."""
         if not self.diagnostics.source.may_hold_variables:
             return root
-        return substitute_mapping(root, self.variables, self.diagnostics, self.path, skip)
+        variables, in_yaml = self.inputs.variables, self.inputs.yaml_variables
+        return Substitution(variables, in_yaml, self.diagnostics, skip).mapping(root, self.path)
 
     def kind(self, root: MappingNode, supported: Collection[str] = MESH_KINDS) -> str | None:
         """Return the kind of ``root``, or report a diagnostic if it is not ``supported``."""

@@ -8,7 +8,8 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from reconciler.core.kinds import KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS, RESPONSE_KEYS, similar_key
+from reconciler.manifest.models.documents import request_fields
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.parsing.nodes import (
     DiagnosticList,
@@ -25,12 +26,11 @@ from reconciler.manifest.parsing.nodes import (
 NATIVE = "mesh-reconciler/v1"
 KUBERNETES = ("appmesh.k8s.aws/v1beta2", "appmesh.k8s.aws/v1beta1")
 
-MESH_KINDS = frozenset(kind.title for kind in KINDS.values())
 # The controller also has a kind that the API does not have.
 KUBERNETES_KINDS = MESH_KINDS | {"BackendGroup"}
 
-# The API's responses have one of these keys: {"mesh": {…}}.
-_RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
+_SET_NAMES = "set the names of this request in [[defaults]] of reconciler.toml"
+_EXCLUDE = "if it is a file of another tool, exclude it in .reconcilerignore"
 _USE_EXPORT = "run export to write manifests of the live resources"
 
 _LISTS = {("v1", "List")}.union(
@@ -55,6 +55,7 @@ _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
 _NO_LETTER = re.compile(r"[^a-z]")
 _GROUP = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
+_MAX_HINTS = 9
 # Measured on the groups of AWS's own controllers: elbv2.k8s.aws is 0.64 like appmesh.k8s.aws.
 _SIMILAR = 0.8
 
@@ -101,10 +102,19 @@ def report_unknown_format(
             where = (*path, "apiVersion")
             diagnostics.add(Code.API_VERSION, value.position, message, path=where, hint=hint)
         return
-    hints = (did_you_mean(name, ("apiVersion", "meshName")) for name in list(root.members)[:9])
-    hint = _USE_EXPORT if _is_response(root) else next(filter(None, hints), "")
     message = "is not a manifest: it has neither apiVersion nor meshName"
-    diagnostics.add(Code.UNKNOWN_FORMAT, root.position, message, path=path, hint=hint)
+    diagnostics.add(Code.UNKNOWN_FORMAT, root.position, message, path=path, hint=_hint(root))
+
+
+def _hint(root: MappingNode) -> str:
+    if _is_response(root):
+        return _USE_EXPORT
+    if "kind" not in root.members and root.members.keys() <= request_fields():
+        return _SET_NAMES
+    for name in list(root.members)[:_MAX_HINTS]:
+        if (similar := similar_key(name)) and similar != name:
+            return f"did you mean {similar}?"
+    return _EXCLUDE
 
 
 def _is_response(root: MappingNode) -> bool:
@@ -112,7 +122,7 @@ def _is_response(root: MappingNode) -> bool:
     names = list(root.members)
     return (
         len(names) == 1
-        and names[0] in _RESPONSE_KEYS
+        and names[0] in RESPONSE_KEYS
         and find(root, (names[0], "metadata"))[1] is not None
     )
 

@@ -17,6 +17,7 @@ from reconciler.core.escaping import escaped
 from reconciler.core.resources import Key, Origin, Spec
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.detect import KUBERNETES, KUBERNETES_KINDS
+from reconciler.manifest.formats.kubernetes_v1beta1 import first_target, translate_old_object
 from reconciler.manifest.formats.labels import Selector, labels_of, selector_of
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import to_api_names
@@ -58,6 +59,8 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
     "GatewayRoute": ("Mesh", "VirtualGateway"),
 }
 _REFERENCES_TO = {"Mesh": "meshRef", "VirtualGateway": "virtualGatewayRef"}
+_OLD_KINDS = ("Mesh", "VirtualNode", "VirtualRouter", "VirtualService")
+_SET_NAMESPACE = "pass --namespace NAME, or set namespace in the target's table"
 # Kubernetes gives each namespace this label with its own name.
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
@@ -89,7 +92,8 @@ class KubernetesResource(NamedTuple):
         """Whether its own name in App Mesh is known, apart from the names of its parents."""
         _, own_name = find(self.context.root, ("spec", "awsName"))
         is_readable = own_name is None or get_text(self.context.root, "spec", "awsName")
-        return bool(self.name and is_readable and (self.kind == "Mesh" or self.namespace))
+        needs_namespace = self.kind != "Mesh" and own_name is None
+        return bool(self.name and is_readable and (self.namespace or not needs_namespace))
 
     def __str__(self) -> str:
         """Return ``namespace/name``."""
@@ -107,6 +111,8 @@ class Cluster:
     _by_name: dict[str, list[KubernetesResource]] = field(default_factory=dict)
     _reaching: dict[tuple[str, str], list[KubernetesResource]] = field(default_factory=dict)
     _selected: dict[tuple[str, int], list[KubernetesResource]] = field(default_factory=dict)
+    _nodes: dict[str, KubernetesResource] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
     _services_in: dict[str, list[str]] = field(default_factory=dict)
 
     def add_namespace(self, root: MappingNode) -> None:
@@ -121,15 +127,24 @@ class Cluster:
         kind = context.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
+        if kind != "Mesh":
+            root = _with_namespace(root, context.inputs.namespace)
+        context = replace(context, root=root)
+        if get_text(root, "apiVersion") == KUBERNETES[0] or kind == "Mesh":
+            self._record(context, kind)
+            return
+        for new_kind, new_root in translate_old_object(context, kind):
+            self._record(replace(context, root=new_root), new_kind)
+
+    def _record(self, context: DocumentContext, kind: str) -> None:
+        root = context.root
         namespace = "" if kind == "Mesh" else get_text(root, "metadata", "namespace") or ""
         name = get_text(root, "metadata", "name") or ""
         selectors = (
             selector_of(find(root, ("spec", selector))[1])
             for selector in ("namespaceSelector", "gatewayRouteSelector")
         )
-        resource = KubernetesResource(
-            replace(context, root=root), kind, namespace, name, *selectors
-        )
+        resource = KubernetesResource(context, kind, namespace, name, *selectors)
         self.resources.append(resource)
         self.by_name.setdefault(kind, {}).setdefault((namespace, name), resource)
 
@@ -143,16 +158,22 @@ class Cluster:
         context, kind = resource.context, resource.kind
         word = documents.KEY_KINDS.get(kind, kind)
         version = str(get_text(context.root, "apiVersion"))
-        if kind != "Mesh" and version != KUBERNETES[0]:
+        is_old = version != KUBERNETES[0]
+        if is_old and kind not in _OLD_KINDS:
             position, _ = find(context.root, ("apiVersion",))
             message = f"must be {KUBERNETES[0]} for a {kind}, not {version}"
             context.report(Code.NOT_SUPPORTED, position, message, ("apiVersion",))
             yield Unnamed(word, context.diagnostics, context.path)
             return
-        model = documents.kubernetes(kind, old=version != KUBERNETES[0])
+        if is_old and kind == "VirtualRouter":
+            resource = self._with_listener(resource)
+            context = resource.context
+        model = documents.kubernetes(kind, old=is_old and kind == "Mesh")
         known: Any = drop_unknown_fields(
             model, self._resolve_references(resource), context.diagnostics, context.path
         )
+        if kind != "Mesh":
+            _require_namespace(resource)
         document: Any = validate(model, known, context.diagnostics, context.path)
         fields = _fields(resource, known, model)
         key = None if kind == "BackendGroup" else self._key(resource, fields, hidden)
@@ -162,6 +183,9 @@ class Cluster:
         spec = _to_api_spec(kind, document.spec)
         if kind == "Mesh":
             _warn_of_namespace(resource, document)
+        if kind == "Mesh" and document.spec.mesh_owner:
+            context.ignored[f"{version} Mesh of another account"] += 1
+            return
         if kind == "VirtualNode":
             spec |= self._backends(resource, document, spec, hidden)
         yield context.declare(fields, key, spec)
@@ -170,8 +194,37 @@ class Cluster:
                 where = ("spec", "routes", index)
                 names = (*fields.names, (*where, "name"))
                 inside = replace(fields, names=names, spec=where, model=type(route))
-                own_key = Key("route", (*key.path, route.name))
+                own_key = Key("route", (*key.path, route.name), key.mesh_owner)
                 yield context.declare(inside, own_key, _to_api_spec("Route", route))
+
+    def _with_listener(self, router: KubernetesResource) -> KubernetesResource:
+        """Return a router of v1beta1 with the listener of its first target, if it has none."""
+        root, context = router.context.root, router.context
+        position, spec = find(root, ("spec",))
+        name = first_target(spec)
+        if name is None or not isinstance(spec, MappingNode) or "listeners" in spec.members:
+            return router
+        if not self._nodes:
+            for (namespace, own_name), node in self.by_name.get("VirtualNode", {}).items():
+                self._nodes[self._name("VirtualNode", namespace, own_name)] = node
+        found = self._nodes.get(name)
+        listeners = find(found.context.root, ("spec", "listeners"))[1] if found else None
+        place, _ = find(root, ("metadata", "name"))
+        where = ("spec", "virtualRouter", "listeners")
+        if not isinstance(listeners, ListNode) or not listeners.items:
+            message = (
+                "is required, because the virtual node of the first route has no listener here"
+            )
+            context.report(Code.MISSING_FIELD, place, message, where)
+            return router
+        _, mapping = find(listeners.items[0], ("portMapping",))
+        message = f"is not set; the first listener of the virtual node {name} is used"
+        context.report(Code.TRANSLATED, place, escaped(message), where)
+        port = {"portMapping": KeyValue(place, mapping)} if mapping else {}
+        given = ListNode(place, [MappingNode(place, port)])
+        inner = MappingNode(spec.position, {**spec.members, "listeners": KeyValue(place, given)})
+        members = {**root.members, "spec": KeyValue(position, inner)}
+        return router._replace(context=replace(context, root=MappingNode(root.position, members)))
 
     def record_fields(
         self,
@@ -207,7 +260,16 @@ class Cluster:
             position, path = fields.name()
             resource.context.diagnostics.add(Code.NAME, position, message, path=path, hint=hint)
             return None
-        return Key(documents.KEY_KINDS[resource.kind], (*map(str, parents), name))
+        names = (*map(str, parents), name)
+        return Key(documents.KEY_KINDS[resource.kind], names, self._owner(names[0]))
+
+    def _owner(self, mesh: str) -> str:
+        """Return the account that owns the mesh with this name; empty if it is our own."""
+        if not self._owners:
+            for (_, name), found in self.by_name.get("Mesh", {}).items():
+                owner = get_text(found.context.root, "spec", "meshOwner") or ""
+                self._owners[self._name("Mesh", "", name)] = owner
+        return self._owners.get(mesh, "")
 
     def _select_parent(
         self, kind: str, resource: KubernetesResource, fields: Fields, hidden: Collection[str]
@@ -218,7 +280,9 @@ class Cluster:
         if reference is not None:
             name = get_text(reference, "name")
             namespace = get_text(reference, "namespace") or resource.namespace
-            return self._name(kind, "" if kind == "Mesh" else namespace, name) if name else None
+            namespace = "" if kind == "Mesh" else namespace
+            where = ("spec", member)
+            return self._referenced_name(resource, kind, (namespace, name), where) if name else None
         try:
             matching = self._selecting(kind, resource)
         except _TooManySelectionsError as error:
@@ -283,6 +347,18 @@ class Cluster:
             return name
         return f"{name}.{namespace}" if kind == "VirtualService" else f"{name}_{namespace}"
 
+    def _referenced_name(
+        self, resource: KubernetesResource, kind: str, referenced: tuple[str, str], path: Path
+    ) -> str | None:
+        """Return the name in App Mesh of a ``referenced`` namespace and name, or report it."""
+        if kind != "Mesh" and not referenced[0] and referenced not in self.by_name.get(kind, {}):
+            where = (*path, "namespace")
+            position, _ = find(resource.context.root, path)
+            message = "is required, because the object has no namespace itself"
+            resource.context.report(Code.MISSING_FIELD, position, message, where, _SET_NAMESPACE)
+            return None
+        return self._name(kind, *referenced)
+
     def _backends(
         self, node: KubernetesResource, document: Any, spec: Spec, hidden: Collection[str]
     ) -> Spec:
@@ -331,7 +407,7 @@ class Cluster:
             if "BackendGroup" not in hidden:
                 message = f"refers to {namespace}/{name}, which is not declared"
                 position, _ = find(node.context.root, path)
-                node.context.report(Code.DANGLING, position, escaped(message), path)
+                node.context.report(Code.BACKEND_GROUP, position, escaped(message), path)
             return
         _, services = find(group.context.root, ("spec", "virtualservices"))
         listed = services.items if isinstance(services, ListNode) else []
@@ -387,7 +463,8 @@ class Cluster:
         )
         if found is None:
             return None
-        return self._name(kind, found.namespace or resource.namespace, found.name)
+        namespace = found.namespace or resource.namespace
+        return self._referenced_name(resource, kind, (namespace, found.name), path)
 
 
 def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> str | None:
@@ -398,6 +475,28 @@ def _by_arn(resource: KubernetesResource, kind: str, node: Node, path: Path) -> 
         message = f"must be the ARN of a {kind}, not {describe(node)}"
         resource.context.report(Code.NOT_ALLOWED, node.position, message, path)
     return None
+
+
+def _with_namespace(root: MappingNode, namespace: str) -> MappingNode:
+    """Return an object with the default ``namespace``, if it has none."""
+    position, metadata = find(root, ("metadata",))
+    if not namespace or not isinstance(metadata, MappingNode) or "namespace" in metadata.members:
+        return root
+    place = metadata.position
+    default = KeyValue(place, ScalarNode(place, namespace, namespace))
+    inner = MappingNode(place, {**metadata.members, "namespace": default})
+    return MappingNode(root.position, {**root.members, "metadata": KeyValue(position, inner)})
+
+
+def _require_namespace(resource: KubernetesResource) -> None:
+    root = resource.context.root
+    _, metadata = find(root, ("metadata",))
+    if find(root, ("spec", "awsName"))[1] or not isinstance(metadata, MappingNode):
+        return
+    if "namespace" not in metadata.members:
+        where = ("metadata", "namespace")
+        place = metadata.position
+        resource.context.report(Code.MISSING_FIELD, place, "is required", where, _SET_NAMESPACE)
 
 
 def _fields(resource: KubernetesResource, root: MappingNode, model: type[BaseModel]) -> Fields:

@@ -3,7 +3,7 @@
 A new format needs a module with its translation and one row in ``FORMATS``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from reconciler.manifest.formats.cloudformation.template import translate_template
@@ -16,7 +16,7 @@ from reconciler.manifest.formats.terraform import is_terraform, translate_terraf
 from reconciler.manifest.parsing.nodes import MappingNode, get_text, is_template
 
 
-def _never(_: MappingNode) -> bool:
+def _never(_root: MappingNode, _names: Collection[str]) -> bool:
     return False
 
 
@@ -27,25 +27,31 @@ class ManifestFormat(NamedTuple):
     """Yields the resources in a document, and reports diagnostics."""
     api_versions: tuple[str, ...] = ()
     """The values of ``apiVersion`` in its documents."""
-    matches: Callable[[MappingNode], bool] = _never
-    """Whether a document without ``apiVersion`` has this format."""
+    matches: Callable[[MappingNode, Collection[str]], bool] = _never
+    """Whether a document without ``apiVersion`` has this format.
+
+    The second argument is the default names of its file.
+    """
 
 
 FORMATS = (
     ManifestFormat(translate_native, api_versions=(NATIVE,)),
     ManifestFormat(defer_object, api_versions=KUBERNETES),
     ManifestFormat(translate_request, matches=is_request),
-    ManifestFormat(translate_template, matches=is_template),
-    ManifestFormat(translate_terraform, matches=is_terraform),
+    ManifestFormat(translate_template, matches=lambda root, _: is_template(root)),
+    ManifestFormat(translate_terraform, matches=lambda root, _: is_terraform(root)),
 )
 """The formats; the first one that a document has is used."""
 
 API_VERSIONS = tuple(version for row in FORMATS for version in row.api_versions)
 
 
-def find_format(root: MappingNode) -> ManifestFormat | None:
-    """Return the format of the document or list item ``root``, or None if it has none."""
+def find_format(root: MappingNode, names: Collection[str] = ()) -> ManifestFormat | None:
+    """Return the format of the document or list item ``root``, or None if it has none.
+
+    ``names`` are the default names of its file.
+    """
     if "apiVersion" in root.members:
         version = get_text(root, "apiVersion")
         return next((row for row in FORMATS if version in row.api_versions), None)
-    return next((row for row in FORMATS if row.matches(root)), None)
+    return next((row for row in FORMATS if row.matches(root, names)), None)

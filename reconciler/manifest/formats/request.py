@@ -1,32 +1,51 @@
 """Translation of the bodies of the API's Create requests."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
+from reconciler.manifest.formats.terraform import is_terraform
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.models.validation import given_fields, validate
-from reconciler.manifest.parsing.diagnostics import Code
-from reconciler.manifest.parsing.nodes import MappingNode
+from reconciler.manifest.parsing.diagnostics import Code, one_of
+from reconciler.manifest.parsing.nodes import KeyValue, MappingNode, ScalarNode, is_template
 
 
-def is_request(root: MappingNode) -> bool:
-    """Return whether ``root`` is the body of a Create request."""
-    return "meshName" in root.members and "kind" not in root.members
+def is_request(root: MappingNode, names: Collection[str] = ()) -> bool:
+    """Return whether ``root`` is the body of a Create request.
+
+    ``names`` are the default names of its file. With them, any field of a request is enough.
+    """
+    if "kind" in root.members or "meshName" in root.members:
+        return "kind" not in root.members
+    is_other = not names or is_template(root) or is_terraform(root)
+    return not is_other and not documents.request_fields().isdisjoint(root.members)
 
 
 def translate_request(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
     """Yield the resource that a request creates, and report diagnostics."""
-    kind = documents.kind_requested(context.root.members)
-    model, names = documents.request(kind), documents.names(kind)
     members = dict(context.root.members)
+    defaults = context.inputs.names_for(context.diagnostics.source.file)
+    kinds = documents.kinds_requested(members, defaults)
+    if len(kinds) > 1:
+        message = f"may be {one_of(kinds)}: [[defaults]] sets the names of both"
+        hint = "make the globs of the tables narrower"
+        context.report(Code.UNKNOWN_FORMAT, context.root.position, message, (), hint)
+        return
+    kind = kinds[0]
+    model, names = documents.request(kind), documents.names(kind)
+    place = context.root.position
+    # A request for a mesh has no meshOwner.
+    missing = {*names, *(["meshOwner"] if len(names) > 1 else [])} - members.keys()
+    for name in defaults.keys() & missing:
+        members[name] = KeyValue(place, ScalarNode(place, defaults[name], defaults[name]))
     token = members.pop("clientToken", None)
     if token:
         message = "must not be in a manifest: each request gets its own token"
         hint = "remove the field"
         context.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
-    root = context.substitute(MappingNode(context.root.position, members))
+    root = context.substitute(MappingNode(place, members))
     paths = tuple((name,) for name in names)
     fields = Fields(root, context.path, paths, ("spec",), documents.spec_in(model))
     request: Any = validate(model, root, context.diagnostics, context.path)

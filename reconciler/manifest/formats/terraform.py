@@ -4,17 +4,17 @@ Data sources and resources of other services are counted and ignored. A value th
 before the apply, or sensitive, is an error, because it cannot be compared or shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import rename_fields, terraform_name, to_api_names
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.models.specs import attribute
 from reconciler.manifest.models.validation import validate
-from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.manifest.parsing.diagnostics import Code, did_you_mean
 from reconciler.manifest.parsing.nodes import (
     KeyValue,
     ListNode,
@@ -35,6 +35,11 @@ _ZERO_IS_UNSET = frozenset({"max_pending_requests", "port", "priority"})
 _DEFAULTED_FIELDS = {("health_check", "port"), ("weighted_target", "port")}
 # A state has the first, a plan the second. The prior state in a plan is not read.
 _VALUES = ("values", "planned_values")
+# The provider computes these attributes; they are not desired values.
+_COMPUTED = frozenset(
+    {"arn", "created_date", "id", "last_updated_date", "mesh_owner", "region", "resource_owner"}
+)
+_MODULE_FIELDS = ("address", "child_modules", "resources")
 _SHOW = "use the output of terraform show -json"
 
 
@@ -94,6 +99,7 @@ def translate_terraform(context: DocumentContext) -> Iterator[DeclaredResource |
 def _resources(
     context: DocumentContext, module: MappingNode, path: Path
 ) -> Iterator[tuple[MappingNode, Path]]:
+    _warn_of_unknown(context, module, path, _MODULE_FIELDS)
     yield from _mappings(context, module, (*path, "resources"))
     for child, where in _mappings(context, module, (*path, "child_modules")):
         yield from _resources(context, child, where)
@@ -168,6 +174,7 @@ def _translate(
     tags = "tags_all" if all_tags and _is_set(all_tags) else "tags"
     names = (*map(attribute, documents.names(kind)[:-1]), "name")
     expected = {*names, "spec", tags}
+    _warn_of_unknown(context, values, inside, expected | _COMPUTED | {"tags", "tags_all"})
     for reason, node, where in hidden:
         for name in sorted(expected):
             for place, steps in _find_unknown(*find(node, (name,))):
@@ -207,6 +214,16 @@ def _translate(
         to_api_names(document.spec) if document.spec else {},
         document.tags_all or document.tags,
     )
+
+
+def _warn_of_unknown(
+    context: DocumentContext, node: MappingNode, path: Path, known: Collection[str]
+) -> None:
+    for name, member in node.members.items():
+        if name not in known:
+            hint = did_you_mean(name, known)
+            message = "is an unknown attribute, which is ignored"
+            context.report(Code.PRUNED_FIELD, member.position, message, (*path, name), hint)
 
 
 def _is_set(node: Node) -> bool:

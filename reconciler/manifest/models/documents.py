@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from reconciler.api import Structure, load
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key, Options, Suspension
-from reconciler.manifest.models import value_checks
 from reconciler.manifest.models.field_naming import kubernetes_name, rename_fields
 from reconciler.manifest.models.fields import (
     Account,
@@ -128,11 +127,28 @@ def names(kind: str) -> tuple[str, ...]:
     return load().kinds[kind].path
 
 
-def kind_requested(fields: Collection[str]) -> str:
-    """Return the kind that a request with these ``fields`` creates: the innermost one."""
-    kinds = load().kinds.values()
-    named = [kind for kind in kinds if kind.path[-1] in fields]
-    return max(named, key=lambda kind: len(kind.path)).name
+def kinds_requested(given: Collection[str], defaults: Collection[str] = ()) -> list[str]:
+    """Return the kind that a request with the fields ``given`` creates: the innermost one.
+
+    If the names in ``defaults`` allow several kinds of the same depth, all of them are returned.
+    """
+    by_name = load().kinds
+    kinds = by_name.values()
+    names = {*given, *defaults} & {name for kind in kinds for name in kind.path}
+    fitting = [kind for kind in kinds if {*given} & names <= {*kind.path} <= names]
+    fitting = fitting or [kind for kind in kinds if kind.path[-1] in names] or [by_name["Mesh"]]
+    depth = max(len(kind.path) for kind in fitting)
+    innermost = [kind.name for kind in fitting if len(kind.path) == depth]
+    return innermost if defaults else innermost[:1]
+
+
+@cache
+def request_fields() -> frozenset[str]:
+    """Return the fields of all Create requests."""
+    operations = load().operations
+    return frozenset(
+        name for kind in load().kinds for name in operations[f"Create{kind}"].request.members
+    )
 
 
 def key_of(kind: str, document: Model, fields: Iterable[str]) -> Key:
@@ -202,9 +218,9 @@ class KubernetesMetadata(Model):
 
 
 class NamespacedMetadata(KubernetesMetadata):
-    """The metadata of a namespaced object; the namespace is part of its App Mesh name."""
+    """The metadata of a namespaced object; the namespace may be part of its App Mesh name."""
 
-    namespace: Name
+    namespace: Name | None = None
 
 
 class KubernetesReference(Model):
@@ -225,7 +241,7 @@ _MESH_MEMBER_FIELDS = {
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "Mesh": {
         "aws_name": (Name | None, None),
-        "mesh_owner": (Annotated[Ignored, BeforeValidator(value_checks.reject_mesh_owner)], None),
+        "mesh_owner": (Account | None, None),
         "namespace_selector": _SELECTOR,
     },
     "VirtualNode": {

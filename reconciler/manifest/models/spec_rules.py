@@ -1,8 +1,8 @@
 """Rules for specs that the API's description does not express, one row for each structure.
 
-The sources are the App Mesh user guide, the checks of its Kubernetes controller and known responses
-of the service. Rules read fields by attribute and report them by the names of the document, so
-they apply to every format.
+The sources are the App Mesh user guide, known responses of the service, and those checks of its
+Kubernetes controller that no client contradicts; ``cross_checks`` warns of the others. Rules read
+fields by attribute and report them by the names of the document, so they apply to every format.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,11 +62,6 @@ def _duration_pair(model: Model) -> None:
     names = ("unit", "value")
     if len(_given(model, names)) < len(names):
         _reject("must have both unit and value")
-
-
-def _ascending_range(model: Any) -> None:
-    if model.start >= model.end:
-        _reject(f"must have a start below its end, but {model.start} is not below {model.end}")
 
 
 def _path(model: Any) -> None:
@@ -139,10 +134,9 @@ def _service_discovery(model: Any) -> None:
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "Duration": (_duration_pair,),
-    "MatchRange": (_ascending_range,),
     "RouteSpec": (exactly_one(*ROUTES),),
     "GatewayRouteSpec": (exactly_one(*ROUTES[:-1]),),
-    "HttpRouteMatch": (exactly_one("prefix", "path"), _path),
+    "HttpRouteMatch": (_at_most_one("prefix", "path"), _path),
     "HttpGatewayRouteMatch": (
         _at_least_one("prefix", "path", "hostname"),
         _at_most_one("prefix", "path"),

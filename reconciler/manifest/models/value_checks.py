@@ -147,11 +147,3 @@ def parse_moment(text: str) -> datetime:
             Code.TIMESTAMP, "must have a time zone", "append Z for UTC, or an offset such as +02:00"
         )
     return time
-
-
-def reject_mesh_owner(_: object) -> object:
-    """Reject meshOwner, which is set only for a mesh of another account."""
-    message = "the mesh belongs to another account, so it cannot be managed here"
-    raise InvalidValue(
-        Code.MESH_OWNER, message, "remove the field if the mesh belongs to your own account"
-    )

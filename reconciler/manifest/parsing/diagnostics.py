@@ -42,6 +42,7 @@ class Code(Enum):
     CHANGING = "MR005", "directory that changes while it is read"
     FILE_NAME = "MR006", "file name that is not UTF-8"
     NO_MANIFEST = "MR007", "no manifest found"
+    IGNORE_FILE = "MR008", "patterns of ignored files that cannot be used"
     ENCODING = "MR010", "text that is not UTF-8"
     CHARACTER = "MR011", "control or bidirectional character"
     YAML = "MR012", "invalid YAML"
@@ -73,21 +74,28 @@ class Code(Enum):
     DECLARED_TWICE = "MR040", "resource declared twice"
     TOO_MANY = "MR049", "more diagnostics than are shown"
     NO_MESH = "MR041", "Kubernetes object whose mesh or gateway is not clear"
+    BACKEND_GROUP = "MR042", "backend group that is not declared"
     NEARLY_EQUAL = (
         "MR050",
         "names that differ only in case or Unicode normal form",
         Severity.WARNING,
     )
-    PRUNED_FIELD = "MR051", "unknown field, which Kubernetes ignores", Severity.WARNING
+    PRUNED_FIELD = "MR051", "unknown field, which is ignored", Severity.WARNING
     NAMESPACE = "MR052", "namespace on a cluster-wide resource", Severity.WARNING
+    TRANSLATED = "MR053", "approximate translation of an old apiVersion", Severity.WARNING
 
-    DANGLING = "MR060", "reference to a resource that is missing in a declared mesh"
+    DANGLING = (
+        "MR060",
+        "reference to a resource that is missing in a declared mesh",
+        Severity.WARNING,
+    )
     ELSEWHERE = "MR061", "reference to a resource that no manifest declares", Severity.WARNING
     MATCH_PORT = "MR062", "route without a port although there are several listeners"
     TWO_OWNERS = "MR063", "one mesh name in several accounts", Severity.WARNING
     MISMATCH = "MR064", "port or protocol without a listener", Severity.WARNING
     NO_LISTENER = "MR065", "routes of a resource without a listener", Severity.WARNING
     CUT_OFF = "MR066", "backend whose traffic DROP_ALL drops", Severity.WARNING
+    CONTROLLER_RULE = "MR067", "spec that the Kubernetes controller rejects", Severity.WARNING
 
     def __init__(self, number: str, title: str, severity: Severity = Severity.ERROR) -> None:
         self.number = number

@@ -209,6 +209,17 @@ def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
     return position, node
 
 
+def count_nodes(node: Node) -> int:
+    """Return the number of nodes in ``node``, including itself."""
+    if isinstance(node, InvalidNode) and node.expansion:
+        return count_nodes(node.expansion)
+    if isinstance(node, ListNode):
+        return 1 + sum(map(count_nodes, node.items))
+    if isinstance(node, MappingNode):
+        return 1 + sum(count_nodes(member.value) for member in node.members.values())
+    return 1
+
+
 def is_template(root: Node) -> bool:
     """Return whether ``root`` is a CloudFormation template, which may use short tags."""
     if not isinstance(root, MappingNode) or "apiVersion" in root.members:

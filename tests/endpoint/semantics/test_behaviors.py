@@ -295,6 +295,24 @@ def test_health_check_elsewhere(serve: "Serve", value: str, status: int) -> None
     assert do(client, "create", "VirtualNode", spec=spec).status == status
 
 
+@pytest.mark.parametrize(("value", "status"), [("unchecked", 200), ("checked", 400)])
+@pytest.mark.parametrize(
+    "match",
+    [
+        {},
+        {"port": 8080},
+        {"prefix": "/", "headers": [{"name": "h", "match": {"range": {"start": 2, "end": 2}}}]},
+    ],
+)
+def test_controller_rules(
+    serve: "Serve", value: str, status: int, match: dict[str, object]
+) -> None:
+    client = build(serve(f"controller-rules={value}", "references=unchecked"), *ORDER[:4])
+    action = {"weightedTargets": [{"virtualNode": "nowhere", "weight": 1}]}
+    spec = {"httpRoute": {"match": match, "action": action}}
+    assert do(client, "create", "Route", routeName="v2", spec=spec).status == status
+
+
 @pytest.mark.parametrize(
     ("value", "written", "read"),
     [

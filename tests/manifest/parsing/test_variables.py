@@ -1,9 +1,12 @@
 """Variables: what is replaced, from what alone, and how a value that is missing is told."""
 
+from typing import Any
+
 import pytest
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult, load_manifests
 from reconciler.manifest.parsing.variables import (
     from_environment,
@@ -12,11 +15,18 @@ from reconciler.manifest.parsing.variables import (
 )
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
-GIVEN = {"NAME": "payments", "EMPTY": "", "YES": "true", "NULL": "null", "ASKING": "${NAME}"}
+GIVEN = {
+    "NAME_": "x",
+    "NAME": "payments",
+    "EMPTY": "",
+    "YES": "true",
+    "NULL": "null",
+    "ASKING": "${NAME}",
+}
 
 
 def loaded(text: str, file: str = "m.yaml") -> LoadResult:
-    return load_manifests([(file, text.encode())], GIVEN)
+    return load_manifests([(file, text.encode())], Inputs(GIVEN))
 
 
 def name_of(text: str) -> str:
@@ -39,6 +49,10 @@ def name_of(text: str) -> str:
         ("a${OTHER:-b:-c}", "ab:-c"),
         ("$YES", "true"),
         ("$NULL", "null"),
+        ("a.$NAME.b-$NAME$NAME", "a.payments.b-paymentspayments"),
+        ("$NAME${NAME}", "paymentspayments"),
+        ("${YES}NAME", "trueNAME"),
+        ("$NAME_", "x"),
     ],
 )
 def test_what_is_replaced(text: str, name: str) -> None:
@@ -49,6 +63,7 @@ def test_what_is_replaced(text: str, name: str) -> None:
     ("text", "message"),
     [
         ("${OTHER}", "uses the variable OTHER, which has no value"),
+        ("a-$OTHER.b", "uses the variable OTHER, which has no value"),
         ("$OTHER", "uses the variable OTHER, which has no value"),
         ("x${}", 'contains "${}", which is not a variable'),
         ("${A B}", 'contains "${A B}", which is not a variable'),
@@ -138,7 +153,8 @@ def test_documents_of_others_are_not_looked_at() -> None:
 def test_a_small_file_cannot_ask_for_a_large_text() -> None:
     text = f"{NATIVE}metadata: {{name: '{'${LONG}' * 3}'}}\n"
     result = load_manifests(
-        [("m.yaml", text.encode())], {"LONG": "x" * (limits.MAX_VARIABLE_CHARACTERS // 2)}
+        [("m.yaml", text.encode())],
+        Inputs({"LONG": "x" * (limits.MAX_VARIABLE_CHARACTERS // 2)}),
     )
     (item,) = result.diagnostics
     assert item.message == "is longer than 4,096 characters after its variables are replaced"
@@ -153,7 +169,7 @@ def test_pairs() -> None:
     }
 
 
-@pytest.mark.parametrize("pair", ["A", "=1", "1A=1", "A B=1", "A.B=1", ""])
+@pytest.mark.parametrize("pair", ["A", "=1", "1A=1", "A B=1", "A.=1", ""])
 def test_pairs_that_are_none(pair: str) -> None:
     with pytest.raises(UsageError, match=r"^--var takes NAME=VALUE, not "):
         parse_pairs([pair])
@@ -193,3 +209,77 @@ def test_a_file_of_variables_that_is_none(content: bytes, message: str) -> None:
 def test_the_environment_gives_no_secrets() -> None:
     environment = {"STAGE": "test", "AWS_SECRET_ACCESS_KEY": "x", "GITHUB_TOKEN": "x", "a.b": "x"}
     assert from_environment(environment) == {"STAGE": "test"}
+
+
+NODE = (
+    "apiVersion: mesh-reconciler/v1\nkind: VirtualNode\nmetadata: {name: n, mesh: m}\n"
+    "spec:\n  serviceDiscovery: {dns: {hostname: n.example}}\n  listeners: "
+)
+LISTENER = "{portMapping: {port: 80, protocol: http}}"
+
+
+def with_yaml(text: str, **in_yaml: str) -> LoadResult:
+    inputs = Inputs({"PORT": "80"}, yaml_variables=in_yaml)
+    return load_manifests([("m.yaml", f"{NODE}{text}\n".encode())], inputs)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "ports"),
+    [
+        ("[${L}]", LISTENER, [80]),
+        ("[ $L ]", f"[{LISTENER}]", [80]),
+        ('["${L}"]', f"- {LISTENER}\n- {LISTENER}", [80, 80]),
+        ("\n  - ${L}", LISTENER, [80]),
+        ("[${L}, {portMapping: {port: 81, protocol: tcp}}]", "[]", [81]),
+        ("[{portMapping: {port: 81, protocol: tcp}}, ${L}]", LISTENER, [81, 80]),
+    ],
+)
+def test_yaml_replaces_an_item_of_a_list(text: str, value: str, ports: list[int]) -> None:
+    result = with_yaml(text, L=value)
+    assert result.valid
+    spec: Any = result.desired[0].spec
+    assert [listener["portMapping"]["port"] for listener in spec["listeners"]] == ports
+
+
+def test_errors_in_replaced_yaml_are_at_its_placeholder() -> None:
+    _, item = with_yaml("[${L}]", L="{portMapping: {port: 80, protocol: smtp}}").diagnostics
+    assert (item.path, item.origin.line) == ("spec.listeners[0].portMapping.protocol", 6)
+    assert item.origin.column == 15
+    assert item.excerpt is not None
+    assert item.excerpt.text == "  listeners: [${L}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "message"),
+    [
+        ("[${L}]", "[a", "whose value is not valid YAML: did not find expected"),
+        ("[${L}]", "&a b", "whose value YAML anchor &a is not supported"),
+        ("[${L}]", "a\n---\nb", "whose value has 2 YAML documents instead of one"),
+        ("[${L}]", "", "whose value has 0 YAML documents instead of one"),
+        ("${L}", LISTENER, "whose YAML may only replace an item of a list"),
+        ("['a${L}']", LISTENER, "whose YAML may only replace an item of a list"),
+        ("[${M}]", LISTENER, "is not valid YAML"),
+    ],
+)
+def test_yaml_that_cannot_be_used_is_an_error(text: str, value: str, message: str) -> None:
+    found = [item for item in with_yaml(text, L=value).diagnostics if message in item.message]
+    assert len(found) == 1
+
+
+def test_only_var_yaml_is_read_as_yaml() -> None:
+    assert not with_yaml("['${PORT}']").valid
+    text = f"[{{portMapping: {{port: $PORT, protocol: http}}}}, '${{PORT:-{LISTENER}}}']"
+    assert not with_yaml(text).valid
+
+
+def test_a_placeholder_in_a_tag_is_no_list_item() -> None:
+    text = "apiVersion: mesh-reconciler/v1\nkind: Mesh\nmetadata: {name: a, tags: {b: '$L'}}\n"
+    result = load_manifests([("m.yaml", text.encode())], Inputs(yaml_variables={"L": "[]"}))
+    assert [item.code.name for item in result.diagnostics] == ["VARIABLE"]
+
+
+def test_a_small_file_cannot_ask_for_many_nodes() -> None:
+    value = f"[{','.join(['a'] * 2_000)}]"
+    found = with_yaml(f"[{','.join(['$L'] * 50)}]", L=value).diagnostics
+    message = f"adds more than {limits.MAX_NODES:,} nodes to its document"
+    assert any(message in item.message for item in found)

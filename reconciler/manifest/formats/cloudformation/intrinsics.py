@@ -4,11 +4,12 @@ A value that exists only when a stack is created is reported once, at its positi
 value has the position of its function.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from reconciler import limits
 from reconciler.core.escaping import escaped
@@ -36,9 +37,18 @@ from reconciler.manifest.parsing.nodes import (
     get_text,
 )
 from reconciler.manifest.parsing.variables import split_placeholders
+from reconciler.manifest.parsing.yaml_parser import parse_scalar
 
 # Attributes with a name that the template sets. Other attributes exist only in a stack.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
+# Attributes of other services that are properties of the resource, by type; Ref is its name.
+_STATED: Mapping[str, Mapping[str, str]] = {
+    "AWS::ECS::Cluster": {"Ref": "ClusterName"},
+    "AWS::ECS::Service": {"Name": "ServiceName"},
+    "AWS::Logs::LogGroup": {"Ref": "LogGroupName"},
+    "AWS::ServiceDiscovery::Service": {"Name": "Name"},
+}
+_MAP_STEPS = 3
 # Nesting of nodes and functions; a chain of conditions must not exhaust the stack.
 _MAX_DEPTH = 2 * limits.MAX_NODE_DEPTH
 _MAX_VALUES = limits.MAX_NODES // 2
@@ -54,6 +64,7 @@ class Resolver:
         self, template: MappingNode, variables: Mapping[str, str], diagnostics: DiagnosticList
     ) -> None:
         self._template = template
+        self._variables = variables
         self._diagnostics = diagnostics
         self._value_of_parameter = cache(partial(value_of, template, variables))
         self._depth = 0
@@ -114,7 +125,8 @@ class Resolver:
                 return ListNode(node.position, list(self._items(node.items, path)))
             if isinstance(node, MappingNode):
                 return self._mapping(node, path)
-            return node
+            # CloudFormation converts text to numbers and booleans, and the other way around.
+            return _convertible(node) if isinstance(node, ScalarNode) else node
 
     def _value_of(self, call: FunctionCall) -> Node | None:
         try:
@@ -176,6 +188,9 @@ class Resolver:
         return None if name == "AWS::NoValue" else self._parameter(name, call.position)
 
     def _parameter(self, name: str, position: Position) -> Node:
+        stated = self._stated(name, "Ref")
+        if stated is not None:
+            return stated
         value = self._value_of_parameter(name)
         if isinstance(value, list):
             return ListNode(position, [make_scalar(position, item) for item in value])
@@ -188,12 +203,26 @@ class Resolver:
             raise UnresolvedError(
                 f"needs {name} of {quote_value(resource)}, which is not a resource of this template"
             )
-        value = None
-        if type_.startswith("AWS::AppMesh::") and _KNOWN_ATTRIBUTE.fullmatch(name):
+        value = self._stated(resource, name)
+        if (
+            value is None
+            and type_.startswith("AWS::AppMesh::")
+            and _KNOWN_ATTRIBUTE.fullmatch(name)
+        ):
             value = self.property(resource, name)
+        given = f"{resource}.{name}"
+        if value is None and given in self._variables:
+            value = make_scalar(self._template.position, self._variables[given])
         if value is None:
-            raise UnresolvedError(f"needs {name} of {resource}, which only CloudFormation knows")
+            message = f"needs {name} of {resource}, which only CloudFormation knows"
+            raise UnresolvedError(message, f"pass --var {given}=VALUE")
         return value
+
+    def _stated(self, resource: str, attribute: str) -> Node | None:
+        """Return an attribute, or ``Ref``, that is a property of a resource of another service."""
+        _, found = find(self._template, ("Resources", resource))
+        stated = _STATED.get((found and get_text(found, "Type")) or "", {})
+        return self.property(resource, stated[attribute]) if attribute in stated else None
 
     def _get_attribute(self, call: FunctionCall) -> Node:
         match call.argument:
@@ -248,12 +277,63 @@ class Resolver:
 
         return make_scalar(call.position, join_limited(pieces()))
 
-    def _find_in_map(self, call: FunctionCall) -> Node:
-        steps = tuple(self._text(node, call.path) for node in self._arguments(call, 3))
+    def _find_in_map(self, call: FunctionCall) -> Node | None:
+        arguments, default = call.argument, None
+        if isinstance(arguments, ListNode) and len(arguments.items) > _MAP_STEPS:
+            *first, last = arguments.items
+            arguments, default = (
+                ListNode(arguments.position, first),
+                find(last, ("DefaultValue",))[1],
+            )
+        items = self._arguments(call._replace(argument=arguments), _MAP_STEPS)
+        steps = tuple(self._text(node, call.path) for node in items)
         _, value = find(self._template, ("Mappings", *steps))
+        if value is None and default is not None:
+            return self._resolve(default, call.path)
         if not isinstance(value, ScalarNode | ListNode):
             raise UnresolvedError(f"finds no value at {quote_value('.'.join(steps))} in Mappings")
-        return value._replace(position=call.position)
+        found = self._resolve(value, call.path)
+        return found._replace(position=call.position) if found else None
+
+    def _select(self, call: FunctionCall) -> Node:
+        index, items = self._arguments(call, 2)
+        found, text = self._list(items, call.path), self._text(index, call.path)
+        if not text.isdecimal() or int(text) >= len(found):
+            raise UnresolvedError(f"finds no item {quote_value(text)} in a list of {len(found)}")
+        return found[int(text)]._replace(position=call.position)
+
+    def _split(self, call: FunctionCall) -> Node:
+        delimiter, source = (self._text(node, call.path) for node in self._arguments(call, 2))
+        if not delimiter:
+            raise UnresolvedError("needs a delimiter that is not empty")
+        pieces = [make_scalar(call.position, piece) for piece in source.split(delimiter)]
+        return ListNode(call.position, list(pieces))
+
+    def _length(self, call: FunctionCall) -> Node:
+        return make_scalar(call.position, str(len(self._list(call.argument, call.path))))
+
+    def _to_json(self, call: FunctionCall) -> Node:
+        value = self._resolve(call.argument, call.path)
+        if value is None:
+            raise UnresolvedError("needs a value, not AWS::NoValue")
+        text = json.dumps(_as_json(value), separators=(",", ":"))
+        return make_scalar(call.position, join_limited([text]))
+
+    def _import(self, call: FunctionCall) -> Node:
+        name = f"Export:{self._text(call.argument, call.path)}"
+        if name not in self._variables:
+            hint = f"pass --var {name}=VALUE or --stack-outputs FILE"
+            message = f"needs the export {quote_value(name[7:])} of another stack"
+            raise UnresolvedError(message, hint)
+        return make_scalar(call.position, self._variables[name])
+
+    def collection(self, node: Node, path: Path) -> list[str]:
+        """Return the texts in a list, which may be a function.
+
+        Raises:
+            UnresolvedError: There is no list of texts.
+        """
+        return [self._text(item, path) for item in self._list(node, path)]
 
     def _if(self, call: FunctionCall) -> Node | None:
         condition, yes, no = self._arguments(call, 3)
@@ -312,6 +392,28 @@ class Resolver:
         "Fn::FindInMap": _find_in_map,
         "Fn::GetAtt": _get_attribute,
         "Fn::If": _if,
+        "Fn::ImportValue": _import,
         "Fn::Join": _join,
+        "Fn::Length": _length,
+        "Fn::Select": _select,
+        "Fn::Split": _split,
         "Fn::Sub": _substitute,
+        "Fn::ToJsonString": _to_json,
     }
+
+
+def _convertible(node: ScalarNode) -> ScalarNode:
+    if node.unquoted or node.value is None:
+        return node
+    return parse_scalar(node._replace(unquoted=True), node.text)
+
+
+def _as_json(node: Node) -> Any:
+    match node:
+        case MappingNode(members=members):
+            return {name: _as_json(member.value) for name, member in members.items()}
+        case ListNode(items=items):
+            return [_as_json(item) for item in items]
+        case ScalarNode(value=value):
+            return value
+    raise UnresolvedError

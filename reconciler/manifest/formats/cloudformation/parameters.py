@@ -90,18 +90,27 @@ def value_of(template: MappingNode, variables: Mapping[str, str], name: str) -> 
     _, parameter = find(template, ("Parameters", name))
     if isinstance(parameter, MappingNode):
         return _value(name, parameter, variables)
-    if name.startswith("AWS::"):
-        if name not in variables:
-            hint = definition_hint(name, variables)
-            raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
+    if name in variables:
         return variables[name]
+    if name == "AWS::Partition" and "AWS::Region" in variables:
+        return _partition(variables["AWS::Region"])
+    if name.startswith("AWS::"):
+        hint = definition_hint(name, variables)
+        raise UnresolvedError(f"needs {name}, which only CloudFormation knows", hint)
     if find(template, ("Resources", name))[1]:
-        hint = "use Fn::GetAtt for a name that the template sets, such as MeshName"
+        hint = f"pass --var {name}=ID, or use Fn::GetAtt for a name that the template sets"
         raise UnresolvedError(f"needs the physical id of {name}, which only a stack has", hint)
     parameters = find(template, ("Parameters",))[1]
     known = parameters.members if isinstance(parameters, MappingNode) else ()
     message = f"needs {quote_value(name)}, which the template does not declare"
     raise UnresolvedError(message, did_you_mean(name, known))
+
+
+def _partition(region: str) -> str:
+    """Return the partition of AWS that ``region`` is in."""
+    by_prefix = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    found = (name for prefix, name in by_prefix.items() if region.startswith(prefix))
+    return next(found, "aws")
 
 
 def _value(name: str, parameter: MappingNode, variables: Mapping[str, str]) -> str | list[str]:

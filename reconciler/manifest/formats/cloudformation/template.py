@@ -8,9 +8,10 @@ from typing import Any
 
 from reconciler.core.resources import Options
 from reconciler.manifest.formats.cloudformation.intrinsics import Resolver
-from reconciler.manifest.formats.cloudformation.parameters import parse_call
+from reconciler.manifest.formats.cloudformation.loops import PREFIX, LoopExpansion
+from reconciler.manifest.formats.cloudformation.parameters import UnresolvedError, parse_call
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
-from reconciler.manifest.formats.detect import MESH_KINDS
+from reconciler.manifest.formats.neighbors import MESH_KINDS
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import cloudformation_name, rename_fields, to_api_names
 from reconciler.manifest.models.field_places import Fields
@@ -21,6 +22,7 @@ from reconciler.manifest.parsing.nodes import (
     InvalidNode,
     KeyValue,
     MappingNode,
+    Node,
     Path,
     ScalarNode,
     find,
@@ -33,6 +35,10 @@ _SECTIONS = (
 )
 _PREFIX = "AWS::AppMesh::"
 _TYPES = {f"{_PREFIX}{kind}": kind for kind in MESH_KINDS}
+_ATTRIBUTES = (
+    *("Condition", "CreationPolicy", "DeletionPolicy", "DependsOn", "Metadata", "Properties"),
+    *("Type", "UpdatePolicy", "UpdateReplacePolicy"),
+)
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 _POLICIES = ("Delete", "Snapshot", *_RETAINED)
 
@@ -48,11 +54,31 @@ def translate_template(context: DocumentContext) -> Iterator[DeclaredResource | 
     if resources is None:
         context.report(Code.MISSING_FIELD, position, "is required", ("Resources",))
     elif isinstance(resources, MappingNode):
-        resolver = Resolver(context.root, context.variables, context.diagnostics)
+        resources = _expanded(context, resources)
+        members = {**context.root.members, "Resources": KeyValue(position, resources)}
+        root = MappingNode(context.root.position, members)
+        resolver = Resolver(root, context.inputs.variables, context.diagnostics)
         for name, member in resources.members.items():
             yield from _resource(context, resolver, name, member)
     else:
         context.report_type(resources, ("Resources",))
+
+
+def _expanded(context: DocumentContext, resources: MappingNode) -> MappingNode:
+    """Return ``resources`` with their loops expanded, or report these."""
+    if not any(name.startswith(PREFIX) for name in resources.members):
+        return resources
+    resolver = Resolver(context.root, context.inputs.variables, context.diagnostics)
+
+    def report(error: UnresolvedError, name: str, member: KeyValue) -> None:
+        if str(error):
+            where = ("Resources", name)
+            context.report(Code.FUNCTION, member.position, str(error), where, error.hint)
+
+    def resolve(node: Node) -> list[str]:
+        return resolver.collection(node, ("Resources",))
+
+    return LoopExpansion(resolve, report).expand(resources)
 
 
 def _resource(
@@ -84,6 +110,12 @@ def _translate(
     context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
     path: Path = ("Resources", name)
+    for attribute_name, member in resource.members.items():
+        if attribute_name not in _ATTRIBUTES:
+            message = "is not an attribute of a resource"
+            hint = did_you_mean(attribute_name, _ATTRIBUTES)
+            where = (*path, attribute_name)
+            context.report(Code.UNKNOWN_FIELD, member.position, message, where, hint)
     if "Condition" in resource.members and not _is_created(context, resolver, name, resource):
         return
     path = (*path, "Properties")
