@@ -124,9 +124,8 @@ class GitSource:
 
     def applied_commit(self) -> AppliedCommit | None:
         """Return the commit that was read last, for `record_applied`."""
-        if self._read is None:
-            return None
-        return AppliedCommit(str(self._address), self._revision.commit, self._applied.commit)
+        read = self._read
+        return read and AppliedCommit(str(self._address), read.commit, self._applied.commit)
 
     def record_applied(self, applied: AppliedCommit) -> None:
         """Let later commits be compared with this one, unless another one was applied since."""
@@ -136,8 +135,7 @@ class GitSource:
     def pin(self, user: str, now: float) -> None:
         """Hold the target at this commit."""
         commit = self._revision.commit
-        # The ref keeps the commit, also if its branch is replaced.
-        with cache_errors(commit):
+        with cache_errors(commit):  # The ref keeps the commit, also if its branch is replaced.
             self._mirror.set_ref(self._pinned_ref, commit)
         write_pin(self._pin_file, Pin(commit, now, escaped(user)))
 
