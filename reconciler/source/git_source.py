@@ -124,8 +124,8 @@ class GitSource:
 
     def applied_commit(self) -> AppliedCommit | None:
         """Return the commit that was read last, for `record_applied`."""
-        read = self._read
-        return read and AppliedCommit(str(self._address), read.commit, self._applied.commit)
+        before, address = self._applied.commit, str(self._address)
+        return AppliedCommit(address, self._read.commit, before) if self._read else None
 
     def record_applied(self, applied: AppliedCommit) -> None:
         """Let later commits be compared with this one, unless another one was applied since."""
