@@ -36,6 +36,7 @@ class PostgreSQL:
     directory: Path
     port: int
     settings: dict[str, str] = field(default_factory=dict)
+    programs: Path = _PROGRAMS
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -69,7 +70,7 @@ class PostgreSQL:
         """Start the server and wait until it answers."""
         self._process = _run_as_user(
             self.directory,
-            *(_program(self.directory, "postgres"), "-D", str(self.data), "-p", str(self.port)),
+            *(self.program("postgres"), "-D", str(self.data), "-p", str(self.port)),
             *("-c", f"unix_socket_directories={self.directory}"),
             *(part for pair in self.settings.items() for part in ("-c", "=".join(pair))),
         )
@@ -82,6 +83,17 @@ class PostgreSQL:
             else:
                 return
         raise TimeoutError("PostgreSQL did not start")
+
+    def follow(self, primary: "PostgreSQL") -> None:
+        """Start this server, which is stopped, as a standby with a copy of the data of another."""
+        shutil.rmtree(self.data)
+        copying = _run_as_user(
+            self.directory,
+            *(self.program("pg_basebackup"), "--pgdata", str(self.data), "--write-recovery-conf"),
+            *("--checkpoint", "fast", "--no-sync", "--dbname", primary.url()),
+        )
+        assert copying.wait(120) == 0, (self.directory / "log").read_text()
+        self.start()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server: SIGINT ends its sessions, SIGQUIT does so without a checkpoint."""
@@ -97,6 +109,16 @@ class PostgreSQL:
         assert self._process is not None
         self._process.wait(60)
         self._process = None
+
+    def program(self, name: str) -> str:
+        """Return the path of a program; a copy, if another user cannot reach the original."""
+        programs = self.programs
+        if _user() and any(not parent.stat().st_mode & 0o001 for parent in programs.parents):
+            copy = self.directory / "install"
+            if not copy.exists():
+                shutil.copytree(programs.parent, copy)
+            programs = copy / programs.name
+        return str(programs / name)
 
     @property
     def postmaster(self) -> int:
@@ -118,11 +140,11 @@ class PostgreSQL:
 
 
 @contextmanager
-def postgresql(**settings: str) -> Iterator[PostgreSQL]:
+def postgresql(programs: Path = _PROGRAMS, **settings: str) -> Iterator[PostgreSQL]:
     """Run a server with an empty data directory, with settings of postgresql.conf."""
     # Not below the directories of pytest, which are closed to other users.
     directory = Path(tempfile.mkdtemp(prefix="mesh-postgresql-"))
-    server = PostgreSQL(directory, _free_port(), settings)
+    server = PostgreSQL(directory, _free_port(), settings, programs)
     try:
         password = directory / "password"
         password.write_text(PASSWORD)
@@ -131,7 +153,7 @@ def postgresql(**settings: str) -> Iterator[PostgreSQL]:
                 shutil.chown(path, _UNPRIVILEGED)
         initdb = _run_as_user(
             directory,
-            *(_program(directory, "initdb"), "-D", str(server.data), "-U", USER, "--no-sync"),
+            *(server.program("initdb"), "-D", str(server.data), "-U", USER, "--no-sync"),
             *("--auth", "scram-sha-256", "--pwfile", str(password)),
             *("--encoding", "UTF8", "--locale", "C"),
         )
@@ -191,17 +213,6 @@ def _free_port() -> int:
 
 def _user() -> pwd.struct_passwd | None:
     return pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
-
-
-def _program(directory: Path, name: str) -> str:
-    """Return the path of a program; a copy, if another user cannot reach the original."""
-    programs = _PROGRAMS
-    if _user() and any(not parent.stat().st_mode & 0o001 for parent in programs.parents):
-        copy = directory / "install"
-        if not copy.exists():
-            shutil.copytree(programs.parent, copy)
-        programs = copy / programs.name
-    return str(programs / name)
 
 
 def _run_as_user(directory: Path, *command: str) -> "subprocess.Popen[bytes]":

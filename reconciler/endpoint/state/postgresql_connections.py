@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -35,8 +36,8 @@ _PERMANENT = (
 _LOST = ("08", "57")
 
 logger = logging.getLogger(__name__)
-# It logs each attempt to connect; one line for each outage is ours.
-logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+# It logs each attempt to connect and each pipeline that ends; one line for each outage is ours.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
 class Connections:
@@ -57,6 +58,7 @@ class Connections:
         self.conninfo = make_conninfo(**parameters)
         self.location = _location(parameters)
         self._lost = False
+        self._guard = threading.Lock()
         try:
             with psycopg.connect(self.conninfo, autocommit=True) as connection:
                 migrate(connection, self.location)
@@ -107,16 +109,17 @@ class Connections:
         lost = isinstance(error, psycopg.OperationalError) and (
             error.sqlstate is None or error.sqlstate.startswith(_LOST)
         )
-        if lost and not self._lost:
+        with self._guard:
+            is_new, self._lost = lost != self._lost, lost
+        if is_new and lost:
             logger.warning(
                 "%s failed: %s; requests are answered with 503 until it answers",
                 *(self.location, _line(error)),
             )
             # Sessions that the server ended are found here and not by one request each.
             self._pool.check()
-        elif error is None and self._lost:
+        elif is_new:
             logger.warning("%s answers again", self.location)
-        self._lost = lost if error else False
 
 
 def _parameters(url: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from reconciler.endpoint.endpoint_errors import (
     StoreFailedError,
 )
 from reconciler.endpoint.state.open_store import open_store
+from reconciler.endpoint.state.postgresql_connections import Connections
 from reconciler.endpoint.state.postgresql_store import PostgresqlStore
 from reconciler.endpoint.state.tables import Tables
 
@@ -198,7 +199,7 @@ def end_sessions(database: PostgreSQL, url: str) -> None:
 
 
 def test_a_session_that_ends_within_a_write_leaves_no_effect(
-    database: PostgreSQL, url: str, store: PostgresqlStore
+    database: PostgreSQL, url: str, store: PostgresqlStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     pause = Pause()
 
@@ -218,6 +219,7 @@ def test_a_session_that_ends_within_a_write_leaves_no_effect(
         second.result()
     assert set(names(store)) <= {"second"}
     assert write(store, "third") == len(names(store))
+    assert {record.name for record in caplog.records} == {Connections.__module__}
 
 
 def test_a_commit_without_an_answer_has_an_unknown_outcome(
