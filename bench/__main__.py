@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 import reconciler
-from bench import daemon, endpoint, graphs, manifests, plans, stores
+from bench import daemon, endpoint, graphs, manifests, plans, repository, stores
 from bench.costs import measure
 
 RUNS = 5
@@ -38,6 +38,7 @@ SECTIONS = {
     "plans": plans.figures,
     "graphs": graphs.figures,
     "daemon": daemon.figures,
+    "repository": repository.figures,
     "endpoint": endpoint.figures,
     "stores": stores.figures,
 }

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from programs import require_program
 
@@ -24,6 +26,7 @@ class GitServer:
         stalled: Set for a server that accepts requests and does not answer until it is cleared.
         requests: The paths of all requests.
         on_request: Called with the path of each request before the answer.
+        on_half_pack: Called when half of a pack is sent.
     """
 
     url: str = ""
@@ -33,11 +36,21 @@ class GitServer:
     resumed: threading.Event = field(default_factory=threading.Event)
     requests: list[str] = field(default_factory=list)
     on_request: Callable[[str], object] = lambda _: None
+    on_half_pack: Callable[[], object] = lambda: None
 
     @property
     def fetches(self) -> int:
         """How many requests asked for objects; each fetch also lists refs with one."""
         return sum(path.endswith("/git-upload-pack") for path in self.requests)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *request: Any) -> None:
+        """Print all errors except those of clients that were killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*request)
 
 
 @contextmanager
@@ -80,10 +93,14 @@ def git_server(directory: Path) -> Iterator[GitServer]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
-            is_pack = b"PACK" in content
-            self.wfile.write(content[: state.cut_after] if is_pack else content)
-            if is_pack and state.cut_after is not None:
-                self.close_connection = True
+            if b"PACK" not in content:
+                self.wfile.write(content)
+                return
+            half = len(content) // 2
+            self.wfile.write(content[:half][: state.cut_after])
+            state.on_half_pack()
+            self.wfile.write(content[half : state.cut_after])
+            self.close_connection = state.cut_after is not None
 
         def _body(self) -> bytes:
             if self.headers.get("transfer-encoding") != "chunked":
@@ -100,8 +117,7 @@ def git_server(directory: Path) -> Iterator[GitServer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_port}"

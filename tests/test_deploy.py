@@ -1,6 +1,7 @@
 """What is shipped for deployment names files, verbs and options that exist, and runs."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import boto3
 import pytest
 from deploy_files import DEPLOY, ROOT, instructions, read, read_all
 from programs import require_program
+from repository import commit_all
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
@@ -78,6 +80,27 @@ def test_the_secrets_of_a_trial_are_accepted_by_the_endpoint(tmp_path: Path) -> 
 
 
 @pytest.mark.process
+def test_the_trial_reads_the_repository_of_the_checkout(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "manifests", tmp_path / "checkout/manifests")
+    commit_all(tmp_path / "checkout")
+    service = read("compose.yaml")["services"]["reconciler"]
+    repository, configuration = (volume.split(":") for volume in service["volumes"])
+    assert repository == ["../.git", "/work/meshes.git", "ro"]
+    assert configuration == ["./gitconfig", "/work/.gitconfig", "ro"]
+    place = tmp_path / "meshes.git"
+    (tmp_path / "checkout/.git").rename(place)
+    if os.geteuid() == 0:
+        # Another user owns a checkout on the host.
+        os.chown(place, 65534, 65534)
+    text = (DEPLOY / "gitconfig").read_text().replace("/work", str(tmp_path))
+    (tmp_path / ".gitconfig").write_text(text)
+    path = service["command"][1].removeprefix("${MESHES:-").removesuffix("}")
+    command = ["reconciler", "validate", path.replace("/work", str(tmp_path)), "--cache-dir", "c"]
+    result = shell_in(tmp_path, BIN)(shlex.join(command), HOME=str(tmp_path))
+    assert "Valid: 0 errors" in result
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "schema"),
     [
@@ -103,7 +126,7 @@ def test_each_file_is_what_its_readers_schema_asks_for(name: str, schema: str) -
 
 def test_the_guide_leads_to_what_there_is() -> None:
     for path in re.findall(r"\]\((?!#|http)([^)]+)\)", GUIDE):
-        assert (DEPLOY / path).exists(), path
+        assert (DEPLOY / path.partition("#")[0]).exists(), path
     headings = re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)
     anchors = {heading.lower().replace(" ", "-") for heading in headings}
     assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= anchors

@@ -65,8 +65,13 @@ def test_the_wheel_alone_does_the_main_job_in_the_image(tmp_path: Path) -> None:
     assert "No changes." in shell("reconciler plan manifests --target local --detailed-exitcode")
 
 
-def test_the_image_runs_as_nobody() -> None:
-    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", dict(instructions())["USER"])
+def test_the_image_runs_as_nobody_and_has_git_and_ssh_for_it() -> None:
+    user = dict(instructions())["USER"]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    last = dict(instructions())["RUN"]
+    # ssh ends if its user has no name.
+    assert f"useradd --uid {user.partition(':')[0]} --user-group --home-dir /work " in last
+    assert "install --yes --no-install-recommends git openssh-client &&" in " ".join(last.split())
 
 
 def test_the_images_health_is_the_daemons() -> None:

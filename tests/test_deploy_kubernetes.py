@@ -1,5 +1,6 @@
 """The Kubernetes manifests fit together, ask for little, and lead to a pod that reads its files."""
 
+import getpass
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,11 @@ import pytest
 import yaml
 from deploy_files import DEPLOY, instructions, read
 from programs import require_program
+from repository import publish
 from run_shell import shell_in
+from ssh_servers import make_key, ssh_server
+
+from reconciler.settings.options import OPTIONS
 
 pytestmark = pytest.mark.unmeasured
 
@@ -32,7 +37,7 @@ def test_kustomize_joins_what_belongs_together(tmp_path: Path) -> None:
     shutil.copytree(DEPLOY / "kubernetes", tmp_path / "it")
     kustomization = tmp_path / "it" / "kustomization.yaml"
     text = kustomization.read_text("utf-8")
-    kustomization.write_text(text.replace("# components:", "components:"), "utf-8")
+    kustomization.write_text(text.replace("# - monitoring", "- monitoring"), "utf-8")
     objects = {it["kind"]: it for it in built(tmp_path / "it") if it["kind"] != "ConfigMap"}
     ours = {"app.kubernetes.io/name": "mesh-reconciler"}
     pod = objects["Deployment"]["spec"]["template"]
@@ -95,18 +100,73 @@ def test_the_pod_asks_for_little_and_is_reached_where_it_listens() -> None:
     assert [it["port"] for it in opened["ports"]] == [port["containerPort"]]
 
 
+def lay_out(directory: Path, files: dict[str, str]) -> None:
+    """Write the files of a ConfigMap or Secret as kubelet does."""
+    versioned = directory / "..2026_11_26"
+    versioned.mkdir(parents=True)
+    (directory / "..data").symlink_to(versioned.name)
+    for name, text in files.items():
+        (versioned / name).write_text(text, "utf-8")
+        (versioned / name).chmod(0o400)
+        (directory / name).symlink_to(f"..data/{name}")
+
+
 @pytest.mark.process
-def test_the_pod_reads_its_configuration_as_kubelet_lays_it_out(tmp_path: Path) -> None:
-    maps = [it for it in built(DEPLOY / "kubernetes") if it["kind"] == "ConfigMap"]
-    for directory, data in zip(
-        (tmp_path / "manifests", tmp_path), (it["data"] for it in maps), strict=True
-    ):
-        versioned = directory / "..2026_11_26"
-        versioned.mkdir(parents=True)
-        (directory / "..data").symlink_to(versioned.name)
-        for name, text in data.items():
-            (versioned / name).write_text(text, "utf-8")
-            (directory / name).symlink_to(f"..data/{name}")
+def test_the_pod_reads_a_config_map(tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY / "kubernetes", tmp_path / "it")
+    kustomization = tmp_path / "it" / "kustomization.yaml"
+    text = kustomization.read_text("utf-8")
+    kustomization.write_text(text.replace("- git\n", "- configmap\n"), "utf-8")
+    objects = built(tmp_path / "it")
+    maps = [it["data"] for it in objects if it["kind"] == "ConfigMap"]
+    for directory, data in zip((tmp_path / "manifests", tmp_path), maps, strict=True):
+        lay_out(directory, data)
     assert (tmp_path / "reconciler.toml").exists()
-    result = shell_in(tmp_path, BIN)("reconciler validate manifests --target production")
+    assert "mesh-reconciler-git" not in str(objects)
+    result = shell_in(tmp_path, BIN)("reconciler validate --target production")
     assert result == "Valid: 0 errors, 0 warnings, 1 resource.\n"
+
+
+@pytest.mark.process
+def test_the_pod_reads_a_repository_with_its_deploy_key(tmp_path: Path, here: Path) -> None:
+    del here
+    objects = {it["kind"]: it for it in built(DEPLOY / "kubernetes")}
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    places = {it["name"]: it["mountPath"] for it in container["volumeMounts"]}
+    volumes = {it["name"]: it for it in pod["volumes"]}
+    assert volumes["git"]["secret"] == {"secretName": "mesh-reconciler-git", "defaultMode": 0o440}
+    assert volumes["cache"]["emptyDir"] == {"sizeLimit": "2Gi"}
+    # The group of the files is the one of the process.
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+    assert {"port": 22, "protocol": "TCP"} in [
+        port for rule in objects["NetworkPolicy"]["spec"]["egress"] for port in rule["ports"]
+    ]
+    variables = {it["name"]: it["value"].replace("/work", str(tmp_path)) for it in container["env"]}
+    for name, place in places.items():
+        (tmp_path / place.removeprefix("/work/")).parent.mkdir(parents=True, exist_ok=True)
+        assert name in volumes
+    for option in (name for name in variables if name.startswith("RECONCILER_")):
+        name = option.removeprefix("RECONCILER_").removeprefix("RUN_").replace("_", "-").lower()
+        assert any(it.name == name and it.offered_by("run") for it in OPTIONS)
+
+    host, key = make_key(tmp_path / "host"), make_key(tmp_path / "ours")
+    assert key
+    manifest = DEPLOY / "kubernetes/configmap/manifests/payments.yaml"
+    (tmp_path / "files/production").mkdir(parents=True)
+    shutil.copy(manifest, tmp_path / "files/production")
+    publish(tmp_path / "files", tmp_path / "meshes.git")
+    with ssh_server(tmp_path) as port:
+        secret = {"known_hosts": f"[127.0.0.1]:{port} {host}", "webhook-secret": "a secret of ours"}
+        secret["ssh-privatekey"] = (tmp_path / "ours").read_text()
+        lay_out(tmp_path / "git", secret)
+        (tmp_path / ".cache").mkdir()
+        settings = objects["ConfigMap"]["data"]["reconciler.toml"]
+        address = f"{getpass.getuser()}@127.0.0.1:{port}{tmp_path}/meshes.git"
+        assert "git@git.example.com/platform/meshes.git" in settings
+        (tmp_path / "reconciler.toml").write_text(
+            settings.replace("git@git.example.com/platform/meshes.git", address)
+        )
+        result = shell_in(tmp_path, BIN)("reconciler validate --target production", **variables)
+    assert result == "Valid: 0 errors, 0 warnings, 1 resource.\n"
+    assert list((tmp_path / ".cache/git").glob("*.git"))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler import engine
 from reconciler.cli.command import Invocation
-from reconciler.cli.run_context import resolve_target
+from reconciler.cli.run_context import record_applied, resolve_target
 from reconciler.core.changes import Create
 from reconciler.core.errors import UsageError
 from reconciler.core.planning.guards import Policy
@@ -14,7 +14,10 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report, Stale
 from reconciler.core.resources import TargetId
 from reconciler.settings.target_config import LOCAL
+from reconciler.source.git_source import GitSettings
+from reconciler.source.source import Source
 from reconciler.wiring.plan_files import read_plan
+from reconciler.wiring.sources import open_source_of
 from reconciler.wiring.targets import open_target
 
 # These options have no effect on a saved plan. They are rejected, so that no guard is ignored.
@@ -42,8 +45,10 @@ EXISTS_REASON = "it was created after the plan was made"
 
 
 @contextmanager
-def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, engine.CommandTarget]]:
-    """Yield the saved plan of ``--plan`` and the target that it was made for.
+def open_saved_plan(
+    invocation: Invocation,
+) -> Iterator[tuple[Plan, engine.CommandTarget, Source | None]]:
+    """Yield the saved plan of ``--plan``, the target that it was made for, and its repository.
 
     Raises:
         UsageError: If the plan was made for another target, or if the command line has an option
@@ -59,6 +64,12 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, engine.Comma
         raise UsageError("apply --plan reads no manifests: remove the PATH argument")
     plan = read_plan(invocation["plan"])
     values = invocation.options.values
+    # Nothing is fetched: the source only records the commit.
+    source = open_source_of(
+        plan.applied_commit,
+        GitSettings((plan.target.name, plan.owner)),
+        cache_directory=invocation["cache_dir"],
+    )
     options = replace(invocation.options, values={**values, "owner": values["owner"] or plan.owner})
     config = resolve_target(replace(invocation, options=options))
     if config.policy == Policy.OBSERVE:
@@ -69,13 +80,13 @@ def open_saved_plan(invocation: Invocation) -> Iterator[tuple[Plan, engine.Comma
             # The account is still unknown. A read finds it in the ARNs of the owner's resources.
             target.read_all((), plan.owner)
         _require_same_target(plan, target.id, config.owner)
-        yield plan, target
+        yield plan, target, source
 
 
 def apply_saved_plan(
-    plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
+    source: Source | None, plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
 ) -> Report:
-    """Apply a saved plan. A create is Stale if its resource exists now.
+    """Apply a saved plan and record its commit. A create is Stale if its resource exists now.
 
     If the plan is applied twice, the service could replay the response of the first create,
     although the resource has changed since.
@@ -85,7 +96,10 @@ def apply_saved_plan(
     stale = {
         change.key: Stale(change, EXISTS_REASON) for change in creates if change.key in existing
     }
-    return engine.apply(plan, target, options, known=stale)
+    report = engine.apply(plan, target, options, known=stale)
+    if source is not None:
+        record_applied(source, plan)
+    return report
 
 
 def _require_same_target(plan: Plan, target: TargetId, owner: str) -> None:

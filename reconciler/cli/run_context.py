@@ -81,6 +81,8 @@ class RunContext:
             allow_rewind: Whether a commit that does not descend from the last one may delete.
         """
         allow_rewind = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
+        # Read before the guard reads it, so that a record of another run shows.
+        applied_commit = self.source.applied_commit()
         rewind_reason = None if allow_rewind else self.source.rewind_reason()
         # Checked each time, because a directory may be created after the daemon has started.
         incomplete_reason = incomplete_reason or _incomplete_reason(
@@ -100,10 +102,15 @@ class RunContext:
                 settled=settled,
                 workers=self.invocation["parallelism"],
             )
-        renews = self.invocation.command in RENEWING_COMMANDS
-        if renews and Update in ALLOWED[self.guards.policy]:
-            return replace(plan, revision=revision)
-        return replace(plan, revision=revision, renewals=())
+        # Without a pending delete nothing waits, so later commits are compared with this one.
+        # A run of a part can delete nothing, so --allow-rewind there allows no later deletes.
+        is_done = allow_rewind or (plan.is_complete and not _has_pending_deletes(plan))
+        if applied_commit is not None and incomplete_reason is None and is_done:
+            applied_commit = replace(applied_commit, may_rewind=True)
+        plan = replace(plan, revision=revision, applied_commit=applied_commit)
+        if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:
+            return plan
+        return replace(plan, renewals=())
 
     def apply(
         self, plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions
@@ -114,25 +121,8 @@ class RunContext:
         else:
             self.source.pin(user_name(), time.time())
         report = engine.apply(plan, target, options)
-        self.record_applied(plan)
+        record_applied(self.source, plan)
         return report
-
-    def record_applied(self, plan: Plan, *, allow_rewind: bool = False) -> None:
-        """Record the commit of ``plan`` as applied, unless deletes still wait for --allow-rewind.
-
-        Without a pending delete nothing waits, so later commits are compared with this one.
-        """
-        is_allowed = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
-        is_whole = _incomplete_reason(self.invocation, self.config, self.paths) is None
-        has_deletes = any(isinstance(item.change, Delete) for item in plan.withheld)
-        # A run of a part can delete nothing, so --allow-rewind there allows no later deletes.
-        if (
-            is_whole and (is_allowed or (plan.is_complete and not has_deletes))
-        ) or self.source.rewind_reason() is None:
-            try:
-                self.source.record_applied()
-            except RepositoryError as error:
-                logger.warning("%s; deletes of the next commit will need --allow-rewind", error)
 
     def require_patterns_to_match(
         self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
@@ -207,6 +197,17 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
     if not unchanged:
         raise UsageError("changes of the target, owner, source, lock or parallelism need a restart")
     return _read_settings(invocation, config, max_updates)(context.target)
+
+
+def record_applied(source: Source, plan: Plan) -> None:
+    """Record the commit of ``plan``, so that the next commit is compared with it."""
+    if plan.applied_commit is None:
+        return
+    try:
+        source.record_applied(plan.applied_commit)
+    except RepositoryError as error:
+        # The changes are made, and their report is more important.
+        logger.warning("%s; deletes of the next commit may need --allow-rewind", error)
 
 
 @contextmanager
@@ -306,6 +307,10 @@ def require_valid(
     if not loaded.valid:
         raise ManifestError(f"the manifests are not valid, so {outcome}")
     return loaded.desired
+
+
+def _has_pending_deletes(plan: Plan) -> bool:
+    return any(isinstance(withheld.change, Delete) for withheld in plan.withheld)
 
 
 def user_name() -> str:

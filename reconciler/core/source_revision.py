@@ -1,4 +1,4 @@
-"""The commit that the manifests of a run come from."""
+"""The commit that the manifests of a run come from, and the record that it was applied."""
 
 from dataclasses import dataclass
 
@@ -22,3 +22,20 @@ class SourceRevision:
     def short(self) -> str:
         """The beginning of the commit id, as git shows it in a large repository."""
         return self.commit[:SHORT_COMMIT_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedCommit:
+    """A commit of a repository, to be recorded in the cache when its plan is applied.
+
+    Deletes of a later commit need --allow-rewind, unless it descends from the recorded one.
+    """
+
+    address: str
+    """The address of the repository."""
+    commit: str
+    """Its full id, in hexadecimal."""
+    before: str | None
+    """The commit that was recorded when the plan was made."""
+    may_rewind: bool = False
+    """Whether it may replace `before` without descending from it."""

@@ -108,7 +108,13 @@ class Daemon:
                 releases_pin, allow_rewind
             )
             self._requested = self._status.cycle + 1
+            self._changed.notify_all()
             return self._requested
+
+    def wait_for_request(self, timeout_seconds: float) -> None:
+        """Wait until a cycle is requested."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._requested > self._status.cycle, timeout_seconds)
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
         """Wait for `cycle` and return its exit code; None if it has not ended at the timeout."""

@@ -4,7 +4,7 @@ File events only trigger a check. The fingerprint decides whether anything chang
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
 
@@ -57,10 +57,15 @@ def watch(paths: Sequence[str], stop: Event) -> Iterator[bool]:
                     break
 
 
-def ticks(stop: Event) -> Iterator[bool]:
-    """Yield True every half second until `stop` is set: the source decides when to look."""
-    while not stop.wait(limits.TICK_SECONDS):
-        yield True
+def ticks(stop: Event, wait: Callable[[float], object]) -> Iterator[bool]:
+    """Yield True every half second until `stop` is set: the source decides when to look.
+
+    `wait` waits for so many seconds, or less if a cycle is requested.
+    """
+    while not stop.is_set():
+        wait(limits.TICK_SECONDS)
+        if not stop.is_set():
+            yield True
 
 
 def _require_thread() -> None:

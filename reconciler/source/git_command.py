@@ -33,10 +33,10 @@ _ALWAYS = {
 }
 # A command that a repository configures must not run.
 _OFFLINE = {"GIT_ALLOW_PROTOCOL": "none"}
-_LOCAL_VARIABLES = ("PATH", "HOME")
+_LOCAL_VARIABLES = ("PATH", "HOME", "TMPDIR")
 # The means by which users give git proxies, certificates and credentials.
 _NETWORK_VARIABLES = (
-    *(*_LOCAL_VARIABLES, "USER", "LOGNAME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *(*_LOCAL_VARIABLES, "USER", "LOGNAME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
     *("SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_CONFIG_GLOBAL", "KRB5CCNAME"),
     *("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"),
     *("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
@@ -102,7 +102,10 @@ def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOption
     except OSError as error:
         raise GitError(f"{name}: {error}") from error
     if process.returncode:
-        text = " ".join(errors.decode(errors="replace").split())
+        # ssh draws a frame of @ around its warnings.
+        text = " ".join(
+            filter(lambda word: word.strip("@"), errors.decode(errors="replace").split())
+        )
         if f"died of signal {signal.SIGXFSZ:d}" in text:
             text = f"it is larger than {(options.max_file_bytes or 0) >> 20} MiB"
         text = shown(text, limits.MAX_GIT_ERROR_CHARACTERS)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.escaping import escaped
-from reconciler.core.source_revision import SourceRevision
+from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.core.state.schedule import Schedule
 from reconciler.manifest.budget import Budget, TooSlowError, unlimited
+from reconciler.source.git_applied import AppliedRef, cache_errors
 from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
@@ -62,16 +63,16 @@ class GitSource:
         self._monotonic = monotonic
         self._jitter = jitter
         name = slug(*settings.target, address.path)
-        self._applied_ref = f"refs/applied/{name}"
+        self._applied = AppliedRef(mirror, f"refs/applied/{name}")
         self._pinned_ref = f"refs/pinned/{name}"
         self._tracked_ref = f"refs/tracked/{slug(address.ref or _DEFAULT_BRANCH)}"
         self._pin_file = mirror.directory.with_suffix(".pins") / f"{name}.json"
         self._pin: Pin | None = None
-        self._pin_error: RepositoryError | None = None
         self._tip: str | None = None
         self._good: Snapshot | None = None
         self._read: SourceRevision | None = None
         self._error: UsageError | RepositoryError | None = None
+        self._pin_error: RepositoryError | None = None
         self._failures = 0
         self._next_poll_at: float | None = None
         self._has_answered = self._was_rebuilt = False
@@ -119,25 +120,23 @@ class GitSource:
         """Return why deletes of this commit wait for --allow-rewind, or None."""
         if self._read is None:  # After a reload, a daemon may have only the manifests from before.
             return "the commit of the manifests is not known"
-        revision, applied = self._revision, self._mirror.commit_of(self._applied_ref)
-        if applied is None:
-            return "the cache holds no commit that was applied to this target before"
-        if self._mirror.descends(revision.commit, applied):
-            return None
-        before = replace(revision, commit=applied).short
-        return f"commit {revision.short} does not descend from {before}, which was applied last"
+        return self._applied.rewind_reason(self._revision)
 
-    def record_applied(self) -> None:
-        """Let later commits be compared with this one."""
-        commit = self._revision.commit
-        if self._mirror.commit_of(self._applied_ref) != commit:
-            self._write_ref(self._applied_ref, commit)
+    def applied_commit(self) -> AppliedCommit | None:
+        """Return the commit that was read last, for `record_applied`."""
+        before, address = self._applied.commit, str(self._address)
+        return AppliedCommit(address, self._read.commit, before) if self._read else None
+
+    def record_applied(self, applied: AppliedCommit) -> None:
+        """Let later commits be compared with this one, unless another one was applied since."""
+        with cache_errors(applied.commit):
+            self._applied.record(applied)
 
     def pin(self, user: str, now: float) -> None:
         """Hold the target at this commit."""
         commit = self._revision.commit
-        # The ref keeps the commit, also if its branch is replaced.
-        self._write_ref(self._pinned_ref, commit)
+        with cache_errors(commit):  # The ref keeps the commit, also if its branch is replaced.
+            self._mirror.set_ref(self._pinned_ref, commit)
         write_pin(self._pin_file, Pin(commit, now, escaped(user)))
 
     def release(self) -> None:
@@ -148,12 +147,6 @@ class GitSource:
     def _revision(self) -> SourceRevision:
         assert self._read is not None  # noqa: S101  # a run plans what it has read
         return self._read
-
-    def _write_ref(self, ref: str, commit: str) -> None:
-        try:
-            self._mirror.set_ref(ref, commit)
-        except GitError as error:
-            raise RepositoryError(f"recording commit {commit} in the cache: {error}") from error
 
     def _poll(self) -> None:
         """Fetch if that is due, and keep the last good commit if it fails."""
@@ -219,7 +212,7 @@ class GitSource:
             return
         # After a restart the cache still has a commit, or the pin has changed. The newest one may
         # not be signed, or its files may be missing.
-        refs = (self._tracked_ref, self._applied_ref)
+        refs = (self._tracked_ref, self._applied.name)
         for ref in refs if self._good is None else refs[:1]:
             try:
                 self._refresh(partial(self._mirror.commit_of, ref))

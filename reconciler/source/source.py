@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from reconciler.core.source_revision import AppliedCommit
 from reconciler.manifest.budget import unlimited
 from reconciler.source import snapshot
 from reconciler.source.snapshot import Snapshot
@@ -41,8 +42,15 @@ class Source(Protocol):
     def rewind_reason(self) -> str | None:
         """Return why the manifests that were read last may be older than those applied last."""
 
-    def record_applied(self) -> None:
-        """Record that the manifests that were read last were applied."""
+    def applied_commit(self) -> AppliedCommit | None:
+        """Return the commit of the manifests that were read last, for `record_applied`."""
+
+    def record_applied(self, applied: AppliedCommit) -> None:
+        """Record that a commit was applied, unless it would be an unwanted rewind.
+
+        Raises:
+            RepositoryError: The cache cannot record it.
+        """
 
     def pin(self, user: str, now: float) -> None:
         """Hold the target at the commit of the manifests that were read last."""
@@ -95,7 +103,10 @@ class DiskSource:
         """Return None: files have no history."""
         return None
 
-    def record_applied(self) -> None:
+    def applied_commit(self) -> None:
+        """Return None: files have no history."""
+
+    def record_applied(self, applied: AppliedCommit) -> None:
         """Do nothing."""
 
     def pin(self, user: str, now: float) -> None:

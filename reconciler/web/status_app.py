@@ -282,7 +282,8 @@ def _read_allow_rewind(headers: Headers, body: bytes) -> bool:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
-    if document == {"allow_rewind": True}:
+    # Not only by ==, because 1 is equal to True.
+    if document == {"allow_rewind": True} and document["allow_rewind"] is True:
         return True
     if document != {}:
         raise HttpError(400, 'the body must be {} or {"allow_rewind": true}')

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from reconciler.core.errors import UsageError
+from reconciler.core.source_revision import AppliedCommit
 from reconciler.settings.config_file import CONFIG_FILE, SOURCE_FIELDS
 from reconciler.settings.target_config import SourceConfig
 from reconciler.source.git_cache import default_cache_directory
@@ -69,10 +70,27 @@ def open_source(
     signers = Path(config.verify) if config.verify else None
     if signers is not None and not signers.is_file():
         raise UsageError(f"verify in the target's table: {signers} is not a file")
-    cache = Path(cache_directory) if cache_directory else default_cache_directory()
-    return GitSource(
-        address,
-        Mirror(cache.absolute(), address),
-        replace(settings, exclude=config.exclude, allowed_signers=signers and signers.absolute()),
-        time.monotonic,
+    settings = replace(
+        settings, exclude=config.exclude, allowed_signers=signers and signers.absolute()
     )
+    return _open_repository(address, settings, cache_directory)
+
+
+def open_source_of(
+    applied: AppliedCommit | None, settings: GitSettings, *, cache_directory: str | None
+) -> Source | None:
+    """Return the repository of a saved plan, which is not read, or None if it has none.
+
+    Raises:
+        UsageError: Its address is not valid, or there is no directory for the cache.
+    """
+    if applied is None:
+        return None
+    return _open_repository(parse_address(applied.address), settings, cache_directory)
+
+
+def _open_repository(
+    address: GitAddress, settings: GitSettings, cache_directory: str | None
+) -> GitSource:
+    cache = Path(cache_directory) if cache_directory else default_cache_directory()
+    return GitSource(address, Mirror(cache.absolute(), address), settings, time.monotonic)

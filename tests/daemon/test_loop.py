@@ -252,3 +252,11 @@ def test_a_cycle_begins_with_everything_that_was_requested_for_it(world: World) 
     both = CycleRequest(releases_pin=True, allow_rewind=True)
     assert world.began == [None, both, None]
     assert [item.forced for item in world.ran] == [False, True, False]
+
+
+def test_a_request_wakes_a_loop_that_waits() -> None:
+    daemon = World().daemon
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(daemon.wait_for_request, 60)
+        daemon.request_cycle()
+        waiting.result(timeout=20)

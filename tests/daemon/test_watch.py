@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from reconciler import limits
-from reconciler.daemon.watch import PollSchedule, watch
+from reconciler.daemon.watch import PollSchedule, ticks, watch
 
 
 class Hasty(Event):
@@ -129,3 +129,16 @@ def test_an_event_that_comes_a_little_late_is_no_missing_one(
         if looks.is_due(hint) and not hint:
             looks.missed_event()
     assert caplog.records == []
+
+
+def test_a_repository_is_looked_at_in_each_tick_until_the_stop() -> None:
+    stop = Event()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            stop.set()
+
+    assert list(ticks(stop, wait)) == [True, True]
+    assert waits == [limits.TICK_SECONDS] * 3

@@ -1,71 +1,22 @@
 """A repository as the source, from a push to the target: by single runs and by a daemon."""
 
 import subprocess
-import sys
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
 import pytest
-from amounts import amount
-from conftest import Cli, Run, Start
+from conftest import Cli, Start
 from daemons import ended, eventually, told_of
-from git_servers import GitServer, git_server
-from manifest_text import mesh_yaml
-from repository import git, publish
-
-from reconciler.endpoint import LocalEndpoint
+from journeys.git_world import World, started
+from repository import git
 
 pytestmark = pytest.mark.process
 
 
-class World:
-    """A repository of meshes, its server, and runs that use it."""
-
-    def __init__(self, root: Path, server: GitServer, endpoint: LocalEndpoint, cli: Cli) -> None:
-        self.files = root / "files"
-        self.files.mkdir()
-        self.repository = root / "served/meshes.git"
-        self.server, self._cli = server, cli
-        self.address = f"git+{server.url}/meshes.git?ref=main"
-        self.where = (
-            "--endpoint-url", endpoint.url, "--owner", "o", "--policy", "sync",
-            "--cache-dir", str(root / "cache"),
-        )  # fmt: skip
-
-    def commit(self, message: str = "a change", /, **meshes: str | None) -> str:
-        """Commit a manifest of each mesh with its egress filter; None removes it.
-
-        The message ``amended`` replaces the last commit.
-        """
-        for name, egress in meshes.items():
-            file = self.files / f"{name}.yaml"
-            if egress is None:
-                file.unlink()
-            else:
-                file.write_text(mesh_yaml(name, egress))
-        return publish(self.files, self.repository, message, amend=message == "amended")
-
-    def run(self, command: str, *options: str) -> Run:
-        more = ("--auto-approve",) if command == "apply" else ()
-        return self._cli(command, self.address, *self.where, *more, *options)
-
-
-@pytest.fixture
-def world(here: Path, endpoint: LocalEndpoint, cli: Cli) -> Iterator[World]:
-    (here / "served").mkdir()
-    with git_server(here / "served") as server:
-        yield World(here, server, endpoint, cli)
-
-
-def started(start: Start, world: World, *options: str) -> tuple[subprocess.Popen[str], str]:
-    """Start a daemon that does not poll by itself, and return it with its URL."""
-    process = start(world.address, *world.where[4:], "--poll", "3600", *options)
-    url = told_of(process, "status at ").rpartition(" ")[2].strip()
-    told_of(process, "cycle done")
-    return process, url
+@pytest.fixture(name="world")
+def _world(git_world: World) -> World:
+    return git_world
 
 
 def sign(world: World, key: Path) -> None:
@@ -132,11 +83,10 @@ def test_a_daemon_follows_pushes_and_goes_on_without_the_repository(
     world: World, start: Start, cli: Cli, live: Any, here: Path
 ) -> None:
     world.commit(a="DROP_ALL")
-    process, url = started(start, world)
+    process, url = started(start, world, "--poll", "1")
     assert set(live()) == {"a"}
     world.commit(b="DROP_ALL")
-    assert cli("reconcile", "--url", url).code == 0
-    assert set(live()) == {"a", "b"}
+    eventually(lambda: set(live()) == {"a", "b"})
     world.repository.rename(here / "gone")
     live.client.delete_mesh(meshName="b")
     assert cli("reconcile", "--url", url).code == 0
@@ -150,15 +100,6 @@ def test_a_daemon_follows_pushes_and_goes_on_without_the_repository(
     assert code == 0
     assert log.count("stays in effect") == 1
     assert log.count("the newest commit of the source is in effect again") == 1
-
-
-def test_a_daemon_polls(world: World, start: Start, live: Any) -> None:
-    world.commit(a="DROP_ALL")
-    process = start(world.address, *world.where[4:], "--poll", "1", "--interval", "3600")
-    eventually(lambda: "a" in live())
-    world.commit(b="DROP_ALL")
-    eventually(lambda: "b" in live())
-    assert ended(process, SIGTERM)[0] == 0
 
 
 def test_after_a_force_push_a_daemon_deletes_nothing_without_the_word(
@@ -215,11 +156,6 @@ def test_an_incident_is_rolled_back_first_and_reverted_in_git_after(
     assert versions() == {"a": 3, "b": 1, "c": 1}
     assert "held" not in cli("status", "--url", url).out
     assert ended(process, SIGTERM)[0] == 0
-    # A single apply releases it too.
-    world.run("apply", "--revision", good, "--max-deletes", "0")
-    assert "held" in world.run("plan").err
-    assert world.run("apply").code == 0
-    assert world.run("plan").err == ""
 
 
 @pytest.mark.sample(1)
@@ -247,10 +183,24 @@ def test_a_pin_that_cannot_be_read_stops_the_daemon_and_nothing_else(
     assert cli("reconcile", "--url", url).code == 0
     assert set(live()) == {"a"}
     assert not pin.exists()
+    # A pin that cannot be released holds the target: it may be at any commit.
+    pin.mkdir()
+    world.commit(b="DROP_ALL")
+    result = world.run("apply")
+    assert result.code == 1
+    assert "the commit of the target cannot be changed: writing" in result.err
+    cli("reconcile", "--url", url)
+    told_of(process, "the commit of the target cannot be changed: writing")
+    assert set(live()) == {"a"}
+    pin.rmdir()
+    assert cli("reconcile", "--url", url).code == 0
+    assert set(live()) == {"a", "b"}
     assert ended(process, SIGTERM)[0] == 0
 
 
-def test_only_signed_commits_are_applied(world: World, cli: Cli, live: Any, here: Path) -> None:
+def test_only_signed_commits_are_applied(
+    world: World, cli: Cli, live: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("ours", "other"):
         key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(here / name)]
         subprocess.run(key, check=True)
@@ -270,6 +220,10 @@ def test_only_signed_commits_are_applied(world: World, cli: Cli, live: Any, here
     world.commit("amended")
     assert cli("apply", *where, "--auto-approve").code == 0
     assert set(live()) == {"a"}
+    # git writes the signature to a file, where the environment says.
+    with monkeypatch.context() as environment:
+        environment.setenv("TMPDIR", str(here / "gone"))
+        assert "could not create temporary file" in cli("plan", *where).err
     sign(world, here / "other")
     world.commit(b="DROP_ALL")
     assert cli("apply", *where, "--auto-approve").code == 1
@@ -299,29 +253,3 @@ def test_a_daemon_stays_at_the_last_signed_commit(
     assert set(live()) == {"a"}
     assert "is not signed by a signer" in " ".join(cli("status", "--url", url).out.split())
     assert ended(process, SIGTERM)[0] == 0
-
-
-def _kill_after(server: GitServer, last: int, process: subprocess.Popen[bytes], _path: str) -> None:
-    if len(server.requests) > last:
-        process.kill()
-
-
-def test_killed_during_a_fetch_the_cache_is_not_wrong(world: World, here: Path) -> None:
-    kills = amount("SIGKILL during a fetch", test=3, full=50)
-    command = [sys.executable, "-m", "reconciler", "validate", world.address]
-    command += ["--cache-dir", str(here / "cache")]
-    for number in range(kills):
-        world.commit(**{f"m{number}": "DROP_ALL"})
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-        # At a request for refs, for history, or for files.
-        last = len(world.server.requests) + 2 + number % 3
-        world.server.on_request = partial(_kill_after, world.server, last, process)
-        process.communicate()
-        world.server.on_request = lambda _: None
-        assert process.returncode == -9
-        if number % 4 == 3:
-            world.commit("amended", x="DROP_ALL")
-        result = world.run("plan")
-        assert (result.code, result.err) == (0, ""), number
-        assert f"Plan: {len(list(world.files.iterdir()))} to create" in result.out

@@ -117,7 +117,9 @@ def test_after_a_restart_an_unsigned_commit_does_not_hide_the_applied_one(
     settings = replace(DAEMON, allowed_signers=signers)
     source = world.open(settings=settings)
     assert commit_of(source) == good
-    source.record_applied()
+    applied = source.applied_commit()
+    assert applied is not None
+    source.record_applied(replace(applied, may_rewind=True))
     git(world.repository, "config", "commit.gpgSign", "false")
     world.commit(a="2")
     source = world.open(settings=settings)

@@ -1,14 +1,17 @@
 """Repositories as a source: served by git on loopback, changed under it, and out to do harm."""
 
 import os
+import shutil
 import subprocess
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from amounts import amount
 from clocks import SteppingClock
 from git_servers import GitServer, git_server
 from repository import git, publish
@@ -74,6 +77,13 @@ def commit_of(source: GitSource) -> str:
     revision = source.read().revision
     assert revision is not None
     return revision.commit
+
+
+def record(source: GitSource) -> None:
+    """Record the commit as applied, as a run without pending deletes does."""
+    applied = source.applied_commit()
+    assert applied is not None
+    source.record_applied(replace(applied, may_rewind=True))
 
 
 @pytest.fixture
@@ -160,6 +170,25 @@ def test_branch_tag_commit_and_default_branch(world: World) -> None:
     world.server.requests.clear()
     assert world.read(f"?ref={first}") == first
     assert world.server.requests == []
+
+
+def test_a_commit_that_no_ref_names_is_fetched_by_its_id(world: World) -> None:
+    first = world.commit(a="1")
+    publish(world.files, world.repository, amend=True)
+    assert world.read(f"?ref={first}") == first
+
+
+def test_a_target_held_at_a_commit_that_is_gone(world: World) -> None:
+    commit = world.commit(a="1")
+    source = world.open(settings=DAEMON)
+    assert commit_of(source) == commit
+    source.pin("jane", 0)
+    publish(world.files, world.repository, amend=True)
+    shutil.rmtree(world.mirror)
+    with pytest.raises(RepositoryError, match=f"held at commit {commit}, which the repository no"):
+        world.open(settings=DAEMON).read()
+    (notice,) = world.open(settings=GitSettings(DAEMON.target)).read().notices
+    assert f"{commit[:12]} since 1970-01-01T00:00:00+00:00 by jane, an unknown number of" in notice
 
 
 def test_a_tag_with_the_name_of_the_branch_does_not_replace_it(world: World) -> None:
@@ -296,7 +325,7 @@ def test_a_damaged_mirror_is_fetched_again_with_what_was_applied(world: World, p
     commit = world.commit(a="1")
     source = world.open()
     source.read()
-    source.record_applied()
+    record(source)
     damaged = sorted(world.mirror.glob("objects/pack/*.pack"), key=lambda file: file.stat().st_size)
     damaged[pack].chmod(0o644)
     os.truncate(damaged[pack], 20)
@@ -481,7 +510,8 @@ def test_a_path_that_is_a_link(world: World) -> None:
 def test_ten_thousand_files_take_less_than_a_second(
     world: World, record_property: Callable[[str, object], None]
 ) -> None:
-    for number in range(100):
+    directories = amount("directories of 100 files in a repository", test=10, full=100)
+    for number in range(directories):
         folder = world.files / f"d{number}"
         folder.mkdir()
         for item in range(100):
@@ -490,10 +520,12 @@ def test_ten_thousand_files_take_less_than_a_second(
     world.read()
     source = world.open()
     before = os.times()
-    assert len(source.read().files) == 10_000
+    assert len(source.read().files) == 100 * directories
     after = os.times()
     spent = sum(after[:4]) - sum(before[:4])
-    record_property("figure", f"tree of 10,000 files read from a mirror: {spent:.2f} s of CPU")
+    record_property(
+        "figure", f"tree of {directories}00 files read from a mirror: {spent:.2f} s of CPU"
+    )
     assert spent < 1
 
 

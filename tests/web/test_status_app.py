@@ -155,7 +155,18 @@ def test_e12_a_forged_request_asks_for_no_cycle(headers: dict[str, str], code: i
     assert daemon.asked == 0
 
 
-@pytest.mark.parametrize("body", ["", "[]", '{"all": true}', "{", "[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        '{"all": true}',
+        "{",
+        "[" * 100_000,
+        '{"allow_rewind": 1}',
+        '{"allow_rewind": "true"}',
+    ],
+)
 def test_a_body_that_asks_for_something_else_asks_for_no_cycle(body: str) -> None:
     daemon = StillDaemon(calm())
     assert ask(web(daemon), "POST", "/reconcile", KNOWN, body)[0] == 400

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.errors import UsageError
+from reconciler.core.source_revision import AppliedCommit
 from reconciler.settings.target_config import SourceConfig
 from reconciler.source.git_cache import default_cache_directory
 from reconciler.source.git_source import GitSettings, GitSource
@@ -61,7 +62,8 @@ def test_files_have_no_history() -> None:
     source = opened("manifests")
     source.look_now()
     source.refresh()
-    source.record_applied()
+    assert source.applied_commit() is None
+    source.record_applied(AppliedCommit(URL, "0" * 40, None, may_rewind=True))
     source.pin("user", 0)
     source.release()
     assert source.rewind_reason() is None

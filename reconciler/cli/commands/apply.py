@@ -1,5 +1,7 @@
 """The apply command: plans, asks for confirmation, and makes the changes."""
 
+from functools import partial
+
 from reconciler.cli.apply_flow import confirm_and_apply
 from reconciler.cli.apply_saved import apply_saved_plan, open_saved_plan
 from reconciler.cli.command import Invocation
@@ -11,8 +13,9 @@ from reconciler.core.planning.plan import Plan
 def run(invocation: Invocation) -> int:
     """Apply the saved plan of --plan, or a new plan for the manifests."""
     if invocation["plan"] is not None:
-        with open_saved_plan(invocation) as (plan, target):
-            return confirm_and_apply(invocation, target, plan, apply=apply_saved_plan)
+        with open_saved_plan(invocation) as (plan, target, source):
+            apply = partial(apply_saved_plan, source)
+            return confirm_and_apply(invocation, target, plan, apply=apply)
     with open_run(invocation) as context:
         plan = _make_plan(invocation, context)
         return confirm_and_apply(invocation, context.target, plan, apply=context.apply)

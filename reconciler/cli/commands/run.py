@@ -15,6 +15,7 @@ from reconciler.cli.run_context import (
     hold_lock,
     make_elector,
     open_run,
+    record_applied,
     reload_run,
     require_valid,
 )
@@ -132,7 +133,7 @@ class DaemonRun:
         )
         report = engine.apply(plan, self.context.target, options, waiting)
         if self._is_whole:
-            self.context.record_applied(plan, allow_rewind=self.request.allow_rewind)
+            record_applied(self.context.source, plan)
         return report
 
     def standby_reason(self) -> str | None:
@@ -259,7 +260,8 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
 def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
     paths = run.context.source.watched_paths
     stop = run.stop.stop_requested
-    for files_changed in watch(paths, stop) if paths else ticks(stop):
+    wakes = watch(paths, stop) if paths else ticks(stop, daemon.wait_for_request)
+    for files_changed in wakes:
         if run.stop.reload_requested.is_set():
             run.stop.reload_requested.clear()
             _reload(run, daemon)

@@ -14,12 +14,13 @@ def only_drift(plan: Plan) -> Plan:
     """Return ``plan`` without the changes that only come from a manifest.
 
     A resource that was deleted on the target is not included: without a state file it cannot be
-    distinguished from a new manifest.
+    distinguished from a new manifest. Only a part of the plan is left, so it records no commit.
     """
     return replace(
         plan,
         changes=tuple(filter(_is_drift, plan.changes)),
         withheld=tuple(filter(_may_be_drift, plan.withheld)),
+        applied_commit=None,
     )
 
 

@@ -56,7 +56,7 @@ from reconciler.core.resources import (
     Unreadable,
     digest,
 )
-from reconciler.core.source_revision import SourceRevision
+from reconciler.core.source_revision import AppliedCommit, SourceRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Plan:
         owned: Number of live resources of ``owner``; None if not counted.
         renewals: Updates of nothing but the last-applied record, of resources in ``unchanged``.
         revision: The commit of the manifests, which is only shown; None if it is not known.
+        applied_commit: The commit to record when the plan is applied; None for files.
     """
 
     target: TargetId
@@ -82,6 +83,7 @@ class Plan:
     owned: int | None = None
     renewals: tuple[Update, ...] = ()
     revision: SourceRevision | None = None
+    applied_commit: AppliedCommit | None = None
 
     @property
     def keys(self) -> tuple[Key, ...]:
