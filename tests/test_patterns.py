@@ -94,8 +94,8 @@ def methods_called() -> dict[re.Pattern[str], set[str]]:
     return called
 
 
-# Functions that make a pattern while running: of the secrets in use, which test_redaction shows to be
-# linear, and of a glob.
+# Functions that make a pattern while running: that of the secrets in use, which test_redaction shows
+# to be linear, and that of a glob.
 MADE_WHILE_RUNNING = {
     "reconciler.core.redaction": "_secrets_pattern",
     "reconciler.source.ignore_rules": "_segment",
