@@ -1,18 +1,23 @@
-"""Tables of live checks: routes of a service, requests to it, and what is expected of the answers."""
+"""Tables of live checks: routes of a service, requests to it, and their expected answers."""
 
 import itertools
 import json
 import re
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+import grpc
 from envoy.live.namespaces import CONNECT_TIMEOUT, UNUSED_ADDRESS
 from envoy.live.network import CLIENT, LiveMesh, Network
+from envoy.live.upstreams import Relay
 from envoy.meshes import Specs, backend, listening, to_router
 
 # The most requests that wait at once.
@@ -34,22 +39,24 @@ class Request:
     body: bytes = b""
     tls: ssl.SSLContext | None = None
     server_name: str = ""
+    timeout: float = CONNECT_TIMEOUT
 
     def send(self, network: Network, host: str = "") -> dict[str, Any]:
-        """Return the answer: status, headers, and the members that an application sends.
+        """Return the answer: status, headers after a <, and the members from an application.
 
         A connection that fails or ends gives the status 0.
         """
         case = {"x-case": str(next(_numbers))}
         try:
             with self._connect(network) as connection:
-                http = HTTPConnection(self.host or host, self.port, timeout=CONNECT_TIMEOUT)
+                connection.settimeout(self.timeout)
+                http = HTTPConnection(self.host or host, self.port)
                 http.sock = connection
                 headers = {"Host": self.host or host, **case, **self.headers}
                 http.request(self.method, self.path, self.body or None, headers)
                 answer = http.getresponse()
-                head = {"status": answer.status, "answer_headers": dict(answer.getheaders())}
-                return head | _members(answer.read())
+                head = {f"<{name.lower()}": value for name, value in answer.getheaders()}
+                return {"status": answer.status, **head, **_members(answer.read())}
         except (OSError, HTTPException) as error:
             return {"status": 0, "error": f"{type(error).__name__} {error}"}
 
@@ -150,9 +157,15 @@ class Service:
         return found
 
 
-def mesh_of(services: Sequence[Service], **client: Any) -> Specs:
-    """Return a mesh with a client that has all ``services`` as backends, and the nodes a, b, c."""
-    more: Specs = {}
+def mesh_of(services: Sequence[Service], more: Specs | None = None, **client: Any) -> Specs:
+    """Return a mesh with a client that has all ``services`` as backends, and the nodes a, b, c.
+
+    Args:
+        services: The services.
+        more: Other resources.
+        client: More fields of the client.
+    """
+    more = {**(more or {})}
     for service in services:
         more |= service.specs
     policies = {it.host: {"clientPolicy": it.policy} if it.policy else {} for it in services}
@@ -172,7 +185,9 @@ def node(name: str, protocol: str = "http", port: int = 80, **more: Any) -> Spec
 
 
 def http(*targets: str, priority: int | None = None, **more: Any) -> Specs:
-    """Return the spec of an http route to nodes, each as NAME or NAME:WEIGHT; the rest is a match.
+    """Return the spec of an http route to nodes; ``more`` is its match.
+
+    Each node is NAME, NAME:WEIGHT or NAME@PORT.
 
     The members timeout and retryPolicy belong to the route.
     """
@@ -181,11 +196,36 @@ def http(*targets: str, priority: int | None = None, **more: Any) -> Specs:
 
 def route(protocol: str, *targets: str, priority: int | None = None, **more: Any) -> Specs:
     """Return the spec of a route like ``http``."""
-    parts = [target.partition(":") for target in targets]
-    weighted = [{"virtualNode": name, "weight": int(weight or 1)} for name, _, weight in parts]
+    weighted = [_weighted_target(target) for target in targets]
     kept = {name: more.pop(name) for name in ("timeout", "retryPolicy") if name in more}
     # The API needs a prefix or a path.
     whole = {"prefix": "/"} if "path" not in more and protocol in ("http", "http2") else {}
     match = {"match": {**whole, **more}} if protocol != "tcp" or more else {}
     part = {**match, "action": {"weightedTargets": weighted}, **kept}
     return {f"{protocol}Route": part, **({} if priority is None else {"priority": priority})}
+
+
+def _weighted_target(text: str) -> Specs:
+    name, _, weight = text.partition(":")
+    name, _, port = name.partition("@")
+    return {
+        "virtualNode": name,
+        "weight": int(weight or 1),
+        **({"port": int(port)} if port else {}),
+    }
+
+
+@contextmanager
+def grpc_channel(network: Network, host: str, port: int = 80) -> Iterator[grpc.Channel]:
+    """Connect gRPC from the client's task to a host, by a unix socket of this process."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/socket"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+            listening.listen()
+            connect = partial(network.tasks[CLIENT].connect, UNUSED_ADDRESS, port)
+            relay = Relay(listening, connect)
+            options = [("grpc.default_authority", host)]
+            with grpc.insecure_channel(f"unix:{path}", options) as channel:
+                yield channel
+            relay.close()

@@ -28,7 +28,7 @@ exec cat
 
 
 class Namespace:
-    """A network namespace with a mount namespace: its own resolver, and an Envoy that all may run."""
+    """A network namespace with mounts of its own: its resolver, and an Envoy that all may run."""
 
     def __init__(self, directory: Path, envoy: Path) -> None:
         self._holder = subprocess.Popen(

@@ -51,6 +51,9 @@ class Network:
         self.root.chmod(0o755)
         (self.root / "resolv.conf").write_text(f"nameserver {NAMESERVER}\n")
         (self.root / "envoy").touch()
+        self.logs = self.root / "logs"
+        self.logs.mkdir()
+        self.logs.chmod(0o777)
         self._bridge = Bridge(self.root, program)
         self.tasks = {name: Namespace(self.root, program) for name in _HOSTS}
         for name, task in self.tasks.items():
@@ -125,6 +128,7 @@ class LiveMesh:
             "setpriv", "--reuid", str(ENVOY_USER), "--regid", str(ENVOY_USER), "--clear-groups",
             self.network.root / "envoy", "-c", self.files(name) / "bootstrap.yaml",
             "--concurrency", "1", "--disable-hot-restart", "-l", "warning",
+            "--file-flush-interval-msec", "200",
         )  # fmt: skip
         with (self.root / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(command, stdout=log, stderr=log)

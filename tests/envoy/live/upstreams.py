@@ -1,4 +1,4 @@
-"""Applications of tasks: HTTP, gRPC and TCP servers that tell what they got and do as they are asked.
+"""Applications of tasks: HTTP, gRPC and TCP servers that do as a request asks them.
 
 The request header x-plan has one step for each attempt of a request, and the last step is repeated:
 a status, ``hang`` (no answer), ``headers`` (an answer without an end) or ``reset``.
@@ -175,9 +175,10 @@ class GrpcApplication:
         self.attempts[case] += 1
         plan = str(metadata.get("x-plan", "OK")).split(",")
         step = plan[min(attempt, len(plan) - 1)]
-        context.send_initial_metadata((("x-node", self.name), ("x-attempts", str(attempt + 1))))
         if step != "OK":
-            context.abort(grpc.StatusCode[step], "as planned")
+            # Envoy retries by a status in the head of an answer, so no head is sent before.
+            context.abort(grpc.StatusCode[step], f"{attempt + 1}")
+        context.send_initial_metadata((("x-node", self.name), ("x-attempts", str(attempt + 1))))
 
     def close(self) -> None:
         self._relay.close()
