@@ -9,7 +9,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import yaml
 from builders import key as key_of
 from envoy.live.dns import NameServer
 from envoy.live.namespaces import (
@@ -26,6 +25,7 @@ from envoy.meshes import Specs
 from reconciler.cli.main import main
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
+from reconciler.wiring.envoy import render_yaml
 
 MESH = "live"
 ADMIN_PORT = 9901
@@ -181,11 +181,10 @@ def live_mesh(network: Network, specs: Specs, *envoys: str) -> Iterator[LiveMesh
 def manifest_text(specs: Specs) -> str:
     """Return resources by the text of their keys as manifests."""
     documents = [_document(key_of(text), spec) for text, spec in specs.items()]
-    text: str = yaml.dump_all(documents, sort_keys=False)
-    return text
+    return "---\n".join(map(render_yaml, documents))
 
 
-def _document(key: Key, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def _document(key: Key, spec: Mapping[str, Any]) -> Specs:
     kind = KINDS[key.kind]
     mesh, *between, name = key.path if key.kind != "mesh" else ("", *key.path)
     metadata = {"name": name}
