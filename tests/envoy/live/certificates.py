@@ -1,14 +1,18 @@
 """Certificates of test authorities, as files that Envoys of another user can read."""
 
-from datetime import datetime, timedelta, timezone
+import ssl
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from envoy.meshes import Specs
 
-_START = datetime(2020, 1, 1, tzinfo=timezone.utc)
+_START = datetime(2020, 1, 1, tzinfo=UTC)
 _DURATION = timedelta(days=36500)
 
 
@@ -61,3 +65,29 @@ class Authority:
         path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         path.chmod(0o644)
         return str(path)
+
+
+class Keys:
+    """The certificates of the server, of clients, and of an authority that nothing trusts."""
+
+    def __init__(self, root: Path) -> None:
+        directory = Path(tempfile.mkdtemp(dir=root))
+        directory.chmod(0o755)
+        authority, other = Authority(directory, "authority"), Authority(directory, "other")
+        self.trust, self.other_trust = authority.chain, other.chain
+        self.server = authority.issue("server", "server.internal")
+        self.client = authority.issue("client", "client.internal")
+        self.stranger = other.issue("stranger", "client.internal")
+
+    def context(self, *, certificate: Mapping[str, str] | None = None) -> ssl.SSLContext:
+        """Return the context of a client without Envoy."""
+        context = ssl.create_default_context(cafile=self.trust)
+        if certificate:
+            context.load_cert_chain(certificate["certificateChain"], certificate["privateKey"])
+        return context
+
+
+def trust(chain: str, *names: str) -> Specs:
+    """Return the validation of certificates from an authority in a file."""
+    alternative = {"subjectAlternativeNames": {"match": {"exact": [*names]}}} if names else {}
+    return {"validation": {"trust": {"file": {"certificateChain": chain}}, **alternative}}

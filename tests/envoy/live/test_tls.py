@@ -1,14 +1,11 @@
 """TLS between live Envoys: the table of policies and modes, mutual TLS, and what is refused."""
 
-import ssl
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from envoy.live.certificates import Authority
+from envoy.live.certificates import Keys, trust
 from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, route
 from envoy.live.namespaces import UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, SERVER, LiveMesh, Network, live_mesh
@@ -23,34 +20,7 @@ STRICT, PERMISSIVE, DISABLED, NONE, MUTUAL, MUTUAL_NAMES, GRPC, ACM, BAD_CA = (
 )  # fmt: skip
 ACM_ARN = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
 CA_ARN = "arn:aws:acm-pca:eu-west-1:123456789012:certificate-authority/1"
-# Also the ports of callers that are no part of the names of hosts.
 TCP_PORT = 9000
-
-
-class Keys:
-    """The certificates of the server, of clients, and of an authority that nothing trusts."""
-
-    def __init__(self, root: Path) -> None:
-        directory = Path(tempfile.mkdtemp(dir=root))
-        directory.chmod(0o755)
-        authority, other = Authority(directory, "authority"), Authority(directory, "other")
-        self.trust, self.other_trust = authority.chain, other.chain
-        self.server = authority.issue("server", "server.internal")
-        self.client = authority.issue("client", "client.internal")
-        self.stranger = other.issue("stranger", "client.internal")
-
-    def context(self, *, certificate: Mapping[str, str] | None = None) -> ssl.SSLContext:
-        """Return the context of a client without Envoy."""
-        context = ssl.create_default_context(cafile=self.trust)
-        if certificate:
-            context.load_cert_chain(certificate["certificateChain"], certificate["privateKey"])
-        return context
-
-
-def trust(chain: str, *names: str) -> Specs:
-    """Return the validation of certificates from an authority in a file."""
-    alternative = {"subjectAlternativeNames": {"match": {"exact": [*names]}}} if names else {}
-    return {"validation": {"trust": {"file": {"certificateChain": chain}}, **alternative}}
 
 
 def server(keys: Keys) -> Specs:
@@ -103,6 +73,7 @@ def table(keys: Keys) -> list[Service]:
     elsewhere = {**trust(keys.trust), "ports": [1]}
     here = {**trust(keys.trust), "ports": [STRICT, NONE]}
     wrong_name = trust(keys.trust, "wrong.internal")
+    names = trust(keys.trust, "x.internal", "server.internal")
     mine = {**enforced, "certificate": {"file": keys.client}}
     strange = {**enforced, "certificate": {"file": keys.stranger}}
     arn = {"validation": {"trust": {"acm": {"certificateAuthorityArns": [CA_ARN]}}}}
@@ -127,7 +98,7 @@ def table(keys: Keys) -> list[Service]:
         ("This port, none", NONE, FAILED, here),
         ("Untrusted authority, STRICT", STRICT, FAILED, trust(keys.other_trust)),
         ("Untrusted authority, PERMISSIVE", PERMISSIVE, FAILED, trust(keys.other_trust)),
-        ("The name of the policy", STRICT, SERVED, trust(keys.trust, "x.internal", "server.internal")),
+        ("The name of the policy", STRICT, SERVED, names),
         ("Another name in the policy", STRICT, FAILED, wrong_name),
         ("A certificate of the client", MUTUAL, SERVED, mine),
         ("No certificate of the client", MUTUAL, FAILED, enforced),
@@ -163,7 +134,6 @@ def table(keys: Keys) -> list[Service]:
 def from_outside(keys: Keys) -> list[Check]:
     """Return checks of a client without Envoy, which shows what the listeners accept."""
     refused = {"status": 0}
-    plain = Request(address=ADDRESS, task=PLAIN, host="server.internal")
 
     def check(name: str, port: int, expected: Mapping[str, Any], **more: Any) -> Check:
         request = Request(
@@ -172,7 +142,6 @@ def from_outside(keys: Keys) -> list[Check]:
         )  # fmt: skip
         return Check(name, lambda mesh: request.send(mesh.network), expected)
 
-    del plain
     tls, mutual = keys.context(), keys.context(certificate=keys.client)
     return [
         check("Plain text to none", NONE, SERVED),

@@ -127,6 +127,25 @@ class TcpApplication(_Server):
         super().__init__(name, listening, _Speaker)
 
 
+class Recorder(_Server):
+    """A server that closes each connection after its first data.
+
+    Attributes:
+        received: The first line of each connection.
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.received: list[bytes] = []
+        super().__init__("recorder", listening, _Recording)
+
+
+class _Recording(socketserver.BaseRequestHandler):
+    server: Recorder
+
+    def handle(self) -> None:
+        self.server.received.append(self.request.recv(4096).partition(b"\r\n")[0])
+
+
 class Relay(_Server):
     """Forwards each connection to one that ``connect`` makes."""
 
