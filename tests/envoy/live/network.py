@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,14 @@ class LiveMesh:
         self.network = network
         self.root = Path(tempfile.mkdtemp(dir=network.root))
         self.root.chmod(0o755)
-        self.rejections: list[str] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.export(specs)
         for name in envoys:
             self._start(name)
         for name in envoys:
-            eventually(lambda name=name: self._is_ready(name))
+            eventually(partial(self._is_ready, name))
+        # An Envoy is ready without the listeners that it rejected.
+        assert self.rejected() == [], [self.log(name) for name in envoys]
 
     def export(self, specs: Specs, *arguments: str) -> None:
         """Replace the manifests, and export them."""
