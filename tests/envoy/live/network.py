@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection
@@ -96,10 +96,17 @@ class Network:
 class LiveMesh:
     """A mesh whose manifests are exported by the command, and the Envoys that read the files."""
 
-    def __init__(self, network: Network, specs: Specs, *envoys: str) -> None:
+    def __init__(
+        self, network: Network, specs: Specs, *envoys: str, arguments: Sequence[str] = ()
+    ) -> None:
         self.network = network
         self.root = Path(tempfile.mkdtemp(dir=network.root))
         self.root.chmod(0o755)
+        self._manifests = self.root / "manifests.yaml"
+        self.command = [
+            "envoy", "export", str(self.root), str(self._manifests),
+            "--admin", f"127.0.0.1:{ADMIN_PORT}", *arguments,
+        ]  # fmt: skip
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.export(specs)
         for name in envoys:
@@ -111,13 +118,14 @@ class LiveMesh:
 
     def export(self, specs: Specs, *arguments: str) -> None:
         """Replace the manifests, and export them."""
-        manifests = self.root / "manifests.yaml"
-        manifests.write_text(manifest_text(specs))
-        code = main([
-            "envoy", "export", str(self.root), str(manifests),
-            "--admin", f"127.0.0.1:{ADMIN_PORT}", *arguments,
-        ])  # fmt: skip
-        assert code == 0
+        self.write(specs)
+        assert main([*self.command, *arguments]) == 0
+
+    def write(self, specs: Specs) -> None:
+        """Replace the manifests at once, as an editor or git does."""
+        part = self._manifests.with_suffix(".part")
+        part.write_text(manifest_text(specs))
+        part.replace(self._manifests)
 
     def files(self, name: str) -> Path:
         """Return the directory with the files of a proxy."""
@@ -170,9 +178,18 @@ class LiveMesh:
 
 
 @contextmanager
-def live_mesh(network: Network, specs: Specs, *envoys: str) -> Iterator[LiveMesh]:
-    """Run the Envoys of a mesh; no configuration may be rejected."""
-    mesh = LiveMesh(network, specs, *envoys)
+def live_mesh(
+    network: Network, specs: Specs, *envoys: str, arguments: Sequence[str] = ()
+) -> Iterator[LiveMesh]:
+    """Run the Envoys of a mesh; no configuration may be rejected.
+
+    Args:
+        network: The network, with a task of the same name for each Envoy.
+        specs: The resources.
+        envoys: The names of the nodes and gateways.
+        arguments: More arguments of the command that exports them.
+    """
+    mesh = LiveMesh(network, specs, *envoys, arguments=arguments)
     try:
         yield mesh
         assert mesh.rejected() == []
@@ -203,9 +220,9 @@ def _document(key: Key, spec: Mapping[str, Any]) -> Specs:
     }
 
 
-def eventually(holds: Any) -> None:
+def eventually(holds: Callable[[], bool]) -> None:
     """Wait until something holds, for as long as a busy machine may take."""
     deadline = time.monotonic() + PATIENT_SECONDS
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
+        time.sleep(0.1)

@@ -8,9 +8,10 @@ import json
 import select
 import socket
 import socketserver
+import ssl
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -107,6 +108,20 @@ class HttpApplication(_Server):
         self.attempts: Counter[str] = Counter()
         self.is_failing = False
         super().__init__(name, listening, _Handler)
+
+
+class TlsApplication(HttpApplication):
+    """An HTTP server behind TLS with a certificate in files."""
+
+    def __init__(self, name: str, listening: socket.socket, certificate: Mapping[str, str]) -> None:
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(certificate["certificateChain"], certificate["privateKey"])
+        super().__init__(name, listening)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection after its handshake, in the thread of the connection."""
+        with self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
 
 
 class _Speaker(socketserver.BaseRequestHandler):
