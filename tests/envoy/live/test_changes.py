@@ -9,8 +9,8 @@ import pytest
 from envoy.live.certificates import Keys
 from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, node, route
 from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
-from envoy.live.test_traffic import once
-from envoy.live.upstreams import HttpApplication, TlsApplication
+from envoy.live.test_traffic import call, once, retrying
+from envoy.live.upstreams import GrpcApplication, HttpApplication, TlsApplication
 from envoy.meshes import Specs, listening
 
 OUTSIDE = "10.77.0.71"
