@@ -134,13 +134,14 @@ def redirect(task: Namespace, ports: Iterable[int]) -> None:
     """Set up the rules of App Mesh: ``ports`` lead to 15000, connections of others to 15001."""
     listed = ",".join(map(str, ports))
     incoming = (
-        f"iptables -w -t nat -A PREROUTING -p tcp -m multiport --dports {listed}"
-        " -m addrtype ! --src-type LOCAL -j REDIRECT --to-ports 15000;"
-        if listed
-        else ""
+        f"-A PREROUTING -p tcp -m multiport --dports {listed}"
+        " -m addrtype ! --src-type LOCAL -j REDIRECT --to-ports 15000"
     )
-    task.run(
-        f"{incoming} iptables -w -t nat -A OUTPUT -p tcp -m addrtype ! --dst-type LOCAL"
+    outgoing = (
+        "-A OUTPUT -p tcp -m addrtype ! --dst-type LOCAL"
         f" -m owner ! --uid-owner {ENVOY_USER} -m multiport ! --dports 22"
         " -j REDIRECT --to-ports 15001"
     )
+    rules = [incoming, outgoing] if listed else [outgoing]
+    for program in ("iptables", "ip6tables"):
+        task.run("\n".join(f"{program} -w -t nat {rule}" for rule in rules))

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 from envoy.live.certificates import Keys
 from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, node, route
+from envoy.live.namespaces import UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
 from envoy.live.test_traffic import call, once, retrying
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TlsApplication
@@ -69,6 +71,37 @@ def test_the_egress_filter(
             assert failures(mesh, checks) == []
             count += len(checks)
     record_property("figure", f"envoy live: {count} checks of the egress filter")
+
+
+@pytest.mark.process
+def test_a_listener_changes_in_place(
+    network: Network, record_property: Callable[[str, object], None]
+) -> None:
+    added = Service("A port", {"x": route("tcp", "a-tcp")}, [], ports={9000: "tcp"})
+    nodes = {"virtual-node/live/a-tcp": node("a", "tcp", 9000)}
+
+    def spoken() -> bytes:
+        with network.tasks[CLIENT].connect(UNUSED_ADDRESS, 9000) as connection:
+            connection.sendall(b"x")
+            with suppress(ConnectionResetError):
+                return connection.recv(100)
+        return b""
+
+    with ExitStack() as stack:
+        mesh = stack.enter_context(live_mesh(network, mesh_of([SERVICE], nodes), CLIENT))
+        client = HTTPConnection(SERVICE.host)
+        client.sock = stack.enter_context(network.tasks[CLIENT].connect(UNUSED_ADDRESS, 80))
+        before = client.sock
+        client.request("GET", "/")
+        assert client.getresponse().read()
+        assert spoken() == b""
+        mesh.export(mesh_of([SERVICE, added], nodes))
+        eventually(lambda: spoken() == b"a:x")
+        client.request("GET", "/")
+        assert client.getresponse().read()
+        # Otherwise the client would have made another connection.
+        assert client.sock is before
+    record_property("figure", "envoy live: 3 checks of a listener that changes in place")
 
 
 def hosts_answer(mesh: LiveMesh, service: Service, *names: str) -> Callable[[], bool]:
