@@ -5,24 +5,23 @@ import json
 import re
 import socket
 import ssl
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-import grpc
 from envoy.live.namespaces import CONNECT_TIMEOUT, UNUSED_ADDRESS
 from envoy.live.network import CLIENT, LiveMesh, Network
-from envoy.live.upstreams import Relay
+from envoy.live.specs import node
 from envoy.meshes import Specs, backend, listening, to_router
 
 # The most requests that wait at once.
 _WORKERS = 16
 _numbers = itertools.count()
+# A gRPC message without compression: its length, and the text x.
+FRAME = b"\x00\x00\x00\x00\x01x"
+GRPC = {"content-type": "application/grpc", "te": "trailers"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,21 @@ def _members(content: bytes) -> dict[str, Any]:
     except ValueError:
         return {"content": content.decode("latin-1")}
     return found if isinstance(found, dict) else {"content": found}
+
+
+def planned(plan: str, method: str = "GET") -> Request:
+    """Return a request whose attempts are answered by a plan."""
+    return Request(method=method, headers={"x-plan": plan})
+
+
+def call(plan: str = "OK", path: str = "/echo.Echo/Unary", **metadata: str) -> Request:
+    """Return a unary call of gRPC as HTTP/1.1, which an Envoy turns into HTTP/2."""
+    headers = {
+        **GRPC,
+        "x-plan": plan,
+        **{name.replace("_", "-"): it for name, it in metadata.items()},
+    }
+    return Request(path, "POST", headers, body=FRAME)
 
 
 Expected = Mapping[str, Any]
@@ -173,59 +187,3 @@ def mesh_of(services: Sequence[Service], more: Specs | None = None, **client: An
     nodes = {f"virtual-node/live/{name}": node(name) for name in "abc"}
     caller = {"virtual-node/live/client": {"backends": backends, **client}}
     return {"mesh/live": {}, **nodes, **caller, **more}
-
-
-def node(name: str, protocol: str = "http", port: int = 80, **more: Any) -> Specs:
-    """Return a node that is found by DNS."""
-    host = f"{name}.internal"
-    return {
-        **listening(protocol, port, **more),
-        "serviceDiscovery": {"dns": {"hostname": host}},
-    }
-
-
-def http(*targets: str, priority: int | None = None, **more: Any) -> Specs:
-    """Return the spec of an http route to nodes; ``more`` is its match.
-
-    Each node is NAME, NAME:WEIGHT or NAME@PORT.
-
-    The members timeout and retryPolicy belong to the route.
-    """
-    return route("http", *targets, priority=priority, **more)
-
-
-def route(protocol: str, *targets: str, priority: int | None = None, **more: Any) -> Specs:
-    """Return the spec of a route like ``http``."""
-    weighted = [_weighted_target(target) for target in targets]
-    kept = {name: more.pop(name) for name in ("timeout", "retryPolicy") if name in more}
-    # The API needs a prefix or a path.
-    whole = {"prefix": "/"} if "path" not in more and protocol in ("http", "http2") else {}
-    match = {"match": {**whole, **more}} if protocol != "tcp" or more else {}
-    part = {**match, "action": {"weightedTargets": weighted}, **kept}
-    return {f"{protocol}Route": part, **({} if priority is None else {"priority": priority})}
-
-
-def _weighted_target(text: str) -> Specs:
-    name, _, weight = text.partition(":")
-    name, _, port = name.partition("@")
-    return {
-        "virtualNode": name,
-        "weight": int(weight or 1),
-        **({"port": int(port)} if port else {}),
-    }
-
-
-@contextmanager
-def grpc_channel(network: Network, host: str, port: int = 80) -> Iterator[grpc.Channel]:
-    """Connect gRPC from the client's task to a host, by a unix socket of this process."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = f"{directory}/socket"
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(path)
-            listening.listen()
-            connect = partial(network.tasks[CLIENT].connect, UNUSED_ADDRESS, port)
-            relay = Relay(listening, connect)
-            options = [("grpc.default_authority", host)]
-            with grpc.insecure_channel(f"unix:{path}", options) as channel:
-                yield channel
-            relay.close()

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-from envoy.live.checks import Request, Service, failures, http, mesh_of, node
+from envoy.live.checks import Request, Service, failures, mesh_of
 from envoy.live.network import CLIENT, PLAIN, SERVER, Network, live_mesh
+from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication
 from envoy.meshes import Specs, dns, listening
 

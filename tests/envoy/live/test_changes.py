@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from envoy.live.certificates import Keys
-from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, node, route
+from envoy.live.checks import Check, Request, Service, call, failures, mesh_of
 from envoy.live.namespaces import UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
-from envoy.live.test_traffic import call, once, retrying
+from envoy.live.specs import http, node, once, retrying, route
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TlsApplication
 from envoy.meshes import Specs, listening
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from envoy.live.certificates import Keys
-from envoy.live.checks import Check, Request, failures, http, mesh_of, node
+from envoy.live.checks import FRAME, GRPC, Check, Request, failures, mesh_of
 from envoy.live.network import EDGE, PLAIN, Network, live_mesh
-from envoy.live.test_traffic import FRAME, GRPC
+from envoy.live.specs import http, node
 from envoy.meshes import Specs, gateway_route_spec, listening, to_node
 
 ADDRESS = "10.77.0.12"

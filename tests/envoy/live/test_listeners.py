@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, route
+from envoy.live.checks import Check, Request, Service, call, failures, mesh_of, planned
 from envoy.live.namespaces import CONNECT_TIMEOUT, UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, SERVER, LiveMesh, Network, eventually, live_mesh
-from envoy.live.test_traffic import call, once, planned, seconds
+from envoy.live.specs import http, once, route, timeout
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TcpApplication
 from envoy.meshes import Specs, listening
 
@@ -25,7 +25,7 @@ def log_file(path: str, **form: object) -> Specs:
 
 def server(logs: str) -> Specs:
     """Return the node whose ports the redirect leads to its Envoy."""
-    shortest = {"http": seconds("perRequest", 300)["timeout"]}
+    shortest = {"http": timeout("perRequest", 300)["timeout"]}
     idle = {"http": {"perRequest": {"unit": "s", "value": 0}, "idle": {"unit": "ms", "value": 300}}}
     parts = [
         listening("http", 80),
@@ -37,7 +37,7 @@ def server(logs: str) -> Specs:
         listening("http2", 443),
         listening("grpc", 444),
         listening("tcp", 9000, connectionPool={"tcp": {"maxConnections": 1}}),
-        listening("tcp", 9001, timeout={"tcp": seconds("idle", 300)["timeout"]}),
+        listening("tcp", 9001, timeout={"tcp": timeout("idle", 300)["timeout"]}),
     ]
     text = "%REQ(:PATH)% %RESPONSE_CODE% %UPSTREAM_CLUSTER%\n"
     return {
@@ -66,7 +66,7 @@ def applications(network: Network) -> Iterator[None]:
         yield
 
 
-FULL_POOL = Service("A full pool", {"x": once("server@82", **seconds("perRequest", 0, "s"))}, [])
+FULL_POOL = Service("A full pool", {"x": once("server@82", **timeout("perRequest", 0, "s"))}, [])
 SERVICES = [
     Service(
         "Both ends",
@@ -75,12 +75,12 @@ SERVICES = [
     ),
     Service(
         "The timeout of a listener ends a longer route",
-        {"x": once("server@81", **seconds("perRequest", 0, "s"))},
+        {"x": once("server@81", **timeout("perRequest", 0, "s"))},
         [(planned("hang"), {"status": 504}), (planned("200"), SERVED)],
     ),
     Service(
         "An idle stream of a listener",
-        {"x": once("server@83", **seconds("perRequest", 0, "s"))},
+        {"x": once("server@83", **timeout("perRequest", 0, "s"))},
         [(planned("headers"), {"status": 0}), (planned("hang"), {"status": 504})],
     ),
     FULL_POOL,

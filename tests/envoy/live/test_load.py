@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from amounts import amount
-from envoy.live.checks import http, node
 from envoy.live.namespaces import CONNECT_TIMEOUT, UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
+from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication
 from envoy.meshes import Specs, backend, listening, to_router
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from envoy.live.certificates import Keys, trust
-from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, node
+from envoy.live.checks import Check, Request, Service, failures, mesh_of
 from envoy.live.network import (
     CLIENT,
     PLAIN,
@@ -18,6 +18,7 @@ from envoy.live.network import (
     eventually,
     live_mesh,
 )
+from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication, Recorder
 from envoy.meshes import Specs, listening
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from envoy.live.checks import Request, Service, failures, http, mesh_of
+from envoy.live.checks import Request, Service, failures, mesh_of
 from envoy.live.network import CLIENT, Network, live_mesh
+from envoy.live.specs import http
 from envoy.meshes import to_node
 
 A, B, NONE = {"status": 200, "node": "a"}, {"status": 200, "node": "b"}, {"status": 404}

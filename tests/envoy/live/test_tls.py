@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from envoy.live.certificates import Keys, trust
-from envoy.live.checks import Check, Request, Service, failures, http, mesh_of, route
+from envoy.live.checks import Check, Request, Service, call, failures, mesh_of
 from envoy.live.namespaces import UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, SERVER, LiveMesh, Network, live_mesh
-from envoy.live.test_traffic import call
+from envoy.live.specs import http, route
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TcpApplication
 from envoy.meshes import Specs, listening
 
