@@ -77,7 +77,7 @@ class Keys:
         self.trust, self.other_trust = authority.chain, other.chain
         self.server = authority.issue("server", "server.internal")
         self.client = authority.issue("client", "client.internal")
-        self.stranger = other.issue("stranger", "client.internal")
+        self.untrusted = other.issue("untrusted", "client.internal")
 
     def context(self, *, certificate: Mapping[str, str] | None = None) -> ssl.SSLContext:
         """Return the context of a client without Envoy."""

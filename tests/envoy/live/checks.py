@@ -182,8 +182,10 @@ def mesh_of(services: Sequence[Service], more: Specs | None = None, **client: An
     more = {**(more or {})}
     for service in services:
         more |= service.specs
-    policies = {it.host: {"clientPolicy": it.policy} if it.policy else {} for it in services}
-    backends = [backend(host, **policy)["backends"][0] for host, policy in policies.items()]
+    backends = [
+        backend(it.host, **({"clientPolicy": it.policy} if it.policy else {}))["backends"][0]
+        for it in services
+    ]
     nodes = {f"virtual-node/live/{name}": node(name) for name in "abc"}
     caller = {"virtual-node/live/client": {"backends": backends, **client}}
     return {"mesh/live": {}, **nodes, **caller, **more}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
@@ -46,6 +47,10 @@ def egress_checks(keys: Keys, *, allowed: bool) -> list[Check]:
     ]
 
 
+def succeed(mesh: LiveMesh, checks: list[Check]) -> bool:
+    return failures(mesh, checks) == []
+
+
 @pytest.mark.process
 def test_the_egress_filter(
     network: Network, record_property: Callable[[str, object], None]
@@ -67,7 +72,7 @@ def test_the_egress_filter(
             mesh.export(specs)
             checks = egress_checks(keys, allowed=kind == "ALLOW_ALL")
             # The Envoy reads the files in its own time.
-            eventually(lambda checks=checks: failures(mesh, checks[1:3]) == [])
+            eventually(partial(succeed, mesh, checks[1:3]))
             assert failures(mesh, checks) == []
             count += len(checks)
     record_property("figure", f"envoy live: {count} checks of the egress filter")

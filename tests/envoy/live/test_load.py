@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 from typing import Any
@@ -89,6 +90,10 @@ class Load:
         """The number of requests without the answer of an application."""
         return self.answers.total() - self.answers[200]
 
+    def has_more(self, failed: int, served: int) -> bool:
+        """Whether there are more failures and more answers than these."""
+        return self.failed > failed and self.answers[200] > served
+
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
@@ -125,11 +130,12 @@ def address(number: int) -> str:
     return f"10.77.0.{30 + number % 42}"
 
 
-def nodes_in(mesh: LiveMesh) -> set[str]:
-    """Return the nodes whose clusters are in the file of the client."""
+def is_published(mesh: LiveMesh, number: int) -> bool:
+    """Whether the client has clusters of these nodes, and no longer of those before."""
     content = json.loads((mesh.files(CLIENT) / "cds.json").read_text())
     names = [resource["name"].split("_") for resource in content["resources"]]
-    return {parts[3] for parts in names if parts[1] == "egress" and len(parts) > 4}
+    found = {parts[3] for parts in names if parts[1] == "egress" and len(parts) > 4}
+    return found == {f"{kind}-{number}" for kind in SERVICES}
 
 
 @pytest.mark.process
@@ -139,8 +145,7 @@ def test_replaced_nodes_fail_no_request(
     with under_load(network) as (mesh, load), watching(mesh):
         for number in range(1, CHANGES + 1):
             mesh.write(specs_of(number))
-            names = {f"{kind}-{number}" for kind in SERVICES}
-            eventually(lambda names=names: nodes_in(mesh) == names)
+            eventually(partial(is_published, mesh, number))
         load.stop()
     assert load.failed == 0, load.answers
     figure = f"0 of {load.answers[200]} requests failed"
@@ -157,8 +162,7 @@ def test_without_an_order_requests_fail(
             for number in range(1, UNORDERED + 1):
                 failed, served = load.failed, load.answers[200]
                 mesh.export(specs_of(number))
-                eventually(lambda failed=failed: load.failed > failed)
-                eventually(lambda served=served: load.answers[200] > served)
+                eventually(partial(load.has_more, failed, served))
         finally:
             network.names.delay = 0.0
         load.stop()

@@ -6,7 +6,7 @@ import pytest
 from envoy.live.checks import Request, Service, failures, mesh_of
 from envoy.live.network import CLIENT, Network, live_mesh
 from envoy.live.specs import http
-from envoy.meshes import to_node
+from envoy.meshes import Specs, to_node
 
 A, B, NONE = {"status": 200, "node": "a"}, {"status": 200, "node": "b"}, {"status": 404}
 
@@ -15,7 +15,7 @@ def get(path: str, **headers: str) -> Request:
     return Request(path, headers={name.replace("_", "-"): it for name, it in headers.items()})
 
 
-def header(name: str, kind: str = "", value: object = None, *, invert: bool = False) -> dict:
+def header(name: str, kind: str = "", value: object = None, *, invert: bool = False) -> Specs:
     match = {"match": {kind: value}} if kind else {}
     return {"headers": [{"name": name, **match, **({"invert": True} if invert else {})}]}
 

@@ -68,16 +68,16 @@ def service(name: str, port: int, expected: Mapping[str, Any], policy: Specs) ->
 
 
 def table(keys: Keys) -> list[Service]:
-    """Return the table of policies and modes (xds: a caller, and a listener that it calls)."""
+    """Return the table of policies and modes of callers and listeners."""
     enforced, optional = trust(keys.trust), {**trust(keys.trust), "enforce": False}
     elsewhere = {**trust(keys.trust), "ports": [1]}
     here = {**trust(keys.trust), "ports": [STRICT, NONE]}
     wrong_name = trust(keys.trust, "wrong.internal")
     names = trust(keys.trust, "x.internal", "server.internal")
     mine = {**enforced, "certificate": {"file": keys.client}}
-    strange = {**enforced, "certificate": {"file": keys.stranger}}
+    untrusted = {**enforced, "certificate": {"file": keys.untrusted}}
     arn = {"validation": {"trust": {"acm": {"certificateAuthorityArns": [CA_ARN]}}}}
-    rows = [
+    rows: list[tuple[str, int, Mapping[str, Any], Specs]] = [
         ("Enforced, STRICT", STRICT, SERVED, enforced),
         ("Enforced, PERMISSIVE", PERMISSIVE, SERVED, enforced),
         ("Enforced, DISABLED", DISABLED, FAILED, enforced),
@@ -103,7 +103,7 @@ def table(keys: Keys) -> list[Service]:
         ("A certificate of the client", MUTUAL, SERVED, mine),
         ("No certificate of the client", MUTUAL, FAILED, enforced),
         ("No policy, mutual", MUTUAL, FAILED, {}),
-        ("A certificate of another authority", MUTUAL, FAILED, strange),
+        ("A certificate of another authority", MUTUAL, FAILED, untrusted),
         ("A name that the server does not accept", MUTUAL_NAMES, FAILED, mine),
         ("A listener with a certificate of ACM", ACM, FAILED, enforced),
         ("A listener with a certificate of ACM, no policy", ACM, FAILED, {}),
