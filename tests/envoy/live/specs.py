@@ -28,11 +28,13 @@ def http(*targets: str, priority: int | None = None, **more: Any) -> Specs:
 def route(protocol: str, *targets: str, priority: int | None = None, **more: Any) -> Specs:
     """Return the spec of a route like ``http``."""
     weighted = [_weighted_target(target) for target in targets]
-    kept = {name: more.pop(name) for name in ("timeout", "retryPolicy") if name in more}
-    # The API needs a prefix or a path.
-    whole = {"prefix": "/"} if "path" not in more and protocol in ("http", "http2") else {}
-    match = {"match": {**whole, **more}} if protocol != "tcp" or more else {}
-    part = {**match, "action": {"weightedTargets": weighted}, **kept}
+    part: Specs = {name: more.pop(name) for name in ("timeout", "retryPolicy") if name in more}
+    part["action"] = {"weightedTargets": weighted}
+    if protocol in ("http", "http2") and "path" not in more:
+        # The API needs a prefix or a path.
+        more = {"prefix": "/", **more}
+    if protocol != "tcp" or more:
+        part["match"] = more
     return {f"{protocol}Route": part, **({} if priority is None else {"priority": priority})}
 
 
