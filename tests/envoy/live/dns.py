@@ -2,11 +2,10 @@
 
 import socket
 import struct
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
-from threading import Thread
+from threading import Event, Thread
 
 _TYPES = {1: 4, 28: 6}
 _NO_SUCH_NAME = 3
@@ -16,12 +15,13 @@ class NameServer:
     """Serves ``records`` (name to addresses) on a socket until it is closed.
 
     Attributes:
-        delay: Seconds before each answer.
+        answering: Queries wait while it is not set.
     """
 
     def __init__(self, bound: socket.socket, records: Mapping[str, list[str]]) -> None:
         self.records = dict(records)
-        self.delay = 0.0
+        self.answering = Event()
+        self.answering.set()
         self._socket = bound
         Thread(target=self._serve, daemon=True).start()
 
@@ -36,8 +36,10 @@ class NameServer:
             Thread(target=self._answer, args=(query, client), daemon=True).start()
 
     def _answer(self, query: bytes, client: tuple[str, int]) -> None:
-        time.sleep(self.delay)
-        self._socket.sendto(self._response(query), client)
+        self.answering.wait()
+        # The network may be gone while a query waits.
+        with suppress(OSError):
+            self._socket.sendto(self._response(query), client)
 
     def _response(self, query: bytes) -> bytes:
         end, labels = 12, []
