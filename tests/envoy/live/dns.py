@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
@@ -16,12 +17,14 @@ class NameServer:
 
     Attributes:
         answering: Queries wait while it is not set.
+        delay: Seconds before each answer.
     """
 
     def __init__(self, bound: socket.socket, records: Mapping[str, list[str]]) -> None:
         self.records = dict(records)
         self.answering = Event()
         self.answering.set()
+        self.delay = 0.0
         self._socket = bound
         Thread(target=self._serve, daemon=True).start()
 
@@ -37,6 +40,7 @@ class NameServer:
 
     def _answer(self, query: bytes, client: tuple[str, int]) -> None:
         self.answering.wait()
+        time.sleep(self.delay)
         # The network may be gone while a query waits.
         with suppress(OSError):
             self._socket.sendto(self._response(query), client)
