@@ -8,6 +8,7 @@ import pytest
 from amounts import FULL
 from envoy.conftest import installed
 from envoy.envoys import VERSIONS
+from envoy.live.namespaces import reason_against
 from envoy.live.network import Network
 from programs import require_program
 
@@ -18,9 +19,8 @@ def network(request: pytest.FixtureRequest) -> Iterator[Network]:
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("network namespaces need root on Linux, so live Envoys are not tested")
     require_program("iptables", purpose="Envoys behind a real redirect")
-    try:
-        made = Network(installed(request.param))
-    except PermissionError as error:
-        pytest.skip(f"namespaces are not permitted, so live Envoys are not tested: {error}")
+    if reason := reason_against():
+        pytest.skip(f"namespaces are not permitted, so live Envoys are not tested: {reason}")
+    made = Network(installed(request.param))
     yield made
     made.close()
