@@ -94,8 +94,8 @@ def methods_called() -> dict[re.Pattern[str], set[str]]:
     return called
 
 
-# Functions that make a pattern while running: that of the secrets in use, which test_redaction shows
-# to be linear, and that of a glob.
+# Functions that make a pattern while running: that of a glob, and that of the secrets in use, which
+# test_redaction shows to be linear.
 MADE_WHILE_RUNNING = {
     "reconciler.core.redaction": "_secrets_pattern",
     "reconciler.source.ignore_rules": "_segment",
