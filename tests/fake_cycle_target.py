@@ -41,7 +41,13 @@ class FakeCycleTarget:
             raise UsageError("manifests does not exist")
         if self.unknown:
             raise RepositoryError("the repository is away")
-        return LoadResult(self.desired, self.diagnostics, {}, self.revision, self.notices)
+        return LoadResult(
+            self.desired,
+            self.diagnostics,
+            {},
+            revision=self.revision,
+            notices=self.notices,
+        )
 
     def propose(
         self,
