@@ -1,0 +1,128 @@
+"""The packed resources that one proxy is served, with versions that follow from their content.
+
+Two servers that read the same mesh give the same content the same version, so a proxy can leave one
+for another and is sent only the difference.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+_TYPE_PREFIX = "type.googleapis.com/envoy.config."
+CLUSTERS = f"{_TYPE_PREFIX}cluster.v3.Cluster"
+ENDPOINTS = f"{_TYPE_PREFIX}endpoint.v3.ClusterLoadAssignment"
+LISTENERS = f"{_TYPE_PREFIX}listener.v3.Listener"
+ROUTES = f"{_TYPE_PREFIX}route.v3.RouteConfiguration"
+
+# The order in which Envoy needs them. It asks for all clusters and listeners, and for the others by
+# name.
+TYPES = (CLUSTERS, ENDPOINTS, LISTENERS, ROUTES)
+NAMED_TYPES = (ENDPOINTS, ROUTES)
+
+_VERSION_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PackedResource:
+    """One resource as Envoy reads it."""
+
+    name: str
+    digest: str
+    """A hash of its content; equal for equal content."""
+    body: bytes
+
+
+@dataclass(frozen=True)
+class TypeState:
+    """All resources of one type, by name."""
+
+    resources: Mapping[str, PackedResource]
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of all names and digests."""
+        rows = sorted((item.name, item.digest) for item in self.resources.values())
+        return hashlib.sha256(repr(rows).encode()).hexdigest()[:_VERSION_CHARACTERS]
+
+    def only(self, names: Collection[str]) -> "TypeState":
+        """Return the resources that `names` contains."""
+        return TypeState({key: item for key, item in self.resources.items() if key in names})
+
+    def over(self, older: "TypeState") -> "TypeState":
+        """Return these resources, and those of `older` whose names are not among them."""
+        if older.resources.keys() <= self.resources.keys():
+            return self
+        return TypeState({**older.resources, **self.resources})
+
+
+NOTHING = TypeState({})
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyState:
+    """All resources of one proxy at one revision of its mesh."""
+
+    types: Mapping[str, TypeState]
+
+    def __getitem__(self, type_url: str) -> TypeState:
+        """Return the resources of a type."""
+        return self.types.get(type_url, NOTHING)
+
+
+@dataclass(slots=True)
+class ProxyHistory:
+    """What one proxy was served during the last minutes.
+
+    A proxy that reconnects names only versions. The history tells what it has.
+    """
+
+    keep_seconds: float
+    max_contents: int
+    """The number of contents that are kept of each type."""
+    _contents: dict[str, deque[tuple[float, TypeState]]] = field(
+        default_factory=lambda: {name: deque() for name in TYPES}
+    )
+
+    def add_state(self, state: ProxyState, now: float) -> None:
+        """Record that `state` is served from `now` on, in seconds of a clock that is never set."""
+        for type_url in TYPES:
+            self.add(type_url, state[type_url], now)
+
+    def add(self, type_url: str, content: TypeState, now: float) -> None:
+        """Record that `content` was sent, unless it is what was recorded last."""
+        kept = self._contents[type_url]
+        if kept and kept[-1][1].version == content.version:
+            return
+        kept.append((now, content))
+        while len(kept) > self.max_contents or kept[0][0] < now - self.keep_seconds:
+            kept.popleft()
+
+    def find(self, type_url: str, version: str, names: Collection[str]) -> TypeState | None:
+        """Return the resources of `type_url` that have `version`, or None.
+
+        Args:
+            type_url: The type.
+            version: The version that the proxy has.
+            names: The names that the proxy asks for, if it asks for this type by name.
+        """
+        known = [content for _, content in reversed(self._contents[type_url])]
+        if type_url in NAMED_TYPES:
+            # Another server recorded whole states; this one recorded what it sent.
+            known += [content.only(names) for content in known]
+        return next((found for found in _with_unions(known) if found.version == version), None)
+
+    def newest(self, type_url: str, names: Collection[str]) -> TypeState:
+        """Return what was served last under each of `names`."""
+        found: dict[str, PackedResource] = {}
+        for _, content in self._contents[type_url]:
+            found |= content.only(names).resources
+        return TypeState(found)
+
+
+def _with_unions(known: Sequence[TypeState]) -> Iterator[TypeState]:
+    """Yield all contents, and those that another server sends on the way from one to the next."""
+    yield from known
+    for place, newer in enumerate(known):
+        yield from (newer.over(older) for older in known[place + 1 :])

@@ -1,0 +1,1 @@
+"""The translation to Envoy and the streams of proxies."""
