@@ -24,8 +24,6 @@ from reconciler.envoy.proxy_state import (
     TypeState,
 )
 
-_REFERRED_TO = (CLUSTERS, ENDPOINTS)
-
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRequest:
@@ -108,9 +106,6 @@ class AdsSession:
         default_factory=lambda: {name: TypeProgress() for name in TYPES}
     )
     _nonces: Iterator[int] = field(default_factory=lambda: count(1))
-    _is_resumed: bool = False
-    # The state that is sent without steps, because it is the first one of a new proxy.
-    _at_once: ProxyState | None = None
     # The clusters that its listeners and routes may refer to.
     _in_use: TypeState = NOTHING
 
@@ -157,9 +152,10 @@ class AdsSession:
             known: TypeState | None = current
         else:
             known = self.history.find(request.type_url, request.version, progress.names)
-        progress.must_answer = known is None
+        # A cluster that was warming when the stream before this one ended waits for its endpoints.
+        may_warm = request.type_url == ENDPOINTS and not self._has_all_clusters()
+        progress.must_answer = known is None or may_warm
         if known is not None:
-            self._is_resumed = True
             progress.acked = known
             if request.type_url == CLUSTERS:
                 self._in_use = known
@@ -172,14 +168,6 @@ class AdsSession:
         if not self.progress[CLUSTERS].is_open:
             # Envoy asks for clusters when those that it has are warm, which may need endpoints.
             return self._offer({ENDPOINTS: self._content(ENDPOINTS, wanted)}, now)
-        if not self._is_resumed and not self.progress[CLUSTERS].nonce:
-            self._at_once = wanted
-        if self._at_once is wanted:
-            served = _REFERRED_TO if self.progress[CLUSTERS].rejected_version else TYPES
-            responses = self._offer({name: self._content(name, wanted) for name in served}, now)
-            if self.progress[LISTENERS].nonce:
-                self._in_use = wanted[CLUSTERS]
-            return responses
         clusters = self._beside_those_in_use(wanted)
         contents = {CLUSTERS: clusters, ENDPOINTS: self._content(ENDPOINTS, wanted)}
         responses = self._offer(contents, now)
@@ -192,13 +180,18 @@ class AdsSession:
 
     def _beside_those_in_use(self, wanted: ProxyState) -> TypeState:
         """Return the clusters of `wanted`, and those that listeners and routes still refer to."""
-        progress = self.progress[CLUSTERS]
-        if progress.rejected_version == self._in_use.version:
-            # Sent at once and rejected. To send its clusters again would be rejected again.
-            self._in_use = progress.acked
         if self._routes_by(wanted):
             self._in_use = self._in_use.only(wanted[CLUSTERS].resources)
         return wanted[CLUSTERS].over(self._in_use)
+
+    def _has_all_clusters(self) -> bool:
+        """Whether the proxy came with the clusters that it should have."""
+        clusters = self.progress[CLUSTERS]
+        return (
+            self.wanted is not None
+            and clusters.is_open
+            and clusters.has_accepted(self.wanted[CLUSTERS])
+        )
 
     def _routes_by(self, wanted: ProxyState) -> bool:
         """Whether the proxy routes by the listeners and routes of `wanted` alone."""

@@ -43,6 +43,8 @@ class FakeEnvoy:
     def __init__(self, chance: random.Random) -> None:
         """Create a proxy that has nothing yet; `chance` chooses what happens."""
         self._chance = chance
+        # Whether it asks again for the endpoints of a cluster that changed.
+        self.repeats = chance.random() < 0.5
         self.warm: dict[str, PackedResource] = {}
         self.warming: dict[str, PackedResource] = {}
         self.lacks_endpoints: set[str] = set()
@@ -63,14 +65,14 @@ class FakeEnvoy:
         self.inbox.clear()
         self.outbox.clear()
         self.held_ack = None
+        kinds = [kind for kind in (ENDPOINTS, ROUTES) if self.names[kind]]
+        kinds += [LISTENERS] if LISTENERS in self.opened else []
+        self._chance.shuffle(kinds)
         self.nonces, self.opened = {}, set()
         self.held_ack = self._request(CLUSTERS)
         self._send_held_ack()
-        if self.versions:
-            kinds = [LISTENERS, *(kind for kind in (ENDPOINTS, ROUTES) if self.names[kind])]
-            self._chance.shuffle(kinds)
-            for kind in kinds:
-                self._ask(kind)
+        for kind in kinds:
+            self._ask(kind)
 
     def steps(self) -> list[str]:
         """Return what may happen now."""
@@ -137,7 +139,7 @@ class FakeEnvoy:
                 self.lacks_endpoints.discard(name)
                 if read(item)["eds"]:
                     self.lacks_endpoints.add(name)
-                    if name in self.warm and name in self.names[ENDPOINTS]:
+                    if self.repeats and name in self.warm and name in self.names[ENDPOINTS]:
                         self._ask(ENDPOINTS)
         self.lacks_endpoints &= self.warming.keys()
 

@@ -278,4 +278,4 @@ def test_each_rule_is_needed(ablated: type[AdsSession]) -> None:
             return True
         return bool(stream.envoy.failures) or not stream.session.is_settled
 
-    assert any(is_broken(f"ablation {number}") for number in range(300))
+    assert any(is_broken(f"ablation {number}") for number in range(3_000))
