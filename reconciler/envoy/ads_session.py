@@ -80,8 +80,8 @@ class TypeProgress:
 
         A proxy that rejects a response may have taken a part of it.
         """
-        is_answered = self.unacked is None and not self.rejected_version
-        return is_answered and self.acked.version == content.version
+        is_open = self.unacked is not None or self.must_answer or self.rejected_version
+        return not is_open and self.acked.version == content.version
 
     def needs(self, content: TypeState) -> bool:
         """Whether the proxy lacks `content`, and was not sent it yet."""
@@ -136,7 +136,7 @@ class AdsSession:
             return []
         sent = progress.unacked if request.nonce else None
         if sent is not None:
-            _take_answer(progress, sent, request.error)
+            self._take_answer(request, progress, sent)
         if request.type_url in NAMED_TYPES:
             is_repeated = bool(request.nonce) and sent is None
             _subscribe(progress, frozenset(request.names), is_repeated=is_repeated)
@@ -145,6 +145,17 @@ class AdsSession:
             self._resume(progress, request)
         return self._advance(now)
 
+    def _take_answer(
+        self, request: DiscoveryRequest, progress: TypeProgress, sent: TypeState
+    ) -> None:
+        if request.error is None:
+            progress.acked, progress.rejected_version, progress.error = sent, "", ""
+            self.history.rejected_types.discard(request.type_url)
+        else:
+            progress.rejected_version, progress.error = sent.version, request.error
+            self.history.rejected_types.add(request.type_url)
+        progress.unacked = None
+
     def _resume(self, progress: TypeProgress, request: DiscoveryRequest) -> None:
         """Find out what the proxy has, if it was connected before."""
         current = NOTHING if self.wanted is None else self._content(request.type_url, self.wanted)
@@ -152,9 +163,10 @@ class AdsSession:
             known: TypeState | None = current
         else:
             known = self.history.find(request.type_url, request.version, progress.names)
+        is_certain = request.type_url not in self.history.rejected_types
         # A cluster that was warming when the stream before this one ended waits for its endpoints.
         may_warm = request.type_url == ENDPOINTS and not self._has_all_clusters()
-        progress.must_answer = known is None or may_warm
+        progress.must_answer = known is None or may_warm or not is_certain
         if known is not None:
             progress.acked = known
             if request.type_url == CLUSTERS:
@@ -264,14 +276,6 @@ def _is_due(type_url: str, progress: TypeProgress, content: TypeState) -> bool:
     return progress.must_answer or progress.needs(content)
 
 
-def _take_answer(progress: TypeProgress, sent: TypeState, error: str | None) -> None:
-    if error is None:
-        progress.acked, progress.rejected_version, progress.error = sent, "", ""
-    else:
-        progress.rejected_version, progress.error = sent.version, error
-    progress.unacked = None
-
-
 def _subscribe(progress: TypeProgress, names: frozenset[str], *, is_repeated: bool) -> None:
     """Take the names that the proxy asks for.
 
@@ -280,7 +284,8 @@ def _subscribe(progress: TypeProgress, names: frozenset[str], *, is_repeated: bo
     """
     progress.must_answer |= is_repeated or names != progress.names
     if not names:
-        # With its subscription the proxy ends what it rejected.
+        # There is nothing to answer, and with its subscription the proxy ends what it rejected.
+        progress.must_answer = False
         progress.rejected_version = progress.error = ""
     progress.acked = progress.acked.only(names)
     progress.names = names

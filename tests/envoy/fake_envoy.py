@@ -193,7 +193,7 @@ class FakeEnvoy:
         if self.held_ack is not None and not self.warming:
             self.outbox.append(self.held_ack)
             self.held_ack = None
-            if CLUSTERS in self.nonces:
+            if CLUSTERS in self.versions:
                 self._open_listeners()
 
     def _open_listeners(self) -> None:
