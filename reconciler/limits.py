@@ -240,3 +240,12 @@ MAX_SIGNATURE_SKEW_SECONDS = 900
 MAX_PRESIGNED_SECONDS = 604_800
 # Shorter secrets can be found by trying them on a recorded request.
 MIN_SECRET_CHARACTERS = 16
+
+# Streams of Envoys. An apply of many resources is many commits, and each costs a translation.
+XDS_DEBOUNCE_SECONDS = 0.02
+XDS_MAX_DEBOUNCE_SECONDS = 0.1
+XDS_INSTANCES_POLL_SECONDS = 0.5
+XDS_RETRY_SECONDS = 0.5
+XDS_MAX_REQUEST_BYTES = 4 << 20
+# A proxy that does not read costs no more than this.
+XDS_MAX_UNSENT_BYTES = 8 << 20

@@ -1,0 +1,215 @@
+"""Serves the proxies of one account and region: from a snapshot to the streams of its proxies.
+
+A mesh is served as a whole. If one of its connected proxies cannot be translated, all of them stay
+at the last revision that could be: a server that keeps its plain listener while its callers already
+use TLS would answer none of their requests.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.resources import Key
+from reconciler.envoy.ads_session import AdsSession, DiscoveryRequest, DiscoveryResponse
+from reconciler.envoy.losses import Loss
+from reconciler.envoy.packing import Packer
+from reconciler.envoy.proxy import ProxyConfig
+from reconciler.envoy.proxy_state import ProxyHistory, ProxyState
+from reconciler.envoy.snapshot import MeshId, Snapshot, mesh_id
+from reconciler.envoy.translate import TranslateOptions, Translator
+
+HISTORY_SECONDS = 600.0
+MAX_HISTORY = 64
+
+logger = logging.getLogger("reconciler.envoy")
+
+Send = Callable[[list[DiscoveryResponse]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One stream of a proxy."""
+
+    key: Key
+    session: AdsSession
+    send: Send
+    """Sends responses; called in the thread of the control plane and does not wait."""
+    since: float
+    client: str
+    """What the proxy says about itself, for example its version."""
+    revision: int = 0
+    """The revision that the proxy was sent last."""
+    behind_since: float | None = None
+    """When the revision was published that the proxy has not accepted yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshState:
+    """The last revision of a mesh that could be translated for all of its connected proxies."""
+
+    translator: Translator
+    revision: int
+    states: Mapping[Key, ProxyState]
+    losses: Mapping[Key, tuple[Loss, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A snapshot that is translated and not served yet."""
+
+    snapshot: Snapshot
+    revision: int
+    meshes: Mapping[MeshId, MeshState]
+    failures: Mapping[MeshId, str]
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """The proxies of one account and region.
+
+    `prepare` may run in another thread; everything else runs in one thread.
+
+    Attributes:
+        revision: The revision of the last snapshot.
+        failures: Why a mesh is held at an older revision.
+        streams: The streams by the key of their proxy.
+    """
+
+    options: TranslateOptions = field(default_factory=TranslateOptions)
+    revision: int = 0
+    failures: dict[MeshId, str] = field(default_factory=dict)
+    streams: dict[Key, list[Stream]] = field(default_factory=lambda: defaultdict(list))
+    _snapshot: Snapshot | None = None
+    _meshes: dict[MeshId, MeshState] = field(default_factory=dict)
+    _packer: Packer = field(default_factory=Packer)
+    _histories: dict[Key, ProxyHistory] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last snapshot, or None before the first one."""
+        return self._snapshot
+
+    def prepare(self, snapshot: Snapshot, revision: int) -> Update:
+        """Translate and pack the connected proxies of all meshes that `snapshot` changes."""
+        meshes: dict[MeshId, MeshState] = {}
+        failures: dict[MeshId, str] = {}
+        before = {} if self._snapshot is None else self._snapshot.meshes
+        translator = Translator(snapshot, self.options)
+        connected: dict[MeshId, list[Key]] = defaultdict(list)
+        for key, streams in list(self.streams.items()):
+            if streams:
+                connected[mesh_id(key)].append(key)
+        for name, mesh in snapshot.meshes.items():
+            if name not in self.failures and before.get(name) == mesh:
+                continue
+            keys = [key for key in connected[name] if key in snapshot.specs]
+            try:
+                meshes[name] = self._translate(translator, revision, keys)
+            except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
+                failures[name] = _failure(name, "stays at its last revision", error)
+        return Update(snapshot, revision, meshes, failures)
+
+    def publish(self, update: Update, now: float) -> None:
+        """Serve a prepared update from `now` on, in seconds of a clock that is never set."""
+        unchanged = self.failures.keys() - update.meshes.keys()
+        self.failures = {name: self.failures[name] for name in unchanged} | dict(update.failures)
+        self._snapshot, self.revision = update.snapshot, update.revision
+        self._meshes |= update.meshes
+        self._forget_meshes(update.snapshot)
+        for key, streams in list(self.streams.items()):
+            if streams and mesh_id(key) in update.meshes:
+                self._serve(key, streams, now)
+        self._packer.forget_all_but(
+            state for mesh in self._meshes.values() for state in mesh.states.values()
+        )
+
+    def connect(self, key: Key, send: Send, client: str, now: float) -> Stream:
+        """Return a stream for the proxy of `key`, which need not exist yet."""
+        history = self._histories.setdefault(key, ProxyHistory(HISTORY_SECONDS, MAX_HISTORY))
+        stream = Stream(key, AdsSession(history), send, now, client)
+        self.streams[key].append(stream)
+        self._serve(key, [stream], now)
+        return stream
+
+    def disconnect(self, stream: Stream) -> None:
+        """Forget a stream that ended, but not what the proxy was served."""
+        streams = self.streams[stream.key]
+        streams.remove(stream)
+        if not streams and not self.exists(stream.key):
+            # Any client may claim any node id, so nothing is kept for it.
+            self._histories.pop(stream.key, None)
+            del self.streams[stream.key]
+
+    def receive(self, stream: Stream, request: DiscoveryRequest, now: float) -> None:
+        """Take a request of a proxy, and send what it needs."""
+        self._send(stream, stream.session.receive(request, now), now)
+
+    def losses(self, key: Key) -> tuple[Loss, ...]:
+        """Return the losses of a connected proxy at the revision that it is served."""
+        mesh = self._meshes.get(mesh_id(key))
+        return mesh.losses.get(key, ()) if mesh else ()
+
+    def connected(self) -> Iterator[Stream]:
+        """Yield all streams by the key of their proxy."""
+        for key in sorted(self.streams):
+            yield from self.streams[key]
+
+    def exists(self, key: Key) -> bool:
+        """Whether the last snapshot has the node or gateway of a proxy."""
+        return self._snapshot is not None and key in self._snapshot.specs
+
+    def _translate(self, translator: Translator, revision: int, keys: list[Key]) -> MeshState:
+        configs: list[ProxyConfig] = [translator.translate(key) for key in keys]
+        states = dict(zip(keys, self._packer.pack(configs), strict=True))
+        losses = {key: tuple(item.losses) for key, item in zip(keys, configs, strict=True)}
+        return MeshState(translator, revision, states, losses)
+
+    def _serve(self, key: Key, streams: Iterable[Stream], now: float) -> None:
+        """Publish the state of a proxy to its streams.
+
+        A proxy whose node does not exist yet is sent nothing; one whose node was deleted keeps what
+        it has.
+        """
+        name = mesh_id(key)
+        mesh = self._meshes.get(name)
+        if mesh is None or not self._has(mesh, key):
+            return
+        if key not in mesh.states:
+            try:
+                added = self._translate(mesh.translator, mesh.revision, [key])
+            except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
+                self.failures[name] = _failure(name, f"cannot serve {key}", error)
+                return
+            states, losses = {**mesh.states, **added.states}, {**mesh.losses, **added.losses}
+            mesh = self._meshes[name] = MeshState(mesh.translator, mesh.revision, states, losses)
+        for stream in streams:
+            stream.revision = mesh.revision
+            stream.behind_since = now
+            self._send(stream, stream.session.publish(mesh.states[key], now), now)
+
+    def _forget_meshes(self, snapshot: Snapshot) -> None:
+        """Forget deleted meshes that no proxy uses any more."""
+        used = {mesh_id(key) for key, streams in self.streams.items() if streams}
+        for name in self._meshes.keys() - snapshot.meshes.keys() - used:
+            del self._meshes[name]
+
+    @staticmethod
+    def _has(mesh: MeshState, key: Key) -> bool:
+        return key in mesh.translator.snapshot.specs
+
+    @staticmethod
+    def _send(stream: Stream, responses: list[DiscoveryResponse], now: float) -> None:
+        if stream.session.is_settled:
+            stream.behind_since = None
+        elif stream.behind_since is None:
+            stream.behind_since = now
+        if responses:
+            stream.send(responses)
+
+
+def _failure(mesh: MeshId, consequence: str, error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}"
+    logger.error("mesh %s %s, because of a bug in mesh-reconciler: %s", mesh[0], consequence, text)
+    logger.debug("the bug", exc_info=error)
+    return text

@@ -1,0 +1,119 @@
+"""Follows the state of one account and region, and keeps its control plane up to date.
+
+A thread waits for a new revision, reads and translates it; the event loop publishes it. If the
+state cannot be read, the proxies keep what they have.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import Any, Protocol
+
+from reconciler import limits
+from reconciler.core.errors import ReconcilerError
+from reconciler.core.resources import Key
+from reconciler.envoy.control_plane import ControlPlane, Update
+from reconciler.envoy.snapshot import NO_INSTANCES, Instances, Snapshot
+
+logger = logging.getLogger("reconciler.envoy")
+
+
+class StateUnreadableError(ReconcilerError):
+    """The state cannot be read now."""
+
+
+class LiveState(Protocol):
+    """The resources of one account and region, with a revision that rises with each change."""
+
+    def wait(self, after: int, timeout: float) -> int:
+        """Return the revision when it is higher than `after`, or after `timeout` seconds.
+
+        Raises:
+            StateUnreadableError: It cannot be read.
+        """
+
+    def read(self) -> tuple[int, Iterable[tuple[Key, Mapping[str, Any]]]]:
+        """Return the revision and all resources at this revision.
+
+        Raises:
+            StateUnreadableError: They cannot be read.
+        """
+
+
+@dataclass(slots=True)
+class Follower:
+    """The thread that follows the state for one control plane.
+
+    Attributes:
+        plane: The control plane.
+        state: The state to follow.
+        instances: Returns the instances of Cloud Map services; the same object if none changed.
+        is_current: Whether the last read succeeded.
+    """
+
+    plane: ControlPlane
+    state: LiveState
+    loop: asyncio.AbstractEventLoop
+    instances: Callable[[], Instances] = lambda: NO_INSTANCES
+    is_current: bool = False
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set in the event loop when the first snapshot is published."""
+    _stopped: Event = field(default_factory=Event)
+    _thread: Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = Thread(target=self._run, name="envoy-follower", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; it ends after at most one wait."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        revision, known = -1, NO_INSTANCES
+        while not self._stopped.is_set():
+            try:
+                found = self._settled_revision(revision)
+                instances = self.instances()
+                if found > revision or instances is not known:
+                    revision, known = self._update(instances), instances
+                self._report(readable=True)
+            except StateUnreadableError as error:
+                self._report(readable=False, reason=str(error))
+                self._stopped.wait(limits.XDS_RETRY_SECONDS)
+
+    def _settled_revision(self, revision: int) -> int:
+        """Wait for a revision, and briefly for those that follow it at once."""
+        found = self.state.wait(revision, limits.XDS_INSTANCES_POLL_SECONDS)
+        deadline = time.monotonic() + limits.XDS_MAX_DEBOUNCE_SECONDS
+        while revision < found and time.monotonic() < deadline:
+            newer = self.state.wait(found, limits.XDS_DEBOUNCE_SECONDS)
+            if newer == found:
+                break
+            found = newer
+        return found
+
+    def _update(self, instances: Instances) -> int:
+        revision, rows = self.state.read()
+        snapshot = Snapshot.from_rows(
+            ((key, dict(spec)) for key, spec in rows), instances, self.plane.snapshot
+        )
+        update = self.plane.prepare(snapshot, revision)
+        asyncio.run_coroutine_threadsafe(self._publish(update), self.loop).result()
+        return revision
+
+    async def _publish(self, update: Update) -> None:
+        self.plane.publish(update, time.monotonic())
+        self.ready.set()
+
+    def _report(self, *, readable: bool, reason: str = "") -> None:
+        if readable != self.is_current:
+            if readable:
+                logger.info("the state can be read; revision %d is served", self.plane.revision)
+            else:
+                logger.error("the state cannot be read, proxies keep what they have: %s", reason)
+        self.is_current = readable
