@@ -97,7 +97,7 @@ class AdsServer:
     async def _identify(self, first: Any, context: Any) -> ProxyId:
         """Return the proxy of a stream, or end the stream."""
         names = context.auth_context().get("x509_subject_alternative_name", ())
-        is_secure = bool(context.auth_context().get("transport_security_type"))
+        is_secure = context.auth_context().get("transport_security_type") == [b"ssl"]
         proxy = self.identity.parse(first.node.id)
         if proxy is None:
             text = (

@@ -8,7 +8,7 @@ use TLS would answer none of their requests.
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.resources import Key
 from reconciler.envoy.ads_session import AdsSession, DiscoveryRequest, DiscoveryResponse
@@ -48,6 +48,7 @@ class Stream:
 class MeshState:
     """The last revision of a mesh that could be translated for all of its connected proxies."""
 
+    snapshot: Snapshot
     translator: Translator
     revision: int
     states: Mapping[Key, ProxyState]
@@ -105,7 +106,8 @@ class ControlPlane:
                 continue
             keys = [key for key in connected[name] if key in snapshot.specs]
             try:
-                meshes[name] = self._translate(translator, revision, keys)
+                states, losses = self._translate(translator, keys)
+                meshes[name] = MeshState(snapshot, translator, revision, states, losses)
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
                 failures[name] = _failure(name, "stays at its last revision", error)
         return Update(snapshot, revision, meshes, failures)
@@ -128,8 +130,8 @@ class ControlPlane:
         """Return a stream for the proxy of `key`, which need not exist yet."""
         history = self._histories.setdefault(key, ProxyHistory(HISTORY_SECONDS, MAX_HISTORY))
         stream = Stream(key, AdsSession(history), send, now, client)
-        self.streams[key].append(stream)
         self._serve(key, [stream], now)
+        self.streams[key].append(stream)
         return stream
 
     def disconnect(self, stream: Stream) -> None:
@@ -159,11 +161,13 @@ class ControlPlane:
         """Whether the last snapshot has the node or gateway of a proxy."""
         return self._snapshot is not None and key in self._snapshot.specs
 
-    def _translate(self, translator: Translator, revision: int, keys: list[Key]) -> MeshState:
+    def _translate(
+        self, translator: Translator, keys: list[Key]
+    ) -> tuple[dict[Key, ProxyState], dict[Key, tuple[Loss, ...]]]:
         configs: list[ProxyConfig] = [translator.translate(key) for key in keys]
         states = dict(zip(keys, self._packer.pack(configs), strict=True))
         losses = {key: tuple(item.losses) for key, item in zip(keys, configs, strict=True)}
-        return MeshState(translator, revision, states, losses)
+        return states, losses
 
     def _serve(self, key: Key, streams: Iterable[Stream], now: float) -> None:
         """Publish the state of a proxy to its streams.
@@ -173,16 +177,17 @@ class ControlPlane:
         """
         name = mesh_id(key)
         mesh = self._meshes.get(name)
-        if mesh is None or not self._has(mesh, key):
+        if mesh is None or key not in mesh.snapshot.specs:
             return
         if key not in mesh.states:
             try:
-                added = self._translate(mesh.translator, mesh.revision, [key])
+                states, losses = self._translate(mesh.translator, [key])
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
                 self.failures[name] = _failure(name, f"cannot serve {key}", error)
                 return
-            states, losses = {**mesh.states, **added.states}, {**mesh.losses, **added.losses}
-            mesh = self._meshes[name] = MeshState(mesh.translator, mesh.revision, states, losses)
+            mesh = self._meshes[name] = replace(
+                mesh, states={**mesh.states, **states}, losses={**mesh.losses, **losses}
+            )
         for stream in streams:
             stream.revision = mesh.revision
             stream.behind_since = now
@@ -193,10 +198,6 @@ class ControlPlane:
         used = {mesh_id(key) for key, streams in self.streams.items() if streams}
         for name in self._meshes.keys() - snapshot.meshes.keys() - used:
             del self._meshes[name]
-
-    @staticmethod
-    def _has(mesh: MeshState, key: Key) -> bool:
-        return key in mesh.translator.snapshot.specs
 
     @staticmethod
     def _send(stream: Stream, responses: list[DiscoveryResponse], now: float) -> None:
