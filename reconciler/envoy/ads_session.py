@@ -255,13 +255,9 @@ class AdsSession:
         return responses
 
     def _repeat_endpoints(self, clusters: TypeState) -> None:
-        """Send the endpoints of changed clusters again: Envoy waits for them to warm a cluster."""
+        """Send endpoints with clusters: Envoy waits for them to warm a cluster that changed."""
         endpoints = self.progress[ENDPOINTS]
-        before = self.progress[CLUSTERS].held.resources
-        endpoints.must_answer |= any(
-            name in before and before[name].digest != clusters.resources[name].digest
-            for name in endpoints.names & clusters.resources.keys()
-        )
+        endpoints.must_answer |= not endpoints.names.isdisjoint(clusters.resources)
 
 
 def _is_due(type_url: str, progress: TypeProgress, content: TypeState) -> bool:
