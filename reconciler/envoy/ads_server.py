@@ -60,8 +60,8 @@ class AdsServer:
             RuntimeError: The address cannot be used.
         """
         if credentials is None:
-            return self._server.add_insecure_port(address)
-        return self._server.add_secure_port(address, credentials)
+            return int(self._server.add_insecure_port(address))
+        return int(self._server.add_secure_port(address, credentials))
 
     async def start(self) -> None:
         """Accept connections."""

@@ -70,11 +70,6 @@ class TypeProgress:
     must_answer: bool = False
     """Whether the proxy waits for a response even if its content did not change."""
 
-    @property
-    def held(self) -> TypeState:
-        """Everything that the proxy may have."""
-        return self.acked if self.unacked is None else self.unacked.over(self.acked)
-
     def has_accepted(self, content: TypeState) -> bool:
         """Whether `content` is all that the proxy has.
 
@@ -163,10 +158,7 @@ class AdsSession:
             known: TypeState | None = current
         else:
             known = self.history.find(request.type_url, request.version, progress.names)
-        is_certain = request.type_url not in self.history.rejected_types
-        # A cluster that was warming when the stream before this one ended waits for its endpoints.
-        may_warm = request.type_url == ENDPOINTS and not self._has_all_clusters()
-        progress.must_answer = known is None or may_warm or not is_certain
+        progress.must_answer = known is None or self._may_lack(request.type_url)
         if known is not None:
             progress.acked = known
             if request.type_url == CLUSTERS:
@@ -196,14 +188,16 @@ class AdsSession:
             self._in_use = self._in_use.only(wanted[CLUSTERS].resources)
         return wanted[CLUSTERS].over(self._in_use)
 
-    def _has_all_clusters(self) -> bool:
-        """Whether the proxy came with the clusters that it should have."""
-        clusters = self.progress[CLUSTERS]
-        return (
-            self.wanted is not None
-            and clusters.is_open
-            and clusters.has_accepted(self.wanted[CLUSTERS])
-        )
+    def _may_lack(self, type_url: str) -> bool:
+        """Whether a proxy may lack what it names the version of, as it subscribed to it anew."""
+        clusters, listeners = self.progress[CLUSTERS], self.progress[LISTENERS]
+        if type_url == ENDPOINTS:
+            # Clusters that were warming when the stream before this one ended wait for them.
+            return not clusters.is_open or clusters.nonce != ""
+        if type_url == ROUTES and listeners.nonce:
+            return True
+        # What was rejected may have been taken in part.
+        return type_url in self.history.rejected_types
 
     def _routes_by(self, wanted: ProxyState) -> bool:
         """Whether the proxy routes by the listeners and routes of `wanted` alone."""
