@@ -1,1 +1,0 @@
-"""The translation to Envoy and the streams of proxies."""
