@@ -145,10 +145,9 @@ class AdsSession:
     ) -> None:
         if request.error is None:
             progress.acked, progress.rejected_version, progress.error = sent, "", ""
-            self.history.rejected_types.discard(request.type_url)
+            self.history.unconfirmed_types.discard(request.type_url)
         else:
             progress.rejected_version, progress.error = sent.version, request.error
-            self.history.rejected_types.add(request.type_url)
         progress.unacked = None
 
     def _resume(self, progress: TypeProgress, request: DiscoveryRequest) -> None:
@@ -196,8 +195,7 @@ class AdsSession:
             return not clusters.is_open or clusters.nonce != ""
         if type_url == ROUTES and listeners.nonce:
             return True
-        # What was rejected may have been taken in part.
-        return type_url in self.history.rejected_types
+        return type_url in self.history.unconfirmed_types
 
     def _routes_by(self, wanted: ProxyState) -> bool:
         """Whether the proxy routes by the listeners and routes of `wanted` alone."""
@@ -242,6 +240,7 @@ class AdsSession:
             progress.nonce = str(next(self._nonces))
             progress.unacked = content
             self.history.add(type_url, content, now)
+            self.history.unconfirmed_types.add(type_url)
             resources = tuple(content.resources.values())
             responses.append(
                 DiscoveryResponse(type_url, content.version, progress.nonce, resources)

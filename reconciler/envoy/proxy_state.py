@@ -81,8 +81,8 @@ class ProxyHistory:
     keep_seconds: float
     max_contents: int
     """The number of contents that are kept of each type."""
-    rejected_types: set[str] = field(default_factory=set)
-    """The types whose last response the proxy rejected, of which it may have taken a part."""
+    unconfirmed_types: set[str] = field(default_factory=set)
+    """The types whose last response the proxy did not accept; it may have taken a part of it."""
     _contents: dict[str, deque[tuple[float, TypeState]]] = field(
         default_factory=lambda: {name: deque() for name in TYPES}
     )
