@@ -148,22 +148,20 @@ class FakeEnvoy:
 
     def _take_listeners(self, resources: tuple[PackedResource, ...], whole: bool) -> None:
         taken = {item.name: item for item in resources}
+        # A listener that is removed keeps its tables while it drains.
+        known = [*self.listeners.values(), *self.warming_listeners.values()]
+        tables = {name: table for item in known for name, table in item.tables.items()}
         if whole:
             for pool in (self.listeners, self.warming_listeners):
                 for name in pool.keys() - taken.keys():
                     del pool[name]
         for name, item in taken.items():
             if name not in self.listeners or self.listeners[name].resource != item:
-                self.warming_listeners[name] = Listener(item, self._known_tables(item))
+                used = tables.keys() & set(read(item)["tables"])
+                self.warming_listeners[name] = Listener(item, {key: tables[key] for key in used})
             else:
                 self.warming_listeners.pop(name, None)
         self._activate()
-
-    def _known_tables(self, listener: PackedResource) -> dict[str, PackedResource]:
-        wanted = set(read(listener)["tables"])
-        known = [*self.listeners.values(), *self.warming_listeners.values()]
-        tables = {name: table for item in known for name, table in item.tables.items()}
-        return {name: table for name, table in tables.items() if name in wanted}
 
     def _take_tables(self, resources: tuple[PackedResource, ...], _: object) -> None:
         for listener in (*self.listeners.values(), *self.warming_listeners.values()):
