@@ -1,0 +1,158 @@
+"""Runs the server of Envoys in a thread of its own, beside whatever else the process does."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+
+from reconciler import limits
+from reconciler.core.errors import UsageError
+from reconciler.envoy.ads_server import AdsServer
+from reconciler.envoy.bootstrap import Address
+from reconciler.envoy.control_plane import ControlPlane
+from reconciler.envoy.follower import Follower, LiveState
+from reconciler.envoy.node_identity import NodeIdentity, ProxyId
+from reconciler.envoy.proxy_status import plane_status
+from reconciler.envoy.server_tls import ServerTls, server_credentials
+from reconciler.envoy.snapshot import NO_INSTANCES, Instances
+from reconciler.envoy.translate import TranslateOptions
+
+SOCKET_MODE = 0o660
+
+
+@dataclass(eq=False)
+class EnvoyServer:
+    """A context manager that serves Envoys until the block ends.
+
+    Attributes:
+        addresses: Where to listen.
+        state_of: Returns the state of an account and a region.
+        identity: How node ids and certificates name proxies.
+        options: The settings of the translation.
+        instances: Returns the instances of Cloud Map services; the same object if none changed.
+        tls: The certificate of the server on TCP, and the authority of its clients; None for plain
+            TCP, on which any client can read the configuration of any proxy.
+        socket_mode: The permissions of unix sockets.
+    """
+
+    addresses: Sequence[Address]
+    state_of: Callable[[str, str], LiveState]
+    identity: NodeIdentity
+    options: TranslateOptions = field(default_factory=TranslateOptions)
+    instances: Callable[[], Instances] = lambda: NO_INSTANCES
+    tls: ServerTls | None = None
+    socket_mode: int = SOCKET_MODE
+    _followers: dict[tuple[str, str], Follower] = field(default_factory=dict, init=False)
+    _loop: asyncio.AbstractEventLoop = field(init=False, repr=False)
+    _server: AdsServer = field(init=False, repr=False)
+    _thread: Thread = field(init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        """Listen on all addresses, and serve.
+
+        Raises:
+            UsageError: An address cannot be used, or a file of TLS cannot be read.
+        """
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="envoy-server", daemon=True)
+        self._thread.start()
+        try:
+            self._run(self._start()).result()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End all streams; the proxies keep what they have."""
+        self._run(self._stop()).result()
+        self._end()
+        for address in self.addresses:
+            if address.path:
+                Path(address.path).unlink(missing_ok=True)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return the status of the proxies of each account and region that has any."""
+        return self._run(self._status()).result(limits.XDS_STATUS_TIMEOUT_SECONDS)
+
+    def _run(self, work: Any) -> "Future[Any]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _start(self) -> None:
+        self._server = AdsServer(
+            self.identity,
+            self._plane_of,
+            requires_certificate=self.tls is None or self.tls.client_ca is not None,
+        )
+        credentials = None if self.tls is None else server_credentials(self.tls)
+        for address in self.addresses:
+            if address.path:
+                self._listen_on_socket(address.path)
+            else:
+                self._listen(f"{address.host}:{address.port}", credentials)
+        await self._server.start()
+
+    def _listen_on_socket(self, path: str) -> None:
+        socket = Path(path)
+        if socket.exists() and not socket.is_socket():
+            raise UsageError(f"{path} is not a socket: remove it, or pass another --xds unix:PATH")
+        before = os.umask(0o777 & ~self.socket_mode)
+        try:
+            socket.unlink(missing_ok=True)
+            self._listen(f"unix:{path}", None)
+        except OSError as error:
+            raise UsageError(f"listening on {path}: {error.strerror}") from error
+        finally:
+            os.umask(before)
+
+    def _listen(self, address: str, credentials: Any) -> None:
+        try:
+            self._server.listen(address, credentials)
+        except RuntimeError as error:
+            text = f"cannot listen on {address}: it is in use, or not an address of this machine"
+            raise UsageError(text) from error
+
+    async def _stop(self) -> None:
+        for follower in self._followers.values():
+            follower.stop()
+        await self._server.stop()
+
+    async def _status(self) -> list[dict[str, Any]]:
+        now = time.monotonic()
+        return [
+            {
+                "account": account,
+                "region": region,
+                "is_current": follower.is_current,
+                **plane_status(follower.plane, now),
+            }
+            for (account, region), follower in sorted(self._followers.items())
+        ]
+
+    async def _plane_of(self, proxy: ProxyId) -> ControlPlane:
+        scope = proxy.account, proxy.region
+        follower = self._followers.get(scope)
+        if follower is None:
+            plane = ControlPlane(self.options)
+            state = self.state_of(*scope)
+            follower = Follower(plane, state, asyncio.get_running_loop(), self.instances)
+            self._followers[scope] = follower
+            follower.start()
+        await follower.ready.wait()
+        return follower.plane
