@@ -206,6 +206,24 @@ connection fails instead of being less safe.""",
         _ALWAYS,
         "KEY is that of a virtual node or gateway. Pass either --files or --xds.",
     ),
+    "envoy serve": CommandHelp(
+        "Envoy",
+        "Serve Envoys from the data of an endpoint, until stopped.",
+        (
+            "envoy serve --xds unix:/run/xds.sock",
+            "envoy serve --store postgresql://db/mesh --xds unix:/run/xds.sock",
+        ),
+        (ExitCode.OK, ExitCode.ERROR, ExitCode.USAGE),
+        """It only reads, so any number can run beside the endpoint. endpoint --xds does the same in
+the process of the endpoint.""",
+    ),
+    "envoy proxies": CommandHelp(
+        "Envoy",
+        "Show the connected Envoys, and what they have accepted.",
+        ("envoy proxies", "envoy proxies --url http://127.0.0.1:8080 --format json"),
+        _ALWAYS,
+        "The endpoint must serve Envoys: endpoint --xds.",
+    ),
 }
 
 

@@ -9,10 +9,14 @@ from reconciler.endpoint.endpoint_errors import (
     EndpointError,
     InvalidBehaviorError,
     InvalidFaultsError,
+    StoreFailedError,
 )
 from reconciler.endpoint.local_endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
 from reconciler.endpoint.state.copy_state import copy_state
+from reconciler.endpoint.state.open_store import open_reader
+from reconciler.endpoint.state.store import Readable
+from reconciler.endpoint.state.tables import Resource, Scope
 from reconciler.serving.http_server import InvalidAddressError, ServingError
 from reconciler.serving.reloaded_file import InvalidFileError
 
@@ -25,7 +29,12 @@ __all__ = [
     "InvalidFaultsError",
     "InvalidFileError",
     "LocalEndpoint",
+    "Readable",
+    "Resource",
+    "Scope",
     "ServingError",
+    "StoreFailedError",
     "copy_state",
+    "open_reader",
     "parse_behavior",
 ]

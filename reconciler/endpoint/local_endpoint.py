@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from reconciler import api
 from reconciler.endpoint.faults.fault_list import read_faults
@@ -17,6 +17,7 @@ from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.data_directory import DataDirectoryLock
 from reconciler.endpoint.state.open_store import open_store
+from reconciler.endpoint.state.store import Readable
 from reconciler.serving.http_server import listen, require_files, run_server, url_of
 from reconciler.serving.protocol import Limits
 from reconciler.serving.tls import make_context
@@ -50,7 +51,10 @@ class LocalEndpoint:
         credentials: The file with the access keys that may sign requests, or None to accept every
             signature.
         limits: The limits of the HTTP server.
+        documents: Functions that return more JSON documents to serve, by their path; it may be
+            changed while the endpoint runs.
         clock: Returns seconds since 1970.
+        state: The state of the running endpoint, to read it.
         url: The URL of the running endpoint.
         location: The place of the state, for messages.
     """
@@ -67,7 +71,9 @@ class LocalEndpoint:
     tls: tuple[Path, Path] | None = None
     credentials: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    documents: dict[str, Callable[[], Any]] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+    state: Readable = field(init=False, repr=False)
     url: str = field(init=False, repr=False)
     location: str = field(init=False, repr=False)
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
@@ -97,6 +103,7 @@ class LocalEndpoint:
             require_files()
             store, self.location = open_store(self.store, self.data)
             opening.callback(store.close)
+            self.state = store
             is_protected = self.insecure or keys is not None
             opened = opening.enter_context(
                 listen(self.host, self.port, insecure=is_protected, permission=_PERMISSION)
@@ -109,6 +116,7 @@ class LocalEndpoint:
                 faults=faults,
                 hosts=self.allow_hosts,
                 authenticator=Authenticator(keys, self.clock),
+                documents=self.documents,
             )
             opening.enter_context(
                 run_server(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.resources import Key
 from reconciler.envoy import names
@@ -20,6 +20,8 @@ class ProxyId:
     account: str
     region: str
     key: Key
+    node_id: str
+    """Its node id as from ``mesh/`` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,15 @@ class NodeIdentity:
         key = names.parse_node_id(arn["id"] if arn else node_id)
         if key is None:
             return None
-        if arn:
-            return ProxyId(arn["account"], arn["region"], key)
-        return ProxyId(self.account, self.region, key)
+        account = arn["account"] if arn else self.account
+        region = arn["region"] if arn else self.region
+        # A shared mesh is in the state of the account that owns it.
+        owned = replace(key, mesh_owner="")
+        return ProxyId(key.mesh_owner or account, region, owned, names.node_id(key))
 
     def allows(self, proxy: ProxyId, certificate: tuple[str, ...]) -> bool:
         """Return whether a certificate with these subject alternative names is for `proxy`."""
-        node_id = names.node_id(proxy.key)
-        allowed = {f"{_URI_PREFIX}{node_id}"}
+        own = f"{_URI_PREFIX}{proxy.node_id}"
         return any(
-            name in allowed or self.certificate_names.get(name) == node_id for name in certificate
+            name == own or self.certificate_names.get(name) == proxy.node_id for name in certificate
         )

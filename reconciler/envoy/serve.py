@@ -84,7 +84,10 @@ class EnvoyServer:
 
     def status(self) -> list[dict[str, Any]]:
         """Return the status of the proxies of each account and region that has any."""
-        return self._run(self._status()).result(limits.XDS_STATUS_TIMEOUT_SECONDS)
+        found: list[dict[str, Any]] = self._run(self._status()).result(
+            limits.XDS_STATUS_TIMEOUT_SECONDS
+        )
+        return found
 
     def _run(self, work: Any) -> "Future[Any]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)

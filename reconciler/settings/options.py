@@ -15,6 +15,8 @@ MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
 DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
 # These commands translate manifests, or with --live the resources of a target.
 ENVOY_COMMANDS = ("envoy export", "envoy explain")
+# These commands serve the configuration of Envoys.
+XDS_COMMANDS = ("endpoint", "envoy serve")
 SOURCE_COMMANDS = ("validate", *MESH_COMMANDS, *ENVOY_COMMANDS)
 TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "doctor", *ENVOY_COMMANDS)
 ALL_COMMANDS = (
@@ -24,6 +26,8 @@ ALL_COMMANDS = (
     *DAEMON_CLIENT_COMMANDS,
     "endpoint",
     "envoy bootstrap",
+    "envoy serve",
+    "envoy proxies",
     "schema",
 )
 # These commands take keys as arguments. The other commands that read manifests take paths.
@@ -538,7 +542,7 @@ OPTIONS = (
         "Directory of the endpoint's data. :memory: keeps data in memory.",
         "DIR",
         default=".reconciler",
-        command="endpoint",
+        commands=XDS_COMMANDS,
     ),
     Option(
         "store",
@@ -546,7 +550,7 @@ OPTIONS = (
         "PostgreSQL database for the data, instead of --data. The PG* variables and the password"
         " file of libpq apply.",
         "postgresql://HOST/DATABASE",
-        command="endpoint",
+        commands=XDS_COMMANDS,
     ),
     Option(
         "from",
@@ -638,7 +642,7 @@ OPTIONS = (
         OptionGroup.ENVOY,
         "YAML file with the instances of Cloud Map services.",
         "FILE",
-        commands=ENVOY_COMMANDS,
+        commands=(*ENVOY_COMMANDS, *XDS_COMMANDS),
         configurable=False,
     ),
     Option(
@@ -688,34 +692,68 @@ OPTIONS = (
     Option(
         "xds",
         OptionGroup.ENVOY,
-        "Address of the server of the configuration: unix:PATH or HOST:PORT.",
+        "Address at which Envoys get their configuration: unix:PATH or HOST:PORT. A server may "
+        "listen on several.",
         "ADDRESS",
-        command="envoy bootstrap",
+        OptionType.TEXT_LIST,
+        commands=("envoy bootstrap", *XDS_COMMANDS),
         configurable=False,
     ),
     Option(
         "xds-cert",
         OptionGroup.ENVOY,
-        "With HOST:PORT: file on the proxy with its certificate.",
+        "With --xds HOST:PORT: file with the certificate, of the proxy or of the server.",
         "FILE",
-        command="envoy bootstrap",
+        commands=("envoy bootstrap", *XDS_COMMANDS),
         configurable=False,
     ),
     Option(
         "xds-key",
         OptionGroup.ENVOY,
-        "With HOST:PORT: file on the proxy with its private key.",
+        "With --xds HOST:PORT: file with the private key, of the proxy or of the server.",
         "FILE",
-        command="envoy bootstrap",
+        commands=("envoy bootstrap", *XDS_COMMANDS),
         configurable=False,
     ),
     Option(
         "xds-ca",
         OptionGroup.ENVOY,
-        "With HOST:PORT: file on the proxy with the authority of the server.",
+        "With --xds HOST:PORT: file with the authority that signed the other side's certificate.",
         "FILE",
-        command="envoy bootstrap",
+        commands=("envoy bootstrap", *XDS_COMMANDS),
         configurable=False,
+    ),
+    Option(
+        "insecure",
+        OptionGroup.ENVOY,
+        "Also serve without TLS or client certificates on TCP. Every client that reaches it can "
+        "read the configuration of every proxy.",
+        type=OptionType.FLAG,
+        command="envoy serve",
+    ),
+    Option(
+        "url",
+        OptionGroup.ENVOY,
+        "URL of the endpoint that serves the Envoys.",
+        "URL",
+        default="http://127.0.0.1:8473",
+        command="envoy proxies",
+    ),
+    Option(
+        "xds-account",
+        OptionGroup.ENVOY,
+        "Account of proxies whose node id is not an ARN.",
+        "ACCOUNT",
+        default="000000000000",
+        commands=XDS_COMMANDS,
+    ),
+    Option(
+        "xds-region",
+        OptionGroup.ENVOY,
+        "Region of proxies whose node id is not an ARN.",
+        "REGION",
+        default="us-east-1",
+        commands=XDS_COMMANDS,
     ),
     Option(
         "files",
@@ -734,6 +772,7 @@ OPTIONS = (
         configurable=False,
     ),
     _format_option("status", "Print the status as text or JSON.", "json"),
+    _format_option("envoy proxies", "Print the proxies as text or JSON.", "json"),
     Option(
         "of",
         OptionGroup.OUTPUT,

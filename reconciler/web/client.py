@@ -35,6 +35,17 @@ def fetch_status(url: str) -> tuple[str, DaemonStatus]:
     return text, _parse(url, text, _status)
 
 
+def fetch_proxies(url: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return what an endpoint says of its Envoys: the JSON text, and one object for each scope.
+
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No endpoint that serves Envoys responds at `url`.
+    """
+    text = _request(url, "GET", "/_endpoint/proxies")
+    return text, _parse(url, text, list)
+
+
 def request_cycle(url: str, token: str, *, allow_rewind: bool = False) -> tuple[int, ExitCode]:
     """Request a cycle, wait until it ends, and return its number and exit code.
 

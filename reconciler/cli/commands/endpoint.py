@@ -1,7 +1,8 @@
 """The endpoint command: serves a local App Mesh API."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +27,7 @@ from reconciler.endpoint import (
 )
 
 IN_MEMORY = ":memory:"
+PROXIES_PATH = "/_endpoint/proxies"
 
 
 def run(invocation: Invocation) -> int:
@@ -51,7 +53,7 @@ def run(invocation: Invocation) -> int:
             tls=_tls(invocation),
             credentials=Path(invocation["credentials"]) if invocation["credentials"] else None,
         )
-        with stop_on_signals() as stop, endpoint:
+        with stop_on_signals() as stop, endpoint, serving_envoys(invocation, endpoint):
             print_result(
                 f"App Mesh API at {endpoint.url}, data in {endpoint.location}; Ctrl-C stops it\n"
             )
@@ -70,6 +72,21 @@ def run(invocation: Invocation) -> int:
     except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error
     return ExitCode.OK
+
+
+@contextmanager
+def serving_envoys(invocation: Invocation, endpoint: LocalEndpoint) -> Iterator[None]:
+    """Serve Envoys from the state of a running endpoint, if --xds is set."""
+    if not invocation["xds"]:
+        yield
+        return
+    # Envoys need an extra of the installation.
+    from reconciler.cli.xds_options import envoy_server  # noqa: PLC0415
+
+    with envoy_server(invocation, endpoint.state) as server:
+        endpoint.documents[PROXIES_PATH] = server.status
+        print_result(f"Envoys are served at {', '.join(invocation['xds'])}\n")
+        yield
 
 
 def _copy(source: str | None, target: str | None) -> int:

@@ -33,12 +33,12 @@ def _key(invocation: Invocation) -> Key:
 
 def _bootstrap(invocation: Invocation, key: Key) -> Message:
     admin, uses_sds = parse_address("admin", invocation["admin"]), invocation["sds"]
-    if (invocation["xds"] is None) == (invocation["files"] is None):
-        raise UsageError("pass either --xds ADDRESS or --files DIR")
+    if (len(invocation["xds"]) == 1) == (invocation["files"] is not None):
+        raise UsageError("pass either --xds ADDRESS, once, or --files DIR")
     if invocation["files"] is not None:
         root = PurePosixPath(Path(invocation["files"]).absolute())
         return file_bootstrap(key, proxy_directory(root, key), admin, uses_sds=uses_sds)
-    server = parse_address("xds", invocation["xds"])
+    server = parse_address("xds", invocation["xds"][0])
     if server is None:
         raise UsageError('invalid --xds "none": use unix:PATH or HOST:PORT')
     files = [invocation[name] for name in _TLS_OPTIONS]

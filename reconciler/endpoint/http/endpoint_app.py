@@ -7,10 +7,11 @@ HTTP.
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -85,6 +86,7 @@ class EndpointApp:
         faults: Faults | None = None,
         hosts: Collection[str] = (),
         authenticator: Authenticator | None = None,
+        documents: Mapping[str, Callable[[], Any]] | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -98,6 +100,7 @@ class EndpointApp:
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._authenticator = authenticator or Authenticator()
+        self._documents = {} if documents is None else documents
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
             ("GET", "/_endpoint/health"): self._get_health,
@@ -167,6 +170,8 @@ class EndpointApp:
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         own = self._own_routes.get((method, path))
+        if method == "GET" and path in self._documents:
+            own = partial(_document, self._documents[path])
         if own and (method, path) in _OPEN_ROUTES:
             return await own(body)
         caller = self._authenticator.caller_of(OWN if own else api_of(protocol), scope, body)
@@ -272,6 +277,10 @@ class EndpointApp:
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._get_faults(body)
+
+
+async def _document(read: Callable[[], Any], _: bytes) -> Response:
+    return Response(200, json.dumps(await asyncio.to_thread(read)))
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from reconciler.endpoint.endpoint_errors import InvalidStoreError
-from reconciler.endpoint.state.sqlite_store import SqliteStore
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.sqlite_store import SqliteReader, SqliteStore
+from reconciler.endpoint.state.store import Readable, Store
 
 _SCHEMES = ("postgresql:", "postgres:")
 
@@ -39,3 +39,17 @@ def open_store(url: str | None, directory: Path | None) -> tuple[Store, str]:
         ) from error
     store = PostgresqlStore(url)
     return store, store.location
+
+
+def open_reader(url: str | None, directory: Path) -> tuple[Readable, str]:
+    """Open the database at `url`, or in `directory`, to read it beside the process that serves it.
+
+    Returns:
+        The store, and its place for messages, without a password.
+
+    Raises:
+        InvalidStoreError: The database cannot be used.
+    """
+    if url is None:
+        return SqliteReader(directory), str(directory)
+    return open_store(url, None)

@@ -1,0 +1,57 @@
+"""The server of Envoys, from the options of a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconciler.cli.command import Invocation
+from reconciler.core.errors import UsageError
+from reconciler.endpoint import Readable
+from reconciler.envoy.node_identity import NodeIdentity
+from reconciler.envoy.serve import EnvoyServer
+from reconciler.envoy.server_tls import ServerTls
+from reconciler.wiring.control_plane import make_envoy_server
+
+
+@contextmanager
+def envoy_server(invocation: Invocation, store: Readable) -> Iterator[EnvoyServer]:
+    """Serve the Envoys of the resources in ``store`` during the block.
+
+    Raises:
+        UsageError: An option is invalid, or an address cannot be used.
+    """
+    tls = _tls(invocation)
+    if tls is None and not invocation["insecure"]:
+        _require_sockets(invocation)
+    server = make_envoy_server(
+        store,
+        invocation["xds"],
+        tls=tls,
+        instances=invocation["instances"],
+        acm=invocation.file.acm,
+        identity=NodeIdentity(invocation["xds_account"], invocation["xds_region"]),
+    )
+    with server:
+        yield server
+
+
+def _tls(invocation: Invocation) -> ServerTls | None:
+    certificate, key, authority = (invocation[f"xds_{name}"] for name in ("cert", "key", "ca"))
+    if not (certificate or key or authority):
+        return None
+    if not (certificate and key):
+        raise UsageError("--xds-cert and --xds-key need each other: pass both")
+    if not authority and not invocation["insecure"]:
+        raise UsageError(
+            "--xds-ca is missing, so any client could read the configuration of any proxy: pass "
+            "the authority of the proxies, or --insecure"
+        )
+    return ServerTls(certificate, key, authority)
+
+
+def _require_sockets(invocation: Invocation) -> None:
+    for address in invocation["xds"]:
+        if not address.startswith("unix:"):
+            raise UsageError(
+                f"--xds {address} is plain TCP, where any client can read the configuration of any "
+                "proxy: pass --xds-cert, --xds-key and --xds-ca, or --insecure"
+            )
