@@ -362,7 +362,7 @@ OPTIONS = (
         "Color the output. auto: only on a terminal, and not if NO_COLOR is set.",
         default="auto",
         choices=("auto", "always", "never"),
-        commands=("validate", *TARGET_COMMANDS, "show", "status"),
+        commands=("validate", *TARGET_COMMANDS, "show", "status", "envoy proxies"),
     ),
     Option(
         "url",

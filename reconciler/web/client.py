@@ -20,6 +20,9 @@ from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
 
 SCHEMA = 1
+# The server of a URL, and the command that starts it.
+_DAEMON = ("daemon", "reconciler run")
+_ENDPOINT = ("endpoint", "reconciler endpoint --xds unix:PATH")
 
 Result = TypeVar("Result")
 
@@ -42,7 +45,7 @@ def fetch_proxies(url: str) -> tuple[str, list[dict[str, Any]]]:
         UsageError: `url` is not a valid URL.
         DaemonError: No endpoint that serves Envoys responds at `url`.
     """
-    text = _request(url, "GET", "/_endpoint/proxies")
+    text = _request(url, "GET", "/_endpoint/proxies", server=_ENDPOINT)
     return text, _parse(url, text, list)
 
 
@@ -63,7 +66,13 @@ def request_cycle(url: str, token: str, *, allow_rewind: bool = False) -> tuple[
 
 
 def _request(
-    url: str, method: str, path: str, body: str | None = None, *, token: str | None = None
+    url: str,
+    method: str,
+    path: str,
+    body: str | None = None,
+    *,
+    token: str | None = None,
+    server: tuple[str, str] = _DAEMON,
 ) -> str:
     """Return the body of the response.
 
@@ -84,19 +93,19 @@ def _request(
         answer = response.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
         raise DaemonError(
-            f"cannot connect to the daemon at {url}: connection refused;"
-            " start it with: reconciler run"
+            f"cannot connect to the {server[0]} at {url}: connection refused;"
+            f" start it with: {server[1]}"
         ) from error
     except (OSError, http.client.HTTPException) as error:
         message = "; ".join(
             filter(None, (shown(error) or type(error).__name__, connection_advice(error)))
         )
-        raise DaemonError(f"no response from the daemon at {url}: {message}") from error
+        raise DaemonError(f"no response from the {server[0]} at {url}: {message}") from error
     finally:
         connection.close()
     if response.status != http.client.OK:
         raise DaemonError(
-            f"request to the daemon at {url} failed: {_error_message(response.status, answer)}"
+            f"request to the {server[0]} at {url} failed: {_error_message(response.status, answer)}"
         )
     return answer
 

@@ -1,7 +1,7 @@
 """Joins the state of the endpoint with the server of Envoys."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class InstancesFile:
 
     path: Path
     _stamp: tuple[int, int, int] = (0, 0, 0)
-    _instances: Instances = NO_INSTANCES
+    _instances: Instances = field(default_factory=lambda: NO_INSTANCES)
 
     def __call__(self) -> Instances:
         """Return the instances; the same object if the file did not change."""
