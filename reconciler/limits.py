@@ -246,7 +246,10 @@ XDS_DEBOUNCE_SECONDS = 0.02
 XDS_MAX_DEBOUNCE_SECONDS = 0.1
 XDS_INSTANCES_POLL_SECONDS = 0.5
 XDS_RETRY_SECONDS = 0.5
+XDS_STOP_TIMEOUT_SECONDS = 5
 XDS_STATUS_TIMEOUT_SECONDS = 5
 XDS_MAX_REQUEST_BYTES = 4 << 20
+# Any client may claim any account. Each costs a thread, and none of these has resources.
+XDS_MAX_EMPTY_SCOPES = 16
 # A proxy that does not read costs no more than this.
 XDS_MAX_UNSENT_BYTES = 8 << 20

@@ -8,13 +8,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from reconciler import limits
+from reconciler.core.errors import ReconcilerError
 from reconciler.core.escaping import escaped
 from reconciler.envoy.ads_session import DiscoveryRequest, DiscoveryResponse
 from reconciler.envoy.control_plane import ControlPlane, Stream
@@ -34,6 +35,11 @@ _SERVER_OPTIONS = (
 
 logger = logging.getLogger("reconciler.envoy")
 
+
+class TooManyScopesError(ReconcilerError):
+    """Too many accounts and regions without resources are followed."""
+
+
 Planes = Callable[[ProxyId], Awaitable[ControlPlane]]
 
 
@@ -43,7 +49,10 @@ class AdsServer:
 
     identity: NodeIdentity
     plane_of: Planes
-    """Returns the control plane of the account and region of a proxy, once it has a snapshot."""
+    """Returns the control plane of the account and region of a proxy, once it has a snapshot.
+
+    It raises TooManyScopesError if it follows no more of them.
+    """
     requires_certificate: bool = True
     """Whether a proxy on TCP needs a client certificate with its name."""
     _server: grpc.aio.Server = field(init=False)
@@ -71,28 +80,34 @@ class AdsServer:
         """End all streams at once; the proxies keep what they have."""
         await self._server.stop(grace=None)
 
-    async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        first = await anext(aiter(requests), None)
+    async def _stream(self, requests: AsyncIterator[bytes], context: Any) -> None:
+        messages = _parsed(requests, context)
+        first = await anext(messages, None)
         if first is None:
             return
         proxy = await self._identify(first, context)
-        plane, outbox = await self.plane_of(proxy), _Outbox()
+        try:
+            plane = await self.plane_of(proxy)
+        except TooManyScopesError as error:
+            await _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        outbox = _Outbox(cast("asyncio.Task[None]", asyncio.current_task()).cancel)
         stream = plane.connect(proxy.key, outbox.put, _client(first), time.monotonic())
-        reading = asyncio.create_task(_read(plane, stream, first, requests, outbox))
+        reading = asyncio.create_task(_read(plane, stream, first, messages, outbox))
         logger.info("%s connected from %s", proxy.key, escaped(stream.client))
         try:
             async for response in outbox.responses():
-                yield _encoded(response)
-            if outbox.is_full:
-                text = f"{proxy.key} reads too slowly and is disconnected"
-                logger.warning("%s", text)
-                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+                await context.write(_encoded(response))
+            await reading
+        except asyncio.CancelledError:
+            if not outbox.is_full:
+                raise
         finally:
-            reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
             plane.disconnect(stream)
+            reading.cancel()
             logger.info("%s disconnected", proxy.key)
+        if outbox.is_full:
+            text = f"{proxy.key} reads too slowly and is disconnected"
+            await _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
 
     async def _identify(self, first: Any, context: Any) -> ProxyId:
         """Return the proxy of a stream, or end the stream."""
@@ -105,7 +120,6 @@ class AdsServer:
                 "gateway, nor its part from mesh/ on"
             )
             await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text)
-            raise AssertionError
         certificate = tuple(map(bytes.decode, names))
         is_checked = is_secure and self.requires_certificate
         if is_checked and not self.identity.allows(proxy, certificate):
@@ -114,50 +128,64 @@ class AdsServer:
         return proxy
 
 
-async def _refuse(context: Any, code: grpc.StatusCode, text: str) -> None:
-    logger.warning("refused a stream: %s", text)
+async def _refuse(context: Any, code: grpc.StatusCode, text: str) -> NoReturn:
+    logger.warning("ended a stream: %s", text)
     await context.abort(code, text)
+    raise AssertionError
 
 
 class _Outbox:
     """The responses that wait for a proxy to read them."""
 
-    def __init__(self) -> None:
+    def __init__(self, end: Callable[[], object]) -> None:
         self._queue: asyncio.Queue[DiscoveryResponse | None] = asyncio.Queue()
         self._bytes = 0
+        self._end = end
         self.is_full = False
 
     def put(self, responses: Sequence[DiscoveryResponse]) -> None:
         for response in responses:
+            if self.is_full:
+                return
+            if self._bytes > limits.XDS_MAX_UNSENT_BYTES:
+                # Its handler waits for it to read, so it cannot end the stream by itself.
+                self.is_full = True
+                self._queue = asyncio.Queue()
+                self._end()
+                return
             self._bytes += _size(response)
             self._queue.put_nowait(response)
-        if self._bytes > limits.XDS_MAX_UNSENT_BYTES:
-            self.is_full = True
-            self.close()
 
     def close(self) -> None:
         self._queue.put_nowait(None)
 
     async def responses(self) -> AsyncIterator[DiscoveryResponse]:
-        while not self.is_full and (response := await self._queue.get()) is not None:
+        while (response := await self._queue.get()) is not None:
             yield response
             self._bytes -= _size(response)
 
 
 @dataclass(frozen=True, slots=True)
 class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    stream: Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]
+    stream: Callable[[AsyncIterator[bytes], Any], Awaitable[None]]
 
     def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """Return the handler of a method, or None for one that is not served."""
         if call.method != _METHOD:
             return None
-        return grpc.stream_stream_rpc_method_handler(
-            self.stream,
-            request_deserializer=message_class(
-                "envoy.service.discovery.v3.DiscoveryRequest"
-            ).FromString,
-        )
+        return grpc.stream_stream_rpc_method_handler(self.stream)
+
+
+async def _parsed(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:
+    """Yield the requests of a stream; end the stream if one is not a request."""
+    parse = message_class("envoy.service.discovery.v3.DiscoveryRequest").FromString
+    async for content in requests:
+        try:
+            message = parse(content)
+        except DecodeError:
+            text = "a message of the stream is not a DiscoveryRequest"
+            await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text)
+        yield message
 
 
 async def _read(

@@ -6,9 +6,10 @@ use TLS would answer none of their requests.
 """
 
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from reconciler.core.resources import Key
 from reconciler.envoy.ads_session import AdsSession, DiscoveryRequest, DiscoveryResponse
@@ -85,11 +86,21 @@ class ControlPlane:
     _meshes: dict[MeshId, MeshState] = field(default_factory=dict)
     _packer: Packer = field(default_factory=Packer)
     _histories: dict[Key, ProxyHistory] = field(default_factory=dict)
+    # Earlier states of meshes, with the time when each was replaced. A proxy of another server has
+    # one of them.
+    _older: dict[MeshId, deque[tuple[float, Snapshot, Translator]]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_HISTORY))
+    )
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The last snapshot, or None before the first one."""
         return self._snapshot
+
+    @property
+    def has_resources(self) -> bool:
+        """Whether the last snapshot has any."""
+        return self._snapshot is not None and bool(self._snapshot.specs)
 
     def prepare(self, snapshot: Snapshot, revision: int) -> Update:
         """Translate and pack the connected proxies of all meshes that `snapshot` changes."""
@@ -97,10 +108,7 @@ class ControlPlane:
         failures: dict[MeshId, str] = {}
         before = {} if self._snapshot is None else self._snapshot.meshes
         translator = Translator(snapshot, self.options)
-        connected: dict[MeshId, list[Key]] = defaultdict(list)
-        for key, streams in list(self.streams.items()):
-            if streams:
-                connected[mesh_id(key)].append(key)
+        connected = self._connected_keys()
         for name, mesh in snapshot.meshes.items():
             if name not in self.failures and before.get(name) == mesh:
                 continue
@@ -114,13 +122,15 @@ class ControlPlane:
 
     def publish(self, update: Update, now: float) -> None:
         """Serve a prepared update from `now` on, in seconds of a clock that is never set."""
-        unchanged = self.failures.keys() - update.meshes.keys()
-        self.failures = {name: self.failures[name] for name in unchanged} | dict(update.failures)
+        meshes, failures = self._complete(update)
+        held = self.failures.keys() & update.snapshot.meshes.keys() - meshes.keys()
+        self.failures = {name: self.failures[name] for name in held} | failures
         self._snapshot, self.revision = update.snapshot, update.revision
-        self._meshes |= update.meshes
-        self._forget_meshes(update.snapshot)
+        self._keep_older(meshes, now)
+        self._meshes |= meshes
+        self._forget_deleted(update.snapshot)
         for key, streams in list(self.streams.items()):
-            if streams and mesh_id(key) in update.meshes:
+            if streams and mesh_id(key) in meshes:
                 self._serve(key, streams, now)
         self._packer.forget_all_but(
             state for mesh in self._meshes.values() for state in mesh.states.values()
@@ -128,7 +138,11 @@ class ControlPlane:
 
     def connect(self, key: Key, send: Send, client: str, now: float) -> Stream:
         """Return a stream for the proxy of `key`, which need not exist yet."""
-        history = self._histories.setdefault(key, ProxyHistory(HISTORY_SECONDS, MAX_HISTORY))
+        history = self._histories.get(key)
+        if history is None:
+            older = partial(self._older_state, key)
+            history = ProxyHistory(HISTORY_SECONDS, MAX_HISTORY, older=older)
+            self._histories[key] = history
         stream = Stream(key, AdsSession(history), send, now, client)
         self._serve(key, [stream], now)
         self.streams[key].append(stream)
@@ -161,6 +175,59 @@ class ControlPlane:
         """Whether the last snapshot has the node or gateway of a proxy."""
         return self._snapshot is not None and key in self._snapshot.specs
 
+    def _connected_keys(self) -> Mapping[MeshId, list[Key]]:
+        found: dict[MeshId, list[Key]] = defaultdict(list)
+        for key, streams in list(self.streams.items()):
+            if streams:
+                found[mesh_id(key)].append(key)
+        return found
+
+    def _complete(self, update: Update) -> tuple[dict[MeshId, MeshState], dict[MeshId, str]]:
+        """Return the meshes of an update with the proxies that connected since, and failures."""
+        meshes: dict[MeshId, MeshState] = {}
+        failures = dict(update.failures)
+        connected = self._connected_keys()
+        for name, mesh in update.meshes.items():
+            missing = [key for key in connected[name] if key in mesh.snapshot.specs]
+            missing = [key for key in missing if key not in mesh.states]
+            try:
+                meshes[name] = self._with_proxies(mesh, missing)
+            except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
+                failures[name] = _failure(name, "stays at its last revision", error)
+        return meshes, failures
+
+    def _keep_older(self, newer: Iterable[MeshId], now: float) -> None:
+        for name in newer:
+            if name in self._meshes:
+                # A new translator, because the old one has results of its own in memory.
+                snapshot = self._meshes[name].snapshot
+                self._older[name].append((now, snapshot, Translator(snapshot, self.options)))
+        for states in self._older.values():
+            while states and states[0][0] < now - HISTORY_SECONDS:
+                states.popleft()
+
+    def _older_state(self, key: Key, place: int) -> ProxyState | None:
+        """Return the state of a proxy `place` revisions before the last one that its mesh had.
+
+        A proxy that comes from another server was served by that one.
+        """
+        older = self._older.get(mesh_id(key), ())
+        if place >= len(older):
+            return None
+        _, snapshot, translator = older[-1 - place]
+        if key not in snapshot.specs:
+            return None
+        try:
+            states, _ = self._translate(translator, [key])
+        except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
+            _failure(mesh_id(key), f"has no earlier state of {key}", error)
+            return None
+        return states[key]
+
+    def _with_proxies(self, mesh: MeshState, keys: list[Key]) -> MeshState:
+        states, losses = self._translate(mesh.translator, keys)
+        return replace(mesh, states={**mesh.states, **states}, losses={**mesh.losses, **losses})
+
     def _translate(
         self, translator: Translator, keys: list[Key]
     ) -> tuple[dict[Key, ProxyState], dict[Key, tuple[Loss, ...]]]:
@@ -181,23 +248,25 @@ class ControlPlane:
             return
         if key not in mesh.states:
             try:
-                states, losses = self._translate(mesh.translator, [key])
+                mesh = self._meshes[name] = self._with_proxies(mesh, [key])
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
                 self.failures[name] = _failure(name, f"cannot serve {key}", error)
                 return
-            mesh = self._meshes[name] = replace(
-                mesh, states={**mesh.states, **states}, losses={**mesh.losses, **losses}
-            )
         for stream in streams:
             stream.revision = mesh.revision
             stream.behind_since = now
             self._send(stream, stream.session.publish(mesh.states[key], now), now)
 
-    def _forget_meshes(self, snapshot: Snapshot) -> None:
-        """Forget deleted meshes that no proxy uses any more."""
-        used = {mesh_id(key) for key, streams in self.streams.items() if streams}
-        for name in self._meshes.keys() - snapshot.meshes.keys() - used:
+    def _forget_deleted(self, snapshot: Snapshot) -> None:
+        """Forget deleted proxies and meshes that no stream uses any more."""
+        for key in [*self._histories]:
+            if key not in snapshot.specs and not self.streams.get(key):
+                del self._histories[key]
+                self.streams.pop(key, None)
+        gone = self._meshes.keys() - snapshot.meshes.keys() - self._connected_keys().keys()
+        for name in gone:
             del self._meshes[name]
+            self._older.pop(name, None)
 
     @staticmethod
     def _send(stream: Stream, responses: list[DiscoveryResponse], now: float) -> None:

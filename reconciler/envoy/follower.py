@@ -61,6 +61,8 @@ class Follower:
     is_current: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Set in the event loop when the first snapshot is published."""
+    waiting: int = 0
+    """The streams that wait for the first snapshot; counted in the event loop."""
     _stopped: Event = field(default_factory=Event)
     _thread: Thread | None = None
 
@@ -73,6 +75,11 @@ class Follower:
         """End the thread; it ends after at most one wait."""
         self._stopped.set()
 
+    def join(self) -> None:
+        """Wait until the thread ended, while its event loop runs."""
+        if self._thread:
+            self._thread.join(limits.XDS_STOP_TIMEOUT_SECONDS)
+
     def _run(self) -> None:
         revision, known = -1, NO_INSTANCES
         while not self._stopped.is_set():
@@ -84,6 +91,11 @@ class Follower:
                 self._report(readable=True)
             except StateUnreadableError as error:
                 self._report(readable=False, reason=str(error))
+                self._stopped.wait(limits.XDS_RETRY_SECONDS)
+            except Exception as error:  # a bug must not end the thread
+                reason = f"a bug in mesh-reconciler: {type(error).__name__}: {error}"
+                self._report(readable=False, reason=reason)
+                logger.debug("the bug", exc_info=error)
                 self._stopped.wait(limits.XDS_RETRY_SECONDS)
 
     def _settled_revision(self, revision: int) -> int:

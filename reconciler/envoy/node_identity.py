@@ -31,7 +31,7 @@ class NodeIdentity:
     Attributes:
         account: The account of ids that are no ARNs.
         region: The region of ids that are no ARNs.
-        certificate_names: Node ids, as from ``mesh/`` on, by a subject alternative name.
+        certificate_names: Node ids by a subject alternative name.
     """
 
     account: str
@@ -51,8 +51,10 @@ class NodeIdentity:
         return ProxyId(key.mesh_owner or account, region, owned, names.node_id(key))
 
     def allows(self, proxy: ProxyId, certificate: tuple[str, ...]) -> bool:
-        """Return whether a certificate with these subject alternative names is for `proxy`."""
-        own = f"{_URI_PREFIX}{proxy.node_id}"
-        return any(
-            name == own or self.certificate_names.get(name) == proxy.node_id for name in certificate
-        )
+        """Return whether a certificate with these subject alternative names is for `proxy`.
+
+        A name without an account is for the account and region of short node ids only.
+        """
+        ids = [self.certificate_names.get(name) for name in certificate]
+        ids += [name[len(_URI_PREFIX) :] for name in certificate if name.startswith(_URI_PREFIX)]
+        return any(node_id and self.parse(node_id) == proxy for node_id in ids)

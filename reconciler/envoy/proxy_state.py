@@ -6,7 +6,7 @@ for another and is sent only the difference.
 
 import hashlib
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -83,6 +83,9 @@ class ProxyHistory:
     """The number of contents that are kept of each type."""
     unconfirmed_types: set[str] = field(default_factory=set)
     """The types whose last response the proxy did not accept; it may have taken a part of it."""
+    older: Callable[[int], ProxyState | None] = lambda _: None
+    """Returns a state of its mesh before this history; 0 is the newest. Called only if needed."""
+    _older_read: int = 0
     _contents: dict[str, deque[tuple[float, TypeState]]] = field(
         default_factory=lambda: {name: deque() for name in TYPES}
     )
@@ -98,7 +101,10 @@ class ProxyHistory:
         if kept and kept[-1][1].version == content.version:
             return
         kept.append((now, content))
-        while len(kept) > self.max_contents or kept[0][0] < now - self.keep_seconds:
+        # A content is as old as the one that replaced it is.
+        while len(kept) > self.max_contents or (
+            len(kept) > 1 and kept[1][0] < now - self.keep_seconds
+        ):
             kept.popleft()
 
     def find(self, type_url: str, version: str, names: Collection[str]) -> TypeState | None:
@@ -109,6 +115,19 @@ class ProxyHistory:
             version: The version that the proxy has.
             names: The names that the proxy asks for, if it asks for this type by name.
         """
+        found = self._find(type_url, version, names)
+        while version and found is None:
+            state = self.older(self._older_read)
+            if state is None:
+                break
+            self._older_read += 1
+            for name in TYPES:
+                kept = self._contents[name]
+                kept.appendleft((kept[0][0] if kept else 0.0, state[name]))
+            found = self._find(type_url, version, names)
+        return found
+
+    def _find(self, type_url: str, version: str, names: Collection[str]) -> TypeState | None:
         known = [content for _, content in reversed(self._contents[type_url])]
         if type_url in NAMED_TYPES:
             # Another server recorded whole states; this one recorded what it sent.

@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
-from reconciler.envoy.ads_server import AdsServer
+from reconciler.envoy.ads_server import AdsServer, TooManyScopesError
 from reconciler.envoy.bootstrap import Address
 from reconciler.envoy.control_plane import ControlPlane
-from reconciler.envoy.follower import Follower, LiveState
+from reconciler.envoy.follower import Follower, LiveState, StateUnreadableError
 from reconciler.envoy.node_identity import NodeIdentity, ProxyId
 from reconciler.envoy.proxy_status import plane_status
 from reconciler.envoy.server_tls import ServerTls, server_credentials
@@ -109,6 +109,8 @@ class EnvoyServer:
                 self._listen_on_socket(address.path)
             else:
                 self._listen(f"{address.host}:{address.port}", credentials)
+        # A server that never had proxies must know earlier states when those of another one come.
+        self._follow(self.identity.account, self.identity.region)
         await self._server.start()
 
     def _listen_on_socket(self, path: str) -> None:
@@ -135,6 +137,8 @@ class EnvoyServer:
         for follower in self._followers.values():
             follower.stop()
         await self._server.stop()
+        for follower in self._followers.values():
+            await asyncio.to_thread(follower.join)
 
     async def _status(self) -> list[dict[str, Any]]:
         now = time.monotonic()
@@ -150,12 +154,43 @@ class EnvoyServer:
 
     async def _plane_of(self, proxy: ProxyId) -> ControlPlane:
         scope = proxy.account, proxy.region
-        follower = self._followers.get(scope)
-        if follower is None:
-            plane = ControlPlane(self.options)
-            state = self.state_of(*scope)
-            follower = Follower(plane, state, asyncio.get_running_loop(), self.instances)
-            self._followers[scope] = follower
-            follower.start()
-        await follower.ready.wait()
+        if scope not in self._followers:
+            self._forget_unused()
+            empty = [item for item in self._followers.values() if not item.plane.has_resources]
+            is_full = len(empty) > limits.XDS_MAX_EMPTY_SCOPES
+            if is_full and not await asyncio.to_thread(self._has_resources, *scope):
+                raise TooManyScopesError(
+                    f"account {proxy.account} and region {proxy.region} have no resources, and the "
+                    "proxies of too many such accounts and regions are connected"
+                )
+        follower = self._followers.get(scope) or self._follow(*scope)
+        follower.waiting += 1
+        try:
+            await follower.ready.wait()
+        finally:
+            follower.waiting -= 1
         return follower.plane
+
+    def _follow(self, account: str, region: str) -> Follower:
+        plane, state = ControlPlane(self.options), self.state_of(account, region)
+        follower = Follower(plane, state, asyncio.get_running_loop(), self.instances)
+        self._followers[account, region] = follower
+        follower.start()
+        return follower
+
+    def _has_resources(self, account: str, region: str) -> bool:
+        try:
+            _, rows = self.state_of(account, region).read()
+        except StateUnreadableError:
+            return False
+        return any(True for _ in rows)
+
+    def _forget_unused(self) -> None:
+        """Stop to follow accounts and regions without resources, proxies and waiting streams."""
+        own = self.identity.account, self.identity.region
+        for scope, follower in list(self._followers.items()):
+            plane = follower.plane
+            is_used = plane.has_resources or follower.waiting or any(plane.connected())
+            if scope != own and not is_used:
+                follower.stop()
+                del self._followers[scope]

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 from amounts import SEED, amount
-
 from envoy.fake_envoy import FakeEnvoy
+
 from reconciler.envoy.ads_session import (
     AdsSession,
     DiscoveryRequest,
@@ -219,10 +219,12 @@ def test_a_history_forgets_after_its_time() -> None:
     contents = [type_state(packed("c", number=number)) for number in range(4)]
     history.add(CLUSTERS, contents[0], 0)
     history.add(CLUSTERS, contents[1], 700)
+    # It was served until now, so a proxy that reconnects has it.
+    assert history.find(CLUSTERS, contents[0].version, ()) is contents[0]
+    history.add(CLUSTERS, contents[2], 1301)
     assert history.find(CLUSTERS, contents[0].version, ()) is None
     assert history.find(CLUSTERS, contents[1].version, ()) is contents[1]
-    history.add(CLUSTERS, contents[2], 701)
-    history.add(CLUSTERS, contents[3], 702)
+    history.add(CLUSTERS, contents[3], 1302)
     assert history.find(CLUSTERS, contents[1].version, ()) is None
 
 

@@ -53,6 +53,6 @@ def test_both_forms_of_app_mesh_name_a_proxy(node_id: str, expected: ProxyId | N
 )
 def test_a_certificate_is_for_the_proxy_that_it_names(
     names: tuple[str, ...],
-    allowed: bool,  # noqa: FBT001  # a case
+    allowed: bool,  # a case
 ) -> None:
     assert IDENTITY.allows(ProxyId("111111111111", "eu-west-1", FRONT, ID), names) is allowed
