@@ -219,7 +219,7 @@ the process of the endpoint.""",
     ),
     "envoy proxies": CommandHelp(
         "Envoy",
-        "Show the connected Envoys, and what they have accepted.",
+        "Show the connected Envoys and their acknowledgments.",
         ("envoy proxies", "envoy proxies --url http://127.0.0.1:8080 --format json"),
         _ALWAYS,
         "The endpoint must serve Envoys: endpoint --xds.",

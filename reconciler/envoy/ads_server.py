@@ -77,7 +77,7 @@ class AdsServer:
         await self._server.start()
 
     async def stop(self) -> None:
-        """End all streams at once; the proxies keep what they have."""
+        """End all streams at once; the proxies keep their configuration."""
         await self._server.stop(grace=None)
 
     async def _stream(self, requests: AsyncIterator[bytes], context: Any) -> None:

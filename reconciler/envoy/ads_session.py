@@ -3,7 +3,7 @@
 A route may refer only to clusters that the proxy has warmed. Envoy acknowledges clusters when they
 are warm, so an update is sent in three steps: the new clusters beside the old ones, then listeners
 and routes, then the clusters without the old ones. Each step waits for the acknowledgement of the
-step before. The session does no input or output; the server sends what it returns.
+step before. The session does no input or output; the server sends its responses.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ from reconciler.envoy.proxy_state import (
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRequest:
-    """What a proxy asks for, and its answer to the last response of the type."""
+    """The request of a proxy, and its answer to the last response of the type."""
 
     type_url: str
     version: str = ""
@@ -59,9 +59,9 @@ class TypeProgress:
     names: frozenset[str] = frozenset()
     """The names that it asks for, if it asks for this type by name."""
     acked: TypeState = NOTHING
-    """What the proxy has accepted last."""
+    """The content that the proxy has accepted last."""
     unacked: TypeState | None = None
-    """What was sent and not answered yet."""
+    """The content that was sent and not answered yet."""
     nonce: str = ""
     rejected_version: str = ""
     """The version that the proxy rejected last; empty if it accepted the last response."""
@@ -90,7 +90,7 @@ class AdsSession:
     """The state of one stream.
 
     Attributes:
-        history: What this proxy was served before, by this stream or another.
+        history: The contents that this proxy was served before, by this stream or another.
         wanted: What the proxy should have; None while its node is unknown, and nothing is sent.
         progress: How far each type is.
     """
@@ -151,7 +151,7 @@ class AdsSession:
         progress.unacked = None
 
     def _resume(self, progress: TypeProgress, request: DiscoveryRequest) -> None:
-        """Find out what the proxy has, if it was connected before."""
+        """Find out which content the proxy has, if it was connected before."""
         current = NOTHING if self.wanted is None else self._content(request.type_url, self.wanted)
         if current.version == request.version:
             known: TypeState | None = current
@@ -188,7 +188,7 @@ class AdsSession:
         return wanted[CLUSTERS].over(self._in_use)
 
     def _may_lack(self, type_url: str) -> bool:
-        """Whether a proxy may lack what it names the version of, as it subscribed to it anew."""
+        """Whether a proxy with a new subscription may lack the content whose version it states."""
         clusters, listeners = self.progress[CLUSTERS], self.progress[LISTENERS]
         if type_url == ENDPOINTS:
             # Clusters that were warming when the stream before this one ended wait for them.
@@ -217,7 +217,7 @@ class AdsSession:
         )
 
     def _content(self, type_url: str, state: ProxyState) -> TypeState:
-        """Return what this proxy should have of a type: all, or what it asks for by name."""
+        """Return the resources of a type for this proxy: all, or those that it asks for."""
         if type_url not in NAMED_TYPES:
             return state[type_url]
         content = state[type_url]
@@ -257,7 +257,7 @@ def _is_due(type_url: str, progress: TypeProgress, content: TypeState) -> bool:
     if not progress.is_open or content.version == progress.rejected_version:
         return False
     if type_url in NAMED_TYPES and not content.resources:
-        # What the proxy asks for does not exist here; it ends its subscription if that is meant.
+        # The names do not exist here; the proxy ends its subscription if that is meant.
         return False
     # Envoy takes new clusters while others warm; responses of the other types it answers in turn.
     if progress.unacked is not None and type_url != CLUSTERS:
@@ -269,11 +269,11 @@ def _subscribe(progress: TypeProgress, names: frozenset[str], *, is_repeated: bo
     """Take the names that the proxy asks for.
 
     Envoy repeats a request for the endpoints of a cluster that it warms again. It is answered also
-    when it asks for less, so that it knows the version of what is left when it reconnects.
+    when it asks for less, so that it knows the version of the rest when it reconnects.
     """
     progress.must_answer |= is_repeated or names != progress.names
     if not names:
-        # There is nothing to answer, and with its subscription the proxy ends what it rejected.
+        # There is nothing to answer, and a proxy that ends its subscription ends its rejection.
         progress.must_answer = False
         progress.rejected_version = progress.error = ""
     progress.acked = progress.acked.only(names)

@@ -38,7 +38,7 @@ class Stream:
     """Sends responses; called in the thread of the control plane and does not wait."""
     since: float
     client: str
-    """What the proxy says about itself, for example its version."""
+    """Its name and version, as it states them."""
     revision: int = 0
     """The revision that the proxy was sent last."""
     behind_since: float | None = None
@@ -149,7 +149,7 @@ class ControlPlane:
         return stream
 
     def disconnect(self, stream: Stream) -> None:
-        """Forget a stream that ended, but not what the proxy was served."""
+        """Forget a stream that ended, but not its history."""
         streams = self.streams[stream.key]
         streams.remove(stream)
         if not streams and not self.exists(stream.key):
@@ -158,7 +158,7 @@ class ControlPlane:
             del self.streams[stream.key]
 
     def receive(self, stream: Stream, request: DiscoveryRequest, now: float) -> None:
-        """Take a request of a proxy, and send what it needs."""
+        """Take a request of a proxy, and send its responses."""
         self._send(stream, stream.session.receive(request, now), now)
 
     def losses(self, key: Key) -> tuple[Loss, ...]:
@@ -239,8 +239,8 @@ class ControlPlane:
     def _serve(self, key: Key, streams: Iterable[Stream], now: float) -> None:
         """Publish the state of a proxy to its streams.
 
-        A proxy whose node does not exist yet is sent nothing; one whose node was deleted keeps what
-        it has.
+        A proxy whose node does not exist yet is sent nothing; one whose node was deleted keeps its
+        last state.
         """
         name = mesh_id(key)
         mesh = self._meshes.get(name)

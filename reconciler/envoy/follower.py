@@ -1,7 +1,7 @@
 """Follows the state of one account and region, and keeps its control plane up to date.
 
 A thread waits for a new revision, reads and translates it; the event loop publishes it. If the
-state cannot be read, the proxies keep what they have.
+state cannot be read, the proxies keep their configuration.
 """
 
 import asyncio
@@ -127,5 +127,7 @@ class Follower:
             if readable:
                 logger.info("the state can be read; revision %d is served", self.plane.revision)
             else:
-                logger.error("the state cannot be read, proxies keep what they have: %s", reason)
+                logger.error(
+                    "the state cannot be read, proxies keep their configuration: %s", reason
+                )
         self.is_current = readable

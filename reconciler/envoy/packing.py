@@ -27,7 +27,7 @@ _Packed = dict[tuple[str, str], PackedResource]
 
 
 class Packer:
-    """Packs proxies, and keeps what it packed for the next revision.
+    """Packs proxies, and keeps the results for the next revision.
 
     Proxies of a mesh share resources, and from one revision to the next most of them are equal.
     """

@@ -73,9 +73,9 @@ class ProxyState:
 
 @dataclass(slots=True)
 class ProxyHistory:
-    """What one proxy was served during the last minutes.
+    """The contents that one proxy was served during the last minutes.
 
-    A proxy that reconnects names only versions. The history tells what it has.
+    A proxy that reconnects names only versions. The history has their contents.
     """
 
     keep_seconds: float
@@ -96,7 +96,7 @@ class ProxyHistory:
             self.add(type_url, state[type_url], now)
 
     def add(self, type_url: str, content: TypeState, now: float) -> None:
-        """Record that `content` was sent, unless it is what was recorded last."""
+        """Record that `content` was sent, unless it is the last one already."""
         kept = self._contents[type_url]
         if kept and kept[-1][1].version == content.version:
             return
@@ -130,12 +130,12 @@ class ProxyHistory:
     def _find(self, type_url: str, version: str, names: Collection[str]) -> TypeState | None:
         known = [content for _, content in reversed(self._contents[type_url])]
         if type_url in NAMED_TYPES:
-            # Another server recorded whole states; this one recorded what it sent.
+            # Another server recorded whole states; this one recorded its responses.
             known += [content.only(names) for content in known]
         return next((found for found in _with_unions(known) if found.version == version), None)
 
     def newest(self, type_url: str, names: Collection[str]) -> TypeState:
-        """Return what was served last under each of `names`."""
+        """Return the resource that was served last under each of `names`."""
         found: dict[str, PackedResource] = {}
         for _, content in self._contents[type_url]:
             found |= content.only(names).resources

@@ -1,4 +1,4 @@
-"""What is known of the proxies of a control plane, as plain data for JSON, a table and metrics."""
+"""The status of the proxies of a control plane, as plain data for JSON, a table and metrics."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

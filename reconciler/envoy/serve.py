@@ -1,4 +1,4 @@
-"""Runs the server of Envoys in a thread of its own, beside whatever else the process does."""
+"""Runs the server of Envoys in a thread of its own."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ class EnvoyServer:
     """A context manager that serves Envoys until the block ends.
 
     Attributes:
-        addresses: Where to listen.
+        addresses: The addresses to listen on.
         state_of: Returns the state of an account and a region.
         identity: How node ids and certificates name proxies.
         options: The settings of the translation.
@@ -75,7 +75,7 @@ class EnvoyServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End all streams; the proxies keep what they have."""
+        """End all streams; the proxies keep their configuration."""
         self._run(self._stop()).result()
         self._end()
         for address in self.addresses:

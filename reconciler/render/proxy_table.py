@@ -1,4 +1,4 @@
-"""The Envoys of an endpoint as a table, and what is wrong with them."""
+"""The Envoys of an endpoint as a table, and their problems."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def _scope(scope: Mapping[str, Any]) -> Iterator[list[Span]]:
     heading = f"account {scope['account']}, region {scope['region']}, revision {scope['revision']}"
     yield wrap_words(escaped(heading), Style.BOLD)
     if not scope["is_current"]:
-        yield wrap_words("! the state cannot be read, proxies keep what they have", Style.RED)
+        yield wrap_words("! the state cannot be read, proxies keep their configuration", Style.RED)
     for mesh in scope["held_meshes"]:
         text = f"! mesh {mesh['mesh']} stays at an older revision: {mesh['reason']}"
         yield wrap_words(escaped(text), Style.RED)

@@ -8,7 +8,7 @@ from reconciler.web.client import fetch_proxies
 
 
 def run(invocation: Invocation) -> int:
-    """Show the connected Envoys, and what they have accepted."""
+    """Show the connected Envoys and their acknowledgments."""
     text, scopes = fetch_proxies(invocation["url"])
     if invocation["format"] == "json":
         print_complete_result(text)

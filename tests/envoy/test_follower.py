@@ -1,0 +1,99 @@
+"""The follower of a state: it waits for changes to settle, and keeps the last good state."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from envoy.ads_client import client, request
+from envoy.live_states import ChangingState, served
+from envoy.meshes import shop
+from envoy.test_ads_server import eventually
+
+from reconciler.envoy.proxy_state import CLUSTERS
+from reconciler.envoy.serve import EnvoyServer
+
+
+@contextmanager
+def following(state: ChangingState, directory: Path, **more: Any) -> Iterator[EnvoyServer]:
+    with served(state, directory, **more) as server:
+        eventually(lambda: scope(server)["is_current"])
+        yield server
+
+
+def scope(server: EnvoyServer) -> dict[str, Any]:
+    (found,) = server.status()
+    return found
+
+
+def is_current(server: EnvoyServer) -> Callable[[], bool]:
+    return lambda: bool(scope(server)["is_current"])
+
+
+def test_changes_that_follow_each_other_are_one_translation(tmp_path: Path) -> None:
+    state = ChangingState(shop())
+    with following(state, tmp_path) as server:
+        before = state.reads
+        for number in range(200):
+            state.change(shop(mesh__m={"number": number}))
+        eventually(lambda: scope(server)["revision"] == 201)
+        assert state.reads - before < 20
+
+
+def test_endless_changes_are_served_all_the_same(tmp_path: Path) -> None:
+    state = ChangingState(shop())
+    with following(state, tmp_path) as server:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            state.change(shop(mesh__m={"time": time.monotonic()}))
+            time.sleep(0.005)
+        assert scope(server)["revision"] > 2
+
+
+def test_a_state_that_cannot_be_read_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = ChangingState(shop())
+    with following(state, tmp_path) as server, client(f"unix:{tmp_path}/xds.sock") as proxy:
+        assert proxy.clusters()
+        state.fail("the disk is gone")
+        eventually(lambda: not scope(server)["is_current"])
+        assert scope(server)["revision"] == 1
+        with client(f"unix:{tmp_path}/xds.sock") as another:
+            assert another.clusters()
+        state.change({})
+        eventually(is_current(server))
+        assert [row["exists"] for row in scope(server)["proxies"]] == [False]
+    text = "the state cannot be read, proxies keep their configuration: the disk is gone"
+    assert [record.getMessage() for record in caplog.records].count(text) == 1
+
+
+def test_a_bug_does_not_end_the_follower(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state = ChangingState(shop())
+    with following(state, tmp_path) as server:
+        state.change({"mesh/m": 7})
+        eventually(lambda: not scope(server)["is_current"])
+        assert "a bug in mesh-reconciler: TypeError" in caplog.text
+        state.change(shop())
+        eventually(is_current(server))
+        assert scope(server)["revision"] == 3
+
+
+def test_proxies_wait_for_a_state_that_cannot_be_read_yet(tmp_path: Path) -> None:
+    state = ChangingState(shop())
+    state.fail("not yet")
+    with served(state, tmp_path), client(f"unix:{tmp_path}/xds.sock") as proxy:
+        proxy.send(request())
+        state.change(shop())
+        assert proxy.receive().type_url == CLUSTERS
+
+
+def test_new_instances_are_a_change(tmp_path: Path) -> None:
+    found = [{("one", "one"): ()}]
+    state = ChangingState(shop())
+    with following(state, tmp_path, instances=lambda: found[0]):
+        before = state.reads
+        found[0] = {("one", "two"): ()}
+        eventually(lambda: state.reads > before)
