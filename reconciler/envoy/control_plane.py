@@ -41,6 +41,8 @@ class Stream:
     """Its name and version, as it states them."""
     revision: int = 0
     """The revision that the proxy was sent last."""
+    responses: int = 0
+    """The number of responses that it was sent."""
     behind_since: float | None = None
     """When the revision was published that the proxy has not accepted yet."""
 
@@ -275,6 +277,7 @@ class ControlPlane:
         elif stream.behind_since is None:
             stream.behind_since = now
         if responses:
+            stream.responses += len(responses)
             stream.send(responses)
 
 

@@ -54,6 +54,7 @@ def _proxies(plane: ControlPlane, now: float) -> Iterator[dict[str, Any]]:
             "client": stream.client,
             "connected_seconds": round(now - stream.since, 3),
             "revision": stream.revision,
+            "responses": stream.responses,
             "behind_seconds": None if behind is None else round(behind, 3),
             "is_behind": is_behind(stream, plane),
             "types": _types(stream),

@@ -51,7 +51,7 @@ def test_each_proxy_has_its_state() -> None:
         proxy(types={"routes": {**PART, "error": "no such cluster\x1b[2J"}}),
     ).splitlines()
     assert lines[0] == "account 000000000000, region us-east-1, revision 7"
-    assert [line.split("7  ")[1] for line in lines[2:7]] == [
+    assert [line.split("7  ")[1].strip() for line in lines[2:7]] == [
         "in sync",
         "its resource does not exist",
         "behind",

@@ -1,0 +1,202 @@
+"""A mesh with a gateway, a real Envoy in front of it, and processes of the control plane."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from envoy.envoys import Envoy
+
+from reconciler.core.resources import Key
+from reconciler.envoy.bootstrap import XDS_CLUSTER, Address, xds_bootstrap
+
+GATEWAY = Key("virtual-gateway", ("m", "g"))
+GATEWAY_PORT = 9000
+ROUTER_PORT = 8080
+_HERE = Path(__file__).parent
+
+
+class Process:
+    """A process of the command that serves Envoys."""
+
+    def __init__(self, ready: str, *arguments: str) -> None:
+        """Start it, and wait until it prints a line with `ready`."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        for self.line in self._process.stdout:
+            if ready in self.line:
+                return
+        raise AssertionError(arguments)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class Site:
+    """A context manager with everything; it ends all processes."""
+
+    def __init__(self, directory: Path, envoy: Envoy) -> None:
+        """Create it in an empty directory."""
+        self._directory = directory
+        self._envoy = envoy
+        self._processes: list[Process] = []
+        self._client: Any = None
+        self.url = ""
+        self.log = directory / "envoy.log"
+        enter = f"ip link set lo up && exec {sys.executable} {_HERE / 'traffic.py'} {GATEWAY_PORT}"
+        self._traffic = subprocess.Popen(
+            ["unshare", "-rn", "sh", "-c", enter],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all processes."""
+        self._traffic.communicate()
+        for process in self._processes:
+            process.kill()
+
+    def socket(self, name: str) -> str:
+        """Return the path of a socket."""
+        return str(self._directory / f"{name}.sock")
+
+    def endpoint(self) -> Process:
+        """Start the endpoint, which serves Envoys too."""
+        options = ["--listen", "127.0.0.1:0", "--data", str(self._directory / "data")]
+        address = f"unix:{self.socket('one')}"
+        process = Process("App Mesh API at", "endpoint", *options, "--xds", address)
+        self._processes.append(process)
+        self.url = process.line.split("App Mesh API at ")[1].split(",")[0]
+        self._client = boto3.client(
+            "appmesh",
+            "us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="any",  # the endpoint takes any
+        )
+        return process
+
+    def replica(self) -> Process:
+        """Start a second server of Envoys on the same data."""
+        options = ["--data", str(self._directory / "data")]
+        address = f"unix:{self.socket('two')}"
+        process = Process("Envoys are served", "envoy", "serve", *options, "--xds", address)
+        self._processes.append(process)
+        return process
+
+    def tell(self, name: str, *arguments: Any) -> str:
+        """Send a command to the traffic, and return its answer."""
+        assert self._traffic.stdin is not None
+        assert self._traffic.stdout is not None
+        self._traffic.stdin.write(json.dumps([name, *arguments]) + "\n")
+        self._traffic.stdin.flush()
+        return self._traffic.stdout.readline().strip()
+
+    def until(self, answer: str, seconds: float = 30) -> float:
+        """Return after how many seconds a request is answered so."""
+        took = json.loads(self.tell("until", answer, seconds))
+        assert isinstance(took, float), took
+        return took
+
+    def results(self) -> tuple[int, dict[str, int]]:
+        """Return the number of requests since the last call, and the failed ones by reason."""
+        found = json.loads(self.tell("results"))
+        failed = {name: count for name, count in found.items() if name.startswith("failed")}
+        return sum(found.values()), failed
+
+    def start_envoy(self, *sockets: str) -> None:
+        """Start the Envoy of the gateway, with these servers of its configuration."""
+        paths = [Address(self.socket(name)) for name in sockets or ("one",)]
+        bootstrap = xds_bootstrap(GATEWAY, paths[0], None, None, uses_sds=False)
+        (cluster,) = bootstrap["static_resources"]["clusters"]
+        assert cluster["name"] == XDS_CLUSTER
+        (locality,) = cluster["load_assignment"]["endpoints"]
+        locality["lb_endpoints"] = [{"endpoint": {"address": path.message}} for path in paths]
+        config = self._directory / "envoy.json"
+        config.write_text(json.dumps(bootstrap))
+        self.tell("envoy", str(self._envoy.program), str(config), str(self.log))
+
+    def create_mesh(self) -> None:
+        """Create the mesh with everything except nodes and the gateway."""
+        listener = {"portMapping": {"port": ROUTER_PORT, "protocol": "http"}}
+        self._client.create_mesh(meshName="m")
+        self._client.create_virtual_router(
+            meshName="m", virtualRouterName="r", spec={"listeners": [listener]}
+        )
+        self.add_node(0)
+        self._client.create_route(
+            meshName="m", virtualRouterName="r", routeName="x", spec=_route({0: 1})
+        )
+        self._client.create_virtual_service(
+            meshName="m",
+            virtualServiceName="s.local",
+            spec={"provider": {"virtualRouter": {"virtualRouterName": "r"}}},
+        )
+
+    def create_gateway(self) -> None:
+        """Create the gateway and its route."""
+        listener = {"portMapping": {"port": GATEWAY_PORT, "protocol": "http"}}
+        self._client.create_virtual_gateway(
+            meshName="m", virtualGatewayName="g", spec={"listeners": [listener]}
+        )
+        service = {"virtualServiceName": "s.local"}
+        action = {"target": {"virtualService": service}}
+        spec = {"httpRoute": {"match": {"prefix": "/"}, "action": action}}
+        self._client.create_gateway_route(
+            meshName="m", virtualGatewayName="g", gatewayRouteName="y", spec=spec
+        )
+
+    def add_node(self, number: int) -> None:
+        """Create a node, and start its server, which answers with its name."""
+        port = 10_000 + number
+        self.tell("serve", port, f"n{number}")
+        listener = {"portMapping": {"port": port, "protocol": "http"}}
+        # Envoy need not ask a server of names for it.
+        dns = {"hostname": "localhost", "ipPreference": "IPv4_ONLY"}
+        self._client.create_virtual_node(
+            meshName="m",
+            virtualNodeName=f"n{number}",
+            spec={"listeners": [listener], "serviceDiscovery": {"dns": dns}},
+        )
+
+    def delete_node(self, number: int) -> None:
+        """Delete a node; its server goes on."""
+        self._client.delete_virtual_node(meshName="m", virtualNodeName=f"n{number}")
+
+    def route_to(self, weights: dict[int, int], **more: Any) -> None:
+        """Change the weights of the nodes."""
+        self._client.update_route(
+            meshName="m", virtualRouterName="r", routeName="x", spec=_route(weights, **more)
+        )
+
+    def access_log(self, path: str) -> None:
+        """Let the gateway write an access log."""
+        listener = {"portMapping": {"port": GATEWAY_PORT, "protocol": "http"}}
+        log = {"accessLog": {"file": {"path": path}}}
+        self._client.update_virtual_gateway(
+            meshName="m",
+            virtualGatewayName="g",
+            spec={"listeners": [listener], "logging": log},
+        )
+
+
+def _route(weights: dict[int, int], **more: Any) -> dict[str, Any]:
+    targets = [{"virtualNode": f"n{node}", "weight": weight} for node, weight in weights.items()]
+    action = {"weightedTargets": targets}
+    return {"httpRoute": {"match": {"prefix": "/"}, "action": action, **more}}
