@@ -30,10 +30,8 @@ class Process:
             text=True,
         )
         assert self._process.stdout is not None
-        for self.line in self._process.stdout:
-            if ready in self.line:
-                return
-        raise AssertionError(arguments)
+        lines = (line for line in self._process.stdout if ready in line)
+        self.line = next(lines)
 
     def kill(self) -> None:
         """End it with SIGKILL."""
