@@ -75,12 +75,15 @@ class ControlPlane:
     `prepare` may run in another thread; everything else runs in one thread.
 
     Attributes:
+        options: The settings of the translation.
+        make_session: Returns the session of a stream; tests leave out its order.
         revision: The revision of the last snapshot.
         failures: Why a mesh is held at an older revision.
         streams: The streams by the key of their proxy.
     """
 
     options: TranslateOptions = field(default_factory=TranslateOptions)
+    make_session: Callable[[ProxyHistory], AdsSession] = AdsSession
     revision: int = 0
     failures: dict[MeshId, str] = field(default_factory=dict)
     streams: dict[Key, list[Stream]] = field(default_factory=lambda: defaultdict(list))
@@ -145,7 +148,7 @@ class ControlPlane:
             older = partial(self._older_state, key)
             history = ProxyHistory(HISTORY_SECONDS, MAX_HISTORY, older=older)
             self._histories[key] = history
-        stream = Stream(key, AdsSession(history), send, now, client)
+        stream = Stream(key, self.make_session(history), send, now, client)
         self._serve(key, [stream], now)
         self.streams[key].append(stream)
         return stream

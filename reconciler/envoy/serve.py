@@ -14,10 +14,12 @@ from typing import Any, Self
 from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.envoy.ads_server import AdsServer, TooManyScopesError
+from reconciler.envoy.ads_session import AdsSession
 from reconciler.envoy.bootstrap import Address
 from reconciler.envoy.control_plane import ControlPlane
 from reconciler.envoy.follower import Follower, LiveState, StateUnreadableError
 from reconciler.envoy.node_identity import NodeIdentity, ProxyId
+from reconciler.envoy.proxy_state import ProxyHistory
 from reconciler.envoy.proxy_status import plane_status
 from reconciler.envoy.server_tls import ServerTls, server_credentials
 from reconciler.envoy.snapshot import NO_INSTANCES, Instances
@@ -39,6 +41,7 @@ class EnvoyServer:
         tls: The certificate of the server on TCP, and the authority of its clients; None for plain
             TCP, on which any client can read the configuration of any proxy.
         socket_mode: The permissions of unix sockets.
+        make_session: Returns the session of a stream.
     """
 
     addresses: Sequence[Address]
@@ -48,6 +51,7 @@ class EnvoyServer:
     instances: Callable[[], Instances] = lambda: NO_INSTANCES
     tls: ServerTls | None = None
     socket_mode: int = SOCKET_MODE
+    make_session: Callable[[ProxyHistory], AdsSession] = AdsSession
     _followers: dict[tuple[str, str], Follower] = field(default_factory=dict, init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False, repr=False)
     _server: AdsServer = field(init=False, repr=False)
@@ -172,7 +176,7 @@ class EnvoyServer:
         return follower.plane
 
     def _follow(self, account: str, region: str) -> Follower:
-        plane, state = ControlPlane(self.options), self.state_of(account, region)
+        plane, state = ControlPlane(self.options, self.make_session), self.state_of(account, region)
         follower = Follower(plane, state, asyncio.get_running_loop(), self.instances)
         self._followers[account, region] = follower
         follower.start()

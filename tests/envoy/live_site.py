@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,12 +12,28 @@ import boto3
 from envoy.envoys import Envoy
 
 from reconciler.core.resources import Key
+from reconciler.endpoint import Scope, open_reader
+from reconciler.envoy.ads_session import AdsSession
 from reconciler.envoy.bootstrap import XDS_CLUSTER, Address, xds_bootstrap
+from reconciler.envoy.node_identity import NodeIdentity
+from reconciler.envoy.proxy_state import CLUSTERS, ProxyState, TypeState
+from reconciler.envoy.serve import EnvoyServer
+from reconciler.wiring.control_plane import StoredState
 
 GATEWAY = Key("virtual-gateway", ("m", "g"))
 GATEWAY_PORT = 9000
 ROUTER_PORT = 8080
 _HERE = Path(__file__).parent
+
+
+class WithoutOrder(AdsSession):
+    """Removes clusters at once, and waits for nothing."""
+
+    def _beside_those_in_use(self, wanted: ProxyState) -> TypeState:
+        return wanted[CLUSTERS]
+
+    def _has_warmed(self, *_: object) -> bool:
+        return True
 
 
 class Process:
@@ -97,6 +115,17 @@ class Site:
         process = Process("Envoys are served", "envoy", "serve", *options, "--xds", address)
         self._processes.append(process)
         return process
+
+    @contextmanager
+    def without_order(self) -> Iterator[None]:
+        """Serve Envoys on the same data, and without an order, on the socket ``off``."""
+        reader, _ = open_reader(None, self._directory / "data")
+        addresses = [Address(self.socket("off"))]
+        identity = NodeIdentity("000000000000", "us-east-1")
+        state = StoredState(reader, Scope("000000000000", "us-east-1"))
+        with EnvoyServer(addresses, lambda *_: state, identity, make_session=WithoutOrder):
+            yield
+        reader.close()
 
     def tell(self, name: str, *arguments: Any) -> str:
         """Send a command to the traffic, and return its answer."""

@@ -88,6 +88,23 @@ def test_traffic_follows_the_weights_and_no_replaced_node_fails_a_request(
     expect_no_failure(loaded, record_property)
 
 
+def test_without_its_order_requests_fail(site: Site) -> None:
+    """The load sees a failure that is there."""
+    site.endpoint()
+    site.create_mesh()
+    site.create_gateway()
+    with site.without_order():
+        site.start_envoy("off")
+        site.until("n0")
+        site.tell("load", 8)
+        failed: dict[str, int] = {}
+        numbers = iter(range(1, 61))
+        while not failed:
+            number = next(numbers)
+            replace(site, range(number, number + 1))
+            _, failed = site.results()
+
+
 def test_a_server_that_is_killed_and_started_again_sends_nothing(site: Site) -> None:
     first = site.endpoint()
     site.create_mesh()
