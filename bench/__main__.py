@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 import reconciler
-from bench import daemon, endpoint, graphs, manifests, plans, repository, stores
+from bench import daemon, endpoint, envoys, graphs, manifests, plans, repository, stores
 from bench.costs import measure
 
 RUNS = 5
@@ -41,6 +41,7 @@ SECTIONS = {
     "repository": repository.figures,
     "endpoint": endpoint.figures,
     "stores": stores.figures,
+    "envoys": envoys.figures,
 }
 
 

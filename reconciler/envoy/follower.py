@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any, Protocol
@@ -63,6 +64,7 @@ class Follower:
     """Set in the event loop when the first snapshot is published."""
     waiting: int = 0
     """The streams that wait for the first snapshot; counted in the event loop."""
+    _published: asyncio.Condition = field(default_factory=asyncio.Condition)
     _stopped: Event = field(default_factory=Event)
     _thread: Thread | None = None
 
@@ -74,6 +76,21 @@ class Follower:
     def stop(self) -> None:
         """End the thread; it ends after at most one wait."""
         self._stopped.set()
+
+    async def catch_up(self) -> None:
+        """Wait until the control plane serves a revision that is not older than this call.
+
+        A proxy that comes from another server may have a newer revision than this one serves, and
+        would be led back. A state that cannot be read is not waited for.
+        """
+        await self.ready.wait()
+        try:
+            revision = await asyncio.to_thread(self.state.wait, -1, 0)
+        except StateUnreadableError:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limits.XDS_CATCH_UP_SECONDS), self._published:
+                await self._published.wait_for(lambda: self.plane.revision >= revision)
 
     def join(self) -> None:
         """Wait until the thread ended, while its event loop runs."""
@@ -121,6 +138,8 @@ class Follower:
     async def _publish(self, update: Update) -> None:
         self.plane.publish(update, time.monotonic())
         self.ready.set()
+        async with self._published:
+            self._published.notify_all()
 
     def _report(self, *, readable: bool, reason: str = "") -> None:
         if readable != self.is_current:

@@ -170,7 +170,7 @@ class EnvoyServer:
         follower = self._followers.get(scope) or self._follow(*scope)
         follower.waiting += 1
         try:
-            await follower.ready.wait()
+            await follower.catch_up()
         finally:
             follower.waiting -= 1
         return follower.plane

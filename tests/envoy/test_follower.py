@@ -97,3 +97,19 @@ def test_new_instances_are_a_change(tmp_path: Path) -> None:
         before = state.reads
         found[0] = {("one", "two"): ()}
         eventually(lambda: state.reads > before)
+
+
+def test_a_new_stream_is_not_served_an_older_revision_than_that_of_the_state(
+    tmp_path: Path,
+) -> None:
+    """The proxy may have the newer one from another server."""
+    state = ChangingState(shop())
+    with following(state, tmp_path) as server:
+        for number in range(10):
+            state.change(shop(mesh__m={"number": number}))
+            with client(f"unix:{tmp_path}/xds.sock") as proxy:
+                assert proxy.clusters()
+                (row,) = scope(server)["proxies"]
+                assert row["revision"] == number + 2
+                assert row["responses"] == 1
+            eventually(lambda: not scope(server)["proxies"])

@@ -1,0 +1,161 @@
+"""Benchmark of the server of Envoys: one change of a route that concerns many proxies."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import boto3
+import grpc
+
+from reconciler.envoy.encoding import message_class
+from reconciler.envoy.proxy_state import CLUSTERS, LISTENERS, ROUTES
+
+PROXIES, SERVICES, CHANGES = 200, 100, 10
+TICKS = os.sysconf("SC_CLK_TCK")
+_METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+_TABLES = ("rds_egress_http_80",)
+_LISTENER = {"portMapping": {"port": 80, "protocol": "http"}}
+
+
+def figures() -> Iterator[str]:
+    """Yield a line for the change, with its goals."""
+    with tempfile.TemporaryDirectory() as directory, _serving(Path(directory)) as (process, url):
+        client = _client(url)
+        _create(client)
+        yield asyncio.run(_measure(Path(directory), process, client))
+
+
+async def _measure(directory: Path, process: int, client: Any) -> str:
+    async with grpc.aio.insecure_channel(f"unix:{directory}/xds.sock") as channel:
+        proxies = [_Proxy(channel, number) for number in range(PROXIES)]
+        tasks = [asyncio.create_task(proxy.run()) for proxy in proxies]
+        await _until(proxies, 0.0)
+        costs, waits = [], []
+        for change in range(CHANGES):
+            await asyncio.sleep(1)
+            before, began = _cpu_seconds(process), time.perf_counter()
+            await asyncio.to_thread(_change, client, change + 2)
+            await _until(proxies, began)
+            await asyncio.sleep(1)
+            costs.append(_cpu_seconds(process) - before)
+            waits += [proxy.last - began for proxy in proxies]
+        for task in tasks:
+            task.cancel()
+    return (
+        f"one change for {PROXIES} Envoys with {SERVICES} services: {median(costs):.2f} s CPU, p95 "
+        f"{quantiles(waits, n=20)[18]:.2f} s, {_peak_megabytes(process):.0f} MB with the endpoint "
+        "(goal: 0.5 s CPU, 0.5 s, 120 MB)"
+    )
+
+
+class _Proxy:
+    """A proxy that accepts everything at once."""
+
+    def __init__(self, channel: grpc.aio.Channel, number: int) -> None:
+        parse = message_class("envoy.service.discovery.v3.DiscoveryResponse").FromString
+        self._call = channel.stream_stream(_METHOD, response_deserializer=parse)()
+        self._node = f"mesh/m/virtualNode/n{number}"
+        # When it took its last routes.
+        self.last = -1.0
+
+    async def run(self) -> None:
+        for kind in (CLUSTERS, LISTENERS, ROUTES):
+            await self._ask(kind)
+        while (response := await self._call.read()) is not grpc.aio.EOF:
+            if response.type_url == ROUTES:
+                self.last = time.perf_counter()
+            await self._ask(response.type_url, response.version_info, response.nonce)
+
+    async def _ask(self, kind: str, version: str = "", nonce: str = "") -> None:
+        request = message_class("envoy.service.discovery.v3.DiscoveryRequest")(
+            type_url=kind,
+            version_info=version,
+            response_nonce=nonce,
+            resource_names=_TABLES if kind == ROUTES else (),
+        )
+        request.node.id = self._node
+        await self._call.write(request.SerializeToString())
+
+
+async def _until(proxies: list[_Proxy], began: float) -> None:
+    while min(proxy.last for proxy in proxies) <= began:  # noqa: ASYNC110  # no one event
+        await asyncio.sleep(0.005)
+
+
+@contextmanager
+def _serving(directory: Path) -> Iterator[tuple[int, str]]:
+    command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
+    command += ["--data", str(directory / "data"), "--xds", f"unix:{directory}/xds.sock"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "App Mesh API at" in line)
+        yield process.pid, line.split("App Mesh API at ")[1].split(",")[0]
+        process.terminate()
+
+
+def _client(url: str) -> Any:
+    return boto3.client(
+        "appmesh",
+        "us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="000000000000",
+        aws_secret_access_key="any",
+    )
+
+
+def _create(client: Any) -> None:
+    client.create_mesh(meshName="m")
+    client.create_virtual_router(
+        meshName="m", virtualRouterName="r", spec={"listeners": [_LISTENER]}
+    )
+    names = [f"s{number}.local" for number in range(SERVICES)]
+    backends = [{"virtualService": {"virtualServiceName": name}} for name in names]
+    for number in range(PROXIES):
+        client.create_virtual_node(
+            meshName="m",
+            virtualNodeName=f"n{number}",
+            spec={
+                "listeners": [_LISTENER],
+                "backends": backends,
+                "serviceDiscovery": {"dns": {"hostname": f"n{number}.local"}},
+            },
+        )
+    client.create_route(meshName="m", virtualRouterName="r", routeName="x", spec=_route(1))
+    for number, name in enumerate(names):
+        provider: dict[str, Any] = {"virtualNode": {"virtualNodeName": f"n{number}"}}
+        if number == 0:
+            provider = {"virtualRouter": {"virtualRouterName": "r"}}
+        client.create_virtual_service(
+            meshName="m", virtualServiceName=name, spec={"provider": provider}
+        )
+
+
+def _route(weight: int) -> dict[str, Any]:
+    targets = [
+        {"virtualNode": "n0", "weight": weight},
+        {"virtualNode": "n1", "weight": 1},
+    ]
+    return {"httpRoute": {"match": {"prefix": "/"}, "action": {"weightedTargets": targets}}}
+
+
+def _change(client: Any, weight: int) -> None:
+    client.update_route(meshName="m", virtualRouterName="r", routeName="x", spec=_route(weight))
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _peak_megabytes(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text("ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
