@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -114,7 +115,9 @@ class EnvoyServer:
             else:
                 self._listen(f"{address.host}:{address.port}", credentials)
         # A server that never had proxies must know earlier states when those of another one come.
-        self._follow(self.identity.account, self.identity.region)
+        follower = self._follow(self.identity.account, self.identity.region)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(follower.ready.wait(), limits.XDS_CATCH_UP_SECONDS)
         await self._server.start()
 
     def _listen_on_socket(self, path: str) -> None:

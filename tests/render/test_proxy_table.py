@@ -55,7 +55,7 @@ def test_each_proxy_has_its_state() -> None:
         "in sync",
         "its resource does not exist",
         "behind",
-        "behind for 3s",
+        "behind for 3 s",
         "rejected",
     ]
     assert lines[7].startswith("! virtual-node/m/a rejected its routes: no such cluster")
