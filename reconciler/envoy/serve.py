@@ -163,8 +163,10 @@ class EnvoyServer:
         scope = proxy.account, proxy.region
         if scope not in self._followers:
             self._forget_unused()
-            empty = [item for item in self._followers.values() if not item.plane.has_resources]
-            is_full = len(empty) > limits.XDS_MAX_EMPTY_SCOPES
+            own = self.identity.account, self.identity.region
+            others = [item for name, item in self._followers.items() if name != own]
+            empty = [item for item in others if not item.plane.has_resources]
+            is_full = len(empty) >= limits.XDS_MAX_EMPTY_SCOPES
             if is_full and not await asyncio.to_thread(self._has_resources, *scope):
                 raise TooManyScopesError(
                     f"account {proxy.account} and region {proxy.region} have no resources, and the "

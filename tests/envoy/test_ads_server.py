@@ -151,9 +151,9 @@ def test_accounts_without_resources_are_bounded(address: str, server: EnvoyServe
         return f"arn:aws:appmesh:eu-west-1:{account:012}:{NODE}"
 
     with ExitStack() as streams:
-        for account in range(limits.XDS_MAX_EMPTY_SCOPES + 1):
+        for account in range(limits.XDS_MAX_EMPTY_SCOPES):
             streams.enter_context(client(address)).send(request(node_of(account)))
-        most = limits.XDS_MAX_EMPTY_SCOPES + 1
+        most = limits.XDS_MAX_EMPTY_SCOPES
         eventually(lambda: connected(server) == most)
         with client(address) as one_more:
             one_more.send(request(node_of(999)))
@@ -168,3 +168,27 @@ def test_accounts_without_resources_are_bounded(address: str, server: EnvoyServe
         later.send(request(node_of(999)))
         eventually(lambda: connected(server) == 1)
     assert len(server.status()) == 2
+
+
+def test_an_account_with_resources_is_served_though_many_have_none(tmp_path: Path) -> None:
+    states = {number: ChangingState({}) for number in range(100)}
+    states[50] = ChangingState(shop())
+
+    def state_of(account: str, _region: str) -> ChangingState:
+        return states[int(account) % 100]
+
+    def node_of(number: int) -> str:
+        return f"arn:aws:appmesh:eu-west-1:{number:012}:{NODE}"
+
+    address = f"unix:{tmp_path}/xds.sock"
+    with served(ChangingState({}), tmp_path, state_of=state_of) as server, ExitStack() as streams:
+        most = limits.XDS_MAX_EMPTY_SCOPES
+        for number in range(most):
+            streams.enter_context(client(address)).send(request(node_of(number)))
+        eventually(lambda: connected(server) == most)
+        with client(address) as proxy:
+            assert proxy.clusters(node_of(50))
+        states[51].fail("it cannot be read")
+        with client(address) as proxy:
+            proxy.send(request(node_of(51)))
+            assert proxy.end()[0] is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -256,6 +256,24 @@ def test_an_earlier_state_that_cannot_be_translated_is_none(world: World) -> Non
     assert proxy.accept()
 
 
+def test_a_node_has_no_state_before_it_was_created(world: World) -> None:
+    world.change(without(shop(), "virtual-node/m/b"))
+    world.change(shop())
+    assert Proxy(world.plane, B, version="unknown").accept()
+
+
+def test_proxies_share_the_resources_that_are_equal(world: World) -> None:
+    world.change(shop())
+    first, second = Proxy(world.plane), Proxy(world.plane, GATEWAY)
+    bodies = [
+        {item.name: item.body for response in proxy.inbox for item in response.resources}
+        for proxy in (first, second)
+    ]
+    shared = bodies[0].keys() & bodies[1].keys()
+    assert shared
+    assert all(bodies[0][name] is bodies[1][name] for name in shared)
+
+
 def test_the_status_shows_rejections_losses_and_nodes_without_proxy(world: World) -> None:
     world.change(shop(virtual_node__m__a={**shop()["virtual-node/m/a"], **backend("none.local")}))
     a = Proxy(world.plane)

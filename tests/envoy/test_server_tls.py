@@ -132,6 +132,13 @@ def test_files_and_addresses_that_cannot_be_used_are_one_line(
         with pytest.raises(UsageError, match=text), served(state, tmp_path, addresses=addresses):
             pass
     assert (tmp_path / "file").exists()
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        addresses = [Address(host="127.0.0.1", port=used.getsockname()[1])]
+        with (
+            pytest.raises(UsageError, match="it is in use"),
+            served(ChangingState(shop()), tmp_path, addresses=addresses),
+        ):
+            pass
 
 
 def test_a_socket_is_for_its_group_and_goes_with_the_server(tmp_path: Path) -> None:
