@@ -91,7 +91,7 @@ class AdsSession:
 
     Attributes:
         history: The contents that this proxy was served before, by this stream or another.
-        wanted: What the proxy should have; None while its node is unknown, and nothing is sent.
+        wanted: Its state; None while its node is unknown, and nothing is sent.
         progress: How far each type is.
     """
 

@@ -46,7 +46,7 @@ def with_acm(node: str) -> Specs:
     spec = shop()[f"virtual-node/m/{node}"]
     tls = {"mode": "STRICT", "certificate": {"acm": {"certificateArn": "arn"}}}
     listener = {**spec["listeners"][0], "tls": tls}
-    return shop(**{f"virtual_node__m__{node}": {**spec, "listeners": [listener]}})
+    return {**shop(), f"virtual-node/m/{node}": {**spec, "listeners": [listener]}}
 
 
 def without(specs: Specs, *names: str) -> Specs:
@@ -107,9 +107,9 @@ def changed() -> Specs:
     return shop(mesh__m={"egressFilter": {"type": "ALLOW_ALL"}})
 
 
-def moved(**more: Specs) -> Specs:
+def moved() -> Specs:
     """Return the mesh after a change that leads a from b to c."""
-    return {**shop(**more), "virtual-service/m/s.local": to_node("c")}
+    return {**shop(), "virtual-service/m/s.local": to_node("c")}
 
 
 def test_an_error_in_the_translation_holds_the_whole_mesh(
@@ -234,7 +234,7 @@ def test_a_proxy_of_another_server_goes_on_in_order(world: World, since: float) 
     (clusters, *_) = Proxy(other.plane).accept()
     world.change(shop())
     world.change(moved(), 1)
-    world.change(moved(mesh__m={"egressFilter": {"type": "ALLOW_ALL"}}), 1 + since)
+    world.change({**moved(), "mesh/m": changed()["mesh/m"]}, 1 + since)
     proxy = Proxy(world.plane, version=clusters.version)
     names = [
         set(names_of(response)) for response in proxy.accept() if response.type_url == CLUSTERS
