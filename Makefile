@@ -9,7 +9,7 @@ PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11
 # Hundreds of processes start in the tests: each would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run quick test full format lint types contracts tests stores bench lock wheel sbom versions clean
+.PHONY: run quick test full format lint types contracts tests stores bench demo lock wheel sbom versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -47,11 +47,15 @@ stores: $(VENV)/.dev  ## tests of the endpoint's stores on each PostgreSQL of De
 bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 	PYTHONPATH=tests $(BIN)/python -m bench
 
+demo: $(VENV)/.xds  ## edit a weight and see the traffic of a real Envoy follow
+	@PYTHONPATH=tools $(BIN)/python -m demo $(if $(ENVOY),--envoy "$(ENVOY)") $(if $(PORT),--port "$(PORT)")
+
 lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(PIN) --upgrade pyproject.toml --output-file requirements.lock
 	$(PIN) --upgrade --extra dev --extra postgresql --extra xds --constraint requirements.lock pyproject.toml --output-file tests/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/build.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["postgresql"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/postgresql.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["xds"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/xds.lock
 	for client in boto3-2021 cloud-custodian; do $(PIN) --upgrade tests/endpoint/clients/$$client.in --output-file tests/endpoint/clients/$$client.lock || exit; done
 
 wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with all hashes
@@ -78,4 +82,8 @@ $(VENV)/.runtime: $(BIN)/python requirements.lock deploy/build.lock pyproject.to
 
 $(VENV)/.dev: $(VENV)/.runtime tests/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
+	touch $@
+
+$(VENV)/.xds: $(VENV)/.runtime deploy/xds.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement deploy/xds.lock
 	touch $@

@@ -1,0 +1,83 @@
+"""Shows that an edited weight moves the traffic of a real Envoy: python -m demo."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from demo.processes import DemoError, Processes, free_ports, require_free
+from demo.screen import Screen
+from demo.show import show
+from demo.stack import start_all
+from install_envoy import EnvoyUnavailableError, install_envoy
+
+VERSION = "1.40.0"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo and return its exit code."""
+    options = _parser().parse_args(arguments)
+    screen = Screen()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        _run(options, screen)
+    except KeyboardInterrupt:
+        screen.error("stopped: all processes have ended and no file is left")
+        return 130
+    except DemoError as error:
+        screen.error(str(error))
+        return 1
+    if options.picture:
+        screen.save(options.picture)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--envoy", metavar="PROGRAM", help="Envoy to run. Default: from its wheel.")
+    parser.add_argument("--port", type=int, help="Port of the gateway. Default: a free one.")
+    parser.add_argument("--edits", type=int, default=20, help="Number of edits to measure.")
+    parser.add_argument("--seconds", type=float, default=3.0, help="Time to show each weight for.")
+    parser.add_argument("--picture", metavar="FILE", help="Write the output as SVG.")
+    return parser
+
+
+def _run(options: argparse.Namespace, screen: Screen) -> None:
+    screen.title()
+    if options.port:
+        require_free(options.port)
+    envoy = Path(options.envoy) if options.envoy else _install(screen)
+    gateway_port, *ports = free_ports(4)
+    with tempfile.TemporaryDirectory(prefix="mesh-demo-") as directory:
+        processes = Processes(Path(directory))
+        try:
+            stack = start_all(processes, envoy, options.port or gateway_port, ports, screen)
+            show(stack, screen, options.seconds, options.edits)
+        finally:
+            # A second Ctrl-C must not leave processes behind.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            processes.end()
+
+
+def _install(screen: Screen) -> Path:
+    screen.moving(f"installing Envoy {VERSION} into the cache (60 MB, only the first time)")
+    try:
+        return install_envoy(VERSION)
+    except EnvoyUnavailableError as error:
+        raise DemoError(
+            f"{error}: run make demo again with a network, or pass ENVOY=PROGRAM"
+            " with an Envoy of this machine"
+        ) from error
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
