@@ -1,17 +1,16 @@
 """Shows that an edited weight moves the traffic of a real Envoy: python -m demo."""
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from demo.processes import DemoError, Processes, free_ports, require_free
 from demo.screen import Screen
 from demo.show import show
 from demo.stack import start_all
+from demo.stopping import StoppedError, Stopping
 from install_envoy import EnvoyUnavailableError, install_envoy
 
 VERSION = "1.40.0"
@@ -21,13 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and return its exit code."""
     options = _parser().parse_args(arguments)
     screen = Screen()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
     try:
-        _run(options, screen)
-    except KeyboardInterrupt:
+        _run(options, screen, Stopping())
+    except StoppedError as stopped:
         screen.error("stopped: all processes have ended and no file is left")
-        return 130
+        return stopped.code
     except DemoError as error:
         screen.error(str(error))
         return 1
@@ -46,21 +43,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> None:
+def _run(options: argparse.Namespace, screen: Screen, stopping: Stopping) -> None:
     screen.title()
     if options.port:
         require_free(options.port)
     envoy = Path(options.envoy) if options.envoy else _install(screen)
     gateway_port, *ports = free_ports(4)
     with tempfile.TemporaryDirectory(prefix="mesh-demo-") as directory:
-        processes = Processes(Path(directory))
+        processes = Processes(Path(directory), stopping)
         try:
             stack = start_all(processes, envoy, options.port or gateway_port, ports, screen)
             show(stack, screen, options.seconds, options.edits)
         finally:
-            # A second Ctrl-C must not leave processes behind.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
+            stopping.ignore()
             processes.end()
 
 
@@ -73,10 +68,6 @@ def _install(screen: Screen) -> Path:
             f"{error}: run make demo again with a network, or pass ENVOY=PROGRAM"
             " with an Envoy of this machine"
         ) from error
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from demo.stopping import Stopping
+
 END_SECONDS = 5.0
 # Settings and credentials of the user have no effect on the demo.
 _ENVIRONMENT = {
@@ -52,13 +54,14 @@ def require_free(port: int) -> None:
 class Processes:
     """Processes that write their output to a file each, in one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, stopping: Stopping) -> None:
         self.directory = directory
+        self._stopping = stopping
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *command: str | Path) -> None:
         """Start a process. Ctrl-C does not reach it: `end` ends it in order."""
-        with self._log(name).open("wb") as log:
+        with self._stopping.held(), self._log(name).open("wb") as log:
             try:
                 self._running[name] = subprocess.Popen(
                     command,

@@ -11,7 +11,7 @@ class Handler(BaseHTTPRequestHandler):
     # Head and body are one packet. In two, the second waits for an acknowledgment of the first.
     wbufsize = -1
 
-    def do_GET(self) -> None:  # noqa: N802  # http.server calls it so
+    def do_GET(self) -> None:
         """Send the version."""
         body = sys.argv[3].encode()
         self.send_response(200)

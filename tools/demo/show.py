@@ -8,7 +8,7 @@ from demo.screen import Screen, bar
 from demo.stack import Stack
 from demo.traffic import Traffic
 
-WEIGHTS = ((100, 0), (90, 10), (50, 50), (0, 100))
+WEIGHTS = ((90, 10), (50, 50), (0, 100))
 FRAMES_PER_SECOND = 12
 FOLLOW_SECONDS = 20.0
 
@@ -16,8 +16,9 @@ FOLLOW_SECONDS = 20.0
 def show(stack: Stack, screen: Screen, seconds: float, edits: int) -> None:
     """Show each weight for some seconds, then measure edits from one version to the other."""
     with Traffic(stack.gateway_port) as traffic:
+        screen.print("\nroute.yaml: v1 weight 100, v2 weight 0")
+        _show_shares(stack, traffic, screen, seconds)
         for v1, v2 in WEIGHTS:
-            screen.print()
             stack.set_weights(v1, v2)
             screen.print(f"route.yaml edited: v1 weight {v1}, v2 weight {v2}")
             _show_shares(stack, traffic, screen, seconds)
@@ -52,7 +53,7 @@ def _show_shares(stack: Stack, traffic: Traffic, screen: Screen, seconds: float)
 def _measure(stack: Stack, traffic: Traffic, version: str) -> float:
     # A request that an earlier edit sent to this version must not count.
     other = "v2" if version == "v1" else "v1"
-    if not traffic.has_settled(other, 0.0, FOLLOW_SECONDS):
+    if not traffic.has_settled(other, FOLLOW_SECONDS):
         raise _not_followed(stack, other)
     edited = time.monotonic()
     stack.set_weights(*((100, 0) if version == "v1" else (0, 100)))

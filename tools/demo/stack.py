@@ -29,7 +29,9 @@ class Stack:
     def set_weights(self, v1: int, v2: int) -> None:
         """Replace the file with the weights, as editors do."""
         weights = iter((v1, v2))
-        text = re.sub(r"(?<=weight: )\d+", lambda _: str(next(weights)), self.route.read_text("utf-8"))
+        text = re.sub(
+            r"(?<=weight: )\d+", lambda _: str(next(weights)), self.route.read_text("utf-8")
+        )
         # Outside the watched directory, because the daemon would read it.
         new = self.processes.directory / "route.new"
         new.write_text(text, "utf-8")

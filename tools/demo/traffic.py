@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Self
 
 PAUSE_SECONDS = 0.002
 RECENT = 300
@@ -25,13 +26,16 @@ class Traffic:
     _connection: http.client.HTTPConnection | None = None
 
     def __post_init__(self) -> None:
+        """Make the thread that `with` starts."""
         self._thread = threading.Thread(target=self._send_all, daemon=True)
 
-    def __enter__(self) -> "Traffic":
+    def __enter__(self) -> Self:
+        """Begin to send."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End after the answer that is awaited."""
         self._stop.set()
         self._thread.join()
 
@@ -65,12 +69,11 @@ class Traffic:
             self._answered.wait_for(lambda: found() is not None, seconds)
             return found()
 
-    def has_settled(self, version: str, since: float, seconds: float) -> bool:
+    def has_settled(self, version: str, seconds: float) -> bool:
         """Return True as soon as this version answers 50 requests in a row."""
 
         def settled() -> bool:
-            last = [name for begun, name in self.recent if begun >= since][-SETTLED:]
-            return last == [version] * SETTLED
+            return [name for _, name in self.recent][-SETTLED:] == [version] * SETTLED
 
         with self._answered:
             return self._answered.wait_for(settled, seconds)
