@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace, screen: Screen, stopping: Stopping) -> Non
 
 
 def _install(screen: Screen) -> Path:
-    screen.moving(f"installing Envoy {VERSION} into the cache (60 MB, only the first time)")
+    screen.moving(f"installing Envoy {VERSION} into the cache (100 MB, only the first time)")
     try:
         return install_envoy(VERSION)
     except EnvoyUnavailableError as error:
