@@ -67,5 +67,6 @@ def _not_followed(stack: Stack, version: str) -> DemoError:
     stack.processes.check()
     reason = stack.processes.last("daemon")
     return DemoError(
-        f"requests did not move to {version} in {FOLLOW_SECONDS:.0f} s; last line of the daemon: {reason}"
+        f"requests did not move to {version} in {FOLLOW_SECONDS:.0f} s;"
+        f" last line of the daemon: {reason}"
     )
