@@ -36,12 +36,12 @@ def demo(here: Path, *arguments: object, **variables: str) -> Iterator[subproces
         process.kill()
         process.communicate()
     assert not [*here.glob("mesh-demo-*")]
-    assert not [path for path in Path("/proc").glob("[0-9]*") if str(here) in _command(path)]
+    assert not [path for path in Path("/proc").glob("[0-9]*") if f"{here}/mesh-demo-" in _cwd(path)]
 
 
-def _command(process: Path) -> str:
+def _cwd(process: Path) -> str:
     try:
-        return (process / "cmdline").read_text("utf-8", "replace")
+        return str((process / "cwd").readlink())
     except OSError:
         return ""  # it has ended
 
