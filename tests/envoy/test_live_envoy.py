@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ from amounts import FULL, amount
 from envoy.conftest import installed
 from envoy.envoys import VERSIONS, Envoy
 from envoy.live_site import Site
+from programs import find_program
 
 REPLACED = amount("nodes replaced under load before a real Envoy", test=4, full=60)
 KILLED = amount("servers of Envoys killed in the moment of a change", test=1, full=10)
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.process
 
 def can_isolate() -> bool:
     """Return whether this machine allows network namespaces."""
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
+    if not (find_program("unshare") and find_program("ip")):
         return False
     done = subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], check=False)
     return done.returncode == 0
