@@ -48,7 +48,9 @@ class TypeState:
 
     def only(self, names: Collection[str]) -> "TypeState":
         """Return the resources that `names` contains."""
-        return TypeState({key: item for key, item in self.resources.items() if key in names})
+        kept = {key: item for key, item in self.resources.items() if key in names}
+        # The same object already knows its version.
+        return self if len(kept) == len(self.resources) else TypeState(kept)
 
     def over(self, older: "TypeState") -> "TypeState":
         """Return these resources, and those of `older` whose names are not among them."""
