@@ -34,6 +34,9 @@ def reading_without_lock(cluster: Cluster) -> Iterator[None]:
     cluster.relay.rewrite(b"FOR UPDATE", b"          ")
     yield
     cluster.relay.rewrite(b"", b"")
+    # Its sessions have prepared the statement without the lock.
+    cluster.relay.sever()
+    cluster.wait_until_ready()
 
 
 def ignoring(statement: str, table: str) -> Ablation:
