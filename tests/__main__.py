@@ -12,9 +12,12 @@ from pathlib import Path
 from coverage import Coverage
 
 # Where a wrong decision deletes a mesh, every branch has been taken; elsewhere nearly all.
+_SERVER = ",".join(
+    f"reconciler/envoy/{name}.py" for name in ("ads_server", "follower", "serve", "server_tls")
+)
 BOUNDS = (
-    (100, "reconciler/core/*,reconciler/manifest/*,reconciler/envoy/*"),
-    (95, "reconciler/*"),
+    (100, "reconciler/core/*,reconciler/manifest/*,reconciler/envoy/*", _SERVER),
+    (95, "reconciler/*", ""),
 )
 
 
@@ -73,8 +76,9 @@ def main() -> int:
     ]
     # A selection of tests may have none for one of the two passes.
     code = next((code for code in codes if code not in (0, NO_TESTS)), min(codes))
-    for bound, files in BOUNDS:
-        code = code or run("coverage", "report", f"--include={files}", f"--fail-under={bound}")
+    for bound, files, omitted in BOUNDS:
+        options = (f"--include={files}", f"--omit={omitted}", f"--fail-under={bound}")
+        code = code or run("coverage", "report", *options)
     if not code and not selected:
         missed = list(unentered())
         print(*missed, sep="\n", end="\n" * bool(missed))  # noqa: T201  # for a person

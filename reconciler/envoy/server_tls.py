@@ -26,24 +26,36 @@ def server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
     Raises:
         UsageError: The files cannot be read.
     """
-    configuration = _configuration(tls)
-    stamp = _stamp(tls)
+    files = ServerFiles(tls)
+    return grpc.dynamic_ssl_server_credentials(
+        files.configuration, files.newer, require_client_authentication=tls.client_ca is not None
+    )
 
-    def newer() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal stamp
-        current = _stamp(tls)
-        if current == stamp:
+
+class ServerFiles:
+    """The files of a server's TLS, and when they were read last."""
+
+    def __init__(self, tls: ServerTls) -> None:
+        """Read the files.
+
+        Raises:
+            UsageError: A file cannot be read.
+        """
+        self._tls = tls
+        self._stamp = _stamp(tls)
+        self.configuration = _configuration(tls)
+
+    def newer(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return the content of the files if they changed and can be read, or else None."""
+        stamp = _stamp(self._tls)
+        if stamp == self._stamp:
             return None
         try:
-            found = _configuration(tls)
+            configuration = _configuration(self._tls)
         except UsageError:
             return None
-        stamp = current
-        return found
-
-    return grpc.dynamic_ssl_server_credentials(
-        configuration, newer, require_client_authentication=tls.client_ca is not None
-    )
+        self._stamp = stamp
+        return configuration
 
 
 def _configuration(tls: ServerTls) -> grpc.ServerCertificateConfiguration:

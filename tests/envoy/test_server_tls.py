@@ -15,7 +15,7 @@ from envoy.meshes import shop
 
 from reconciler.core.errors import UsageError
 from reconciler.envoy.bootstrap import Address
-from reconciler.envoy.server_tls import ServerTls
+from reconciler.envoy.server_tls import ServerFiles, ServerTls
 
 AUTHORITY = Authority()
 ACCOUNT = "arn:aws:appmesh:eu-west-1:111111111111:"
@@ -147,3 +147,27 @@ def test_a_socket_is_for_its_group_and_goes_with_the_server(tmp_path: Path) -> N
         with served(ChangingState(shop()), tmp_path):
             assert path.stat().st_mode & 0o777 == 0o660
         assert not path.exists()
+
+
+def test_files_are_read_again_only_when_they_changed_and_can_be_read(
+    files: ServerTls, tmp_path: Path
+) -> None:
+    served_files = ServerFiles(files)
+    assert served_files.newer() is None
+    key, content = Path(files.private_key), Path(files.private_key).read_bytes()
+    key.unlink()
+    assert served_files.newer() is None
+    (tmp_path / "new").write_bytes(content)
+    (tmp_path / "new").rename(key)
+    assert served_files.newer() is not None
+    assert served_files.newer() is None
+
+
+def test_a_socket_below_a_file_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = str(tmp_path / "file" / "xds.sock")
+    with (
+        pytest.raises(UsageError, match=f"listening on {path}: Not a directory"),
+        served(ChangingState(shop()), tmp_path, addresses=[Address(path)], tls=None),
+    ):
+        pytest.fail("it was listened on")
