@@ -1,6 +1,7 @@
 """Resources are packed once, for all proxies and revisions that have them."""
 
-from envoy.meshes import key, shop
+from builders import key
+from envoy.meshes import shop
 
 from reconciler.envoy.packing import Packer
 from reconciler.envoy.snapshot import Snapshot
