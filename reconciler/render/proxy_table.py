@@ -34,7 +34,7 @@ def _scope(scope: Mapping[str, Any]) -> Iterator[list[Span]]:
     for proxy in scope["proxies"]:
         yield from _problems(proxy)
     if scope["without_proxy"]:
-        count = plural(len(scope["without_proxy"]), "node or gateway")
+        count = plural(len(scope["without_proxy"]), "resource")
         yield wrap_words(escaped(f"{count} without a proxy: {', '.join(scope['without_proxy'])}"))
 
 

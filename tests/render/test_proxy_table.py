@@ -74,4 +74,4 @@ def test_the_problems_of_a_scope_are_shown() -> None:
     assert "! mesh m stays at an older revision: KeyError: 1\n" in text
     assert "refuse: route/m/r/x .spec: no\n" in text
     assert "hidden" not in text
-    assert "1 node or gateway without a proxy: virtual-node/m/b\n" in text
+    assert "1 resource without a proxy: virtual-node/m/b\n" in text
