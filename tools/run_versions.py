@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 UV = str(Path(sys.executable).with_name("uv"))
 CORE = ("tests/core", "tests/manifest", "tests/targets/test_contract.py")
 TESTS = (*CORE, "tests/locks", "tests/journeys")
-TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
+TOOLS = ("coverage", "pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
 BUILD = "--requirement=deploy/build.lock"
 LOCKED = (BUILD, "--requirement=requirements.lock", "--requirement=tests/requirements.lock")
 _CLASSIFIER = "Programming Language :: Python :: 3."

@@ -72,6 +72,8 @@ class PostgreSqlStore:
         """Replace the record with `after` if it is `before`; return whether it was."""
         with self._transaction() as connection:
             if before is not None:
+                if not _has_table(connection):
+                    return False
                 values = after, self._lease_name, before
                 return connection.execute(_UPDATE, values).rowcount == 1
             _create_table(connection)

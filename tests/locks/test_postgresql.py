@@ -26,6 +26,12 @@ def elector(store: "LeaseStore", term_seconds: float = 15) -> Elector:
     return Elector(store, "one", term_seconds, steady_seconds, time.time)
 
 
+def test_without_the_table_a_record_is_not_the_expected_one(database: PostgreSQL) -> None:
+    store = open_database(database.new_database(), "a")
+    assert not store.compare_and_swap("other", "two")
+    assert store.read() is None
+
+
 def test_many_that_start_at_once_make_the_table_once(database: PostgreSQL) -> None:
     url = database.new_database()
     with ThreadPoolExecutor(8) as pool:
