@@ -141,9 +141,13 @@ def test_an_incident_is_rolled_back_first_and_reverted_in_git_after(
     told_of(process, f"the target is held at commit {good[:12]} since ")
     told_of(process, "cycle done")
     assert versions() == {"a": 3, "b": 1}
-    status = " ".join(cli("status", "--url", url).out.split())
-    assert f"the target is held at commit {good[:12]} since " in status
-    assert "1 commit behind main" in status
+
+    def status() -> str:
+        return " ".join(cli("status", "--url", url).out.split())
+
+    # The status is published just after the end of the cycle is logged.
+    eventually(lambda: f"the target is held at commit {good[:12]} since " in status())
+    assert "1 commit behind main" in status()
     world.commit("another", c="DROP_ALL")
     held = world.run("plan")
     assert "2 commits behind main: reconcile, or apply without --revision, releases it" in held.err
