@@ -2,30 +2,38 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reconciler.cli.command import Invocation
 from reconciler.core.errors import UsageError
 from reconciler.endpoint import Readable
 from reconciler.envoy.node_identity import NodeIdentity
-from reconciler.envoy.serve import EnvoyServer
-from reconciler.envoy.server_tls import ServerTls
-from reconciler.wiring.control_plane import make_envoy_server
+
+if TYPE_CHECKING:
+    from reconciler.envoy.serve import EnvoyServer
 
 
 @contextmanager
-def envoy_server(invocation: Invocation, store: Readable) -> Iterator[EnvoyServer]:
+def envoy_server(invocation: Invocation, store: Readable) -> "Iterator[EnvoyServer]":
     """Serve the Envoys of the resources in ``store`` during the block.
 
     Raises:
-        UsageError: An option is invalid, or an address cannot be used.
+        UsageError: An option is invalid, an address cannot be used, or the extra is not installed.
     """
-    tls = _tls(invocation)
-    if tls is None and not invocation["insecure"]:
+    files = _tls_files(invocation)
+    if files is None and not invocation["insecure"]:
         _require_sockets(invocation)
+    try:
+        from reconciler.envoy.server_tls import ServerTls  # noqa: PLC0415  # needs an extra
+        from reconciler.wiring.control_plane import make_envoy_server  # noqa: PLC0415  # this too
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"--xds needs the Python package {error.name}: install mesh-reconciler[xds]"
+        ) from error
     server = make_envoy_server(
         store,
         invocation["xds"],
-        tls=tls,
+        tls=files and ServerTls(*files),
         instances=invocation["instances"],
         acm=invocation.file.acm,
         identity=NodeIdentity(invocation["xds_account"], invocation["xds_region"]),
@@ -34,7 +42,7 @@ def envoy_server(invocation: Invocation, store: Readable) -> Iterator[EnvoyServe
         yield server
 
 
-def _tls(invocation: Invocation) -> ServerTls | None:
+def _tls_files(invocation: Invocation) -> tuple[str, str, str | None] | None:
     certificate, key, authority = (invocation[f"xds_{name}"] for name in ("cert", "key", "ca"))
     if not (certificate or key or authority):
         return None
@@ -45,7 +53,7 @@ def _tls(invocation: Invocation) -> ServerTls | None:
             "--xds-ca is missing, so any client could read the configuration of any proxy: pass "
             "the authority of the proxies, or --insecure"
         )
-    return ServerTls(certificate, key, authority)
+    return certificate, key, authority
 
 
 def _require_sockets(invocation: Invocation) -> None:

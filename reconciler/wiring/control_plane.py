@@ -19,7 +19,6 @@ from reconciler.envoy.tls import StoredCertificate
 from reconciler.envoy.translate import TranslateOptions
 from reconciler.wiring.envoy import parse_address
 
-PROXIES_PATH = "/_endpoint/proxies"
 _KINDS = {kind.title: name for name, kind in KINDS.items()}
 
 

@@ -22,8 +22,6 @@ from reconciler.envoy.static import static_bootstrap
 from reconciler.envoy.tls import StoredCertificate
 from reconciler.envoy.translate import TranslateOptions, Translator
 
-_HOST_AND_PORT = 2
-
 
 def translate_resources(
     resources: Iterable[Desired | LiveResource],

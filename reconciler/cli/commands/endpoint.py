@@ -1,15 +1,14 @@
 """The endpoint command: serves a local App Mesh API."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from reconciler import known_secrets
 from reconciler.cli.command import Invocation
 from reconciler.cli.output import print_result
 from reconciler.cli.signals import stop_on_signals
+from reconciler.cli.store_password import remember_store
+from reconciler.cli.xds_options import envoy_server
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import (
@@ -33,7 +32,7 @@ PROXIES_PATH = "/_endpoint/proxies"
 def run(invocation: Invocation) -> int:
     """Serve a local App Mesh API until SIGTERM or SIGINT, or copy its data."""
     for name in ("store", "from", "to"):
-        _remember_password(invocation[name])
+        remember_store(invocation[name])
     if invocation.paths:
         return _copy(invocation["from"], invocation["to"])
     if invocation["from"] or invocation["to"]:
@@ -80,9 +79,6 @@ def serving_envoys(invocation: Invocation, endpoint: LocalEndpoint) -> Iterator[
     if not invocation["xds"]:
         yield
         return
-    # Envoys need an extra of the installation.
-    from reconciler.cli.xds_options import envoy_server  # noqa: PLC0415
-
     with envoy_server(invocation, endpoint.state) as server:
         endpoint.documents[PROXIES_PATH] = server.status
         print_result(f"Envoys are served at {', '.join(invocation['xds'])}\n")
@@ -99,13 +95,6 @@ def _copy(source: str | None, target: str | None) -> int:
     except (EndpointError, ServingError) as error:
         raise TargetError(str(error)) from error
     return ExitCode.OK
-
-
-def _remember_password(store: str | None) -> None:
-    # The logs and messages of all libraries are searched for it.
-    with suppress(ValueError):  # the endpoint reports an invalid URL, without its text
-        password = urlsplit(store or "").password or ""
-        known_secrets.remember(password, unquote(password), os.environ.get("PGPASSWORD"))
 
 
 def _behavior(invocation: Invocation) -> Behavior:
