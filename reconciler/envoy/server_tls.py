@@ -1,11 +1,13 @@
 """TLS of the server of Envoys, with files that are read again when they change."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
 
 from reconciler.core.errors import UsageError
+from reconciler.serving.reloaded_file import InvalidFileError, ReloadedFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
 
 
 class ServerFiles:
-    """The files of a server's TLS, and when they were read last."""
+    """The content of the files of a server's TLS that is in use."""
 
     def __init__(self, tls: ServerTls) -> None:
         """Read the files.
@@ -41,21 +43,18 @@ class ServerFiles:
         Raises:
             UsageError: A file cannot be read.
         """
-        self._tls = tls
-        self._stamp = _stamp(tls)
-        self.configuration = _configuration(tls)
+        files = (tls.certificate_chain, tls.private_key, tls.client_ca)
+        paths = tuple(Path(path) for path in files if path is not None)
+        try:
+            self._files = ReloadedFiles(paths, partial(_configuration, tls))
+        except InvalidFileError as error:
+            raise UsageError(str(error)) from error
+        self.configuration = self._files.current()
 
     def newer(self) -> grpc.ServerCertificateConfiguration | None:
         """Return the content of the files if they changed and can be read, or else None."""
-        stamp = _stamp(self._tls)
-        if stamp == self._stamp:
-            return None
-        try:
-            configuration = _configuration(self._tls)
-        except UsageError:
-            return None
-        self._stamp = stamp
-        return configuration
+        before, self.configuration = self.configuration, self._files.current()
+        return None if self.configuration is before else self.configuration
 
 
 def _configuration(tls: ServerTls) -> grpc.ServerCertificateConfiguration:
@@ -68,17 +67,4 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise UsageError(f"reading {path}: {error.strerror}") from error
-
-
-def _stamp(tls: ServerTls) -> tuple[int, ...]:
-    """Return numbers that change when one of the files changes."""
-    stamps: list[int] = []
-    for path in (tls.certificate_chain, tls.private_key, tls.client_ca):
-        if path is not None:
-            try:
-                status = Path(path).stat()
-            except OSError:
-                continue
-            stamps += [status.st_mtime_ns, status.st_ino, status.st_size]
-    return tuple(stamps)
+        raise InvalidFileError(f"reading {path}: {error.strerror}") from error

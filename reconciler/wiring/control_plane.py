@@ -10,14 +10,11 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 from reconciler.endpoint import Readable, Resource, Scope, StoreFailedError
 from reconciler.envoy.follower import StateUnreadableError
-from reconciler.envoy.instances import parse_instances
 from reconciler.envoy.node_identity import NodeIdentity
 from reconciler.envoy.serve import EnvoyServer
 from reconciler.envoy.server_tls import ServerTls
 from reconciler.envoy.snapshot import NO_INSTANCES, Instances
-from reconciler.envoy.tls import StoredCertificate
-from reconciler.envoy.translate import TranslateOptions
-from reconciler.wiring.envoy import parse_address
+from reconciler.wiring.envoy import parse_address, read_instances, translate_options
 
 _KINDS = {kind.title: name for name, kind in KINDS.items()}
 
@@ -63,7 +60,7 @@ class InstancesFile:
             status = self.path.stat()
             stamp = status.st_mtime_ns, status.st_ino, status.st_size
             if stamp != self._stamp:
-                self._instances = parse_instances(str(self.path), self.path.read_bytes())
+                self._instances = read_instances(str(self.path))
                 self._stamp = stamp
         except (OSError, UsageError):
             pass
@@ -88,23 +85,15 @@ def make_envoy_server(
     file = InstancesFile(Path(instances)) if instances else None
     if file is not None:
         # A wrong file is an error at the start, and only ignored later.
-        parse_instances(str(file.path), _content(file.path))
-    stored = {arn: StoredCertificate(**fields) for arn, fields in acm.items()}
+        read_instances(str(file.path))
     return EnvoyServer(
         [address for address in parsed if address is not None],
         lambda account, region: StoredState(store, Scope(account, region)),
         identity,
-        TranslateOptions(stored),
+        translate_options(acm),
         file or (lambda: NO_INSTANCES),
         tls,
     )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"reading {path}: {error.strerror}") from error
 
 
 def _key(resource: Resource) -> Key:

@@ -17,7 +17,7 @@ from reconciler.envoy.files import ProxyFiles, proxy_directory, proxy_files, use
 from reconciler.envoy.instances import parse_instances
 from reconciler.envoy.messages import Message
 from reconciler.envoy.proxy import ProxyConfig
-from reconciler.envoy.snapshot import Snapshot
+from reconciler.envoy.snapshot import NO_INSTANCES, Instances, Snapshot
 from reconciler.envoy.static import static_bootstrap
 from reconciler.envoy.tls import StoredCertificate
 from reconciler.envoy.translate import TranslateOptions, Translator
@@ -33,16 +33,27 @@ def translate_resources(
     Raises:
         UsageError: The file of instances cannot be read or is invalid.
     """
-    instances = {}
-    if instances_file is not None:
-        try:
-            content = Path(instances_file).read_bytes()
-        except OSError as error:
-            raise UsageError(f"reading {instances_file}: {error.strerror}") from error
-        instances = {**parse_instances(instances_file, content)}
+    instances = NO_INSTANCES if instances_file is None else read_instances(instances_file)
     snapshot = Snapshot.from_resources(resources, instances)
-    stored = {arn: StoredCertificate(**fields) for arn, fields in acm.items()}
-    return Translator(snapshot, TranslateOptions(stored)).translate_all()
+    return Translator(snapshot, translate_options(acm)).translate_all()
+
+
+def read_instances(file: str) -> Instances:
+    """Return the instances of Cloud Map services in ``file``.
+
+    Raises:
+        UsageError: It cannot be read or is invalid.
+    """
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"reading {file}: {error.strerror}") from error
+    return parse_instances(file, content)
+
+
+def translate_options(acm: Mapping[str, Mapping[str, str]]) -> TranslateOptions:
+    """Return the settings of the translation with the places of certificates of ACM."""
+    return TranslateOptions({arn: StoredCertificate(**fields) for arn, fields in acm.items()})
 
 
 def files_of(
