@@ -1,5 +1,6 @@
 """A repository, its server and its cache, for tests of sources that read it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from git_servers import GitServer
@@ -16,8 +17,15 @@ DAEMON = GitSettings(("t", "o"), follows_pin=True, poll_seconds=10)
 class GitWorld:
     """A repository, its files, its server, and sources that read it."""
 
-    def __init__(self, root: Path, server: GitServer) -> None:
-        self.root, self.server = root, server
+    def __init__(
+        self,
+        root: Path,
+        server: GitServer,
+        clock: Callable[[], float] = lambda: 0.0,
+        settings: GitSettings = SINGLE,
+    ) -> None:
+        """Serve a repository at `server`; sources have `clock`, and `settings` unless others."""
+        self.root, self.server, self.clock, self.settings = root, server, clock, settings
         self.files = root / "files"
         self.files.mkdir()
         self.repository = root / "served/meshes.git"
@@ -30,14 +38,14 @@ class GitWorld:
         return publish(self.files, self.repository, " ".join(files) or "nothing")
 
     def open(
-        self, query: str = "?ref=main", settings: GitSettings = SINGLE, cache: str = "cache"
+        self, query: str = "?ref=main", settings: GitSettings | None = None, cache: str = "cache"
     ) -> GitSource:
-        """Return a source that has read nothing yet; its clock stands still."""
+        """Return a source that has read nothing yet."""
         address = parse_address(self.address + query)
         mirror = Mirror(self.root / cache, address)
-        return GitSource(address, mirror, settings, lambda: 0.0, jitter=lambda: 0.5)
+        return GitSource(address, mirror, settings or self.settings, self.clock, jitter=lambda: 0.5)
 
-    def read(self, query: str = "?ref=main", settings: GitSettings = SINGLE) -> str:
+    def read(self, query: str = "?ref=main", settings: GitSettings | None = None) -> str:
         """Return the commit that a new source reads."""
         return commit_of(self.open(query, settings))
 

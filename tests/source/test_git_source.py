@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from amounts import amount
 from clocks import SteppingClock
-from git_servers import GitServer, git_server
+from git_servers import git_server
+from git_worlds import DAEMON, GitWorld, commit_of
 from repository import git, publish
 
 from reconciler import limits
@@ -26,7 +27,6 @@ from reconciler.source.git_url import parse_address
 pytestmark = pytest.mark.process
 
 SINGLE = GitSettings()
-DAEMON = GitSettings(("t", "o"), follows_pin=True, poll_seconds=10)
 
 
 class Clock:
@@ -38,45 +38,10 @@ class Clock:
         return self.now
 
 
-class World:
-    """A repository, its files, its server, and sources that read it."""
+class World(GitWorld):
+    """A repository, its server, and sources with a clock that the test sets."""
 
-    def __init__(self, root: Path, server: GitServer) -> None:
-        self.root, self.server, self.clock = root, server, Clock()
-        self.files = root / "files"
-        self.files.mkdir()
-        self.repository = root / "served/meshes.git"
-        self.repository.parent.mkdir(exist_ok=True)
-        self.address = f"git+{server.url}/meshes.git"
-
-    def commit(self, **files: str) -> str:
-        for name, content in files.items():
-            (self.files / f"{name}.yaml").write_text(content)
-        return publish(self.files, self.repository, " ".join(files) or "nothing")
-
-    def open(
-        self, query: str = "?ref=main", settings: GitSettings = SINGLE, cache: str = "cache"
-    ) -> GitSource:
-        address = parse_address(self.address + query)
-        return GitSource(
-            address, Mirror(self.root / cache, address), settings, self.clock, jitter=lambda: 0.5
-        )
-
-    def read(self, query: str = "?ref=main", settings: GitSettings = SINGLE) -> str:
-        """Return the commit that a single run reads."""
-        return commit_of(self.open(query, settings))
-
-    @property
-    def mirror(self) -> Path:
-        (found,) = (self.root / "cache/git").glob("*.git")
-        return found
-
-
-def commit_of(source: GitSource) -> str:
-    source.refresh()
-    revision = source.read().revision
-    assert revision is not None
-    return revision.commit
+    clock: Clock
 
 
 def record(source: GitSource) -> None:
@@ -91,7 +56,7 @@ def world(tmp_path: Path, here: Path) -> Iterator[World]:
     del here
     (tmp_path / "served").mkdir()
     with git_server(tmp_path / "served") as server:
-        yield World(tmp_path, server)
+        yield World(tmp_path, server, Clock(), SINGLE)
 
 
 def test_a_commit_is_read_with_its_files_and_facts(world: World) -> None:
