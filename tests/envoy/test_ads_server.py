@@ -2,8 +2,7 @@
 
 import logging
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from amounts import amount
+from daemons import eventually
 from envoy.ads_client import NODE, client, request
 from envoy.live_states import ChangingState, served
 from envoy.meshes import backend, dns, listening, shop
@@ -36,14 +36,6 @@ def server(state: ChangingState, tmp_path: Path) -> Iterator[EnvoyServer]:
 @pytest.fixture
 def address(server: EnvoyServer) -> str:
     return f"unix:{server.addresses[0].path}"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def connected(server: EnvoyServer) -> int:
