@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daemons import eventually
 from envoy.ads_client import client, request
 from envoy.live_states import ChangingState, served
 from envoy.meshes import shop
-from envoy.test_ads_server import eventually
 
 from reconciler.envoy.proxy_state import CLUSTERS
 from reconciler.envoy.serve import EnvoyServer
