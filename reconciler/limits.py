@@ -76,7 +76,7 @@ DAEMON_RESPONSE_TIMEOUT_SECONDS = 10.0
 # lease at the next step: within two terms.
 RENEWALS_PER_TERM = 3
 MAX_LOCK_RECORD_BYTES = 4_096
-# A replica that is suspended while it reads keeps the lock file locked.
+# A process that is suspended while it reads keeps its file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01
 # libpq uses no shorter timeout for connections than 2 s.
@@ -144,6 +144,12 @@ MAX_TOKEN_FILE_BYTES = 1_024
 MAX_KEY_FILE_BYTES = 1 << 16
 # About 5,000 access keys.
 MAX_CREDENTIALS_FILE_BYTES = 1 << 20
+
+# The history.
+
+# A record has one to two KiB for each change, twice. The oldest file is removed.
+HISTORY_FILE_BYTES = 16 << 20
+HISTORY_FILES = 8
 
 # Forges.
 

@@ -18,6 +18,7 @@ from reconciler.cli.output import (
     wants_color,
 )
 from reconciler.cli.progress import progress_bar
+from reconciler.cli.recording import open_recorder
 from reconciler.cli.run_context import hold_lock
 from reconciler.cli.signals import (
     FINISHING_MESSAGE,
@@ -90,6 +91,8 @@ def apply_plan(
     # The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
     writes = bool(changes or plan.renewals)
     lock = hold_lock(invocation, target.id, plan.owner) if writes else nullcontext(lambda: True)
+    recorder = open_recorder(invocation, plan.target.name, plan.owner)
+    run = recorder.start(invocation.started_at)
     with (
         lock as may_write,
         stop_on_signals(message=FINISHING_MESSAGE) as stop,
@@ -103,12 +106,15 @@ def apply_plan(
             if readable:
                 print_result(text.render_outcome(outcome, color=color) + "\n")
 
+        run.begins_to_write(plan)
         report = (apply or engine.apply)(
             plan, target, _apply_options(invocation, stop, may_write, on_outcome)
         )
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
-    return report, stopped if stopped and skipped else exit_code(report)
+    code = stopped if stopped and skipped else exit_code(report)
+    run.ended(report, code, target.calls)
+    return report, code
 
 
 def _ask_approval() -> bool:

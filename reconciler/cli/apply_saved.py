@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler import engine
 from reconciler.cli.command import Invocation
+from reconciler.cli.recording import recorded_failure
 from reconciler.cli.run_context import record_applied, resolve_target
 from reconciler.core.changes import Create
 from reconciler.core.errors import UsageError
@@ -75,7 +76,10 @@ def open_saved_plan(
     if config.policy == Policy.OBSERVE:
         raise UsageError(f"nothing was applied: the policy of target {config.name} is observe")
     invocation.require_confirmation_possible()
-    with open_target(config, workers=invocation["parallelism"]) as target:
+    with (
+        recorded_failure(invocation, config.name, config.owner),
+        open_target(config, workers=invocation["parallelism"]) as target,
+    ):
         if plan.target != target.id == replace(plan.target, account=None):
             # The account is still unknown. A read finds it in the ARNs of the owner's resources.
             target.read_all((), plan.owner)

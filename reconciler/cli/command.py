@@ -3,8 +3,9 @@
 import math
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Invocation:
         keys: The keys as the user typed them.
         arguments: The command line after the command.
         directory: The directory to write to, if it is an argument.
+        started_at: When the run started, in seconds since 1970.
     """
 
     command: str
@@ -55,6 +57,7 @@ class Invocation:
     file: ConfigFile
     arguments: tuple[str, ...] = ()
     directory: str = ""
+    started_at: float = field(default_factory=time.time)
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of the option with that field name."""
@@ -200,6 +203,8 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
     elif command == "endpoint":
         task = click.Choice(["copy"])
         arguments.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
+    elif command == "history":
+        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))
     elif command == "show":
         arguments.append(
             click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)

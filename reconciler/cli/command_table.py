@@ -72,6 +72,14 @@ COMMANDS = {
         (*_ALWAYS, ExitCode.WITHHELD),
         "PLANFILE is a file that --out of plan or ci wrote. No target and no manifest is read.",
     ),
+    "history": CommandHelp(
+        "Inspect",
+        "List the runs that wrote, failed or withheld, or show one.",
+        ("history --since 7d --key 'route/shop/*'", "history 20261130-0812"),
+        _ALWAYS,
+        """Without RUN, all runs are listed, the latest first. RUN is the id of a run, or its first
+characters. Times are in UTC.""",
+    ),
     "apply": CommandHelp(
         "Reconcile",
         "Plan, ask for confirmation, and make the changes.",

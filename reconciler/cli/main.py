@@ -9,25 +9,13 @@ from collections.abc import Sequence
 import click
 
 from reconciler.cli.command_table import COMMANDS, EXAMPLES, GROUPS, write_examples
+from reconciler.cli.error_codes import code_of
 from reconciler.cli.logs import start_logging
 from reconciler.cli.output import print_error, print_message, stop_printing
-from reconciler.core.errors import (
-    LockHeldError,
-    ManifestError,
-    PlanChangedError,
-    ReconcilerError,
-    UsageError,
-)
+from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.known_secrets import shown
 
-CODES: tuple[tuple[type[ReconcilerError], ExitCode], ...] = (
-    (UsageError, ExitCode.USAGE),
-    (ManifestError, ExitCode.MANIFESTS),
-    (LockHeldError, ExitCode.LOCKED),
-    (PlanChangedError, ExitCode.STALE),
-    (ReconcilerError, ExitCode.ERROR),
-)
 ADVICE = {errno.EMFILE: "raise the limit of open files (ulimit -n)"}
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -112,11 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(__name__).debug("the run has failed", exc_info=error)
         print_error(_describe_error(error))
         return ExitCode.ERROR
-
-
-def code_of(error: ReconcilerError) -> ExitCode:
-    """Return the exit code of a run that ended with ``error``."""
-    return next(code for kind, code in CODES if isinstance(error, kind))
 
 
 def _describe_error(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """Context of a run on a target: manifests, target, guards and lock."""
 
-import getpass
 import logging
 import os
 import sys
@@ -16,6 +15,7 @@ from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
 from reconciler.cli.output import print_error, print_message, wants_color
 from reconciler.cli.progress import spinner
+from reconciler.cli.recording import recorded_failure
 from reconciler.core.changes import Delete, Update
 from reconciler.core.errors import ManifestError, RepositoryError, UsageError
 from reconciler.core.planning.guards import ALLOWED, GuardSettings, Limit, Policy
@@ -35,6 +35,7 @@ from reconciler.source.git_source import GitSettings
 from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
+from reconciler.wiring.history import user_name
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
@@ -177,7 +178,10 @@ def open_run(
     # A target may take a minute to fail, so all settings are read before it is opened.
     make_context = _read_settings(invocation, config, max_updates)
     invocation.require_confirmation_possible()
-    with open_target(config, workers=invocation["parallelism"], cache=cache) as target:
+    with (
+        recorded_failure(invocation, config.name, config.owner),
+        open_target(config, workers=invocation["parallelism"], cache=cache) as target,
+    ):
         yield make_context(target)
 
 
@@ -311,14 +315,6 @@ def require_valid(
 
 def _has_pending_deletes(plan: Plan) -> bool:
     return any(isinstance(withheld.change, Delete) for withheld in plan.withheld)
-
-
-def user_name() -> str:
-    """Return the name of the user who runs this process, or the number of one without a name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def _incomplete_reason(

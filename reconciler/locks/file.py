@@ -1,15 +1,14 @@
 """A lease in a file that replicas share, on one machine or a file system that supports flock."""
 
-import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler import limits
 from reconciler.core.errors import LockError
+from reconciler.file_lock import lock_file
 from reconciler.locks.lease import StoreContext
 
 
@@ -53,25 +52,12 @@ class FileStore:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     # A device does not keep the record.
                     raise LockError(f"{self.name} is not a regular file")
-                _lock(file)
+                lock_file(file)
                 yield file
             finally:
                 os.close(file)
         except OSError as error:
             raise LockError(f"{self.name} cannot be used: {error.strerror}") from error
-
-
-def _lock(file: int) -> None:
-    deadline = time.monotonic() + limits.LOCK_FILE_TIMEOUT_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(limits.LOCK_FILE_RETRY_DELAY_SECONDS)
-        else:
-            return
 
 
 def _read_line(file: int) -> str | None:

@@ -56,7 +56,7 @@ def render_report(report: Report, code: ExitCode, calls: Mapping[str, int] = {})
         code: Exit code of the run.
         calls: Number of API calls by operation, of planning and applying.
     """
-    outcomes: list[Json] = [_outcome(outcome) for outcome in report.outcomes]
+    outcomes: list[Json] = [outcome_document(outcome) for outcome in report.outcomes]
     document: Json = {
         **_run(code, calls),
         "plan": plan_document(report.plan),
@@ -76,9 +76,9 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "revision": _revision(plan.revision),
         "fingerprint": plan.fingerprint,
         "specs": SPECS,
-        "changes": [_change(change) for change in plan.changes],
+        "changes": [change_document(change) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
-        "withheld": [_withheld(withheld) for withheld in plan.withheld],
+        "withheld": [withheld_document(withheld) for withheld in plan.withheld],
         "unlisted": [_unlisted(unlisted) for unlisted in plan.unlisted],
         "owned": plan.owned,
     }
@@ -148,7 +148,8 @@ def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
     return {**_code(code), "calls": dict(calls)}
 
 
-def _change(change: Change) -> Json:
+def change_document(change: Change) -> Json:
+    """Return a change as a JSON object."""
     patch: list[Json] = list(change.difference.patch)
     return {
         "key": str(change.key),
@@ -193,14 +194,15 @@ def _field(field: FieldChange) -> Json:
     return document
 
 
-def _withheld(withheld: Withheld) -> Json:
+def withheld_document(withheld: Withheld) -> Json:
+    """Return a withheld resource as a JSON object."""
     return {
         "key": str(withheld.key),
         "reason_code": withheld.reason_code.value,
         "reason": withheld.reason,
         "origin": _origin(withheld.origin),
         "owner": withheld.owner,
-        "change": _change(withheld.change) if withheld.change else None,
+        "change": change_document(withheld.change) if withheld.change else None,
     }
 
 
@@ -216,7 +218,8 @@ def _origin(origin: Origin | None) -> Json:
     return asdict(origin) if origin else None
 
 
-def _outcome(outcome: Outcome) -> Json:
+def outcome_document(outcome: Outcome) -> Json:
+    """Return how a change ended as a JSON object."""
     return {
         "key": str(outcome.change.key),
         "operation": operation_name(outcome.change),

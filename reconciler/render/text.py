@@ -60,13 +60,17 @@ def render_plan(
         calls: Number of API calls by operation; not printed if empty.
     """
     layout = Layout(color, width)
+    counts = "\n".join(filter(None, (phrases.owner_note(plan), phrases.plan_counts(plan))))
+    return f"{render_verdicts(plan, layout)}\n\n{_footer(counts, '', calls, layout)}"
+
+
+def render_verdicts(plan: Plan, layout: Layout) -> str:
+    """Return target, changes, withheld resources and unread lists, without the counts."""
     blocks: list[Iterable[list[Span]]] = [map(wrap_words, [headline(plan), *_commit(plan)])]
     blocks += [_block(group, layout) for group in phrases.groups(plan.changes)]
     blocks += [_withheld(plan, layout)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
-    counts = "\n".join(filter(None, (phrases.owner_note(plan), phrases.plan_counts(plan))))
-    written = ("\n".join(map(layout.write, block)) for block in blocks)
-    return "\n\n".join([*written, _footer(counts, "", calls, layout)])
+    return "\n\n".join("\n".join(map(layout.write, block)) for block in blocks)
 
 
 def render_report(

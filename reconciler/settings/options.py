@@ -23,6 +23,7 @@ ALL_COMMANDS = (
     "validate",
     *TARGET_COMMANDS,
     "show",
+    "history",
     *DAEMON_CLIENT_COMMANDS,
     "endpoint",
     "envoy bootstrap",
@@ -44,6 +45,8 @@ WRITING_COMMANDS = ("apply", "adopt", "release")
 RENEWING_COMMANDS = ("apply", "run")
 REWIND_COMMANDS = ("plan", "apply", "reconcile")
 LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
+# These commands write records of their runs, or read them.
+HISTORY_COMMANDS = (*LOCKING_COMMANDS, "history")
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
 
@@ -344,6 +347,33 @@ OPTIONS = (
         minimum=1,
         commands=LOCKING_COMMANDS,
     ),
+    Option(
+        "history",
+        OptionGroup.OUTPUT,
+        "Directory for records of runs that wrote, failed or withheld changes. none: no records.",
+        "DIR",
+        default=".reconciler/history",
+        commands=HISTORY_COMMANDS,
+    ),
+    Option(
+        "key",
+        OptionGroup.SELECTION,
+        "Only runs that changed a resource whose key matches: a key or a glob. Repeatable.",
+        "PATTERN",
+        OptionType.TEXT_LIST,
+        (),
+        command="history",
+        configurable=False,
+    ),
+    Option(
+        "since",
+        OptionGroup.SELECTION,
+        "Only runs that started since then: a duration such as 90min, 12h or 7d, or a time such as "
+        "2026-11-30T08:00.",
+        "WHEN",
+        command="history",
+        configurable=False,
+    ),
     # Each call may take a thread, a connection and a place in the connection pool.
     Option(
         "parallelism",
@@ -362,7 +392,7 @@ OPTIONS = (
         "Color the output. auto: only on a terminal, and not if NO_COLOR is set.",
         default="auto",
         choices=("auto", "always", "never"),
-        commands=("validate", *TARGET_COMMANDS, "show", "status", "envoy proxies"),
+        commands=("validate", *TARGET_COMMANDS, "show", "history", "status", "envoy proxies"),
     ),
     Option(
         "url",
@@ -443,6 +473,7 @@ OPTIONS = (
         _format_option(command, f"Print the report {_REVIEWABLE}", *PLAN_FORMATS)
         for command in WRITING_COMMANDS
     ),
+    _format_option("history", "Print the runs as text or JSON.", "json"),
     _format_option("describe", "Print the resource as text or JSON.", "json"),
     _format_option("doctor", "Print the results as text or JSON.", "json"),
     Option(

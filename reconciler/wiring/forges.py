@@ -19,12 +19,25 @@ class ForgeEntry:
     """Environment variable that is "true" in its jobs."""
     open: Callable[[Mapping[str, str]], Forge]
     """Returns the forge for the environment of a job."""
+    user: str
+    """Environment variable with the user who started the job."""
+    job: str
+    """Environment variable with the id of the job."""
 
 
 FORGES = (
-    ForgeEntry("GitHub Actions", "GITHUB_ACTIONS", GitHub),
-    ForgeEntry("GitLab CI", "GITLAB_CI", GitLab),
+    ForgeEntry("GitHub Actions", "GITHUB_ACTIONS", GitHub, "GITHUB_ACTOR", "GITHUB_RUN_ID"),
+    ForgeEntry("GitLab CI", "GITLAB_CI", GitLab, "GITLAB_USER_LOGIN", "CI_JOB_ID"),
 )
+
+
+def job_of(environment: Mapping[str, str]) -> str:
+    """Return the user and the job of the forge that runs this process; empty if none does."""
+    for entry in FORGES:
+        if environment.get(entry.variable) == "true":
+            user, job = (environment.get(name, "unknown") for name in (entry.user, entry.job))
+            return f"{user}, {entry.product} job {job}"
+    return ""
 
 
 def open_forge(environment: Mapping[str, str]) -> Forge:

@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.cli.apply_flow import apply_plan
 from reconciler.cli.command import Invocation
 from reconciler.cli.commands.validate import read_source, source_paths
-from reconciler.cli.main import code_of
+from reconciler.cli.error_codes import code_of
 from reconciler.cli.output import print_error, print_result
 from reconciler.cli.run_context import RunContext, open_run, require_valid, resolve_target
 from reconciler.core.errors import ForgeError, HistoryError, ReconcilerError, UsageError

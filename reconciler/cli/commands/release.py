@@ -3,6 +3,7 @@
 from reconciler.cli import live_resources
 from reconciler.cli.apply_flow import confirm_and_apply
 from reconciler.cli.command import Invocation
+from reconciler.cli.recording import recorded_failure
 from reconciler.cli.run_context import resolve_target
 from reconciler.core.planning.guards import Policy
 from reconciler.core.planning.ownership import plan_release
@@ -18,7 +19,10 @@ def run(invocation: Invocation) -> int:
     """Remove our tags from the owned resources that match the keys; delete nothing."""
     config = resolve_target(invocation)
     invocation.require_confirmation_possible()
-    with open_target(config, workers=invocation["parallelism"]) as target:
+    with (
+        recorded_failure(invocation, config.name, config.owner),
+        open_target(config, workers=invocation["parallelism"]) as target,
+    ):
         live = live_resources.read_live(
             target,
             invocation.keys,

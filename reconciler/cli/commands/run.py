@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from reconciler import engine, limits
 from reconciler.cli.command import Invocation, configure_logging
+from reconciler.cli.recording import open_recorder
 from reconciler.cli.run_context import (
     RunContext,
     hold_lock,
@@ -23,13 +25,14 @@ from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signa
 from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report
+from reconciler.core.report import Applied, Failed, Outcome, Report, exit_code
 from reconciler.core.resources import Desired, Key
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.daemon import systemd
 from reconciler.daemon.cycle import CycleRunner, commit_facts
 from reconciler.daemon.loop import CycleRequest, Daemon, LoopInputs
 from reconciler.daemon.watch import ticks, watch
+from reconciler.history.recorder import RecordedRun, Recorder
 from reconciler.locks.lease import keep_renewed
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import json_output, text
@@ -56,7 +59,8 @@ def run(invocation: Invocation) -> int:
             invocation, max_updates=DAEMON_UPDATES, cache=(cache := _cache(invocation))
         ) as context,
     ):
-        daemon_run = DaemonRun(context, cache, stop)
+        recorder = open_recorder(invocation, context.config.name, context.config.owner)
+        daemon_run = DaemonRun(context, cache, stop, recorder)
         return _run_once(daemon_run) if once else _run_forever(daemon_run, address)
 
 
@@ -67,11 +71,14 @@ class DaemonRun:
     context: RunContext
     cache: ReadCache
     stop: StopRequest
+    recorder: Recorder
     metrics: Metrics = field(default_factory=Metrics)
     may_write: Callable[[], bool] = lambda: True
     lease: Callable[[], LeaseStatus | None] = lambda: None
     on_heartbeat: Callable[[], None] = lambda: None
     request: CycleRequest = field(default_factory=CycleRequest)
+    recorded: RecordedRun = field(init=False)
+    _calls_before: Mapping[str, int] = field(default_factory=dict)
     _is_whole: bool = False
     _unfinished: dict[str, None] = field(default_factory=dict)
     _commit: dict[str, str | bool] = field(default_factory=dict)
@@ -79,6 +86,7 @@ class DaemonRun:
     def __post_init__(self) -> None:
         """Let the signal handler list the changes in progress."""
         self.stop.in_progress = lambda: tuple(self._unfinished)
+        self.recorded = self.recorder.start(time.time())
 
     def read(self) -> LoadResult:
         """Load the manifests, with their diagnostics."""
@@ -92,6 +100,8 @@ class DaemonRun:
     def begin(self, request: CycleRequest | None) -> None:
         """Begin a cycle. If it was requested, it looks for new commits and may release a pin."""
         self.request = request or CycleRequest()
+        self.recorded = self.recorder.start(time.time())
+        self._calls_before = dict(self.context.target.calls)
         if self.request.releases_pin:
             try:
                 self.context.source.release()
@@ -131,9 +141,15 @@ class DaemonRun:
             sleep=self.stop.stop_requested.wait,
             on_outcome=self._on_outcome,
         )
+        # What waits for a retry was recorded when it failed.
+        tried = replace(plan, changes=tuple(changes))
+        self.recorded.begins_to_write(tried)
         report = engine.apply(plan, self.context.target, options, waiting)
         if self._is_whole:
             record_applied(self.context.source, plan)
+        outcomes = tuple(it for it in report.outcomes if it.change.key not in waiting)
+        result = replace(report, plan=tried, outcomes=outcomes)
+        self.recorded.ended(result, exit_code(result), self._calls())
         return report
 
     def standby_reason(self) -> str | None:
@@ -150,6 +166,8 @@ class DaemonRun:
     def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
         """Count the cycle, and return ``status`` with the number of API calls and responses."""
         self.metrics.count_cycle(status)
+        if status.exit_code is not None:
+            self.recorded.failed(_problem(status), status.exit_code, self._calls())
         target, cycles = self.context.target, self.cache.cycles_per_full_recheck
         return replace(
             status,
@@ -158,6 +176,10 @@ class DaemonRun:
             recheck_seconds=cycles * status.interval_seconds,
             description_seconds=self.cache.description_cycles * status.interval_seconds,
         )
+
+    def _calls(self) -> dict[str, int]:
+        """Return the number of API calls of this cycle, by operation."""
+        return dict(Counter(self.context.target.calls) - Counter(self._calls_before))
 
     def _on_wait(self) -> None:
         """Record a heartbeat while git runs, and end it if the daemon has to stop."""
@@ -180,6 +202,11 @@ class DaemonRun:
         level = logging.INFO if isinstance(outcome, Applied) else logging.ERROR
         facts = {"key": key, **self._commit}
         logger.log(level, text.render_outcome(outcome, color=False), extra=facts)
+
+
+def _problem(status: DaemonStatus) -> str | None:
+    """Return why a cycle could not use the target or the manifests, or None."""
+    return status.error if status.source_valid else next(iter(status.diagnostics), status.error)
 
 
 def _cache(invocation: Invocation) -> ReadCache:

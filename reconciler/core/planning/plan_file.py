@@ -1,28 +1,21 @@
 """The content of a plan file: a plan with all that apply needs, and a digest that detects edits.
 
-This module converts bytes and does no I/O. Encoder and decoder follow the fields of the
-dataclasses, so a new field of a change needs no code here.
+This module converts bytes and does no I/O.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from dataclasses import dataclass
 
 from reconciler import limits
-from reconciler.core.changes import Change, Delete, detached_routes, operation_name, unlinked
+from reconciler.core.changes import Delete, detached_routes, unlinked
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.plan_json import decode, encode
 from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, digest
 
 SCHEMA = 1
 DIGEST = "digest"
-# The member with the operation of a change, because fields alone do not identify its type.
-OPERATION = "operation"
-CHANGES = frozenset(get_args(Change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ def write_plan_file(plan: Plan) -> bytes:
             f"the account behind {plan.target.url} is unknown (GetCallerIdentity was not "
             "answered), so no plan was saved: run plan again, or use apply without a saved plan"
         )
-    content = _with_digest(_encode(_Document(SCHEMA, plan.fingerprint, plan)))
+    content = _with_digest(encode(_Document(SCHEMA, plan.fingerprint, plan)))
     if len(content) > limits.MAX_PLAN_FILE_BYTES:
         raise UsageError(
             f"the plan has {len(content) / (1 << 20):.1f} MiB, but a plan file may have at most "
@@ -84,7 +77,7 @@ def parse_plan_file(file: str, content: bytes) -> Plan:
     if not is_unchanged:
         raise UsageError(f"{file} was edited after it was saved: make a new plan")
     try:
-        decoded: _Document = _decode(_Document, document, "")
+        decoded: _Document = decode(_Document, document)
         _validate(decoded)
     except ValueError as error:
         raise UsageError(f"{file} is not a valid plan ({error}): make a new plan") from error
@@ -93,76 +86,6 @@ def parse_plan_file(file: str, content: bytes) -> Plan:
 
 def _with_digest(document: dict[str, Json]) -> bytes:
     return f"{canonical_json({**document, DIGEST: digest(document)})}\n".encode()
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {name: _encode(member) for name, member in value.items()}
-    if isinstance(value, tuple | list):
-        return [_encode(item) for item in value]
-    if is_dataclass(value):
-        members = {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
-        return (
-            {OPERATION: operation_name(value), **members} if isinstance(value, Change) else members
-        )
-    return value
-
-
-def _decode(hint: Any, value: Any, path: str) -> Any:
-    """Return ``value`` as an instance of ``hint``.
-
-    Raises:
-        ValueError: ``value`` does not match ``hint``; the message has the path.
-    """
-    if hint == Json:
-        return value
-    if get_origin(hint) in (Union, UnionType):
-        return _decode_choice(get_args(hint), value, path)
-    if hint in CHANGES:
-        return _decode_choice((hint,), value, path)
-    if isinstance(value, dict | list):
-        return _decode_many(hint, value, path)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        known = {member.value: member for member in hint}
-        if value in known:
-            return known[value]
-    elif type(value) is (hint or NoneType) or (hint is float and type(value) is int):
-        return value
-    raise ValueError(f"{path} has an invalid value")
-
-
-def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if isinstance(value, list):
-        if origin is tuple:
-            return tuple(
-                _decode(arguments[0], item, f"{path}/{number}") for number, item in enumerate(value)
-            )
-    elif origin in (dict, Mapping):
-        return {name: _decode(arguments[1], value[name], f"{path}/{name}") for name in value}
-    elif isinstance(hint, type) and is_dataclass(hint):
-        members = {field.name: field.type for field in fields(hint)}
-        for name in members.keys() ^ value.keys():
-            raise ValueError(f"{path}/{name} is {'missing' if name in members else 'unknown'}")
-        return hint(
-            **{name: _decode(members[name], value[name], f"{path}/{name}") for name in value}
-        )
-    raise ValueError(f"{path} has an invalid value")
-
-
-def _decode_choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:
-    if value is None and NoneType in choices:
-        return None
-    by_name = {choice.__name__.lower(): choice for choice in choices if choice is not NoneType}
-    if not set(by_name.values()) <= CHANGES:
-        (hint,) = by_name.values()
-        return _decode(hint, value, path)
-    if not isinstance(value, dict) or value.get(OPERATION) not in [*by_name]:
-        raise ValueError(f"{path}/{OPERATION} is not one of {', '.join(by_name)}")
-    members = {name: value[name] for name in value if name != OPERATION}
-    return _decode_many(by_name[value[OPERATION]], members, path)
 
 
 def _validate(document: _Document) -> None:

@@ -1,0 +1,81 @@
+"""The history command: lists the runs of the history, or shows one."""
+
+import re
+import time
+from datetime import UTC, datetime
+
+from reconciler.cli.command import Invocation
+from reconciler.cli.output import layout, print_complete_result
+from reconciler.core.errors import ReconcilerError, UsageError
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.run_record import RunRecord
+from reconciler.history.history_file import HistoryFiles
+from reconciler.history.recorder import find_runs, list_runs
+from reconciler.render import history
+from reconciler.wiring.history import NO_HISTORY, open_history
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_DURATION = re.compile(rf"(\d{{1,6}})({'|'.join(_UNITS)})")
+
+
+def run(invocation: Invocation) -> int:
+    """List the runs, or show the one whose id starts with RUN."""
+    files = open_history(invocation["history"])
+    if files is None:
+        raise UsageError(f"--history {NO_HISTORY} has no records: pass the directory of a history")
+    as_json, page = invocation["format"] == "json", layout(invocation["color"])
+    try:
+        if invocation.paths:
+            record = _find(files, invocation)
+            shown = history.run_as_json(record) if as_json else history.run_as_text(record, page)
+        else:
+            since = _since(invocation["since"], time.time())
+            runs = list_runs(files, since=since, keys=invocation["key"])
+            shown = history.list_as_json(runs) if as_json else history.list_as_text(runs, page)
+    except OSError as error:
+        raise ReconcilerError(
+            f"reading the history in {files.directory}: {error.strerror}"
+        ) from error
+    print_complete_result(shown)
+    return ExitCode.OK
+
+
+def _find(files: HistoryFiles, invocation: Invocation) -> RunRecord:
+    """Return the record of the run.
+
+    Raises:
+        UsageError: More than one RUN is given, or not exactly one run has such an id.
+    """
+    for name in ("key", "since"):
+        if name in invocation.options.flags:
+            raise UsageError(f"history RUN shows one run: remove --{name}")
+    if len(invocation.paths) > 1:
+        raise UsageError("history shows one run at a time: pass one RUN")
+    (wanted,) = invocation.paths
+    found = find_runs(files, wanted)
+    if len(found) > 1:
+        examples = " and ".join(record.head.run for record in found[:2])
+        raise UsageError(f"{len(found)} runs start with {wanted}, such as {examples}: pass more")
+    if not found:
+        raise UsageError(f"no run {wanted} in {files.directory}: history lists the runs")
+    return found[0]
+
+
+def _since(text: str | None, now: float) -> float:
+    """Return the time of --since, in seconds since 1970.
+
+    Raises:
+        UsageError: It is neither a duration nor a time.
+    """
+    if text is None:
+        return 0.0
+    if match := _DURATION.fullmatch(text):
+        return now - int(match[1]) * _UNITS[match[2]]
+    try:
+        time_given = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f'"{text}" is no --since: pass a duration such as 12h or 7d, or a time such as '
+            "2026-11-30T08:00"
+        ) from None
+    return (time_given if time_given.tzinfo else time_given.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,34 @@
+"""The history of the runs of one process, from its command line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconciler.cli.command import Invocation
+from reconciler.cli.error_codes import code_of
+from reconciler.core.errors import LockHeldError, ReconcilerError, UsageError
+from reconciler.history.recorder import Author, Recorder
+from reconciler.wiring.history import find_actor, open_history
+
+
+def open_recorder(invocation: Invocation, target: str, owner: str) -> Recorder:
+    """Return the recorder for --history, for runs of one target and owner."""
+    author = Author(invocation.command, find_actor(os.environ), target, owner)
+    return Recorder(open_history(invocation["history"]), author)
+
+
+@contextmanager
+def recorded_failure(invocation: Invocation, target: str, owner: str) -> Iterator[None]:
+    """Record an error that ends the run, if the command may write.
+
+    Wrong usage and a lock that another run holds are no failures of a run.
+    """
+    try:
+        yield
+    except (UsageError, LockHeldError):
+        raise
+    except ReconcilerError as error:
+        if "history" in invocation.options.values:
+            recorder = open_recorder(invocation, target, owner)
+            recorder.start(invocation.started_at).failed(str(error), code_of(error))
+        raise

@@ -1,0 +1,240 @@
+"""The record of a run in the history: who ran it, what it changed, and how each change ended.
+
+A record is for people. It has what a reader sees of a plan, without the specs that a write needs,
+so it can never be applied.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core.changes import (
+    Change,
+    Create,
+    Delete,
+    DetachedRoute,
+    Unlinked,
+    Update,
+    detached_routes,
+    unlinked,
+)
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.plan_json import decode, encode
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale, outcome_name
+from reconciler.core.resources import Json, Key, LiveResource, canonical_json
+
+SCHEMA = 1
+_OUTCOMES: Mapping[str, Callable[[Change, str], Outcome]] = {
+    "applied": lambda change, _: Applied(change),
+    "failed": Failed,
+    "skipped": Skipped,
+    "stale": Stale,
+}
+# The first member of a line, in the order of canonical JSON, so that a list needs only this part.
+_HEAD = '{"head":'
+_decoder = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """What a list of runs shows.
+
+    Attributes:
+        run: The id of the run; later ids are greater in the order of text.
+        started_at: Seconds since 1970.
+        duration_seconds: None while the run writes, and for ever if its process was killed.
+        command: The command; ``run`` is a cycle of the daemon.
+        actor: The user and host, or the user and job of a forge.
+        commit: The commit of the manifests, if known.
+        dirty: Whether the manifests differed from the commit.
+        fingerprint: That of the plan; None if the run failed before it had one.
+        exit_code: None while the run writes, and for ever if its process was killed.
+        error: Why the run failed as a whole.
+        counts: Number of outcomes by name, and of changes that were withheld or not tried.
+        calls: Number of API calls by operation.
+    """
+
+    run: str
+    started_at: float
+    duration_seconds: float | None
+    command: str
+    actor: str
+    target: str
+    owner: str
+    commit: str | None
+    dirty: bool
+    fingerprint: str | None
+    exit_code: int | None
+    error: str | None
+    counts: Mapping[str, int]
+    calls: Mapping[str, int]
+    schema: int = SCHEMA
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run ended. Otherwise each of its changes may have been made or not."""
+        return self.exit_code is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOutcome:
+    """How a change ended."""
+
+    key: Key
+    outcome: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The record of a run. A later record with the same id replaces an earlier one."""
+
+    head: RunHead
+    plan: Plan | None = None
+    outcomes: tuple[RecordedOutcome, ...] = ()
+
+    @property
+    def report(self) -> Report | None:
+        """The report of the run, for a renderer; None without a plan or before its end."""
+        if self.plan is None or not self.head.is_finished:
+            return None
+        changes = {change.key: change for change in self.plan.changes}
+        outcomes = tuple(
+            _OUTCOMES[it.outcome](changes[it.key], it.reason)
+            for it in self.outcomes
+            if it.key in changes
+        )
+        return Report(self.plan, outcomes, self.head.counts.get("renewed", 0))
+
+
+def begun(head: RunHead, plan: Plan) -> RunRecord:
+    """Return the record of a run that is about to make the changes of ``plan``."""
+    counts = {"unknown": len(plan.changes) + len(plan.renewals)}
+    return RunRecord(_with_plan(head, plan, counts), shown(plan))
+
+
+def ended(head: RunHead, report: Report, code: ExitCode) -> RunRecord:
+    """Return the record of a run that ended with ``report``."""
+    plan = report.plan
+    counts = Counter(map(outcome_name, report.outcomes))
+    counts["withheld"], counts["renewed"] = len(plan.withheld), report.renewed
+    outcomes = tuple(
+        RecordedOutcome(outcome.change.key, outcome_name(outcome), _reason(outcome))
+        for outcome in report.outcomes
+    )
+    head = replace(_with_plan(head, plan, +counts), exit_code=int(code))
+    return RunRecord(head, shown(plan), outcomes)
+
+
+def shown(plan: Plan) -> Plan:
+    """Return ``plan`` with all that a reader sees, and nothing that only a write needs."""
+    withheld = tuple(
+        replace(it, change=it.change and _shown_change(it.change)) for it in plan.withheld
+    )
+    return replace(
+        plan,
+        changes=tuple(map(_shown_change, plan.changes)),
+        unchanged=(),
+        withheld=withheld,
+        renewals=tuple(map(_shown_update, plan.renewals)),
+        applied_commit=None,
+    )
+
+
+def write_record(record: RunRecord, clean: Callable[[str], str] = str) -> bytes:
+    """Return ``record`` as a line of JSON; ``clean`` removes secrets from a text."""
+    keys = {str(change.key) for change in record.plan.changes} if record.plan else set()
+    document: dict[str, Json] = {**encode(record), "keys": [*sorted(keys)]}
+    return f"{canonical_json(_cleaned(document, clean))}\n".encode("utf-8", "surrogatepass")
+
+
+def parse_head(line: bytes) -> RunHead | None:
+    """Return the head of a line of ``write_record``; None for any other line."""
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+        head, _ = _decoder.raw_decode(text, len(_HEAD))
+        return RunHead(**head) if text.startswith(_HEAD) else None
+    except (ValueError, TypeError):
+        return None
+
+
+def parse_record(line: bytes) -> RunRecord | None:
+    """Return the record in a line of ``write_record``; None for any other line."""
+    try:
+        document: dict[str, Any] = json.loads(line)
+        document.pop("keys")
+        record: RunRecord = decode(RunRecord, document)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return record
+
+
+def has_key(line: bytes, patterns: Iterable[str]) -> bool:
+    """Return whether the run in ``line`` changed a resource whose key matches a pattern."""
+    record = parse_record(line)
+    keys = [change.key for change in record.plan.changes] if record and record.plan else []
+    return any(key.matches(pattern) for key in keys for pattern in patterns)
+
+
+def _with_plan(head: RunHead, plan: Plan, counts: Mapping[str, int]) -> RunHead:
+    revision = plan.revision
+    return replace(
+        head,
+        target=plan.target.name,
+        owner=plan.owner,
+        commit=revision.commit if revision else None,
+        dirty=bool(revision and revision.dirty),
+        fingerprint=plan.fingerprint,
+        counts=dict(counts),
+    )
+
+
+def _reason(outcome: Outcome) -> str:
+    return "" if isinstance(outcome, Applied) else outcome.reason
+
+
+def _shown_change(change: Change) -> Change:
+    if isinstance(change, Create):
+        return _shown_create(change)
+    if isinstance(change, Delete):
+        return _shown_delete(change)
+    if isinstance(change, Update):
+        return _shown_update(change)
+    return replace(change, spec=None, tags={}, before=_shown_live(change.before))
+
+
+def _shown_create(create: Create) -> Create:
+    return replace(create, spec=None, tags={})
+
+
+def _shown_delete(delete: Delete) -> Delete:
+    nodes = tuple(
+        Unlinked(_shown_live(node.before), {}, node.difference) for node in unlinked(delete)
+    )
+    return replace(delete, before=_shown_live(delete.before), unlinked=nodes)
+
+
+def _shown_update(update: Update) -> Update:
+    routes = tuple(
+        DetachedRoute(_shown_delete(route.detach), _shown_create(route.attach), route.cause)
+        for route in detached_routes(update)
+    )
+    before = _shown_live(update.before)
+    return replace(update, spec=None, tags={}, before=before, detached=routes)
+
+
+def _shown_live(live: LiveResource) -> LiveResource:
+    return replace(live, spec={}, tags={}, unknown=())
+
+
+def _cleaned(value: Json, clean: Callable[[str], str]) -> Json:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {name: _cleaned(member, clean) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item, clean) for item in value]
+    return value

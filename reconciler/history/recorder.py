@@ -1,0 +1,176 @@
+"""Writes the records of runs, and reads them back."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Failed, Report
+from reconciler.core.run_record import (
+    RunHead,
+    RunRecord,
+    begun,
+    ended,
+    has_key,
+    parse_head,
+    parse_record,
+    write_record,
+)
+from reconciler.history.history_file import HistoryFiles
+from reconciler.known_secrets import redacted
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The facts about a run that its plan does not have."""
+
+    command: str
+    actor: str
+    target: str
+    owner: str
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes the runs of one process. A failure is a warning, once, and never an error."""
+
+    files: HistoryFiles | None
+    """None writes nothing."""
+    author: Author
+    now: Callable[[], float] = time.time
+    """Returns the time, in seconds since 1970."""
+    _has_failed: bool = False
+    _findings: object = None
+    _problem: str | None = None
+
+    def start(self, started_at: float) -> "RecordedRun":
+        """Return the record of a run that started at ``started_at``, in seconds since 1970."""
+        return RecordedRun(self, started_at)
+
+    def is_new_problem(self, problem: str | None) -> bool:
+        """Return whether `problem` is one that the run before did not have, and remember it."""
+        is_new, self._problem = problem != self._problem, problem
+        return is_new and problem is not None
+
+    def has_new_findings(self, report: Report) -> bool:
+        """Return whether ``report`` has findings that differ from those before; remember them."""
+        plan, before = report.plan, self._findings
+        failures = [(it.change.key, it.reason) for it in report.outcomes if isinstance(it, Failed)]
+        findings = ([(it.key, it.reason) for it in plan.withheld], plan.unlisted, failures)
+        self._findings = findings
+        return findings != before and any(findings)
+
+    def write(self, record: RunRecord) -> None:
+        """Append ``record``."""
+        if self.files is None:
+            return
+        try:
+            self.files.append(write_record(record, redacted))
+        except OSError as error:
+            if not self._has_failed:
+                logger.warning(
+                    "the history in %s cannot be written: %s; runs go on without it, or pass "
+                    "another --history",
+                    self.files.directory,
+                    error.strerror,
+                )
+            self._has_failed = True
+        else:
+            self._has_failed = False
+
+
+@dataclass(slots=True)
+class RecordedRun:
+    """One run of a command, or one cycle of a daemon."""
+
+    recorder: Recorder
+    started_at: float
+    run: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Choose the id of the run."""
+        started = datetime.fromtimestamp(self.started_at, UTC)
+        self.run = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+    def begins_to_write(self, plan: Plan) -> None:
+        """Record the changes that will be made, so that a killed process leaves them as unknown."""
+        if plan.changes or plan.renewals:
+            self.recorder.write(begun(self._head(), plan))
+
+    def ended(self, report: Report, code: ExitCode, calls: Mapping[str, int]) -> None:
+        """Record the end of a run that had something to write, or whose findings are new."""
+        plan = report.plan
+        if self.recorder.has_new_findings(report) or plan.changes or plan.renewals:
+            self.recorder.write(ended(self._head(calls), report, code))
+
+    def failed(self, problem: str | None, code: ExitCode, calls: Mapping[str, int] = {}) -> None:
+        """Record a problem of the whole run, unless the run before had it; None is no problem."""
+        if self.recorder.is_new_problem(problem):
+            head = replace(self._head(calls), error=problem, exit_code=int(code))
+            self.recorder.write(RunRecord(head))
+
+    def _head(self, calls: Mapping[str, int] | None = None) -> RunHead:
+        author = self.recorder.author
+        return RunHead(
+            run=self.run,
+            started_at=self.started_at,
+            duration_seconds=None
+            if calls is None
+            else max(0.0, self.recorder.now() - self.started_at),
+            command=author.command,
+            actor=author.actor,
+            target=author.target,
+            owner=author.owner,
+            commit=None,
+            dirty=False,
+            fingerprint=None,
+            exit_code=None,
+            error=None,
+            counts={},
+            calls=dict(calls or {}),
+        )
+
+
+def list_runs(
+    files: HistoryFiles, *, since: float = 0.0, keys: Sequence[str] = ()
+) -> Iterator[RunHead]:
+    """Yield the runs, the latest first.
+
+    Args:
+        files: The history.
+        since: Runs that started before are left out, in seconds since 1970.
+        keys: If not empty, only runs that changed a resource whose key matches one of them.
+
+    Raises:
+        OSError: The history cannot be read.
+    """
+    seen: set[str] = set()
+    for line in files.lines():
+        head = parse_head(line)
+        if head is None or head.run in seen:
+            continue
+        seen.add(head.run)
+        if head.started_at >= since and (not keys or has_key(line, keys)):
+            yield head
+
+
+def find_runs(files: HistoryFiles, run: str) -> list[RunRecord]:
+    """Return the records of the runs whose ids start with ``run``.
+
+    Raises:
+        OSError: The history cannot be read.
+    """
+    found: dict[str, RunRecord] = {}
+    for line in files.lines():
+        head = parse_head(line)
+        if head is None or head.run in found or not head.run.startswith(run):
+            continue
+        if record := parse_record(line):
+            found[head.run] = record
+    return list(found.values())

@@ -1,0 +1,116 @@
+"""Runs of the history as text and JSON."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from reconciler.core.escaping import escaped
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.resources import Json, canonical_json
+from reconciler.core.run_record import RunHead, RunRecord
+from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
+from reconciler.render import json_output, phrases, text
+from reconciler.render.terminal import (
+    Layout,
+    Span,
+    Style,
+    cell_width,
+    format_duration,
+    wrap_words,
+)
+
+SCHEMA = 1
+UNFINISHED = "interrupted or still running, so each change may have been made"
+
+
+def list_as_text(heads: Iterable[RunHead], layout: Layout) -> str:
+    """Return one line for each run."""
+    rows = [(_cells(head), head) for head in heads]
+    if not rows:
+        return "No run is recorded.\n"
+    widths = [max(map(cell_width, column)) for column in zip(*(it for it, _ in rows), strict=True)]
+    return "".join(f"{layout.write(_row(cells, widths, head))}\n" for cells, head in rows)
+
+
+def list_as_json(heads: Iterable[RunHead]) -> str:
+    """Return all runs as one line of JSON."""
+    runs: list[Json] = [_head(head) for head in heads]
+    return canonical_json({"schema": SCHEMA, "runs": runs}) + "\n"
+
+
+def run_as_text(record: RunRecord, layout: Layout) -> str:
+    """Return one run: its facts, its plan as `plan` shows it, and the outcomes."""
+    head = record.head
+    facts = [
+        f"run {head.run} of {head.command} by {head.actor}",
+        f"started {_time(head.started_at)}{_duration(head)}: {_result(head)}",
+        f"target {head.target}, owner {head.owner}",
+        *([f"fingerprint {head.fingerprint}"] if head.fingerprint else []),
+    ]
+    blocks = ["".join(f"{layout.write(wrap_words(escaped(fact)))}\n" for fact in facts)]
+    if record.plan is not None:
+        blocks.append(text.render_verdicts(record.plan, layout) + "\n")
+    if (report := record.report) is not None and report.outcomes:
+        lines = [text.render_outcome(it, color=layout.color) for it in report.outcomes]
+        counts = [phrases.report_counts(report)]
+        counts += [phrases.call_counts(head.calls)] if head.calls else []
+        blocks.append("".join(f"{line}\n" for line in [*lines, *counts]))
+    return "\n".join(blocks)
+
+
+def run_as_json(record: RunRecord) -> str:
+    """Return one run, its changes and its outcomes, as one line of JSON."""
+    document = {"schema": SCHEMA, **_head(record.head)}
+    if record.plan is not None:
+        document["changes"] = [json_output.change_document(it) for it in record.plan.changes]
+        document["withheld"] = [json_output.withheld_document(it) for it in record.plan.withheld]
+    report = record.report
+    outcomes = report.outcomes if report else ()
+    document["outcomes"] = [json_output.outcome_document(outcome) for outcome in outcomes]
+    return canonical_json(document) + "\n"
+
+
+def _row(cells: tuple[str, ...], widths: list[int], head: RunHead) -> list[Span]:
+    first, *rest = (
+        cell + " " * (width - cell_width(cell)) for cell, width in zip(cells, widths, strict=True)
+    )
+    spans = [Span(first, gap=""), *map(Span, rest)]
+    return [*spans, *wrap_words(escaped(_result(head)), _style(head), gap="  ")]
+
+
+def _cells(head: RunHead) -> tuple[str, ...]:
+    commit = (head.commit or "-")[:SHORT_COMMIT_CHARACTERS] + ("+" if head.dirty else "")
+    cells = (head.run, _time(head.started_at), head.command, head.actor, head.target, commit)
+    return tuple(map(escaped, cells))
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def _duration(head: RunHead) -> str:
+    seconds = head.duration_seconds
+    return "" if seconds is None else f", took {format_duration(seconds)}"
+
+
+def _result(head: RunHead) -> str:
+    if head.exit_code is None:
+        return f"{UNFINISHED}: {_counts(head)}"
+    parts = filter(None, (_counts(head), head.error))
+    return f"{', '.join(parts) or 'nothing to do'} (exit code {head.exit_code})"
+
+
+def _counts(head: RunHead) -> str:
+    return ", ".join(f"{count} {name}" for name, count in head.counts.items())
+
+
+def _style(head: RunHead) -> Style:
+    if head.exit_code is None:
+        return Style.YELLOW
+    return Style.GREEN if head.exit_code == ExitCode.OK else Style.RED
+
+
+def _head(head: RunHead) -> dict[str, Json]:
+    document = asdict(head)
+    document.pop("schema")
+    return {**document, "finished": head.is_finished}

@@ -1,0 +1,216 @@
+"""The history of runs by the command line: what is recorded, listed and shown."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import urllib3
+from conftest import Cli, Start, Write
+from daemons import eventually
+from manifest_text import mesh_yaml
+from repository import commit_all
+
+from reconciler.endpoint import LocalEndpoint
+
+
+@pytest.fixture
+def where(endpoint: LocalEndpoint) -> tuple[str, ...]:
+    return "--endpoint-url", endpoint.url, "--owner", "o"
+
+
+def runs(cli: Cli, *arguments: str) -> list[dict[str, object]]:
+    result = cli("history", "--format", "json", *arguments)
+    assert (result.code, result.err) == (0, "")
+    found: list[dict[str, object]] = json.loads(result.out)["runs"]
+    return found
+
+
+def test_a_run_that_writes_is_listed_and_shown(
+    cli: Cli, write: Write, where: tuple[str, ...]
+) -> None:
+    assert cli("history").out == "No run is recorded.\n"
+    write("manifests/a.yaml", mesh_yaml("a"))
+    planned = cli("plan", *where).out
+    assert cli("history").out == "No run is recorded.\n"
+    cli("apply", *where, "--auto-approve")
+    cli("apply", *where, "--auto-approve")
+    (run,) = runs(cli)
+    assert (run["command"], run["counts"], run["exit_code"]) == ("apply", {"applied": 1}, 0)
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", str(run["run"]))
+    listed = cli("history").out
+    assert listed.startswith(f"{run['run']}  ")
+    assert listed.endswith("  1 applied (exit code 0)\n")
+    shown = cli("history", str(run["run"])).out
+    changes = planned.split("\n\n")[1]
+    assert changes in shown
+    assert "mesh/a: created\n" in shown
+    assert f"fingerprint {run['fingerprint']}\n" in shown
+    assert planned.splitlines()[-1] == f"fingerprint {run['fingerprint']}"
+
+
+def test_one_run_as_json_has_its_patches_and_outcomes(
+    cli: Cli, write: Write, where: tuple[str, ...]
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    planned = json.loads(cli("plan", *where, "--format", "json").out)["plan"]["changes"]
+    cli("apply", *where, "--auto-approve")
+    document = json.loads(cli("history", "2", "--format", "json").out)
+    (change,) = document["changes"]
+    assert change["patch"] == planned[0]["patch"]
+    assert change["fields"] == planned[0]["fields"]
+    assert document["outcomes"] == [{"key": "mesh/a", "operation": "create", "outcome": "applied"}]
+
+
+def test_a_run_whose_writes_failed_says_why(
+    cli: Cli, write: Write, where: tuple[str, ...], endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    refused = {"operation": "CreateMesh", "fault": "error", "status": 403}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
+    assert cli("apply", *where, "--auto-approve").code == 1
+    (run,) = runs(cli)
+    assert (run["counts"], run["exit_code"]) == ({"failed": 1}, 1)
+    assert "mesh/a: create failed: " in cli("history", str(run["run"])).out
+
+
+def test_a_run_that_could_not_start_has_its_error(
+    cli: Cli, write: Write, where: tuple[str, ...], endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    refused = {"operation": "ListMeshes", "fault": "error", "status": 400}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
+    failed = cli("apply", *where, "--auto-approve")
+    (run,) = runs(cli)
+    assert (run["error"], run["exit_code"]) == (
+        failed.err.removeprefix("reconciler: ").strip(), failed.code,
+    )  # fmt: skip
+    assert str(run["error"]) in " ".join(cli("history").out.split())
+    assert cli("history", str(run["run"])).code == 0
+
+
+def test_commands_that_write_nothing_and_wrong_usage_are_not_recorded(
+    cli: Cli, write: Write, where: tuple[str, ...], here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    cli("plan", *where)
+    cli("apply", *where, "--auto-approve", "--only", "mesh/other")
+    cli("apply", *where, "--auto-approve", "--history", "none")
+    assert not (here / ".reconciler").exists()
+    assert cli("history", "--history", "none").code == 64
+
+
+def test_what_is_withheld_is_recorded(
+    cli: Cli, write: Write, where: tuple[str, ...], live: object
+) -> None:
+    live.client.create_mesh(meshName="a")  # type: ignore[attr-defined]  # of the fixture
+    write("manifests/a.yaml", mesh_yaml("a"))
+    assert cli("apply", *where, "--auto-approve").code == 5
+    (run,) = runs(cli)
+    assert (run["counts"], run["exit_code"]) == ({"withheld": 1}, 5)
+    assert "Withheld:" in cli("history", str(run["run"])).out
+
+
+def test_every_command_that_writes_is_recorded(
+    cli: Cli, write: Write, where: tuple[str, ...]
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    cli("apply", *where, "--auto-approve")
+    cli("release", "mesh/a", *where, "--auto-approve")
+    cli("adopt", "mesh/a", *where, "--auto-approve")
+    write("manifests/b.yaml", mesh_yaml("b"))
+    cli("run", "--once", *where)
+    assert [run["command"] for run in runs(cli)] == ["run", "adopt", "release", "apply"]
+
+
+def test_a_forge_names_its_user_and_job(
+    cli: Cli, write: Write, where: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CI_JOB_ID", "GITLAB_USER_LOGIN", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setenv("GITLAB_USER_LOGIN", "ann")
+    monkeypatch.setenv("CI_JOB_ID", "7")
+    write("manifests/a.yaml", mesh_yaml("a"))
+    cli("apply", *where, "--auto-approve")
+    assert [run["actor"] for run in runs(cli)] == ["ann, GitLab CI job 7"]
+
+
+def test_runs_are_selected(cli: Cli, write: Write, where: tuple[str, ...]) -> None:
+    for name in ("a", "b"):
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+        cli("apply", *where, "--auto-approve")
+    assert len(runs(cli, "--key", "mesh/a")) == 1
+    assert len(runs(cli, "--key", "mesh/*", "--since", "1h")) == 2
+    assert runs(cli, "--key", "mesh/c") == []
+    assert runs(cli, "--since", "0s") == []
+    assert runs(cli, "--since", "2999-01-01") == []
+    assert len(runs(cli, "--since", "2020-01-01T00:00:00+02:00")) == 2
+    ambiguous = cli("history", "2")
+    assert ambiguous.code == 64
+    assert "2 runs start with 2, such as " in ambiguous.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--since", "soon"), '"soon" is no --since: pass a duration such as 12h'),
+        (("--since", "99999999999d"), "is no --since"),
+        (("nowhere",), "no run nowhere in .reconciler/history"),
+        (("a", "b"), "pass one RUN"),
+        (("a", "--key", "mesh/a"), "remove --key"),
+    ],
+)
+def test_wrong_usage_is_one_line(cli: Cli, arguments: tuple[str, ...], words: str) -> None:
+    result = cli("history", *arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (64, "", 1)
+    assert words in result.err
+
+
+def test_a_history_that_cannot_be_read_is_one_line(cli: Cli, here: Path) -> None:
+    (here / "file").touch()
+    result = cli("history", "--history", "file")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "reconciler: reading the history in file: Not a directory\n"
+
+
+def test_a_history_that_cannot_be_written_stops_no_run(
+    cli: Cli, write: Write, where: tuple[str, ...]
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    Path("history").mkdir()
+    Path("history/lock").touch()
+    Path("history/runs.jsonl").symlink_to("/dev/full")
+    result = cli("apply", *where, "--auto-approve", "--history", "history")
+    assert result.code == 0
+    assert result.err.count("the history in history cannot be written: ") == 1
+
+
+@pytest.mark.process
+def test_a_daemon_records_drift_that_it_repairs_and_each_problem_once(
+    cli: Cli, write: Write, start: Start, live: object, endpoint: LocalEndpoint, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit = commit_all(here)
+    start("--interval", "1", "--policy", "sync")
+    eventually(lambda: [run["counts"] for run in runs(cli)] == [{"applied": 1}])
+    opened = {"egressFilter": {"type": "ALLOW_ALL"}}
+    live.client.update_mesh(meshName="a", spec=opened)  # type: ignore[attr-defined]  # of the fixture
+    eventually(lambda: len(runs(cli)) == 2)
+    repair = runs(cli)[0]
+    eventually(lambda: runs(cli)[0]["exit_code"] == 0)
+    assert (repair["command"], repair["commit"], repair["dirty"]) == ("run", commit, False)
+    shown = cli("history", str(repair["run"])).out
+    assert "~ mesh/a  drifted" in shown
+    assert '"ALLOW_ALL" -> "DROP_ALL"' in shown
+    assert "mesh/a: updated" in shown
+    refused = {"operation": "ListMeshes", "fault": "error", "status": 400}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
+    eventually(lambda: len(runs(cli)) == 3)
+    urllib3.request("DELETE", f"{endpoint.url}/_endpoint/faults")
+    write("manifests/b.yaml", "kind: [")
+    eventually(lambda: len(runs(cli)) == 4)
+    invalid, outage = runs(cli)[:2]
+    assert (invalid["exit_code"], outage["exit_code"]) == (65, 1)
+    assert "manifests/b.yaml:1" in str(invalid["error"])
+    assert "ListMeshes" in str(outage["error"])
