@@ -151,6 +151,15 @@ MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 HISTORY_FILE_BYTES = 16 << 20
 HISTORY_FILES = 8
 
+# Notifications.
+
+NOTIFY_TIMEOUT_SECONDS = 5
+# An outage of a chat lasts minutes, and an old notification is of no use to a person.
+NOTIFY_RETRY_DELAYS_SECONDS = (1, 5, 30, 120)
+NOTIFY_QUEUE = 100
+# At the end of the daemon, of the ten seconds that a supervisor allows.
+NOTIFY_STOP_SECONDS = 2
+
 # Forges.
 
 FORGE_CONNECT_TIMEOUT_SECONDS = 5

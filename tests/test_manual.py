@@ -96,7 +96,7 @@ def test_every_option_of_its_help_is_documented_once(command: str, cli: Cli) -> 
 
 
 def test_every_command_is_documented_once() -> None:
-    rows = re.findall(r"^\| `reconciler ((?:envoy )?\w+)", OPTIONS_PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| `reconciler ((?:envoy |notify )?\w+)", OPTIONS_PAGE, re.MULTILINE)
     assert sorted(rows) == sorted(COMMANDS)
 
 

@@ -72,14 +72,6 @@ COMMANDS = {
         (*_ALWAYS, ExitCode.WITHHELD),
         "PLANFILE is a file that --out of plan or ci wrote. No target and no manifest is read.",
     ),
-    "history": CommandHelp(
-        "Inspect",
-        "List the runs that wrote, failed or withheld, or show one.",
-        ("history --since 7d --key 'route/shop/*'", "history 20261130-0812"),
-        _ALWAYS,
-        """Without RUN, all runs are listed, the latest first. RUN is the id of a run, or its first
-characters. Times are in UTC.""",
-    ),
     "apply": CommandHelp(
         "Reconcile",
         "Plan, ask for confirmation, and make the changes.",
@@ -111,6 +103,14 @@ it applies that plan.
         (*_ALWAYS, ExitCode.WITHHELD, ExitCode.LOCKED, ExitCode.MANIFESTS),
         f"{_KEY} It must match one resource.\n\n"
         "The result is that of a plan of the whole source, because some guards count changes.",
+    ),
+    "history": CommandHelp(
+        "Inspect",
+        "List the runs that wrote, failed or withheld, or show one.",
+        ("history --since 7d --key 'route/shop/*'", "history 20261130-0812"),
+        _ALWAYS,
+        """Without RUN, all runs are listed, the latest first. RUN is the id of a run, or its first
+characters. Times are in UTC.""",
     ),
     "doctor": CommandHelp(
         "Inspect",
@@ -168,6 +168,12 @@ it applies that plan.
             ExitCode.MANIFESTS,
         ),
         "The exit code is that of the cycle.",
+    ),
+    "notify test": CommandHelp(
+        "Daemon",
+        "Send one notification to each receiver of reconciler.toml.",
+        ("notify test", "notify test --config reconciler.toml"),
+        (ExitCode.OK, ExitCode.ERROR, ExitCode.USAGE),
     ),
     "endpoint": CommandHelp(
         "Endpoint and tools",

@@ -1,6 +1,6 @@
-"""The record of a run in the history: who ran it, what it changed, and how each change ended.
+"""The record of a run in the history: its author, its changes, and how each of them ended.
 
-A record is for people. It has what a reader sees of a plan, without the specs that a write needs,
+A record is for people. It has the visible parts of a plan, without the specs that a write needs,
 so it can never be applied.
 """
 
@@ -40,7 +40,7 @@ _decoder = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class RunHead:
-    """What a list of runs shows.
+    """The facts about a run that a list of runs shows.
 
     Attributes:
         run: The id of the run; later ids are greater in the order of text.

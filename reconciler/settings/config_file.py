@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
@@ -17,6 +17,9 @@ from reconciler.known_secrets import shown
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.name_defaults import parse_name_defaults
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
+
+if TYPE_CHECKING:
+    from reconciler.settings.notify_tables import NotifyConfig
 
 CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
@@ -74,6 +77,7 @@ class ConfigFile:
         acm: Places of certificates and authorities of ACM by their ARNs, for Envoys.
         path: The file, or None if there is none.
         name_defaults: The checked tables of ``[[defaults]]``.
+        notify: The receivers of ``[[notify]]``.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +86,7 @@ class ConfigFile:
     path: Path | None = None
     acm: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     name_defaults: tuple[Mapping[str, Any], ...] = ()
+    notify: "tuple[NotifyConfig, ...]" = ()
 
 
 def read_bounded(path: Path) -> bytes:
@@ -128,13 +133,23 @@ def read_file(path: Path | None) -> ConfigFile:
     for arn, table in acm.items():
         _check_stored_certificate(chosen, arn, table)
     name_defaults = parse_name_defaults(chosen, document.pop("defaults", []))
+    notify = _parse_notify(chosen, document.pop("notify", []))
     commands = {command: document.pop(command) for command in ALL_COMMANDS if command in document}
     _check_options(chosen, "", document, None)
     for command, table in _tables(chosen, "", commands).items():
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    return ConfigFile(document, commands, targets, chosen, acm, name_defaults)
+    return ConfigFile(document, commands, targets, chosen, acm, name_defaults, notify)
+
+
+def _parse_notify(file: Path, tables: Any) -> "tuple[NotifyConfig, ...]":
+    if not tables:
+        return ()
+    # Most runs have no receivers.
+    from reconciler.settings.notify_tables import parse_notify_tables  # noqa: PLC0415
+
+    return parse_notify_tables(file, tables)
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ ALL_COMMANDS = (
     "show",
     "history",
     *DAEMON_CLIENT_COMMANDS,
+    "notify test",
     "endpoint",
     "envoy bootstrap",
     "envoy serve",

@@ -53,6 +53,10 @@ class Metrics:
             f"{_PREFIX}_outcomes", "Changes by operation and outcome.", ["verb", "outcome"],
             registry=registry,
         )  # fmt: skip
+        self._notifications = Counter(
+            f"{_PREFIX}_notifications", "Notifications by result: sent or dropped.", ["result"],
+            registry=registry,
+        )  # fmt: skip
         self._success = Gauge(
             f"{_PREFIX}_last_success_timestamp_seconds",
             "Time of the last cycle with exit code 0; 0 if there was none.",
@@ -64,11 +68,17 @@ class Metrics:
         for change in get_args(Change):
             for outcome in get_args(Outcome):
                 self._outcomes.labels(_label(change), _label(outcome))
+        for result in ("sent", "dropped"):
+            self._notifications.labels(result)
         ProcessCollector(registry=registry)
 
     def count_outcome(self, outcome: Outcome) -> None:
         """Count the outcome of a change."""
         self._outcomes.labels(operation_name(outcome.change), outcome_name(outcome)).inc()
+
+    def count_notification(self, result: str) -> None:
+        """Count a notification that was sent or dropped."""
+        self._notifications.labels(result).inc()
 
     def count_cycle(self, status: DaemonStatus) -> None:
         """Count a cycle that has ended."""

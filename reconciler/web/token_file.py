@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.web.secret_file import read_secret
+from reconciler.secret_file import read_secret
 
 _BYTES = 32
 

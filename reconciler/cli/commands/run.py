@@ -41,6 +41,7 @@ from reconciler.targets.cache import ReadCache
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_server import serve
 from reconciler.wiring.locks import steady_seconds
+from reconciler.wiring.notify import Notifier, open_notifier
 from reconciler.wiring.targets import DAEMON_UPDATES
 
 logger = logging.getLogger("reconciler.run")
@@ -78,6 +79,8 @@ class DaemonRun:
     on_heartbeat: Callable[[], None] = lambda: None
     request: CycleRequest = field(default_factory=CycleRequest)
     recorded: RecordedRun = field(init=False)
+    notifier: Notifier = field(default_factory=Notifier)
+    _report: Report | None = None
     _calls_before: Mapping[str, int] = field(default_factory=dict)
     _is_whole: bool = False
     _unfinished: dict[str, None] = field(default_factory=dict)
@@ -102,6 +105,7 @@ class DaemonRun:
         self.request = request or CycleRequest()
         self.recorded = self.recorder.start(time.time())
         self._calls_before = dict(self.context.target.calls)
+        self._report = None
         if self.request.releases_pin:
             try:
                 self.context.source.release()
@@ -141,7 +145,7 @@ class DaemonRun:
             sleep=self.stop.stop_requested.wait,
             on_outcome=self._on_outcome,
         )
-        # What waits for a retry was recorded when it failed.
+        # Changes that wait for a retry were recorded when they failed.
         tried = replace(plan, changes=tuple(changes))
         self.recorded.begins_to_write(tried)
         report = engine.apply(plan, self.context.target, options, waiting)
@@ -150,6 +154,7 @@ class DaemonRun:
         outcomes = tuple(it for it in report.outcomes if it.change.key not in waiting)
         result = replace(report, plan=tried, outcomes=outcomes)
         self.recorded.ended(result, exit_code(result), self._calls())
+        self._report = result
         return report
 
     def standby_reason(self) -> str | None:
@@ -168,6 +173,8 @@ class DaemonRun:
         self.metrics.count_cycle(status)
         if status.exit_code is not None:
             self.recorded.failed(_problem(status), status.exit_code, self._calls())
+        if self.may_write():
+            self.notifier.tell(status, self._report, time.time())
         target, cycles = self.context.target, self.cache.cycles_per_full_recheck
         return replace(
             status,
@@ -244,6 +251,10 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
     context = run.context
     elector = make_elector(context.invocation, context.target.id, context.config.owner)
     with ExitStack() as opened:
+        run.notifier = open_notifier(
+            context.invocation.file.notify, context.config.name, run.metrics.count_notification
+        )
+        opened.callback(run.notifier.stop)
         if elector is not None:
             run.may_write = opened.enter_context(keep_renewed(elector))
             run.lease = elector.lease

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
-from reconciler.web.secret_file import read_secret
+from reconciler.secret_file import read_secret
 from reconciler.web.webhooks import github, gitlab
 from reconciler.web.webhooks.signature import ReadProof
 

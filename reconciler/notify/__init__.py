@@ -1,0 +1,1 @@
+"""Notifications to receivers: webhooks and chat rooms. No cycle waits for a receiver."""

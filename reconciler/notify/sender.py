@@ -1,0 +1,119 @@
+"""Sends requests in a thread of its own, with retries, from a bounded queue.
+
+A receiver that hangs or fails delays no cycle, and no other receiver.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import urllib3
+
+from reconciler import limits
+from reconciler.core.errors import ReconcilerError
+from reconciler.known_secrets import shown
+from reconciler.network_errors import connection_advice
+from reconciler.notify.message import Request
+
+logger = logging.getLogger(__name__)
+
+SENT, DROPPED = "sent", "dropped"
+
+
+class NotifyError(ReconcilerError):
+    """A receiver did not take a notification."""
+
+
+@dataclass(slots=True)
+class Sender:
+    """The queue and the thread of one receiver.
+
+    Attributes:
+        name: The receiver, for messages.
+        on_result: Called with SENT or DROPPED for each request.
+    """
+
+    name: str
+    on_result: Callable[[str], None] = lambda _: None
+    _waiting: "queue.Queue[Request | None]" = field(
+        default_factory=lambda: queue.Queue(limits.NOTIFY_QUEUE)
+    )
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _is_failing: bool = False
+
+    def send(self, request: Request) -> None:
+        """Queue ``request``, and return at once. A full queue drops it, which is counted."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+            self._thread.start()
+        try:
+            self._waiting.put_nowait(request)
+        except queue.Full:
+            self._drop(f"{limits.NOTIFY_QUEUE} notifications are waiting")
+
+    def stop(self) -> None:
+        """Try each waiting request once more, and return when this is done or takes too long."""
+        if self._thread is None:
+            return
+        self._stopping.set()
+        try:
+            self._waiting.put_nowait(None)
+        except queue.Full:
+            return
+        self._thread.join(limits.NOTIFY_STOP_SECONDS)
+
+    def _work(self) -> None:
+        while (request := self._waiting.get()) is not None:
+            self._deliver(request)
+
+    def _deliver(self, request: Request) -> None:
+        for delay in (*limits.NOTIFY_RETRY_DELAYS_SECONDS, None):
+            try:
+                post(request)
+            except NotifyError as error:
+                if delay is None or self._stopping.wait(delay):
+                    self._drop(str(error))
+                    return
+            else:
+                self._is_failing = False
+                self.on_result(SENT)
+                return
+
+    def _drop(self, reason: str) -> None:
+        self.on_result(DROPPED)
+        if not self._is_failing:
+            logger.warning("a notification to %s was dropped: %s", self.name, reason)
+        self._is_failing = True
+
+
+def post(request: Request) -> None:
+    """Send ``request`` once.
+
+    Raises:
+        NotifyError: The receiver did not accept it.
+    """
+    timeout = urllib3.Timeout(
+        connect=limits.NOTIFY_TIMEOUT_SECONDS, read=limits.NOTIFY_TIMEOUT_SECONDS
+    )
+    try:
+        with urllib3.PoolManager() as pool:
+            response = pool.request(
+                "POST",
+                request.url,
+                body=request.body,
+                headers={"User-Agent": "mesh-reconciler", **request.headers},
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            status = response.status
+            response.close()
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        raise NotifyError(f"no response: {connection_advice(error) or shown(error)}") from error
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        raise NotifyError(f"the response was HTTP {status}")

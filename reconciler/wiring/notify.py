@@ -1,0 +1,104 @@
+"""Opens the receivers of ``[[notify]]``, and tells them of each cycle."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.core.report import Report
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.core.state.findings import ToldFindings
+from reconciler.known_secrets import remember
+from reconciler.notify.message import Receiver
+from reconciler.notify.sender import Sender
+from reconciler.notify.slack import Slack
+from reconciler.notify.webhook import Webhook
+from reconciler.secret_file import read_secret
+from reconciler.settings.notify_tables import NotifyConfig, check_url
+
+# To add a kind of receiver, add a module in notify/, a row here and its type in notify_tables.
+RECEIVERS: Mapping[str, Callable[[str, str], Receiver]] = {
+    "webhook": Webhook,
+    "slack": lambda url, _: Slack(url),
+}
+
+
+def open_receiver(config: NotifyConfig) -> Receiver:
+    """Return the receiver, with its URL and its key from their files.
+
+    Raises:
+        UsageError: A file cannot be read, or contains no URL.
+    """
+    url, secret = config.url or "", ""
+    if config.url_file:
+        advice = "create it, readable only by its user"
+        url = read_secret(
+            Path(config.url_file), "URL file", if_unreadable=advice, if_empty="URL: write one"
+        )
+        check_url(f"the content of {config.url_file}", url)
+    elif config.type == "slack":
+        remember(url)
+    if config.secret_file:
+        secret = read_secret(
+            Path(config.secret_file),
+            "key of notifications",
+            if_unreadable="create it with openssl rand -hex 32",
+            if_empty="key: create one with openssl rand -hex 32",
+        )
+    return RECEIVERS[config.type](url, secret)
+
+
+def name_of(number: int, config: NotifyConfig) -> str:
+    """Return the name of a receiver for messages: its place in reconciler.toml."""
+    return f"notify[{number}] ({config.type})"
+
+
+@dataclass(slots=True)
+class _Opened:
+    receiver: Receiver
+    sender: Sender
+    told: ToldFindings
+
+
+@dataclass(slots=True)
+class Notifier:
+    """The receivers of one daemon."""
+
+    _opened: list[_Opened] = field(default_factory=list)
+
+    def tell(self, status: DaemonStatus, report: Report | None, now: float) -> None:
+        """Queue the notifications of a cycle, and return at once."""
+        for opened in self._opened:
+            opened.told, notifications = opened.told.after(status, report, now)
+            for notification in notifications:
+                opened.sender.send(opened.receiver.request(notification))
+
+    def stop(self) -> None:
+        """End all senders, after one more try of what waits."""
+        for opened in self._opened:
+            opened.sender.stop()
+
+
+def open_notifier(
+    configs: Iterable[NotifyConfig], target: str, on_result: Callable[[str], None]
+) -> Notifier:
+    """Return a notifier for the daemon of ``target``.
+
+    Args:
+        configs: All receivers of the settings.
+        target: The name of the target.
+        on_result: Called with the result of each notification.
+
+    Raises:
+        UsageError: See `open_receiver`.
+    """
+    return Notifier(
+        [
+            _Opened(
+                open_receiver(config),
+                Sender(name_of(number, config), on_result),
+                ToldFindings(frozenset(config.on), config.remind_seconds),
+            )
+            for number, config in enumerate(configs)
+            if not config.targets or target in config.targets
+        ]
+    )
