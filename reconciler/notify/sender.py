@@ -6,7 +6,7 @@ A receiver that hangs or fails delays no cycle, and no other receiver.
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -34,10 +34,14 @@ class Sender:
     Attributes:
         name: The receiver, for messages.
         on_result: Called with SENT or DROPPED for each request.
+        retry_delays: Seconds before each further try.
+        timeout_seconds: Time for a connection, and for a response.
     """
 
     name: str
     on_result: Callable[[str], None] = lambda _: None
+    retry_delays: Sequence[float] = limits.NOTIFY_RETRY_DELAYS_SECONDS
+    timeout_seconds: float = limits.NOTIFY_TIMEOUT_SECONDS
     _waiting: "queue.Queue[Request | None]" = field(
         default_factory=lambda: queue.Queue(limits.NOTIFY_QUEUE)
     )
@@ -71,9 +75,9 @@ class Sender:
             self._deliver(request)
 
     def _deliver(self, request: Request) -> None:
-        for delay in (*limits.NOTIFY_RETRY_DELAYS_SECONDS, None):
+        for delay in (*self.retry_delays, None):
             try:
-                post(request)
+                post(request, self.timeout_seconds)
             except NotifyError as error:
                 if delay is None or self._stopping.wait(delay):
                     self._drop(str(error))
@@ -90,15 +94,13 @@ class Sender:
         self._is_failing = True
 
 
-def post(request: Request) -> None:
+def post(request: Request, timeout_seconds: float = limits.NOTIFY_TIMEOUT_SECONDS) -> None:
     """Send ``request`` once.
 
     Raises:
         NotifyError: The receiver did not accept it.
     """
-    timeout = urllib3.Timeout(
-        connect=limits.NOTIFY_TIMEOUT_SECONDS, read=limits.NOTIFY_TIMEOUT_SECONDS
-    )
+    timeout = urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds)
     try:
         with urllib3.PoolManager() as pool:
             response = pool.request(

@@ -1,0 +1,119 @@
+"""A receiver that hangs, fails or closes delays nothing, and what was dropped is counted."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from servers import Answer, scripted
+
+from reconciler import limits
+from reconciler.notify.message import Request
+from reconciler.notify.sender import DROPPED, SENT, NotifyError, Sender, post
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@contextmanager
+def listening(*, answers: bool) -> Iterator[str]:
+    """Accept connections, and never answer them, or close them at once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept: list[socket.socket] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                connection.close() if answers else kept.append(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        for connection in kept:
+            connection.close()
+
+
+def quick(results: list[str]) -> Sender:
+    return Sender("notify[0]", results.append, retry_delays=(0.01, 0.01), timeout_seconds=0.2)
+
+
+def test_a_request_arrives_as_it_was_made() -> None:
+    headers: dict[str, str] = {}
+    results: list[str] = []
+    with scripted(lambda *_: Answer(204), headers) as server:
+        sender = quick(results)
+        sender.send(Request(f"{server.url}/x?y=1", b"body", {"Content-Type": "text/x"}))
+        until(lambda: results == [SENT])
+        sender.stop()
+        assert server.asked == [("POST /x?y=1", b"body")]
+        assert headers["content-type"] == "text/x"
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
+def test_a_refused_request_is_tried_again_then_dropped(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    results: list[str] = []
+    with scripted(lambda *_: Answer(status, headers={"location": "http://127.0.0.1:1/"})) as server:
+        sender = quick(results)
+        for _ in range(2):
+            sender.send(Request(server.url, b"x"))
+        until(lambda: results == [DROPPED, DROPPED])
+        assert server.count("POST") == 6
+    (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
+    assert warning == f"a notification to notify[0] was dropped: the response was HTTP {status}"
+
+
+def test_a_receiver_that_recovers_gets_it() -> None:
+    answers = iter([Answer(500), Answer(200)])
+    results: list[str] = []
+    with scripted(lambda *_: next(answers)) as server:
+        sender = quick(results)
+        sender.send(Request(server.url, b"x"))
+        until(lambda: results == [SENT])
+        assert server.count("POST") == 2
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_receiver_that_hangs_or_closes_is_dropped(*, answers: bool) -> None:
+    results: list[str] = []
+    with listening(answers=answers) as url:
+        sender = quick(results)
+        sender.send(Request(url, b"x"))
+        until(lambda: results == [DROPPED])
+
+
+def test_a_full_queue_drops_at_once() -> None:
+    results: list[str] = []
+    with listening(answers=False) as url:
+        sender = quick(results)
+        for _ in range(limits.NOTIFY_QUEUE + 5):
+            sender.send(Request(url, b"x"))
+        # One of them is with the thread.
+        assert results.count(DROPPED) >= 4
+        sender.stop()
+
+
+def test_a_receiver_that_hangs_keeps_no_process_from_its_end() -> None:
+    with listening(answers=False) as url:
+        sender = quick([])
+        for _ in range(5):
+            sender.send(Request(url, b"x"))
+        sender.stop()
+        quick([]).stop()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://[::1/"])
+def test_no_server_is_one_sentence(url: str) -> None:
+    with pytest.raises(NotifyError, match=r"^no response: "):
+        post(Request(url, b"x"))
