@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 import reconciler
-from bench import daemon, endpoint, envoys, graphs, manifests, plans, repository, stores
+from bench import daemon, endpoint, envoys, graphs, history, manifests, plans, repository, stores
 from bench.costs import measure
 
 RUNS = 5
@@ -39,6 +39,7 @@ SECTIONS = {
     "graphs": graphs.figures,
     "daemon": daemon.figures,
     "repository": repository.figures,
+    "history": history.figures,
     "endpoint": endpoint.figures,
     "stores": stores.figures,
     "envoys": envoys.figures,

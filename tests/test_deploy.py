@@ -8,19 +8,24 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from builders import TARGET
 from deploy_files import DEPLOY, ROOT, instructions, read, read_all
 from programs import require_program
 from repository import commit_all
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
+from reconciler.core.source_revision import SourceRevision
+from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
+from reconciler.web.metrics import Metrics
 
 pytestmark = pytest.mark.unmeasured
 
@@ -335,18 +340,43 @@ def test_prometheus_takes_the_alerts() -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_every_alert_asks_for_what_the_daemon_counts() -> None:
-    metrics = pytest.importorskip(
-        "reconciler.web.metrics", reason="the daemon counts nothing yet: the alerts are unchecked"
-    )
-    status = pytest.importorskip("reconciler.core.state.daemon_status")
-    builders = pytest.importorskip("builders")
-    now = status.DaemonStatus(builders.TARGET, "platform", "sync", 0.0, 60.0)
-    text = metrics.Metrics().exposition(now, 0.0)[0].decode()
+def expressions() -> Iterator[str]:
+    """Yield every expression of the alerts and of the dashboard."""
     (group,) = read("alerts.yaml")["groups"]
-    for rule in group["rules"]:
-        asked = re.findall(r"mesh_reconciler_\w+(?:{(.+?)})?", rule["expr"])
-        names = re.findall(r"mesh_reconciler_\w+", rule["expr"])
-        assert names
-        for name, selector in zip(names, asked, strict=True):
-            assert re.search(rf"^{name}(?:{{.*{selector}.*}})? ", text, re.MULTILINE), name
+    yield from (rule["expr"] for rule in group["rules"])
+    dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
+    for panel in dashboard["panels"]:
+        yield from (target["expr"] for target in panel["targets"])
+
+
+@pytest.mark.parametrize("expression", [*expressions()])
+def test_every_expression_selects_series_that_the_daemon_has(expression: str) -> None:
+    revision = SourceRevision("c" * 40, "subject", "author")
+    now = DaemonStatus(TARGET, "platform", "sync", 0.0, 60.0, revision=revision)
+    now = replace(now, calls={"ListMeshes": 1}, responses={"ok": 1})
+    text = Metrics().exposition(now, 0.0)[0].decode()
+    # Prometheus adds the job.
+    asked = re.findall(r"(mesh_reconciler_\w+)(?:{(.+?)})?", expression.replace('job=~"$job"', ""))
+    assert asked
+    for name, selector in asked:
+        series = re.findall(rf"^{name}(?:{{(.*)}})? ", text, re.MULTILINE)
+        assert series, name
+        wanted = selector.strip(",")
+        assert "!=" in wanted or any(wanted in it for it in series), expression
+    for labels in re.findall(r"by \(([\w, ]+)\)", expression):
+        known = set(re.findall(r'(\w+)="', text)) | {"job", "instance"}
+        assert set(labels.split(", ")) <= known
+
+
+@pytest.mark.process
+def test_prometheus_takes_the_expressions_of_the_dashboard(tmp_path: Path) -> None:
+    promtool = require_program("promtool", purpose="the expressions of the dashboard")
+    rules = [
+        {"record": f"panel:{number}", "expr": it.replace("$__rate_interval", "5m")}
+        for number, it in enumerate(expressions())
+    ]
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}), "utf-8")
+    command = [promtool, "check", "rules", str(path)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr

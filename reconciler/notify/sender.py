@@ -14,9 +14,10 @@ import urllib3
 
 from reconciler import limits
 from reconciler.core.errors import ReconcilerError
+from reconciler.core.state.findings import Notification
 from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
-from reconciler.notify.message import Request
+from reconciler.notify.message import Receiver, Request
 
 logger = logging.getLogger(__name__)
 
@@ -32,35 +33,36 @@ class Sender:
     """The queue and the thread of one receiver.
 
     Attributes:
-        name: The receiver, for messages.
-        on_result: Called with SENT or DROPPED for each request.
+        name: The name of the receiver, for messages.
+        on_result: Called with SENT or DROPPED for each notification.
         retry_delays: Seconds before each further try.
         timeout_seconds: Time for a connection, and for a response.
     """
 
     name: str
+    receiver: Receiver
     on_result: Callable[[str], None] = lambda _: None
     retry_delays: Sequence[float] = limits.NOTIFY_RETRY_DELAYS_SECONDS
     timeout_seconds: float = limits.NOTIFY_TIMEOUT_SECONDS
-    _waiting: "queue.Queue[Request | None]" = field(
+    _waiting: "queue.Queue[Notification | None]" = field(
         default_factory=lambda: queue.Queue(limits.NOTIFY_QUEUE)
     )
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _is_failing: bool = False
 
-    def send(self, request: Request) -> None:
-        """Queue ``request``, and return at once. A full queue drops it, which is counted."""
+    def send(self, notification: Notification) -> None:
+        """Queue ``notification``, and return at once. A full queue drops it, which is counted."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
             self._thread.start()
         try:
-            self._waiting.put_nowait(request)
+            self._waiting.put_nowait(notification)
         except queue.Full:
             self._drop(f"{limits.NOTIFY_QUEUE} notifications are waiting")
 
     def stop(self) -> None:
-        """Try each waiting request once more, and return when this is done or takes too long."""
+        """Try each waiting notification once more; return when this is done, or takes too long."""
         if self._thread is None:
             return
         self._stopping.set()
@@ -71,8 +73,8 @@ class Sender:
         self._thread.join(limits.NOTIFY_STOP_SECONDS)
 
     def _work(self) -> None:
-        while (request := self._waiting.get()) is not None:
-            self._deliver(request)
+        while (notification := self._waiting.get()) is not None:
+            self._deliver(self.receiver.request(notification))
 
     def _deliver(self, request: Request) -> None:
         for delay in (*self.retry_delays, None):

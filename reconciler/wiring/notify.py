@@ -54,7 +54,6 @@ def name_of(number: int, config: NotifyConfig) -> str:
 
 @dataclass(slots=True)
 class _Opened:
-    receiver: Receiver
     sender: Sender
     told: ToldFindings
 
@@ -70,7 +69,7 @@ class Notifier:
         for opened in self._opened:
             opened.told, notifications = opened.told.after(status, report, now)
             for notification in notifications:
-                opened.sender.send(opened.receiver.request(notification))
+                opened.sender.send(notification)
 
     def stop(self) -> None:
         """End all senders, after one more try of what waits."""
@@ -94,8 +93,7 @@ def open_notifier(
     return Notifier(
         [
             _Opened(
-                open_receiver(config),
-                Sender(name_of(number, config), on_result),
+                Sender(name_of(number, config), open_receiver(config), on_result),
                 ToldFindings(frozenset(config.on), config.remind_seconds),
             )
             for number, config in enumerate(configs)

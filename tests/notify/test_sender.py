@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
+from builders import OWNER, TARGET
 from servers import Answer, scripted
 
 from reconciler import limits
+from reconciler.core.state.findings import Finding, FindingKind, Notification
 from reconciler.notify.message import Request
 from reconciler.notify.sender import DROPPED, SENT, NotifyError, Sender, post
 
@@ -43,16 +46,33 @@ def listening(*, answers: bool) -> Iterator[str]:
             connection.close()
 
 
-def quick(results: list[str]) -> Sender:
-    return Sender("notify[0]", results.append, retry_delays=(0.01, 0.01), timeout_seconds=0.2)
+@dataclass(frozen=True)
+class Plain:
+    """Sends the subject of the first finding to its URL."""
+
+    url: str
+
+    def request(self, notification: Notification) -> Request:
+        body = notification.findings[0].subject.encode()
+        return Request(self.url, body, {"Content-Type": "text/x"})
+
+
+def quick(results: list[str], url: str = "http://127.0.0.1:1") -> Sender:
+    return Sender(
+        "notify[0]", Plain(url), results.append, retry_delays=(0.01, 0.01), timeout_seconds=0.2
+    )
+
+
+FINDING = Finding(FindingKind.FAILED, "body", "denied")
+TOLD = Notification(FindingKind.FAILED, (FINDING,), TARGET, OWNER, 0)
 
 
 def test_a_request_arrives_as_it_was_made() -> None:
     headers: dict[str, str] = {}
     results: list[str] = []
     with scripted(lambda *_: Answer(204), headers) as server:
-        sender = quick(results)
-        sender.send(Request(f"{server.url}/x?y=1", b"body", {"Content-Type": "text/x"}))
+        sender = quick(results, f"{server.url}/x?y=1")
+        sender.send(TOLD)
         until(lambda: results == [SENT])
         sender.stop()
         assert server.asked == [("POST /x?y=1", b"body")]
@@ -65,9 +85,9 @@ def test_a_refused_request_is_tried_again_then_dropped(
 ) -> None:
     results: list[str] = []
     with scripted(lambda *_: Answer(status, headers={"location": "http://127.0.0.1:1/"})) as server:
-        sender = quick(results)
+        sender = quick(results, server.url)
         for _ in range(2):
-            sender.send(Request(server.url, b"x"))
+            sender.send(TOLD)
         until(lambda: results == [DROPPED, DROPPED])
         assert server.count("POST") == 6
     (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
@@ -78,8 +98,8 @@ def test_a_receiver_that_recovers_gets_it() -> None:
     answers = iter([Answer(500), Answer(200)])
     results: list[str] = []
     with scripted(lambda *_: next(answers)) as server:
-        sender = quick(results)
-        sender.send(Request(server.url, b"x"))
+        sender = quick(results, server.url)
+        sender.send(TOLD)
         until(lambda: results == [SENT])
         assert server.count("POST") == 2
 
@@ -88,17 +108,17 @@ def test_a_receiver_that_recovers_gets_it() -> None:
 def test_a_receiver_that_hangs_or_closes_is_dropped(*, answers: bool) -> None:
     results: list[str] = []
     with listening(answers=answers) as url:
-        sender = quick(results)
-        sender.send(Request(url, b"x"))
+        sender = quick(results, url)
+        sender.send(TOLD)
         until(lambda: results == [DROPPED])
 
 
 def test_a_full_queue_drops_at_once() -> None:
     results: list[str] = []
     with listening(answers=False) as url:
-        sender = quick(results)
+        sender = quick(results, url)
         for _ in range(limits.NOTIFY_QUEUE + 5):
-            sender.send(Request(url, b"x"))
+            sender.send(TOLD)
         # One of them is with the thread.
         assert results.count(DROPPED) >= 4
         sender.stop()
@@ -106,9 +126,9 @@ def test_a_full_queue_drops_at_once() -> None:
 
 def test_a_receiver_that_hangs_keeps_no_process_from_its_end() -> None:
     with listening(answers=False) as url:
-        sender = quick([])
+        sender = quick([], url)
         for _ in range(5):
-            sender.send(Request(url, b"x"))
+            sender.send(TOLD)
         sender.stop()
         quick([]).stop()
 

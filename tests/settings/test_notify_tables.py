@@ -70,7 +70,8 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path, text: str, words: str) 
 
 
 @pytest.mark.parametrize(
-    "url", ["canary", "ftp://canary/x", "https://", "http://canary:x/", "http://[canary", "http://a b"]
+    "url",
+    ["canary", "ftp://canary/x", "https://", "http://canary:x/", "http://[canary", "http://a b"],
 )
 def test_a_wrong_url_is_not_shown(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError, match=r"notify\[0\]\.url must be an http or https URL$"):

@@ -111,13 +111,20 @@ class ToldFindings:
             now: Wall-clock time, in seconds since 1970.
         """
         found = [it for it in findings_of(status, report) if it.kind in self.kinds]
-        present = {it.fingerprint: it for it in found if it.lasts}
-        new = [it for it in found if self._is_new(it)]
-        due = [
-            told.finding
+        by_mark = {it.fingerprint: it for it in found}
+        present = {mark: it for mark, it in by_mark.items() if it.lasts}
+        # Failed calls and then an unreadable target are one outage.
+        is_outage = any(it.finding.kind is FindingKind.FAILED for it in self._told.values())
+        new = {
+            mark: it
+            for mark, it in by_mark.items()
+            if mark not in self._told and not (is_outage and it.subject == TARGET)
+        }
+        due = {
+            mark: told.finding
             for mark, told in self._told.items()
-            if mark in present and self._is_due(told, now)
-        ]
+            if mark in present and 0 < self.remind_seconds <= now - told.at
+        }
         subjects = {(it.kind, it.subject) for it in present.values()}
         over = [
             replace(told.finding, text=f"over: {told.finding.text}", lasts=False)
@@ -125,26 +132,16 @@ class ToldFindings:
             if (told.finding.kind, told.finding.subject) not in subjects
         ]
         told = {mark: it for mark, it in self._told.items() if mark in present}
-        told |= {it.fingerprint: _Told(it, now) for it in (*new, *due) if it.lasts}
+        told |= {mark: _Told(it, now) for mark, it in {**new, **due}.items() if it.lasts}
         first = Notification(FindingKind.FAILED, (), status.target, status.owner, now)
         first = replace(first, revision=status.revision)
         notifications = [
-            *_by_kind(replace(first, is_reminder=False), new),
-            *_by_kind(replace(first, is_reminder=True), due),
+            *_by_kind(replace(first, is_reminder=False), new.values()),
+            *_by_kind(replace(first, is_reminder=True), due.values()),
         ]
         if over and FindingKind.RECOVERED in self.kinds:
             notifications.append(replace(first, kind=FindingKind.RECOVERED, findings=tuple(over)))
         return replace(self, _told=told), notifications
-
-    def _is_new(self, finding: Finding) -> bool:
-        if finding.fingerprint in self._told:
-            return False
-        # Failed calls and then an unreadable target are one outage.
-        kinds = {told.finding.kind for told in self._told.values()}
-        return finding.subject != TARGET or finding.kind not in kinds
-
-    def _is_due(self, told: _Told, now: float) -> bool:
-        return 0 < self.remind_seconds <= now - told.at
 
 
 def findings_of(status: DaemonStatus, report: Report | None) -> Iterator[Finding]:

@@ -1,0 +1,74 @@
+"""Benchmarks of the history, and of the time that notifications cost a cycle."""
+
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from builders import OWNER, TARGET, desired, egress, mesh, plan, present
+
+from bench.costs import measure
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.report import Applied, Report
+from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
+from reconciler.core.state.findings import FindingKind
+from reconciler.history.history_file import HistoryFiles
+from reconciler.history.recorder import Author, Recorder, list_runs
+from reconciler.settings.notify_tables import NotifyConfig
+from reconciler.wiring.notify import open_notifier
+
+RECORDS = 100_000
+MESHES = 1_000
+CYCLES = 200
+
+
+def figures() -> Iterator[str]:
+    """Yield a line for each figure, with its goal."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield _reading(Path(directory))
+    yield _telling()
+
+
+def _reading(directory: Path) -> str:
+    made = plan(desired("m", egress("DROP_ALL")), present("m", egress("ALLOW_ALL")))
+    files = HistoryFiles(directory)
+    run = Recorder(files, Author("apply", "user@host", TARGET.name, OWNER)).start(0)
+    run.ended(Report(made, tuple(map(Applied, made.changes))), ExitCode.OK, {})
+    (line,) = files.lines()
+    lines = (line.replace(run.run.encode(), b"run-%06d" % number) for number in range(RECORDS))
+    (directory / "runs.jsonl").write_bytes(b"\n".join([*lines, b""]))
+    began = time.perf_counter()
+    count = sum(1 for _ in list_runs(files))
+    took = time.perf_counter() - began
+    command = [sys.executable, "-m", "reconciler", "history", "--history", str(directory)]
+    cost = measure(command, str(directory))
+    return (
+        f"history of {count:,} runs, {len(line):,} bytes each: read in {took:.2f} s (goal: 1 s); "
+        f"listed by the command in {cost.wall:.2f} s, {cost.memory:.0f} MB"
+    )
+
+
+def _telling() -> str:
+    kinds = tuple(FindingKind)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # It accepts no connection and so never answers.
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        config = NotifyConfig("webhook", url, None, None, kinds, (), 0)
+        notifier = open_notifier([config], TARGET.name, lambda _: None)
+        costs = []
+        for number in range(CYCLES):
+            state = State.FAILED if number % 2 else State.IN_SYNC
+            resources = tuple(
+                ResourceStatus(mesh(f"m{it}"), state, 0, reason="denied") for it in range(MESHES)
+            )
+            status = DaemonStatus(TARGET, OWNER, "sync", 0, 60, resources=resources)
+            began = time.perf_counter()
+            notifier.tell(status, None, number)
+            costs.append(time.perf_counter() - began)
+    return (
+        f"a receiver that hangs costs a cycle with an outage of {MESHES:,} meshes or its end "
+        f"{1000 * median(costs):.1f} ms, at most {1000 * max(costs):.1f} ms (goal: 5 ms)"
+    )
