@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from builders import key as key_of
+from envoy.live.deliveries import ADMIN_PORT, Delivery, Files
 from envoy.live.dns import NameServer
 from envoy.live.namespaces import (
     CONNECT_TIMEOUT,
@@ -23,13 +24,11 @@ from envoy.live.namespaces import (
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TcpApplication
 from envoy.meshes import Specs
 
-from reconciler.cli.main import main
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 from reconciler.wiring.envoy import render_yaml
 
 MESH = "live"
-ADMIN_PORT = 9901
 # A busy machine is slow to start an Envoy and to read a file; no test fails by this bound.
 PATIENT_SECONDS = 120.0
 CLIENT, SERVER, EDGE, PLAIN = "client", "server", "edge", "plain"
@@ -43,7 +42,12 @@ class Network:
     """Four tasks: a client and a server behind the redirect, a gateway, and one without Envoy.
 
     The last task has the nodes a, b and c, each with an address of its own.
+
+    Attributes:
+        delivery: How Envoys get their configuration.
     """
+
+    delivery: type[Delivery] = Files
 
     def __init__(self, program: Path) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="mesh-live-")
@@ -72,6 +76,10 @@ class Network:
         for name, host in NODES.items():
             self._serve(PLAIN, name, f"10.77.0.{host}")
 
+    def __str__(self) -> str:
+        """Return the name of the delivery."""
+        return self.delivery.__name__.lower()
+
     def _serve(self, task: str, name: str, address: str) -> None:
         listen = self.tasks[task].listen
         self.http[name] = HttpApplication(name, listen(address, 80))
@@ -94,7 +102,7 @@ class Network:
 
 
 class LiveMesh:
-    """A mesh whose manifests are exported by the command, and the Envoys that read the files."""
+    """A mesh whose manifests are delivered to Envoys by files or by a server."""
 
     def __init__(
         self, network: Network, specs: Specs, *envoys: str, arguments: Sequence[str] = ()
@@ -103,10 +111,7 @@ class LiveMesh:
         self.root = Path(tempfile.mkdtemp(dir=network.root))
         self.root.chmod(0o755)
         self._manifests = self.root / "manifests.yaml"
-        self.command = [
-            "envoy", "export", str(self.root), str(self._manifests),
-            "--admin", f"127.0.0.1:{ADMIN_PORT}", *arguments,
-        ]  # fmt: skip
+        self.delivery = network.delivery(self.root, self._manifests, arguments)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.export(specs)
         for name in envoys:
@@ -117,9 +122,14 @@ class LiveMesh:
         assert self.rejected() == [], [self.log(name) for name in envoys]
 
     def export(self, specs: Specs, *arguments: str) -> None:
-        """Replace the manifests, and export them."""
+        """Replace the manifests, and deliver them.
+
+        Args:
+            specs: The resources.
+            arguments: More arguments of the command that delivers them, from now on.
+        """
         self.write(specs)
-        assert main([*self.command, *arguments]) == 0
+        self.delivery.deliver(*arguments)
 
     def write(self, specs: Specs) -> None:
         """Replace the manifests at once, as an editor or git does."""
@@ -127,16 +137,12 @@ class LiveMesh:
         part.write_text(manifest_text(specs))
         part.replace(self._manifests)
 
-    def files(self, name: str) -> Path:
-        """Return the directory with the files of a proxy."""
-        kind = "virtual-gateway" if name == EDGE else "virtual-node"
-        return self.root / MESH / kind / name
-
     def _start(self, name: str) -> None:
+        proxy = f"virtual-{'gateway' if name == EDGE else 'node'}/{MESH}/{name}"
         task = self.network.tasks[name]
         command = task.command(
             "setpriv", "--reuid", str(ENVOY_USER), "--regid", str(ENVOY_USER), "--clear-groups",
-            self.network.root / "envoy", "-c", self.files(name) / "bootstrap.yaml",
+            self.network.root / "envoy", "-c", self.delivery.bootstrap(key_of(proxy)),
             "--concurrency", "1", "--disable-hot-restart", "-l", "warning",
             "--file-flush-interval-msec", "200",
         )  # fmt: skip
@@ -175,6 +181,7 @@ class LiveMesh:
             process.terminate()
         for process in self._processes.values():
             process.wait(PATIENT_SECONDS)
+        self.delivery.close()
 
 
 @contextmanager
@@ -187,7 +194,7 @@ def live_mesh(
         network: The network, with a task of the same name for each Envoy.
         specs: The resources.
         envoys: The names of the nodes and gateways.
-        arguments: More arguments of the command that exports them.
+        arguments: More arguments of the command that delivers them.
     """
     mesh = LiveMesh(network, specs, *envoys, arguments=arguments)
     try:

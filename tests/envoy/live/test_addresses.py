@@ -78,4 +78,4 @@ def test_ip_preferences(network: Network, record_property: Callable[[str, object
         mesh = stack.enter_context(live_mesh(network, specs, CLIENT, SERVER))
         assert failures(mesh, checks) == []
         assert application.attempts
-    record_property("figure", f"envoy live: {len(checks)} checks of IP preferences")
+    record_property("figure", f"envoy live by {network}: {len(checks)} checks of IP preferences")

@@ -75,7 +75,7 @@ def test_the_egress_filter(
             eventually(partial(succeed, mesh, checks[1:3]))
             assert failures(mesh, checks) == []
             count += len(checks)
-    record_property("figure", f"envoy live: {count} checks of the egress filter")
+    record_property("figure", f"envoy live by {network}: {count} checks of the egress filter")
 
 
 @pytest.mark.process
@@ -106,7 +106,7 @@ def test_a_listener_changes_in_place(
         assert client.getresponse().read()
         # Otherwise the client would have made another connection.
         assert client.sock is before
-    record_property("figure", "envoy live: 3 checks of a listener that changes in place")
+    record_property("figure", f"envoy live by {network}: 3 checks of a listener that changes in place")
 
 
 def hosts_answer(mesh: LiveMesh, service: Service, *names: str) -> Callable[[], bool]:
@@ -224,4 +224,4 @@ def test_hosts_that_come_and_go(
         know(network)
         mesh.export(specs)
         eventually(lambda: Request().send(network, MAPPED.host)["status"] == 503)
-    record_property("figure", "envoy live: 11 checks of hosts that come and go")
+    record_property("figure", f"envoy live by {network}: 11 checks of hosts that come and go")

@@ -258,4 +258,4 @@ def test_gateways(network: Network, record_property: Callable[[str, object], Non
     ]  # fmt: skip
     with live_mesh(network, specs, EDGE) as mesh:
         assert failures(mesh, checks) == []
-    record_property("figure", f"envoy live: {len(checks)} checks of gateways")
+    record_property("figure", f"envoy live by {network}: {len(checks)} checks of gateways")

@@ -173,4 +173,4 @@ def test_listeners(network: Network, record_property: Callable[[str, object], No
         assert {"path": "/both?ends", "code": 200} in map(json.loads, lines)
         line = "/both?ends 200 cds_ingress_live_server_http_80\n"
         eventually(lambda: line in (network.logs / "server.log").read_text())
-    record_property("figure", f"envoy live: {len(checks) + 2} checks of listeners")
+    record_property("figure", f"envoy live by {network}: {len(checks) + 2} checks of listeners")

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from amounts import amount
+from builders import key
+from envoy.live.deliveries import Files
 from envoy.live.namespaces import CONNECT_TIMEOUT, UNUSED_ADDRESS
 from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
 from envoy.live.specs import http, node
@@ -132,7 +134,8 @@ def address(number: int) -> str:
 
 def is_published(mesh: LiveMesh, number: int) -> bool:
     """Whether the client has clusters of these nodes, and no longer of those before."""
-    content = json.loads((mesh.files(CLIENT) / "cds.json").read_text())
+    directory = mesh.delivery.bootstrap(key(f"virtual-node/live/{CLIENT}")).parent
+    content = json.loads((directory / "cds.json").read_text())
     names = [resource["name"].split("_") for resource in content["resources"]]
     found = {parts[3] for parts in names if parts[1] == "egress" and len(parts) > 4}
     return found == {f"{kind}-{number}" for kind in SERVICES}
@@ -140,16 +143,16 @@ def is_published(mesh: LiveMesh, number: int) -> bool:
 
 @pytest.mark.process
 def test_replaced_nodes_fail_no_request(
-    network: Network, record_property: Callable[[str, object], None]
+    files_network: Network, record_property: Callable[[str, object], None]
 ) -> None:
-    with under_load(network) as (mesh, load), watching(mesh):
-        network.names.delay = DNS_SECONDS
+    with under_load(files_network) as (mesh, load), watching(mesh):
+        files_network.names.delay = DNS_SECONDS
         try:
             for number in range(1, CHANGES + 1):
                 mesh.write(specs_of(number))
                 eventually(partial(is_published, mesh, number))
         finally:
-            network.names.delay = 0.0
+            files_network.names.delay = 0.0
         load.stop()
     assert load.failed == 0, load.answers
     figure = f"0 of {load.answers[200]} requests failed"
@@ -158,18 +161,18 @@ def test_replaced_nodes_fail_no_request(
 
 @pytest.mark.process
 def test_without_an_order_requests_fail(
-    network: Network, record_property: Callable[[str, object], None]
+    files_network: Network, record_property: Callable[[str, object], None]
 ) -> None:
-    with under_load(network) as (mesh, load):
+    with under_load(files_network) as (mesh, load):
         for number in range(1, UNORDERED + 1):
             failed = load.failed
             # The routes name a new node, which no Envoy finds before the name server answers.
-            network.names.answering.clear()
+            files_network.names.answering.clear()
             try:
                 mesh.export(specs_of(number))
                 eventually(partial(load.has_more, failed=failed))
             finally:
-                network.names.answering.set()
+                files_network.names.answering.set()
             eventually(partial(load.has_more, served=load.answers[200]))
         load.stop()
     figure = f"{load.failed} of {load.answers.total()} requests failed"
@@ -179,7 +182,8 @@ def test_without_an_order_requests_fail(
 @contextmanager
 def watching(mesh: LiveMesh) -> Iterator[None]:
     """Run the command that keeps the files up to date."""
-    command = [*mesh.command, "--watch", "--grace", str(GRACE_SECONDS)]
+    assert isinstance(mesh.delivery, Files)
+    command = [*mesh.delivery.command, "--watch", "--grace", str(GRACE_SECONDS)]
     process = subprocess.Popen(
         [sys.executable, "-m", "reconciler", *command], stdout=subprocess.PIPE, text=True
     )

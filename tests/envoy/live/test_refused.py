@@ -127,4 +127,4 @@ def test_refused_parts_fail_closed(
         eventually(lambda: Request().send(network, to_server.host)["status"] == 200)
         eventually(lambda: not outside("", ACM_PORT, SERVED, **tls).failure(mesh))
         assert not outside("", ACM_PORT, CLOSED).failure(mesh)
-    record_property("figure", f"envoy live: {len(checks) + 5} checks of refused parts")
+    record_property("figure", f"envoy live by {network}: {len(checks) + 5} checks of refused parts")

@@ -168,4 +168,4 @@ def test_routes(network: Network, record_property: Callable[[str, object], None]
     checks = [check for service in services for check in service.checks]
     with live_mesh(network, mesh_of(services), CLIENT) as mesh:
         assert failures(mesh, checks) == []
-    record_property("figure", f"envoy live: {len(checks)} checks of routes")
+    record_property("figure", f"envoy live by {network}: {len(checks)} checks of routes")

@@ -177,4 +177,4 @@ def test_tls(network: Network, record_property: Callable[[str, object], None]) -
     specs = mesh_of(services, {"virtual-node/live/server": server(keys)})
     with applications(network), live_mesh(network, specs, CLIENT, SERVER) as mesh:
         assert failures(mesh, checks) == []
-    record_property("figure", f"envoy live: {len(checks)} checks of TLS")
+    record_property("figure", f"envoy live by {network}: {len(checks)} checks of TLS")

@@ -171,4 +171,4 @@ def test_traffic(network: Network, record_property: Callable[[str, object], None
         checks += SLOW_CHECKS
     with live_mesh(network, mesh_of(services, {"virtual-node/live/half": HALF}), CLIENT) as mesh:
         assert failures(mesh, checks) == []
-    record_property("figure", f"envoy live: {len(checks)} checks of traffic")
+    record_property("figure", f"envoy live by {network}: {len(checks)} checks of traffic")
