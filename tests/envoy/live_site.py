@@ -59,6 +59,17 @@ class Process:
         self._process.stdout.close()
 
 
+@contextmanager
+def serving(data: Path, socket: str, **more: Any) -> Iterator[EnvoyServer]:
+    """Serve Envoys on the data of an endpoint by a server of this process."""
+    reader, _ = open_reader(None, data)
+    identity = NodeIdentity("000000000000", "us-east-1")
+    state = StoredState(reader, Scope("000000000000", "us-east-1"))
+    with EnvoyServer([Address(socket)], lambda *_: state, identity, **more) as server:
+        yield server
+    reader.close()
+
+
 class Site:
     """A context manager with everything; it ends all processes."""
 
@@ -117,15 +128,10 @@ class Site:
         return process
 
     @contextmanager
-    def without_order(self) -> Iterator[None]:
-        """Serve Envoys on the same data, and without an order, on the socket ``off``."""
-        reader, _ = open_reader(None, self._directory / "data")
-        addresses = [Address(self.socket("off"))]
-        identity = NodeIdentity("000000000000", "us-east-1")
-        state = StoredState(reader, Scope("000000000000", "us-east-1"))
-        with EnvoyServer(addresses, lambda *_: state, identity, make_session=WithoutOrder):
-            yield
-        reader.close()
+    def serving(self, socket: str, **more: Any) -> Iterator[EnvoyServer]:
+        """Serve Envoys on the same data by a server of this process, on another socket."""
+        with serving(self._directory / "data", self.socket(socket), **more) as server:
+            yield server
 
     def tell(self, name: str, *arguments: Any) -> str:
         """Send a command to the traffic, and return its answer."""

@@ -12,7 +12,7 @@ import pytest
 from amounts import FULL, amount
 from envoy.conftest import installed
 from envoy.envoys import VERSIONS, Envoy
-from envoy.live_site import Site
+from envoy.live_site import Site, WithoutOrder
 from programs import find_program
 
 REPLACED = amount("nodes replaced under load before a real Envoy", test=4, full=60)
@@ -93,7 +93,7 @@ def test_without_its_order_requests_fail(site: Site) -> None:
     site.endpoint()
     site.create_mesh()
     site.create_gateway()
-    with site.without_order():
+    with site.serving("off", make_session=WithoutOrder):
         site.start_envoy("off")
         site.until("n0")
         site.tell("load", 8)

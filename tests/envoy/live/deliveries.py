@@ -61,12 +61,15 @@ class Ads:
     """``apply`` changes the state of an endpoint, which serves Envoys.
 
     Attributes:
+        data: The data of the endpoint.
+        url: The URL of its API.
+        client: A client of its API.
         socket: The socket of Envoys; its group is that of their user.
-        client: The client of the endpoint's API.
     """
 
     def __init__(self, root: Path, manifests: Path, arguments: Sequence[str]) -> None:
         self._root = root
+        self.data = root / "data"
         self._manifests = manifests
         self._arguments = [*arguments]
         directory = root / "xds"
@@ -79,19 +82,19 @@ class Ads:
 
     def start(self) -> None:
         """Start the endpoint."""
-        options = ["--data", str(self._root / "data"), "--xds", f"unix:{self.socket}"]
+        options = ["--data", str(self.data), "--xds", f"unix:{self.socket}"]
         command = ["endpoint", "--listen", "127.0.0.1:0", *options, *self._arguments]
         self._process = Process("App Mesh API at", *command)
-        self._url = self._process.line.split("App Mesh API at ")[1].split(",")[0]
+        self.url = self._process.line.split("App Mesh API at ")[1].split(",")[0]
         access = {name.lower(): value for name, value in _ACCESS.items()}
-        self.client = boto3.client("appmesh", _REGION, endpoint_url=self._url, **access)
+        self.client = boto3.client("appmesh", _REGION, endpoint_url=self.url, **access)
 
     def deliver(self, *arguments: str) -> None:
         if arguments:
             self._arguments += arguments
             self.close()
             self.start()
-        options = ["--endpoint-url", self._url, "--region", _REGION, "--owner", "live"]
+        options = ["--endpoint-url", self.url, "--region", _REGION, "--owner", "live"]
         deletes = ["--policy", "sync", "--max-deletes", "1000", "--auto-approve"]
         command = [sys.executable, "-m", "reconciler", "apply", str(self._manifests)]
         done = subprocess.run(

@@ -106,7 +106,9 @@ def test_a_listener_changes_in_place(
         assert client.getresponse().read()
         # Otherwise the client would have made another connection.
         assert client.sock is before
-    record_property("figure", f"envoy live by {network}: 3 checks of a listener that changes in place")
+    record_property(
+        "figure", f"envoy live by {network}: 3 checks of a listener that changes in place"
+    )
 
 
 def hosts_answer(mesh: LiveMesh, service: Service, *names: str) -> Callable[[], bool]:

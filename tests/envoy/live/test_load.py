@@ -3,19 +3,17 @@
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.client import HTTPConnection, HTTPException
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 from amounts import amount
 from builders import key
 from envoy.live.deliveries import Files
-from envoy.live.namespaces import CONNECT_TIMEOUT, UNUSED_ADDRESS
+from envoy.live.load import Load, Path
+from envoy.live.namespaces import CONNECT_TIMEOUT
 from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
 from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication
@@ -28,9 +26,8 @@ PORT = 8080
 # requests would fail for as long; the default is enough for a busy machine too.
 DNS_SECONDS = 0.5
 GRACE_SECONDS = 3.0
-# Two clients send this often; more would only compete with other tests.
-INTERVAL_SECONDS = 0.01
 SERVICES = ("dns", "map")
+PATHS = [Path(f"node to {kind}", f"{kind}.local") for kind in SERVICES]
 
 
 def specs_of(number: int) -> Specs:
@@ -56,52 +53,6 @@ def specs_of(number: int) -> Specs:
     return found
 
 
-class Load:
-    """Clients that send requests to both services until they are stopped.
-
-    Attributes:
-        answers: The number of each status; 0 is a connection that failed.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self.answers: Counter[int] = Counter()
-        self._connect = network.tasks[CLIENT].connect
-        self._stop = Event()
-        self._threads = [Thread(target=self._send, args=(kind,)) for kind in SERVICES]
-        for thread in self._threads:
-            thread.start()
-
-    def _send(self, kind: str) -> None:
-        while not self._stop.is_set():
-            http = HTTPConnection(f"{kind}.local")
-            try:
-                with self._connect(UNUSED_ADDRESS, 80) as http.sock:
-                    self._repeat(http)
-            except (OSError, HTTPException):
-                self.answers[0] += 1
-
-    def _repeat(self, http: HTTPConnection) -> None:
-        while not self._stop.wait(INTERVAL_SECONDS) and http.sock is not None:
-            http.request("GET", "/")
-            answer = http.getresponse()
-            answer.read()
-            self.answers[answer.status] += 1
-
-    @property
-    def failed(self) -> int:
-        """The number of requests without the answer of an application."""
-        return self.answers.total() - self.answers[200]
-
-    def has_more(self, failed: int = -1, served: int = -1) -> bool:
-        """Whether there are more failures and more answers than these."""
-        return self.failed > failed and self.answers[200] > served
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(CONNECT_TIMEOUT)
-
-
 @contextmanager
 def under_load(network: Network) -> Iterator[tuple[LiveMesh, Load]]:
     """Run a mesh whose nodes are all one application, with clients that call it."""
@@ -117,9 +68,9 @@ def under_load(network: Network) -> Iterator[tuple[LiveMesh, Load]]:
     arguments = ("--instances", str(instances))
     try:
         with live_mesh(network, specs_of(0), CLIENT, arguments=arguments) as mesh:
-            load = Load(network)
-            eventually(lambda: load.answers[200] > 0)
-            load.answers.clear()
+            load = Load(network, PATHS)
+            eventually(lambda: load.served > 0)
+            load.clear()
             try:
                 yield mesh, load
             finally:
@@ -155,7 +106,7 @@ def test_replaced_nodes_fail_no_request(
             files_network.names.delay = 0.0
         load.stop()
     assert load.failed == 0, load.answers
-    figure = f"0 of {load.answers[200]} requests failed"
+    figure = f"0 of {load.served} requests failed"
     record_property("figure", f"envoy live: {CHANGES} times two replaced nodes, {figure}")
 
 
@@ -173,9 +124,9 @@ def test_without_an_order_requests_fail(
                 eventually(partial(load.has_more, failed=failed))
             finally:
                 files_network.names.answering.set()
-            eventually(partial(load.has_more, served=load.answers[200]))
+            eventually(partial(load.has_more, served=load.served))
         load.stop()
-    figure = f"{load.failed} of {load.answers.total()} requests failed"
+    figure = f"{load.failed} of {load.total} requests failed"
     record_property("figure", f"envoy live: {UNORDERED} times without an order, {figure}")
 
 

@@ -173,4 +173,6 @@ def test_protocols(network: Network, record_property: Callable[[str, object], No
     checks = [check for service in services for check in service.checks] + TCP_CHECKS + STREAMS
     with live_mesh(network, mesh_of(services, NODES), CLIENT) as mesh:
         assert failures(mesh, checks) == []
-    record_property("figure", f"envoy live by {network}: {len(checks)} checks of gRPC, HTTP/2 and TCP")
+    record_property(
+        "figure", f"envoy live by {network}: {len(checks)} checks of gRPC, HTTP/2 and TCP"
+    )
