@@ -14,14 +14,11 @@ from typing import Any
 
 import boto3
 import grpc
+from envoy.simulated_proxies import Proxy
 
-from reconciler.envoy.encoding import message_class
-from reconciler.envoy.proxy_state import CLUSTERS, LISTENERS, ROUTES
-
+TABLES = ("rds_egress_http_80",)
 PROXIES, SERVICES, CHANGES = 200, 100, 10
 TICKS = os.sysconf("SC_CLK_TCK")
-_METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
-_TABLES = ("rds_egress_http_80",)
 _LISTENER = {"portMapping": {"port": 80, "protocol": "http"}}
 
 
@@ -35,7 +32,9 @@ def figures() -> Iterator[str]:
 
 async def _measure(directory: Path, process: int, client: Any) -> str:
     async with grpc.aio.insecure_channel(f"unix:{directory}/xds.sock") as channel:
-        proxies = [_Proxy(channel, number) for number in range(PROXIES)]
+        proxies = [
+            Proxy(channel, f"mesh/m/virtualNode/n{number}", TABLES) for number in range(PROXIES)
+        ]
         tasks = [asyncio.create_task(proxy.run()) for proxy in proxies]
         await _until(proxies, 0.0)
         costs, waits = [], []
@@ -56,36 +55,7 @@ async def _measure(directory: Path, process: int, client: Any) -> str:
     )
 
 
-class _Proxy:
-    """A proxy that accepts everything at once."""
-
-    def __init__(self, channel: grpc.aio.Channel, number: int) -> None:
-        parse = message_class("envoy.service.discovery.v3.DiscoveryResponse").FromString
-        self._call = channel.stream_stream(_METHOD, response_deserializer=parse)()
-        self._node = f"mesh/m/virtualNode/n{number}"
-        # When it took its last routes.
-        self.last = -1.0
-
-    async def run(self) -> None:
-        for kind in (CLUSTERS, LISTENERS, ROUTES):
-            await self._ask(kind)
-        while (response := await self._call.read()) is not grpc.aio.EOF:
-            if response.type_url == ROUTES:
-                self.last = time.perf_counter()
-            await self._ask(response.type_url, response.version_info, response.nonce)
-
-    async def _ask(self, kind: str, version: str = "", nonce: str = "") -> None:
-        request = message_class("envoy.service.discovery.v3.DiscoveryRequest")(
-            type_url=kind,
-            version_info=version,
-            response_nonce=nonce,
-            resource_names=_TABLES if kind == ROUTES else (),
-        )
-        request.node.id = self._node
-        await self._call.write(request.SerializeToString())
-
-
-async def _until(proxies: list[_Proxy], began: float) -> None:
+async def _until(proxies: list[Proxy], began: float) -> None:
     while min(proxy.last for proxy in proxies) <= began:  # noqa: ASYNC110  # no one event
         await asyncio.sleep(0.005)
 

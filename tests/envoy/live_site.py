@@ -23,6 +23,7 @@ from reconciler.wiring.control_plane import StoredState
 GATEWAY = Key("virtual-gateway", ("m", "g"))
 GATEWAY_PORT = 9000
 ROUTER_PORT = 8080
+FIRST_PORT = 10_000
 _HERE = Path(__file__).parent
 
 
@@ -147,6 +148,12 @@ class Site:
         assert isinstance(took, float), took
         return took
 
+    def first(self, answer: str, seconds: float = 30) -> float:
+        """Return the monotonic time at which the load got this answer first."""
+        found = json.loads(self.tell("first", answer, seconds))
+        assert isinstance(found, float), found
+        return found
+
     def results(self) -> tuple[int, dict[str, int]]:
         """Return the number of requests since the last call, and the failed ones by reason."""
         found = json.loads(self.tell("results"))
@@ -174,7 +181,7 @@ class Site:
         )
         self.add_node(0)
         self._client.create_route(
-            meshName="m", virtualRouterName="r", routeName="x", spec=_route({0: 1})
+            meshName="m", virtualRouterName="r", routeName="x", spec=route_spec({0: 1})
         )
         self._client.create_virtual_service(
             meshName="m",
@@ -195,18 +202,58 @@ class Site:
             meshName="m", virtualGatewayName="g", gatewayRouteName="y", spec=spec
         )
 
+    def serve(self, number: int) -> None:
+        """Start the server of a node."""
+        self.tell("serve", FIRST_PORT + number, f"n{number}")
+
     def add_node(self, number: int) -> None:
         """Create a node, and start its server, which answers with its name."""
-        port = 10_000 + number
-        self.tell("serve", port, f"n{number}")
-        listener = {"portMapping": {"port": port, "protocol": "http"}}
-        # Envoy need not ask a server of names for it.
-        dns = {"hostname": "localhost", "ipPreference": "IPv4_ONLY"}
+        self.serve(number)
         self._client.create_virtual_node(
-            meshName="m",
-            virtualNodeName=f"n{number}",
-            spec={"listeners": [listener], "serviceDiscovery": {"dns": dns}},
+            meshName="m", virtualNodeName=f"n{number}", spec=node_spec(number)
         )
+
+    def secure_node(self, number: int) -> None:
+        """Give the listener of a node a certificate of ACM."""
+        spec = node_spec(number)
+        certificate = {
+            "acm": {"certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1"}
+        }
+        spec["listeners"][0]["tls"] = {"mode": "STRICT", "certificate": certificate}
+        self._client.update_virtual_node(meshName="m", virtualNodeName=f"n{number}", spec=spec)
+
+    def restore_node(self, number: int) -> None:
+        """Take the certificate away."""
+        spec = node_spec(number)
+        self._client.update_virtual_node(meshName="m", virtualNodeName=f"n{number}", spec=spec)
+
+    def create_many(self, count: int) -> None:
+        """Create nodes that have a service of each as backends, and routes of the gateway to them.
+
+        All of them are the server of the first node, which the gateway checks.
+        """
+        names = [f"p{number}" for number in range(count)]
+        services = [{"virtualService": {"virtualServiceName": f"{it}.local"}} for it in names]
+        check = {
+            "protocol": "http", "path": "/", "healthyThreshold": 2, "unhealthyThreshold": 2,
+            "intervalMillis": 5000, "timeoutMillis": 2000,
+        }  # fmt: skip
+        for name in names:
+            spec = node_spec(0)
+            spec["listeners"][0]["healthCheck"] = check
+            spec["backends"] = services
+            self._client.create_virtual_node(meshName="m", virtualNodeName=name, spec=spec)
+            self._client.create_virtual_service(
+                meshName="m",
+                virtualServiceName=f"{name}.local",
+                spec={"provider": {"virtualNode": {"virtualNodeName": name}}},
+            )
+            target = {"virtualService": {"virtualServiceName": f"{name}.local"}}
+            match = {"prefix": f"/{name}"}
+            self._client.create_gateway_route(
+                meshName="m", virtualGatewayName="g", gatewayRouteName=name,
+                spec={"httpRoute": {"match": match, "action": {"target": target}}},
+            )  # fmt: skip
 
     def delete_node(self, number: int) -> None:
         """Delete a node; its server goes on."""
@@ -215,7 +262,7 @@ class Site:
     def route_to(self, weights: dict[int, int], **more: Any) -> None:
         """Change the weights of the nodes."""
         self._client.update_route(
-            meshName="m", virtualRouterName="r", routeName="x", spec=_route(weights, **more)
+            meshName="m", virtualRouterName="r", routeName="x", spec=route_spec(weights, **more)
         )
 
     def access_log(self, path: str) -> None:
@@ -229,7 +276,16 @@ class Site:
         )
 
 
-def _route(weights: dict[int, int], **more: Any) -> dict[str, Any]:
+def node_spec(number: int) -> dict[str, Any]:
+    # Envoy need not ask a server of names for it.
+    dns = {"hostname": "localhost", "ipPreference": "IPv4_ONLY"}
+    return {
+        "listeners": [{"portMapping": {"port": FIRST_PORT + number, "protocol": "http"}}],
+        "serviceDiscovery": {"dns": dns},
+    }
+
+
+def route_spec(weights: dict[int, int], **more: Any) -> dict[str, Any]:
     targets = [{"virtualNode": f"n{node}", "weight": weight} for node, weight in weights.items()]
     action = {"weightedTargets": targets}
     return {"httpRoute": {"match": {"prefix": "/"}, "action": action, **more}}

@@ -18,6 +18,26 @@ IDENTITY = NodeIdentity("111111111111", "eu-west-1")
 Rows = list[tuple[Key, Mapping[str, Any]]]
 
 
+class Broken(Mapping[str, Any]):
+    """A map of certificates with a bug; translation asks it for a certificate of ACM."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Fail."""
+        raise ZeroDivisionError(name)
+
+    def __iter__(self) -> Any:
+        """Return no name."""
+        return iter(())
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return 1
+
+    def get(self, name: str, _default: object = None) -> Any:
+        """Fail."""
+        return self[name]
+
+
 class ChangingState:
     """A state in memory; a test can also make it unreadable."""
 

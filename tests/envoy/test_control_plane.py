@@ -1,10 +1,10 @@
 """The control plane: it serves a mesh as a whole, and breaks no traffic."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from builders import key
+from envoy.live_states import Broken
 from envoy.meshes import Specs, backend, shop, to_node
 
 from reconciler.core.resources import Key
@@ -19,26 +19,6 @@ A, B, C = (key(f"virtual-node/m/{name}") for name in "abc")
 NEW = key("virtual-node/m/new")
 TABLES = ("rds_egress_http_80", "rds_ingress_http_80")
 GATEWAY = key("virtual-gateway/m/g")
-
-
-class Broken(Mapping[str, Any]):
-    """A map of certificates with a bug; translation asks it for a certificate of ACM."""
-
-    def __getitem__(self, name: str) -> Any:
-        """Fail."""
-        raise ZeroDivisionError(name)
-
-    def __iter__(self) -> Any:
-        """Return no name."""
-        return iter(())
-
-    def __len__(self) -> int:
-        """Return the number of names."""
-        return 1
-
-    def get(self, name: str, _default: object = None) -> Any:
-        """Fail."""
-        return self[name]
 
 
 def with_acm(node: str) -> Specs:

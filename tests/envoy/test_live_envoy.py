@@ -5,16 +5,26 @@ import logging
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from statistics import quantiles
 
 import pytest
 from amounts import FULL, amount
+from daemons import eventually
+from envoy.ads_client import client
 from envoy.conftest import installed
 from envoy.envoys import VERSIONS, Envoy
-from envoy.live_site import Site, WithoutOrder
+from envoy.live_site import FIRST_PORT, Site, WithoutOrder
+from envoy.live_states import Broken
+from envoy.simulated_proxies import simulated
 from programs import find_program
 
+from reconciler.envoy.translate import TranslateOptions
+
+TIMED = amount("timed changes before a real Envoy", test=3, full=60)
+NODES = amount("nodes of a mesh with timed changes", test=20, full=100)
 REPLACED = amount("nodes replaced under load before a real Envoy", test=4, full=60)
 KILLED = amount("servers of Envoys killed in the moment of a change", test=1, full=10)
 logger = logging.getLogger(__name__)
@@ -62,6 +72,32 @@ def replace(site: Site, numbers: range) -> None:
         site.route_to({number: 1})
         site.delete_node(number - 1)
         site.until(f"n{number}")
+
+
+Record = Callable[[str, object], None]
+
+
+def time_changes(site: Site, record: Record, words: str) -> None:
+    """Record how long after a call of the API the first request goes elsewhere."""
+    waits = []
+    for number in range(TIMED):
+        target = (number + 1) % 2
+        # No request that began before this change may count.
+        eventually(partial(settled, site, f"n{1 - target}"))
+        began = time.monotonic()
+        site.route_to({target: 1})
+        waits.append(site.first(f"n{target}") - began)
+    p50, p95 = (quantiles(waits, n=20)[cut] * 1000 for cut in (9, 18))
+    record("figure", f"envoy: {TIMED} changes, {words}: p50 {p50:.0f} ms, p95 {p95:.0f} ms")
+    record("measured", p95)
+
+
+def settled(site: Site, answer: str) -> bool:
+    """Return whether all requests since the last results got this answer; none may have failed."""
+    time.sleep(0.03)
+    found = json.loads(site.tell("results"))
+    assert not [name for name in found if name.startswith("failed")], found
+    return set(found) == {answer}
 
 
 def expect_no_failure(site: Site) -> None:
@@ -163,3 +199,48 @@ def test_an_envoy_is_served_as_soon_as_its_gateway_exists(site: Site) -> None:
         time.sleep(0.02)
     site.create_gateway()
     assert site.until("n0") < 2
+
+
+def test_requests_follow_a_call_of_the_api(loaded: Site, record_property: Record) -> None:
+    loaded.add_node(1)
+    time_changes(loaded, record_property, "2 nodes")
+
+
+def test_a_large_mesh_starts_an_envoy_and_follows_soon(site: Site, record_property: Record) -> None:
+    site.endpoint()
+    site.create_mesh()
+    site.create_gateway()
+    site.add_node(1)
+    site.create_many(NODES)
+    names = [f"mesh/m/virtualNode/p{number}" for number in range(NODES)]
+    with simulated(f"unix:{site.socket('one')}", names, [f"rds_egress_http_{FIRST_PORT}"]):
+        site.start_envoy()
+        seconds = site.until("n0")
+        words = f"of a mesh of {NODES} nodes with health checks answers"
+        record_property("figure", f"envoy: a new Envoy {words} after {seconds:.2f} s")
+        record_property("measured", seconds)
+        site.tell("load", 4)
+        time_changes(site, record_property, f"{NODES} nodes with a proxy each")
+
+
+def test_a_bug_in_the_translation_holds_the_mesh_and_fails_no_request(site: Site) -> None:
+    site.endpoint()
+    site.create_mesh()
+    site.create_gateway()
+    site.add_node(1)
+    options = TranslateOptions(Broken())
+    with site.serving("bug", options=options) as server:
+        site.start_envoy("bug")
+        site.until("n0")
+        site.tell("load", 4)
+        with client(f"unix:{site.socket('bug')}") as other:
+            assert other.clusters("mesh/m/virtualNode/n0")
+            site.secure_node(0)
+            site.route_to({1: 1})
+            eventually(lambda: any(scope["held_meshes"] for scope in server.status()))
+            site.results()
+            time.sleep(0.5)
+            assert set(json.loads(site.tell("results"))) == {"n0"}
+        site.restore_node(0)
+        site.until("n1")
+        expect_no_failure(site)

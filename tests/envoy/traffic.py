@@ -20,6 +20,7 @@ class Traffic:
         self._port = port
         self._servers: dict[int, asyncio.Server] = {}
         self._results: Counter[str] = Counter()
+        self._first: dict[str, float] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._envoy: asyncio.subprocess.Process | None = None
 
@@ -57,7 +58,17 @@ class Traffic:
     async def results(self) -> str:
         """Return the number of requests by their result since the last call."""
         found, self._results = self._results, Counter()
+        self._first.clear()
         return json.dumps(found)
+
+    async def first(self, answer: str, seconds: float) -> str:
+        """Return when the load got this answer first since the last results."""
+        deadline = time.monotonic() + seconds
+        while answer not in self._first:
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.005)
+        return json.dumps(self._first.get(answer, "never"))
 
     async def until(self, answer: str, seconds: float) -> str:
         """Send requests until one is answered so, and return the seconds that this took."""
@@ -79,7 +90,9 @@ class Traffic:
     async def _requests(self) -> None:
         connection: list[Any] = []
         while True:
-            self._results[await self._request(connection)] += 1
+            answer = await self._request(connection)
+            self._results[answer] += 1
+            self._first.setdefault(answer, time.monotonic())
             await asyncio.sleep(0.001)
 
     async def _request(self, connection: list[Any] | None) -> str:

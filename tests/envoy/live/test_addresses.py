@@ -52,6 +52,7 @@ def nodes() -> Specs:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_ip_preferences(network: Network, record_property: Callable[[str, object], None]) -> None:
     network.names.records |= {
         "both.family.local": [*ADDRESSES.values()],

@@ -52,6 +52,7 @@ def succeed(mesh: LiveMesh, checks: list[Check]) -> bool:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_the_egress_filter(
     network: Network, record_property: Callable[[str, object], None]
 ) -> None:
@@ -79,6 +80,7 @@ def test_the_egress_filter(
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_a_listener_changes_in_place(
     network: Network, record_property: Callable[[str, object], None]
 ) -> None:
@@ -186,6 +188,7 @@ def grpc_is_served(network: Network) -> bool:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_hosts_that_come_and_go(
     network: Network, record_property: Callable[[str, object], None]
 ) -> None:

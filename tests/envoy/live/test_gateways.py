@@ -232,6 +232,7 @@ def checks_of(name: str) -> list[Check]:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_gateways(network: Network, record_property: Callable[[str, object], None]) -> None:
     keys = Keys(network.root)
     specs = mesh_of([], services())

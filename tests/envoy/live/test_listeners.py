@@ -157,6 +157,7 @@ CHECKS = [
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_listeners(network: Network, record_property: Callable[[str, object], None]) -> None:
     logs = str(network.logs)
     form = [{"key": "path", "value": "%REQ(:PATH)%"}, {"key": "code", "value": "%RESPONSE_CODE%"}]

@@ -168,6 +168,7 @@ NODES: Specs = {
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_protocols(network: Network, record_property: Callable[[str, object], None]) -> None:
     services = [*GRPC_SERVICES, *TCP]
     checks = [check for service in services for check in service.checks] + TCP_CHECKS + STREAMS

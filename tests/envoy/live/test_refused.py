@@ -84,6 +84,7 @@ def outside(name: str, port: int, expected: Mapping[str, Any], **more: Any) -> C
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_refused_parts_fail_closed(
     network: Network, record_property: Callable[[str, object], None]
 ) -> None:

@@ -163,6 +163,7 @@ EDGES = [
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_routes(network: Network, record_property: Callable[[str, object], None]) -> None:
     services = [*MATCHES, *ORDER, *EDGES]
     checks = [check for service in services for check in service.checks]

@@ -166,6 +166,7 @@ def spoken_over_tls(mesh: LiveMesh) -> Mapping[str, Any]:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_tls(network: Network, record_property: Callable[[str, object], None]) -> None:
     keys = Keys(network.root)
     services = table(keys)

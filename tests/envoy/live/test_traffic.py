@@ -156,6 +156,7 @@ HALF: Specs = {
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_traffic(network: Network, record_property: Callable[[str, object], None]) -> None:
     # No application listens on the second address.
     network.names.records["half.internal"] = ["10.77.0.21", "10.77.0.70"]
