@@ -1,7 +1,5 @@
 """Benchmarks of a git repository as the source: a push with its webhook, and a large tree."""
 
-import hashlib
-import hmac
 import os
 import tempfile
 import time
@@ -10,10 +8,10 @@ from pathlib import Path
 from secrets import token_hex
 from statistics import median
 
-import urllib3
 from git_servers import git_server
 from manifest_text import mesh_yaml
 from repository import git, publish
+from webhooks import tell_of_push
 
 from bench.daemon import ACCOUNT, LONG_INTERVAL, daemon, time_edits
 from bench.endpoint import serving
@@ -53,7 +51,6 @@ def _pushes(directory: Path) -> str:
             _,
             status_url,
         ):
-            pool = urllib3.PoolManager()
 
             def edit(egress: str) -> None:
                 # Each file is new, so that it is fetched.
@@ -61,12 +58,7 @@ def _pushes(directory: Path) -> str:
                 (clone / "m.yaml").write_text(text)
                 git(clone, "commit", "--quiet", "--all", "--message", egress)
                 git(clone, "push", "--quiet")
-                body = b'{"ref": "refs/heads/main"}'
-                signature = hmac.new(secret.read_bytes(), body, hashlib.sha256).hexdigest()
-                headers = {"content-type": "application/json", "x-github-event": "push"}
-                headers["x-hub-signature-256"] = f"sha256={signature}"
-                place = f"{status_url}/webhooks/github"
-                assert pool.request("POST", place, body=body, headers=headers).status == 202
+                tell_of_push(status_url, secret)
 
             waits = time_edits(url, ACCOUNT, edit)
     return f"edit, commit, push and webhook to converged, {waits} (goal: p95 under 1.5 s)"

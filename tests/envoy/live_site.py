@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,65 +11,17 @@ from typing import Any, Self
 
 import boto3
 from envoy.envoys import Envoy
+from envoy.server_processes import Process, serving
 
 from reconciler.core.resources import Key
-from reconciler.endpoint import Scope, open_reader
-from reconciler.envoy.ads_session import AdsSession
 from reconciler.envoy.bootstrap import XDS_CLUSTER, Address, xds_bootstrap
-from reconciler.envoy.node_identity import NodeIdentity
-from reconciler.envoy.proxy_state import CLUSTERS, ProxyState, TypeState
 from reconciler.envoy.serve import EnvoyServer
-from reconciler.wiring.control_plane import StoredState
 
 GATEWAY = Key("virtual-gateway", ("m", "g"))
 GATEWAY_PORT = 9000
 ROUTER_PORT = 8080
 FIRST_PORT = 10_000
 _HERE = Path(__file__).parent
-
-
-class WithoutOrder(AdsSession):
-    """Removes clusters at once, and waits for nothing."""
-
-    def _beside_those_in_use(self, wanted: ProxyState) -> TypeState:
-        return wanted[CLUSTERS]
-
-    def _has_warmed(self, *_: object) -> bool:
-        return True
-
-
-class Process:
-    """A process of the command that serves Envoys."""
-
-    def __init__(self, ready: str, *arguments: str) -> None:
-        """Start it, and wait until it prints a line with `ready`."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        lines = (line for line in self._process.stdout if ready in line)
-        self.line = next(lines)
-
-    def kill(self) -> None:
-        """End it with SIGKILL."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
-@contextmanager
-def serving(data: Path, socket: str, **more: Any) -> Iterator[EnvoyServer]:
-    """Serve Envoys on the data of an endpoint by a server of this process."""
-    reader, _ = open_reader(None, data)
-    identity = NodeIdentity("000000000000", "us-east-1")
-    state = StoredState(reader, Scope("000000000000", "us-east-1"))
-    with EnvoyServer([Address(socket)], lambda *_: state, identity, **more) as server:
-        yield server
-    reader.close()
 
 
 class Site:
@@ -153,6 +106,13 @@ class Site:
         found = json.loads(self.tell("first", answer, seconds))
         assert isinstance(found, float), found
         return found
+
+    def has_settled(self, answer: str) -> bool:
+        """Return whether all requests since the last results got this answer; none may fail."""
+        time.sleep(0.03)
+        found = json.loads(self.tell("results"))
+        assert not [name for name in found if name.startswith("failed")], found
+        return set(found) == {answer}
 
     def results(self) -> tuple[int, dict[str, int]]:
         """Return the number of requests since the last call, and the failed ones by reason."""

@@ -79,6 +79,10 @@ class Processes:
         """Start a command of mesh-reconciler."""
         self.start(name, sys.executable, "-m", "reconciler", *arguments)
 
+    def process_id(self, name: str) -> int:
+        """Return the id of a process that was started."""
+        return self._running[name].pid
+
     def check(self) -> None:
         """Raise DemoError if a process has ended."""
         for name, process in self._running.items():

@@ -17,6 +17,7 @@ class Traffic:
     """Requests to one port, as a context."""
 
     port: int
+    host: str = "127.0.0.1"
     requests: int = 0
     failed: int = 0
     recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -43,7 +44,7 @@ class Traffic:
         """Send one request; return the version, or an empty text if it failed."""
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                self._connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
             self._connection.request("GET", "/")
             response = self._connection.getresponse()
             body = response.read().decode("ascii", "replace")

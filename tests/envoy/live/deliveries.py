@@ -10,7 +10,7 @@ from typing import Protocol
 
 import boto3
 from envoy.live.namespaces import ENVOY_USER
-from envoy.live_site import Process
+from envoy.server_processes import Process
 
 from reconciler.cli.main import main
 from reconciler.core.resources import Key

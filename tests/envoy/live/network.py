@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection
@@ -23,10 +23,7 @@ from envoy.live.namespaces import (
 )
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TcpApplication
 from envoy.meshes import Specs
-
-from reconciler.core.kinds import KINDS
-from reconciler.core.resources import Key
-from reconciler.wiring.envoy import render_yaml
+from manifest_text import manifest_text
 
 MESH = "live"
 # A busy machine is slow to start an Envoy and to read a file; no test fails by this bound.
@@ -202,29 +199,6 @@ def live_mesh(
         assert mesh.rejected() == []
     finally:
         mesh.close()
-
-
-def manifest_text(specs: Specs) -> str:
-    """Return resources by the text of their keys as manifests."""
-    documents = [_document(key_of(text), spec) for text, spec in specs.items()]
-    return "---\n".join(map(render_yaml, documents))
-
-
-def _document(key: Key, spec: Mapping[str, Any]) -> Specs:
-    kind = KINDS[key.kind]
-    mesh, *between, name = key.path if key.kind != "mesh" else ("", *key.path)
-    metadata = {"name": name}
-    if mesh:
-        metadata["mesh"] = mesh
-    if between:
-        (parent,) = between
-        metadata["virtualRouter" if kind.parent == "virtual-router" else "virtualGateway"] = parent
-    return {
-        "apiVersion": "mesh-reconciler/v1",
-        "kind": kind.title,
-        "metadata": metadata,
-        "spec": spec,
-    }
 
 
 def eventually(holds: Callable[[], bool]) -> None:

@@ -15,8 +15,8 @@ from envoy.live.load import Load, Path
 from envoy.live.network import CLIENT, EDGE, PLAIN, LiveMesh, Network, eventually, live_mesh
 from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication
-from envoy.live_site import WithoutOrder, serving
 from envoy.meshes import Specs, backend, gateway_route_spec, listening, to_router
+from envoy.server_processes import WithoutOrder, serving
 
 from reconciler.wiring.control_plane import InstancesFile
 
