@@ -42,20 +42,23 @@ def commands() -> Iterator[list[str]]:
         yield shlex.split(line)
     (hook,) = read("pre-commit-hooks.yaml")["repos"][0]["hooks"]
     yield shlex.split(hook["entry"])[1:]
-    for compose in ("compose.yaml", "compose-postgresql.yaml"):
+    for compose in ("compose.yaml", "compose-postgresql.yaml", "compose-envoy.yaml"):
         for service in read(compose)["services"].values():
-            if service["image"] == "mesh-reconciler":
+            if service["image"] == "mesh-reconciler" and "command" in service:
                 yield service["command"]
     yield json.loads(instructions()[-1][1])
     (container,) = read("kubernetes/deployment.yaml")["spec"]["template"]["spec"]["containers"]
     yield container["args"]
     endpoint, *_ = read_all("kubernetes-endpoint/endpoint.yaml")
     yield endpoint["spec"]["template"]["spec"]["containers"][0]["args"]
+    server, *_ = read_all("kubernetes-envoy/xds.yaml")
+    yield server["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
 def test_every_command_is_one_that_the_command_line_takes(command: list[str]) -> None:
-    name, *rest = command
+    words = 2 if command[0] == "envoy" else 1
+    name, rest = " ".join(command[:words]), command[words:]
     assert name in COMMANDS
     offered = {f"--{option.name}" for option in OPTIONS if option.offered_by(name)}
     said = {it.partition("=")[0] for it in rest if it.startswith("--")}
@@ -114,6 +117,7 @@ def test_the_trial_reads_the_repository_of_the_checkout(tmp_path: Path) -> None:
         ("gitlab-ci.yml", "gitlab-ci"),
         ("compose.yaml", "compose-spec"),
         ("compose-postgresql.yaml", "compose-spec"),
+        ("compose-envoy.yaml", "compose-spec"),
     ],
 )
 def test_each_file_is_what_its_readers_schema_asks_for(name: str, schema: str) -> None:

@@ -128,6 +128,10 @@ class Site:
         assert cluster["name"] == XDS_CLUSTER
         (locality,) = cluster["load_assignment"]["endpoints"]
         locality["lb_endpoints"] = [{"endpoint": {"address": path.message}} for path in paths]
+        self.run_envoy(bootstrap)
+
+    def run_envoy(self, bootstrap: Any) -> None:
+        """Start the Envoy of the gateway with a bootstrap."""
         config = self._directory / "envoy.json"
         config.write_text(json.dumps(bootstrap))
         self.tell("envoy", str(self._envoy.program), str(config), str(self.log))

@@ -168,6 +168,47 @@ def test_a_rejection_is_shown_with_its_reason(loaded: Site, record_property: Rec
     expect_no_failure(loaded)
 
 
+def image_bootstrap(socket: str) -> dict[str, object]:
+    """Return a bootstrap in the form that AWS's image makes for a unix socket."""
+    keepalive = {
+        "grpc.http2.max_pings_without_data": {"int_value": 0},
+        "grpc.keepalive_time_ms": {"int_value": 10_000},
+        "grpc.keepalive_timeout_ms": {"int_value": 20_000},
+    }
+    google = {"stat_prefix": "ads", "target_uri": f"unix://{socket}"}
+    service = {"google_grpc": {**google, "channel_args": {"args": keepalive}}}
+    ads = {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [service]}
+    source = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
+    identity = "arn:aws:appmesh:us-east-1:000000000000:mesh/m/virtualGateway/g"
+    return {
+        "node": {"id": identity, "cluster": identity},
+        "dynamic_resources": {"ads_config": ads, "lds_config": source, "cds_config": source},
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "static_layer_0",
+                    "static_layer": {"re2.max_program_size.error_level": 1000},
+                }
+            ]
+        },
+    }
+
+
+def test_the_form_of_bootstrap_of_the_aws_image_is_served(
+    site: Site, record_property: Record
+) -> None:
+    site.endpoint()
+    site.create_mesh()
+    site.create_gateway()
+    site.add_node(1)
+    site.run_envoy(image_bootstrap(site.socket("one")))
+    site.until("n0")
+    site.tell("load", 4)
+    site.route_to({1: 1})
+    site.until("n1")
+    expect_no_failure(site, record_property, "the form of bootstrap of AWS's image")
+
+
 def test_an_envoy_is_served_as_soon_as_its_gateway_exists(site: Site) -> None:
     site.endpoint()
     site.create_mesh()

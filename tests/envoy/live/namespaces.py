@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from programs import ROOT
+
 ENVOY_USER = 1337
 NAMESERVER = "10.77.0.1"
 # A name needs any address outside of the task; no host has this one.
@@ -139,15 +141,4 @@ class Bridge(Namespace):
 def redirect(task: Namespace, ports: Iterable[int]) -> None:
     """Set up the rules of App Mesh: ``ports`` lead to 15000, connections of others to 15001."""
     listed = ",".join(map(str, ports))
-    incoming = (
-        f"-A PREROUTING -p tcp -m multiport --dports {listed}"
-        " -m addrtype ! --src-type LOCAL -j REDIRECT --to-ports 15000"
-    )
-    outgoing = (
-        "-A OUTPUT -p tcp -m addrtype ! --dst-type LOCAL"
-        f" -m owner ! --uid-owner {ENVOY_USER} -m multiport ! --dports 22"
-        " -j REDIRECT --to-ports 15001"
-    )
-    rules = [incoming, outgoing] if listed else [outgoing]
-    for program in ("iptables", "ip6tables"):
-        task.run("\n".join(f"{program} -w -t nat {rule}" for rule in rules))
+    task.run(f"sh {ROOT}/deploy/envoy/redirect.sh {listed}")
