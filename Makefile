@@ -9,7 +9,7 @@ PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11
 # Hundreds of processes start in the tests: each would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run quick test full format lint types contracts tests stores bench demo lock wheel sbom versions clean
+.PHONY: run quick test full format lint types contracts tests stores bench floors demo lock wheel sbom versions clean
 
 run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler plan manifests --target local
@@ -46,6 +46,9 @@ stores: $(VENV)/.dev  ## tests of the endpoint's stores on each PostgreSQL of De
 
 bench: $(VENV)/.dev  ## benchmarks, with the machine and the compared tools
 	PYTHONPATH=tests $(BIN)/python -m bench
+
+floors: $(VENV)/.dev  ## what real Envoys must do, and what this machine saw; root on Linux sees all
+	PYTHONPATH=tests:tools:. $(BIN)/python -m envoy.floors
 
 demo: $(VENV)/.xds  ## edit a weight and see the traffic of a real Envoy follow
 	@PYTHONPATH=tools $(BIN)/python -m demo $(if $(ENVOY),--envoy "$(ENVOY)") $(if $(PORT),--port "$(PORT)")
