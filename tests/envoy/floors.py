@@ -1,4 +1,7 @@
-"""``make floors``: runs the tests of the control plane with everything, and prints its floors."""
+"""``make floors``: runs the tests of the control plane with everything, and prints its floors.
+
+Arguments go to pytest; a floor without any test is skipped.
+"""
 
 import os
 import sys
@@ -184,7 +187,7 @@ def main() -> int:
     files = sorted({f"tests/envoy/{test.partition('::')[0]}" for it in FLOORS for test in it.tests})
     paths = ["tests/envoy/live" if path.endswith("test_") else path for path in files]
     options = ("-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--no-summary")
-    pytest.main([*options, *paths], plugins=[reports])
+    pytest.main([*options, *paths, *sys.argv[1:]], plugins=[reports])
     write = sys.stdout.write
     write(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
     for floor in FLOORS:
