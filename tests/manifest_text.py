@@ -31,7 +31,7 @@ def manifest_text(specs: Mapping[str, Any]) -> str:
     return "---\n".join(map(render_yaml, documents))
 
 
-def _document(key: Key, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def _document(key: Key, spec: Mapping[str, Any]) -> dict[str, Any]:
     kind = KINDS[key.kind]
     mesh, *between, name = key.path if key.kind != "mesh" else ("", *key.path)
     metadata = {"name": name}

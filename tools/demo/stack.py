@@ -80,7 +80,7 @@ def start_all(
     processes.wait_until((directory / "xds.sock").exists, "endpoint", READY_SECONDS)
     screen.row("endpoint", f"App Mesh API at 127.0.0.1:{api_port}, and a socket for Envoys")
 
-    values = {"GATEWAY_PORT": gateway_port, "SERVICE_PORT": service_port}
+    values: dict[str, int | str] = {"GATEWAY_PORT": gateway_port, "SERVICE_PORT": service_port}
     values |= {f"{name.upper()}_HOST": host for name, host in hosts.items()}
     variables = [f"--var={name}={value}" for name, value in values.items()]
     url = ("--endpoint-url", f"http://127.0.0.1:{api_port}", "--owner", "demo")

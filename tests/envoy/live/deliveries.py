@@ -119,4 +119,4 @@ class Ads:
         self._process.kill()
 
 
-DELIVERIES = {"files": Files, "ads": Ads}
+DELIVERIES: dict[str, type[Delivery]] = {"files": Files, "ads": Ads}
