@@ -88,12 +88,12 @@ def start_all(
     processes.reconciler("daemon", "run", manifests, *url, *listening, *variables)
     screen.row("daemon", "reconciler run watches the manifests (tools/demo/manifests)")
 
+    processes.start("Envoy", *_envoy(directory, envoy, GATEWAY, xds))
     for task in tasks if has_tasks else ():
         command = _envoy(directory, envoy, f"virtual-node/demo/checkout-{task.name}", xds)
         processes.start(f"Envoy of {task.name}", *task.command(*command))
         node = Traffic(service_port, task.address)
         _wait_for(processes, node, f"Envoy of {task.name}")
-    processes.start("Envoy", *_envoy(directory, envoy, GATEWAY, xds))
     _wait_for(processes, Traffic(gateway_port), "Envoy")
     if has_tasks:
         screen.row("nodes", "an Envoy each: connections to a node are redirected to it")
