@@ -16,9 +16,9 @@ from reconciler.known_secrets import shown
 from reconciler.source import git_state
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
 from reconciler.source.git_command import GitError, GitOptions, run_git
+from reconciler.source.git_listing import parse_listing
 
 _COMMIT_LINE = re.compile(r"commit ([0-9a-f]{40}|[0-9a-f]{64})")
-_REGULAR = (b"100644", b"100755")
 _SHA1_DIGITS = 40
 
 
@@ -67,11 +67,9 @@ def _run(*arguments: str, at: str) -> bytes:
 
 def _blobs(listing: bytes, directory: str) -> Iterable[tuple[str, str]]:
     """Yield the path and the id of each regular file in the output of `git ls-tree`."""
-    for entry in listing.split(b"\0")[:-1]:
-        attributes, _, name = entry.partition(b"\t")
-        mode, _, blob = attributes.split()
-        if mode in _REGULAR:
-            yield os.path.normpath(f"{directory}/{os.fsdecode(name)}"), blob.decode()
+    for name, entry in parse_listing(listing):
+        if entry.is_regular:
+            yield os.path.normpath(f"{directory}/{name}"), entry.blob
 
 
 def _differs(

@@ -7,6 +7,7 @@ from reconciler import limits
 from reconciler.core.errors import HistoryError
 from reconciler.source.file_walk import STANDARD_INPUT, SUFFIXES
 from reconciler.source.git_command import GitError, parse_contents, run_git
+from reconciler.source.git_listing import parse_listing
 from reconciler.source.git_url import COMMIT
 from reconciler.source.ignore_rules import (
     IGNORE_FILE,
@@ -14,8 +15,6 @@ from reconciler.source.ignore_rules import (
     InvalidPatternError,
     parse_rules,
 )
-
-_REGULAR = (b"100644", b"100755")
 
 
 def files_at(
@@ -43,7 +42,7 @@ def files_at(
     ):
         raise HistoryError("the base has more manifests than the limits on number and size allow")
     blobs = [blob for blob, _ in manifests.values()]
-    content = _git("cat-file", "--batch", stdin=b"".join(blob + b"\n" for blob in blobs))
+    content = _git("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in blobs).encode())
     return tuple(zip(manifests, parse_contents(content, len(blobs)), strict=True))
 
 
@@ -64,11 +63,11 @@ def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRule
     name = os.path.normpath(f"{directory}/{IGNORE_FILE}")
     listing = _git("ls-tree", "-l", "-z", commit, "--", name)
     lines: list[str] = []
-    if listing:
-        mode, _, blob, size = listing.partition(b"\t")[0].split()
-        if mode not in _REGULAR or not size.isdigit() or int(size) > limits.MAX_IGNORE_FILE_BYTES:
+    for _, entry in parse_listing(listing):
+        size = entry.size if entry.is_regular else None
+        if size is None or size > limits.MAX_IGNORE_FILE_BYTES:
             raise HistoryError(f"the base has a {IGNORE_FILE} that cannot be used")
-        lines = os.fsdecode(_git("cat-file", "blob", blob.decode())).splitlines()
+        lines = os.fsdecode(_git("cat-file", "blob", entry.blob)).splitlines()
     try:
         return parse_rules([*lines, *exclude])
     except InvalidPatternError as error:
@@ -77,25 +76,21 @@ def _rules_at(commit: str, directory: str, exclude: Sequence[str]) -> IgnoreRule
 
 def _manifests(
     listing: bytes, rules: Mapping[str, IgnoreRules]
-) -> Iterator[tuple[str, tuple[bytes, int]]]:
+) -> Iterator[tuple[str, tuple[str, int]]]:
     """Yield the names, ids and sizes of the manifests in `listing`, with the `rules` by path."""
-    for entry in listing.split(b"\0")[:-1]:
-        attributes, _, raw = entry.partition(b"\t")
-        mode, _, blob, size = attributes.split()
-        name = os.fsdecode(raw)
+    for name, entry in parse_listing(listing):
         if any(part.startswith(".") for part in name.split("/") if part != ".."):
             continue
         if _is_ignored(name, rules):
             continue
-        if mode not in _REGULAR:
+        if not entry.is_regular:
             raise HistoryError("the base contains a link or a submodule, which is not followed")
         if name.endswith(SUFFIXES) or name in rules:
-            # The size is BAD if the object is missing from a partial clone.
-            if not size.isdigit() or int(size) > limits.MAX_SOURCE_FILE_BYTES:
+            if entry.size is None or entry.size > limits.MAX_SOURCE_FILE_BYTES:
                 raise HistoryError(
                     "the base contains a file that is too large or missing from the clone"
                 )
-            yield name, (blob, int(size))
+            yield name, (entry.blob, entry.size)
 
 
 def _git(*arguments: str, stdin: bytes = b"") -> bytes:

@@ -20,6 +20,7 @@ from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.source.file_walk import FileTree, walk
 from reconciler.source.files import Status, require_patterns_file
 from reconciler.source.git_command import parse_contents
+from reconciler.source.git_listing import TreeEntry, parse_listing
 from reconciler.source.snapshot import Snapshot
 
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -36,16 +37,6 @@ class Repository(Protocol):
 
     def require_blobs(self, blobs: Iterable[str]) -> None:
         """Fetch those of `blobs` that are missing, all in one request."""
-
-
-@dataclass(slots=True)
-class TreeEntry:
-    """A file, link or directory in a tree."""
-
-    mode: int
-    blob: str
-    size: int = 0
-    """0 until it is known."""
 
 
 @dataclass(slots=True)
@@ -99,7 +90,7 @@ class GitTree:
         """Return the status of an existing path."""
         # The type of a file outside is not known. As a directory, it is always reported.
         entry = self.entries.get(path) or TreeEntry(stat.S_IFDIR, "")
-        return Status(entry.mode, (0, 0, entry.size, 0, 0))
+        return Status(entry.mode, (0, 0, entry.size or 0, 0, 0))
 
     def children(self, path: str) -> list[str]:
         """Return the names in a directory."""
@@ -108,9 +99,9 @@ class GitTree:
     def read_patterns(self, path: str) -> bytes:
         """Return the content of an `IGNORE_FILE`."""
         entry = self.entries[path]
-        if stat.S_ISREG(entry.mode):
+        if entry.is_regular:
             self.get({entry.blob})
-        require_patterns_file(entry.mode, entry.size)
+        require_patterns_file(entry.mode, entry.size or 0)
         return self.repository.run("cat-file", "blob", entry.blob)
 
     def get(self, blobs: Collection[str]) -> None:
@@ -124,7 +115,7 @@ class GitTree:
     def read_links(self) -> None:
         """Read the targets of the symbolic links; one that is too long for a path is empty."""
         links = {entry.blob: entry.size for _, entry in self.links}
-        short = [blob for blob, size in links.items() if size <= limits.MAX_GIT_FILE_BYTES]
+        short = [blob for blob, size in links.items() if (size or 0) <= limits.MAX_GIT_FILE_BYTES]
         contents = self.repository.run("cat-file", "--batch", stdin=_lines(short))
         self.targets.update(dict.fromkeys(links, ""))
         self.targets.update(
@@ -204,13 +195,14 @@ def _list(repository: Repository, revision: SourceRevision, path: str) -> GitTre
     """Return the tree of `path`, without the sizes of its files."""
     root = TreeEntry(stat.S_IFDIR, f"{revision.commit}^{{tree}}")
     if path:
-        found = repository.run("ls-tree", "-z", "--full-tree", revision.commit, "--", path)
-        if not found:
+        listing = repository.run("ls-tree", "-z", "--full-tree", revision.commit, "--", path)
+        found = next(parse_listing(listing), None)
+        if found is None:
             raise UsageError(
                 f"{path} does not exist in the repository at commit {revision.short}: check path, "
                 "which starts at the root of the repository, and ref"
             )
-        root = _parse_entry(found.removesuffix(b"\0"))[1]
+        root = found[1]
         if stat.S_ISLNK(root.mode):
             raise UsageError(
                 f"{path} is a symbolic link in the repository: set path to the target of the link"
@@ -218,8 +210,7 @@ def _list(repository: Repository, revision: SourceRevision, path: str) -> GitTre
     entries, diagnostics = {_ROOT: root}, []
     if stat.S_ISDIR(root.mode):
         listing = repository.run("ls-tree", "-r", "-t", "-z", root.blob)
-        for line in listing.split(b"\0")[:-1]:
-            name, status = _parse_entry(line)
+        for name, entry in parse_listing(listing):
             place = f"{_ROOT}/{name}"
             # A tree that was made by hand may hold such names.
             parent = entries.get(place.rpartition("/")[0])
@@ -230,14 +221,8 @@ def _list(repository: Repository, revision: SourceRevision, path: str) -> GitTre
                 message = "has a name that no file can have"
                 diagnostics.append(about_file(Code.FILE_NAME, escaped(shown), message))
             else:
-                entries[place] = status
+                entries[place] = entry
     return GitTree(repository, path, entries, diagnostics)
-
-
-def _parse_entry(line: bytes) -> tuple[str, TreeEntry]:
-    attributes, _, name = line.partition(b"\t")
-    mode, _, blob = attributes.split()
-    return os.fsdecode(name), TreeEntry(int(mode, 8), blob.decode())
 
 
 def _lines(blobs: Iterable[str]) -> bytes:
