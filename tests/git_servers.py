@@ -1,4 +1,4 @@
-"""Repositories served over HTTP on loopback by git itself, with the faults of servers."""
+"""Repositories served on loopback by git itself, over HTTP with the faults of servers."""
 
 import os
 import subprocess
@@ -12,7 +12,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from connections import served_by
 from programs import require_program
+
+
+@contextmanager
+def git_daemon() -> Iterator[int]:
+    """Serve all repositories of this machine with git daemon, by their paths; yield the port."""
+    git = require_program("git", purpose="repositories as a source")
+    options = ("--inetd", "--export-all", "--init-timeout=60")
+    with served_by(git, "daemon", *options) as port:
+        yield port
 
 
 @dataclass

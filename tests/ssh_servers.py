@@ -1,13 +1,12 @@
 """A real sshd on loopback."""
 
 import os
-import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connections import served_by
 from programs import require_program
 
 CONFIGURATION = """
@@ -39,26 +38,5 @@ def ssh_server(root: Path) -> Iterator[int]:
         Path("/run/sshd").mkdir(exist_ok=True)
     configuration = root / "sshd_config"
     configuration.write_text(CONFIGURATION.format(root=root, path=os.environ["PATH"]))
-    # One sshd for each connection, so that the port is free for sure.
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                subprocess.run(
-                    [program, "-i", "-e", "-f", configuration], stdin=connection.fileno(),
-                    stdout=connection.fileno(), stderr=subprocess.DEVNULL, check=False,
-                )  # fmt: skip
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+    with served_by(program, "-i", "-e", "-f", str(configuration)) as port:
+        yield port

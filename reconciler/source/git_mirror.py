@@ -43,6 +43,9 @@ class Mirror:
         self._url = address.url
         # Settings of the user may replace the URL by one of these.
         self._transports = {address.transport, "https", "ssh"}
+        # A proxy would read http:// on its own machine, not on this one.
+        no_proxy = (("http.proxy", ""),) if address.transport == "http" else ()
+        self._transfer = (*_TRANSFER, *no_proxy)
         self.on_wait = on_wait
         self._lock: int | None = None
         self.directory = cache / "git" / f"{slug(address.url)}.git"
@@ -68,7 +71,7 @@ class Mirror:
     def remote_refs(self, *patterns: str) -> dict[str, str]:
         """Return the refs of the repository that match, with the ids of their objects."""
         options = GitOptions(
-            self._transports, settings=_TRANSFER, timeout_seconds=limits.GIT_TIMEOUT_SECONDS,
+            self._transports, settings=self._transfer, timeout_seconds=limits.GIT_TIMEOUT_SECONDS,
             # Not the repository of the working directory, whose settings may run commands.
             on_wait=self.on_wait, git_directory=os.devnull,
         )  # fmt: skip
@@ -242,7 +245,7 @@ class Mirror:
     ) -> None:
         options = GitOptions(
             self._transports,
-            settings=(*_TRANSFER, *self._remote, *settings),
+            settings=(*self._transfer, *self._remote, *settings),
             git_directory=str(self.directory),
             timeout_seconds=limits.GIT_FETCH_TIMEOUT_SECONDS,
             on_wait=self.on_wait,

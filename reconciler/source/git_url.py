@@ -14,7 +14,9 @@ from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
 
 PREFIX = "git+"
-TRANSPORTS = ("https", "ssh", "file", "http")
+TRANSPORTS = ("https", "ssh", "file", "http", "git")
+# Neither encrypted nor authenticated, so they are used on this machine only.
+_PLAIN_TRANSPORTS = ("http", "git")
 USAGE = "use git+https://HOST/PATH, git+ssh://USER@HOST/PATH or git+file:///PATH"
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 ABBREVIATED_COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -94,9 +96,10 @@ def _require_safe(parts: SplitResult) -> None:
     is_complete = is_file == (not parts.netloc) and not parts.fragment and parts.port != 0
     if not is_place or not is_complete or (user is not None and not _USER.fullmatch(user)):
         raise UsageError(f"invalid address of a git repository: {USAGE}")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme in _PLAIN_TRANSPORTS and not _is_loopback(parts.hostname or ""):
         raise UsageError(
-            f"git+http:// to {parts.hostname} would trust every machine on the way: use git+https://"
+            f"{PREFIX}{parts.scheme}:// to {parts.hostname} would trust every machine on the way: "
+            "use git+https://"
         )
 
 

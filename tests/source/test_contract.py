@@ -1,13 +1,18 @@
 """What every kind of source does with the same files: a directory, and a commit of them."""
 
+import getpass
 import io
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from amounts import amount
+from git_servers import git_daemon, git_server
 from repository import publish
+from ssh_servers import make_key, ssh_server
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
@@ -18,6 +23,9 @@ from reconciler.source.git_url import parse_address
 from reconciler.source.snapshot import Snapshot
 from reconciler.source.source import DiskSource, Source
 
+TRANSPORTS = ("git", "file", "http", "ssh")[
+    : amount("transports of a repository under the contract of sources", test=1, full=4)
+]
 # Opens the source at a path below the directory `files`.
 Open = Callable[..., Source]
 
@@ -27,9 +35,29 @@ def on_disk(root: Path, path: str, exclude: tuple[str, ...]) -> Source:
     return DiskSource((str(place),), io.BytesIO(), exclude, sleep=lambda _: None)
 
 
-def in_git(root: Path, path: str, exclude: tuple[str, ...]) -> Source:
+@contextmanager
+def served_over(transport: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve the repositories in ``root`` over ``transport`` and yield the URL of ``root``."""
+    if transport == "git":
+        with git_daemon() as port:
+            yield f"git://127.0.0.1:{port}{root}"
+    elif transport == "http":
+        with git_server(root) as server:
+            yield server.url
+    elif transport == "ssh":
+        host, _ = make_key(root / "host"), make_key(root / "ours")
+        with ssh_server(root) as port:
+            (root / "known").write_text(f"[127.0.0.1]:{port} {host}")
+            command = f"ssh -F none -i {root}/ours -o UserKnownHostsFile={root}/known"
+            monkeypatch.setenv("GIT_SSH_COMMAND", command)
+            yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{root}"
+    else:
+        yield f"file://{root}"
+
+
+def in_git(root: Path, url: str, path: str, exclude: tuple[str, ...]) -> Source:
     publish(root / "files", root / "repository.git")
-    address = parse_address(f"git+file://{root}/repository.git?path={path}")
+    address = parse_address(f"git+{url}/repository.git?path={path}")
     mirror = Mirror(root / "cache", address)
     settings = GitSettings(exclude=exclude, poll_seconds=0.001)
     return GitSource(address, mirror, settings, time.monotonic)
@@ -37,14 +65,20 @@ def in_git(root: Path, path: str, exclude: tuple[str, ...]) -> Source:
 
 @pytest.fixture(
     params=[
-        pytest.param(on_disk, id="directory"),
-        pytest.param(in_git, id="git", marks=pytest.mark.process),
+        "directory",
+        *(pytest.param(name, marks=pytest.mark.process) for name in TRANSPORTS),
     ]
 )
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    """Return a function that opens the source of the directory ``files``."""
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Open]:
+    """Yield a function that opens the source of the directory ``files``."""
     (tmp_path / "files").mkdir()
-    return lambda path="", exclude=(): request.param(tmp_path, path, exclude)
+    if request.param == "directory":
+        yield lambda path="", exclude=(): on_disk(tmp_path, path, exclude)
+        return
+    with served_over(request.param, tmp_path, monkeypatch) as url:
+        yield lambda path="", exclude=(): in_git(tmp_path, url, path, exclude)
 
 
 @pytest.fixture

@@ -214,3 +214,11 @@ def test_a_mirror_whose_check_does_not_end_is_kept(
     with pytest.raises(RepositoryError, match="git fetch: timed out"):
         world.read()
     assert (world.mirror / "kept").exists()
+
+
+def test_a_proxy_is_not_asked_for_this_machine(
+    world: GitWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = world.commit(a="1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert world.read() == commit

@@ -15,6 +15,8 @@ from reconciler.source.git_url import GitAddress, is_git, parse_address
         ("git+file:///srv/b.git?path=prod/eu/", GitAddress("file:///srv/b.git", None, "prod/eu")),
         ("git+http://127.0.0.1:80/b", GitAddress("http://127.0.0.1:80/b")),
         ("git+http://localhost/b", GitAddress("http://localhost/b")),
+        ("git+git://127.0.0.2:9418/b", GitAddress("git://127.0.0.2:9418/b")),
+        ("git+git://[::1]/b", GitAddress("git://[::1]/b")),
         (
             "git+https://h/b?path=a%20b&ref=team/a%2Bb",
             GitAddress("https://h/b", "team/a+b", "a b"),
@@ -56,7 +58,6 @@ def test_ref_and_path_may_stand_beside_it() -> None:
         "git+https://[h/x",
         "git+file://h/x",
         "git+file:x",
-        "git+git://h/x",
         "git+ftp://h/x",
         "git+git+https://h/x",
         "git+https://h/" + "x" * 3000,
@@ -71,7 +72,14 @@ def test_a_hostile_address_is_one_line_that_does_not_repeat_it(text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["git+https://canary@h/x", "git+https://u:canary@h/x", "git+ssh://u:canary@h/x"]
+    "text",
+    [
+        "git+https://canary@h/x",
+        "git+https://u:canary@h/x",
+        "git+ssh://u:canary@h/x",
+        "git+git://u:canary@h/x",
+        "git+http://u:canary@h/x",
+    ],
 )
 def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(UsageError, match="on h has a user or password: remove them") as error:
@@ -79,12 +87,15 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None
     assert "canary" not in str(error.value)
 
 
-def test_plain_http_to_another_machine_is_refused() -> None:
-    for host in ("example.com", "10.0.0.1"):
-        with pytest.raises(
-            UsageError, match=r"would trust every machine on the way: use git\+https"
-        ):
-            parse_address(f"git+http://{host}/x")
+def test_a_plain_transport_to_another_machine_is_refused() -> None:
+    for transport in ("http", "git"):
+        for host in ("example.com", "10.0.0.1", "localhost.example.com"):
+            with pytest.raises(
+                UsageError,
+                match=rf"^git\+{transport}:// to {host} would trust every machine on the way: use",
+            ) as error:
+                parse_address(f"git+{transport}://{host}/x")
+            assert str(error.value).endswith("use git+https://")
 
 
 @pytest.mark.parametrize(
