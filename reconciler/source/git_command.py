@@ -4,6 +4,7 @@ Hooks, filters, monitors and pagers do not run. git gets only the variables of o
 are listed here, because the others may contain credentials of the target.
 """
 
+import fcntl
 import os
 import resource
 import selectors
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -86,6 +87,7 @@ def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOption
     try:
         with (
             _memory_file(stdin) as given,
+            _death_signal() as (inherited, send_to),
             subprocess.Popen(  # noqa: S603  # arguments are checked by the callers
                 [*_GIT, *settings, *where, *arguments],
                 stdin=given,
@@ -93,25 +95,27 @@ def run_git(*arguments: str, stdin: bytes = b"", options: GitOptions = GitOption
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=_environment(options.transports),
-                pass_fds=options.inherited,
+                pass_fds=(*options.inherited, inherited),
                 # Without a terminal, ssh cannot ask for a password.
                 start_new_session=True,
             ) as process,
         ):
+            send_to(process.pid)
             output, errors = _finish(process, name, options)
     except OSError as error:
         raise GitError(f"{name}: {error}") from error
     if process.returncode:
-        # ssh draws a frame of @ around its warnings.
-        text = " ".join(
-            filter(lambda word: word.strip("@"), errors.decode(errors="replace").split())
-        )
-        if f"died of signal {signal.SIGXFSZ:d}" in text:
-            text = f"it is larger than {(options.max_file_bytes or 0) >> 20} MiB"
-        text = shown(text, limits.MAX_GIT_ERROR_CHARACTERS)
-        code = process.returncode
-        raise GitError(f"{name}: {text or f'exit code {code}'}", code if code > 0 else None)
+        raise _failure(name, process.returncode, errors, options)
     return bytes(output)
+
+
+def _failure(name: str, code: int, errors: bytearray, options: GitOptions) -> GitError:
+    # ssh draws a frame of @ around its warnings.
+    text = " ".join(filter(lambda word: word.strip("@"), errors.decode(errors="replace").split()))
+    if f"died of signal {signal.SIGXFSZ:d}" in text:
+        text = f"it is larger than {(options.max_file_bytes or 0) >> 20} MiB"
+    text = shown(text, limits.MAX_GIT_ERROR_CHARACTERS)
+    return GitError(f"{name}: {text or f'exit code {code}'}", code if code > 0 else None)
 
 
 def parse_contents(output: bytes, count: int) -> Iterator[bytes]:
@@ -140,6 +144,30 @@ def _memory_file(content: bytes) -> IO[bytes]:
     file.write(content)
     file.seek(0)
     return file
+
+
+@contextmanager
+def _death_signal() -> Iterator[tuple[int, Callable[[int], None]]]:
+    """Yield a descriptor for git to inherit, and a function that is called with its process group.
+
+    If this process is killed within the block, the kernel ends git and its helpers: the last writer
+    of a pipe is gone, and the signal for such an event is SIGKILL. Otherwise git could wait for a
+    server for ever, and hold the lock.
+    """
+    reading, writing = os.pipe()
+
+    def send_to(group: int) -> None:
+        fcntl.fcntl(reading, fcntl.F_SETOWN, -group)
+        fcntl.fcntl(reading, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(reading, fcntl.F_SETFL, os.O_ASYNC)
+
+    try:
+        yield reading, send_to
+    finally:
+        # A helper in the background, such as that of credential-cache, goes on.
+        fcntl.fcntl(reading, fcntl.F_SETFL, 0)
+        os.close(writing)
+        os.close(reading)
 
 
 def _finish(

@@ -2,17 +2,20 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from daemons import eventually
 from git_servers import git_server
 from git_worlds import DAEMON, GitWorld, commit_of
 from repository import git
 
 from reconciler import limits
 from reconciler.core.errors import RepositoryError, UsageError
+from reconciler.source.git_mirror import Mirror
 from reconciler.source.git_url import parse_address
 
 pytestmark = pytest.mark.process
@@ -222,3 +225,39 @@ def test_a_proxy_is_not_asked_for_this_machine(
     commit = world.commit(a="1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert world.read() == commit
+
+
+def test_a_process_that_is_killed_takes_a_waiting_git_with_it(
+    world: GitWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.commit(a="1")
+    ssh = program(world, f"echo $$ >>{world.root}/pids; exec sleep 600")
+    address = f"git+ssh://example.com{world.repository}"
+    script = (
+        "import pathlib, sys; from reconciler.source.git_mirror import Mirror\n"
+        "from reconciler.source.git_url import parse_address\n"
+        "mirror = Mirror(pathlib.Path(sys.argv[2]), parse_address(sys.argv[1]))\n"
+        "mirror.fetch('refs/heads/main', 'refs/tracked/main', '0' * 40)\n"
+    )
+    cache = world.root / "cache"
+    pids = world.root / "pids"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, address, str(cache)],
+        env={**os.environ, "GIT_SSH_COMMAND": str(ssh)},
+    ) as process:
+        eventually(lambda: pids.exists() and pids.read_text().endswith("\n"))
+        process.kill()
+    # The lock that git inherited is free, so git and ssh have ended.
+    monkeypatch.setattr(limits, "GIT_LOCK_TIMEOUT_SECONDS", 20)
+    mirror = Mirror(cache, parse_address(address))
+    with mirror.locked():
+        pass
+    eventually(lambda: not is_running(int(pids.read_text())))
+
+
+def is_running(process: int) -> bool:
+    """Whether a process exists that has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
