@@ -19,7 +19,7 @@ from reconciler.source.git_source import GitSettings
 from reconciler.source.source import Source
 from reconciler.wiring.plan_files import read_plan
 from reconciler.wiring.sources import open_source_of
-from reconciler.wiring.targets import open_target
+from reconciler.wiring.targets import open_target, target_scope
 
 # These options have no effect on a saved plan. They are rejected, so that no guard is ignored.
 PLANNING_OPTIONS = (
@@ -84,7 +84,7 @@ def open_saved_plan(
             # The account is still unknown. A read finds it in the ARNs of the owner's resources.
             target.read_all((), plan.owner)
         _require_same_target(plan, target.id, config.owner)
-        yield plan, target, source
+        yield plan, target, source and source.with_scope(target_scope(config, target.id))
 
 
 def apply_saved_plan(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from reconciler import engine
@@ -40,7 +39,7 @@ from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.sources import git_address, open_source
-from reconciler.wiring.targets import open_target, read_limit
+from reconciler.wiring.targets import open_target, read_limit, target_scope
 
 logger = logging.getLogger(__name__)
 
@@ -277,7 +276,12 @@ def _read_settings(
         allow_empty=invocation["allow_empty"],
     )
     inputs = read_inputs(invocation.options, invocation.file)
-    return partial(RunContext, invocation, config, paths, source, inputs, guards)
+
+    def make_context(target: engine.CommandTarget) -> RunContext:
+        scoped = source.with_scope(target_scope(config, target.id))
+        return RunContext(invocation, config, paths, scoped, inputs, guards, target)
+
+    return make_context
 
 
 def resolve_target(invocation: Invocation, *, needs_owner: bool = True) -> TargetConfig:

@@ -20,11 +20,14 @@ class AppliedRef:
 
     mirror: Mirror
     name: str
+    old_name: str
+    """The ref of earlier versions, which targets of the same name in other regions share. The first
+    of them that records a commit replaces it; for the others, nothing is known any more."""
 
     @property
     def commit(self) -> str | None:
         """The commit that was applied last, if the cache still has it."""
-        return self.mirror.commit_of(self.name)
+        return self.mirror.commit_of(self.name) or self.mirror.commit_of(self.old_name)
 
     def rewind_reason(self, revision: SourceRevision) -> str | None:
         """Return why deletes of `revision` wait for --allow-rewind, or None."""
@@ -53,13 +56,15 @@ class AppliedRef:
                 f"commit {escaped(applied.commit)} is not recorded as applied: it is not in "
                 f"the cache {mirror.directory}"
             )
-        if self.commit == commit:
+        if mirror.commit_of(self.name) == commit:
             return
         with mirror.locked():
             before = self.commit
             is_rewind = before is None or not mirror.descends(commit, before)
             if not is_rewind or (applied.may_rewind and before == applied.before):
                 mirror.set_ref(self.name, commit)
+                if self.old_name != self.name:
+                    mirror.delete_ref(self.old_name)
 
 
 @contextmanager

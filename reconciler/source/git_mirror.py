@@ -154,6 +154,12 @@ class Mirror:
         with self.locked():
             self.run("update-ref", ref, commit)
 
+    def delete_ref(self, ref: str) -> None:
+        """Delete `ref` of the mirror, if it exists."""
+        with self.locked():
+            if self.object_of(ref):
+                self.run("update-ref", "-d", ref)
+
     def is_sound(self) -> bool:
         """Whether no object is known to be damaged, or missing although a server has to send it.
 

@@ -5,6 +5,8 @@ kept if a damaged mirror is fetched again.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,12 +41,47 @@ class Pin:
         )
 
 
-def read_pin(file: Path) -> Pin | None:
-    """Return the pin in `file`, or None if there is none.
+@dataclass(frozen=True, slots=True)
+class PinFile:
+    """The file with the pin of one target."""
 
-    Raises:
-        RepositoryError: The file cannot be read. The target may then be held at any commit.
-    """
+    file: Path
+    old_file: Path
+    """The file of earlier versions, which targets of the same name in other regions share. It holds
+    each of them that has no file of its own."""
+
+    def read(self) -> Pin | None:
+        """Return the pin, or None if there is none.
+
+        Raises:
+            RepositoryError: A file cannot be read. The target may then be held at any commit.
+        """
+        return _read(self.file) or _read(self.old_file)
+
+    def write(self, pin: Pin) -> None:
+        """Hold the target.
+
+        Raises:
+            RepositoryError: The file cannot be written.
+        """
+        with _write_errors(self.file):
+            self.file.parent.mkdir(mode=0o700, exist_ok=True)
+            new = self.file.with_suffix(".new")
+            new.write_text(json.dumps(asdict(pin)), encoding="utf-8")
+            new.replace(self.file)
+
+    def remove(self) -> None:
+        """Release the target.
+
+        Raises:
+            RepositoryError: A file cannot be removed.
+        """
+        for file in (self.file, self.old_file):
+            with _write_errors(file):
+                file.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> Pin | None:
     try:
         with file.open("rb") as opened:
             pin = Pin(**json.loads(opened.read(limits.MAX_GIT_FILE_BYTES)))
@@ -60,20 +97,10 @@ def read_pin(file: Path) -> Pin | None:
     )
 
 
-def write_pin(file: Path, pin: Pin | None) -> None:
-    """Write `pin` to `file`; None removes it.
-
-    Raises:
-        RepositoryError: The file cannot be written.
-    """
+@contextmanager
+def _write_errors(file: Path) -> Iterator[None]:
     try:
-        if pin is None:
-            file.unlink(missing_ok=True)
-            return
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        new = file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(pin)), encoding="utf-8")
-        new.replace(file)
+        yield
     except OSError as error:
         raise RepositoryError(
             f"the commit of the target cannot be changed: writing {file}: {error.strerror}"

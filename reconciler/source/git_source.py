@@ -7,7 +7,6 @@ commit: one that was fetched as a whole and, if signers are given, is signed by 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from reconciler.core.errors import RepositoryError, UsageError
@@ -15,16 +14,16 @@ from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.core.state.schedule import Schedule
 from reconciler.manifest.budget import Budget, TooSlowError, unlimited
+from reconciler.source.files import Stamp, stamp_of
 from reconciler.source.git_applied import AppliedRef, cache_errors
 from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
-from reconciler.source.git_pins import Pin, read_pin, write_pin
+from reconciler.source.git_pins import Pin, PinFile
+from reconciler.source.git_tracked import TrackedRef
 from reconciler.source.git_tree import read_tree
-from reconciler.source.git_url import ABBREVIATED_COMMIT, COMMIT, GitAddress
+from reconciler.source.git_url import ABBREVIATED_COMMIT, GitAddress
 from reconciler.source.snapshot import Snapshot
-
-_DEFAULT_BRANCH = "HEAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class GitSettings:
 
     target: tuple[str, ...] = ("",)
     """The name and the owner of the target, which have a pin and a last applied commit."""
+    scope: tuple[str, ...] = ()
+    """The account and region of the target: targets with one name and owner may have others."""
     exclude: tuple[str, ...] = ()
     """Patterns of files that are not part of the source."""
     allowed_signers: Path | None = None
@@ -62,11 +63,12 @@ class GitSource:
         self._settings = settings
         self._monotonic = monotonic
         self._jitter = jitter
-        name = slug(*settings.target, address.path)
-        self._applied = AppliedRef(mirror, f"refs/applied/{name}")
+        self._tracked = TrackedRef(mirror, address.ref)
+        name, old = (slug(*settings.target, address.path, *scope) for scope in (settings.scope, ()))
+        self._applied = AppliedRef(mirror, f"refs/applied/{name}", f"refs/applied/{old}")
         self._pinned_ref = f"refs/pinned/{name}"
-        self._tracked_ref = f"refs/tracked/{slug(address.ref or _DEFAULT_BRANCH)}"
-        self._pin_file = mirror.directory.with_suffix(".pins") / f"{name}.json"
+        pins = mirror.directory.with_suffix(".pins")
+        self._pin_file = PinFile(pins / f"{name}.json", pins / f"{old}.json")
         self._pin: Pin | None = None
         self._tip: str | None = None
         self._good: Snapshot | None = None
@@ -75,7 +77,8 @@ class GitSource:
         self._pin_error: RepositoryError | None = None
         self._failures = 0
         self._next_poll_at: float | None = None
-        self._has_answered = self._was_rebuilt = False
+        self._was_rebuilt = False
+        self._signers_stamp: Stamp | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,9 +90,10 @@ class GitSource:
         """Nothing on disk."""
         return ()
 
-    @property
-    def _ref(self) -> str:
-        return self._address.ref or "the default branch"
+    def with_scope(self, scope: tuple[str, ...]) -> "GitSource":
+        """Return this source for the target in a scope, such as its account and region."""
+        settings = replace(self._settings, scope=scope)
+        return GitSource(self._address, self._mirror, settings, self._monotonic, self._jitter)
 
     def refresh(self, on_wait: Callable[[], None] = unlimited) -> None:
         """Fetch new commits, if that is due, and keep the last good one if it fails."""
@@ -137,11 +141,11 @@ class GitSource:
         commit = self._revision.commit
         with cache_errors(commit):  # The ref keeps the commit, also if its branch is replaced.
             self._mirror.set_ref(self._pinned_ref, commit)
-        write_pin(self._pin_file, Pin(commit, now, escaped(user)))
+        self._pin_file.write(Pin(commit, now, escaped(user)))
 
     def release(self) -> None:
         """Let the target follow its branch again."""
-        write_pin(self._pin_file, None)
+        self._pin_file.remove()
 
     @property
     def _revision(self) -> SourceRevision:
@@ -158,9 +162,13 @@ class GitSource:
             self._error, self._good, self._next_poll_at = error, None, None
             return
         is_due = self._next_poll_at is None or now >= self._next_poll_at
+        stamp = self._read_signers_stamp()
+        if stamp != self._signers_stamp:
+            # The signer of the commit in use may be allowed no longer.
+            self._good, is_due = None, True
         if not is_due and pin == self._pin:
             return
-        self._pin = pin
+        self._pin, self._signers_stamp = pin, stamp
         try:
             self._fetch()
         except (GitError, RepositoryError) as error:
@@ -179,26 +187,33 @@ class GitSource:
 
     def _read_pin(self) -> Pin | None:
         try:
-            return read_pin(self._pin_file)
+            return self._pin_file.read()
         except RepositoryError as error:
             if self._settings.follows_pin:
                 raise
             self._pin_error = error  # This run chooses its commit itself, and may replace the pin.
             return None
 
+    def _read_signers_stamp(self) -> Stamp | None:
+        """Return a value that changes with the file of signers; None if it cannot be read."""
+        signers = self._settings.allowed_signers
+        try:
+            return stamp_of(signers.stat()) if signers else None
+        except OSError:
+            return None
+
     def _fetch(self) -> None:
         """Fetch and read the newest commit. A damaged mirror is fetched again, once."""
-        self._has_answered = False
         try:
-            self._refresh(self._fetch_tip)
+            self._refresh(self._tracked.fetch())
         except GitError:
-            if self._was_rebuilt or not self._mirror.exists or not self._has_answered:
+            if self._was_rebuilt or not self._mirror.exists or not self._tracked.has_answered:
                 raise
             if self._mirror.is_sound():
                 raise
             self._was_rebuilt = True
             applied = self._mirror.discard()
-            self._refresh(self._fetch_tip)
+            self._refresh(self._tracked.fetch())
             for ref, commit in applied.items():
                 if self._mirror.commit_of(commit):
                     self._mirror.set_ref(ref, commit)
@@ -212,12 +227,15 @@ class GitSource:
             return
         # After a restart the cache still has a commit, or the pin has changed. The newest one may
         # not be signed, or its files may be missing.
-        refs = (self._tracked_ref, self._applied.name)
+        refs: tuple[TrackedRef | AppliedRef, ...] = (self._tracked, self._applied)
         for ref in refs if self._good is None else refs[:1]:
             try:
-                self._refresh(partial(self._mirror.commit_of, ref))
-            except (GitError, RepositoryError, UsageError):
+                self._refresh(ref.commit)
+            except (GitError, RepositoryError, UsageError) as problem:
                 self._good = None if self._wants_other() else self._good
+                is_new = self._good is None and str(problem) not in str(self._error)
+                if is_new and isinstance(problem, RepositoryError):
+                    self._error = RepositoryError(f"{self._error}; {problem}")
             else:
                 return
 
@@ -226,11 +244,10 @@ class GitSource:
         good = self._good.revision if self._good else None
         return self._pin is not None and (good is None or good.commit != self._pin.commit)
 
-    def _refresh(self, find_tip: Callable[[], str | None]) -> None:
-        """Choose the commit and read its tree; `find_tip` returns the newest commit."""
-        tip = find_tip()
+    def _refresh(self, tip: str | None) -> None:
+        """Choose the commit and read its tree; `tip` is the newest commit."""
         if tip is None:
-            raise GitError(f"{self._ref} does not name a commit")
+            raise GitError(f"{self._tracked} does not name a commit")
         commit = self._choose(tip)
         signers = self._settings.allowed_signers
         revision = self._mirror.revision(commit)
@@ -253,10 +270,11 @@ class GitSource:
         if revision is not None:
             is_id = ABBREVIATED_COMMIT.fullmatch(revision)
             commit = self._mirror.commit_of(revision) if is_id else None
-            if commit is None:
+            # The cache may also have commits of other branches, or from before a force push.
+            if commit is None or not self._mirror.descends(tip, commit):
                 raise UsageError(
                     f"--revision {escaped(revision)}: there is no such commit in the history of "
-                    f"{self._ref}: pass at least 7 characters of a commit id"
+                    f"{self._tracked}: pass at least 7 characters of a commit id"
                 )
             return commit
         if pin is not None and self._settings.follows_pin:
@@ -269,25 +287,6 @@ class GitSource:
             return commit
         return tip
 
-    def _fetch_tip(self) -> str | None:
-        """Fetch new commits, and return the newest one of the branch or tag."""
-        ref, mirror = self._address.ref, self._mirror
-        if ref is not None and COMMIT.fullmatch(ref):
-            if not mirror.exists or mirror.commit_of(ref) is None:
-                mirror.fetch(ref, self._tracked_ref, ref)
-            return mirror.commit_of(ref)
-        # A tag with the name of the branch must not replace it.
-        names = (_DEFAULT_BRANCH,) if ref is None else (f"refs/heads/{ref}", f"refs/tags/{ref}")
-        found = mirror.remote_refs(*names)
-        name = next((name for name in names if name in found), None)
-        if name is None:
-            missing = "default branch" if ref is None else f"branch or tag {ref}"
-            raise RepositoryError(f"the repository has no {missing}")
-        self._has_answered = True
-        if not mirror.exists or mirror.object_of(self._tracked_ref) != found[name]:
-            mirror.fetch(name, self._tracked_ref, found[name])
-        return mirror.commit_of(self._tracked_ref)
-
     def _notices(self, revision: SourceRevision) -> list[str]:
         notices = []
         if self._error is not None:
@@ -296,5 +295,5 @@ class GitSource:
             notices.append(str(self._pin_error))
         if self._pin is not None and self._tip is not None:
             behind = self._mirror.count_between(self._pin.commit, self._tip)
-            notices.append(self._pin.notice(behind, self._ref))
+            notices.append(self._pin.notice(behind, str(self._tracked)))
         return notices

@@ -22,6 +22,9 @@ class Source(Protocol):
     def watched_paths(self) -> tuple[str, ...]:
         """The paths on disk that change with the source."""
 
+    def with_scope(self, scope: tuple[str, ...]) -> "Source":
+        """Return this source for the target in a scope, such as its account and region."""
+
     def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
         """Return all manifests as they were at one moment.
 
@@ -78,6 +81,11 @@ class DiskSource:
     def watched_paths(self) -> tuple[str, ...]:
         """The paths."""
         return self.paths
+
+    def with_scope(self, scope: tuple[str, ...]) -> "DiskSource":
+        """Return this source: nothing is recorded for a target."""
+        del scope
+        return self
 
     def read(self, check_time: Callable[[], None] = unlimited) -> Snapshot:
         """Return all manifests as they were at one moment."""

@@ -72,6 +72,18 @@ def connection_of(config: TargetConfig) -> Connection:
     )
 
 
+def target_scope(config: TargetConfig, target: TargetId) -> tuple[str, ...]:
+    """Return the endpoint, the account and the region of `target`.
+
+    All runs on the target have the same scope. The embedded endpoint uses any free port. An
+    endpoint at a configured URL may know the account at one time and not at another, so there only
+    a configured account counts.
+    """
+    url = "" if config.name == LOCAL and config.url is None else target.url
+    account = config.account or ("" if config.url else target.account) or ""
+    return url, account, target.region
+
+
 def read_limit(text: str | None, default: Limit) -> Limit:
     """Return the limit in `text`, such as ``5`` or ``30%``, or `default` if it is None.
 

@@ -172,6 +172,19 @@ def test_a_revision_is_a_commit_of_the_history(world: World, revision: str) -> N
     assert f"--revision {revision}: there is no such commit in the history of main" in result.err
 
 
+def test_a_revision_outside_the_branch_is_refused(world: World, live: Any) -> None:
+    world.commit(a="DROP_ALL")
+    replaced = world.commit(b="DROP_ALL")
+    assert world.run("apply").code == 0
+    # The cache still has it, and the branch has it no more.
+    world.commit("amended", b=None, c="DROP_ALL")
+    for command in ("plan", "apply"):
+        result = world.run(command, "--revision", replaced)
+        assert result.code == 64
+        assert f"--revision {replaced}: there is no such commit in the history of" in result.err
+    assert set(live()) == {"a", "b"}
+
+
 def test_a_pin_that_cannot_be_read_stops_the_daemon_and_nothing_else(
     world: World, start: Start, cli: Cli, live: Any, here: Path
 ) -> None:
@@ -256,4 +269,11 @@ def test_a_daemon_stays_at_the_last_signed_commit(
     assert cli("reconcile", "--url", url).code == 0
     assert set(live()) == {"a"}
     assert "is not signed by a signer" in " ".join(cli("status", "--url", url).out.split())
+    # Without its signer the commit in use is good no longer: drift is not corrected with it.
+    (here / "signers").write_text("")
+    told_of(process, "is not signed by a signer")
+    live.client.delete_mesh(meshName="a")
+    assert cli("reconcile", "--url", url).code == 1
+    assert "is not signed by a signer" in " ".join(cli("status", "--url", url).out.split())
+    assert set(live()) == set()
     assert ended(process, SIGTERM)[0] == 0
