@@ -64,6 +64,8 @@ class LoopInputs:
     """Called at each heartbeat."""
     begin: Callable[[CycleRequest | None], None] = lambda _: None
     """Called before each cycle looks at the source, with the request for it, if there was one."""
+    look_now: Callable[[], None] = lambda: None
+    """Lets the next `fingerprint` look for new manifests."""
 
 
 class Daemon:
@@ -78,6 +80,7 @@ class Daemon:
         self._codes: dict[int, ExitCode | None] = {}
         self._requested = 0
         self._request: CycleRequest | None = None
+        self._is_look_requested = False
         self._heartbeat_at = inputs.monotonic()
         self._fingerprint: str | None = None
         self._started_at = 0.0
@@ -111,10 +114,16 @@ class Daemon:
             self._changed.notify_all()
             return self._requested
 
-    def wait_for_request(self, timeout_seconds: float) -> None:
-        """Wait until a cycle is requested."""
+    def look_now(self) -> None:
+        """Let the loop look for new manifests, and run a cycle only if there are some."""
         with self._changed:
-            self._changed.wait_for(lambda: self._requested > self._status.cycle, timeout_seconds)
+            self._is_look_requested = True
+            self._changed.notify_all()
+
+    def wait_for_request(self, timeout_seconds: float) -> None:
+        """Wait until a cycle or a look is requested."""
+        with self._changed:
+            self._changed.wait_for(self._has_request, timeout_seconds)
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
         """Wait for `cycle` and return its exit code; None if it has not ended at the timeout."""
@@ -137,12 +146,23 @@ class Daemon:
         self._run_cycle()
         for files_changed in wakes:
             self.record_heartbeat()
-            is_checked = schedule.is_due(files_changed)
+            is_checked = schedule.is_due(files_changed) | self._take_look()
             source_changed = is_checked and self._inputs.fingerprint() != self._fingerprint
             if source_changed and not files_changed:
                 schedule.missed_event()
             if source_changed or self._is_due():
                 self._run_cycle()
+
+    def _has_request(self) -> bool:
+        return self._is_look_requested or self._requested > self._status.cycle
+
+    def _take_look(self) -> bool:
+        """Return whether a look was requested, and let the source look."""
+        with self._changed:
+            is_requested, self._is_look_requested = self._is_look_requested, False
+        if is_requested:
+            self._inputs.look_now()
+        return is_requested
 
     def _is_due(self) -> bool:
         is_leader = self._inputs.is_leader()

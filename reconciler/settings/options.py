@@ -555,8 +555,8 @@ OPTIONS = (
     Option(
         "webhook-secret-file",
         OptionGroup.DAEMON,
-        "File with the secret of the webhooks that start a cycle, /webhooks/github and "
-        "/webhooks/gitlab. Without it, these paths do not exist.",
+        "File with the secret of the webhooks that fetch new commits immediately, "
+        "/webhooks/github and /webhooks/gitlab. Without it, these paths do not exist.",
         "FILE",
         command="run",
     ),

@@ -58,6 +58,9 @@ class DaemonControl(Protocol):
     def heartbeat(self) -> float:
         """Return the seconds since the last heartbeat of the loop."""
 
+    def look_now(self) -> None:
+        """Let the loop look for new manifests, and run a cycle only if there are some."""
+
     def request_cycle(self, *, releases_pin: bool = False, allow_rewind: bool = False) -> int:
         """Request a cycle that starts after this call, and return its number.
 
@@ -174,8 +177,8 @@ class StatusApp:
             if not await is_authentic(read_proof(headers, self._webhook_secret), receive):
                 # The rest of the body is not read.
                 raise HttpError(401, "the signature or token is missing or wrong", _CLOSE)
-            self._daemon.request_cycle()
-            return Response(b"a cycle was requested\n", status=202)
+            self._daemon.look_now()
+            return Response(b"looking for new commits\n", status=202)
         body = await read_body(receive)
         if read := self._reads.get(path):
             _require_method(method, "GET", "HEAD")

@@ -99,25 +99,6 @@ def test_p02_it_follows_the_files_and_ends_cleanly(
     assert "Traceback" not in result
 
 
-@pytest.mark.process
-def test_a_webhook_starts_a_cycle(write: Write, start: Start, live: Any) -> None:
-    write("manifests/a.yaml", mesh_yaml("a"))
-    secret = "It's a Secret to Everybody"  # noqa: S105  # the example of GitHub
-    write("secret", secret).chmod(0o600)
-    process = start("manifests", "--interval", "3600", "--webhook-secret-file", "secret")
-    url = told_of(process, "status at ").split()[-1] + "/webhooks/github"
-    eventually(lambda: "a" in live())
-    live.client.delete_mesh(meshName="a")
-    signature = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-    for digest, code in (("0" * 64, 401), (signature, 202)):
-        headers = {"X-Hub-Signature-256": f"sha256={digest}"}
-        assert urllib3.request("POST", url, body=b"Hello, World!", headers=headers).status == code
-    eventually(lambda: "a" in live())
-    code, log = ended(process, signal.SIGTERM)
-    assert code == 0
-    assert secret not in log
-
-
 def test_a_secret_of_webhooks_that_others_can_read_is_one_line(
     cli: Cli, write: Write, endpoint: LocalEndpoint
 ) -> None:

@@ -35,6 +35,7 @@ class World:
     ran: list[Ran] = field(default_factory=list)
     beats: int = 0
     ends: Callable[[DaemonStatus], DaemonStatus] = lambda status: status
+    pushed: str = ""
     began: list[CycleRequest | None] = field(default_factory=list)
 
     @cached_property
@@ -50,9 +51,13 @@ class World:
                 lease=lambda: LeaseStatus("o", 15, self.now),
                 on_heartbeat=self.beat,
                 begin=self.began.append,
+                look_now=self.looks,
             ),
             START,
         )
+
+    def looks(self) -> None:
+        self.source = self.pushed or self.source
 
     def beat(self) -> None:
         self.beats += 1
@@ -252,6 +257,32 @@ def test_a_cycle_begins_with_everything_that_was_requested_for_it(world: World) 
     both = CycleRequest(releases_pin=True, allow_rewind=True)
     assert world.began == [None, both, None]
     assert [item.forced for item in world.ran] == [False, True, False]
+
+
+def test_a_look_that_is_requested_runs_a_cycle_only_if_the_source_changed(world: World) -> None:
+    def wakes() -> Iterator[bool]:
+        world.now = 1
+        world.daemon.look_now()
+        yield False
+        world.now, world.pushed = 2, "second"
+        yield False
+        world.daemon.look_now()
+        world.daemon.look_now()
+        world.now = 3
+        yield False
+        world.now = 4
+        yield False
+
+    world.daemon.run(wakes())
+    assert world.ran == [Ran(0, fresh=True, forced=False), Ran(3, fresh=True, forced=False)]
+
+
+def test_a_look_wakes_a_loop_that_waits() -> None:
+    daemon = World().daemon
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(daemon.wait_for_request, 60)
+        daemon.look_now()
+        waiting.result(timeout=20)
 
 
 def test_a_request_wakes_a_loop_that_waits() -> None:

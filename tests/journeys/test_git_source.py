@@ -6,6 +6,7 @@ from signal import SIGTERM
 from typing import Any
 
 import pytest
+import urllib3
 from conftest import Cli, Start
 from daemons import ended, eventually, told_of
 from journeys.git_world import World, started
@@ -100,6 +101,32 @@ def test_a_daemon_follows_pushes_and_goes_on_without_the_repository(
     assert code == 0
     assert log.count("stays in effect") == 1
     assert log.count("the newest commit of the source is in effect again") == 1
+
+
+def test_a_webhook_fetches_and_runs_a_cycle_only_for_another_commit(
+    world: World, start: Start, live: Any, here: Path
+) -> None:
+    secret = "canary-of-a-secret-of-webhooks"  # noqa: S105  # it protects nothing
+    (here / "secret").touch(mode=0o600)
+    (here / "secret").write_text(secret)
+    world.commit(a="DROP_ALL")
+    process, url = started(start, world, "--webhook-secret-file", "secret")
+
+    def deliver(token: str) -> int:
+        place, headers = f"{url}/webhooks/gitlab", {"X-Gitlab-Token": token}
+        return urllib3.request("POST", place, body=b"{}", headers=headers).status
+
+    live.client.delete_mesh(meshName="a")
+    world.server.requests.clear()
+    assert [deliver("another"), deliver(secret)] == [401, 202]
+    eventually(lambda: len(world.server.requests) == 2)  # the refs, with protocol 2
+    assert set(live()) == set()
+    world.commit(b="DROP_ALL")
+    assert deliver(secret) == 202
+    eventually(lambda: set(live()) == {"a", "b"})
+    assert urllib3.request("GET", f"{url}/status").json()["cycle"]["number"] == 2
+    code, log = ended(process, SIGTERM)
+    assert (code, secret in log) == (0, False)
 
 
 def test_after_a_force_push_a_daemon_deletes_nothing_without_the_word(

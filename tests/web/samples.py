@@ -128,6 +128,7 @@ class StillDaemon:
     shown: DaemonStatus
     beaten_seconds_ago: float = 1.0
     asked: int = 0
+    looks: int = 0
     requests: list[tuple[bool, bool]] = field(default_factory=list)
     ends: dict[int, ExitCode] = field(default_factory=dict)
     waits: threading.Event = field(default_factory=threading.Event)
@@ -137,6 +138,9 @@ class StillDaemon:
 
     def heartbeat(self) -> float:
         return self.beaten_seconds_ago
+
+    def look_now(self) -> None:
+        self.looks += 1
 
     def request_cycle(self, *, releases_pin: bool = False, allow_rewind: bool = False) -> int:
         self.asked += 1

@@ -70,7 +70,7 @@ def url(daemon: StillDaemon, tmp_path: Path) -> Iterator[str]:
         ("whsec_that is not base64", GITLAB, {"X-Gitlab-Token": "whsec_that is not base64"}, b""),
     ],
 )
-def test_a_delivery_with_the_secret_requests_a_cycle_and_does_not_wait_for_it(
+def test_a_delivery_with_the_secret_lets_the_daemon_look_and_does_not_wait_for_it(
     daemon: StillDaemon,
     tmp_path: Path,
     secret: str,
@@ -81,7 +81,7 @@ def test_a_delivery_with_the_secret_requests_a_cycle_and_does_not_wait_for_it(
     with served(daemon, tmp_path, webhook_secret=secret) as url:
         assert send(url, path, headers, body) == 202
     # This daemon ends no cycle.
-    assert daemon.asked == 1
+    assert (daemon.looks, daemon.asked) == (1, 0)
     assert not daemon.waits.is_set()
 
 
@@ -131,7 +131,7 @@ def test_a_delivery_without_the_secret_is_401_and_requests_nothing(
 ) -> None:
     with served(daemon, tmp_path, webhook_secret=secret) as url:
         assert send(url, path, headers, body) == 401
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 @pytest.mark.parametrize("path", WEBHOOKS)
@@ -141,7 +141,7 @@ def test_without_a_secret_there_is_no_webhook(
     with served(daemon, tmp_path) as url:
         assert send(url, path, {**SIGNED, "X-Gitlab-Token": ""}) == 404
         assert send(url, path, {**SIGNED, "X-Gitlab-Token": "None"}) == 404
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_the_rules_for_hosts_pages_and_methods_hold_for_webhooks_too(
     daemon: StillDaemon, url: str, path: str, method: str, headers: dict[str, str], code: int
 ) -> None:
     assert send(url, path, {**SIGNED, **headers}, method=method) == code
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 def test_the_secret_of_webhooks_opens_no_other_path(daemon: StillDaemon, url: str) -> None:
     headers = {**SIGNED, "Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
     assert send(url, "/reconcile", headers, b"{}") == 401
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 def sign(body: bytes) -> dict[str, str]:
@@ -181,7 +181,7 @@ def test_a_push_of_many_commits_is_larger_than_other_requests_may_be(
 ) -> None:
     body = b"x" * (4 * limits.MAX_BODY_BYTES)
     assert send(url, GITHUB, sign(body), body) == 202
-    assert daemon.asked == 1
+    assert daemon.looks == 1
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_body_over_the_limit_is_not_read(
 ) -> None:
     monkeypatch.setattr(limits, "MAX_WEBHOOK_BODY_BYTES", 1 << 16)
     assert send(url, path, headers, b"x" * ((1 << 16) + 1)) == 413
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 def test_a_body_is_not_read_if_the_headers_prove_nothing(daemon: StillDaemon, url: str) -> None:
@@ -206,7 +206,7 @@ def test_a_body_is_not_read_if_the_headers_prove_nothing(daemon: StillDaemon, ur
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 401 ")
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 @pytest.mark.parametrize(
@@ -222,17 +222,18 @@ def test_a_delivery_that_is_cut_off_requests_nothing(
         connection.sendall("\r\n".join([*lines, "", PAYLOAD.decode()]).encode())
     # The server has noticed by the time that it answers the next request.
     assert send(url, "/healthz", {}, b"", "GET") == 200
-    assert daemon.asked == 0
+    assert daemon.looks == 0
 
 
 def test_a_delivery_that_is_repeated_is_answered_again(daemon: StillDaemon, url: str) -> None:
     assert [send(url, GITHUB, SIGNED) for _ in range(5)] == [202] * 5
-    assert daemon.asked == 5
+    assert daemon.looks == 5
 
 
-def test_a_flood_of_deliveries_leaves_one_pending_cycle(tmp_path: Path) -> None:
+def test_a_flood_of_deliveries_leaves_one_pending_look(tmp_path: Path) -> None:
     begun, released = Event(), Event()
     forced: list[bool] = []
+    looks: list[float] = []
 
     def cycle(status: DaemonStatus, **facts: bool) -> DaemonStatus:
         forced.append(facts["forced"])
@@ -240,7 +241,9 @@ def test_a_flood_of_deliveries_leaves_one_pending_cycle(tmp_path: Path) -> None:
         released.wait(30)
         return replace(status, exit_code=ExitCode.OK)
 
-    inputs = LoopInputs(lambda: "", lambda: 0.0, lambda: 0.0, lambda: 0.0)
+    inputs = LoopInputs(
+        lambda: "", lambda: 0.0, lambda: 0.0, lambda: 0.0, look_now=lambda: looks.append(0.0)
+    )
     daemon = Daemon(cycle, inputs, calm())
     with ThreadPoolExecutor(8) as pool, served(daemon, tmp_path, webhook_secret=SECRET) as url:
         loop = pool.submit(daemon.run, [False] * 100)
@@ -248,7 +251,7 @@ def test_a_flood_of_deliveries_leaves_one_pending_cycle(tmp_path: Path) -> None:
         assert set(pool.map(lambda _: send(url, GITHUB, SIGNED), range(100))) == {202}
         released.set()
         loop.result(30)
-    assert forced == [False, True]
+    assert (forced, looks) == ([False], [0.0])
 
 
 def test_a_secret_that_is_missing_short_or_readable_by_others_is_refused(tmp_path: Path) -> None:

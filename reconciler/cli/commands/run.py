@@ -112,7 +112,11 @@ class DaemonRun:
             except RepositoryError as error:
                 logger.error("%s", error)  # noqa: TRY400  # the message is for users
         if request is not None:
-            self.context.source.look_now()
+            self.look_now()
+
+    def look_now(self) -> None:
+        """Let the next look at the source fetch."""
+        self.context.source.look_now()
 
     def propose(
         self,
@@ -261,6 +265,7 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
         inputs = LoopInputs(
             fingerprint=run.fingerprint,
             begin=run.begin,
+            look_now=run.look_now,
             monotonic=steady_seconds,
             now=time.time,
             jitter=random.random,

@@ -1,4 +1,4 @@
-"""Table of the forges whose webhooks request a cycle, by path."""
+"""Table of the forges whose webhooks let the daemon look for new commits, by path."""
 
 from collections.abc import Mapping
 from pathlib import Path
