@@ -5,7 +5,7 @@ commit: one that was fetched as a whole and, if signers are given, is signed by 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from reconciler.core.escaping import escaped
 from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.core.state.schedule import Schedule
 from reconciler.manifest.budget import Budget, TooSlowError, unlimited
-from reconciler.source.files import Stamp, stamp_of
 from reconciler.source.git_applied import AppliedRef, cache_errors
 from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
 from reconciler.source.git_pins import Pin, PinFile
+from reconciler.source.git_signers import AllowedSigners
 from reconciler.source.git_tracked import TrackedRef
 from reconciler.source.git_tree import read_tree
 from reconciler.source.git_url import ABBREVIATED_COMMIT, GitAddress
@@ -78,7 +78,9 @@ class GitSource:
         self._failures = 0
         self._next_poll_at: float | None = None
         self._was_rebuilt = False
-        self._signers_stamp: Stamp | None = None
+        self._used: str | None = None
+        self._signers = AllowedSigners(settings.allowed_signers)
+        self._signers_stamp = self._signers.stamp()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -162,7 +164,7 @@ class GitSource:
             self._error, self._good, self._next_poll_at = error, None, None
             return
         is_due = self._next_poll_at is None or now >= self._next_poll_at
-        stamp = self._read_signers_stamp()
+        stamp = self._signers.stamp()
         if stamp != self._signers_stamp:
             # The signer of the commit in use may be allowed no longer.
             self._good, is_due = None, True
@@ -194,14 +196,6 @@ class GitSource:
             self._pin_error = error  # This run chooses its commit itself, and may replace the pin.
             return None
 
-    def _read_signers_stamp(self) -> Stamp | None:
-        """Return a value that changes with the file of signers; None if it cannot be read."""
-        signers = self._settings.allowed_signers
-        try:
-            return stamp_of(signers.stat()) if signers else None
-        except OSError:
-            return None
-
     def _fetch(self) -> None:
         """Fetch and read the newest commit. A damaged mirror is fetched again, once."""
         try:
@@ -225,19 +219,31 @@ class GitSource:
             self._error = RepositoryError(f"reading {self._address}: {error}")
         if self._settings.poll_seconds is None or not self._mirror.exists:
             return
-        # After a restart the cache still has a commit, or the pin has changed. The newest one may
-        # not be signed, or its files may be missing.
-        refs: tuple[TrackedRef | AppliedRef, ...] = (self._tracked, self._applied)
-        for ref in refs if self._good is None else refs[:1]:
+        for tip in self._known_tips():
             try:
-                self._refresh(ref.commit)
-            except (GitError, RepositoryError, UsageError) as problem:
+                self._refresh(tip)
+            except UsageError as problem:
+                if self._good is None:
+                    # As in _poll: nothing older is applied instead.
+                    self._error = problem
+                    return
+            except (GitError, RepositoryError) as problem:
                 self._good = None if self._wants_other() else self._good
                 is_new = self._good is None and str(problem) not in str(self._error)
                 if is_new and isinstance(problem, RepositoryError):
                     self._error = RepositoryError(f"{self._error}; {problem}")
             else:
                 return
+
+    def _known_tips(self) -> Iterator[str | None]:
+        """Yield commits of the cache to use without the repository, until there is a good one.
+
+        After a restart there is none, or the pin or the file of signers has changed. The newest one
+        may not be signed, or its files may be missing.
+        """
+        yield self._tracked.commit
+        if self._good is None:
+            yield self._used or self._applied.commit
 
     def _wants_other(self) -> bool:
         """Whether the last good commit is not the one of the pin."""
@@ -249,13 +255,8 @@ class GitSource:
         if tip is None:
             raise GitError(f"{self._tracked} does not name a commit")
         commit = self._choose(tip)
-        signers = self._settings.allowed_signers
         revision = self._mirror.revision(commit)
-        if signers and (problem := self._mirror.signature_problem(commit, signers)):
-            raise RepositoryError(
-                f"commit {revision.short} is not signed by a signer in {signers}, so it is not "
-                f"used: {problem}"
-            )
+        self._signers.require_signed(self._mirror, revision)
         budget = Budget(self._monotonic, self._mirror.on_wait)
         try:
             self._good = read_tree(
@@ -263,7 +264,7 @@ class GitSource:
             )
         except TooSlowError as error:
             raise RepositoryError(f"{error}: {error.hint}") from error
-        self._tip = tip
+        self._tip, self._used = tip, commit
 
     def _choose(self, tip: str) -> str:
         revision, pin = self._settings.revision, self._pin

@@ -1,10 +1,11 @@
 """Daemons with a repository as the source that reload, stop and take over at a bad moment."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from signal import SIGHUP, SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
 import pytest
@@ -85,6 +86,24 @@ def test_a_daemon_stops_during_a_fetch(world: GitWorld, start: Start) -> None:
     # After 8 seconds it would be abandoned, and git would go on without it.
     assert (code, time.monotonic() - began < 7) == (0, True)
     assert "stopped by SIGTERM" in log
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_ctrl_c_during_a_fetch_ends_a_single_run(world: GitWorld, command: str) -> None:
+    world.commit(a=mesh_yaml("a"))
+    world.server.stalled.set()
+    once = ("--once",) if command == "run" else ()
+    arguments = (command, world.address, "--target", "local", "--cache-dir", "cache", *once)
+    with subprocess.Popen(
+        [sys.executable, "-m", "reconciler", *arguments],
+        cwd=world.root, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        eventually(lambda: bool(world.server.requests))
+        began = time.monotonic()
+        code, log = ended(process, SIGINT)
+    # git would wait for the server for 30 seconds.
+    assert (code, time.monotonic() - began < 20) == (130, True)
+    assert "Traceback" not in log
 
 
 def test_a_daemon_that_takes_over_looks_for_new_commits_first(

@@ -59,6 +59,34 @@ def test_a_signer_that_is_removed_holds_a_daemon_until_it_is_back(
     assert daemon.read().notices == ()
 
 
+def test_a_removed_signer_leads_to_no_older_commit(world: GitWorld, signers: Path) -> None:
+    applied = world.commit(a="1")
+    daemon = following(world, signers)
+    assert commit_of(daemon) == applied
+    recorded = daemon.applied_commit()
+    assert recorded is not None
+    daemon.record_applied(replace(recorded, may_rewind=True))
+    used = world.commit(a="2")
+    daemon.look_now()
+    assert commit_of(daemon) == used
+    # The newest commit is not signed, and the one in use stays, also with another file.
+    git(world.repository, "config", "commit.gpgSign", "false")
+    unsigned = world.commit(a="3")
+    daemon.look_now()
+    assert commit_of(daemon) == used
+    signers.write_text(f"# a comment\n{signers.read_text()}")
+    assert commit_of(daemon) == used
+    (notice,) = daemon.read().notices
+    assert f"commit {unsigned[:12]} is not signed" in notice
+    # An older commit would delete what this one has created.
+    allowed = signers.read_text()
+    signers.write_text("")
+    with pytest.raises(RepositoryError, match=f"commit {used[:12]} is not signed"):
+        daemon.read()
+    signers.write_text(allowed)
+    assert commit_of(daemon) == used
+
+
 def test_a_signer_that_is_removed_while_the_repository_is_away(
     world: GitWorld, signers: Path
 ) -> None:

@@ -97,7 +97,7 @@ class DaemonRun:
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the source; this may fetch."""
-        self.context.source.refresh(self._on_wait)
+        self.context.source.refresh(self.on_wait)
         return self.context.source.fingerprint()
 
     def begin(self, request: CycleRequest | None) -> None:
@@ -192,7 +192,7 @@ class DaemonRun:
         """Return the number of API calls of this cycle, by operation."""
         return dict(Counter(self.context.target.calls) - Counter(self._calls_before))
 
-    def _on_wait(self) -> None:
+    def on_wait(self) -> None:
         """Record a heartbeat while git runs, and end it if the daemon has to stop."""
         self.on_heartbeat()
         if self.stop.stop_requested.is_set():
@@ -230,10 +230,14 @@ def _description_cycles(invocation: Invocation) -> float:
 
 def _run_once(run: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code."""
-    context = run.context
-    _log_target(context)
+    _log_target(context := run.context)
     with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
-        loaded = context.read()
+        try:
+            loaded = context.read(run.on_wait)
+        except RepositoryError:
+            if run.stop.code:
+                return run.stop.code
+            raise
         desired = {
             resource.key: resource
             for resource in require_valid(loaded, color=context.invocation["color"])
