@@ -261,3 +261,25 @@ def is_running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_commit_without_the_path_leads_to_no_older_one(world: GitWorld) -> None:
+    (world.files / "prod").mkdir()
+    world.commit(**{"prod/a": "1"})
+    query, settings = "?ref=main&path=prod", DAEMON
+    daemon = world.open(query, settings)
+    daemon.read()
+    applied = daemon.applied_commit()
+    assert applied is not None
+    daemon.record_applied(replace(applied, may_rewind=True))
+    (world.files / "prod/a.yaml").rename(world.files / "b.yaml")
+    world.commit()
+    daemon.look_now()
+    with pytest.raises(UsageError, match="prod does not exist in the repository at commit"):
+        daemon.read()
+    # Nor if the repository is away after that, and after a restart.
+    world.repository.rename(world.root / "gone")
+    daemon.look_now()
+    for source in (daemon, world.open(query, settings)):
+        with pytest.raises(UsageError, match="prod does not exist in the repository at commit"):
+            source.read()
