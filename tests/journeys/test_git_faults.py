@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, default_int_handler, signal
 from typing import Any
 
 import pytest
@@ -94,10 +94,14 @@ def test_ctrl_c_during_a_fetch_ends_a_single_run(world: GitWorld, command: str) 
     world.server.stalled.set()
     once = ("--once",) if command == "run" else ()
     arguments = (command, world.address, "--target", "local", "--cache-dir", "cache", *once)
-    with subprocess.Popen(
+    # A shell lets its jobs in the background ignore SIGINT, and so would this process.
+    before = signal(SIGINT, default_int_handler)
+    process = subprocess.Popen(
         [sys.executable, "-m", "reconciler", *arguments],
         cwd=world.root, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    )  # fmt: skip
+    signal(SIGINT, before)
+    with process:
         eventually(lambda: bool(world.server.requests))
         began = time.monotonic()
         code, log = ended(process, SIGINT)
