@@ -13,7 +13,7 @@ from reconciler import limits
 from reconciler.core.resources import Key, Origin
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.detect import is_foreign, report_unknown_format, split_resources
-from reconciler.manifest.formats.kubernetes import Cluster
+from reconciler.manifest.formats.kubernetes.cluster import Cluster
 from reconciler.manifest.formats.neighbors import is_neighbor
 from reconciler.manifest.formats.registry import API_VERSIONS, find_format
 from reconciler.manifest.inputs import Inputs
