@@ -14,6 +14,8 @@ from reconciler.manifest.formats.cloudformation.resolver import Resolver
 from reconciler.manifest.parsing.diagnostics import quote_value
 from reconciler.manifest.parsing.nodes import ListNode, MappingNode, Node, ScalarNode
 
+_MAX_DIGITS = 9
+
 
 def join(resolver: Resolver, call: FunctionCall) -> Node:
     """Return the value of ``Fn::Join``."""
@@ -32,7 +34,8 @@ def select(resolver: Resolver, call: FunctionCall) -> Node:
     """Return the value of ``Fn::Select``."""
     index, items = resolver.arguments(call, 2)
     found, text = resolver.items(items, call.path), resolver.text(index, call.path)
-    if not text.isdecimal() or int(text) >= len(found):
+    # No list is so long that its last index has more digits; a long number takes long to read.
+    if not text.isdecimal() or len(text) > _MAX_DIGITS or int(text) >= len(found):
         raise UnresolvedError(f"finds no item {quote_value(text)} in a list of {len(found)}")
     return found[int(text)]._replace(position=call.position)
 

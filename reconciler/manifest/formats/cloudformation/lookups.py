@@ -25,7 +25,7 @@ from reconciler.manifest.parsing.variables import split_placeholders
 # Attributes with a name that the template sets. Other attributes exist only in a stack.
 _KNOWN_ATTRIBUTE = re.compile(r"[A-Za-z]*Name")
 # Attributes of other services that are properties of the resource, by type; Ref is its name.
-_STATED: Mapping[str, Mapping[str, str]] = {
+STATED: Mapping[str, Mapping[str, str]] = {
     "AWS::ECS::Cluster": {"Ref": "ClusterName"},
     "AWS::ECS::Service": {"Name": "ServiceName"},
     "AWS::Logs::LogGroup": {"Ref": "LogGroupName"},
@@ -72,7 +72,7 @@ def _attribute(resolver: Resolver, resource: str, name: str) -> Node:
 def _stated(resolver: Resolver, resource: str, attribute: str) -> Node | None:
     """Return an attribute, or ``Ref``, that is a property of a resource of another service."""
     _, found = find(resolver.template, ("Resources", resource))
-    stated = _STATED.get((found and get_text(found, "Type")) or "", {})
+    stated = STATED.get((found and get_text(found, "Type")) or "", {})
     return resolver.property(resource, stated[attribute]) if attribute in stated else None
 
 

@@ -36,6 +36,8 @@ from reconciler.manifest.parsing.yaml_parser import parse_scalar
 # Nesting of nodes and functions; a chain of conditions must not exhaust the stack.
 _MAX_DEPTH = 2 * limits.MAX_NODE_DEPTH
 _MAX_VALUES = limits.MAX_NODES // 2
+# Such as {{resolve:ssm:/shop/host}}: CloudFormation reads the value from another service.
+_DYNAMIC_REFERENCE = "{{resolve:"
 
 Function: TypeAlias = Callable[["Resolver", FunctionCall], Node | None]
 """An intrinsic function: returns its value, None for ``AWS::NoValue``."""
@@ -113,13 +115,20 @@ class Resolver:
                 return ListNode(node.position, list(self._list_items(node.items, path)))
             if isinstance(node, MappingNode):
                 return self._mapping(node, path)
+            if not isinstance(node, ScalarNode):
+                return node
+            if _DYNAMIC_REFERENCE in node.text:
+                self.report(_dynamic_error(), node.position, path)
+                return InvalidNode(node.position)
             # CloudFormation converts text to numbers and booleans, and the other way around.
-            return _convertible(node) if isinstance(node, ScalarNode) else node
+            return _convertible(node)
 
     def _value_of(self, call: FunctionCall) -> Node | None:
         try:
             self._check_count()
             value = self._functions.get(call.name, _unknown)(self, call)
+            if isinstance(value, ScalarNode) and _DYNAMIC_REFERENCE in value.text:
+                raise _dynamic_error()
             self._count(value)
         except UnresolvedError as error:
             self.report(error, call.position, call.path)
@@ -165,6 +174,8 @@ class Resolver:
         if isinstance(value, InvalidNode):
             raise UnresolvedError
         if isinstance(value, ScalarNode) and value.value is not None:
+            if _DYNAMIC_REFERENCE in value.text:
+                raise _dynamic_error()
             return value.text
         raise UnresolvedError(f"needs text, not {describe(value) if value else 'AWS::NoValue'}")
 
@@ -202,6 +213,11 @@ class Resolver:
 
 def _unknown(_: Resolver, call: FunctionCall) -> Node:
     raise UnresolvedError(f"calls {escaped(call.name)}, which cannot be resolved here")
+
+
+def _dynamic_error() -> UnresolvedError:
+    message = f"needs a dynamic reference, {_DYNAMIC_REFERENCE}…}}}}, which only a stack resolves"
+    return UnresolvedError(message, "use a parameter, and pass its value with --var")
 
 
 def _convertible(node: ScalarNode) -> ScalarNode:

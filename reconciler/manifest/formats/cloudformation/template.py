@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.core.resources import Options
 from reconciler.manifest.formats.cloudformation.conditions import is_true
 from reconciler.manifest.formats.cloudformation.intrinsics import resolver_of
+from reconciler.manifest.formats.cloudformation.lookups import STATED
 from reconciler.manifest.formats.cloudformation.loops import PREFIX, LoopExpansion
 from reconciler.manifest.formats.cloudformation.parameters import UnresolvedError, parse_call
 from reconciler.manifest.formats.cloudformation.resolver import Resolver
@@ -28,7 +29,9 @@ from reconciler.manifest.parsing.nodes import (
     Path,
     ScalarNode,
     find,
+    format_path,
     get_text,
+    is_within,
 )
 
 _SECTIONS = (
@@ -106,6 +109,19 @@ def _resource(
         context.report_kind(kind, type_.position, (*path, "Type"))
     else:
         context.ignored[type_.text] += 1
+        _drop_diagnostics(context, path, type_.text)
+
+
+def _drop_diagnostics(context: DocumentContext, path: Path, type_: str) -> None:
+    """Drop the errors in the properties of a resource of another service that nothing reads."""
+    errors = context.diagnostics.errors_in((*context.path, *path, "Properties"))
+    read = {
+        format_path((*context.path, *path, "Properties", name))
+        for name in STATED.get(type_, {}).values()
+    }
+    for error in errors:
+        if not any(is_within(error.path, name) for name in read):
+            context.diagnostics.found.remove(error)
 
 
 def _translate(
