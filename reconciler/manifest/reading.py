@@ -158,7 +158,7 @@ def _read(document: Document, source: SourceResources) -> None:
         elif is_foreign(root, file):
             version_and_kind = [get_text(root, "apiVersion"), get_text(root, "kind")]
             if version_and_kind == ["v1", "Namespace"]:
-                source.cluster.add_namespace(root)
+                source.cluster.add_namespace(root, source.inputs)
             _ignore(document, source, " ".join(filter(None, version_and_kind)), path)
         elif not path and is_neighbor(root):
             _ignore(document, source)

@@ -24,6 +24,7 @@ from reconciler.manifest.formats.kubernetes.old_routers import with_listener
 from reconciler.manifest.formats.kubernetes.parents import PARENTS, REFERENCES_TO, ParentSelection
 from reconciler.manifest.formats.kubernetes.references import resolve_references
 from reconciler.manifest.formats.kubernetes.v1beta1 import translate_old_object
+from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import to_api_names
 from reconciler.manifest.models.field_places import Fields
@@ -36,18 +37,16 @@ from reconciler.manifest.parsing.nodes import (
     KeyValue,
     MappingNode,
     ScalarNode,
+    SourceText,
     TooManyDiagnosticsError,
     find,
     get_text,
 )
+from reconciler.manifest.parsing.variables import Substitution
 
-# Variables are not replaced in these fields of a Kubernetes object, which may hold other ${…}.
-_NOT_SUBSTITUTED = frozenset(
-    {
-        *("annotations", "gatewayRouteSelector", "labels", "managedFields", "namespaceSelector"),
-        *("podSelector", "status"),
-    }
-)
+# Variables are not replaced in these fields of a Kubernetes object, because they are not used.
+_NOT_SUBSTITUTED = frozenset({"annotations", "labels", "managedFields", "podSelector", "status"})
+_NOT_SUBSTITUTED_IF_SELECTED = _NOT_SUBSTITUTED - {"labels"}
 _OLD_KINDS = ("Mesh", "VirtualNode", "VirtualRouter", "VirtualService")
 
 
@@ -70,13 +69,19 @@ class Cluster:
         """The objects, in the order in which they were added."""
         return self._objects.resources
 
-    def add_namespace(self, root: MappingNode) -> None:
-        """Record the labels of a Namespace."""
+    def add_namespace(self, root: MappingNode, inputs: Inputs) -> None:
+        """Record the labels of a Namespace. A variable without a value is no error there."""
+        silent = DiagnosticList(SourceText("", "", []))
+        variables = Substitution(inputs.variables, {}, silent, _NOT_SUBSTITUTED_IF_SELECTED)
+        with suppress(TooManyDiagnosticsError):
+            root = variables.mapping(root, ())
         self._parents.add_namespace(root)
 
     def add(self, context: DocumentContext) -> None:
         """Record an object, or report that its kind is not supported."""
-        root = context.substitute(context.root, skip=_NOT_SUBSTITUTED)
+        is_selected = get_text(context.root, "kind") == "GatewayRoute"
+        skip = _NOT_SUBSTITUTED_IF_SELECTED if is_selected else _NOT_SUBSTITUTED
+        root = context.substitute(context.root, skip=skip)
         kind = context.kind(root, KUBERNETES_KINDS)
         if kind is None:
             return
