@@ -14,7 +14,7 @@ from reconciler.core.resources import Key, Origin
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.detect import is_foreign, report_unknown_format, split_resources
 from reconciler.manifest.formats.kubernetes.cluster import Cluster
-from reconciler.manifest.formats.neighbors import is_neighbor
+from reconciler.manifest.formats.neighbors import is_deployment, is_neighbor
 from reconciler.manifest.formats.registry import API_VERSIONS, find_format
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.documents import KEY_KINDS
@@ -143,7 +143,7 @@ def _read(document: Document, source: SourceResources) -> None:
     names = source.inputs.names_for(file)
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        manifest_format = find_format(root, names)
+        manifest_format = None if is_deployment(root) else find_format(root, names)
         if manifest_format:
             context = DocumentContext(
                 root,
