@@ -92,6 +92,8 @@ MAX_SOURCE_FILE_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 64 << 20
 # Each name in a source is compared with each pattern.
 MAX_IGNORE_PATTERNS = 200
+# No path is longer; a pattern of 64 KiB takes a second to compile.
+MAX_IGNORE_PATTERN_CHARACTERS = 4_096
 MAX_IGNORE_FILE_BYTES = 64 << 10
 # For a git command that reads. The heartbeat of the daemon goes on while it waits.
 GIT_TIMEOUT_SECONDS = 60

@@ -123,6 +123,7 @@ YAML: dict[str, Content] = {
     "Join in Join": lambda size: TEMPLATE + repeated("!Join ['', [", size),
     "GetAtt of a large list": one_word("!GetAtt M.MeshName"),
     "Sub of a large list": one_word("!Sub '${M.MeshName}'"),
+    "Select of digits": lambda size: f"{TEMPLATE}!Select ['{repeated('9', size)}', [a]]\n",
     "FindInMap of a large list": lambda size: meshes_of_a_template(
         size // 2,
         "MeshName: !FindInMap [a, a, a]",

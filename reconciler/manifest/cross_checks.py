@@ -26,7 +26,7 @@ _MATCHED = {
     ("route", "http2Route"): ("prefix", "path"),
     ("gateway-route", "grpcRoute"): ("serviceName", "hostname"),
 }
-_ALLOW_ALL = "ALLOW_ALL"
+_MAX_BACKENDS = 20  # named for each node, because a backend group may have thousands
 _ROUTER_NAME = re.compile("[A-Za-z0-9_-]+")
 
 
@@ -243,16 +243,22 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
         # Without a spec, the live spec stays, which is not known here.
         if mesh is None or mesh.desired is None or mesh.desired.spec is None:
             continue
-        if mesh.spec.get("egressFilter", {}).get("type") == _ALLOW_ALL:
+        if mesh.spec.get("egressFilter", {}).get("type") == "ALLOW_ALL":
             continue
+        hint = f"{mesh.key} drops this traffic: declare the service or allow all egress"
+        missing: list[tuple[int, str]] = []
         for index, backend in enumerate(spec.get("backends", ())):
             name = backend["virtualService"]["virtualServiceName"]
             service = Key("virtual-service", (*mesh.key.path, name), mesh.key.mesh_owner)
             if source.lacks(service) and not name.startswith("arn:"):
-                at = ("backends", index, "virtualService", "virtualServiceName")
-                message = f"has the backend {name}, which is not declared as a virtual service"
-                hint = f"{mesh.key} drops this traffic: declare the service or allow all egress"
-                yield CrossCheckFailure(key, at, message, hint)
+                missing.append((index, name))
+        for index, name in missing[:_MAX_BACKENDS]:
+            at = ("backends", index, "virtualService", "virtualServiceName")
+            message = f"has the backend {name}, which is not declared as a virtual service"
+            yield CrossCheckFailure(key, at, message, hint)
+        if rest := len(missing[_MAX_BACKENDS:]):
+            message = f"has {rest} more undeclared backends"
+            yield CrossCheckFailure(key, ("backends",), message, hint)
 
 
 def _controller_rules(source: _Source) -> Iterator[CrossCheckFailure]:

@@ -19,7 +19,7 @@ from reconciler.manifest.budget import TooSlowError, unlimited
 from reconciler.manifest.cross_checks import cross_check
 from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.formats.foreign_files import foreign_file, with_template_hints
-from reconciler.manifest.formats.kubernetes import KubernetesResource
+from reconciler.manifest.formats.kubernetes.objects import KubernetesResource
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.field_places import Fields
 from reconciler.manifest.parsing.decoding import decode

@@ -13,8 +13,8 @@ from reconciler import limits
 from reconciler.core.resources import Key, Origin
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.detect import is_foreign, report_unknown_format, split_resources
-from reconciler.manifest.formats.kubernetes import Cluster
-from reconciler.manifest.formats.neighbors import is_neighbor
+from reconciler.manifest.formats.kubernetes.cluster import Cluster
+from reconciler.manifest.formats.neighbors import is_deployment, is_neighbor
 from reconciler.manifest.formats.registry import API_VERSIONS, find_format
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models.documents import KEY_KINDS
@@ -143,7 +143,7 @@ def _read(document: Document, source: SourceResources) -> None:
     names = source.inputs.names_for(file)
     for root, path in split_resources(document.root, document.diagnostics):
         source.check_time()
-        manifest_format = find_format(root, names)
+        manifest_format = None if is_deployment(root) else find_format(root, names)
         if manifest_format:
             context = DocumentContext(
                 root,
@@ -158,7 +158,7 @@ def _read(document: Document, source: SourceResources) -> None:
         elif is_foreign(root, file):
             version_and_kind = [get_text(root, "apiVersion"), get_text(root, "kind")]
             if version_and_kind == ["v1", "Namespace"]:
-                source.cluster.add_namespace(root)
+                source.cluster.add_namespace(root, source.inputs)
             _ignore(document, source, " ".join(filter(None, version_and_kind)), path)
         elif not path and is_neighbor(root):
             _ignore(document, source)

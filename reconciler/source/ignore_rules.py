@@ -90,10 +90,13 @@ def parse_rules(lines: Iterable[str]) -> IgnoreRules:
     """Return the rules in ``lines``.
 
     Raises:
-        InvalidPatternError: A pattern is invalid, or there are too many.
+        InvalidPatternError: A pattern is invalid or too long, or there are too many.
     """
     rules: list[_Rule] = []
     for number, line in enumerate(lines, 1):
+        if len(line) > limits.MAX_IGNORE_PATTERN_CHARACTERS:
+            message = f"is longer than {limits.MAX_IGNORE_PATTERN_CHARACTERS:,} characters"
+            raise InvalidPatternError(number, message)
         try:
             rule = _parse(_without_trailing_spaces(line.rstrip("\r\n")))
         except ValueError as error:

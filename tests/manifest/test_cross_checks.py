@@ -418,3 +418,20 @@ def test_a_router_has_a_name_that_the_service_accepts(
 def test_a_router_of_any_format_has_such_a_name() -> None:
     loaded = shop_with(("{name: edge, mesh: shop}", '{name: "ed.ge", mesh: shop}'))
     assert ("MR025", "metadata.name") in {(code, path) for code, _, path in said(loaded)}
+
+
+def test_many_backends_that_are_cut_off_are_counted() -> None:
+    backends = ", ".join(
+        f"{{virtualService: {{virtualServiceName: s{number}}}}}" for number in range(23)
+    )
+    shop = SHOP.split("---\n")[0]
+    node = (
+        f"kind: VirtualNode\nmetadata: {{name: a, mesh: shop}}\nspec: {{backends: [{backends}]}}\n"
+    )
+    content = f"{shop}---\napiVersion: mesh-reconciler/v1\n{node}".encode()
+    diagnostics = load_manifests([("shop.yaml", content)]).diagnostics
+    found = [item for item in diagnostics if item.code is Code.CUT_OFF]
+    assert len(found) == 21
+    assert found[0].path == "spec.backends"
+    assert "virtual-node/shop/a has 3 more undeclared backends" in found[0].message
+    assert "has the backend s0," in found[1].message

@@ -75,6 +75,14 @@ def test_patterns_are_limited() -> None:
     assert raised.value.line == 201
 
 
+def test_the_length_of_a_pattern_is_limited() -> None:
+    longest = "*" * limits.MAX_IGNORE_PATTERN_CHARACTERS
+    assert parse_rules([longest]).ignores("a", is_directory=False)
+    with pytest.raises(InvalidPatternError, match=r"is longer than 4,096 characters") as raised:
+        parse_rules(["a", f"{longest}*"])
+    assert raised.value.line == 2
+
+
 @pytest.mark.parametrize("pattern", ["*a" * 100 + "b", "**/a/" * 60 + "b", "[a-b]*" * 60 + "c"])
 def test_no_pattern_takes_long(pattern: str) -> None:
     rules = parse_rules([pattern])

@@ -8,7 +8,13 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from reconciler.manifest.formats.neighbors import MESH_KINDS, RESPONSE_KEYS, similar_key
+from reconciler.manifest.formats.neighbors import (
+    MESH_KINDS,
+    RESPONSE_KEYS,
+    is_like_ours,
+    is_spec,
+    similar_key,
+)
 from reconciler.manifest.models.documents import request_fields
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of
 from reconciler.manifest.parsing.nodes import (
@@ -36,7 +42,7 @@ _USE_EXPORT = "run export to write manifests of the live resources"
 _LISTS = {("v1", "List")}.union(
     (version, f"{kind}List") for version in KUBERNETES for kind in KUBERNETES_KINDS
 )
-_BUILT_IN_GROUPS = frozenset({"apps", "autoscaling", "batch", "extensions", "policy"})
+_BUILT_IN_GROUPS = frozenset({"apps", "autoscaling", "batch", "extensions", "policy", "skaffold"})
 _CORE_KINDS = frozenset(
     {
         *("Binding", "ConfigMap", "Endpoints", "Event", "LimitRange", "Namespace", "Node", "Pod"),
@@ -52,6 +58,7 @@ _GROUPS_WITH_OUR_KINDS = frozenset(
     }
 )
 _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
+_CHARTS = frozenset({"Chart.yaml", "Chart.yml"})
 _NO_LETTER = re.compile(r"[^a-z]")
 _GROUP = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _OUR_GROUPS = ("mesh-reconciler", "appmesh.k8s.aws")
@@ -86,6 +93,8 @@ def is_foreign(root: MappingNode, file: str) -> bool:
     if "apiVersion" not in root.members:
         # A kustomization is the only Kubernetes file that may lack an apiVersion.
         return file.rpartition("/")[2] in _KUSTOMIZATIONS
+    if file.rpartition("/")[2] in _CHARTS:
+        return {"kind", "spec"}.isdisjoint(root.members)
     api_version, kind = get_text(root, "apiVersion"), get_text(root, "kind")
     return bool(api_version and kind and _is_foreign_kind(api_version, kind))
 
@@ -111,8 +120,10 @@ def _hint(root: MappingNode) -> str:
         return _USE_EXPORT
     if "kind" not in root.members and root.members.keys() <= request_fields():
         return _SET_NAMES
+    if is_spec(root):
+        return f"if it is the spec of a request, {_SET_NAMES}"
     for name in list(root.members)[:_MAX_HINTS]:
-        if (similar := similar_key(name)) and similar != name:
+        if is_like_ours(root, name) and (similar := similar_key(name)) and similar != name:
             return f"did you mean {similar}?"
     return _EXCLUDE
 

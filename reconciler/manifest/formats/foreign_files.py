@@ -6,7 +6,7 @@ from dataclasses import replace
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, about_file
 from reconciler.manifest.parsing.nodes import SourceText
 
-_TERRAFORM = (".tf", ".tf.json", ".hcl", ".tfvars")
+_TERRAFORM = (".tf", ".tf.json", ".hcl", ".tfvars", ".tfvars.json")
 _TEMPLATES = (".tpl", ".tmpl", ".j2")
 _RENDER = "render it first, for example with helm template RELEASE CHART > manifests/mesh.yaml"
 # Errors that a placeholder such as {{ .Values.name }} causes.

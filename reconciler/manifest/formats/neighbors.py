@@ -1,7 +1,8 @@
 """Recognizes documents that cannot be manifests, such as IAM policies and Helm values.
 
 Such a document may be ignored only if no typing error can have made it out of a manifest. So it
-has no key of any format at its top, no key that is similar to one, and no type of App Mesh.
+has no key of any format at its top, no key that is similar to one, and no type of App Mesh. Nor is
+it the spec of a resource without its names.
 """
 
 import re
@@ -9,12 +10,13 @@ from functools import cache, lru_cache
 
 from reconciler.core.kinds import KINDS
 from reconciler.manifest.models.documents import request_fields
+from reconciler.manifest.models.specs import spec_fields
 from reconciler.manifest.parsing.nodes import (
-    KeyValue,
     ListNode,
     MappingNode,
     Node,
     ScalarNode,
+    get_text,
 )
 
 MESH_KINDS = frozenset(kind.title for kind in KINDS.values())
@@ -23,6 +25,7 @@ RESPONSE_KEYS = frozenset(word[0].lower() + word[1:] for word in MESH_KINDS)
 
 # These fields of requests are in the documents of many other products too.
 _COMMON_FIELDS = frozenset({"tags"})
+_COMMON_SPEC_FIELDS = frozenset({"logging", "priority"})
 _FORMAT_KEYS = frozenset(
     {
         *("apiVersion", "kind", "metadata", "reconcile", "spec", "items"),
@@ -33,9 +36,11 @@ _FORMAT_KEYS = frozenset(
 _OUR_TYPES = ("aws::appmesh::", "aws_appmesh_", "appmesh.k8s.aws", "mesh-reconciler/v")
 # The members of the Kubernetes resource requirements, which Helm values call "resources".
 _RESOURCE_REQUIREMENTS = frozenset({"claims", "limits", "requests"})
+_DEPLOYMENT_KEYS = frozenset({"version", "Resources", "Hooks"})
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 _LONG_WORD = 6
 _MAX_KEYS = 200
+_MAX_SPEC_KEYS = 10
 _MAX_WORD = 30
 
 
@@ -48,15 +53,70 @@ def is_neighbor(root: Node) -> bool:
         )
     if not isinstance(root, MappingNode) or not 0 < len(root.members) <= _MAX_KEYS:
         return False
-    return not any(map(_is_like_ours, root.members.items())) and not _names_our_type(root)
+    if _is_construct_tree(root) or is_deployment(root):
+        return True
+    return (
+        not any(is_like_ours(root, key) for key in root.members)
+        and not is_spec(root)
+        and not _names_our_type(root)
+    )
 
 
-def _is_like_ours(item: tuple[str, KeyValue]) -> bool:
-    key, (_, value) = item
+def is_deployment(root: MappingNode) -> bool:
+    """Return whether ``root`` is an AppSpec file of CodeDeploy, which has Resources in a list."""
+    resources = root.members.get("Resources")
+    return (
+        isinstance(resources and resources.value, ListNode)
+        and root.members.keys() <= _DEPLOYMENT_KEYS
+        and not _names_our_type(root)
+    )
+
+
+def _is_construct_tree(root: MappingNode) -> bool:
+    """Return whether ``root`` is the tree.json beside the templates that the CDK writes."""
+    version = get_text(root, "version") or ""
+    return root.members.keys() == {"version", "tree"} and version.startswith("tree-")
+
+
+def is_spec(root: MappingNode) -> bool:
+    """Return whether ``root`` is the spec of a resource, also if its keys have typing errors."""
+    keys = root.members.keys()
+    # Logging and priority alone are no spec, but the former is a whole file of other tools.
+    if not 0 < len(keys) <= _MAX_SPEC_KEYS or keys <= _COMMON_SPEC_FIELDS:
+        return False
+    return bool(MESH_KINDS.intersection(*map(_kinds_with, keys)))
+
+
+@lru_cache(_MAX_KEYS)
+def _kinds_with(key: str) -> frozenset[str]:
+    """Return the kinds whose specs have a field that ``key`` may be meant for."""
+    letters = _letters(key)
+    if len(letters) > _MAX_WORD:
+        return frozenset()
+    similar = (kinds for word, kinds in _kinds_by_field().items() if _is_similar(letters, word))
+    return frozenset().union(*similar)
+
+
+@cache
+def _kinds_by_field() -> dict[str, frozenset[str]]:
+    """Return the kinds whose specs have a field, by the letters of the field."""
+    fields = {field for kind in MESH_KINDS for field in spec_fields(kind)}
+    return {
+        _letters(field): frozenset(kind for kind in MESH_KINDS if field in spec_fields(kind))
+        for field in fields
+    }
+
+
+def is_like_ours(root: MappingNode, key: str) -> bool:
+    """Return whether a member at the top of a document is, or is similar to, one of a format."""
+    value = root.members[key].value
     if isinstance(value, ScalarNode) and value.text in MESH_KINDS:
         return True
     if key == "resources" and isinstance(value, MappingNode):
         return not value.members.keys() <= _RESOURCE_REQUIREMENTS
+    if key in RESPONSE_KEYS and isinstance(value, MappingNode) and len(root.members) > 1:
+        # Helm values have sections with these names too; a response has one key.
+        return any(map(similar_key, value.members))
     return similar_key(key) is not None
 
 

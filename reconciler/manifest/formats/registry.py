@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconciler.manifest.formats.cloudformation.template import translate_template
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.detect import KUBERNETES, NATIVE
-from reconciler.manifest.formats.kubernetes import defer_object
+from reconciler.manifest.formats.kubernetes.cluster import defer_object
 from reconciler.manifest.formats.native import translate_native
 from reconciler.manifest.formats.request import is_request, translate_request
 from reconciler.manifest.formats.terraform import is_terraform, translate_terraform

@@ -237,7 +237,7 @@ _MESH_MEMBER_FIELDS = {
     "mesh_ref": (KubernetesReference | None, None),
 }
 # Fields of the controller's resources that the API does not have. Selectors are ignored here;
-# formats/kubernetes.py reads them to find the parents.
+# formats/kubernetes/ reads them to find the parents.
 _KUBERNETES_ONLY: Mapping[str, Mapping[str, Any]] = {
     "Mesh": {
         "aws_name": (Name | None, None),

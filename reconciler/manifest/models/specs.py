@@ -37,6 +37,14 @@ def spec_of(kind: str) -> type[Model]:
     return spec
 
 
+@cache
+def spec_fields(kind: str) -> frozenset[str]:
+    """Return the API's fields in the spec of a kind."""
+    spec = load().shapes[f"{kind}Spec"]
+    assert isinstance(spec, Structure)  # noqa: S101  # each spec is one
+    return frozenset(spec.members)
+
+
 def needs_spec(kind: str) -> bool:
     """Return whether the API requires a spec to create a resource of this kind."""
     return load().operations[f"Create{kind}"].request.members["spec"].required

@@ -31,18 +31,18 @@ def _pairs(document: Any) -> Iterator[tuple[str, str]]:
     if not document.keys() & {"Exports", "Stacks"}:
         raise KeyError
     for export in document.get("Exports", ()):
-        yield f"Export:{export['Name']}", _text(export["Value"])
+        yield f"Export:{_text(export['Name'])}", _text(export["Value"])
     stacks = document.get("Stacks", ())
     for stack in stacks:
         for output in stack.get("Outputs", ()):
             if "ExportName" in output:
-                yield f"Export:{output['ExportName']}", _text(output["OutputValue"])
+                yield f"Export:{_text(output['ExportName'])}", _text(output["OutputValue"])
             if len(stacks) == 1:
-                yield output["OutputKey"], _text(output["OutputValue"])
+                yield _text(output["OutputKey"]), _text(output["OutputValue"])
         for parameter in stack.get("Parameters", ()) if len(stacks) == 1 else ():
             # CloudFormation shows stars instead of a secret.
             if set(_text(parameter["ParameterValue"])) != {"*"}:
-                yield parameter["ParameterKey"], parameter["ParameterValue"]
+                yield _text(parameter["ParameterKey"]), parameter["ParameterValue"]
 
 
 def _text(value: object) -> str:

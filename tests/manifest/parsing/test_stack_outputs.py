@@ -55,3 +55,17 @@ def test_anything_else_is_an_error(content: str) -> None:
 def test_a_value_that_is_no_text_is_an_error() -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         parsed({"Exports": [{"Name": "a", "Value": 1}]})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Exports": [{"Name": ["a"], "Value": "1"}]},
+        {"Stacks": [{"Outputs": [{"OutputKey": ["a"], "OutputValue": "1"}]}]},
+        {"Stacks": [{"Outputs": [{**PLAIN, "ExportName": {}}]}]},
+        {"Stacks": [{"Parameters": [{**STAGE, "ParameterKey": {}}]}]},
+    ],
+)
+def test_a_name_that_is_no_text_is_an_error(document: Any) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        parsed(document)

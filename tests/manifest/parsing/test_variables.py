@@ -140,7 +140,7 @@ def test_what_a_cluster_keeps_for_itself_is_not_looked_at() -> None:
     result = loaded(
         "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n"
         "metadata: {name: '${NAME}', annotations: {a: '${X}'}, labels: {b: '${X}'}}\n"
-        "spec: {namespaceSelector: {matchLabels: {mesh: '${X}'}}}\nstatus: {c: $X}\n"
+        "spec: {namespaceSelector: {matchLabels: {mesh: '${NAME}'}}}\nstatus: {c: $X}\n"
     )
     assert result.diagnostics == ()
     assert result.desired[0].key.name == "payments"

@@ -1,6 +1,6 @@
 """Function calls and parameters of CloudFormation templates.
 
-``intrinsics`` resolves the functions.
+``resolver`` resolves the functions.
 """
 
 from collections.abc import Iterable, Mapping

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.core.resources import Options
-from reconciler.manifest.formats.cloudformation.intrinsics import Resolver
+from reconciler.manifest.formats.cloudformation.conditions import is_true
+from reconciler.manifest.formats.cloudformation.intrinsics import resolver_of
+from reconciler.manifest.formats.cloudformation.lookups import STATED
 from reconciler.manifest.formats.cloudformation.loops import PREFIX, LoopExpansion
 from reconciler.manifest.formats.cloudformation.parameters import UnresolvedError, parse_call
+from reconciler.manifest.formats.cloudformation.resolver import Resolver
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.formats.neighbors import MESH_KINDS
 from reconciler.manifest.models import documents
@@ -26,7 +29,9 @@ from reconciler.manifest.parsing.nodes import (
     Path,
     ScalarNode,
     find,
+    format_path,
     get_text,
+    is_within,
 )
 
 _SECTIONS = (
@@ -57,7 +62,7 @@ def translate_template(context: DocumentContext) -> Iterator[DeclaredResource | 
         resources = _expanded(context, resources)
         members = {**context.root.members, "Resources": KeyValue(position, resources)}
         root = MappingNode(context.root.position, members)
-        resolver = Resolver(root, context.inputs.variables, context.diagnostics)
+        resolver = resolver_of(root, context.inputs.variables, context.diagnostics)
         for name, member in resources.members.items():
             yield from _resource(context, resolver, name, member)
     else:
@@ -68,7 +73,7 @@ def _expanded(context: DocumentContext, resources: MappingNode) -> MappingNode:
     """Return ``resources`` with their loops expanded, or report these."""
     if not any(name.startswith(PREFIX) for name in resources.members):
         return resources
-    resolver = Resolver(context.root, context.inputs.variables, context.diagnostics)
+    resolver = resolver_of(context.root, context.inputs.variables, context.diagnostics)
 
     def report(error: UnresolvedError, name: str, member: KeyValue) -> None:
         if str(error):
@@ -104,6 +109,19 @@ def _resource(
         context.report_kind(kind, type_.position, (*path, "Type"))
     else:
         context.ignored[type_.text] += 1
+        _drop_diagnostics(context, path, type_.text)
+
+
+def _drop_diagnostics(context: DocumentContext, path: Path, type_: str) -> None:
+    """Drop the errors in the properties of a resource of another service that nothing reads."""
+    errors = context.diagnostics.errors_in((*context.path, *path, "Properties"))
+    read = {
+        format_path((*context.path, *path, "Properties", name))
+        for name in STATED.get(type_, {}).values()
+    }
+    for error in errors:
+        if not any(is_within(error.path, name) for name in read):
+            context.diagnostics.found.remove(error)
 
 
 def _translate(
@@ -167,10 +185,10 @@ def _is_created(
     if not isinstance(node, ScalarNode) or node.value is None:
         context.report_type(node, path, "the name of a condition")
         return False
-    is_true = resolver.is_true(node.text, position, path)
-    if is_true is False:
+    created = is_true(resolver, node.text, position, path)
+    if created is False:
         context.ignored[f"{get_text(resource, 'Type')} whose condition is false"] += 1
-    return is_true is True
+    return created is True
 
 
 def _is_retained(context: DocumentContext, name: str, resource: MappingNode) -> bool:

@@ -27,7 +27,7 @@ _NODE_FIELDS = (
 _SERVICE_FIELDS = ("meshName", "routes", "virtualRouter")
 _ROUTER_FIELDS = ("listeners", "name")
 _ROUTE_FIELDS = ("grpc", "http", "http2", "name", "priority", "tcp")
-_PROTOCOLS = ("grpc", "http", "http2", "tcp")
+PROTOCOLS = ("grpc", "http", "http2", "tcp")
 _CLOUD_MAP_FIELDS = ("namespaceName", "serviceName")
 _RETRY_EVENTS = {
     "grpcRetryPolicyEvents": "grpcRetryEvents",
@@ -50,18 +50,6 @@ def translate_old_object(context: DocumentContext, kind: str) -> Iterator[tuple[
 def namespaced_name(name: str, namespace: str) -> str:
     """Return the name in App Mesh that the old controller gives to an object."""
     return name.replace(".", "-") if "." in name else f"{name}-{namespace}"
-
-
-def first_target(spec: Node | None) -> str | None:
-    """Return the name of the first virtual node in the routes of a translated router."""
-    _, routes = find(spec, ("routes",)) if spec else (None, None)
-    for route in routes.items if isinstance(routes, ListNode) else ():
-        for protocol in _PROTOCOLS:
-            _, targets = find(route, (f"{protocol}Route", "action", "weightedTargets"))
-            for target in targets.items if isinstance(targets, ListNode) else ():
-                if arn := get_text(target, "virtualNodeARN"):
-                    return arn.rpartition("/")[2]
-    return None
 
 
 class _Translation:
@@ -168,7 +156,7 @@ class _Translation:
         if name := get_text(node, "name"):
             at, text = members["name"].value.position, self._own_name(name) or name
             members["name"] = KeyValue(members["name"].position, ScalarNode(at, text, text))
-        for protocol in _PROTOCOLS:
+        for protocol in PROTOCOLS:
             if protocol in members:
                 position, value = members.pop(protocol)
                 members[f"{protocol}Route"] = KeyValue(position, self._protocol_route(value))

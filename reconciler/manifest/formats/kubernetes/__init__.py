@@ -1,0 +1,1 @@
+"""Objects of the App Mesh controller for Kubernetes."""
