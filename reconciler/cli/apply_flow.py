@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from select import select
 from typing import TypeAlias
 
@@ -98,18 +99,18 @@ def apply_plan(
         stop_on_signals(message=FINISHING_MESSAGE) as stop,
         progress_bar(
             f"applying {plural(changes, 'change')}", changes, color=invocation["color"]
-        ) as advance,
+        ) as progress,
     ):
 
         def on_outcome(outcome: Outcome) -> None:
-            advance(outcome)
+            progress.on_outcome(outcome)
             if readable:
                 print_result(text.render_outcome(outcome, color=color) + "\n")
 
         run.begins_to_write(plan)
-        report = (apply or engine.apply)(
-            plan, target, _apply_options(invocation, stop, may_write, on_outcome)
-        )
+        options = _apply_options(invocation, stop, may_write)
+        options = replace(options, on_written=progress.on_written, on_outcome=on_outcome)
+        report = (apply or engine.apply)(plan, target, options)
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     code = stopped if stopped and skipped else exit_code(report)
@@ -138,16 +139,12 @@ def _ask_approval() -> bool:
 
 
 def _apply_options(
-    invocation: Invocation,
-    stop: StopRequest,
-    may_write: Callable[[], bool],
-    on_outcome: Callable[[Outcome], None],
+    invocation: Invocation, stop: StopRequest, may_write: Callable[[], bool]
 ) -> engine.ApplyOptions:
     return engine.ApplyOptions(
         workers=invocation["parallelism"],
         should_stop=lambda: stop.stop_requested.is_set() or not may_write(),
         sleep=stop.stop_requested.wait,
-        on_outcome=on_outcome,
         # Only apply has this option.
         fail_fast=invocation.options.values.get("fail_fast", False),
     )

@@ -1,13 +1,17 @@
 """Progress on stderr, only if it is a terminal."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.cli.output import wants_color
+from reconciler.core.changes import Change
 from reconciler.core.escaping import escaped
 from reconciler.core.report import Failed, Outcome
+from reconciler.core.resources import Key
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,47 +32,62 @@ def spinner(activity: str, *, color: str) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Functions to call while changes are applied."""
+
+    on_written: Callable[[Change], None] = lambda _: None
+    """Call it when the calls of a change have ended; any thread may."""
+    on_outcome: Callable[[Outcome], None] = lambda _: None
+    """Call it when the outcome of a change is known."""
+
+
 @contextmanager
-def progress_bar(activity: str, total: int, *, color: str) -> Iterator[Callable[[Outcome], None]]:
-    """Yield a function that must be called with each of ``total`` outcomes.
+def progress_bar(activity: str, total: int, *, color: str) -> Iterator[Progress]:
+    """Show a bar on stderr until the block ends, if it is a terminal.
+
+    The bar counts changes whose calls have ended. The outcomes of a wave come later, together.
 
     Args:
         activity: The text to show.
-        total: The number of outcomes.
+        total: The number of changes.
         color: The value of --color.
     """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield Progress()
         return
-    from rich.progress import (  # noqa: PLC0415  # as in _console
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich import progress  # noqa: PLC0415  # as in _console
 
-    failed = 0
+    failed, counted, started = 0, set[Key](), time.monotonic()
+
+    def on_written(change: Change) -> None:
+        # A change that is not tried has only an outcome.
+        advance = int(change.key not in counted)
+        counted.add(change.key)
+        rate = f"{len(counted) / max(time.monotonic() - started, 1e-3):.0f}/s"
+        message = f"{failed} failed  {escaped(str(change.key))}"
+        bar.update(task, advance=advance, rate=rate, message=message)
 
     def on_outcome(outcome: Outcome) -> None:
         nonlocal failed
         failed += isinstance(outcome, Failed)
-        bar.update(task, advance=1, message=f"{failed} failed  {escaped(str(outcome.change.key))}")
+        on_written(outcome.change)
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}", markup=False),
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(elapsed_when_finished=True),
+        progress.TextColumn("{task.fields[message]}", markup=False),
         console=_console(color),
         transient=True,
         # Results in a file must not be redirected to the terminal of the bar.
         redirect_stdout=sys.stdout.isatty(),
     )
-    task = bar.add_task(activity, total=total, message="")
+    task = bar.add_task(activity, total=total, rate="", message="")
     with bar:
-        yield on_outcome
+        yield Progress(on_written, on_outcome)
 
 
 def _console(color: str) -> "Console":

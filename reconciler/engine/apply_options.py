@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from reconciler import limits
+from reconciler.core.changes import Change
 from reconciler.core.errors import RejectedError, ThrottledError
 from reconciler.core.report import Failed, Outcome
 from reconciler.engine.target import Target
 
 
-def _ignore(_: Outcome) -> None:
-    """Ignore an outcome; the report has it."""
+def _ignore(_: object) -> None:
+    """Ignore an outcome or a change; the report has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class ApplyOptions:
     Attributes:
         workers: Maximum number of parallel calls.
         should_stop: If it returns True, no further change is started.
-        on_outcome: Receives each outcome as soon as it is known.
+        on_written: Receives each change as soon as its calls have ended, from several threads.
+        on_outcome: Receives each outcome as soon as it is known, after the wave was written.
         sleep: Waits for a number of seconds.
         verify_timeout_seconds: Maximum time to wait until reads show a write.
         fail_fast: Start no further change after the first failure.
@@ -30,6 +32,7 @@ class ApplyOptions:
 
     workers: int = 10
     should_stop: Callable[[], bool] = lambda: False
+    on_written: Callable[[Change], None] = _ignore
     on_outcome: Callable[[Outcome], None] = _ignore
     sleep: Callable[[float], object] = time.sleep
     verify_timeout_seconds: float = limits.VERIFY_TIMEOUT_SECONDS

@@ -50,6 +50,7 @@ def _write_change(execution: Execution, bulk: BulkRead | None, change: Change) -
     # Re-check before detaching routes, so that a stale update does not interrupt traffic.
     result = _recheck_then_write(execution.target, bulk, change, write, execution.stop_reason)
     execution.record(result)
+    execution.options.on_written(change)
     return result
 
 

@@ -2,16 +2,20 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
+from amounts import amount
 from conftest import Cli
 from daemons import told_of
 from manifest_text import mesh_yaml
@@ -22,6 +26,7 @@ pytestmark = pytest.mark.process
 
 Write = Callable[[str, str], Path]
 TIMEOUT_SECONDS = 30.0
+MESHES = amount("meshes applied with a delay behind a progress bar", test=50, full=500)
 
 
 @pytest.fixture
@@ -88,6 +93,38 @@ def test_p03_under_nohup_a_closed_terminal_stops_nothing(
     out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, err) == (0, "")
     assert "Applied: 3 created." in out
+
+
+@pytest.mark.slow
+def test_the_bar_rises_while_calls_end(
+    command: list[str], here: Path, endpoint: LocalEndpoint, write: Write
+) -> None:
+    for number in range(MESHES):
+        write(f"manifests/m{number:03}.yaml", mesh_yaml(f"m{number:03}"))
+    break_(endpoint, fault="delay", seconds=0.3)
+    command[command.index("1")] = "10"
+    terminal, inner = pty.openpty()
+    with subprocess.Popen(
+        command,
+        cwd=here,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.DEVNULL,
+        stderr=inner,
+    ) as process:
+        os.close(inner)
+        seen = b""
+        # Reading fails when the process has closed its terminal.
+        with suppress(OSError):
+            while shown := os.read(terminal, 1 << 16):
+                seen += shown
+        os.close(terminal)
+    assert process.returncode == 0
+    seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", seen)
+    counts = [0, *map(int, re.findall(rb" (\d+)/\d+ ", seen))]
+    assert counts == sorted(counts)
+    assert counts[-1] == MESHES + 3
+    # Ten calls end at a time; a wave is all of them.
+    assert max(after - before for before, after in pairwise(counts)) <= MESHES // 2
 
 
 @pytest.mark.parametrize(("fast", "counts"), [(True, "1 failed, 2 skipped"), (False, "2 created")])
