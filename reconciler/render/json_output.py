@@ -20,6 +20,7 @@ from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.core.traffic_shares import ShareChange, share_changes
 from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
 
@@ -151,6 +152,7 @@ def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
 def change_document(change: Change) -> Json:
     """Return a change as a JSON object."""
     patch: list[Json] = list(change.difference.patch)
+    before, after = change.difference.before, change.difference.after
     return {
         "key": str(change.key),
         "operation": operation_name(change),
@@ -160,8 +162,17 @@ def change_document(change: Change) -> Json:
         "patch": patch,
         "spec": None if isinstance(change, Delete) else change.spec,
         "traffic": change.traffic.value if change.traffic else None,
+        "shares": [_share(it) for it in share_changes(before, after)],
         "detached": [_detached_route(route) for route in detached_routes(change)],
         "unlinked": [_link(link) for link in unlinked(change)],
+    }
+
+
+def _share(change: ShareChange) -> Json:
+    return {
+        "target": change.target,
+        "before": float(change.before),
+        "after": float(change.after),
     }
 
 

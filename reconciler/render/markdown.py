@@ -247,6 +247,8 @@ def _detail(group: phrases.ChangeGroup) -> Iterator[str]:
     if group.rest:
         yield f"  {group.rest}"
     yield from _sides(group.fields)
+    if group.shares:
+        yield f"! traffic: {group.shares}"
     for route in group.detached:
         yield f"! {route.title}"
         yield from _sides(route.fields)

@@ -135,10 +135,15 @@ _DEFINITIONS: Schema = {
             "patch": _list("step"),
             "spec": _SPEC,
             "traffic": _or_null({"enum": [traffic.value for traffic in TrafficEffect]}),
+            "shares": _list("share"),
             "detached": _list("detached-route"),
             "unlinked": _list("link"),
         }
     ),
+    "share": {
+        "description": "the share of a route's traffic that one of its targets gets, from 0 to 1",
+        **_object({"target": _TEXT, "before": {"type": "number"}, "after": {"type": "number"}}),
+    },
     "detached-route": {
         "description": "a route that is detached for the change and attached again after it",
         **_object(

@@ -130,6 +130,8 @@ def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> It
     max_width = phrases.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
     for field, gap in zip(group.fields, phrases.column_gaps(group.fields, max_width), strict=True):
         yield _field(field, gap)
+    if group.shares:
+        yield [Span("! traffic:", (Style.BOLD,), INDENT), *wrap_words(group.shares, gap=" ")]
     for route in group.detached:
         yield [Span(f"! {route.title}", (Style.BOLD,), INDENT)]
         yield from (_field(field, "  ", INDENT + "  ") for field in route.fields)

@@ -1,12 +1,15 @@
 """A plan for people: what they look for first, and nothing that could fool them."""
 
+import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from builders import NOW, SYNC, desired, egress, plan, present
 
 from reconciler.core.changes import Cause
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.report import Applied, Failed, Report, Skipped, Stale
 from reconciler.core.resources import (
@@ -18,6 +21,7 @@ from reconciler.core.resources import (
     Unlisted,
     Unreadable,
 )
+from reconciler.render import json_output, markdown
 from reconciler.render.next_steps import render_next_steps
 from reconciler.render.terminal import MIN_WIDTH, cell_width
 from reconciler.render.text import render_outcome, render_plan, render_report
@@ -275,3 +279,44 @@ def test_an_unknown_account_is_called_so() -> None:
 
 def test_every_cause_is_a_word_for_people() -> None:
     assert all(cause.value.replace(" ", "").isalpha() for cause in Cause)
+
+
+def canary(*nodes: tuple[str, int]) -> dict[str, Any]:
+    targets = [{"virtualNode": name, "weight": weight} for name, weight in nodes]
+    action = {"weightedTargets": targets}
+    return {"httpRoute": {"match": {"prefix": "/"}, "action": action}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ([("v1", 100)], [("v1", 80), ("v2", 20)], "v1 100 % -> 80 %, v2 0 % -> 20 %"),
+        ([("v1", 2), ("v2", 1)], [("v2", 3)], "v1 66.7 % -> 0 %, v2 33.3 % -> 100 %"),
+        ([("v1", 1)], [("v1", 9999), ("v2", 1)], "v1 100 % -> 99.9 %, v2 0 % -> 0.1 %"),
+        ([("v1", 1)], [("v\x1b", 1)], "v1 100 % -> 0 %, v\\x1b 0 % -> 100 %"),
+    ],
+)
+def test_an_update_of_a_route_says_how_it_moves_traffic(
+    before: list[tuple[str, int]], after: list[tuple[str, int]], words: str
+) -> None:
+    made = plan(
+        desired("m"),
+        present("m"),
+        desired("virtual-router/m/r", {}),
+        present("virtual-router/m/r", {}),
+        desired("route/m/r/x", canary(*after)),
+        present("route/m/r/x", canary(*before)),
+        *(
+            item
+            for name, _ in (*before, *after)
+            for item in (desired(f"virtual-node/m/{name}"), present(f"virtual-node/m/{name}"))
+        ),
+    )
+    assert f"      ! traffic: {words}\n" in render_plan(made, color=False)
+    assert f"\n! traffic: {words}\n" in markdown.render_plan(made)
+    (change,) = json.loads(json_output.render_plan(made, ExitCode.OK))["plan"]["changes"]
+    first = change["shares"][0]
+    assert (first["target"], first["before"]) == (
+        "v1",
+        pytest.approx(before[0][1] / sum(weight for _, weight in before)),
+    )
