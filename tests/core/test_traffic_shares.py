@@ -13,7 +13,7 @@ from reconciler.core.traffic_shares import share_changes
 KINDS = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 
 
-def side(kind: str = "httpRoute", **weights: int) -> dict[str, Any]:
+def side(kind: str = "httpRoute", /, **weights: int) -> dict[str, Any]:
     targets = [{"virtualNode": name, "weight": weight} for name, weight in weights.items()]
     return {"spec": {kind: {"action": {"weightedTargets": targets}}}, "tags": {}}
 
