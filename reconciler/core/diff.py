@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -53,11 +53,14 @@ def field_changes(before: Json, after: Json) -> tuple[FieldChange, ...]:
     return tuple(_walk("", before, after))
 
 
-def overlay(base: Spec, source: Spec, pointers: Iterable[str]) -> Spec:
+def overlay(base: Spec, source: Spec, pointers: Collection[str]) -> Spec:
     """Return ``base`` with the values of ``source`` at ``pointers``.
 
-    Values that ``source`` does not have are removed. Pointers lead to members of objects.
+    Values that ``source`` does not have are removed. Pointers lead to members of objects. Without
+    pointers, ``base`` itself is returned: most resources have none, and a copy of each is slow.
     """
+    if not pointers:
+        return base
     result = copy.deepcopy(base)
     for pointer in pointers:
         *parents, last = split_pointer(pointer)

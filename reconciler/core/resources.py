@@ -288,8 +288,11 @@ def drop_empty(value: Json) -> Json:
     must not count as a difference.
     """
     if isinstance(value, dict):
-        kept = {name: drop_empty(member) for name, member in value.items()}
-        return {name: member for name, member in kept.items() if member not in (None, [], {})}
+        return {
+            name: kept
+            for name, member in value.items()
+            if (kept := drop_empty(member)) not in (None, [], {})
+        }
     if isinstance(value, list):
         return [drop_empty(item) for item in value]
     return value

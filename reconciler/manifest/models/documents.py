@@ -169,6 +169,7 @@ def tags_by_key(request: Any) -> dict[str, str]:
     return {tag.key: tag.value for tag in request.tags or ()}
 
 
+@cache
 def parents(kind: str) -> tuple[str, ...]:
     """Return the parents of a kind, as native manifests call them, the mesh first."""
     return tuple(name.removesuffix("Name") for name in names(kind)[:-1])

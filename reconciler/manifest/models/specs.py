@@ -25,6 +25,7 @@ _TYPES: Mapping[str, Any] = {
 }
 
 
+@cache
 def attribute(name: str) -> str:
     """Return the attribute of a model for the API's field ``name``."""
     snake = _CAPITAL.sub(lambda letter: f"_{letter[0].lower()}", name)

@@ -103,15 +103,17 @@ def drop_unknown_fields(
 
 
 def _plain(node: Node) -> Any:
+    if isinstance(node, ScalarNode):
+        if node.value is None:
+            return _INVALID
+        if node.unquoted and not isinstance(node.value, str):
+            return Unquoted(node.text, node.value)
+        return node.value
     if isinstance(node, MappingNode):
         return {name: _plain(member.value) for name, member in node.members.items()}
     if isinstance(node, ListNode):
         return [_plain(item) for item in node.items]
-    if isinstance(node, InvalidNode) or node.value is None:
-        return _INVALID
-    if node.unquoted and not isinstance(node.value, str):
-        return Unquoted(node.text, node.value)
-    return node.value
+    return _INVALID
 
 
 def _report(

@@ -177,16 +177,14 @@ class _Composer:
         if len(path) > limits.MAX_NODE_DEPTH:
             raise _LimitError(position, f"is nested more than {limits.MAX_NODE_DEPTH} levels deep")
         is_valid = self._check(event, position, path)
-        node: Node
-        match event:
-            case ScalarEvent():
-                node = _scalar(event, position)
-            case SequenceStartEvent():
-                node = self._list(position, path)
-            case MappingStartEvent():
-                node = self._mapping(position, path)
-            case _:
-                node = InvalidNode(position)
+        kind = type(event)
+        node: Node = InvalidNode(position)
+        if kind is ScalarEvent:
+            node = _scalar(event, position)
+        elif kind is MappingStartEvent:
+            node = self._mapping(position, path)
+        elif kind is SequenceStartEvent:
+            node = self._list(position, path)
         if not is_valid:
             return InvalidNode(position)
         if event.tag in _SHORT_TAGS:
@@ -196,20 +194,23 @@ class _Composer:
         return node
 
     def _check(self, event: Any, position: Position, path: Path) -> bool:
-        if type(event) is AliasEvent:
+        kind = type(event)
+        if kind is AliasEvent:
             self._reject(Code.ALIAS, position, f"YAML alias *{event.anchor} is not supported", path)
             return False
         if event.anchor is not None:
             self._reject(
                 Code.ALIAS, position, f"YAML anchor &{event.anchor} is not supported", path
             )
-        harmless = _HARMLESS_TAGS[type(event)]
-        if event.tag and event.tag not in harmless and event.tag not in _SHORT_TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        tag = event.tag
+        if tag and tag not in _HARMLESS_TAGS[kind] and tag not in _SHORT_TAGS:
+            tag = tag.replace("tag:yaml.org,2002:", "!!")
             self._reject(Code.TAG, position, f"YAML tag {tag[:40]} is not supported", path)
             return False
         # Only double quotes allow an escape sequence for an unsafe character.
-        unsafe = UNSAFE_CHARACTERS.search(event.value) if _is_double_quoted(event) else None
+        if kind is not ScalarEvent or event.style != '"':
+            return True
+        unsafe = UNSAFE_CHARACTERS.search(event.value)
         if unsafe:
             message = f"contains the invisible character U+{ord(unsafe[0]):04X}"
             self.diagnostics.add(Code.CHARACTER, position, message, path=path, hint="remove it")
@@ -228,8 +229,9 @@ class _Composer:
     def _mapping(self, position: Position, path: Path) -> MappingNode | InvalidNode:
         members: dict[str, KeyValue] = {}
         is_valid = True
+        key_path = (*path, "?")
         while type(event := self._next()) is not MappingEndEvent:
-            key = self._key(event, path)
+            key = self._key(event, path, key_path)
             value = self._node(self._next(), (*path, key.text if key else "?"))
             if key is None:
                 is_valid = False
@@ -243,9 +245,9 @@ class _Composer:
                 members[key.text] = KeyValue(key.position, value)
         return MappingNode(position, members) if is_valid else InvalidNode(position)
 
-    def _key(self, event: Any, path: Path) -> ScalarNode | None:
-        node = self._node(event, (*path, "?"))
-        if isinstance(node, ScalarNode):
+    def _key(self, event: Any, path: Path, key_path: Path) -> ScalarNode | None:
+        node = self._node(event, key_path)
+        if type(node) is ScalarNode:
             if node.text != "<<" or not node.unquoted:
                 return node
             self._reject(Code.ALIAS, node.position, "YAML merge key << is not supported", path)
@@ -258,14 +260,10 @@ class _Composer:
 
 def _position(event: Any) -> Position:
     start, end = event.start_mark, event.end_mark
-    width = 1
+    line, column, width = start.line, start.column, 1
     if type(event) is ScalarEvent:
-        width = end.column - start.column if end.line == start.line else 80
-    return Position(start.line + 1, start.column + 1, width)
-
-
-def _is_double_quoted(event: Any) -> bool:
-    return type(event) is ScalarEvent and event.style == '"'
+        width = end.column - column if end.line == line else 80
+    return Position(line + 1, column + 1, width)
 
 
 def _scalar(event: Any, position: Position) -> ScalarNode:
