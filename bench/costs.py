@@ -16,7 +16,8 @@ FIGURES = ("cpu", "wall", "memory")
 class Cost:
     """The CPU and wall seconds of a process, and its peak of memory in MB.
 
-    Child processes are included: their CPU time is added, and memory is that of the largest.
+    Child processes are included: their CPU time is added, and so is the memory of those that run at
+    the same time, sampled.
     """
 
     cpu: float
@@ -25,17 +26,7 @@ class Cost:
     printed: str = ""
 
 
-# A process counts the memory of the process that started it until it runs its own program, so the
-# command is started by a small one.
-_LAUNCHER = """
-import json, os, sys, time
-started = time.perf_counter()
-pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
-_, status, used = os.wait4(pid, 0)
-figures = used.ru_utime + used.ru_stime, time.perf_counter() - started, used.ru_maxrss / 1024
-os.write(int(sys.argv[1]), json.dumps(figures).encode())
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
+_LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
 def measure(
@@ -45,7 +36,7 @@ def measure(
     reader, writer = os.pipe()
     with os.fdopen(reader) as figures:
         result = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(writer), *command],
+            [sys.executable, "-I", "-S", _LAUNCHER, str(writer), *command],
             cwd=directory,
             env=environment,
             stdout=subprocess.PIPE,
