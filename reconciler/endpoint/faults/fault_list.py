@@ -68,7 +68,8 @@ _FAULT = Structure(
 _FILE = Structure(
     "Faults",
     {"faults": Member(ListOf("", _FAULT, 0, 1000), required=True)}
-    | _optional(seed=Number("", "integer", None, None)),
+    # With what a GET returns, a PUT of the same JSON is valid.
+    | _optional(seed=Number("", "integer", None, None), per=_text("endpoint")),
 )
 
 

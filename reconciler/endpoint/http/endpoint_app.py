@@ -62,6 +62,8 @@ from reconciler.serving.requests import (
 _OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
+# Of calls and faults: they are those of the endpoint that answers, also if several share a store.
+_PER_ENDPOINT = {"per": "endpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,7 @@ class EndpointApp:
         return Response(200, json.dumps({"status": "ready"}))
 
     async def _get_calls(self, _: bytes) -> Response:
-        return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))
+        return Response(200, json.dumps({"calls": self._calls} | _PER_ENDPOINT, sort_keys=True))
 
     async def _clear_calls(self, _: bytes) -> Response:
         self._calls.clear()
@@ -265,7 +267,8 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
-        return Response(200, json.dumps(self._faults.content if self._faults else {"faults": []}))
+        content = self._faults.content if self._faults else {"faults": []}
+        return Response(200, json.dumps({**content, **_PER_ENDPOINT}))
 
     async def _set_faults(self, body: bytes) -> Response:
         try:
