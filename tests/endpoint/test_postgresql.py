@@ -7,11 +7,19 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
 from endpoint.conftest import MESHES, Client
-from endpoint.postgresql import PASSWORD, PostgreSQL, endpoints, postgresql, start_endpoint
+from endpoint.postgresql import (
+    PASSWORD,
+    PostgreSQL,
+    endpoints,
+    postgresql,
+    start_endpoint,
+    url_of,
+)
 from endpoint.state.test_postgresql_store import AT_COMMIT, name_of
 
 from reconciler.endpoint import LocalEndpoint
@@ -134,6 +142,34 @@ def test_a_server_that_does_not_answer_holds_up_no_request_for_ever() -> None:
                 for pid in stopped:
                     signal_process(pid, signal.SIGCONT)
         assert client.create("unknown", clientToken="t").status == 200
+
+
+def test_an_interruption_ends_it_although_the_server_does_not_answer(tmp_path: Path) -> None:
+    with postgresql() as server, ThreadPoolExecutor(2) as pool:
+        log = tmp_path / "log"
+        with log.open("w") as stderr:
+            process = start_endpoint(server.url(), stderr=stderr)
+        client = Client(url_of(process))
+        assert client.create("pay").status == 200
+        with psycopg.connect(server.url()) as holder:
+            holder.execute("SELECT * FROM mesh_endpoint.scope FOR UPDATE")
+            writing = pool.submit(client.create, "unknown", clientToken="t")
+            while not server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not writing.done()
+            stopped = [server.postmaster, *server.backends()]
+            for pid in stopped:
+                signal_process(pid, signal.SIGSTOP)
+            try:
+                process.send_signal(signal.SIGINT)
+                # No response would be true.
+                with pytest.raises(http.client.RemoteDisconnected):
+                    writing.result()
+                process.communicate(timeout=60)
+            finally:
+                process.kill()
+                for pid in stopped:
+                    signal_process(pid, signal.SIGCONT)
+        assert (process.returncode, log.read_text()) == (0, "")
 
 
 def signal_process(pid: int, how: signal.Signals) -> None:
