@@ -70,7 +70,7 @@ def test_e05_what_is_shipped_sends_no_credentials_in_the_clear() -> None:
     assert not [command for command in commands() if open_to.search(" ".join(command))]
     # An endpoint beyond loopback needs access keys.
     served = [command for command in commands() if command[0] == "endpoint"]
-    assert len(served) == 3
+    assert len(served) == 4
     assert not [command for command in served if "--insecure" in command]
     for path in DEPLOY.rglob("*.toml"):
         assert not open_to.search(path.read_text("utf-8")), path
