@@ -195,10 +195,11 @@ class EndpointApp:
         operation, names = route
         self._calls[operation.name] += 1
         permission = READ if self._operations.reads(operation) else WRITE
-        # A name that is in the body, such as that of a new mesh, is not known yet.
-        known = defaultdict(lambda: "*", names)
-        path = operation.kind.arn.format_map(known) if operation.kind else "*"
-        caller.require(permission, operation.name, write_arn(caller.scope, path))
+        if permission not in caller.permissions:
+            # A name that is in the body, such as that of a new mesh, is not known yet.
+            known = defaultdict(lambda: "*", names)
+            path = operation.kind.arn.format_map(known) if operation.kind else "*"
+            caller.require(permission, operation.name, write_arn(caller.scope, path))
         _require_content_type(headers, body, *_APP_MESH_TYPES)
         query = scope["query_string"].decode("latin-1")
         call = parse_request(route, caller.scope, query, body, self._behavior)
