@@ -68,7 +68,7 @@ _FAULT = Structure(
 _FILE = Structure(
     "Faults",
     {"faults": Member(ListOf("", _FAULT, 0, 1000), required=True)}
-    # With what a GET returns, a PUT of the same JSON is valid.
+    # A GET returns both, so that a PUT of its JSON is valid.
     | _optional(seed=Number("", "integer", None, None), per=_text("endpoint")),
 )
 

@@ -62,7 +62,7 @@ from reconciler.serving.requests import (
 _OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
-# Of calls and faults: they are those of the endpoint that answers, also if several share a store.
+# Calls and faults are those of the endpoint that answers, also if others serve the same store.
 _PER_ENDPOINT = {"per": "endpoint"}
 
 
