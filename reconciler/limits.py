@@ -246,6 +246,8 @@ POSTGRESQL_RECONNECT_SECONDS = 2.0
 # A transaction takes milliseconds. A process that is stopped in one loses it, and with it the lock.
 POSTGRESQL_IDLE_SECONDS = 3
 POSTGRESQL_LOCK_SECONDS = 5
+# How long an endpoint that stops waits for a server that does not answer.
+POSTGRESQL_CLOSE_SECONDS = 5.0
 # A process that ends stops listening some time before it unlocks its data directory.
 DIRECTORY_RELEASE_ATTEMPTS = 100
 DIRECTORY_RELEASE_DELAY_SECONDS = 0.1

@@ -68,6 +68,10 @@ def test_every_command_is_one_that_the_command_line_takes(command: list[str]) ->
 def test_e05_what_is_shipped_sends_no_credentials_in_the_clear() -> None:
     open_to = re.compile(r"http://(?!127\.|localhost|\[::1\])")
     assert not [command for command in commands() if open_to.search(" ".join(command))]
+    # An endpoint beyond loopback needs access keys.
+    served = [command for command in commands() if command[0] == "endpoint"]
+    assert len(served) == 4
+    assert not [command for command in served if "--insecure" in command]
     for path in DEPLOY.rglob("*.toml"):
         assert not open_to.search(path.read_text("utf-8")), path
 

@@ -1,15 +1,20 @@
 """The Kubernetes manifests fit together, ask for little, and lead to a pod that reads its files."""
 
 import getpass
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import urllib3
 import yaml
+from botocore.exceptions import ClientError
 from deploy_files import DEPLOY, instructions, read
+from endpoint.postgresql import url_of
 from programs import require_program
 from repository import publish
 from run_shell import shell_in
@@ -125,6 +130,66 @@ def test_the_pod_reads_a_config_map(tmp_path: Path) -> None:
     assert "mesh-reconciler-git" not in str(objects)
     result = shell_in(tmp_path, BIN)("reconciler validate --target production")
     assert result == "Valid: 0 errors, 0 warnings, 1 resource.\n"
+
+
+def secret_of_the_guide(directory: Path) -> dict[str, str]:
+    """Return the files of the secret of the endpoints, made by the commands of the guide."""
+    require_program("openssl", purpose="deploy/secrets.sh")
+    guide = (DEPLOY / "README.md").read_text("utf-8")
+    (commands,) = re.findall(r"```sh\n(\. \./secrets\.sh\n.+?)```", guide, re.DOTALL)
+    shutil.copy(DEPLOY / "secrets.sh", directory)
+    script = f'kubectl() {{ :; }}\n{commands}printf %s "$ENDPOINT_SECRET" > access-key'
+    subprocess.run(["sh", "-euc", script], cwd=directory, check=True)
+    (create,) = re.findall(r"secret generic endpoint (.+?)\nkubectl", commands, re.DOTALL)
+    return {
+        name: (directory / name).read_text() for name in re.findall(r"--from-file=(\S+)", create)
+    }
+
+
+@pytest.mark.process
+def test_the_endpoints_use_tls_and_accept_the_keys_of_their_secret(tmp_path: Path) -> None:
+    objects = {(it["kind"], it["metadata"]["name"]): it for it in built(ENDPOINT)}
+    pod = objects["Deployment", "endpoint"]["spec"]["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    (mount,) = container["volumeMounts"]
+    assert volume["name"] == mount["name"]
+    assert volume["secret"] == {"secretName": "endpoint", "defaultMode": 0o440}
+    # The group of the files is the one of the process.
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+    probes = [container[name]["httpGet"] for name in ("livenessProbe", "readinessProbe")]
+    assert [probe["scheme"] for probe in probes] == ["HTTPS", "HTTPS"]
+    guide = tmp_path / "guide"
+    guide.mkdir()
+    files = secret_of_the_guide(guide)
+    lay_out(tmp_path / "secret", files)
+    here = {"0.0.0.0:8473": "127.0.0.1:0", mount["mountPath"]: str(tmp_path / "secret")}
+    arguments = [it for it in container["args"] if not it.startswith("--store=")]
+    for there, replacement in here.items():
+        arguments = [it.replace(there, replacement) for it in arguments]
+    command = [sys.executable, "-m", "reconciler", *arguments, f"--data={tmp_path}/data"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        url, authority = url_of(process), str(guide / "tls.crt")
+        names = [it.partition("=")[2] for it in arguments if it.startswith("--allow-host=")]
+        assert names
+        for name in names:
+            with urllib3.PoolManager(ca_certs=authority, assert_hostname=name) as pool:
+                for probe in probes:
+                    reply = pool.request("GET", url + probe["path"], headers={"Host": name})
+                    assert reply.status == 200
+        for secret in ("another" * 5, (guide / "access-key").read_text()):
+            session = boto3.Session("COMPOSE", secret, region_name="us-east-1")
+            client = session.client("appmesh", endpoint_url=url, verify=authority)
+            if secret.startswith("another"):
+                with pytest.raises(ClientError, match="InvalidSignatureException"):
+                    client.list_meshes()
+            else:
+                assert client.list_meshes()["meshes"] == []
+            client.close()
+    finally:
+        process.terminate()
+        process.communicate()
+    assert {*files} == {Path(it).name for it in container["args"] if mount["mountPath"] in it}
 
 
 @pytest.mark.process

@@ -31,7 +31,7 @@ Statement = dict[str, Any]
 
 
 def policies() -> dict[str, dict[str, Any]]:
-    """Return every policy by its name; ``OWNER`` and ``TABLE`` are placeholders."""
+    """Return every policy by its name; words in capitals are placeholders."""
     return {
         "plan": _policy(*_reading()),
         "apply": _policy(*_reading(), *_writing()),
@@ -44,6 +44,16 @@ def policies() -> dict[str, dict[str, Any]]:
                     "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["mesh-reconciler/*/OWNER"]}
                 },
             }
+        ),
+        "lock-s3": _policy(
+            {
+                "Sid": "Lease",
+                "Action": ["s3:GetObject", "s3:PutObject"],
+                "Resource": "arn:aws:s3:::BUCKET/KEY",
+            },
+            # Without it, a missing object is denied like one that may not be read. The service does
+            # not evaluate conditions such as s3:prefix then.
+            {"Sid": "TellMissing", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::BUCKET"},
         ),
     }
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from reconciler import limits
 from reconciler.serving.protocol import Limits, make_protocol
-from reconciler.serving.requests import Application
+from reconciler.serving.requests import Application, Message, Receive, Send
 
 # Files for an event loop, a database, the connections of ten workers at both ends, and imports.
 _FILES = 64
@@ -94,6 +94,8 @@ def run_server(
 ) -> Iterator[None]:
     """Serve `application` until the block ends; requests in progress are finished.
 
+    The connections of those that take too long are closed without a response.
+
     Args:
         application: The ASGI application.
         socket_: A listening socket.
@@ -106,7 +108,7 @@ def run_server(
     """
     require_files()
     config = uvicorn.Config(
-        application,
+        _hang_up_if_canceled(application),
         http=make_protocol(_limit_connections(connection_limits), refusal_headers or {}),
         loop="asyncio",
         ws="none",
@@ -174,8 +176,22 @@ def _limit_connections(connection_limits: Limits) -> Limits:
     )
 
 
+def _hang_up_if_canceled(application: Application) -> Application:
+    """Return an application that closes the connection of a request that the server cancels."""
+
+    async def run(scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            await application(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops before the outcome is known, so any response could be false.
+            scope["extensions"]["hang_up"]()
+            await receive()
+
+    return run
+
+
 class _Server(uvicorn.Server):
-    """Server that logs only once that the limit of open files is reached."""
+    """Server that stops without errors, and logs only once that it may open no more files."""
 
     _reported = False
 
@@ -192,6 +208,12 @@ class _Server(uvicorn.Server):
                 ssl_shutdown_timeout=limits.TLS_CLOSE_TIMEOUT_SECONDS,
             )
         await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, and wait until canceled requests have closed their connections."""
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=limits.STOP_TIMEOUT_SECONDS)
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if context.get("message") != _OUT_OF_FILES:

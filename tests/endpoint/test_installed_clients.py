@@ -10,12 +10,12 @@ import boto3
 import pytest
 import urllib3
 from amounts import amount
+from endpoint.postgresql import CLIENT_STORES, served_on
 from endpoint.samples import ORDER, SCOPE, SPECS, arn, named, parameters
 from endpoint.test_clients import snake
 from programs import install_locked, require_program
 
 from reconciler.api import load
-from reconciler.endpoint import LocalEndpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.client, pytest.mark.timeout(300)]
 
@@ -65,7 +65,8 @@ def run(command: list[str], url: str, home: Path, text: str = "") -> str:
     return done.stdout + done.stderr
 
 
-def test_boto3_of_2021_manages_every_kind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", CLIENT_STORES)
+def test_boto3_of_2021_manages_every_kind(tmp_path: Path, store: str) -> None:
     python = (
         sys.executable
         if sys.version_info < (3, 12)
@@ -87,7 +88,7 @@ def test_boto3_of_2021_manages_every_kind(tmp_path: Path) -> None:
                 call(operation.name, parameters(operation, kind))
     for kind in reversed(kinds):
         call(named("delete", kind).name, parameters(named("delete", kind)))
-    with LocalEndpoint(None) as endpoint:
+    with served_on(store) as endpoint:
         client = [str(programs / "python"), "-c", OLD_BOTO3, endpoint.url]
         lines = run(client, endpoint.url, tmp_path, json.dumps(calls)).splitlines()
     answers = [json.loads(line) for line in lines]
@@ -121,7 +122,8 @@ policies:
 """
 
 
-def test_cloud_custodian_runs_its_policies_on_tags(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", CLIENT_STORES)
+def test_cloud_custodian_runs_its_policies_on_tags(tmp_path: Path, store: str) -> None:
     lock = CLIENTS / "cloud-custodian.lock"
     programs = install_locked(tmp_path / "custodian", lock, sys.executable)
     kinds = ["Mesh", "VirtualNode", "VirtualGateway"]
@@ -129,7 +131,7 @@ def test_cloud_custodian_runs_its_policies_on_tags(tmp_path: Path) -> None:
     policies = [POLICIES.format(kind=kind.lower()) for kind in kinds]
     file = tmp_path / "policies.yml"
     file.write_text("policies:\n" + "".join(text.partition("\n")[2] for text in policies))
-    with LocalEndpoint(None) as endpoint:
+    with served_on(store) as endpoint:
         session = boto3.Session(SCOPE[0], "secret", region_name=SCOPE[1])
         client = session.client("appmesh", endpoint_url=endpoint.url)
         for kind in ORDER:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 import urllib3
+from access_keys import write_certificate
 from daemons import ended, eventually, told_of
 
 from reconciler.endpoint import (
@@ -47,6 +49,27 @@ def test_state_survives_a_restart(
         assert client.describe("pay").body == created
         assert client.tags(created["metadata"]["arn"]).body == {"tags": tags}
         assert client.create("pay", clientToken="t", tags=tags).body == created
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_request_that_hangs_gets_no_response_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, encrypted: bool
+) -> None:
+    tls = write_certificate(tmp_path) if encrypted else None
+    faults = '{"faults": [{"operation": "ListMeshes", "fault": "hang"}]}'
+    authority = str(tls[0]) if tls else None
+    with (
+        ThreadPoolExecutor(1) as pool,
+        urllib3.PoolManager(ca_certs=authority, maxsize=2) as client,
+    ):
+        with LocalEndpoint(None, faults=faults, tls=tls) as endpoint:
+            path = f"{endpoint.url}/v20190125/meshes"
+            hanging = pool.submit(client.request, "GET", path, retries=False)
+            calls = f"{endpoint.url}/_endpoint/calls"
+            while not client.request("GET", calls).json()["calls"]:
+                assert not hanging.done()
+        assert isinstance(hanging.exception(), urllib3.exceptions.ProtocolError)
+    assert caplog.messages == []
 
 
 def test_nothing_is_on_disk_without_a_folder(

@@ -7,10 +7,19 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
+import psycopg
 import pytest
 from endpoint.conftest import MESHES, Client
-from endpoint.postgresql import PASSWORD, PostgreSQL, endpoints, postgresql, start_endpoint
+from endpoint.postgresql import (
+    PASSWORD,
+    PostgreSQL,
+    endpoints,
+    postgresql,
+    start_endpoint,
+    url_of,
+)
 from endpoint.state.test_postgresql_store import AT_COMMIT, name_of
 
 from reconciler.endpoint import LocalEndpoint
@@ -63,6 +72,17 @@ def test_clearing_one_replica_empties_all(replicas: list[Client]) -> None:
     assert one.create("pay", clientToken="t").body["metadata"]["version"] == 1
 
 
+def test_calls_and_faults_are_those_of_one_replica(replicas: list[Client]) -> None:
+    one, two = replicas
+    one.send("PUT", "/_endpoint/faults", {"faults": [{"fault": "throttle", "calls": [2]}]})
+    statuses = [client.create(f"m{number}").status for number, client in enumerate(replicas * 2)]
+    assert statuses == [200, 200, 429, 200]
+    assert two.send("GET", "/_endpoint/faults").body == {"faults": [], "per": "endpoint"}
+    for client in replicas:
+        shown = client.send("GET", "/_endpoint/calls").body
+        assert shown == {"calls": {"CreateMesh": 2}, "per": "endpoint"}
+
+
 def test_an_outage_is_a_503_without_effect_and_ends_by_itself() -> None:
     with postgresql() as server, LocalEndpoint(None, store=server.url()) as endpoint:
         client = Client(endpoint.url)
@@ -96,23 +116,60 @@ def test_an_unknown_outcome_is_a_closed_connection_and_the_token_settles_it(
 
 
 def test_a_server_that_does_not_answer_holds_up_no_request_for_ever() -> None:
-    with postgresql() as server, LocalEndpoint(None, store=server.url()) as endpoint:
+    with (
+        postgresql() as server,
+        LocalEndpoint(None, store=server.url()) as endpoint,
+        ThreadPoolExecutor(2) as pool,
+    ):
         client = Client(endpoint.url)
         client.create("pay")
-        stopped = server.backends()
-        for pid in stopped:
-            signal_process(pid, signal.SIGSTOP)
-        try:
-            with ThreadPoolExecutor(2) as pool:
-                writing = pool.submit(client.create, "unknown", clientToken="t")
+        with psycopg.connect(server.url()) as holder:
+            holder.execute("SELECT * FROM mesh_endpoint.scope FOR UPDATE")
+            writing = pool.submit(client.create, "unknown", clientToken="t")
+            # The write has a session from now on. The read gets another one, or none if the pool
+            # has no more: only the postmaster could make one.
+            while not server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not writing.done()
+            stopped = [server.postmaster, *server.backends()]
+            for pid in stopped:
+                signal_process(pid, signal.SIGSTOP)
+            try:
                 reading = pool.submit(client.describe, "pay")
                 assert reading.result().refusal == (503, "ServiceUnavailableException")
                 with pytest.raises(http.client.RemoteDisconnected):
                     writing.result()
-        finally:
-            for pid in stopped:
-                signal_process(pid, signal.SIGCONT)
+            finally:
+                for pid in stopped:
+                    signal_process(pid, signal.SIGCONT)
         assert client.create("unknown", clientToken="t").status == 200
+
+
+def test_an_interruption_ends_it_although_the_server_does_not_answer(tmp_path: Path) -> None:
+    with postgresql() as server, ThreadPoolExecutor(2) as pool:
+        log = tmp_path / "log"
+        with log.open("w") as stderr:
+            process = start_endpoint(server.url(), stderr=stderr)
+        client = Client(url_of(process))
+        assert client.create("pay").status == 200
+        with psycopg.connect(server.url()) as holder:
+            holder.execute("SELECT * FROM mesh_endpoint.scope FOR UPDATE")
+            writing = pool.submit(client.create, "unknown", clientToken="t")
+            while not server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not writing.done()
+            stopped = [server.postmaster, *server.backends()]
+            for pid in stopped:
+                signal_process(pid, signal.SIGSTOP)
+            try:
+                process.send_signal(signal.SIGINT)
+                # No response would be true.
+                with pytest.raises(http.client.RemoteDisconnected):
+                    writing.result()
+                process.communicate(timeout=60)
+            finally:
+                process.kill()
+                for pid in stopped:
+                    signal_process(pid, signal.SIGCONT)
+        assert (process.returncode, log.read_text()) == (0, "")
 
 
 def signal_process(pid: int, how: signal.Signals) -> None:

@@ -1,12 +1,14 @@
 """Terraform's own provider imports what we applied without a change, and manages every kind."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from amounts import amount
 from conftest import Cli
+from endpoint.postgresql import CLIENT_STORES, served_on
 from terraform import Terraform, configuration, require_mirror
 
 from reconciler.endpoint import LocalEndpoint
@@ -85,6 +87,13 @@ IMPORTED = {
     "virtual_gateway": "pay/front",
     "gateway_route": "pay/front/shop",
 }
+
+
+@pytest.fixture(params=CLIENT_STORES)
+def endpoint(request: pytest.FixtureRequest) -> Iterator[LocalEndpoint]:
+    """Return a running endpoint on each store."""
+    with served_on(request.param) as serving:
+        yield serving
 
 
 @pytest.mark.timeout(600)

@@ -70,6 +70,7 @@ class Pair:
             time.sleep(0.02)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(not PROMOTIONS, reason="standbys are promoted by make full")
 @pytest.mark.skipif(PROGRAMS is None, reason="no server of Debian in /usr/lib/postgresql")
 def test_a_promotion_under_load_loses_nothing(

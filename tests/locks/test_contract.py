@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from amounts import amount
+from locks.aws_server import CREDENTIALS, aws_server
 
 from reconciler.locks.lease import Elector
 
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
 
 HOLDER = """
 import sys, time
+from functools import partial
+import boto3
+from botocore.config import Config
 from reconciler.locks.lease import Elector, StoreContext, keep_renewed
 from importlib import import_module
 from reconciler.wiring.locks import steady_seconds
 scheme, _, location = sys.argv[1].partition(":")
 module = import_module(f"reconciler.locks.{scheme}")
-store = module.open_store(location, StoreContext("kills", None))
+once = Config(retries={"total_max_attempts": 1})
+store = module.open_store(location, StoreContext("kills", partial(boto3.client, config=once)))
 with keep_renewed(Elector(store, sys.argv[2], 1.5, steady_seconds, time.time)) as leads:
     while True:
         print(f"{time.monotonic()} {leads()}", flush=True)
@@ -114,21 +120,29 @@ def leading(process: "subprocess.Popen[str]") -> list[float]:
     return [float(row[0]) for row in rows if row[1:] == ["True"]]
 
 
+@pytest.fixture
+def aws_url() -> Iterator[str]:
+    """Return the URL of DynamoDB and S3 that other processes can reach."""
+    with aws_server() as url:
+        yield url
+
+
 @pytest.mark.sample(2)
 @pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
-@pytest.mark.parametrize("scheme", ["file", "postgresql"])
+@pytest.mark.parametrize("scheme", ["file", "postgresql", "dynamodb", "s3"])
 def test_p10_a_process_that_is_killed_or_paused_is_followed_and_never_joined(
     request: pytest.FixtureRequest, tmp_path: Path, scheme: str, end: signal.Signals
 ) -> None:
-    lock = f"file:{tmp_path}/lock"
-    if scheme == "postgresql":
-        lock = request.getfixturevalue("database").new_database()
+    locks = {"file": f"file:{tmp_path}/lock", "dynamodb": "dynamodb:locks", "s3": "s3:locks/a"}
+    lock = locks.get(scheme) or request.getfixturevalue("database").new_database()
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    if scheme in {"dynamodb", "s3"}:
+        environment |= {**CREDENTIALS, "AWS_ENDPOINT_URL": request.getfixturevalue("aws_url")}
     started: list[subprocess.Popen[str]] = []
 
     def start(holder: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-c", HOLDER, lock, holder]
-        environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
         output = (tmp_path / holder).open("w+")
         process = subprocess.Popen(command, stdout=output, env=environment, text=True)
         process.stdout = output

@@ -1,5 +1,6 @@
 """A lease in S3: what goes wrong in it; the protocol is in test_contract."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from deploy_files import DEPLOY
 from servers import Answer, scripted
 
 from reconciler.core.errors import LockError
@@ -36,6 +38,25 @@ def test_a_location_is_a_bucket_and_a_key(s3: Any) -> None:
     assert store.name == "the lock s3:locks/a/b"
     assert store.compare_and_swap(None, "one")
     assert s3.get_object(Bucket="locks", Key="a/b")["Body"].read() == b"one"
+
+
+def test_the_policy_allows_what_is_sent_and_nothing_more(s3: Any) -> None:
+    sent: set[tuple[str, str]] = set()
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        sent.add((f"s3:{model.name}", f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"))
+
+    s3.meta.events.register("provide-client-params.s3", note)
+    store = S3Store(s3, "locks", "a/b")
+    for holder in ("one", "two"):
+        elector = Elector(store, holder, 15, float, float)
+        elector.renew_or_acquire()
+        elector.renew_or_acquire()
+        elector.release()
+    policy = (DEPLOY / "iam/lock-s3.json").read_text().replace("BUCKET", "locks")
+    lease, bucket = json.loads(policy.replace("KEY", "a/b"))["Statement"]
+    assert sent == {(action, lease["Resource"]) for action in lease["Action"]}
+    assert (bucket["Action"], bucket["Resource"]) == (["s3:ListBucket"], "arn:aws:s3:::locks")
 
 
 @pytest.mark.parametrize("ignored", ["IfNoneMatch", "IfMatch"])

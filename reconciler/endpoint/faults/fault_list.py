@@ -68,7 +68,8 @@ _FAULT = Structure(
 _FILE = Structure(
     "Faults",
     {"faults": Member(ListOf("", _FAULT, 0, 1000), required=True)}
-    | _optional(seed=Number("", "integer", None, None)),
+    # A GET returns both, so that a PUT of its JSON is valid.
+    | _optional(seed=Number("", "integer", None, None), per=_text("endpoint")),
 )
 
 

@@ -58,6 +58,7 @@ TAGGING = Api("tagging", "tag", 400, _JSON_CODES)
 STS = Api("sts", "sts", 403, _QUERY_CODES)
 # The endpoint's own routes. The signing service is that of App Mesh.
 OWN = Api("appmesh", "endpoint", 403, _JSON_CODES)
+_EVERYTHING = frozenset(PERMISSIONS)
 
 
 class AccessError(ApiError):
@@ -104,15 +105,15 @@ class Authenticator:
         Raises:
             AccessError: The signature is missing or invalid, or its key is unknown.
         """
-        headers = _joined(scope["headers"])
         if self._keys is None:
-            authorization = headers.get("authorization", "")
-            return Caller(api, identity.scope_of(authorization), frozenset(PERMISSIONS))
+            given = _joined([row for row in scope["headers"] if row[0] == b"authorization"])
+            authorization = given.get("authorization", "")
+            return Caller(api, identity.scope_of(authorization), _EVERYTHING)
         request = SignedRequest(
             scope["method"],
             scope["raw_path"],
             scope["query_string"],
-            headers,
+            _joined(scope["headers"]),
             body,
             encrypted=scope["scheme"] == "https",
         )

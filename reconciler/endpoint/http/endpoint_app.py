@@ -62,6 +62,8 @@ from reconciler.serving.requests import (
 _OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
+# Calls and faults are those of the endpoint that answers, also if others serve the same store.
+_PER_ENDPOINT = {"per": "endpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +195,11 @@ class EndpointApp:
         operation, names = route
         self._calls[operation.name] += 1
         permission = READ if self._operations.reads(operation) else WRITE
-        # A name that is in the body, such as that of a new mesh, is not known yet.
-        known = defaultdict(lambda: "*", names)
-        path = operation.kind.arn.format_map(known) if operation.kind else "*"
-        caller.require(permission, operation.name, write_arn(caller.scope, path))
+        if permission not in caller.permissions:
+            # A name that is in the body, such as that of a new mesh, is not known yet.
+            known = defaultdict(lambda: "*", names)
+            path = operation.kind.arn.format_map(known) if operation.kind else "*"
+            caller.require(permission, operation.name, write_arn(caller.scope, path))
         _require_content_type(headers, body, *_APP_MESH_TYPES)
         query = scope["query_string"].decode("latin-1")
         call = parse_request(route, caller.scope, query, body, self._behavior)
@@ -254,7 +257,7 @@ class EndpointApp:
         return Response(200, json.dumps({"status": "ready"}))
 
     async def _get_calls(self, _: bytes) -> Response:
-        return Response(200, json.dumps({"calls": self._calls}, sort_keys=True))
+        return Response(200, json.dumps({"calls": self._calls} | _PER_ENDPOINT, sort_keys=True))
 
     async def _clear_calls(self, _: bytes) -> Response:
         self._calls.clear()
@@ -265,7 +268,8 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
-        return Response(200, json.dumps(self._faults.content if self._faults else {"faults": []}))
+        content = self._faults.content if self._faults else {"faults": []}
+        return Response(200, json.dumps({**content, **_PER_ENDPOINT}))
 
     async def _set_faults(self, body: bytes) -> Response:
         try:

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from weakref import WeakSet
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -59,6 +61,7 @@ class Connections:
         self.location = _location(parameters)
         self._lost = False
         self._guard = threading.Lock()
+        self._sessions: WeakSet[psycopg.Connection] = WeakSet()
         try:
             with psycopg.connect(self.conninfo, autocommit=True) as connection:
                 migrate(connection, self.location)
@@ -72,7 +75,7 @@ class Connections:
             kwargs={"autocommit": True},
             min_size=1,
             max_size=limits.POSTGRESQL_CONNECTIONS,
-            configure=_configure,
+            configure=self._configure,
             timeout=limits.POSTGRESQL_POOL_SECONDS,
             # It stops to try after this time, and the next request makes it try again; otherwise
             # its growing delays would outlast the outage.
@@ -101,11 +104,37 @@ class Connections:
             self._note(error)
             raise _failure(error) from error
 
+    def connect(self) -> psycopg.Connection:
+        """Return a connection outside of the pool.
+
+        Raises:
+            psycopg.Error: It cannot be made.
+        """
+        connection = psycopg.connect(self.conninfo, autocommit=True)
+        self._sessions.add(connection)
+        return connection
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections that are not in use."""
         self._pool.close()
 
+    def hang_up(self) -> None:
+        """Close the sockets of all connections, which may be in use by other threads."""
+        self._pool.close(timeout=0)
+        for connection in list(self._sessions):
+            with (
+                suppress(OSError, psycopg.Error),  # it is closed already
+                socket.socket(fileno=os.dup(connection.fileno())) as opened,
+            ):
+                opened.shutdown(socket.SHUT_RDWR)
+
+    def _configure(self, connection: psycopg.Connection) -> None:
+        self._sessions.add(connection)
+        _set_parameters(connection)
+
     def _note(self, error: psycopg.Error | None) -> None:
+        if self._pool.closed:
+            return
         lost = isinstance(error, psycopg.OperationalError) and (
             error.sqlstate is None or error.sqlstate.startswith(_LOST)
         )
@@ -155,7 +184,7 @@ def _failure(error: psycopg.Error) -> StoreFailedError:
     return StoreFailedError(f"the database failed: {_line(error)}", busy=busy)
 
 
-def _configure(connection: psycopg.Connection) -> None:
+def _set_parameters(connection: psycopg.Connection) -> None:
     """Set the parameters that the guarantees depend on."""
     connection.execute(
         # A process that is stopped in a transaction must not keep its lock for ever.

@@ -27,6 +27,7 @@ from reconciler.endpoint.state.store import (
     read_scope,
 )
 from reconciler.endpoint.state.tables import Scope, ScopeNotLockedError, Tables
+from reconciler.serving.http_server import ServingError, start
 
 Outcome = TypeVar("Outcome")
 
@@ -96,7 +97,14 @@ class PostgresqlStore:
         return self.snapshot(read_scope(scope))
 
     def close(self) -> None:
-        """Finish the waiting writes, and close the connections."""
+        """Finish the waiting writes, and close the connections.
+
+        If the server does not answer, the outcome of writes stays unknown.
+        """
+        hanging_up = threading.Timer(limits.POSTGRESQL_CLOSE_SECONDS, self._connections.hang_up)
+        hanging_up.daemon = True
+        with suppress(ServingError):  # without another thread, it waits as long as it takes
+            start(hanging_up)
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: not self._waiting)
@@ -105,6 +113,7 @@ class PostgresqlStore:
         self._writers.shutdown()
         if self._listener is not None:
             self._listener.join()
+        hanging_up.cancel()
         self._connections.close()
 
     def _read(self, work: Work[Outcome]) -> Outcome:
@@ -162,7 +171,7 @@ class PostgresqlStore:
         """Wake the waiting threads for the writes of other processes."""
         while not self._closed:
             try:
-                with psycopg.connect(self._connections.conninfo, autocommit=True) as connection:
+                with self._connections.connect() as connection:
                     connection.execute(f"LISTEN {_CHANNEL}".encode())
                     while not self._closed:
                         for _ in connection.notifies(timeout=0.5, stop_after=1):

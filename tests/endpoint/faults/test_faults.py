@@ -87,7 +87,7 @@ def test_bad_descriptions_are_refused_with_words(
     reply = client.send("PUT", FAULTS, content)
     assert reply.refusal == (400, "BadRequestException")
     assert says in reply.body["message"]
-    assert client.send("GET", FAULTS).body == {"faults": []}
+    assert client.send("GET", FAULTS).body == {"faults": [], "per": "endpoint"}
 
 
 def test_they_are_read_from_a_file_or_from_text(tmp_path: Path) -> None:
@@ -120,11 +120,13 @@ def test_they_are_there_from_the_start(client_of: "Callable[[LocalEndpoint], Cli
 
 def test_they_are_put_shown_and_deleted(client: "Client") -> None:
     content = {"seed": 1, "faults": [{"fault": "throttle", "operation": "CreateMesh"}]}
-    assert client.send("PUT", FAULTS, content).body == content
-    assert client.send("GET", FAULTS).body == content
+    shown = client.send("PUT", FAULTS, content).body
+    assert shown == {**content, "per": "endpoint"}
+    assert client.send("GET", FAULTS).body == shown
+    assert client.send("PUT", FAULTS, shown).body == shown
     assert client.create("pay").status == 429
     assert client.describe("pay").status == 404
-    assert client.send("DELETE", FAULTS).body == {"faults": []}
+    assert client.send("DELETE", FAULTS).body["faults"] == []
     assert client.create("pay").status == 200
     assert client.send("PUT", FAULTS, b"{").refusal == (400, "BadRequestException")
 
