@@ -137,9 +137,6 @@ class ControlPlane:
         for key, streams in list(self.streams.items()):
             if streams and mesh_id(key) in meshes:
                 self._serve(key, streams, now)
-        self._packer.forget_all_but(
-            state for mesh in self._meshes.values() for state in mesh.states.values()
-        )
 
     def connect(self, key: Key, send: Send, client: str, now: float) -> Stream:
         """Return a stream for the proxy of `key`, which need not exist yet."""

@@ -24,7 +24,7 @@ NAMED_TYPES = (ENDPOINTS, ROUTES)
 _VERSION_CHARACTERS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class PackedResource:
     """One resource as Envoy reads it."""
 
@@ -32,6 +32,8 @@ class PackedResource:
     digest: str
     """A hash of its content; equal for equal content."""
     body: bytes
+    parts: "tuple[PackedResource, ...]" = ()
+    """The virtual hosts of a route table, which other tables share."""
 
 
 @dataclass(frozen=True)
