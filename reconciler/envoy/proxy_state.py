@@ -20,6 +20,7 @@ ROUTES = f"{_TYPE_PREFIX}route.v3.RouteConfiguration"
 # name.
 TYPES = (CLUSTERS, ENDPOINTS, LISTENERS, ROUTES)
 NAMED_TYPES = (ENDPOINTS, ROUTES)
+TITLES = dict(zip(TYPES, ("clusters", "endpoints", "listeners", "routes"), strict=True))
 
 _VERSION_CHARACTERS = 16
 
