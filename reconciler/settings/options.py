@@ -502,6 +502,15 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "wait-proxies",
+        OptionGroup.APPLY,
+        "Wait so long until the connected Envoys of the changed meshes have acknowledged the "
+        "changes, and exit with 4 if one has not.",
+        "SECONDS",
+        OptionType.SECONDS,
+        command="apply",
+    ),
+    Option(
         "fail-fast",
         OptionGroup.APPLY,
         "Start no more changes after the first failure.",
