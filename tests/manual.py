@@ -19,6 +19,8 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.endpoint import Behavior
+from reconciler.envoy.counters import Counters
+from reconciler.envoy.metrics import Scrape
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
 from reconciler.web.metrics import Metrics
@@ -138,7 +140,14 @@ def _path_of(kind: str) -> tuple[str, ...]:
 
 def _metrics() -> str:
     exposition, _ = Metrics().exposition(_STATUS, 0.0)
-    text = exposition.decode()
+    return _metrics_table(exposition.decode())
+
+
+def _xds_metrics() -> str:
+    return _metrics_table(Scrape(Counters(), (), is_current=True, instances_age=0).exposition())
+
+
+def _metrics_table(text: str) -> str:
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))
     helps = re.findall(r"^# HELP (mesh_reconciler_\S+) (.+)", text, re.MULTILINE)
     rows = (
@@ -225,6 +234,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "uncovered": _uncovered,
     "kinds": _kinds,
     "metrics": _metrics,
+    "xds_metrics": _xds_metrics,
     "decisions": _decisions,
     "layers": _layers,
     "amounts": _amounts,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
@@ -194,7 +195,13 @@ def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
     config = resolve_target(invocation)
     before = context.config
     source = replace(config.source, exclude=before.source.exclude)
-    unchanged = replace(config, policy=before.policy, source=source) == before and all(
+    # Only apply uses the URLs of proxies.
+    same: dict[str, Any] = {
+        "policy": before.policy,
+        "source": source,
+        "proxies_urls": before.proxies_urls,
+    }
+    unchanged = replace(config, **same) == before and all(
         invocation[name] == context.invocation[name] for name in RESTART_ONLY_OPTIONS
     )
     if not unchanged:

@@ -1,6 +1,7 @@
 """The server of Envoys, from the options of a command."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from reconciler.cli.command import Invocation
 from reconciler.core.errors import UsageError
 from reconciler.endpoint import Readable
 from reconciler.envoy.node_identity import NodeIdentity
+from reconciler.serving.documents import Document, message
 
 if TYPE_CHECKING:
     from reconciler.envoy.serve import EnvoyServer
@@ -35,11 +37,49 @@ def envoy_server(invocation: Invocation, store: Readable) -> "Iterator[EnvoyServ
         invocation["xds"],
         tls=files and ServerTls(*files),
         instances=invocation["instances"],
+        cloud_map=invocation["cloud_map"],
         acm=invocation.file.acm,
         identity=NodeIdentity(invocation["xds_account"], invocation["xds_region"]),
     )
     with server:
         yield server
+
+
+def proxy_documents(server: "EnvoyServer") -> dict[str, Callable[[], Document]]:
+    """Return the documents that show the proxies of a server, by path."""
+    from reconciler.envoy.metrics import CONTENT_TYPE  # noqa: PLC0415  # needs an extra
+
+    return {
+        "/_endpoint/proxies": _unless_stuck(lambda: Document(json.dumps(server.status()))),
+        "/_endpoint/metrics": _unless_stuck(
+            lambda: Document(server.metrics(), CONTENT_TYPE.encode())
+        ),
+    }
+
+
+def probe_documents(server: "EnvoyServer") -> dict[str, Callable[[], Document]]:
+    """Return the documents by which a supervisor sees whether a server works, by path."""
+
+    def health() -> Document:
+        server.is_current()
+        return Document('{"status": "alive"}')
+
+    def ready() -> Document:
+        if server.is_current():
+            return Document('{"status": "ready"}')
+        return message(503, "the state cannot be read; proxies keep their configuration")
+
+    return {"/_endpoint/health": _unless_stuck(health), "/_endpoint/ready": _unless_stuck(ready)}
+
+
+def _unless_stuck(read: Callable[[], Document]) -> Callable[[], Document]:
+    def read_in_time() -> Document:
+        try:
+            return read()
+        except TimeoutError:
+            return message(503, "the server of Envoys is stuck")
+
+    return read_in_time
 
 
 def _tls_files(invocation: Invocation) -> tuple[str, str, str | None] | None:

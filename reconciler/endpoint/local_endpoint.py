@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from reconciler import api
 from reconciler.endpoint.faults.fault_list import read_faults
@@ -18,6 +18,7 @@ from reconciler.endpoint.semantics.operations import Operations
 from reconciler.endpoint.state.data_directory import DataDirectoryLock
 from reconciler.endpoint.state.open_store import open_store
 from reconciler.endpoint.state.store import Readable
+from reconciler.serving.documents import Document
 from reconciler.serving.http_server import listen, require_files, run_server, url_of
 from reconciler.serving.protocol import Limits
 from reconciler.serving.tls import make_context
@@ -51,7 +52,7 @@ class LocalEndpoint:
         credentials: The file with the access keys that may sign requests, or None to accept every
             signature.
         limits: The limits of the HTTP server.
-        documents: Functions that return more JSON documents to serve, by their path; it may be
+        documents: Functions that return more documents to serve, by their path; it may be
             changed while the endpoint runs.
         clock: Returns seconds since 1970.
         state: The state of the running endpoint, to read it.
@@ -71,7 +72,7 @@ class LocalEndpoint:
     tls: tuple[Path, Path] | None = None
     credentials: Path | None = None
     limits: Limits = field(default_factory=Limits)
-    documents: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    documents: dict[str, Callable[[], Document]] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
     state: Readable = field(init=False, repr=False)
     url: str = field(init=False, repr=False)

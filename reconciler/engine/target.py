@@ -67,6 +67,10 @@ class CommandTarget(Target, Protocol):
     def responses(self) -> Mapping[str, int]:
         """Number of responses so far: ok, refused, throttled, failed or none."""
 
+    @property
+    def written_revision(self) -> int | None:
+        """The highest revision that a write returned; None without writes, and on AWS."""
+
     def on_response(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` after each response."""
 

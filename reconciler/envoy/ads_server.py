@@ -102,7 +102,7 @@ class AdsServer:
             if not outbox.is_full:
                 raise
         finally:
-            plane.disconnect(stream)
+            plane.disconnect(stream, time.monotonic())
             reading.cancel()
             logger.info("%s disconnected", proxy.key)
         if outbox.is_full:

@@ -16,7 +16,15 @@ from reconciler.envoy.messages import (
     bounded,
     typed,
 )
-from reconciler.envoy.snapshot import Instance, Mesh, Resource
+from reconciler.envoy.snapshot import (
+    CloudMapQuery,
+    Instance,
+    Instances,
+    Mesh,
+    PolledInstances,
+    Resource,
+    cloud_map_query,
+)
 from reconciler.envoy.targets import Target
 from reconciler.envoy.tls import ClientPolicy, upstream
 
@@ -129,7 +137,12 @@ def egress_cluster(
     health_port = listener.get("healthCheck", {}).get("port", port)
     preference = ip_preference(context.mesh, node.spec)
     if discovery["type"] == "EDS":
-        hosts = _instance_addresses(context.mesh, node, preference, place)
+        query = cloud_map_query(node.spec["serviceDiscovery"]["awsCloudMap"])
+        known = context.mesh.instances
+        if isinstance(known, PolledInstances) and query not in known.queries:
+            # An empty list would take the last known endpoints from the proxy.
+            return Cluster(message)
+        hosts = _instance_addresses(known, query, preference, place)
         endpoints = [_endpoint(address, port, health_port) for address in hosts]
         return Cluster(message, _assignment(name, endpoints))
     message["dns_lookup_family"] = _DNS_FAMILIES[preference]
@@ -187,19 +200,19 @@ def _has_outlier_detection(node: Resource) -> bool:
     return any("outlierDetection" in listener for listener in node.spec["listeners"])
 
 
-def _instance_addresses(mesh: Mesh, node: Resource, preference: str, place: Place) -> list[str]:
-    cloud_map = node.spec["serviceDiscovery"]["awsCloudMap"]
-    service = cloud_map["namespaceName"], cloud_map["serviceName"]
-    wanted = {item["key"]: item["value"] for item in cloud_map.get("attributes", ())}
+def _instance_addresses(
+    instances: Instances, query: CloudMapQuery, preference: str, place: Place
+) -> list[str]:
+    wanted = dict(query.attributes)
     addresses = [
         _address_of(instance, preference)
-        for instance in mesh.instances.get(service, ())
+        for instance in instances.get((query.namespace, query.service), ())
         if wanted.items() <= instance.attributes.items()
     ]
     found = sorted(filter(None, addresses))
     if not found:
         place = place / "serviceDiscovery" / "awsCloudMap"
-        place.warn("no instance is known, so callers get 503; list its instances in --instances")
+        place.warn("no instance is known, so callers get 503: pass --instances or --cloud-map")
     return found
 
 

@@ -31,10 +31,11 @@ class MeshContext:
 
         The losses of the result are added to ``losses`` of every caller.
         """
-        if name not in self._built:
+        known = self._built.get(name)
+        if known is None:
             found: list[Loss] = []
-            self._built[name] = build(found), tuple(found)
+            known = self._built[name] = build(found), tuple(found)
         built: _Built
-        built, shared = self._built[name]
+        built, shared = known
         losses.extend(shared)
         return built

@@ -13,6 +13,7 @@ from functools import partial
 
 from reconciler.core.resources import Key
 from reconciler.envoy.ads_session import AdsSession, DiscoveryRequest, DiscoveryResponse
+from reconciler.envoy.counters import Counters, Pushes
 from reconciler.envoy.losses import Loss
 from reconciler.envoy.packing import Packer
 from reconciler.envoy.proxy import ProxyConfig
@@ -77,6 +78,7 @@ class ControlPlane:
     Attributes:
         options: The settings of the translation.
         make_session: Returns the session of a stream; tests leave out its order.
+        counters: The counters of the metrics.
         revision: The revision of the last snapshot.
         failures: Why a mesh is held at an older revision.
         streams: The streams by the key of their proxy.
@@ -84,6 +86,7 @@ class ControlPlane:
 
     options: TranslateOptions = field(default_factory=TranslateOptions)
     make_session: Callable[[ProxyHistory], AdsSession] = AdsSession
+    counters: Counters = field(default_factory=Counters)
     revision: int = 0
     failures: dict[MeshId, str] = field(default_factory=dict)
     streams: dict[Key, list[Stream]] = field(default_factory=lambda: defaultdict(list))
@@ -91,6 +94,7 @@ class ControlPlane:
     _meshes: dict[MeshId, MeshState] = field(default_factory=dict)
     _packer: Packer = field(default_factory=Packer)
     _histories: dict[Key, ProxyHistory] = field(default_factory=dict)
+    _pushes: Pushes = field(default_factory=Pushes)
     # Earlier states of meshes, with the time when each was replaced. A proxy of another server has
     # one of them.
     _older: dict[MeshId, deque[tuple[float, Snapshot, Translator]]] = field(
@@ -122,7 +126,7 @@ class ControlPlane:
                 states, losses = self._translate(translator, keys)
                 meshes[name] = MeshState(snapshot, translator, revision, states, losses)
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
-                failures[name] = _failure(name, "stays at its last revision", error)
+                failures[name] = self._failure(name, "stays at its last revision", error)
         return Update(snapshot, revision, meshes, failures)
 
     def publish(self, update: Update, now: float) -> None:
@@ -137,9 +141,8 @@ class ControlPlane:
         for key, streams in list(self.streams.items()):
             if streams and mesh_id(key) in meshes:
                 self._serve(key, streams, now)
-        self._packer.forget_all_but(
-            state for mesh in self._meshes.values() for state in mesh.states.values()
-        )
+                behind = [stream for stream in streams if stream.behind_since is not None]
+                self._pushes.begin(mesh_id(key), behind, now)
 
     def connect(self, key: Key, send: Send, client: str, now: float) -> Stream:
         """Return a stream for the proxy of `key`, which need not exist yet."""
@@ -153,10 +156,11 @@ class ControlPlane:
         self.streams[key].append(stream)
         return stream
 
-    def disconnect(self, stream: Stream) -> None:
+    def disconnect(self, stream: Stream, now: float) -> None:
         """Forget a stream that ended, but not its history."""
         streams = self.streams[stream.key]
         streams.remove(stream)
+        self._pushes.end(mesh_id(stream.key), stream, now, self.counters)
         if not streams and not self.exists(stream.key):
             # Any client may claim any node id, so nothing is kept for it.
             self._histories.pop(stream.key, None)
@@ -164,6 +168,8 @@ class ControlPlane:
 
     def receive(self, stream: Stream, request: DiscoveryRequest, now: float) -> None:
         """Take a request of a proxy, and send its responses."""
+        if request.error is not None:
+            self.counters.count_nack(request.type_url)
         self._send(stream, stream.session.receive(request, now), now)
 
     def losses(self, key: Key) -> tuple[Loss, ...]:
@@ -198,7 +204,7 @@ class ControlPlane:
             try:
                 meshes[name] = self._with_proxies(mesh, missing)
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
-                failures[name] = _failure(name, "stays at its last revision", error)
+                failures[name] = self._failure(name, "stays at its last revision", error)
         return meshes, failures
 
     def _keep_older(self, newer: Iterable[MeshId], now: float) -> None:
@@ -225,7 +231,7 @@ class ControlPlane:
         try:
             states, _ = self._translate(translator, [key])
         except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
-            _failure(mesh_id(key), f"has no earlier state of {key}", error)
+            self._failure(mesh_id(key), f"has no earlier state of {key}", error)
             return None
         return states[key]
 
@@ -255,7 +261,7 @@ class ControlPlane:
             try:
                 mesh = self._meshes[name] = self._with_proxies(mesh, [key])
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
-                self.failures[name] = _failure(name, f"cannot serve {key}", error)
+                self.failures[name] = self._failure(name, f"cannot serve {key}", error)
                 return
         for stream in streams:
             stream.revision = mesh.revision
@@ -273,19 +279,22 @@ class ControlPlane:
             del self._meshes[name]
             self._older.pop(name, None)
 
-    @staticmethod
-    def _send(stream: Stream, responses: list[DiscoveryResponse], now: float) -> None:
+    def _send(self, stream: Stream, responses: list[DiscoveryResponse], now: float) -> None:
         if stream.session.is_settled:
             stream.behind_since = None
+            self._pushes.end(mesh_id(stream.key), stream, now, self.counters)
         elif stream.behind_since is None:
             stream.behind_since = now
         if responses:
+            self.counters.count_pushes(response.type_url for response in responses)
             stream.responses += len(responses)
             stream.send(responses)
 
-
-def _failure(mesh: MeshId, consequence: str, error: Exception) -> str:
-    text = f"{type(error).__name__}: {error}"
-    logger.error("mesh %s %s, because of a bug in mesh-reconciler: %s", mesh[0], consequence, text)
-    logger.debug("the bug", exc_info=error)
-    return text
+    def _failure(self, mesh: MeshId, consequence: str, error: Exception) -> str:
+        text = f"{type(error).__name__}: {error}"
+        logger.error(
+            "mesh %s %s, because of a bug in mesh-reconciler: %s", mesh[0], consequence, text
+        )
+        logger.debug("the bug", exc_info=error)
+        self.counters.count_failure()
+        return text

@@ -42,9 +42,14 @@ def encode(name: str, message: Message) -> bytes:
 
 def encode_any(name: str, message: Message) -> bytes:
     """Return a message encoded as a ``google.protobuf.Any``."""
-    packed = any_pb2.Any(type_url=f"type.googleapis.com/{name}", value=encode(name, message))
-    encoded: bytes = packed.SerializeToString(deterministic=True)
-    return encoded
+    return as_any(name, encode(name, message))
+
+
+def as_any(name: str, encoded: bytes) -> bytes:
+    """Return an encoded message of the type ``name`` as a ``google.protobuf.Any``."""
+    packed = any_pb2.Any(type_url=f"type.googleapis.com/{name}", value=encoded)
+    content: bytes = packed.SerializeToString(deterministic=True)
+    return content
 
 
 @cache

@@ -128,10 +128,12 @@ class Follower:
 
     def _update(self, instances: Instances) -> int:
         revision, rows = self.state.read()
+        began = time.monotonic()
         snapshot = Snapshot.from_rows(
             ((key, dict(spec)) for key, spec in rows), instances, self.plane.snapshot
         )
         update = self.plane.prepare(snapshot, revision)
+        self.plane.counters.count_translated(time.monotonic() - began)
         asyncio.run_coroutine_threadsafe(self._publish(update), self.loop).result()
         return revision
 

@@ -1,6 +1,7 @@
 """Reads the file with the instances of Cloud Map services, in YAML or JSON."""
 
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -26,6 +27,19 @@ class _Service(_Model):
 
 
 _SERVICES = TypeAdapter(list[_Service])
+
+
+def read_instances(file: str) -> Instances:
+    """Return the instances of Cloud Map services in ``file``.
+
+    Raises:
+        UsageError: It cannot be read or is invalid.
+    """
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"reading {file}: {error.strerror}") from error
+    return parse_instances(file, content)
 
 
 def parse_instances(file: str, content: bytes) -> Instances:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
+from typing import NamedTuple
 
 from reconciler.core.diff import join_pointer
 from reconciler.core.resources import Key
@@ -34,17 +36,19 @@ class RefusedError(Exception):
     """A part cannot be translated; its loss is recorded, and the caller leaves it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A position in the spec of a resource, which records the losses there."""
+class Place(NamedTuple):
+    """A position in the spec of a resource, which records the losses there.
+
+    There is one for each backend of each proxy, so its path is joined only for a loss.
+    """
 
     losses: list[Loss]
     key: Key
-    path: str = ""
+    steps: tuple[str | int, ...] = ()
 
     def __truediv__(self, step: str | int) -> "Place":
         """Return the position of a member or an item."""
-        return Place(self.losses, self.key, join_pointer(self.path, step))
+        return Place(self.losses, self.key, (*self.steps, step))
 
     def info(self, words: str) -> None:
         """Record a loss of grade info."""
@@ -64,4 +68,5 @@ class Place:
         return RefusedError(words)
 
     def _record(self, grade: Grade, words: str) -> None:
-        self.losses.append(Loss(self.key, self.path, grade, words))
+        path = reduce(join_pointer, self.steps, "")
+        self.losses.append(Loss(self.key, path, grade, words))

@@ -1,6 +1,7 @@
 """The proxy of a virtual node: the listeners behind the redirect of its task."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.envoy import clusters, listeners, names
 from reconciler.envoy.access_logs import access_logs
@@ -8,7 +9,7 @@ from reconciler.envoy.context import MeshContext
 from reconciler.envoy.losses import Place, RefusedError
 from reconciler.envoy.messages import Message, Part
 from reconciler.envoy.proxy import ProxyConfig
-from reconciler.envoy.routes import http_routes, tcp_target, virtual_host
+from reconciler.envoy.routes import service_host, tcp_target
 from reconciler.envoy.services import TCP, Service, find_service
 from reconciler.envoy.snapshot import Resource
 from reconciler.envoy.timeouts import listener_timeouts
@@ -18,12 +19,12 @@ HTTPS_PORT = 443
 _AWS_NAMES = "*.amazonaws.com"
 
 
-@dataclass(frozen=True, slots=True)
-class _Backend:
+class _Backend(NamedTuple):
     service: Service
     policy: ClientPolicy
     suffix: str
-    place: Place
+    position: int
+    """Its place among the backends of the node."""
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class _EgressPort:
     """The backends on one port: the first decides whether it is for HTTP or one TCP service."""
 
     is_tcp: bool
-    backends: list[_Backend] = field(default_factory=list)
+    backends: list[_Backend]
 
 
 def node_proxy(context: MeshContext, node: Resource) -> ProxyConfig:
@@ -152,9 +153,11 @@ def _egress_ports(
     ports: dict[int, _EgressPort] = {}
     for backend in _backends(context, node, config):
         for port, protocol in backend.service.ports.items():
-            egress = ports.setdefault(port, _EgressPort(protocol == TCP))
-            if egress.backends and (egress.is_tcp or protocol == TCP):
-                backend.place.refuse(
+            egress = ports.get(port)
+            if egress is None:
+                ports[port] = _EgressPort(protocol == TCP, [backend])
+            elif egress.is_tcp or protocol == TCP:
+                _backend_place(node, config, backend.position).refuse(
                     f"{egress.backends[0].service.name} has port {port} already, and a port is for "
                     "one tcp service, or for http services; connections go to the first backend"
                 )
@@ -172,20 +175,29 @@ def _backends(context: MeshContext, node: Resource, config: ProxyConfig) -> list
     )
     found: dict[str, _Backend] = {}
     for index, item in enumerate(node.spec.get("backends", ())):
-        backend, at = item.get("virtualService", {}), place / "backends" / index / "virtualService"
+        backend = item.get("virtualService", {})
         # AWS's text allows the ARN of a service in place of its name.
         name = backend.get("virtualServiceName", "").rpartition("/")[2]
         service = find_service(context, name, config.losses)
         policy = default
         if "clientPolicy" in backend:
-            policy = client_policy(backend["clientPolicy"], context.acm, at / "clientPolicy")
+            at = _backend_place(node, config, index) / "clientPolicy"
+            policy = client_policy(backend["clientPolicy"], context.acm, at)
         if service is None:
-            (at / "virtualServiceName").warn("callers cannot reach a virtual service of this name")
+            (_backend_place(node, config, index) / "virtualServiceName").warn(
+                "callers cannot reach a virtual service of this name"
+            )
         elif name in found:
-            at.warn("the service is there twice; the first backend counts")
+            _backend_place(node, config, index).warn(
+                "the service is there twice; the first backend counts"
+            )
         else:
-            found[name] = _Backend(service, policy, policy.suffix(default), at)
+            found[name] = _Backend(service, policy, policy.suffix(default), index)
     return [*found.values()]
+
+
+def _backend_place(node: Resource, config: ProxyConfig, index: int) -> Place:
+    return Place(config.losses, node.key) / "backends" / index / "virtualService"
 
 
 def _egress_table(
@@ -193,10 +205,9 @@ def _egress_table(
 ) -> Message:
     hosts = []
     for backend in backends:
-        service = backend.service
-        routes = http_routes(context, service, port, backend.suffix, config.losses)
-        config.add_targets(context, routes.targets, backend.policy)
-        hosts.append(virtual_host(service.name, (port,), routes.messages))
+        host = service_host(context, backend.service, port, backend.suffix, config.losses)
+        config.add_targets(context, host.targets, backend.policy)
+        hosts.append(host.message)
     return {"name": names.route_table("egress", "http", port), "virtual_hosts": hosts}
 
 

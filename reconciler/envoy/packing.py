@@ -1,8 +1,14 @@
-"""Packs the configuration of a proxy to the bytes that Envoy reads, each resource once."""
+"""Packs the configuration of a proxy to the bytes that Envoy reads, each resource once.
+
+Proxies share clusters and the virtual hosts of services, so these are hashed and encoded once. The
+route table of a proxy is put together from its virtual hosts.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from weakref import WeakValueDictionary
 
 from reconciler.envoy import encoding
 from reconciler.envoy.messages import Message
@@ -21,20 +27,20 @@ _NAMES = {
     CLUSTERS: encoding.CLUSTER,
     ENDPOINTS: encoding.ENDPOINTS,
     LISTENERS: encoding.LISTENER,
-    ROUTES: encoding.ROUTE_TABLE,
 }
-_Packed = dict[tuple[str, str], PackedResource]
+_VIRTUAL_HOST = "virtual host"
 
 
 class Packer:
-    """Packs proxies, and keeps the results for the next revision.
+    """Packs proxies, and shares equal results as long as any of them is in use.
 
-    Proxies of a mesh share resources, and from one revision to the next most of them are equal.
+    From one revision to the next most resources are equal.
     """
 
     def __init__(self) -> None:
         """Create a packer that has packed nothing."""
-        self._by_digest: _Packed = {}
+        self._resources = WeakValueDictionary[tuple[str, str], PackedResource]()
+        self._contents = WeakValueDictionary[tuple[str, str], TypeState]()
 
     def pack(self, configs: Iterable[ProxyConfig]) -> list[ProxyState]:
         """Return the state of each proxy.
@@ -42,21 +48,10 @@ class Packer:
         Raises:
             ReconcilerError: A resource has a field that Envoy does not know.
         """
-        by_object: dict[int, PackedResource] = {}
-        return [ProxyState(self._types(config, by_object)) for config in configs]
+        packing = _Packing(self._resources)
+        return [ProxyState(self._types(config, packing)) for config in configs]
 
-    def forget_all_but(self, states: Iterable[ProxyState]) -> None:
-        """Forget what none of `states` has."""
-        self._by_digest = {
-            (type_url, resource.digest): resource
-            for state in states
-            for type_url, content in state.types.items()
-            for resource in content.resources.values()
-        }
-
-    def _types(
-        self, config: ProxyConfig, by_object: dict[int, PackedResource]
-    ) -> Mapping[str, TypeState]:
+    def _types(self, config: ProxyConfig, packing: "_Packing") -> Mapping[str, TypeState]:
         messages = {
             CLUSTERS: config.clusters,
             ENDPOINTS: config.endpoints,
@@ -64,25 +59,75 @@ class Packer:
             ROUTES: config.route_tables,
         }
         return {
-            type_url: TypeState(
-                {
-                    name: self._packed(type_url, name, message, by_object)
-                    for name, message in named.items()
-                }
-            )
+            type_url: self._shared(type_url, packing.resources(type_url, named))
             for type_url, named in messages.items()
         }
 
-    def _packed(
-        self, type_url: str, name: str, message: Message, by_object: dict[int, PackedResource]
+    def _shared(self, type_url: str, resources: Mapping[str, PackedResource]) -> TypeState:
+        content = TypeState(resources)
+        return self._contents.setdefault((type_url, content.version), content)
+
+
+class _Packing:
+    """One pass, in which an object that is seen again is neither hashed nor encoded again."""
+
+    def __init__(self, known: WeakValueDictionary[tuple[str, str], PackedResource]) -> None:
+        self._known = known
+        self._by_object: dict[int, PackedResource] = {}
+
+    def resources(
+        self, type_url: str, messages: Mapping[str, Message]
+    ) -> dict[str, PackedResource]:
+        """Return the resources of one type of a proxy."""
+        if type_url == ROUTES:
+            return {name: self._route_table(name, table) for name, table in messages.items()}
+        encode = partial(encoding.encode_any, _NAMES[type_url])
+        return {
+            name: self._object(type_url, name, message, encode)
+            for name, message in messages.items()
+        }
+
+    def _route_table(self, name: str, table: Message) -> PackedResource:
+        hosts = tuple(
+            self._object(_VIRTUAL_HOST, host["name"], host, _encoded_host)
+            for host in table["virtual_hosts"]
+        )
+        rest = {field: value for field, value in table.items() if field != "virtual_hosts"}
+        digest = _digest([rest, *(host.digest for host in hosts)])
+        return self._packed(ROUTES, name, digest, lambda: _encoded_table(rest, hosts), hosts)
+
+    def _object(
+        self, kind: str, name: str, message: Message, encode: Callable[[Message], bytes]
     ) -> PackedResource:
-        known = by_object.get(id(message))
-        if known is not None:
-            return known
-        digest = hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()
-        found = self._by_digest.get((type_url, digest))
+        found = self._by_object.get(id(message))
         if found is None:
-            body = encoding.encode_any(_NAMES[type_url], message)
-            found = self._by_digest[type_url, digest] = PackedResource(name, digest, body)
-        by_object[id(message)] = found
+            found = self._packed(kind, name, _digest(message), lambda: encode(message))
+            self._by_object[id(message)] = found
         return found
+
+    def _packed(
+        self,
+        kind: str,
+        name: str,
+        digest: str,
+        encode: Callable[[], bytes],
+        parts: tuple[PackedResource, ...] = (),
+    ) -> PackedResource:
+        found = self._known.get((kind, digest))
+        if found is None:
+            found = self._known[kind, digest] = PackedResource(name, digest, encode(), parts)
+        return found
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _encoded_host(host: Message) -> bytes:
+    return encoding.encode(encoding.ROUTE_TABLE, {"virtual_hosts": [host]})
+
+
+def _encoded_table(rest: Message, hosts: Iterable[PackedResource]) -> bytes:
+    """Return a route table; Protobuf joins messages of one type that follow each other."""
+    encoded = encoding.encode(encoding.ROUTE_TABLE, rest)
+    return encoding.as_any(encoding.ROUTE_TABLE, b"".join([encoded, *(it.body for it in hosts)]))

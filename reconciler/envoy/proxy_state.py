@@ -20,11 +20,12 @@ ROUTES = f"{_TYPE_PREFIX}route.v3.RouteConfiguration"
 # name.
 TYPES = (CLUSTERS, ENDPOINTS, LISTENERS, ROUTES)
 NAMED_TYPES = (ENDPOINTS, ROUTES)
+TITLES = dict(zip(TYPES, ("clusters", "endpoints", "listeners", "routes"), strict=True))
 
 _VERSION_CHARACTERS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class PackedResource:
     """One resource as Envoy reads it."""
 
@@ -32,6 +33,8 @@ class PackedResource:
     digest: str
     """A hash of its content; equal for equal content."""
     body: bytes
+    parts: "tuple[PackedResource, ...]" = ()
+    """The virtual hosts of a route table, which other tables share."""
 
 
 @dataclass(frozen=True)

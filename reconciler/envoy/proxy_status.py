@@ -7,15 +7,8 @@ from reconciler.core.resources import Key
 from reconciler.envoy import names
 from reconciler.envoy.ads_session import TypeProgress
 from reconciler.envoy.control_plane import ControlPlane, Stream
-from reconciler.envoy.proxy_state import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES
+from reconciler.envoy.proxy_state import TITLES
 from reconciler.envoy.snapshot import mesh_id
-
-TITLES = {
-    CLUSTERS: "clusters",
-    ENDPOINTS: "endpoints",
-    LISTENERS: "listeners",
-    ROUTES: "routes",
-}
 
 
 def plane_status(plane: ControlPlane, now: float) -> dict[str, Any]:

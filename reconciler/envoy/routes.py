@@ -31,6 +31,14 @@ class Routes:
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """The virtual host of a service for its callers, and the targets that it names."""
+
+    message: Message
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TcpTarget:
     """The fields of the TCP proxy of a service, and the targets that they name."""
 
@@ -64,6 +72,18 @@ def tcp_target(
     return context.share(
         losses, name, lambda found: _tcp_target(context, service, port, suffix, found)
     )
+
+
+def service_host(
+    context: MeshContext, service: Service, port: int, suffix: str, losses: list[Loss]
+) -> Host:
+    """Return the virtual host of a service on one of its HTTP ports; all callers share it."""
+
+    def build(found: list[Loss]) -> Host:
+        routes = http_routes(context, service, port, suffix, found)
+        return Host(virtual_host(service.name, (port,), routes.messages), routes.targets)
+
+    return context.share(losses, ("host", service.name, port, suffix), build)
 
 
 def virtual_host(name: str, ports: Iterable[int], routes: Iterable[Message]) -> Message:

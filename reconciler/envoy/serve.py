@@ -18,12 +18,15 @@ from reconciler.envoy.ads_server import AdsServer, TooManyScopesError
 from reconciler.envoy.ads_session import AdsSession
 from reconciler.envoy.bootstrap import Address
 from reconciler.envoy.control_plane import ControlPlane
+from reconciler.envoy.counters import Counters
 from reconciler.envoy.follower import Follower, LiveState, StateUnreadableError
+from reconciler.envoy.instance_source import InstanceSource
+from reconciler.envoy.metrics import Scrape
 from reconciler.envoy.node_identity import NodeIdentity, ProxyId
 from reconciler.envoy.proxy_state import ProxyHistory
 from reconciler.envoy.proxy_status import plane_status
 from reconciler.envoy.server_tls import ServerTls, server_credentials
-from reconciler.envoy.snapshot import NO_INSTANCES, Instances
+from reconciler.envoy.snapshot import CloudMapQuery
 from reconciler.envoy.translate import TranslateOptions
 
 SOCKET_MODE = 0o660
@@ -38,7 +41,7 @@ class EnvoyServer:
         state_of: Returns the state of an account and a region.
         identity: How node ids and certificates name proxies.
         options: The settings of the translation.
-        instances: Returns the instances of Cloud Map services; the same object if none changed.
+        instances: The source of the instances of Cloud Map services.
         tls: The certificate of the server on TCP, and the authority of its clients; None for plain
             TCP, on which any client can read the configuration of any proxy.
         socket_mode: The permissions of unix sockets.
@@ -49,10 +52,11 @@ class EnvoyServer:
     state_of: Callable[[str, str], LiveState]
     identity: NodeIdentity
     options: TranslateOptions = field(default_factory=TranslateOptions)
-    instances: Callable[[], Instances] = lambda: NO_INSTANCES
+    instances: InstanceSource = field(default_factory=InstanceSource)
     tls: ServerTls | None = None
     socket_mode: int = SOCKET_MODE
     make_session: Callable[[ProxyHistory], AdsSession] = AdsSession
+    counters: Counters = field(default_factory=Counters, init=False)
     _followers: dict[tuple[str, str], Follower] = field(default_factory=dict, init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False, repr=False)
     _server: AdsServer = field(init=False, repr=False)
@@ -94,6 +98,16 @@ class EnvoyServer:
         )
         return found
 
+    def metrics(self) -> str:
+        """Return the metrics in the text format of Prometheus."""
+        text: str = self._run(self._metrics()).result(limits.XDS_STATUS_TIMEOUT_SECONDS)
+        return text
+
+    def is_current(self) -> bool:
+        """Return whether the state of each account and region could be read."""
+        found: bool = self._run(self._is_current()).result(limits.XDS_STATUS_TIMEOUT_SECONDS)
+        return found
+
     def _run(self, work: Any) -> "Future[Any]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -118,6 +132,7 @@ class EnvoyServer:
         follower = self._follow(self.identity.account, self.identity.region)
         with suppress(TimeoutError):
             await asyncio.wait_for(follower.ready.wait(), limits.XDS_CATCH_UP_SECONDS)
+        self.instances.start(self._queries)
         await self._server.start()
 
     def _listen_on_socket(self, path: str) -> None:
@@ -141,6 +156,7 @@ class EnvoyServer:
             raise UsageError(text) from error
 
     async def _stop(self) -> None:
+        self.instances.stop()
         for follower in self._followers.values():
             follower.stop()
         await self._server.stop()
@@ -154,10 +170,19 @@ class EnvoyServer:
                 "account": account,
                 "region": region,
                 "is_current": follower.is_current,
+                "instances_error": self.instances.error or None,
                 **plane_status(follower.plane, now),
             }
             for (account, region), follower in sorted(self._followers.items())
         ]
+
+    async def _metrics(self) -> str:
+        planes = tuple(follower.plane for follower in self._followers.values())
+        age = self.instances.age(time.monotonic())
+        return Scrape(self.counters, planes, await self._is_current(), age).exposition()
+
+    async def _is_current(self) -> bool:
+        return all(follower.is_current for follower in self._followers.values())
 
     async def _plane_of(self, proxy: ProxyId) -> ControlPlane:
         scope = proxy.account, proxy.region
@@ -180,9 +205,15 @@ class EnvoyServer:
             follower.waiting -= 1
         return follower.plane
 
+    def _queries(self) -> set[CloudMapQuery]:
+        """Return the queries of all nodes; called in another thread."""
+        snapshots = [follower.plane.snapshot for follower in [*self._followers.values()]]
+        return {query for it in snapshots if it is not None for query in it.cloud_map_queries}
+
     def _follow(self, account: str, region: str) -> Follower:
-        plane, state = ControlPlane(self.options, self.make_session), self.state_of(account, region)
-        follower = Follower(plane, state, asyncio.get_running_loop(), self.instances)
+        plane = ControlPlane(self.options, self.make_session, self.counters)
+        state = self.state_of(account, region)
+        follower = Follower(plane, state, asyncio.get_running_loop(), self.instances.read)
         self._followers[account, region] = follower
         follower.start()
         return follower

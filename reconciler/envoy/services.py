@@ -28,17 +28,15 @@ class RoutePart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A virtual service: its provider, and the protocols of the ports that callers use."""
+    """A virtual service: its provider, and the protocols of the ports that callers use.
 
-    resource: Resource
+    Its name is a host name.
+    """
+
+    name: str
     node: Resource | None
     router: Resource | None
     ports: dict[int, str]
-
-    @property
-    def name(self) -> str:
-        """The name of the service, which is a host name."""
-        return self.resource.key.name
 
 
 def find_service(context: MeshContext, name: str, losses: list[Loss]) -> Service | None:
@@ -96,7 +94,7 @@ def _service(context: MeshContext, name: str, losses: list[Loss]) -> Service | N
     if not ports:
         place.warn("no provider with a listener is there, so callers cannot reach the service")
         return None
-    return Service(resource, node, router, ports)
+    return Service(name, node, router, ports)
 
 
 def _listener_ports(resource: Resource) -> dict[int, str]:

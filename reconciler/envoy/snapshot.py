@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.core.resources import Desired, Key, LiveResource, Spec, canonical_json, text_digest
 
@@ -26,7 +26,35 @@ class Instance:
 Instances: TypeAlias = Mapping[tuple[str, str], tuple[Instance, ...]]
 """The instances of Cloud Map services, by the names of namespace and service."""
 
+
+class CloudMapQuery(NamedTuple):
+    """The instances that a node uses: those of a service that have all `attributes`."""
+
+    namespace: str
+    service: str
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
 NO_INSTANCES: Instances = MappingProxyType({})
+
+
+class PolledInstances(dict[tuple[str, str], tuple[Instance, ...]]):
+    """The instances of the queries that were answered; of others they are not known yet."""
+
+    def __init__(self, instances: Instances, queries: Iterable[CloudMapQuery]) -> None:
+        super().__init__(instances)
+        self.queries = frozenset(queries)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the instances are equal and of the same queries; an empty answer is one too."""
+        is_same = isinstance(other, PolledInstances) and self.queries == other.queries
+        return is_same and super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        """Whether they are not equal."""
+        return not self == other
+
+    __hash__ = None  # as of a dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +129,13 @@ class Snapshot:
         return tuple(key for key in self.specs if key.kind in PROXY_KINDS)
 
     @cached_property
+    def cloud_map_queries(self) -> frozenset[CloudMapQuery]:
+        """The instances that nodes use."""
+        discoveries: list[Any] = [spec.get("serviceDiscovery", {}) for spec in self.specs.values()]
+        found = [it["awsCloudMap"] for it in discoveries if "awsCloudMap" in it]
+        return frozenset(map(cloud_map_query, found))
+
+    @cached_property
     def meshes(self) -> Mapping[MeshId, Mesh]:
         """The meshes; one of another account may be here without its own spec."""
         by_mesh: dict[MeshId, dict[str, list[Resource]]] = {}
@@ -108,6 +143,13 @@ class Snapshot:
             kinds = by_mesh.setdefault(mesh_id(key), defaultdict(list))
             kinds[key.kind].append(Resource(key, spec))
         return {name: _mesh(name, kinds, self.instances) for name, kinds in by_mesh.items()}
+
+
+def cloud_map_query(cloud_map: Mapping[str, Any]) -> CloudMapQuery:
+    """Return the query for the ``awsCloudMap`` of a node."""
+    attributes = {item["key"]: item["value"] for item in cloud_map.get("attributes", ())}
+    service = cloud_map["namespaceName"], cloud_map["serviceName"]
+    return CloudMapQuery(*service, tuple(sorted(attributes.items())))
 
 
 def mesh_id(key: Key) -> MeshId:

@@ -22,6 +22,9 @@ def _scope(scope: Mapping[str, Any]) -> Iterator[list[Span]]:
     yield wrap_words(escaped(heading), Style.BOLD)
     if not scope["is_current"]:
         yield wrap_words("! the state cannot be read, proxies keep their configuration", Style.RED)
+    if scope["instances_error"]:
+        text = f"! the instances cannot be read, the last ones are kept: {scope['instances_error']}"
+        yield wrap_words(escaped(text), Style.RED)
     for mesh in scope["held_meshes"]:
         text = f"! mesh {mesh['mesh']} stays at an older revision: {mesh['reason']}"
         yield wrap_words(escaped(text), Style.RED)

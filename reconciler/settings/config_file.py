@@ -25,10 +25,12 @@ CONFIG_FILE = "reconciler.toml"
 BUILT_IN = ("local", "aws")
 # Settings that only the table of a target can hold; no option or variable sets them.
 SOURCE_FIELDS = ("source", "ref", "path", "verify")
-TARGET_ONLY_FIELDS = frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS, "exclude"})
+TARGET_LISTS = frozenset({"exclude", "proxies_urls"})
+TARGET_ONLY_FIELDS = (
+    frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS}) | TARGET_LISTS
+)
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
-TARGET_LISTS = frozenset({"exclude"})
 TARGET_FIELDS = (
     TARGET_ONLY_FIELDS
     | TARGET_SWITCHES

@@ -139,7 +139,7 @@ def _format_option(command: str, text: str, *choices: str) -> Option:
 
 
 def _server_options(
-    command: str, group: OptionGroup, listen: str, address: str, access: str
+    command: str, group: OptionGroup, listen: str, address: str | None, access: str
 ) -> tuple[Option, ...]:
     """Return the options that every command with a server has."""
     host = "Host name to accept in the Host header besides localhost. Repeatable."
@@ -502,6 +502,15 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "wait-proxies",
+        OptionGroup.APPLY,
+        "Wait so long until the connected Envoys of the changed meshes have acknowledged the "
+        "changes, and exit with 4 if one has not.",
+        "SECONDS",
+        OptionType.SECONDS,
+        command="apply",
+    ),
+    Option(
         "fail-fast",
         OptionGroup.APPLY,
         "Start no more changes after the first failure.",
@@ -678,6 +687,14 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "cloud-map",
+        OptionGroup.ENVOY,
+        "Poll AWS Cloud Map in --xds-region for the instances of its services.",
+        type=OptionType.FLAG,
+        commands=XDS_COMMANDS,
+        configurable=False,
+    ),
+    Option(
         "watch",
         OptionGroup.ENVOY,
         "Keep the files up to date until stopped.",
@@ -755,13 +772,12 @@ OPTIONS = (
         commands=("envoy bootstrap", *XDS_COMMANDS),
         configurable=False,
     ),
-    Option(
-        "insecure",
+    *_server_options(
+        "envoy serve",
         OptionGroup.ENVOY,
-        "Also serve without TLS or client certificates on TCP. Every client that reaches it can "
-        "read the configuration of every proxy.",
-        type=OptionType.FLAG,
-        command="envoy serve",
+        "Address to serve probes, the proxies and the metrics on. Default: none.",
+        None,
+        "read the status and, without --xds-ca, the configuration of every proxy",
     ),
     Option(
         "url",

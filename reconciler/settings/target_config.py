@@ -58,6 +58,7 @@ class TargetConfig:
         source: The path or repository of all manifests of the owner id, if configured.
         allow_insecure_endpoint: Whether credentials may be sent over plain HTTP to other machines.
         tag_index_lag: Seconds by which the index of tags may lag behind writes.
+        proxies_urls: The servers of the Envoys of the target; empty if it is the only one.
     """
 
     name: str
@@ -71,6 +72,7 @@ class TargetConfig:
     source: SourceConfig = SourceConfig()
     allow_insecure_endpoint: bool = False
     tag_index_lag: float = 0
+    proxies_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,9 @@ def choose_target(
         url, setting = table.get("endpoint_url"), f"targets.{name}.endpoint_url of {file.path}"
     if url is not None:
         require_valid_url(url, setting)
+    proxies_urls = tuple(table.get("proxies_urls", ()))
+    for item in proxies_urls:
+        require_valid_url(item, f"targets.{name}.proxies_urls of {file.path}")
     name = name or str(url)
     return TargetConfig(
         name=name,
@@ -148,6 +153,7 @@ def choose_target(
         source=_source_config(table),
         allow_insecure_endpoint=bool(chosen["allow_insecure_endpoint"]),
         tag_index_lag=chosen["tag_index_lag"] or 0,
+        proxies_urls=proxies_urls,
     )
 
 

@@ -41,6 +41,7 @@ class ApiClient:
         counts: Number of requests sent, by operation.
         responses: Number of responses, by the words of `classify_response`.
         on_response: Called after each response.
+        written_revision: The highest revision that a write returned; only our endpoint has them.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class ApiClient:
         self.counts: Counter[str] = Counter()
         self.responses: Counter[str] = Counter()
         self.on_response: Callable[[], object] = lambda: None
+        self.written_revision: int | None = None
+        self._reading_revision = Lock()
         self._dates: list[float] = []
         self._session = session
         self._workers = workers
@@ -96,6 +99,7 @@ class ApiClient:
                 raise
             else:
                 _check_response(operation, response[_BODY], label)
+                self._read_revision(response["ResponseMetadata"]["HTTPHeaders"])
                 return dict(response[_BODY]), request_id(response["ResponseMetadata"])
 
     def pages(self, operation: Operation, label: str, **arguments: Any) -> Iterator[dict[str, Any]]:
@@ -190,6 +194,12 @@ class ApiClient:
         self._read_clock(response)
         self.responses[classify_response(response)] += 1
         self.on_response()
+
+    def _read_revision(self, headers: Mapping[str, str]) -> None:
+        revision = headers.get("x-mesh-revision", "")
+        if revision.isdecimal():
+            with self._reading_revision:
+                self.written_revision = max(self.written_revision or 0, int(revision))
 
     def _read_clock(self, response: tuple[Any, dict[str, Any]] | None) -> None:
         if response is not None:

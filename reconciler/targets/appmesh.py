@@ -88,6 +88,11 @@ class AppMesh:
         """Number of responses so far: ok, refused, throttled, failed or none."""
         return self._client.responses
 
+    @property
+    def written_revision(self) -> int | None:
+        """The highest revision that a write returned; None without writes, and on AWS."""
+        return self._client.written_revision
+
     def on_response(self, callback: Callable[[], object]) -> None:
         """Call `callback` after each response, so that a long read is not taken for a hang."""
         self._client.on_response = callback

@@ -46,7 +46,7 @@ def fetch_proxies(url: str) -> tuple[str, list[dict[str, Any]]]:
         DaemonError: No endpoint that serves Envoys responds at `url`.
     """
     text = _request(url, "GET", "/_endpoint/proxies", server=_ENDPOINT)
-    return text, _parse(url, text, list)
+    return text, _parse(url, text, _scopes)
 
 
 def request_cycle(url: str, token: str, *, allow_rewind: bool = False) -> tuple[int, ExitCode]:
@@ -180,6 +180,14 @@ def _status(document: Any) -> DaemonStatus:
         lease=None if lease is None else LeaseStatus(**lease),
         is_leader=document["is_leader"],
     )
+
+
+def _scopes(document: Any) -> list[dict[str, Any]]:
+    for scope in document:
+        int(scope["revision"])
+        for proxy in scope["proxies"]:
+            Key.parse(proxy["key"])
+    return list(document)
 
 
 def _unlisted(document: Any) -> Unlisted:

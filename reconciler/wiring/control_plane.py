@@ -1,7 +1,7 @@
 """Joins the state of the endpoint with the server of Envoys."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 from reconciler.endpoint import Readable, Resource, Scope, StoreFailedError
 from reconciler.envoy.follower import StateUnreadableError
+from reconciler.envoy.instance_source import InstancesFile, InstanceSource
+from reconciler.envoy.instances import read_instances
 from reconciler.envoy.node_identity import NodeIdentity
 from reconciler.envoy.serve import EnvoyServer
 from reconciler.envoy.server_tls import ServerTls
-from reconciler.envoy.snapshot import NO_INSTANCES, Instances
-from reconciler.wiring.envoy import parse_address, read_instances, translate_options
+from reconciler.wiring.cloud_map import open_cloud_map
+from reconciler.wiring.envoy import parse_address, translate_options
 
 _KINDS = {kind.title: name for name, kind in KINDS.items()}
 
@@ -42,58 +44,40 @@ class StoredState:
         return found.revision, [(_key(resource), resource.spec) for resource in found.resources]
 
 
-@dataclass(slots=True)
-class InstancesFile:
-    """The file with the instances of Cloud Map services, read again when it changes.
-
-    A file that cannot be read or is invalid changes nothing: a service must not lose its instances
-    because of it.
-    """
-
-    path: Path
-    _stamp: tuple[int, int, int] = (0, 0, 0)
-    _instances: Instances = field(default_factory=lambda: NO_INSTANCES)
-
-    def __call__(self) -> Instances:
-        """Return the instances; the same object if the file did not change."""
-        try:
-            status = self.path.stat()
-            stamp = status.st_mtime_ns, status.st_ino, status.st_size
-            if stamp != self._stamp:
-                self._instances = read_instances(str(self.path))
-                self._stamp = stamp
-        except (OSError, UsageError):
-            pass
-        return self._instances
-
-
 def make_envoy_server(
     store: Readable,
     addresses: Sequence[str],
     *,
     tls: ServerTls | None,
     instances: str | None,
+    cloud_map: bool,
     acm: Mapping[str, Mapping[str, str]],
     identity: NodeIdentity,
 ) -> EnvoyServer:
     """Return a server that serves the proxies of the resources in `store`.
 
     Raises:
-        UsageError: An address or the file of instances is invalid.
+        UsageError: An address, the file of instances or a setting of the AWS SDK is invalid.
     """
+    if instances and cloud_map:
+        raise UsageError("pass either --instances FILE or --cloud-map")
     parsed = [parse_address("xds", address) for address in addresses]
-    file = InstancesFile(Path(instances)) if instances else None
-    if file is not None:
-        # A wrong file is an error at the start, and only ignored later.
-        read_instances(str(file.path))
     return EnvoyServer(
         [address for address in parsed if address is not None],
         lambda account, region: StoredState(store, Scope(account, region)),
         identity,
         translate_options(acm),
-        file or (lambda: NO_INSTANCES),
+        _instance_source(instances, identity.region if cloud_map else None),
         tls,
     )
+
+
+def _instance_source(file: str | None, region: str | None) -> InstanceSource:
+    if file is not None:
+        # A wrong file is an error at the start; later, the last good content is kept.
+        read_instances(file)
+        return InstancesFile(Path(file))
+    return InstanceSource() if region is None else open_cloud_map(region)
 
 
 def _key(resource: Resource) -> Key:

@@ -14,10 +14,10 @@ from reconciler.core.errors import UsageError
 from reconciler.core.resources import Desired, Key, LiveResource
 from reconciler.envoy.bootstrap import Address, file_bootstrap
 from reconciler.envoy.files import ProxyFiles, proxy_directory, proxy_files, uses_sds
-from reconciler.envoy.instances import parse_instances
+from reconciler.envoy.instances import read_instances
 from reconciler.envoy.messages import Message
 from reconciler.envoy.proxy import ProxyConfig
-from reconciler.envoy.snapshot import NO_INSTANCES, Instances, Snapshot
+from reconciler.envoy.snapshot import NO_INSTANCES, Snapshot
 from reconciler.envoy.static import static_bootstrap
 from reconciler.envoy.tls import StoredCertificate
 from reconciler.envoy.translate import TranslateOptions, Translator
@@ -36,19 +36,6 @@ def translate_resources(
     instances = NO_INSTANCES if instances_file is None else read_instances(instances_file)
     snapshot = Snapshot.from_resources(resources, instances)
     return Translator(snapshot, translate_options(acm)).translate_all()
-
-
-def read_instances(file: str) -> Instances:
-    """Return the instances of Cloud Map services in ``file``.
-
-    Raises:
-        UsageError: It cannot be read or is invalid.
-    """
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"reading {file}: {error.strerror}") from error
-    return parse_instances(file, content)
 
 
 def translate_options(acm: Mapping[str, Mapping[str, str]]) -> TranslateOptions:

@@ -181,7 +181,7 @@ def test_no_client_leaves_anything_behind_of_a_node_that_does_not_exist(world: W
     world.change(shop())
     for place in range(3):
         proxy = Proxy(world.plane, key(f"virtual-node/m/none{place}"))
-        world.plane.disconnect(proxy.stream)
+        world.plane.disconnect(proxy.stream, 1)
     assert not world.plane.streams
 
 
@@ -190,7 +190,7 @@ def test_nothing_is_left_of_deleted_nodes_and_meshes(world: World) -> None:
     proxy = Proxy(world.plane)
     proxy.accept()
     world.change(moved(), 1)
-    world.plane.disconnect(proxy.stream)
+    world.plane.disconnect(proxy.stream, 1)
     world.change({}, 2)
     assert not world.plane.streams
     assert world.plane.losses(A) == ()
@@ -202,7 +202,7 @@ def test_a_second_stream_of_a_proxy_is_sent_nothing_that_it_has(world: World) ->
     (clusters, *_) = first.accept()
     second = Proxy(world.plane, version=clusters.version)
     assert CLUSTERS not in {response.type_url for response in second.inbox}
-    world.plane.disconnect(first.stream)
+    world.plane.disconnect(first.stream, 1)
     assert [*world.plane.connected()] == [second.stream]
 
 

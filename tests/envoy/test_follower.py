@@ -12,8 +12,10 @@ from envoy.ads_client import client, request
 from envoy.live_states import ChangingState, served
 from envoy.meshes import shop
 
+from reconciler.envoy.instance_source import InstanceSource
 from reconciler.envoy.proxy_state import CLUSTERS
 from reconciler.envoy.serve import EnvoyServer
+from reconciler.envoy.snapshot import NO_INSTANCES, Instances
 
 
 @contextmanager
@@ -90,12 +92,22 @@ def test_proxies_wait_for_a_state_that_cannot_be_read_yet(tmp_path: Path) -> Non
         assert proxy.receive().type_url == CLUSTERS
 
 
+class NewInstances(InstanceSource):
+    """Instances that a test changes."""
+
+    instances: Instances = NO_INSTANCES
+
+    def read(self) -> Instances:
+        """Return them."""
+        return self.instances
+
+
 def test_new_instances_are_a_change(tmp_path: Path) -> None:
-    found = [{("one", "one"): ()}]
+    found = NewInstances()
     state = ChangingState(shop())
-    with following(state, tmp_path, instances=lambda: found[0]):
+    with following(state, tmp_path, instances=found):
         before = state.reads
-        found[0] = {("one", "two"): ()}
+        found.instances = {("one", "two"): ()}
         eventually(lambda: state.reads > before)
 
 

@@ -1,13 +1,16 @@
 """The apply command: plans, asks for confirmation, and makes the changes."""
 
+from collections.abc import Callable
 from functools import partial
 
-from reconciler.cli.apply_flow import confirm_and_apply
+from reconciler.cli.apply_flow import ApplyFunction, confirm_and_apply
 from reconciler.cli.apply_saved import apply_saved_plan, open_saved_plan
 from reconciler.cli.command import Invocation
+from reconciler.cli.proxy_wait import open_proxy_wait
 from reconciler.cli.run_context import RunContext, open_run, require_valid
 from reconciler.core.errors import PlanChangedError
 from reconciler.core.planning.plan import Plan
+from reconciler.engine import CommandTarget
 
 
 def run(invocation: Invocation) -> int:
@@ -15,10 +18,23 @@ def run(invocation: Invocation) -> int:
     if invocation["plan"] is not None:
         with open_saved_plan(invocation) as (plan, target, source):
             apply = partial(apply_saved_plan, source)
-            return confirm_and_apply(invocation, target, plan, apply=apply)
+            return _apply(invocation, target, lambda: plan, apply)
     with open_run(invocation) as context:
-        plan = _make_plan(invocation, context)
-        return confirm_and_apply(invocation, context.target, plan, apply=context.apply)
+        make_plan = partial(_make_plan, invocation, context)
+        return _apply(invocation, context.target, make_plan, context.apply)
+
+
+def _apply(
+    invocation: Invocation,
+    target: CommandTarget,
+    make_plan: Callable[[], Plan],
+    apply: ApplyFunction,
+) -> int:
+    # Whether proxies can be waited for is checked before anything is written.
+    wait = open_proxy_wait(invocation, target)
+    plan = make_plan()
+    code = confirm_and_apply(invocation, target, plan, apply=apply)
+    return wait.after(code, plan, target, readable=invocation.shows_plan) if wait else code
 
 
 def _make_plan(invocation: Invocation, context: RunContext) -> Plan:

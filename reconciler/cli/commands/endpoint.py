@@ -8,7 +8,7 @@ from reconciler.cli.command import Invocation
 from reconciler.cli.output import print_result
 from reconciler.cli.signals import stop_on_signals
 from reconciler.cli.store_password import remember_store
-from reconciler.cli.xds_options import envoy_server
+from reconciler.cli.xds_options import envoy_server, proxy_documents
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import (
@@ -26,7 +26,6 @@ from reconciler.endpoint import (
 )
 
 IN_MEMORY = ":memory:"
-PROXIES_PATH = "/_endpoint/proxies"
 
 
 def run(invocation: Invocation) -> int:
@@ -80,7 +79,7 @@ def serving_envoys(invocation: Invocation, endpoint: LocalEndpoint) -> Iterator[
         yield
         return
     with envoy_server(invocation, endpoint.state) as server:
-        endpoint.documents[PROXIES_PATH] = server.status
+        endpoint.documents |= proxy_documents(server)
         print_result(f"Envoys are served at {', '.join(invocation['xds'])}\n")
         yield
 

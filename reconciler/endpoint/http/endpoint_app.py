@@ -7,11 +7,10 @@ HTTP.
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -45,6 +44,7 @@ from reconciler.endpoint.semantics.tagging import OPERATIONS, TARGET
 from reconciler.endpoint.state.stale_reads import Lag
 from reconciler.endpoint.state.store import Store
 from reconciler.endpoint.state.tables import Scope
+from reconciler.serving.documents import Document, Documents
 from reconciler.serving.requests import (
     JSON,
     CutOffError,
@@ -58,8 +58,8 @@ from reconciler.serving.requests import (
     read_body,
 )
 
-# Probes send no signature.
-_OPEN_ROUTES = {("GET", "/_endpoint/health"), ("GET", "/_endpoint/ready")}
+# Probes and Prometheus send no signature.
+_OPEN_ROUTES = {("GET", f"/_endpoint/{name}") for name in ("health", "ready", "metrics")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
 # Calls and faults are those of the endpoint that answers, also if others serve the same store.
@@ -88,7 +88,7 @@ class EndpointApp:
         faults: Faults | None = None,
         hosts: Collection[str] = (),
         authenticator: Authenticator | None = None,
-        documents: Mapping[str, Callable[[], Any]] | None = None,
+        documents: Documents | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -283,8 +283,9 @@ class EndpointApp:
         return await self._get_faults(body)
 
 
-async def _document(read: Callable[[], Any], _: bytes) -> Response:
-    return Response(200, json.dumps(await asyncio.to_thread(read)))
+async def _document(read: Callable[[], Document], _: bytes) -> Response:
+    found = await asyncio.to_thread(read)
+    return Response(found.status, found.text, found.content_type)
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:

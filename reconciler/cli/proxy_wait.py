@@ -1,0 +1,134 @@
+"""Waits until the Envoys have acknowledged the changes: ``apply --wait-proxies``."""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler import limits
+from reconciler.cli.command import Invocation
+from reconciler.cli.output import print_error, print_result
+from reconciler.cli.run_context import resolve_target
+from reconciler.core.errors import DaemonError, UsageError
+from reconciler.core.escaping import escaped
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.plan import Plan
+from reconciler.core.resources import Key, TargetId, shorten_list
+from reconciler.engine import CommandTarget
+from reconciler.web.client import fetch_proxies
+
+# With these codes nothing was changed, or the run must end.
+_KEPT = frozenset(
+    {
+        ExitCode.ERROR,
+        ExitCode.STALE,
+        ExitCode.LOCKED,
+        ExitCode.INTERRUPTED,
+        ExitCode.TERMINATED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyWait:
+    """The servers of Envoys to ask, and how long."""
+
+    urls: tuple[str, ...]
+    seconds: float
+
+    def after(self, code: int, plan: Plan, target: CommandTarget, *, readable: bool) -> int:
+        """Wait for the proxies of the changed meshes, and return the exit code of the run."""
+        if not plan.changes or code in _KEPT:
+            return code
+        revision = target.written_revision
+        if revision is None:
+            print_error(
+                "--wait-proxies: the target returned no revision, so no proxy was waited for; "
+                "remove proxies_urls from its table"
+            )
+            return ExitCode.PARTIAL
+        meshes = {_mesh(change.key) for change in plan.changes}
+        missing = self._wait(target.id, revision, meshes)
+        if missing:
+            print_error(
+                f"revision {revision} is applied, but was not acknowledged within "
+                f"{self.seconds:g} s: {shorten_list(missing)}"
+            )
+            return ExitCode.PARTIAL
+        if readable:
+            print_result(f"All connected proxies have acknowledged revision {revision}.\n")
+        return code
+
+    def _wait(
+        self, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
+    ) -> list[str]:
+        """Return the proxies that are missing when the time is over."""
+        deadline = time.monotonic() + self.seconds
+        while True:
+            missing = [it for url in self.urls for it in _missing(url, target, revision, meshes)]
+            left = deadline - time.monotonic()
+            if not missing or left <= 0:
+                return missing
+            time.sleep(min(left, limits.PROXIES_POLL_SECONDS))
+
+
+def open_proxy_wait(invocation: Invocation, target: CommandTarget) -> ProxyWait | None:
+    """Return the wait of --wait-proxies, or None without it. Nothing has been written yet.
+
+    Raises:
+        UsageError: The target does not serve Envoys.
+        DaemonError: A URL of its proxies_urls does not answer.
+    """
+    seconds = invocation["wait_proxies"]
+    if seconds is None:
+        return None
+    urls = resolve_target(invocation, needs_owner=False).proxies_urls
+    try:
+        for url in urls or (target.id.url,):
+            fetch_proxies(url)
+    except DaemonError as error:
+        if urls:
+            raise
+        raise UsageError(
+            "--wait-proxies needs a target that serves Envoys: set proxies_urls in its table, or "
+            f"start it with endpoint --xds; {error}"
+        ) from error
+    return ProxyWait(urls or (target.id.url,), seconds)
+
+
+def _missing(
+    url: str, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
+) -> Iterator[str]:
+    try:
+        _, scopes = fetch_proxies(url)
+        yield from [text for scope in scopes for text in _behind(scope, target, revision, meshes)]
+    except DaemonError as error:
+        yield str(error)
+
+
+def _behind(
+    scope: Mapping[str, Any],
+    target: TargetId,
+    revision: int,
+    meshes: Collection[tuple[str, str]],
+) -> Iterable[str]:
+    """Return the proxies of one account and region that have not acknowledged a revision."""
+    # An endpoint that does not tell the account may have any.
+    if scope["region"] != target.region or target.account not in (None, scope["account"]):
+        return ()
+    proxies = [
+        proxy
+        for proxy in scope["proxies"]
+        if proxy["exists"] and _mesh(Key.parse(proxy["key"])) in meshes
+    ]
+    is_served = scope["revision"] >= revision
+    return [_reason(proxy) for proxy in proxies if proxy["is_behind"] or not is_served]
+
+
+def _reason(proxy: Mapping[str, Any]) -> str:
+    errors = [part["error"] for part in proxy["types"].values() if part["error"]]
+    return escaped(f"{proxy['key']} ({errors[0]})" if errors else proxy["key"])
+
+
+def _mesh(key: Key) -> tuple[str, str]:
+    return key.path[0], key.mesh_owner
