@@ -28,9 +28,14 @@ def left_out(items: Collection[pytest.Item]) -> set[pytest.Item]:
     They are cases of tests marked with ``sample(cases)``, and tests on PostgreSQL.
     """
     on_postgresql = [item for item in items if _is_on_postgresql(item)]
-    draw = random.Random(f"{SEED} postgresql")  # noqa: S311  # repeatable, not secret
-    surplus = max(len(on_postgresql) - ON_POSTGRESQL, 0)
-    return _surplus_cases(items) | set(draw.sample(on_postgresql, surplus))
+    return _surplus_cases(items) | _surplus(on_postgresql, ON_POSTGRESQL, "postgresql")
+
+
+def _surplus(items: Iterable[pytest.Item], kept: int, name: str) -> set[pytest.Item]:
+    """Return all items but ``kept`` ones, chosen by the seed, not by the order of the tests."""
+    in_order = sorted(items, key=lambda item: item.nodeid)
+    draw = random.Random(f"{SEED} {name}")  # noqa: S311  # repeatable, not secret
+    return set(draw.sample(in_order, max(len(in_order) - kept, 0)))
 
 
 def _is_on_postgresql(item: pytest.Item) -> bool:
@@ -48,6 +53,5 @@ def _surplus_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
         marker = cases[0].get_closest_marker("sample")
         assert marker is not None
         (kept,) = marker.args
-        draw = random.Random(f"{SEED} {name}")  # noqa: S311  # repeatable, not secret
-        left |= set(draw.sample(cases, max(len(cases) - kept, 0)))
+        left |= _surplus(cases, kept, name)
     return left
