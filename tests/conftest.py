@@ -25,7 +25,7 @@ from reconciler.endpoint import LocalEndpoint
 settings.register_profile(
     "untimed",
     deadline=None,
-    max_examples=amount("examples of each property", test=40, full=100),
+    max_examples=amount("examples of each property", test=20, full=100),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("untimed")

@@ -20,9 +20,9 @@ from linearizability.routers import violation
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-HISTORIES = amount("histories of three endpoints on PostgreSQL", test=100, full=2000)
+HISTORIES = amount("histories of three endpoints on PostgreSQL", test=24, full=2000)
 KILLS = amount("histories of them in which a process is killed", test=3, full=300)
-ON_SQLITE = amount("histories of an endpoint on SQLite", test=10, full=200)
+ON_SQLITE = amount("histories of an endpoint on SQLite", test=5, full=200)
 
 
 def check(cluster: Cluster, number: int, fault: Fault) -> int:
