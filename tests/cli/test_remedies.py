@@ -234,6 +234,7 @@ def test_a_second_endpoint_shows_the_ways_out(cli: Cli, here: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_last_record_of_run_is_the_signal_that_stopped_it(
     number: signal.Signals, write: Write, start: Start
@@ -385,6 +386,7 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("key", "count", "expected"),
     [
@@ -407,6 +409,7 @@ def test_a_key_pressed_as_the_question_appears_applies_nothing(
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "environment"),
     [(["--color", "never"], {}), ([], {"NO_COLOR": "1"})],

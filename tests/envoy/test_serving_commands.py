@@ -63,6 +63,7 @@ def test_the_password_of_a_store_is_not_shown(cli: Cli) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("module", "arguments", "extra"),
     [
