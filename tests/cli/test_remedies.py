@@ -19,6 +19,8 @@ from servers import Answer, scripted
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.measured
+
 MISSING_SOURCE = (
     "manifests does not exist (the default PATH): create it, pass the PATH of the manifests, or "
     "set source in the target's table of reconciler.toml"

@@ -11,6 +11,8 @@ from manifest_text import mesh_yaml
 from reconciler.endpoint import LocalEndpoint
 from reconciler.known_secrets import shown
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
