@@ -20,7 +20,7 @@ from reconciler.daemon.cycle import CycleRunner
 from reconciler.daemon.loop import Daemon, LoopInputs
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
-DAYS = amount("days of a daemon in virtual time", test=2, full=30)
+DAYS = amount("days of a daemon in virtual time", test=4, full=30)
 CYCLES = DAYS * DAY // MINUTE
 WAKE_SECONDS = 6
 NAMES = tuple(f"m{number}" for number in range(10))
