@@ -388,7 +388,6 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
 
 
 @pytest.mark.process
-@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("key", "count", "expected"),
     [
