@@ -199,6 +199,19 @@ def test_a_revision_is_a_commit_of_the_history(world: World, revision: str) -> N
     assert f"--revision {revision}: there is no such commit in the history of main" in result.err
 
 
+def test_a_revision_outside_the_branch_is_refused(world: World, live: Any) -> None:
+    world.commit(a="DROP_ALL")
+    replaced = world.commit(b="DROP_ALL")
+    assert world.run("apply").code == 0
+    # The cache still has it, and the branch has it no more.
+    world.commit("amended", b=None, c="DROP_ALL")
+    for command in ("plan", "apply"):
+        result = world.run(command, "--revision", replaced)
+        assert result.code == 64
+        assert f"--revision {replaced}: there is no such commit in the history of" in result.err
+    assert set(live()) == {"a", "b"}
+
+
 @pytest.mark.measured
 def test_a_pin_that_cannot_be_read_stops_the_daemon_and_nothing_else(
     world: World, start: Start, cli: Cli, live: Any, here: Path
