@@ -21,10 +21,6 @@ BOUNDS = (
 )
 
 
-# The exit code of pytest if no test is selected.
-NO_TESTS = 5
-
-
 def run(*arguments: str) -> int:
     """Run a module of this environment and return its exit code."""
     return subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
@@ -45,13 +41,6 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def slow_files() -> Iterator[str]:
-    """Yield the files with slow tests, so that no process imports the others to deselect them."""
-    for file in sorted(Path("tests").rglob("test_*.py")):
-        if "pytest.mark.slow" in file.read_text("utf-8"):
-            yield str(file)
-
-
 def unentered() -> Iterator[str]:
     """Yield each ``except`` of the package that no test has entered."""
     measured = Coverage()
@@ -69,13 +58,7 @@ def main() -> int:
         leftover.unlink()
     selected = sys.argv[1:]
     tests = ("pytest", "-n", os.environ.get("WORKERS", "4"), "--dist", "worksteal", "-q")
-    # Slow tests would take even longer measured, and they enter no branch that the others leave.
-    codes = [
-        timed("measured tests", *tests, "--cov", "--cov-report=", "-m", "not slow", *selected),
-        timed("slow tests", *tests, "-m", "slow", *(selected or slow_files())),
-    ]
-    # A selection of tests may have none for one of the two passes.
-    code = next((code for code in codes if code not in (0, NO_TESTS)), min(codes))
+    code = timed("tests", *tests, "--cov", "--cov-report=", *selected)
     for bound, files, omitted in BOUNDS:
         options = (f"--include={files}", f"--omit={omitted}", f"--fail-under={bound}")
         code = code or run("coverage", "report", *options)

@@ -18,6 +18,11 @@ def amount(what: str, *, test: int, full: int) -> int:
     return full if FULL else test
 
 
+# `make versions` sets it: another Python shows itself in a few cases of each test.
+ONE_MORE_PYTHON = os.environ.get("RECONCILER_ONE_MORE_PYTHON") == "1"
+CASES_OF_A_PYTHON = 3
+PROCESSES_OF_A_PYTHON = 24
+
 # Each of them runs on SQLite too.
 ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test=30, full=1000)
 
@@ -25,12 +30,22 @@ ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test
 def left_out(items: Collection[pytest.Item]) -> set[pytest.Item]:
     """Return the cases that this run leaves out.
 
-    They are cases of tests marked with ``sample(cases)``, and tests on PostgreSQL.
+    They are cases of tests marked with ``sample(cases)``, and tests on PostgreSQL; on one more
+    Python, also most cases of each test, and most tests that start processes.
     """
     on_postgresql = [item for item in items if _is_on_postgresql(item)]
-    draw = random.Random(f"{SEED} postgresql")  # noqa: S311  # repeatable, not secret
-    surplus = max(len(on_postgresql) - ON_POSTGRESQL, 0)
-    return _surplus_cases(items) | set(draw.sample(on_postgresql, surplus))
+    left = _surplus_cases(items) | _surplus(on_postgresql, ON_POSTGRESQL, "postgresql")
+    if ONE_MORE_PYTHON:
+        starting = [it for it in items if it not in left and it.get_closest_marker("process")]
+        left |= _surplus(starting, PROCESSES_OF_A_PYTHON, "process")
+    return left
+
+
+def _surplus(items: Iterable[pytest.Item], kept: int, name: str) -> set[pytest.Item]:
+    """Return all items but ``kept`` ones, chosen by the seed, not by the order of the tests."""
+    in_order = sorted(items, key=lambda item: item.nodeid)
+    draw = random.Random(f"{SEED} {name}")  # noqa: S311  # repeatable, not secret
+    return set(draw.sample(in_order, max(len(in_order) - kept, 0)))
 
 
 def _is_on_postgresql(item: pytest.Item) -> bool:
@@ -41,13 +56,11 @@ def _is_on_postgresql(item: pytest.Item) -> bool:
 def _surplus_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     tests: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if not FULL and item.get_closest_marker("sample"):
+        if not FULL and (ONE_MORE_PYTHON or item.get_closest_marker("sample")):
             tests[item.nodeid.partition("[")[0]].append(item)
     left: set[pytest.Item] = set()
     for name, cases in tests.items():
         marker = cases[0].get_closest_marker("sample")
-        assert marker is not None
-        (kept,) = marker.args
-        draw = random.Random(f"{SEED} {name}")  # noqa: S311  # repeatable, not secret
-        left |= set(draw.sample(cases, max(len(cases) - kept, 0)))
+        (kept,) = marker.args if marker else (CASES_OF_A_PYTHON,)
+        left |= _surplus(cases, kept, name)
     return left

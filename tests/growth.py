@@ -16,7 +16,7 @@ from reconciler.__main__ import GC_THRESHOLD
 T = TypeVar("T")
 
 KIB = 1024
-SIZES = (64 * KIB, 128 * KIB, 256 * KIB)
+SIZES = (64 * KIB, 256 * KIB)
 # 0.3 s on an idle machine; one that other work shares takes up to twice as long.
 MAX_SECONDS = 0.6
 FLOOR = 0.04

@@ -191,23 +191,31 @@ def _amounts() -> str:
         row
         for file in sorted(Path(__file__).parent.rglob("*.py"))
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
-        for row in _amounts_at(node)
+        for row in _amounts_at(file.name, node)
     )
     return _table(("tests", "`make test`", "`make full`"), rows)
 
 
-def _amounts_at(node: ast.AST) -> Iterator[tuple[str, str, str]]:
-    """Yield a row for a call of ``amount``, and for a test marked with ``sample``."""
+def _amounts_at(file: str, node: ast.AST) -> Iterator[tuple[str, str, str]]:
+    """Yield a row for a call of ``amount``, and for tests marked with ``sample``."""
     match node:
         case ast.Call(
             func=ast.Name("amount"), args=[ast.Constant(str(what))], keywords=[test, full]
         ):
             yield what, ast.unparse(test.value), ast.unparse(full.value)
         case ast.FunctionDef(name=name, decorator_list=decorators):
-            for decorator in decorators:
-                match decorator:
-                    case ast.Call(func=ast.Attribute(attr="sample"), args=[ast.Constant(cases)]):
-                        yield f"cases of `{name}`", str(cases), "all"
+            for cases in _samples(*decorators):
+                yield f"cases of `{name}`", cases, "all"
+        case ast.Assign(targets=[ast.Name("pytestmark")], value=marks):
+            for cases in _samples(*ast.walk(marks)):
+                yield f"cases of each other test of `{file}`", cases, "all"
+
+
+def _samples(*marks: ast.AST) -> Iterator[str]:
+    for mark in marks:
+        match mark:
+            case ast.Call(func=ast.Attribute(attr="sample"), args=[ast.Constant(cases)]):
+                yield str(cases)
 
 
 def _envoy_fields() -> str:

@@ -21,6 +21,8 @@ from reconciler.api import ApiKind, Operation, load
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 Write = Callable[[str, str], Path]
 ARNS = f"arn:aws:appmesh:eu-west-1:{ACCOUNT}"
 POLICIES = {name: json.loads((IAM / f"{name}.json").read_text()) for name in ("plan", "apply")}

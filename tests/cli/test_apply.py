@@ -22,7 +22,7 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.measured]
 
 Write = Callable[[str, str], Path]
 TIMEOUT_SECONDS = 30.0

@@ -13,6 +13,8 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.measured
+
 Write = Callable[[str, str], Path]
 GOOD = mesh_yaml("good")
 

@@ -25,6 +25,8 @@ from reconciler.core.report import Report
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
 
+pytestmark = pytest.mark.measured
+
 Write = Callable[[str, str], Path]
 COMMAND = [sys.executable, "-m", "reconciler"]
 

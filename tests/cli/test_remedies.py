@@ -19,6 +19,8 @@ from servers import Answer, scripted
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.measured
+
 MISSING_SOURCE = (
     "manifests does not exist (the default PATH): create it, pass the PATH of the manifests, or "
     "set source in the target's table of reconciler.toml"
@@ -234,6 +236,7 @@ def test_a_second_endpoint_shows_the_ways_out(cli: Cli, here: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_last_record_of_run_is_the_signal_that_stopped_it(
     number: signal.Signals, write: Write, start: Start
@@ -407,6 +410,7 @@ def test_a_key_pressed_as_the_question_appears_applies_nothing(
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "environment"),
     [(["--color", "never"], {}), ([], {"NO_COLOR": "1"})],

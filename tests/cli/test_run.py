@@ -83,6 +83,7 @@ def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_p02_it_follows_the_files_and_ends_cleanly(
     write: Write, start: Start, live: Any, number: int

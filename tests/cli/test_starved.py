@@ -15,7 +15,7 @@ from manifest_text import mesh_yaml
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.measured]
 
 Write = Callable[[str, str], Path]
 STARVED = [sys.executable, str(Path(__file__).parents[1] / "starved.py")]

@@ -6,7 +6,7 @@ import sys
 
 import jsonpatch
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.diff import (
@@ -34,6 +34,7 @@ objects = st.dictionaries(st.sampled_from(["a", "b/c", "~d", "e"]), values, max_
 
 
 @given(objects, objects)
+@example({"a": [1]}, {"b": [1]})  # a move
 def test_a_patch_leads_from_one_side_to_the_other(before: Spec, after: Spec) -> None:
     kept = copy.deepcopy(before)
     operations = patch(before, after)

@@ -102,7 +102,7 @@ SHAPES = [
 
 
 @pytest.mark.slow
-@pytest.mark.sample(6)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_hostile_text_takes_time_in_proportion_to_its_length(shape: str) -> None:
     def seconds(kilobytes: int) -> float:

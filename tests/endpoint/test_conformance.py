@@ -12,6 +12,8 @@ from endpoint.samples import ORDER, SCOPE, SPECS, named, parameters, request_of
 
 from reconciler.api import ApiError, Operation, load, violations
 
+pytestmark = pytest.mark.unmeasured
+
 if TYPE_CHECKING:
     from endpoint.conftest import Client
 

@@ -18,7 +18,7 @@ from reconciler.endpoint import LocalEndpoint
 pytestmark = pytest.mark.slow
 
 # A head holds no more than 64 KiB.
-HEAD_SIZES = (15 * KIB, 30 * KIB, 60 * KIB)
+HEAD_SIZES = (15 * KIB, 60 * KIB)
 MESHES = "/v20190125/meshes"
 CREDENTIAL = "AWS4-HMAC-SHA256 Credential="
 HEADS: dict[str, Callable[[int], str]] = {

@@ -210,6 +210,7 @@ def test_a_store_that_cannot_be_opened_is_one_line() -> None:
     assert PASSWORD not in process.stderr
 
 
+@pytest.mark.measured
 def test_without_psycopg_the_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['psycopg'] = None\n"

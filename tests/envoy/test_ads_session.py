@@ -267,6 +267,8 @@ class BelievingRejections(AdsSession):
         return responses
 
 
+@pytest.mark.unmeasured
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "ablated",
     [WithoutOrder, WithoutWaiting, WithoutRepeating, WithoutHistory, BelievingRejections],

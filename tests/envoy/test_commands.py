@@ -15,6 +15,8 @@ from envoy.envoys import Envoy
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.measured
+
 SCENARIOS = Path(__file__).with_name("scenarios")
 BASICS = str(SCENARIOS / "basics.yaml")
 FRONT = Path("out/basics/virtual-node/front")

@@ -10,6 +10,8 @@ from envoy.meshes import Specs, shop, translated
 from reconciler.envoy.messages import Message
 from reconciler.envoy.proxy import ProxyConfig
 
+pytestmark = pytest.mark.unmeasured
+
 LEAVES = all_leaves()
 TABLE = read_table()
 NAMES = {

@@ -20,7 +20,7 @@ from reconciler.envoy.translate import TranslateOptions
 
 TIMED = amount("timed changes before a real Envoy", test=3, full=60)
 NODES = amount("nodes of a mesh with timed changes", test=20, full=100)
-REPLACED = amount("nodes replaced under load before a real Envoy", test=4, full=60)
+REPLACED = amount("nodes replaced under load before a real Envoy", test=2, full=60)
 KILLED = amount("servers of Envoys killed in the moment of a change", test=1, full=10)
 pytestmark = pytest.mark.process
 

@@ -14,8 +14,8 @@ from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.snapshot import Snapshot
 from reconciler.envoy.translate import Translator
 
-TRANSLATED = amount("random meshes for Envoy, translated and encoded", test=40, full=2000)
-VALIDATED = amount("random meshes for Envoy, validated in one process", test=40, full=300)
+TRANSLATED = amount("random meshes for Envoy, translated and encoded", test=20, full=2000)
+VALIDATED = amount("random meshes for Envoy, validated in one process", test=20, full=300)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
@@ -34,6 +34,7 @@ def test_every_mesh_is_translated_and_encoded(snapshot: Snapshot) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_envoy_accepts_them(envoy: Envoy, record_property: Callable[[str, object], None]) -> None:
     found: dict[Key, ProxyConfig] = {}
     snapshots: list[Snapshot] = []

@@ -53,6 +53,7 @@ def everything() -> dict[Key, ProxyConfig]:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 def test_real_envoys_accept_every_proxy(
     envoy: Envoy, record_property: Callable[[str, object], None]
 ) -> None:

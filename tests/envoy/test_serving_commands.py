@@ -11,6 +11,8 @@ from manifest_text import mesh_yaml
 from reconciler.endpoint import LocalEndpoint
 from reconciler.known_secrets import shown
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
@@ -63,6 +65,7 @@ def test_the_password_of_a_store_is_not_shown(cli: Cli) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("module", "arguments", "extra"),
     [

@@ -27,7 +27,8 @@ from servers import Answer, Scripted, recording, scripted
 from reconciler.core.planning.last_applied import unattested
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.process
+# Each test plays both forges in make full, and one of them here.
+pytestmark = [pytest.mark.process, pytest.mark.sample(1)]
 
 Write = Callable[[str, str], Path]
 Job = Callable[..., Run]
@@ -203,7 +204,6 @@ def test_what_was_not_reviewed_is_not_applied(
     assert egress(by_hand, "a") == "ALLOW_ALL"
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("comment", ["failed", "withdrawn", "unwritten", "taken away"])
 def test_a_request_whose_comment_shows_no_plan_is_not_applied(
     job: Job,
@@ -385,7 +385,7 @@ FIRST_LINES = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("occasion", "line"), FIRST_LINES.items())
 def test_the_job_says_first_what_it_does_and_for_which_event(
     job: Job, write: Write, here: Path, occasion: str, line: str
@@ -441,7 +441,7 @@ def test_e11_hostile_names_are_text_in_the_comment(
         assert "##[set-output" in more
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -520,7 +520,6 @@ def test_of_two_comments_the_older_one_stays(
     assert "Plan: 1 to create" in comment
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
 def test_e26_a_comment_of_another_user_is_not_ours(
     job: Job, write: Write, here: Path, forge: Played, by_hand: Any, author: int
@@ -538,7 +537,6 @@ def test_e26_a_comment_of_another_user_is_not_ours(
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
 def test_e26_a_forged_comment_approves_nothing(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, author: int
@@ -555,7 +553,6 @@ def test_e26_a_forged_comment_approves_nothing(
     assert writes(mesh_api) == []
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("editor", [STRANGER, MEMBER, OTHER_BOT])
 def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, editor: int
@@ -626,7 +623,6 @@ def test_a_failure_is_told_in_the_comment_too(
     assert endpoint.url not in comment
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("base", "words"),
     [
@@ -643,7 +639,6 @@ def test_a_base_that_cannot_be_read_is_one_line(
     assert words in forge.bodies[0]
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("forge", [PlayedGitHub], indirect=True)
 @pytest.mark.parametrize("base", [17, ["x"], {"a": 1}, True, 1.5])
 def test_a_base_that_is_no_text_is_one_line(

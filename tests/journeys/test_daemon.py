@@ -20,7 +20,7 @@ from programs import require_program
 
 from reconciler.endpoint import LocalEndpoint
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.unmeasured]
 
 TERM_SECONDS = 2
 
@@ -284,6 +284,7 @@ def test_p02_against_an_endpoint_that_hangs_it_ends_within_ten_seconds(
     assert live() == {}
 
 
+@pytest.mark.measured
 def test_p03_a_hang_up_reads_the_configuration_again_and_an_invalid_one_changes_nothing(
     write: Write, start: Start, live: Any
 ) -> None:

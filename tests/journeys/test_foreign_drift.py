@@ -118,6 +118,7 @@ DOORS: dict[str, tuple[Door, str]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(4)
 @pytest.mark.parametrize(("door", "mark"), DOORS.values(), ids=DOORS)
 def test_what_other_clients_change_shows_in_the_next_plan(
@@ -139,6 +140,7 @@ def test_what_other_clients_change_shows_in_the_next_plan(
     assert result.out == say("plan", "--refresh").out
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("record", ["of an update", "of a create"])
 def test_a_copy_of_both_tags_is_believed_until_refresh_if_a_create_wrote_the_record(
     record: str, write: Write, say: Say, by_hand: Any, clock: Clock
@@ -172,6 +174,7 @@ REFRESHED: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("command", REFRESHED)
 def test_refresh_describes_every_resource(
     command: str, write: Write, say: Say, by_hand: Any, described: Callable[[], int]

@@ -36,6 +36,7 @@ def started(
     return start(world.address + query, "--poll", "3600", *place, *options)
 
 
+@pytest.mark.measured
 def test_a_reload_after_the_path_vanished_does_not_end_the_daemon(
     world: GitWorld, start: Start, live: Any
 ) -> None:

@@ -212,6 +212,7 @@ def test_a_revision_outside_the_branch_is_refused(world: World, live: Any) -> No
     assert set(live()) == {"a", "b"}
 
 
+@pytest.mark.measured
 def test_a_pin_that_cannot_be_read_stops_the_daemon_and_nothing_else(
     world: World, start: Start, cli: Cli, live: Any, here: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from amounts import FULL
 from conftest import Cli, Run, Write
 from daemons import eventually
 from manifest_text import mesh_yaml
@@ -140,8 +141,9 @@ def test_by_turns_each_release_goes_on_where_the_other_one_ended(
     def turn(release: Release, expected: dict[str, int], *, code: int = 0) -> None:
         """Apply with ``release``; then neither has anything left to do but renew records."""
         assert release.apply(code=code) == expected
-        assert releases["before"].apply(code=code) == {}
-        assert set(releases["now"].apply(code=code)) <= {"TagResource"}
+        for name, left in (("before", set()), ("now", {"TagResource"})):
+            if FULL or releases[name] is not release:
+                assert set(releases[name].apply(code=code)) <= left
 
     write("manifests/guarded.yaml", mesh_yaml("guarded", reconcile=PROTECT))
     write("manifests/gone.yaml", mesh_yaml("gone"))

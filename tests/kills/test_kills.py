@@ -112,7 +112,7 @@ def _versions(by_hand: Any) -> dict[str, int]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("story", STORIES)
 def test_p01_p18_a01_a02_a03_a04_a41_killed_at_every_call_the_next_run_converges(

@@ -24,7 +24,7 @@ HISTORIES = amount("histories of three endpoints on PostgreSQL", test=100, full=
 KILLS = amount("histories of them in which a process is killed", test=3, full=300)
 # Another PostgreSQL for each part, so that several workers share the histories.
 PART = min(HISTORIES, 200)
-ON_SQLITE = amount("histories of an endpoint on SQLite", test=10, full=200)
+ON_SQLITE = amount("histories of an endpoint on SQLite", test=5, full=200)
 
 
 def check(cluster: Cluster, number: int, fault: Fault) -> int:

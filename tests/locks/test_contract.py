@@ -63,6 +63,7 @@ def test_two_places_are_two_locks(open_place: "Open") -> None:
     assert open_place(1).read() == "one"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("before", [None, "old"])
 def test_p11_of_many_at_once_one_gets_it(open_place: "Open", before: str | None) -> None:
     for number in range(amount("races for a record of a lease", test=2, full=50)):
@@ -77,6 +78,7 @@ def test_p11_of_many_at_once_one_gets_it(open_place: "Open", before: str | None)
         assert open_place(number).read() in list("abcdefgh")
 
 
+@pytest.mark.unmeasured
 def test_p11_races_of_electors_have_one_winner_in_every_round(open_place: "Open") -> None:
     now = [0.0]
     electors = [

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from amounts import amount
 from endpoint.samples import NAMES as API_NAMES
 from endpoint.samples import SPECS
@@ -165,6 +166,7 @@ def test_specs_with_something_changed(kind: str, data: st.DataObject) -> None:
     check(json.dumps(body | {"spec": spec}, indent=1).encode(), "m.json")
 
 
+@pytest.mark.unmeasured
 def test_every_fixture_under_every_name() -> None:
     for path in fixtures():
         for name in NAMES:

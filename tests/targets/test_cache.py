@@ -288,6 +288,7 @@ def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -
     assert change.key == moved
 
 
+@pytest.mark.unmeasured
 def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
     warm.cycle()
     warm.plan()

@@ -19,6 +19,8 @@ from reconciler.targets.api_client import ApiClient
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.session import Connection, open_session
 
+pytestmark = pytest.mark.unmeasured
+
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 

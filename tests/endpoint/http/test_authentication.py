@@ -194,6 +194,7 @@ def signed(request: Any) -> Wire:
     return sign(method, f"{url}?{text}" if text else url, headers, body)
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=amount("random signed requests", test=100, full=5000))
 @given(request=REQUESTS)
 def test_what_botocore_signs_is_accepted(keys: Path, request: Any) -> None:
