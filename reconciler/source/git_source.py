@@ -71,6 +71,7 @@ class GitSource:
         self._pin_file = PinFile(pins / f"{name}.json", pins / f"{old}.json")
         self._pin: Pin | None = None
         self._tip: str | None = None
+        self._newest: str | None = None
         self._good: Snapshot | None = None
         self._read: SourceRevision | None = None
         self._error: UsageError | RepositoryError | None = None
@@ -126,6 +127,9 @@ class GitSource:
         """Return why deletes of this commit wait for --allow-rewind, or None."""
         if self._read is None:  # After a reload, a daemon may have only the manifests from before.
             return "the commit of the manifests is not known"
+        if self._newest not in (None, self._tip):
+            # A commit that was applied but not recorded may be newer than the one in use.
+            return "the newest commit of the source cannot be used"
         return self._applied.rewind_reason(self._revision)
 
     def applied_commit(self) -> AppliedCommit | None:
@@ -179,7 +183,7 @@ class GitSource:
             # The commit is there, and its manifests are not: nothing older is applied instead.
             self._error, self._good = error, None
         else:
-            self._error, self._failures = None, 0
+            self._error, self._failures, self._newest = None, 0, self._tip
         schedule = Schedule(self._settings.poll_seconds or 0)
         delay = schedule.cycle_delay(self._jitter())
         delay = max(delay, schedule.retry_delay(self._failures) if self._failures else 0)
@@ -241,7 +245,8 @@ class GitSource:
         After a restart there is none, or the pin or the file of signers has changed. The newest one
         may not be signed, or its files may be missing.
         """
-        yield self._tracked.commit
+        self._newest = self._tracked.commit
+        yield self._newest
         if self._good is None:
             yield self._used or self._applied.commit
 

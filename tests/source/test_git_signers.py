@@ -101,3 +101,33 @@ def test_a_signer_that_is_removed_while_the_repository_is_away(
     with pytest.raises(RepositoryError, match=r"not found; commit \w+ is not signed") as error:
         daemon.read()
     assert "\n" not in str(error.value)
+
+
+def test_a_commit_that_is_used_instead_of_the_newest_deletes_nothing(
+    world: GitWorld, signers: Path
+) -> None:
+    world.commit(a="1")
+    daemon = following(world, signers)
+    daemon.read()
+    recorded = daemon.applied_commit()
+    assert recorded is not None
+    daemon.record_applied(replace(recorded, may_rewind=True))
+    # Applied but for its deletes, so it is not recorded.
+    world.commit(a="2")
+    daemon.look_now()
+    daemon.read()
+    git(world.repository, "config", "commit.gpgSign", "false")
+    world.commit(a="3")
+    restarted = following(world, signers)
+    assert commit_of(restarted) == recorded.commit
+    reason = "the newest commit of the source cannot be used"
+    assert restarted.rewind_reason() == reason
+    daemon.look_now()
+    daemon.read()
+    assert daemon.rewind_reason() == reason
+    git(world.repository, "config", "commit.gpgSign", "true")
+    world.commit(a="4")
+    for source in (daemon, restarted):
+        source.look_now()
+        source.read()
+        assert source.rewind_reason() is None
