@@ -7,9 +7,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+from reconciler.core.kinds import PROXY_KINDS
 from reconciler.core.resources import Desired, Key, LiveResource, Spec, canonical_json, text_digest
 
-PROXY_KINDS = ("virtual-gateway", "virtual-node")
 MeshId: TypeAlias = tuple[str, str]
 """The name of a mesh, and its owner as in `Key.mesh_owner`."""
 

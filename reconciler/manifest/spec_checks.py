@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from reconciler.core.envoy_syntax import MAX_SERVER_NAME, UINT32_MAX, log_formats, regexes
-from reconciler.core.kinds import Steps
+from reconciler.core.kinds import PROXY_KINDS, Steps
 from reconciler.manifest.parsing.diagnostics import Code, one_of
 
 _HTTP_ROUTES = ("httpRoute", "http2Route", "grpcRoute")
@@ -128,7 +128,6 @@ def _texts(value: Any, name: str, at: Steps) -> Iterator[tuple[Steps, str]]:
 
 
 _ROUTE_KINDS = ("route", "gateway-route")
-_PROXY_KINDS = ("virtual-node", "virtual-gateway")
 SpecRule = tuple[Code, tuple[str, ...], Callable[[Any], Iterator[RejectedField]]]
 _PATHS = ("prefix", "path")
 RULES: tuple[SpecRule, ...] = (
@@ -144,7 +143,7 @@ RULES: tuple[SpecRule, ...] = (
     ),
     (Code.CONTROLLER_RULE, _ROUTE_KINDS, _empty_ranges),
     (Code.ENVOY_REGEX, _ROUTE_KINDS, _regexes),
-    (Code.ENVOY_LOG_FORMAT, _PROXY_KINDS, _log_formats),
+    (Code.ENVOY_LOG_FORMAT, PROXY_KINDS, _log_formats),
     (Code.ENVOY_RETRIES, ("route",), _retries),
     (Code.ENVOY_WEIGHTS, ("route",), _weights),
     (Code.ENVOY_OUTLIERS, ("virtual-node",), _outlier_detection),

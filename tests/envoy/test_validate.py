@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from amounts import amount
 from conftest import Cli, Write
 from envoy.leaves import child, shape_of
 from envoy.random_meshes import random_snapshots
@@ -18,6 +19,8 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 ACM = str(SCENARIOS / "tls-acm.yaml")
 INGRESS = str(SCENARIOS / "ingress.yaml")
 CLOUD_MAP = str(SCENARIOS / "cloud-map.yaml")
+LOSSES = amount("random meshes for Envoy whose losses have a place", test=15, full=1000)
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 TEMPLATE = {
     "Resources": {
         "Node": {
@@ -73,7 +76,8 @@ def test_a_note_is_no_warning(cli: Cli) -> None:
 
 
 def test_settings_and_instances_are_those_of_the_export(cli: Cli, write: Write) -> None:
-    write("i.yaml", "[{namespace: shop, service: a, instances: [{ipv4: 10.0.0.9}]}]")
+    found = "[{ipv4: 10.0.0.9, attributes: {stage: v1}}]"
+    write("i.yaml", f"[{{namespace: shop, service: a, instances: {found}}}]")
     without = cli("validate", "--envoy", CLOUD_MAP).out.count("[MR078]")
     result = cli("validate", "--envoy", CLOUD_MAP, "--instances", "i.yaml")
     assert 0 < result.out.count("[MR078]") < without
@@ -109,7 +113,9 @@ def test_a_field_is_reported_once_and_nothing_of_invalid_manifests(cli: Cli, wri
 
 
 @given(random_snapshots())
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=LOSSES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 def test_every_loss_is_at_a_field_that_a_manifest_can_have(snapshot: Snapshot) -> None:
     for loss in all_losses(Translator(snapshot).translate_all()):
         assert_is_field(loss)
