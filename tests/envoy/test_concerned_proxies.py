@@ -9,6 +9,7 @@ from envoy.random_meshes import random_snapshots
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.changes import Create, Difference
 from reconciler.core.planning.proxies import proxies_by_change
 from reconciler.endpoint import LocalEndpoint
 from reconciler.envoy.snapshot import Snapshot
@@ -17,22 +18,28 @@ from reconciler.envoy.translate import Translator
 CHANGES = amount("changes of random meshes for Envoy", test=15, full=500)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 MANIFEST = """\
+apiVersion: mesh-reconciler/v1
 kind: Mesh
 metadata: {name: m}
 ---
+apiVersion: mesh-reconciler/v1
 kind: VirtualNode
 metadata: {name: a, mesh: m}
 spec: {backends: [{virtualService: {virtualServiceName: s.local}}]}
 ---
+apiVersion: mesh-reconciler/v1
 kind: VirtualNode
 metadata: {name: b, mesh: m}
 spec:
   listeners: [{portMapping: {port: 80, protocol: http}}]
   serviceDiscovery: {dns: {hostname: b}}
 ---
+apiVersion: mesh-reconciler/v1
 kind: VirtualNode
 metadata: {name: c, mesh: m}
+spec: {}
 ---
+apiVersion: mesh-reconciler/v1
 kind: VirtualService
 metadata: {name: s.local, mesh: m}
 spec: {provider: {virtualNode: {virtualNodeName: b}}}
