@@ -61,7 +61,7 @@ def test_the_place_is_that_of_any_format(cli: Cli, write: Write) -> None:
     write("t.json", json.dumps(TEMPLATE, indent=1))
     result = cli("validate", "--envoy", "t.json")
     at = "Resources.Node.Properties.Spec.Listeners[0].TLS.Certificate.ACM.CertificateArn"
-    assert f"t.json:18:26: warning[MR077] {at}: virtual-node/m/n: " in result.out
+    assert f"t.json:19:29: warning[MR077] {at}: virtual-node/m/n: " in result.out
 
 
 def test_a_note_is_no_warning(cli: Cli) -> None:
