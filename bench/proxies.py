@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from statistics import median
+from typing import Any
 
 from reconciler.core.resources import Key
 from reconciler.envoy.snapshot import Snapshot
@@ -54,7 +55,7 @@ def _cpu_seconds(snapshot: Snapshot, keys: list[Key] | tuple[Key, ...]) -> float
 def _snapshot() -> Snapshot:
     names = [f"s{number}.local" for number in range(NODES)]
     backends = [{"virtualService": {"virtualServiceName": name}} for name in names]
-    rows = [(Key("mesh", ("m",)), {})]
+    rows: list[tuple[Key, dict[str, Any]]] = [(Key("mesh", ("m",)), {})]
     for number, name in enumerate(names):
         targets = [
             {"virtualNode": f"n{number}", "weight": 90},

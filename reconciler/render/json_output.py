@@ -210,7 +210,7 @@ def _field(field: FieldChange) -> Json:
 
 
 def _withheld(withheld: Withheld, plan: Plan) -> Json:
-    change = withheld.change and _change(withheld.change, plan)
+    change = _change(withheld.change, plan) if withheld.change else None
     return {**withheld_document(withheld), "change": change}
 
 

@@ -6,7 +6,7 @@ from builders import desired, key, listening, plan, present, provided_by, route
 
 from reconciler.core.changes import Create, Difference, ReasonCode, Withheld
 from reconciler.core.planning.proxies import proxies_by_change
-from reconciler.core.resources import Unreadable
+from reconciler.core.resources import LiveResource, Unreadable
 
 A, B, C, G = "virtual-node/m/a", "virtual-node/m/b", "virtual-node/m/c", "virtual-gateway/m/g"
 
@@ -70,7 +70,10 @@ def test_a_change_of_tags_concerns_none() -> None:
 
 def test_references_of_the_live_state_count_too() -> None:
     change = creating("virtual-service/m/s")
-    live = [present(C, calling("s")), Unreadable(key(B), "timeout")]
+    live: list[LiveResource | Unreadable] = [
+        present(C, calling("s")),
+        Unreadable(key(B), "timeout"),
+    ]
     assert proxies_by_change([change], RESOURCES, live) == {"virtual-service/m/s": (G, A, C)}
 
 
