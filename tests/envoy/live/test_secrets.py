@@ -42,7 +42,8 @@ def outside(name: str, expected: Mapping[str, Any], **more: Any) -> Check:
 
 
 @pytest.mark.process
-def test_secrets(network: Network, record_property: Callable[[str, object], None]) -> None:
+def test_secrets(files_network: Network, record_property: Callable[[str, object], None]) -> None:
+    network = files_network
     keys = Keys(network.root)
     named = {
         "server": certificate(keys.server),
