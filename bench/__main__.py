@@ -9,7 +9,18 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 import reconciler
-from bench import daemon, endpoint, envoys, graphs, history, manifests, plans, repository, stores
+from bench import (
+    daemon,
+    endpoint,
+    envoys,
+    graphs,
+    history,
+    manifests,
+    plans,
+    proxies,
+    repository,
+    stores,
+)
 from bench.costs import measure
 
 RUNS = 5
@@ -24,6 +35,12 @@ def figure(name: str, goal: str, arguments: Sequence[str], directory: str) -> st
         median(getattr(cost, name) for cost in costs) for name in ("cpu", "wall", "memory")
     )
     return f"{name:<32} {cpu:7.3f} s CPU  {wall:7.3f} s wall  {memory:6.0f} MB   goal {goal}"
+
+
+def envoy_figures() -> Iterator[str]:
+    """Yield the figures of the translation for Envoys and of their server."""
+    yield from proxies.figures()
+    yield from envoys.figures()
 
 
 def command_line() -> Iterator[str]:
@@ -42,7 +59,7 @@ SECTIONS = {
     "history": history.figures,
     "endpoint": endpoint.figures,
     "stores": stores.figures,
-    "envoys": envoys.figures,
+    "envoys": envoy_figures,
 }
 
 

@@ -211,6 +211,10 @@ LISTEN_BACKLOG = 128
 MAX_PORT = 65_535
 # How often envoy export --watch reads a target or a git repository.
 ENVOY_LIVE_INTERVAL_SECONDS = 30.0
+# An older part of a file was left by an export that was killed. To write one takes milliseconds.
+ENVOY_PART_SECONDS = 60.0
+# An export that could not write, such as to a full disk, is tried again.
+ENVOY_RETRY_SECONDS = 3.0
 # A validation takes a fifth of a second; a busy machine needs longer.
 ENVOY_CHECK_TIMEOUT_SECONDS = 60
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from threading import Event
 from types import FrameType
 
@@ -28,6 +29,39 @@ FINISHING_MESSAGE = (
 logger = logging.getLogger(__name__)
 
 
+class HandlerSafeEvent(Event):
+    """An event that a signal handler may set while the same thread waits for it.
+
+    ``Event.set`` takes a lock that ``Event.wait`` holds for moments: a signal in one of them would
+    block the process for ever. ``SimpleQueue.put`` is reentrant.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_set = False
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+
+    def is_set(self) -> bool:
+        """Return whether it is set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set it, and wake all threads that wait."""
+        self._is_set = True
+        self._tokens.put(None)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or for ``timeout`` seconds; return whether it is set."""
+        if not self._is_set:
+            try:
+                self._tokens.get(timeout=None if timeout is None else max(timeout, 0.0))
+            except Empty:
+                return self._is_set
+            # Others may wait too.
+            self._tokens.put(None)
+        return True
+
+
 class StopRequest:
     """Requests by signals.
 
@@ -40,7 +74,7 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        self.stop_requested = Event()
+        self.stop_requested: Event = HandlerSafeEvent()
         self.reload_requested = Event()
         self.code = ExitCode.OK
         self.signal_name = ""

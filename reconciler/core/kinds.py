@@ -87,6 +87,9 @@ KINDS = {
     )
 }
 
+PROXY_KINDS = ("virtual-gateway", "virtual-node")
+"""The kinds whose resources are served by a proxy of their own."""
+
 
 def parent_of(key: Key) -> Key | None:
     """Return the key of the parent of ``key``; None for a mesh."""

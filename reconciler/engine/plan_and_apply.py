@@ -11,6 +11,7 @@ from reconciler.core.errors import RejectedError, TargetError
 from reconciler.core.planning.attestation import Attestations
 from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.plan import Plan, PlanInput, count_owned, make_plan
+from reconciler.core.planning.proxies import proxies_by_change
 from reconciler.core.planning.selection import EVERYTHING, Selection
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
@@ -92,6 +93,11 @@ def propose(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
         owned=count_owned(live.resources.values(), owner),
+        proxies=proxies_by_change(
+            (*plan.changes, *plan.withheld),
+            known.values(),
+            {**live.resources, **resources}.values(),
+        ),
     )
 
 

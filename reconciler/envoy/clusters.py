@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from reconciler.core.envoy_syntax import UINT32_MAX
 from reconciler.envoy import names
 from reconciler.envoy.context import MeshContext
 from reconciler.envoy.health import health_checks, outlier_detection
 from reconciler.envoy.losses import Loss, Place, RefusedError
 from reconciler.envoy.messages import (
     ADS,
-    UINT32_MAX,
     UNLIMITED,
     Message,
     Part,

@@ -5,12 +5,15 @@ new clusters beside the old ones, then listeners and routes, then without the ol
 """
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile
 from typing import Any
 
+from reconciler import limits
 from reconciler.core.resources import Key, file_name_part, text_digest
 from reconciler.envoy import names
 from reconciler.envoy.messages import Message, typed
@@ -77,12 +80,18 @@ def proxy_files(config: ProxyConfig, directory: Path, bootstrap: str) -> ProxyFi
     )
 
 
-def publish(proxies: Iterable[ProxyFiles], pause: Callable[[], None] = lambda: None) -> list[Path]:
+def publish(
+    proxies: Iterable[ProxyFiles], may_go_on: Callable[[], bool] = lambda: True
+) -> list[Path]:
     """Write the files of proxies, and return the directories with changes.
 
     Args:
         proxies: The files.
-        pause: Is called after each step that changed files, if clusters are removed.
+        may_go_on: Is called after each step that changed files, and waits until Envoys have read
+            them. If it returns False, the next call finishes the change.
+
+    Raises:
+        OSError: A file could not be written. Each file is as before, or complete.
     """
     proxies = [*proxies]
     changed: dict[Path, None] = {}
@@ -94,13 +103,14 @@ def publish(proxies: Iterable[ProxyFiles], pause: Callable[[], None] = lambda: N
     for step in steps:
         written = [proxy.directory for proxy in proxies if step(proxy)]
         changed |= dict.fromkeys(written)
-        if written and step is not _remove_clusters:
-            pause()
+        if written and step is not _remove_clusters and not may_go_on():
+            break
     return [*changed]
 
 
 def _add_clusters(proxy: ProxyFiles) -> bool:
     proxy.directory.mkdir(parents=True, exist_ok=True)
+    _remove_old_parts(proxy.directory)
     own = {cluster["name"] for cluster in proxy.clusters}
     old = [it for it in _read_clusters(proxy.directory / CLUSTERS) if it["name"] not in own]
     both = replace(proxy, clusters=[*proxy.clusters, *old])
@@ -127,20 +137,35 @@ def _write(proxy: ProxyFiles, files: Iterable[str]) -> bool:
     contents = proxy.contents
     changed = [it for it in files if not _has_content(proxy.directory / it, contents[it])]
     for name in changed:
-        with NamedTemporaryFile(
-            "w", dir=proxy.directory, prefix=".", suffix=".part", delete=False, encoding="utf-8"
-        ) as part:
-            part.write(contents[name])
-        # An Envoy runs as a user of its own.
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(proxy.directory / name)
+        _replace(proxy.directory / name, contents[name])
     return bool(changed)
+
+
+def _replace(path: Path, content: str) -> None:
+    """Replace a file by one with another content, which is written aside."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(content, "utf-8")
+        # An Envoy runs as a user of its own.
+        part.chmod(0o644)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _remove_old_parts(directory: Path) -> None:
+    """Remove what an export left that was killed while it wrote."""
+    for part in directory.glob(".*.part"):
+        if time.time() - part.stat().st_mtime > limits.ENVOY_PART_SECONDS:
+            part.unlink(missing_ok=True)
 
 
 def _has_content(path: Path, content: str) -> bool:
     try:
         return path.read_bytes() == content.encode()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
 
 

@@ -1,9 +1,9 @@
 """Health checks and outlier detection, which the callers of a node carry out."""
 
+from reconciler.core.envoy_syntax import UINT32_MAX
 from reconciler.envoy.losses import Place, RefusedError
 from reconciler.envoy.matches import require_header_value
 from reconciler.envoy.messages import (
-    UINT32_MAX,
     Message,
     Part,
     bounded,

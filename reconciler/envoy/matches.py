@@ -2,7 +2,7 @@
 
 import re
 
-from reconciler.envoy import regexes
+from reconciler.core.envoy_syntax import regexes
 from reconciler.envoy.losses import Place
 from reconciler.envoy.messages import Message, Part
 

@@ -11,7 +11,6 @@ Message: TypeAlias = dict[str, Any]
 Part: TypeAlias = Mapping[str, Any]
 """A part of a spec."""
 
-UINT32_MAX = 4_294_967_295
 # Everything that is not limited has this limit, as App Mesh sent it.
 UNLIMITED = 2_147_483_647
 # Envoy adds durations to times in nanoseconds of 64 bits; ten years stay far below.

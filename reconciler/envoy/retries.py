@@ -1,8 +1,8 @@
 """Retry policies: the events of App Mesh as the conditions of Envoy."""
 
+from reconciler.core.envoy_syntax import UINT32_MAX
 from reconciler.envoy.losses import Place
 from reconciler.envoy.messages import (
-    UINT32_MAX,
     Message,
     Part,
     bounded,

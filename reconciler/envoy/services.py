@@ -77,7 +77,7 @@ def _service(context: MeshContext, name: str, losses: list[Loss]) -> Service | N
     if not is_host(name):
         place.refuse("the name is not a host name, so no request can reach the service")
         return None
-    first = min(other for other in context.mesh.services if other.lower() == name.lower())
+    first = context.mesh.first_by_host[name.lower()]
     if first != name:
         place.refuse(f"{first} differs only in case, and host names do not; only it is served")
         return None

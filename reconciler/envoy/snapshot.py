@@ -7,9 +7,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+from reconciler.core.kinds import PROXY_KINDS
 from reconciler.core.resources import Desired, Key, LiveResource, Spec, canonical_json, text_digest
 
-PROXY_KINDS = ("virtual-gateway", "virtual-node")
 MeshId: TypeAlias = tuple[str, str]
 """The name of a mesh, and its owner as in `Key.mesh_owner`."""
 
@@ -65,7 +65,7 @@ class Resource:
     spec: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mesh:
     """The resources of one mesh by name, and routes by the name of their router or gateway."""
 
@@ -78,6 +78,11 @@ class Mesh:
     routes: Mapping[str, tuple[Resource, ...]]
     gateway_routes: Mapping[str, tuple[Resource, ...]]
     instances: Instances
+
+    @cached_property
+    def first_by_host(self) -> Mapping[str, str]:
+        """The first name of the services that differ only in case, by their host name."""
+        return {name.lower(): name for name in sorted(self.services, reverse=True)}
 
 
 @dataclass(frozen=True)

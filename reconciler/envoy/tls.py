@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TypeAlias
 
+from reconciler.core.envoy_syntax import MAX_SERVER_NAME
 from reconciler.core.resources import canonical_json, text_digest
 from reconciler.envoy.losses import Place, RefusedError
 from reconciler.envoy.messages import Message, Part, extension
@@ -12,8 +13,6 @@ from reconciler.envoy.names import SDS_CLUSTER
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 _HTTP2_PROTOCOLS = ("http2", "grpc")
-# Envoy rejects a longer server name.
-_MAX_SERVER_NAME = 255
 _SUFFIX_LENGTH = 8
 NOT_MAPPED = "Envoy cannot read from ACM; map the ARN to files or to an SDS secret in [acm]"
 _SEVERAL_CAS = "several authorities need one bundle; map all ARNs to the same file or secret"
@@ -109,8 +108,8 @@ def upstream(
         raise RefusedError
     if not validates and server is not None:
         _certificate(server["certificate"], acm, place / "tls" / "certificate")
-    if len(host) > _MAX_SERVER_NAME:
-        raise place.refusal(f"a server name has at most {_MAX_SERVER_NAME} characters")
+    if len(host) > MAX_SERVER_NAME:
+        raise place.refusal(f"a server name has at most {MAX_SERVER_NAME} characters")
     common: Message = {"alpn_protocols": ["h2"]} if protocol in _HTTP2_PROTOCOLS else {}
     if validates:
         common |= policy.context

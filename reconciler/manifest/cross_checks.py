@@ -9,23 +9,18 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from reconciler import limits
 from reconciler.core.kinds import Steps, parent_of, referenced_keys
 from reconciler.core.planning.listener_changes import listeners
 from reconciler.core.resources import Key
+from reconciler.manifest import spec_checks
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
 
 _ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
-# One of these fields of a match is required by the webhook of the Kubernetes controller alone.
-_MATCHED = {
-    ("route", "httpRoute"): ("prefix", "path"),
-    ("route", "http2Route"): ("prefix", "path"),
-    ("gateway-route", "grpcRoute"): ("serviceName", "hostname"),
-}
 _MAX_BACKENDS = 20  # named for each node, because a backend group may have thousands
 _ROUTER_NAME = re.compile("[A-Za-z0-9_-]+")
 
@@ -102,6 +97,9 @@ class _Source:
                 if self.lacks(target)
             ]
         return found
+
+
+_Rule: TypeAlias = Callable[[_Source], Iterator[CrossCheckFailure]]
 
 
 def cross_check(
@@ -261,21 +259,16 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
             yield CrossCheckFailure(key, ("backends",), message, hint)
 
 
-def _controller_rules(source: _Source) -> Iterator[CrossCheckFailure]:
-    """Yield specs that the API accepts, but the webhook of the Kubernetes controller rejects."""
-    for key, route_field, route in _routes(source):
-        match = route.get("match", {})
-        needed = _MATCHED.get((key.kind, route_field), ())
-        if needed and not match.keys() & {*needed}:
-            message = f"matches no {one_of(needed)}, which the Kubernetes controller requires"
-            yield CrossCheckFailure(key, (route_field, "match"), message)
-        for field in ("headers", "metadata"):
-            for index, item in enumerate(match.get(field, ())):
-                bounds = item.get("match", {}).get("range")
-                if bounds and bounds["start"] >= bounds["end"]:
-                    at = (route_field, "match", field, index, "match", "range")
-                    message = "has a range whose start is not below its end, so it matches nothing"
-                    yield CrossCheckFailure(key, at, message)
+def _spec_rule(rule: spec_checks.SpecRule) -> tuple[Code, _Rule]:
+    """Return a rule about single specs as a rule about a source."""
+    code, kinds, check = rule
+
+    def failures(source: _Source) -> Iterator[CrossCheckFailure]:
+        for key, spec in source.of_kinds(*kinds):
+            for field in check(spec):
+                yield CrossCheckFailure(key, *field)
+
+    return code, failures
 
 
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
@@ -285,7 +278,7 @@ def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
                 yield key, route_field, spec[route_field]
 
 
-RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...] = (
+RULES: tuple[tuple[Code, _Rule], ...] = (
     (Code.NAME, _router_name),
     (Code.DANGLING, _dangling),
     (Code.ELSEWHERE, _elsewhere),
@@ -295,6 +288,6 @@ RULES: tuple[tuple[Code, Callable[[_Source], Iterator[CrossCheckFailure]]], ...]
     (Code.MISMATCH, _mismatch),
     (Code.NO_LISTENER, _no_listener),
     (Code.CUT_OFF, _cut_off),
-    (Code.CONTROLLER_RULE, _controller_rules),
+    *map(_spec_rule, spec_checks.RULES),
 )
 """The rules in order; the severity is that of the code."""

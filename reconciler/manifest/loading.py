@@ -5,10 +5,10 @@ Takes the bytes of the files from its caller and reads no files itself.
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from reconciler import limits
 from reconciler.core.escaping import escaped
@@ -16,7 +16,7 @@ from reconciler.core.kinds import KINDS, Steps
 from reconciler.core.resources import Desired, Key, Origin
 from reconciler.core.source_revision import SourceRevision
 from reconciler.manifest.budget import TooSlowError, unlimited
-from reconciler.manifest.cross_checks import cross_check
+from reconciler.manifest.cross_checks import CrossCheckFailure, cross_check
 from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.formats.foreign_files import foreign_file, with_template_hints
 from reconciler.manifest.formats.kubernetes.objects import KubernetesResource
@@ -44,6 +44,9 @@ _ALL_KINDS = frozenset((*KINDS, "BackendGroup"))
 _OWN_NAME = -1
 _NO_INPUTS = Inputs()
 
+FurtherCheck: TypeAlias = Callable[[Sequence[Desired]], Iterable[tuple[Code, CrossCheckFailure]]]
+"""Returns the failures of more rules about the resources of a source."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
@@ -70,6 +73,11 @@ class LoadResult:
         """Whether there is no error; warnings do not matter."""
         return not _has_error(self.diagnostics)
 
+    @property
+    def flawless(self) -> bool:
+        """Whether there is neither an error nor a warning; notes do not matter."""
+        return all(item.severity is Severity.NOTE for item in self.diagnostics)
+
 
 def load_manifests(
     files: Iterable[tuple[str, bytes]],
@@ -77,6 +85,7 @@ def load_manifests(
     *,
     complete: bool = True,
     check_time: Callable[[], None] = unlimited,
+    further_check: FurtherCheck | None = None,
 ) -> LoadResult:
     """Return the resources that ``files`` declare, and all diagnostics.
 
@@ -87,6 +96,7 @@ def load_manifests(
         inputs: Values that the manifests use but do not contain.
         complete: Whether ``files`` are all files of the source, that is, all could be read.
         check_time: Is called often. If it raises TooSlowError, that is the only diagnostic.
+        further_check: Is called if there is no error.
     """
     source = SourceResources(inputs, check_time)
     diagnostics: list[Diagnostic] = []
@@ -105,6 +115,8 @@ def load_manifests(
         hidden |= _hidden(diagnostics, source.known)
         declared = sorted(source.declared, key=lambda item: (item.key, item.origin))
         remarks = [*_conflicts(declared), *_cross_check_remarks(declared, hidden, check_time)]
+        if further_check and complete and not _has_error([*diagnostics, *remarks]):
+            remarks += _further_remarks(declared, further_check, remarks)
         diagnostics += _with_positions(remarks, source, hidden)
     except TooSlowError as error:
         return LoadResult((), (about_file(Code.LIMIT, file, str(error), error.hint),), {})
@@ -123,6 +135,11 @@ class _Remark(NamedTuple):
     at: Steps | int
     message: str
     hint: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of the code."""
+        return self.code.severity
 
 
 def _hidden(diagnostics: Iterable[Diagnostic], known: Iterable[KnownResource]) -> frozenset[str]:
@@ -157,7 +174,7 @@ def _visible(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
             yield from found
 
 
-def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
+def _has_error(diagnostics: Iterable[Diagnostic | _Remark]) -> bool:
     return any(item.severity is Severity.ERROR for item in diagnostics)
 
 
@@ -185,6 +202,18 @@ def _cross_check_remarks(
     """Yield the failures of the rules about all documents."""
     for item, code, (key, at, message, hint) in cross_check(declared, hidden, check_time):
         yield _Remark(item, code, at, f"{key} {message}", hint)
+
+
+def _further_remarks(
+    declared: Iterable[DeclaredResource], further_check: FurtherCheck, known: Iterable[_Remark]
+) -> Iterator[_Remark]:
+    """Yield the failures of more rules, except about fields that have a remark already."""
+    by_key = {item.key: item for item in declared}
+    desired = [item.desired for item in by_key.values() if item.desired]
+    places = {(remark.declared.key, remark.at) for remark in known}
+    for code, (key, at, message, hint) in further_check(desired):
+        if (key, at) not in places:
+            yield _Remark(by_key[key], code, at, f"{key}: {message}", hint)
 
 
 def _with_positions(

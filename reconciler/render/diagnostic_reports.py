@@ -16,7 +16,13 @@ from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
 from reconciler.render.terminal import Layout, Style, cell_width, plural, styled
 
-_STYLES = {Severity.ERROR: Style.RED, Severity.WARNING: Style.YELLOW}
+_STYLES = {
+    Severity.ERROR: Style.RED,
+    Severity.WARNING: Style.YELLOW,
+    Severity.NOTE: Style.DIM,
+}
+_GITHUB_COMMANDS = {Severity.NOTE: "notice"}
+_GITLAB_SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -28,12 +34,13 @@ def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
 def as_json(loaded: LoadResult) -> str:
     """Return a JSON object with the diagnostics, counts and ignored files."""
     diagnostics = loaded.diagnostics
-    errors = sum(item.severity is Severity.ERROR for item in diagnostics)
+    counts = Counter(item.severity for item in diagnostics)
     document = {
         "format_version": "1.0",
-        "valid": errors == 0,
-        "error_count": errors,
-        "warning_count": len(diagnostics) - errors,
+        "valid": loaded.valid,
+        "error_count": counts[Severity.ERROR],
+        "warning_count": counts[Severity.WARNING],
+        "note_count": counts[Severity.NOTE],
         "resource_count": len(loaded.desired),
         "ignored_count": sum(loaded.ignored.values()),
         "ignored": dict(loaded.ignored),
@@ -71,6 +78,7 @@ def summary(loaded: LoadResult) -> str:
     """Return one line: whether the manifests are valid, and counts."""
     counts = Counter(item.severity.value for item in loaded.diagnostics)
     parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
+    parts += [plural(counts["note"], "note")] if counts["note"] else []
     parts.append(plural(len(loaded.desired), "resource"))
     if loaded.ignored:
         parts.append(f"{sum(loaded.ignored.values())} ignored")
@@ -166,13 +174,12 @@ def _as_result(item: Diagnostic) -> dict[str, object]:
 
 
 def _as_issue(item: Diagnostic) -> dict[str, object]:
-    severity = "major" if item.severity is Severity.ERROR else "minor"
     return {
         "description": sentence(item),
         "check_name": item.code.number,
         # GitLab shows only the first of two issues with the same fingerprint.
         "fingerprint": text_digest(f"{item.code.number} {item.origin} {sentence(item)}"),
-        "severity": severity,
+        "severity": _GITLAB_SEVERITIES[item.severity],
         "location": {"path": item.origin.file, "lines": {"begin": item.origin.line}},
     }
 
@@ -185,7 +192,8 @@ def _as_command(item: Diagnostic) -> str:
         "title": f"{item.code.number} {item.code.title}",
     }
     listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{item.severity} {listed}::{_data(sentence(item))}\n"
+    command = _GITHUB_COMMANDS.get(item.severity, item.severity)
+    return f"::{command} {listed}::{_data(sentence(item))}\n"
 
 
 # Escaping of workflow commands as in actions/toolkit, core/src/command.ts.

@@ -77,9 +77,9 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "revision": _revision(plan.revision),
         "fingerprint": plan.fingerprint,
         "specs": SPECS,
-        "changes": [change_document(change) for change in plan.changes],
+        "changes": [_change(change, plan) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
-        "withheld": [withheld_document(withheld) for withheld in plan.withheld],
+        "withheld": [_withheld(withheld, plan) for withheld in plan.withheld],
         "unlisted": [_unlisted(unlisted) for unlisted in plan.unlisted],
         "owned": plan.owned,
     }
@@ -149,7 +149,11 @@ def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
     return {**_code(code), "calls": dict(calls)}
 
 
-def change_document(change: Change) -> Json:
+def _change(change: Change, plan: Plan) -> Json:
+    return {**change_document(change), "proxies": list(plan.proxies.get(str(change.key), ()))}
+
+
+def change_document(change: Change) -> dict[str, Json]:
     """Return a change as a JSON object."""
     patch: list[Json] = list(change.difference.patch)
     before, after = change.difference.before, change.difference.after
@@ -205,7 +209,12 @@ def _field(field: FieldChange) -> Json:
     return document
 
 
-def withheld_document(withheld: Withheld) -> Json:
+def _withheld(withheld: Withheld, plan: Plan) -> Json:
+    change = _change(withheld.change, plan) if withheld.change else None
+    return {**withheld_document(withheld), "change": change}
+
+
+def withheld_document(withheld: Withheld) -> dict[str, Json]:
     """Return a withheld resource as a JSON object."""
     return {
         "key": str(withheld.key),

@@ -138,6 +138,12 @@ _DEFINITIONS: Schema = {
             "shares": _list("share"),
             "detached": _list("detached-route"),
             "unlinked": _list("link"),
+            "proxies": {
+                "type": "array",
+                "items": _KEY,
+                "description": "virtual nodes and gateways whose Envoys may get another "
+                "configuration, by the references of manifests and of resources that were read",
+            },
         }
     ),
     "share": {

@@ -446,6 +446,13 @@ OPTIONS = (
         type=OptionType.FLAG,
         command="validate",
     ),
+    Option(
+        "envoy",
+        OptionGroup.ENVOY,
+        "Also print the fields that Envoys get differently or not at all.",
+        type=OptionType.FLAG,
+        command="validate",
+    ),
     _format_option("plan", f"Print the plan {_REVIEWABLE}", *PLAN_FORMATS),
     Option(
         "detailed-exitcode",
@@ -683,7 +690,7 @@ OPTIONS = (
         OptionGroup.ENVOY,
         "YAML file with the instances of Cloud Map services.",
         "FILE",
-        commands=(*ENVOY_COMMANDS, *XDS_COMMANDS),
+        commands=("validate", *ENVOY_COMMANDS, *XDS_COMMANDS),
         configurable=False,
     ),
     Option(

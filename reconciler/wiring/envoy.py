@@ -3,24 +3,34 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import yaml
 
 from reconciler import limits
+from reconciler.core.diff import split_pointer
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import Desired, Key, LiveResource
 from reconciler.envoy.bootstrap import Address, file_bootstrap
 from reconciler.envoy.files import ProxyFiles, proxy_directory, proxy_files, uses_sds
 from reconciler.envoy.instances import read_instances
+from reconciler.envoy.losses import Grade
 from reconciler.envoy.messages import Message
 from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.snapshot import NO_INSTANCES, Snapshot
 from reconciler.envoy.static import static_bootstrap
 from reconciler.envoy.tls import StoredCertificate
-from reconciler.envoy.translate import TranslateOptions, Translator
+from reconciler.envoy.translate import TranslateOptions, Translator, all_losses
+from reconciler.manifest.cross_checks import CrossCheckFailure
+from reconciler.manifest.parsing.diagnostics import Code
+
+_CODES = {
+    Grade.REFUSE: Code.ENVOY_REFUSED,
+    Grade.WARN: Code.ENVOY_CHANGED,
+    Grade.INFO: Code.ENVOY_NOTE,
+}
 
 
 def translate_resources(
@@ -36,6 +46,21 @@ def translate_resources(
     instances = NO_INSTANCES if instances_file is None else read_instances(instances_file)
     snapshot = Snapshot.from_resources(resources, instances)
     return Translator(snapshot, translate_options(acm)).translate_all()
+
+
+def find_losses(
+    resources: Iterable[Desired],
+    instances_file: str | None,
+    acm: Mapping[str, Mapping[str, str]],
+) -> Iterator[tuple[Code, CrossCheckFailure]]:
+    """Yield the losses of the translation of ``resources`` as failures of a check.
+
+    Raises:
+        UsageError: The file of instances cannot be read or is invalid.
+    """
+    for loss in all_losses(translate_resources(resources, instances_file, acm)):
+        steps = tuple(int(it) if it.isdecimal() else it for it in split_pointer(loss.path))
+        yield _CODES[loss.grade], CrossCheckFailure(loss.key, steps, loss.words)
 
 
 def translate_options(acm: Mapping[str, Mapping[str, str]]) -> TranslateOptions:

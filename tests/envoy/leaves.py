@@ -53,7 +53,7 @@ def samples(leaf: Leaf) -> tuple[Any, Any]:
         return ("http", "tcp") if leaf[0] == "virtual-router" else ("http", "http2")
     shape = shape_of(leaf[0])
     for step in leaf[1:]:
-        shape = _child(shape, step)
+        shape = child(shape, step)
     match shape:
         case Boolean():
             return True, False
@@ -77,10 +77,10 @@ def _with_value(shape: Shape, base: Any, path: Sequence[str], value: Any) -> Any
     if not path:
         return value
     step, *rest = path
-    child = _child(shape, step)
+    inner = child(shape, step)
     if step == "*":
-        first, *others = base or [_filled(child)]
-        return [_with_value(child, first, rest, value), *others]
+        first, *others = base or [_filled(inner)]
+        return [_with_value(inner, first, rest, value), *others]
     assert isinstance(shape, Structure)
     base = base or ({} if shape.name != "Duration" else _filled(shape))
     if shape.union:
@@ -90,10 +90,11 @@ def _with_value(shape: Shape, base: Any, path: Sequence[str], value: Any) -> Any
         for name, member in shape.members.items()
         if member.required and name not in base
     }
-    return {**required, **base, step: _with_value(child, base.get(step), rest, value)}
+    return {**required, **base, step: _with_value(inner, base.get(step), rest, value)}
 
 
-def _child(shape: Shape, step: str) -> Shape:
+def child(shape: Shape, step: str) -> Shape:
+    """Return the shape of a member, or that of the items of a list."""
     if step == "*":
         assert isinstance(shape, ListOf)
         return shape.item

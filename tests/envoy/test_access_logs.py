@@ -59,7 +59,7 @@ def test_without_a_format_envoy_uses_its_own() -> None:
 
 @pytest.mark.process
 def test_envoy_knows_every_operator_that_we_let_pass(envoy: Envoy) -> None:
-    from reconciler.envoy.access_logs import _OPERATORS, _is_known  # noqa: PLC0415
+    from reconciler.core.envoy_syntax.log_formats import _OPERATORS, _is_known  # noqa: PLC0415
 
     plain = [f"%{name}%" for name in _OPERATORS if _is_known(name, "")]
     assert len(plain) > 70

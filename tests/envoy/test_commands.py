@@ -1,6 +1,8 @@
 """The commands: export, explain and bootstrap."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from amounts import amount
 from conftest import Cli, Write
 from daemons import ended, eventually, told_of
 from envoy.envoys import Envoy
@@ -21,6 +24,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 BASICS = str(SCENARIOS / "basics.yaml")
 FRONT = Path("out/basics/virtual-node/front")
 KEY = "virtual-node/m/a"
+KILLED = amount("SIGKILL of an export", test=2, full=30)
 
 
 @pytest.fixture
@@ -236,6 +240,75 @@ def test_watch_publishes_each_valid_change_until_stopped(write: Write, here: Pat
     finally:
         process.kill()
         process.communicate()
+
+
+def exporting(here: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "envoy", "export", "out", *more],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.process
+def test_watch_tries_again_to_write(write: Write, here: Path) -> None:
+    text = Path(BASICS).read_text()
+    write("manifests/m.yaml", text)
+    process = exporting(here, "--watch", "--grace", "0")
+    routes = here / FRONT / "rds.rds_egress_http_80.json"
+    try:
+        eventually(routes.exists)
+        routes.unlink()
+        routes.mkdir()
+        write("manifests/m.yaml", text.replace("weight: 90", "weight: 70"))
+        told_of(process, "Is a directory; it is tried again in 3 seconds")
+        routes.rmdir()
+        eventually(routes.is_file)
+        assert '"weight": 70' in routes.read_text()
+        code, _ = ended(process, signal.SIGINT)
+        assert code == 130
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.process
+def test_a_stop_within_the_grace_keeps_the_old_clusters(write: Write, here: Path) -> None:
+    text = Path(BASICS).read_text()
+    write("manifests/m.yaml", text)
+    process = exporting(here, "--watch", "--grace", "3600")
+    files = here / FRONT
+    try:
+        eventually((files / "bootstrap.yaml").exists)
+        write("manifests/m.yaml", text.replace("port: 80,", "port: 81,"))
+        eventually(lambda: "_http_81" in (files / "cds.json").read_text())
+        code, errors = ended(process, signal.SIGINT)
+        assert code == 130
+        assert "stopped: the next export finishes a change in progress" in errors
+    finally:
+        process.kill()
+        process.communicate()
+    clusters = (files / "cds.json").read_text()
+    assert "cds_egress_basics_back-v1_http_80" in clusters
+    assert "cds_egress_basics_back-v1_http_81" in clusters
+    assert not (files / "rds.rds_egress_http_81.json").exists()
+
+
+@pytest.mark.process
+def test_a_killed_export_leaves_no_half_file(write: Write, here: Path) -> None:
+    text = Path(BASICS).read_text()
+    for number in range(20):
+        write(f"manifests/{number}.yaml", text.replace("basics", f"basics-{number}"))
+    for _ in range(KILLED):
+        process = exporting(here)
+        eventually(lambda: any((here / "out").rglob("cds.json")))
+        process.kill()
+        process.communicate()
+        for file in (here / "out").rglob("*.json"):
+            assert json.loads(file.read_bytes())["resources"] is not None
+        shutil.rmtree(here / "out")
 
 
 XDS = ("--xds-cert", "/c.pem", "--xds-key", "/c.key", "--xds-ca", "/ca.pem")

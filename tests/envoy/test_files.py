@@ -1,6 +1,7 @@
 """The files of proxies: their order of publication, and what stays untouched."""
 
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -29,14 +30,43 @@ def test_new_clusters_come_before_their_routes_and_old_ones_go_after(tmp_path: P
     assert old in clusters_in(tmp_path)
     seen: list[tuple[bool, bool, bool]] = []
 
-    def pause() -> None:
+    def pause() -> bool:
         found = clusters_in(tmp_path)
         routes = (tmp_path / "rds.rds_egress_http_80.json").read_text()
         seen.append((old in found, new in found, old in routes))
+        return True
 
     assert publish([files_of(after, tmp_path)], pause) == [tmp_path]
     assert seen == [(True, True, True), (True, True, False)]
     assert old not in clusters_in(tmp_path)
+
+
+def test_a_change_that_is_stopped_is_finished_by_the_next_export(tmp_path: Path) -> None:
+    before, after = translated(shop())[A], translated(moved())[A]
+    old, new = "cds_egress_m_b_http_80", "cds_egress_m_c_http_80"
+    publish([files_of(before, tmp_path)])
+    publish([files_of(after, tmp_path)], lambda: False)
+    # The routes of the old state have their clusters still.
+    assert {old, new} <= {*clusters_in(tmp_path)}
+    assert old in (tmp_path / "rds.rds_egress_http_80.json").read_text()
+    publish([files_of(after, tmp_path)])
+    assert old not in clusters_in(tmp_path)
+
+
+def test_a_file_that_cannot_be_written_is_named_and_leaves_no_part(tmp_path: Path) -> None:
+    (tmp_path / "lds.json").mkdir()
+    with pytest.raises(OSError, match=str(tmp_path / "lds.json")):
+        publish([files_of(translated(shop())[A], tmp_path)])
+    assert [*tmp_path.glob(".*")] == []
+
+
+def test_parts_of_killed_exports_are_removed(tmp_path: Path) -> None:
+    old, young = tmp_path / ".cds.json.1.part", tmp_path / ".cds.json.2.part"
+    for part in (old, young):
+        part.touch()
+    os.utime(old, (0, 0))
+    publish([files_of(translated(shop())[A], tmp_path)])
+    assert [*tmp_path.glob(".*")] == [young]
 
 
 def moved() -> dict[str, object]:

@@ -5,7 +5,7 @@ from envoy.envoys import Envoy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.envoy import regexes
+from reconciler.core.envoy_syntax import regexes
 from reconciler.envoy.bootstrap import RUNTIME
 from reconciler.envoy.messages import Message
 

@@ -6,11 +6,11 @@ from reconciler.cli.command import Invocation
 from reconciler.cli.output import print_complete_result
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.core.kinds import PROXY_KINDS
 from reconciler.core.resources import Key
 from reconciler.envoy.bootstrap import XdsTls, file_bootstrap, xds_bootstrap
 from reconciler.envoy.files import proxy_directory
 from reconciler.envoy.messages import Message
-from reconciler.envoy.snapshot import PROXY_KINDS
 from reconciler.wiring.envoy import parse_address, render_yaml
 
 _TLS_OPTIONS = ("xds_cert", "xds_key", "xds_ca")

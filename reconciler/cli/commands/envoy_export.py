@@ -13,7 +13,6 @@ from reconciler.cli.run_context import require_valid, resolve_target
 from reconciler.cli.signals import stop_on_signals
 from reconciler.core.errors import ManifestError, ReconcilerError, TargetError, UsageError
 from reconciler.core.escaping import escaped
-from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Desired, Key, LiveResource, shorten_list
 from reconciler.daemon.watch import PollSchedule, watch
 from reconciler.envoy.explain import describe_loss
@@ -35,6 +34,11 @@ from reconciler.wiring.envoy import (
 )
 from reconciler.wiring.targets import open_target
 
+
+class FilesNotWrittenError(UsageError):
+    """A file could not be written; the next export writes the rest."""
+
+
 _STYLES = {Grade.REFUSE: Style.RED, Grade.WARN: Style.YELLOW, Grade.INFO: Style.DIM}
 
 
@@ -49,9 +53,8 @@ def run(invocation: Invocation) -> int:
         export(invocation, stop.stop_requested, grace=0)
         if invocation["watch"]:
             for _ in changes:
-                _export_or_report(invocation, stop.stop_requested)
-            return stop.code
-    return ExitCode.OK
+                _export_until_written(invocation, stop.stop_requested)
+        return stop.code
 
 
 def export(invocation: Invocation, stop: Event, *, grace: float) -> None:
@@ -59,11 +62,12 @@ def export(invocation: Invocation, stop: Event, *, grace: float) -> None:
 
     Args:
         invocation: The command line.
-        stop: Ends the grace.
+        stop: Ends the grace, and the export with it: the next one finishes the change.
         grace: Seconds between two steps of a change.
 
     Raises:
         ManifestError: A loss or a rejection by Envoy is an error, so nothing was written.
+        FilesNotWrittenError: Not all files could be written.
     """
     configs = read_proxies(invocation)
     losses = all_losses(configs)
@@ -76,9 +80,11 @@ def export(invocation: Invocation, stop: Event, *, grace: float) -> None:
     root = Path(invocation.directory)
     files = files_of(configs, root, parse_address("admin", invocation["admin"]))
     try:
-        changed = publish(files, lambda: _wait(stop, grace))
+        changed = publish(files, lambda: not stop.wait(grace))
     except OSError as error:
-        raise UsageError(f"writing {error.filename}: {error.strerror}") from error
+        raise FilesNotWrittenError(f"writing {error.filename}: {error.strerror}") from error
+    if stop.is_set():
+        print_error("stopped: the next export finishes a change in progress")
     for directory in changed:
         print_result(f"wrote {escaped(str(directory))}\n")
     counts = _counts(losses)
@@ -113,10 +119,6 @@ def _read_live(invocation: Invocation) -> Sequence[LiveResource]:
         unreadable = next(it for it in found if not isinstance(it, LiveResource))
         raise TargetError(f"{unreadable.key}: {unreadable.message}; nothing was translated")
     return resources
-
-
-def _wait(stop: Event, seconds: float) -> None:
-    stop.wait(seconds)
 
 
 def _require_no_losses(invocation: Invocation, losses: Sequence[Loss]) -> None:
@@ -170,9 +172,22 @@ def _changes(invocation: Invocation, stop: Event) -> Iterator[None]:
             yield
 
 
-def _export_or_report(invocation: Invocation, stop: Event) -> None:
-    """Export after a change; an error leaves the files as they are until the next change."""
+def _export_until_written(invocation: Invocation, stop: Event) -> None:
+    """Export after a change; if files cannot be written, try again until they can."""
+    while not _export_or_report(invocation, stop):
+        stop.wait(limits.ENVOY_RETRY_SECONDS)
+
+
+def _export_or_report(invocation: Invocation, stop: Event) -> bool:
+    """Export after a change, and return False if files could not be written.
+
+    Any other error leaves the files as they are until the next change.
+    """
     try:
         export(invocation, stop, grace=invocation["grace"])
+    except FilesNotWrittenError as error:
+        print_error(f"{error}; it is tried again in {limits.ENVOY_RETRY_SECONDS:.0f} seconds")
+        return stop.is_set()
     except ReconcilerError as error:
         print_error(f"{error}; the files are those of the last valid state")
+    return True

@@ -1,11 +1,13 @@
 """The validate command: checks manifests without network access."""
 
 import sys
+from functools import partial
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.output import layout, print_complete_result
+from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.manifest.loading import LoadResult
+from reconciler.manifest.loading import FurtherCheck, LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import source_of
 from reconciler.source.file_walk import DEFAULT_SOURCE
@@ -17,18 +19,35 @@ from reconciler.wiring.sources import open_source
 
 def run(invocation: Invocation) -> int:
     """Check manifests and print all diagnostics."""
-    loaded = read_source(invocation, allow_empty=False)
+    check = _envoy_check(invocation)
+    loaded = read_source(invocation, allow_empty=False, further_check=check)
     render = diagnostic_reports.DIAGNOSTIC_FORMATS[invocation["format"]]
     result = render(loaded, layout(invocation["color"]))
     if invocation["verbose"] and invocation["format"] == "text":
         result = diagnostic_reports.ignored(loaded) + result
     print_complete_result(result)
-    good = not loaded.diagnostics if invocation["strict"] else loaded.valid
+    good = loaded.flawless if invocation["strict"] else loaded.valid
     return ExitCode.OK if good else ExitCode.MANIFESTS
 
 
+def _envoy_check(invocation: Invocation) -> FurtherCheck | None:
+    """Return the check of --envoy, or None without it."""
+    if not invocation["envoy"]:
+        if invocation["instances"] is not None:
+            raise UsageError("--instances is only for --envoy")
+        return None
+    # The translation takes longer to import than all other checks together.
+    from reconciler.wiring.envoy import find_losses  # noqa: PLC0415
+
+    return partial(find_losses, instances_file=invocation["instances"], acm=invocation.file.acm)
+
+
 def read_source(
-    invocation: Invocation, *, allow_empty: bool, find_revision: bool = False
+    invocation: Invocation,
+    *,
+    allow_empty: bool,
+    find_revision: bool = False,
+    further_check: FurtherCheck | None = None,
 ) -> LoadResult:
     """Load the manifests of ``invocation``, with their diagnostics."""
     inputs = read_inputs(invocation.options, invocation.file)
@@ -39,7 +58,13 @@ def read_source(
         stdin=sys.stdin,
         cache_directory=invocation["cache_dir"],
     )
-    return read_manifests(source, inputs, allow_empty=allow_empty, find_revision=find_revision)
+    return read_manifests(
+        source,
+        inputs,
+        allow_empty=allow_empty,
+        find_revision=find_revision,
+        further_check=further_check,
+    )
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ reason. `make_plan` is a pure function, so equal inputs give equal plans.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
@@ -71,6 +71,7 @@ class Plan:
         owned: Number of live resources of ``owner``; None if not counted.
         renewals: Updates of nothing but the last-applied record, of resources in ``unchanged``.
         revision: The commit of the manifests, which is only shown; None if it is not known.
+        proxies: The proxies that each change concerns, by the key of the change. It is only shown.
         applied_commit: The commit to record when the plan is applied; None for files.
     """
 
@@ -83,6 +84,7 @@ class Plan:
     owned: int | None = None
     renewals: tuple[Update, ...] = ()
     revision: SourceRevision | None = None
+    proxies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     applied_commit: AppliedCommit | None = None
 
     @property

@@ -1,7 +1,7 @@
 """Rules for specs that the API's description does not express, one row for each structure.
 
 The sources are the App Mesh user guide, known responses of the service, and those checks of its
-Kubernetes controller that no client contradicts; ``cross_checks`` warns of the others. Rules read
+Kubernetes controller that no client contradicts; ``spec_checks`` warns of the others. Rules read
 fields by attribute and report them by the names of the document, so they apply to every format.
 """
 

@@ -26,10 +26,11 @@ _MAX_RATED = 2
 
 
 class Severity(StrEnum):
-    """Errors prevent all writes; warnings do so only if the user asks for it."""
+    """Errors prevent all writes; warnings do so only if the user asks for it; notes never do."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Code(Enum):
@@ -96,6 +97,17 @@ class Code(Enum):
     NO_LISTENER = "MR065", "routes of a resource without a listener", Severity.WARNING
     CUT_OFF = "MR066", "backend whose traffic DROP_ALL drops", Severity.WARNING
     CONTROLLER_RULE = "MR067", "spec that the Kubernetes controller rejects", Severity.WARNING
+
+    ENVOY_REGEX = "MR070", "regular expression that Envoy rejects", Severity.WARNING
+    ENVOY_LOG_FORMAT = "MR071", "format of access logs that Envoy rejects", Severity.WARNING
+    ENVOY_RETRIES = "MR072", "more retries than Envoy can count", Severity.WARNING
+    ENVOY_WEIGHTS = "MR073", "route whose weights are all 0, which Envoy rejects", Severity.WARNING
+    ENVOY_OUTLIERS = "MR074", "outlier detection that Envoy rejects", Severity.WARNING
+    ENVOY_HEALTH_CHECK = "MR075", "health check that Envoy rejects", Severity.WARNING
+    ENVOY_SERVER_NAME = "MR076", "host name that Envoy rejects in TLS", Severity.WARNING
+    ENVOY_REFUSED = "MR077", "part that Envoys do not get (--envoy)", Severity.WARNING
+    ENVOY_CHANGED = "MR078", "part that Envoys get differently (--envoy)", Severity.WARNING
+    ENVOY_NOTE = "MR079", "part without the expected effect on Envoys (--envoy)", Severity.NOTE
 
     def __init__(self, number: str, title: str, severity: Severity = Severity.ERROR) -> None:
         self.number = number

@@ -25,6 +25,7 @@ set -e
 ip link set lo up
 mount --bind "$1/resolv.conf" /etc/resolv.conf
 mount --bind "$2" "$1/envoy"
+mount --bind "$1/run" /run
 echo ready
 exec cat
 """
@@ -37,7 +38,7 @@ def reason_against() -> str:
 
 
 class Namespace:
-    """A network namespace with mounts of its own: its resolver, and an Envoy that all may run."""
+    """A network namespace with mounts of its own: its resolver, /run, and an Envoy."""
 
     def __init__(self, directory: Path, envoy: Path) -> None:
         self._holder = subprocess.Popen(

@@ -53,6 +53,8 @@ class Network:
         self.root.chmod(0o755)
         (self.root / "resolv.conf").write_text(f"nameserver {NAMESERVER}\n")
         (self.root / "envoy").touch()
+        self.run = self.root / "run"
+        self.run.mkdir()
         self.logs = self.root / "logs"
         self.logs.mkdir()
         self.logs.chmod(0o777)

@@ -11,7 +11,7 @@ import pytest
 from envoy.live.certificates import Keys
 from envoy.live.checks import Check, Request, Service, call, failures, mesh_of
 from envoy.live.namespaces import UNUSED_ADDRESS
-from envoy.live.network import CLIENT, PLAIN, LiveMesh, Network, eventually, live_mesh
+from envoy.live.network import CLIENT, PLAIN, SERVER, LiveMesh, Network, eventually, live_mesh
 from envoy.live.specs import http, node, once, retrying, route
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TlsApplication
 from envoy.meshes import Specs, listening
@@ -145,6 +145,9 @@ GRPC_CHECKED = Service(
 )
 
 
+H2_CHECKED = Service("Hosts checked by HTTP/2", {"x": once("h2-checked")}, [])
+
+
 def check(protocol: str, **more: Any) -> Specs:
     return {"healthCheck": {**THRESHOLDS, **TIMES, "protocol": protocol, **more}}
 
@@ -166,6 +169,12 @@ def hosts() -> Specs:
         "virtual-node/live/checked": pair("checked"),
         "virtual-node/live/tcp-checked": pair("tcp-checked", **check("tcp")),
         "virtual-node/live/grpc-checked": pair("grpc-checked", "grpc", **check("grpc")),
+        # Its Envoy understands HTTP/2, though the application does not.
+        "virtual-node/live/server": node("server", port=84),
+        "virtual-node/live/h2-checked": {
+            **pair("h2-checked"),
+            **listening("http", 84, **check("http2", path="/health")),
+        },
         "virtual-node/live/mapped": {
             **listening("http", 8000),
             "serviceDiscovery": {"awsCloudMap": mapped},
@@ -196,21 +205,25 @@ def test_hosts_that_come_and_go(
         network.names.records[f"{name}.internal"] = [ONE, TWO]
     network.names.records["tcp-checked.internal"] = [ONE, ABSENT]
     network.names.records["grpc-checked.internal"] = ["10.77.0.67", ABSENT]
-    specs = mesh_of([OUTLIERS, CHECKED, MAPPED, TCP_CHECKED, GRPC_CHECKED], hosts())
+    network.names.records["h2-checked.internal"] = ["10.77.0.11", ABSENT]
+    services = [OUTLIERS, CHECKED, MAPPED, TCP_CHECKED, GRPC_CHECKED, H2_CHECKED]
+    specs = mesh_of(services, hosts())
     arguments = know(network, ONE)
     with ExitStack() as stack:
         listen = network.tasks[PLAIN].listen
         first = HttpApplication("one", listen(ONE, 8000))
         second = HttpApplication("two", listen(TWO, 8000))
         grpc = GrpcApplication("rpc", listen("10.77.0.67", 8000))
-        for application in (first, second, grpc):
+        server = HttpApplication("server", network.tasks[SERVER].listen("127.0.0.1", 84))
+        for application in (first, second, grpc, server):
             stack.callback(application.close)
-        mesh = stack.enter_context(live_mesh(network, specs, CLIENT, arguments=arguments))
+        mesh = stack.enter_context(live_mesh(network, specs, CLIENT, SERVER, arguments=arguments))
         eventually(hosts_answer(mesh, OUTLIERS, "one", "two"))
         eventually(hosts_answer(mesh, CHECKED, "one", "two"))
         eventually(hosts_answer(mesh, MAPPED, "one"))
         eventually(hosts_answer(mesh, TCP_CHECKED, "one"))
         eventually(lambda: grpc_is_served(network))
+        eventually(hosts_answer(mesh, H2_CHECKED, "server"))
 
         second.is_failing = True
         know(network, TWO)
@@ -229,4 +242,4 @@ def test_hosts_that_come_and_go(
         know(network)
         mesh.export(specs)
         eventually(lambda: Request().send(network, MAPPED.host)["status"] == 503)
-    record_property("figure", f"envoy live by {network}: 11 checks of hosts that come and go")
+    record_property("figure", f"envoy live by {network}: 12 checks of hosts that come and go")
