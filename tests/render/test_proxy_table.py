@@ -31,6 +31,7 @@ def table(*proxies: dict[str, Any], **changes: Any) -> str:
         "revision": 7,
         "is_current": True,
         "held_meshes": [],
+        "instances_error": None,
         "without_proxy": [],
         "proxies": list(proxies),
         **changes,
@@ -69,9 +70,11 @@ def test_the_problems_of_a_scope_are_shown() -> None:
         is_current=False,
         held_meshes=[{"mesh": "m", "owner": None, "reason": "KeyError: 1"}],
         without_proxy=["virtual-node/m/b"],
+        instances_error="i.yaml: no \x1b such file",
     )
     assert "! the state cannot be read, proxies keep their configuration\n" in text
     assert "! mesh m stays at an older revision: KeyError: 1\n" in text
     assert "refuse: route/m/r/x .spec: no\n" in text
     assert "hidden" not in text
+    assert "! the instances cannot be read, the last ones are kept: i.yaml: no \\x1b such" in text
     assert "1 resource without a proxy: virtual-node/m/b\n" in text
