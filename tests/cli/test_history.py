@@ -214,3 +214,17 @@ def test_a_daemon_records_drift_that_it_repairs_and_each_problem_once(
     assert (invalid["exit_code"], outage["exit_code"]) == (65, 1)
     assert "manifests/b.yaml:1" in str(invalid["error"])
     assert "ListMeshes" in str(outage["error"])
+
+
+@pytest.mark.process
+def test_a_repository_that_cannot_be_fetched_ends_a_single_cycle(
+    cli: Cli, where: tuple[str, ...], here: Path
+) -> None:
+    result = cli(
+        "run", "--once", f"git+file://{here}/nowhere", *where, "--cache-dir", f"{here}/cache"
+    )
+    assert result.code == 1
+    assert "nowhere" in result.err
+    (run,) = runs(cli)
+    assert (run["command"], run["exit_code"]) == ("run", 1)
+    assert "nowhere" in str(run["error"])

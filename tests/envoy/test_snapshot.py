@@ -60,6 +60,17 @@ def test_another_text_is_no_id(text: str) -> None:
     assert names.parse_node_id(text) is None
 
 
+def test_nodes_of_cloud_map_name_the_instances_that_they_use() -> None:
+    discovery = {"namespaceName": "prod", "serviceName": "pay"}
+    rows = [
+        (key(f"virtual-node/m/{it}"), {"serviceDiscovery": {"awsCloudMap": discovery}})
+        for it in "ab"
+    ]
+    rows.append((key("virtual-node/m/c"), dns("c")))
+    (query,) = Snapshot.from_rows(rows).cloud_map_queries
+    assert query[:2] == ("prod", "pay")
+
+
 def test_instances_are_read_from_yaml() -> None:
     text = b"""
 - {namespace: shop, service: a, instances: [{ipv4: 10.0.0.1, attributes: {stage: v1}}]}
