@@ -61,12 +61,11 @@ def test_another_text_is_no_id(text: str) -> None:
 
 
 def test_nodes_of_cloud_map_name_the_instances_that_they_use() -> None:
-    discovery = {"namespaceName": "prod", "serviceName": "pay"}
+    cloud_map: Specs = {"awsCloudMap": {"namespaceName": "prod", "serviceName": "pay"}}
+    specs: Specs = {"a": {"serviceDiscovery": cloud_map}, "b": {"serviceDiscovery": cloud_map}}
     rows = [
-        (key(f"virtual-node/m/{it}"), {"serviceDiscovery": {"awsCloudMap": discovery}})
-        for it in "ab"
+        (key(f"virtual-node/m/{name}"), spec) for name, spec in {**specs, "c": dns("c")}.items()
     ]
-    rows.append((key("virtual-node/m/c"), dns("c")))
     (query,) = Snapshot.from_rows(rows).cloud_map_queries
     assert query[:2] == ("prod", "pay")
 
