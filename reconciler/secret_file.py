@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler import limits
@@ -9,7 +10,14 @@ from reconciler.core.errors import UsageError
 from reconciler.known_secrets import remember
 
 
-def read_secret(path: Path, name: str, *, if_unreadable: str, if_empty: str) -> str:
+def read_secret(
+    path: Path,
+    name: str,
+    *,
+    if_unreadable: str,
+    if_empty: str,
+    secret_part: Callable[[str], str] = str,
+) -> str:
     """Return the secret in `path`, and hide it in all later text.
 
     Args:
@@ -17,6 +25,7 @@ def read_secret(path: Path, name: str, *, if_unreadable: str, if_empty: str) -> 
         name: Its name for messages.
         if_unreadable: The advice if it cannot be read.
         if_empty: The missing content, and the advice if it is missing.
+        secret_part: Returns the part that is hidden, if the rest is not secret.
 
     Raises:
         UsageError: The file cannot be read, contains no secret, or other users can read it.
@@ -36,7 +45,7 @@ def read_secret(path: Path, name: str, *, if_unreadable: str, if_empty: str) -> 
         )
     if not secret or not secret.isascii():
         raise UsageError(f"the {name} {path} contains no {if_empty}")
-    remember(secret.decode())
+    remember(secret_part(secret.decode()))
     return secret.decode()
 
 

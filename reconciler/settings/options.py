@@ -362,7 +362,6 @@ OPTIONS = (
         "Only runs that changed a resource whose key matches: a key or a glob. Repeatable.",
         "PATTERN",
         OptionType.TEXT_LIST,
-        (),
         command="history",
         configurable=False,
     ),

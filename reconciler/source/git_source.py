@@ -278,9 +278,10 @@ class GitSource:
             commit = self._mirror.commit_of(revision) if is_id else None
             # The cache may also have commits of other branches, or from before a force push.
             if commit is None or not self._mirror.descends(tip, commit):
+                usage = "a commit of it" if is_id else "at least 7 characters of a commit id"
                 raise UsageError(
                     f"--revision {escaped(revision)}: there is no such commit in the history of "
-                    f"{self._tracked}: pass at least 7 characters of a commit id"
+                    f"{self._tracked}: pass {usage}"
                 )
             return commit
         if pin is not None and self._settings.follows_pin:

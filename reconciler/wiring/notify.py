@@ -32,11 +32,15 @@ def open_receiver(config: NotifyConfig) -> Receiver:
     if config.url_file:
         advice = "create it, readable only by its user"
         url = read_secret(
-            Path(config.url_file), "URL file", if_unreadable=advice, if_empty="URL: write one"
+            Path(config.url_file),
+            "URL file",
+            if_unreadable=advice,
+            if_empty="URL: write one",
+            secret_part=_path_of,
         )
         check_url(f"the content of {config.url_file}", url)
     elif config.type == "slack":
-        remember(url)
+        remember(_path_of(url))
     if config.secret_file:
         secret = read_secret(
             Path(config.secret_file),
@@ -45,6 +49,11 @@ def open_receiver(config: NotifyConfig) -> Receiver:
             if_empty="key: create one with openssl rand -hex 32",
         )
     return RECEIVERS[config.type](url, secret)
+
+
+def _path_of(url: str) -> str:
+    """Return the part of a URL that is a secret: other URLs may have the same host."""
+    return url.partition("://")[2].partition("/")[2]
 
 
 def name_of(number: int, config: NotifyConfig) -> str:

@@ -12,6 +12,7 @@ from manifest_text import mesh_yaml
 from servers import Answer, Scripted, scripted
 
 from reconciler.endpoint import LocalEndpoint
+from reconciler.known_secrets import shown
 
 MESHES = amount("meshes in an outage of a target with notifications", test=50, full=1000)
 
@@ -119,3 +120,13 @@ def test_an_outage_of_many_meshes_is_one_alert_and_one_recovery(
         told = [kind for kind, _ in events(server)]
     assert code == 0
     assert told == ["failed", "recovered"]
+
+
+def test_the_url_of_a_chat_hides_no_other_url_of_its_host(cli: Cli, write: Write) -> None:
+    private(write, "url", "http://127.0.0.1:1/hooks/canary-of-a-url-for-chats")
+    configure(write, 'type = "slack"\nurl_file = "url"')
+    cli("notify", "test")
+    assert shown("see http://127.0.0.1:1/v20190125/meshes") == (
+        "see http://127.0.0.1:1/v20190125/meshes"
+    )
+    assert "canary" not in shown("POST /hooks/canary-of-a-url-for-chats")
