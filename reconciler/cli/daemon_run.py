@@ -158,7 +158,7 @@ class DaemonRun:
         if status.exit_code is not None:
             self.recorded.failed(_problem(status), status.exit_code, self._calls())
         if self.may_write():
-            self.notifier.tell(status, self._report, time.time())
+            self.notifier.notify(status, self._report, time.time())
         target, cycles = self.context.target, self.cache.cycles_per_full_recheck
         return replace(
             status,
