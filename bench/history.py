@@ -36,7 +36,7 @@ def _reading(directory: Path) -> str:
     made = plan(desired("m", egress("DROP_ALL")), present("m", egress("ALLOW_ALL")))
     files = HistoryFiles(directory)
     run = Recorder(files, Author("apply", "user@host", TARGET.name, OWNER)).start(0)
-    run.ended(Report(made, tuple(map(Applied, made.changes))), ExitCode.OK, {})
+    run.record_end(Report(made, tuple(map(Applied, made.changes))), ExitCode.OK, {})
     (line,) = files.lines()
     lines = (line.replace(run.run.encode(), b"run-%06d" % number) for number in range(RECORDS))
     (directory / "runs.jsonl").write_bytes(b"\n".join([*lines, b""]))

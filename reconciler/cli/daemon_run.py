@@ -126,7 +126,7 @@ class DaemonRun:
         )
         # Changes that wait for a retry were recorded when they failed.
         tried = replace(plan, changes=tuple(changes))
-        self.recorded.begins_to_write(tried)
+        self.recorded.record_start(tried)
         report = engine.apply(plan, self.context.target, options, waiting)
         if self._is_whole:
             record_applied(self.context.source, plan)
@@ -134,7 +134,7 @@ class DaemonRun:
             outcome for outcome in report.outcomes if outcome.change.key not in waiting
         )
         self._report = replace(report, plan=tried, outcomes=outcomes)
-        self.recorded.ended(self._report, exit_code(self._report), self._calls())
+        self.recorded.record_end(self._report, exit_code(self._report), self._calls())
         return report
 
     def standby_reason(self) -> str | None:
@@ -156,7 +156,7 @@ class DaemonRun:
         """
         self.metrics.count_cycle(status)
         if status.exit_code is not None:
-            self.recorded.failed(_problem(status), status.exit_code, self._calls())
+            self.recorded.record_failure(_problem(status), status.exit_code, self._calls())
         if self.may_write():
             self.notifier.notify(status, self._report, time.time())
         target, cycles = self.context.target, self.cache.cycles_per_full_recheck
