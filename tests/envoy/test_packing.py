@@ -49,9 +49,9 @@ def test_a_virtual_host_is_one_object_in_all_tables_and_revisions() -> None:
     other = {**listening("http", 80), **dns("d"), **backend("t.local", "s.local")}
     packer = Packer()
     specs = shop(virtual_node__m__d=other)
-    found = packer.pack(it for it in translated(specs) if it.key.name in "ad")
+    found = packer.pack([it for it in translated(specs) if it.key.name in "ad"])
     specs["virtual-node/m/e"] = {**other, **backend("s.local", "none.local")}
-    later = packer.pack(it for it in translated(specs) if it.key.name in "ade")
+    later = packer.pack([it for it in translated(specs) if it.key.name in "ade"])
     hosts = hosts_of([*found, *later])
     assert len(hosts) == 5
     assert len({id(host) for host in hosts}) == 1
