@@ -158,8 +158,7 @@ def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
     stop = run.stop.stop_requested
     wakes = watch(paths, stop) if paths else ticks(stop, daemon.wait_for_request)
     for files_changed in wakes:
-        if run.stop.reload_requested.is_set():
-            run.stop.reload_requested.clear()
+        if run.stop.take_reload():
             _reload(run, daemon)
         yield files_changed
 
