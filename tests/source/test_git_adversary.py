@@ -120,7 +120,7 @@ def test_after_a_restart_an_unsigned_commit_does_not_hide_the_applied_one(
     (notice,) = source.read().notices
     assert "is not signed by a signer in" in notice
     assert notice.endswith(f"commit {good[:12]} stays in effect")
-    assert source.rewind_reason() is None
+    assert source.rewind_reason() == "the newest commit of the source cannot be used"
     # The applied commit is checked too.
     signers.write_text("")
     with pytest.raises(RepositoryError, match="is not signed"):
